@@ -1,0 +1,30 @@
+//! melonsync keeps an IDmelon workspace, or any SCIM 2.0 service, equal to a Microsoft Entra ID directory.
+//!
+//! This file is the map of the crate; a folder imports only from rows above it.
+//!
+//! | row | folder | what lives there |
+//! | --- | --- | --- |
+//! | 0 | [`sandbox`] | a sample Entra tenant and a sample IDmelon workspace, as real HTTP servers |
+//! | 0 | [`model`] | the nouns: ids, values, source objects, cursors, links, time, secrets |
+//! | 1 | [`mapping`] | attribute expressions: source object to desired attributes |
+//! | 2 | [`reconcile`] | the pure planner: what to do, and why |
+//! | 3 | [`settings`], [`ports`], [`telemetry`] | configuration, the three ports, logs |
+//! | 4 | [`transport`] | HTTP client, retry, Retry-After |
+//! | 5 | [`source`], [`target`], [`snapshot`] | the edges: Microsoft Graph, SCIM 2.0, the embedded store |
+//! | 6 | [`engine`] | one provisioning cycle, and when to run it |
+//! | 8 | [`cli`] | one file a verb |
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod engine;
+pub mod mapping;
+pub mod model;
+pub mod ports;
+pub mod reconcile;
+pub mod sandbox;
+pub mod settings;
+pub mod snapshot;
+pub mod source;
+pub mod target;
+pub mod telemetry;
+pub mod transport;

@@ -1,0 +1,3 @@
+//! The `melonsync` command.
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,2 @@
+//! The test binary: every module of the suite is registered here.
+mod architecture;
