@@ -1,1 +1,9 @@
-//! See the map in `lib.rs`.
+//! The nouns of melonsync: ids, values, source objects, links, cursors, time and secrets. No I/O, no decisions.
+
+pub mod clock;
+pub mod cursor;
+pub mod id;
+pub mod link;
+pub mod object;
+pub mod secret;
+pub mod value;

@@ -1,0 +1,142 @@
+//! What the source holds: users and groups with the properties that were read, and references between them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    id::{ObjectKind, SourceId},
+    value::{Attributes, Value},
+};
+
+/// Counts the full rounds of one stream. What a newer complete round did not bring is *missing*, not gone.
+pub type Generation = u32;
+
+/// Why Graph says that an object is gone (graph-facts section 1, "Shapes").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Removed {
+    /// `@removed.reason = "changed"`: soft-deleted, restorable for 30 days.
+    SoftDeleted,
+    /// `@removed.reason = "deleted"`: permanently gone.
+    HardDeleted,
+}
+
+/// What is known of an object's life at the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Life {
+    /// Read in the current generation, or changed since.
+    Alive,
+    /// Not brought by the last complete full round. Proves nothing: it is asked for one by one.
+    Missing,
+    /// Asked for, and the answer proved nothing (403, 5xx, a hidden object): kept, and said so.
+    Unknown,
+    /// Tombstone with positive evidence, kept until its operation is done, however long that is withheld.
+    Gone(Removed),
+}
+
+/// One object of the source directory, as far as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceObject {
+    /// User or group.
+    pub kind: ObjectKind,
+    /// Entra object id.
+    pub id: SourceId,
+    /// Graph property name to value. A selected property that the source does not have is `Null`; a property
+    /// that was never selected is absent: *unknown*, so nothing may be derived from it.
+    pub attributes: Attributes,
+    /// The manager, where `manager` is selected: `None` is "has none".
+    pub manager: Option<SourceId>,
+    /// Alive, missing or gone.
+    pub life: Life,
+    /// The full round that last brought this object.
+    pub generation: Generation,
+    /// The full round in which `manager` was last said.
+    pub manager_generation: Generation,
+}
+
+impl SourceObject {
+    /// A property that was read, `None` when it is unknown.
+    #[must_use]
+    pub fn attribute(&self, graph_name: &str) -> Option<&Value> {
+        self.attributes.get(graph_name)
+    }
+
+    /// Whether the source says that this account is enabled. Unknown or absent is enabled: nobody is
+    /// disabled for a property that was not read.
+    #[must_use]
+    pub fn account_enabled(&self) -> bool {
+        self.attribute("accountEnabled").and_then(Value::as_bool).unwrap_or(true)
+    }
+
+    /// The name that people know it by: UPN, else displayName, else the id.
+    #[must_use]
+    pub fn name(&self) -> String {
+        ["userPrincipalName", "displayName"]
+            .iter()
+            .find_map(|key| self.attribute(key).and_then(Value::as_str))
+            .map_or_else(|| self.id.to_string(), str::to_owned)
+    }
+}
+
+/// The type of a group member, from `@odata.type`. Only users are sent to the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum MemberKind {
+    /// `#microsoft.graph.user`.
+    User,
+    /// `#microsoft.graph.group`: a nested group.
+    Group,
+    /// Device, service principal, contact or a type that we do not know: counted as skipped, never waited for.
+    Other,
+}
+
+/// One membership edge of a group at the source, with what was sent of it to the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The type of the member.
+    pub kind: MemberKind,
+    /// The full round of the groups stream that last brought this edge.
+    pub generation: Generation,
+    /// False when the source took the member out while the target still holds it.
+    pub present: bool,
+    /// The member's target id as sent into the target's group; `None` when the target does not hold it.
+    pub sent: Option<super::id::TargetId>,
+}
+
+/// One entry of `manager@delta` or `members@delta`: always an increment, never a replacement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReferenceChange {
+    /// The object referred to.
+    pub id: SourceId,
+    /// Its type.
+    pub kind: MemberKind,
+    /// True for an `@removed` entry, whatever its reason.
+    pub removed: bool,
+}
+
+/// One object as a delta page brings it: only what the page says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeltaObject {
+    /// User or group.
+    pub kind: ObjectKind,
+    /// Entra object id.
+    pub id: SourceId,
+    /// Properties that are on the page; `Null` clears. What is absent is absent here too.
+    pub attributes: Attributes,
+    /// `@removed` with its reason.
+    pub removed: Option<Removed>,
+    /// `manager@delta`, in page order; removals are to be applied before additions.
+    pub manager: Vec<ReferenceChange>,
+    /// `members@delta`, in page order.
+    pub members: Vec<ReferenceChange>,
+}
+
+/// What asking for one object by id proved (DESIGN section 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Existence {
+    /// `/users/{id}` answered 200: it lives, and these are its selected properties (absent ones are null).
+    Alive(Attributes),
+    /// Found among the deleted items: soft-deleted.
+    SoftDeleted,
+    /// 404 on both: hard-deleted.
+    HardDeleted,
+    /// Anything else: proves nothing. The text says what was answered.
+    Unknown(String),
+}
