@@ -1,1 +1,531 @@
-//! The three ports.
+//! The three ports: what the engine asks of a source directory, of a target directory and of a store.
+//!
+//! The edges implement them; the engine drives them; nothing here decides.
+
+use std::{error::Error, fmt};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::object::DeltaObject;
+use crate::model::object::Existence;
+use crate::model::value::Attributes;
+use crate::reconcile::operation::Change;
+
+/// The cause of an edge's error, kept for whoever prints the chain.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// What a failure means for the work that met it (DESIGN section 7). The error knows; its caller asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// The whole side is out of reach just now: work stays dirty, the cycle ends, the next one resumes.
+    Retry,
+    /// Only this entry is in trouble: it waits, the cycle goes on without it.
+    Escrow,
+    /// Every entry would fail: the job stops until somebody acts (credentials, permissions, endpoint gone).
+    Quarantine,
+}
+
+// ---------------------------------------------------------------------------------------------- source
+
+/// Which page of a stream to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageRequest {
+    /// The first page of a full round with this `$select` (`id` always comes back).
+    First {
+        /// Graph property names, `manager` or `members` included where references are wanted.
+        select: Vec<String>,
+    },
+    /// A nextLink or deltaLink, verbatim.
+    Follow {
+        /// The link.
+        link: String,
+        /// True on a delta round: ask for changed properties only (`Prefer: return=minimal`).
+        minimal: bool,
+    },
+}
+
+/// What comes after a page. A page without exactly one of the two links is an error, never the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextPage {
+    /// The round goes on here.
+    More {
+        /// `@odata.nextLink`, verbatim.
+        next_link: String,
+    },
+    /// The round is whole; the next one begins here.
+    Complete {
+        /// `@odata.deltaLink`, verbatim.
+        delta_link: String,
+    },
+}
+
+/// One page of a delta query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeltaPage {
+    /// What the page says, in page order; may be empty although the round goes on.
+    pub objects: Vec<DeltaObject>,
+    /// What comes after it.
+    pub next: NextPage,
+}
+
+/// Why the source could not be read. No variant ever means "empty".
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The stream's token is no longer valid: a full round under a new generation is needed.
+    #[error("{what}")]
+    Reset {
+        /// What was asked, what was answered, with code and request id.
+        what: String,
+        /// The URL that the service offers for the full round, if it did.
+        location: Option<String>,
+    },
+    /// The credential was refused: wrong, expired, or for another tenant.
+    #[error("{what}")]
+    Unauthorized {
+        /// What was asked, what was answered (AADSTS code included).
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A permission is missing.
+    #[error("{what}")]
+    Forbidden {
+        /// What was asked, what was answered.
+        what: String,
+        /// Which permission to grant, and where.
+        hint: String,
+    },
+    /// Not reachable, throttled beyond the retry budget, or a server error.
+    #[error("{what}")]
+    Unavailable {
+        /// What was asked, what happened.
+        what: String,
+        /// What to do.
+        hint: String,
+        /// The cause, where there is one.
+        #[source]
+        cause: Option<Cause>,
+    },
+    /// An answer that does not follow the protocol; nothing of it was used.
+    #[error("{what}")]
+    Malformed {
+        /// What was asked, what is wrong with the answer.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+}
+
+impl SourceError {
+    /// What it means for the job.
+    #[must_use]
+    pub const fn disposition(&self) -> Disposition {
+        match self {
+            Self::Unauthorized { .. } | Self::Forbidden { .. } => Disposition::Quarantine,
+            Self::Reset { .. } | Self::Unavailable { .. } | Self::Malformed { .. } => Disposition::Retry,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        match self {
+            Self::Reset { .. } => "nothing to do: the next cycle reads the source from the beginning; links are kept",
+            Self::Unauthorized { hint, .. }
+            | Self::Forbidden { hint, .. }
+            | Self::Unavailable { hint, .. }
+            | Self::Malformed { hint, .. } => hint,
+        }
+    }
+}
+
+/// Requests of one side since the process began; a cycle reports the difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Requests sent, retries and token requests included.
+    pub requests: u64,
+    /// Answers 429, and 503 with Retry-After.
+    pub throttled: u64,
+    /// Requests sent again.
+    pub retries: u64,
+}
+
+impl Traffic {
+    /// What was added since `earlier`.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            requests: self.requests.saturating_sub(earlier.requests),
+            throttled: self.throttled.saturating_sub(earlier.throttled),
+            retries: self.retries.saturating_sub(earlier.retries),
+        }
+    }
+}
+
+/// A directory that is read by delta query.
+#[async_trait]
+pub trait SourceDirectory: Send + Sync {
+    /// One page of the users' or groups' stream.
+    ///
+    /// # Errors
+    /// Any [`SourceError`]; a page that could not be read whole is always one.
+    async fn page(&self, kind: ObjectKind, request: PageRequest) -> Result<DeltaPage, SourceError>;
+
+    /// Asks for objects one by one, in batches: does each live, and with which of the selected properties?
+    /// The answer has one entry for each id, in any order.
+    ///
+    /// # Errors
+    /// When the batch as a whole failed; trouble with one id is [`Existence::Unknown`].
+    async fn look_up(
+        &self,
+        kind: ObjectKind,
+        ids: &[SourceId],
+        select: &[String],
+    ) -> Result<Vec<(SourceId, Existence)>, SourceError>;
+
+    /// Requests so far.
+    fn traffic(&self) -> Traffic;
+}
+
+// ---------------------------------------------------------------------------------------------- target
+
+/// A SCIM resource as the target wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its `id`.
+    pub id: TargetId,
+    /// The whole body; never round-tripped through a typed struct, which would drop unknown extensions.
+    pub body: serde_json::Value,
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListPage {
+    /// The resources on it.
+    pub resources: Vec<Resource>,
+    /// `totalResults`, where said.
+    pub total: Option<u64>,
+    /// How to ask for the next page; `None` when the service has no more to give.
+    pub next: Option<ListPosition>,
+}
+
+/// Where a listing goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListPosition {
+    /// `startIndex` (RFC 7644 section 3.4.2.4).
+    Index(u64),
+    /// `cursor` (RFC 9865).
+    Cursor(String),
+}
+
+/// What a target can do, from ServiceProviderConfig, Schemas and ResourceTypes, and what it was seen to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Capabilities {
+    /// PATCH is supported; without it, updates are PUT from a fresh read.
+    pub patch: bool,
+    /// Filters are supported.
+    pub filter: bool,
+    /// `filter.maxResults`, where said.
+    pub max_results: Option<u64>,
+    /// Schema URN to its attribute paths in lower case (`name.givenname`); empty when `/Schemas` is not served.
+    pub schemas: std::collections::BTreeMap<String, std::collections::BTreeSet<String>>,
+}
+
+/// One PATCH, in our terms; the dialect decides its wire form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// Attribute changes; `after = Null` removes. A manager's value is a target id.
+    pub changes: Vec<Change>,
+    /// What the target holds of the mapped attributes, as far as known: says whether a multi-valued element exists.
+    pub held: Attributes,
+    /// Members to add.
+    pub add_members: Vec<TargetId>,
+    /// Members to remove.
+    pub remove_members: Vec<TargetId>,
+}
+
+/// Why the target did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// 409: somebody else holds a unique value. A new observation, not a failure.
+    #[error("{what}")]
+    Conflict {
+        /// Request, status, detail.
+        what: String,
+    },
+    /// 404 of a resource that we hold for existing. A new observation, not a failure.
+    #[error("{what}")]
+    NotFound {
+        /// Request, status, detail.
+        what: String,
+    },
+    /// This one request was refused (400, 403, 412, 413, 422, 501 …).
+    #[error("{what}")]
+    Refused {
+        /// Request, status, scimType, detail, request id.
+        what: String,
+        /// HTTP status.
+        status: u16,
+        /// What to do.
+        hint: String,
+    },
+    /// 401: the token is wrong or expired.
+    #[error("{what}")]
+    Unauthorized {
+        /// Request, status.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Connection, timeout, 5xx, or 429 beyond the budget: the whole target is in trouble.
+    #[error("{what}")]
+    Unavailable {
+        /// Request and what happened.
+        what: String,
+        /// What to do.
+        hint: String,
+        /// True when the request may have been carried out all the same.
+        maybe_done: bool,
+        /// The cause, where there is one.
+        #[source]
+        cause: Option<Cause>,
+    },
+    /// An answer that is not SCIM (HTML, no JSON, a 2xx create without an id).
+    #[error("{what}")]
+    Malformed {
+        /// Request and what is wrong with the answer.
+        what: String,
+        /// What to do.
+        hint: String,
+        /// True when the request may have been carried out all the same.
+        maybe_done: bool,
+    },
+}
+
+impl TargetError {
+    /// What it means for the work that met it.
+    #[must_use]
+    pub const fn disposition(&self) -> Disposition {
+        match self {
+            Self::Conflict { .. } | Self::NotFound { .. } | Self::Refused { .. } => Disposition::Escrow,
+            Self::Unauthorized { .. } => Disposition::Quarantine,
+            Self::Unavailable { .. } | Self::Malformed { .. } => Disposition::Retry,
+        }
+    }
+
+    /// True when the request may have been carried out although no good answer came.
+    #[must_use]
+    pub const fn maybe_done(&self) -> bool {
+        match self {
+            Self::Unavailable { maybe_done, .. } | Self::Malformed { maybe_done, .. } => *maybe_done,
+            _ => false,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        match self {
+            Self::Conflict { .. } => "the value is looked up at the target in this cycle; if this stays, free the name there",
+            Self::NotFound { .. } => "the next cycle treats it as missing at the target",
+            Self::Refused { hint, .. }
+            | Self::Unauthorized { hint, .. }
+            | Self::Unavailable { hint, .. }
+            | Self::Malformed { hint, .. } => hint,
+        }
+    }
+}
+
+/// A directory that is written by SCIM 2.0.
+#[async_trait]
+pub trait TargetDirectory: Send + Sync {
+    /// What the service says of itself. Sends only GET; asked once, then remembered.
+    async fn capabilities(&self) -> Result<Capabilities, TargetError>;
+
+    /// One page of all users or groups; `None` is the first. Whether the listing was complete is for the
+    /// caller to judge, by distinct ids against `total`.
+    async fn list(&self, kind: ObjectKind, from: Option<ListPosition>) -> Result<ListPage, TargetError>;
+
+    /// Resources whose attribute at this path equals the value, by filter. Proves absence only where this
+    /// filter form was seen to answer rightly (DESIGN section 4).
+    async fn find(&self, kind: ObjectKind, path: &str, value: &str) -> Result<Vec<Resource>, TargetError>;
+
+    /// One resource; `None` on 404.
+    async fn read(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetError>;
+
+    /// Sends a create once (again only after 429, or 503 with Retry-After).
+    async fn create(&self, kind: ObjectKind, body: serde_json::Value) -> Result<Resource, TargetError>;
+
+    /// Changes attributes and members; the resource as the target then holds it, where it says so.
+    async fn patch(&self, kind: ObjectKind, id: &TargetId, patch: &Patch) -> Result<Option<Resource>, TargetError>;
+
+    /// Deletes; a 404 is done.
+    async fn delete(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError>;
+
+    /// Requests so far.
+    fn traffic(&self) -> Traffic;
+}
+
+// ----------------------------------------------------------------------------------------------- store
+
+/// The tables of a store. The number is part of the format: never reuse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Table {
+    /// Format version, tenant and target that the store is bound to, counters, dialect, fingerprints, streams.
+    Meta = 1,
+    /// Kind and source id to the record: source values, link, sent, kept.
+    Objects = 2,
+    /// Group id and member id to the membership.
+    Edges = 3,
+    /// Referred id and referrer id: who is to be looked at when the referred object comes or goes.
+    Referrers = 4,
+    /// Kind and source id of what is still to be planned or carried out.
+    Dirty = 5,
+    /// Kind and target id to the source id that owns it.
+    Owners = 6,
+    /// Batches of open create-intents.
+    Intents = 7,
+    /// History entries, a batch a record: the chain without values.
+    History = 8,
+    /// The values and the salt of history entries, which can be erased.
+    HistoryValues = 9,
+    /// What a target listing brought in the cycle under way, by kind and target id.
+    Readings = 10,
+    /// Kind, path and folded value to the target ids in the readings.
+    ReadingIndex = 11,
+    /// What the cycle under way expects of its own operations (the plan that is only shown).
+    Forecast = 12,
+    /// Summaries of past cycles.
+    Cycles = 13,
+    /// Removals planned in the first pass, with their reasons.
+    Removals = 14,
+}
+
+/// What a commit promises when it returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// On disk: survives a power cut.
+    Synced,
+    /// Survives a crash of the process; a power cut may lose it, in order, never a later one before an earlier one.
+    Lazy,
+}
+
+/// Writes that happen together or not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WriteBatch {
+    /// Key and value, `None` deletes; in order, the last one for a key wins.
+    pub writes: Vec<(Table, Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl WriteBatch {
+    /// Sets a key.
+    pub fn put(&mut self, table: Table, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.writes.push((table, key.into(), Some(value.into())));
+    }
+
+    /// Removes a key; removing what is not there is done.
+    pub fn delete(&mut self, table: Table, key: impl Into<Vec<u8>>) {
+        self.writes.push((table, key.into(), None));
+    }
+}
+
+/// Why a store did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds it.
+    #[error("the snapshot in `{path}` is in use by process {pid}")]
+    InUse {
+        /// The state folder.
+        path: String,
+        /// The holder, as it wrote itself down; `unknown` if it did not.
+        pid: String,
+    },
+    /// Written by a newer melonsync.
+    #[error("the snapshot in `{path}` has format {found}; this melonsync reads up to {known}")]
+    TooNew {
+        /// The state folder.
+        path: String,
+        /// The format found.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// Not readable as what it should be.
+    #[error("the snapshot in `{path}` is damaged: {what}")]
+    Damaged {
+        /// The state folder.
+        path: String,
+        /// What was found where.
+        what: String,
+    },
+    /// Bound to another tenant or target.
+    #[error("the snapshot in `{path}` belongs to {bound}, not to {wanted}")]
+    Bound {
+        /// The state folder.
+        path: String,
+        /// What it is bound to.
+        bound: String,
+        /// What this job is.
+        wanted: String,
+    },
+    /// The disk or the folder refused.
+    #[error("cannot {action} in `{path}`")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// The state folder or file.
+        path: String,
+        /// The cause.
+        #[source]
+        cause: Cause,
+    },
+}
+
+impl StoreError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::InUse { .. } => "stop that process, or wait for it to end".to_owned(),
+            Self::TooNew { .. } => "run the melonsync that wrote it, or restore a backup made before the upgrade".to_owned(),
+            Self::Damaged { path, .. } => format!(
+                "set the folder aside (mv {path} {path}.damaged) and restore a backup with `melonsync state restore`; \
+                 without one, start afresh: the next cycle matches everyone again by externalId and userName"
+            ),
+            Self::Bound { .. } => {
+                "give the job another name (it then starts afresh), or point it back at its own tenant and target"
+                    .to_owned()
+            }
+            Self::Io { .. } => "check free space and the permissions of the state folder".to_owned(),
+        }
+    }
+}
+
+/// An ordered key-value store with atomic batches over all its tables. Calls block: not from an async worker.
+pub trait SnapshotStore: Send + Sync + fmt::Debug {
+    /// One value.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Up to `limit` entries in key order whose key starts with `prefix` and is greater than `after`.
+    fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+
+    /// Carries out the whole batch or nothing of it.
+    fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError>;
+
+    /// Makes every earlier commit durable.
+    fn sync(&self) -> Result<(), StoreError>;
+
+    /// Bytes on disk; 0 for a store without one.
+    fn size_on_disk(&self) -> Result<u64, StoreError>;
+}
