@@ -1,1 +1,19 @@
-//! See the map in `lib.rs`.
+//! One provisioning cycle, and when to run it.
+//!
+//! The only place that drives source, snapshot, planner and target together, through their ports. A cycle is
+//! `observe → plan → guard → apply → record`; see [`cycle`] for its story.
+
+pub mod apply;
+pub mod ask;
+pub mod cycle;
+pub mod forecast;
+pub mod guarding;
+pub mod intents;
+pub mod job;
+pub mod observe;
+pub mod passes;
+pub mod readings;
+pub mod record;
+pub mod schedule;
+pub mod summary;
+pub mod views;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    clock::Timestamp,
     id::{ObjectKind, SourceId},
     value::{Attributes, Value},
 };
@@ -46,6 +47,8 @@ pub struct SourceObject {
     pub manager: Option<SourceId>,
     /// Alive, missing or gone.
     pub life: Life,
+    /// When it was first known to be gone; `None` while it is not.
+    pub gone_since: Option<Timestamp>,
     /// The full round that last brought this object.
     pub generation: Generation,
     /// The full round in which `manager` was last said.

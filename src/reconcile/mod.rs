@@ -1,6 +1,18 @@
-//! The pure planner: source, snapshot and target readings in, one [`plan::Plan`] out.
+//! The pure planner: source, snapshot and target readings in, one plan out.
 //!
 //! No I/O, no clock, no randomness: the same inputs give the same plan, which is what `melonsync plan` shows
 //! and `melonsync sync` carries out.
 
+mod arrivals;
+mod changes;
+mod departures;
+pub mod explain;
+pub mod guard;
+pub mod matching;
+pub mod membership_diff;
+pub mod omission;
 pub mod operation;
+pub mod plan;
+pub mod policy;
+pub mod three_way;
+pub mod view;

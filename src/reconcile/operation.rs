@@ -87,3 +87,131 @@ pub struct Subject {
     /// Its resource, once there is one.
     pub target: Option<TargetId>,
 }
+
+/// One step of a plan: what to do to one object, and why. Names source ids; apply puts the target ids in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// What to do.
+    pub verb: Verb,
+    /// User or group.
+    pub kind: ObjectKind,
+    /// The source object.
+    pub source: SourceId,
+    /// The name that people know it by, for showing; never logged.
+    pub name: String,
+    /// Its resource; `None` while there is none.
+    pub target: Option<TargetId>,
+    /// Why.
+    pub because: Reason,
+    /// Attributes that change; for a create, all that are sent; for a link, those found equal and recorded.
+    pub changes: Vec<Change>,
+    /// Memberships that change; for a link of a group, those found there and recorded.
+    pub members: Vec<Member>,
+}
+
+/// One membership of an operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The member at the source.
+    pub source: SourceId,
+    /// The target id to remove, where it is another than the one now linked.
+    pub target: Option<TargetId>,
+    /// True when it goes because the member itself goes: counted with the user, not with the group.
+    pub with_user: bool,
+}
+
+impl Operation {
+    /// True for what takes access away from a person: counted and held back by the guard.
+    #[must_use]
+    pub const fn removes_user(&self) -> bool {
+        matches!(self.verb, Verb::DisableUser | Verb::DeleteUser)
+    }
+
+    /// How many operations it counts for in a summary: one, or one a membership.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        match self.verb {
+            Verb::AddMember | Verb::RemoveMember => self.members.len() as u64,
+            _ => 1,
+        }
+    }
+}
+
+/// Why an operation is planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// In scope, and absent at the target.
+    New {
+        /// How absence was established.
+        absence: String,
+    },
+    /// Linked, but its resource is gone at the target.
+    MissingAtTarget,
+    /// An existing resource is this object's.
+    Matched {
+        /// The target attribute that matched.
+        by: String,
+    },
+    /// The resource was adopted and differs in these attributes.
+    AdoptedDiffers,
+    /// The source moved.
+    SourceChanged,
+    /// A forced resync found the target different.
+    TargetDiffers,
+    /// `accountEnabled` is false.
+    AccountDisabled,
+    /// `accountEnabled` is true again, or the object was restored.
+    AccountEnabled,
+    /// The mapping's own expression for `active` says so.
+    MappedActive,
+    /// Soft-deleted in Entra.
+    SoftDeleted,
+    /// Permanently deleted in Entra.
+    HardDeleted,
+    /// Members of the source group that the target's group lacks.
+    MemberJoined,
+    /// No longer a member of the source group, or the member itself is gone.
+    MemberLeft,
+}
+
+impl Reason {
+    /// The word it is grouped by in JSON (`withheld.by_reason`) and metrics.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::New { .. } => "new",
+            Self::MissingAtTarget => "missing_at_target",
+            Self::Matched { .. } => "matched",
+            Self::AdoptedDiffers => "adopted_differs",
+            Self::SourceChanged => "source_changed",
+            Self::TargetDiffers => "target_differs",
+            Self::AccountDisabled => "account_disabled",
+            Self::AccountEnabled => "account_enabled",
+            Self::MappedActive => "mapped_active",
+            Self::SoftDeleted => "soft_deleted",
+            Self::HardDeleted => "hard_deleted",
+            Self::MemberJoined => "member_joined",
+            Self::MemberLeft => "member_left",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::New { absence } => write!(f, "in scope, and not at the target: {absence}"),
+            Self::MissingAtTarget => f.write_str("it was linked, but its resource is gone at the target"),
+            Self::Matched { by } => write!(f, "an existing resource has the same {by}"),
+            Self::AdoptedDiffers => f.write_str("the adopted resource differs from the source"),
+            Self::SourceChanged => f.write_str("the source changed"),
+            Self::TargetDiffers => f.write_str("the target differs, and a resync was asked for"),
+            Self::AccountDisabled => f.write_str("the account is disabled in Entra (accountEnabled is false)"),
+            Self::AccountEnabled => f.write_str("the account is enabled in Entra"),
+            Self::MappedActive => f.write_str("the mapping's expression for `active` says so"),
+            Self::SoftDeleted => f.write_str("deleted in Entra, restorable for 30 days"),
+            Self::HardDeleted => f.write_str("permanently deleted in Entra"),
+            Self::MemberJoined => f.write_str("members of the group in Entra"),
+            Self::MemberLeft => f.write_str("not a member of the group in Entra any more"),
+        }
+    }
+}

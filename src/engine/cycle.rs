@@ -1,0 +1,376 @@
+//! One provisioning cycle: `observe → plan → guard → apply → record`.
+//!
+//! Guarantees: nothing is planned for a type while its round is incomplete; a removal is sent only when the
+//! guard counted it before anything was sent; a create's intent is durable before the create is sent; what was
+//! done is recorded in the snapshot, in one transaction a batch, before the next batch is planned.
+//! After a crash anywhere in it the next cycle goes on: pages read stay read, open creates are resolved by
+//! their intents, and everything not recorded is still dirty.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+use tracing::info;
+use tracing::warn;
+
+use super::forecast::Forecast;
+use super::job::Extent;
+use super::job::Job;
+use super::job::Order;
+use super::job::Report;
+use super::summary::Kind;
+use super::summary::Outcome;
+use super::summary::Summary;
+use crate::model::clock::Stopwatch;
+use crate::model::clock::Timestamp;
+use crate::model::cursor::Cursor;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::Disposition;
+use crate::ports::Durability;
+use crate::ports::SourceError;
+use crate::ports::StoreError;
+use crate::ports::TargetError;
+use crate::ports::Traffic;
+use crate::reconcile::guard::Approvals;
+use crate::reconcile::guard::Sent;
+use crate::reconcile::omission::Omission;
+use crate::reconcile::plan::Planner;
+use crate::reconcile::view::Absence;
+use crate::snapshot::Snapshot;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+
+/// Why a cycle ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum CycleError {
+    /// The source could not be read; nothing was planned on a part of it.
+    #[error("the source could not be read to its end, so nothing was planned")]
+    Source(#[source] SourceError),
+    /// The target is out of reach; what was not sent stays dirty.
+    #[error("the target is out of reach; what was not sent is sent by the next cycle")]
+    Target(#[source] TargetError),
+    /// The snapshot could not be read or written.
+    #[error("the snapshot failed")]
+    Store(#[source] StoreError),
+    /// Asked to stop: what was in flight is finished and recorded.
+    #[error("stopped on request; the next cycle goes on where this one stopped")]
+    Stopped,
+    /// A name given by hand that nobody has.
+    #[error("no {kind} `{name}` in the source")]
+    NoSuchObject {
+        /// User or group.
+        kind: ObjectKind,
+        /// The name.
+        name: String,
+    },
+    /// A store call did not come back: a bug, or a damaged store that panicked.
+    #[error("a store call broke off")]
+    Broken(#[source] tokio::task::JoinError),
+}
+
+impl From<StoreError> for CycleError {
+    fn from(cause: StoreError) -> Self {
+        Self::Store(cause)
+    }
+}
+
+impl CycleError {
+    /// What to do.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Source(cause) => cause.hint().to_owned(),
+            Self::Target(cause) => cause.hint().to_owned(),
+            Self::Store(cause) => cause.hint(),
+            Self::Stopped => "nothing to do".to_owned(),
+            Self::NoSuchObject { .. } => {
+                "give its object id, or its UPN or display name as Entra has it; run `melonsync sync` first if it is new"
+                    .to_owned()
+            }
+            Self::Broken(_) => "run `melonsync state verify`, and report this".to_owned(),
+        }
+    }
+
+    /// True when every further cycle would fail in the same way until somebody acts.
+    #[must_use]
+    pub const fn quarantines(&self) -> bool {
+        match self {
+            Self::Source(cause) => matches!(cause.disposition(), Disposition::Quarantine),
+            Self::Target(cause) => matches!(cause.disposition(), Disposition::Quarantine),
+            _ => false,
+        }
+    }
+}
+
+/// A cycle under way.
+pub struct Cycle<'j> {
+    pub(super) job: &'j Job,
+    pub(super) order: &'j Order,
+    pub(super) now: Timestamp,
+    pub(super) summary: Summary,
+    /// Target paths that the target's schema does not know.
+    pub(super) unsupported: BTreeSet<String>,
+    /// Objects that failed in this cycle: not tried again in it, and not waited for.
+    pub(super) failed: HashSet<(ObjectKind, SourceId)>,
+    /// How often an object was planned again because of what apply learned.
+    pub(super) attempts: HashMap<(ObjectKind, SourceId), u8>,
+    /// Objects with a create whose outcome is open.
+    pub(super) intents_open: HashSet<(ObjectKind, SourceId)>,
+    /// What a missing match proves, by type, once the target was read.
+    pub(super) absence: BTreeMap<ObjectKind, Absence>,
+    /// The guard's word.
+    pub(super) approvals: Option<Approvals>,
+    /// Removals sent within the guard window before this cycle.
+    pub(super) sent: Sent,
+    /// Only these objects, where an admin named them.
+    pub(super) focus: Option<BTreeSet<(ObjectKind, SourceId)>>,
+    /// Objects that somebody should look at.
+    pub(super) findings: u64,
+    /// Answers in a row that say that the target as a whole is in trouble.
+    pub(super) trouble: u32,
+    /// True once the target was asked what it can do.
+    pub(super) target_ready: bool,
+}
+
+/// Runs one cycle. Never panics on what source or target say; the report has the error where there was one.
+pub async fn run(job: &Job, order: &Order) -> Report {
+    let watch = Stopwatch::start();
+    let now = job.clock.now();
+    let (source, target) = (job.source.traffic(), job.target.traffic());
+    let mode = if job.enforce { "enforce" } else { "observe" };
+    let mut cycle = Cycle::new(job, order, now, mode);
+    let error = cycle.story().await.err();
+    let mut summary = cycle.close(error.as_ref());
+    summary.duration_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
+    add_traffic(&mut summary, job.source.traffic().since(source), job.target.traffic().since(target));
+    let error = match remember(job, order, &summary).await {
+        Ok(()) => error,
+        Err(late) => error.or(Some(late)),
+    };
+    if error.is_some() && summary.outcome == Outcome::Converged {
+        summary.outcome = Outcome::Failed;
+    }
+    log(&summary, error.as_ref());
+    Report { summary, error }
+}
+
+impl<'j> Cycle<'j> {
+    fn new(job: &'j Job, order: &'j Order, now: Timestamp, mode: &str) -> Self {
+        let summary = Summary::new(&job.name, order.id.to_string(), mode, order.extent.kind(), now);
+        Self {
+            job,
+            order,
+            now,
+            summary,
+            unsupported: BTreeSet::new(),
+            failed: HashSet::new(),
+            attempts: HashMap::new(),
+            intents_open: HashSet::new(),
+            absence: BTreeMap::new(),
+            approvals: None,
+            sent: Sent::default(),
+            focus: None,
+            findings: 0,
+            trouble: 0,
+            target_ready: false,
+        }
+    }
+
+    /// The story of a cycle.
+    async fn story(&mut self) -> Result<(), CycleError> {
+        self.prepare().await?;
+        self.pull().await?;
+        self.choose().await?;
+        if !self.has_work().await? {
+            return Ok(());
+        }
+        self.ask_for_doubtful().await?;
+        self.read_target().await?;
+        self.settle_intents().await?;
+        self.guard().await?;
+        self.disables().await?;
+        self.members_out().await?;
+        self.users().await?;
+        self.groups().await?;
+        self.deletes().await
+    }
+
+    /// Clears what the last cycle left in its scratch tables, and marks everything when the rules changed.
+    async fn prepare(&mut self) -> Result<(), CycleError> {
+        let first = self.store(|snapshot| Ok(snapshot.stream(ObjectKind::User)?.cursor == Cursor::Start)).await?;
+        if first && self.order.extent == Extent::Changes {
+            self.summary.kind = Kind::Initial;
+        }
+        let restart = self.order.extent == Extent::Restart;
+        let all = matches!(self.order.extent, Extent::All | Extent::Full | Extent::Restart);
+        let fingerprint = self.job.fingerprint.clone();
+        self.store(move |snapshot| {
+            snapshot.clear_forecast()?;
+            snapshot.clear_removals()?;
+            for kind in [ObjectKind::User, ObjectKind::Group] {
+                snapshot.clear_readings(kind)?;
+            }
+            let changed = snapshot.meta(FINGERPRINT)?.is_some_and(|held| held != fingerprint.as_bytes());
+            for kind in [ObjectKind::User, ObjectKind::Group] {
+                if changed || all {
+                    let cause = if all { DirtyCause::MANUAL } else { DirtyCause::CONFIG };
+                    snapshot.mark_all_dirty(kind, cause)?;
+                }
+            }
+            let mut tx = snapshot.tx()?;
+            if restart {
+                for kind in [ObjectKind::User, ObjectKind::Group] {
+                    let mut stream = snapshot.stream(kind)?;
+                    stream.cursor = Cursor::Start;
+                    tx.put_stream(kind, &stream);
+                }
+            }
+            if snapshot.meta(FINGERPRINT)?.as_deref() != Some(fingerprint.as_bytes()) {
+                tx.put_meta(FINGERPRINT, fingerprint.as_bytes());
+            }
+            if tx.is_empty() { Ok(()) } else { tx.commit(Durability::Lazy) }
+        })
+        .await
+    }
+
+    /// True when there is anything to plan: without it, the target is not even asked.
+    async fn has_work(&self) -> Result<bool, CycleError> {
+        let managed = self.job.managed.clone();
+        let full = self.order.extent == Extent::Full;
+        self.store(move |snapshot| {
+            let mut work = full || !snapshot.intents()?.is_empty();
+            for kind in managed {
+                work |= snapshot.dirty_count(kind)? > 0;
+            }
+            Ok(work)
+        })
+        .await
+    }
+
+    /// The planner of this cycle. `settle`: nothing is waited for any more.
+    pub(super) fn planner(&self, settle: bool) -> Planner<'_> {
+        Planner {
+            mapping: &self.job.mapping,
+            policy: &self.job.policy,
+            unsupported: &self.unsupported,
+            now: self.now,
+            forced: matches!(self.order.extent, Extent::Objects { .. }),
+            settle_references: settle,
+        }
+    }
+
+    /// Runs a store call where it may block.
+    pub(super) async fn store<T, F>(&self, work: F) -> Result<T, CycleError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
+    {
+        blocking(&self.job.snapshot, work).await
+    }
+
+    /// Ends the cycle where it was asked to stop.
+    pub(super) fn check_stop(&self) -> Result<(), CycleError> {
+        if self.order.stop.is_cancelled() { Err(CycleError::Stopped) } else { Ok(()) }
+    }
+
+    /// True when operations are sent rather than only planned.
+    pub(super) const fn applies(&self) -> bool {
+        self.order.apply && self.job.enforce
+    }
+
+    /// Notes that something is left undone.
+    pub(super) fn omit(&mut self, kind: ObjectKind, object: SourceId, name: &str, omission: &Omission) {
+        match omission {
+            Omission::Unchanged => self.summary.skipped.unchanged += 1,
+            Omission::DisabledAtSource => self.summary.skipped.disabled_at_source += 1,
+            _ => {}
+        }
+        self.findings += u64::from(omission.is_finding());
+        if omission.is_finding() {
+            let words = (omission.to_string(), omission.hint().to_owned());
+            self.summary.fail(object, omission.label(), words.0, words.1);
+            warn!(object = %object, kind = kind.word(), finding = omission.label(), "Nothing is written for {kind} {object}: {}", omission.label());
+        }
+        self.order.watcher.omission(kind, object, name, omission);
+    }
+
+    fn close(self, error: Option<&CycleError>) -> Summary {
+        let applies = self.applies();
+        let mut summary = self.summary;
+        summary.outcome = match error {
+            Some(error) if error.quarantines() => Outcome::Quarantined,
+            Some(_) => Outcome::Failed,
+            None if !applies => Outcome::Planned,
+            None if summary.withheld.count > 0 => Outcome::Withheld,
+            None if !summary.failed.is_empty() || self.findings > 0 || !self.intents_open.is_empty() => {
+                Outcome::Partial
+            }
+            None => Outcome::Converged,
+        };
+        summary
+    }
+}
+
+/// The snapshot's name for the fingerprint of mapping, scope and policy.
+const FINGERPRINT: &str = "fingerprint";
+
+/// Runs a store call on a thread that may block (`reference/stores.md`, rule 3: the API blocks).
+pub(super) async fn blocking<T, F>(snapshot: &Snapshot, work: F) -> Result<T, CycleError>
+where
+    T: Send + 'static,
+    F: FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
+{
+    let snapshot = snapshot.clone();
+    match tokio::task::spawn_blocking(move || work(&snapshot)).await {
+        Ok(result) => result.map_err(CycleError::Store),
+        Err(broken) => Err(CycleError::Broken(broken)),
+    }
+}
+
+fn add_traffic(summary: &mut Summary, source: Traffic, target: Traffic) {
+    summary.source.requests = source.requests;
+    summary.source.throttled = source.throttled;
+    summary.target.requests = target.requests;
+    summary.target.throttled = target.throttled;
+    summary.target.retries = target.retries;
+}
+
+/// Keeps the summary, and makes everything durable.
+async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), CycleError> {
+    let json = serde_json::to_value(summary).unwrap_or_default();
+    let keep = order.apply;
+    blocking(&job.snapshot, move |snapshot| {
+        if !keep {
+            return Ok(());
+        }
+        let mut tx = snapshot.tx()?;
+        tx.put_cycle(&json);
+        tx.commit(Durability::Synced)
+    })
+    .await
+}
+
+fn log(summary: &Summary, error: Option<&CycleError>) {
+    let done: u64 = summary.operations.values().sum();
+    let (cycle, outcome) = (&summary.cycle, format!("{:?}", summary.outcome).to_lowercase());
+    info!(
+        cycle.id = %cycle,
+        job = %summary.job,
+        outcome,
+        operations = done,
+        failed = summary.failed.len(),
+        withheld = summary.withheld.count,
+        duration_ms = summary.duration_ms,
+        "Cycle {cycle} finished: {outcome}, {done} operations"
+    );
+    if let Some(error) = error {
+        warn!(cycle.id = %cycle, "Cycle {cycle} ended early: {error}");
+    }
+}
+
+/// The forecast for an object, or that nothing is known.
+pub(super) fn forecast_of(reads: &impl Reads, kind: ObjectKind, id: &SourceId) -> Result<Forecast, StoreError> {
+    Ok(reads.forecast::<Forecast>(kind, id)?.unwrap_or_default())
+}

@@ -1,0 +1,131 @@
+//! A job with its ports: everything that a cycle needs, built once by whoever starts the program.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::summary::Kind;
+use super::summary::Summary;
+use crate::mapping::Mapping;
+use crate::mapping::resource::ResourceForm;
+use crate::model::clock::Clock;
+use crate::model::id::CycleId;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::SourceDirectory;
+use crate::ports::TargetDirectory;
+use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::policy::Policy;
+use crate::snapshot::Snapshot;
+
+/// One job: a source, a target, the snapshot between them, and the rules.
+#[derive(Clone)]
+pub struct Job {
+    /// Its name in the settings.
+    pub name: String,
+    /// `enforce` writes; `observe` plans and reports.
+    pub enforce: bool,
+    /// The mapping in force.
+    pub mapping: Arc<Mapping>,
+    /// The policy in force.
+    pub policy: Policy,
+    /// Whether users and groups are managed.
+    pub managed: BTreeSet<ObjectKind>,
+    /// Changes whenever mapping, scope or policy do: then everything is looked at again.
+    pub fingerprint: String,
+    /// Where truth is read.
+    pub source: Arc<dyn SourceDirectory>,
+    /// Where it is written.
+    pub target: Arc<dyn TargetDirectory>,
+    /// What was last written and confirmed.
+    pub snapshot: Snapshot,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How resources are written.
+    pub form: ResourceForm,
+    /// Requests in flight at the target.
+    pub max_concurrency: usize,
+    /// How long a request may take: an open create is not judged before.
+    pub request_timeout: Duration,
+    /// Objects planned at a time.
+    pub batch: usize,
+}
+
+/// What a cycle is to look at, beyond what changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// What changed at the source.
+    #[default]
+    Changes,
+    /// Everything, with a listing of the target.
+    Full,
+    /// Everything, as it is in the snapshot (`resync --all`).
+    All,
+    /// The source is read from the beginning (`resync --restart`).
+    Restart,
+    /// These objects, read afresh on both sides (`resync --user`, `--group`): ids or names.
+    Objects {
+        /// Users: object id, UPN or mail.
+        users: Vec<String>,
+        /// Groups: object id or display name.
+        groups: Vec<String>,
+    },
+}
+
+/// One cycle that is to be run.
+#[derive(Clone)]
+pub struct Order {
+    /// Its id.
+    pub id: CycleId,
+    /// What to look at.
+    pub extent: Extent,
+    /// True for `sync`, in a job that enforces: operations are carried out. Otherwise they are only planned.
+    pub apply: bool,
+    /// `--allow-deletions`.
+    pub allow_deletions: Option<u64>,
+    /// Who asked: `schedule`, or the local user.
+    pub actor: String,
+    /// Ends the cycle between two requests: what is in flight is finished and recorded.
+    pub stop: CancellationToken,
+    /// Gets every operation and omission as it is planned, and the phases.
+    pub watcher: Arc<dyn Watcher>,
+}
+
+/// Follows a cycle.
+pub trait Watcher: Send + Sync {
+    /// An operation is in the plan (and, in a `sync`, was carried out).
+    fn operation(&self, _operation: &Operation) {}
+    /// Something is left undone. `name` is for showing.
+    fn omission(&self, _kind: ObjectKind, _object: SourceId, _name: &str, _omission: &Omission) {}
+    /// A phase began, or went on: its name, how many are done, of how many where known.
+    fn progress(&self, _phase: &'static str, _done: u64, _of: Option<u64>) {}
+}
+
+/// Follows nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoWatcher;
+impl Watcher for NoWatcher {}
+
+impl Extent {
+    /// The kind of cycle that this makes, unless it is the first one.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Changes => Kind::Incremental,
+            Self::Full => Kind::Full,
+            Self::All | Self::Restart | Self::Objects { .. } => Kind::OnDemand,
+        }
+    }
+}
+
+/// How a cycle ended, with its error where it could not be carried out to its end.
+#[derive(Debug)]
+pub struct Report {
+    /// What was done.
+    pub summary: Summary,
+    /// Why it ended early.
+    pub error: Option<super::cycle::CycleError>,
+}

@@ -1,0 +1,319 @@
+//! Readings of the target that matching needs: a listing, or one question for each object.
+//!
+//! A listing goes to the store page by page, so memory stays bounded, and is matched locally. What an empty
+//! answer proves is decided here, once for each type (DESIGN section 4).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tracing::info;
+use tracing::warn;
+
+use super::ask::FilterProof;
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::forecast::Forecast;
+use super::job::Extent;
+use super::views::Context;
+use super::views::view;
+use crate::mapping::path::TargetPath;
+use crate::mapping::resource::read_path;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::object::Life;
+use crate::ports::Durability;
+use crate::ports::ListPosition;
+use crate::ports::Resource;
+use crate::ports::StoreError;
+use crate::reconcile::matching::fold;
+use crate::reconcile::view::Absence;
+use crate::reconcile::view::ObjectView;
+use crate::snapshot::Snapshot;
+use crate::snapshot::read::PAGE;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+
+/// A resource as the store keeps it for the length of a cycle.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoredReading {
+    /// The body as JSON text: postcard cannot hold JSON values.
+    body: String,
+    /// Objects without a link that match it.
+    pub claims: Vec<SourceId>,
+}
+
+impl StoredReading {
+    fn new(resource: &Resource) -> Self {
+        Self { body: resource.body.to_string(), claims: Vec::new() }
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
+/// Where a lookup by question is cheaper than a listing: few objects, against many resources.
+const FEW: usize = 20;
+
+impl Cycle<'_> {
+    /// Reads what matching needs, and in a full cycle everything.
+    pub(super) async fn read_target(&mut self) -> Result<(), CycleError> {
+        self.prepare_target().await?;
+        for kind in self.job.managed.clone() {
+            self.order.watcher.progress("reading the target", 0, None);
+            let waiting = self.unlinked(kind).await?;
+            if self.order.extent == Extent::Full {
+                let absence = self.list(kind).await?;
+                if matches!(absence, Absence::Proven(_)) {
+                    self.find_missing(kind).await?;
+                }
+                self.absence.insert(kind, absence);
+            } else if !waiting.is_empty() {
+                let absence = self.look_for(kind, &waiting).await?;
+                self.absence.insert(kind, absence);
+            }
+            self.stake_claims(kind).await?;
+        }
+        Ok(())
+    }
+
+    /// Objects to be matched, at most one more than [`FEW`]: the number only decides how to ask.
+    async fn unlinked(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
+        self.store(move |snapshot| {
+            let mut waiting = Vec::new();
+            each_dirty(snapshot, kind, |id| {
+                if let Some(record) = snapshot.record(kind, &id)?
+                    && record.link.is_none()
+                    && record.object.life == Life::Alive
+                {
+                    waiting.push(id);
+                }
+                Ok(waiting.len() <= FEW)
+            })?;
+            Ok(waiting)
+        })
+        .await
+    }
+
+    async fn look_for(&mut self, kind: ObjectKind, waiting: &[SourceId]) -> Result<Absence, CycleError> {
+        if waiting.len() <= FEW
+            && let FilterProof::Proven(how) = self.filter_proof(kind).await?
+        {
+            for id in waiting {
+                self.ask_for(kind, *id).await?;
+            }
+            return Ok(Absence::Proven(how));
+        }
+        self.list(kind).await
+    }
+
+    /// Lists a type, page by page into the store. Complete is: as many distinct ids as `totalResults` says.
+    pub(super) async fn list(&mut self, kind: ObjectKind) -> Result<Absence, CycleError> {
+        let paths = self.key_paths(kind);
+        let mut distinct: u64 = 0;
+        let mut total = None;
+        let mut from: Option<ListPosition> = None;
+        loop {
+            self.check_stop()?;
+            let page = self.job.target.list(kind, from).await.map_err(CycleError::Target)?;
+            total = page.total.or(total);
+            let paths = paths.clone();
+            let resources = page.resources;
+            let fresh = self.store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths)).await?;
+            distinct += fresh;
+            self.order.watcher.progress("reading the target", distinct, total);
+            from = page.next;
+            if from.is_none() || (fresh == 0 && total.is_none_or(|total| distinct < total)) {
+                break;
+            }
+        }
+        Ok(judge(kind, distinct, total))
+    }
+
+    /// Linked objects that a complete listing did not bring: each is asked for once, and marked as lost.
+    async fn find_missing(&mut self, kind: ObjectKind) -> Result<(), CycleError> {
+        let suspects = self
+            .store(move |snapshot| {
+                let mut suspects = Vec::new();
+                each_record(snapshot, kind, |record| {
+                    if let Some(link) = &record.link
+                        && snapshot.reading::<StoredReading>(kind, &link.target)?.is_none()
+                    {
+                        suspects.push((record.object.id, link.target.clone()));
+                    }
+                    Ok(())
+                })?;
+                Ok(suspects)
+            })
+            .await?;
+        for (id, target) in suspects {
+            self.check_stop()?;
+            if self.job.target.read(kind, &target).await.map_err(CycleError::Target)?.is_none() {
+                self.summary.drift.missing += 1;
+                info!(object = %id, target = %target, "The resource of {kind} {id} is gone at the target");
+                self.lose(kind, id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that the resource of a linked object is gone: it is planned as if it had no link.
+    pub(super) async fn lose(&self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+        self.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            tx.put_forecast(kind, &id, &Forecast { lost: true, ..Forecast::default() });
+            tx.mark_dirty(kind, &id, DirtyCause::TARGET)?;
+            tx.commit(Durability::Lazy)
+        })
+        .await
+    }
+
+    /// Notes on each reading which objects without a link match it: two of them is a finding on both.
+    async fn stake_claims(&mut self, kind: ObjectKind) -> Result<(), CycleError> {
+        if !self.absence.contains_key(&kind) {
+            return Ok(());
+        }
+        let context = self.context(kind, false);
+        let planner = self.planner(true);
+        let keys = |view: &ObjectView| keys_of(&planner, view);
+        let mut after = None;
+        loop {
+            let page = self.job.snapshot.dirty(kind, after.as_ref(), PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = Some(*last);
+            let mut claims: BTreeMap<TargetId, Vec<SourceId>> = BTreeMap::new();
+            for (id, _) in &page {
+                let Some(view) = view(&self.job.snapshot, &context, kind, *id, &keys)? else { continue };
+                if view.link.is_some() || view.object.life != Life::Alive {
+                    continue;
+                }
+                for (path, value) in keys(&view).into_iter().skip(1) {
+                    for target in self.job.snapshot.readings_by(kind, &path, &value)? {
+                        claims.entry(target).or_default().push(*id);
+                    }
+                }
+            }
+            self.store(move |snapshot| add_claims(snapshot, kind, claims)).await?;
+        }
+    }
+
+    /// The paths that a type is looked up by: externalId, then the matching attributes.
+    pub(super) fn key_paths(&self, kind: ObjectKind) -> Vec<TargetPath> {
+        let external = "externalId".parse().expect("externalId is a target path");
+        let matching = self.job.mapping.matching(kind);
+        std::iter::once(external).chain(matching.into_iter().map(|row| row.target.clone())).collect()
+    }
+
+    /// What the views of a batch have in common.
+    pub(super) fn context(&self, kind: ObjectKind, references: bool) -> Context {
+        Context {
+            absence: self.absence.get(&kind).cloned(),
+            keys: self.key_paths(kind).iter().map(|path| path.as_str().to_owned()).collect(),
+            intents_open: self.intents_open.clone(),
+            failed: self.failed.clone(),
+            references,
+            observed: matches!(self.order.extent, Extent::Objects { .. }),
+        }
+    }
+}
+
+/// The folded keys that a view's object is looked up by.
+pub(super) fn keys_of(planner: &crate::reconcile::plan::Planner<'_>, view: &ObjectView) -> Vec<(String, String)> {
+    planner
+        .match_keys(view)
+        .map(|keys| keys.iter().map(|key| (key.path.as_str().to_owned(), fold(&key.value))).collect())
+        .unwrap_or_default()
+}
+
+/// What a listing proves of what it did not bring.
+fn judge(kind: ObjectKind, distinct: u64, total: Option<u64>) -> Absence {
+    match total {
+        Some(total) if distinct >= total => Absence::Proven(format!("a complete listing of {distinct} {kind}s has none that matches")),
+        Some(total) => {
+            warn!(distinct, total, "The target's listing of {kind}s is incomplete");
+            Absence::Unproven(format!("the target lists {distinct} distinct {kind}s where it says that it has {total}"))
+        }
+        None => Absence::Unproven("the target's listing does not say how many there are".to_owned()),
+    }
+}
+
+/// Stores resources as readings, findable by these paths; how many were not there before.
+pub(super) fn keep_readings(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    resources: &[Resource],
+    paths: &[TargetPath],
+) -> Result<u64, StoreError> {
+    let mut fresh = 0;
+    let mut tx = snapshot.tx()?;
+    for resource in resources {
+        if tx.reading::<StoredReading>(kind, &resource.id)?.is_some() {
+            continue;
+        }
+        fresh += 1;
+        let values: Vec<(&str, String)> = paths
+            .iter()
+            .filter_map(|path| Some((path.as_str(), fold(&read_path(&resource.body, path)?))))
+            .collect();
+        let index: Vec<(&str, &str)> = values.iter().map(|(path, value)| (*path, value.as_str())).collect();
+        tx.put_reading(kind, &resource.id, &StoredReading::new(resource), &index);
+    }
+    if !tx.is_empty() {
+        tx.commit(Durability::Lazy)?;
+    }
+    Ok(fresh)
+}
+
+fn add_claims(snapshot: &Snapshot, kind: ObjectKind, claims: BTreeMap<TargetId, Vec<SourceId>>) -> Result<(), StoreError> {
+    let mut tx = snapshot.tx()?;
+    for (target, by) in claims {
+        if let Some(mut reading) = tx.reading::<StoredReading>(kind, &target)? {
+            reading.claims.extend(by);
+            tx.put_reading(kind, &target, &reading, &[]);
+        }
+    }
+    if tx.is_empty() { Ok(()) } else { tx.commit(Durability::Lazy) }
+}
+
+/// Goes over the dirty objects of a kind, as long as `go` says so.
+pub(super) fn each_dirty(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    mut go: impl FnMut(SourceId) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
+        for (id, _) in &page {
+            if !go(*id)? {
+                return Ok(());
+            }
+        }
+        match page.last() {
+            Some((last, _)) if page.len() == PAGE => after = Some(*last),
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Goes over the records of a kind.
+pub(super) fn each_record(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    mut go: impl FnMut(&crate::snapshot::record::Record) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let page = snapshot.scan_records(kind, after.as_ref(), PAGE)?;
+        for record in &page {
+            go(record)?;
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.object.id),
+            _ => return Ok(()),
+        }
+    }
+}

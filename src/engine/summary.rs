@@ -1,0 +1,235 @@
+//! What a cycle did, in the form of INTERFACE section 3.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Verb;
+
+/// Why a cycle ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The first one: everything was read.
+    Initial,
+    /// What changed since the last one.
+    Incremental,
+    /// The target was listed and everything was looked at again.
+    Full,
+    /// Somebody asked for certain objects, or for all.
+    OnDemand,
+}
+
+/// How a cycle ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Every object in scope is at the target as it should be.
+    Converged,
+    /// Planned only: nothing was written.
+    Planned,
+    /// Some entries failed or wait; they stay dirty and are tried again.
+    Partial,
+    /// The guard held operations back; the rest was applied.
+    Withheld,
+    /// Bad credentials or the endpoint gone: nothing goes on until somebody acts.
+    Quarantined,
+    /// The cycle could not be carried out to its end.
+    Failed,
+}
+
+/// One entry that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The object's id.
+    pub object: String,
+    /// What was tried.
+    pub operation: String,
+    /// What happened.
+    pub error: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// The source's part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceCounts {
+    /// User entries on delta pages.
+    pub users_read: u64,
+    /// Group entries on delta pages.
+    pub groups_read: u64,
+    /// Requests, token requests and retries included.
+    pub requests: u64,
+    /// Of them answered 429, or 503 with Retry-After.
+    pub throttled: u64,
+}
+
+/// The target's part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetCounts {
+    /// Requests, retries included.
+    pub requests: u64,
+    /// Of them answered 429, or 503 with Retry-After.
+    pub throttled: u64,
+    /// Of them sent again.
+    pub retries: u64,
+}
+
+/// Objects for which nothing was done, by cause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Not in scope.
+    pub out_of_scope: u64,
+    /// As they should be.
+    pub unchanged: u64,
+    /// Disabled at the source and not at the target.
+    pub disabled_at_source: u64,
+    /// References to what is not at the target.
+    pub reference_out_of_scope: u64,
+}
+
+/// Operations held back by the guard.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// How many.
+    pub count: u64,
+    /// How many, by the reason that asks for them.
+    pub by_reason: BTreeMap<String, u64>,
+}
+
+/// Differences found at the target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// Linked, gone at the target.
+    pub missing: u64,
+    /// Linked, source object gone.
+    pub orphaned: u64,
+    /// Values differ.
+    pub modified: u64,
+    /// Members differ.
+    pub membership: u64,
+    /// Resources that no source object is linked to.
+    pub unmanaged: u64,
+}
+
+/// The summary of one cycle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The job's name.
+    pub job: String,
+    /// The cycle's id.
+    pub cycle: String,
+    /// `observe` or `enforce`.
+    pub mode: String,
+    /// Why it ran.
+    pub kind: Kind,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it began, RFC 3339.
+    pub started: String,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// The source's part.
+    pub source: SourceCounts,
+    /// Operations carried out (`sync`) or planned (`plan`), by name.
+    pub operations: BTreeMap<String, u64>,
+    /// The target's part.
+    pub target: TargetCounts,
+    /// What was left alone.
+    pub skipped: Skipped,
+    /// Entries that failed, at most [`FAILURES_SHOWN`].
+    pub failed: Vec<Failure>,
+    /// Operations held back.
+    pub withheld: Withheld,
+    /// Operations on objects on hold.
+    pub held: u64,
+    /// Entries in escrow.
+    pub escrow: u64,
+    /// Drift found.
+    pub drift: Drift,
+}
+
+/// As many failures as a summary lists; all of them are in the log.
+pub const FAILURES_SHOWN: usize = 1000;
+
+const VERBS: [Verb; 12] = [
+    Verb::CreateUser,
+    Verb::UpdateUser,
+    Verb::DisableUser,
+    Verb::EnableUser,
+    Verb::DeleteUser,
+    Verb::CreateGroup,
+    Verb::UpdateGroup,
+    Verb::DeleteGroup,
+    Verb::AddMember,
+    Verb::RemoveMember,
+    Verb::LinkUser,
+    Verb::LinkGroup,
+];
+
+impl Summary {
+    /// A summary in which nothing has happened yet; every operation is named with its zero.
+    #[must_use]
+    pub fn new(job: &str, cycle: String, mode: &str, kind: Kind, started: Timestamp) -> Self {
+        Self {
+            job: job.to_owned(),
+            cycle,
+            mode: mode.to_owned(),
+            kind,
+            outcome: Outcome::Failed,
+            started: started.to_string(),
+            duration_ms: 0,
+            source: SourceCounts::default(),
+            operations: VERBS.iter().map(|verb| (verb.name().to_owned(), 0)).collect(),
+            target: TargetCounts::default(),
+            skipped: Skipped::default(),
+            failed: Vec::new(),
+            withheld: Withheld::default(),
+            held: 0,
+            escrow: 0,
+            drift: Drift::default(),
+        }
+    }
+
+    /// Counts an operation as carried out or planned.
+    pub fn count(&mut self, operation: &Operation) {
+        *self.operations.entry(operation.verb.name().to_owned()).or_default() += operation.count();
+    }
+
+    /// Counts an operation that the guard holds back.
+    pub fn withhold(&mut self, operation: &Operation, count: u64) {
+        self.withheld.count += count;
+        *self.withheld.by_reason.entry(operation.because.label().to_owned()).or_default() += count;
+    }
+
+    /// Notes an entry that failed.
+    pub fn fail(&mut self, object: SourceId, operation: &str, error: String, hint: String) {
+        if self.failed.len() < FAILURES_SHOWN {
+            self.failed.push(Failure { object: object.to_string(), operation: operation.to_owned(), error, hint });
+        }
+    }
+
+    /// How many operations of a kind there are, by name.
+    #[must_use]
+    pub fn operation(&self, verb: Verb) -> u64 {
+        self.operations.get(verb.name()).copied().unwrap_or(0)
+    }
+
+    /// True when something was, or would be, changed; a link alone is a change.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        self.operations.values().any(|count| *count > 0) || self.withheld.count > 0
+    }
+
+    /// Counts the entries of a page.
+    pub const fn read(&mut self, kind: ObjectKind, entries: u64) {
+        match kind {
+            ObjectKind::User => self.source.users_read += entries,
+            ObjectKind::Group => self.source.groups_read += entries,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Puts together what the planner sees: records, references, and what was read at the target.
+
+use std::collections::BTreeMap;
+use std::collections::HashSet;
+
+use super::cycle::forecast_of;
+use super::readings::StoredReading;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::object::Life;
+use crate::model::object::MemberKind;
+use crate::ports::StoreError;
+use crate::reconcile::view::Absence;
+use crate::reconcile::view::Candidate;
+use crate::reconcile::view::MemberView;
+use crate::reconcile::view::ObjectView;
+use crate::reconcile::view::Reference;
+use crate::reconcile::view::TargetReading;
+use crate::snapshot::Snapshot;
+use crate::snapshot::read::PAGE;
+use crate::snapshot::read::Reads;
+
+/// What the views of a batch have in common.
+#[derive(Clone)]
+pub struct Context {
+    /// What a missing match proves; `None` while the target was not read for this type.
+    pub absence: Option<Absence>,
+    /// The matching paths of this type, externalId first.
+    pub keys: Vec<String>,
+    /// Creates whose outcome is open.
+    pub intents_open: HashSet<(ObjectKind, SourceId)>,
+    /// Objects that failed in this cycle: nobody waits for them.
+    pub failed: HashSet<(ObjectKind, SourceId)>,
+    /// False for a look at removals only: references are not resolved.
+    pub references: bool,
+    /// True for what the snapshot alone knows of the linked resource is not enough: its reading is shown.
+    pub observed: bool,
+}
+
+/// The view of one object; `None` when the snapshot does not know it (it was forgotten meanwhile).
+///
+/// # Errors
+/// As the store.
+pub fn view(
+    snapshot: &Snapshot,
+    context: &Context,
+    kind: ObjectKind,
+    id: SourceId,
+    keys_of: &dyn Fn(&ObjectView) -> Vec<(String, String)>,
+) -> Result<Option<ObjectView>, StoreError> {
+    let Some(record) = snapshot.record(kind, &id)? else { return Ok(None) };
+    let forecast = forecast_of(snapshot, kind, &id)?;
+    let link = if forecast.lost { None } else { record.link };
+    let manager = match record.object.manager {
+        Some(manager) if context.references => reference(snapshot, context, &manager)?,
+        Some(_) => Reference::Absent,
+        None => Reference::None,
+    };
+    let mut view = ObjectView {
+        object: record.object,
+        link,
+        intent_open: context.intents_open.contains(&(kind, id)),
+        lost: forecast.lost,
+        manager,
+        target: TargetReading::NotAsked,
+        members: Vec::new(),
+        member_owners: BTreeMap::new(),
+    };
+    if kind == ObjectKind::Group && context.references {
+        view.members = members(snapshot, context, &id)?;
+    }
+    match &view.link {
+        None => view.target = candidates(snapshot, context, &view, keys_of)?,
+        Some(link) if context.observed => {
+            if let Some(reading) = snapshot.reading::<StoredReading>(kind, &link.target)? {
+                view.target = TargetReading::Held(reading.body());
+            }
+        }
+        Some(_) => {}
+    }
+    if kind == ObjectKind::Group && context.references {
+        view.member_owners = owners(snapshot, &view.target)?;
+    }
+    Ok(Some(view))
+}
+
+/// Whether a user can be referred to.
+fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Reference, StoreError> {
+    let kind = ObjectKind::User;
+    let Some(record) = snapshot.record(kind, id)? else { return Ok(Reference::Absent) };
+    if matches!(record.object.life, Life::Gone(_)) {
+        return Ok(Reference::Gone);
+    }
+    let forecast = forecast_of(snapshot, kind, id)?;
+    if let Some(target) = forecast.linked {
+        return Ok(Reference::Expected(target));
+    }
+    match record.link {
+        Some(link) if !forecast.lost => return Ok(Reference::Linked(link.target)),
+        _ => {}
+    }
+    let waits = !forecast.done
+        && record.object.life == Life::Alive
+        && !context.failed.contains(&(kind, *id))
+        && !context.intents_open.contains(&(kind, *id))
+        && snapshot.dirty_cause(kind, id)?.is_some();
+    Ok(if waits { Reference::Pending } else { Reference::Absent })
+}
+
+fn members(snapshot: &Snapshot, context: &Context, group: &SourceId) -> Result<Vec<MemberView>, StoreError> {
+    let mut views = Vec::new();
+    let mut after = None;
+    loop {
+        let page = snapshot.edges(group, after.as_ref(), PAGE)?;
+        let full = page.len() == PAGE;
+        after = page.last().map(|(id, _)| *id);
+        for (id, edge) in page {
+            let state = match edge.kind {
+                MemberKind::User => reference(snapshot, context, &id)?,
+                MemberKind::Group | MemberKind::Other => Reference::Absent,
+            };
+            views.push(MemberView { id, kind: edge.kind, present: edge.present, sent: edge.sent, state });
+        }
+        if !full {
+            return Ok(views);
+        }
+    }
+}
+
+fn candidates(
+    snapshot: &Snapshot,
+    context: &Context,
+    view: &ObjectView,
+    keys_of: &dyn Fn(&ObjectView) -> Vec<(String, String)>,
+) -> Result<TargetReading, StoreError> {
+    let Some(absence) = &context.absence else { return Ok(TargetReading::NotAsked) };
+    let kind = view.object.kind;
+    let mut found: BTreeMap<TargetId, Candidate> = BTreeMap::new();
+    for (path, value) in keys_of(view) {
+        for target in snapshot.readings_by(kind, &path, &value)? {
+            if found.contains_key(&target) {
+                continue;
+            }
+            if let Some(reading) = snapshot.reading::<StoredReading>(kind, &target)? {
+                let owner = snapshot.owner(kind, &target)?;
+                let rival = rival(snapshot, kind, &target, view.object.id)?;
+                found.insert(target.clone(), Candidate { id: target, body: reading.body(), owner, rival });
+            }
+        }
+    }
+    let found = found.into_values().collect();
+    Ok(TargetReading::Candidates { found, absence: absence.clone() })
+}
+
+/// Another object without a link that matches the same resource by a matching attribute.
+fn rival(snapshot: &Snapshot, kind: ObjectKind, target: &TargetId, me: SourceId) -> Result<Option<SourceId>, StoreError> {
+    let reading = snapshot.reading::<StoredReading>(kind, target)?;
+    Ok(reading.and_then(|reading| reading.claims.into_iter().find(|claimant| *claimant != me)))
+}
+
+/// Who owns the members that a candidate, or the linked group, holds at the target.
+fn owners(snapshot: &Snapshot, target: &TargetReading) -> Result<BTreeMap<TargetId, SourceId>, StoreError> {
+    let bodies: Vec<&serde_json::Value> = match target {
+        TargetReading::NotAsked => Vec::new(),
+        TargetReading::Held(body) => vec![body],
+        TargetReading::Candidates { found, .. } => found.iter().map(|candidate| &candidate.body).collect(),
+    };
+    let mut owners = BTreeMap::new();
+    for body in bodies {
+        let members = body.get("members").and_then(serde_json::Value::as_array);
+        for member in members.into_iter().flatten() {
+            let id = member.get("value").unwrap_or(member).as_str().and_then(TargetId::new);
+            if let Some(id) = id
+                && let Some(owner) = snapshot.owner(ObjectKind::User, &id)?
+            {
+                owners.insert(id, owner);
+            }
+        }
+    }
+    Ok(owners)
+}

@@ -1,0 +1,204 @@
+//! An object without a link: adopted, created, or neither, and why.
+
+use std::collections::BTreeMap;
+
+use super::changes::Base;
+use super::changes::all_members;
+use super::changes::members_of;
+use super::departures::ACTIVE;
+use super::departures::verbs;
+use super::matching::Key;
+use super::matching::Pairing;
+use super::matching::pair;
+use super::membership_diff;
+use super::omission::Omission;
+use super::operation::Change;
+use super::operation::Reason;
+use super::operation::Verb;
+use super::plan::ObjectPlan;
+use super::plan::Planner;
+use super::view::Absence;
+use super::view::Candidate;
+use super::view::ObjectView;
+use super::view::Reference;
+use super::view::TargetReading;
+use crate::mapping::desired::Desired;
+use crate::mapping::desired::DesiredValue;
+use crate::mapping::path::TargetPath;
+use crate::mapping::resource::read_path;
+use crate::model::id::ObjectKind;
+use crate::model::value::Attributes;
+use crate::model::value::Value;
+
+const EXTERNAL_ID: &str = "externalId";
+
+impl Planner<'_> {
+    /// Plans an object that lives and has no link.
+    pub(super) fn unlinked(&self, view: &ObjectView, plan: ObjectPlan) -> ObjectPlan {
+        let desired = self.desired(view);
+        let keys = match self.keys(view, &desired) {
+            Ok(keys) => keys,
+            Err(finding) => return plan.omit(finding),
+        };
+        let TargetReading::Candidates { found, absence } = &view.target else {
+            let mut plan = plan;
+            plan.need = Some(keys);
+            return plan;
+        };
+        let ours = self.our_external_ids(view, &desired);
+        match pair(&keys, &ours, found, absence, self.policy.adopt, view.object.id) {
+            Pairing::Refused(finding) => plan.omit(finding),
+            Pairing::Found { candidate, by } => self.adopt(view, &desired, candidate, by, plan),
+            Pairing::None(absence) => self.create(view, &desired, absence, plan),
+        }
+    }
+
+    /// The keys to look the object up by: externalId = objectId, then the matching attributes that have a value.
+    ///
+    /// # Errors
+    /// A finding, when no matching attribute has a value or one was never read.
+    pub fn keys(&self, view: &ObjectView, desired: &Desired) -> Result<Vec<Key>, Omission> {
+        let external: TargetPath = EXTERNAL_ID.parse().expect("externalId is a target path");
+        let mut keys = vec![Key { path: external, value: Value::text(view.object.id.to_string()) }];
+        let rows = self.mapping.rows(view.object.kind);
+        let mut first = None;
+        for row in self.mapping.matching(view.object.kind) {
+            let number = rows.iter().position(|other| other.target == row.target);
+            first.get_or_insert_with(|| row.target.as_str().to_owned());
+            match number.and_then(|number| desired.row(number)) {
+                Some(DesiredValue::Unknown { missing }) => {
+                    return Err(Omission::PropertyUnread { property: missing.clone() });
+                }
+                Some(DesiredValue::Failed { message }) => {
+                    let attribute = row.target.as_str().to_owned();
+                    return Err(Omission::ExpressionFailed { attribute, message: message.clone() });
+                }
+                Some(value) => {
+                    if let Some(value) = value.on_create().filter(|value| !value.is_unassigned()) {
+                        keys.push(Key { path: row.target.clone(), value: value.clone() });
+                    }
+                }
+                None => {}
+            }
+        }
+        match (keys.len(), first) {
+            (1, Some(attribute)) => Err(Omission::NoMatchingValue { attribute }),
+            _ => Ok(keys),
+        }
+    }
+
+    fn our_external_ids(&self, view: &ObjectView, desired: &Desired) -> Vec<Value> {
+        let rows = self.mapping.rows(view.object.kind);
+        let mapped = desired
+            .with_rows(rows)
+            .find(|(row, _)| row.target.is_core(EXTERNAL_ID))
+            .and_then(|(_, value)| value.on_create().cloned());
+        let mut ours = vec![Value::text(view.object.id.to_string())];
+        ours.extend(mapped.filter(|value| !value.is_unassigned()));
+        ours
+    }
+
+    fn adopt(&self, view: &ObjectView, desired: &Desired, candidate: &Candidate, by: String, plan: ObjectPlan) -> ObjectPlan {
+        if self.waits_for_manager(view) {
+            return plan.omit(Omission::WaitsForManager);
+        }
+        let mut plan = plan;
+        let nothing = Attributes::new();
+        let none_kept = BTreeMap::new();
+        let base = Base { sent: &nothing, kept: &none_kept, observed: Some(&candidate.body), repair: true };
+        let differences = self.differences(view, desired, &base, &mut plan);
+        let (_, _, link_verb) = verbs(view.object.kind);
+        let mut link = self.operation(view, link_verb, Reason::Matched { by }, differences.record);
+        link.target = Some(candidate.id.clone());
+        let manages = view.object.kind == ObjectKind::Group && self.manages_members();
+        let diff = manages
+            .then(|| membership_diff::compare(&view.members, &members_of(&candidate.body), &view.member_owners));
+        link.members = diff.as_ref().map(|diff| diff.found.clone()).unwrap_or_default();
+        plan.operations.push(link);
+        let active: Option<TargetPath> = ACTIVE.parse().ok();
+        let before = active.and_then(|path| read_path(&candidate.body, &path));
+        plan = self.update(view, differences.write, before.as_ref(), Reason::AdoptedDiffers, plan);
+        if let Some(diff) = diff {
+            plan = self.memberships(view, diff, plan);
+        }
+        for operation in &mut plan.operations {
+            operation.target = Some(candidate.id.clone());
+        }
+        plan
+    }
+
+    fn create(&self, view: &ObjectView, desired: &Desired, absence: &Absence, plan: ObjectPlan) -> ObjectPlan {
+        if view.object.kind == ObjectKind::User && !view.object.account_enabled() {
+            return plan.omit(Omission::DisabledAtSource);
+        }
+        if !self.policy.create {
+            return plan.omit(Omission::SwitchedOff { setting: "provisioning.create" });
+        }
+        let proof = match (absence, view.object.kind) {
+            (Absence::Proven(how), _) => how.clone(),
+            (Absence::Unproven(why), ObjectKind::User) => {
+                format!("unproven ({why}); the target's own uniqueness of userName decides")
+            }
+            (Absence::Unproven(why), ObjectKind::Group) => {
+                return plan.omit(Omission::AbsenceUnproven { why: why.clone() });
+            }
+        };
+        if self.waits_for_manager(view) {
+            return plan.omit(Omission::WaitsForManager);
+        }
+        let because = if view.lost { Reason::MissingAtTarget } else { Reason::New { absence: proof } };
+        let mut plan = plan;
+        let changes = self.initial_attributes(view, desired, &mut plan);
+        let (create, _, _) = verbs(view.object.kind);
+        let mut plan = self.with(plan, view, create, because, changes);
+        if view.object.kind == ObjectKind::Group && self.manages_members() {
+            let (members, skipped, pending) = all_members(&view.members);
+            plan.skipped_references += skipped;
+            plan.pending_references += if self.settle_references { 0 } else { pending };
+            if !members.is_empty() {
+                let mut operation = self.operation(view, Verb::AddMember, Reason::MemberJoined, Vec::new());
+                operation.members = members;
+                plan.operations.push(operation);
+            }
+        }
+        plan
+    }
+
+    /// Everything that a create carries: values that are not empty, and the manager where it is known.
+    fn initial_attributes(&self, view: &ObjectView, desired: &Desired, plan: &mut ObjectPlan) -> Vec<Change> {
+        let rows = self.mapping.rows(view.object.kind);
+        let mut changes = Vec::with_capacity(rows.len());
+        for (row, value) in desired.with_rows(rows).filter(|(row, _)| self.is_supported(row)) {
+            match value {
+                DesiredValue::Unknown { missing } => {
+                    plan.omissions.push(Omission::PropertyUnread { property: missing.clone() });
+                }
+                DesiredValue::Failed { message } => plan.omissions.push(Omission::ExpressionFailed {
+                    attribute: row.target.as_str().to_owned(),
+                    message: message.clone(),
+                }),
+                _ => {
+                    if let Some(after) = value.on_create().filter(|value| !value.is_unassigned()) {
+                        changes.push(Change {
+                            attribute: row.target.as_str().to_owned(),
+                            before: Value::Null,
+                            after: after.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        if let (Some(row), Some(manager)) = (self.manager_row(view), view.object.manager) {
+            match view.manager {
+                Reference::Linked(_) | Reference::Expected(_) => changes.push(Change {
+                    attribute: row.target.as_str().to_owned(),
+                    before: Value::Null,
+                    after: Value::text(manager.to_string()),
+                }),
+                Reference::Absent | Reference::Pending => plan.skipped_references += 1,
+                Reference::None | Reference::Gone => {}
+            }
+        }
+        changes
+    }
+}

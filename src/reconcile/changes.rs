@@ -1,0 +1,289 @@
+//! A linked object that lives: which attributes and memberships differ, and which verb that makes.
+
+use std::collections::BTreeSet;
+
+use super::departures::ACTIVE;
+use super::departures::verbs;
+use super::membership_diff;
+use super::membership_diff::MembershipDiff;
+use super::omission::Omission;
+use super::operation::Change;
+use super::operation::Member;
+use super::operation::Reason;
+use super::operation::Verb;
+use super::plan::ObjectPlan;
+use super::plan::Planner;
+use super::three_way;
+use super::three_way::Verdict;
+use super::view::MemberView;
+use super::view::ObjectView;
+use super::view::Reference;
+use super::view::TargetReading;
+use crate::mapping::desired::Desired;
+use crate::mapping::desired::DesiredValue;
+use crate::mapping::desired::Facts;
+use crate::mapping::desired::desired;
+use crate::mapping::mapping_rows;
+use crate::mapping::mapping_rows::Row;
+use crate::mapping::resource::read_path;
+use crate::mapping::resource::same;
+use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
+use crate::model::link::Kept;
+use crate::model::link::Link;
+use crate::model::value::Attributes;
+use crate::model::value::Value;
+
+/// What an object's desired attributes are compared with.
+pub(super) struct Base<'a> {
+    /// As last sent.
+    pub(super) sent: &'a Attributes,
+    /// What the target kept of it.
+    pub(super) kept: &'a std::collections::BTreeMap<String, Kept>,
+    /// The resource as it is now, where it was read.
+    pub(super) observed: Option<&'a serde_json::Value>,
+    /// True when a repair was asked for, or the resource is being adopted.
+    pub(super) repair: bool,
+}
+
+/// The differences of one object.
+#[derive(Default)]
+pub(super) struct Differences {
+    /// To be sent.
+    pub(super) write: Vec<Change>,
+    /// Right already, to be recorded.
+    pub(super) record: Vec<Change>,
+    /// True when some of them are repairs of the target rather than changes of the source.
+    pub(super) repairs: bool,
+}
+
+impl Planner<'_> {
+    /// Plans a linked object that lives.
+    pub(super) fn linked(&self, view: &ObjectView, link: &Link, mut plan: ObjectPlan) -> ObjectPlan {
+        let desired = self.desired(view);
+        if self.waits_for_manager(view) {
+            return plan.omit(Omission::WaitsForManager);
+        }
+        let observed = match &view.target {
+            TargetReading::Held(body) => Some(body),
+            _ => None,
+        };
+        let base = Base { sent: &link.sent, kept: &link.kept, observed, repair: self.forced };
+        let differences = self.differences(view, &desired, &base, &mut plan);
+        plan.record = differences.record;
+        let because = if differences.repairs { Reason::TargetDiffers } else { Reason::SourceChanged };
+        plan = self.update(view, differences.write, link.sent.get(ACTIVE), because, plan);
+        if view.object.kind == ObjectKind::Group && self.manages_members() {
+            let there = observed.filter(|_| self.forced).map_or_else(BTreeSet::new, members_of);
+            let diff = membership_diff::compare(&view.members, &there, &view.member_owners);
+            plan = self.memberships(view, diff, plan);
+        }
+        if plan.operations.is_empty() && plan.omissions.is_empty() {
+            plan = plan.omit(Omission::Unchanged);
+        }
+        plan
+    }
+
+    /// The mapping's say on this object.
+    pub(super) fn desired(&self, view: &ObjectView) -> Desired {
+        let soft_deleted = view.object.kind == ObjectKind::User && !view.object.account_enabled();
+        desired(self.mapping, &view.object, &Facts { soft_deleted })
+    }
+
+    /// True when the mapping has a row for a group's members.
+    pub(super) fn manages_members(&self) -> bool {
+        self.mapping.group.iter().any(|row| row.reference == Some(mapping_rows::Reference::Members))
+    }
+
+    /// True while the manager is still to be created in this cycle, so that it can ride in the request.
+    pub(super) fn waits_for_manager(&self, view: &ObjectView) -> bool {
+        !self.settle_references && view.manager == Reference::Pending && self.manager_row(view).is_some()
+    }
+
+    /// The row of references of a user: its manager.
+    pub(super) fn manager_row(&self, view: &ObjectView) -> Option<&Row> {
+        self.mapping
+            .rows(view.object.kind)
+            .iter()
+            .find(|row| row.reference == Some(mapping_rows::Reference::Manager))
+            .filter(|row| self.is_supported(row))
+    }
+
+    /// False for a row whose target attribute the target's schema does not know.
+    pub(super) fn is_supported(&self, row: &Row) -> bool {
+        !self.unsupported.contains(row.target.as_str())
+    }
+
+    /// Every attribute that differs from the base.
+    pub(super) fn differences(
+        &self,
+        view: &ObjectView,
+        desired: &Desired,
+        base: &Base<'_>,
+        plan: &mut ObjectPlan,
+    ) -> Differences {
+        let rows = self.mapping.rows(view.object.kind);
+        let mut differences = Differences::default();
+        for (row, value) in desired.with_rows(rows).filter(|(row, _)| self.is_supported(row)) {
+            match value {
+                DesiredValue::Unknown { missing } => {
+                    plan.omissions.push(Omission::PropertyUnread { property: missing.clone() });
+                }
+                DesiredValue::Failed { message } => plan.omissions.push(Omission::ExpressionFailed {
+                    attribute: row.target.as_str().to_owned(),
+                    message: message.clone(),
+                }),
+                _ => {
+                    if let Some(want) = value.on_update() {
+                        differences.attribute(row, want, want.clone(), base);
+                    }
+                }
+            }
+        }
+        self.mappingless_active(view, base, &mut differences);
+        self.manager(view, base, &mut differences, plan);
+        differences
+    }
+
+    /// Without an `active` row in the mapping, an account disabled at the source is disabled all the same,
+    /// and enabled again when it was we who disabled it (DESIGN section 4).
+    fn mappingless_active(&self, view: &ObjectView, base: &Base<'_>, differences: &mut Differences) {
+        if view.object.kind != ObjectKind::User || self.has_active_row() {
+            return;
+        }
+        let disabled = !view.object.account_enabled();
+        let sent_false = base.sent.get(ACTIVE).and_then(Value::as_bool) == Some(false);
+        if disabled != sent_false {
+            differences.write.push(Change {
+                attribute: ACTIVE.to_owned(),
+                before: Value::Bool(disabled),
+                after: Value::Bool(!disabled),
+            });
+        }
+    }
+
+    fn has_active_row(&self) -> bool {
+        self.mapping.user.iter().any(|row| row.target.is_core(ACTIVE))
+    }
+
+    fn manager(&self, view: &ObjectView, base: &Base<'_>, differences: &mut Differences, plan: &mut ObjectPlan) {
+        let Some(row) = self.manager_row(view) else { return };
+        let shown = view.object.manager.map_or(Value::Null, |id| Value::text(id.to_string()));
+        let want = match &view.manager {
+            Reference::Linked(target) | Reference::Expected(Some(target)) => Value::text(target.as_str()),
+            // Its resource is made by this cycle; whatever its id will be, it is none that was sent before.
+            Reference::Expected(None) => Value::text(""),
+            Reference::None | Reference::Gone => Value::Null,
+            Reference::Absent | Reference::Pending => {
+                plan.skipped_references += 1;
+                Value::Null
+            }
+        };
+        if view.manager == Reference::Expected(None) {
+            let before = base.sent.get(row.target.as_str()).cloned().unwrap_or_default();
+            differences.write.push(Change { attribute: row.target.as_str().to_owned(), before, after: shown });
+        } else {
+            let after = if want.is_null() { Value::Null } else { shown };
+            differences.attribute(row, &want, after, base);
+        }
+    }
+
+    /// The attribute part of a plan: one PATCH, named by what it does to `active`.
+    pub(super) fn update(
+        &self,
+        view: &ObjectView,
+        mut changes: Vec<Change>,
+        active_before: Option<&Value>,
+        because: Reason,
+        plan: ObjectPlan,
+    ) -> ObjectPlan {
+        if changes.is_empty() {
+            return plan;
+        }
+        let active = changes.iter().find(|change| change.attribute.eq_ignore_ascii_case(ACTIVE)).map(|c| c.after.as_bool());
+        let was = active_before.and_then(Value::as_bool);
+        let (verb, because) = match active {
+            Some(Some(false)) if was != Some(false) && view.object.account_enabled() => {
+                (Verb::DisableUser, Reason::MappedActive)
+            }
+            Some(Some(false)) if was != Some(false) => (Verb::DisableUser, Reason::AccountDisabled),
+            Some(Some(true)) if was == Some(false) => (Verb::EnableUser, Reason::AccountEnabled),
+            _ => (verbs(view.object.kind).1, because),
+        };
+        let mut plan = plan;
+        if !self.policy.update {
+            plan = plan.omit(Omission::SwitchedOff { setting: "provisioning.update" });
+            changes.retain(|change| change.attribute.eq_ignore_ascii_case(ACTIVE) && verb == Verb::DisableUser);
+            if changes.is_empty() {
+                return plan;
+            }
+        }
+        self.with(plan, view, verb, because, changes)
+    }
+
+    /// The membership part of a plan: removals, then additions.
+    pub(super) fn memberships(&self, view: &ObjectView, diff: MembershipDiff, mut plan: ObjectPlan) -> ObjectPlan {
+        plan.skipped_references += diff.skipped;
+        plan.pending_references += if self.settle_references { 0 } else { diff.pending };
+        if !self.policy.update && !(diff.add.is_empty() && diff.remove.is_empty()) {
+            return plan.omit(Omission::SwitchedOff { setting: "provisioning.update" });
+        }
+        for (verb, because, members) in [
+            (Verb::RemoveMember, Reason::MemberLeft, diff.remove),
+            (Verb::AddMember, Reason::MemberJoined, diff.add),
+        ] {
+            if !members.is_empty() {
+                let mut operation = self.operation(view, verb, because, Vec::new());
+                operation.members = members;
+                plan.operations.push(operation);
+            }
+        }
+        plan
+    }
+}
+
+impl Differences {
+    fn attribute(&mut self, row: &Row, want: &Value, shown: Value, base: &Base<'_>) {
+        let path = row.target.as_str();
+        let sent = base.sent.get(path);
+        let now = base.observed.map(|body| read_path(body, &row.target).unwrap_or_default());
+        let kept = base.kept.get(path);
+        let verdict = three_way::compare(want, sent, kept, now.as_ref(), &|a, b| same(&row.target, a, b));
+        let before = now.or_else(|| sent.cloned()).unwrap_or_default();
+        let change = Change { attribute: path.to_owned(), before, after: shown };
+        match verdict {
+            Verdict::Keep if is_cleared_by_target(kept, want) && base.repair => self.write.push(change),
+            Verdict::Keep => {}
+            Verdict::Record => self.record.push(Change { after: want.clone(), ..change }),
+            Verdict::Write | Verdict::Conflict => self.write.push(change),
+            Verdict::Repair if base.repair => {
+                self.repairs = true;
+                self.write.push(change);
+            }
+            Verdict::Repair => {}
+        }
+    }
+}
+
+/// What the target emptied by itself although we sent it.
+fn is_cleared_by_target(kept: Option<&Kept>, want: &Value) -> bool {
+    matches!(kept, Some(Kept::Other(value)) if value.is_unassigned()) && !want.is_unassigned()
+}
+
+/// The member ids that a group resource holds.
+#[must_use]
+pub(super) fn members_of(body: &serde_json::Value) -> BTreeSet<TargetId> {
+    let list = body.get("members").and_then(serde_json::Value::as_array);
+    list.into_iter()
+        .flatten()
+        .filter_map(|member| member.get("value").unwrap_or(member).as_str())
+        .filter_map(TargetId::new)
+        .collect()
+}
+
+/// The members of a view that can go into a create, for a group that has no resource yet.
+#[must_use]
+pub(super) fn all_members(members: &[MemberView]) -> (Vec<Member>, u64, u64) {
+    let diff = membership_diff::compare(members, &BTreeSet::new(), &std::collections::BTreeMap::new());
+    (diff.add, diff.skipped, diff.pending)
+}

@@ -1,0 +1,120 @@
+//! What happens to a linked object that is gone at the source, on positive evidence.
+
+use std::time::Duration;
+
+use super::omission::Omission;
+use super::operation::Change;
+use super::operation::Member;
+use super::operation::Operation;
+use super::operation::Reason;
+use super::operation::Verb;
+use super::plan::ObjectPlan;
+use super::plan::Planner;
+use super::policy::GroupRemoval;
+use super::policy::OnRemoval;
+use super::view::ObjectView;
+use crate::model::id::ObjectKind;
+use crate::model::link::Link;
+use crate::model::object::Removed;
+use crate::model::value::Value;
+
+/// The SCIM attribute that takes access away (RFC 7643 section 4.1.1).
+pub const ACTIVE: &str = "active";
+
+impl Planner<'_> {
+    /// A linked user was deleted at the source.
+    pub(super) fn user_leaves(&self, view: &ObjectView, link: &Link, removed: Removed, plan: ObjectPlan) -> ObjectPlan {
+        let (policy, setting, because) = match removed {
+            Removed::SoftDeleted => (self.policy.on_soft_delete, "on_soft_delete", Reason::SoftDeleted),
+            Removed::HardDeleted => (self.policy.on_hard_delete, "on_hard_delete", Reason::HardDeleted),
+        };
+        match policy {
+            OnRemoval::Keep => plan.omit(Omission::KeptByPolicy { setting }),
+            OnRemoval::Disable if link.sent.get(ACTIVE).and_then(Value::as_bool) == Some(false) => {
+                plan.omit(Omission::AlreadyDisabled)
+            }
+            OnRemoval::Disable => {
+                let before = link.sent.get(ACTIVE).cloned().unwrap_or(Value::Bool(true));
+                let change = Change { attribute: ACTIVE.to_owned(), before, after: Value::Bool(false) };
+                self.with(plan, view, Verb::DisableUser, because, vec![change])
+            }
+            OnRemoval::Delete => self.with(plan, view, Verb::DeleteUser, because, Vec::new()),
+        }
+    }
+
+    /// A linked group was deleted at the source: deleted, emptied or kept, as the policy says. With a delay
+    /// it is emptied at once and deleted later, so that a restored group gets its members back.
+    pub(super) fn group_leaves(&self, view: &ObjectView, _link: &Link, removed: Removed, plan: ObjectPlan) -> ObjectPlan {
+        let because = match removed {
+            Removed::SoftDeleted => Reason::SoftDeleted,
+            Removed::HardDeleted => Reason::HardDeleted,
+        };
+        let due = self.policy.groups.delete_after == Duration::ZERO
+            || view.object.gone_since.is_some_and(|since| {
+                self.now.since(since) >= self.policy.groups.delete_after
+            });
+        match self.policy.groups.on_delete {
+            GroupRemoval::Keep => plan.omit(Omission::KeptByPolicy { setting: "groups.on_delete" }),
+            GroupRemoval::Delete if due => self.with(plan, view, Verb::DeleteGroup, because, Vec::new()),
+            policy => {
+                let plan = self.emptied(plan, view, because);
+                match policy {
+                    GroupRemoval::Delete => plan.omit(Omission::WaitsForDelay),
+                    _ => plan.omit(Omission::KeptByPolicy { setting: "groups.on_delete" }),
+                }
+            }
+        }
+    }
+
+    fn emptied(&self, mut plan: ObjectPlan, view: &ObjectView, because: Reason) -> ObjectPlan {
+        let members: Vec<Member> = view
+            .members
+            .iter()
+            .filter(|member| member.sent.is_some())
+            .map(|member| Member { source: member.id, target: member.sent.clone(), with_user: false })
+            .collect();
+        if !members.is_empty() {
+            let mut operation = self.operation(view, Verb::RemoveMember, because, Vec::new());
+            operation.members = members;
+            plan.operations.push(operation);
+        }
+        plan
+    }
+
+    /// The plan with one operation more.
+    pub(super) fn with(
+        &self,
+        mut plan: ObjectPlan,
+        view: &ObjectView,
+        verb: Verb,
+        because: Reason,
+        changes: Vec<Change>,
+    ) -> ObjectPlan {
+        plan.operations.push(self.operation(view, verb, because, changes));
+        plan
+    }
+
+    /// An operation on this object.
+    #[expect(clippy::unused_self, reason = "reads like its siblings")]
+    pub(super) fn operation(&self, view: &ObjectView, verb: Verb, because: Reason, changes: Vec<Change>) -> Operation {
+        Operation {
+            verb,
+            kind: view.object.kind,
+            source: view.object.id,
+            name: view.object.name(),
+            target: view.link.as_ref().map(|link| link.target.clone()),
+            because,
+            changes,
+            members: Vec::new(),
+        }
+    }
+}
+
+/// The verbs that this kind of object takes, by what is done to it.
+#[must_use]
+pub(super) const fn verbs(kind: ObjectKind) -> (Verb, Verb, Verb) {
+    match kind {
+        ObjectKind::User => (Verb::CreateUser, Verb::UpdateUser, Verb::LinkUser),
+        ObjectKind::Group => (Verb::CreateGroup, Verb::UpdateGroup, Verb::LinkGroup),
+    }
+}

@@ -1,0 +1,96 @@
+//! A plan as people and programs read it: text with a diff, and JSON (INTERFACE section 3).
+
+use std::fmt::Write;
+
+use serde_json::json;
+
+use super::operation::Change;
+use super::operation::Operation;
+use super::operation::Verb;
+use crate::model::value::Value;
+
+/// One operation as a JSON entry of `plan -o json`.
+#[must_use]
+pub fn entry(operation: &Operation) -> serde_json::Value {
+    let mut changes: Vec<serde_json::Value> = operation
+        .changes
+        .iter()
+        .filter(|change| !is_record(operation.verb, change))
+        .map(|change| {
+            json!({"attribute": change.attribute, "before": change.before.to_json(), "after": change.after.to_json()})
+        })
+        .collect();
+    changes.extend(operation.members.iter().map(|member| {
+        let id = member.source.to_string();
+        match operation.verb {
+            Verb::RemoveMember => json!({"attribute": "members", "before": id, "after": null}),
+            _ => json!({"attribute": "members", "before": null, "after": id}),
+        }
+    }));
+    json!({
+        "operation": operation.verb.name(),
+        "object": operation.source.to_string(),
+        "name": operation.name,
+        "target": operation.target.as_ref().map(ToString::to_string),
+        "because": operation.because.to_string(),
+        "changes": changes,
+    })
+}
+
+/// A link records what was found equal: that is no change to show.
+fn is_record(verb: Verb, change: &Change) -> bool {
+    matches!(verb, Verb::LinkUser | Verb::LinkGroup) && change.before == change.after
+}
+
+/// The sign of a verb: `+` adds, `-` takes away, `~` changes, `=` links.
+#[must_use]
+pub const fn sign(verb: Verb) -> char {
+    match verb {
+        Verb::CreateUser | Verb::CreateGroup | Verb::AddMember | Verb::EnableUser => '+',
+        Verb::DisableUser | Verb::DeleteUser | Verb::DeleteGroup | Verb::RemoveMember => '-',
+        Verb::UpdateUser | Verb::UpdateGroup => '~',
+        Verb::LinkUser | Verb::LinkGroup => '=',
+    }
+}
+
+/// One operation as text, several lines, each ending in a line break.
+#[must_use]
+pub fn text(operation: &Operation) -> String {
+    let mut out = String::new();
+    let verb = operation.verb.name().replace('_', " ");
+    let target = operation.target.as_ref().map_or_else(String::new, |target| format!("  → {target}"));
+    let many = match operation.verb {
+        Verb::AddMember | Verb::RemoveMember => format!(" × {}", operation.members.len()),
+        _ => String::new(),
+    };
+    let _ = writeln!(
+        out,
+        "{} {verb}{many}  {}  ({}){target}",
+        sign(operation.verb),
+        operation.name,
+        operation.source
+    );
+    let _ = writeln!(out, "    because {}", operation.because);
+    for change in operation.changes.iter().filter(|change| !is_record(operation.verb, change)) {
+        let _ = writeln!(out, "    {}: {}", change.attribute, arrow(change));
+    }
+    for member in operation.members.iter().take(MEMBERS_SHOWN) {
+        let sign = if operation.verb == Verb::RemoveMember { '-' } else { '+' };
+        let _ = writeln!(out, "    {sign} {}", member.source);
+    }
+    if operation.members.len() > MEMBERS_SHOWN {
+        let _ = writeln!(out, "    … and {} more (all of them with -o json)", operation.members.len() - MEMBERS_SHOWN);
+    }
+    out
+}
+
+/// As many members of one group as fit a screen.
+const MEMBERS_SHOWN: usize = 20;
+
+fn arrow(change: &Change) -> String {
+    match (&change.before, &change.after) {
+        (Value::Null, after) => format!("{after}"),
+        (before, Value::Null) => format!("{before} → (removed)"),
+        (before, after) => format!("{before} → {after}"),
+    }
+}

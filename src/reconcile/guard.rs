@@ -1,0 +1,151 @@
+//! The guard: refuses to take access away from more people at once than the policy allows.
+//!
+//! Counted with what is asked now is what was sent within the guard window; what was withheld before is
+//! asked again in every cycle, so it is in the count by itself. Over a threshold, *all* operations of that
+//! kind are withheld and the rest is applied (DESIGN section 2.4).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::policy::Policy;
+use super::policy::Threshold;
+use crate::model::id::SourceId;
+
+/// What the directory and the snapshot hold, for percentages and for the small-source rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Users with a link.
+    pub linked_users: u64,
+    /// Groups with a link.
+    pub linked_groups: u64,
+    /// Users alive at the source.
+    pub alive_users: u64,
+    /// Groups alive at the source.
+    pub alive_groups: u64,
+}
+
+/// Removals that were sent within the guard window.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Disables and deletes of users.
+    pub users: u64,
+    /// Deletes of groups.
+    pub groups: u64,
+    /// Membership removals, by group.
+    pub members: BTreeMap<SourceId, u64>,
+}
+
+/// Removals that the first planning pass found, by kind and reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Disables and deletes of users, by reason label.
+    pub users: BTreeMap<&'static str, u64>,
+    /// Deletes of groups, by reason label.
+    pub groups: BTreeMap<&'static str, u64>,
+}
+
+/// The guard's word on one kind of operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Approval {
+    /// Send them.
+    Approved,
+    /// Hold all of them back, for this reason.
+    Withheld(String),
+}
+
+impl Approval {
+    /// The reason, if withheld.
+    #[must_use]
+    pub fn withheld(&self) -> Option<&str> {
+        match self {
+            Self::Approved => None,
+            Self::Withheld(why) => Some(why),
+        }
+    }
+}
+
+/// The guard's word on a cycle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approvals {
+    /// Disables and deletes of users.
+    pub users: Approval,
+    /// Deletes of groups.
+    pub groups: Approval,
+    /// The admin's `--allow-deletions`, which speaks for memberships too.
+    pub allowed: Option<u64>,
+}
+
+/// Judges the removals of a cycle. `allowed` is `--allow-deletions N`: this cycle may send at most N; if
+/// there are more, none.
+#[must_use]
+pub fn approve(asked: &Asked, sent: &Sent, totals: Totals, policy: &Policy, allowed: Option<u64>) -> Approvals {
+    let users: u64 = asked.users.values().sum();
+    let groups: u64 = asked.groups.values().sum();
+    if let Some(most) = allowed {
+        let word = within_allowance(users + groups, most);
+        return Approvals { users: word.clone(), groups: word, allowed };
+    }
+    let user_word = small_source("user", users, totals.alive_users, totals.linked_users).unwrap_or_else(|| {
+        within("users", users, sent.users, totals.linked_users, policy.deletion_threshold, "deletion_threshold")
+    });
+    let group_word = small_source("group", groups, totals.alive_groups, totals.linked_groups).unwrap_or_else(|| {
+        let limit = policy.groups.deletion_threshold;
+        within("groups", groups, sent.groups, totals.linked_groups, limit, "groups.deletion_threshold")
+    });
+    Approvals { users: user_word, groups: group_word, allowed }
+}
+
+/// Judges the membership removals of one group that are not due to the member itself going. A percentage
+/// speaks only for groups that hold over twenty members.
+#[must_use]
+pub fn approve_members(group: SourceId, asked: u64, holds: u64, sent: &Sent, policy: &Policy, allowed: Option<u64>) -> Approval {
+    if asked == 0 {
+        return Approval::Approved;
+    }
+    if let Some(most) = allowed {
+        return within_allowance(asked, most);
+    }
+    let before = sent.members.get(&group).copied().unwrap_or(0);
+    let held = holds + before;
+    let threshold = policy.membership_removal_threshold;
+    if threshold.count.is_none() && held <= SMALL_GROUP {
+        return Approval::Approved;
+    }
+    within("members of this group", asked, before, held, threshold, "membership_removal_threshold")
+}
+
+/// A group of this many members or fewer may change wholly in a day (INTERFACE: "groups over 20").
+const SMALL_GROUP: u64 = 20;
+
+fn within_allowance(asked: u64, most: u64) -> Approval {
+    if asked <= most {
+        Approval::Approved
+    } else {
+        Approval::Withheld(format!(
+            "{asked} removals are due and --allow-deletions lets at most {most} through; none were sent"
+        ))
+    }
+}
+
+/// An empty source, or one with fewer than half of the linked objects, withholds whatever the thresholds say.
+fn small_source(kind: &str, asked: u64, alive: u64, linked: u64) -> Option<Approval> {
+    (asked > 0 && linked > 0 && alive.saturating_mul(2) < linked).then(|| {
+        Approval::Withheld(format!(
+            "the source holds {alive} {kind}s, fewer than half of the {linked} that are linked: \
+             check the source, then let them through with --allow-deletions {asked}"
+        ))
+    })
+}
+
+fn within(what: &str, asked: u64, before: u64, total: u64, threshold: Threshold, setting: &str) -> Approval {
+    let limit = threshold.limit(total);
+    if asked == 0 || asked + before <= limit {
+        return Approval::Approved;
+    }
+    let window = if before > 0 { format!(" and {before} within the guard window") } else { String::new() };
+    Approval::Withheld(format!(
+        "{asked} removals of {what} are due{window}, more than the {limit} that {setting} ({threshold}, of {total}) \
+         lets through: check them with `melonsync plan`, then `melonsync sync --allow-deletions {asked}`"
+    ))
+}

@@ -1,0 +1,107 @@
+//! Pairing: which resource at the target is this object's, and what it takes to say that there is none.
+//!
+//! Link first (the caller's business); then externalId = objectId; then the matching attributes in order.
+//! A resource has one owner: ambiguity and rivalry are findings, and nothing is written (DESIGN section 4).
+
+use super::omission::Omission;
+use super::policy::Adopt;
+use super::view::Absence;
+use super::view::Candidate;
+use crate::mapping::path::TargetPath;
+use crate::mapping::resource::read_path;
+use crate::model::id::SourceId;
+use crate::model::value::Value;
+
+/// One way of looking an object up at the target: a path and the value it must have.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Target path.
+    pub path: TargetPath,
+    /// The value to look for.
+    pub value: Value,
+}
+
+/// What matching found.
+#[derive(Debug)]
+pub enum Pairing<'a> {
+    /// This resource is the object's.
+    Found {
+        /// The resource.
+        candidate: &'a Candidate,
+        /// The attribute that matched.
+        by: String,
+    },
+    /// None matched.
+    None(&'a Absence),
+    /// Nothing may be written; the finding says why.
+    Refused(Omission),
+}
+
+/// Pairs one object. `keys` are in order: externalId = objectId first, then the matching attributes.
+/// `ours` are the values of externalId that may stand on a resource of this very object.
+#[must_use]
+pub fn pair<'a>(
+    keys: &[Key],
+    ours: &[Value],
+    found: &'a [Candidate],
+    absence: &'a Absence,
+    adopt: Adopt,
+    me: SourceId,
+) -> Pairing<'a> {
+    for (rank, key) in keys.iter().enumerate() {
+        let by = key.path.as_str().to_owned();
+        let hits: Vec<&Candidate> = found
+            .iter()
+            .filter(|candidate| {
+                read_path(&candidate.body, &key.path).is_some_and(|held| fold(&held) == fold(&key.value))
+            })
+            .collect();
+        match hits.as_slice() {
+            [] => {}
+            [one] => return accept(one, by, rank == 0, ours, adopt, me),
+            many => {
+                return Pairing::Refused(Omission::Ambiguous {
+                    by,
+                    targets: many.iter().map(|candidate| candidate.id.clone()).collect(),
+                });
+            }
+        }
+    }
+    Pairing::None(absence)
+}
+
+/// A value as it is looked up by: whatever the service does, our side compares without case (DESIGN section 4).
+#[must_use]
+pub fn fold(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.to_lowercase(),
+        other => other.to_string().to_lowercase(),
+    }
+}
+
+/// `by_object_id`: matched by externalId = objectId, which nobody else can claim.
+fn accept<'a>(
+    candidate: &'a Candidate,
+    by: String,
+    by_object_id: bool,
+    ours: &[Value],
+    adopt: Adopt,
+    me: SourceId,
+) -> Pairing<'a> {
+    let target = candidate.id.clone();
+    if let Some(owner) = candidate.owner.filter(|owner| *owner != me) {
+        return Pairing::Refused(Omission::OwnedByAnother { by, target, owner });
+    }
+    if let Some(owner) = candidate.rival.filter(|rival| *rival != me && !by_object_id) {
+        return Pairing::Refused(Omission::OwnedByAnother { by, target, owner });
+    }
+    if adopt == Adopt::Never {
+        return Pairing::Refused(Omission::AdoptNever { by, target });
+    }
+    let external = candidate.body.get("externalId").map_or(Value::Null, Value::from_json);
+    let claimed = !external.is_unassigned() && !ours.contains(&external);
+    if claimed && !by_object_id && adopt == Adopt::Unclaimed {
+        return Pairing::Refused(Omission::ForeignExternalId { by, target });
+    }
+    Pairing::Found { candidate, by }
+}

@@ -1,0 +1,92 @@
+//! Group members to add and to remove: what the source says and can be referred to, against what was sent.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use super::operation::Member;
+use super::view::MemberView;
+use super::view::Reference;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::object::MemberKind;
+
+/// The difference for one group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MembershipDiff {
+    /// To add.
+    pub add: Vec<Member>,
+    /// To remove. Removing what is not there is done.
+    pub remove: Vec<Member>,
+    /// At the target already, found at adoption: to be recorded, not sent.
+    pub found: Vec<Member>,
+    /// How many the target holds through us.
+    pub sent: u64,
+    /// Members that cannot be referred to: users that are not at the target, devices and the like.
+    pub skipped: u64,
+    /// Members whose turn comes in this cycle.
+    pub pending: u64,
+}
+
+/// Compares the memberships of one group. `observed` is what the group holds at the target, where it is
+/// being adopted: members there that belong to linked users who are not in the source group are removed,
+/// members that nobody is linked to are left alone (promise 4).
+#[must_use]
+pub fn compare(
+    members: &[MemberView],
+    observed: &BTreeSet<TargetId>,
+    owners: &BTreeMap<TargetId, SourceId>,
+) -> MembershipDiff {
+    let mut diff = MembershipDiff::default();
+    let mut desired = BTreeSet::new();
+    for member in members {
+        diff.sent += u64::from(member.sent.is_some());
+        if member.present && matches!(member.state, Reference::Linked(_) | Reference::Expected(_)) {
+            desired.insert(member.id);
+        }
+        compare_one(member, observed, &mut diff);
+    }
+    let recorded: BTreeSet<&TargetId> = members.iter().filter_map(|member| member.sent.as_ref()).collect();
+    for target in observed {
+        if let Some(owner) = owners.get(target)
+            && !desired.contains(owner)
+            && !recorded.contains(target)
+        {
+            diff.remove.push(Member { source: *owner, target: Some(target.clone()), with_user: false });
+        }
+    }
+    diff
+}
+
+fn compare_one(member: &MemberView, observed: &BTreeSet<TargetId>, diff: &mut MembershipDiff) {
+    let wanted = match (&member.state, member.present, member.kind) {
+        (_, false, _) => None,
+        (Reference::Linked(target), true, MemberKind::User) => Some(Some(target)),
+        (Reference::Expected(target), true, MemberKind::User) => Some(target.as_ref()),
+        (Reference::Pending, true, MemberKind::User) => {
+            diff.pending += 1;
+            None
+        }
+        (_, true, _) => {
+            diff.skipped += 1;
+            None
+        }
+    };
+    let plain = |target: Option<TargetId>| Member {
+        source: member.id,
+        target,
+        with_user: member.state == Reference::Gone,
+    };
+    match (wanted, &member.sent) {
+        (None, None) => {}
+        (Some(Some(target)), Some(sent)) if target == sent => {}
+        // An expected link of a member that was sent before: its new id is not known until it is made.
+        (Some(None), Some(_)) => {}
+        (Some(Some(target)), None) if observed.contains(target) => diff.found.push(plain(Some(target.clone()))),
+        (Some(_), None) => diff.add.push(plain(None)),
+        (Some(Some(_)), Some(sent)) => {
+            diff.remove.push(plain(Some(sent.clone())));
+            diff.add.push(plain(None));
+        }
+        (None, Some(sent)) => diff.remove.push(plain(Some(sent.clone()))),
+    }
+}

@@ -1,0 +1,230 @@
+//! Omissions: why something is not done, whether that settles the object, and what to do about it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::operation::Verb;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+
+/// Why something is *not* done. Every object that was looked at ends in operations or in one of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Omission {
+    /// Nothing to do.
+    Unchanged,
+    /// Disabled in Entra and not at the target: not created.
+    DisabledAtSource,
+    /// Not in the last full read, or asked for without a clear answer: kept until it is proven gone.
+    NotProvenGone {
+        /// What is known.
+        why: String,
+    },
+    /// Gone in Entra and never at the target.
+    GoneUnlinked,
+    /// Disabled at the target already.
+    AlreadyDisabled,
+    /// The policy says keep.
+    KeptByPolicy {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// A setting switches this operation off.
+    SwitchedOff {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// Named in `protect`.
+    Protected,
+    /// Absence at the target cannot be proven, so it is not created.
+    AbsenceUnproven {
+        /// What is in the way.
+        why: String,
+    },
+    /// More than one resource matches.
+    Ambiguous {
+        /// The attribute.
+        by: String,
+        /// The resources.
+        targets: Vec<TargetId>,
+    },
+    /// The resource that matches is linked to, or also claimed by, another object.
+    OwnedByAnother {
+        /// The attribute.
+        by: String,
+        /// The resource.
+        target: TargetId,
+        /// The other object.
+        owner: SourceId,
+    },
+    /// The resource that matches carries somebody else's externalId.
+    ForeignExternalId {
+        /// The attribute.
+        by: String,
+        /// The resource.
+        target: TargetId,
+    },
+    /// A resource matches, but `adopt = "never"`.
+    AdoptNever {
+        /// The attribute.
+        by: String,
+        /// The resource.
+        target: TargetId,
+    },
+    /// A matching attribute has no value.
+    NoMatchingValue {
+        /// The attribute.
+        attribute: String,
+    },
+    /// The mapping needs a property that was never read.
+    PropertyUnread {
+        /// The property.
+        property: String,
+    },
+    /// A mapping expression failed for this object.
+    ExpressionFailed {
+        /// The target attribute.
+        attribute: String,
+        /// The evaluator's message.
+        message: String,
+    },
+    /// An earlier create's outcome is not known yet.
+    IntentOpen,
+    /// Its manager is created first.
+    WaitsForManager,
+    /// A deleted group, emptied, whose `delete_after` has not passed yet.
+    WaitsForDelay,
+    /// Held back by the guard.
+    Withheld {
+        /// The verb held back.
+        verb: Verb,
+        /// The guard's words.
+        why: String,
+    },
+    /// It is to be removed, but the guard has not counted it in this cycle: the next one does.
+    NotCounted {
+        /// The verb.
+        verb: Verb,
+    },
+}
+
+impl Omission {
+    /// True when nothing is left to do for the object, so its dirty mark goes.
+    #[must_use]
+    pub const fn settles(&self) -> bool {
+        matches!(
+            self,
+            Self::Unchanged
+                | Self::DisabledAtSource
+                | Self::GoneUnlinked
+                | Self::AlreadyDisabled
+                | Self::KeptByPolicy { .. }
+                | Self::SwitchedOff { .. }
+                | Self::Protected
+        )
+    }
+
+    /// True when somebody should look at it: the object cannot go on by itself.
+    #[must_use]
+    pub const fn is_finding(&self) -> bool {
+        matches!(
+            self,
+            Self::AbsenceUnproven { .. }
+                | Self::Ambiguous { .. }
+                | Self::OwnedByAnother { .. }
+                | Self::ForeignExternalId { .. }
+                | Self::AdoptNever { .. }
+                | Self::NoMatchingValue { .. }
+                | Self::PropertyUnread { .. }
+                | Self::ExpressionFailed { .. }
+        )
+    }
+
+    /// What to do about a finding.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::AbsenceUnproven { .. } => {
+                "make the target's listing or filter answer completely, or create the group there by hand: it is then adopted"
+            }
+            Self::Ambiguous { .. } => "remove or rename all but one of them at the target",
+            Self::OwnedByAnother { .. } => "give one of the two another name, or remove the link that is wrong",
+            Self::ForeignExternalId { .. } => {
+                "clear the resource's externalId at the target if it is the same person, or set adopt = \"any\""
+            }
+            Self::AdoptNever { .. } => "set adopt = \"unclaimed\" to take the resource over, or rename it at the target",
+            Self::NoMatchingValue { .. } => "give the object a value for this attribute in Entra",
+            Self::PropertyUnread { .. } => "run `melonsync resync --restart`: the source is read with the new property",
+            Self::ExpressionFailed { .. } => "correct the mapping's expression, or the value in Entra",
+            _ => "",
+        }
+    }
+
+    /// The word it is grouped by.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::DisabledAtSource => "disabled_at_source",
+            Self::NotProvenGone { .. } => "not_proven_gone",
+            Self::GoneUnlinked => "gone_unlinked",
+            Self::AlreadyDisabled => "already_disabled",
+            Self::KeptByPolicy { .. } => "kept_by_policy",
+            Self::SwitchedOff { .. } => "switched_off",
+            Self::Protected => "protected",
+            Self::AbsenceUnproven { .. } => "absence_unproven",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::OwnedByAnother { .. } => "owned_by_another",
+            Self::ForeignExternalId { .. } => "foreign_external_id",
+            Self::AdoptNever { .. } => "adopt_never",
+            Self::NoMatchingValue { .. } => "no_matching_value",
+            Self::PropertyUnread { .. } => "property_unread",
+            Self::ExpressionFailed { .. } => "expression_failed",
+            Self::IntentOpen => "intent_open",
+            Self::WaitsForManager => "waits_for_manager",
+            Self::WaitsForDelay => "waits_for_delay",
+            Self::Withheld { .. } => "withheld",
+            Self::NotCounted { .. } => "not_counted",
+        }
+    }
+}
+
+impl fmt::Display for Omission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unchanged => f.write_str("nothing to do"),
+            Self::DisabledAtSource => f.write_str("disabled in Entra and not at the target: not created"),
+            Self::NotProvenGone { why } => write!(f, "kept, because nothing proves that it is gone: {why}"),
+            Self::GoneUnlinked => f.write_str("gone in Entra, and never at the target"),
+            Self::AlreadyDisabled => f.write_str("disabled at the target already"),
+            Self::KeptByPolicy { setting } => write!(f, "kept at the target, as {setting} = \"keep\" says"),
+            Self::SwitchedOff { setting } => write!(f, "switched off by {setting} = false"),
+            Self::Protected => f.write_str("named in `protect`: never touched"),
+            Self::AbsenceUnproven { why } => {
+                write!(f, "not created, because nothing proves that it is absent at the target: {why}")
+            }
+            Self::Ambiguous { by, targets } => {
+                write!(f, "{} resources at the target have the same {by}: {targets:?}", targets.len())
+            }
+            Self::OwnedByAnother { by, target, owner } => {
+                write!(f, "resource {target} has the same {by}, but belongs to object {owner}")
+            }
+            Self::ForeignExternalId { by, target } => {
+                write!(f, "resource {target} has the same {by}, but its externalId names somebody else")
+            }
+            Self::AdoptNever { by, target } => {
+                write!(f, "resource {target} has the same {by}, but adopt = \"never\"")
+            }
+            Self::NoMatchingValue { attribute } => write!(f, "no value for the matching attribute {attribute}"),
+            Self::PropertyUnread { property } => write!(f, "the property {property} was never read"),
+            Self::ExpressionFailed { attribute, message } => {
+                write!(f, "the expression for {attribute} failed: {message}")
+            }
+            Self::IntentOpen => f.write_str("an earlier create was sent and its outcome is not known yet"),
+            Self::WaitsForManager => f.write_str("waits until its manager is at the target"),
+            Self::WaitsForDelay => f.write_str("deleted in Entra: emptied, and deleted when groups.delete_after has passed"),
+            Self::Withheld { verb, why } => write!(f, "{verb} withheld by the guard: {why}"),
+            Self::NotCounted { verb } => write!(f, "{verb} waits for the next cycle, in which the guard counts it"),
+        }
+    }
+}

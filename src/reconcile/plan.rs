@@ -1,0 +1,155 @@
+//! The planner: one object's view in, what to do about it out. Pure: no I/O, no clock, no randomness.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use super::matching::Key;
+use super::omission::Omission;
+use super::operation::Change;
+use super::operation::Operation;
+use super::policy::Policy;
+use super::view::ObjectView;
+use crate::mapping::Mapping;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::Life;
+
+/// What every plan of a cycle depends on.
+#[derive(Debug, Clone)]
+pub struct Planner<'a> {
+    /// The mapping in force.
+    pub mapping: &'a Mapping,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// Target paths that the target's schema does not know: left out, with a finding.
+    pub unsupported: &'a BTreeSet<String>,
+    /// The cycle's time.
+    pub now: Timestamp,
+    /// An admin asked for these objects: where the target differs from what it kept, it is written again.
+    pub forced: bool,
+    /// False while managers may still be created before their reports; true in the last sweep, which sends
+    /// what is left without waiting (managers in a circle, managers that failed).
+    pub settle_references: bool,
+}
+
+/// What is to be done about one object.
+#[derive(Debug, Clone)]
+pub struct ObjectPlan {
+    /// User or group.
+    pub kind: ObjectKind,
+    /// The object.
+    pub source: SourceId,
+    /// Its name, for showing.
+    pub name: String,
+    /// Operations in order: link, then create, update or delete, then memberships.
+    pub operations: Vec<Operation>,
+    /// Attributes found to be right without our doing: to be recorded as sent, without a request.
+    pub record: Vec<Change>,
+    /// What is not done, and why.
+    pub omissions: Vec<Omission>,
+    /// Keys to look up at the target before this can be planned.
+    pub need: Option<Vec<Key>>,
+    /// The object is gone and nothing of it is at the target: its record can go.
+    pub forget: bool,
+    /// References that cannot be sent: members or manager that are not at the target.
+    pub skipped_references: u64,
+    /// References that come later in this cycle: the object stays dirty.
+    pub pending_references: u64,
+}
+
+impl ObjectPlan {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(view: &ObjectView) -> Self {
+        Self {
+            kind: view.object.kind,
+            source: view.object.id,
+            name: view.object.name(),
+            operations: Vec::new(),
+            record: Vec::new(),
+            omissions: Vec::new(),
+            need: None,
+            forget: false,
+            skipped_references: 0,
+            pending_references: 0,
+        }
+    }
+
+    /// With one thing more that is not done.
+    #[must_use]
+    pub fn omit(mut self, omission: Omission) -> Self {
+        self.omissions.push(omission);
+        self
+    }
+
+    /// True when nothing is left to do after the operations: the dirty mark goes with their success.
+    #[must_use]
+    pub fn settles(&self) -> bool {
+        self.need.is_none() && self.pending_references == 0 && self.omissions.iter().all(Omission::settles)
+    }
+}
+
+impl Planner<'_> {
+    /// Plans one object.
+    #[must_use]
+    pub fn plan(&self, view: &ObjectView) -> ObjectPlan {
+        let plan = ObjectPlan::new(view);
+        if view.intent_open {
+            return plan.omit(Omission::IntentOpen);
+        }
+        if self.is_protected(view) {
+            return plan.omit(Omission::Protected);
+        }
+        match (view.object.life, &view.link) {
+            (Life::Missing, _) => plan.omit(Omission::NotProvenGone {
+                why: "not in the last full read of the source, and not yet asked for".to_owned(),
+            }),
+            (Life::Unknown, _) => plan.omit(Omission::NotProvenGone {
+                why: "asked for by its id, and the answer was neither yes nor no".to_owned(),
+            }),
+            (Life::Gone(_), None) => {
+                let mut plan = plan.omit(Omission::GoneUnlinked);
+                plan.forget = true;
+                plan
+            }
+            (Life::Gone(removed), Some(link)) => match view.object.kind {
+                ObjectKind::User => self.user_leaves(view, link, removed, plan),
+                ObjectKind::Group => self.group_leaves(view, link, removed, plan),
+            },
+            (Life::Alive, Some(link)) => self.linked(view, link, plan),
+            (Life::Alive, None) => self.unlinked(view, plan),
+        }
+    }
+
+    fn is_protected(&self, view: &ObjectView) -> bool {
+        let names = ["userPrincipalName", "mail", "displayName"];
+        let id = view.object.id.to_string();
+        self.policy.protect.iter().any(|protected| {
+            protected.eq_ignore_ascii_case(&id)
+                || names.iter().any(|name| {
+                    view.object
+                        .attribute(name)
+                        .and_then(|value| value.as_str())
+                        .is_some_and(|held| held.to_lowercase() == protected.to_lowercase())
+                })
+        })
+    }
+}
+
+/// How many operations, by verb: the counts of a summary.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts(pub BTreeMap<super::operation::Verb, u64>);
+
+impl Counts {
+    /// Counts one operation.
+    pub fn add(&mut self, operation: &Operation) {
+        *self.0.entry(operation.verb).or_default() += operation.count();
+    }
+
+    /// The sum.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+}

@@ -1,0 +1,101 @@
+//! What the planner sees of one object: everything it may judge by, read beforehand.
+
+use std::collections::BTreeMap;
+
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::link::Link;
+use crate::model::object::MemberKind;
+use crate::model::object::SourceObject;
+
+/// One object with all that its plan depends on.
+#[derive(Debug, Clone)]
+pub struct ObjectView {
+    /// As last read at the source.
+    pub object: SourceObject,
+    /// The remembered pair, if there is one.
+    pub link: Option<Link>,
+    /// An earlier create whose outcome is open: nothing else happens to the object before it is resolved.
+    pub intent_open: bool,
+    /// It was linked, and its resource is proven gone at the target: planned as if it had no link.
+    pub lost: bool,
+    /// The manager, as far as it can be referred to (users only).
+    pub manager: Reference,
+    /// What was read at the target for this object.
+    pub target: TargetReading,
+    /// The memberships at the source, with what was sent (groups only), in order of member id.
+    pub members: Vec<MemberView>,
+    /// Owners of the members of candidate resources: known links of other source users.
+    pub member_owners: BTreeMap<TargetId, SourceId>,
+}
+
+/// One membership of the group that is planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberView {
+    /// The member.
+    pub id: SourceId,
+    /// Its type.
+    pub kind: MemberKind,
+    /// True while the source says that it is a member.
+    pub present: bool,
+    /// As sent to the target's group.
+    pub sent: Option<TargetId>,
+    /// Whether it can be referred to.
+    pub state: Reference,
+}
+
+/// Whether an object can be referred to at the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// There is none (no manager).
+    None,
+    /// Linked and not gone.
+    Linked(TargetId),
+    /// Will be linked by this cycle's own operations; the target id where it is known already.
+    Expected(Option<TargetId>),
+    /// Not linked yet, but its turn comes in this cycle: wait for it.
+    Pending,
+    /// Not linked, and nothing in this cycle will change that: referred to when it appears.
+    Absent,
+    /// Deleted at the source (soft or hard), or out of scope: no longer referred to.
+    Gone,
+}
+
+/// What was read at the target.
+#[derive(Debug, Clone, Default)]
+pub enum TargetReading {
+    /// Nothing: compare with what was sent.
+    #[default]
+    NotAsked,
+    /// The linked resource, as it is now.
+    Held(serde_json::Value),
+    /// Resources that could be this object's, by each way of matching, and what an empty answer proves.
+    Candidates {
+        /// All that matched anything.
+        found: Vec<Candidate>,
+        /// What it proves that nothing else matched.
+        absence: Absence,
+    },
+}
+
+/// A resource that matches in some way.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The resource.
+    pub id: TargetId,
+    /// The whole body.
+    pub body: serde_json::Value,
+    /// The source object it is linked to, if any.
+    pub owner: Option<SourceId>,
+    /// Another unlinked source object that matches it as well, if any.
+    pub rival: Option<SourceId>,
+}
+
+/// What it proves that a match was looked for and not found (DESIGN section 4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absence {
+    /// A complete listing, or a filter form that this target was seen to answer rightly. The text says which.
+    Proven(String),
+    /// Nothing. The text says what is in the way.
+    Unproven(String),
+}
