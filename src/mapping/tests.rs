@@ -17,7 +17,10 @@ fn object(kind: ObjectKind, properties: &[(&str, Value)]) -> SourceObject {
     SourceObject {
         kind,
         id: "6f1c8d1e-0000-4000-8000-000000000001".parse().unwrap(),
-        attributes: properties.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect::<BTreeMap<_, _>>(),
+        attributes: properties
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), v.clone()))
+            .collect::<BTreeMap<_, _>>(),
         manager: None,
         life: Life::Alive,
         generation: 1,

@@ -10,7 +10,10 @@ use crate::mapping::{Expression, Names, TargetPath, read_path, same};
 use crate::model::value::Value;
 
 fn expr(node: Node) -> Expr {
-    Expr { node, span: Span::default() }
+    Expr {
+        node,
+        span: Span::default(),
+    }
 }
 
 fn leaf() -> impl Strategy<Value = Expr> {
@@ -29,14 +32,26 @@ fn comparison() -> impl Strategy<Value = Comparison> {
 
 fn call(name: String, arguments: Vec<Option<Expr>>) -> Expr {
     // A single argument that is left out is written as no argument at all.
-    let arguments = if arguments == [None] { Vec::new() } else { arguments };
-    expr(Node::Call { name, name_span: NameSpan::default(), arguments })
+    let arguments = if arguments == [None] {
+        Vec::new()
+    } else {
+        arguments
+    };
+    expr(Node::Call {
+        name,
+        name_span: NameSpan::default(),
+        arguments,
+    })
 }
 
 fn value() -> impl Strategy<Value = Expr> {
     leaf().prop_recursive(5, 40, 5, |inner| {
         let compared = (inner.clone(), comparison(), inner.clone()).prop_map(|(left, comparison, right)| {
-            expr(Node::Compare { left: Box::new(left), comparison, right: Box::new(right) })
+            expr(Node::Compare {
+                left: Box::new(left),
+                comparison,
+                right: Box::new(right),
+            })
         });
         let argument = prop_oneof![4 => inner, 1 => compared];
         let arguments = prop::collection::vec(prop::option::of(argument), 0..5);
@@ -47,8 +62,36 @@ fn value() -> impl Strategy<Value = Expr> {
 /// Text that looks like expressions: it reaches further into the parser than random characters.
 fn expression_like() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "Switch(", "Join(", "IIF(", "Replace(", "Left(", "Not(", "Mid(", ")", ")", ",", ", ", "[a]", "[b]", "[mail]",
-        "\"\"", "\"x\"", "\"\\\\d+\"", "\"(\"", "1", "-1", "9999999999999", "=", "<>", "&H", "\"", "[", "]", "\\", "ü", "\n",
+        "Switch(",
+        "Join(",
+        "IIF(",
+        "Replace(",
+        "Left(",
+        "Not(",
+        "Mid(",
+        ")",
+        ")",
+        ",",
+        ", ",
+        "[a]",
+        "[b]",
+        "[mail]",
+        "\"\"",
+        "\"x\"",
+        "\"\\\\d+\"",
+        "\"(\"",
+        "1",
+        "-1",
+        "9999999999999",
+        "=",
+        "<>",
+        "&H",
+        "\"",
+        "[",
+        "]",
+        "\\",
+        "ü",
+        "\n",
         "vbTextCompare",
     ]);
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
@@ -72,7 +115,13 @@ fn held() -> impl Strategy<Value = Value> {
 
 fn path() -> impl Strategy<Value = TargetPath> {
     prop::sample::select(vec![
-        "userName", "active", "name.givenName", "emails[type eq \"work\"].value", "emails", "members", "x:y",
+        "userName",
+        "active",
+        "name.givenName",
+        "emails[type eq \"work\"].value",
+        "emails",
+        "members",
+        "x:y",
         "roles[primary eq \"True\"].value",
         "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager",
     ])

@@ -37,27 +37,55 @@ fn sample() -> Vec<(TargetPath, Value)> {
 #[test]
 fn paths_are_taken_apart() {
     let department = path("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department");
-    assert_eq!(department.urn(), Some("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"));
+    assert_eq!(
+        department.urn(),
+        Some("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User")
+    );
     assert_eq!(department.attribute(), "department");
     let role = path("roles[primary eq \"True\"].value");
     assert_eq!(role.filter(), [("primary".to_owned(), Value::Bool(true))]);
     assert_eq!((role.attribute(), role.sub_attribute()), ("roles", Some("value")));
     let name = path("urn:ietf:params:scim:schemas:core:2.0:User:name.familyName");
-    assert_eq!((name.urn(), name.attribute(), name.sub_attribute()), (None, "name", Some("familyName")));
+    assert_eq!(
+        (name.urn(), name.attribute(), name.sub_attribute()),
+        (None, "name", Some("familyName"))
+    );
     assert!(path("emails[TYPE eq \"work\"].value").same_place(&path("Emails[type eq \"work\"].VALUE")));
     assert_eq!(path("Vendor Schema 1:bädge").urn(), Some("Vendor Schema 1"));
 }
 
 #[test]
 fn what_is_no_path_is_refused() {
-    for text in ["", "a..b", "emails[", "emails[type eq \"work\"", "a b", ":x", "emails[type]", "a.b.c"] {
-        assert!(matches!(text.parse::<TargetPath>(), Err(PathError::Grammar(_))), "{text}");
+    for text in [
+        "",
+        "a..b",
+        "emails[",
+        "emails[type eq \"work\"",
+        "a b",
+        ":x",
+        "emails[type]",
+        "a.b.c",
+    ] {
+        assert!(
+            matches!(text.parse::<TargetPath>(), Err(PathError::Grammar(_))),
+            "{text}"
+        );
     }
-    for text in ["emails[type sw \"w\"].value", "emails[type eq \"a\" or type eq \"b\"].value", "emails[type pr].value"] {
-        assert!(matches!(text.parse::<TargetPath>(), Err(PathError::Filter(_))), "{text}");
+    for text in [
+        "emails[type sw \"w\"].value",
+        "emails[type eq \"a\" or type eq \"b\"].value",
+        "emails[type pr].value",
+    ] {
+        assert!(
+            matches!(text.parse::<TargetPath>(), Err(PathError::Filter(_))),
+            "{text}"
+        );
     }
     for text in ["id", "meta.created", "schemas"] {
-        assert!(matches!(text.parse::<TargetPath>(), Err(PathError::ReadOnly(_))), "{text}");
+        assert!(
+            matches!(text.parse::<TargetPath>(), Err(PathError::ReadOnly(_))),
+            "{text}"
+        );
     }
 }
 
@@ -83,17 +111,31 @@ fn a_resource_is_built_as_scim_wants_it() {
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"manager": {"value": "m-1"}}
         })
     );
-    let entra = ResourceForm { extension_urns_in_schemas: false, manager_as_object: false, json_booleans: false };
+    let entra = ResourceForm {
+        extension_urns_in_schemas: false,
+        manager_as_object: false,
+        json_booleans: false,
+    };
     let built = build_resource(ObjectKind::User, entra, &sample());
-    assert_eq!(built["schemas"].as_array().unwrap().len(), 2, "only the enterprise extension is listed, as Entra does");
+    assert_eq!(
+        built["schemas"].as_array().unwrap().len(),
+        2,
+        "only the enterprise extension is listed, as Entra does"
+    );
     assert_eq!(built["active"], "True");
-    assert_eq!(built["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"]["manager"], "m-1");
+    assert_eq!(
+        built["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"]["manager"],
+        "m-1"
+    );
 }
 
 #[test]
 fn a_group_takes_its_members_along() {
     let members = Value::List(vec!["u-1".into(), "u-2".into()]);
-    let values = [(path("displayName"), Value::from("Badge")), (path("members"), members.clone())];
+    let values = [
+        (path("displayName"), Value::from("Badge")),
+        (path("members"), members.clone()),
+    ];
     let built = build_resource(ObjectKind::Group, ResourceForm::default(), &values);
     assert_eq!(
         built,
@@ -107,7 +149,11 @@ fn a_group_takes_its_members_along() {
 fn what_was_built_reads_back_the_same() {
     for form in [
         ResourceForm::default(),
-        ResourceForm { extension_urns_in_schemas: false, manager_as_object: false, json_booleans: false },
+        ResourceForm {
+            extension_urns_in_schemas: false,
+            manager_as_object: false,
+            json_booleans: false,
+        },
     ] {
         let built = build_resource(ObjectKind::User, form, &sample());
         for (path, value) in sample() {
@@ -140,14 +186,23 @@ fn reading_bears_whatever_a_service_answers() {
         ("title", None),
         ("externalId", None),
         (MANAGER, Some("m-1".into())),
-        ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", Some(Value::Integer(7))),
+        (
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
+            Some(Value::Integer(7)),
+        ),
         (IMMUTABLE, None),
         ("members", Some(Value::List(vec!["u-1".into(), "u-2".into()]))),
     ];
     for (text, expected) in table {
         assert_eq!(read_path(&resource, &path(text)), expected, "{text}");
     }
-    for hostile in [json!(null), json!([]), json!("text"), json!(7), json!({"members": {"value": "x"}})] {
+    for hostile in [
+        json!(null),
+        json!([]),
+        json!("text"),
+        json!(7),
+        json!({"members": {"value": "x"}}),
+    ] {
         for (text, _) in sample() {
             assert_eq!(read_path(&hostile, &text), None);
         }
@@ -160,11 +215,21 @@ fn sameness_follows_the_schema() {
     let id = Value::from_json(&json!({"value": "m-1", "$ref": "../Users/m-1", "display": "M"}));
     let table = [
         ("userName", Value::from("Ada@X"), Value::from("ada@x"), true),
-        ("emails[type eq \"work\"].value", "Ada@X".into(), "ada@x".into(), true),
+        (
+            "emails[type eq \"work\"].value",
+            "Ada@X".into(),
+            "ada@x".into(),
+            true,
+        ),
         ("displayName", "Ada".into(), "ada".into(), false),
         ("externalId", "ABC".into(), "abc".into(), false),
         (IMMUTABLE, "AbC=".into(), "abc=".into(), false),
-        ("roles[primary eq \"True\"].value", "Admin".into(), "admin".into(), false),
+        (
+            "roles[primary eq \"True\"].value",
+            "Admin".into(),
+            "admin".into(),
+            false,
+        ),
         ("active", true.into(), "True".into(), true),
         ("active", true.into(), "False".into(), false),
         ("active", Value::Null, false.into(), false),
@@ -185,7 +250,10 @@ fn sameness_follows_the_schema() {
 fn a_missing_element_is_added_whole() {
     let form = ResourceForm::default();
     let mobile = path("phoneNumbers[type eq \"mobile\"].value");
-    assert_eq!(whole_element(form, &mobile, &"2".into()), Some(json!({"type": "mobile", "value": "2"})));
+    assert_eq!(
+        whole_element(form, &mobile, &"2".into()),
+        Some(json!({"type": "mobile", "value": "2"}))
+    );
     assert_eq!(mobile.whole_attribute(), "phoneNumbers");
     assert_eq!(whole_element(form, &path("title"), &"2".into()), None);
 }
