@@ -145,21 +145,7 @@ impl Reader<'_> {
             .unwrap_or_default();
         let place = format!("[[{kind}]] {named}").trim_end().to_owned();
 
-        for (key, _) in table {
-            let written = key.get_ref().as_ref();
-            if !KEYS.contains(&written) {
-                let hint = match nearest(written, KEYS) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("a row has the keys {}", KEYS.join(", ")),
-                };
-                self.report(
-                    key.span(),
-                    &place,
-                    format!("unknown key `{written}`"),
-                    Some(&hint),
-                );
-            }
-        }
+        self.known_keys(table, &place);
         let target = self.target(target_entry, &place, &span);
         let source = self.source(kind, table, &place, &span);
         let matching = self.matching(table, &place);
@@ -201,6 +187,19 @@ impl Reader<'_> {
             target_at: at("target"),
             matching_at: at("matching"),
         })
+    }
+
+    fn known_keys(&mut self, table: &DeTable<'_>, place: &str) {
+        for (key, _) in table {
+            let written = key.get_ref().as_ref();
+            if !KEYS.contains(&written) {
+                let hint = match nearest(written, KEYS) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("a row has the keys {}", KEYS.join(", ")),
+                };
+                self.report(key.span(), place, format!("unknown key `{written}`"), Some(&hint));
+            }
+        }
     }
 
     fn target(

@@ -262,7 +262,14 @@ fn extension(kind: ObjectKind, written: &str) -> Option<SourceAttribute> {
 /// `ada@corp.example`. Any other name is itself.
 #[must_use]
 pub fn guest_name(user_principal_name: &str) -> Cow<'_, str> {
-    let Some(at) = user_principal_name.find("#EXT#@") else {
+    // In any case: some tenants rewrote their guests' names in lower case.
+    let mut marks = user_principal_name.match_indices('#').map(|(at, _)| at);
+    let is_mark = |at: &usize| {
+        user_principal_name.as_bytes()[*at..]
+            .get(..6)
+            .is_some_and(|mark| mark.eq_ignore_ascii_case(b"#EXT#@"))
+    };
+    let Some(at) = marks.find(is_mark) else {
         return Cow::Borrowed(user_principal_name);
     };
     let home = &user_principal_name[..at];

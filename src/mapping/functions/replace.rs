@@ -121,9 +121,9 @@ fn expand(with: &str, found: &fancy_regex::Captures<'_, str>, out: &mut String) 
         out.push_str(&rest[..at]);
         let after = &rest[at + 1..];
         let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-        let (name, length) = if after.starts_with('$') {
+        let (name, length) = if let Some(literal) = after.strip_prefix('$') {
             out.push('$');
-            rest = &after[1..];
+            rest = literal;
             continue;
         } else if let Some(end) = after.starts_with('{').then(|| after.find('}')).flatten() {
             (&after[1..end], end + 1)

@@ -107,6 +107,8 @@ fn guests_go_by_their_own_address() {
             "ada_king_corp.example#EXT#@tenant.onmicrosoft.com",
             "ada_king@corp.example",
         ),
+        ("ada_corp.example#ext#@tenant.onmicrosoft.com", "ada@corp.example"),
+        ("#1_corp.example#EXT#@tenant.onmicrosoft.com", "#1@corp.example"),
         ("ada#EXT#@tenant.onmicrosoft.com", "ada"),
         ("ada_king@corp.example", "ada_king@corp.example"),
     ];
