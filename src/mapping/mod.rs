@@ -1,1 +1,36 @@
-//! See the map in `lib.rs`.
+//! Attribute mappings: a source object to what it should hold at the target.
+//!
+//! ```text
+//! file (TOML) ─ file ─▶ Row { path, Expression } ─ desired ─▶ value by row
+//!                        text ─ token ─ parse ─ ast ─ check ─ evaluate (functions)
+//! ```
+//! Promises: everything is checked when the mapping is read, all problems at once, with places and
+//! suggestions; evaluation is pure, never panics, and derives nothing from a property that was never read.
+
+pub mod ast;
+mod check;
+mod desired;
+pub mod diagnostic;
+mod evaluate;
+mod expression;
+mod file;
+pub mod functions;
+pub mod names;
+pub mod parse;
+pub mod path;
+pub mod presets;
+pub mod resource;
+mod rows;
+pub mod token;
+
+#[cfg(test)]
+mod tests;
+
+pub use desired::{Desired, DesiredValue, Facts, desired};
+pub use diagnostic::{ExpressionError, Problem, Problems};
+pub use evaluate::{Call, Stop, text_of};
+pub use expression::Expression;
+pub use names::{Names, Reference};
+pub use path::TargetPath;
+pub use resource::{ResourceForm, build_resource, json_value, read_path, same, whole_element};
+pub use rows::{Apply, Authority, Drift, Mapping, Row};

@@ -1,0 +1,89 @@
+//! Functions that choose: conditions, defaults, presence.
+
+use std::borrow::Cow;
+
+use crate::model::value::Value;
+
+use super::super::evaluate::Call;
+use super::super::evaluate::Stop;
+use super::super::evaluate::text_of;
+use super::Answer;
+
+const TRUE: &Value = &Value::Bool(true);
+const FALSE: &Value = &Value::Bool(false);
+
+fn truth<'a>(truth: bool) -> Answer<'a> {
+    Ok(Cow::Borrowed(if truth { TRUE } else { FALSE }))
+}
+
+/// `True` if the condition holds.
+pub(super) fn cbool<'a>(call: &Call<'a>) -> Answer<'a> {
+    truth(call.truth(0)?)
+}
+
+/// The first argument that is neither null nor empty, else the last one.
+pub(super) fn coalesce<'a>(call: &Call<'a>) -> Answer<'a> {
+    let last = call.count().saturating_sub(1);
+    for index in 0..last {
+        let value = call.value(index)?;
+        if !value.is_unassigned() {
+            return Ok(value);
+        }
+    }
+    call.value(last)
+}
+
+/// Nothing flows, rather than a clearing null, where the value is null or empty.
+pub(super) fn ignore_flow_if_null_or_empty<'a>(call: &Call<'a>) -> Answer<'a> {
+    let value = call.value(0)?;
+    if value.is_unassigned() {
+        Err(Stop::NoFlow)
+    } else {
+        Ok(value)
+    }
+}
+
+/// One of two values. Entra's condition "fails" on a null attribute; here null compares as the empty text,
+/// and as a condition by itself it is false.
+pub(super) fn iif<'a>(call: &Call<'a>) -> Answer<'a> {
+    if call.truth(0)? {
+        call.value(1)
+    } else {
+        call.value(2)
+    }
+}
+
+/// True for null.
+pub(super) fn is_null<'a>(call: &Call<'a>) -> Answer<'a> {
+    // Graph has no empty texts: what is empty was never set, so both names mean the same here.
+    truth(call.value(0)?.is_unassigned())
+}
+
+/// True for null and for the empty text.
+pub(super) fn is_null_or_empty<'a>(call: &Call<'a>) -> Answer<'a> {
+    truth(call.value(0)?.is_unassigned())
+}
+
+/// True unless null or empty.
+pub(super) fn is_present<'a>(call: &Call<'a>) -> Answer<'a> {
+    truth(!call.value(0)?.is_unassigned())
+}
+
+/// The other truth.
+pub(super) fn not<'a>(call: &Call<'a>) -> Answer<'a> {
+    truth(!call.truth(0)?)
+}
+
+/// The value behind the first key that equals the source (case matters), else the default. A null source
+/// equals the key `""` (documented as the way round an IIF on null).
+pub(super) fn switch<'a>(call: &Call<'a>) -> Answer<'a> {
+    let source = call.value(0)?;
+    let source = text_of(&source)?;
+    for key in (2..call.count()).step_by(2) {
+        let value = call.value(key)?;
+        if text_of(&value)? == source {
+            return call.value(key + 1);
+        }
+    }
+    call.value(1)
+}

@@ -1,0 +1,29 @@
+//! The mappings that come with melonsync. Each is a file of `config/mappings/`, so that what users read and
+//! copy is the preset itself.
+
+use super::rows::Mapping;
+
+/// Name, version, text; of one name the newest version last.
+const PRESETS: &[(&str, u32, &str)] = &[
+    ("idmelon", 1, include_str!("../../config/mappings/idmelon.toml")),
+    ("scim", 1, include_str!("../../config/mappings/scim.toml")),
+];
+
+/// The names of the presets, without versions.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().map(|(name, ..)| *name)
+}
+
+pub(super) fn preset(wanted: &str) -> Option<Mapping> {
+    let (wanted, version) = match wanted.split_once('@') {
+        Some((name, version)) => (name, Some(version.parse::<u32>().ok()?)),
+        None => (wanted, None),
+    };
+    let (name, version, text) = PRESETS
+        .iter()
+        .rev()
+        .find(|(name, known, _)| *name == wanted && version.is_none_or(|version| version == *known))?;
+    let mapping = Mapping::from_toml(&format!("{name}@{version}"), text);
+    // A preset is part of the program, and a test reads each of them.
+    Some(mapping.expect("an embedded preset is a valid mapping"))
+}

@@ -1,0 +1,305 @@
+//! SCIM resources as JSON: built from paths and values, read at a path, compared under the schema's rules.
+//!
+//! Reading never fails, whatever a service answered: what has not the expected shape is absent.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::model::id::ObjectKind;
+use crate::model::value::Value;
+
+use super::path::{CORE_GROUP, CORE_USER, ENTERPRISE_USER, TargetPath};
+
+/// What services differ in when a resource is written (reference/scim-servers.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResourceForm {
+    /// List extension URNs in `schemas`, as RFC 7643 section 3 asks. Without, as Entra: only the enterprise
+    /// extension is listed, custom ones are not.
+    pub extension_urns_in_schemas: bool,
+    /// `manager` as `{"value": id}`; otherwise as the bare id.
+    pub manager_as_object: bool,
+    /// Booleans as JSON; otherwise as the texts `True` and `False`.
+    pub json_booleans: bool,
+}
+
+impl Default for ResourceForm {
+    fn default() -> Self {
+        Self {
+            extension_urns_in_schemas: true,
+            manager_as_object: true,
+            json_booleans: true,
+        }
+    }
+}
+
+/// The resource that holds these values, for a create. Null and empty values are left out: some services
+/// refuse explicit nulls. Of two values for one place the later one wins.
+#[must_use]
+pub fn build_resource(kind: ObjectKind, form: ResourceForm, values: &[(TargetPath, Value)]) -> Json {
+    let core = match kind {
+        ObjectKind::User => CORE_USER,
+        ObjectKind::Group => CORE_GROUP,
+    };
+    let mut schemas = vec![core.to_owned()];
+    let mut resource = Map::new();
+    for (path, value) in values {
+        if value.is_unassigned() {
+            continue;
+        }
+        let holder = match path.urn() {
+            None => &mut resource,
+            Some(urn) => {
+                let listed = form.extension_urns_in_schemas || urn.eq_ignore_ascii_case(ENTERPRISE_USER);
+                if listed && !schemas.iter().any(|known| known.eq_ignore_ascii_case(urn)) {
+                    schemas.push(urn.to_owned());
+                }
+                object_at(&mut resource, urn)
+            }
+        };
+        put(holder, path, json_value(form, path, value));
+    }
+    resource.insert("schemas".to_owned(), schemas.into());
+    Json::Object(resource)
+}
+
+/// The value as it is written at a path, in a create and in a PATCH alike.
+#[must_use]
+pub fn json_value(form: ResourceForm, path: &TargetPath, value: &Value) -> Json {
+    match value {
+        Value::String(id) if path.is_manager() && form.manager_as_object => json!({ "value": id }),
+        Value::List(ids) if path.is_members() => ids
+            .iter()
+            .map(|id| match id {
+                Value::String(id) => json!({ "value": id }),
+                other => other.to_json(),
+            })
+            .collect(),
+        Value::Bool(truth) if !form.json_booleans => if *truth { "True" } else { "False" }.into(),
+        other => other.to_json(),
+    }
+}
+
+/// For a path with a filter: the whole element that holds the value, with the filter's own values in it. A
+/// PATCH adds it to [`TargetPath::whole_attribute`] where the service holds no such element yet (services
+/// refuse the filtered path then).
+#[must_use]
+pub fn whole_element(form: ResourceForm, path: &TargetPath, value: &Value) -> Option<Json> {
+    if path.filter().is_empty() {
+        return None;
+    }
+    let mut element = new_element(path);
+    match path.sub_attribute() {
+        Some(sub) => {
+            element.insert(sub.to_owned(), json_value(form, path, value));
+        }
+        None => {
+            if let Json::Object(map) = value.to_json() {
+                element.extend(map);
+            }
+        }
+    }
+    Some(Json::Object(element))
+}
+
+fn new_element(path: &TargetPath) -> Map<String, Json> {
+    path.filter()
+        .iter()
+        .map(|(name, value)| (name.clone(), value.to_json()))
+        .collect()
+}
+
+fn put(holder: &mut Map<String, Json>, path: &TargetPath, value: Json) {
+    let target = if path.filter().is_empty() {
+        match path.sub_attribute() {
+            None => {
+                holder.insert(path.attribute().to_owned(), value);
+                return;
+            }
+            Some(_) => object_at(holder, path.attribute()),
+        }
+    } else {
+        element_at(holder, path)
+    };
+    match (path.sub_attribute(), value) {
+        (Some(sub), value) => {
+            target.insert(sub.to_owned(), value);
+        }
+        (None, Json::Object(map)) => target.extend(map),
+        // A filtered path without a sub-attribute takes an object; a bare value is the element's `value`.
+        (None, value) => {
+            target.insert("value".to_owned(), value);
+        }
+    }
+}
+
+/// The object under this key, made if it is not there (or is something else: the later row wins).
+fn object_at<'m>(map: &'m mut Map<String, Json>, key: &str) -> &'m mut Map<String, Json> {
+    let entry = map.entry(key).or_insert_with(|| Json::Object(Map::new()));
+    if !entry.is_object() {
+        *entry = Json::Object(Map::new());
+    }
+    entry.as_object_mut().expect("made an object just above")
+}
+
+/// The element that the path's filter picks, made if it is not there.
+fn element_at<'m>(map: &'m mut Map<String, Json>, path: &TargetPath) -> &'m mut Map<String, Json> {
+    let entry = map
+        .entry(path.attribute())
+        .or_insert_with(|| Json::Array(Vec::new()));
+    if !entry.is_array() {
+        *entry = Json::Array(Vec::new());
+    }
+    let list = entry.as_array_mut().expect("made a list just above");
+    let at = list
+        .iter()
+        .position(|element| fits(element, path))
+        .unwrap_or_else(|| {
+            list.push(Json::Object(new_element(path)));
+            list.len() - 1
+        });
+    list[at].as_object_mut().expect("only objects fit a filter")
+}
+
+/// What a resource holds at a path; `None` where it holds nothing there. Attribute names and URNs are found
+/// in any case. References read as ids: `manager` as the id, `members` as the list of ids.
+#[must_use]
+pub fn read_path(resource: &Json, path: &TargetPath) -> Option<Value> {
+    let holder = match path.urn() {
+        Some(urn) => get(resource, urn)?,
+        None => resource,
+    };
+    let attribute = get(holder, path.attribute())?;
+    let found = if path.filter().is_empty() {
+        match (path.sub_attribute(), attribute) {
+            (None, whole) => references(path, whole),
+            (Some(sub), Json::Array(elements)) => Value::List(
+                elements
+                    .iter()
+                    .filter_map(|e| get(e, sub))
+                    .map(Value::from_json)
+                    .collect(),
+            ),
+            (Some(sub), one) => Value::from_json(get(one, sub)?),
+        }
+    } else {
+        let elements = match attribute {
+            Json::Array(elements) => elements.as_slice(),
+            // Seen in the field: a single element without its list.
+            one => std::slice::from_ref(one),
+        };
+        let mut fitting = elements.iter().filter(|element| fits(element, path));
+        match path.sub_attribute() {
+            Some(sub) => Value::from_json(fitting.find_map(|element| get(element, sub))?),
+            None => Value::from_json(fitting.next()?),
+        }
+    };
+    (!found.is_unassigned()).then_some(found)
+}
+
+fn references(path: &TargetPath, whole: &Json) -> Value {
+    let id = |one: &Json| match one {
+        Json::Object(_) => get(one, "value").map(Value::from_json).unwrap_or_default(),
+        other => Value::from_json(other),
+    };
+    match whole {
+        Json::Array(members) if path.is_members() => {
+            Value::List(members.iter().map(id).filter(|id| !id.is_unassigned()).collect())
+        }
+        // Entra's own documentation shows `manager` as a list of one.
+        Json::Array(one) if path.is_manager() => one.first().map(id).unwrap_or_default(),
+        one if path.is_manager() => id(one),
+        other => Value::from_json(other),
+    }
+}
+
+fn fits(element: &Json, path: &TargetPath) -> bool {
+    element.is_object()
+        && path.filter().iter().all(|(name, wanted)| {
+            get(element, name).is_some_and(|held| match (wanted, Value::from_json(held)) {
+                (Value::Bool(wanted), held) => held.as_bool() == Some(*wanted),
+                // `type` and its like have no case (RFC 7643 section 2.4).
+                (Value::String(wanted), Value::String(held)) => held.eq_ignore_ascii_case(wanted),
+                (Value::String(wanted), Value::Integer(held)) => held.to_string() == *wanted,
+                _ => false,
+            })
+        })
+}
+
+/// A key of an object: as written, else in another case.
+fn get<'j>(object: &'j Json, key: &str) -> Option<&'j Json> {
+    let map = object.as_object()?;
+    map.get(key)
+        .or_else(|| {
+            map.iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(key))
+                .map(|(_, value)| value)
+        })
+        .filter(|value| !value.is_null())
+}
+
+/// Whether two values at a path are the same to the service: for what was *observed*. A change of the
+/// desired value is found by `==`, which is stricter.
+///
+/// * Null, absent, `""` and `[]` are alike (RFC 7643 section 2.5).
+/// * At a boolean path `true` is `"True"`; elsewhere a number or boolean is its text.
+/// * Case counts where [`TargetPath::is_case_exact`] says so.
+/// * Lists have no order (RFC 7643 section 2.4); objects are compared without empty keys, `$ref`, `display`.
+/// * A reference is its id, whether bare or in `{"value": id}`.
+#[must_use]
+pub fn same(path: &TargetPath, a: &Value, b: &Value) -> bool {
+    if a == b {
+        return true;
+    }
+    if path.is_boolean() {
+        return match (a.as_bool(), b.as_bool()) {
+            (Some(a), Some(b)) => a == b,
+            (None, None) => a.is_unassigned() && b.is_unassigned(),
+            _ => false,
+        };
+    }
+    fold(path, a) == fold(path, b)
+}
+
+/// The value with everything taken away that makes no difference.
+fn fold(path: &TargetPath, value: &Value) -> Value {
+    match value {
+        value if value.is_unassigned() => Value::Null,
+        Value::Bool(truth) => fold(path, &if *truth { "True" } else { "False" }.into()),
+        Value::Integer(number) => Value::String(number.to_string()),
+        Value::String(text) if path.is_case_exact() => Value::text(text.as_str()),
+        Value::String(text) => Value::String(text.to_lowercase()),
+        Value::List(items) => {
+            let mut folded: Vec<Value> = items
+                .iter()
+                .map(|item| fold(path, item))
+                .filter(|item| !item.is_null())
+                .collect();
+            folded.sort();
+            if path.is_manager() && folded.len() == 1 {
+                return folded.remove(0);
+            }
+            if folded.is_empty() {
+                Value::Null
+            } else {
+                Value::List(folded)
+            }
+        }
+        Value::Map(map) => {
+            if let (true, Some(id)) = (path.is_manager() || path.is_members(), map.get("value")) {
+                return fold(path, id);
+            }
+            let kept = map
+                .iter()
+                .filter(|(key, _)| !matches!(key.as_str(), "$ref" | "display"));
+            let folded: std::collections::BTreeMap<_, _> = kept
+                .map(|(key, value)| (key.to_ascii_lowercase(), fold(path, value)))
+                .filter(|(_, value)| !value.is_null())
+                .collect();
+            if folded.is_empty() {
+                Value::Null
+            } else {
+                Value::Map(folded)
+            }
+        }
+        Value::Null => Value::Null,
+    }
+}

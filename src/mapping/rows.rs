@@ -1,0 +1,189 @@
+//! A mapping: its rows for users and for groups, and what follows from them.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use crate::model::id::ObjectKind;
+use crate::model::value::Value;
+
+use super::{
+    diagnostic::Problems,
+    expression::Expression,
+    file,
+    names::{Access, Reference},
+    path::TargetPath,
+    presets,
+};
+
+/// Raised whenever evaluation changes its meaning, so that a new release looks at every object again.
+const SEMANTICS: u8 = 1;
+
+/// When a row is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Apply {
+    /// In creates and updates.
+    #[default]
+    Always,
+    /// In creates (Entra: "only during object creation").
+    CreateOnly,
+}
+
+/// Whose value counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Authority {
+    /// The source's.
+    #[default]
+    Source,
+    /// The target's: set on create, never pushed again, and open to write-back.
+    Target,
+}
+
+/// A row's own drift policy, where it has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drift {
+    /// Reported only.
+    Report,
+    /// Written back to what the source wants.
+    Heal,
+}
+
+/// One row: a place at the target and what goes there.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Where it goes.
+    pub target: TargetPath,
+    /// What goes there.
+    pub source: Expression,
+    /// Matching precedence, 1 first; `None` for what is no matching attribute.
+    pub matching: Option<u8>,
+    /// When it is applied.
+    pub apply: Apply,
+    /// Used in a create where the result is null, as Entra's "default value if null". Never null or empty.
+    pub default: Option<Value>,
+    /// Whose value counts.
+    pub authority: Authority,
+    /// Set for `[manager]` and `[members]`: the value is other objects, which the planner resolves.
+    pub reference: Option<Reference>,
+    /// The row's own drift policy.
+    pub drift: Option<Drift>,
+}
+
+/// A checked mapping.
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    /// A preset with its version (`idmelon@1`), or the path of the file.
+    pub name: String,
+    /// Rows for users.
+    pub user: Vec<Row>,
+    /// Rows for groups.
+    pub group: Vec<Row>,
+}
+
+impl Mapping {
+    /// The preset of that name; without a version, its newest.
+    #[must_use]
+    pub fn preset(name: &str) -> Option<Self> {
+        presets::preset(name)
+    }
+
+    /// The mapping of a file's text.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with line, caret and suggestion.
+    pub fn from_toml(file_name: &str, text: &str) -> Result<Self, Problems> {
+        file::read(file_name, text)
+    }
+
+    /// The rows for this kind of object.
+    #[must_use]
+    pub fn rows(&self, kind: ObjectKind) -> &[Row] {
+        match kind {
+            ObjectKind::User => &self.user,
+            ObjectKind::Group => &self.group,
+        }
+    }
+
+    /// Exactly the Graph properties that the rows need in `$select`, `manager` and `members` included, `id`
+    /// (which always comes) not.
+    #[must_use]
+    pub fn graph_properties(&self, kind: ObjectKind) -> BTreeSet<String> {
+        self.rows(kind)
+            .iter()
+            .flat_map(|row| row.source.uses())
+            .filter(|attribute| attribute.access != Access::ObjectId)
+            .map(|attribute| attribute.property.clone().into_owned())
+            .collect()
+    }
+
+    /// The matching rows, first precedence first.
+    #[must_use]
+    pub fn matching(&self, kind: ObjectKind) -> Vec<&Row> {
+        let mut rows: Vec<_> = self
+            .rows(kind)
+            .iter()
+            .filter(|row| row.matching.is_some())
+            .collect();
+        rows.sort_by_key(|row| row.matching);
+        rows
+    }
+
+    /// The row for a whole core attribute such as `active`, `userName`, `externalId`.
+    #[must_use]
+    pub fn core_row(&self, kind: ObjectKind, attribute: &str) -> Option<(usize, &Row)> {
+        self.rows(kind)
+            .iter()
+            .enumerate()
+            .find(|(_, row)| row.target.is_core(attribute))
+    }
+
+    /// The row of references of this kind: manager or members.
+    #[must_use]
+    pub fn reference_row(&self, kind: ObjectKind) -> Option<(usize, &Row)> {
+        self.rows(kind)
+            .iter()
+            .enumerate()
+            .find(|(_, row)| row.reference.is_some())
+    }
+
+    /// Changes whenever what an object should hold, or how it is matched, could. Spaces, comments, the name
+    /// and drift policies do not count.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update([SEMANTICS]);
+        for kind in [ObjectKind::User, ObjectKind::Group] {
+            hash.update(kind.word());
+            for row in self.rows(kind) {
+                let matching = row
+                    .matching
+                    .map_or(String::new(), |precedence| precedence.to_string());
+                let apply = if row.apply == Apply::CreateOnly {
+                    "create-only"
+                } else {
+                    "always"
+                };
+                let authority = if row.authority == Authority::Target {
+                    "target"
+                } else {
+                    "source"
+                };
+                let default = row.default.as_ref().map_or(String::new(), Value::to_string);
+                let source = row.source.canonical();
+                for part in [
+                    row.target.as_str(),
+                    &source,
+                    &matching,
+                    apply,
+                    authority,
+                    &default,
+                ] {
+                    // Length first: no two rows may run together into the same bytes.
+                    hash.update((part.len() as u64).to_be_bytes());
+                    hash.update(part);
+                }
+            }
+        }
+        hash.finalize().into()
+    }
+}

@@ -1,0 +1,29 @@
+//! Tests of the mapping: tables, laws, presets, shown errors.
+
+mod expressions;
+mod files;
+mod laws;
+mod objects;
+mod resources;
+
+use std::collections::BTreeMap;
+
+use crate::model::id::ObjectKind;
+use crate::model::object::{Life, SourceObject};
+use crate::model::value::Value;
+
+/// A user or group with these properties, as read from Graph.
+fn object(kind: ObjectKind, properties: &[(&str, Value)]) -> SourceObject {
+    SourceObject {
+        kind,
+        id: "6f1c8d1e-0000-4000-8000-000000000001".parse().unwrap(),
+        attributes: properties
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), v.clone()))
+            .collect::<BTreeMap<_, _>>(),
+        manager: None,
+        life: Life::Alive,
+        generation: 1,
+        manager_generation: 1,
+    }
+}
