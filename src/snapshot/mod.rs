@@ -33,3 +33,5 @@ pub mod verify;
 
 
 
+#[cfg(test)]
+mod tests;
