@@ -473,6 +473,18 @@ pub enum StoreError {
         /// What this job is.
         wanted: String,
     },
+    /// A link to a resource that another object is linked to: one resource has one owner (DESIGN section 4).
+    #[error("cannot link {claimant} with `{target}`: {owner} is linked with it, says the snapshot in `{path}`")]
+    Claimed {
+        /// The state folder.
+        path: String,
+        /// The resource.
+        target: String,
+        /// The source object that it is linked to.
+        owner: String,
+        /// The source object that wanted it.
+        claimant: String,
+    },
     /// The disk or the folder refused.
     #[error("cannot {action} in `{path}`")]
     Io {
@@ -501,6 +513,7 @@ impl StoreError {
                 "give the job another name (it then starts afresh), or point it back at its own tenant and target"
                     .to_owned()
             }
+            Self::Claimed { .. } => "nothing was written; run `melonsync state verify`, and report this".to_owned(),
             Self::Io { .. } => "check free space and the permissions of the state folder".to_owned(),
         }
     }

@@ -1,1 +1,37 @@
-//! See the map in `lib.rs`.
+//! The snapshot: what was read of the source, what was sent to the target, and what is still to be done.
+//!
+//! | file | what lives there |
+//! | --- | --- |
+//! | [`store`] | [`store::Snapshot`]: opening, binding, counters; [`tx`] its write transactions |
+//! | [`read`] | everything that can be asked, of a snapshot or inside a transaction |
+//! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
+//! | [`history`] | the audit log: chained by hash, values beside the chain |
+//! | [`keys`], [`record`] | encodings: part of the format |
+//! | [`migrate`], [`transfer`], [`verify`] | older formats; export, backup and restore; self-check |
+//! | [`sled`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`] |
+//! | [`lock`], [`folder`] | one process a state folder; what lies where in it |
+//!
+//! Guarantee: a commit is whole or absent, whatever crashes when, and what [`crate::ports::Durability::Synced`]
+//! promised survives a power cut. After a crash the snapshot may be older than the target, never newer: an
+//! open create-intent says where, and is resolved before anything else happens to its object.
+
+pub mod folder;
+pub mod history;
+pub mod keys;
+pub mod lock;
+pub mod memory;
+pub mod migrate;
+pub mod page;
+pub mod read;
+pub mod record;
+pub mod round;
+pub mod sled;
+pub mod store;
+pub mod transfer;
+pub mod tx;
+pub mod verify;
+
+
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! What lies where in the state folder, and how a job's snapshot is opened in it.
+//!
+//! ```text
+//! <state.path>/lock                 one melonsync process holds the whole folder
+//! <state.path>/<job>/sled/          the job's store
+//! <state.path>/<job>/created        written once the store has its format: an empty store beside it is damage
+//! <state.path>/<job>/before-format-N.backup   written before a migration
+//! ```
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::ports::SnapshotStore;
+use crate::ports::StoreError;
+
+use super::{
+    lock::{StateLock, create_private},
+    migrate::{self, FORMAT, STEPS},
+    sled::SledStore,
+    store::Snapshot,
+};
+
+/// The state folder, held by this process.
+#[derive(Debug, Clone)]
+pub struct StateFolder {
+    root: PathBuf,
+    _lock: Arc<StateLock>,
+}
+
+impl StateFolder {
+    /// Takes the folder, creating it with mode 0700.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] with the holder's pid (exit 5), [`StoreError::Io`].
+    pub fn hold(root: &Path) -> Result<Self, StoreError> {
+        let lock = Arc::new(StateLock::acquire(root)?);
+        Ok(Self { root: root.to_owned(), _lock: lock })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of a job.
+    #[must_use]
+    pub fn job(&self, job: &str) -> PathBuf {
+        self.root.join(job)
+    }
+
+    /// The jobs that have a snapshot here, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn jobs(&self) -> Result<Vec<String>, StoreError> {
+        let refused = |error| io_error(&self.root, "list the jobs", error);
+        let mut jobs = Vec::new();
+        for entry in fs::read_dir(&self.root).map_err(refused)? {
+            let entry = entry.map_err(refused)?;
+            if entry.path().join(STORE).is_dir() {
+                jobs.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        jobs.sort();
+        Ok(jobs)
+    }
+
+    /// Opens a job's snapshot, making or migrating it. `cache_bytes`: [`super::sled::DEFAULT_CACHE_BYTES`].
+    ///
+    /// # Errors
+    /// [`StoreError::TooNew`]; [`StoreError::Damaged`], and then nothing was overwritten; [`StoreError::Io`].
+    pub fn open_job(&self, job: &str, cache_bytes: u64) -> Result<Snapshot, StoreError> {
+        let folder = self.job(job);
+        create_private(&folder)?;
+        let marker = folder.join(CREATED);
+        let existed = marker.exists();
+        if existed && !folder.join(STORE).join("db").exists() {
+            return Err(lost(&folder, "its files are gone"));
+        }
+        let store: Arc<dyn SnapshotStore> =
+            Arc::new(SledStore::open(&folder.join(STORE), cache_bytes).map_err(|error| of_job(&folder, error))?);
+        let path = folder.display().to_string();
+        match migrate::format_of(&*store, &path)? {
+            None if existed => return Err(lost(&folder, "it is empty, though it was in use")),
+            Some(format) if format < FORMAT => {
+                let backup = folder.join(format!("before-format-{FORMAT}.backup"));
+                migrate::migrate(&*store, &path, &backup, STEPS, FORMAT)?;
+            }
+            _ => {}
+        }
+        let snapshot = Snapshot::open(store, &folder)?;
+        if !existed {
+            fs::write(&marker, "").map_err(|error| io_error(&marker, "note that the snapshot was created", error))?;
+        }
+        Ok(snapshot)
+    }
+}
+
+/// The store's folder in a job's folder.
+pub(super) const STORE: &str = "sled";
+/// The file that says that the store was created.
+pub(super) const CREATED: &str = "created";
+
+fn lost(folder: &Path, what: &str) -> StoreError {
+    StoreError::Damaged { path: folder.display().to_string(), what: what.to_owned() }
+}
+
+/// The job's folder is what is to be set aside, so messages name it and not the store's within it.
+fn of_job(folder: &Path, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Damaged { what, .. } => lost(folder, &what),
+        other => other,
+    }
+}
+
+pub(super) fn io_error(path: &Path, action: &str, cause: io::Error) -> StoreError {
+    StoreError::Io { action: action.to_owned(), path: path.display().to_string(), cause: cause.into() }
+}

@@ -1,0 +1,323 @@
+//! The audit log (DESIGN section 7): append-only, one record a batch, each with the hash over the one before.
+//!
+//! The personal values and the salt lie in a table of their own under the same key: they can be erased without
+//! breaking the chain, and the salted digest in the chain then says nothing about them.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::model::clock::Timestamp;
+use crate::model::id::CycleId;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::ports::StoreError;
+use crate::ports::Table;
+use crate::reconcile::operation::Change;
+
+use super::{
+    keys,
+    read::{PAGE, Reads},
+    record,
+    store::Snapshot,
+    tx::{SMALL, Tx},
+};
+
+/// A SHA-256 hash.
+pub type Hash = [u8; 32];
+
+/// The end of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The number of the next entry.
+    pub next: u64,
+    /// The hash over the last record; zero before the first.
+    pub hash: Hash,
+}
+
+/// In hexadecimal, as logged with each cycle.
+impl std::fmt::Display for Head {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// One thing done, tried or decided. No personal value is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its number, from 0 without a gap.
+    pub seq: u64,
+    /// When.
+    pub time: Timestamp,
+    /// In which cycle; none for what is done between cycles.
+    pub cycle: Option<CycleId>,
+    /// Who: `schedule`, a token's name or a local user.
+    pub actor: String,
+    /// What: a verb of `reconcile::operation`, or another word.
+    pub operation: String,
+    /// To an object of which kind.
+    pub kind: Option<ObjectKind>,
+    /// To which source object.
+    pub object: Option<SourceId>,
+    /// At which resource.
+    pub target: Option<TargetId>,
+    /// Why.
+    pub reason: String,
+    /// How it ended: `done`, `failed` and so on.
+    pub result: String,
+    /// The fingerprint of mapping, scope and thresholds.
+    pub config: String,
+    /// SHA-256 over the salt and the values.
+    pub digest: Hash,
+}
+
+/// What may be erased: the values, and texts of others that may hold some.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Values {
+    /// Before and after, by attribute.
+    pub changes: Vec<Change>,
+    /// What a failure said.
+    pub detail: Option<String>,
+}
+
+/// An entry to be appended; its number and digest are given to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// See [`Entry::time`].
+    pub time: Timestamp,
+    /// See [`Entry::cycle`].
+    pub cycle: Option<CycleId>,
+    /// See [`Entry::actor`].
+    pub actor: String,
+    /// See [`Entry::operation`].
+    pub operation: String,
+    /// See [`Entry::kind`].
+    pub kind: Option<ObjectKind>,
+    /// See [`Entry::object`].
+    pub object: Option<SourceId>,
+    /// See [`Entry::target`].
+    pub target: Option<TargetId>,
+    /// See [`Entry::reason`].
+    pub reason: String,
+    /// See [`Entry::result`].
+    pub result: String,
+    /// See [`Entry::config`].
+    pub config: String,
+    /// What goes beside the chain.
+    pub values: Values,
+    /// Random, new for each entry, so that a digest cannot be guessed back.
+    pub salt: [u8; 16],
+}
+
+/// A record of the chain, as stored under its first entry's number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Batch {
+    pub(super) previous: Hash,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// What lies beside it; an erased entry is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct BatchValues(pub(super) Vec<Option<([u8; 16], Values)>>);
+
+fn digest(salt: &[u8; 16], values: &Values) -> Hash {
+    Sha256::new().chain_update(salt).chain_update(record::encode(values)).finalize().into()
+}
+
+impl Tx<'_> {
+    /// Appends entries; returns the number of the first.
+    pub fn append_history(&mut self, entries: &[NewEntry]) -> u64 {
+        let first = self.heads.next_history;
+        let (mut batch, mut values, mut size) = (Vec::new(), Vec::new(), 0);
+        for new in entries {
+            let length = record::encode(&new.values).len() + new.reason.len() + new.config.len() + 160;
+            if size + length > SMALL {
+                self.append_batch(std::mem::take(&mut batch), std::mem::take(&mut values));
+                size = 0;
+            }
+            size += length;
+            batch.push(numbered(new, self.heads.next_history + batch.len() as u64));
+            values.push(Some((new.salt, new.values.clone())));
+        }
+        self.append_batch(batch, values);
+        first
+    }
+
+    fn append_batch(&mut self, entries: Vec<Entry>, values: Vec<Option<([u8; 16], Values)>>) {
+        if entries.is_empty() {
+            return;
+        }
+        let key = keys::number(self.heads.next_history);
+        self.heads.next_history += entries.len() as u64;
+        let bytes = record::encode(&Batch { previous: self.heads.history_hash, entries });
+        self.heads.history_hash = Sha256::digest(&bytes).into();
+        self.put(Table::History, key.clone(), bytes);
+        self.put(Table::HistoryValues, key, record::encode(&BatchValues(values)));
+    }
+}
+
+fn numbered(new: &NewEntry, seq: u64) -> Entry {
+    Entry {
+        seq,
+        time: new.time,
+        cycle: new.cycle,
+        actor: new.actor.clone(),
+        operation: new.operation.clone(),
+        kind: new.kind,
+        object: new.object,
+        target: new.target.clone(),
+        reason: new.reason.clone(),
+        result: new.result.clone(),
+        config: new.config.clone(),
+        digest: digest(&new.salt, &new.values),
+    }
+}
+
+impl Snapshot {
+    /// Entries from number `from` on with their values (`None`: erased), whole records, until there are at
+    /// least `limit`.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn history(&self, from: u64, limit: usize) -> Result<Vec<(Entry, Option<Values>)>, StoreError> {
+        let mut found = Vec::new();
+        let mut after = self.record_before(from)?.map(keys::number);
+        while found.len() < limit {
+            let page = self.raw_scan(Table::History, &[], after.as_deref(), 1)?;
+            let Some((key, bytes)) = page.into_iter().next() else { break };
+            let batch: Batch = self.decode(Table::History, &bytes)?;
+            let values: Option<BatchValues> = self.decoded(Table::HistoryValues, &key)?;
+            let mut values = values.map_or_else(Vec::new, |BatchValues(values)| values).into_iter();
+            for entry in batch.entries {
+                let value = values.next().flatten().map(|(_, values)| values);
+                if entry.seq >= from {
+                    found.push((entry, value));
+                }
+            }
+            after = Some(key);
+        }
+        Ok(found)
+    }
+
+    /// Shows every entry since a moment, without values: what the guard counts (`guard_window`).
+    /// Times are taken to grow along the chain; where a clock jumped, entries may be shown too many.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn history_since(&self, since: Timestamp, mut show: impl FnMut(&Entry)) -> Result<(), StoreError> {
+        let mut after = self.first_after(since)?;
+        loop {
+            let page = self.raw_scan(Table::History, &[], after.as_deref(), PAGE)?;
+            for (_, bytes) in &page {
+                let batch: Batch = self.decode(Table::History, bytes)?;
+                batch.entries.iter().filter(|entry| entry.time >= since).for_each(&mut show);
+            }
+            match page.into_iter().next_back() {
+                Some((key, _)) => after = Some(key),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// The first number of the record before the one that holds `seq`; `None` when that is the first record.
+    fn record_before(&self, seq: u64) -> Result<Option<u64>, StoreError> {
+        // Records hold few entries, so a short walk back meets the beginning of the right one.
+        let mut back = 64;
+        loop {
+            let start = seq.saturating_sub(back);
+            let page = self.raw_scan(Table::History, &[], start.checked_sub(1).map(keys::number).as_deref(), PAGE)?;
+            let firsts: Vec<u64> = page.iter().filter_map(|(key, _)| keys::parse_number(key)).collect();
+            let holder = firsts.iter().rposition(|first| *first <= seq);
+            match holder {
+                Some(at) if at > 0 => return Ok(Some(firsts[at - 1])),
+                _ if start == 0 => return Ok(None),
+                _ => back = back.saturating_mul(4),
+            }
+        }
+    }
+
+    /// The key after which every entry since `since` lies: a search by halves over the entries' numbers.
+    fn first_after(&self, since: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+        let (mut low, mut high) = (0, self.history_head()?.next);
+        let mut after = None;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let from = middle.checked_sub(1).map(keys::number);
+            let page = self.raw_scan(Table::History, &[], from.as_deref(), 1)?;
+            let Some((key, bytes)) = page.into_iter().next() else {
+                high = middle;
+                continue;
+            };
+            let batch: Batch = self.decode(Table::History, &bytes)?;
+            if batch.entries.last().is_some_and(|last| last.time < since) {
+                low = keys::parse_number(&key).unwrap_or(middle).max(middle) + 1;
+                after = Some(key);
+            } else {
+                high = middle;
+            }
+        }
+        Ok(after)
+    }
+
+    /// Walks the whole chain: numbers without gap, each hash over the record before, digests of what is not
+    /// erased, the head. Returns what is wrong, in words; nothing when all is well.
+    ///
+    /// # Errors
+    /// As the engine below; what does not decode is a finding.
+    pub fn verify_chain(&self) -> Result<Vec<String>, StoreError> {
+        let mut findings = Vec::new();
+        let (mut next, mut hash): (Option<u64>, Option<Hash>) = (None, None);
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.raw_scan(Table::History, &[], after.as_deref(), PAGE)?;
+            for (key, bytes) in &page {
+                self.verify_record(key, bytes, &mut next, &mut hash, &mut findings)?;
+            }
+            match page.into_iter().next_back() {
+                Some((key, _)) => after = Some(key),
+                None => break,
+            }
+        }
+        let head = self.history_head()?;
+        if next.unwrap_or(head.next) != head.next || hash.unwrap_or(head.hash) != head.hash {
+            findings.push(format!("the history does not end where its head says (entry {})", head.next));
+        }
+        if next.is_none() && head.next > 0 {
+            findings.push(format!("the history is empty; {} entries are missing", head.next));
+        }
+        Ok(findings)
+    }
+
+    fn verify_record(
+        &self,
+        key: &[u8],
+        bytes: &[u8],
+        next: &mut Option<u64>,
+        hash: &mut Option<Hash>,
+        findings: &mut Vec<String>,
+    ) -> Result<(), StoreError> {
+        let first = keys::parse_number(key);
+        let Ok(batch) = record::decode::<Batch>(bytes) else {
+            findings.push(format!("history record {first:?} does not decode"));
+            return Ok(());
+        };
+        // The first record that is there is the anchor: retention drops a prefix of the chain.
+        if hash.is_some_and(|hash| hash != batch.previous) || next.is_some_and(|next| Some(next) != first) {
+            findings.push(format!("the history is broken before entry {}", first.unwrap_or_default()));
+        }
+        let values = self.raw(Table::HistoryValues, key)?;
+        let values: Option<BatchValues> = values.and_then(|bytes| record::decode(&bytes).ok());
+        for (at, entry) in batch.entries.iter().enumerate() {
+            if Some(entry.seq) != first.map(|first| first + at as u64) {
+                findings.push(format!("history entry {} lies in the wrong place", entry.seq));
+            }
+            let kept = values.as_ref().and_then(|BatchValues(all)| all.get(at)?.as_ref());
+            if kept.is_some_and(|(salt, values)| digest(salt, values) != entry.digest) {
+                findings.push(format!("the values of history entry {} were altered", entry.seq));
+            }
+        }
+        *next = first.map(|first| first + batch.entries.len() as u64);
+        *hash = Some(Sha256::digest(bytes).into());
+        Ok(())
+    }
+}

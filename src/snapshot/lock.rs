@@ -1,0 +1,101 @@
+//! One process a state folder: an advisory lock on `<state>/lock`, with the holder's pid written in it.
+//!
+//! The kernel lets go of the lock when its process ends, however it ends, so no lock is ever left over. The
+//! file stays: removing it would let two processes hold "the" lock.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::ports::StoreError;
+
+/// The name of the lock file in the state folder.
+pub const LOCK_FILE: &str = "lock";
+
+/// A held state folder; let go of when dropped.
+#[derive(Debug)]
+pub struct StateLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl StateLock {
+    /// Takes the folder, creating it with mode 0700.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] with the holder's pid; [`StoreError::Io`] where the folder cannot be made or opened.
+    pub fn acquire(folder: &Path) -> Result<Self, StoreError> {
+        create_private(folder)?;
+        let path = folder.join(LOCK_FILE);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| refused("open the lock", &path, error))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(StoreError::InUse { path: folder.display().to_string(), pid: holder(&mut file) });
+            }
+            Err(error) => return Err(refused("take the lock", &path, error.into())),
+        }
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        written.map_err(|error| refused("write the lock", &path, error))?;
+        Ok(Self { file, path })
+    }
+
+    /// The lock file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for StateLock {
+    fn drop(&mut self) {
+        // Emptied first, so that nobody reads the pid of a process that let go.
+        let _ = self.file.set_len(0);
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
+/// Who holds it. A holder that has only just taken the lock gets a moment to write itself down.
+fn holder(file: &mut File) -> String {
+    for _ in 0..5 {
+        let mut text = String::new();
+        let read = file.rewind().and_then(|()| Read::by_ref(file).take(32).read_to_string(&mut text));
+        if read.is_ok() && !text.trim().is_empty() {
+            return text.trim().to_owned();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    "unknown".to_owned()
+}
+
+/// Creates a folder and what leads to it, for this user alone (INTERFACE section 2, `state.path`). One that
+/// exists keeps its mode.
+///
+/// # Errors
+/// [`StoreError::Io`].
+pub fn create_private(folder: &Path) -> Result<(), StoreError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| refused("create the state folder", folder, error))
+}
+
+fn refused(action: &str, path: &Path, cause: io::Error) -> StoreError {
+    StoreError::Io { action: action.to_owned(), path: path.display().to_string(), cause: cause.into() }
+}

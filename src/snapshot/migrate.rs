@@ -1,0 +1,84 @@
+//! The format's number: an older one is migrated after a backup, a newer one refused, none at all reported.
+
+use std::path::Path;
+
+use crate::ports::Durability;
+use crate::ports::SnapshotStore;
+use crate::ports::StoreError;
+use crate::ports::Table;
+use crate::ports::WriteBatch;
+
+use super::{keys, transfer};
+
+/// The format that this program reads and writes.
+pub const FORMAT: u32 = 1;
+
+/// One step: makes a store of format `from` one of the next format. It must be safe to repeat from the
+/// beginning, because the number is raised only after it; each of its commits is its own business.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// The format that it takes.
+    pub from: u32,
+    /// Does it.
+    pub run: fn(&dyn SnapshotStore) -> Result<(), StoreError>,
+}
+
+/// The steps from format 1 to [`FORMAT`]: none yet.
+pub const STEPS: &[Step] = &[];
+
+/// The number that the store carries; `None` for an empty store.
+///
+/// # Errors
+/// [`StoreError::Damaged`] where there are records but no number.
+pub fn format_of(store: &dyn SnapshotStore, path: &str) -> Result<Option<u32>, StoreError> {
+    if let Some(bytes) = store.get(Table::Meta, keys::meta::FORMAT)? {
+        let number = bytes.as_slice().try_into().map(u32::from_be_bytes);
+        return number.map(Some).map_err(|_| damaged(path, "its format number is none"));
+    }
+    for table in [Table::Meta, Table::Objects, Table::History] {
+        if !store.scan(table, &[], None, 1)?.is_empty() {
+            return Err(damaged(path, "it holds records but no format number"));
+        }
+    }
+    Ok(None)
+}
+
+/// Brings a store to the format `known` by `steps`, after writing a backup to `backup`. True when there was
+/// something to do. The backup is kept: it is the way back.
+///
+/// # Errors
+/// [`StoreError::TooNew`], [`StoreError::Damaged`] where no step leads on, and whatever a step says.
+pub fn migrate(
+    store: &dyn SnapshotStore,
+    path: &str,
+    backup: &Path,
+    steps: &[Step],
+    known: u32,
+) -> Result<bool, StoreError> {
+    let Some(mut format) = format_of(store, path)? else { return Ok(false) };
+    if format > known {
+        return Err(StoreError::TooNew { path: path.to_owned(), found: format, known });
+    }
+    if format == known {
+        return Ok(false);
+    }
+    if !backup.exists() {
+        // One that is there was made before a migration that did not come to its end: it is the older, whole one.
+        transfer::backup(store, path, backup)?;
+    }
+    while format < known {
+        let step = steps.iter().find(|step| step.from == format);
+        let step = step.ok_or_else(|| damaged(path, &format!("nothing leads on from its format {format}")))?;
+        (step.run)(store)?;
+        format += 1;
+        let mut batch = WriteBatch::default();
+        batch.put(Table::Meta, keys::meta::FORMAT, format.to_be_bytes());
+        store.commit(batch, Durability::Synced)?;
+    }
+    tracing::info!(snapshot.path = path, snapshot.format = format, "Snapshot in {path} migrated to format {format}");
+    Ok(true)
+}
+
+fn damaged(path: &str, what: &str) -> StoreError {
+    StoreError::Damaged { path: path.to_owned(), what: what.to_owned() }
+}

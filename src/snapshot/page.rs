@@ -1,0 +1,321 @@
+//! How one page of a delta query is stored: objects, managers, memberships and the next link, in one transaction.
+//!
+//! The rules are DESIGN sections 2.2 and 3 and `reference/graph-facts.md` section 1. Storing a page twice is
+//! storing it once: what did not change is neither written nor marked dirty.
+
+use std::collections::HashSet;
+
+use crate::model::cursor::Cursor;
+use crate::model::cursor::Stream;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::DeltaObject;
+use crate::model::object::Existence;
+use crate::model::object::Generation;
+use crate::model::object::Life;
+use crate::model::object::Membership;
+use crate::model::object::ReferenceChange;
+use crate::model::object::Removed;
+use crate::model::value::Value;
+use crate::ports::DeltaPage;
+use crate::ports::NextPage;
+use crate::ports::StoreError;
+
+use super::{
+    read::Reads,
+    record::{DirtyCause, FinishPhase, Finishing, Record},
+    tx::Tx,
+};
+
+/// What storing a page did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageOutcome {
+    /// Objects on the page, removed ones included.
+    pub read: usize,
+    /// Objects that it changed, and that are dirty now; in page order, without repetition.
+    pub touched: Vec<SourceId>,
+    /// Objects to be read one by one before they are planned: new in a delta round, and without their name.
+    /// They are dirty with [`DirtyCause::UNREAD`], so a crash forgets none of them.
+    pub unread: Vec<SourceId>,
+    /// What comes next.
+    pub next: AfterPage,
+}
+
+/// What is to be done after a page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AfterPage {
+    /// Read the page that the stream's cursor names.
+    #[default]
+    Read,
+    /// The full round was read to its end: [`super::store::Snapshot::finish_round`] is due.
+    Finish,
+    /// The delta round is whole.
+    Done,
+}
+
+/// The round that a page belongs to.
+struct Round<'s> {
+    full: bool,
+    generation: Generation,
+    select: &'s [String],
+}
+
+impl Round<'_> {
+    fn selects(&self, property: &str) -> bool {
+        self.select.iter().any(|name| name == property)
+    }
+
+    /// The attributes among the selected properties: references and the id are no attributes.
+    fn attributes(&self) -> impl Iterator<Item = &String> {
+        self.select.iter().filter(|name| !matches!(name.as_str(), "id" | "manager" | "members"))
+    }
+}
+
+/// Stores a page of the round that the stream of this kind is in (see [`super::round`]), and the next link.
+///
+/// # Errors
+/// As [`Reads`]. Nothing has happened before the transaction is committed.
+pub fn apply_page(tx: &mut Tx<'_>, kind: ObjectKind, page: &DeltaPage) -> Result<PageOutcome, StoreError> {
+    let mut stream = tx.stream(kind)?;
+    let full = matches!(stream.cursor, Cursor::Start | Cursor::Listing { .. });
+    let round = Round { full, generation: stream.generation, select: &stream.select };
+    let mut outcome = PageOutcome { read: page.objects.len(), ..PageOutcome::default() };
+    for object in &page.objects {
+        apply_object(tx, kind, object, &round, &mut outcome)?;
+    }
+    let mut seen = HashSet::new();
+    outcome.touched.retain(|id| seen.insert(*id));
+    outcome.next = advance(tx, kind, &mut stream, &page.next);
+    Ok(outcome)
+}
+
+fn advance(tx: &mut Tx<'_>, kind: ObjectKind, stream: &mut Stream, next: &NextPage) -> AfterPage {
+    let (cursor, after) = match (next.clone(), &stream.cursor) {
+        (NextPage::More { next_link }, Cursor::Start | Cursor::Listing { .. }) => {
+            (Cursor::Listing { next_link }, AfterPage::Read)
+        }
+        (
+            NextPage::More { next_link },
+            Cursor::Following { delta_link } | Cursor::Advancing { delta_link, .. },
+        ) => (Cursor::Advancing { next_link, delta_link: delta_link.clone() }, AfterPage::Read),
+        // The cursor stays on the last page: only the end of the round may say that the round is whole.
+        (NextPage::Complete { delta_link }, Cursor::Start | Cursor::Listing { .. }) => {
+            let finishing = Finishing { delta_link, after: None, phase: FinishPhase::Objects };
+            tx.put_finishing(kind, Some(&finishing));
+            return AfterPage::Finish;
+        }
+        (NextPage::Complete { delta_link }, Cursor::Following { .. } | Cursor::Advancing { .. }) => {
+            stream.complete_since = Some(stream.began);
+            (Cursor::Following { delta_link }, AfterPage::Done)
+        }
+    };
+    stream.cursor = cursor;
+    tx.put_stream(kind, stream);
+    after
+}
+
+fn apply_object(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    object: &DeltaObject,
+    round: &Round<'_>,
+    outcome: &mut PageOutcome,
+) -> Result<(), StoreError> {
+    let before = tx.record(kind, &object.id)?;
+    if let Some(reason) = object.removed {
+        // Removals of unknown ids come in initial rounds, by the hundred (graph-facts section 1).
+        let Some(before) = before else { return Ok(()) };
+        return bury(tx, &before, reason, outcome);
+    }
+    let mut record = before.clone().unwrap_or_else(|| Record::new(kind, object.id, round.generation));
+    let replaced = before.as_ref().is_none_or(|known| round.full && known.object.generation < round.generation);
+    merge(&mut record, object, round, replaced);
+    if kind == ObjectKind::User && round.selects("manager") {
+        apply_manager(&mut record, &object.manager, round);
+    }
+    let members = kind == ObjectKind::Group && apply_members(tx, object, round)?;
+    let changed = members || !same(before.as_ref(), &record);
+    let nameless = before.is_none() && !round.full && lacks_its_name(&record, round);
+    tx.replace_record(before.as_ref(), &record)?;
+    if nameless {
+        tx.mark_dirty(kind, &object.id, DirtyCause::UNREAD)?;
+        outcome.unread.push(object.id);
+    }
+    if changed {
+        touch(tx, kind, object.id, outcome)?;
+    }
+    if before.is_some_and(|known| known.is_gone()) {
+        tx.mark_referrers_dirty(&object.id)?; // it is back
+    }
+    Ok(())
+}
+
+/// Makes a tombstone. Attributes and generation are kept: a restored object merges onto them in a delta round,
+/// and is replaced whole in a full one.
+fn bury(tx: &mut Tx<'_>, before: &Record, reason: Removed, outcome: &mut PageOutcome) -> Result<(), StoreError> {
+    let (kind, id) = (before.object.kind, before.object.id);
+    if before.object.life == Life::Gone(reason) {
+        return Ok(());
+    }
+    let mut record = before.clone();
+    record.object.life = Life::Gone(reason);
+    tx.replace_record(Some(before), &record)?;
+    touch(tx, kind, id, outcome)?;
+    if !before.is_gone() {
+        tx.mark_referrers_dirty(&id)?;
+    }
+    Ok(())
+}
+
+fn touch(tx: &mut Tx<'_>, kind: ObjectKind, id: SourceId, outcome: &mut PageOutcome) -> Result<(), StoreError> {
+    tx.mark_dirty(kind, &id, DirtyCause::SOURCE)?;
+    outcome.touched.push(id);
+    Ok(())
+}
+
+/// Absent is unchanged; on an object's first occurrence in a full round, and on one that we did not know, a
+/// selected property that is absent is null. What was not selected stays as it is.
+fn merge(record: &mut Record, object: &DeltaObject, round: &Round<'_>, replaced: bool) {
+    let known = &mut record.object;
+    if replaced {
+        for name in round.attributes().filter(|name| !object.attributes.contains_key(*name)) {
+            known.attributes.insert(name.clone(), Value::Null);
+        }
+    }
+    for (name, value) in &object.attributes {
+        if known.attributes.get(name) != Some(value) {
+            known.attributes.insert(name.clone(), value.clone());
+        }
+    }
+    known.life = Life::Alive;
+    known.generation = round.generation;
+}
+
+/// Removals first, whatever their order on the page; they clear only the manager that is held.
+fn apply_manager(record: &mut Record, entries: &[ReferenceChange], round: &Round<'_>) {
+    let object = &mut record.object;
+    for entry in entries.iter().filter(|entry| entry.removed) {
+        if object.manager == Some(entry.id) {
+            object.manager = None;
+        }
+    }
+    if let Some(entry) = entries.iter().rfind(|entry| !entry.removed) {
+        object.manager = Some(entry.id);
+    }
+    if !entries.is_empty() {
+        object.manager_generation = round.generation;
+    }
+}
+
+/// True when a membership changed, not only its generation.
+fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Result<bool, StoreError> {
+    let mut changed = false;
+    for entry in &object.members {
+        let before = tx.edge(&object.id, &entry.id)?;
+        changed |= if entry.removed {
+            remove_member(tx, &object.id, &entry.id, before, round.generation)?
+        } else {
+            add_member(tx, &object.id, entry, before, round.generation)?
+        };
+    }
+    Ok(changed)
+}
+
+fn add_member(
+    tx: &mut Tx<'_>,
+    group: &SourceId,
+    entry: &ReferenceChange,
+    before: Option<Membership>,
+    generation: Generation,
+) -> Result<bool, StoreError> {
+    let changed = before.as_ref().is_none_or(|edge| !edge.present || edge.kind != entry.kind);
+    let sent = before.as_ref().and_then(|edge| edge.sent.clone());
+    let after = Membership { kind: entry.kind, generation, present: true, sent };
+    if before.as_ref() != Some(&after) {
+        tx.put_edge(group, &entry.id, &after)?;
+    }
+    Ok(changed)
+}
+
+/// The source no longer has this member. The edge stays for as long as the target holds it.
+pub(super) fn remove_member(
+    tx: &mut Tx<'_>,
+    group: &SourceId,
+    member: &SourceId,
+    before: Option<Membership>,
+    generation: Generation,
+) -> Result<bool, StoreError> {
+    let Some(mut edge) = before else { return Ok(false) };
+    if edge.sent.is_none() {
+        tx.delete_edge(group, member)?;
+        return Ok(true);
+    }
+    let changed = edge.present;
+    if edge.present || edge.generation != generation {
+        (edge.present, edge.generation) = (false, generation);
+        tx.put_edge(group, member, &edge)?;
+    }
+    Ok(changed)
+}
+
+/// Equal but for the generations, which every full round moves.
+fn same(before: Option<&Record>, after: &Record) -> bool {
+    before.is_some_and(|before| {
+        before.object.attributes == after.object.attributes
+            && before.object.manager == after.object.manager
+            && before.object.life == after.object.life
+    })
+}
+
+fn lacks_its_name(record: &Record, round: &Round<'_>) -> bool {
+    let name = match record.object.kind {
+        ObjectKind::User => "userPrincipalName",
+        ObjectKind::Group => "displayName",
+    };
+    round.selects(name) && record.object.attribute(name).is_none_or(Value::is_unassigned)
+}
+
+/// Stores what asking for one object proved (DESIGN section 3). True when that changed it; it is dirty then.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn apply_existence(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    id: &SourceId,
+    existence: &Existence,
+) -> Result<bool, StoreError> {
+    let Some(before) = tx.record(kind, id)? else { return Ok(false) };
+    let stream = tx.stream(kind)?;
+    let mut record = before.clone();
+    match existence {
+        Existence::Alive(attributes) => {
+            record.object.attributes.extend(attributes.clone());
+            record.object.life = Life::Alive;
+            record.object.generation = stream.generation;
+        }
+        Existence::SoftDeleted => record.object.life = Life::Gone(Removed::SoftDeleted),
+        Existence::HardDeleted => record.object.life = Life::Gone(Removed::HardDeleted),
+        Existence::Unknown(_) => record.object.life = Life::Unknown,
+    }
+    let changed = !same(Some(&before), &record);
+    tx.replace_record(Some(&before), &record)?;
+    if changed {
+        tx.mark_dirty(kind, id, DirtyCause::SOURCE)?;
+    }
+    if before.is_gone() != record.is_gone() {
+        tx.mark_referrers_dirty(id)?;
+    }
+    settle_unread(tx, kind, id, existence)?;
+    Ok(changed)
+}
+
+/// Whoever was to be read has been read, unless the answer proved nothing.
+fn settle_unread(tx: &mut Tx<'_>, kind: ObjectKind, id: &SourceId, answer: &Existence) -> Result<(), StoreError> {
+    let cause = tx.dirty_cause(kind, id)?.unwrap_or_default();
+    if cause.has(DirtyCause::UNREAD) && !matches!(answer, Existence::Unknown(_)) {
+        tx.clear_dirty(kind, id)?;
+        tx.mark_dirty(kind, id, cause.without(DirtyCause::UNREAD).and(DirtyCause::SOURCE))?;
+    }
+    Ok(())
+}

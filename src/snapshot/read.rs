@@ -1,0 +1,264 @@
+//! Everything that can be asked of a snapshot, the same inside a transaction, which sees its own writes.
+
+use serde::de::DeserializeOwned;
+
+use crate::model::cursor::Stream;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::link::Intent;
+use crate::model::object::Membership;
+use crate::ports::StoreError;
+use crate::ports::Table;
+
+use super::{
+    keys,
+    record::{self, Binding, DirtyCause, Finishing, Record},
+};
+
+/// One open create-intent with the object that it is for.
+pub type ObjectIntent = (ObjectKind, SourceId, Intent);
+
+/// How many entries a loop over a table takes at a time: bounds memory, whatever the directory's size.
+pub const PAGE: usize = 1000;
+
+/// Questions to a snapshot. Scans return at most `limit` entries in key order, those after `after`.
+///
+/// Every method returns [`StoreError::Damaged`] where a record does not decode, and whatever the engine below
+/// reports.
+pub trait Reads {
+    /// One value, undecoded.
+    ///
+    /// # Errors
+    /// As the engine below.
+    fn raw(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Entries, undecoded.
+    ///
+    /// # Errors
+    /// As the engine below.
+    fn raw_scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+
+    /// The folder, for messages.
+    fn path(&self) -> &str;
+
+    /// Turns an undecodable record into the error that names the folder.
+    fn damaged(&self, what: impl std::fmt::Display) -> StoreError {
+        StoreError::Damaged { path: self.path().to_owned(), what: what.to_string() }
+    }
+
+    /// One value, decoded.
+    fn decoded<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, StoreError> {
+        let bytes = self.raw(table, key)?;
+        bytes.map(|bytes| self.decode(table, &bytes)).transpose()
+    }
+
+    /// Decodes a value of this table.
+    fn decode<T: DeserializeOwned>(&self, table: Table, bytes: &[u8]) -> Result<T, StoreError> {
+        record::decode(bytes).map_err(|error| self.damaged(format_args!("{error}, in table {table:?}")))
+    }
+
+    /// The error for a key that is not one of this table.
+    fn bad_key(&self, table: Table) -> StoreError {
+        self.damaged(format_args!("a key that is none, in table {table:?}"))
+    }
+
+    // ------------------------------------------------------------------------------------------ objects
+
+    /// One object.
+    fn record(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Record>, StoreError> {
+        self.decoded(Table::Objects, &keys::object(kind, id))
+    }
+
+    /// Several objects; `None` in the place of one that is not known.
+    fn records(&self, wanted: &[(ObjectKind, SourceId)]) -> Result<Vec<Option<Record>>, StoreError> {
+        wanted.iter().map(|(kind, id)| self.record(*kind, id)).collect()
+    }
+
+    /// The objects of a kind.
+    fn scan_records(
+        &self,
+        kind: ObjectKind,
+        after: Option<&SourceId>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        let after = after.map(|id| keys::object(kind, id));
+        let found = self.raw_scan(Table::Objects, &[keys::kind_byte(kind)], after.as_deref(), limit)?;
+        found.iter().map(|(_, value)| self.decode(Table::Objects, value)).collect()
+    }
+
+    /// The stream of a kind; a fresh one before the first round.
+    fn stream(&self, kind: ObjectKind) -> Result<Stream, StoreError> {
+        Ok(self.decoded(Table::Meta, keys::meta::stream(kind))?.unwrap_or_default())
+    }
+
+    /// How far the end of a full round has come, while [`super::store::Snapshot::finish_round`] is due.
+    fn finishing(&self, kind: ObjectKind) -> Result<Option<Finishing>, StoreError> {
+        self.decoded(Table::Meta, keys::meta::finishing(kind))
+    }
+
+    /// The source object that a resource is linked to.
+    fn owner(&self, kind: ObjectKind, target: &TargetId) -> Result<Option<SourceId>, StoreError> {
+        let Some(bytes) = self.raw(Table::Owners, &keys::resource(kind, target))? else { return Ok(None) };
+        keys::parse_id(&bytes).map(Some).ok_or_else(|| self.bad_key(Table::Owners))
+    }
+
+    // --------------------------------------------------------------------------------------- references
+
+    /// One membership.
+    fn edge(&self, group: &SourceId, member: &SourceId) -> Result<Option<Membership>, StoreError> {
+        self.decoded(Table::Edges, &keys::edge(group, member))
+    }
+
+    /// The memberships of a group, those included that only the target still holds.
+    fn edges(
+        &self,
+        group: &SourceId,
+        after: Option<&SourceId>,
+        limit: usize,
+    ) -> Result<Vec<(SourceId, Membership)>, StoreError> {
+        let after = after.map(|member| keys::edge(group, member));
+        self.raw_scan(Table::Edges, group.as_bytes(), after.as_deref(), limit)?
+            .iter()
+            .map(|(key, value)| {
+                let (_, member) = keys::parse_edge(key).ok_or_else(|| self.bad_key(Table::Edges))?;
+                Ok((member, self.decode(Table::Edges, value)?))
+            })
+            .collect()
+    }
+
+    /// Who refers to an object: groups that have it as a member, users that have it as their manager.
+    fn referrers(
+        &self,
+        referred: &SourceId,
+        after: Option<(ObjectKind, SourceId)>,
+        limit: usize,
+    ) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
+        let after = after.map(|(kind, by)| keys::referrer(referred, kind, &by));
+        self.raw_scan(Table::Referrers, referred.as_bytes(), after.as_deref(), limit)?
+            .iter()
+            .map(|(key, _)| {
+                let (_, kind, by) = keys::parse_referrer(key).ok_or_else(|| self.bad_key(Table::Referrers))?;
+                Ok((kind, by))
+            })
+            .collect()
+    }
+
+    // --------------------------------------------------------------------------------------------- work
+
+    /// What is still to be planned or carried out.
+    fn dirty(
+        &self,
+        kind: ObjectKind,
+        after: Option<&SourceId>,
+        limit: usize,
+    ) -> Result<Vec<(SourceId, DirtyCause)>, StoreError> {
+        let after = after.map(|id| keys::object(kind, id));
+        self.raw_scan(Table::Dirty, &[keys::kind_byte(kind)], after.as_deref(), limit)?
+            .iter()
+            .map(|(key, value)| match (keys::parse_object(key), value.as_slice()) {
+                (Some((_, id)), [bits]) => Ok((id, DirtyCause(*bits))),
+                _ => Err(self.bad_key(Table::Dirty)),
+            })
+            .collect()
+    }
+
+    /// Why one object is dirty; `None` when it is not.
+    fn dirty_cause(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<DirtyCause>, StoreError> {
+        let bits = self.raw(Table::Dirty, &keys::object(kind, id))?;
+        Ok(bits.map(|bits| DirtyCause(bits.first().copied().unwrap_or_default())))
+    }
+
+    /// The open create-intents: the batch's number with what is still open in it. Few: those of one crash.
+    fn intents(&self) -> Result<Vec<(u64, Vec<ObjectIntent>)>, StoreError> {
+        self.raw_scan(Table::Intents, &[], None, usize::MAX)?
+            .iter()
+            .map(|(key, value)| {
+                let batch = keys::parse_number(key).ok_or_else(|| self.bad_key(Table::Intents))?;
+                Ok((batch, self.decode(Table::Intents, value)?))
+            })
+            .collect()
+    }
+
+    // ----------------------------------------------------------------------------------------- readings
+
+    /// What a listing of the target brought for one resource, as [`super::tx::Tx::put_reading`] got it.
+    fn reading<T: DeserializeOwned>(&self, kind: ObjectKind, target: &TargetId) -> Result<Option<T>, StoreError> {
+        self.decoded(Table::Readings, &keys::resource(kind, target))
+    }
+
+    /// The readings whose value at `path` folds to `value`.
+    fn readings_by(&self, kind: ObjectKind, path: &str, value: &str) -> Result<Vec<TargetId>, StoreError> {
+        let prefix = keys::reading_index(kind, path, value);
+        self.raw_scan(Table::ReadingIndex, &prefix, None, usize::MAX)?
+            .iter()
+            .map(|(key, _)| {
+                let target = std::str::from_utf8(&key[prefix.len()..]).ok().and_then(TargetId::new);
+                target.ok_or_else(|| self.bad_key(Table::ReadingIndex))
+            })
+            .collect()
+    }
+
+    /// The readings of a kind.
+    fn scan_readings<T: DeserializeOwned>(
+        &self,
+        kind: ObjectKind,
+        after: Option<&TargetId>,
+        limit: usize,
+    ) -> Result<Vec<(TargetId, T)>, StoreError> {
+        let after = after.map(|target| keys::resource(kind, target));
+        self.raw_scan(Table::Readings, &[keys::kind_byte(kind)], after.as_deref(), limit)?
+            .iter()
+            .map(|(key, value)| {
+                let (_, target) = keys::parse_resource(key).ok_or_else(|| self.bad_key(Table::Readings))?;
+                Ok((target, self.decode(Table::Readings, value)?))
+            })
+            .collect()
+    }
+
+    // ------------------------------------------------------------------------------- forecast, removals
+
+    /// What the cycle under way expects of its own operation on an object.
+    fn forecast<T: DeserializeOwned>(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<T>, StoreError> {
+        self.decoded(Table::Forecast, &keys::object(kind, id))
+    }
+
+    /// Removals planned in the first pass, users before groups.
+    fn removals<T: DeserializeOwned>(
+        &self,
+        after: Option<(ObjectKind, SourceId)>,
+        limit: usize,
+    ) -> Result<Vec<(ObjectKind, SourceId, T)>, StoreError> {
+        let after = after.map(|(kind, id)| keys::object(kind, &id));
+        self.raw_scan(Table::Removals, &[], after.as_deref(), limit)?
+            .iter()
+            .map(|(key, value)| {
+                let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Removals))?;
+                Ok((kind, id, self.decode(Table::Removals, value)?))
+            })
+            .collect()
+    }
+
+    /// The removal planned for one object.
+    fn removal<T: DeserializeOwned>(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<T>, StoreError> {
+        self.decoded(Table::Removals, &keys::object(kind, id))
+    }
+
+    // --------------------------------------------------------------------------------------------- rest
+
+    /// What the engine keeps under a name: `dialect`, `fingerprint`, `preset_pin` and so on.
+    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.raw(Table::Meta, &keys::meta::free(name))
+    }
+
+    /// What the store is bound to; `None` before the first use.
+    fn binding(&self) -> Result<Option<Binding>, StoreError> {
+        self.decoded(Table::Meta, keys::meta::BINDING)
+    }
+}

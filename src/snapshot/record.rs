@@ -1,0 +1,280 @@
+//! What the values of the store are: postcard behind a version byte.
+//!
+//! A record of a version that this program does not know is an error that names it, never a guess.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::link::Link;
+use crate::model::object::Generation;
+use crate::model::object::Life;
+use crate::model::object::SourceObject;
+use crate::model::value::Attributes;
+
+/// The version that is written today, for every type of record.
+pub const VERSION: u8 = 1;
+
+/// One object as remembered: what the source said, and its resource at the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Source values, life and generations.
+    pub object: SourceObject,
+    /// The resource with what was sent and kept, once there is one.
+    pub link: Option<Link>,
+}
+
+impl Record {
+    /// A living object of which nothing is known yet.
+    #[must_use]
+    pub fn new(kind: ObjectKind, id: SourceId, generation: Generation) -> Self {
+        let object = SourceObject {
+            kind,
+            id,
+            attributes: Attributes::new(),
+            manager: None,
+            life: Life::Alive,
+            generation,
+            manager_generation: 0,
+        };
+        Self { object, link: None }
+    }
+
+    /// True for a tombstone.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        matches!(self.object.life, Life::Gone(_))
+    }
+}
+
+/// Why an object is dirty: bits, because several causes meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DirtyCause(pub u8);
+
+impl DirtyCause {
+    /// The source's values, life, members or manager changed.
+    pub const SOURCE: Self = Self(1);
+    /// Something that it refers to was linked, relinked, left or was deleted.
+    pub const REFERENCE: Self = Self(2);
+    /// Mapping, scope or policy changed.
+    pub const CONFIG: Self = Self(4);
+    /// The target answered or was read otherwise than remembered.
+    pub const TARGET: Self = Self(8);
+    /// Asked for by hand.
+    pub const MANUAL: Self = Self(16);
+    /// A delta round brought it for the first time, and incomplete: to be read by id before it is planned.
+    pub const UNREAD: Self = Self(32);
+
+    /// Both causes.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// True when every cause of `other` is among these.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// These without `other`'s.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+}
+
+/// What a store belongs to: another tenant or target must never be written from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// Entra tenant id.
+    pub tenant_id: String,
+    /// Host and path of the target's URL.
+    pub target: String,
+}
+
+impl std::fmt::Display for Binding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "tenant {} and target {}", self.tenant_id, self.target)
+    }
+}
+
+/// How many there are; kept with every commit, because counting in sled is a full scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// User records, tombstones included.
+    pub users: u64,
+    /// Group records, tombstones included.
+    pub groups: u64,
+    /// Users that the source is known to hold (`Life::Alive`).
+    pub alive_users: u64,
+    /// Groups that the source is known to hold.
+    pub alive_groups: u64,
+    /// Users with a resource at the target.
+    pub linked_users: u64,
+    /// Groups with a resource at the target.
+    pub linked_groups: u64,
+    /// Linked users that the source is known to hold.
+    pub linked_alive_users: u64,
+    /// Linked groups that the source is known to hold.
+    pub linked_alive_groups: u64,
+    /// Membership edges, those that only the target still holds included.
+    pub edges: u64,
+    /// Users still to be planned or carried out.
+    pub dirty_users: u64,
+    /// Groups still to be planned or carried out.
+    pub dirty_groups: u64,
+}
+
+impl Counts {
+    /// Records of a kind.
+    #[must_use]
+    pub const fn objects(&self, kind: ObjectKind) -> u64 {
+        match kind {
+            ObjectKind::User => self.users,
+            ObjectKind::Group => self.groups,
+        }
+    }
+
+    /// Linked objects of a kind.
+    #[must_use]
+    pub const fn linked(&self, kind: ObjectKind) -> u64 {
+        match kind {
+            ObjectKind::User => self.linked_users,
+            ObjectKind::Group => self.linked_groups,
+        }
+    }
+
+    /// Living objects of a kind.
+    #[must_use]
+    pub const fn alive(&self, kind: ObjectKind) -> u64 {
+        match kind {
+            ObjectKind::User => self.alive_users,
+            ObjectKind::Group => self.alive_groups,
+        }
+    }
+
+    /// Linked and living objects of a kind.
+    #[must_use]
+    pub const fn linked_alive(&self, kind: ObjectKind) -> u64 {
+        match kind {
+            ObjectKind::User => self.linked_alive_users,
+            ObjectKind::Group => self.linked_alive_groups,
+        }
+    }
+
+    /// Dirty objects of a kind.
+    #[must_use]
+    pub const fn dirty(&self, kind: ObjectKind) -> u64 {
+        match kind {
+            ObjectKind::User => self.dirty_users,
+            ObjectKind::Group => self.dirty_groups,
+        }
+    }
+
+    pub(super) fn count_dirty(&mut self, kind: ObjectKind, up: bool) {
+        match kind {
+            ObjectKind::User => step(&mut self.dirty_users, up),
+            ObjectKind::Group => step(&mut self.dirty_groups, up),
+        }
+    }
+
+    pub(super) fn count_edge(&mut self, up: bool) {
+        step(&mut self.edges, up);
+    }
+
+    /// Counts a record in or out.
+    pub(super) fn count_record(&mut self, record: &Record, up: bool) {
+        let alive = record.object.life == Life::Alive;
+        let linked = record.link.is_some();
+        let (objects, living, links, both) = match record.object.kind {
+            ObjectKind::User => (
+                &mut self.users,
+                &mut self.alive_users,
+                &mut self.linked_users,
+                &mut self.linked_alive_users,
+            ),
+            ObjectKind::Group => (
+                &mut self.groups,
+                &mut self.alive_groups,
+                &mut self.linked_groups,
+                &mut self.linked_alive_groups,
+            ),
+        };
+        step(objects, up);
+        for (counter, applies) in [(living, alive), (links, linked), (both, alive && linked)] {
+            if applies {
+                step(counter, up);
+            }
+        }
+    }
+}
+
+fn step(counter: &mut u64, up: bool) {
+    *counter = if up { counter.saturating_add(1) } else { counter.saturating_sub(1) };
+}
+
+/// Counters and running numbers, one record, written with every commit that moves them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Heads {
+    /// How many there are.
+    pub counts: Counts,
+    /// The number that the next history entry gets.
+    pub next_history: u64,
+    /// The hash over the last history record.
+    pub history_hash: [u8; 32],
+    /// The number that the next batch of intents gets.
+    pub next_intents: u64,
+    /// The number that the next cycle's summary gets.
+    pub next_cycle: u64,
+}
+
+/// How far the end of a full round has come (see [`super::round`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finishing {
+    /// Where the next round begins, once this end is done.
+    pub delta_link: String,
+    /// The last key that was looked at, in the table of the phase.
+    pub after: Option<Vec<u8>>,
+    /// Objects first, then edges.
+    pub phase: FinishPhase,
+}
+
+/// Which table the end of a round goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FinishPhase {
+    /// Objects and managers that the round did not bring.
+    Objects,
+    /// Edges that the round did not bring.
+    Edges,
+}
+
+/// A value that could not be read; its caller adds the folder and turns it into a `StoreError`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Undecodable(pub String);
+
+/// Writes a value: the version byte, then postcard.
+///
+/// Types with `skip_serializing_if`, `untagged` or `flatten` must not come here: postcard cannot read them back.
+#[must_use]
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    postcard::to_extend(value, vec![VERSION]).expect("postcard writes every derived type into a vector")
+}
+
+/// Reads a value that [`encode`] wrote, to its last byte.
+///
+/// # Errors
+/// When the version is unknown, or the bytes are not such a value.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Undecodable> {
+    match bytes.split_first() {
+        None => Err(Undecodable("an empty record".to_owned())),
+        Some((&VERSION, body)) => match postcard::take_from_bytes(body) {
+            Ok((value, [])) => Ok(value),
+            Ok((_, rest)) => Err(Undecodable(format!("{} bytes too many in a record", rest.len()))),
+            Err(error) => Err(Undecodable(format!("a record that does not decode ({error})"))),
+        },
+        Some((other, _)) => Err(Undecodable(format!("a record of version {other}"))),
+    }
+}
+

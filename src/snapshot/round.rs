@@ -1,0 +1,185 @@
+//! How rounds begin and end.
+//!
+//! A full round counts a new generation; at its end, what it did not bring is *missing*, its edges and managers
+//! are no more. The end goes through the tables a page a commit and remembers how far it came, so a crash in the
+//! middle goes on there; only its last commit says that the round is whole.
+
+use crate::model::clock::Timestamp;
+use crate::model::cursor::Cursor;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::Generation;
+use crate::model::object::Life;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::ports::Table;
+
+use super::{
+    keys,
+    page::remove_member,
+    read::{PAGE, Reads},
+    record::{DirtyCause, FinishPhase, Finishing, Record},
+    store::Snapshot,
+    tx::Tx,
+};
+
+/// What the end of a full round found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FinishOutcome {
+    /// Objects that the round did not bring; to be asked for one by one.
+    pub missing: u64,
+    /// Managers that it did not bring.
+    pub managers_cleared: u64,
+    /// Memberships that it did not bring.
+    pub edges_removed: u64,
+}
+
+/// Begins a full round under a new generation: at first, after a reset, or because other properties are needed.
+/// `select` is what the round will ask for. An unfinished end of a round before it is dropped.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn begin_full(tx: &mut Tx<'_>, kind: ObjectKind, select: &[String], now: Timestamp) -> Result<(), StoreError> {
+    let mut stream = tx.stream(kind)?;
+    stream.cursor = Cursor::Start;
+    stream.generation = stream.generation.saturating_add(1);
+    stream.select = select.to_vec();
+    stream.select.sort();
+    stream.select.dedup();
+    stream.began = now;
+    tx.put_finishing(kind, None);
+    tx.put_stream(kind, &stream);
+    Ok(())
+}
+
+/// Begins a delta round: only its start time is noted.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn begin_delta(tx: &mut Tx<'_>, kind: ObjectKind, now: Timestamp) -> Result<(), StoreError> {
+    let mut stream = tx.stream(kind)?;
+    stream.began = now;
+    tx.put_stream(kind, &stream);
+    Ok(())
+}
+
+/// Goes back to where an interrupted delta round began, because its page tokens expired. False in any other
+/// state of the stream: then only a full round helps.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn restart_delta(tx: &mut Tx<'_>, kind: ObjectKind) -> Result<bool, StoreError> {
+    let mut stream = tx.stream(kind)?;
+    let Cursor::Advancing { delta_link, .. } = stream.cursor else { return Ok(false) };
+    stream.cursor = Cursor::Following { delta_link };
+    tx.put_stream(kind, &stream);
+    Ok(true)
+}
+
+impl Snapshot {
+    /// Carries out the end of a full round; nothing where none is due. Safe to repeat after a crash.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn finish_round(&self, kind: ObjectKind) -> Result<FinishOutcome, StoreError> {
+        let mut outcome = FinishOutcome::default();
+        while let Some(finishing) = self.finishing(kind)? {
+            let mut tx = self.tx()?;
+            let done = match finishing.phase {
+                FinishPhase::Objects => finish_objects(&mut tx, kind, finishing, &mut outcome)?,
+                FinishPhase::Edges => finish_edges(&mut tx, finishing, &mut outcome)?,
+            };
+            tx.commit(if done { Durability::Synced } else { Durability::Lazy })?;
+        }
+        Ok(outcome)
+    }
+}
+
+/// One page of objects; true when the whole end is done.
+fn finish_objects(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    mut finishing: Finishing,
+    outcome: &mut FinishOutcome,
+) -> Result<bool, StoreError> {
+    let stream = tx.stream(kind)?;
+    let selects = |name: &str| stream.select.iter().any(|property| property == name);
+    let page = tx.raw_scan(Table::Objects, &[keys::kind_byte(kind)], finishing.after.as_deref(), PAGE)?;
+    for (_, value) in &page {
+        let before: Record = tx.decode(Table::Objects, value)?;
+        let mut record = before.clone();
+        settle(&mut record, stream.generation, selects("manager"), outcome);
+        if record != before {
+            tx.replace_record(Some(&before), &record)?;
+            tx.mark_dirty(kind, &record.object.id, DirtyCause::SOURCE)?;
+        }
+    }
+    if let Some((key, _)) = page.into_iter().next_back() {
+        finishing.after = Some(key);
+    } else if kind == ObjectKind::Group && selects("members") {
+        (finishing.phase, finishing.after) = (FinishPhase::Edges, None);
+    } else {
+        complete(tx, kind, finishing)?;
+        return Ok(true);
+    }
+    tx.put_finishing(kind, Some(&finishing));
+    Ok(false)
+}
+
+/// An object that the round did not bring is missing; a manager that it did not bring is none.
+fn settle(record: &mut Record, generation: Generation, managers: bool, outcome: &mut FinishOutcome) {
+    let object = &mut record.object;
+    let seen = object.generation >= generation;
+    if !seen && matches!(object.life, Life::Alive | Life::Unknown) {
+        object.life = Life::Missing;
+        outcome.missing += 1;
+    }
+    let stale = managers && object.manager_generation < generation && object.manager.is_some();
+    if seen && stale && object.life == Life::Alive {
+        object.manager = None;
+        outcome.managers_cleared += 1;
+    }
+}
+
+/// One page of edges; true when the whole end is done.
+fn finish_edges(tx: &mut Tx<'_>, mut finishing: Finishing, outcome: &mut FinishOutcome) -> Result<bool, StoreError> {
+    let generation = tx.stream(ObjectKind::Group)?.generation;
+    let page = tx.raw_scan(Table::Edges, &[], finishing.after.as_deref(), PAGE)?;
+    let mut group: Option<(SourceId, bool)> = None;
+    for (key, value) in &page {
+        let (id, member) = keys::parse_edge(key).ok_or_else(|| tx.bad_key(Table::Edges))?;
+        let read = match group {
+            Some((same, read)) if same == id => read,
+            _ => was_read(tx, &id, generation)?,
+        };
+        group = Some((id, read));
+        let edge: crate::model::object::Membership = tx.decode(Table::Edges, value)?;
+        if read && edge.present && edge.generation < generation {
+            remove_member(tx, &id, &member, Some(edge), generation)?;
+            tx.mark_dirty(ObjectKind::Group, &id, DirtyCause::SOURCE)?;
+            outcome.edges_removed += 1;
+        }
+    }
+    let Some((key, _)) = page.into_iter().next_back() else {
+        complete(tx, ObjectKind::Group, finishing)?;
+        return Ok(true);
+    };
+    finishing.after = Some(key);
+    tx.put_finishing(ObjectKind::Group, Some(&finishing));
+    Ok(false)
+}
+
+/// Only of a group that the round brought are the members known that it did not bring.
+fn was_read(tx: &Tx<'_>, group: &SourceId, generation: Generation) -> Result<bool, StoreError> {
+    let record = tx.record(ObjectKind::Group, group)?;
+    Ok(record.is_some_and(|group| group.object.life == Life::Alive && group.object.generation >= generation))
+}
+
+fn complete(tx: &mut Tx<'_>, kind: ObjectKind, finishing: Finishing) -> Result<(), StoreError> {
+    let mut stream = tx.stream(kind)?;
+    stream.cursor = Cursor::Following { delta_link: finishing.delta_link };
+    stream.complete_since = Some(stream.began);
+    tx.put_stream(kind, &stream);
+    tx.put_finishing(kind, None);
+    Ok(())
+}

@@ -1,0 +1,241 @@
+//! sled 0.34 behind the store port; the rules are those of `reference/stores.md`, each where it is kept.
+//!
+//! One sled tree holds all tables, with the table's number before the key: one `apply_batch` is then one atomic
+//! step over all of them, recovered whole or not at all, and cheaper than a transaction over several trees.
+//! It blocks: never call it from an async worker.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::sleep,
+    time::Duration,
+};
+
+use crate::ports::Durability;
+use crate::ports::SnapshotStore;
+use crate::ports::StoreError;
+use crate::ports::Table;
+use crate::ports::WriteBatch;
+
+use super::lock::create_private;
+
+/// The page cache that sled gets unless told otherwise; its resident size is three to four times as much.
+pub const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How often sled flushes by itself. Never "never": its resident size would explode (rule 4).
+const FLUSH_EVERY_MS: u64 = 500;
+
+/// Waits before opening again: sled lets go of its own file lock some time after a drop (rule 7).
+const REOPEN_WAITS_MS: [u64; 8] = [5, 10, 20, 40, 80, 160, 320, 640];
+
+/// The names that sled 0.34 gives: its log, and the folder of values too large for it.
+const LOG_FILE: &str = "db";
+const BLOB_FOLDER: &str = "blobs";
+
+/// A sled database in a folder of its own.
+pub struct SledStore {
+    /// `None` only while it is dropped.
+    db: Option<::sled::Db>,
+    /// Our own handle to the log: sled's `flush()` is `sync_file_range`, which survives no power cut (rule 1).
+    log: File,
+    folder: PathBuf,
+    /// Large values that are on disk already: sled writes them beside the log and never syncs them.
+    synced_blobs: Mutex<HashSet<std::ffi::OsString>>,
+    /// Set once sled panicked: its inner state can no longer be trusted.
+    broken: AtomicBool,
+}
+
+impl std::fmt::Debug for SledStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SledStore").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl SledStore {
+    /// Opens the database in `folder`, or makes one.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where sled cannot read its own files (or panics over them); [`StoreError::Io`].
+    pub fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        create_private(folder)?;
+        let db = open_patiently(folder, cache_bytes)?;
+        let log = File::open(folder.join(LOG_FILE)).map_err(|error| io_error(folder, "open the log", error))?;
+        let (synced_blobs, broken) = (Mutex::default(), AtomicBool::new(false));
+        Ok(Self { db: Some(db), log, folder: folder.to_owned(), synced_blobs, broken })
+    }
+
+    /// Runs a call of sled's; a panic of its becomes "damaged", now and for every later call (rule 6).
+    fn call<T>(&self, what: &str, run: impl FnOnce(&::sled::Db) -> ::sled::Result<T>) -> Result<T, StoreError> {
+        let db = self.db.as_ref().expect("the database is there until the store is dropped");
+        if self.broken.load(Ordering::Acquire) {
+            return Err(damaged(&self.folder, "an earlier call failed beyond repair"));
+        }
+        match catch_unwind(AssertUnwindSafe(|| run(db))) {
+            Ok(done) => done.map_err(|error| sled_error(&self.folder, what, error)),
+            Err(_) => {
+                self.broken.store(true, Ordering::Release);
+                Err(damaged(&self.folder, &format!("sled panicked at {what}")))
+            }
+        }
+    }
+
+    fn sync_to_disk(&self) -> Result<(), StoreError> {
+        self.sync_blobs().map_err(|error| io_error(&self.folder, "sync large values", error))?;
+        self.log.sync_data().map_err(|error| io_error(&self.folder, "sync the log", error))
+    }
+
+    fn sync_blobs(&self) -> io::Result<()> {
+        let folder = self.folder.join(BLOB_FOLDER);
+        let mut present = HashSet::new();
+        let mut synced = self.synced_blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = false;
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            if !synced.contains(&entry.file_name()) {
+                new = true;
+                match File::open(entry.path()) {
+                    Ok(file) => file.sync_data()?,
+                    // Removed by sled in the meantime: nothing refers to it any more.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                }
+            }
+            present.insert(entry.file_name());
+        }
+        if new {
+            File::open(&folder)?.sync_all()?;
+        }
+        *synced = present;
+        Ok(())
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        let db = self.db.take();
+        // A damaged database may panic here too; there is nobody left to tell.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(db)));
+    }
+}
+
+impl SnapshotStore for SledStore {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = prefixed(table, key);
+        self.call("a read", |db| Ok(db.get(key)?.map(|value| value.to_vec())))
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let prefix = prefixed(table, prefix);
+        let mut from = after.map_or_else(Vec::new, |after| prefixed(table, after));
+        if from < prefix {
+            from.clone_from(&prefix);
+        } else {
+            from.push(0); // the least key that is greater than `after`
+        }
+        self.call("a scan", |db| {
+            let mut found = Vec::with_capacity(limit.min(1024));
+            for entry in db.range(from..).take(limit) {
+                let (key, value) = entry?;
+                if !key.starts_with(&prefix) {
+                    break;
+                }
+                // Copied: an IVec kept for long keeps its whole page in memory (rule 8).
+                found.push((key[1..].to_vec(), value.to_vec()));
+            }
+            Ok(found)
+        })
+    }
+
+    fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError> {
+        let mut writes = ::sled::Batch::default();
+        for (table, key, value) in batch.writes {
+            match value {
+                Some(value) => writes.insert(prefixed(table, &key), value),
+                None => writes.remove(prefixed(table, &key)),
+            }
+        }
+        self.call("a commit", |db| {
+            db.apply_batch(writes)?;
+            // Without this a killed process loses what sits in sled's buffers.
+            db.flush().map(drop)
+        })?;
+        match durability {
+            Durability::Synced => self.sync_to_disk(),
+            Durability::Lazy => Ok(()),
+        }
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.call("a flush", |db| db.flush().map(drop))?;
+        self.sync_to_disk()
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StoreError> {
+        self.call("asking for the size", ::sled::Db::size_on_disk)
+    }
+}
+
+fn prefixed(table: Table, key: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(key.len() + 2);
+    whole.push(table as u8);
+    whole.extend_from_slice(key);
+    whole
+}
+
+fn open_patiently(folder: &Path, cache_bytes: u64) -> Result<::sled::Db, StoreError> {
+    let mut waits = REOPEN_WAITS_MS.iter();
+    loop {
+        let config = ::sled::Config::new()
+            .path(folder)
+            .mode(::sled::Mode::LowSpace)
+            .cache_capacity(cache_bytes)
+            .flush_every_ms(Some(FLUSH_EVERY_MS))
+            .use_compression(false);
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        match opened {
+            Ok(Ok(db)) => return Ok(db),
+            Ok(Err(error)) => match waits.next() {
+                Some(wait) if still_locked(&error) => sleep(Duration::from_millis(*wait)),
+                _ => return Err(sled_error(folder, "open the snapshot", error)),
+            },
+            Err(_) => return Err(damaged(folder, "sled panicked at opening it")),
+        }
+    }
+}
+
+/// sled wraps the WouldBlock of its own lock into an error of kind `Other`.
+fn still_locked(error: &::sled::Error) -> bool {
+    matches!(error, ::sled::Error::Io(cause)
+        if cause.kind() == io::ErrorKind::WouldBlock || cause.to_string().contains("WouldBlock"))
+}
+
+fn sled_error(folder: &Path, action: &str, error: ::sled::Error) -> StoreError {
+    match error {
+        ::sled::Error::Io(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => {
+            damaged(folder, &format!("a file ends too early ({cause})"))
+        }
+        ::sled::Error::Io(cause) => io_error(folder, action, cause),
+        other => damaged(folder, &other.to_string()),
+    }
+}
+
+fn io_error(folder: &Path, action: &str, cause: io::Error) -> StoreError {
+    StoreError::Io { action: action.to_owned(), path: folder.display().to_string(), cause: cause.into() }
+}
+
+fn damaged(folder: &Path, what: &str) -> StoreError {
+    StoreError::Damaged { path: folder.display().to_string(), what: what.to_owned() }
+}

@@ -1,0 +1,272 @@
+//! The typed snapshot over any engine: opening, binding, counters.
+//!
+//! One writer at a time, any number of readers. All calls block: not from an async worker.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use crate::model::id::ObjectKind;
+use crate::ports::Durability;
+use crate::ports::SnapshotStore;
+use crate::ports::StoreError;
+use crate::ports::Table;
+use crate::ports::WriteBatch;
+
+use super::{
+    history, keys,
+    migrate::{self, FORMAT},
+    read::{PAGE, Reads},
+    record::{self, Binding, Counts, DirtyCause, Heads},
+    tx::Tx,
+};
+
+/// How many summaries of past cycles are kept.
+pub const CYCLES_KEPT: u64 = 1000;
+
+/// A job's snapshot. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Snapshot(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn SnapshotStore>,
+    path: String,
+    /// Held by a transaction from beginning to end.
+    writer: Mutex<()>,
+    /// `None` after a commit that failed: it may have been carried out, so the store is asked again.
+    heads: RwLock<Option<Heads>>,
+}
+
+impl Reads for Snapshot {
+    fn raw(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.store.get(table, key)
+    }
+
+    fn raw_scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        self.0.store.scan(table, prefix, after, limit)
+    }
+
+    fn path(&self) -> &str {
+        &self.0.path
+    }
+}
+
+impl Snapshot {
+    /// Takes an engine's store for a snapshot; an empty one gets today's format. `path` is for messages.
+    ///
+    /// # Errors
+    /// [`StoreError::TooNew`], [`StoreError::Damaged`]. A store of an older format is refused as damaged here:
+    /// [`super::folder::StateFolder::open_job`] migrates it first.
+    pub fn open(store: Arc<dyn SnapshotStore>, path: &Path) -> Result<Self, StoreError> {
+        let path = path.display().to_string();
+        match migrate::format_of(&*store, &path)? {
+            None => {
+                let mut batch = WriteBatch::default();
+                batch.put(Table::Meta, keys::meta::FORMAT, FORMAT.to_be_bytes());
+                store.commit(batch, Durability::Synced)?;
+            }
+            Some(FORMAT) => {}
+            Some(found) if found > FORMAT => {
+                return Err(StoreError::TooNew { path, found, known: FORMAT });
+            }
+            Some(found) => {
+                let what = format!("it has format {found}, which was not migrated to {FORMAT}");
+                return Err(StoreError::Damaged { path, what });
+            }
+        }
+        let (writer, heads) = (Mutex::default(), RwLock::default());
+        let snapshot = Self(Arc::new(Inner { store, path, writer, heads }));
+        snapshot.current_heads()?;
+        Ok(snapshot)
+    }
+
+    /// The engine below, for backup and self-check.
+    #[must_use]
+    pub fn store(&self) -> &dyn SnapshotStore {
+        &*self.0.store
+    }
+
+    /// Binds the store to a tenant and a target at first use, and compares ever after (DESIGN section 2, step 1).
+    ///
+    /// # Errors
+    /// [`StoreError::Bound`] where it belongs to another one.
+    pub fn bind(&self, wanted: &Binding) -> Result<(), StoreError> {
+        match self.binding()? {
+            Some(bound) if bound == *wanted => Ok(()),
+            Some(bound) => Err(StoreError::Bound {
+                path: self.path().to_owned(),
+                bound: bound.to_string(),
+                wanted: wanted.to_string(),
+            }),
+            None => {
+                let mut tx = self.tx()?;
+                tx.put(Table::Meta, keys::meta::BINDING.to_vec(), record::encode(wanted));
+                tx.commit(Durability::Synced)
+            }
+        }
+    }
+
+    /// A transaction: waits until the one before it has ended.
+    ///
+    /// # Errors
+    /// When the counters cannot be read.
+    pub fn tx(&self) -> Result<Tx<'_>, StoreError> {
+        let guard = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let heads = self.current_heads()?;
+        Ok(Tx::new(self, guard, heads))
+    }
+
+    /// How many there are, as of the last commit.
+    ///
+    /// # Errors
+    /// Only after a failed commit, when the counters must be read again and cannot.
+    pub fn counts(&self) -> Result<Counts, StoreError> {
+        Ok(self.current_heads()?.counts)
+    }
+
+    /// How many objects of a kind are dirty.
+    ///
+    /// # Errors
+    /// As [`Self::counts`].
+    pub fn dirty_count(&self, kind: ObjectKind) -> Result<u64, StoreError> {
+        Ok(self.counts()?.dirty(kind))
+    }
+
+    /// The number of the next history entry, and the hash over all records so far.
+    ///
+    /// # Errors
+    /// As [`Self::counts`].
+    pub fn history_head(&self) -> Result<history::Head, StoreError> {
+        let heads = self.current_heads()?;
+        Ok(history::Head { next: heads.next_history, hash: heads.history_hash })
+    }
+
+    /// The summaries of the last `n` cycles, oldest first.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn cycles(&self, n: u64) -> Result<Vec<serde_json::Value>, StoreError> {
+        let next = self.current_heads()?.next_cycle;
+        let after = next.checked_sub(n + 1).map(keys::number);
+        self.raw_scan(Table::Cycles, &[], after.as_deref(), usize::MAX)?
+            .iter()
+            .map(|(_, json)| serde_json::from_slice(json).map_err(|error| self.damaged(error)))
+            .collect()
+    }
+
+    /// Marks every known object of a kind dirty, a page a commit.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn mark_all_dirty(&self, kind: ObjectKind, cause: DirtyCause) -> Result<(), StoreError> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.raw_scan(Table::Objects, &[keys::kind_byte(kind)], after.as_deref(), PAGE)?;
+            let mut tx = self.tx()?;
+            for (key, _) in &page {
+                let (_, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Objects))?;
+                tx.mark_dirty(kind, &id, cause)?;
+            }
+            tx.commit(Durability::Lazy)?;
+            match page.into_iter().next_back() {
+                Some((key, _)) => after = Some(key),
+                None => return self.sync(),
+            }
+        }
+    }
+
+    /// Forgets what target listings brought for a kind.
+    ///
+    /// # Errors
+    /// As the engine below.
+    pub fn clear_readings(&self, kind: ObjectKind) -> Result<(), StoreError> {
+        for table in [Table::Readings, Table::ReadingIndex] {
+            self.clear(table, &[keys::kind_byte(kind)])?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the forecast.
+    ///
+    /// # Errors
+    /// As the engine below.
+    pub fn clear_forecast(&self) -> Result<(), StoreError> {
+        self.clear(Table::Forecast, &[])
+    }
+
+    /// Forgets the removals of the first pass.
+    ///
+    /// # Errors
+    /// As the engine below.
+    pub fn clear_removals(&self) -> Result<(), StoreError> {
+        self.clear(Table::Removals, &[])
+    }
+
+    fn clear(&self, table: Table, prefix: &[u8]) -> Result<(), StoreError> {
+        loop {
+            let page = self.raw_scan(table, prefix, None, PAGE)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            let mut tx = self.tx()?;
+            for (key, _) in page {
+                tx.delete(table, key);
+            }
+            tx.commit(Durability::Lazy)?;
+        }
+    }
+
+    /// Makes every commit so far durable.
+    ///
+    /// # Errors
+    /// As the engine below.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.0.store.sync()
+    }
+
+    /// Bytes on disk (metric `melonsync_snapshot_bytes`).
+    ///
+    /// # Errors
+    /// As the engine below.
+    pub fn size_on_disk(&self) -> Result<u64, StoreError> {
+        self.0.store.size_on_disk()
+    }
+
+    fn current_heads(&self) -> Result<Heads, StoreError> {
+        if let Some(heads) = &*self.read_heads() {
+            return Ok(heads.clone());
+        }
+        let heads: Heads = self.decoded(Table::Meta, keys::meta::HEADS)?.unwrap_or_default();
+        *self.write_heads() = Some(heads.clone());
+        Ok(heads)
+    }
+
+    fn read_heads(&self) -> RwLockReadGuard<'_, Option<Heads>> {
+        self.0.heads.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_heads(&self) -> RwLockWriteGuard<'_, Option<Heads>> {
+        self.0.heads.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The end of a transaction, called while it still holds the writer's lock.
+    pub(super) fn carry_out(
+        &self,
+        batch: WriteBatch,
+        heads: Heads,
+        durability: Durability,
+        _writer: &MutexGuard<'_, ()>,
+    ) -> Result<(), StoreError> {
+        let done = self.0.store.commit(batch, durability);
+        *self.write_heads() = done.is_ok().then_some(heads);
+        done
+    }
+}

@@ -1,0 +1,10 @@
+//! Tests of the snapshot: one conformance suite over all engines, laws of storing pages, crash points, damage.
+
+mod benchmark;
+mod conformance;
+mod crash;
+mod files;
+mod history;
+mod laws;
+mod pages;
+mod world;

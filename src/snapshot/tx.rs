@@ -1,0 +1,388 @@
+//! A write transaction: collects one batch, sees its own writes, and happens whole or not at all.
+//!
+//! It keeps what hangs together together: owners with links, referrers with edges and managers, counters with
+//! everything. Dropped without [`Tx::commit`], nothing of it has happened.
+
+use std::{collections::BTreeMap, ops::Bound, sync::MutexGuard};
+
+use serde::Serialize;
+
+use crate::model::cursor::Stream;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::object::Membership;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::ports::Table;
+use crate::ports::WriteBatch;
+
+use super::{
+    keys,
+    read::{ObjectIntent, PAGE, Reads},
+    record::{self, Counts, DirtyCause, Finishing, Heads, Record},
+    store::{CYCLES_KEPT, Snapshot},
+};
+
+/// A value larger than this makes sled write whole pages beside its log; intents and history are cut before it.
+pub(super) const SMALL: usize = 6 * 1024;
+
+/// A write transaction. Holds the snapshot's writer lock.
+#[derive(Debug)]
+pub struct Tx<'s> {
+    snapshot: &'s Snapshot,
+    writer: MutexGuard<'s, ()>,
+    written: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
+    before: Heads,
+    pub(super) heads: Heads,
+}
+
+impl Reads for Tx<'_> {
+    fn raw(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.written.get(&(table, key.to_vec())) {
+            Some(written) => Ok(written.clone()),
+            None => self.snapshot.raw(table, key),
+        }
+    }
+
+    fn raw_scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let from = match after {
+            Some(after) if after >= prefix => Bound::Excluded((table, after.to_vec())),
+            _ => Bound::Included((table, prefix.to_vec())),
+        };
+        let mut mine = self
+            .written
+            .range((from, Bound::Unbounded))
+            .take_while(|((t, key), _)| *t == table && key.starts_with(prefix))
+            .peekable();
+        if mine.peek().is_none() {
+            return self.snapshot.raw_scan(table, prefix, after, limit);
+        }
+        // Every key that this transaction deleted may use up one place of what is read below.
+        let below = limit.saturating_add(mine.clone().count());
+        let mut merged: BTreeMap<_, _> = self.snapshot.raw_scan(table, prefix, after, below)?.into_iter().collect();
+        for ((_, key), value) in mine {
+            match value {
+                Some(value) => merged.insert(key.clone(), value.clone()),
+                None => merged.remove(key),
+            };
+        }
+        Ok(merged.into_iter().take(limit).collect())
+    }
+
+    fn path(&self) -> &str {
+        self.snapshot.path()
+    }
+}
+
+impl<'s> Tx<'s> {
+    pub(super) fn new(snapshot: &'s Snapshot, writer: MutexGuard<'s, ()>, heads: Heads) -> Self {
+        Self { snapshot, writer, written: BTreeMap::new(), before: heads.clone(), heads }
+    }
+
+    /// Writes everything, or nothing of it.
+    ///
+    /// # Errors
+    /// As the engine below. The commit may then have been carried out all the same.
+    pub fn commit(mut self, durability: Durability) -> Result<(), StoreError> {
+        if self.heads != self.before {
+            let heads = record::encode(&self.heads);
+            self.put(Table::Meta, keys::meta::HEADS.to_vec(), heads);
+        }
+        if self.written.is_empty() && durability == Durability::Lazy {
+            return Ok(());
+        }
+        let writes = self.written.into_iter().map(|((table, key), value)| (table, key, value)).collect();
+        self.snapshot.carry_out(WriteBatch { writes }, self.heads, durability, &self.writer)
+    }
+
+    /// How many there are, with this transaction's writes.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.heads.counts
+    }
+
+    /// How many keys this transaction writes so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.written.len()
+    }
+
+    /// True while nothing is written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.written.is_empty()
+    }
+
+    pub(super) fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
+        self.written.insert((table, key), Some(value));
+    }
+
+    pub(super) fn delete(&mut self, table: Table, key: Vec<u8>) {
+        self.written.insert((table, key), None);
+    }
+
+    // ------------------------------------------------------------------------------------------ objects
+
+    /// Stores an object; keeps owners, the manager's referrers and the counters right.
+    ///
+    /// # Errors
+    /// [`StoreError::Claimed`] where its resource belongs to another object.
+    pub fn put_record(&mut self, record: &Record) -> Result<(), StoreError> {
+        let before = self.record(record.object.kind, &record.object.id)?;
+        self.replace_record(before.as_ref(), record)
+    }
+
+    /// As [`Self::put_record`], for a caller that has just read what is there.
+    pub(super) fn replace_record(&mut self, before: Option<&Record>, after: &Record) -> Result<(), StoreError> {
+        let (kind, id) = (after.object.kind, after.object.id);
+        if before == Some(after) {
+            return Ok(());
+        }
+        let resource = |record: &Record| record.link.as_ref().map(|link| link.target.clone());
+        self.move_owner(kind, id, before.and_then(resource), resource(after))?;
+        self.move_manager(id, before.and_then(|record| record.object.manager), after.object.manager);
+        if let Some(before) = before {
+            self.heads.counts.count_record(before, false);
+        }
+        self.heads.counts.count_record(after, true);
+        self.put(Table::Objects, keys::object(kind, &id), record::encode(after));
+        Ok(())
+    }
+
+    /// Forgets an object with its link, its manager reference and its dirty mark. Its edges are the caller's.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn delete_record(&mut self, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
+        let Some(before) = self.record(kind, id)? else { return Ok(()) };
+        self.move_owner(kind, *id, before.link.as_ref().map(|link| link.target.clone()), None)?;
+        self.move_manager(*id, before.object.manager, None);
+        self.heads.counts.count_record(&before, false);
+        self.delete(Table::Objects, keys::object(kind, id));
+        self.clear_dirty(kind, id)
+    }
+
+    fn move_owner(
+        &mut self,
+        kind: ObjectKind,
+        id: SourceId,
+        before: Option<TargetId>,
+        after: Option<TargetId>,
+    ) -> Result<(), StoreError> {
+        if before == after {
+            return Ok(());
+        }
+        if let Some(after) = after {
+            if let Some(owner) = self.owner(kind, &after)?.filter(|owner| *owner != id) {
+                let (target, owner, claimant) = (after.to_string(), owner.to_string(), id.to_string());
+                return Err(StoreError::Claimed { path: self.path().to_owned(), target, owner, claimant });
+            }
+            self.put(Table::Owners, keys::resource(kind, &after), id.as_bytes().to_vec());
+        }
+        if let Some(before) = before {
+            self.delete(Table::Owners, keys::resource(kind, &before));
+        }
+        Ok(())
+    }
+
+    fn move_manager(&mut self, id: SourceId, before: Option<SourceId>, after: Option<SourceId>) {
+        if before == after {
+            return;
+        }
+        if let Some(before) = before {
+            self.delete(Table::Referrers, keys::referrer(&before, ObjectKind::User, &id));
+        }
+        if let Some(after) = after {
+            self.put(Table::Referrers, keys::referrer(&after, ObjectKind::User, &id), Vec::new());
+        }
+    }
+
+    /// Stores a stream's position.
+    pub fn put_stream(&mut self, kind: ObjectKind, stream: &Stream) {
+        self.put(Table::Meta, keys::meta::stream(kind).to_vec(), record::encode(stream));
+    }
+
+    pub(super) fn put_finishing(&mut self, kind: ObjectKind, finishing: Option<&Finishing>) {
+        let key = keys::meta::finishing(kind).to_vec();
+        match finishing {
+            Some(finishing) => self.put(Table::Meta, key, record::encode(finishing)),
+            None => self.delete(Table::Meta, key),
+        }
+    }
+
+    // --------------------------------------------------------------------------------------- references
+
+    /// Stores a membership, and who refers to the member.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn put_edge(&mut self, group: &SourceId, member: &SourceId, edge: &Membership) -> Result<(), StoreError> {
+        if self.raw(Table::Edges, &keys::edge(group, member))?.is_none() {
+            self.heads.counts.count_edge(true);
+            self.put(Table::Referrers, keys::referrer(member, ObjectKind::Group, group), Vec::new());
+        }
+        self.put(Table::Edges, keys::edge(group, member), record::encode(edge));
+        Ok(())
+    }
+
+    /// Forgets a membership.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn delete_edge(&mut self, group: &SourceId, member: &SourceId) -> Result<(), StoreError> {
+        if self.raw(Table::Edges, &keys::edge(group, member))?.is_some() {
+            self.heads.counts.count_edge(false);
+            self.delete(Table::Referrers, keys::referrer(member, ObjectKind::Group, group));
+            self.delete(Table::Edges, keys::edge(group, member));
+        }
+        Ok(())
+    }
+
+    /// Marks everyone dirty who refers to an object: it was linked or relinked, or comes, leaves or is deleted.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn mark_referrers_dirty(&mut self, referred: &SourceId) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.referrers(referred, after, PAGE)?;
+            for (kind, by) in &page {
+                self.mark_dirty(*kind, by, DirtyCause::REFERENCE)?;
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(*last),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    // --------------------------------------------------------------------------------------------- work
+
+    /// Adds a cause to an object's dirty mark.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn mark_dirty(&mut self, kind: ObjectKind, id: &SourceId, cause: DirtyCause) -> Result<(), StoreError> {
+        let before = self.dirty_cause(kind, id)?;
+        let after = before.unwrap_or_default().and(cause);
+        if before.is_none() {
+            self.heads.counts.count_dirty(kind, true);
+        }
+        if before != Some(after) {
+            self.put(Table::Dirty, keys::object(kind, id), vec![after.0]);
+        }
+        Ok(())
+    }
+
+    /// Takes an object's dirty mark away.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn clear_dirty(&mut self, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
+        if self.dirty_cause(kind, id)?.is_some() {
+            self.heads.counts.count_dirty(kind, false);
+            self.delete(Table::Dirty, keys::object(kind, id));
+        }
+        Ok(())
+    }
+
+    /// Stores create-intents, and returns the numbers of their batches: several where one would be too large.
+    /// They protect nothing before they are committed with [`Durability::Synced`].
+    #[must_use = "the numbers say what to settle later"]
+    pub fn put_intents(&mut self, intents: &[ObjectIntent]) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        for batch in in_small_pieces(intents) {
+            let number = self.heads.next_intents;
+            self.heads.next_intents += 1;
+            self.put(Table::Intents, keys::number(number), record::encode(batch));
+            numbers.push(number);
+        }
+        numbers
+    }
+
+    /// Leaves only these intents open in a batch; none: the batch is settled.
+    pub fn replace_intents(&mut self, batch: u64, open: &[ObjectIntent]) {
+        if open.is_empty() {
+            self.delete(Table::Intents, keys::number(batch));
+        } else {
+            self.put(Table::Intents, keys::number(batch), record::encode(open));
+        }
+    }
+
+    // --------------------------------------------------------------------- readings, forecast, removals
+
+    /// Stores what a listing of the target brought, findable by these paths and folded values.
+    ///
+    /// A reading of the same resource is replaced; its index entries must be the same or cleared before.
+    pub fn put_reading<T: Serialize>(
+        &mut self,
+        kind: ObjectKind,
+        target: &TargetId,
+        reading: &T,
+        index: &[(&str, &str)],
+    ) {
+        self.put(Table::Readings, keys::resource(kind, target), record::encode(reading));
+        for (path, value) in index {
+            let mut key = keys::reading_index(kind, path, value);
+            key.extend_from_slice(target.as_str().as_bytes());
+            self.put(Table::ReadingIndex, key, Vec::new());
+        }
+    }
+
+    /// Stores what the cycle under way expects of its own operation on an object.
+    pub fn put_forecast<T: Serialize>(&mut self, kind: ObjectKind, id: &SourceId, forecast: &T) {
+        self.put(Table::Forecast, keys::object(kind, id), record::encode(forecast));
+    }
+
+    /// Stores a removal of the first pass.
+    pub fn put_removal<T: Serialize>(&mut self, kind: ObjectKind, id: &SourceId, removal: &T) {
+        self.put(Table::Removals, keys::object(kind, id), record::encode(removal));
+    }
+
+    // --------------------------------------------------------------------------------------------- rest
+
+    /// Appends a cycle's summary; the oldest one beyond [`CYCLES_KEPT`] goes.
+    pub fn put_cycle(&mut self, summary: &serde_json::Value) {
+        let number = self.heads.next_cycle;
+        self.heads.next_cycle += 1;
+        self.put(Table::Cycles, keys::number(number), summary.to_string().into_bytes());
+        if let Some(old) = number.checked_sub(CYCLES_KEPT) {
+            self.delete(Table::Cycles, keys::number(old));
+        }
+    }
+
+    /// Keeps bytes under a name.
+    pub fn put_meta(&mut self, name: &str, value: impl Into<Vec<u8>>) {
+        self.put(Table::Meta, keys::meta::free(name), value.into());
+    }
+
+    /// Forgets what is kept under a name.
+    pub fn delete_meta(&mut self, name: &str) {
+        self.delete(Table::Meta, keys::meta::free(name));
+    }
+}
+
+/// Cuts a list so that no piece of more than one item is larger than [`SMALL`] when written.
+pub(super) fn in_small_pieces<T: Serialize>(items: &[T]) -> Vec<&[T]> {
+    let mut pieces = Vec::new();
+    let (mut from, mut size) = (0, 0);
+    for (at, item) in items.iter().enumerate() {
+        let length = record::encode(item).len();
+        if at > from && size + length > SMALL {
+            pieces.push(&items[from..at]);
+            (from, size) = (at, 0);
+        }
+        size += length;
+    }
+    if from < items.len() {
+        pieces.push(&items[from..]);
+    }
+    pieces
+}
