@@ -72,7 +72,7 @@ mod tests {
             ),
             (
                 "absurd date is capped",
-                "Fri, 02 Jan 2126 03:04:15 GMT",
+                "Wed, 02 Jan 2126 03:04:15 GMT",
                 Some(3_600_000),
             ),
             ("negative", "-5", None),
