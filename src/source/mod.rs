@@ -1,1 +1,128 @@
-//! See the map in `lib.rs`.
+//! Microsoft Graph as a [`SourceDirectory`]: tokens, delta pages, questions about single objects.
+//!
+//! Guarantees: nothing that was not read whole and understood ever looks like an empty page; a link is followed
+//! verbatim and only to the configured Graph host; every request only reads, so each may be sent again; a token
+//! or secret is in no error and no `Debug`. Holds no state but the token: a crash loses nothing.
+
+mod client;
+pub mod clouds;
+mod convert;
+mod delta;
+mod fault;
+mod look_up;
+mod page;
+pub mod permissions;
+mod token;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use url::Url;
+
+use crate::model::clock::Clock;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::Existence;
+use crate::model::secret::Secret;
+use crate::ports::DeltaPage;
+use crate::ports::PageRequest;
+use crate::ports::SourceDirectory;
+use crate::ports::SourceError;
+use crate::ports::Traffic;
+use crate::transport::HttpClient;
+use crate::transport::NetworkOptions;
+use crate::transport::RetryPolicy;
+use crate::transport::TransportError;
+
+use client::GraphClient;
+use clouds::Cloud;
+use permissions::TokenFacts;
+use token::TokenSource;
+
+/// Which tenant to read, as whom, and how.
+#[derive(Clone)]
+pub struct GraphOptions {
+    /// Directory (tenant) id.
+    pub tenant_id: String,
+    /// Application (client) id.
+    pub client_id: String,
+    /// The client secret's value.
+    pub credential: Secret,
+    /// The national cloud: its hosts, and the audience of the token.
+    pub cloud: Cloud,
+    /// Instead of the cloud's Graph host (tests, proxies); the only host that links may lead to.
+    pub graph_url: Option<Url>,
+    /// Instead of the cloud's login host.
+    pub login_url: Option<Url>,
+    /// Proxy, certificates, limits.
+    pub network: NetworkOptions,
+    /// Tells the time, for the token's expiry.
+    pub clock: Arc<dyn Clock>,
+    /// How long one request may be tried.
+    pub retry: RetryPolicy,
+}
+
+/// A tenant, read through Microsoft Graph.
+pub struct GraphSource {
+    client: GraphClient,
+}
+
+impl GraphSource {
+    /// A source; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the network options are unusable.
+    pub fn new(options: GraphOptions) -> Result<Self, TransportError> {
+        let http = HttpClient::new(&options.network)?;
+        let tokens = Arc::new(TokenSource::new(&options, http.clone()));
+        Ok(Self {
+            client: GraphClient::new(&options, http, tokens),
+        })
+    }
+
+    /// What the token says about itself; asks for a token where none is held.
+    ///
+    /// # Errors
+    /// When no token can be had.
+    pub async fn token_facts(&self) -> Result<TokenFacts, SourceError> {
+        Ok(permissions::facts(&self.client.tokens().bearer().await?))
+    }
+
+    /// Seconds by which our clock is ahead of the service's (negative: behind), from the last answer's `Date`.
+    /// `None` before the first answer. The header counts whole seconds, so one or two mean nothing.
+    #[must_use]
+    pub fn clock_skew_seconds(&self) -> Option<i64> {
+        self.client.clock_skew_seconds()
+    }
+}
+
+impl fmt::Debug for GraphSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GraphSource")
+            .field("graph", &self.client.base().as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SourceDirectory for GraphSource {
+    async fn page(&self, kind: ObjectKind, request: PageRequest) -> Result<DeltaPage, SourceError> {
+        delta::page(&self.client, kind, request).await
+    }
+
+    async fn look_up(
+        &self,
+        kind: ObjectKind,
+        ids: &[SourceId],
+        select: &[String],
+    ) -> Result<Vec<(SourceId, Existence)>, SourceError> {
+        look_up::look_up(&self.client, kind, ids, select).await
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.client.traffic().read()
+    }
+}
+
+#[cfg(test)]
+mod tests;

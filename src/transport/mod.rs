@@ -1,1 +1,14 @@
-//! See the map in `lib.rs`.
+//! HTTP for both sides: one client, one retry rule, one reading of Retry-After, one set of counters.
+//!
+//! Guarantees: certificates are always verified, redirects are never followed, every request has a time limit,
+//! no answer is read beyond its size limit. Nothing here decides whether a request may be sent again: the
+//! caller classifies each attempt ([`backoff::Attempt`]).
+
+pub mod backoff;
+pub mod http_client;
+pub mod retry_after;
+pub mod traffic;
+
+pub use backoff::{Attempt, RetryPolicy, retry};
+pub use http_client::{Answer, HttpClient, NetworkOptions, TransportError};
+pub use traffic::TrafficCounter;

@@ -1,0 +1,317 @@
+//! Sends requests to Graph: built by the SDK's typed builder, sent by our own client (DESIGN section 9).
+//!
+//! The SDK would swallow a 410, retry without backoff and panic on hosts that it does not know; so it builds,
+//! and we decide.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+};
+
+use async_trait::async_trait;
+use graph_core::identity::ForceTokenRefresh;
+use graph_rs_sdk::{
+    GraphClient as Sdk, GraphFailure, ODataQuery,
+    error::{AuthExecutionError, AuthExecutionResult},
+    identity::ClientApplication,
+};
+use reqwest::{
+    Request,
+    header::{AUTHORIZATION, DATE, HeaderName, HeaderValue, USER_AGENT},
+};
+use url::Url;
+use uuid::Uuid;
+
+use super::{
+    GraphOptions,
+    fault::{Exchange, Verdict},
+    token::{TokenSource, unreachable},
+};
+use crate::model::clock::Clock;
+use crate::model::id::ObjectKind;
+use crate::model::secret::Secret;
+use crate::ports::SourceError;
+use crate::transport::Answer;
+use crate::transport::Attempt;
+use crate::transport::HttpClient;
+use crate::transport::RetryPolicy;
+use crate::transport::TrafficCounter;
+use crate::transport::http_client::host_of;
+use crate::transport::retry;
+
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// Marks that no answer was seen yet.
+const NO_SKEW: i64 = i64::MIN;
+
+/// A request to Graph. All of them only read.
+pub(super) enum Ask<'a> {
+    /// The first page of a round.
+    First { kind: ObjectKind, select: &'a [String] },
+    /// A link, verbatim, with or without `Prefer: return=minimal`.
+    Follow {
+        kind: ObjectKind,
+        link: &'a Url,
+        minimal: bool,
+    },
+    /// A batch of GETs.
+    Batch {
+        kind: ObjectKind,
+        body: &'a serde_json::Value,
+    },
+}
+
+impl Ask<'_> {
+    const fn kind(&self) -> ObjectKind {
+        match self {
+            Self::First { kind, .. } | Self::Follow { kind, .. } | Self::Batch { kind, .. } => *kind,
+        }
+    }
+
+    const fn permission(&self) -> &'static str {
+        match self.kind() {
+            ObjectKind::User => "User.Read.All",
+            ObjectKind::Group => "GroupMember.Read.All (or Group.Read.All)",
+        }
+    }
+}
+
+/// Hands our tokens to the SDK's builder. Our errors travel through it boxed, and are unpacked in `built`.
+#[derive(Clone)]
+struct TokenSeam(Arc<TokenSource>);
+
+#[async_trait]
+impl ClientApplication for TokenSeam {
+    fn get_token_silent(&mut self) -> AuthExecutionResult<String> {
+        Err(AuthExecutionError::Other(
+            "tokens are only given out asynchronously".into(),
+        ))
+    }
+
+    async fn get_token_silent_async(&mut self) -> AuthExecutionResult<String> {
+        let token = self
+            .0
+            .bearer()
+            .await
+            .map_err(|error| AuthExecutionError::Other(error.into()))?;
+        Ok(token.expose().to_owned())
+    }
+
+    fn with_force_token_refresh(&mut self, _: ForceTokenRefresh) {}
+}
+
+pub(super) struct GraphClient {
+    sdk: Sdk,
+    http: HttpClient,
+    tokens: Arc<TokenSource>,
+    /// Graph's root with the version, without a slash at the end.
+    base: Url,
+    clock: Arc<dyn Clock>,
+    retry: RetryPolicy,
+    skew_ms: AtomicI64,
+}
+
+impl fmt::Debug for GraphClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GraphClient")
+            .field("base", &self.base.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl GraphClient {
+    pub(super) fn new(options: &GraphOptions, http: HttpClient, tokens: Arc<TokenSource>) -> Self {
+        let mut base = options
+            .graph_url
+            .clone()
+            .unwrap_or_else(|| options.cloud.graph_url());
+        base.set_query(None);
+        base.set_fragment(None);
+        let versioned = base.path().trim_end_matches('/').ends_with("/v1.0");
+        if let Ok(mut path) = base.path_segments_mut() {
+            path.pop_if_empty();
+            if !versioned {
+                path.push("v1.0");
+            }
+        }
+        Self {
+            sdk: Sdk::from_client_app(TokenSeam(Arc::clone(&tokens))),
+            http,
+            tokens,
+            base,
+            clock: Arc::clone(&options.clock),
+            retry: options.retry,
+            skew_ms: AtomicI64::new(NO_SKEW),
+        }
+    }
+
+    pub(super) const fn base(&self) -> &Url {
+        &self.base
+    }
+
+    pub(super) fn tokens(&self) -> &TokenSource {
+        &self.tokens
+    }
+
+    pub(super) fn traffic(&self) -> &TrafficCounter {
+        self.http.traffic()
+    }
+
+    pub(super) const fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    pub(super) fn clock_skew_seconds(&self) -> Option<i64> {
+        Some(self.skew_ms.load(Relaxed))
+            .filter(|skew| *skew != NO_SKEW)
+            .map(|skew| skew / 1000)
+    }
+
+    /// Asks until there is a 2xx answer, or an error that says what was asked and what was answered.
+    pub(super) async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, SourceError> {
+        retry(&self.retry, self.http.traffic(), |made| self.attempt(ask, made)).await
+    }
+
+    /// One attempt; a 401 gets a second request with a new token at once, a second 401 is final.
+    async fn attempt(&self, ask: &Ask<'_>, made: u32) -> Attempt<Answer, SourceError> {
+        for renewed in [false, true] {
+            let id = Uuid::new_v4().to_string();
+            let request = match self.build(ask, &id).await {
+                Ok(request) => request,
+                Err(error) => return Attempt::Fail(error),
+            };
+            let shown = format!(
+                "{} {} at {}",
+                request.method(),
+                request.url().path(),
+                host_of(request.url())
+            );
+            let token = bearer_of(&request);
+            let exchange = Exchange {
+                request: &shown,
+                client_request_id: &id,
+                permission: ask.permission(),
+                token: token.as_ref(),
+            };
+            let answer = match self.http.send(request).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    let what = format!("{shown} -> no answer (client-request-id {id})");
+                    return unreachable(&what, "graph_url", error, made);
+                }
+            };
+            self.note_skew(&answer);
+            let after = answer.retry_after(self.clock.now());
+            match exchange.judge(&answer) {
+                Verdict::Good => return Attempt::Done(answer),
+                Verdict::Again(error) => return Attempt::Again { after, error },
+                Verdict::Final(error) => return Attempt::Fail(error),
+                Verdict::StaleToken if renewed => return Attempt::Fail(exchange.unauthorized(&answer)),
+                Verdict::StaleToken => {
+                    if let Some(token) = &token {
+                        self.tokens.refused(token).await;
+                    }
+                    self.traffic().retried();
+                }
+            }
+        }
+        unreachable!("the second round returns")
+    }
+
+    /// The SDK's request, led to the configured host.
+    async fn build(&self, ask: &Ask<'_>, id: &str) -> Result<Request, SourceError> {
+        let mut handler = match ask {
+            Ask::First { kind, select } => {
+                let names: Vec<&str> = select.iter().map(String::as_str).collect();
+                match kind {
+                    ObjectKind::User => self.sdk.users().delta().select(&names),
+                    ObjectKind::Group => self.sdk.groups().delta().select(&names),
+                }
+            }
+            Ask::Follow {
+                kind: ObjectKind::User,
+                ..
+            } => self.sdk.users().delta(),
+            Ask::Follow {
+                kind: ObjectKind::Group,
+                ..
+            } => self.sdk.groups().delta(),
+            Ask::Batch { body, .. } => self.sdk.batch(body),
+        };
+        let url: &mut Url = handler.as_mut();
+        *url = match ask {
+            Ask::Follow { link, .. } => (*link).clone(),
+            _ => self.led_home(url),
+        };
+        let request = handler
+            .build()
+            .await
+            .and_then(|builder| Ok(builder.build()?))
+            .map_err(not_built)?;
+        Ok(with_headers(request, ask, id))
+    }
+
+    /// The SDK writes `https://graph.microsoft.com/v1.0/users/delta()`; Graph documents `/users/delta`.
+    fn led_home(&self, built: &Url) -> Url {
+        let mut url = self.base.clone();
+        let path = built.path().trim_start_matches("/v1.0").trim_end_matches("()");
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        url.set_query(built.query());
+        url
+    }
+
+    fn note_skew(&self, answer: &Answer) {
+        let theirs = answer
+            .header(DATE.as_str())
+            .and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
+        if let Some(theirs) = theirs {
+            self.skew_ms.store(
+                self.clock.now().0.saturating_sub(theirs.timestamp_millis()),
+                Relaxed,
+            );
+        }
+    }
+}
+
+fn with_headers(mut request: Request, ask: &Ask<'_>, id: &str) -> Request {
+    let headers = request.headers_mut();
+    headers.remove(USER_AGENT); // ours is the client's default; the SDK may bring its own
+    headers.insert(
+        CLIENT_REQUEST_ID,
+        HeaderValue::from_str(id).expect("a GUID is a header value"),
+    );
+    if matches!(ask, Ask::Follow { minimal: true, .. }) {
+        headers.insert(PREFER, HeaderValue::from_static("return=minimal"));
+    }
+    request
+}
+
+fn bearer_of(request: &Request) -> Option<Secret> {
+    let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    value
+        .strip_prefix("Bearer ")
+        .map(|token| Secret::new(token.to_owned()))
+}
+
+/// Our own error comes back out of its box; any other is the SDK's, about a request that it cannot build.
+fn not_built(failure: GraphFailure) -> SourceError {
+    let cause = match failure {
+        GraphFailure::Other(cause) => match cause.downcast::<SourceError>() {
+            Ok(ours) => return *ours,
+            Err(other) => other,
+        },
+        other => other.into(),
+    };
+    SourceError::Unavailable {
+        what: "a request to Graph cannot be built".to_owned(),
+        hint: "check `graph_url`; the access token must be plain text".to_owned(),
+        cause: Some(cause),
+    }
+}

@@ -1,0 +1,149 @@
+//! Reads one page of a delta query (graph-facts section 1). Which page comes next is the engine's to remember.
+
+use url::Url;
+
+use super::{
+    client::{Ask, GraphClient},
+    fault::looks_like_html,
+    page,
+};
+use crate::model::id::ObjectKind;
+use crate::ports::DeltaPage;
+use crate::ports::NextPage;
+use crate::ports::PageRequest;
+use crate::ports::SourceError;
+
+/// The page, whole, with a link that may be followed.
+pub(super) async fn page(
+    client: &GraphClient,
+    kind: ObjectKind,
+    request: PageRequest,
+) -> Result<DeltaPage, SourceError> {
+    let answer = match request {
+        PageRequest::First { select } => {
+            client
+                .ask(&Ask::First {
+                    kind,
+                    select: &select,
+                })
+                .await?
+        }
+        PageRequest::Follow { link, minimal } => {
+            let link = own_link(client.base(), &link).map_err(|wrong| malformed(kind, &wrong))?;
+            client
+                .ask(&Ask::Follow {
+                    kind,
+                    link: &link,
+                    minimal,
+                })
+                .await?
+        }
+    };
+    let page = page::read(kind, &answer.body).map_err(|wrong| {
+        let html = if looks_like_html(&answer) {
+            ": it is an HTML page (from a proxy?)"
+        } else {
+            ""
+        };
+        malformed(kind, &format!("{wrong}{html}"))
+    })?;
+    // Before the page is stored: a cursor that may not be followed must not become the cursor.
+    let (NextPage::More { next_link: link } | NextPage::Complete { delta_link: link }) = &page.next;
+    own_link(client.base(), link).map_err(|wrong| malformed(kind, &wrong))?;
+    Ok(page)
+}
+
+/// A link may lead only to the configured Graph host: the next request carries the token.
+fn own_link(base: &Url, link: &str) -> Result<Url, String> {
+    let url = Url::parse(link).map_err(|error| format!("a link is not a URL ({error})"))?;
+    let place = |url: &Url| {
+        (
+            url.scheme().to_owned(),
+            url.host_str().map(str::to_owned),
+            url.port_or_known_default(),
+        )
+    };
+    let credentials = !url.username().is_empty() || url.password().is_some();
+    if place(&url) == place(base) && !credentials {
+        return Ok(url);
+    }
+    let shown = |url: &Url| {
+        format!(
+            "{}://{}",
+            url.scheme(),
+            crate::transport::http_client::host_of(url)
+        )
+    };
+    Err(format!(
+        "a link leads to {} instead of {}: it is not followed",
+        shown(&url),
+        shown(base)
+    ))
+}
+
+fn malformed(kind: ObjectKind, wrong: &str) -> SourceError {
+    SourceError::Malformed {
+        what: format!("the page of {kind}s from Graph is unusable: {wrong}; nothing of it was used"),
+        hint: "check `graph_url` and `proxy`; the next cycle asks for this page again, and `melonsync resync --restart` \
+               begins afresh"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_leads_only_to_the_configured_host() {
+        let base = Url::parse("https://graph.microsoft.com/v1.0").unwrap();
+        for (name, link, allowed) in [
+            (
+                "same host",
+                "https://graph.microsoft.com/v1.0/users/delta?$skiptoken=A",
+                true,
+            ),
+            (
+                "long form",
+                "https://graph.microsoft.com/v1.0/users/microsoft.graph.delta?$deltatoken=A",
+                true,
+            ),
+            (
+                "case and port",
+                "https://GRAPH.microsoft.com:443/v1.0/users/delta?$deltatoken=A",
+                true,
+            ),
+            (
+                "another host",
+                "https://graph.microsoft.us/v1.0/users/delta",
+                false,
+            ),
+            (
+                "a host that begins so",
+                "https://graph.microsoft.com.evil.example/v1.0/users/delta",
+                false,
+            ),
+            ("as user name", "https://graph.microsoft.com@evil.example/", false),
+            (
+                "with a user name",
+                "https://me:pw@graph.microsoft.com/v1.0/users/delta",
+                false,
+            ),
+            (
+                "another scheme",
+                "http://graph.microsoft.com/v1.0/users/delta",
+                false,
+            ),
+            (
+                "another port",
+                "https://graph.microsoft.com:8443/v1.0/users/delta",
+                false,
+            ),
+            ("relative", "/v1.0/users/delta?$skiptoken=A", false),
+            ("no host", "data:text/plain,x", false),
+            ("empty", "", false),
+        ] {
+            assert_eq!(own_link(&base, link).is_ok(), allowed, "{name}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What an answer that is not a success means (graph-facts sections 4 and 5). Decided by status and `code`
+//! only, never by `message`, which is shown, shortened.
+
+use reqwest::StatusCode;
+use serde_json::Value as Json;
+
+use crate::model::secret::Secret;
+use crate::ports::SourceError;
+use crate::transport::Answer;
+
+/// Longest part of a service's own message that is shown.
+const SHOWN: usize = 240;
+/// Codes that end a delta stream, compared without case.
+const RESET_CODES: [&str; 2] = ["syncstatenotfound", "resyncrequired"];
+
+/// What to do with an answer.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// 2xx: read it.
+    Good,
+    /// 401: the token is not accepted (any longer).
+    StaleToken,
+    /// Try again, after Retry-After where given.
+    Again(SourceError),
+    /// Do not try again.
+    Final(SourceError),
+}
+
+/// An answer and the request that it belongs to, in words.
+pub(super) struct Exchange<'a> {
+    /// Method, path and host: no query, which holds tokens.
+    pub(super) request: &'a str,
+    /// Our `client-request-id`.
+    pub(super) client_request_id: &'a str,
+    /// Which permission the request needs.
+    pub(super) permission: &'a str,
+    /// The token that was sent: taken out of whatever is quoted.
+    pub(super) token: Option<&'a Secret>,
+}
+
+impl Exchange<'_> {
+    /// What the answer means.
+    pub(super) fn judge(&self, answer: &Answer) -> Verdict {
+        let status = answer.status;
+        if status.is_success() {
+            return Verdict::Good;
+        }
+        let codes = codes(&answer.body);
+        let what = self.describe(answer, &codes);
+        if is_reset(status, &codes) {
+            let location = answer.header("location").map(str::to_owned);
+            return Verdict::Final(SourceError::Reset { what, location });
+        }
+        let unavailable = |hint: &str| SourceError::Unavailable {
+            what: what.clone(),
+            hint: hint.to_owned(),
+            cause: None,
+        };
+        match status.as_u16() {
+            401 => Verdict::StaleToken,
+            403 => Verdict::Final(SourceError::Forbidden {
+                what,
+                hint: forbidden(self.permission),
+            }),
+            429 => Verdict::Again(unavailable(
+                "Microsoft Graph throttles this app: run cycles less often, or stop other readers of the tenant",
+            )),
+            408 | 423 | 500 | 502 | 503 | 504 | 509 => Verdict::Again(unavailable(
+                "Microsoft Graph is in trouble: the next cycle tries again",
+            )),
+            404 => Verdict::Final(unavailable(
+                "check `graph_url` and `cloud`: this is not where Graph is",
+            )),
+            300..=399 => Verdict::Final(unavailable(
+                "check `graph_url` and `proxy`: redirects are not followed",
+            )),
+            501 => Verdict::Final(unavailable(
+                "a property of the mapping cannot be read by delta query: take it out of the mapping",
+            )),
+            _ => Verdict::Final(unavailable(
+                "check the property names in the mapping; if they are right, report this",
+            )),
+        }
+    }
+
+    /// 401 again with a new token.
+    pub(super) fn unauthorized(&self, answer: &Answer) -> SourceError {
+        SourceError::Unauthorized {
+            what: self.describe(answer, &codes(&answer.body)),
+            hint: "a new token is refused too: check that `cloud` and `graph_url` belong together, and that the app \
+                   is enabled in this tenant"
+                .to_owned(),
+        }
+    }
+
+    /// Request, status, code, ids and the shortened message, in one line.
+    fn describe(&self, answer: &Answer, codes: &[String]) -> String {
+        let mut text = format!("{} -> {}", self.request, answer.status.as_u16());
+        if !codes.is_empty() {
+            text.push_str(&format!(" {}", codes.join("/")));
+        } else if looks_like_html(answer) {
+            text.push_str(" with an HTML page instead of JSON (from a proxy?)");
+        }
+        let service_id = answer.header("request-id").unwrap_or("none");
+        text.push_str(&format!(
+            " (request-id {}, client-request-id {})",
+            shortened(service_id),
+            self.client_request_id
+        ));
+        if let Some(message) = message(&answer.body) {
+            text.push_str(&format!(": {}", shortened(&message)));
+        }
+        match self.token {
+            Some(token) if !token.expose().is_empty() => text.replace(token.expose(), "[secret]"),
+            _ => text,
+        }
+    }
+}
+
+/// How an HTML page is recognised: by its type, or by its first character.
+pub(super) fn looks_like_html(answer: &Answer) -> bool {
+    let named = answer
+        .header("content-type")
+        .is_some_and(|kind| kind.contains("html"));
+    named || answer.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
+}
+
+/// 410 of any code; the reset codes with any status of a refusal.
+pub(super) fn is_reset(status: StatusCode, codes: &[String]) -> bool {
+    let named = || {
+        codes
+            .iter()
+            .any(|code| RESET_CODES.contains(&code.to_ascii_lowercase().as_str()))
+    };
+    status == StatusCode::GONE || (status.is_client_error() && named())
+}
+
+/// `error.code` and the codes of nested `innerError`s (in any spelling), outermost first.
+pub(super) fn codes(body: &[u8]) -> Vec<String> {
+    serde_json::from_slice::<Json>(body).map_or_else(|_| Vec::new(), |json| codes_of(&json))
+}
+
+/// The same of a body that is parsed already (in `$batch`).
+pub(super) fn codes_of(body: &Json) -> Vec<String> {
+    let (mut codes, mut level) = (Vec::new(), body.get("error"));
+    while let Some(error) = level {
+        if let Some(code) = error
+            .get("code")
+            .and_then(Json::as_str)
+            .filter(|code| !code.is_empty())
+        {
+            let code = shortened(code);
+            if !codes.contains(&code) {
+                codes.push(code);
+            }
+        }
+        level = error.as_object().and_then(|fields| {
+            fields
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case("innererror"))
+                .map(|(_, inner)| inner)
+        });
+    }
+    codes
+}
+
+fn message(body: &[u8]) -> Option<String> {
+    let json: Json = serde_json::from_slice(body).ok()?;
+    json.get("error")?
+        .get("message")?
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+/// One line of limited length: a hostile answer must not fill the log or forge lines in it.
+pub(super) fn shortened(text: &str) -> String {
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(SHOWN)
+        .collect();
+    line.trim().to_owned()
+}
+
+fn forbidden(permission: &str) -> String {
+    format!(
+        "grant the application permission {permission} in the Entra admin centre (App registrations, API permissions) \
+         and give admin consent; it works from the next token on, within an hour"
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! Asks for objects one by one, in `$batch` (graph-facts section 3): the proof that somebody is gone (DESIGN
+//! section 3). A 404 for the object and a 404 among the deleted items, each in Graph's own form, is the only
+//! proof of a permanent deletion; whatever else is answered is unknown, and says so.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    mem,
+    time::Duration,
+};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use tokio::sync::Mutex;
+use url::form_urlencoded::byte_serialize;
+
+use super::{
+    client::{Ask, GraphClient},
+    convert::{self, JsonValue},
+    fault,
+};
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::Existence;
+use crate::ports::SourceError;
+use crate::transport::Attempt;
+use crate::transport::retry;
+use crate::transport::retry_after;
+
+/// Graph's limit of requests in one batch.
+const BATCH: usize = 20;
+/// Batches under way at a time: their inner requests count against the same quota (section 4).
+const AT_ONCE: usize = 4;
+
+#[derive(Deserialize)]
+struct Batch {
+    responses: Vec<Inner>,
+}
+
+/// One answer of a batch; the body stays JSON, as most are small errors.
+#[derive(Deserialize)]
+struct Inner {
+    id: String,
+    status: u16,
+    #[serde(default)]
+    headers: Option<BTreeMap<String, Json>>,
+    #[serde(default)]
+    body: Json,
+}
+
+/// The two questions, in this order.
+#[derive(Clone, Copy)]
+enum Question {
+    Lives,
+    Deleted,
+}
+
+/// What one inner answer says.
+enum Reply {
+    Found(Json),
+    NotFound,
+    Again { after: Option<Duration>, shown: String },
+    Other(String),
+}
+
+/// One entry for each distinct id.
+pub(super) async fn look_up(
+    client: &GraphClient,
+    kind: ObjectKind,
+    ids: &[SourceId],
+    select: &[String],
+) -> Result<Vec<(SourceId, Existence)>, SourceError> {
+    let mut distinct = ids.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let batches: Vec<Vec<SourceId>> = distinct.chunks(BATCH).map(<[_]>::to_vec).collect();
+    let answers = stream::iter(batches)
+        .map(|batch| about(client, kind, batch, select))
+        .buffer_unordered(AT_ONCE);
+    answers.try_concat().await
+}
+
+/// Up to twenty objects: do they live, and if not, are they among the deleted items?
+async fn about(
+    client: &GraphClient,
+    kind: ObjectKind,
+    ids: Vec<SourceId>,
+    select: &[String],
+) -> Result<Vec<(SourceId, Existence)>, SourceError> {
+    let (mut known, mut not_found) = (Vec::with_capacity(ids.len()), Vec::new());
+    for (id, reply) in ask(client, kind, ids, Question::Lives, select).await? {
+        match reply {
+            Reply::Found(body) => known.push((id, alive(body, select))),
+            Reply::NotFound => not_found.push(id),
+            Reply::Again { shown, .. } | Reply::Other(shown) => known.push((id, Existence::Unknown(shown))),
+        }
+    }
+    for (id, reply) in ask(client, kind, not_found, Question::Deleted, select).await? {
+        let existence = match reply {
+            Reply::Found(_) => Existence::SoftDeleted,
+            Reply::NotFound => Existence::HardDeleted,
+            Reply::Again { shown, .. } | Reply::Other(shown) => {
+                Existence::Unknown(format!("not found, but the deleted items did not say: {shown}"))
+            }
+        };
+        known.push((id, existence));
+    }
+    Ok(known)
+}
+
+/// One question about these objects; those throttled inside the batch are asked again, alone, within the budget.
+async fn ask(
+    client: &GraphClient,
+    kind: ObjectKind,
+    ids: Vec<SourceId>,
+    question: Question,
+    select: &[String],
+) -> Result<Vec<(SourceId, Reply)>, SourceError> {
+    let (open, done) = (Mutex::new(ids), Mutex::new(Vec::new()));
+    let round = |_| async {
+        let mut open = open.lock().await;
+        if open.is_empty() {
+            return Attempt::Done(());
+        }
+        let replies = match one_batch(client, kind, &open, question, select).await {
+            Ok(replies) => replies,
+            Err(error) => return Attempt::Fail(Some(error)),
+        };
+        let (again, settled): (Vec<_>, Vec<_>) = replies
+            .into_iter()
+            .partition(|(_, reply)| matches!(reply, Reply::Again { .. }));
+        let mut done = done.lock().await;
+        done.retain(|(_, reply)| !matches!(reply, Reply::Again { .. }));
+        done.extend(settled);
+        open.clear();
+        let mut longest = None;
+        for (id, reply) in again {
+            if let Reply::Again { after, .. } = &reply {
+                longest = longest.max(*after);
+                client.traffic().throttled();
+            }
+            open.push(id);
+            done.push((id, reply));
+        }
+        if open.is_empty() {
+            Attempt::Done(())
+        } else {
+            Attempt::Again {
+                after: longest,
+                error: None,
+            }
+        }
+    };
+    match retry(client.retry_policy(), client.traffic(), round).await {
+        // Out of time is no failure of the batch: those still throttled are unknown, one by one.
+        Ok(()) | Err(None) => Ok(mem::take(&mut *done.lock().await)),
+        Err(Some(error)) => Err(error),
+    }
+}
+
+/// Sends one batch and gives each id its reply, also those that the answer forgot or named twice.
+async fn one_batch(
+    client: &GraphClient,
+    kind: ObjectKind,
+    ids: &[SourceId],
+    question: Question,
+    select: &[String],
+) -> Result<Vec<(SourceId, Reply)>, SourceError> {
+    let requests: Vec<Json> = (1..)
+        .zip(ids)
+        .map(|(number, id)| {
+            json!({"id": number.to_string(), "method": "GET", "url": url(kind, *id, question, select)})
+        })
+        .collect();
+    let answer = client
+        .ask(&Ask::Batch {
+            kind,
+            body: &json!({ "requests": requests }),
+        })
+        .await?;
+    let batch: Batch = serde_json::from_slice(&answer.body).map_err(|_| SourceError::Malformed {
+        what: "POST /$batch -> an answer without usable `responses`; nothing of it was used".to_owned(),
+        hint: "check `graph_url` and `proxy`; the next cycle asks again".to_owned(),
+    })?;
+    let mut by_number: HashMap<String, Vec<Inner>> = HashMap::new();
+    for inner in batch.responses {
+        by_number.entry(inner.id.clone()).or_default().push(inner);
+    }
+    let reply = |(number, id): (usize, &SourceId)| {
+        let mut answers = by_number.remove(&number.to_string()).unwrap_or_default();
+        let reply = match (answers.pop(), answers.is_empty()) {
+            (Some(inner), true) => read(client, *id, inner),
+            (Some(_), false) => Reply::Other("answered twice in one batch".to_owned()),
+            (None, _) => Reply::Other("no answer in the batch".to_owned()),
+        };
+        (*id, reply)
+    };
+    Ok((1..).zip(ids).map(reply).collect())
+}
+
+/// References cannot be selected here (they would need `$expand`); the delta stream brings them.
+fn url(kind: ObjectKind, id: SourceId, question: Question, select: &[String]) -> String {
+    match (question, kind) {
+        (Question::Deleted, _) => format!("/directory/deletedItems/{id}?$select=id"),
+        (Question::Lives, kind) => {
+            let names = select
+                .iter()
+                .filter(|name| !convert::is_reference(name) && *name != "id");
+            let names = names.map(|name| byte_serialize(name.as_bytes()).collect::<String>());
+            let select: Vec<String> = std::iter::once("id".to_owned()).chain(names).collect();
+            format!("/{kind}s/{id}?$select={}", select.join(","))
+        }
+    }
+}
+
+fn read(client: &GraphClient, id: SourceId, inner: Inner) -> Reply {
+    let codes = fault::codes_of(&inner.body);
+    let not_found = || {
+        codes
+            .first()
+            .is_some_and(|code| code.to_ascii_lowercase().ends_with("notfound"))
+    };
+    match inner.status {
+        200 if names(&inner.body, id) => Reply::Found(inner.body),
+        200 => Reply::Other("200 without the object that was asked for".to_owned()),
+        404 if not_found() => Reply::NotFound,
+        status => {
+            let shown = format!("{status} {}", codes.join("/")).trim().to_owned();
+            match status {
+                429 | 500 | 502 | 503 | 504 => Reply::Again {
+                    after: retry_after_of(client, &inner),
+                    shown,
+                },
+                _ => Reply::Other(shown),
+            }
+        }
+    }
+}
+
+/// Whether a body is about this object: a proof about another one proves nothing.
+fn names(body: &Json, id: SourceId) -> bool {
+    body.get("id")
+        .and_then(Json::as_str)
+        .and_then(|text| text.parse().ok())
+        == Some(id)
+}
+
+fn retry_after_of(client: &GraphClient, inner: &Inner) -> Option<Duration> {
+    let headers = inner.headers.as_ref()?;
+    let (_, value) = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    retry_after::parse(&text, client.clock().now())
+}
+
+fn alive(body: Json, select: &[String]) -> Existence {
+    match serde_json::from_value::<BTreeMap<String, JsonValue>>(body) {
+        Ok(read) => Existence::Alive(convert::selected(read, select)),
+        Err(_) => Existence::Unknown("200 with an unreadable object".to_owned()),
+    }
+}

@@ -1,0 +1,184 @@
+//! Trying again, within a total time budget.
+//!
+//! The only user of the `backoff` crate (unmaintained), and only of its arithmetic: its own `retry` goes on
+//! beyond the time budget when a service keeps sending Retry-After (DESIGN section 9). Jitter lives here.
+
+use std::{future::Future, time::Duration};
+
+use backoff::{ExponentialBackoff, backoff::Backoff};
+use tokio::time::Instant;
+
+use super::traffic::TrafficCounter;
+
+/// How often and how long to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// The first gap, before jitter of ±50 %; it doubles with each attempt.
+    pub first: Duration,
+    /// The longest gap that we choose ourselves.
+    pub longest: Duration,
+    /// All attempts and gaps together, Retry-After included. A gap that would go beyond is not begun.
+    pub budget: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(500),
+            longest: Duration::from_secs(30),
+            budget: Duration::from_secs(120),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// One attempt, no second one.
+    #[must_use]
+    pub const fn never() -> Self {
+        Self {
+            first: Duration::ZERO,
+            longest: Duration::ZERO,
+            budget: Duration::ZERO,
+        }
+    }
+
+    /// The growing, jittered gaps of this policy. The budget is kept by [`retry`], on tokio's clock.
+    fn gaps(&self) -> ExponentialBackoff {
+        ExponentialBackoff {
+            current_interval: self.first,
+            initial_interval: self.first,
+            max_interval: self.longest,
+            multiplier: 2.0,
+            randomization_factor: 0.5,
+            max_elapsed_time: None,
+            ..ExponentialBackoff::default()
+        }
+    }
+}
+
+/// What one attempt came to, as its caller sees it.
+#[derive(Debug)]
+pub enum Attempt<T, E> {
+    /// Done.
+    Done(T),
+    /// Worth another attempt.
+    Again {
+        /// What the service said about when (Retry-After).
+        after: Option<Duration>,
+        /// What to return if there is no time left.
+        error: E,
+    },
+    /// Another attempt would be wrong or useless.
+    Fail(E),
+}
+
+/// Tries until done, refused, or out of time. `attempt` gets the number of attempts made before.
+///
+/// # Errors
+/// The last attempt's error.
+pub async fn retry<T, E, F, A>(policy: &RetryPolicy, traffic: &TrafficCounter, mut attempt: F) -> Result<T, E>
+where
+    F: FnMut(u32) -> A,
+    A: Future<Output = Attempt<T, E>>,
+{
+    let began = Instant::now();
+    let mut gaps = policy.gaps();
+    for made in 0.. {
+        let (after, error) = match attempt(made).await {
+            Attempt::Done(value) => return Ok(value),
+            Attempt::Fail(error) => return Err(error),
+            Attempt::Again { after, error } => (after, error),
+        };
+        let gap = gap(after, gaps.next_backoff().unwrap_or(policy.longest));
+        // Refused beforehand rather than slept into: who waits longer than the budget has lost the cycle anyway.
+        if policy.budget.is_zero() || began.elapsed() + gap > policy.budget {
+            return Err(error);
+        }
+        tokio::time::sleep(gap).await;
+        traffic.retried();
+    }
+    unreachable!("a u32 of attempts is beyond every budget")
+}
+
+/// Never earlier than the service asked for; a little later and not all at once, so that requests that were
+/// told the same moment do not arrive as one burst.
+fn gap(after: Option<Duration>, own: Duration) -> Duration {
+    after.map_or(own, |after| after + (own / 10).min(Duration::from_millis(250)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: RetryPolicy = RetryPolicy {
+        first: Duration::from_secs(1),
+        longest: Duration::from_secs(8),
+        budget: Duration::from_secs(60),
+    };
+
+    async fn run(
+        policy: RetryPolicy,
+        after: Option<Duration>,
+        fails: u32,
+    ) -> (Result<u32, u32>, Duration, u64) {
+        let (began, traffic) = (Instant::now(), TrafficCounter::default());
+        let result = retry(&policy, &traffic, |made| async move {
+            if made < fails {
+                Attempt::Again { after, error: made }
+            } else {
+                Attempt::Done(made)
+            }
+        });
+        (result.await, began.elapsed(), traffic.read().retries)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gaps_grow_and_stay_in_the_budget() {
+        let (result, took, retries) = run(POLICY, None, 3).await;
+        assert_eq!((result, retries), (Ok(3), 3));
+        // 1 + 2 + 4 seconds, each give or take a half.
+        assert!(
+            (Duration::from_millis(3500)..Duration::from_millis(10_600)).contains(&took),
+            "{took:?}"
+        );
+        let (result, took, _) = run(POLICY, None, u32::MAX).await;
+        assert!(result.is_err() && took <= POLICY.budget, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_service_says_when_and_is_never_asked_earlier() {
+        let (result, took, _) = run(POLICY, Some(Duration::from_secs(7)), 1).await;
+        assert_eq!(result, Ok(1));
+        assert!(
+            (Duration::from_secs(7)..Duration::from_millis(7300)).contains(&took),
+            "{took:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_after_does_not_stretch_the_budget() {
+        let (result, took, retries) = run(POLICY, Some(Duration::from_secs(25)), u32::MAX).await;
+        assert_eq!((result, retries), (Err(2), 2));
+        assert!(took < POLICY.budget, "{took:?}");
+        let (result, took, _) = run(POLICY, Some(Duration::from_secs(61)), 1).await;
+        assert_eq!(
+            (result, took),
+            (Err(0), Duration::ZERO),
+            "a wait beyond the budget is not begun"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_ends_it_and_never_means_never() {
+        let traffic = TrafficCounter::default();
+        let once = retry(
+            &POLICY,
+            &traffic,
+            |made| async move { Attempt::<(), _>::Fail(made) },
+        )
+        .await;
+        assert_eq!((once, traffic.read().retries), (Err(0), 0));
+        let (result, took, retries) = run(RetryPolicy::never(), Some(Duration::ZERO), 1).await;
+        assert_eq!((result, took, retries), (Err(0), Duration::ZERO, 0));
+    }
+}

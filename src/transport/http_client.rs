@@ -1,0 +1,358 @@
+//! The HTTP client of both sides: reqwest with our rules built in.
+//!
+//! TLS by rustls with the system's roots, plus `ca_file`; there is no switch that turns verification off.
+//! Redirects are not followed (a token must not travel to another host), bodies have a size limit (the other
+//! side may be hostile or broken), every request has a time limit.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{
+    Certificate, ClientBuilder, NoProxy, Proxy, Request, Response, StatusCode,
+    header::{HeaderMap, RETRY_AFTER},
+    redirect,
+};
+use url::Url;
+
+use super::{retry_after, traffic::TrafficCounter};
+use crate::model::clock::Timestamp;
+
+/// What is never reached through a proxy: this machine, and the cloud's metadata address.
+const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1,169.254.169.254";
+
+/// How to reach a network (`[network]`, or the same keys of one side), with limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkOptions {
+    /// The proxy for every request; absent: `HTTPS_PROXY` and `NO_PROXY` of the environment.
+    pub proxy: Option<Url>,
+    /// A PEM file with certificates that are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Longest time to connect, name resolution and TLS included.
+    pub connect_timeout: Duration,
+    /// Longest time for one whole request, body included.
+    pub request_timeout: Duration,
+    /// Largest body that is read, in bytes, after decompression.
+    pub largest_body: usize,
+}
+
+impl Default for NetworkOptions {
+    fn default() -> Self {
+        Self {
+            proxy: None,
+            ca_file: None,
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(100), // long delta pages take their time (graph-facts section 4)
+            largest_body: 64 << 20, // a page of 999 users with everything selected is near 2 MiB
+        }
+    }
+}
+
+/// What can go wrong below HTTP.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// `ca_file` cannot be read.
+    #[error("cannot read `ca_file` {path}: check the path and its permissions")]
+    CaFileUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// `ca_file` holds no certificate.
+    #[error("`ca_file` {path} holds no PEM certificate: it must contain -----BEGIN CERTIFICATE----- blocks")]
+    CaFileNotPem {
+        /// The file.
+        path: PathBuf,
+        /// Why, where the parser said something.
+        #[source]
+        cause: Option<reqwest::Error>,
+    },
+    /// The proxy address is unusable. It is shown without user and password.
+    #[error("`{setting}` is not a usable proxy address ({shown}): it must look like http://proxy:3128")]
+    Proxy {
+        /// The setting or environment variable.
+        setting: &'static str,
+        /// Host and port of the address, or what is left of it.
+        shown: String,
+    },
+    /// The client could not be built, for instance because the system has no certificates.
+    #[error("cannot set up HTTPS: check the system's certificate store, or set `ca_file`")]
+    Setup(#[source] reqwest::Error),
+    /// No connection: name, network, proxy or certificate. The request was not sent.
+    #[error("cannot connect to {host}")]
+    Connect {
+        /// Host and port.
+        host: String,
+        /// Why.
+        #[source]
+        cause: reqwest::Error,
+    },
+    /// No complete answer in time. The request may have been carried out.
+    #[error("no complete answer from {host} within {} s", after.as_secs_f32())]
+    Timeout {
+        /// Host and port.
+        host: String,
+        /// The limit.
+        after: Duration,
+    },
+    /// The connection broke. The request may have been carried out.
+    #[error("the connection to {host} broke")]
+    Broken {
+        /// Host and port.
+        host: String,
+        /// Why.
+        #[source]
+        cause: reqwest::Error,
+    },
+    /// The answer is larger than we read.
+    #[error("the answer from {host} is larger than {limit} bytes")]
+    TooLarge {
+        /// Host and port.
+        host: String,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+impl TransportError {
+    /// Whether the other side may have carried the request out all the same.
+    #[must_use]
+    pub const fn may_have_been_carried_out(&self) -> bool {
+        matches!(
+            self,
+            Self::Timeout { .. } | Self::Broken { .. } | Self::TooLarge { .. }
+        )
+    }
+
+    /// Whether it is a setting that is wrong, so that no later attempt can help.
+    #[must_use]
+    pub const fn is_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::CaFileUnreadable { .. } | Self::CaFileNotPem { .. } | Self::Proxy { .. } | Self::Setup(_)
+        )
+    }
+}
+
+/// A whole answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, decompressed and whole.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// A header as text, `None` when absent or not text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What Retry-After says.
+    #[must_use]
+    pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
+        retry_after::parse(self.header(RETRY_AFTER.as_str())?, now)
+    }
+
+    /// 429, or 503 with Retry-After: asked to slow down, and surely not carried out.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        self.status == StatusCode::TOO_MANY_REQUESTS
+            || (self.status == StatusCode::SERVICE_UNAVAILABLE && self.headers.contains_key(RETRY_AFTER))
+    }
+}
+
+/// Sends requests. Cheap to clone; clones share connections and counters.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    client: reqwest::Client,
+    traffic: Arc<TrafficCounter>,
+    request_timeout: Duration,
+    largest_body: usize,
+}
+
+impl HttpClient {
+    /// A client with these options.
+    ///
+    /// # Errors
+    /// Only errors for which [`TransportError::is_configuration`] holds.
+    pub fn new(options: &NetworkOptions) -> Result<Self, TransportError> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("melonsync/", env!("CARGO_PKG_VERSION")))
+            .use_rustls_tls()
+            .tls_built_in_webpki_certs(false) // compiled in by the Graph SDK's feature; the system's roots decide
+            .tls_built_in_native_certs(true)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .gzip(true)
+            .tcp_nodelay(true)
+            .pool_idle_timeout(Duration::from_secs(50)) // below the common 60 s of services: fewer broken reuses
+            .connect_timeout(options.connect_timeout)
+            .timeout(options.request_timeout)
+            .no_proxy();
+        builder = with_proxy(builder, options.proxy.as_ref(), |name| std::env::var(name).ok())?;
+        for certificate in certificates(options)? {
+            builder = builder.add_root_certificate(certificate);
+        }
+        Ok(Self {
+            client: builder.build().map_err(TransportError::Setup)?,
+            traffic: Arc::default(),
+            request_timeout: options.request_timeout,
+            largest_body: options.largest_body,
+        })
+    }
+
+    /// Builds requests; they must be sent by [`HttpClient::send`].
+    #[must_use]
+    pub const fn builder(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// This side's counters.
+    #[must_use]
+    pub fn traffic(&self) -> &TrafficCounter {
+        &self.traffic
+    }
+
+    /// Sends one request once and reads the whole answer, whatever its status.
+    ///
+    /// # Errors
+    /// When there is no whole answer; [`TransportError::may_have_been_carried_out`] says what that leaves open.
+    pub async fn send(&self, request: Request) -> Result<Answer, TransportError> {
+        let host = host_of(request.url());
+        self.traffic.sent();
+        let response = self
+            .client
+            .execute(request)
+            .await
+            .map_err(|error| self.explain(error, &host))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.read(response, &host).await?;
+        let answer = Answer {
+            status,
+            headers,
+            body,
+        };
+        if answer.is_throttled() {
+            self.traffic.throttled();
+        }
+        Ok(answer)
+    }
+
+    /// The body up to the limit; `Content-Length` is believed only to refuse early and to reserve once.
+    async fn read(&self, mut response: Response, host: &str) -> Result<Bytes, TransportError> {
+        let too_large = || TransportError::TooLarge {
+            host: host.to_owned(),
+            limit: self.largest_body,
+        };
+        let announced = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
+        if announced > self.largest_body {
+            return Err(too_large());
+        }
+        let mut body = BytesMut::with_capacity(announced);
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.explain(error, host))?
+        {
+            if body.len() + chunk.len() > self.largest_body {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+
+    /// URLs are taken out of reqwest's errors: they may hold page tokens, and the caller names the request.
+    fn explain(&self, error: reqwest::Error, host: &str) -> TransportError {
+        let (host, cause) = (host.to_owned(), error.without_url());
+        if cause.is_connect() || cause.is_builder() {
+            TransportError::Connect { host, cause }
+        } else if cause.is_timeout() {
+            TransportError::Timeout {
+                host,
+                after: self.request_timeout,
+            }
+        } else {
+            TransportError::Broken { host, cause }
+        }
+    }
+}
+
+/// Host and port, as in an error message.
+#[must_use]
+pub fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("?");
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn certificates(options: &NetworkOptions) -> Result<Vec<Certificate>, TransportError> {
+    let Some(path) = &options.ca_file else {
+        return Ok(Vec::new());
+    };
+    let not_pem = |cause| TransportError::CaFileNotPem {
+        path: path.clone(),
+        cause,
+    };
+    let pem = std::fs::read(path).map_err(|cause| TransportError::CaFileUnreadable {
+        path: path.clone(),
+        cause,
+    })?;
+    let found = Certificate::from_pem_bundle(&pem).map_err(|cause| not_pem(Some(cause)))?;
+    if found.is_empty() {
+        Err(not_pem(None))
+    } else {
+        Ok(found)
+    }
+}
+
+/// The configured proxy for everything, else the environment's for HTTPS; exceptions hold for both.
+fn with_proxy(
+    builder: ClientBuilder,
+    configured: Option<&Url>,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<ClientBuilder, TransportError> {
+    let from_environment = |upper: &str, lower: &str| {
+        environment(upper)
+            .or_else(|| environment(lower))
+            .filter(|value| !value.trim().is_empty())
+    };
+    let (setting, address) = match configured {
+        Some(url) => ("proxy", url.to_string()),
+        None => match from_environment("HTTPS_PROXY", "https_proxy") {
+            Some(address) => ("HTTPS_PROXY", address),
+            None => return Ok(builder),
+        },
+    };
+    let refused = || TransportError::Proxy {
+        setting,
+        shown: without_credentials(&address),
+    };
+    let (proxy, exceptions) = if configured.is_some() {
+        (Proxy::all(&address), NEVER_PROXIED.to_owned())
+    } else {
+        let listed = from_environment("NO_PROXY", "no_proxy").unwrap_or_default();
+        (Proxy::https(&address), format!("{NEVER_PROXIED},{listed}"))
+    };
+    Ok(builder.proxy(
+        proxy
+            .map_err(|_| refused())?
+            .no_proxy(NoProxy::from_string(&exceptions)),
+    ))
+}
+
+fn without_credentials(address: &str) -> String {
+    address
+        .rsplit_once('@')
+        .map_or(address, |(_, host)| host)
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! Real HTTP on loopback.
+
+use std::{io::Write, net::SocketAddr};
+
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode},
+    response::Redirect,
+    routing::get,
+};
+
+use super::*;
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    address
+}
+
+async fn ask(options: &NetworkOptions, address: SocketAddr, path: &str) -> Result<Answer, TransportError> {
+    let client = HttpClient::new(options).unwrap();
+    let url = format!("http://user:secret@{address}{path}?$skiptoken=opaque");
+    let answer = client.send(client.builder().get(url).build().unwrap()).await;
+    assert_eq!(client.traffic().read().requests, 1);
+    answer
+}
+
+fn short() -> NetworkOptions {
+    NetworkOptions {
+        request_timeout: Duration::from_millis(200),
+        largest_body: 1000,
+        ..NetworkOptions::default()
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_read_whole_and_names_its_client() {
+    let echo = |headers: HeaderMap| async move { headers["user-agent"].to_str().unwrap().to_owned() };
+    let address = serve(Router::new().route("/", get(echo))).await;
+    let answer = ask(&NetworkOptions::default(), address, "/").await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.body, concat!("melonsync/", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_not_a_journey() {
+    let router = Router::new()
+        .route("/", get(|| async { Redirect::temporary("/elsewhere") }))
+        .route("/elsewhere", get(|| async { "followed" }));
+    let answer = ask(&NetworkOptions::default(), serve(router).await, "/")
+        .await
+        .unwrap();
+    assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT);
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused_announced_or_not() {
+    let chunked = || async {
+        let chunks = (0..20).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 100])));
+        axum::body::Body::from_stream(futures::stream::iter(chunks))
+    };
+    let router = Router::new()
+        .route("/announced", get(|| async { "x".repeat(2000) }))
+        .route("/chunked", get(chunked));
+    let address = serve(router).await;
+    for path in ["/announced", "/chunked"] {
+        let error = ask(&short(), address, path).await.unwrap_err();
+        assert!(
+            matches!(error, TransportError::TooLarge { limit: 1000, .. }),
+            "{path}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn silence_is_a_timeout_and_leaves_open_what_happened() {
+    let address = serve(Router::new().route("/", get(std::future::pending::<()>))).await;
+    let error = ask(&short(), address, "/").await.unwrap_err();
+    assert!(
+        matches!(error, TransportError::Timeout { .. }) && error.may_have_been_carried_out(),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_closed_port_is_named_and_nothing_was_sent() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let error = ask(&short(), address, "/").await.unwrap_err();
+    assert!(!error.may_have_been_carried_out());
+    assert_eq!(error.to_string(), format!("cannot connect to {address}"));
+    assert!(
+        !format!("{error:?}").contains("secret") && !format!("{error:?}").contains("opaque"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_broken_connection_leaves_open_what_happened() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let _ = socket.read(&mut [0; 1024]).await;
+        let _ = socket
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
+            .await;
+    });
+    let error = ask(&short(), address, "/").await.unwrap_err();
+    assert!(
+        matches!(error, TransportError::Broken { .. }) && error.may_have_been_carried_out(),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn loopback_never_uses_the_proxy() {
+    let address = serve(Router::new().route("/", get(|| async { "direct" }))).await;
+    let options = NetworkOptions {
+        proxy: Some("http://127.0.0.1:9".parse().unwrap()),
+        ..short()
+    };
+    assert_eq!(ask(&options, address, "/").await.unwrap().body, "direct");
+}
+
+#[tokio::test]
+async fn any_other_host_uses_the_configured_proxy() {
+    let seen = |uri: axum::http::Uri| async move { uri.to_string() };
+    let proxy = serve(Router::new().fallback(seen)).await;
+    let options = NetworkOptions {
+        proxy: Some(format!("http://{proxy}").parse().unwrap()),
+        ..short()
+    };
+    let client = HttpClient::new(&options).unwrap();
+    let request = client
+        .builder()
+        .get("http://target.invalid/Users")
+        .build()
+        .unwrap();
+    assert_eq!(
+        client.send(request).await.unwrap().body,
+        "http://target.invalid/Users"
+    );
+}
+
+#[test]
+fn a_bad_proxy_is_named_without_its_password() {
+    for (setting, value) in [
+        ("HTTPS_PROXY", "ht tp://me:hunter2@:x"),
+        ("https_proxy", "http://me:hunter2@[bad"),
+    ] {
+        let environment = |name: &str| (name == setting).then(|| value.to_owned());
+        let error = with_proxy(reqwest::Client::builder(), None, environment).unwrap_err();
+        assert!(
+            error.is_configuration() && error.to_string().contains("`HTTPS_PROXY`"),
+            "{error}"
+        );
+        assert!(!format!("{error:?}{error}").contains("hunter2"), "{error:?}");
+    }
+    assert!(
+        with_proxy(reqwest::Client::builder(), None, |_| Some(String::new())).is_ok(),
+        "empty is absent"
+    );
+}
+
+#[test]
+fn a_bad_ca_file_is_named_with_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = NetworkOptions {
+        ca_file: Some(dir.path().join("none.pem")),
+        ..short()
+    };
+    assert!(matches!(
+        HttpClient::new(&missing),
+        Err(TransportError::CaFileUnreadable { .. })
+    ));
+    for text in [
+        "",
+        "not a certificate",
+        "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
+    ] {
+        let path = dir.path().join("bad.pem");
+        std::fs::File::create(&path)
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        let error = HttpClient::new(&NetworkOptions {
+            ca_file: Some(path),
+            ..short()
+        })
+        .unwrap_err();
+        assert!(
+            matches!(error, TransportError::CaFileNotPem { .. }),
+            "{text:?}: {error:?}"
+        );
+    }
+}
