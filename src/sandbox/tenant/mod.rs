@@ -86,7 +86,7 @@ struct Core {
 impl Tenant {
     /// A tenant with sample people and groups, some of them odd: guests, disabled, without mail, nested groups, devices.
     pub fn sample(users: usize, groups: usize) -> Tenant {
-        Tenant::sample_with(&SampleOptions {
+        Tenant::sample_with(SampleOptions {
             users,
             groups,
             ..SampleOptions::default()
@@ -94,9 +94,9 @@ impl Tenant {
     }
 
     /// As [`Tenant::sample`], with a say in sizes and oddities.
-    pub fn sample_with(options: &SampleOptions) -> Tenant {
+    pub fn sample_with(options: SampleOptions) -> Tenant {
         let tenant = Tenant::empty();
-        sample::fill(&mut tenant.core().directory_filler(), options);
+        sample::fill(&mut tenant.core().directory_filler(), &options);
         tenant
     }
 

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Core;
 use super::WorkspaceOptions;
+use super::check;
 use super::error::SCIM_JSON;
 use super::error::ScimError;
 use super::filter;
@@ -15,7 +16,6 @@ use super::filter::Filter;
 use super::filter::Op;
 use super::http::location;
 use super::patch as patch_form;
-use super::schema;
 use super::schema::Type;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
@@ -236,7 +236,7 @@ fn body(call: &Call) -> Result<Value, ScimError> {
 }
 
 pub(super) fn create(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, ScimError> {
-    let mut resource = Value::Object(schema::check_resource(kind, &body(call)?, &core.options)?);
+    let mut resource = Value::Object(check::check_resource(kind, &body(call)?, &core.options)?);
     accept(core, kind, None, &mut resource)?;
     let ignored = core.faults.ignore_write.strikes_on("POST");
     let id = core.shelf(kind).next_id();
@@ -263,7 +263,7 @@ pub(super) fn replace(core: &mut Core, call: &Call, kind: Type, id: &str) -> Res
     if body.get("id").is_some_and(|given| given != id) {
         return Err(ScimError::mutability("id is read-only"));
     }
-    let mut resource = Value::Object(schema::check_resource(kind, &body, &core.options)?);
+    let mut resource = Value::Object(check::check_resource(kind, &body, &core.options)?);
     accept(core, kind, Some(&before), &mut resource)?;
     if !core.faults.ignore_write.strikes_on("PUT") {
         core.shelf(kind).replace(id, resource);

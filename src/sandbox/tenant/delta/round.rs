@@ -1,10 +1,10 @@
 //! What a round brings: chosen at its beginning, in the order in which it will be served.
 
 use super::Entry;
-use super::hides_members;
 use crate::sandbox::tenant::Core;
 use crate::sandbox::tenant::directory::Kind;
 use crate::sandbox::tenant::directory::Life;
+use crate::sandbox::tenant::read::hides_members;
 
 /// Everything that is live, and with the fault `removed_in_initial` what is gone too.
 pub(super) fn initial(core: &mut Core, kind: Kind, select: &[String]) -> Vec<Entry> {
