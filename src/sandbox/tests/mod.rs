@@ -3,6 +3,7 @@
 mod graph;
 mod laws;
 mod scim;
+mod scim_content;
 mod scim_faults;
 mod tokens;
 
@@ -228,6 +229,14 @@ impl Reader {
             );
         }
     }
+}
+
+/// A workspace, its server and a client of it.
+async fn start() -> (Workspace, Server, Scim) {
+    let workspace = Workspace::new();
+    let server = serve_workspace(&workspace).await;
+    let scim = Scim::new(&workspace, &server).await;
+    (workspace, server, scim)
 }
 
 /// A SCIM client that sends exactly what it is told.

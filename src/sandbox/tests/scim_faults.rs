@@ -14,9 +14,7 @@ fn user(name: &str) -> Value {
 
 #[tokio::test]
 async fn a_request_may_be_carried_out_and_its_answer_lost() {
-    let workspace = Workspace::new();
-    let server = serve_workspace(&workspace).await;
-    let scim = Scim::new(&workspace, &server).await;
+    let (workspace, _server, scim) = start().await;
     workspace.update_faults(|f| f.drop_after = Fault::once().only("POST"));
     assert!(scim.send("POST", "Users", Some(user("lost"))).await.is_err());
     let id = workspace.user_by_name("lost").unwrap()["id"]
@@ -71,9 +69,7 @@ async fn each_fault_looks_as_it_should() {
         ),
     ];
     for (name, switch, status, stored) in table {
-        let workspace = Workspace::new();
-        let server = serve_workspace(&workspace).await;
-        let scim = Scim::new(&workspace, &server).await;
+        let (workspace, _server, scim) = start().await;
         workspace.update_faults(switch);
         assert_eq!(scim.post("Users", user("ada")).await.0, status, "{name}");
         assert_eq!(workspace.user_count(), stored, "{name}");
@@ -83,9 +79,7 @@ async fn each_fault_looks_as_it_should() {
 
 #[tokio::test]
 async fn the_nth_request_fails_and_a_rate_is_kept() {
-    let workspace = Workspace::new();
-    let server = serve_workspace(&workspace).await;
-    let scim = Scim::new(&workspace, &server).await;
+    let (workspace, _server, scim) = start().await;
     workspace.update_faults(|f| f.server_error = Fault::times(2).after(2));
     let mut statuses = Vec::new();
     for n in 0..5 {

@@ -11,6 +11,7 @@ mod fill;
 mod filter;
 mod http;
 mod patch;
+mod place;
 mod resources;
 mod schema;
 mod store;

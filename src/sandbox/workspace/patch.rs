@@ -11,7 +11,8 @@ use super::check;
 use super::error::ScimError;
 use super::filter;
 use super::filter::Filter;
-use super::filter::Place;
+use super::place;
+use super::place::Place;
 use super::schema;
 use super::schema::Attribute;
 use super::schema::Type;
@@ -150,11 +151,11 @@ fn one_path(
 fn target(kind: Type, path: &str, options: &WorkspaceOptions) -> Result<Target, ScimError> {
     let Some((head, rest)) = path.split_once('[') else {
         return Ok(Target {
-            place: filter::place(kind, path, options)?,
+            place: place::place(kind, path, options)?,
             elements: None,
         });
     };
-    let place = filter::place(kind, head, options)?;
+    let place = place::place(kind, head, options)?;
     let Some((inside, tail)) = rest.rsplit_once(']') else {
         return Err(ScimError::path(&format!("{path}: a bracket is not closed")));
     };

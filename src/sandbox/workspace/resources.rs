@@ -16,6 +16,7 @@ use super::filter::Filter;
 use super::filter::Op;
 use super::http::location;
 use super::patch as patch_form;
+use super::place;
 use super::schema::Type;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
@@ -150,7 +151,7 @@ fn copy_path(
     to: &mut Map<String, Value>,
     options: &WorkspaceOptions,
 ) {
-    let Ok(place) = filter::place(kind, path, options) else {
+    let Ok(place) = place::place(kind, path, options) else {
         return;
     };
     let Some(attribute) = place.attribute else {
@@ -198,7 +199,7 @@ fn copy_path(
 }
 
 fn remove_path(kind: Type, path: &str, map: &mut Map<String, Value>, options: &WorkspaceOptions) {
-    let Ok(place) = filter::place(kind, path, options) else {
+    let Ok(place) = place::place(kind, path, options) else {
         return;
     };
     match (place.urn, place.attribute) {
