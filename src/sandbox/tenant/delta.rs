@@ -90,7 +90,7 @@ impl Rounds {
 }
 
 pub(super) fn answer(core: &mut Core, call: &Call, kind: Kind) -> Answer {
-    if !core.auth.may(if kind == Kind::Group {
+    if !core.may(if kind == Kind::Group {
         READ_GROUPS
     } else {
         READ_USERS
@@ -290,7 +290,11 @@ fn serve(core: &mut Core, call: &Call, round: &Round, from: usize, after_empty: 
     if core.faults.truncated.strikes() {
         answer.body.truncate(answer.body.len() / 2);
     }
-    answer
+    if minimal {
+        answer.with("preference-applied", "return=minimal")
+    } else {
+        answer
+    }
 }
 
 fn put_links(
@@ -352,6 +356,7 @@ fn end_of_page(core: &Core, round: &Round, from: usize) -> usize {
     } else {
         core.options.users_per_page
     };
+    let size = core.faults.page_size.unwrap_or(size);
     let mut to = from;
     while to < round.entries.len() && to - from < size.max(1) {
         if to > from

@@ -83,6 +83,16 @@ struct Core {
     rounds: delta::Rounds,
 }
 
+impl Core {
+    /// Whether one of these permissions was granted, and no fault takes it away.
+    fn may(&self, any_of: &[&str]) -> bool {
+        let missing = &self.faults.missing_permissions;
+        any_of
+            .iter()
+            .any(|name| self.auth.has(name) && !missing.iter().any(|gone| gone == name))
+    }
+}
+
 impl Tenant {
     /// A tenant with sample people and groups, some of them odd: guests, disabled, without mail, nested groups, devices.
     pub fn sample(users: usize, groups: usize) -> Tenant {

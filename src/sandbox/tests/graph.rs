@@ -323,3 +323,28 @@ async fn single_reads_find_by_id_and_by_name() {
     assert_eq!(rest["value"].as_array().unwrap().len(), 7);
     assert_eq!(reader.json("organization").await.0, 200);
 }
+
+#[tokio::test]
+async fn a_faults_file_can_hide_members_take_permissions_and_shrink_pages() {
+    let (tenant, _server, mut reader) = small().await;
+    let group = tenant.group_ids()[1].clone();
+    tenant.update_faults(|f| {
+        f.hidden_groups = vec![group.clone()];
+        f.page_size = Some(2);
+    });
+    reader.round("groups").await;
+    assert_eq!((reader.pages, reader.members.contains_key(&group)), (2, false));
+    tenant.update_faults(|f| f.missing_permissions = vec!["User.Read.All".into()]);
+    assert_eq!(reader.json("users/delta").await.0, 403);
+}
+
+#[tokio::test]
+async fn a_closed_page_may_be_asked_for_again() {
+    let (tenant, _server, reader) = small().await;
+    tenant.update_options(|o| o.users_per_page = 10);
+    let (_, first) = reader.json("users/delta?$select=displayName").await;
+    let next = first["@odata.nextLink"].as_str().unwrap();
+    let once = reader.json(next).await.1;
+    assert_eq!(once, reader.json(next).await.1);
+    assert_ne!(once["value"], first["value"]);
+}

@@ -145,6 +145,7 @@ async fn a_stopped_server_can_be_started_again_with_the_same_content() {
 #[test]
 fn a_faults_file_is_read_and_an_unknown_fault_refused() {
     let text = "[graph]\nempty_pages = true\nthrottle = 2\nretry_after = \"0.5\"\nreset_form = \"bad_request\"\n\
+                missing_permissions = [\"User.Read.All\"]\npage_size = 3\nformer_manager = \"after\"\n\
                 [scim]\nserver_error = 0.1\ndrop_after = { times = 1, after = 3, only = \"POST\" }\nwrites_per_minute = 600\n";
     let (graph, scim) = load_faults(text).unwrap();
     assert!(graph.empty_pages.is_armed() && graph.throttle.is_armed() && !graph.unavailable.is_armed());

@@ -97,7 +97,12 @@ fn slices(
         entries.push(plain(at));
         return;
     }
-    for slice in changes.chunks(core.options.members_per_slice.max(1)) {
+    for slice in changes.chunks(
+        core.faults
+            .members_per_slice
+            .unwrap_or(core.options.members_per_slice)
+            .max(1),
+    ) {
         entries.push(Entry {
             members: Some(slice.to_vec()),
             ..plain(at)
