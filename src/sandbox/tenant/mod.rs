@@ -49,6 +49,8 @@ pub struct TenantOptions {
     pub token_seconds: u64,
     /// Pause before every answer, in milliseconds. Default 0.
     pub latency_ms: u64,
+    /// How far the `Date` header is ahead of this machine's clock, in seconds. Default 0.
+    pub clock_skew_seconds: i64,
 }
 
 impl Default for TenantOptions {
@@ -59,6 +61,7 @@ impl Default for TenantOptions {
             members_per_slice: 500,
             token_seconds: 3599,
             latency_ms: 0,
+            clock_skew_seconds: 0,
         }
     }
 }
@@ -81,6 +84,8 @@ struct Core {
     faults: GraphFaults,
     auth: auth::Auth,
     rounds: delta::Rounds,
+    /// Requests answered: each has an id of its own.
+    answered: u64,
 }
 
 impl Core {
@@ -118,6 +123,7 @@ impl Tenant {
             faults: GraphFaults::default(),
             auth: auth::Auth::new(&GRANTED),
             rounds: delta::Rounds::new(),
+            answered: 0,
         };
         Tenant {
             inner: Arc::new(Inner {
