@@ -248,6 +248,14 @@ pub struct GraphFaults {
     pub batch_throttle: Fault,
     /// The token endpoint answers 503.
     pub token_unavailable: Fault,
+    /// Members in one slice of a group, in place of the tenant's own option.
+    pub members_per_slice: Option<usize>,
+    /// Objects on a delta page, in place of the tenant's own options.
+    pub page_size: Option<usize>,
+    /// Object ids of groups whose members need `Member.Read.Hidden`.
+    pub hidden_groups: Vec<String>,
+    /// Application permissions that do not count although they were granted: 403.
+    pub missing_permissions: Vec<String>,
 }
 
 /// Faults of the workspace. Chances: a request, unless the field says otherwise.

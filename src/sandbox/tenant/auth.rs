@@ -56,9 +56,8 @@ impl Auth {
         self.granted.iter()
     }
 
-    /// Whether one of these permissions was granted.
-    pub fn may(&self, any_of: &[&str]) -> bool {
-        any_of.iter().any(|name| self.granted.contains(*name))
+    pub fn has(&self, permission: &str) -> bool {
+        self.granted.contains(permission)
     }
 
     pub fn forget_issued(&mut self) {

@@ -266,7 +266,8 @@ impl Tenant {
         let user = &users[dice as usize % users.len()];
         let other = &users[(dice >> 17) as usize % users.len()];
         let group = &groups[(dice >> 29) as usize % groups.len()];
-        let tag = dice % 10_000;
+        // Unique, so that no two objects end up with one name.
+        let tag = self.core().directory.seq;
         match kind % 19 {
             0 => self.set_user(
                 user,
@@ -288,7 +289,7 @@ impl Tenant {
                 .first()
                 .into_iter()
                 .for_each(|member| self.remove_member(group, member)),
-            7 => self.set_user(user, json!({"accountEnabled": tag.is_multiple_of(2)})),
+            7 => self.set_user(user, json!({"accountEnabled": dice.is_multiple_of(2)})),
             8 => self.set_user(
                 user,
                 json!({"userPrincipalName": format!("renamed.{tag}@corp.example")}),

@@ -7,27 +7,24 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
-use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
 use super::Core;
 use super::directory::Kind;
-use super::directory::Life;
 use super::graph::READ_GROUPS;
 use super::graph::READ_USERS;
 use super::page;
-use super::read;
-use crate::sandbox::faults::FormerManager;
 use crate::sandbox::faults::ResetForm;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
 
 mod round;
+mod shape;
+mod token;
+
+use token::Token;
 
 /// Rounds whose pages can still be asked for; older page tokens have expired.
 const OPEN_ROUNDS: usize = 64;
@@ -92,38 +89,8 @@ impl Rounds {
     }
 }
 
-/// What a token says; opaque to clients.
-#[derive(Serialize, Deserialize)]
-enum Token {
-    /// The page at `from` of a round; `after_empty`: the page before it was an empty one.
-    Skip {
-        epoch: String,
-        round: u64,
-        from: usize,
-        after_empty: bool,
-    },
-    /// What changed after `since`; `before` is where the finished round began, for replays.
-    Delta {
-        epoch: String,
-        groups: bool,
-        select: Vec<String>,
-        since: u64,
-        before: u64,
-    },
-}
-
-impl Token {
-    fn text(&self) -> String {
-        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
-    }
-
-    fn parse(text: &str) -> Option<Token> {
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
-    }
-}
-
 pub(super) fn answer(core: &mut Core, call: &Call, kind: Kind) -> Answer {
-    if !core.auth.may(if kind == Kind::Group {
+    if !core.may(if kind == Kind::Group {
         READ_GROUPS
     } else {
         READ_USERS
@@ -306,7 +273,7 @@ fn serve(core: &mut Core, call: &Call, round: &Round, from: usize, after_empty: 
     };
     let value: Vec<Value> = round.entries[from.min(to)..to]
         .iter()
-        .map(|entry| shown(core, round, entry, minimal && !round.first))
+        .map(|entry| shape::shown(core, round, entry, minimal && !round.first))
         .collect();
     let mut body = Map::new();
     body.insert(
@@ -323,7 +290,11 @@ fn serve(core: &mut Core, call: &Call, round: &Round, from: usize, after_empty: 
     if core.faults.truncated.strikes() {
         answer.body.truncate(answer.body.len() / 2);
     }
-    answer
+    if minimal {
+        answer.with("preference-applied", "return=minimal")
+    } else {
+        answer
+    }
 }
 
 fn put_links(
@@ -385,6 +356,7 @@ fn end_of_page(core: &Core, round: &Round, from: usize) -> usize {
     } else {
         core.options.users_per_page
     };
+    let size = core.faults.page_size.unwrap_or(size);
     let mut to = from;
     while to < round.entries.len() && to - from < size.max(1) {
         if to > from
@@ -396,79 +368,4 @@ fn end_of_page(core: &Core, round: &Round, from: usize) -> usize {
         to += 1;
     }
     to
-}
-
-fn shown(core: &Core, round: &Round, entry: &Entry, minimal: bool) -> Value {
-    let directory = &core.directory;
-    let object = &directory.objects[entry.at];
-    if entry.unknown {
-        let id = crate::sandbox::sample::object_id(u64::MAX - 1, entry.at as u64);
-        return json!({"id": id, "@removed": {"reason": "deleted"}});
-    }
-    match object.life {
-        Life::Soft => return json!({"id": object.id, "@removed": {"reason": "changed"}}),
-        Life::Hard => return json!({"id": object.id, "@removed": {"reason": "deleted"}}),
-        Life::Live => {}
-    }
-    let mut out = Map::new();
-    out.insert("id".into(), object.id.clone().into());
-    for name in round
-        .select
-        .iter()
-        .filter(|name| !page::is_relation(name) && *name != "id")
-    {
-        if let Some(value) = object
-            .props
-            .get(name)
-            .filter(|_| !minimal || object.property_seq(name) > round.since)
-        {
-            out.insert(name.clone(), value.clone());
-        }
-    }
-    if entry.stale && out.contains_key("displayName") {
-        out.insert("displayName".into(), "An outdated name".into());
-    }
-    if round.select.iter().any(|name| name == "manager") {
-        let changes = manager_delta(core, round, entry.at);
-        if !changes.is_empty() {
-            out.insert("manager@delta".into(), changes.into());
-        }
-    }
-    if let Some(members) = entry.members.as_ref().filter(|members| !members.is_empty()) {
-        let list = members
-            .iter()
-            .map(|(member, removed)| page::reference(directory, *member, *removed));
-        out.insert("members@delta".into(), list.collect());
-    }
-    Value::Object(out)
-}
-
-fn manager_delta(core: &Core, round: &Round, at: usize) -> Vec<Value> {
-    let (directory, object) = (&core.directory, &core.directory.objects[at]);
-    if object.manager_seq <= round.since && object.born <= round.since {
-        return Vec::new();
-    }
-    let current = directory.effective_manager(at);
-    let gone = object
-        .former_managers
-        .iter()
-        .filter(|(former, seq)| *seq > round.since && Some(*former) != current);
-    let gone = gone.map(|(former, _)| page::reference(directory, *former, true));
-    let new = current.map(|manager| page::reference(directory, manager, false));
-    let style = if round.first {
-        FormerManager::Omitted
-    } else {
-        core.faults.former_manager
-    };
-    match (new, style) {
-        (None, _) if round.first => Vec::new(),
-        (None, _) => gone.collect(),
-        (Some(new), FormerManager::Omitted) => vec![new],
-        (Some(new), FormerManager::Before) => gone.chain([new]).collect(),
-        (Some(new), FormerManager::After) => [new].into_iter().chain(gone).collect(),
-    }
-}
-
-pub(super) fn hides_members(core: &Core, at: usize) -> bool {
-    read::hides_members(core, at)
 }

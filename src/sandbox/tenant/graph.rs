@@ -33,11 +33,15 @@ pub(super) const READ_APPLICATIONS: &[&str] = &["Application.Read.All", "Directo
 pub(super) fn answer(core: &mut Core, call: &Call) -> Answer {
     let mut answer = route(core, call);
     answer.delay += Duration::from_millis(core.options.latency_ms);
-    let number = mix(core.directory.seq.wrapping_add(core.auth.issued_count as u64));
-    answer.with("date", clock::http_date(0)).with(
-        "request-id",
-        format!("5a3d0b0c-7e57-4000-8000-{:012x}", number >> 16),
-    )
+    core.answered += 1;
+    let request_id = format!("5a3d0b0c-7e57-4000-8000-{:012x}", mix(core.answered) >> 16);
+    let answer = answer
+        .with("date", clock::http_date(core.options.clock_skew_seconds))
+        .with("request-id", request_id);
+    match call.header("client-request-id") {
+        Some(theirs) => answer.with("client-request-id", theirs),
+        None => answer,
+    }
 }
 
 fn route(core: &mut Core, call: &Call) -> Answer {

@@ -49,6 +49,8 @@ pub struct TenantOptions {
     pub token_seconds: u64,
     /// Pause before every answer, in milliseconds. Default 0.
     pub latency_ms: u64,
+    /// How far the `Date` header is ahead of this machine's clock, in seconds. Default 0.
+    pub clock_skew_seconds: i64,
 }
 
 impl Default for TenantOptions {
@@ -59,6 +61,7 @@ impl Default for TenantOptions {
             members_per_slice: 500,
             token_seconds: 3599,
             latency_ms: 0,
+            clock_skew_seconds: 0,
         }
     }
 }
@@ -81,12 +84,24 @@ struct Core {
     faults: GraphFaults,
     auth: auth::Auth,
     rounds: delta::Rounds,
+    /// Requests answered: each has an id of its own.
+    answered: u64,
+}
+
+impl Core {
+    /// Whether one of these permissions was granted, and no fault takes it away.
+    fn may(&self, any_of: &[&str]) -> bool {
+        let missing = &self.faults.missing_permissions;
+        any_of
+            .iter()
+            .any(|name| self.auth.has(name) && !missing.iter().any(|gone| gone == name))
+    }
 }
 
 impl Tenant {
     /// A tenant with sample people and groups, some of them odd: guests, disabled, without mail, nested groups, devices.
     pub fn sample(users: usize, groups: usize) -> Tenant {
-        Tenant::sample_with(&SampleOptions {
+        Tenant::sample_with(SampleOptions {
             users,
             groups,
             ..SampleOptions::default()
@@ -94,9 +109,9 @@ impl Tenant {
     }
 
     /// As [`Tenant::sample`], with a say in sizes and oddities.
-    pub fn sample_with(options: &SampleOptions) -> Tenant {
+    pub fn sample_with(options: SampleOptions) -> Tenant {
         let tenant = Tenant::empty();
-        sample::fill(&mut tenant.core().directory_filler(), options);
+        sample::fill(&mut tenant.core().directory_filler(), &options);
         tenant
     }
 
@@ -108,6 +123,7 @@ impl Tenant {
             faults: GraphFaults::default(),
             auth: auth::Auth::new(&GRANTED),
             rounds: delta::Rounds::new(),
+            answered: 0,
         };
         Tenant {
             inner: Arc::new(Inner {

@@ -77,9 +77,19 @@ const KNOWN: [&str; 47] = [
     "userPrincipalName",
 ];
 
-/// Selectable too, and also known as relations.
+/// Selectable on delta queries as relations.
 const RELATIONS: [&str; 4] = ["manager", "members", "owners", "memberOf"];
-const LATE: [&str; 3] = ["userType", "visibility", "membershipRule"];
+/// The rest of what can be selected.
+const OTHERS: [&str; 8] = [
+    "userType",
+    "visibility",
+    "membershipRule",
+    "employeeOrgData",
+    "isAssignableToRole",
+    "onPremisesLastSyncDateTime",
+    "preferredDataLocation",
+    "showInAddressList",
+];
 
 /// Splits and checks a `$select`; an unknown property is named in the error.
 pub(super) fn parse_select(text: &str) -> Result<Vec<String>, Answer> {
@@ -88,7 +98,7 @@ pub(super) fn parse_select(text: &str) -> Result<Vec<String>, Answer> {
         let known = KNOWN
             .iter()
             .chain(&RELATIONS)
-            .chain(&LATE)
+            .chain(&OTHERS)
             .find(|known| known.eq_ignore_ascii_case(name));
         match known {
             Some(known) if !names.iter().any(|held| held == known) => names.push((*known).to_owned()),

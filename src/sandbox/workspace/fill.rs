@@ -100,9 +100,16 @@ impl Workspace {
 }
 
 fn existing_user(user: &Value, index: usize) -> Value {
-    let name = user["userPrincipalName"].as_str().unwrap_or_default();
+    let upn = user["userPrincipalName"].as_str().unwrap_or_default();
+    // Entra's engine sends a guest as alias@theirdomain (entra-semantics, "Scope").
+    let name = match upn.split_once("#EXT#") {
+        Some((guest, _)) => guest
+            .rsplit_once('_')
+            .map_or(guest.to_owned(), |(alias, host)| format!("{alias}@{host}")),
+        None => upn.to_owned(),
+    };
     let mut resource = json!({
-        "userName": if index % 3 == 1 { name.to_uppercase() } else { name.to_owned() },
+        "userName": if index % 3 == 1 { name.to_uppercase() } else { name },
         "displayName": user["displayName"], "active": true,
         "name": {"givenName": user["givenName"], "familyName": user["surname"]},
     });

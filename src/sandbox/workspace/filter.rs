@@ -1,4 +1,4 @@
-//! Filters (RFC 7644 section 3.4.2.2) and attribute paths (figure 7), read and evaluated.
+//! Filters (RFC 7644 section 3.4.2.2), read and evaluated.
 //!
 //! Unknown attributes and bad syntax are refused, never answered with an empty list.
 
@@ -6,82 +6,11 @@ use serde_json::Value;
 
 use super::WorkspaceOptions;
 use super::error::ScimError;
+use super::place::Place;
+use super::place::place;
 use super::schema;
 use super::schema::Attribute;
 use super::schema::Type;
-
-/// A place in a resource: an attribute of the core or of an extension, perhaps a sub-attribute.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    /// The extension's URN; none in the core.
-    pub urn: Option<&'static str>,
-    /// None: the extension as a whole.
-    pub attribute: Option<&'static Attribute>,
-    pub sub: Option<&'static Attribute>,
-}
-
-impl Place {
-    fn leaf(&self) -> Option<&'static Attribute> {
-        self.sub.or(self.attribute)
-    }
-}
-
-/// Reads `userName`, `name.givenName`, `urn:…:User:userName`, `urn:…:User:manager.value`, or an extension's URN alone.
-pub(super) fn place(kind: Type, text: &str, options: &WorkspaceOptions) -> Result<Place, ScimError> {
-    let unknown = || ScimError::path(&format!("attribute {text} is not in the schema"));
-    let extensions = kind.extensions(options);
-    if let Some((urn, _)) = extensions.iter().find(|(urn, _)| urn.eq_ignore_ascii_case(text)) {
-        return Ok(Place {
-            urn: Some(urn),
-            attribute: None,
-            sub: None,
-        });
-    }
-    let in_extension = extensions.iter().find_map(|(urn, known)| {
-        let rest = text
-            .get(..urn.len())
-            .filter(|head| head.eq_ignore_ascii_case(urn))
-            .map(|_| &text[urn.len()..])?;
-        Some((*urn, *known, rest.strip_prefix(':')?))
-    });
-    let (urn, rest, find): (_, _, Box<dyn Fn(&str) -> Option<&'static Attribute>>) = match in_extension {
-        Some((urn, known, rest)) => (
-            Some(urn),
-            rest,
-            Box::new(move |name: &str| known.iter().find(|a| a.name.eq_ignore_ascii_case(name))),
-        ),
-        None => {
-            let core = kind.core();
-            let inside = text
-                .get(..core.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(core));
-            let rest = if inside {
-                text[core.len()..].trim_start_matches(':')
-            } else {
-                text
-            };
-            (
-                None,
-                rest,
-                Box::new(move |name: &str| kind.attribute(name, options)),
-            )
-        }
-    };
-    let (name, sub) = match rest.split_once('.') {
-        Some((name, sub)) => (name, Some(sub)),
-        None => (rest, None),
-    };
-    let attribute = find(name).ok_or_else(unknown)?;
-    let sub = match sub {
-        Some(sub) => Some(schema::find_sub(attribute, sub).ok_or_else(unknown)?),
-        None => None,
-    };
-    Ok(Place {
-        urn,
-        attribute: Some(attribute),
-        sub,
-    })
-}
 
 #[derive(Clone, Debug)]
 pub(super) enum Filter {

@@ -4,12 +4,14 @@
 //! unknown attributes and extensions, unknown members, removals that find nothing), so that a client that passes here is a
 //! careful one. Options make it behave like servers in the field, faults make it fail.
 
+mod check;
 mod discovery;
 mod error;
 mod fill;
 mod filter;
 mod http;
 mod patch;
+mod place;
 mod resources;
 mod schema;
 mod store;

@@ -7,10 +7,12 @@ use serde_json::Value;
 
 use super::LegacyRemoval;
 use super::WorkspaceOptions;
+use super::check;
 use super::error::ScimError;
 use super::filter;
 use super::filter::Filter;
-use super::filter::Place;
+use super::place;
+use super::place::Place;
 use super::schema;
 use super::schema::Attribute;
 use super::schema::Type;
@@ -56,7 +58,7 @@ pub(super) fn apply(
     }
     if let Some(map) = copy.as_object_mut() {
         name_extensions(kind, map, options);
-        schema::require(kind, map)?;
+        check::require(kind, map)?;
     }
     Ok(copy)
 }
@@ -149,11 +151,11 @@ fn one_path(
 fn target(kind: Type, path: &str, options: &WorkspaceOptions) -> Result<Target, ScimError> {
     let Some((head, rest)) = path.split_once('[') else {
         return Ok(Target {
-            place: filter::place(kind, path, options)?,
+            place: place::place(kind, path, options)?,
             elements: None,
         });
     };
-    let place = filter::place(kind, head, options)?;
+    let place = place::place(kind, head, options)?;
     let Some((inside, tail)) = rest.rsplit_once(']') else {
         return Err(ScimError::path(&format!("{path}: a bracket is not closed")));
     };
@@ -193,7 +195,7 @@ fn whole_extension(
         root.remove(urn);
         return Ok(());
     }
-    let new = schema::check_object(known, value.unwrap_or(&Value::Null), urn)?;
+    let new = check::check_object(known, value.unwrap_or(&Value::Null), urn)?;
     match root.entry(urn).or_insert_with(|| Map::new().into()) {
         Value::Object(held) => held.extend(new),
         other => *other = new.into(),
@@ -268,9 +270,9 @@ impl Change<'_> {
 
     fn write_element(&self, item: &mut Value, sub: Option<&'static Attribute>) -> Result<(), ScimError> {
         match sub {
-            Some(sub) => item[sub.name] = schema::check_one(sub, self.value(), self.path)?,
+            Some(sub) => item[sub.name] = check::check_one(sub, self.value(), self.path)?,
             None => {
-                let new = schema::check_one(self.attribute, self.value(), self.path)?;
+                let new = check::check_one(self.attribute, self.value(), self.path)?;
                 match (self.verb, item.as_object_mut(), new) {
                     (Verb::Add, Some(item), Value::Object(new)) => item.extend(new),
                     (_, _, new) => *item = new,
@@ -303,7 +305,7 @@ impl Change<'_> {
             }
             return Ok(());
         }
-        let new = schema::check_value(sub, self.value(), self.path)?;
+        let new = check::check_value(sub, self.value(), self.path)?;
         match holder.entry(name).or_insert_with(|| Map::new().into()) {
             Value::Object(held) => drop(held.insert(sub.name.to_owned(), new)),
             _ => return Err(ScimError::value(&format!("{} is not complex", self.path))),
@@ -318,7 +320,7 @@ impl Change<'_> {
             return self.remove_attribute(holder);
         }
         if !self.attribute.many {
-            let new = schema::check_value(self.attribute, self.value(), self.path)?;
+            let new = check::check_value(self.attribute, self.value(), self.path)?;
             match (holder.get_mut(name).and_then(Value::as_object_mut), new) {
                 // Sub-attributes that are not named are left unchanged (RFC 7644 section 3.5.2.3).
                 (Some(held), Value::Object(new)) => held.extend(new),
@@ -330,7 +332,7 @@ impl Change<'_> {
             Value::Array(items) => items.clone(),
             one => vec![one.clone()],
         };
-        let Value::Array(new) = schema::check_value(self.attribute, &given.into(), self.path)? else {
+        let Value::Array(new) = check::check_value(self.attribute, &given.into(), self.path)? else {
             return Ok(());
         };
         let mut items = match (self.verb, holder.remove(name)) {

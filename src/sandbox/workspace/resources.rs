@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Core;
 use super::WorkspaceOptions;
+use super::check;
 use super::error::SCIM_JSON;
 use super::error::ScimError;
 use super::filter;
@@ -15,7 +16,7 @@ use super::filter::Filter;
 use super::filter::Op;
 use super::http::location;
 use super::patch as patch_form;
-use super::schema;
+use super::place;
 use super::schema::Type;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
@@ -150,7 +151,7 @@ fn copy_path(
     to: &mut Map<String, Value>,
     options: &WorkspaceOptions,
 ) {
-    let Ok(place) = filter::place(kind, path, options) else {
+    let Ok(place) = place::place(kind, path, options) else {
         return;
     };
     let Some(attribute) = place.attribute else {
@@ -198,7 +199,7 @@ fn copy_path(
 }
 
 fn remove_path(kind: Type, path: &str, map: &mut Map<String, Value>, options: &WorkspaceOptions) {
-    let Ok(place) = filter::place(kind, path, options) else {
+    let Ok(place) = place::place(kind, path, options) else {
         return;
     };
     match (place.urn, place.attribute) {
@@ -236,7 +237,7 @@ fn body(call: &Call) -> Result<Value, ScimError> {
 }
 
 pub(super) fn create(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, ScimError> {
-    let mut resource = Value::Object(schema::check_resource(kind, &body(call)?, &core.options)?);
+    let mut resource = Value::Object(check::check_resource(kind, &body(call)?, &core.options)?);
     accept(core, kind, None, &mut resource)?;
     let ignored = core.faults.ignore_write.strikes_on("POST");
     let id = core.shelf(kind).next_id();
@@ -263,7 +264,7 @@ pub(super) fn replace(core: &mut Core, call: &Call, kind: Type, id: &str) -> Res
     if body.get("id").is_some_and(|given| given != id) {
         return Err(ScimError::mutability("id is read-only"));
     }
-    let mut resource = Value::Object(schema::check_resource(kind, &body, &core.options)?);
+    let mut resource = Value::Object(check::check_resource(kind, &body, &core.options)?);
     accept(core, kind, Some(&before), &mut resource)?;
     if !core.faults.ignore_write.strikes_on("PUT") {
         core.shelf(kind).replace(id, resource);

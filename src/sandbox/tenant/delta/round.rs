@@ -1,10 +1,10 @@
 //! What a round brings: chosen at its beginning, in the order in which it will be served.
 
 use super::Entry;
-use super::hides_members;
 use crate::sandbox::tenant::Core;
 use crate::sandbox::tenant::directory::Kind;
 use crate::sandbox::tenant::directory::Life;
+use crate::sandbox::tenant::read::hides_members;
 
 /// Everything that is live, and with the fault `removed_in_initial` what is gone too.
 pub(super) fn initial(core: &mut Core, kind: Kind, select: &[String]) -> Vec<Entry> {
@@ -97,7 +97,12 @@ fn slices(
         entries.push(plain(at));
         return;
     }
-    for slice in changes.chunks(core.options.members_per_slice.max(1)) {
+    for slice in changes.chunks(
+        core.faults
+            .members_per_slice
+            .unwrap_or(core.options.members_per_slice)
+            .max(1),
+    ) {
         entries.push(Entry {
             members: Some(slice.to_vec()),
             ..plain(at)
