@@ -38,7 +38,7 @@ use crate::reconcile::guard::Sent;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::view::Absence;
-use crate::snapshot::Snapshot;
+use crate::snapshot::store::Snapshot;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 
@@ -120,6 +120,8 @@ pub struct Cycle<'j> {
     pub(super) intents_open: HashSet<(ObjectKind, SourceId)>,
     /// What a missing match proves, by type, once the target was read.
     pub(super) absence: BTreeMap<ObjectKind, Absence>,
+    /// Groups whose membership removals were held back, and counted, before the groups' own pass.
+    pub(super) members_judged: HashSet<SourceId>,
     /// The guard's word.
     pub(super) approvals: Option<Approvals>,
     /// Removals sent within the guard window before this cycle.
@@ -169,6 +171,7 @@ impl<'j> Cycle<'j> {
             attempts: HashMap::new(),
             intents_open: HashSet::new(),
             absence: BTreeMap::new(),
+            members_judged: HashSet::new(),
             approvals: None,
             sent: Sent::default(),
             focus: None,

@@ -19,7 +19,7 @@ use crate::ports::TargetDirectory;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::policy::Policy;
-use crate::snapshot::Snapshot;
+use crate::snapshot::store::Snapshot;
 
 /// One job: a source, a target, the snapshot between them, and the rules.
 #[derive(Clone)]
@@ -52,6 +52,8 @@ pub struct Job {
     pub request_timeout: Duration,
     /// Objects planned at a time.
     pub batch: usize,
+    /// Sixteen random bytes: the salt of a history entry.
+    pub entropy: fn() -> [u8; 16],
 }
 
 /// What a cycle is to look at, beyond what changed.

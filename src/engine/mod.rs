@@ -14,6 +14,5 @@ pub mod observe;
 pub mod passes;
 pub mod readings;
 pub mod record;
-pub mod schedule;
 pub mod summary;
 pub mod views;

@@ -14,6 +14,7 @@ use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::forecast::Forecast;
 use super::job::Extent;
+use super::passes::Rules;
 use super::views::Context;
 use super::views::view;
 use crate::mapping::path::TargetPath;
@@ -29,7 +30,7 @@ use crate::ports::StoreError;
 use crate::reconcile::matching::fold;
 use crate::reconcile::view::Absence;
 use crate::reconcile::view::ObjectView;
-use crate::snapshot::Snapshot;
+use crate::snapshot::store::Snapshot;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -176,28 +177,8 @@ impl Cycle<'_> {
         if !self.absence.contains_key(&kind) {
             return Ok(());
         }
-        let context = self.context(kind, false);
-        let planner = self.planner(true);
-        let keys = |view: &ObjectView| keys_of(&planner, view);
-        let mut after = None;
-        loop {
-            let page = self.job.snapshot.dirty(kind, after.as_ref(), PAGE)?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
-            after = Some(*last);
-            let mut claims: BTreeMap<TargetId, Vec<SourceId>> = BTreeMap::new();
-            for (id, _) in &page {
-                let Some(view) = view(&self.job.snapshot, &context, kind, *id, &keys)? else { continue };
-                if view.link.is_some() || view.object.life != Life::Alive {
-                    continue;
-                }
-                for (path, value) in keys(&view).into_iter().skip(1) {
-                    for target in self.job.snapshot.readings_by(kind, &path, &value)? {
-                        claims.entry(target).or_default().push(*id);
-                    }
-                }
-            }
-            self.store(move |snapshot| add_claims(snapshot, kind, claims)).await?;
-        }
+        let (rules, context) = (self.rules(), self.context(kind, false));
+        self.store(move |snapshot| stake_claims(snapshot, kind, &rules, &context)).await
     }
 
     /// The paths that a type is looked up by: externalId, then the matching attributes.
@@ -265,6 +246,33 @@ pub(super) fn keep_readings(
         tx.commit(Durability::Lazy)?;
     }
     Ok(fresh)
+}
+
+fn stake_claims(snapshot: &Snapshot, kind: ObjectKind, rules: &Rules, context: &Context) -> Result<(), StoreError> {
+    if snapshot.scan_readings::<StoredReading>(kind, None, 1)?.is_empty() {
+        return Ok(());
+    }
+    let planner = rules.planner(true);
+    let keys = |view: &ObjectView| keys_of(&planner, view);
+    let mut after = None;
+    loop {
+        let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = Some(*last);
+        let mut claims: BTreeMap<TargetId, Vec<SourceId>> = BTreeMap::new();
+        for (id, _) in &page {
+            let Some(view) = view(snapshot, context, kind, *id, &keys)? else { continue };
+            if view.link.is_some() || view.object.life != Life::Alive {
+                continue;
+            }
+            for (path, value) in keys(&view).into_iter().skip(1) {
+                for target in snapshot.readings_by(kind, &path, &value)? {
+                    claims.entry(target).or_default().push(*id);
+                }
+            }
+        }
+        add_claims(snapshot, kind, claims)?;
+    }
 }
 
 fn add_claims(snapshot: &Snapshot, kind: ObjectKind, claims: BTreeMap<TargetId, Vec<SourceId>>) -> Result<(), StoreError> {

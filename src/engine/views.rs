@@ -17,7 +17,7 @@ use crate::reconcile::view::MemberView;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::Reference;
 use crate::reconcile::view::TargetReading;
-use crate::snapshot::Snapshot;
+use crate::snapshot::store::Snapshot;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 

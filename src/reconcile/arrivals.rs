@@ -22,8 +22,8 @@ use super::view::Candidate;
 use super::view::ObjectView;
 use super::view::Reference;
 use super::view::TargetReading;
-use crate::mapping::desired::Desired;
-use crate::mapping::desired::DesiredValue;
+use crate::mapping::Desired;
+use crate::mapping::DesiredValue;
 use crate::mapping::path::TargetPath;
 use crate::mapping::resource::read_path;
 use crate::model::id::ObjectKind;
@@ -57,7 +57,7 @@ impl Planner<'_> {
     ///
     /// # Errors
     /// A finding, when no matching attribute has a value or one was never read.
-    pub fn keys(&self, view: &ObjectView, desired: &Desired) -> Result<Vec<Key>, Omission> {
+    fn keys(&self, view: &ObjectView, desired: &Desired) -> Result<Vec<Key>, Omission> {
         let external: TargetPath = EXTERNAL_ID.parse().expect("externalId is a target path");
         let mut keys = vec![Key { path: external, value: Value::text(view.object.id.to_string()) }];
         let rows = self.mapping.rows(view.object.kind);
@@ -85,6 +85,14 @@ impl Planner<'_> {
             (1, Some(attribute)) => Err(Omission::NoMatchingValue { attribute }),
             _ => Ok(keys),
         }
+    }
+
+    /// As [`Self::keys`], for whoever reads the target on the planner's behalf.
+    ///
+    /// # Errors
+    /// As [`Self::keys`].
+    pub fn match_keys(&self, view: &ObjectView) -> Result<Vec<Key>, Omission> {
+        self.keys(view, &self.desired(view))
     }
 
     fn our_external_ids(&self, view: &ObjectView, desired: &Desired) -> Vec<Value> {

@@ -19,12 +19,12 @@ use super::view::MemberView;
 use super::view::ObjectView;
 use super::view::Reference;
 use super::view::TargetReading;
-use crate::mapping::desired::Desired;
-use crate::mapping::desired::DesiredValue;
-use crate::mapping::desired::Facts;
-use crate::mapping::desired::desired;
-use crate::mapping::mapping_rows;
-use crate::mapping::mapping_rows::Row;
+use crate::mapping::Desired;
+use crate::mapping::DesiredValue;
+use crate::mapping::Facts;
+use crate::mapping::desired;
+use crate::mapping::names;
+use crate::mapping::Row;
 use crate::mapping::resource::read_path;
 use crate::mapping::resource::same;
 use crate::model::id::ObjectKind;
@@ -92,7 +92,7 @@ impl Planner<'_> {
 
     /// True when the mapping has a row for a group's members.
     pub(super) fn manages_members(&self) -> bool {
-        self.mapping.group.iter().any(|row| row.reference == Some(mapping_rows::Reference::Members))
+        self.mapping.group.iter().any(|row| row.reference == Some(names::Reference::Members))
     }
 
     /// True while the manager is still to be created in this cycle, so that it can ride in the request.
@@ -105,7 +105,7 @@ impl Planner<'_> {
         self.mapping
             .rows(view.object.kind)
             .iter()
-            .find(|row| row.reference == Some(mapping_rows::Reference::Manager))
+            .find(|row| row.reference == Some(names::Reference::Manager))
             .filter(|row| self.is_supported(row))
     }
 
@@ -223,6 +223,7 @@ impl Planner<'_> {
 
     /// The membership part of a plan: removals, then additions.
     pub(super) fn memberships(&self, view: &ObjectView, diff: MembershipDiff, mut plan: ObjectPlan) -> ObjectPlan {
+        plan.members_held = diff.sent + diff.found.len() as u64;
         plan.skipped_references += diff.skipped;
         plan.pending_references += if self.settle_references { 0 } else { diff.pending };
         if !self.policy.update && !(diff.add.is_empty() && diff.remove.is_empty()) {

@@ -52,6 +52,8 @@ pub struct ObjectPlan {
     pub need: Option<Vec<Key>>,
     /// The object is gone and nothing of it is at the target: its record can go.
     pub forget: bool,
+    /// Members that the target's group holds through us.
+    pub members_held: u64,
     /// References that cannot be sent: members or manager that are not at the target.
     pub skipped_references: u64,
     /// References that come later in this cycle: the object stays dirty.
@@ -71,6 +73,7 @@ impl ObjectPlan {
             omissions: Vec::new(),
             need: None,
             forget: false,
+            members_held: 0,
             skipped_references: 0,
             pending_references: 0,
         }

@@ -1,0 +1,190 @@
+//! Questions about single objects: is it really gone at the source, is it at the target, and does the
+//! target's filter answer rightly at all?
+
+use tracing::info;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::readings::each_dirty;
+use super::readings::keep_readings;
+use super::readings::keys_of;
+use super::views::view;
+use crate::mapping::path::TargetPath;
+use crate::mapping::resource::read_path;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::object::Existence;
+use crate::model::object::Life;
+use crate::model::object::Removed;
+use crate::ports::Durability;
+use crate::ports::Resource;
+use crate::ports::TargetError;
+use crate::reconcile::matching::Key;
+use crate::reconcile::policy::GroupRemoval;
+use crate::reconcile::policy::OnRemoval;
+use crate::snapshot::page::apply_existence;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+
+/// Whether this target's filters were seen to answer rightly (DESIGN section 4): asked for a resource that
+/// exists, in its own case and in another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FilterProof {
+    /// They were; an empty answer proves absence. The text says how it was seen.
+    Proven(String),
+    /// They were not, or there was nothing to ask for.
+    Unproven,
+}
+
+/// As many objects as are asked for at a time: five `$batch` requests.
+const AT_A_TIME: usize = 100;
+
+impl Cycle<'_> {
+    /// Asks the source for each object that is missing, unread, or about to be deleted at the target.
+    pub(super) async fn ask_for_doubtful(&mut self) -> Result<(), CycleError> {
+        for kind in self.job.managed.clone() {
+            let select: Vec<String> = self.job.mapping.graph_properties(kind).into_iter().collect();
+            let doubtful = self.doubtful(kind).await?;
+            for chunk in doubtful.chunks(AT_A_TIME) {
+                self.check_stop()?;
+                let answers = self.job.source.look_up(kind, chunk, &select).await.map_err(CycleError::Source)?;
+                for (id, existence) in &answers {
+                    if let Existence::Unknown(why) = existence {
+                        info!(object = %id, "Whether {kind} {id} still exists is unknown, so it is kept: {why}");
+                    }
+                }
+                let now = self.now;
+                self.store(move |snapshot| {
+                    let mut tx = snapshot.tx()?;
+                    for (id, existence) in &answers {
+                        apply_existence(&mut tx, kind, id, existence)?;
+                        if let Some(mut record) = tx.record(kind, id)? {
+                            let gone = record.is_gone();
+                            if gone != record.object.gone_since.is_some() {
+                                record.object.gone_since = gone.then_some(now);
+                                tx.put_record(&record)?;
+                            }
+                        }
+                    }
+                    tx.commit(Durability::Synced)
+                })
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Dirty objects on which more evidence is wanted before anything is concluded.
+    async fn doubtful(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
+        let policy = &self.job.policy;
+        let (soft, hard) = match kind {
+            ObjectKind::User => {
+                (policy.on_soft_delete == OnRemoval::Delete, policy.on_hard_delete == OnRemoval::Delete)
+            }
+            ObjectKind::Group => {
+                let deletes = policy.groups.on_delete == GroupRemoval::Delete;
+                (deletes, deletes)
+            }
+        };
+        self.store(move |snapshot| {
+            let mut doubtful = Vec::new();
+            each_dirty(snapshot, kind, |id| {
+                let unread = snapshot.dirty_cause(kind, &id)?.is_some_and(|cause| cause.has(DirtyCause::UNREAD));
+                if let Some(record) = snapshot.record(kind, &id)? {
+                    let asked = match record.object.life {
+                        Life::Alive => unread,
+                        Life::Missing | Life::Unknown => true,
+                        Life::Gone(Removed::SoftDeleted) => soft && record.link.is_some(),
+                        Life::Gone(Removed::HardDeleted) => hard && record.link.is_some(),
+                    };
+                    if asked {
+                        doubtful.push(id);
+                    }
+                }
+                Ok(true)
+            })?;
+            Ok(doubtful)
+        })
+        .await
+    }
+
+    /// Asks the target for one object by every key, and keeps what comes as readings.
+    pub(super) async fn ask_for(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+        let planner = self.planner(true);
+        let context = self.context(kind, false);
+        let found = view(&self.job.snapshot, &context, kind, id, &|view| keys_of(&planner, view))?;
+        let keys = found.and_then(|view| planner.match_keys(&view).ok()).unwrap_or_default();
+        self.ask_by(kind, &keys).await.map(|_| ())
+    }
+
+    /// Asks the target by these keys; whatever comes is kept as readings. A refused filter is no answer.
+    pub(super) async fn ask_by(&mut self, kind: ObjectKind, keys: &[Key]) -> Result<Vec<TargetId>, CycleError> {
+        let mut found = Vec::new();
+        let paths = self.key_paths(kind);
+        for key in keys {
+            let Some(text) = key.value.as_str() else { continue };
+            let resources: Vec<Resource> = match self.job.target.find(kind, key.path.as_str(), text).await {
+                Ok(resources) => resources,
+                Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => continue,
+                Err(error) => return Err(CycleError::Target(error)),
+            };
+            found.extend(resources.iter().map(|resource| resource.id.clone()));
+            let paths = paths.clone();
+            self.store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths)).await?;
+        }
+        Ok(found)
+    }
+
+    /// Shows that filters on every matching attribute find a resource that is known to exist, in its own case
+    /// and in another. The externalId filter need not be proven: it only adds.
+    pub(super) async fn filter_proof(&mut self, kind: ObjectKind) -> Result<FilterProof, CycleError> {
+        let Some((target, body)) = self.known_resource(kind).await? else { return Ok(FilterProof::Unproven) };
+        let paths: Vec<TargetPath> = self.key_paths(kind).into_iter().skip(1).collect();
+        for path in &paths {
+            let held = read_path(&body, path);
+            let Some(text) = held.as_ref().and_then(|value| value.as_str()) else { return Ok(FilterProof::Unproven) };
+            for spelling in [text.to_owned(), swap_case(text)] {
+                match self.job.target.find(kind, path.as_str(), &spelling).await {
+                    Ok(found) if found.iter().any(|resource| resource.id == target) => {}
+                    Ok(_) | Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => {
+                        return Ok(FilterProof::Unproven);
+                    }
+                    Err(error) => return Err(CycleError::Target(error)),
+                }
+            }
+        }
+        let names: Vec<&str> = paths.iter().map(TargetPath::as_str).collect();
+        Ok(FilterProof::Proven(format!("no {kind} has its {}, by a filter that finds others", names.join(" or "))))
+    }
+
+    /// A linked object's resource, read afresh.
+    async fn known_resource(&self, kind: ObjectKind) -> Result<Option<(TargetId, serde_json::Value)>, CycleError> {
+        let links = self
+            .store(move |snapshot| {
+                let mut links = Vec::new();
+                let mut after = None;
+                while links.is_empty() {
+                    let page = snapshot.scan_records(kind, after.as_ref(), 50)?;
+                    let Some(last) = page.last() else { break };
+                    after = Some(last.object.id);
+                    links.extend(page.iter().filter_map(|record| record.link.as_ref()).map(|link| link.target.clone()));
+                }
+                links.truncate(3);
+                Ok(links)
+            })
+            .await?;
+        for target in links {
+            if let Some(resource) = self.job.target.read(kind, &target).await.map_err(CycleError::Target)? {
+                return Ok(Some((target, resource.body)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Upper case where it was lower, and the other way round.
+fn swap_case(text: &str) -> String {
+    let upper = text.to_uppercase();
+    if upper == text { text.to_lowercase() } else { upper }
+}

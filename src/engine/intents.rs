@@ -1,0 +1,211 @@
+//! Open creates: sent, with an outcome that was never recorded. Resolved before anything else happens to
+//! their objects, by the values as they were sent, never by a second POST (DESIGN "Creates and crashes").
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tracing::info;
+use tracing::warn;
+
+use super::ask::FilterProof;
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::readings::StoredReading;
+use crate::mapping::TargetPath;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::link::Intent;
+use crate::model::link::Kept;
+use crate::model::link::Link;
+use crate::model::link::LinkOrigin;
+use crate::model::value::Value;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::reconcile::matching::Key;
+use crate::reconcile::matching::fold;
+use crate::reconcile::view::Absence;
+use crate::snapshot::read::ObjectIntent;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+use crate::snapshot::store::Snapshot;
+
+/// What became of an open create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Resolution {
+    /// It went through: this is its resource.
+    Found(TargetId),
+    /// It did not: absence is proven.
+    Absent,
+    /// Neither can be told, and why: it stays open.
+    Open(String),
+}
+
+impl Cycle<'_> {
+    /// Resolves every open create. A cycle that only plans leaves them, and says so for each object.
+    pub(super) async fn settle_intents(&mut self) -> Result<(), CycleError> {
+        let batches = self.store(|snapshot| snapshot.intents()).await?;
+        let all: Vec<ObjectIntent> = batches.into_iter().flat_map(|(_, entries)| entries).collect();
+        self.intents_open = all.iter().map(|(kind, id, _)| (*kind, *id)).collect();
+        if all.is_empty() || !self.applies() {
+            return Ok(());
+        }
+        self.wait_for_timeout(&all).await?;
+        for kind in [ObjectKind::User, ObjectKind::Group] {
+            let mine: Vec<ObjectIntent> = all.iter().filter(|(of, _, _)| *of == kind).cloned().collect();
+            if !mine.is_empty() {
+                self.settle_kind(kind, mine).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing is concluded before the request timeout has passed since the create was sent: the target may
+    /// still be working on it.
+    async fn wait_for_timeout(&self, all: &[ObjectIntent]) -> Result<(), CycleError> {
+        let latest = all.iter().map(|(_, _, intent)| intent.sent_at).max();
+        let due = latest.map(|sent| sent.plus(self.job.request_timeout));
+        let left = due.map_or(Duration::ZERO, |due| due.since(self.job.clock.now())).min(self.job.request_timeout);
+        if left > Duration::ZERO {
+            info!(open = all.len(), wait_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX), "Creates of an interrupted cycle may still be under way at the target: waiting");
+            tokio::select! {
+                () = tokio::time::sleep(left) => {}
+                () = self.order.stop.cancelled() => return Err(CycleError::Stopped),
+            }
+        }
+        Ok(())
+    }
+
+    async fn settle_kind(&mut self, kind: ObjectKind, intents: Vec<ObjectIntent>) -> Result<(), CycleError> {
+        // A listing read before the timeout had passed may lack what was created since.
+        self.store(move |snapshot| snapshot.clear_readings(kind)).await?;
+        let proof = if intents.len() <= 20 { self.filter_proof(kind).await? } else { FilterProof::Unproven };
+        let absence = match proof {
+            FilterProof::Proven(how) => {
+                for (_, id, intent) in &intents {
+                    self.ask_by(kind, &keys(*id, intent)).await?;
+                }
+                Absence::Proven(how)
+            }
+            FilterProof::Unproven => self.list(kind).await?,
+        };
+        let mut resolved: BTreeMap<SourceId, Resolution> = BTreeMap::new();
+        for (_, id, intent) in &intents {
+            let (keys, id, absence) = (keys(*id, intent), *id, absence.clone());
+            let resolution = self.store(move |snapshot| resolve(snapshot, kind, id, &keys, &absence)).await?;
+            if let Resolution::Open(why) = &resolution {
+                warn!(object = %id, "Whether {kind} {id} was created is unknown: {why}");
+                let hint = "look for it at the target; the next cycle asks again";
+                self.summary.fail(id, "create", format!("an earlier create was sent, and {why}"), hint.to_owned());
+            }
+            resolved.insert(id, resolution);
+        }
+        self.intents_open.retain(|(of, id)| *of != kind || !resolved.get(id).is_some_and(|r| !matches!(r, Resolution::Open(_))));
+        self.absence.insert(kind, absence);
+        self.store(move |snapshot| record(snapshot, kind, &intents, &resolved)).await
+    }
+}
+
+/// The values as they were sent: externalId, then the matching attributes.
+fn keys(id: SourceId, intent: &Intent) -> Vec<Key> {
+    let external = intent.external_id.clone().unwrap_or_else(|| id.to_string());
+    let mut keys = Vec::new();
+    if let Ok(path) = "externalId".parse::<TargetPath>() {
+        keys.push(Key { path, value: Value::text(external) });
+    }
+    keys.extend(
+        intent.matching.iter().filter_map(|(path, value)| Some(Key { path: path.parse().ok()?, value: value.clone() })),
+    );
+    keys
+}
+
+/// Looks for the resource among the readings. One that belongs to somebody else is none.
+fn resolve(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    id: SourceId,
+    keys: &[Key],
+    absence: &Absence,
+) -> Result<Resolution, StoreError> {
+    for key in keys {
+        let mut found = BTreeSet::new();
+        for target in snapshot.readings_by(kind, key.path.as_str(), &fold(&key.value))? {
+            if snapshot.owner(kind, &target)?.is_none_or(|owner| owner == id) {
+                found.insert(target);
+            }
+        }
+        let mut found = found.into_iter();
+        match (found.next(), found.next()) {
+            (Some(one), None) => return Ok(Resolution::Found(one)),
+            (Some(_), Some(_)) => {
+                return Ok(Resolution::Open(format!("several resources have its {}", key.path.as_str())));
+            }
+            (None, _) => {}
+        }
+    }
+    Ok(match absence {
+        Absence::Proven(_) => Resolution::Absent,
+        Absence::Unproven(why) => Resolution::Open(why.clone()),
+    })
+}
+
+fn record(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    intents: &[ObjectIntent],
+    resolved: &BTreeMap<SourceId, Resolution>,
+) -> Result<(), StoreError> {
+    let mut tx = snapshot.tx()?;
+    for (_, id, intent) in intents {
+        if let Some(Resolution::Found(target)) = resolved.get(id)
+            && let Some(mut record) = tx.record(kind, id)?
+        {
+            let kept = intent.attributes.keys().map(|path| (path.clone(), Kept::Unknown)).collect();
+            record.link = Some(Link {
+                target: target.clone(),
+                origin: LinkOrigin::Created,
+                since: intent.sent_at,
+                sent: intent.attributes.clone(),
+                kept,
+            });
+            tx.put_record(&record)?;
+            tx.mark_dirty(kind, id, DirtyCause::TARGET)?;
+            tx.mark_referrers_dirty(id)?;
+            if kind == ObjectKind::Group {
+                take_members(&mut tx, id, target)?;
+            }
+        }
+    }
+    for (batch, entries) in tx.intents()? {
+        let settled = |id: &SourceId| resolved.get(id).is_some_and(|resolution| !matches!(resolution, Resolution::Open(_)));
+        let left: Vec<ObjectIntent> =
+            entries.iter().filter(|(of, id, _)| *of != kind || !settled(id)).cloned().collect();
+        if left.len() != entries.len() {
+            tx.replace_intents(batch, &left);
+        }
+    }
+    tx.commit(Durability::Synced)
+}
+
+/// The members that the found group holds already: recorded as sent, so that none is added twice.
+fn take_members(
+    tx: &mut crate::snapshot::tx::Tx<'_>,
+    group: &SourceId,
+    target: &TargetId,
+) -> Result<(), StoreError> {
+    let Some(reading) = tx.reading::<StoredReading>(ObjectKind::Group, target)? else { return Ok(()) };
+    let body = reading.body();
+    let members = body.get("members").and_then(serde_json::Value::as_array);
+    for member in members.into_iter().flatten() {
+        let id = member.get("value").unwrap_or(member).as_str().and_then(TargetId::new);
+        if let Some(id) = id
+            && let Some(owner) = tx.owner(ObjectKind::User, &id)?
+            && let Some(mut edge) = tx.edge(group, &owner)?
+        {
+            edge.sent = Some(id);
+            tx.put_edge(group, &owner, &edge)?;
+        }
+    }
+    Ok(())
+}

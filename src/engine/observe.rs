@@ -1,0 +1,203 @@
+//! Observe: reads the source's streams to their end, and asks for the objects that an admin named.
+
+use tracing::info;
+use tracing::warn;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::job::Extent;
+use super::readings::each_record;
+use crate::model::cursor::Cursor;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::DeltaPage;
+use crate::ports::Durability;
+use crate::ports::PageRequest;
+use crate::ports::SourceError;
+use crate::snapshot::page::AfterPage;
+use crate::snapshot::page::apply_existence;
+use crate::snapshot::page::apply_page;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+use crate::snapshot::round::begin_delta;
+use crate::snapshot::round::begin_full;
+use crate::snapshot::round::restart_delta;
+
+/// A stream that is reset this often in one cycle is not read any further in it.
+const MOST_RESETS: u32 = 4;
+
+impl Cycle<'_> {
+    /// Reads every managed stream to the end of its round, users first: a group's members are then known.
+    pub(super) async fn pull(&mut self) -> Result<(), CycleError> {
+        for kind in self.job.managed.clone() {
+            let mut resets = 0;
+            let mut read = 0;
+            while !self.pull_page(kind, &mut resets, &mut read).await? {
+                self.check_stop()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One page; true when the round is whole.
+    async fn pull_page(&mut self, kind: ObjectKind, resets: &mut u32, read: &mut u64) -> Result<bool, CycleError> {
+        let request = self.next_request(kind, *read == 0).await?;
+        match self.job.source.page(kind, request).await {
+            Ok(page) => {
+                let entries = page.objects.len() as u64;
+                self.summary.read(kind, entries);
+                // Counted from one, so that a round that began is known even by its empty first page.
+                *read += entries.max(1);
+                self.order.watcher.progress("reading the source", *read, None);
+                let after = self.store_page(kind, page).await?;
+                if after == AfterPage::Finish {
+                    self.finish(kind).await?;
+                }
+                Ok(after != AfterPage::Read)
+            }
+            Err(SourceError::Reset { what, location }) => {
+                *resets += 1;
+                if *resets > MOST_RESETS {
+                    return Err(CycleError::Source(SourceError::Reset { what, location }));
+                }
+                warn!(kind = kind.word(), "The source reset its stream of {kind}s: {what}");
+                self.reset(kind).await?;
+                *read = 0;
+                Ok(false)
+            }
+            Err(error) => Err(CycleError::Source(error)),
+        }
+    }
+
+    /// What to ask for next. Begins a full round where there is no cursor, or where the mapping needs a
+    /// property that the cursor's `$select` lacks; finishes one whose end was interrupted.
+    async fn next_request(&self, kind: ObjectKind, first: bool) -> Result<PageRequest, CycleError> {
+        let select: Vec<String> = self.job.mapping.graph_properties(kind).into_iter().collect();
+        let now = self.now;
+        self.store(move |snapshot| {
+            if snapshot.finishing(kind)?.is_some() {
+                snapshot.finish_round(kind)?;
+            }
+            let stream = snapshot.stream(kind)?;
+            let lacks = select.iter().any(|name| !stream.select.contains(name));
+            let request = match stream.cursor {
+                Cursor::Listing { next_link } if !lacks => PageRequest::Follow { link: next_link, minimal: false },
+                Cursor::Advancing { next_link, .. } if !lacks => {
+                    PageRequest::Follow { link: next_link, minimal: true }
+                }
+                Cursor::Following { delta_link } if !lacks => {
+                    if first {
+                        let mut tx = snapshot.tx()?;
+                        begin_delta(&mut tx, kind, now)?;
+                        tx.commit(Durability::Lazy)?;
+                    }
+                    PageRequest::Follow { link: delta_link, minimal: true }
+                }
+                // A round that was begun and brought nothing yet keeps its generation.
+                Cursor::Start if stream.select == select && stream.generation > 0 && !first => PageRequest::First { select },
+                _ => {
+                    let mut tx = snapshot.tx()?;
+                    begin_full(&mut tx, kind, &select, now)?;
+                    tx.commit(Durability::Lazy)?;
+                    PageRequest::First { select }
+                }
+            };
+            Ok(request)
+        })
+        .await
+    }
+
+    async fn store_page(&self, kind: ObjectKind, page: DeltaPage) -> Result<AfterPage, CycleError> {
+        self.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            let outcome = apply_page(&mut tx, kind, &page)?;
+            tx.commit(Durability::Synced)?;
+            Ok(outcome.next)
+        })
+        .await
+    }
+
+    /// The end of a full round: what it did not bring is missing, not gone.
+    async fn finish(&self, kind: ObjectKind) -> Result<(), CycleError> {
+        let outcome = self.store(move |snapshot| snapshot.finish_round(kind)).await?;
+        info!(
+            kind = kind.word(),
+            missing = outcome.missing,
+            "The source's {kind}s are read whole; {} that were known are missing in it",
+            outcome.missing
+        );
+        Ok(())
+    }
+
+    /// Page tokens of a delta round may expire while its own link is still good: try that first.
+    async fn reset(&self, kind: ObjectKind) -> Result<(), CycleError> {
+        let select: Vec<String> = self.job.mapping.graph_properties(kind).into_iter().collect();
+        let now = self.now;
+        self.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            if !restart_delta(&mut tx, kind)? {
+                begin_full(&mut tx, kind, &select, now)?;
+            }
+            tx.commit(Durability::Lazy)
+        })
+        .await
+    }
+
+    /// The objects that an admin named: found, read afresh at the source, and marked.
+    pub(super) async fn choose(&mut self) -> Result<(), CycleError> {
+        let Extent::Objects { users, groups } = &self.order.extent else { return Ok(()) };
+        let mut focus = std::collections::BTreeSet::new();
+        for (kind, names) in [(ObjectKind::User, users), (ObjectKind::Group, groups)] {
+            let mut ids = Vec::new();
+            for name in names {
+                ids.push(self.resolve(kind, name).await?);
+            }
+            let select: Vec<String> = self.job.mapping.graph_properties(kind).into_iter().collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let answers = self.job.source.look_up(kind, &ids, &select).await.map_err(CycleError::Source)?;
+            self.store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                for (id, existence) in &answers {
+                    apply_existence(&mut tx, kind, id, existence)?;
+                    tx.mark_dirty(kind, id, DirtyCause::MANUAL)?;
+                }
+                tx.commit(Durability::Lazy)
+            })
+            .await?;
+            focus.extend(ids.into_iter().map(|id| (kind, id)));
+        }
+        self.focus = Some(focus);
+        Ok(())
+    }
+
+    /// An object by its id, UPN, mail or display name, without case.
+    async fn resolve(&self, kind: ObjectKind, name: &str) -> Result<SourceId, CycleError> {
+        let wanted = name.to_lowercase();
+        let found = self
+            .store(move |snapshot| {
+                let id: Option<SourceId> = wanted.parse().ok();
+                if let Some(id) = id {
+                    return Ok(snapshot.record(kind, &id)?.map(|record| vec![record.object.id]).unwrap_or_default());
+                }
+                let mut found = Vec::new();
+                each_record(snapshot, kind, |record| {
+                    let is_named = ["userPrincipalName", "mail", "displayName"].iter().any(|attribute| {
+                        let held = record.object.attribute(attribute).and_then(|value| value.as_str());
+                        held.is_some_and(|held| held.to_lowercase() == wanted)
+                    });
+                    if is_named {
+                        found.push(record.object.id);
+                    }
+                    Ok(())
+                })?;
+                Ok(found)
+            })
+            .await?;
+        match found.as_slice() {
+            [one] => Ok(*one),
+            _ => Err(CycleError::NoSuchObject { kind, name: name.to_owned() }),
+        }
+    }
+}

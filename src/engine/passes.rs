@@ -1,0 +1,377 @@
+//! The passes of a cycle over its dirty objects: the same for `plan` and `sync`.
+//!
+//! First what takes access away, then users, groups and their members, deletes last. Each pass streams over
+//! the dirty list in batches: views are read, planned, and what the pass may do is carried out and recorded
+//! (or, when only planning, forecast) before the next batch is read.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::apply::Work;
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::cycle::forecast_of;
+use super::guarding::Removal;
+use super::guarding::empties;
+use super::job::Extent;
+use super::readings::keys_of;
+use super::views::Context;
+use super::views::view;
+use crate::mapping::Mapping;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::StoreError;
+use crate::reconcile::guard;
+use crate::reconcile::guard::Approval;
+use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Verb;
+use crate::reconcile::plan::ObjectPlan;
+use crate::reconcile::plan::Planner;
+use crate::reconcile::policy::Policy;
+use crate::snapshot::read::Reads;
+use crate::snapshot::store::Snapshot;
+
+/// What a pass may carry out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// Users to be disabled, as the guard approved them.
+    Disables,
+    /// Members that leave groups.
+    MembersOut,
+    /// Users: created, adopted, updated, enabled.
+    Users,
+    /// Groups, with members that join.
+    Groups,
+    /// Deletes.
+    Deletes,
+}
+
+/// The planner's inputs that a batch has in common, owned, so that planning can go to a blocking thread.
+#[derive(Clone)]
+pub(super) struct Rules {
+    mapping: Arc<Mapping>,
+    policy: Policy,
+    unsupported: BTreeSet<String>,
+    now: Timestamp,
+    forced: bool,
+}
+
+impl Rules {
+    /// The planner. `settle`: nothing is waited for any more.
+    pub(super) fn planner(&self, settle: bool) -> Planner<'_> {
+        Planner {
+            mapping: &self.mapping,
+            policy: &self.policy,
+            unsupported: &self.unsupported,
+            now: self.now,
+            forced: self.forced,
+            settle_references: settle,
+        }
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    /// Something was carried out or settled.
+    moved: bool,
+    /// Something waits for another object of the same pass.
+    waiting: bool,
+}
+
+impl Cycle<'_> {
+    pub(super) fn rules(&self) -> Rules {
+        Rules {
+            mapping: Arc::clone(&self.job.mapping),
+            policy: self.job.policy.clone(),
+            unsupported: self.unsupported.clone(),
+            now: self.now,
+            forced: matches!(self.order.extent, Extent::Objects { .. }),
+        }
+    }
+
+    /// Users that lose access, before anything else.
+    pub(super) async fn disables(&mut self) -> Result<(), CycleError> {
+        self.removals(ObjectKind::User, Pass::Disables, &[Verb::DisableUser]).await
+    }
+
+    /// Deletes: groups first, whose members are still there to be removed from nothing else.
+    pub(super) async fn deletes(&mut self) -> Result<(), CycleError> {
+        self.removals(ObjectKind::Group, Pass::Deletes, &[Verb::DeleteGroup]).await?;
+        self.removals(ObjectKind::User, Pass::Deletes, &[Verb::DeleteUser]).await
+    }
+
+    async fn removals(&mut self, of: ObjectKind, pass: Pass, verbs: &[Verb]) -> Result<(), CycleError> {
+        if !self.job.managed.contains(&of) || self.approval(of).withheld().is_some() {
+            return Ok(());
+        }
+        let mut after = None;
+        loop {
+            let limit = self.job.batch;
+            let page = self.store(move |snapshot| snapshot.removals::<Removal>(after, limit)).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some((last.0, last.1));
+            let ids: Vec<SourceId> = page
+                .iter()
+                .filter(|(kind, _, removal)| *kind == of && verbs.contains(&removal.verb))
+                .map(|(_, id, _)| *id)
+                .collect();
+            self.batch(of, ids, pass, true).await?;
+        }
+    }
+
+    /// Members that leave the groups that are linked already.
+    pub(super) async fn members_out(&mut self) -> Result<(), CycleError> {
+        if self.job.managed.contains(&ObjectKind::Group) {
+            self.sweep(ObjectKind::Group, Pass::MembersOut, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Users, managers before their reports: sweeps until nothing waits. Managers in a circle, or that
+    /// cannot be created, are not waited for in the last sweep; they are referred to when they appear.
+    pub(super) async fn users(&mut self) -> Result<(), CycleError> {
+        if !self.job.managed.contains(&ObjectKind::User) {
+            return Ok(());
+        }
+        let mut settle = false;
+        loop {
+            let progress = self.sweep(ObjectKind::User, Pass::Users, settle).await?;
+            match (progress.waiting, progress.moved, settle) {
+                (false, _, true) | (true, false, true) => return Ok(()),
+                (true, true, _) => {}
+                (false, _, false) | (true, false, false) => settle = true,
+            }
+        }
+    }
+
+    /// Groups; twice where what apply learned asks for it.
+    pub(super) async fn groups(&mut self) -> Result<(), CycleError> {
+        if !self.job.managed.contains(&ObjectKind::Group) {
+            return Ok(());
+        }
+        loop {
+            let progress = self.sweep(ObjectKind::Group, Pass::Groups, true).await?;
+            if !(progress.waiting && progress.moved) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One sweep over the dirty objects of a kind.
+    async fn sweep(&mut self, kind: ObjectKind, pass: Pass, settle: bool) -> Result<Progress, CycleError> {
+        let mut sum = Progress::default();
+        let mut after: Option<SourceId> = None;
+        let of = self.store(move |snapshot| snapshot.dirty_count(kind)).await?;
+        let mut seen = 0;
+        loop {
+            let limit = self.job.batch;
+            let page = self.store(move |snapshot| snapshot.dirty(kind, after.as_ref(), limit)).await?;
+            let Some((last, _)) = page.last() else { return Ok(sum) };
+            after = Some(*last);
+            seen += page.len() as u64;
+            self.order.watcher.progress(pass.phase(), seen.min(of), Some(of));
+            let ids = page.into_iter().map(|(id, _)| id).collect();
+            let progress = self.batch(kind, ids, pass, settle).await?;
+            sum.moved |= progress.moved;
+            sum.waiting |= progress.waiting;
+        }
+    }
+
+    /// Plans a batch, and carries out what the pass may do.
+    async fn batch(
+        &mut self,
+        kind: ObjectKind,
+        ids: Vec<SourceId>,
+        pass: Pass,
+        settle: bool,
+    ) -> Result<Progress, CycleError> {
+        self.check_stop()?;
+        let ids: Vec<SourceId> = ids.into_iter().filter(|id| self.may_plan(kind, *id)).collect();
+        if ids.is_empty() {
+            return Ok(Progress::default());
+        }
+        let (rules, context) = (self.rules(), self.context(kind, true));
+        let planned = self.store(move |snapshot| plan_batch(snapshot, kind, &ids, pass, &rules, &context, settle)).await?;
+        let mut progress = Progress::default();
+        let mut works = Vec::new();
+        for (plan, removal) in planned {
+            progress.waiting |= plan.omissions.contains(&Omission::WaitsForManager);
+            works.extend(self.select(pass, plan, removal));
+        }
+        let outcome = if self.applies() { self.carry_out(kind, works).await? } else { self.foresee(kind, works).await? };
+        progress.moved |= outcome.moved;
+        progress.waiting |= outcome.again;
+        Ok(progress)
+    }
+
+    fn may_plan(&self, kind: ObjectKind, id: SourceId) -> bool {
+        !self.failed.contains(&(kind, id)) && self.focus.as_ref().is_none_or(|focus| focus.contains(&(kind, id)))
+    }
+
+    pub(super) fn approval(&self, kind: ObjectKind) -> Approval {
+        let approvals = self.approvals.as_ref();
+        let word = approvals.map(|approvals| match kind {
+            ObjectKind::User => approvals.users.clone(),
+            ObjectKind::Group => approvals.groups.clone(),
+        });
+        word.unwrap_or_else(|| Approval::Withheld("the guard was not asked".to_owned()))
+    }
+
+    /// Picks the operations of a plan that this pass carries out; what is held back or left is said.
+    fn select(&mut self, pass: Pass, plan: ObjectPlan, removal: Option<Removal>) -> Option<Work> {
+        if plan.omissions.contains(&Omission::WaitsForManager) {
+            return None;
+        }
+        let counted = removal.is_some();
+        let mut work = Work::new(plan, pass);
+        let all = std::mem::take(&mut work.plan.operations);
+        for operation in all {
+            if !pass.takes(operation.verb) {
+                work.left = true;
+                continue;
+            }
+            self.admit(pass, operation, counted, &mut work);
+        }
+        if pass == Pass::MembersOut && work.run.is_empty() {
+            return None;
+        }
+        if pass != Pass::MembersOut {
+            self.report(&work);
+        }
+        Some(work)
+    }
+
+    /// Lets one operation through, or holds it (or a part of it) back.
+    fn admit(&mut self, pass: Pass, mut operation: Operation, counted: bool, work: &mut Work) {
+        let kind = operation.kind;
+        if operation.verb == Verb::RemoveMember {
+            return self.admit_members(pass, operation, work);
+        }
+        if !(operation.removes_user() || operation.verb == Verb::DeleteGroup) {
+            work.run.push(operation);
+            return;
+        }
+        match self.approval(kind) {
+            Approval::Approved if counted => {
+                // Deletes have their own pass; until then the object stays as it is.
+                if matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup) && pass != Pass::Deletes {
+                    work.left = true;
+                } else {
+                    work.run.push(operation);
+                }
+            }
+            Approval::Approved => {
+                work.left = true;
+                work.plan.omissions.push(Omission::NotCounted { verb: operation.verb });
+            }
+            Approval::Withheld(why) => {
+                self.summary.withhold(&operation, 1);
+                work.left = true;
+                work.plan.omissions.push(Omission::Withheld { verb: operation.verb, why });
+                // What does not take access away goes on.
+                if operation.verb == Verb::DisableUser {
+                    operation.verb = Verb::UpdateUser;
+                    operation.changes.retain(|change| !change.attribute.eq_ignore_ascii_case("active"));
+                    if !operation.changes.is_empty() {
+                        work.run.push(operation);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Members that go with their user are counted with the user, those of a deleted group with the group;
+    /// the others by the group's own threshold.
+    fn admit_members(&mut self, pass: Pass, mut operation: Operation, work: &mut Work) {
+        if pass == Pass::Groups && self.members_judged.contains(&operation.source) {
+            work.left = true;
+            return;
+        }
+        let (with_user, own): (Vec<_>, Vec<_>) = operation.members.drain(..).partition(|member| member.with_user);
+        let own_word = if empties(&operation) {
+            self.approval(ObjectKind::Group)
+        } else {
+            let allowed = self.approvals.as_ref().and_then(|approvals| approvals.allowed);
+            let (asked, policy) = (own.len() as u64, &self.job.policy);
+            guard::approve_members(operation.source, asked, work.plan.members_held, &self.sent, policy, allowed)
+        };
+        let user_word = self.approval(ObjectKind::User);
+        for (members, word) in [(with_user, user_word), (own, own_word)] {
+            match word {
+                _ if members.is_empty() => {}
+                Approval::Approved => operation.members.extend(members),
+                Approval::Withheld(why) => {
+                    self.summary.withhold(&operation, members.len() as u64);
+                    work.left = true;
+                    self.members_judged.insert(operation.source);
+                    work.plan.omissions.push(Omission::Withheld { verb: Verb::RemoveMember, why });
+                }
+            }
+        }
+        if !operation.members.is_empty() {
+            work.run.push(operation);
+        }
+    }
+
+    fn report(&mut self, work: &Work) {
+        let (kind, id) = (work.plan.kind, work.plan.source);
+        self.summary.skipped.reference_out_of_scope += work.plan.skipped_references;
+        for omission in &work.plan.omissions {
+            self.omit(kind, id, &work.plan.name, omission);
+        }
+    }
+}
+
+impl Pass {
+    /// The verbs that this pass carries out, or holds back and says so.
+    const fn takes(self, verb: Verb) -> bool {
+        match self {
+            Self::MembersOut => matches!(verb, Verb::RemoveMember),
+            Self::Deletes => matches!(verb, Verb::DeleteUser | Verb::DeleteGroup),
+            Self::Disables | Self::Users | Self::Groups => true,
+        }
+    }
+
+    const fn phase(self) -> &'static str {
+        match self {
+            Self::Disables => "disabling users",
+            Self::MembersOut => "removing members",
+            Self::Users => "users",
+            Self::Groups => "groups",
+            Self::Deletes => "deleting",
+        }
+    }
+}
+
+/// Views and plans of a batch, with the removal that the first pass counted for each.
+fn plan_batch(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    ids: &[SourceId],
+    pass: Pass,
+    rules: &Rules,
+    context: &Context,
+    settle: bool,
+) -> Result<Vec<(ObjectPlan, Option<Removal>)>, StoreError> {
+    let planner = rules.planner(settle);
+    let mut plans = Vec::with_capacity(ids.len());
+    for id in ids {
+        let forecast = forecast_of(snapshot, kind, id)?;
+        if forecast.done && pass != Pass::Deletes {
+            continue;
+        }
+        let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else { continue };
+        if pass == Pass::MembersOut && view.link.is_none() {
+            continue;
+        }
+        let mut plan = planner.plan(&view);
+        if forecast.members_out {
+            plan.operations.retain(|operation| operation.verb != Verb::RemoveMember);
+        }
+        plans.push((plan, snapshot.removal::<Removal>(kind, id)?));
+    }
+    Ok(plans)
+}

@@ -1,0 +1,445 @@
+//! Record: what apply did goes into the snapshot, with its history, one transaction a batch.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use tracing::debug;
+use tracing::warn;
+
+use super::apply::Answer;
+use super::apply::Work;
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::cycle::forecast_of;
+use super::forecast::Forecast;
+use super::guarding::empties;
+use super::guarding::remember_sent;
+use super::passes::Pass;
+use crate::mapping::TargetPath;
+use crate::mapping::read_path;
+use crate::mapping::same;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::link::Kept;
+use crate::model::link::Link;
+use crate::model::link::LinkOrigin;
+use crate::model::object::MemberKind;
+use crate::model::object::Membership;
+use crate::model::value::Attributes;
+use crate::model::value::Value;
+use crate::ports::Disposition;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::ports::TargetError;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Reason;
+use crate::reconcile::operation::Verb;
+use crate::snapshot::history::NewEntry;
+use crate::snapshot::history::Values;
+use crate::snapshot::read::ObjectIntent;
+use crate::snapshot::read::Reads;
+use crate::snapshot::tx::Tx;
+
+/// What recording a batch found.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    /// Something was carried out or settled.
+    pub(super) moved: bool,
+    /// An object is to be planned again in this cycle.
+    pub(super) again: bool,
+    /// The credential was refused: the cycle ends.
+    pub(super) fatal: Option<TargetError>,
+    /// The target did not answer for one of them.
+    pub(super) unavailable: Option<TargetError>,
+}
+
+/// How often what apply learned lets an object be planned again in one cycle (DESIGN section 2.3).
+const MOST_ATTEMPTS: u8 = 2;
+
+impl Cycle<'_> {
+    /// Records the results of a batch. Creates whose outcome is not known keep their intents.
+    pub(super) async fn record(
+        &mut self,
+        kind: ObjectKind,
+        results: Vec<(Work, Answer)>,
+        intents: Vec<(u64, Vec<ObjectIntent>)>,
+    ) -> Result<Recorded, CycleError> {
+        let mut recorded = Recorded::default();
+        let mut done = Vec::new();
+        let mut open = BTreeSet::new();
+        let judged: BTreeSet<SourceId> =
+            results.iter().filter(|(work, _)| work.creates()).map(|(work, _)| work.plan.source).collect();
+        let mut history = Vec::new();
+        for (work, answer) in results {
+            match answer {
+                Answer::Done { target, resource, whole } => {
+                    self.note_done(&work, &mut history);
+                    recorded.moved |= !work.run.is_empty() || work.plan.settles();
+                    done.push(Done { work, target: Some(target), resource, whole });
+                }
+                Answer::Half { target, resource, error } => {
+                    recorded.moved = true;
+                    let mut work = work;
+                    self.note_failure(&work, &error, &mut history);
+                    work.left = true;
+                    work.added.clear();
+                    done.push(Done { work, target: Some(target), resource: Some(resource), whole: false });
+                }
+                Answer::NotSent => {
+                    if work.run.is_empty() && (work.plan.settles() || work.plan.forget) {
+                        recorded.moved |= !work.plan.omissions.is_empty();
+                        done.push(Done::nothing(work));
+                    }
+                }
+                Answer::Failed(error) => {
+                    if work.creates() && error.maybe_done() {
+                        open.insert(work.plan.source);
+                        self.intents_open.insert((kind, work.plan.source));
+                    }
+                    self.failed_work(kind, &work, error, &mut history, &mut recorded).await?;
+                }
+            }
+        }
+        let (now, window) = (self.now, self.job.policy.guard_window);
+        self.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            for done in &done {
+                done.record(&mut tx, kind, now)?;
+            }
+            let (users, groups, members) = removals_of(&done);
+            remember_sent(&mut tx, now, window, users, groups, members)?;
+            for (batch, entries) in &intents {
+                let left: Vec<ObjectIntent> = entries
+                    .iter()
+                    .filter(|(of, id, _)| *of != kind || open.contains(id) || !judged.contains(id))
+                    .cloned()
+                    .collect();
+                if left.len() != entries.len() {
+                    tx.replace_intents(*batch, &left);
+                }
+            }
+            if !history.is_empty() {
+                tx.append_history(&history);
+            }
+            if tx.is_empty() { Ok(()) } else { tx.commit(Durability::Lazy) }
+        })
+        .await?;
+        Ok(recorded)
+    }
+}
+
+/// A work that is to be recorded.
+struct Done {
+    work: Work,
+    /// The resource, unless there is none.
+    target: Option<TargetId>,
+    resource: Option<serde_json::Value>,
+    /// True when `resource` is the whole resource as it is after the request.
+    whole: bool,
+}
+
+impl Cycle<'_> {
+    /// Counts and logs what was carried out, and adds it to the history.
+    fn note_done(&mut self, work: &Work, history: &mut Vec<NewEntry>) {
+        for operation in &work.run {
+            self.summary.count(operation);
+            self.order.watcher.operation(operation);
+            debug!(object = %operation.source, op = operation.verb.name(), reason = operation.because.label(), "{} {}", operation.verb, operation.source);
+            history.push(self.entry(operation, work, "done", None));
+        }
+    }
+
+    fn entry(&self, operation: &Operation, work: &Work, result: &str, detail: Option<String>) -> NewEntry {
+        NewEntry {
+            time: self.now,
+            cycle: Some(self.order.id),
+            actor: self.order.actor.clone(),
+            operation: operation.verb.name().to_owned(),
+            kind: Some(operation.kind),
+            object: Some(operation.source),
+            target: work.target.clone(),
+            reason: operation.because.to_string(),
+            result: result.to_owned(),
+            config: self.job.fingerprint.clone(),
+            values: Values { changes: operation.changes.clone(), detail },
+            salt: (self.job.entropy)(),
+        }
+    }
+
+    fn note_failure(&mut self, work: &Work, error: &TargetError, history: &mut Vec<NewEntry>) {
+        let (kind, id) = (work.plan.kind, work.plan.source);
+        self.failed.insert((kind, id));
+        let operation = work.run.iter().find(|operation| !matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup));
+        let verb = operation.map_or("link", |operation| operation.verb.name());
+        self.summary.fail(id, verb, chain(error), error.hint().to_owned());
+        warn!(object = %id, op = verb, "Cannot {verb} {id}: it stays dirty and is tried again by the next cycle");
+        if let Some(operation) = operation {
+            history.push(self.entry(operation, work, "failed", Some(error.to_string())));
+        }
+    }
+
+    /// A request that was not answered well: a new observation, a failed entry, or a target in trouble.
+    async fn failed_work(
+        &mut self,
+        kind: ObjectKind,
+        work: &Work,
+        error: TargetError,
+        history: &mut Vec<NewEntry>,
+        recorded: &mut Recorded,
+    ) -> Result<(), CycleError> {
+        let id = work.plan.source;
+        let learns = matches!(error, TargetError::Conflict { .. } | TargetError::NotFound { .. });
+        let attempts = self.attempts.entry((kind, id)).or_default();
+        if learns && *attempts < MOST_ATTEMPTS {
+            *attempts += 1;
+            self.learn(kind, work, &error).await?;
+            recorded.again = true;
+            recorded.moved = true;
+            return Ok(());
+        }
+        self.note_failure(work, &error, history);
+        match error.disposition() {
+            Disposition::Quarantine => recorded.fatal = Some(error),
+            Disposition::Retry if matches!(error, TargetError::Unavailable { .. }) => recorded.unavailable = Some(error),
+            Disposition::Retry | Disposition::Escrow => {}
+        }
+        Ok(())
+    }
+
+    /// Takes what a 409 or 404 says as an observation, so that the next sweep plans the object anew.
+    async fn learn(&mut self, kind: ObjectKind, work: &Work, error: &TargetError) -> Result<(), CycleError> {
+        let id = work.plan.source;
+        if matches!(error, TargetError::NotFound { .. }) {
+            self.lose(kind, id).await?;
+        }
+        if work.creates() || matches!(error, TargetError::NotFound { .. }) {
+            self.ask_for(kind, id).await?;
+            let absence = crate::reconcile::view::Absence::Unproven("asked for by filter after an answer of the target".to_owned());
+            self.absence.entry(kind).or_insert(absence);
+        }
+        Ok(())
+    }
+}
+
+impl Done {
+    fn nothing(work: Work) -> Self {
+        Self { work, target: None, resource: None, whole: false }
+    }
+
+    /// Writes one result: link, sent, kept, memberships, marks.
+    fn record(&self, tx: &mut Tx<'_>, kind: ObjectKind, now: crate::model::clock::Timestamp) -> Result<(), StoreError> {
+        let id = self.work.plan.source;
+        if self.work.plan.forget {
+            tx.clear_dirty(kind, &id)?;
+            return tx.delete_record(kind, &id);
+        }
+        let deleted = self.work.run.iter().any(|o| matches!(o.verb, Verb::DeleteUser | Verb::DeleteGroup));
+        if deleted {
+            tx.mark_referrers_dirty(&id)?;
+            forget_members(tx, kind, &id)?;
+            tx.clear_dirty(kind, &id)?;
+            return tx.delete_record(kind, &id);
+        }
+        if let Some(target) = &self.target {
+            self.record_link(tx, kind, target, now)?;
+        }
+        self.record_members(tx, &id)?;
+        let complete = !self.work.left && self.work.unresolved == 0 && self.work.plan.settles();
+        if complete && self.work.pass != Pass::MembersOut {
+            tx.clear_dirty(kind, &id)?;
+        }
+        Ok(())
+    }
+
+    fn record_link(
+        &self,
+        tx: &mut Tx<'_>,
+        kind: ObjectKind,
+        target: &TargetId,
+        now: crate::model::clock::Timestamp,
+    ) -> Result<(), StoreError> {
+        let id = self.work.plan.source;
+        let Some(mut record) = tx.record(kind, &id)? else { return Ok(()) };
+        let linked_before = record.link.as_ref().map(|link| link.target.clone());
+        let fresh = self.work.creates() || linked_before.as_ref() != Some(target);
+        let mut link = match record.link.take() {
+            Some(link) if !fresh => link,
+            _ => Link { target: target.clone(), origin: self.origin(), since: now, sent: Attributes::new(), kept: BTreeMap::new() },
+        };
+        for change in &self.work.plan.record {
+            link.sent.insert(change.attribute.clone(), change.after.clone());
+            link.kept.remove(&change.attribute);
+        }
+        for (path, value) in &self.work.sent {
+            self.keep(&mut link, path, value);
+        }
+        self.notice_cleared(&mut link);
+        record.link = Some(link);
+        tx.put_record(&record)?;
+        if fresh {
+            tx.mark_referrers_dirty(&id)?;
+            let mut forecast = forecast_of(tx, kind, &id)?;
+            if forecast.lost {
+                forecast.lost = false;
+                tx.put_forecast(kind, &id, &forecast);
+            }
+        }
+        Ok(())
+    }
+
+    fn origin(&self) -> LinkOrigin {
+        let matched = self.work.run.iter().find_map(|operation| match &operation.because {
+            Reason::Matched { by } => Some(by.clone()),
+            _ => None,
+        });
+        matched.map_or(LinkOrigin::Created, LinkOrigin::Adopted)
+    }
+
+    /// What was sent, and what the answer says that the target kept of it.
+    fn keep(&self, link: &mut Link, path: &str, value: &Value) {
+        let found_equal = self.work.run.iter().any(|operation| {
+            matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup)
+                && operation.changes.iter().any(|change| change.attribute == path)
+        });
+        let kept = match (&self.resource, path.parse::<TargetPath>()) {
+            _ if found_equal => Kept::AsSent,
+            (Some(body), Ok(target)) => match read_path(body, &target) {
+                Some(held) if same(&target, &held, value) => Kept::AsSent,
+                Some(held) => Kept::Other(held),
+                None if value.is_unassigned() => Kept::AsSent,
+                None => Kept::Unknown,
+            },
+            _ => Kept::Unknown,
+        };
+        if value.is_unassigned() {
+            link.sent.remove(path);
+        } else {
+            link.sent.insert(path.to_owned(), value.clone());
+        }
+        match kept {
+            Kept::AsSent => link.kept.remove(path),
+            other => link.kept.insert(path.to_owned(), other),
+        };
+    }
+
+    /// After a change of `active`, what the target emptied by itself counts as not sent: it returns when the
+    /// user does (DESIGN section 5).
+    fn notice_cleared(&self, link: &mut Link) {
+        let touched = self.work.sent.contains_key("active") && !self.work.creates();
+        let (Some(body), true, true) = (&self.resource, self.whole, touched) else { return };
+        for (path, value) in &link.sent {
+            let Ok(target) = path.parse::<TargetPath>() else { continue };
+            if !value.is_unassigned() && read_path(body, &target).is_none() {
+                link.kept.insert(path.clone(), Kept::Other(Value::Null));
+            }
+        }
+    }
+
+    fn record_members(&self, tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
+        for (member, target) in &self.work.removed {
+            match tx.edge(group, member)? {
+                Some(edge) if edge.sent.as_ref() == Some(target) && !edge.present => tx.delete_edge(group, member)?,
+                Some(edge) if edge.sent.as_ref() == Some(target) => {
+                    tx.put_edge(group, member, &Membership { sent: None, ..edge })?;
+                }
+                _ => {}
+            }
+        }
+        for (member, target) in &self.work.added {
+            let edge = tx.edge(group, member)?.unwrap_or(Membership {
+                kind: MemberKind::User,
+                generation: 0,
+                present: false,
+                sent: None,
+            });
+            tx.put_edge(group, member, &Membership { sent: Some(target.clone()), ..edge })?;
+        }
+        Ok(())
+    }
+}
+
+/// The memberships of a deleted group: nothing at the target holds them any more.
+fn forget_members(tx: &mut Tx<'_>, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
+    if kind == ObjectKind::User {
+        return Ok(());
+    }
+    loop {
+        let page = tx.edges(id, None, crate::snapshot::read::PAGE)?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        for (member, _) in page {
+            tx.delete_edge(id, &member)?;
+        }
+    }
+}
+
+/// The error with its causes, for the summary.
+fn chain(error: &TargetError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Removals in a batch, for the guard window: users, groups, members by group.
+fn removals_of(done: &[Done]) -> (u64, u64, BTreeMap<SourceId, u64>) {
+    let (mut users, mut groups, mut members) = (0, 0, BTreeMap::new());
+    for operation in done.iter().flat_map(|done| &done.work.run) {
+        users += u64::from(operation.removes_user());
+        groups += u64::from(operation.verb == Verb::DeleteGroup);
+        if operation.verb == Verb::RemoveMember && !empties(operation) {
+            let own = operation.members.iter().filter(|member| !member.with_user).count() as u64;
+            if own > 0 {
+                *members.entry(operation.source).or_default() += own;
+            }
+        }
+    }
+    (users, groups, members)
+}
+
+impl Cycle<'_> {
+    /// The counterpart of carrying out, where a cycle only plans: the works are counted and shown, and what
+    /// they would lead to is kept as a forecast for the objects that refer to these.
+    pub(super) async fn foresee(
+        &mut self,
+        kind: ObjectKind,
+        works: Vec<Work>,
+    ) -> Result<super::apply::Carried, CycleError> {
+        let mut moved = false;
+        let mut forecasts = Vec::new();
+        for work in works {
+            for operation in &work.run {
+                self.summary.count(operation);
+                self.order.watcher.operation(operation);
+            }
+            moved = true;
+            let links = work.run.iter().find(|operation| {
+                matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup | Verb::LinkUser | Verb::LinkGroup)
+            });
+            let linked = links.map(|operation| operation.target.clone());
+            forecasts.push((work.plan.source, work.pass, linked));
+        }
+        self.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            for (id, pass, linked) in forecasts {
+                let mut forecast = forecast_of(&tx, kind, &id)?;
+                if pass == Pass::MembersOut {
+                    forecast.members_out = true;
+                } else {
+                    forecast.done = true;
+                }
+                forecast.linked = linked.or(forecast.linked);
+                tx.put_forecast::<Forecast>(kind, &id, &forecast);
+            }
+            if tx.is_empty() { Ok(()) } else { tx.commit(Durability::Lazy) }
+        })
+        .await?;
+        Ok(super::apply::Carried { moved, again: false })
+    }
+}
