@@ -89,7 +89,10 @@ fn export_record<W: Write>(
     let line = match table {
         Table::Meta if !key.starts_with(keys::meta::FREE) => return Ok(()),
         Table::Meta => Ok(meta(&key[keys::meta::FREE.len()..], value)),
-        Table::Objects => record::decode::<Record>(value).map(|record| object(&record)),
+        Table::Objects => match keys::parse_object(key) {
+            Some((kind, id)) => Record::decode(kind, id, value).map(|record| object(&record)),
+            None => Err(record::Undecodable("a key that is none".to_owned())),
+        },
         Table::Edges => record::decode::<Membership>(value).map(|edge| membership(key, &edge)),
         Table::Dirty => Ok(dirty(key, value)),
         Table::Intents => record::decode::<Vec<ObjectIntent>>(value).map(|open| intents(key, &open)),

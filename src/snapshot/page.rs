@@ -215,7 +215,7 @@ fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Re
         changed |= if entry.removed {
             remove_member(tx, &object.id, &entry.id, before, round.generation)?
         } else {
-            add_member(tx, &object.id, entry, before, round.generation)?
+            add_member(tx, &object.id, entry, before, round.generation)
         };
     }
     Ok(changed)
@@ -227,14 +227,14 @@ fn add_member(
     entry: &ReferenceChange,
     before: Option<Membership>,
     generation: Generation,
-) -> Result<bool, StoreError> {
+) -> bool {
     let changed = before.as_ref().is_none_or(|edge| !edge.present || edge.kind != entry.kind);
     let sent = before.as_ref().and_then(|edge| edge.sent.clone());
     let after = Membership { kind: entry.kind, generation, present: true, sent };
     if before.as_ref() != Some(&after) {
-        tx.put_edge(group, &entry.id, &after)?;
+        tx.replace_edge(before.is_some(), group, &entry.id, &after);
     }
-    Ok(changed)
+    changed
 }
 
 /// The source no longer has this member. The edge stays for as long as the target holds it.

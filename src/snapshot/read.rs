@@ -73,7 +73,13 @@ pub trait Reads {
 
     /// One object.
     fn record(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Record>, StoreError> {
-        self.decoded(Table::Objects, &keys::object(kind, id))
+        let bytes = self.raw(Table::Objects, &keys::object(kind, id))?;
+        bytes.map(|bytes| self.decode_record(kind, *id, &bytes)).transpose()
+    }
+
+    /// Decodes an object's record.
+    fn decode_record(&self, kind: ObjectKind, id: SourceId, bytes: &[u8]) -> Result<Record, StoreError> {
+        Record::decode(kind, id, bytes).map_err(|error| self.damaged(format_args!("{kind} {id}: {error}")))
     }
 
     /// Several objects; `None` in the place of one that is not known.
@@ -90,7 +96,13 @@ pub trait Reads {
     ) -> Result<Vec<Record>, StoreError> {
         let after = after.map(|id| keys::object(kind, id));
         let found = self.raw_scan(Table::Objects, &[keys::kind_byte(kind)], after.as_deref(), limit)?;
-        found.iter().map(|(_, value)| self.decode(Table::Objects, value)).collect()
+        found
+            .iter()
+            .map(|(key, value)| {
+                let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Objects))?;
+                self.decode_record(kind, id, value)
+            })
+            .collect()
     }
 
     /// The stream of a kind; a fresh one before the first round.

@@ -152,7 +152,7 @@ impl<'s> Tx<'s> {
             self.heads.counts.count_record(before, false);
         }
         self.heads.counts.count_record(after, true);
-        self.put(Table::Objects, keys::object(kind, &id), record::encode(after));
+        self.put(Table::Objects, keys::object(kind, &id), after.encode());
         Ok(())
     }
 
@@ -224,12 +224,18 @@ impl<'s> Tx<'s> {
     /// # Errors
     /// As [`Reads`].
     pub fn put_edge(&mut self, group: &SourceId, member: &SourceId, edge: &Membership) -> Result<(), StoreError> {
-        if self.raw(Table::Edges, &keys::edge(group, member))?.is_none() {
+        let known = self.raw(Table::Edges, &keys::edge(group, member))?.is_some();
+        self.replace_edge(known, group, member, edge);
+        Ok(())
+    }
+
+    /// As [`Self::put_edge`], for a caller that has just looked whether it is known.
+    pub(super) fn replace_edge(&mut self, known: bool, group: &SourceId, member: &SourceId, edge: &Membership) {
+        if !known {
             self.heads.counts.count_edge(true);
             self.put(Table::Referrers, keys::referrer(member, ObjectKind::Group, group), Vec::new());
         }
         self.put(Table::Edges, keys::edge(group, member), record::encode(edge));
-        Ok(())
     }
 
     /// Forgets a membership.

@@ -102,7 +102,7 @@ fn check_object(snapshot: &Snapshot, key: &[u8], value: &[u8], report: &mut Repo
         report.add("an object's key is none".to_owned());
         return Ok(());
     };
-    let record: Record = match record::decode(value) {
+    let record: Record = match Record::decode(kind, id, value) {
         Ok(record) => record,
         Err(error) => {
             report.add(format!("{kind} {id}: {error}"));
@@ -110,9 +110,6 @@ fn check_object(snapshot: &Snapshot, key: &[u8], value: &[u8], report: &mut Repo
         }
     };
     report.counts.count_record(&record, true);
-    if (record.object.kind, record.object.id) != (kind, id) {
-        report.add(format!("{kind} {id}: the record is another object's"));
-    }
     if let Some(link) = &record.link
         && snapshot.owner(kind, &link.target)? != Some(id)
     {

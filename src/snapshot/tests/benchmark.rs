@@ -1,6 +1,6 @@
 //! What the store costs, in a release build:
 //! `cargo test --release --lib snapshot::tests::benchmark -- --ignored --nocapture`.
-//! `USERS`, `GROUPS` and `CACHE_MIB` choose the size. Numbers of a first run are in `docs/performance.md`.
+//! `USERS`, `GROUP_COUNT`, `CACHE_MIB` and `BATCH` choose the size. Numbers of a first run are in `docs/performance.md`.
 
 use super::world::*;
 use crate::model::clock::Stopwatch;
@@ -137,7 +137,7 @@ fn intent(reads: &impl Reads, id: crate::model::id::SourceId) -> crate::model::l
 #[test]
 #[ignore = "a measurement, for a release build"]
 fn what_the_store_costs() {
-    let (users, groups) = (number("USERS", 10_000), number("GROUPS", 100));
+    let (users, groups) = (number("USERS", 10_000), number("GROUP_COUNT", 100));
     let (cache, batch) = (number("CACHE_MIB", 64) << 20, number("BATCH", 256) as usize);
     let folder = tempfile::tempdir_in(std::env::var("STATE").unwrap_or_else(|_| "/tmp".to_owned())).unwrap();
     let state = StateFolder::hold(folder.path()).unwrap();
