@@ -44,11 +44,18 @@ pub struct Exported {
 /// # Errors
 /// Where the engine below cannot read on, or `out` refuses.
 pub fn export(snapshot: &Snapshot, out: &mut impl Write) -> Result<Exported, StoreError> {
-    let mut lines = Lines { out, done: Exported::default(), path: snapshot.path() };
+    let mut lines = Lines {
+        out,
+        done: Exported::default(),
+        path: snapshot.path(),
+    };
     lines.write(&head(snapshot)?)?;
     for kind in [ObjectKind::User, ObjectKind::Group] {
-        let stream = snapshot.stream(kind).map(|stream| json!({"type": "stream", "kind": kind, "stream": stream}));
-        lines.write(&stream.unwrap_or_else(|error| json!({"type": "damaged", "error": error.to_string()})))?;
+        let stream = snapshot
+            .stream(kind)
+            .map(|stream| json!({"type": "stream", "kind": kind, "stream": stream}));
+        lines
+            .write(&stream.unwrap_or_else(|error| json!({"type": "damaged", "error": error.to_string()})))?;
     }
     for table in [
         Table::Meta,
@@ -59,7 +66,9 @@ pub fn export(snapshot: &Snapshot, out: &mut impl Write) -> Result<Exported, Sto
         Table::History,
         Table::Cycles,
     ] {
-        each(snapshot, table, |key, value| export_record(snapshot, &mut lines, table, key, value))?;
+        each(snapshot, table, |key, value| {
+            export_record(snapshot, &mut lines, table, key, value)
+        })?;
     }
     lines.out.flush().map_err(|error| lines.refused(error))?;
     Ok(lines.done)
@@ -117,7 +126,9 @@ fn export_history<W: Write>(
         Err(error) => return lines.damaged(Table::History, key, &error),
     };
     let values: Option<BatchValues> = snapshot.decoded(Table::HistoryValues, key).unwrap_or_default();
-    let mut values = values.map_or_else(Vec::new, |BatchValues(values)| values).into_iter();
+    let mut values = values
+        .map_or_else(Vec::new, |BatchValues(values)| values)
+        .into_iter();
     for entry in &batch.entries {
         lines.write(&history(entry, values.next().flatten()))?;
     }
@@ -160,7 +171,12 @@ fn link(link: &Link) -> Json {
 }
 
 fn attributes(attributes: &Attributes) -> Json {
-    Json::Object(attributes.iter().map(|(name, value)| (name.clone(), value.to_json())).collect())
+    Json::Object(
+        attributes
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_json()))
+            .collect(),
+    )
 }
 
 fn membership(key: &[u8], edge: &Membership) -> Json {
@@ -181,7 +197,11 @@ fn dirty(key: &[u8], value: &[u8]) -> Json {
         ("manual", DirtyCause::MANUAL),
         ("unread", DirtyCause::UNREAD),
     ];
-    let causes: Vec<&str> = names.iter().filter(|(_, bit)| cause.has(*bit)).map(|(name, _)| *name).collect();
+    let causes: Vec<&str> = names
+        .iter()
+        .filter(|(_, bit)| cause.has(*bit))
+        .map(|(name, _)| *name)
+        .collect();
     let object = keys::parse_object(key);
     json!({
         "type": "dirty", "kind": object.map(|(kind, _)| kind), "id": object.map(|(_, id)| id.to_string()),
@@ -233,6 +253,10 @@ impl<W: Write> Lines<'_, W> {
     }
 
     fn refused(&self, error: std::io::Error) -> StoreError {
-        io_error(std::path::Path::new(self.path), "write the export of the snapshot", error)
+        io_error(
+            std::path::Path::new(self.path),
+            "write the export of the snapshot",
+            error,
+        )
     }
 }

@@ -32,7 +32,5 @@ pub mod transfer;
 pub mod tx;
 pub mod verify;
 
-
-
 #[cfg(test)]
 mod tests;

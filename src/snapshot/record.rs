@@ -90,8 +90,21 @@ impl Record {
     /// As [`decode`].
     pub fn decode(kind: ObjectKind, id: SourceId, bytes: &[u8]) -> Result<Self, Undecodable> {
         let (head, link, attributes): (RecordHead, Option<Link>, Attributes) = decode(bytes)?;
-        let RecordHead { life, generation, manager_generation, manager } = head;
-        let object = SourceObject { kind, id, attributes, manager, life, generation, manager_generation };
+        let RecordHead {
+            life,
+            generation,
+            manager_generation,
+            manager,
+        } = head;
+        let object = SourceObject {
+            kind,
+            id,
+            attributes,
+            manager,
+            life,
+            generation,
+            manager_generation,
+        };
         Ok(Self { object, link })
     }
 }
@@ -260,7 +273,11 @@ impl Counts {
 }
 
 fn step(counter: &mut u64, up: bool) {
-    *counter = if up { counter.saturating_add(1) } else { counter.saturating_sub(1) };
+    *counter = if up {
+        counter.saturating_add(1)
+    } else {
+        counter.saturating_sub(1)
+    };
 }
 
 /// Counters and running numbers, one record, written with every commit that moves them.

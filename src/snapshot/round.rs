@@ -40,7 +40,12 @@ pub struct FinishOutcome {
 ///
 /// # Errors
 /// As [`Reads`].
-pub fn begin_full(tx: &mut Tx<'_>, kind: ObjectKind, select: &[String], now: Timestamp) -> Result<(), StoreError> {
+pub fn begin_full(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    select: &[String],
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut stream = tx.stream(kind)?;
     stream.cursor = Cursor::Start;
     stream.generation = stream.generation.saturating_add(1);
@@ -71,7 +76,9 @@ pub fn begin_delta(tx: &mut Tx<'_>, kind: ObjectKind, now: Timestamp) -> Result<
 /// As [`Reads`].
 pub fn restart_delta(tx: &mut Tx<'_>, kind: ObjectKind) -> Result<bool, StoreError> {
     let mut stream = tx.stream(kind)?;
-    let Cursor::Advancing { delta_link, .. } = stream.cursor else { return Ok(false) };
+    let Cursor::Advancing { delta_link, .. } = stream.cursor else {
+        return Ok(false);
+    };
     stream.cursor = Cursor::Following { delta_link };
     tx.put_stream(kind, &stream);
     Ok(true)
@@ -90,7 +97,11 @@ impl Snapshot {
                 FinishPhase::Objects => finish_objects(&mut tx, kind, finishing, &mut outcome)?,
                 FinishPhase::Edges => finish_edges(&mut tx, finishing, &mut outcome)?,
             };
-            tx.commit(if done { Durability::Synced } else { Durability::Lazy })?;
+            tx.commit(if done {
+                Durability::Synced
+            } else {
+                Durability::Lazy
+            })?;
         }
         Ok(outcome)
     }
@@ -105,10 +116,16 @@ fn finish_objects(
 ) -> Result<bool, StoreError> {
     let stream = tx.stream(kind)?;
     let selects = |name: &str| stream.select.iter().any(|property| property == name);
-    let page = tx.raw_scan(Table::Objects, &[keys::kind_byte(kind)], finishing.after.as_deref(), PAGE)?;
+    let page = tx.raw_scan(
+        Table::Objects,
+        &[keys::kind_byte(kind)],
+        finishing.after.as_deref(),
+        PAGE,
+    )?;
     for (key, value) in &page {
         let (_, id) = keys::parse_object(key).ok_or_else(|| tx.bad_key(Table::Objects))?;
-        let head = RecordHead::decode(value).map_err(|error| tx.damaged(format_args!("{kind} {id}: {error}")))?;
+        let head =
+            RecordHead::decode(value).map_err(|error| tx.damaged(format_args!("{kind} {id}: {error}")))?;
         let mut settled = head;
         settle(&mut settled, stream.generation, selects("manager"), outcome);
         if settled != head {
@@ -146,7 +163,11 @@ fn settle(object: &mut RecordHead, generation: Generation, managers: bool, outco
 }
 
 /// One page of edges; true when the whole end is done.
-fn finish_edges(tx: &mut Tx<'_>, mut finishing: Finishing, outcome: &mut FinishOutcome) -> Result<bool, StoreError> {
+fn finish_edges(
+    tx: &mut Tx<'_>,
+    mut finishing: Finishing,
+    outcome: &mut FinishOutcome,
+) -> Result<bool, StoreError> {
     let generation = tx.stream(ObjectKind::Group)?.generation;
     let page = tx.raw_scan(Table::Edges, &[], finishing.after.as_deref(), PAGE)?;
     let mut group: Option<(SourceId, bool)> = None;
@@ -181,7 +202,9 @@ fn was_read(tx: &Tx<'_>, group: &SourceId, generation: Generation) -> Result<boo
 
 fn complete(tx: &mut Tx<'_>, kind: ObjectKind, finishing: Finishing) -> Result<(), StoreError> {
     let mut stream = tx.stream(kind)?;
-    stream.cursor = Cursor::Following { delta_link: finishing.delta_link };
+    stream.cursor = Cursor::Following {
+        delta_link: finishing.delta_link,
+    };
     stream.complete_since = Some(stream.began);
     tx.put_stream(kind, &stream);
     tx.put_finishing(kind, None);

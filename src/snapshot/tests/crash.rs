@@ -19,12 +19,24 @@ use crate::snapshot::verify::verify;
 
 /// The pages of both streams: a world larger than one page of the round's end.
 fn pages(kind: crate::model::id::ObjectKind) -> Vec<DeltaPage> {
-    let users: Vec<_> = (0..1200).map(|n| user(n, &[("mail", Value::text("new"))])).collect();
+    let users: Vec<_> = (0..1200)
+        .map(|n| user(n, &[("mail", Value::text("new"))]))
+        .collect();
     match kind {
-        User => vec![more(users[..700].to_vec()), more(vec![]), last(users[700..].to_vec())],
+        User => vec![
+            more(users[..700].to_vec()),
+            more(vec![]),
+            last(users[700..].to_vec()),
+        ],
         Group => vec![
-            more(vec![group(5000, &(0..600).map(|n| (n, false)).collect::<Vec<_>>())]),
-            last(vec![group(5000, &[(1100, false)]), group(5001, &[(3, false), (4, true)])]),
+            more(vec![group(
+                5000,
+                &(0..600).map(|n| (n, false)).collect::<Vec<_>>(),
+            )]),
+            last(vec![
+                group(5000, &[(1100, false)]),
+                group(5001, &[(3, false), (4, true)]),
+            ]),
         ],
     }
 }
@@ -72,7 +84,11 @@ fn earlier() -> MemoryStore {
     let store = MemoryStore::new();
     let snapshot = open(&store);
     full_round(&snapshot, User, (0..1500).map(|n| user(n, &[])).collect());
-    full_round(&snapshot, Group, vec![group(5000, &(500..1500).map(|n| (n, false)).collect::<Vec<_>>())]);
+    full_round(
+        &snapshot,
+        Group,
+        vec![group(5000, &(500..1500).map(|n| (n, false)).collect::<Vec<_>>())],
+    );
     clear_all_dirty(&snapshot);
     snapshot.sync().unwrap();
     store
@@ -81,7 +97,10 @@ fn earlier() -> MemoryStore {
 fn copy_of(store: &MemoryStore) -> MemoryStore {
     let copy = MemoryStore::new();
     let mut batch = crate::ports::WriteBatch::default();
-    store.contents().into_iter().for_each(|((table, key), value)| batch.put(table, key, value));
+    store
+        .contents()
+        .into_iter()
+        .for_each(|((table, key), value)| batch.put(table, key, value));
     copy.commit(batch, Durability::Synced).unwrap();
     copy
 }
@@ -101,9 +120,16 @@ fn a_stop_at_any_commit_ends_in_the_same_snapshot() {
                 store.fail_after(at, last);
                 cycle(&store).unwrap_err();
                 assert!(store.stopped());
-                if power_cut { store.crash() } else { store.kill() }
+                if power_cut {
+                    store.crash()
+                } else {
+                    store.kill()
+                }
                 cycle(&store).unwrap();
-                assert!(store.contents() == expected, "stopped at commit {at}, {last:?}, power cut: {power_cut}");
+                assert!(
+                    store.contents() == expected,
+                    "stopped at commit {at}, {last:?}, power cut: {power_cut}"
+                );
             }
         }
     }
@@ -117,10 +143,14 @@ fn after_a_failed_commit_the_counters_are_read_again() {
         let snapshot = open(&store);
         store.fail_after(0, last);
         let mut tx = snapshot.tx().unwrap();
-        tx.mark_dirty(User, &id(1), crate::snapshot::record::DirtyCause::MANUAL).unwrap();
+        tx.mark_dirty(User, &id(1), crate::snapshot::record::DirtyCause::MANUAL)
+            .unwrap();
         tx.commit(Durability::Synced).unwrap_err();
         store.kill();
-        assert_eq!(snapshot.dirty_count(User).unwrap(), u64::from(last == LastCommit::Done));
+        assert_eq!(
+            snapshot.dirty_count(User).unwrap(),
+            u64::from(last == LastCommit::Done)
+        );
         assert!(verify(&snapshot).unwrap().is_clean());
     }
 }

@@ -114,7 +114,10 @@ fn a_newer_format_is_refused_and_nothing_is_written() {
     let state = StateFolder::hold(folder.path()).unwrap();
     set_format(state.open_job("j", CACHE).unwrap().store(), FORMAT + 1);
     let error = state.open_job("j", CACHE).unwrap_err();
-    assert!(matches!(error, StoreError::TooNew { found, known: FORMAT, .. } if found == FORMAT + 1), "{error:?}");
+    assert!(
+        matches!(error, StoreError::TooNew { found, known: FORMAT, .. } if found == FORMAT + 1),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -130,8 +133,14 @@ fn an_older_format_is_migrated_step_by_step_after_a_backup() {
         store.commit(batch, Durability::Synced)
     };
     let steps = [
-        Step { from: FORMAT + 1, run: |store| NOTE(store, "second") },
-        Step { from: FORMAT, run: |store| NOTE(store, "first") },
+        Step {
+            from: FORMAT + 1,
+            run: |store| NOTE(store, "second"),
+        },
+        Step {
+            from: FORMAT,
+            run: |store| NOTE(store, "first"),
+        },
     ];
 
     // The process ends in the middle; the backup of the old format is what stays.
@@ -144,8 +153,14 @@ fn an_older_format_is_migrated_step_by_step_after_a_backup() {
         assert!(store.get(Table::Meta, &keys::meta::free(name)).unwrap().is_some());
     }
     let state = StateFolder::hold(&folder.path().join("state")).unwrap();
-    assert_eq!(transfer::restore(&backup, &state, "j", false).unwrap(), old.len() as u64);
-    assert!(matches!(migrate(&store, "memory", &backup, &steps, FORMAT + 3), Err(StoreError::Damaged { .. })));
+    assert_eq!(
+        transfer::restore(&backup, &state, "j", false).unwrap(),
+        old.len() as u64
+    );
+    assert!(matches!(
+        migrate(&store, "memory", &backup, &steps, FORMAT + 3),
+        Err(StoreError::Damaged { .. })
+    ));
 }
 
 #[test]
@@ -162,10 +177,15 @@ fn records_without_a_format_number_are_damage() {
 #[test]
 fn lost_files_are_damage_and_not_a_fresh_start() {
     for (name, spoil) in [
-        ("folder gone", (|sled: &Path| fs::remove_dir_all(sled).unwrap()) as fn(&Path)),
+        (
+            "folder gone",
+            (|sled: &Path| fs::remove_dir_all(sled).unwrap()) as fn(&Path),
+        ),
         ("log gone", |sled| fs::remove_file(sled.join("db")).unwrap()),
         ("log empty", |sled| fs::write(sled.join("db"), "").unwrap()),
-        ("log of zeros", |sled| fs::write(sled.join("db"), vec![0; 1 << 20]).unwrap()),
+        ("log of zeros", |sled| {
+            fs::write(sled.join("db"), vec![0; 1 << 20]).unwrap()
+        }),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let state = StateFolder::hold(folder.path()).unwrap();
@@ -188,18 +208,29 @@ fn spoilt_bytes_are_never_a_panic_out_of_the_store() {
         full_round(&snapshot, User, (0..500).map(|n| user(n, &[])).collect());
     }
     let size = fs::metadata(sound.join("db")).unwrap().len();
-    let written = fs::read(sound.join("db")).unwrap().iter().rposition(|byte| *byte != 0).unwrap() as u64;
+    let written = fs::read(sound.join("db"))
+        .unwrap()
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .unwrap() as u64;
     for n in 0..16 {
         for truncate in [false, true] {
             let spoilt = folder.path().join(format!("spoilt-{n}-{truncate}"));
             copy(&sound, &spoilt);
             let log = spoilt.join("db");
             if truncate {
-                fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(size * n / 16).unwrap();
+                fs::OpenOptions::new()
+                    .write(true)
+                    .open(&log)
+                    .unwrap()
+                    .set_len(size * n / 16)
+                    .unwrap();
             } else {
                 let mut bytes = fs::read(&log).unwrap();
                 let at = (written * n / 16) as usize;
-                bytes[at..(at + 64).min(size as usize)].iter_mut().for_each(|byte| *byte ^= 0xa5);
+                bytes[at..(at + 64).min(size as usize)]
+                    .iter_mut()
+                    .for_each(|byte| *byte ^= 0xa5);
                 fs::write(&log, bytes).unwrap();
             }
             let outcome = catch_unwind(AssertUnwindSafe(|| use_it(&spoilt)));
@@ -227,7 +258,10 @@ fn a_restored_backup_is_the_snapshot_again_but_reads_everything_anew() {
     fill(&snapshot);
     transfer::backup(snapshot.store(), snapshot.path(), &file).unwrap();
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(transfer::backup(snapshot.store(), snapshot.path(), &file).is_err(), "never over another backup");
+    assert!(
+        transfer::backup(snapshot.store(), snapshot.path(), &file).is_err(),
+        "never over another backup"
+    );
     let record = snapshot.record(User, &id(1)).unwrap();
     drop(snapshot);
 
@@ -259,7 +293,10 @@ fn a_backup_that_is_not_whole_restores_nothing() {
         for spoilt in [altered, whole[..at].to_vec()] {
             fs::write(&file, spoilt).unwrap();
             let error = transfer::restore(&file, &state, "j", true).unwrap_err();
-            assert!(matches!(error, StoreError::Damaged { .. }), "byte {at}: {error:?}");
+            assert!(
+                matches!(error, StoreError::Damaged { .. }),
+                "byte {at}: {error:?}"
+            );
             assert!(state.jobs().unwrap().is_empty());
         }
     }
@@ -273,10 +310,21 @@ fn an_export_has_a_line_for_everything_and_goes_on_over_damage() {
     let mut lines = Vec::new();
     let done = export(&snapshot, &mut lines).unwrap();
     let text = String::from_utf8(lines).unwrap();
-    let json: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let json: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let count = |kind: &str| json.iter().filter(|line| line["type"] == kind).count();
     assert_eq!((count("snapshot"), count("stream"), count("meta")), (1, 2, 1));
-    assert_eq!((count("object"), count("membership"), count("dirty"), count("cycle")), (3, 2, 3, 1));
+    assert_eq!(
+        (
+            count("object"),
+            count("membership"),
+            count("dirty"),
+            count("cycle")
+        ),
+        (3, 2, 3, 1)
+    );
     assert_eq!((done.lines, done.damaged), (json.len() as u64, 0));
 
     let mut batch = WriteBatch::default();
@@ -291,12 +339,28 @@ fn an_export_has_a_line_for_everything_and_goes_on_over_damage() {
 fn the_self_check_finds_what_does_not_agree() {
     type Spoil = fn(&mut WriteBatch);
     let spoils: [(&str, Spoil); 6] = [
-        ("owner gone", |batch| batch.delete(Table::Owners, keys::resource(User, &target("t1")))),
-        ("owner of nothing", |batch| batch.put(Table::Owners, keys::resource(User, &target("t7")), *id(2).as_bytes())),
-        ("referrer gone", |batch| batch.delete(Table::Referrers, keys::referrer(&id(1), User, &id(2)))),
-        ("referrer of nothing", |batch| batch.put(Table::Referrers, keys::referrer(&id(5), Group, &id(9)), "")),
-        ("edge gone", |batch| batch.delete(Table::Edges, keys::edge(&id(9), &id(1)))),
-        ("dirty mark gone", |batch| batch.delete(Table::Dirty, keys::object(User, &id(1)))),
+        ("owner gone", |batch| {
+            batch.delete(Table::Owners, keys::resource(User, &target("t1")))
+        }),
+        ("owner of nothing", |batch| {
+            batch.put(
+                Table::Owners,
+                keys::resource(User, &target("t7")),
+                *id(2).as_bytes(),
+            )
+        }),
+        ("referrer gone", |batch| {
+            batch.delete(Table::Referrers, keys::referrer(&id(1), User, &id(2)))
+        }),
+        ("referrer of nothing", |batch| {
+            batch.put(Table::Referrers, keys::referrer(&id(5), Group, &id(9)), "")
+        }),
+        ("edge gone", |batch| {
+            batch.delete(Table::Edges, keys::edge(&id(9), &id(1)))
+        }),
+        ("dirty mark gone", |batch| {
+            batch.delete(Table::Dirty, keys::object(User, &id(1)))
+        }),
     ];
     for (name, spoil) in spoils {
         let store = MemoryStore::new();

@@ -28,7 +28,11 @@ fn entry(n: u64) -> NewEntry {
         result: "done".to_owned(),
         config: "f00d".to_owned(),
         values: Values {
-            changes: vec![Change { attribute: "title".to_owned(), before: Value::Null, after: Value::text(n.to_string()) }],
+            changes: vec![Change {
+                attribute: "title".to_owned(),
+                before: Value::Null,
+                after: Value::text(n.to_string()),
+            }],
             detail: None,
         },
         salt: [u8::try_from(n % 251).unwrap(); 16],
@@ -60,7 +64,10 @@ fn entries_come_back_in_order_from_any_number_on() {
         let numbers: Vec<u64> = found.iter().map(|(entry, _)| entry.seq).collect();
         assert_eq!(numbers, (from..600).collect::<Vec<_>>(), "from {from}");
         for (entry, values) in found {
-            assert_eq!(values.unwrap().changes[0].after, Value::text(entry.seq.to_string()));
+            assert_eq!(
+                values.unwrap().changes[0].after,
+                Value::text(entry.seq.to_string())
+            );
         }
     }
     assert!(snapshot.verify_chain().unwrap().is_empty());
@@ -71,8 +78,12 @@ fn the_guard_window_is_found_without_reading_everything() {
     let (_, snapshot) = filled();
     for since in [0, 5, 10, 3000, 5990, 5991] {
         let mut numbers = Vec::new();
-        snapshot.history_since(Timestamp(since), |entry| numbers.push(entry.seq)).unwrap();
-        let expected: Vec<u64> = (0..600).filter(|n| i64::try_from(*n).unwrap() * 10 >= since).collect();
+        snapshot
+            .history_since(Timestamp(since), |entry| numbers.push(entry.seq))
+            .unwrap();
+        let expected: Vec<u64> = (0..600)
+            .filter(|n| i64::try_from(*n).unwrap() * 10 >= since)
+            .collect();
         assert_eq!(numbers, expected, "since {since}");
     }
 }
@@ -89,14 +100,21 @@ fn every_altered_byte_of_the_chain_is_found() {
             let mut batch = WriteBatch::default();
             batch.put(Table::History, key.clone(), altered);
             store.commit(batch, Durability::Synced).unwrap();
-            assert!(!open(&store).verify_chain().unwrap().is_empty(), "byte {at} of {key:?}");
+            assert!(
+                !open(&store).verify_chain().unwrap().is_empty(),
+                "byte {at} of {key:?}"
+            );
         }
         let store = filled().0;
         let mut batch = WriteBatch::default();
         batch.delete(Table::History, key.clone());
         store.commit(batch, Durability::Synced).unwrap();
         let dropped_prefix = key == keys::number(0);
-        assert_eq!(open(&store).verify_chain().unwrap().is_empty(), dropped_prefix, "{key:?} deleted");
+        assert_eq!(
+            open(&store).verify_chain().unwrap().is_empty(),
+            dropped_prefix,
+            "{key:?} deleted"
+        );
     }
 }
 
@@ -109,10 +127,16 @@ fn values_can_be_erased_but_not_altered() {
     assert!(snapshot.verify_chain().unwrap().is_empty());
     assert_eq!(snapshot.history(1, 1).unwrap()[0].1, None);
 
-    let mut value = store.get(Table::HistoryValues, &keys::number(0)).unwrap().unwrap();
+    let mut value = store
+        .get(Table::HistoryValues, &keys::number(0))
+        .unwrap()
+        .unwrap();
     *value.iter_mut().rev().nth(1).unwrap() ^= 1; // the title's last byte; the very last one says "no detail"
     let mut batch = WriteBatch::default();
     batch.put(Table::HistoryValues, keys::number(0), value);
     store.commit(batch, Durability::Synced).unwrap();
-    assert_eq!(snapshot.verify_chain().unwrap(), ["the values of history entry 0 were altered"]);
+    assert_eq!(
+        snapshot.verify_chain().unwrap(),
+        ["the values of history entry 0 were altered"]
+    );
 }

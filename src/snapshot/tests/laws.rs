@@ -26,20 +26,35 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 fn any_user() -> impl Strategy<Value = DeltaObject> {
-    let attributes = prop::collection::btree_map(prop::sample::select(vec!["displayName", "mail"]), any_value(), 0..3);
+    let attributes = prop::collection::btree_map(
+        prop::sample::select(vec!["displayName", "mail"]),
+        any_value(),
+        0..3,
+    );
     let manager = prop::collection::vec((0..USERS, any::<bool>()), 0..3);
-    (0..USERS, attributes, manager, prop::option::weighted(0.2, any::<bool>())).prop_map(
-        |(n, attributes, manager, removed)| match removed {
+    (
+        0..USERS,
+        attributes,
+        manager,
+        prop::option::weighted(0.2, any::<bool>()),
+    )
+        .prop_map(|(n, attributes, manager, removed)| match removed {
             Some(true) => gone(User, n, Removed::HardDeleted),
             Some(false) => gone(User, n, Removed::SoftDeleted),
             None => {
                 let mut object = user(n, &[]);
-                object.attributes.extend(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)));
-                object.manager = manager.into_iter().map(|(n, removed)| reference(n, removed)).collect();
+                object.attributes.extend(
+                    attributes
+                        .into_iter()
+                        .map(|(name, value)| (name.to_owned(), value)),
+                );
+                object.manager = manager
+                    .into_iter()
+                    .map(|(n, removed)| reference(n, removed))
+                    .collect();
                 object
             }
-        },
-    )
+        })
 }
 
 fn any_group() -> impl Strategy<Value = DeltaObject> {
@@ -62,8 +77,12 @@ struct Round {
 fn any_round() -> impl Strategy<Value = Round> {
     let users = prop::collection::vec(any_user(), 0..10);
     let groups = prop::collection::vec(any_group(), 0..6);
-    (prop::bool::weighted(0.4), users, groups, 1_usize..5)
-        .prop_map(|(full, users, groups, cut)| Round { full, users, groups, cut })
+    (prop::bool::weighted(0.4), users, groups, 1_usize..5).prop_map(|(full, users, groups, cut)| Round {
+        full,
+        users,
+        groups,
+        cut,
+    })
 }
 
 fn any_history() -> impl Strategy<Value = Vec<Round>> {
@@ -94,7 +113,11 @@ fn play_round(snapshot: &Snapshot, kind: ObjectKind, full: bool, objects: &[Delt
 
 /// Everything but the streams' links.
 fn contents(store: &MemoryStore) -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
-    store.contents().into_iter().filter(|((table, key), _)| *table != Table::Meta || !key.starts_with(b"stream/")).collect()
+    store
+        .contents()
+        .into_iter()
+        .filter(|((table, key), _)| *table != Table::Meta || !key.starts_with(b"stream/"))
+        .collect()
 }
 
 /// The rules once more, as plainly as they can be said.
@@ -128,8 +151,16 @@ impl Naive {
             }
             for entry in &object.members {
                 let edge = (key.1, n_of(&entry.id));
-                if entry.removed { self.members.remove(&edge) } else { self.members.insert(edge) };
-                if entry.removed { members.remove(&edge) } else { members.insert(edge) };
+                if entry.removed {
+                    self.members.remove(&edge)
+                } else {
+                    self.members.insert(edge)
+                };
+                if entry.removed {
+                    members.remove(&edge)
+                } else {
+                    members.insert(edge)
+                };
             }
         }
         if round.full {
@@ -160,7 +191,12 @@ impl Naive {
         }
     }
 
-    fn end(&mut self, seen: &BTreeSet<(ObjectKind, u64)>, managers: &BTreeSet<u64>, members: &BTreeSet<(u64, u64)>) {
+    fn end(
+        &mut self,
+        seen: &BTreeSet<(ObjectKind, u64)>,
+        managers: &BTreeSet<u64>,
+        members: &BTreeSet<(u64, u64)>,
+    ) {
         for (key, life) in &mut self.life {
             if !seen.contains(key) && *life == Life::Alive {
                 *life = Life::Missing;
@@ -168,8 +204,10 @@ impl Naive {
         }
         let life = &self.life;
         let read = |key: (ObjectKind, u64)| seen.contains(&key) && life.get(&key) == Some(&Life::Alive);
-        self.managers.retain(|n, _| managers.contains(n) || !read((User, *n)));
-        self.members.retain(|edge| members.contains(edge) || !read((Group, edge.0)));
+        self.managers
+            .retain(|n, _| managers.contains(n) || !read((User, *n)));
+        self.members
+            .retain(|edge| members.contains(edge) || !read((Group, edge.0)));
     }
 
     fn of(snapshot: &Snapshot) -> Self {
@@ -180,13 +218,20 @@ impl Naive {
                 naive.life.insert((kind, n), record.object.life);
                 if kind == User {
                     naive.attributes.insert(n, record.object.attributes);
-                    naive.managers.extend(record.object.manager.map(|manager| (n, n_of(&manager))));
+                    naive
+                        .managers
+                        .extend(record.object.manager.map(|manager| (n, n_of(&manager))));
                 }
             }
         }
         for group in GROUPS {
             let edges = snapshot.edges(&id(group), None, usize::MAX).unwrap();
-            naive.members.extend(edges.iter().filter(|(_, edge)| edge.present).map(|(member, _)| (group, n_of(member))));
+            naive.members.extend(
+                edges
+                    .iter()
+                    .filter(|(_, edge)| edge.present)
+                    .map(|(member, _)| (group, n_of(member))),
+            );
         }
         naive
     }
