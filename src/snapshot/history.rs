@@ -20,7 +20,8 @@ use super::{
     read::{PAGE, Reads},
     record,
     store::Snapshot,
-    tx::{SMALL, Tx},
+    tx::Tx,
+    work::SMALL,
 };
 
 /// A SHA-256 hash.

@@ -2,7 +2,7 @@
 //!
 //! | file | what lives there |
 //! | --- | --- |
-//! | [`store`] | [`store::Snapshot`]: opening, binding, counters; [`tx`] its write transactions |
+//! | [`store`] | [`store::Snapshot`]: opening, binding, counters; [`tx`] and [`work`] its write transactions |
 //! | [`read`] | everything that can be asked, of a snapshot or inside a transaction |
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
@@ -31,6 +31,7 @@ pub mod store;
 pub mod transfer;
 pub mod tx;
 pub mod verify;
+pub mod work;
 
 #[cfg(test)]
 mod tests;

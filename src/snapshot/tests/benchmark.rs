@@ -1,6 +1,6 @@
 //! What the store costs, in a release build:
 //! `cargo test --release --lib snapshot::tests::benchmark -- --ignored --nocapture`.
-//! `USERS`, `GROUP_COUNT`, `CACHE_MIB` and `BATCH` choose the size. Numbers of a first run are in `docs/performance.md`.
+//! `USERS`, `GROUP_COUNT`, `CACHE_MIB` and `BATCH` choose the size.
 
 use super::world::*;
 use crate::model::clock::Stopwatch;
