@@ -528,6 +528,9 @@ impl StoreError {
     }
 }
 
+/// One entry of a table.
+pub type KeyValue = (Vec<u8>, Vec<u8>);
+
 /// An ordered key-value store with atomic batches over all its tables. Calls block: not from an async worker.
 pub trait SnapshotStore: Send + Sync + fmt::Debug {
     /// One value.
@@ -540,7 +543,7 @@ pub trait SnapshotStore: Send + Sync + fmt::Debug {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    ) -> Result<Vec<KeyValue>, StoreError>;
 
     /// Carries out the whole batch or nothing of it.
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError>;

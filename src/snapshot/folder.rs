@@ -37,7 +37,10 @@ impl StateFolder {
     /// [`StoreError::InUse`] with the holder's pid (exit 5), [`StoreError::Io`].
     pub fn hold(root: &Path) -> Result<Self, StoreError> {
         let lock = Arc::new(StateLock::acquire(root)?);
-        Ok(Self { root: root.to_owned(), _lock: lock })
+        Ok(Self {
+            root: root.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// The folder.
@@ -81,8 +84,9 @@ impl StateFolder {
         if existed && !folder.join(STORE).join("db").exists() {
             return Err(lost(&folder, "its files are gone"));
         }
-        let store: Arc<dyn SnapshotStore> =
-            Arc::new(SledStore::open(&folder.join(STORE), cache_bytes).map_err(|error| of_job(&folder, error))?);
+        let store: Arc<dyn SnapshotStore> = Arc::new(
+            SledStore::open(&folder.join(STORE), cache_bytes).map_err(|error| of_job(&folder, error))?,
+        );
         let path = folder.display().to_string();
         match migrate::format_of(&*store, &path)? {
             None if existed => return Err(lost(&folder, "it is empty, though it was in use")),
@@ -94,7 +98,8 @@ impl StateFolder {
         }
         let snapshot = Snapshot::open(store, &folder)?;
         if !existed {
-            fs::write(&marker, "").map_err(|error| io_error(&marker, "note that the snapshot was created", error))?;
+            fs::write(&marker, "")
+                .map_err(|error| io_error(&marker, "note that the snapshot was created", error))?;
         }
         Ok(snapshot)
     }
@@ -106,7 +111,10 @@ pub(super) const STORE: &str = "sled";
 pub(super) const CREATED: &str = "created";
 
 fn lost(folder: &Path, what: &str) -> StoreError {
-    StoreError::Damaged { path: folder.display().to_string(), what: what.to_owned() }
+    StoreError::Damaged {
+        path: folder.display().to_string(),
+        what: what.to_owned(),
+    }
 }
 
 /// The job's folder is what is to be set aside, so messages name it and not the store's within it.
@@ -118,5 +126,9 @@ fn of_job(folder: &Path, error: StoreError) -> StoreError {
 }
 
 pub(super) fn io_error(path: &Path, action: &str, cause: io::Error) -> StoreError {
-    StoreError::Io { action: action.to_owned(), path: path.display().to_string(), cause: cause.into() }
+    StoreError::Io {
+        action: action.to_owned(),
+        path: path.display().to_string(),
+        cause: cause.into(),
+    }
 }

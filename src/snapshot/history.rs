@@ -20,7 +20,8 @@ use super::{
     read::{PAGE, Reads},
     record,
     store::Snapshot,
-    tx::{SMALL, Tx},
+    tx::Tx,
+    work::SMALL,
 };
 
 /// A SHA-256 hash.
@@ -121,7 +122,11 @@ pub(super) struct Batch {
 pub(super) struct BatchValues(pub(super) Vec<Option<([u8; 16], Values)>>);
 
 fn digest(salt: &[u8; 16], values: &Values) -> Hash {
-    Sha256::new().chain_update(salt).chain_update(record::encode(values)).finalize().into()
+    Sha256::new()
+        .chain_update(salt)
+        .chain_update(record::encode(values))
+        .finalize()
+        .into()
 }
 
 impl Tx<'_> {
@@ -149,7 +154,10 @@ impl Tx<'_> {
         }
         let key = keys::number(self.heads.next_history);
         self.heads.next_history += entries.len() as u64;
-        let bytes = record::encode(&Batch { previous: self.heads.history_hash, entries });
+        let bytes = record::encode(&Batch {
+            previous: self.heads.history_hash,
+            entries,
+        });
         self.heads.history_hash = Sha256::digest(&bytes).into();
         self.put(Table::History, key.clone(), bytes);
         self.put(Table::HistoryValues, key, record::encode(&BatchValues(values)));
@@ -184,10 +192,14 @@ impl Snapshot {
         let mut after = self.record_before(from)?.map(keys::number);
         while found.len() < limit {
             let page = self.raw_scan(Table::History, &[], after.as_deref(), 1)?;
-            let Some((key, bytes)) = page.into_iter().next() else { break };
+            let Some((key, bytes)) = page.into_iter().next() else {
+                break;
+            };
             let batch: Batch = self.decode(Table::History, &bytes)?;
             let values: Option<BatchValues> = self.decoded(Table::HistoryValues, &key)?;
-            let mut values = values.map_or_else(Vec::new, |BatchValues(values)| values).into_iter();
+            let mut values = values
+                .map_or_else(Vec::new, |BatchValues(values)| values)
+                .into_iter();
             for entry in batch.entries {
                 let value = values.next().flatten().map(|(_, values)| values);
                 if entry.seq >= from {
@@ -210,7 +222,11 @@ impl Snapshot {
             let page = self.raw_scan(Table::History, &[], after.as_deref(), PAGE)?;
             for (_, bytes) in &page {
                 let batch: Batch = self.decode(Table::History, bytes)?;
-                batch.entries.iter().filter(|entry| entry.time >= since).for_each(&mut show);
+                batch
+                    .entries
+                    .iter()
+                    .filter(|entry| entry.time >= since)
+                    .for_each(&mut show);
             }
             match page.into_iter().next_back() {
                 Some((key, _)) => after = Some(key),
@@ -225,8 +241,16 @@ impl Snapshot {
         let mut back = 64;
         loop {
             let start = seq.saturating_sub(back);
-            let page = self.raw_scan(Table::History, &[], start.checked_sub(1).map(keys::number).as_deref(), PAGE)?;
-            let firsts: Vec<u64> = page.iter().filter_map(|(key, _)| keys::parse_number(key)).collect();
+            let page = self.raw_scan(
+                Table::History,
+                &[],
+                start.checked_sub(1).map(keys::number).as_deref(),
+                PAGE,
+            )?;
+            let firsts: Vec<u64> = page
+                .iter()
+                .filter_map(|(key, _)| keys::parse_number(key))
+                .collect();
             let holder = firsts.iter().rposition(|first| *first <= seq);
             match holder {
                 Some(at) if at > 0 => return Ok(Some(firsts[at - 1])),
@@ -280,7 +304,10 @@ impl Snapshot {
         }
         let head = self.history_head()?;
         if next.unwrap_or(head.next) != head.next || hash.unwrap_or(head.hash) != head.hash {
-            findings.push(format!("the history does not end where its head says (entry {})", head.next));
+            findings.push(format!(
+                "the history does not end where its head says (entry {})",
+                head.next
+            ));
         }
         if next.is_none() && head.next > 0 {
             findings.push(format!("the history is empty; {} entries are missing", head.next));
@@ -303,7 +330,10 @@ impl Snapshot {
         };
         // The first record that is there is the anchor: retention drops a prefix of the chain.
         if hash.is_some_and(|hash| hash != batch.previous) || next.is_some_and(|next| Some(next) != first) {
-            findings.push(format!("the history is broken before entry {}", first.unwrap_or_default()));
+            findings.push(format!(
+                "the history is broken before entry {}",
+                first.unwrap_or_default()
+            ));
         }
         let values = self.raw(Table::HistoryValues, key)?;
         let values: Option<BatchValues> = values.and_then(|bytes| record::decode(&bytes).ok());

@@ -43,7 +43,10 @@ impl StateLock {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(StoreError::InUse { path: folder.display().to_string(), pid: holder(&mut file) });
+                return Err(StoreError::InUse {
+                    path: folder.display().to_string(),
+                    pid: holder(&mut file),
+                });
             }
             Err(error) => return Err(refused("take the lock", &path, error.into())),
         }
@@ -74,7 +77,9 @@ impl Drop for StateLock {
 fn holder(file: &mut File) -> String {
     for _ in 0..5 {
         let mut text = String::new();
-        let read = file.rewind().and_then(|()| Read::by_ref(file).take(32).read_to_string(&mut text));
+        let read = file
+            .rewind()
+            .and_then(|()| Read::by_ref(file).take(32).read_to_string(&mut text));
         if read.is_ok() && !text.trim().is_empty() {
             return text.trim().to_owned();
         }
@@ -97,5 +102,9 @@ pub fn create_private(folder: &Path) -> Result<(), StoreError> {
 }
 
 fn refused(action: &str, path: &Path, cause: io::Error) -> StoreError {
-    StoreError::Io { action: action.to_owned(), path: path.display().to_string(), cause: cause.into() }
+    StoreError::Io {
+        action: action.to_owned(),
+        path: path.display().to_string(),
+        cause: cause.into(),
+    }
 }

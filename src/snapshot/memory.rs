@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::ports::Durability;
+use crate::ports::KeyValue;
 use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
 use crate::ports::Table;
@@ -127,7 +128,7 @@ impl SnapshotStore for MemoryStore {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<KeyValue>, StoreError> {
         let state = self.running()?;
         let from = match after {
             Some(after) if after >= prefix => Bound::Excluded((table, after.to_vec())),
@@ -144,7 +145,10 @@ impl SnapshotStore for MemoryStore {
 
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError> {
         let mut state = self.running()?;
-        let last = state.stop.filter(|(at, _)| state.commits >= *at).map(|(_, last)| last);
+        let last = state
+            .stop
+            .filter(|(at, _)| state.commits >= *at)
+            .map(|(_, last)| last);
         if last == Some(LastCommit::Lost) {
             state.stopped = true;
             return Err(stopped());

@@ -33,7 +33,9 @@ pub const STEPS: &[Step] = &[];
 pub fn format_of(store: &dyn SnapshotStore, path: &str) -> Result<Option<u32>, StoreError> {
     if let Some(bytes) = store.get(Table::Meta, keys::meta::FORMAT)? {
         let number = bytes.as_slice().try_into().map(u32::from_be_bytes);
-        return number.map(Some).map_err(|_| damaged(path, "its format number is none"));
+        return number
+            .map(Some)
+            .map_err(|_| damaged(path, "its format number is none"));
     }
     for table in [Table::Meta, Table::Objects, Table::History] {
         if !store.scan(table, &[], None, 1)?.is_empty() {
@@ -55,9 +57,15 @@ pub fn migrate(
     steps: &[Step],
     known: u32,
 ) -> Result<bool, StoreError> {
-    let Some(mut format) = format_of(store, path)? else { return Ok(false) };
+    let Some(mut format) = format_of(store, path)? else {
+        return Ok(false);
+    };
     if format > known {
-        return Err(StoreError::TooNew { path: path.to_owned(), found: format, known });
+        return Err(StoreError::TooNew {
+            path: path.to_owned(),
+            found: format,
+            known,
+        });
     }
     if format == known {
         return Ok(false);
@@ -68,17 +76,25 @@ pub fn migrate(
     }
     while format < known {
         let step = steps.iter().find(|step| step.from == format);
-        let step = step.ok_or_else(|| damaged(path, &format!("nothing leads on from its format {format}")))?;
+        let step =
+            step.ok_or_else(|| damaged(path, &format!("nothing leads on from its format {format}")))?;
         (step.run)(store)?;
         format += 1;
         let mut batch = WriteBatch::default();
         batch.put(Table::Meta, keys::meta::FORMAT, format.to_be_bytes());
         store.commit(batch, Durability::Synced)?;
     }
-    tracing::info!(snapshot.path = path, snapshot.format = format, "Snapshot in {path} migrated to format {format}");
+    tracing::info!(
+        snapshot.path = path,
+        snapshot.format = format,
+        "Snapshot in {path} migrated to format {format}"
+    );
     Ok(true)
 }
 
 fn damaged(path: &str, what: &str) -> StoreError {
-    StoreError::Damaged { path: path.to_owned(), what: what.to_owned() }
+    StoreError::Damaged {
+        path: path.to_owned(),
+        what: what.to_owned(),
+    }
 }

@@ -2,12 +2,12 @@
 //!
 //! | file | what lives there |
 //! | --- | --- |
-//! | [`store`] | [`store::Snapshot`]: opening, binding, counters; [`tx`] its write transactions |
+//! | [`store`] | [`store::Snapshot`]: opening, binding, counters; [`tx`] and [`work`] its write transactions |
 //! | [`read`] | everything that can be asked, of a snapshot or inside a transaction |
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
 //! | [`keys`], [`record`] | encodings: part of the format |
-//! | [`migrate`], [`transfer`], [`verify`] | older formats; export, backup and restore; self-check |
+//! | [`migrate`], [`transfer`], [`export`], [`verify`] | older formats; backup and restore; JSON Lines; self-check |
 //! | [`sled`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`] |
 //! | [`lock`], [`folder`] | one process a state folder; what lies where in it |
 //!
@@ -15,6 +15,7 @@
 //! promised survives a power cut. After a crash the snapshot may be older than the target, never newer: an
 //! open create-intent says where, and is resolved before anything else happens to its object.
 
+pub mod export;
 pub mod folder;
 pub mod history;
 pub mod keys;
@@ -30,8 +31,7 @@ pub mod store;
 pub mod transfer;
 pub mod tx;
 pub mod verify;
-
-
+pub mod work;
 
 #[cfg(test)]
 mod tests;

@@ -67,7 +67,9 @@ impl Round<'_> {
 
     /// The attributes among the selected properties: references and the id are no attributes.
     fn attributes(&self) -> impl Iterator<Item = &String> {
-        self.select.iter().filter(|name| !matches!(name.as_str(), "id" | "manager" | "members"))
+        self.select
+            .iter()
+            .filter(|name| !matches!(name.as_str(), "id" | "manager" | "members"))
     }
 }
 
@@ -78,8 +80,15 @@ impl Round<'_> {
 pub fn apply_page(tx: &mut Tx<'_>, kind: ObjectKind, page: &DeltaPage) -> Result<PageOutcome, StoreError> {
     let mut stream = tx.stream(kind)?;
     let full = matches!(stream.cursor, Cursor::Start | Cursor::Listing { .. });
-    let round = Round { full, generation: stream.generation, select: &stream.select };
-    let mut outcome = PageOutcome { read: page.objects.len(), ..PageOutcome::default() };
+    let round = Round {
+        full,
+        generation: stream.generation,
+        select: &stream.select,
+    };
+    let mut outcome = PageOutcome {
+        read: page.objects.len(),
+        ..PageOutcome::default()
+    };
     for object in &page.objects {
         apply_object(tx, kind, object, &round, &mut outcome)?;
     }
@@ -97,10 +106,20 @@ fn advance(tx: &mut Tx<'_>, kind: ObjectKind, stream: &mut Stream, next: &NextPa
         (
             NextPage::More { next_link },
             Cursor::Following { delta_link } | Cursor::Advancing { delta_link, .. },
-        ) => (Cursor::Advancing { next_link, delta_link: delta_link.clone() }, AfterPage::Read),
+        ) => (
+            Cursor::Advancing {
+                next_link,
+                delta_link: delta_link.clone(),
+            },
+            AfterPage::Read,
+        ),
         // The cursor stays on the last page: only the end of the round may say that the round is whole.
         (NextPage::Complete { delta_link }, Cursor::Start | Cursor::Listing { .. }) => {
-            let finishing = Finishing { delta_link, after: None, phase: FinishPhase::Objects };
+            let finishing = Finishing {
+                delta_link,
+                after: None,
+                phase: FinishPhase::Objects,
+            };
             tx.put_finishing(kind, Some(&finishing));
             return AfterPage::Finish;
         }
@@ -127,8 +146,12 @@ fn apply_object(
         let Some(before) = before else { return Ok(()) };
         return bury(tx, &before, reason, outcome);
     }
-    let mut record = before.clone().unwrap_or_else(|| Record::new(kind, object.id, round.generation));
-    let replaced = before.as_ref().is_none_or(|known| round.full && known.object.generation < round.generation);
+    let mut record = before
+        .clone()
+        .unwrap_or_else(|| Record::new(kind, object.id, round.generation));
+    let replaced = before
+        .as_ref()
+        .is_none_or(|known| round.full && known.object.generation < round.generation);
     merge(&mut record, object, round, replaced);
     if kind == ObjectKind::User && round.selects("manager") {
         apply_manager(&mut record, &object.manager, round);
@@ -152,7 +175,12 @@ fn apply_object(
 
 /// Makes a tombstone. Attributes and generation are kept: a restored object merges onto them in a delta round,
 /// and is replaced whole in a full one.
-fn bury(tx: &mut Tx<'_>, before: &Record, reason: Removed, outcome: &mut PageOutcome) -> Result<(), StoreError> {
+fn bury(
+    tx: &mut Tx<'_>,
+    before: &Record,
+    reason: Removed,
+    outcome: &mut PageOutcome,
+) -> Result<(), StoreError> {
     let (kind, id) = (before.object.kind, before.object.id);
     if before.object.life == Life::Gone(reason) {
         return Ok(());
@@ -167,7 +195,12 @@ fn bury(tx: &mut Tx<'_>, before: &Record, reason: Removed, outcome: &mut PageOut
     Ok(())
 }
 
-fn touch(tx: &mut Tx<'_>, kind: ObjectKind, id: SourceId, outcome: &mut PageOutcome) -> Result<(), StoreError> {
+fn touch(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    id: SourceId,
+    outcome: &mut PageOutcome,
+) -> Result<(), StoreError> {
     tx.mark_dirty(kind, &id, DirtyCause::SOURCE)?;
     outcome.touched.push(id);
     Ok(())
@@ -178,7 +211,10 @@ fn touch(tx: &mut Tx<'_>, kind: ObjectKind, id: SourceId, outcome: &mut PageOutc
 fn merge(record: &mut Record, object: &DeltaObject, round: &Round<'_>, replaced: bool) {
     let known = &mut record.object;
     if replaced {
-        for name in round.attributes().filter(|name| !object.attributes.contains_key(*name)) {
+        for name in round
+            .attributes()
+            .filter(|name| !object.attributes.contains_key(*name))
+        {
             known.attributes.insert(name.clone(), Value::Null);
         }
     }
@@ -215,7 +251,7 @@ fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Re
         changed |= if entry.removed {
             remove_member(tx, &object.id, &entry.id, before, round.generation)?
         } else {
-            add_member(tx, &object.id, entry, before, round.generation)?
+            add_member(tx, &object.id, entry, before, round.generation)
         };
     }
     Ok(changed)
@@ -227,14 +263,21 @@ fn add_member(
     entry: &ReferenceChange,
     before: Option<Membership>,
     generation: Generation,
-) -> Result<bool, StoreError> {
-    let changed = before.as_ref().is_none_or(|edge| !edge.present || edge.kind != entry.kind);
+) -> bool {
+    let changed = before
+        .as_ref()
+        .is_none_or(|edge| !edge.present || edge.kind != entry.kind);
     let sent = before.as_ref().and_then(|edge| edge.sent.clone());
-    let after = Membership { kind: entry.kind, generation, present: true, sent };
+    let after = Membership {
+        kind: entry.kind,
+        generation,
+        present: true,
+        sent,
+    };
     if before.as_ref() != Some(&after) {
-        tx.put_edge(group, &entry.id, &after)?;
+        tx.replace_edge(before.is_some(), group, &entry.id, &after);
     }
-    Ok(changed)
+    changed
 }
 
 /// The source no longer has this member. The edge stays for as long as the target holds it.
@@ -285,7 +328,9 @@ pub fn apply_existence(
     id: &SourceId,
     existence: &Existence,
 ) -> Result<bool, StoreError> {
-    let Some(before) = tx.record(kind, id)? else { return Ok(false) };
+    let Some(before) = tx.record(kind, id)? else {
+        return Ok(false);
+    };
     let stream = tx.stream(kind)?;
     let mut record = before.clone();
     match existence {
@@ -311,11 +356,20 @@ pub fn apply_existence(
 }
 
 /// Whoever was to be read has been read, unless the answer proved nothing.
-fn settle_unread(tx: &mut Tx<'_>, kind: ObjectKind, id: &SourceId, answer: &Existence) -> Result<(), StoreError> {
+fn settle_unread(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    id: &SourceId,
+    answer: &Existence,
+) -> Result<(), StoreError> {
     let cause = tx.dirty_cause(kind, id)?.unwrap_or_default();
     if cause.has(DirtyCause::UNREAD) && !matches!(answer, Existence::Unknown(_)) {
         tx.clear_dirty(kind, id)?;
-        tx.mark_dirty(kind, id, cause.without(DirtyCause::UNREAD).and(DirtyCause::SOURCE))?;
+        tx.mark_dirty(
+            kind,
+            id,
+            cause.without(DirtyCause::UNREAD).and(DirtyCause::SOURCE),
+        )?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Intent;
 use crate::model::object::Membership;
+use crate::ports::KeyValue;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
@@ -43,14 +44,17 @@ pub trait Reads {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    ) -> Result<Vec<KeyValue>, StoreError>;
 
     /// The folder, for messages.
     fn path(&self) -> &str;
 
     /// Turns an undecodable record into the error that names the folder.
     fn damaged(&self, what: impl std::fmt::Display) -> StoreError {
-        StoreError::Damaged { path: self.path().to_owned(), what: what.to_string() }
+        StoreError::Damaged {
+            path: self.path().to_owned(),
+            what: what.to_string(),
+        }
     }
 
     /// One value, decoded.
@@ -73,7 +77,15 @@ pub trait Reads {
 
     /// One object.
     fn record(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Record>, StoreError> {
-        self.decoded(Table::Objects, &keys::object(kind, id))
+        let bytes = self.raw(Table::Objects, &keys::object(kind, id))?;
+        bytes
+            .map(|bytes| self.decode_record(kind, *id, &bytes))
+            .transpose()
+    }
+
+    /// Decodes an object's record.
+    fn decode_record(&self, kind: ObjectKind, id: SourceId, bytes: &[u8]) -> Result<Record, StoreError> {
+        Record::decode(kind, id, bytes).map_err(|error| self.damaged(format_args!("{kind} {id}: {error}")))
     }
 
     /// Several objects; `None` in the place of one that is not known.
@@ -90,12 +102,20 @@ pub trait Reads {
     ) -> Result<Vec<Record>, StoreError> {
         let after = after.map(|id| keys::object(kind, id));
         let found = self.raw_scan(Table::Objects, &[keys::kind_byte(kind)], after.as_deref(), limit)?;
-        found.iter().map(|(_, value)| self.decode(Table::Objects, value)).collect()
+        found
+            .iter()
+            .map(|(key, value)| {
+                let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Objects))?;
+                self.decode_record(kind, id, value)
+            })
+            .collect()
     }
 
     /// The stream of a kind; a fresh one before the first round.
     fn stream(&self, kind: ObjectKind) -> Result<Stream, StoreError> {
-        Ok(self.decoded(Table::Meta, keys::meta::stream(kind))?.unwrap_or_default())
+        Ok(self
+            .decoded(Table::Meta, keys::meta::stream(kind))?
+            .unwrap_or_default())
     }
 
     /// How far the end of a full round has come, while [`super::store::Snapshot::finish_round`] is due.
@@ -105,8 +125,12 @@ pub trait Reads {
 
     /// The source object that a resource is linked to.
     fn owner(&self, kind: ObjectKind, target: &TargetId) -> Result<Option<SourceId>, StoreError> {
-        let Some(bytes) = self.raw(Table::Owners, &keys::resource(kind, target))? else { return Ok(None) };
-        keys::parse_id(&bytes).map(Some).ok_or_else(|| self.bad_key(Table::Owners))
+        let Some(bytes) = self.raw(Table::Owners, &keys::resource(kind, target))? else {
+            return Ok(None);
+        };
+        keys::parse_id(&bytes)
+            .map(Some)
+            .ok_or_else(|| self.bad_key(Table::Owners))
     }
 
     // --------------------------------------------------------------------------------------- references
@@ -144,7 +168,8 @@ pub trait Reads {
         self.raw_scan(Table::Referrers, referred.as_bytes(), after.as_deref(), limit)?
             .iter()
             .map(|(key, _)| {
-                let (_, kind, by) = keys::parse_referrer(key).ok_or_else(|| self.bad_key(Table::Referrers))?;
+                let (_, kind, by) =
+                    keys::parse_referrer(key).ok_or_else(|| self.bad_key(Table::Referrers))?;
                 Ok((kind, by))
             })
             .collect()
@@ -189,7 +214,11 @@ pub trait Reads {
     // ----------------------------------------------------------------------------------------- readings
 
     /// What a listing of the target brought for one resource, as [`super::tx::Tx::put_reading`] got it.
-    fn reading<T: DeserializeOwned>(&self, kind: ObjectKind, target: &TargetId) -> Result<Option<T>, StoreError> {
+    fn reading<T: DeserializeOwned>(
+        &self,
+        kind: ObjectKind,
+        target: &TargetId,
+    ) -> Result<Option<T>, StoreError> {
         self.decoded(Table::Readings, &keys::resource(kind, target))
     }
 
@@ -199,7 +228,9 @@ pub trait Reads {
         self.raw_scan(Table::ReadingIndex, &prefix, None, usize::MAX)?
             .iter()
             .map(|(key, _)| {
-                let target = std::str::from_utf8(&key[prefix.len()..]).ok().and_then(TargetId::new);
+                let target = std::str::from_utf8(&key[prefix.len()..])
+                    .ok()
+                    .and_then(TargetId::new);
                 target.ok_or_else(|| self.bad_key(Table::ReadingIndex))
             })
             .collect()
@@ -225,7 +256,11 @@ pub trait Reads {
     // ------------------------------------------------------------------------------- forecast, removals
 
     /// What the cycle under way expects of its own operation on an object.
-    fn forecast<T: DeserializeOwned>(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<T>, StoreError> {
+    fn forecast<T: DeserializeOwned>(
+        &self,
+        kind: ObjectKind,
+        id: &SourceId,
+    ) -> Result<Option<T>, StoreError> {
         self.decoded(Table::Forecast, &keys::object(kind, id))
     }
 

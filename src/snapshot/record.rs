@@ -16,7 +16,7 @@ use crate::model::value::Attributes;
 pub const VERSION: u8 = 1;
 
 /// One object as remembered: what the source said, and its resource at the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Source values, life and generations.
     pub object: SourceObject,
@@ -44,6 +44,68 @@ impl Record {
     #[must_use]
     pub const fn is_gone(&self) -> bool {
         matches!(self.object.life, Life::Gone(_))
+    }
+}
+
+/// What a record begins with: all that the end of a round asks of it, so that it need not read the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordHead {
+    /// See [`SourceObject::life`].
+    pub life: Life,
+    /// See [`SourceObject::generation`].
+    pub generation: Generation,
+    /// See [`SourceObject::manager_generation`].
+    pub manager_generation: Generation,
+    /// See [`SourceObject::manager`].
+    pub manager: Option<SourceId>,
+}
+
+impl RecordHead {
+    /// Reads only the beginning of a record.
+    ///
+    /// # Errors
+    /// As [`decode`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
+        decode_front(bytes).map(|(head, _)| head)
+    }
+}
+
+impl Record {
+    /// Writes it; kind and id are in its key.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let object = &self.object;
+        let head = RecordHead {
+            life: object.life,
+            generation: object.generation,
+            manager_generation: object.manager_generation,
+            manager: object.manager,
+        };
+        encode(&(head, &self.link, &object.attributes))
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// As [`decode`].
+    pub fn decode(kind: ObjectKind, id: SourceId, bytes: &[u8]) -> Result<Self, Undecodable> {
+        let (head, link, attributes): (RecordHead, Option<Link>, Attributes) = decode(bytes)?;
+        let RecordHead {
+            life,
+            generation,
+            manager_generation,
+            manager,
+        } = head;
+        let object = SourceObject {
+            kind,
+            id,
+            attributes,
+            manager,
+            life,
+            generation,
+            manager_generation,
+        };
+        Ok(Self { object, link })
     }
 }
 
@@ -211,7 +273,11 @@ impl Counts {
 }
 
 fn step(counter: &mut u64, up: bool) {
-    *counter = if up { counter.saturating_add(1) } else { counter.saturating_sub(1) };
+    *counter = if up {
+        counter.saturating_add(1)
+    } else {
+        counter.saturating_sub(1)
+    };
 }
 
 /// Counters and running numbers, one record, written with every commit that moves them.
@@ -267,14 +333,17 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 /// # Errors
 /// When the version is unknown, or the bytes are not such a value.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Undecodable> {
-    match bytes.split_first() {
-        None => Err(Undecodable("an empty record".to_owned())),
-        Some((&VERSION, body)) => match postcard::take_from_bytes(body) {
-            Ok((value, [])) => Ok(value),
-            Ok((_, rest)) => Err(Undecodable(format!("{} bytes too many in a record", rest.len()))),
-            Err(error) => Err(Undecodable(format!("a record that does not decode ({error})"))),
-        },
-        Some((other, _)) => Err(Undecodable(format!("a record of version {other}"))),
+    match decode_front(bytes)? {
+        (value, []) => Ok(value),
+        (_, rest) => Err(Undecodable(format!("{} bytes too many in a record", rest.len()))),
     }
 }
 
+fn decode_front<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Undecodable> {
+    match bytes.split_first() {
+        None => Err(Undecodable("an empty record".to_owned())),
+        Some((&VERSION, body)) => postcard::take_from_bytes(body)
+            .map_err(|error| Undecodable(format!("a record that does not decode ({error})"))),
+        Some((other, _)) => Err(Undecodable(format!("a record of version {other}"))),
+    }
+}

@@ -10,6 +10,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Generation;
 use crate::model::object::Life;
+use crate::model::object::Membership;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::Table;
@@ -18,7 +19,7 @@ use super::{
     keys,
     page::remove_member,
     read::{PAGE, Reads},
-    record::{DirtyCause, FinishPhase, Finishing, Record},
+    record::{DirtyCause, FinishPhase, Finishing, RecordHead},
     store::Snapshot,
     tx::Tx,
 };
@@ -39,7 +40,12 @@ pub struct FinishOutcome {
 ///
 /// # Errors
 /// As [`Reads`].
-pub fn begin_full(tx: &mut Tx<'_>, kind: ObjectKind, select: &[String], now: Timestamp) -> Result<(), StoreError> {
+pub fn begin_full(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    select: &[String],
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut stream = tx.stream(kind)?;
     stream.cursor = Cursor::Start;
     stream.generation = stream.generation.saturating_add(1);
@@ -70,7 +76,9 @@ pub fn begin_delta(tx: &mut Tx<'_>, kind: ObjectKind, now: Timestamp) -> Result<
 /// As [`Reads`].
 pub fn restart_delta(tx: &mut Tx<'_>, kind: ObjectKind) -> Result<bool, StoreError> {
     let mut stream = tx.stream(kind)?;
-    let Cursor::Advancing { delta_link, .. } = stream.cursor else { return Ok(false) };
+    let Cursor::Advancing { delta_link, .. } = stream.cursor else {
+        return Ok(false);
+    };
     stream.cursor = Cursor::Following { delta_link };
     tx.put_stream(kind, &stream);
     Ok(true)
@@ -89,7 +97,11 @@ impl Snapshot {
                 FinishPhase::Objects => finish_objects(&mut tx, kind, finishing, &mut outcome)?,
                 FinishPhase::Edges => finish_edges(&mut tx, finishing, &mut outcome)?,
             };
-            tx.commit(if done { Durability::Synced } else { Durability::Lazy })?;
+            tx.commit(if done {
+                Durability::Synced
+            } else {
+                Durability::Lazy
+            })?;
         }
         Ok(outcome)
     }
@@ -104,14 +116,24 @@ fn finish_objects(
 ) -> Result<bool, StoreError> {
     let stream = tx.stream(kind)?;
     let selects = |name: &str| stream.select.iter().any(|property| property == name);
-    let page = tx.raw_scan(Table::Objects, &[keys::kind_byte(kind)], finishing.after.as_deref(), PAGE)?;
-    for (_, value) in &page {
-        let before: Record = tx.decode(Table::Objects, value)?;
-        let mut record = before.clone();
-        settle(&mut record, stream.generation, selects("manager"), outcome);
-        if record != before {
+    let page = tx.raw_scan(
+        Table::Objects,
+        &[keys::kind_byte(kind)],
+        finishing.after.as_deref(),
+        PAGE,
+    )?;
+    for (key, value) in &page {
+        let (_, id) = keys::parse_object(key).ok_or_else(|| tx.bad_key(Table::Objects))?;
+        let head =
+            RecordHead::decode(value).map_err(|error| tx.damaged(format_args!("{kind} {id}: {error}")))?;
+        let mut settled = head;
+        settle(&mut settled, stream.generation, selects("manager"), outcome);
+        if settled != head {
+            let before = tx.decode_record(kind, id, value)?;
+            let mut record = before.clone();
+            (record.object.life, record.object.manager) = (settled.life, settled.manager);
             tx.replace_record(Some(&before), &record)?;
-            tx.mark_dirty(kind, &record.object.id, DirtyCause::SOURCE)?;
+            tx.mark_dirty(kind, &id, DirtyCause::SOURCE)?;
         }
     }
     if let Some((key, _)) = page.into_iter().next_back() {
@@ -127,8 +149,7 @@ fn finish_objects(
 }
 
 /// An object that the round did not bring is missing; a manager that it did not bring is none.
-fn settle(record: &mut Record, generation: Generation, managers: bool, outcome: &mut FinishOutcome) {
-    let object = &mut record.object;
+fn settle(object: &mut RecordHead, generation: Generation, managers: bool, outcome: &mut FinishOutcome) {
     let seen = object.generation >= generation;
     if !seen && matches!(object.life, Life::Alive | Life::Unknown) {
         object.life = Life::Missing;
@@ -142,7 +163,11 @@ fn settle(record: &mut Record, generation: Generation, managers: bool, outcome: 
 }
 
 /// One page of edges; true when the whole end is done.
-fn finish_edges(tx: &mut Tx<'_>, mut finishing: Finishing, outcome: &mut FinishOutcome) -> Result<bool, StoreError> {
+fn finish_edges(
+    tx: &mut Tx<'_>,
+    mut finishing: Finishing,
+    outcome: &mut FinishOutcome,
+) -> Result<bool, StoreError> {
     let generation = tx.stream(ObjectKind::Group)?.generation;
     let page = tx.raw_scan(Table::Edges, &[], finishing.after.as_deref(), PAGE)?;
     let mut group: Option<(SourceId, bool)> = None;
@@ -153,7 +178,7 @@ fn finish_edges(tx: &mut Tx<'_>, mut finishing: Finishing, outcome: &mut FinishO
             _ => was_read(tx, &id, generation)?,
         };
         group = Some((id, read));
-        let edge: crate::model::object::Membership = tx.decode(Table::Edges, value)?;
+        let edge: Membership = tx.decode(Table::Edges, value)?;
         if read && edge.present && edge.generation < generation {
             remove_member(tx, &id, &member, Some(edge), generation)?;
             tx.mark_dirty(ObjectKind::Group, &id, DirtyCause::SOURCE)?;
@@ -177,7 +202,9 @@ fn was_read(tx: &Tx<'_>, group: &SourceId, generation: Generation) -> Result<boo
 
 fn complete(tx: &mut Tx<'_>, kind: ObjectKind, finishing: Finishing) -> Result<(), StoreError> {
     let mut stream = tx.stream(kind)?;
-    stream.cursor = Cursor::Following { delta_link: finishing.delta_link };
+    stream.cursor = Cursor::Following {
+        delta_link: finishing.delta_link,
+    };
     stream.complete_since = Some(stream.began);
     tx.put_stream(kind, &stream);
     tx.put_finishing(kind, None);

@@ -19,6 +19,7 @@ use std::{
 };
 
 use crate::ports::Durability;
+use crate::ports::KeyValue;
 use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
 use crate::ports::Table;
@@ -54,7 +55,9 @@ pub struct SledStore {
 
 impl std::fmt::Debug for SledStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SledStore").field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("SledStore")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,14 +69,28 @@ impl SledStore {
     pub fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         create_private(folder)?;
         let db = open_patiently(folder, cache_bytes)?;
-        let log = File::open(folder.join(LOG_FILE)).map_err(|error| io_error(folder, "open the log", error))?;
+        let log =
+            File::open(folder.join(LOG_FILE)).map_err(|error| io_error(folder, "open the log", error))?;
         let (synced_blobs, broken) = (Mutex::default(), AtomicBool::new(false));
-        Ok(Self { db: Some(db), log, folder: folder.to_owned(), synced_blobs, broken })
+        Ok(Self {
+            db: Some(db),
+            log,
+            folder: folder.to_owned(),
+            synced_blobs,
+            broken,
+        })
     }
 
     /// Runs a call of sled's; a panic of its becomes "damaged", now and for every later call (rule 6).
-    fn call<T>(&self, what: &str, run: impl FnOnce(&::sled::Db) -> ::sled::Result<T>) -> Result<T, StoreError> {
-        let db = self.db.as_ref().expect("the database is there until the store is dropped");
+    fn call<T>(
+        &self,
+        what: &str,
+        run: impl FnOnce(&::sled::Db) -> ::sled::Result<T>,
+    ) -> Result<T, StoreError> {
+        let db = self
+            .db
+            .as_ref()
+            .expect("the database is there until the store is dropped");
         if self.broken.load(Ordering::Acquire) {
             return Err(damaged(&self.folder, "an earlier call failed beyond repair"));
         }
@@ -87,8 +104,11 @@ impl SledStore {
     }
 
     fn sync_to_disk(&self) -> Result<(), StoreError> {
-        self.sync_blobs().map_err(|error| io_error(&self.folder, "sync large values", error))?;
-        self.log.sync_data().map_err(|error| io_error(&self.folder, "sync the log", error))
+        self.sync_blobs()
+            .map_err(|error| io_error(&self.folder, "sync large values", error))?;
+        self.log
+            .sync_data()
+            .map_err(|error| io_error(&self.folder, "sync the log", error))
     }
 
     fn sync_blobs(&self) -> io::Result<()> {
@@ -137,7 +157,7 @@ impl SnapshotStore for SledStore {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<KeyValue>, StoreError> {
         let prefix = prefixed(table, prefix);
         let mut from = after.map_or_else(Vec::new, |after| prefixed(table, after));
         if from < prefix {
@@ -233,9 +253,16 @@ fn sled_error(folder: &Path, action: &str, error: ::sled::Error) -> StoreError {
 }
 
 fn io_error(folder: &Path, action: &str, cause: io::Error) -> StoreError {
-    StoreError::Io { action: action.to_owned(), path: folder.display().to_string(), cause: cause.into() }
+    StoreError::Io {
+        action: action.to_owned(),
+        path: folder.display().to_string(),
+        cause: cause.into(),
+    }
 }
 
 fn damaged(folder: &Path, what: &str) -> StoreError {
-    StoreError::Damaged { path: folder.display().to_string(), what: what.to_owned() }
+    StoreError::Damaged {
+        path: folder.display().to_string(),
+        what: what.to_owned(),
+    }
 }

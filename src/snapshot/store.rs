@@ -9,6 +9,7 @@ use std::{
 
 use crate::model::id::ObjectKind;
 use crate::ports::Durability;
+use crate::ports::KeyValue;
 use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
 use crate::ports::Table;
@@ -50,7 +51,7 @@ impl Reads for Snapshot {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<KeyValue>, StoreError> {
         self.0.store.scan(table, prefix, after, limit)
     }
 
@@ -75,7 +76,11 @@ impl Snapshot {
             }
             Some(FORMAT) => {}
             Some(found) if found > FORMAT => {
-                return Err(StoreError::TooNew { path, found, known: FORMAT });
+                return Err(StoreError::TooNew {
+                    path,
+                    found,
+                    known: FORMAT,
+                });
             }
             Some(found) => {
                 let what = format!("it has format {found}, which was not migrated to {FORMAT}");
@@ -83,7 +88,12 @@ impl Snapshot {
             }
         }
         let (writer, heads) = (Mutex::default(), RwLock::default());
-        let snapshot = Self(Arc::new(Inner { store, path, writer, heads }));
+        let snapshot = Self(Arc::new(Inner {
+            store,
+            path,
+            writer,
+            heads,
+        }));
         snapshot.current_heads()?;
         Ok(snapshot)
     }
@@ -146,7 +156,10 @@ impl Snapshot {
     /// As [`Self::counts`].
     pub fn history_head(&self) -> Result<history::Head, StoreError> {
         let heads = self.current_heads()?;
-        Ok(history::Head { next: heads.next_history, hash: heads.history_hash })
+        Ok(history::Head {
+            next: heads.next_history,
+            hash: heads.history_hash,
+        })
     }
 
     /// The summaries of the last `n` cycles, oldest first.

@@ -64,8 +64,16 @@ pub fn backup(store: &dyn SnapshotStore, path: &str, file: &Path) -> Result<u64,
         return Err(refused(io::ErrorKind::AlreadyExists.into()));
     }
     let partial = beside(file, "partial");
-    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial);
-    let mut out = Hashing { inner: BufWriter::new(opened.map_err(refused)?), hash: Sha256::new() };
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&partial);
+    let mut out = Hashing {
+        inner: BufWriter::new(opened.map_err(refused)?),
+        hash: Sha256::new(),
+    };
     out.write_all(MAGIC).map_err(refused)?;
     let mut records = 0;
     for table in TABLES {
@@ -83,7 +91,11 @@ pub fn backup(store: &dyn SnapshotStore, path: &str, file: &Path) -> Result<u64,
         }
     }
     close(out, &partial, file).map_err(refused)?;
-    tracing::info!(snapshot.path = path, backup.records = records, "Backup of {path} written: {records} records");
+    tracing::info!(
+        snapshot.path = path,
+        backup.records = records,
+        "Backup of {path} written: {records} records"
+    );
     Ok(records)
 }
 
@@ -92,14 +104,18 @@ fn close(mut out: Hashing<BufWriter<File>>, partial: &Path, file: &Path) -> io::
     let hash = out.hash.finalize();
     let mut inner = out.inner;
     inner.write_all(&hash)?;
-    inner.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    inner
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()?;
     fs::rename(partial, file)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn write_record(out: &mut impl Write, table: Table, key: &[u8], value: &[u8]) -> io::Result<()> {
-    let length = |bytes: &[u8]| u32::try_from(bytes.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidData));
+    let length =
+        |bytes: &[u8]| u32::try_from(bytes.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidData));
     out.write_all(&[table as u8])?;
     out.write_all(&length(key)?.to_be_bytes())?;
     out.write_all(&length(value)?.to_be_bytes())?;
@@ -118,7 +134,11 @@ pub fn restore(file: &Path, state: &StateFolder, job: &str, force: bool) -> Resu
     let refused = |error| io_error(&folder, "restore the snapshot", error);
     let (live, fresh) = (folder.join(STORE), folder.join("sled.restoring"));
     if live.exists() && !force {
-        return Err(io_error(&live, "restore over the snapshot", io::ErrorKind::AlreadyExists.into()));
+        return Err(io_error(
+            &live,
+            "restore over the snapshot",
+            io::ErrorKind::AlreadyExists.into(),
+        ));
     }
     read_records(file, |_| Ok(()))?;
     remove_folder(&fresh).map_err(refused)?;
@@ -149,9 +169,11 @@ fn load(file: &Path, fresh: &Path, folder: &Path) -> Result<u64, StoreError> {
     // A newer one is refused before it takes the place of what is there.
     let format = super::migrate::format_of(&store, &folder.display().to_string())?;
     match format {
-        Some(found) if found > super::migrate::FORMAT => {
-            Err(StoreError::TooNew { path: file.display().to_string(), found, known: super::migrate::FORMAT })
-        }
+        Some(found) if found > super::migrate::FORMAT => Err(StoreError::TooNew {
+            path: file.display().to_string(),
+            found,
+            known: super::migrate::FORMAT,
+        }),
         _ => Ok(records),
     }
 }
@@ -174,13 +196,19 @@ fn read_records(
     file: &Path,
     mut show: impl FnMut((Table, Vec<u8>, Vec<u8>)) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let not_whole = |what: &str| StoreError::Damaged { path: file.display().to_string(), what: what.to_owned() };
+    let not_whole = |what: &str| StoreError::Damaged {
+        path: file.display().to_string(),
+        what: what.to_owned(),
+    };
     let cut = |error: io::Error| match error.kind() {
         io::ErrorKind::UnexpectedEof => not_whole("the backup ends too early"),
         _ => io_error(file, "read the backup", error),
     };
     let opened = File::open(file).map_err(|error| io_error(file, "read the backup", error))?;
-    let mut input = Hashing { inner: BufReader::new(opened), hash: Sha256::new() };
+    let mut input = Hashing {
+        inner: BufReader::new(opened),
+        hash: Sha256::new(),
+    };
     if take(&mut input, MAGIC.len()).map_err(cut)? != MAGIC {
         return Err(not_whole("it is not a backup of this melonsync"));
     }
@@ -207,13 +235,21 @@ fn read_records(
 fn length(input: &mut impl Read) -> io::Result<usize> {
     let bytes = take(input, 4)?;
     let length = bytes.try_into().map_or(u32::MAX, u32::from_be_bytes);
-    if length > LONGEST { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(length as usize) }
+    if length > LONGEST {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    } else {
+        Ok(length as usize)
+    }
 }
 
 fn take(input: &mut impl Read, length: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.take(length as u64).read_to_end(&mut bytes)?;
-    if bytes.len() == length { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    if bytes.len() == length {
+        Ok(bytes)
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
 }
 
 fn remove_folder(folder: &Path) -> io::Result<()> {

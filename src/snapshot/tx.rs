@@ -5,27 +5,23 @@
 
 use std::{collections::BTreeMap, ops::Bound, sync::MutexGuard};
 
-use serde::Serialize;
-
 use crate::model::cursor::Stream;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::object::Membership;
 use crate::ports::Durability;
+use crate::ports::KeyValue;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 
 use super::{
     keys,
-    read::{ObjectIntent, PAGE, Reads},
+    read::{PAGE, Reads},
     record::{self, Counts, DirtyCause, Finishing, Heads, Record},
-    store::{CYCLES_KEPT, Snapshot},
+    store::Snapshot,
 };
-
-/// A value larger than this makes sled write whole pages beside its log; intents and history are cut before it.
-pub(super) const SMALL: usize = 6 * 1024;
 
 /// A write transaction. Holds the snapshot's writer lock.
 #[derive(Debug)]
@@ -51,7 +47,7 @@ impl Reads for Tx<'_> {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<KeyValue>, StoreError> {
         let from = match after {
             Some(after) if after >= prefix => Bound::Excluded((table, after.to_vec())),
             _ => Bound::Included((table, prefix.to_vec())),
@@ -66,7 +62,11 @@ impl Reads for Tx<'_> {
         }
         // Every key that this transaction deleted may use up one place of what is read below.
         let below = limit.saturating_add(mine.clone().count());
-        let mut merged: BTreeMap<_, _> = self.snapshot.raw_scan(table, prefix, after, below)?.into_iter().collect();
+        let mut merged: BTreeMap<_, _> = self
+            .snapshot
+            .raw_scan(table, prefix, after, below)?
+            .into_iter()
+            .collect();
         for ((_, key), value) in mine {
             match value {
                 Some(value) => merged.insert(key.clone(), value.clone()),
@@ -83,7 +83,13 @@ impl Reads for Tx<'_> {
 
 impl<'s> Tx<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, writer: MutexGuard<'s, ()>, heads: Heads) -> Self {
-        Self { snapshot, writer, written: BTreeMap::new(), before: heads.clone(), heads }
+        Self {
+            snapshot,
+            writer,
+            written: BTreeMap::new(),
+            before: heads.clone(),
+            heads,
+        }
     }
 
     /// Writes everything, or nothing of it.
@@ -98,8 +104,13 @@ impl<'s> Tx<'s> {
         if self.written.is_empty() && durability == Durability::Lazy {
             return Ok(());
         }
-        let writes = self.written.into_iter().map(|((table, key), value)| (table, key, value)).collect();
-        self.snapshot.carry_out(WriteBatch { writes }, self.heads, durability, &self.writer)
+        let writes = self
+            .written
+            .into_iter()
+            .map(|((table, key), value)| (table, key, value))
+            .collect();
+        self.snapshot
+            .carry_out(WriteBatch { writes }, self.heads, durability, &self.writer)
     }
 
     /// How many there are, with this transaction's writes.
@@ -140,19 +151,27 @@ impl<'s> Tx<'s> {
     }
 
     /// As [`Self::put_record`], for a caller that has just read what is there.
-    pub(super) fn replace_record(&mut self, before: Option<&Record>, after: &Record) -> Result<(), StoreError> {
+    pub(super) fn replace_record(
+        &mut self,
+        before: Option<&Record>,
+        after: &Record,
+    ) -> Result<(), StoreError> {
         let (kind, id) = (after.object.kind, after.object.id);
         if before == Some(after) {
             return Ok(());
         }
         let resource = |record: &Record| record.link.as_ref().map(|link| link.target.clone());
         self.move_owner(kind, id, before.and_then(resource), resource(after))?;
-        self.move_manager(id, before.and_then(|record| record.object.manager), after.object.manager);
+        self.move_manager(
+            id,
+            before.and_then(|record| record.object.manager),
+            after.object.manager,
+        );
         if let Some(before) = before {
             self.heads.counts.count_record(before, false);
         }
         self.heads.counts.count_record(after, true);
-        self.put(Table::Objects, keys::object(kind, &id), record::encode(after));
+        self.put(Table::Objects, keys::object(kind, &id), after.encode());
         Ok(())
     }
 
@@ -161,8 +180,15 @@ impl<'s> Tx<'s> {
     /// # Errors
     /// As [`Reads`].
     pub fn delete_record(&mut self, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
-        let Some(before) = self.record(kind, id)? else { return Ok(()) };
-        self.move_owner(kind, *id, before.link.as_ref().map(|link| link.target.clone()), None)?;
+        let Some(before) = self.record(kind, id)? else {
+            return Ok(());
+        };
+        self.move_owner(
+            kind,
+            *id,
+            before.link.as_ref().map(|link| link.target.clone()),
+            None,
+        )?;
         self.move_manager(*id, before.object.manager, None);
         self.heads.counts.count_record(&before, false);
         self.delete(Table::Objects, keys::object(kind, id));
@@ -182,9 +208,18 @@ impl<'s> Tx<'s> {
         if let Some(after) = after {
             if let Some(owner) = self.owner(kind, &after)?.filter(|owner| *owner != id) {
                 let (target, owner, claimant) = (after.to_string(), owner.to_string(), id.to_string());
-                return Err(StoreError::Claimed { path: self.path().to_owned(), target, owner, claimant });
+                return Err(StoreError::Claimed {
+                    path: self.path().to_owned(),
+                    target,
+                    owner,
+                    claimant,
+                });
             }
-            self.put(Table::Owners, keys::resource(kind, &after), id.as_bytes().to_vec());
+            self.put(
+                Table::Owners,
+                keys::resource(kind, &after),
+                id.as_bytes().to_vec(),
+            );
         }
         if let Some(before) = before {
             self.delete(Table::Owners, keys::resource(kind, &before));
@@ -200,13 +235,21 @@ impl<'s> Tx<'s> {
             self.delete(Table::Referrers, keys::referrer(&before, ObjectKind::User, &id));
         }
         if let Some(after) = after {
-            self.put(Table::Referrers, keys::referrer(&after, ObjectKind::User, &id), Vec::new());
+            self.put(
+                Table::Referrers,
+                keys::referrer(&after, ObjectKind::User, &id),
+                Vec::new(),
+            );
         }
     }
 
     /// Stores a stream's position.
     pub fn put_stream(&mut self, kind: ObjectKind, stream: &Stream) {
-        self.put(Table::Meta, keys::meta::stream(kind).to_vec(), record::encode(stream));
+        self.put(
+            Table::Meta,
+            keys::meta::stream(kind).to_vec(),
+            record::encode(stream),
+        );
     }
 
     pub(super) fn put_finishing(&mut self, kind: ObjectKind, finishing: Option<&Finishing>) {
@@ -223,13 +266,34 @@ impl<'s> Tx<'s> {
     ///
     /// # Errors
     /// As [`Reads`].
-    pub fn put_edge(&mut self, group: &SourceId, member: &SourceId, edge: &Membership) -> Result<(), StoreError> {
-        if self.raw(Table::Edges, &keys::edge(group, member))?.is_none() {
+    pub fn put_edge(
+        &mut self,
+        group: &SourceId,
+        member: &SourceId,
+        edge: &Membership,
+    ) -> Result<(), StoreError> {
+        let known = self.raw(Table::Edges, &keys::edge(group, member))?.is_some();
+        self.replace_edge(known, group, member, edge);
+        Ok(())
+    }
+
+    /// As [`Self::put_edge`], for a caller that has just looked whether it is known.
+    pub(super) fn replace_edge(
+        &mut self,
+        known: bool,
+        group: &SourceId,
+        member: &SourceId,
+        edge: &Membership,
+    ) {
+        if !known {
             self.heads.counts.count_edge(true);
-            self.put(Table::Referrers, keys::referrer(member, ObjectKind::Group, group), Vec::new());
+            self.put(
+                Table::Referrers,
+                keys::referrer(member, ObjectKind::Group, group),
+                Vec::new(),
+            );
         }
         self.put(Table::Edges, keys::edge(group, member), record::encode(edge));
-        Ok(())
     }
 
     /// Forgets a membership.
@@ -262,127 +326,4 @@ impl<'s> Tx<'s> {
             }
         }
     }
-
-    // --------------------------------------------------------------------------------------------- work
-
-    /// Adds a cause to an object's dirty mark.
-    ///
-    /// # Errors
-    /// As [`Reads`].
-    pub fn mark_dirty(&mut self, kind: ObjectKind, id: &SourceId, cause: DirtyCause) -> Result<(), StoreError> {
-        let before = self.dirty_cause(kind, id)?;
-        let after = before.unwrap_or_default().and(cause);
-        if before.is_none() {
-            self.heads.counts.count_dirty(kind, true);
-        }
-        if before != Some(after) {
-            self.put(Table::Dirty, keys::object(kind, id), vec![after.0]);
-        }
-        Ok(())
-    }
-
-    /// Takes an object's dirty mark away.
-    ///
-    /// # Errors
-    /// As [`Reads`].
-    pub fn clear_dirty(&mut self, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
-        if self.dirty_cause(kind, id)?.is_some() {
-            self.heads.counts.count_dirty(kind, false);
-            self.delete(Table::Dirty, keys::object(kind, id));
-        }
-        Ok(())
-    }
-
-    /// Stores create-intents, and returns the numbers of their batches: several where one would be too large.
-    /// They protect nothing before they are committed with [`Durability::Synced`].
-    #[must_use = "the numbers say what to settle later"]
-    pub fn put_intents(&mut self, intents: &[ObjectIntent]) -> Vec<u64> {
-        let mut numbers = Vec::new();
-        for batch in in_small_pieces(intents) {
-            let number = self.heads.next_intents;
-            self.heads.next_intents += 1;
-            self.put(Table::Intents, keys::number(number), record::encode(batch));
-            numbers.push(number);
-        }
-        numbers
-    }
-
-    /// Leaves only these intents open in a batch; none: the batch is settled.
-    pub fn replace_intents(&mut self, batch: u64, open: &[ObjectIntent]) {
-        if open.is_empty() {
-            self.delete(Table::Intents, keys::number(batch));
-        } else {
-            self.put(Table::Intents, keys::number(batch), record::encode(open));
-        }
-    }
-
-    // --------------------------------------------------------------------- readings, forecast, removals
-
-    /// Stores what a listing of the target brought, findable by these paths and folded values.
-    ///
-    /// A reading of the same resource is replaced; its index entries must be the same or cleared before.
-    pub fn put_reading<T: Serialize>(
-        &mut self,
-        kind: ObjectKind,
-        target: &TargetId,
-        reading: &T,
-        index: &[(&str, &str)],
-    ) {
-        self.put(Table::Readings, keys::resource(kind, target), record::encode(reading));
-        for (path, value) in index {
-            let mut key = keys::reading_index(kind, path, value);
-            key.extend_from_slice(target.as_str().as_bytes());
-            self.put(Table::ReadingIndex, key, Vec::new());
-        }
-    }
-
-    /// Stores what the cycle under way expects of its own operation on an object.
-    pub fn put_forecast<T: Serialize>(&mut self, kind: ObjectKind, id: &SourceId, forecast: &T) {
-        self.put(Table::Forecast, keys::object(kind, id), record::encode(forecast));
-    }
-
-    /// Stores a removal of the first pass.
-    pub fn put_removal<T: Serialize>(&mut self, kind: ObjectKind, id: &SourceId, removal: &T) {
-        self.put(Table::Removals, keys::object(kind, id), record::encode(removal));
-    }
-
-    // --------------------------------------------------------------------------------------------- rest
-
-    /// Appends a cycle's summary; the oldest one beyond [`CYCLES_KEPT`] goes.
-    pub fn put_cycle(&mut self, summary: &serde_json::Value) {
-        let number = self.heads.next_cycle;
-        self.heads.next_cycle += 1;
-        self.put(Table::Cycles, keys::number(number), summary.to_string().into_bytes());
-        if let Some(old) = number.checked_sub(CYCLES_KEPT) {
-            self.delete(Table::Cycles, keys::number(old));
-        }
-    }
-
-    /// Keeps bytes under a name.
-    pub fn put_meta(&mut self, name: &str, value: impl Into<Vec<u8>>) {
-        self.put(Table::Meta, keys::meta::free(name), value.into());
-    }
-
-    /// Forgets what is kept under a name.
-    pub fn delete_meta(&mut self, name: &str) {
-        self.delete(Table::Meta, keys::meta::free(name));
-    }
-}
-
-/// Cuts a list so that no piece of more than one item is larger than [`SMALL`] when written.
-pub(super) fn in_small_pieces<T: Serialize>(items: &[T]) -> Vec<&[T]> {
-    let mut pieces = Vec::new();
-    let (mut from, mut size) = (0, 0);
-    for (at, item) in items.iter().enumerate() {
-        let length = record::encode(item).len();
-        if at > from && size + length > SMALL {
-            pieces.push(&items[from..at]);
-            (from, size) = (at, 0);
-        }
-        size += length;
-    }
-    if from < items.len() {
-        pieces.push(&items[from..]);
-    }
-    pieces
 }

@@ -49,10 +49,18 @@ impl Report {
 /// Where the engine below cannot read on; everything else is a finding.
 pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
     let mut report = Report::default();
-    each(snapshot, Table::Objects, |key, value| check_object(snapshot, key, value, &mut report))?;
-    each(snapshot, Table::Owners, |key, value| check_owner(snapshot, key, value, &mut report))?;
-    each(snapshot, Table::Edges, |key, value| check_edge(snapshot, key, value, &mut report))?;
-    each(snapshot, Table::Referrers, |key, _| check_referrer(snapshot, key, &mut report))?;
+    each(snapshot, Table::Objects, |key, value| {
+        check_object(snapshot, key, value, &mut report)
+    })?;
+    each(snapshot, Table::Owners, |key, value| {
+        check_owner(snapshot, key, value, &mut report)
+    })?;
+    each(snapshot, Table::Edges, |key, value| {
+        check_edge(snapshot, key, value, &mut report)
+    })?;
+    each(snapshot, Table::Referrers, |key, _| {
+        check_referrer(snapshot, key, &mut report)
+    })?;
     each(snapshot, Table::Dirty, |key, value| {
         match (keys::parse_object(key), value) {
             (Some((kind, _)), [_]) => report.counts.count_dirty(kind, true),
@@ -73,7 +81,10 @@ pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
     report.history = snapshot.history_head()?.next;
     let kept = snapshot.counts()?;
     if kept != report.counts {
-        report.add(format!("the counters are wrong: {kept:?} are kept, {:?} are there", report.counts));
+        report.add(format!(
+            "the counters are wrong: {kept:?} are kept, {:?} are there",
+            report.counts
+        ));
     }
     Ok(report)
 }
@@ -97,12 +108,17 @@ pub(super) fn each(
     }
 }
 
-fn check_object(snapshot: &Snapshot, key: &[u8], value: &[u8], report: &mut Report) -> Result<(), StoreError> {
+fn check_object(
+    snapshot: &Snapshot,
+    key: &[u8],
+    value: &[u8],
+    report: &mut Report,
+) -> Result<(), StoreError> {
     let Some((kind, id)) = keys::parse_object(key) else {
         report.add("an object's key is none".to_owned());
         return Ok(());
     };
-    let record: Record = match record::decode(value) {
+    let record: Record = match Record::decode(kind, id, value) {
         Ok(record) => record,
         Err(error) => {
             report.add(format!("{kind} {id}: {error}"));
@@ -110,18 +126,20 @@ fn check_object(snapshot: &Snapshot, key: &[u8], value: &[u8], report: &mut Repo
         }
     };
     report.counts.count_record(&record, true);
-    if (record.object.kind, record.object.id) != (kind, id) {
-        report.add(format!("{kind} {id}: the record is another object's"));
-    }
     if let Some(link) = &record.link
         && snapshot.owner(kind, &link.target)? != Some(id)
     {
-        report.add(format!("{kind} {id}: its resource {} does not know it as its owner", link.target));
+        report.add(format!(
+            "{kind} {id}: its resource {} does not know it as its owner",
+            link.target
+        ));
     }
     if let Some(manager) = record.object.manager {
         let key = keys::referrer(&manager, ObjectKind::User, &id);
         if snapshot.raw(Table::Referrers, &key)?.is_none() {
-            report.add(format!("user {id}: its manager {manager} does not know it as a report"));
+            report.add(format!(
+                "user {id}: its manager {manager} does not know it as a report"
+            ));
         }
     }
     Ok(())
@@ -132,10 +150,16 @@ fn check_owner(snapshot: &Snapshot, key: &[u8], value: &[u8], report: &mut Repor
         report.add("the owner of a resource does not decode".to_owned());
         return Ok(());
     };
-    let Ok(record) = snapshot.record(kind, &id) else { return Ok(()) }; // reported with the object
-    let linked = record.and_then(|record| record.link).is_some_and(|link| link.target == target);
+    let Ok(record) = snapshot.record(kind, &id) else {
+        return Ok(());
+    }; // reported with the object
+    let linked = record
+        .and_then(|record| record.link)
+        .is_some_and(|link| link.target == target);
     if !linked {
-        report.add(format!("resource {target} belongs to {kind} {id}, which is not linked with it"));
+        report.add(format!(
+            "resource {target} belongs to {kind} {id}, which is not linked with it"
+        ));
     }
     Ok(())
 }
@@ -166,7 +190,9 @@ fn check_referrer(snapshot: &Snapshot, key: &[u8], report: &mut Report) -> Resul
         },
     };
     if !refers {
-        report.add(format!("{referred} is said to be referred to by {kind} {by}, which does not"));
+        report.add(format!(
+            "{referred} is said to be referred to by {kind} {by}, which does not"
+        ));
     }
     Ok(())
 }
@@ -181,8 +207,14 @@ fn check_meta(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreError
     };
     for kind in [ObjectKind::User, ObjectKind::Group] {
         decodes(&format!("the stream of {kind}s"), snapshot.stream(kind).map(drop))?;
-        decodes(&format!("the end of the round of {kind}s"), snapshot.finishing(kind).map(drop))?;
+        decodes(
+            &format!("the end of the round of {kind}s"),
+            snapshot.finishing(kind).map(drop),
+        )?;
     }
     decodes("the binding", snapshot.binding().map(drop))?;
-    decodes("the summaries of cycles", snapshot.cycles(super::store::CYCLES_KEPT).map(drop))
+    decodes(
+        "the summaries of cycles",
+        snapshot.cycles(super::store::CYCLES_KEPT).map(drop),
+    )
 }

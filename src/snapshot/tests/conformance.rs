@@ -27,18 +27,39 @@ fn batch(writes: &[(Table, &str, Option<&str>)]) -> WriteBatch {
     batch
 }
 
-fn keys(store: &dyn SnapshotStore, table: Table, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
-    let found = store.scan(table, prefix.as_bytes(), after.map(str::as_bytes), limit).unwrap();
-    found.into_iter().map(|(key, _)| String::from_utf8(key).unwrap()).collect()
+fn keys(
+    store: &dyn SnapshotStore,
+    table: Table,
+    prefix: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Vec<String> {
+    let found = store
+        .scan(table, prefix.as_bytes(), after.map(str::as_bytes), limit)
+        .unwrap();
+    found
+        .into_iter()
+        .map(|(key, _)| String::from_utf8(key).unwrap())
+        .collect()
 }
 
 #[test]
 fn what_was_written_is_read_in_its_own_table_only() {
     on_every_engine(|name, store| {
-        store.commit(batch(&[(Table::Objects, "a", Some("1"))]), Durability::Lazy).unwrap();
-        assert_eq!(store.get(Table::Objects, b"a").unwrap().as_deref(), Some(b"1".as_slice()), "{name}");
+        store
+            .commit(batch(&[(Table::Objects, "a", Some("1"))]), Durability::Lazy)
+            .unwrap();
+        assert_eq!(
+            store.get(Table::Objects, b"a").unwrap().as_deref(),
+            Some(b"1".as_slice()),
+            "{name}"
+        );
         assert_eq!(store.get(Table::Edges, b"a").unwrap(), None, "{name}");
-        assert_eq!(keys(&*store, Table::Edges, "", None, 9), Vec::<String>::new(), "{name}");
+        assert_eq!(
+            keys(&*store, Table::Edges, "", None, 9),
+            Vec::<String>::new(),
+            "{name}"
+        );
     });
 }
 
@@ -54,7 +75,11 @@ fn the_last_write_of_a_key_in_a_batch_wins() {
             (Table::Meta, "never there", None),
         ];
         store.commit(batch(&writes), Durability::Synced).unwrap();
-        assert_eq!(store.get(Table::Meta, b"k").unwrap().as_deref(), Some(b"2".as_slice()), "{name}");
+        assert_eq!(
+            store.get(Table::Meta, b"k").unwrap().as_deref(),
+            Some(b"2".as_slice()),
+            "{name}"
+        );
         assert_eq!(store.get(Table::Meta, b"gone").unwrap(), None, "{name}");
     });
 }
@@ -63,9 +88,18 @@ fn the_last_write_of_a_key_in_a_batch_wins() {
 fn a_scan_keeps_order_prefix_position_and_limit() {
     on_every_engine(|name, store| {
         let all = ["a", "b", "ba", "bb", "bc", "c"];
-        let writes: Vec<_> = all.iter().rev().map(|key| (Table::Edges, *key, Some("v"))).collect();
+        let writes: Vec<_> = all
+            .iter()
+            .rev()
+            .map(|key| (Table::Edges, *key, Some("v")))
+            .collect();
         store.commit(batch(&writes), Durability::Lazy).unwrap();
-        store.commit(batch(&[(Table::Objects, "b", None), (Table::Referrers, "b", Some("v"))]), Durability::Lazy).unwrap();
+        store
+            .commit(
+                batch(&[(Table::Objects, "b", None), (Table::Referrers, "b", Some("v"))]),
+                Durability::Lazy,
+            )
+            .unwrap();
         for (prefix, after, limit, expected) in [
             ("", None, 99, &all[..]),
             ("", None, 2, &all[..2]),
@@ -78,7 +112,11 @@ fn a_scan_keeps_order_prefix_position_and_limit() {
             ("x", None, 99, &[]),
             ("", None, 0, &[]),
         ] {
-            assert_eq!(keys(&*store, Table::Edges, prefix, after, limit), expected, "{name} {prefix} {after:?}");
+            assert_eq!(
+                keys(&*store, Table::Edges, prefix, after, limit),
+                expected,
+                "{name} {prefix} {after:?}"
+            );
         }
     });
 }
@@ -91,9 +129,21 @@ fn keys_of_bytes_at_the_border_are_found() {
             writes.put(Table::History, key, vec![]);
         }
         store.commit(writes, Durability::Lazy).unwrap();
-        assert_eq!(store.scan(Table::History, &[], None, 99).unwrap().len(), 5, "{name}");
-        assert_eq!(store.scan(Table::History, &[0xff], None, 99).unwrap().len(), 3, "{name}");
-        assert_eq!(store.scan(Table::History, &[], Some(&[0xff]), 99).unwrap().len(), 2, "{name}");
+        assert_eq!(
+            store.scan(Table::History, &[], None, 99).unwrap().len(),
+            5,
+            "{name}"
+        );
+        assert_eq!(
+            store.scan(Table::History, &[0xff], None, 99).unwrap().len(),
+            3,
+            "{name}"
+        );
+        assert_eq!(
+            store.scan(Table::History, &[], Some(&[0xff]), 99).unwrap().len(),
+            2,
+            "{name}"
+        );
         assert_eq!(store.get(Table::History, &[]).unwrap(), Some(vec![]), "{name}");
     });
 }
@@ -105,7 +155,11 @@ fn large_values_come_back_whole() {
             let mut writes = WriteBatch::default();
             writes.put(Table::Cycles, "big", vec![7; size]);
             store.commit(writes, Durability::Synced).unwrap();
-            assert_eq!(store.get(Table::Cycles, b"big").unwrap().unwrap().len(), size, "{name}");
+            assert_eq!(
+                store.get(Table::Cycles, b"big").unwrap().unwrap().len(),
+                size,
+                "{name}"
+            );
         }
     });
 }
@@ -140,7 +194,10 @@ fn sled_keeps_everything_over_a_reopening_right_after_a_drop() {
     let folder = tempfile::tempdir().unwrap();
     for n in 0..10_u8 {
         let store = SledStore::open(folder.path(), 1 << 20).unwrap();
-        assert_eq!(store.scan(Table::Objects, &[], None, 99).unwrap().len(), usize::from(n));
+        assert_eq!(
+            store.scan(Table::Objects, &[], None, 99).unwrap().len(),
+            usize::from(n)
+        );
         let mut writes = WriteBatch::default();
         writes.put(Table::Objects, vec![n], vec![n; 100]);
         store.commit(writes, Durability::Synced).unwrap();
@@ -151,14 +208,25 @@ fn sled_keeps_everything_over_a_reopening_right_after_a_drop() {
 #[test]
 fn memory_loses_in_a_power_cut_only_what_was_not_synced() {
     let store = MemoryStore::new();
-    store.commit(batch(&[(Table::Meta, "a", Some("1"))]), Durability::Lazy).unwrap();
-    store.commit(batch(&[(Table::Meta, "b", Some("1"))]), Durability::Synced).unwrap();
-    store.commit(batch(&[(Table::Meta, "b", None), (Table::Meta, "c", Some("1"))]), Durability::Lazy).unwrap();
+    store
+        .commit(batch(&[(Table::Meta, "a", Some("1"))]), Durability::Lazy)
+        .unwrap();
+    store
+        .commit(batch(&[(Table::Meta, "b", Some("1"))]), Durability::Synced)
+        .unwrap();
+    store
+        .commit(
+            batch(&[(Table::Meta, "b", None), (Table::Meta, "c", Some("1"))]),
+            Durability::Lazy,
+        )
+        .unwrap();
     store.kill();
     assert_eq!(keys(&store, Table::Meta, "", None, 9), ["a", "c"]);
     store.crash();
     assert_eq!(keys(&store, Table::Meta, "", None, 9), ["a", "b"]);
-    store.commit(batch(&[(Table::Meta, "d", Some("1"))]), Durability::Lazy).unwrap();
+    store
+        .commit(batch(&[(Table::Meta, "d", Some("1"))]), Durability::Lazy)
+        .unwrap();
     store.sync().unwrap();
     store.crash();
     assert_eq!(keys(&store, Table::Meta, "", None, 9), ["a", "b", "d"]);

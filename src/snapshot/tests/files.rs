@@ -1,1 +1,374 @@
-//! x
+//! The state folder on disk: the lock, formats, damage, backup, restore, export.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use super::world::*;
+use crate::model::cursor::Cursor;
+use crate::model::id::ObjectKind::Group;
+use crate::model::id::ObjectKind::User;
+use crate::model::value::Value;
+use crate::ports::Durability;
+use crate::ports::SnapshotStore;
+use crate::ports::StoreError;
+use crate::ports::Table;
+use crate::ports::WriteBatch;
+use crate::snapshot::export::export;
+use crate::snapshot::folder::StateFolder;
+use crate::snapshot::keys;
+use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::migrate::FORMAT;
+use crate::snapshot::migrate::Step;
+use crate::snapshot::migrate::migrate;
+use crate::snapshot::read::Reads;
+use crate::snapshot::sled::SledStore;
+use crate::snapshot::store::Snapshot;
+use crate::snapshot::transfer;
+use crate::snapshot::verify::verify;
+
+const CACHE: u64 = 1 << 20;
+
+fn fill(snapshot: &Snapshot) {
+    let mut report = user(2, &[("mail", Value::text("b@corp.example"))]);
+    report.manager = vec![reference(1, false)];
+    full_round(snapshot, User, vec![user(1, &[]), report]);
+    full_round(snapshot, Group, vec![group(9, &[(1, false), (2, false)])]);
+    let mut tx = snapshot.tx().unwrap();
+    let mut record = tx.record(User, &id(1)).unwrap().unwrap();
+    record.link = Some(link("t1"));
+    tx.put_record(&record).unwrap();
+    tx.put_meta("dialect", "{}");
+    tx.put_cycle(&serde_json::json!({"outcome": "converged"}));
+    tx.commit(Durability::Synced).unwrap();
+}
+
+fn set_format(store: &dyn SnapshotStore, format: u32) {
+    let mut batch = WriteBatch::default();
+    batch.put(Table::Meta, keys::meta::FORMAT, format.to_be_bytes());
+    store.commit(batch, Durability::Synced).unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let goal = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &goal);
+        } else {
+            fs::copy(entry.path(), goal).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_second_process_learns_who_holds_the_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("deep/state");
+    let held = StateFolder::hold(&root).unwrap();
+    assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
+    // A lock on another open file description is to the kernel what a lock of another process is.
+    match StateFolder::hold(&root) {
+        Err(StoreError::InUse { pid, .. }) => assert_eq!(pid, std::process::id().to_string()),
+        other => panic!("{other:?}"),
+    }
+    drop(held);
+    StateFolder::hold(&root).unwrap();
+}
+
+#[test]
+fn a_lock_left_by_a_dead_process_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("lock"), "4194304\n").unwrap();
+    StateFolder::hold(folder.path()).unwrap();
+}
+
+#[test]
+fn a_state_path_that_is_no_folder_is_an_error_with_its_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("state"), "").unwrap();
+    let error = StateFolder::hold(&folder.path().join("state")).unwrap_err();
+    assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+}
+
+#[test]
+fn a_job_keeps_its_snapshot_over_a_restart_beside_other_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::hold(folder.path()).unwrap();
+    fill(&state.open_job("a", CACHE).unwrap());
+    state.open_job("b", CACHE).unwrap();
+    assert_eq!(state.jobs().unwrap(), ["a", "b"]);
+    assert_eq!(state.open_job("b", CACHE).unwrap().counts().unwrap().users, 0);
+    let snapshot = state.open_job("a", CACHE).unwrap();
+    assert_eq!(snapshot.counts().unwrap().linked_users, 1);
+    assert!(verify(&snapshot).unwrap().is_clean());
+}
+
+#[test]
+fn a_newer_format_is_refused_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::hold(folder.path()).unwrap();
+    set_format(state.open_job("j", CACHE).unwrap().store(), FORMAT + 1);
+    let error = state.open_job("j", CACHE).unwrap_err();
+    assert!(
+        matches!(error, StoreError::TooNew { found, known: FORMAT, .. } if found == FORMAT + 1),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn an_older_format_is_migrated_step_by_step_after_a_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("before.backup");
+    let store = MemoryStore::new();
+    fill(&open(&store));
+    let old = store.contents();
+    const NOTE: fn(&dyn SnapshotStore, &str) -> Result<(), StoreError> = |store, name| {
+        let mut batch = WriteBatch::default();
+        batch.put(Table::Meta, keys::meta::free(name), "");
+        store.commit(batch, Durability::Synced)
+    };
+    let steps = [
+        Step {
+            from: FORMAT + 1,
+            run: |store| NOTE(store, "second"),
+        },
+        Step {
+            from: FORMAT,
+            run: |store| NOTE(store, "first"),
+        },
+    ];
+
+    // The process ends in the middle; the backup of the old format is what stays.
+    store.fail_after(1, crate::snapshot::memory::LastCommit::Lost);
+    migrate(&store, "memory", &backup, &steps, FORMAT + 2).unwrap_err();
+    store.kill();
+    assert!(migrate(&store, "memory", &backup, &steps, FORMAT + 2).unwrap());
+    assert!(!migrate(&store, "memory", &backup, &steps, FORMAT + 2).unwrap());
+    for name in ["first", "second"] {
+        assert!(store.get(Table::Meta, &keys::meta::free(name)).unwrap().is_some());
+    }
+    let state = StateFolder::hold(&folder.path().join("state")).unwrap();
+    assert_eq!(
+        transfer::restore(&backup, &state, "j", false).unwrap(),
+        old.len() as u64
+    );
+    assert!(matches!(
+        migrate(&store, "memory", &backup, &steps, FORMAT + 3),
+        Err(StoreError::Damaged { .. })
+    ));
+}
+
+#[test]
+fn records_without_a_format_number_are_damage() {
+    let store = MemoryStore::new();
+    fill(&open(&store));
+    let mut batch = WriteBatch::default();
+    batch.delete(Table::Meta, keys::meta::FORMAT);
+    store.commit(batch, Durability::Synced).unwrap();
+    let error = Snapshot::open(std::sync::Arc::new(store), Path::new("memory")).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+}
+
+#[test]
+fn lost_files_are_damage_and_not_a_fresh_start() {
+    for (name, spoil) in [
+        (
+            "folder gone",
+            (|sled: &Path| fs::remove_dir_all(sled).unwrap()) as fn(&Path),
+        ),
+        ("log gone", |sled| fs::remove_file(sled.join("db")).unwrap()),
+        ("log empty", |sled| fs::write(sled.join("db"), "").unwrap()),
+        ("log of zeros", |sled| {
+            fs::write(sled.join("db"), vec![0; 1 << 20]).unwrap()
+        }),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::hold(folder.path()).unwrap();
+        fill(&state.open_job("j", CACHE).unwrap());
+        spoil(&folder.path().join("j/sled"));
+        let error = state.open_job("j", CACHE).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{name}: {error:?}");
+        assert!(error.hint().contains("restore a backup"), "{name}");
+    }
+}
+
+#[test]
+fn spoilt_bytes_are_never_a_panic_out_of_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = folder.path().join("sound");
+    {
+        let store = std::sync::Arc::new(SledStore::open(&sound, CACHE).unwrap());
+        let snapshot = Snapshot::open(store, &sound).unwrap();
+        fill(&snapshot);
+        full_round(&snapshot, User, (0..500).map(|n| user(n, &[])).collect());
+    }
+    let size = fs::metadata(sound.join("db")).unwrap().len();
+    let written = fs::read(sound.join("db"))
+        .unwrap()
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .unwrap() as u64;
+    for n in 0..16 {
+        for truncate in [false, true] {
+            let spoilt = folder.path().join(format!("spoilt-{n}-{truncate}"));
+            copy(&sound, &spoilt);
+            let log = spoilt.join("db");
+            if truncate {
+                fs::OpenOptions::new()
+                    .write(true)
+                    .open(&log)
+                    .unwrap()
+                    .set_len(size * n / 16)
+                    .unwrap();
+            } else {
+                let mut bytes = fs::read(&log).unwrap();
+                let at = (written * n / 16) as usize;
+                bytes[at..(at + 64).min(size as usize)]
+                    .iter_mut()
+                    .for_each(|byte| *byte ^= 0xa5);
+                fs::write(&log, bytes).unwrap();
+            }
+            let outcome = catch_unwind(AssertUnwindSafe(|| use_it(&spoilt)));
+            assert!(outcome.is_ok(), "a panic came out: part {n}, truncate {truncate}");
+        }
+    }
+}
+
+/// Whatever it says, it says it as a value.
+fn use_it(folder: &Path) -> Result<(), StoreError> {
+    let store = std::sync::Arc::new(SledStore::open(folder, CACHE)?);
+    let snapshot = Snapshot::open(store, folder)?;
+    verify(&snapshot)?;
+    export(&snapshot, &mut std::io::sink())?;
+    snapshot.scan_records(User, None, usize::MAX)?;
+    snapshot.tx()?.commit(Durability::Synced)
+}
+
+#[test]
+fn a_restored_backup_is_the_snapshot_again_but_reads_everything_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("b.backup");
+    let state = StateFolder::hold(&folder.path().join("state")).unwrap();
+    let snapshot = state.open_job("j", CACHE).unwrap();
+    fill(&snapshot);
+    transfer::backup(snapshot.store(), snapshot.path(), &file).unwrap();
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(
+        transfer::backup(snapshot.store(), snapshot.path(), &file).is_err(),
+        "never over another backup"
+    );
+    let record = snapshot.record(User, &id(1)).unwrap();
+    drop(snapshot);
+
+    let error = transfer::restore(&file, &state, "j", false).unwrap_err();
+    assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+    for (job, force) in [("k", false), ("j", true)] {
+        transfer::restore(&file, &state, job, force).unwrap();
+        let restored = state.open_job(job, CACHE).unwrap();
+        assert!(verify(&restored).unwrap().is_clean());
+        assert_eq!(restored.record(User, &id(1)).unwrap(), record);
+        assert_eq!(restored.stream(User).unwrap().cursor, Cursor::Start);
+        assert!(restored.meta(transfer::RESTORED).unwrap().is_some());
+    }
+    assert!(folder.path().join("state/j/sled.replaced").is_dir());
+}
+
+#[test]
+fn a_backup_that_is_not_whole_restores_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("b.backup");
+    let store = MemoryStore::new();
+    fill(&open(&store));
+    transfer::backup(&store, "memory", &file).unwrap();
+    let whole = fs::read(&file).unwrap();
+    let state = StateFolder::hold(&folder.path().join("state")).unwrap();
+    for at in (0..whole.len()).step_by(whole.len() / 40) {
+        let mut altered = whole.clone();
+        altered[at] ^= 0x40;
+        for spoilt in [altered, whole[..at].to_vec()] {
+            fs::write(&file, spoilt).unwrap();
+            let error = transfer::restore(&file, &state, "j", true).unwrap_err();
+            assert!(
+                matches!(error, StoreError::Damaged { .. }),
+                "byte {at}: {error:?}"
+            );
+            assert!(state.jobs().unwrap().is_empty());
+        }
+    }
+}
+
+#[test]
+fn an_export_has_a_line_for_everything_and_goes_on_over_damage() {
+    let store = MemoryStore::new();
+    let snapshot = open(&store);
+    fill(&snapshot);
+    let mut lines = Vec::new();
+    let done = export(&snapshot, &mut lines).unwrap();
+    let text = String::from_utf8(lines).unwrap();
+    let json: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let count = |kind: &str| json.iter().filter(|line| line["type"] == kind).count();
+    assert_eq!((count("snapshot"), count("stream"), count("meta")), (1, 2, 1));
+    assert_eq!(
+        (
+            count("object"),
+            count("membership"),
+            count("dirty"),
+            count("cycle")
+        ),
+        (3, 2, 3, 1)
+    );
+    assert_eq!((done.lines, done.damaged), (json.len() as u64, 0));
+
+    let mut batch = WriteBatch::default();
+    batch.put(Table::Objects, keys::object(User, &id(2)), "rubbish");
+    store.commit(batch, Durability::Synced).unwrap();
+    let again = export(&snapshot, &mut std::io::sink()).unwrap();
+    assert_eq!((again.lines, again.damaged), (done.lines, 1));
+    assert!(!verify(&snapshot).unwrap().is_clean());
+}
+
+#[test]
+fn the_self_check_finds_what_does_not_agree() {
+    type Spoil = fn(&mut WriteBatch);
+    let spoils: [(&str, Spoil); 6] = [
+        ("owner gone", |batch| {
+            batch.delete(Table::Owners, keys::resource(User, &target("t1")))
+        }),
+        ("owner of nothing", |batch| {
+            batch.put(
+                Table::Owners,
+                keys::resource(User, &target("t7")),
+                *id(2).as_bytes(),
+            )
+        }),
+        ("referrer gone", |batch| {
+            batch.delete(Table::Referrers, keys::referrer(&id(1), User, &id(2)))
+        }),
+        ("referrer of nothing", |batch| {
+            batch.put(Table::Referrers, keys::referrer(&id(5), Group, &id(9)), "")
+        }),
+        ("edge gone", |batch| {
+            batch.delete(Table::Edges, keys::edge(&id(9), &id(1)))
+        }),
+        ("dirty mark gone", |batch| {
+            batch.delete(Table::Dirty, keys::object(User, &id(1)))
+        }),
+    ];
+    for (name, spoil) in spoils {
+        let store = MemoryStore::new();
+        fill(&open(&store));
+        assert!(verify(&open(&store)).unwrap().is_clean());
+        let mut batch = WriteBatch::default();
+        spoil(&mut batch);
+        store.commit(batch, Durability::Synced).unwrap();
+        assert!(!verify(&open(&store)).unwrap().is_clean(), "{name}");
+    }
+}

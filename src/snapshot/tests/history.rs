@@ -1,1 +1,142 @@
-//! x
+//! The chain: appended, walked, searched by time; altered or cut is found; erased values do not break it.
+
+use super::world::*;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind::User;
+use crate::model::value::Value;
+use crate::ports::Durability;
+use crate::ports::SnapshotStore;
+use crate::ports::Table;
+use crate::ports::WriteBatch;
+use crate::reconcile::operation::Change;
+use crate::snapshot::history::NewEntry;
+use crate::snapshot::history::Values;
+use crate::snapshot::keys;
+use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::store::Snapshot;
+
+fn entry(n: u64) -> NewEntry {
+    NewEntry {
+        time: Timestamp(i64::try_from(n).unwrap() * 10),
+        cycle: None,
+        actor: "schedule".to_owned(),
+        operation: "update_user".to_owned(),
+        kind: Some(User),
+        object: Some(id(n)),
+        target: Some(target("t")),
+        reason: "the source changed".to_owned(),
+        result: "done".to_owned(),
+        config: "f00d".to_owned(),
+        values: Values {
+            changes: vec![Change {
+                attribute: "title".to_owned(),
+                before: Value::Null,
+                after: Value::text(n.to_string()),
+            }],
+            detail: None,
+        },
+        salt: [u8::try_from(n % 251).unwrap(); 16],
+    }
+}
+
+fn append(snapshot: &Snapshot, numbers: std::ops::Range<u64>) {
+    let mut tx = snapshot.tx().unwrap();
+    let first = tx.append_history(&numbers.clone().map(entry).collect::<Vec<_>>());
+    assert_eq!(first, numbers.start);
+    tx.commit(Durability::Synced).unwrap();
+}
+
+fn filled() -> (MemoryStore, Snapshot) {
+    let store = MemoryStore::new();
+    let snapshot = open(&store);
+    for range in [0..1, 1..3, 3..503, 503..504, 504..600] {
+        append(&snapshot, range);
+    }
+    (store, snapshot)
+}
+
+#[test]
+fn entries_come_back_in_order_from_any_number_on() {
+    let (_, snapshot) = filled();
+    assert_eq!(snapshot.history_head().unwrap().next, 600);
+    for from in [0, 1, 2, 3, 77, 502, 503, 599, 600] {
+        let found = snapshot.history(from, usize::MAX).unwrap();
+        let numbers: Vec<u64> = found.iter().map(|(entry, _)| entry.seq).collect();
+        assert_eq!(numbers, (from..600).collect::<Vec<_>>(), "from {from}");
+        for (entry, values) in found {
+            assert_eq!(
+                values.unwrap().changes[0].after,
+                Value::text(entry.seq.to_string())
+            );
+        }
+    }
+    assert!(snapshot.verify_chain().unwrap().is_empty());
+}
+
+#[test]
+fn the_guard_window_is_found_without_reading_everything() {
+    let (_, snapshot) = filled();
+    for since in [0, 5, 10, 3000, 5990, 5991] {
+        let mut numbers = Vec::new();
+        snapshot
+            .history_since(Timestamp(since), |entry| numbers.push(entry.seq))
+            .unwrap();
+        let expected: Vec<u64> = (0..600)
+            .filter(|n| i64::try_from(*n).unwrap() * 10 >= since)
+            .collect();
+        assert_eq!(numbers, expected, "since {since}");
+    }
+}
+
+#[test]
+fn every_altered_byte_of_the_chain_is_found() {
+    let (store, _) = filled();
+    let records = store.scan(Table::History, &[], None, 99).unwrap();
+    for (key, value) in records {
+        for at in (0..value.len()).step_by(499) {
+            let store = filled().0;
+            let mut altered = value.clone();
+            altered[at] ^= 1;
+            let mut batch = WriteBatch::default();
+            batch.put(Table::History, key.clone(), altered);
+            store.commit(batch, Durability::Synced).unwrap();
+            assert!(
+                !open(&store).verify_chain().unwrap().is_empty(),
+                "byte {at} of {key:?}"
+            );
+        }
+        let store = filled().0;
+        let mut batch = WriteBatch::default();
+        batch.delete(Table::History, key.clone());
+        store.commit(batch, Durability::Synced).unwrap();
+        let dropped_prefix = key == keys::number(0);
+        assert_eq!(
+            open(&store).verify_chain().unwrap().is_empty(),
+            dropped_prefix,
+            "{key:?} deleted"
+        );
+    }
+}
+
+#[test]
+fn values_can_be_erased_but_not_altered() {
+    let (store, snapshot) = filled();
+    let mut batch = WriteBatch::default();
+    batch.delete(Table::HistoryValues, keys::number(1));
+    store.commit(batch, Durability::Synced).unwrap();
+    assert!(snapshot.verify_chain().unwrap().is_empty());
+    assert_eq!(snapshot.history(1, 1).unwrap()[0].1, None);
+
+    let mut value = store
+        .get(Table::HistoryValues, &keys::number(0))
+        .unwrap()
+        .unwrap();
+    *value.iter_mut().rev().nth(1).unwrap() ^= 1; // the title's last byte; the very last one says "no detail"
+    let mut batch = WriteBatch::default();
+    batch.put(Table::HistoryValues, keys::number(0), value);
+    store.commit(batch, Durability::Synced).unwrap();
+    assert_eq!(
+        snapshot.verify_chain().unwrap(),
+        ["the values of history entry 0 were altered"]
+    );
+}

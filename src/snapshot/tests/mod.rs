@@ -7,4 +7,5 @@ mod files;
 mod history;
 mod laws;
 mod pages;
+mod transactions;
 mod world;

@@ -11,7 +11,6 @@ use crate::model::object::Life;
 use crate::model::object::Removed;
 use crate::model::value::Value;
 use crate::ports::Durability;
-use crate::ports::StoreError;
 use crate::snapshot::memory::MemoryStore;
 use crate::snapshot::page::AfterPage;
 use crate::snapshot::page::apply_existence;
@@ -42,14 +41,6 @@ fn assert_sound(snapshot: &Snapshot) {
     assert_eq!(verify(snapshot).unwrap().findings, Vec::<String>::new());
 }
 
-fn put_link(snapshot: &Snapshot, kind: ObjectKind, n: u64, resource: &str) {
-    let mut tx = snapshot.tx().unwrap();
-    let mut record = record(snapshot, kind, n);
-    record.link = Some(link(resource));
-    tx.put_record(&record).unwrap();
-    tx.commit(Durability::Synced).unwrap();
-}
-
 fn send_edge(snapshot: &Snapshot, group: u64, member: u64) {
     let mut tx = snapshot.tx().unwrap();
     let mut edge = tx.edge(&id(group), &id(member)).unwrap().unwrap();
@@ -70,7 +61,10 @@ fn selected_but_absent_is_null_and_never_selected_is_unknown() {
 #[test]
 fn in_a_delta_round_absent_is_unchanged_and_null_clears() {
     let snapshot = fresh();
-    let full = user(1, &[("mail", Value::text("a@x")), ("displayName", Value::text("A"))]);
+    let full = user(
+        1,
+        &[("mail", Value::text("a@x")), ("displayName", Value::text("A"))],
+    );
     full_round(&snapshot, User, vec![full]);
     clear_all_dirty(&snapshot);
     let change = object(User, 1, &[("mail", Value::Null)]);
@@ -84,9 +78,20 @@ fn in_a_delta_round_absent_is_unchanged_and_null_clears() {
 #[test]
 fn first_occurrence_of_a_new_generation_replaces_and_later_ones_merge() {
     let snapshot = fresh();
-    full_round(&snapshot, User, vec![user(1, &[("mail", Value::text("old")), ("displayName", Value::text("A"))])]);
+    full_round(
+        &snapshot,
+        User,
+        vec![user(
+            1,
+            &[("mail", Value::text("old")), ("displayName", Value::text("A"))],
+        )],
+    );
     begin_full(&snapshot, User);
-    store_page(&snapshot, User, &more(vec![user(1, &[("displayName", Value::text("B"))])]));
+    store_page(
+        &snapshot,
+        User,
+        &more(vec![user(1, &[("displayName", Value::text("B"))])]),
+    );
     store_page(&snapshot, User, &more(vec![user(1, &[])]));
     assert_eq!(attribute(&snapshot, 1, "mail"), Some(Value::Null));
     assert_eq!(attribute(&snapshot, 1, "displayName"), Some(Value::text("B")));
@@ -95,7 +100,11 @@ fn first_occurrence_of_a_new_generation_replaces_and_later_ones_merge() {
 #[test]
 fn what_a_full_round_did_not_select_stays_as_it_is() {
     let snapshot = fresh();
-    full_round(&snapshot, User, vec![user(1, &[("jobTitle", Value::text("chef"))])]);
+    full_round(
+        &snapshot,
+        User,
+        vec![user(1, &[("jobTitle", Value::text("chef"))])],
+    );
     full_round(&snapshot, User, vec![user(1, &[])]);
     assert_eq!(attribute(&snapshot, 1, "jobTitle"), Some(Value::text("chef")));
 }
@@ -110,7 +119,13 @@ fn a_full_round_that_brings_the_same_marks_nothing_dirty() {
     clear_all_dirty(&snapshot);
     full_round(&snapshot, User, users);
     full_round(&snapshot, Group, groups);
-    assert_eq!((snapshot.dirty_count(User).unwrap(), snapshot.dirty_count(Group).unwrap()), (0, 0));
+    assert_eq!(
+        (
+            snapshot.dirty_count(User).unwrap(),
+            snapshot.dirty_count(Group).unwrap()
+        ),
+        (0, 0)
+    );
     assert_eq!(record(&snapshot, User, 1).object.generation, 2);
     assert_sound(&snapshot);
 }
@@ -127,11 +142,18 @@ fn a_removed_object_is_kept_as_a_tombstone_and_its_referrers_are_looked_at() {
     let snapshot = fresh();
     let mut report = user(2, &[]);
     report.manager = vec![reference(1, false)];
-    full_round(&snapshot, User, vec![user(1, &[("mail", Value::text("m"))]), report]);
+    full_round(
+        &snapshot,
+        User,
+        vec![user(1, &[("mail", Value::text("m"))]), report],
+    );
     full_round(&snapshot, Group, vec![group(9, &[(1, false)])]);
     clear_all_dirty(&snapshot);
     store_page(&snapshot, User, &last(vec![gone(User, 1, Removed::SoftDeleted)]));
-    assert_eq!(record(&snapshot, User, 1).object.life, Life::Gone(Removed::SoftDeleted));
+    assert_eq!(
+        record(&snapshot, User, 1).object.life,
+        Life::Gone(Removed::SoftDeleted)
+    );
     assert_eq!(attribute(&snapshot, 1, "mail"), Some(Value::text("m")));
     assert!(is_dirty(&snapshot, User, 1) && is_dirty(&snapshot, User, 2) && is_dirty(&snapshot, Group, 9));
     assert_eq!(snapshot.counts().unwrap().alive_users, 1);
@@ -140,12 +162,23 @@ fn a_removed_object_is_kept_as_a_tombstone_and_its_referrers_are_looked_at() {
     store_page(&snapshot, User, &last(vec![gone(User, 1, Removed::SoftDeleted)]));
     assert!(!is_dirty(&snapshot, User, 1), "a replay");
     store_page(&snapshot, User, &last(vec![gone(User, 1, Removed::HardDeleted)]));
-    assert!(is_dirty(&snapshot, User, 1) && !is_dirty(&snapshot, Group, 9), "soft to hard");
+    assert!(
+        is_dirty(&snapshot, User, 1) && !is_dirty(&snapshot, Group, 9),
+        "soft to hard"
+    );
 
     clear_all_dirty(&snapshot);
-    store_page(&snapshot, User, &last(vec![object(User, 1, &[("displayName", Value::text("back"))])]));
+    store_page(
+        &snapshot,
+        User,
+        &last(vec![object(User, 1, &[("displayName", Value::text("back"))])]),
+    );
     assert_eq!(record(&snapshot, User, 1).object.life, Life::Alive);
-    assert_eq!(attribute(&snapshot, 1, "mail"), Some(Value::text("m")), "restored: merged onto what was kept");
+    assert_eq!(
+        attribute(&snapshot, 1, "mail"),
+        Some(Value::text("m")),
+        "restored: merged onto what was kept"
+    );
     assert!(is_dirty(&snapshot, User, 1) && is_dirty(&snapshot, User, 2) && is_dirty(&snapshot, Group, 9));
     assert_sound(&snapshot);
 }
@@ -154,7 +187,11 @@ fn a_removed_object_is_kept_as_a_tombstone_and_its_referrers_are_looked_at() {
 fn an_object_new_in_a_delta_round_without_its_name_is_to_be_read() {
     let snapshot = fresh();
     full_round(&snapshot, User, vec![]);
-    let outcome = store_page(&snapshot, User, &last(vec![object(User, 1, &[("mail", Value::text("a@x"))])]));
+    let outcome = store_page(
+        &snapshot,
+        User,
+        &last(vec![object(User, 1, &[("mail", Value::text("a@x"))])]),
+    );
     assert_eq!(outcome.unread, [id(1)]);
     let cause = snapshot.dirty_cause(User, &id(1)).unwrap().unwrap();
     assert!(cause.has(DirtyCause::UNREAD) && cause.has(DirtyCause::SOURCE));
@@ -163,7 +200,10 @@ fn an_object_new_in_a_delta_round_without_its_name_is_to_be_read() {
     let read = Existence::Alive(user(1, &[]).attributes);
     assert!(apply_existence(&mut tx, User, &id(1), &read).unwrap());
     tx.commit(Durability::Synced).unwrap();
-    assert_eq!(snapshot.dirty_cause(User, &id(1)).unwrap(), Some(DirtyCause::SOURCE));
+    assert_eq!(
+        snapshot.dirty_cause(User, &id(1)).unwrap(),
+        Some(DirtyCause::SOURCE)
+    );
     assert_sound(&snapshot);
 }
 
@@ -171,18 +211,39 @@ fn an_object_new_in_a_delta_round_without_its_name_is_to_be_read() {
 fn manager_removals_come_first_and_clear_only_the_one_that_is_held() {
     for (name, held, entries, expected) in [
         ("a new one", None, vec![reference(5, false)], Some(5)),
-        ("old out after new in", Some(4), vec![reference(5, false), reference(4, true)], Some(5)),
+        (
+            "old out after new in",
+            Some(4),
+            vec![reference(5, false), reference(4, true)],
+            Some(5),
+        ),
         ("another one out", Some(4), vec![reference(7, true)], Some(4)),
         ("out", Some(4), vec![reference(4, true)], None),
         ("nothing said", Some(4), vec![], Some(4)),
-        ("out and in again", Some(4), vec![reference(4, true), reference(4, false)], Some(4)),
+        (
+            "out and in again",
+            Some(4),
+            vec![reference(4, true), reference(4, false)],
+            Some(4),
+        ),
     ] {
         let snapshot = fresh();
         let mut start = user(1, &[]);
         start.manager = held.map(|n| reference(n, false)).into_iter().collect();
         full_round(&snapshot, User, vec![start]);
-        store_page(&snapshot, User, &last(vec![DeltaObject { manager: entries, ..object(User, 1, &[]) }]));
-        assert_eq!(record(&snapshot, User, 1).object.manager, expected.map(id), "{name}");
+        store_page(
+            &snapshot,
+            User,
+            &last(vec![DeltaObject {
+                manager: entries,
+                ..object(User, 1, &[])
+            }]),
+        );
+        assert_eq!(
+            record(&snapshot, User, 1).object.manager,
+            expected.map(id),
+            "{name}"
+        );
         assert_sound(&snapshot);
     }
 }
@@ -191,10 +252,23 @@ fn manager_removals_come_first_and_clear_only_the_one_that_is_held() {
 fn members_split_over_pages_add_up_and_any_removed_one_is_none_now() {
     let snapshot = fresh();
     begin_full(&snapshot, Group);
-    store_page(&snapshot, Group, &more(vec![group(9, &[(1, false), (2, false)]), group(9, &[(3, false)])]));
-    store_page(&snapshot, Group, &last(vec![group(9, &[(4, false), (2, true), (8, true)])]));
+    store_page(
+        &snapshot,
+        Group,
+        &more(vec![group(9, &[(1, false), (2, false)]), group(9, &[(3, false)])]),
+    );
+    store_page(
+        &snapshot,
+        Group,
+        &last(vec![group(9, &[(4, false), (2, true), (8, true)])]),
+    );
     snapshot.finish_round(Group).unwrap();
-    let members: Vec<_> = snapshot.edges(&id(9), None, 99).unwrap().into_iter().map(|(member, _)| member).collect();
+    let members: Vec<_> = snapshot
+        .edges(&id(9), None, 99)
+        .unwrap()
+        .into_iter()
+        .map(|(member, _)| member)
+        .collect();
     assert_eq!(members, [id(1), id(3), id(4)]);
     assert_eq!(snapshot.counts().unwrap().edges, 3);
     assert_sound(&snapshot);
@@ -206,10 +280,24 @@ fn a_removed_member_that_the_target_holds_stays_until_it_is_taken_out_there() {
     full_round(&snapshot, Group, vec![group(9, &[(1, false)])]);
     send_edge(&snapshot, 9, 1);
     clear_all_dirty(&snapshot);
-    store_page(&snapshot, Group, &last(vec![DeltaObject { members: vec![reference(1, true)], ..object(Group, 9, &[]) }]));
+    store_page(
+        &snapshot,
+        Group,
+        &last(vec![DeltaObject {
+            members: vec![reference(1, true)],
+            ..object(Group, 9, &[])
+        }]),
+    );
     let edge = snapshot.edge(&id(9), &id(1)).unwrap().unwrap();
     assert!(!edge.present && edge.sent.is_some() && is_dirty(&snapshot, Group, 9));
-    store_page(&snapshot, Group, &last(vec![DeltaObject { members: vec![reference(1, false)], ..object(Group, 9, &[]) }]));
+    store_page(
+        &snapshot,
+        Group,
+        &last(vec![DeltaObject {
+            members: vec![reference(1, false)],
+            ..object(Group, 9, &[])
+        }]),
+    );
     assert!(snapshot.edge(&id(9), &id(1)).unwrap().unwrap().present);
     assert_sound(&snapshot);
 }
@@ -220,13 +308,24 @@ fn what_a_full_round_did_not_bring_is_missing_not_gone() {
     let mut report = user(3, &[]);
     report.manager = vec![reference(1, false)];
     full_round(&snapshot, User, vec![user(1, &[]), user(2, &[]), report]);
-    full_round(&snapshot, Group, vec![group(8, &[(1, false)]), group(9, &[(1, false), (2, false), (3, false)])]);
+    full_round(
+        &snapshot,
+        Group,
+        vec![
+            group(8, &[(1, false)]),
+            group(9, &[(1, false), (2, false), (3, false)]),
+        ],
+    );
     send_edge(&snapshot, 9, 3);
     clear_all_dirty(&snapshot);
 
     begin_full(&snapshot, User);
     store_page(&snapshot, User, &last(vec![user(1, &[]), user(3, &[])]));
-    assert_eq!(record(&snapshot, User, 2).object.life, Life::Alive, "nothing is concluded before the end");
+    assert_eq!(
+        record(&snapshot, User, 2).object.life,
+        Life::Alive,
+        "nothing is concluded before the end"
+    );
     let outcome = snapshot.finish_round(User).unwrap();
     assert_eq!((outcome.missing, outcome.managers_cleared), (1, 1));
     assert_eq!(record(&snapshot, User, 2).object.life, Life::Missing);
@@ -236,7 +335,10 @@ fn what_a_full_round_did_not_bring_is_missing_not_gone() {
     store_page(&snapshot, Group, &last(vec![group(9, &[(1, false)])]));
     let outcome = snapshot.finish_round(Group).unwrap();
     assert_eq!((outcome.missing, outcome.edges_removed), (1, 2));
-    assert!(snapshot.edge(&id(8), &id(1)).unwrap().is_some(), "of a missing group no member is known to be out");
+    assert!(
+        snapshot.edge(&id(8), &id(1)).unwrap().is_some(),
+        "of a missing group no member is known to be out"
+    );
     assert!(snapshot.edge(&id(9), &id(2)).unwrap().is_none());
     assert!(!snapshot.edge(&id(9), &id(3)).unwrap().unwrap().present);
     assert_sound(&snapshot);
@@ -258,20 +360,31 @@ fn a_cursor_goes_from_start_over_listing_to_following_and_advancing() {
     let snapshot = fresh();
     begin_full(&snapshot, User);
     assert_eq!(store_page(&snapshot, User, &more(vec![])).next, AfterPage::Read);
-    assert!(matches!(snapshot.stream(User).unwrap().cursor, Cursor::Listing { .. }));
+    assert!(matches!(
+        snapshot.stream(User).unwrap().cursor,
+        Cursor::Listing { .. }
+    ));
     assert_eq!(store_page(&snapshot, User, &last(vec![])).next, AfterPage::Finish);
-    assert!(matches!(snapshot.stream(User).unwrap().cursor, Cursor::Listing { .. }));
+    assert!(matches!(
+        snapshot.stream(User).unwrap().cursor,
+        Cursor::Listing { .. }
+    ));
     snapshot.finish_round(User).unwrap();
     let stream = snapshot.stream(User).unwrap();
     assert!(matches!(stream.cursor, Cursor::Following { .. }));
     assert_eq!(stream.complete_since, Some(stream.began));
     store_page(&snapshot, User, &more(vec![]));
     store_page(&snapshot, User, &more(vec![]));
-    let Cursor::Advancing { delta_link, .. } = snapshot.stream(User).unwrap().cursor else { panic!() };
+    let Cursor::Advancing { delta_link, .. } = snapshot.stream(User).unwrap().cursor else {
+        panic!()
+    };
     let mut tx = snapshot.tx().unwrap();
     assert!(round::restart_delta(&mut tx, User).unwrap());
     tx.commit(Durability::Synced).unwrap();
-    assert_eq!(snapshot.stream(User).unwrap().cursor, Cursor::Following { delta_link });
+    assert_eq!(
+        snapshot.stream(User).unwrap().cursor,
+        Cursor::Following { delta_link }
+    );
 }
 
 #[test]
@@ -285,109 +398,8 @@ fn an_answer_that_proves_nothing_keeps_the_object() {
     let mut tx = snapshot.tx().unwrap();
     apply_existence(&mut tx, User, &id(1), &Existence::HardDeleted).unwrap();
     tx.commit(Durability::Synced).unwrap();
-    assert_eq!(record(&snapshot, User, 1).object.life, Life::Gone(Removed::HardDeleted));
-}
-
-#[test]
-fn a_resource_has_one_owner() {
-    let snapshot = fresh();
-    full_round(&snapshot, User, vec![user(1, &[]), user(2, &[])]);
-    put_link(&snapshot, User, 1, "t1");
-    assert_eq!(snapshot.owner(User, &target("t1")).unwrap(), Some(id(1)));
-    let mut second = record(&snapshot, User, 2);
-    second.link = Some(link("t1"));
-    let mut tx = snapshot.tx().unwrap();
-    assert!(matches!(tx.put_record(&second), Err(StoreError::Claimed { .. })));
-    drop(tx);
-    put_link(&snapshot, User, 1, "t9");
-    assert_eq!(snapshot.owner(User, &target("t1")).unwrap(), None);
-    put_link(&snapshot, User, 2, "t1");
-    assert_eq!(snapshot.counts().unwrap().linked_users, 2);
-    let mut tx = snapshot.tx().unwrap();
-    tx.delete_record(User, &id(2)).unwrap();
-    tx.commit(Durability::Synced).unwrap();
-    assert_eq!(snapshot.counts().unwrap().linked_users, 1);
-    assert_sound(&snapshot);
-}
-
-#[test]
-fn a_transaction_sees_its_own_writes_and_a_dropped_one_leaves_nothing() {
-    let snapshot = fresh();
-    full_round(&snapshot, Group, vec![group(9, &[(1, false), (2, false), (3, false)])]);
-    let before = snapshot.counts().unwrap();
-    let mut tx = snapshot.tx().unwrap();
-    tx.delete_edge(&id(9), &id(1)).unwrap();
-    tx.delete_edge(&id(9), &id(3)).unwrap();
-    let new = tx.edge(&id(9), &id(2)).unwrap().unwrap();
-    tx.put_edge(&id(9), &id(7), &new).unwrap();
-    let seen: Vec<_> = tx.edges(&id(9), None, 2).unwrap().into_iter().map(|(member, _)| member).collect();
-    assert_eq!(seen, [id(2), id(7)]);
-    assert_eq!(tx.counts().edges, 2);
-    drop(tx);
-    assert_eq!(snapshot.edges(&id(9), None, 9).unwrap().len(), 3);
-    assert_eq!(snapshot.counts().unwrap(), before);
-}
-
-#[test]
-fn intents_readings_and_names_come_back_as_they_went_in() {
-    let snapshot = fresh();
-    let mut tx = snapshot.tx().unwrap();
-    let intent = crate::model::link::Intent {
-        external_id: Some("x".to_owned()),
-        matching: vec![("userName".to_owned(), Value::text("a"))],
-        attributes: [("big".to_owned(), Value::text("x".repeat(4000)))].into(),
-        sent_at: crate::model::clock::Timestamp(5),
-    };
-    let all: Vec<_> = (0..5).map(|n| (User, id(n), intent.clone())).collect();
-    let numbers = tx.put_intents(&all);
-    assert_eq!(numbers.len(), 5, "cut, so that no value is large");
-    tx.put_reading(User, &target("t1"), &"reading", &[("userName", "ada"), ("name.x", "")]);
-    tx.put_reading(User, &target("t2"), &"other", &[("userName", "adam"), ("userNam", "eada")]);
-    tx.put_meta("dialect", "{}");
-    tx.put_forecast(User, &id(1), &7_u8);
-    tx.put_removal(Group, &id(2), &"left");
-    tx.put_cycle(&serde_json::json!({"n": 1}));
-    tx.put_cycle(&serde_json::json!({"n": 2}));
-    tx.commit(Durability::Synced).unwrap();
-
-    assert_eq!(snapshot.intents().unwrap().into_iter().flat_map(|(_, open)| open).collect::<Vec<_>>(), all);
-    let mut tx = snapshot.tx().unwrap();
-    numbers.iter().for_each(|number| tx.replace_intents(*number, &[]));
-    tx.commit(Durability::Synced).unwrap();
-    assert!(snapshot.intents().unwrap().is_empty());
-    assert_eq!(snapshot.readings_by(User, "userName", "ada").unwrap(), [target("t1")]);
-    assert_eq!(snapshot.readings_by(Group, "userName", "ada").unwrap(), []);
-    assert_eq!(snapshot.reading::<String>(User, &target("t2")).unwrap().as_deref(), Some("other"));
-    assert_eq!(snapshot.scan_readings::<String>(User, Some(&target("t1")), 9).unwrap().len(), 1);
-    assert_eq!(snapshot.meta("dialect").unwrap().as_deref(), Some(b"{}".as_slice()));
-    assert_eq!(snapshot.forecast::<u8>(User, &id(1)).unwrap(), Some(7));
-    assert_eq!(snapshot.removals::<String>(None, 9).unwrap(), [(Group, id(2), "left".to_owned())]);
-    assert_eq!(snapshot.cycles(1).unwrap(), [serde_json::json!({"n": 2})]);
-    assert_eq!(snapshot.cycles(9).unwrap().len(), 2);
-    snapshot.clear_readings(User).unwrap();
-    snapshot.clear_forecast().unwrap();
-    snapshot.clear_removals().unwrap();
-    assert!(snapshot.readings_by(User, "userName", "ada").unwrap().is_empty());
-    assert!(snapshot.removals::<String>(None, 9).unwrap().is_empty());
-}
-
-#[test]
-fn everything_of_a_kind_can_be_marked_dirty() {
-    let snapshot = fresh();
-    full_round(&snapshot, User, (0..2500).map(|n| user(n, &[])).collect());
-    clear_all_dirty(&snapshot);
-    snapshot.mark_all_dirty(User, DirtyCause::CONFIG).unwrap();
-    assert_eq!(snapshot.dirty_count(User).unwrap(), 2500);
-    assert_sound(&snapshot);
-}
-
-#[test]
-fn another_tenant_or_target_is_refused() {
-    use crate::snapshot::record::Binding;
-    let snapshot = fresh();
-    let ours = Binding { tenant_id: "t".to_owned(), target: "idm.example/scim/v2".to_owned() };
-    snapshot.bind(&ours).unwrap();
-    snapshot.bind(&ours).unwrap();
-    let theirs = Binding { tenant_id: "other".to_owned(), ..ours };
-    assert!(matches!(snapshot.bind(&theirs), Err(StoreError::Bound { .. })));
+    assert_eq!(
+        record(&snapshot, User, 1).object.life,
+        Life::Gone(Removed::HardDeleted)
+    );
 }

@@ -47,7 +47,10 @@ pub fn object(kind: ObjectKind, n: u64, attributes: &[(&str, Value)]) -> DeltaOb
     DeltaObject {
         kind,
         id: id(n),
-        attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+        attributes: attributes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect(),
         removed: None,
         manager: vec![],
         members: vec![],
@@ -56,30 +59,57 @@ pub fn object(kind: ObjectKind, n: u64, attributes: &[(&str, Value)]) -> DeltaOb
 
 pub fn user(n: u64, attributes: &[(&str, Value)]) -> DeltaObject {
     let mut object = object(ObjectKind::User, n, attributes);
-    object.attributes.entry("userPrincipalName".to_owned()).or_insert(Value::text(format!("u{n}@corp.example")));
+    object
+        .attributes
+        .entry("userPrincipalName".to_owned())
+        .or_insert(Value::text(format!("u{n}@corp.example")));
     object
 }
 
 pub fn group(n: u64, members: &[(u64, bool)]) -> DeltaObject {
-    let mut object = object(ObjectKind::Group, n, &[("displayName", Value::text(format!("g{n}")))]);
-    object.members = members.iter().map(|(n, removed)| reference(*n, *removed)).collect();
+    let mut object = object(
+        ObjectKind::Group,
+        n,
+        &[("displayName", Value::text(format!("g{n}")))],
+    );
+    object.members = members
+        .iter()
+        .map(|(n, removed)| reference(*n, *removed))
+        .collect();
     object
 }
 
 pub fn gone(kind: ObjectKind, n: u64, reason: Removed) -> DeltaObject {
-    DeltaObject { removed: Some(reason), ..object(kind, n, &[]) }
+    DeltaObject {
+        removed: Some(reason),
+        ..object(kind, n, &[])
+    }
 }
 
 pub fn reference(n: u64, removed: bool) -> ReferenceChange {
-    ReferenceChange { id: id(n), kind: MemberKind::User, removed }
+    ReferenceChange {
+        id: id(n),
+        kind: MemberKind::User,
+        removed,
+    }
 }
 
 pub fn more(objects: Vec<DeltaObject>) -> DeltaPage {
-    DeltaPage { objects, next: NextPage::More { next_link: "https://graph.example/next".to_owned() } }
+    DeltaPage {
+        objects,
+        next: NextPage::More {
+            next_link: "https://graph.example/next".to_owned(),
+        },
+    }
 }
 
 pub fn last(objects: Vec<DeltaObject>) -> DeltaPage {
-    DeltaPage { objects, next: NextPage::Complete { delta_link: "https://graph.example/delta".to_owned() } }
+    DeltaPage {
+        objects,
+        next: NextPage::Complete {
+            delta_link: "https://graph.example/delta".to_owned(),
+        },
+    }
 }
 
 pub fn select(kind: ObjectKind) -> Vec<String> {

@@ -1,0 +1,262 @@
+//! `melonsync state export`: everything of lasting worth in a snapshot, as JSON Lines that a person can read.
+//!
+//! One line a record, `type` first; what does not decode becomes a line of type `damaged`, and the rest goes on.
+//! What only serves the cycle under way (readings, forecast, removals) and what follows from other lines
+//! (owners, references) is left out.
+
+use std::io::Write;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::Serialize;
+use serde_json::{Map, Value as Json, json};
+
+use crate::model::id::ObjectKind;
+use crate::model::link::Link;
+use crate::model::object::Life;
+use crate::model::object::Membership;
+use crate::model::object::Removed;
+use crate::model::value::Attributes;
+use crate::ports::StoreError;
+use crate::ports::Table;
+
+use super::{
+    folder::io_error,
+    history::{Batch, BatchValues, Entry, Values},
+    keys,
+    migrate::FORMAT,
+    read::{ObjectIntent, Reads},
+    record::{self, DirtyCause, Record},
+    store::Snapshot,
+    verify::each,
+};
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Exported {
+    /// Lines.
+    pub lines: u64,
+    /// Those among them that say that a record is damaged.
+    pub damaged: u64,
+}
+
+/// Writes the lines; tables in a fixed order, keys in theirs, so that two exports can be compared by `diff`.
+///
+/// # Errors
+/// Where the engine below cannot read on, or `out` refuses.
+pub fn export(snapshot: &Snapshot, out: &mut impl Write) -> Result<Exported, StoreError> {
+    let mut lines = Lines {
+        out,
+        done: Exported::default(),
+        path: snapshot.path(),
+    };
+    lines.write(&head(snapshot)?)?;
+    for kind in [ObjectKind::User, ObjectKind::Group] {
+        let stream = snapshot
+            .stream(kind)
+            .map(|stream| json!({"type": "stream", "kind": kind, "stream": stream}));
+        lines
+            .write(&stream.unwrap_or_else(|error| json!({"type": "damaged", "error": error.to_string()})))?;
+    }
+    for table in [
+        Table::Meta,
+        Table::Objects,
+        Table::Edges,
+        Table::Dirty,
+        Table::Intents,
+        Table::History,
+        Table::Cycles,
+    ] {
+        each(snapshot, table, |key, value| {
+            export_record(snapshot, &mut lines, table, key, value)
+        })?;
+    }
+    lines.out.flush().map_err(|error| lines.refused(error))?;
+    Ok(lines.done)
+}
+
+fn head(snapshot: &Snapshot) -> Result<Json, StoreError> {
+    let head = snapshot.history_head()?;
+    Ok(json!({
+        "type": "snapshot",
+        "format": FORMAT,
+        "binding": snapshot.binding()?,
+        "counts": snapshot.counts()?,
+        "history": {"entries": head.next, "head": head.to_string()},
+    }))
+}
+
+fn export_record<W: Write>(
+    snapshot: &Snapshot,
+    lines: &mut Lines<'_, W>,
+    table: Table,
+    key: &[u8],
+    value: &[u8],
+) -> Result<(), StoreError> {
+    if table == Table::History {
+        return export_history(snapshot, lines, key, value);
+    }
+    let line = match table {
+        Table::Meta if !key.starts_with(keys::meta::FREE) => return Ok(()),
+        Table::Meta => Ok(meta(&key[keys::meta::FREE.len()..], value)),
+        Table::Objects => match keys::parse_object(key) {
+            Some((kind, id)) => Record::decode(kind, id, value).map(|record| object(&record)),
+            None => Err(record::Undecodable("a key that is none".to_owned())),
+        },
+        Table::Edges => record::decode::<Membership>(value).map(|edge| membership(key, &edge)),
+        Table::Dirty => Ok(dirty(key, value)),
+        Table::Intents => record::decode::<Vec<ObjectIntent>>(value).map(|open| intents(key, &open)),
+        _ => serde_json::from_slice(value)
+            .map(|summary: Json| json!({"type": "cycle", "summary": summary}))
+            .map_err(|error| record::Undecodable(error.to_string())),
+    };
+    match line {
+        Ok(line) => lines.write(&line),
+        Err(error) => lines.damaged(table, key, &error),
+    }
+}
+
+fn export_history<W: Write>(
+    snapshot: &Snapshot,
+    lines: &mut Lines<'_, W>,
+    key: &[u8],
+    value: &[u8],
+) -> Result<(), StoreError> {
+    let batch: Batch = match record::decode(value) {
+        Ok(batch) => batch,
+        Err(error) => return lines.damaged(Table::History, key, &error),
+    };
+    let values: Option<BatchValues> = snapshot.decoded(Table::HistoryValues, key).unwrap_or_default();
+    let mut values = values
+        .map_or_else(Vec::new, |BatchValues(values)| values)
+        .into_iter();
+    for entry in &batch.entries {
+        lines.write(&history(entry, values.next().flatten()))?;
+    }
+    Ok(())
+}
+
+fn meta(name: &[u8], value: &[u8]) -> Json {
+    let name = String::from_utf8_lossy(name);
+    match std::str::from_utf8(value) {
+        Ok(text) => json!({"type": "meta", "name": name, "text": text}),
+        Err(_) => json!({"type": "meta", "name": name, "base64": STANDARD.encode(value)}),
+    }
+}
+
+fn object(record: &Record) -> Json {
+    let object = &record.object;
+    json!({
+        "type": "object", "kind": object.kind, "id": object.id.to_string(), "life": life(object.life),
+        "generation": object.generation, "attributes": attributes(&object.attributes),
+        "manager": object.manager.map(|manager| manager.to_string()),
+        "manager_generation": object.manager_generation, "link": record.link.as_ref().map(link),
+    })
+}
+
+const fn life(life: Life) -> &'static str {
+    match life {
+        Life::Alive => "alive",
+        Life::Missing => "missing",
+        Life::Unknown => "unknown",
+        Life::Gone(Removed::SoftDeleted) => "soft-deleted",
+        Life::Gone(Removed::HardDeleted) => "hard-deleted",
+    }
+}
+
+fn link(link: &Link) -> Json {
+    json!({
+        "target": link.target.as_str(), "origin": link.origin, "since": link.since.to_string(),
+        "sent": attributes(&link.sent), "kept": link.kept,
+    })
+}
+
+fn attributes(attributes: &Attributes) -> Json {
+    Json::Object(
+        attributes
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_json()))
+            .collect(),
+    )
+}
+
+fn membership(key: &[u8], edge: &Membership) -> Json {
+    let ids = keys::parse_edge(key);
+    json!({
+        "type": "membership", "group": ids.map(|(group, _)| group.to_string()),
+        "member": ids.map(|(_, member)| member.to_string()), "edge": edge,
+    })
+}
+
+fn dirty(key: &[u8], value: &[u8]) -> Json {
+    let cause = DirtyCause(value.first().copied().unwrap_or_default());
+    let names = [
+        ("source", DirtyCause::SOURCE),
+        ("reference", DirtyCause::REFERENCE),
+        ("config", DirtyCause::CONFIG),
+        ("target", DirtyCause::TARGET),
+        ("manual", DirtyCause::MANUAL),
+        ("unread", DirtyCause::UNREAD),
+    ];
+    let causes: Vec<&str> = names
+        .iter()
+        .filter(|(_, bit)| cause.has(*bit))
+        .map(|(name, _)| *name)
+        .collect();
+    let object = keys::parse_object(key);
+    json!({
+        "type": "dirty", "kind": object.map(|(kind, _)| kind), "id": object.map(|(_, id)| id.to_string()),
+        "causes": causes,
+    })
+}
+
+fn intents(key: &[u8], open: &[ObjectIntent]) -> Json {
+    let open: Vec<Json> = open
+        .iter()
+        .map(|(kind, id, intent)| json!({"kind": kind, "id": id.to_string(), "intent": intent}))
+        .collect();
+    json!({"type": "intents", "batch": keys::parse_number(key), "open": open})
+}
+
+fn history(entry: &Entry, values: Option<([u8; 16], Values)>) -> Json {
+    let mut line = Map::from_iter([("type".to_owned(), "history".into())]);
+    let mut entry = json!(entry);
+    if let Some(digest) = entry.get_mut("digest") {
+        let bytes: Vec<u8> = serde_json::from_value(digest.take()).unwrap_or_default();
+        *digest = STANDARD.encode(bytes).into();
+    }
+    line.extend(entry.as_object_mut().map(std::mem::take).unwrap_or_default());
+    if let Some((salt, values)) = values {
+        line.insert("salt".to_owned(), STANDARD.encode(salt).into());
+        line.insert("values".to_owned(), json!(values));
+    }
+    Json::Object(line)
+}
+
+struct Lines<'o, W> {
+    out: &'o mut W,
+    done: Exported,
+    path: &'o str,
+}
+
+impl<W: Write> Lines<'_, W> {
+    fn write<T: Serialize>(&mut self, line: &T) -> Result<(), StoreError> {
+        let mut bytes = serde_json::to_vec(line).expect("plain data becomes JSON");
+        bytes.push(b'\n');
+        self.done.lines += 1;
+        self.out.write_all(&bytes).map_err(|error| self.refused(error))
+    }
+
+    fn damaged(&mut self, table: Table, key: &[u8], error: &record::Undecodable) -> Result<(), StoreError> {
+        self.done.damaged += 1;
+        let key = STANDARD.encode(key);
+        self.write(&json!({"type": "damaged", "table": format!("{table:?}"), "key": key, "error": error.0}))
+    }
+
+    fn refused(&self, error: std::io::Error) -> StoreError {
+        io_error(
+            std::path::Path::new(self.path),
+            "write the export of the snapshot",
+            error,
+        )
+    }
+}

@@ -1,0 +1,156 @@
+//! The rest of what a transaction writes: dirty marks, create-intents, readings, forecast, removals, cycles, names.
+
+use serde::Serialize;
+
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::ports::StoreError;
+use crate::ports::Table;
+
+use super::{
+    keys,
+    read::{ObjectIntent, Reads},
+    record::{self, DirtyCause},
+    store::CYCLES_KEPT,
+    tx::Tx,
+};
+
+/// A value larger than this makes sled write whole pages beside its log; intents and history are cut before it.
+pub(super) const SMALL: usize = 6 * 1024;
+
+impl Tx<'_> {
+    /// Adds a cause to an object's dirty mark.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn mark_dirty(
+        &mut self,
+        kind: ObjectKind,
+        id: &SourceId,
+        cause: DirtyCause,
+    ) -> Result<(), StoreError> {
+        let before = self.dirty_cause(kind, id)?;
+        let after = before.unwrap_or_default().and(cause);
+        if before.is_none() {
+            self.heads.counts.count_dirty(kind, true);
+        }
+        if before != Some(after) {
+            self.put(Table::Dirty, keys::object(kind, id), vec![after.0]);
+        }
+        Ok(())
+    }
+
+    /// Takes an object's dirty mark away.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn clear_dirty(&mut self, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
+        if self.dirty_cause(kind, id)?.is_some() {
+            self.heads.counts.count_dirty(kind, false);
+            self.delete(Table::Dirty, keys::object(kind, id));
+        }
+        Ok(())
+    }
+
+    /// Stores create-intents, and returns the numbers of their batches: several where one would be too large.
+    /// They protect nothing before they are committed with [`Durability::Synced`].
+    #[must_use = "the numbers say what to settle later"]
+    pub fn put_intents(&mut self, intents: &[ObjectIntent]) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        for batch in in_small_pieces(intents) {
+            let number = self.heads.next_intents;
+            self.heads.next_intents += 1;
+            self.put(Table::Intents, keys::number(number), record::encode(batch));
+            numbers.push(number);
+        }
+        numbers
+    }
+
+    /// Leaves only these intents open in a batch; none: the batch is settled.
+    pub fn replace_intents(&mut self, batch: u64, open: &[ObjectIntent]) {
+        if open.is_empty() {
+            self.delete(Table::Intents, keys::number(batch));
+        } else {
+            self.put(Table::Intents, keys::number(batch), record::encode(open));
+        }
+    }
+
+    // --------------------------------------------------------------------- readings, forecast, removals
+
+    /// Stores what a listing of the target brought, findable by these paths and folded values.
+    ///
+    /// A reading of the same resource is replaced; its index entries must be the same or cleared before.
+    pub fn put_reading<T: Serialize>(
+        &mut self,
+        kind: ObjectKind,
+        target: &TargetId,
+        reading: &T,
+        index: &[(&str, &str)],
+    ) {
+        self.put(
+            Table::Readings,
+            keys::resource(kind, target),
+            record::encode(reading),
+        );
+        for (path, value) in index {
+            let mut key = keys::reading_index(kind, path, value);
+            key.extend_from_slice(target.as_str().as_bytes());
+            self.put(Table::ReadingIndex, key, Vec::new());
+        }
+    }
+
+    /// Stores what the cycle under way expects of its own operation on an object.
+    pub fn put_forecast<T: Serialize>(&mut self, kind: ObjectKind, id: &SourceId, forecast: &T) {
+        self.put(Table::Forecast, keys::object(kind, id), record::encode(forecast));
+    }
+
+    /// Stores a removal of the first pass.
+    pub fn put_removal<T: Serialize>(&mut self, kind: ObjectKind, id: &SourceId, removal: &T) {
+        self.put(Table::Removals, keys::object(kind, id), record::encode(removal));
+    }
+
+    // --------------------------------------------------------------------------------------------- rest
+
+    /// Appends a cycle's summary; the oldest one beyond [`CYCLES_KEPT`] goes.
+    pub fn put_cycle(&mut self, summary: &serde_json::Value) {
+        let number = self.heads.next_cycle;
+        self.heads.next_cycle += 1;
+        self.put(
+            Table::Cycles,
+            keys::number(number),
+            summary.to_string().into_bytes(),
+        );
+        if let Some(old) = number.checked_sub(CYCLES_KEPT) {
+            self.delete(Table::Cycles, keys::number(old));
+        }
+    }
+
+    /// Keeps bytes under a name.
+    pub fn put_meta(&mut self, name: &str, value: impl Into<Vec<u8>>) {
+        self.put(Table::Meta, keys::meta::free(name), value.into());
+    }
+
+    /// Forgets what is kept under a name.
+    pub fn delete_meta(&mut self, name: &str) {
+        self.delete(Table::Meta, keys::meta::free(name));
+    }
+}
+
+/// Cuts a list so that no piece of more than one item is larger than [`SMALL`] when written.
+pub(super) fn in_small_pieces<T: Serialize>(items: &[T]) -> Vec<&[T]> {
+    let mut pieces = Vec::new();
+    let (mut from, mut size) = (0, 0);
+    for (at, item) in items.iter().enumerate() {
+        let length = record::encode(item).len();
+        if at > from && size + length > SMALL {
+            pieces.push(&items[from..at]);
+            (from, size) = (at, 0);
+        }
+        size += length;
+    }
+    if from < items.len() {
+        pieces.push(&items[from..]);
+    }
+    pieces
+}
