@@ -336,6 +336,3 @@ fn hint(code: Option<u64>) -> String {
     }
     .to_owned()
 }
-
-#[cfg(test)]
-mod tests;
