@@ -250,11 +250,8 @@ impl GraphClient {
             Ask::Follow { link, .. } => (*link).clone(),
             _ => self.led_home(url),
         };
-        let request = handler
-            .build()
-            .await
-            .and_then(|builder| Ok(builder.build()?))
-            .map_err(not_built)?;
+        let builder = handler.build().await.map_err(not_built)?;
+        let request = builder.build().map_err(|error| not_built(error.into()))?;
         Ok(with_headers(request, ask, id))
     }
 

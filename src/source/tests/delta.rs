@@ -123,7 +123,8 @@ async fn a_page_becomes_objects_in_page_order() {
 #[tokio::test]
 async fn an_unusable_page_is_never_an_empty_one() {
     let link = |graph: &Graph| graph.link("users/delta?$deltatoken=Z");
-    let cases: Vec<(&str, Box<dyn Fn(&Graph) -> Played + Send + Sync>)> = vec![
+    type Play = Box<dyn Fn(&Graph) -> Played + Send + Sync>;
+    let cases: Vec<(&str, Play)> = vec![
         (
             "no value",
             Box::new(move |g| json(200, &json!({"@odata.deltaLink": link(g)}))),
