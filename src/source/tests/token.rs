@@ -226,17 +226,19 @@ async fn an_unreachable_host_is_told_soon_with_its_cause() {
 #[tokio::test]
 async fn check_reads_the_token_and_the_services_clock() {
     let graph = Graph::start(|graph, seen, _| {
-        if seen.is_token() {
-            return granted("opaque", 3600);
-        }
-        let mut page = page(graph);
-        page.1.push(("date", "Fri, 02 Jan 2026 03:04:00 GMT".into()));
-        page
+        let (mut played, date) = if seen.is_token() {
+            (granted("opaque", 3600), "04:10")
+        } else {
+            (page(graph), "04:00")
+        };
+        played.1.push(("date", format!("Fri, 02 Jan 2026 03:{date} GMT")));
+        played
     })
     .await;
     let source = graph.source();
     assert_eq!(source.clock_skew_seconds(), None);
     assert_eq!(source.token_facts().await.unwrap(), TokenFacts::default());
+    assert_eq!(source.clock_skew_seconds(), Some(-5));
     read(&source).await.unwrap();
     assert_eq!((source.clock_skew_seconds(), graph.tokens_asked()), (Some(5), 1));
 }
