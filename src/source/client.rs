@@ -3,13 +3,7 @@
 //! The SDK would swallow a 410, retry without backoff and panic on hosts that it does not know; so it builds,
 //! and we decide.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering::Relaxed},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use graph_core::identity::ForceTokenRefresh;
@@ -20,7 +14,7 @@ use graph_rs_sdk::{
 };
 use reqwest::{
     Request,
-    header::{AUTHORIZATION, DATE, HeaderName, HeaderValue, USER_AGENT},
+    header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT},
 };
 use url::Url;
 use uuid::Uuid;
@@ -44,8 +38,6 @@ use crate::transport::retry;
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
-/// Marks that no answer was seen yet.
-const NO_SKEW: i64 = i64::MIN;
 
 /// A request to Graph. All of them only read.
 pub(super) enum Ask<'a> {
@@ -111,7 +103,6 @@ pub(super) struct GraphClient {
     base: Url,
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
-    skew_ms: AtomicI64,
 }
 
 impl fmt::Debug for GraphClient {
@@ -144,7 +135,6 @@ impl GraphClient {
             base,
             clock: Arc::clone(&options.clock),
             retry: options.retry,
-            skew_ms: AtomicI64::new(NO_SKEW),
         }
     }
 
@@ -166,12 +156,6 @@ impl GraphClient {
 
     pub(super) fn clock(&self) -> &dyn Clock {
         &*self.clock
-    }
-
-    pub(super) fn clock_skew_seconds(&self) -> Option<i64> {
-        Some(self.skew_ms.load(Relaxed))
-            .filter(|skew| *skew != NO_SKEW)
-            .map(|skew| skew / 1000)
     }
 
     /// Asks until there is a 2xx answer, or an error that says what was asked and what was answered.
@@ -207,7 +191,7 @@ impl GraphClient {
                     return unreachable(&what, "graph_url", error, made);
                 }
             };
-            self.note_skew(&answer);
+            self.tokens.skew().note(&answer, self.clock.now());
             let after = answer.retry_after(self.clock.now());
             match exchange.judge(&answer) {
                 Verdict::Good => return Attempt::Done(answer),
@@ -250,11 +234,8 @@ impl GraphClient {
             Ask::Follow { link, .. } => (*link).clone(),
             _ => self.led_home(url),
         };
-        let request = handler
-            .build()
-            .await
-            .and_then(|builder| Ok(builder.build()?))
-            .map_err(not_built)?;
+        let builder = handler.build().await.map_err(not_built)?;
+        let request = builder.build().map_err(|error| not_built(error.into()))?;
         Ok(with_headers(request, ask, id))
     }
 
@@ -265,18 +246,6 @@ impl GraphClient {
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         url.set_query(built.query());
         url
-    }
-
-    fn note_skew(&self, answer: &Answer) {
-        let theirs = answer
-            .header(DATE.as_str())
-            .and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
-        if let Some(theirs) = theirs {
-            self.skew_ms.store(
-                self.clock.now().0.saturating_sub(theirs.timestamp_millis()),
-                Relaxed,
-            );
-        }
     }
 }
 

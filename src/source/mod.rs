@@ -12,6 +12,7 @@ mod fault;
 mod look_up;
 mod page;
 pub mod permissions;
+mod skew;
 mod token;
 
 use std::{fmt, sync::Arc};
@@ -92,7 +93,7 @@ impl GraphSource {
     /// `None` before the first answer. The header counts whole seconds, so one or two mean nothing.
     #[must_use]
     pub fn clock_skew_seconds(&self) -> Option<i64> {
-        self.client.clock_skew_seconds()
+        self.client.tokens().skew().seconds()
     }
 }
 

@@ -3,18 +3,17 @@
 //! Guarantees: one request for however many callers; a token is renewed before it ends, and while it lives a
 //! failing renewal hurts nobody; token and secret are in memory only and never shown.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
 use url::Url;
 
-use std::sync::Arc;
-
 use super::{
     GraphOptions,
     fault::{looks_like_html, shortened},
+    skew::Skew,
 };
 use crate::model::clock::Clock;
 use crate::model::clock::Timestamp;
@@ -46,6 +45,7 @@ pub(super) struct TokenSource {
     retry: RetryPolicy,
     /// Held while a token is asked for: that is the single flight.
     held: Mutex<Option<Held>>,
+    skew: Skew,
 }
 
 struct Held {
@@ -87,7 +87,13 @@ impl TokenSource {
             clock: Arc::clone(&options.clock),
             retry: options.retry,
             held: Mutex::new(None),
+            skew: Skew::default(),
         }
+    }
+
+    /// The difference of the clocks, noted with every answer of login and Graph.
+    pub(super) const fn skew(&self) -> &Skew {
+        &self.skew
     }
 
     /// A token that lives.
@@ -136,7 +142,11 @@ impl TokenSource {
             Ok(request) => request,
             Err(error) => return Attempt::Fail(self.unusable_url(error)),
         };
-        match self.http.send(request).await {
+        let answered = self.http.send(request).await;
+        if let Ok(answer) = &answered {
+            self.skew.note(answer, self.clock.now());
+        }
+        match answered {
             Ok(answer) if answer.status.is_success() => self.grant(&answer, asked_at),
             Ok(answer) => self.refusal(&answer),
             Err(error) => unreachable(&self.what("no token"), "login_url", error, made),
@@ -336,6 +346,3 @@ fn hint(code: Option<u64>) -> String {
     }
     .to_owned()
 }
-
-#[cfg(test)]
-mod tests;
