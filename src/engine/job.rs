@@ -102,6 +102,8 @@ pub trait Watcher: Send + Sync {
     fn operation(&self, _operation: &Operation) {}
     /// Something is left undone. `name` is for showing.
     fn omission(&self, _kind: ObjectKind, _object: SourceId, _name: &str, _omission: &Omission) {}
+    /// Something about the target or the mapping that concerns every object.
+    fn finding(&self, _text: &str) {}
     /// A phase began, or went on: its name, how many are done, of how many where known.
     fn progress(&self, _phase: &'static str, _done: u64, _of: Option<u64>) {}
 }

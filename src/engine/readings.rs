@@ -4,6 +4,7 @@
 //! answer proves is decided here, once for each type (DESIGN section 4).
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use tracing::info;
@@ -17,6 +18,8 @@ use super::job::Extent;
 use super::passes::Rules;
 use super::views::Context;
 use super::views::view;
+use crate::mapping::path::CORE_GROUP;
+use crate::mapping::path::CORE_USER;
 use crate::mapping::path::TargetPath;
 use crate::mapping::resource::read_path;
 use crate::model::id::ObjectKind;
@@ -77,6 +80,25 @@ impl Cycle<'_> {
                 self.absence.insert(kind, absence);
             }
             self.stake_claims(kind).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks the target once what it can do, and leaves out what its schemas do not know: a finding, no failure.
+    async fn prepare_target(&mut self) -> Result<(), CycleError> {
+        let capabilities = self.job.target.capabilities().await.map_err(CycleError::Target)?;
+        for kind in self.job.managed.clone() {
+            for row in self.job.mapping.rows(kind) {
+                if !knows(&capabilities.schemas, kind, &row.target) {
+                    let path = row.target.as_str().to_owned();
+                    warn!(attribute = path, "The target's schema has no {kind} attribute {path}: it is left out");
+                    self.order.watcher.finding(&format!(
+                        "the target's schema has no {kind} attribute `{path}`, so it is left out; \
+                         add it at the target, or take its row out of the mapping"
+                    ));
+                    self.unsupported.insert(path);
+                }
+            }
         }
         Ok(())
     }
@@ -198,6 +220,35 @@ impl Cycle<'_> {
             references,
             observed: matches!(self.order.extent, Extent::Objects { .. }),
         }
+    }
+}
+
+/// Whether the target's schemas know a path. Without schemas nothing is known against it.
+fn knows(schemas: &BTreeMap<String, BTreeSet<String>>, kind: ObjectKind, path: &TargetPath) -> bool {
+    let core = match kind {
+        ObjectKind::User => CORE_USER,
+        ObjectKind::Group => CORE_GROUP,
+    };
+    let find = |urn: &str| schemas.iter().find(|(known, _)| known.eq_ignore_ascii_case(urn)).map(|(_, known)| known);
+    let Some(core_attributes) = find(core) else { return true };
+    let attributes = match path.urn() {
+        None => core_attributes,
+        Some(urn) => match find(urn) {
+            Some(attributes) => attributes,
+            None => return false,
+        },
+    };
+    // externalId is common to all resources and in no schema (RFC 7643 section 3.1).
+    let attribute = path.attribute().to_lowercase();
+    let subs = format!("{attribute}.");
+    if attribute == "externalid" {
+        return true;
+    }
+    match path.sub_attribute() {
+        Some(sub) if attributes.iter().any(|known| known.starts_with(&subs)) => {
+            attributes.contains(&format!("{subs}{}", sub.to_lowercase()))
+        }
+        _ => attributes.contains(&attribute),
     }
 }
 

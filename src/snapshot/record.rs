@@ -34,6 +34,7 @@ impl Record {
             attributes: Attributes::new(),
             manager: None,
             life: Life::Alive,
+            gone_since: None,
             generation,
             manager_generation: 0,
         };
