@@ -1,1 +1,6 @@
-//! See the map in `lib.rs`.
+//! The target: any SCIM 2.0 service, written to by the smallest requests that do the work.
+
+pub mod dialect;
+pub mod patch;
+pub mod path;
+pub mod replace;
