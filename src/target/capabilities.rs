@@ -147,7 +147,7 @@ mod tests {
         for body in [
             json!({"totalResults": 1, "Resources": [user]}),
             json!([user]),
-            user.clone(),
+            user,
         ] {
             let expected: BTreeSet<String> = ["username", "name", "name.givenname"].map(str::to_owned).into();
             assert_eq!(schemas(&body), BTreeMap::from([("urn:u".to_owned(), expected)]));

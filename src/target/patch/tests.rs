@@ -4,6 +4,9 @@ use crate::reconcile::operation::Change;
 const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
 const MOBILE: &str = "phoneNumbers[type eq \"mobile\"].value";
 
+/// Target paths with values.
+type Values = Vec<(&'static str, Value)>;
+
 fn id(text: &str) -> TargetId {
     TargetId::new(text).unwrap()
 }
@@ -42,7 +45,7 @@ fn attributes_are_written_in_the_form_of_the_rfc() {
     let employee = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber";
     let null = || Value::Null;
     #[rustfmt::skip]
-    let table: Vec<(&str, Vec<(&str, Value)>, Vec<(&str, Value)>, Json)> = vec![
+    let table: Vec<(&str, Values, Values, Json)> = vec![
         ("a text", vec![], vec![("displayName", "Ada".into())],
             json!([{"op": "replace", "path": "displayName", "value": "Ada"}])),
         ("a boolean", vec![("active", true.into())], vec![("active", false.into())],
