@@ -88,7 +88,16 @@ impl ScimTarget {
         if named.is_empty() {
             return self.read(kind, id).await; // some servers refuse to remove who is not there
         }
-        let removal = members_only(Vec::new(), named.clone());
+        let some_were_gone = patch.remove_members.iter().any(|id| !before.contains(id));
+        let removal = members_only(Vec::new(), named);
+        // Perhaps it was not the form: a path to a member who is not there is refused by some (`noTarget`).
+        if some_were_gone && !self.removal.path_is_refused() {
+            match self.compiled(kind, id, &removal, &self.dialect).await {
+                Err(error) if self.may_be_the_form(&error) => {}
+                Err(error) => return Err(error),
+                Ok(()) => return self.read(kind, id).await,
+            }
+        }
         if !self.removal.array_is_unsafe.load(Relaxed) && self.by_array(kind, id, &removal, &before).await? {
             self.removal.another_form_worked(id);
             return self.read(kind, id).await;

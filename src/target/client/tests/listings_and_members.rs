@@ -137,3 +137,36 @@ async fn many_requests_at_once_all_get_their_answer() {
     assert_eq!(futures::future::join_all(reads).await.len(), 50);
     assert_eq!(world.target.traffic().requests, 50);
 }
+
+#[tokio::test]
+async fn a_member_who_is_gone_already_does_not_keep_the_others_in() {
+    let world = world(|_, (method, _, body)| {
+        let gone = body["Operations"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|op| op["path"] == "members[value eq \"x\"]");
+        match method.as_str() {
+            "PATCH" if gone => said(400, json!({"scimType": "noTarget"})),
+            "PATCH" => (204, vec![], String::new()),
+            _ => said(200, json!({"id": "g", "members": [{"value": "a"}]})),
+        }
+    })
+    .await;
+    world
+        .target
+        .patch(GROUP, &id("g"), &membership(&[], &["x", "a"]))
+        .await
+        .unwrap();
+    let patches: Vec<Json> = world
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.0 == "PATCH")
+        .map(|seen| seen.2)
+        .collect();
+    assert_eq!(patches.len(), 2);
+    assert_eq!(
+        patches[1]["Operations"],
+        json!([{"op": "remove", "path": "members[value eq \"a\"]"}])
+    );
+}
