@@ -1,1 +1,24 @@
-//! See the map in `lib.rs`.
+//! The target: any SCIM 2.0 service, written to by the smallest requests that do the work.
+//!
+//! [`client::ScimTarget`] is the way in. Guarantees: a create goes out once (again only where the target surely did
+//! nothing); no answer of an unexpected kind is taken for absence or for success; the token is never shown. Nothing is
+//! stored here: what must survive a crash is the engine's, and everything but a create may be sent again.
+//! The rules come from RFC 7643, RFC 7644 and RFC 9865, and from what servers in the field do instead.
+
+pub mod capabilities;
+pub mod client;
+pub mod dialect;
+pub mod fault;
+pub mod find;
+pub mod list;
+pub mod members;
+pub mod pace;
+pub mod patch;
+pub mod path;
+pub mod replace;
+pub mod request;
+pub mod resource;
+pub mod urls;
+
+pub use client::{ScimOptions, ScimTarget, SetupError};
+pub use dialect::Dialect;

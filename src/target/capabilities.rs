@@ -1,0 +1,157 @@
+//! What a service says of itself (RFC 7644 section 4): read tolerantly, every part optional.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use serde_json::Map;
+use serde_json::Value as Json;
+
+use super::resource::{field, number};
+
+/// What ServiceProviderConfig says, as far as it concerns us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Advertised {
+    /// PATCH is supported. Not said: yes, because Entra itself needs it.
+    pub patch: bool,
+    /// Filters are supported. Not said: yes, for the same reason; what a filter proves is found out elsewhere.
+    pub filter: bool,
+    /// Most results of one answer.
+    pub max_results: Option<u64>,
+    /// Cursor paging (RFC 9865) is supported. Not said: no.
+    pub cursor: bool,
+}
+
+impl Default for Advertised {
+    fn default() -> Self {
+        Self {
+            patch: true,
+            filter: true,
+            max_results: None,
+            cursor: false,
+        }
+    }
+}
+
+impl Advertised {
+    /// Reads ServiceProviderConfig; what it does not say keeps its default.
+    #[must_use]
+    pub fn from_json(config: &Json) -> Self {
+        let part = |name: &str| {
+            config
+                .as_object()
+                .and_then(|c| field(c, name))
+                .and_then(Json::as_object)
+        };
+        let supported = |name: &str| {
+            part(name)
+                .and_then(|part| field(part, "supported"))
+                .and_then(boolean)
+        };
+        let limit = |part: Option<&Map<String, Json>>, name: &str| {
+            part.and_then(|part| field(part, name))
+                .and_then(number)
+                .filter(|n| *n > 0)
+        };
+        let (filter, pagination) = (part("filter"), part("pagination"));
+        let limits = [limit(filter, "maxResults"), limit(pagination, "maxPageSize")];
+        Self {
+            patch: supported("patch").unwrap_or(true),
+            filter: supported("filter").unwrap_or(true),
+            max_results: limits.into_iter().flatten().min(),
+            cursor: pagination
+                .and_then(|p| field(p, "cursor"))
+                .and_then(boolean)
+                .unwrap_or(false),
+        }
+    }
+}
+
+fn boolean(value: &Json) -> Option<bool> {
+    match value {
+        Json::Bool(b) => Some(*b),
+        Json::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Json::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+/// Reads `/Schemas`: schema URN to attribute paths in lower case. A listing, a bare array or one schema will do.
+#[must_use]
+pub fn schemas(body: &Json) -> BTreeMap<String, BTreeSet<String>> {
+    let listed = body
+        .as_object()
+        .and_then(|object| field(object, "Resources"))
+        .or(Some(body));
+    let items = match listed {
+        Some(Json::Array(items)) => items.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    items
+        .iter()
+        .filter_map(Json::as_object)
+        .filter_map(schema)
+        .collect()
+}
+
+fn schema(schema: &Map<String, Json>) -> Option<(String, BTreeSet<String>)> {
+    let urn = field(schema, "id")?.as_str()?.to_owned();
+    let mut paths = BTreeSet::new();
+    collect_paths("", field(schema, "attributes"), &mut paths);
+    Some((urn, paths))
+}
+
+fn collect_paths(prefix: &str, attributes: Option<&Json>, into: &mut BTreeSet<String>) {
+    for attribute in attributes
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Json::as_object)
+    {
+        if let Some(name) = field(attribute, "name").and_then(Json::as_str) {
+            let path = format!("{prefix}{}", name.to_ascii_lowercase());
+            // RFC 7643 section 7 has one level of sub-attributes; anything deeper is not asked for.
+            if prefix.is_empty() {
+                collect_paths(&format!("{path}."), field(attribute, "subAttributes"), into);
+            }
+            into.insert(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_keeps_its_default() {
+        assert_eq!(Advertised::from_json(&json!({})), Advertised::default());
+        assert_eq!(Advertised::from_json(&json!([])), Advertised::default());
+        let said = json!({"Patch": {"supported": "False"}, "filter": {"supported": true, "maxResults": "200"},
+            "pagination": {"cursor": true, "maxPageSize": 100}});
+        let expected = Advertised {
+            patch: false,
+            filter: true,
+            max_results: Some(100),
+            cursor: true,
+        };
+        assert_eq!(Advertised::from_json(&said), expected);
+    }
+
+    #[test]
+    fn schemas_give_their_paths_in_lower_case() {
+        let user = json!({"id": "urn:u", "attributes": [{"name": "userName"},
+            {"name": "name", "subAttributes": [{"name": "givenName"}]}]});
+        for body in [
+            json!({"totalResults": 1, "Resources": [user]}),
+            json!([user]),
+            user,
+        ] {
+            let expected: BTreeSet<String> = ["username", "name", "name.givenname"].map(str::to_owned).into();
+            assert_eq!(schemas(&body), BTreeMap::from([("urn:u".to_owned(), expected)]));
+        }
+        assert!(schemas(&json!("x")).is_empty());
+    }
+}

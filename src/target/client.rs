@@ -1,0 +1,413 @@
+//! A SCIM 2.0 service as a [`TargetDirectory`].
+//!
+//! Promises: a create is sent once; what an answer does not say is never taken for absence; the token is in the
+//! `Authorization` header and nowhere else.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value as Json;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::capabilities::{Advertised, schemas};
+use super::dialect::{Dialect, MemberRemoval, Update};
+use super::fault::{self, Asked};
+use super::find::filter;
+use super::list::{PAGE, Progress};
+use super::members::Removal;
+use super::pace::Pace;
+use super::patch::{PatchBody, compile};
+use super::path::PathError;
+use super::replace::apply_to_resource;
+use super::request::{Repeat, Reply, Wire};
+use super::resource::{Listing, complete_schemas, id_in_location, resource};
+use super::urls::{Addresses, collection, set_query};
+use crate::model::clock::Clock;
+use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
+use crate::model::secret::Secret;
+use crate::ports::Capabilities;
+use crate::ports::ListPage;
+use crate::ports::ListPosition;
+use crate::ports::Patch;
+use crate::ports::Resource;
+use crate::ports::TargetDirectory;
+use crate::ports::TargetError;
+use crate::ports::Traffic;
+use crate::transport::HttpClient;
+use crate::transport::NetworkOptions;
+use crate::transport::RetryPolicy;
+use crate::transport::TransportError;
+
+/// How to reach a target and how to speak to it.
+#[derive(Debug, Clone)]
+pub struct ScimOptions {
+    /// SCIM base URL, with or without a slash at its end.
+    pub url: Url,
+    /// Bearer token.
+    pub token: Secret,
+    /// Most requests in flight.
+    pub max_concurrency: usize,
+    /// Longest time for one request; overrides the one in `network`.
+    pub request_timeout: Duration,
+    /// Proxy, certificates and limits.
+    pub network: NetworkOptions,
+    /// How often and how long to try again.
+    pub retry: RetryPolicy,
+    /// The forms of requests.
+    pub dialect: Dialect,
+    /// Tells the time, for Retry-After with a date.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why there is no way to the target; each is a setting.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// Not a URL that SCIM can be served under.
+    #[error("`url` of the target must be an http or https URL, such as https://skm.idmelon.com/api/scim/v2/")]
+    Url(#[source] url::ParseError),
+    /// The token holds characters that no header takes.
+    #[error("`token` of the target holds characters that cannot be sent: copy it again, on one line")]
+    Token,
+    /// The HTTP client cannot be built.
+    #[error(transparent)]
+    Network(#[from] TransportError),
+}
+
+/// A SCIM 2.0 service. One value for one target: it holds the pace and what was learned.
+pub struct ScimTarget {
+    pub(super) wire: Wire,
+    addresses: Addresses,
+    pub(super) dialect: Dialect,
+    advertised: OnceCell<Advertised>,
+    capabilities: OnceCell<Capabilities>,
+    listing: Progress,
+    pub(super) removal: Removal,
+}
+
+impl fmt::Debug for ScimTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScimTarget")
+            .field("users", &self.addresses.collection(ObjectKind::User).as_str())
+            .finish()
+    }
+}
+
+impl ScimTarget {
+    /// A client for this target; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When a setting cannot be used.
+    pub fn new(options: ScimOptions) -> Result<Self, SetupError> {
+        let network = NetworkOptions {
+            request_timeout: options.request_timeout,
+            ..options.network
+        };
+        let http = HttpClient::new(&network)?;
+        let pace = Pace::new(options.max_concurrency, options.retry.budget);
+        let wire =
+            Wire::new(http, pace, options.token, options.retry, options.clock).ok_or(SetupError::Token)?;
+        Ok(Self {
+            wire,
+            addresses: Addresses::new(&options.url).map_err(SetupError::Url)?,
+            dialect: options.dialect,
+            advertised: OnceCell::new(),
+            capabilities: OnceCell::new(),
+            listing: Progress::default(),
+            removal: Removal::default(),
+        })
+    }
+
+    async fn advertised(&self) -> Result<&Advertised, TargetError> {
+        self.advertised
+            .get_or_try_init(|| async {
+                let config = self.service("ServiceProviderConfig").await?;
+                Ok(config.map_or_else(Advertised::default, |config| Advertised::from_json(&config)))
+            })
+            .await
+    }
+
+    /// A service document; `None` where the service has none (404, 403, 501 and the like).
+    async fn service(&self, name: &str) -> Result<Option<Json>, TargetError> {
+        let asked = Asked {
+            method: "GET",
+            path: format!("/{name}"),
+            one_resource: true,
+        };
+        match self
+            .wire
+            .send(&asked, &self.addresses.service(name), None, Repeat::Safe)
+            .await
+        {
+            Ok(reply) => Ok(reply.body),
+            Err(TargetError::NotFound { .. } | TargetError::Refused { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn one(
+        &self,
+        method: &'static str,
+        kind: ObjectKind,
+        id: &TargetId,
+        body: Option<Bytes>,
+        query: &[(&str, &str)],
+    ) -> Result<Reply, TargetError> {
+        let asked = asked_one(method, kind, id);
+        let mut url = self.addresses.resource(kind, id);
+        if !query.is_empty() {
+            set_query(&mut url, query);
+        }
+        self.wire.send(&asked, &url, body, Repeat::Safe).await
+    }
+
+    /// PUT from a fresh read, with everything else kept.
+    pub(super) async fn put(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+    ) -> Result<Option<Resource>, TargetError> {
+        let asked = asked_one("PUT", kind, id);
+        let Some(mut fresh) = self.read(kind, id).await? else {
+            return Err(TargetError::NotFound {
+                what: format!("{} {}: it is not there", asked.method, asked.path),
+            });
+        };
+        apply_to_resource(&mut fresh.body, patch, &self.dialect)
+            .map_err(|error| unwritable(&asked, &error))?;
+        let reply = self.one("PUT", kind, id, Some(bytes(&fresh.body)), &[]).await?;
+        Ok(reply.body.and_then(resource))
+    }
+
+    pub(super) async fn send_patch(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        body: &PatchBody,
+        without_members: bool,
+    ) -> Result<Option<Resource>, TargetError> {
+        // A group's answer may hold all its members, for every chunk anew: they are left out where nobody reads them.
+        let query: &[_] = if without_members {
+            &[("excludedAttributes", "members")]
+        } else {
+            &[]
+        };
+        let reply = self.one("PATCH", kind, id, Some(bytes(body)), query).await?;
+        Ok(reply.body.and_then(resource))
+    }
+
+    async fn find_page(
+        &self,
+        kind: ObjectKind,
+        asked: &Asked,
+        query: &[(&str, &str)],
+    ) -> Result<Listing, TargetError> {
+        let mut url = self.addresses.collection(kind).clone();
+        set_query(&mut url, query);
+        let Reply { answer, body } = self.wire.send(asked, &url, None, Repeat::Safe).await?;
+        let listing = body.and_then(Listing::from_json);
+        listing.ok_or_else(|| fault::malformed(asked, &answer, "it is not a SCIM listing with its results"))
+    }
+}
+
+fn asked_one(method: &'static str, kind: ObjectKind, id: &TargetId) -> Asked {
+    Asked {
+        method,
+        path: format!("/{}/{id}", collection(kind)),
+        one_resource: true,
+    }
+}
+
+pub(super) fn unwritable(asked: &Asked, error: &PathError) -> TargetError {
+    TargetError::Refused {
+        what: format!("{} {} was not sent: {error}", asked.method, asked.path),
+        status: 400,
+        hint: "correct the target column of this mapping row".to_owned(),
+    }
+}
+
+fn bytes(body: &impl Serialize) -> Bytes {
+    // Texts, numbers and maps with text keys: serde_json fails only for other keys.
+    serde_json::to_vec(body)
+        .expect("a JSON value is always written")
+        .into()
+}
+
+#[async_trait]
+impl TargetDirectory for ScimTarget {
+    async fn capabilities(&self) -> Result<Capabilities, TargetError> {
+        let read = || async {
+            let advertised = *self.advertised().await?;
+            let schemas = match self.service("Schemas").await {
+                Ok(body) => body.as_ref().map(schemas).unwrap_or_default(),
+                Err(TargetError::Malformed { .. }) => Default::default(),
+                Err(error) => return Err(error),
+            };
+            let Advertised {
+                patch,
+                filter,
+                max_results,
+                ..
+            } = advertised;
+            Ok(Capabilities {
+                patch,
+                filter,
+                max_results,
+                schemas,
+            })
+        };
+        self.capabilities.get_or_try_init(read).await.cloned()
+    }
+
+    async fn list(&self, kind: ObjectKind, from: Option<ListPosition>) -> Result<ListPage, TargetError> {
+        let advertised = *self.advertised().await?;
+        let count = advertised
+            .max_results
+            .map_or(PAGE, |most| most.min(PAGE))
+            .to_string();
+        let by = |what| Asked {
+            method: "GET",
+            path: format!("/{}?{what}", collection(kind)),
+            one_resource: false,
+        };
+        let start = match &from {
+            Some(ListPosition::Cursor(cursor)) => {
+                let query = [("cursor", cursor.as_str()), ("count", count.as_str())];
+                let listing = self.find_page(kind, &by("cursor"), &query).await?;
+                return Ok(self.listing.page(kind, from.as_ref(), listing, true));
+            }
+            None if advertised.cursor => {
+                let query = [("cursor", ""), ("count", count.as_str())];
+                match self.find_page(kind, &by("cursor"), &query).await {
+                    Ok(listing) => return Ok(self.listing.page(kind, None, listing, true)),
+                    // Advertised and refused: the plain way is left.
+                    Err(TargetError::Refused { .. }) => 1,
+                    Err(error) => return Err(error),
+                }
+            }
+            None => 1,
+            Some(ListPosition::Index(start)) => *start,
+        };
+        let (start, asked) = (start.to_string(), by("startIndex"));
+        let query = [("startIndex", start.as_str()), ("count", count.as_str())];
+        let listing = self.find_page(kind, &asked, &query).await?;
+        Ok(self.listing.page(kind, from.as_ref(), listing, false))
+    }
+
+    async fn find(&self, kind: ObjectKind, path: &str, value: &str) -> Result<Vec<Resource>, TargetError> {
+        let path_shown = format!("/{}?filter={path} eq …", collection(kind));
+        let asked = Asked {
+            method: "GET",
+            path: path_shown,
+            one_resource: false,
+        };
+        let filter = filter(path, value).map_err(|error| unwritable(&asked, &error))?;
+        Ok(self
+            .find_page(kind, &asked, &[("filter", &filter)])
+            .await?
+            .resources)
+    }
+
+    async fn read(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetError> {
+        match self.one("GET", kind, id, None, &[]).await {
+            Ok(Reply { answer, body }) => body.and_then(resource).map(Some).ok_or_else(|| {
+                fault::malformed(
+                    &asked_one("GET", kind, id),
+                    &answer,
+                    "it is not a SCIM resource with an id",
+                )
+            }),
+            Err(TargetError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create(&self, kind: ObjectKind, mut body: Json) -> Result<Resource, TargetError> {
+        complete_schemas(kind, &mut body, self.dialect.extension_urn_in_schemas);
+        let asked = Asked {
+            method: "POST",
+            path: format!("/{}", collection(kind)),
+            one_resource: false,
+        };
+        let url = self.addresses.collection(kind);
+        let Reply { answer, body } = self
+            .wire
+            .send(&asked, url, Some(bytes(&body)), Repeat::Never)
+            .await?;
+        let from_location = || id_in_location(answer.header("location")?, collection(kind));
+        match body {
+            // 201 with an empty body, and Location says who it is: what was kept is then unknown.
+            None => from_location().map(|id| Resource {
+                body: serde_json::json!({"id": id.as_str()}),
+                id,
+            }),
+            Some(body) => resource(body),
+        }
+        .ok_or_else(|| fault::malformed(&asked, &answer, "without the id of what it created"))
+    }
+
+    async fn patch(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+    ) -> Result<Option<Resource>, TargetError> {
+        if self.dialect.update == Update::Put || !self.advertised().await?.patch {
+            return self.put(kind, id, patch).await;
+        }
+        if self.dialect.member_removal == MemberRemoval::Put && !patch.remove_members.is_empty() {
+            return self.put(kind, id, patch).await;
+        }
+        if self.removal.path_is_refused() && !patch.remove_members.is_empty() {
+            return self.remove_in_another_form(kind, id, patch).await;
+        }
+        let bodies = compile(patch, &self.dialect)
+            .map_err(|error| unwritable(&asked_one("PATCH", kind, id), &error))?;
+        let members_change = !patch.add_members.is_empty() || !patch.remove_members.is_empty();
+        let mut last = None;
+        for (at, body) in bodies.iter().enumerate() {
+            let without_members = kind == ObjectKind::Group && (!members_change || at + 1 < bodies.len());
+            match self.send_patch(kind, id, body, without_members).await {
+                Ok(resource) => last = resource,
+                Err(error) if body.removes_members && self.may_be_the_form(&error) => {
+                    // What went before is done, and doing it again changes nothing.
+                    return self.remove_in_another_form(kind, id, patch).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(last)
+    }
+
+    async fn delete(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError> {
+        let url = self.addresses.resource(kind, id);
+        let asked = asked_one("DELETE", kind, id);
+        // A first stumble is answered by a look: some servers say 500 where nothing is left to delete.
+        match self.wire.send(&asked, &url, None, Repeat::Never).await {
+            Ok(_) | Err(TargetError::NotFound { .. }) => return Ok(()),
+            Err(error) if !error.maybe_done() => return Err(error),
+            Err(error) => match self.read(kind, id).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(_)) => {}
+                Err(_) => return Err(error),
+            },
+        }
+        match self.wire.send(&asked, &url, None, Repeat::Safe).await {
+            Ok(_) | Err(TargetError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.wire.http().traffic().read()
+    }
+}
+
+#[cfg(test)]
+mod tests;

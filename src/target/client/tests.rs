@@ -1,0 +1,413 @@
+//! Wire tests: the real client against servers on loopback that answer as services in the field do.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::Response;
+use serde_json::json;
+
+use super::*;
+use crate::model::clock::SystemClock;
+use crate::model::value::Value;
+use crate::reconcile::operation::Change;
+
+/// Method, path with query, and body.
+type Seen = (String, String, Json);
+/// Status, headers and body of an answer.
+type Said = (u16, Vec<(&'static str, &'static str)>, String);
+
+fn said(status: u16, body: Json) -> Said {
+    (
+        status,
+        vec![("content-type", "application/scim+json")],
+        body.to_string(),
+    )
+}
+
+struct World {
+    target: ScimTarget,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl World {
+    /// Requests so far, ServiceProviderConfig left out.
+    fn seen(&self) -> Vec<Seen> {
+        let seen = self.seen.lock().unwrap();
+        seen.iter()
+            .filter(|(_, path, _)| path != "/scim/v2/ServiceProviderConfig")
+            .cloned()
+            .collect()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.seen()
+            .iter()
+            .map(|(method, path, _)| format!("{method} {path}"))
+            .collect()
+    }
+}
+
+/// A target that answers request number `n` (from 0, ServiceProviderConfig not counted) as told.
+async fn world(answer: impl Fn(usize, &Seen) -> Said + Send + Sync + 'static) -> World {
+    let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
+    let (log, answer) = (seen.clone(), Arc::new(answer));
+    let app = Router::new().fallback(move |request: Request| {
+        let (log, answer) = (log.clone(), answer.clone());
+        async move {
+            assert_eq!(request.headers()["authorization"], "Bearer t0p-secret");
+            assert_eq!(
+                request.headers()["accept"],
+                "application/scim+json, application/json"
+            );
+            let (method, path) = (request.method().to_string(), request.uri().to_string());
+            let kind = request.headers().get("content-type").cloned();
+            let bytes = axum::body::to_bytes(request.into_body(), usize::MAX)
+                .await
+                .unwrap();
+            assert!(bytes.is_empty() || kind.unwrap() == "application/scim+json");
+            let one: Seen = (method, path, serde_json::from_slice(&bytes).unwrap_or_default());
+            let number = {
+                let mut log = log.lock().unwrap();
+                log.push(one.clone());
+                log.iter()
+                    .filter(|seen| !seen.1.ends_with("/ServiceProviderConfig"))
+                    .count()
+                    .saturating_sub(1)
+            };
+            let (status, headers, body) = answer(number, &one);
+            if status == 0 {
+                tokio::time::sleep(Duration::from_secs(30)).await;
+            }
+            let mut response = Response::builder().status(status.max(200));
+            for (name, value) in headers {
+                response = response.header(name, value);
+            }
+            response.body(Body::from(body)).unwrap()
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/scim/v2/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    World {
+        target: ScimTarget::new(options(&url)).unwrap(),
+        seen,
+    }
+}
+
+fn options(url: &str) -> ScimOptions {
+    ScimOptions {
+        url: Url::parse(url).unwrap(),
+        token: Secret::new("t0p-secret".to_owned()),
+        max_concurrency: 4,
+        request_timeout: Duration::from_millis(300),
+        network: NetworkOptions::default(),
+        retry: RetryPolicy {
+            first: Duration::from_millis(5),
+            longest: Duration::from_millis(20),
+            budget: Duration::from_secs(3),
+        },
+        dialect: Dialect::default(),
+        clock: Arc::new(SystemClock),
+    }
+}
+
+fn id(text: &str) -> TargetId {
+    TargetId::new(text).unwrap()
+}
+
+fn rename() -> Patch {
+    let changes = vec![Change {
+        attribute: "displayName".to_owned(),
+        before: Value::Null,
+        after: "N".into(),
+    }];
+    Patch {
+        changes,
+        held: BTreeMap::new(),
+        add_members: vec![],
+        remove_members: vec![],
+    }
+}
+
+fn membership(add: &[&str], remove: &[&str]) -> Patch {
+    let ids = |texts: &[&str]| texts.iter().map(|text| id(text)).collect();
+    Patch {
+        changes: vec![],
+        held: BTreeMap::new(),
+        add_members: ids(add),
+        remove_members: ids(remove),
+    }
+}
+
+const USER: ObjectKind = ObjectKind::User;
+const GROUP: ObjectKind = ObjectKind::Group;
+
+#[tokio::test]
+async fn create_is_never_sent_twice_when_it_may_have_been_carried_out() {
+    for (name, answer) in [
+        ("500", (500, vec![], "<html>oops</html>".to_owned())),
+        ("502", (502, vec![], String::new())),
+        ("503 without Retry-After", (503, vec![], String::new())),
+        ("no answer in time", (0, vec![], String::new())),
+        ("201 without an id", said(201, json!({"userName": "a"}))),
+        ("201 with nothing", (201, vec![], String::new())),
+        (
+            "a web page",
+            (
+                200,
+                vec![("content-type", "text/html")],
+                "<html>Sign in</html>".to_owned(),
+            ),
+        ),
+    ] {
+        let world = world(move |_, _| answer.clone()).await;
+        let error = world
+            .target
+            .create(USER, json!({"userName": "a"}))
+            .await
+            .unwrap_err();
+        assert!(error.maybe_done(), "{name}: {error:?}");
+        assert_eq!(world.lines(), ["POST /scim/v2/Users"], "{name}");
+        assert!(!format!("{error:?}").contains("t0p-secret"));
+    }
+}
+
+#[tokio::test]
+async fn create_goes_out_again_after_429_and_after_503_with_retry_after() {
+    let world = world(|n, _| match n {
+        0 => (429, vec![("retry-after", "0.05")], String::new()),
+        1 => (503, vec![("retry-after", "0")], "busy".to_owned()),
+        _ => said(201, json!({"id": "u-1"})),
+    })
+    .await;
+    assert_eq!(
+        world
+            .target
+            .create(USER, json!({"userName": "a"}))
+            .await
+            .unwrap()
+            .id,
+        id("u-1")
+    );
+    assert_eq!(
+        world.target.traffic(),
+        Traffic {
+            requests: 3,
+            throttled: 2,
+            retries: 2
+        }
+    );
+    assert_eq!(
+        world.seen()[2].2["schemas"],
+        json!(["urn:ietf:params:scim:schemas:core:2.0:User"])
+    );
+}
+
+#[tokio::test]
+async fn nobody_at_home_means_surely_not_done() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    let target = ScimTarget::new(options(&url)).unwrap();
+    let error = target.create(USER, json!({})).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            TargetError::Unavailable {
+                maybe_done: false,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(!format!("{target:?} {:?}", options(&url)).contains("t0p-secret"));
+}
+
+#[tokio::test]
+async fn retry_after_pauses_the_whole_target() {
+    let world = world(|n, _| match n {
+        0 => (429, vec![("retry-after", "0.4")], String::new()),
+        _ => said(200, json!({"id": "u"})),
+    })
+    .await;
+    let (one, two) = (id("u-1"), id("u-2"));
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let began = tokio::time::Instant::now();
+        world.target.read(USER, &two).await.unwrap();
+        began.elapsed()
+    };
+    let (first, waited) = tokio::join!(world.target.read(USER, &one), later);
+    assert!(first.unwrap().is_some());
+    assert!(
+        waited >= Duration::from_millis(200),
+        "the other request waited only {waited:?}"
+    );
+    assert_eq!(world.lines().len(), 3);
+}
+
+#[tokio::test]
+async fn location_gives_the_id_where_the_body_is_empty_and_may_be_missing_else() {
+    let world = world(|n, _| match n {
+        0 => (201, vec![("location", "/scim/v2/Users/u%401")], String::new()),
+        _ => said(201, json!({"id": 42})),
+    })
+    .await;
+    assert_eq!(world.target.create(USER, json!({})).await.unwrap().id, id("u@1"));
+    assert_eq!(world.target.create(USER, json!({})).await.unwrap().id, id("42"));
+}
+
+#[tokio::test]
+async fn conflict_is_said_and_the_match_that_follows_uses_a_filter() {
+    let world = world(|n, _| match n {
+        0 => said(
+            409,
+            json!({"status": {"code": 409}, "scimType": "uniqueness", "detail": "taken"}),
+        ),
+        _ => said(
+            200,
+            json!({"totalresults": "1", "resources": [{"id": "u-1", "userName": "ADA@x"}]}),
+        ),
+    })
+    .await;
+    let error = world
+        .target
+        .create(USER, json!({"userName": "ada@x"}))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, TargetError::Conflict { .. }), "{error:?}");
+    let found = world.target.find(USER, "userName", "a\"da@x").await.unwrap();
+    assert_eq!(found[0].id, id("u-1"));
+    assert_eq!(
+        world.lines()[1],
+        "GET /scim/v2/Users?filter=userName%20eq%20%22a%5C%22da%40x%22"
+    );
+}
+
+#[tokio::test]
+async fn an_empty_answer_is_absence_only_where_it_is_a_listing() {
+    let world = world(|n, _| match n {
+        0 => said(200, json!({"totalResults": 0})),
+        1 => said(200, json!({"totalResults": 4})),
+        2 => (404, vec![], String::new()),
+        3 => said(400, json!({"scimType": "invalidFilter"})),
+        _ => (200, vec![("content-type", "text/html")], "<html>".to_owned()),
+    })
+    .await;
+    let find = || world.target.find(USER, "externalId", "x");
+    assert_eq!(find().await.unwrap(), vec![]);
+    assert!(matches!(find().await.unwrap_err(), TargetError::Malformed { .. }));
+    assert!(matches!(
+        find().await.unwrap_err(),
+        TargetError::Refused { status: 404, .. }
+    ));
+    let refused = find().await.unwrap_err();
+    assert!(
+        refused.to_string().contains("invalidFilter") && !refused.to_string().contains("\"x\""),
+        "{refused}"
+    );
+    let html = find().await.unwrap_err();
+    assert!(
+        html.hint().contains("url") && matches!(html, TargetError::Malformed { .. }),
+        "{html:?}"
+    );
+}
+
+#[tokio::test]
+async fn delete_is_done_at_404_and_at_500_when_nothing_is_left() {
+    let gone = world(|_, _| (404, vec![], "not here".to_owned())).await;
+    gone.target.delete(USER, &id("u-1")).await.unwrap();
+    let stumbling = world(|_, (method, ..)| {
+        if method == "GET" {
+            (404, vec![], String::new())
+        } else {
+            (500, vec![], String::new())
+        }
+    })
+    .await;
+    stumbling.target.delete(USER, &id("u-1")).await.unwrap();
+    assert_eq!(
+        stumbling.lines(),
+        ["DELETE /scim/v2/Users/u-1", "GET /scim/v2/Users/u-1"]
+    );
+    let still_there = world(|n, (method, ..)| match (n, method.as_str()) {
+        (_, "GET") => said(200, json!({"id": "u-1"})),
+        (0, _) => (500, vec![], String::new()),
+        _ => (204, vec![], String::new()),
+    })
+    .await;
+    still_there.target.delete(USER, &id("u-1")).await.unwrap();
+    assert_eq!(still_there.lines().len(), 3);
+}
+
+#[tokio::test]
+async fn patch_is_repeated_after_a_stumble_and_says_what_is_missing_or_refused() {
+    let world = world(|n, (_, path, _)| match n {
+        _ if path.ends_with("ServiceProviderConfig") => (404, vec![], String::new()),
+        0 => (500, vec![], String::new()),
+        1 => (204, vec![], String::new()),
+        2 => (404, vec![], String::new()),
+        3 => (401, vec![], "who?".to_owned()),
+        _ => (403, vec![], String::new()),
+    })
+    .await;
+    let (patch, user) = (rename(), id("u-1"));
+    let send = || world.target.patch(USER, &user, &patch);
+    assert_eq!(send().await.unwrap(), None);
+    assert!(matches!(send().await.unwrap_err(), TargetError::NotFound { .. }));
+    assert!(matches!(
+        send().await.unwrap_err(),
+        TargetError::Unauthorized { .. }
+    ));
+    assert!(matches!(
+        send().await.unwrap_err(),
+        TargetError::Refused { status: 403, .. }
+    ));
+    assert_eq!(world.lines().len(), 5);
+}
+
+#[tokio::test]
+async fn a_target_without_patch_gets_a_put_of_everything_it_had() {
+    let world = world(|_, (method, path, _)| match method.as_str() {
+        _ if path.ends_with("ServiceProviderConfig") => said(200, json!({"patch": {"supported": false}})),
+        "GET" => said(
+            200,
+            json!({"id": "u-1", "displayName": "O", "urn:x:2.0:User": {"a": 1}}),
+        ),
+        _ => said(200, json!({"id": "u-1", "displayName": "N"})),
+    })
+    .await;
+    let kept = world
+        .target
+        .patch(USER, &id("u-1"), &rename())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(kept.body["displayName"], "N");
+    let put = &world.seen()[1];
+    assert_eq!(
+        (put.0.as_str(), &put.2),
+        (
+            "PUT",
+            &json!({"id": "u-1", "displayName": "N", "urn:x:2.0:User": {"a": 1}})
+        )
+    );
+}
+
+#[tokio::test]
+async fn capabilities_send_only_get_and_survive_their_absence() {
+    let bare = world(|_, _| (404, vec![("content-type", "text/html")], "<html>".to_owned())).await;
+    let capabilities = bare.target.capabilities().await.unwrap();
+    assert!(capabilities.patch && capabilities.filter && capabilities.schemas.is_empty());
+    bare.target.capabilities().await.unwrap();
+    let seen = bare.seen.lock().unwrap();
+    assert!(
+        seen.len() == 2 && seen.iter().all(|(method, ..)| method == "GET"),
+        "{seen:?}"
+    );
+}
+
+mod listings_and_members;

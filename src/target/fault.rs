@@ -1,0 +1,268 @@
+//! What an answer that is not the hoped-for one means: status and body to a [`TargetError`]. Pure.
+//!
+//! Error bodies are SCIM (RFC 7644 section 3.12), HTML, plain text or empty; `status` in them is a text, a number or an
+//! object. What is kept of them is short, on one line, and never holds the token.
+
+use serde_json::Value as Json;
+
+use super::resource::field;
+use crate::model::secret::Secret;
+use crate::ports::TargetError;
+use crate::transport::Answer;
+use crate::transport::TransportError;
+
+/// Longest text that is kept of an error body, in characters.
+const LONGEST_DETAIL: usize = 300;
+
+/// The schema of an error body.
+const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
+/// What was asked, as named in messages: ids and attribute names, never values.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path below the base URL.
+    pub path: String,
+    /// True when one resource was named, so that a 404 is about it.
+    pub one_resource: bool,
+}
+
+impl Asked {
+    fn writes(&self) -> bool {
+        self.method != "GET"
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
+/// True when trying the same request again may help: the server stumbled, and did not say no.
+#[must_use]
+pub fn is_stumble(status: u16) -> bool {
+    status == 408 || (status >= 500 && status != 501 && status != 505)
+}
+
+/// The status that counts: an error body in a 2xx answer is still an error.
+#[must_use]
+pub fn status_of(answer: &Answer, body: Option<&Json>) -> u16 {
+    let status = answer.status.as_u16();
+    let object = body.and_then(Json::as_object);
+    let is_error = |object: &serde_json::Map<String, Json>| {
+        let schemas = field(object, "schemas").and_then(Json::as_array);
+        schemas.is_some_and(|schemas| schemas.iter().any(|schema| schema == ERROR_SCHEMA))
+    };
+    match object {
+        Some(object) if answer.status.is_success() && is_error(object) => field(object, "status")
+            .and_then(status_in)
+            .filter(|status| *status >= 400)
+            .unwrap_or(500),
+        _ => status,
+    }
+}
+
+/// `"409"`, `409` or `{"code": "409"}`.
+fn status_in(value: &Json) -> Option<u16> {
+    match value {
+        Json::String(text) => text.trim().parse().ok(),
+        Json::Number(number) => number.as_u64().and_then(|n| u16::try_from(n).ok()),
+        Json::Object(object) => object.values().find_map(status_in),
+        _ => None,
+    }
+}
+
+/// The error that an answer stands for.
+#[must_use]
+pub fn fault(asked: &Asked, status: u16, answer: &Answer, token: &Secret) -> TargetError {
+    let what = format!(
+        "{} answered {status}{}{}",
+        asked.name(),
+        said(answer, token),
+        request_id(answer, token)
+    );
+    match status {
+        401 => TargetError::Unauthorized {
+            what,
+            hint: "the SCIM token is wrong or expired: generate a new one at the target and set `token`"
+                .to_owned(),
+        },
+        409 if asked.writes() => TargetError::Conflict { what },
+        404 | 410 if asked.one_resource => TargetError::NotFound { what },
+        429 => TargetError::Unavailable {
+            what,
+            hint: "the target asks to slow down: lower `max_concurrency`, or wait; the next cycle goes on"
+                .to_owned(),
+            maybe_done: false,
+            cause: None,
+        },
+        503 if answer.is_throttled() => TargetError::Unavailable {
+            what,
+            hint: "the target is busy or in maintenance; the next cycle goes on".to_owned(),
+            maybe_done: false,
+            cause: None,
+        },
+        status if is_stumble(status) => TargetError::Unavailable {
+            what,
+            hint: "the target is in trouble: look at its own status page or log; the next cycle goes on"
+                .to_owned(),
+            maybe_done: asked.writes(),
+            cause: None,
+        },
+        _ => TargetError::Refused {
+            what,
+            status,
+            hint: hint_for(status).to_owned(),
+        },
+    }
+}
+
+fn hint_for(status: u16) -> &'static str {
+    match status {
+        300..=399 => {
+            "the target points elsewhere: set `url` to the SCIM base URL itself; redirects are not followed"
+        }
+        400 | 422 => {
+            "the target does not take this value or form: look at the detail, then at the mapping row that it names"
+        }
+        403 => "the token may not do this: give it the right to write users and groups at the target",
+        404 => "check `url`: it must be the SCIM base URL, below which /Users and /Groups are served",
+        405 | 501 => "the target does not support this request: look at `dialect` for another form",
+        412 | 428 => "the target wants a version check that it does not announce: ask its maker",
+        413 => "the target takes smaller bodies only",
+        _ => "look at the detail; the target's own log may say more",
+    }
+}
+
+/// The error for a request without a whole answer.
+#[must_use]
+pub fn no_answer(asked: &Asked, error: TransportError) -> TargetError {
+    let maybe_done = asked.writes() && error.may_have_been_carried_out();
+    let hint = match &error {
+        TransportError::Connect { .. } => {
+            "check `url`, name resolution, firewall, proxy and certificates (`ca_file`)"
+        }
+        TransportError::Timeout { .. } => {
+            "the target is slow: raise `request_timeout`, or lower `max_concurrency`"
+        }
+        _ => "check the network between here and the target; the next cycle goes on",
+    };
+    let what = format!("{} got no answer", asked.name());
+    TargetError::Unavailable {
+        what,
+        hint: hint.to_owned(),
+        maybe_done,
+        cause: Some(Box::new(error)),
+    }
+}
+
+/// The error for a request that was not sent because the target asked for a long pause.
+#[must_use]
+pub fn paused(asked: &Asked, left: std::time::Duration) -> TargetError {
+    TargetError::Unavailable {
+        what: format!(
+            "{} was not sent: the target asked for a pause of {} s more",
+            asked.name(),
+            left.as_secs()
+        ),
+        hint: "nothing to do: a later cycle goes on".to_owned(),
+        maybe_done: false,
+        cause: None,
+    }
+}
+
+/// The error for a good status with a body that is not what it should be.
+#[must_use]
+pub fn malformed(asked: &Asked, answer: &Answer, wrong: &str) -> TargetError {
+    let hint = if is_html(answer) {
+        "a web page answers there, not SCIM: check `url` (the SCIM base URL, not the panel), and any proxy in between"
+    } else {
+        "check that `url` is the SCIM base URL; if it is, report this to the target's maker"
+    };
+    TargetError::Malformed {
+        what: format!(
+            "{} answered {}, but {wrong}",
+            asked.name(),
+            answer.status.as_u16()
+        ),
+        hint: hint.to_owned(),
+        maybe_done: asked.writes(),
+    }
+}
+
+/// What is wrong with a body that is not JSON.
+#[must_use]
+pub fn not_json(answer: &Answer) -> &'static str {
+    if is_html(answer) {
+        "with a web page (HTML)"
+    } else if answer.body.is_empty() {
+        "without a body"
+    } else {
+        "the body is not JSON"
+    }
+}
+
+fn is_html(answer: &Answer) -> bool {
+    let typed = answer
+        .header("content-type")
+        .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"));
+    typed || answer.body.trim_ascii_start().starts_with(b"<")
+}
+
+/// scimType and detail, or what there is of the body: ` uniqueness: userName is taken`.
+fn said(answer: &Answer, token: &Secret) -> String {
+    let body = serde_json::from_slice::<Json>(&answer.body).ok();
+    let object = body.as_ref().and_then(Json::as_object);
+    let text = |name: &str| {
+        object
+            .and_then(|object| field(object, name))
+            .and_then(Json::as_str)
+    };
+    let kind = text("scimType").unwrap_or_default();
+    let detail = ["detail", "message", "error_description", "title", "error"]
+        .iter()
+        .find_map(|name| text(name));
+    let detail = match (detail, object) {
+        (Some(detail), _) => detail.to_owned(),
+        (None, Some(_)) => String::new(),
+        (None, None) if is_html(answer) => "a web page (HTML), not SCIM".to_owned(),
+        (None, None) => String::from_utf8_lossy(&answer.body).into_owned(),
+    };
+    let detail = clean(&detail, token);
+    match (kind.is_empty(), detail.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => format!(": {detail}"),
+        (false, true) => format!(" {}", clean(kind, token)),
+        (false, false) => format!(" {}: {detail}", clean(kind, token)),
+    }
+}
+
+fn request_id(answer: &Answer, token: &Secret) -> String {
+    let names = [
+        "x-request-id",
+        "request-id",
+        "x-correlation-id",
+        "x-amzn-requestid",
+        "cf-ray",
+    ];
+    let id = names.iter().find_map(|name| answer.header(name));
+    id.map_or_else(String::new, |id| format!(" (request {})", clean(id, token)))
+}
+
+/// One line, short, without the token even if the service echoes it.
+fn clean(text: &str, token: &Secret) -> String {
+    let secret = token.expose();
+    let hidden = if secret.is_empty() {
+        text.to_owned()
+    } else {
+        text.replace(secret, "[secret]")
+    };
+    let line = hidden.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST_DETAIL) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+use bytes::Bytes;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use reqwest::header::HeaderName;
+use serde_json::json;
+
+use super::*;
+
+fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+    let pair = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+    Answer {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: headers.iter().map(pair).collect::<HeaderMap>(),
+        body: Bytes::from(body.to_owned()),
+    }
+}
+
+fn token() -> Secret {
+    Secret::new("t0p-secret".to_owned())
+}
+
+fn asked(method: &'static str) -> Asked {
+    Asked {
+        method,
+        path: "/Users/u-1".to_owned(),
+        one_resource: method != "POST",
+    }
+}
+
+#[test]
+fn every_status_has_its_meaning() {
+    for (method, status, headers, expected) in [
+        ("POST", 400, &[][..], "Refused"),
+        ("PATCH", 401, &[], "Unauthorized"),
+        ("PATCH", 403, &[], "Refused"),
+        ("PATCH", 404, &[], "NotFound"),
+        ("POST", 404, &[], "Refused"),
+        ("POST", 409, &[], "Conflict"),
+        ("PATCH", 409, &[], "Conflict"),
+        ("PATCH", 412, &[], "Refused"),
+        ("POST", 413, &[], "Refused"),
+        ("POST", 422, &[], "Refused"),
+        ("POST", 501, &[], "Refused"),
+        ("POST", 302, &[], "Refused"),
+        ("POST", 408, &[], "Unavailable maybe"),
+        ("POST", 500, &[], "Unavailable maybe"),
+        ("POST", 503, &[], "Unavailable maybe"),
+        ("POST", 503, &[("retry-after", "5")], "Unavailable"),
+        ("POST", 429, &[], "Unavailable"),
+        ("GET", 502, &[], "Unavailable"),
+    ] {
+        let error = fault(&asked(method), status, &answer(status, headers, ""), &token());
+        let variant = format!("{error:?}").split([' ', '{']).next().unwrap().to_owned();
+        let maybe = if error.maybe_done() { " maybe" } else { "" };
+        assert_eq!(format!("{variant}{maybe}"), expected, "{method} {status}");
+        assert!(!error.hint().is_empty());
+    }
+}
+
+#[test]
+fn what_the_body_says_is_kept_short_and_without_the_token() {
+    let long = "x".repeat(5000);
+    for (body, kind, expected) in [
+        (
+            json!({"scimType": "uniqueness", "detail": "taken", "status": "409"}).to_string(),
+            "",
+            "400 uniqueness: taken",
+        ),
+        (
+            json!({"status": {"code": 400}, "message": "no"}).to_string(),
+            "",
+            "400: no",
+        ),
+        (
+            "<html><body>Sign in</body></html>".to_owned(),
+            "text/html",
+            "400: a web page (HTML), not SCIM",
+        ),
+        ("no\n such  thing".to_owned(), "text/plain", "400: no such thing"),
+        (String::new(), "text/plain", "400 (request r-1)"),
+        (
+            "bad token t0p-secret!".to_owned(),
+            "text/plain",
+            "bad token [secret]!",
+        ),
+        (long, "text/plain", "…"),
+    ] {
+        let answer = answer(400, &[("content-type", kind), ("x-request-id", "r-1")], &body);
+        let error = fault(&asked("PATCH"), 400, &answer, &token());
+        let shown = error.to_string();
+        assert!(shown.starts_with("PATCH /Users/u-1 answered 400"), "{shown}");
+        assert!(
+            shown.contains(expected) && shown.contains("(request r-1)"),
+            "{shown}"
+        );
+        assert!(
+            shown.len() < 500 && !format!("{error:?}").contains("t0p-secret"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn an_error_body_in_a_good_answer_is_an_error() {
+    let ok = answer(200, &[], "");
+    for (status, expected) in [
+        (json!("409"), 409),
+        (json!(404), 404),
+        (json!({"code": "400"}), 400),
+        (json!(null), 500),
+    ] {
+        let body = json!({"schemas": [ERROR_SCHEMA], "status": status});
+        assert_eq!(status_of(&ok, Some(&body)), expected);
+    }
+    assert_eq!(status_of(&ok, Some(&json!({"id": "1", "status": "409"}))), 200);
+    assert_eq!(status_of(&ok, None), 200);
+}

@@ -1,0 +1,274 @@
+//! The same [`Patch`] carried out on a resource's JSON, for targets that are changed by PUT. Pure.
+//!
+//! Everything that the patch does not name stays, unknown extensions and server attributes included: a PUT clears
+//! what it omits (RFC 7644 section 3.5.1). Names are compared without case (RFC 7643 section 2.1).
+
+use std::collections::BTreeSet;
+
+use serde_json::Map;
+use serde_json::Value as Json;
+use serde_json::json;
+
+use super::dialect::Dialect;
+use super::patch::put_into_element;
+use super::path::{PathError, TargetPath};
+use crate::ports::Patch;
+
+/// The resource as it shall be after the patch.
+///
+/// # Errors
+/// When a path cannot be written.
+pub fn apply_to_resource(body: &mut Json, patch: &Patch, dialect: &Dialect) -> Result<(), PathError> {
+    let Json::Object(resource) = body else {
+        return Ok(());
+    };
+    for change in &patch.changes {
+        let path = TargetPath::parse(&change.attribute)?;
+        let value = (!change.after.is_unassigned()).then(|| dialect.value_at(&path, &change.after));
+        apply(resource, &path, value);
+        if let (Some(urn), true) = (&path.urn, dialect.extension_urn_in_schemas) {
+            list_schema(resource, urn);
+        }
+    }
+    if !patch.add_members.is_empty() || !patch.remove_members.is_empty() {
+        change_members(resource, patch);
+    }
+    Ok(())
+}
+
+fn apply(resource: &mut Map<String, Json>, path: &TargetPath, value: Option<Json>) {
+    let holder = match &path.urn {
+        // The URN of the core schema may stand before a core attribute (RFC 7644 section 3.10).
+        Some(urn) if !urn.to_ascii_lowercase().contains(":schemas:core:") => {
+            if value.is_none() && key_of(resource, urn).is_none() {
+                return;
+            }
+            object_at(resource, urn)
+        }
+        _ => resource,
+    };
+    if path.selects_element() {
+        apply_to_element(holder, path, value);
+    } else if let Some(sub) = &path.sub {
+        if value.is_some() || key_of(holder, &path.name).is_some() {
+            set(object_at(holder, &path.name), sub, value);
+        }
+    } else {
+        set(holder, &path.name, value);
+    }
+}
+
+fn apply_to_element(holder: &mut Map<String, Json>, path: &TargetPath, value: Option<Json>) {
+    let key = key_of(holder, &path.name).unwrap_or_else(|| path.name.clone());
+    let slot = holder.entry(key).or_insert_with(|| Json::Array(Vec::new()));
+    if !slot.is_array() {
+        *slot = Json::Array(Vec::new());
+    }
+    let Json::Array(elements) = slot else { return };
+    let place = elements.iter().position(|element| selected(element, path));
+    match (place, value) {
+        (Some(place), Some(value)) => {
+            if let Json::Object(element) = &mut elements[place] {
+                let sub = path.sub.as_deref().and_then(|sub| key_of(element, sub));
+                put_into_element(
+                    element,
+                    &TargetPath {
+                        sub: sub.or_else(|| path.sub.clone()),
+                        ..path.clone()
+                    },
+                    value,
+                );
+            }
+        }
+        (None, Some(value)) => {
+            let mut element = path.new_element();
+            put_into_element(&mut element, path, value);
+            elements.push(Json::Object(element));
+        }
+        (Some(place), None) => {
+            if let (Json::Object(element), Some(sub)) = (&mut elements[place], &path.sub) {
+                set(element, sub, None);
+            }
+            if path.sub.is_none() || is_bare(&elements[place], path) {
+                elements.remove(place);
+            }
+        }
+        (None, None) => {}
+    }
+}
+
+/// Nothing left but what selects it (and `primary`, which says nothing alone).
+fn is_bare(element: &Json, path: &TargetPath) -> bool {
+    element.as_object().is_some_and(|fields| {
+        fields.keys().all(|key| {
+            key.eq_ignore_ascii_case("primary")
+                || path
+                    .selector
+                    .iter()
+                    .any(|(name, _)| name.eq_ignore_ascii_case(key))
+        })
+    })
+}
+
+fn selected(element: &Json, path: &TargetPath) -> bool {
+    let Json::Object(fields) = element else {
+        return false;
+    };
+    path.selector.iter().all(|(name, wanted)| {
+        let found = key_of(fields, name).and_then(|key| fields.get(&key));
+        match (found, wanted) {
+            (Some(Json::String(a)), Json::String(b)) => a.eq_ignore_ascii_case(b),
+            (Some(Json::String(a)), Json::Bool(b)) => {
+                a.eq_ignore_ascii_case(if *b { "true" } else { "false" })
+            }
+            (Some(a), b) => a == b,
+            (None, _) => false,
+        }
+    })
+}
+
+fn change_members(resource: &mut Map<String, Json>, patch: &Patch) {
+    let gone: BTreeSet<&str> = patch.remove_members.iter().map(|id| id.as_str()).collect();
+    let key = key_of(resource, "members").unwrap_or_else(|| "members".to_owned());
+    let mut members = match resource.remove(&key) {
+        Some(Json::Array(members)) => members,
+        _ => Vec::new(),
+    };
+    let id_of = |member: &Json| member.get("value").and_then(Json::as_str).map(str::to_owned);
+    members.retain(|member| id_of(member).is_none_or(|id| !gone.contains(id.as_str())));
+    let mut present: BTreeSet<String> = members.iter().filter_map(id_of).collect();
+    for id in &patch.add_members {
+        if present.insert(id.as_str().to_owned()) {
+            members.push(json!({"value": id.as_str()}));
+        }
+    }
+    resource.insert(key, Json::Array(members));
+}
+
+fn list_schema(resource: &mut Map<String, Json>, urn: &str) {
+    if key_of(resource, urn).is_none() {
+        return;
+    }
+    if let Some(Json::Array(schemas)) = resource.get_mut("schemas") {
+        let listed = schemas
+            .iter()
+            .filter_map(Json::as_str)
+            .any(|schema| schema.eq_ignore_ascii_case(urn));
+        if !listed {
+            schemas.push(urn.into());
+        }
+    }
+}
+
+/// The key as the resource spells it.
+pub(super) fn key_of(map: &Map<String, Json>, name: &str) -> Option<String> {
+    if map.contains_key(name) {
+        return Some(name.to_owned());
+    }
+    map.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()
+}
+
+fn object_at<'a>(map: &'a mut Map<String, Json>, name: &str) -> &'a mut Map<String, Json> {
+    let key = key_of(map, name).unwrap_or_else(|| name.to_owned());
+    let slot = map.entry(key).or_insert_with(|| Json::Object(Map::new()));
+    if !slot.is_object() {
+        *slot = Json::Object(Map::new());
+    }
+    slot.as_object_mut().expect("it was made an object just above")
+}
+
+fn set(map: &mut Map<String, Json>, name: &str, value: Option<Json>) {
+    let key = key_of(map, name).unwrap_or_else(|| name.to_owned());
+    match value {
+        Some(value) => {
+            map.insert(key, value);
+        }
+        None => {
+            map.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::TargetId;
+    use crate::model::value::Value;
+    use crate::reconcile::operation::Change;
+
+    const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+    fn applied(before: Json, changes: &[(&str, Value)]) -> Json {
+        let changes = changes
+            .iter()
+            .map(|(path, after)| Change {
+                attribute: (*path).to_owned(),
+                before: Value::Null,
+                after: after.clone(),
+            })
+            .collect();
+        let patch = Patch {
+            changes,
+            held: Default::default(),
+            add_members: vec![],
+            remove_members: vec![],
+        };
+        let mut body = before;
+        apply_to_resource(&mut body, &patch, &Dialect::default()).unwrap();
+        body
+    }
+
+    #[test]
+    fn what_the_patch_does_not_name_stays() {
+        let before = json!({"id": "1", "schemas": ["urn:core"], "meta": {"version": "x"}, "UserName": "a",
+            "name": {"givenName": "A", "familyName": "B"}, "urn:other:2.0:User": {"x": 1},
+            "emails": [{"type": "Work", "value": "a@x", "primary": true}, {"type": "home", "value": "h@x"}]});
+        let after = applied(
+            before,
+            &[
+                ("userName", "b".into()),
+                ("name.givenName", Value::Null),
+                ("emails[type eq \"work\"].value", "b@x".into()),
+                ("phoneNumbers[type eq \"fax\"].value", "1".into()),
+                (&format!("{ENTERPRISE}:manager"), "m-1".into()),
+            ],
+        );
+        assert_eq!(
+            after,
+            json!({"id": "1", "schemas": ["urn:core", ENTERPRISE], "meta": {"version": "x"}, "UserName": "b",
+                "name": {"familyName": "B"}, "urn:other:2.0:User": {"x": 1},
+                "emails": [{"type": "Work", "value": "b@x", "primary": true}, {"type": "home", "value": "h@x"}],
+                "phoneNumbers": [{"type": "fax", "value": "1"}], ENTERPRISE: {"manager": {"value": "m-1"}}})
+        );
+    }
+
+    #[test]
+    fn the_last_value_of_an_element_takes_the_element_with_it() {
+        let before = json!({"addresses": [{"type": "work", "locality": "X", "region": "Y"}]});
+        let path = |sub: &str| format!("addresses[type eq \"work\"].{sub}");
+        let one = applied(before.clone(), &[(&path("locality"), Value::Null)]);
+        assert_eq!(one, json!({"addresses": [{"type": "work", "region": "Y"}]}));
+        let both = applied(
+            before,
+            &[(&path("locality"), Value::Null), (&path("region"), Value::Null)],
+        );
+        assert_eq!(both, json!({"addresses": []}));
+    }
+
+    #[test]
+    fn members_are_a_set() {
+        let id = |text: &str| TargetId::new(text).unwrap();
+        let patch = Patch {
+            changes: vec![],
+            held: Default::default(),
+            add_members: vec![id("a"), id("c"), id("c")],
+            remove_members: vec![id("b")],
+        };
+        let mut body = json!({"members": [{"value": "a", "display": "A"}, {"value": "b"}]});
+        apply_to_resource(&mut body, &patch, &Dialect::default()).unwrap();
+        assert_eq!(
+            body,
+            json!({"members": [{"value": "a", "display": "A"}, {"value": "c"}]})
+        );
+    }
+}

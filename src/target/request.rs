@@ -1,0 +1,184 @@
+//! One request to the target, with everything that holds for all of them: token, pace, and when it may be sent again.
+//!
+//! Guarantee: a POST goes out again only after 429, after 503 with Retry-After, or when no connection was made; then the
+//! target surely did nothing. GET, PATCH, PUT and DELETE may be repeated: values are set, not added to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::Request;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde_json::Value as Json;
+use url::Url;
+
+use super::fault::{self, Asked};
+use super::pace::Pace;
+use crate::model::clock::Clock;
+use crate::model::secret::Secret;
+use crate::ports::TargetError;
+use crate::transport::Answer;
+use crate::transport::Attempt;
+use crate::transport::HttpClient;
+use crate::transport::RetryPolicy;
+use crate::transport::TransportError;
+use crate::transport::retry;
+
+/// Attempts after a stumble (5xx, timeout, no connection). A target in trouble is left alone soon: the next cycle
+/// resumes, and pressing on would only delay its report.
+const STUMBLES: u32 = 2;
+
+/// The pause after a 429 without Retry-After.
+const UNSAID_PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether a request that may have been carried out may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Yes: doing it twice is doing it once.
+    Safe,
+    /// No.
+    Never,
+}
+
+/// The way to one target.
+pub struct Wire {
+    http: HttpClient,
+    pace: Pace,
+    headers: HeaderMap,
+    token: Secret,
+    policy: RetryPolicy,
+    clock: Arc<dyn Clock>,
+}
+
+/// A good answer with its body, where there was one.
+#[derive(Debug)]
+pub struct Reply {
+    /// The answer.
+    pub answer: Answer,
+    /// Its body, `None` where it was empty.
+    pub body: Option<Json>,
+}
+
+impl Wire {
+    /// A way with this token; `None` when the token cannot stand in a header.
+    pub fn new(
+        http: HttpClient,
+        pace: Pace,
+        token: Secret,
+        policy: RetryPolicy,
+        clock: Arc<dyn Clock>,
+    ) -> Option<Self> {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose().trim())).ok()?;
+        bearer.set_sensitive(true);
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(AUTHORIZATION, bearer);
+        headers.insert(
+            ACCEPT,
+            HeaderValue::from_static("application/scim+json, application/json"),
+        );
+        Some(Self {
+            http,
+            pace,
+            headers,
+            token,
+            policy,
+            clock,
+        })
+    }
+
+    /// The client, for its counters.
+    pub const fn http(&self) -> &HttpClient {
+        &self.http
+    }
+
+    /// Sends a request, again where that is right, and reads the body.
+    pub async fn send(
+        &self,
+        asked: &Asked,
+        url: &Url,
+        body: Option<Bytes>,
+        repeat: Repeat,
+    ) -> Result<Reply, TargetError> {
+        let body = &body;
+        retry(&self.policy, self.http.traffic(), |made| {
+            self.attempt(asked, url, body.clone(), repeat, made)
+        })
+        .await
+    }
+
+    async fn attempt(
+        &self,
+        asked: &Asked,
+        url: &Url,
+        body: Option<Bytes>,
+        repeat: Repeat,
+        made: u32,
+    ) -> Attempt<Reply, TargetError> {
+        let sent = match self.pace.enter().await {
+            Ok(_slot) => self.http.send(self.request(asked, url, body)).await,
+            Err(left) => return Attempt::Fail(fault::paused(asked, left)),
+        };
+        match sent {
+            Ok(answer) => self.judge(asked, answer, repeat, made),
+            Err(error) => {
+                let again = !error.is_configuration()
+                    && !matches!(error, TransportError::TooLarge { .. })
+                    && (repeat == Repeat::Safe || !error.may_have_been_carried_out())
+                    && made < STUMBLES;
+                again_or_fail(again, None, fault::no_answer(asked, error))
+            }
+        }
+    }
+
+    fn judge(&self, asked: &Asked, answer: Answer, repeat: Repeat, made: u32) -> Attempt<Reply, TargetError> {
+        if answer.is_throttled() {
+            let wait = answer.retry_after(self.clock.now());
+            // Without a word on how long, the gaps of the retry grow by themselves.
+            self.pace.pause(wait.unwrap_or(UNSAID_PAUSE));
+            let error = fault::fault(asked, answer.status.as_u16(), &answer, &self.token);
+            return Attempt::Again { after: wait, error };
+        }
+        let body = if answer.body.is_empty() {
+            Ok(None)
+        } else {
+            serde_json::from_slice::<Json>(&answer.body).map(Some)
+        };
+        let status = fault::status_of(&answer, body.as_ref().ok().and_then(Option::as_ref));
+        if !(200..300).contains(&status) {
+            let again = repeat == Repeat::Safe && fault::is_stumble(status) && made < STUMBLES;
+            return again_or_fail(again, None, fault::fault(asked, status, &answer, &self.token));
+        }
+        match body {
+            Ok(body) => Attempt::Done(Reply { answer, body }),
+            Err(_) => Attempt::Fail(fault::malformed(asked, &answer, fault::not_json(&answer))),
+        }
+    }
+
+    fn request(&self, asked: &Asked, url: &Url, body: Option<Bytes>) -> Request {
+        let method = match asked.method {
+            "POST" => Method::POST,
+            "PATCH" => Method::PATCH,
+            "PUT" => Method::PUT,
+            "DELETE" => Method::DELETE,
+            _ => Method::GET,
+        };
+        let mut request = Request::new(method, url.clone());
+        *request.headers_mut() = self.headers.clone();
+        if let Some(body) = body {
+            request
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/scim+json"));
+            *request.body_mut() = Some(body.into());
+        }
+        request
+    }
+}
+
+fn again_or_fail<T>(again: bool, after: Option<Duration>, error: TargetError) -> Attempt<T, TargetError> {
+    if again {
+        Attempt::Again { after, error }
+    } else {
+        Attempt::Fail(error)
+    }
+}

@@ -1,0 +1,160 @@
+//! Addresses at the target: joined without a double slash, ids and filters encoded.
+
+use std::fmt::Write;
+
+use url::Url;
+
+use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
+
+/// The addresses of one service, parsed once.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// Base without a slash at its end, user information, query and fragment.
+    base: String,
+    users: Url,
+    groups: Url,
+}
+
+/// The last part of a collection's address.
+#[must_use]
+pub const fn collection(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::User => "Users",
+        ObjectKind::Group => "Groups",
+    }
+}
+
+impl Addresses {
+    /// The addresses below a base, with or without a slash at its end. A query (`?aadOptscim062020` of an Entra tenant
+    /// URL) is dropped: such flags speak to Entra, not to the service.
+    ///
+    /// # Errors
+    /// When the base is not an http or https URL.
+    pub fn new(base: &Url) -> Result<Self, url::ParseError> {
+        let mut base = base.clone();
+        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+            return Err(url::ParseError::RelativeUrlWithoutBase);
+        }
+        base.set_query(None);
+        base.set_fragment(None);
+        // Neither fails for a URL that has a host.
+        let _ = base.set_username("");
+        let _ = base.set_password(None);
+        let base = base.as_str().trim_end_matches('/').to_owned();
+        let under = |name: &str| Url::parse(&format!("{base}/{name}"));
+        Ok(Self {
+            users: under("Users")?,
+            groups: under("Groups")?,
+            base,
+        })
+    }
+
+    /// `/Users` or `/Groups`.
+    #[must_use]
+    pub const fn collection(&self, kind: ObjectKind) -> &Url {
+        match kind {
+            ObjectKind::User => &self.users,
+            ObjectKind::Group => &self.groups,
+        }
+    }
+
+    /// One resource. Ids are opaque and may hold anything, so all but unreserved characters are encoded.
+    #[must_use]
+    pub fn resource(&self, kind: ObjectKind, id: &TargetId) -> Url {
+        let mut text = String::with_capacity(self.base.len() + id.as_str().len() + 10);
+        text.push_str(self.collection(kind).as_str());
+        text.push('/');
+        encode_into(&mut text, id.as_str());
+        // An id of dots would be read as a step up: it then names the collection, where nothing is ever written.
+        Url::parse(&text).unwrap_or_else(|_| self.collection(kind).clone())
+    }
+
+    /// A service address such as `/ServiceProviderConfig`.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Url {
+        Url::parse(&format!("{}/{name}", self.base)).unwrap_or_else(|_| self.users.clone())
+    }
+}
+
+/// A query of encoded pairs.
+pub fn set_query(url: &mut Url, pairs: &[(&str, &str)]) {
+    let mut text = String::new();
+    for (name, value) in pairs {
+        if !text.is_empty() {
+            text.push('&');
+        }
+        text.push_str(name);
+        text.push('=');
+        encode_into(&mut text, value);
+    }
+    url.set_query(Some(&text));
+}
+
+fn encode_into(text: &mut String, raw: &str) {
+    for byte in raw.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            text.push(char::from(byte));
+        } else {
+            write!(text, "%{byte:02X}").expect("writing to a String does not fail");
+        }
+    }
+}
+
+/// The text behind percent-encoding; `None` where it is not UTF-8.
+#[must_use]
+pub fn percent_decoded(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let (mut decoded, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while at < bytes.len() {
+        let hex = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                at += 3;
+            }
+            None => {
+                decoded.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(decoded).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_double_slash_whatever_the_end_of_the_base() {
+        for base in [
+            "https://x.example/scim/v2",
+            "https://x.example/scim/v2/",
+            "https://u:p@x.example/scim/v2/?flag",
+        ] {
+            let addresses = Addresses::new(&Url::parse(base).unwrap()).unwrap();
+            assert_eq!(
+                addresses.collection(ObjectKind::User).as_str(),
+                "https://x.example/scim/v2/Users",
+                "{base}"
+            );
+            let id = TargetId::new("a/b c@d%").unwrap();
+            let url = addresses.resource(ObjectKind::Group, &id);
+            assert_eq!(
+                url.as_str(),
+                "https://x.example/scim/v2/Groups/a%2Fb%20c%40d%25",
+                "{base}"
+            );
+        }
+        assert!(Addresses::new(&Url::parse("ftp://x.example/").unwrap()).is_err());
+    }
+
+    #[test]
+    fn what_was_encoded_comes_back() {
+        let mut text = String::new();
+        encode_into(&mut text, "ä@b%/\"");
+        assert_eq!(percent_decoded(&text).as_deref(), Some("ä@b%/\""));
+        assert_eq!(percent_decoded("100%"), Some("100%".to_owned()));
+    }
+}
