@@ -1,1 +1,28 @@
-//! See the map in `lib.rs`.
+//! A sample Entra tenant and a sample IDmelon workspace, as real HTTP servers on loopback.
+//!
+//! They serve `melonsync demo`, `melonsync sandbox`, the tests and the benchmark. They import nothing of the crate, so that
+//! they cannot share the client's mistakes: what they do is written from the documents of Microsoft Graph and RFC 7644.
+//! By default both are strict and well-behaved; oddities and faults are switched on one by one.
+//! Everything lives in memory, and nothing is printed.
+
+mod clock;
+pub mod config;
+pub mod faults;
+pub mod sample;
+pub mod server;
+pub mod tenant;
+#[cfg(test)]
+mod tests;
+pub mod workspace;
+
+pub use config::sample_config;
+pub use faults::Fault;
+pub use faults::FaultsError;
+pub use faults::GraphFaults;
+pub use faults::ScimFaults;
+pub use faults::load_faults;
+pub use sample::SampleOptions;
+pub use server::RequestRecord;
+pub use server::Server;
+pub use tenant::Tenant;
+pub use workspace::Workspace;

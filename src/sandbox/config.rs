@@ -1,0 +1,35 @@
+//! A ready configuration for the two sample servers, as `melonsync sandbox` prints it.
+
+use super::tenant::Tenant;
+
+/// `melonsync.toml` for these servers: job `idmelon`, mode `enforce`. `graph_url` and `login_url` are those of the tenant's
+/// server, `scim_url` is the workspace's base URL with `/api/scim/v2/`. The secrets come from the environment; a comment
+/// at the top says which variables to set, with the sandbox's own values.
+pub fn sample_config(graph_url: &str, login_url: &str, scim_url: &str, tenant: &Tenant) -> String {
+    let (tenant_id, client_id, secret) = (tenant.tenant_id(), tenant.client_id(), tenant.client_secret());
+    format!(
+        r#"# The sample tenant and workspace of `melonsync sandbox`. Set these first:
+#   export ENTRA_CLIENT_SECRET={secret}
+#   export IDMELON_SCIM_TOKEN={token}
+
+[jobs.idmelon]
+mode = "enforce"
+
+[jobs.idmelon.source]
+kind      = "entra"
+tenant_id = "{tenant_id}"
+client_id = "{client_id}"
+graph_url = "{graph_url}"
+login_url = "{login_url}"
+
+[jobs.idmelon.source.credential]
+client_secret = {{ env = "ENTRA_CLIENT_SECRET" }}
+
+[jobs.idmelon.target]
+kind  = "idmelon"
+url   = "{scim_url}"
+token = {{ env = "IDMELON_SCIM_TOKEN" }}
+"#,
+        token = super::workspace::DEFAULT_TOKEN,
+    )
+}

@@ -1,0 +1,190 @@
+//! The token endpoint (client credentials) and what an access token allows.
+//!
+//! Error numbers are those of Entra's sign-in service; the body has its shape (v2-oauth2-client-creds-grant-flow.md).
+//! Access tokens are shaped like real ones: a JWT whose `roles` claim names the granted application permissions. They are
+//! not signed, because nobody but this server may look at more than the claims.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::time::Duration;
+use std::time::Instant;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+use super::Core;
+use crate::sandbox::clock;
+use crate::sandbox::server::Answer;
+use crate::sandbox::server::Call;
+
+const JSON: &str = "application/json; charset=utf-8";
+
+pub(super) struct Auth {
+    pub tenant_id: String,
+    pub client_id: String,
+    pub client_secret: String,
+    pub secret_expired: bool,
+    pub issued_count: usize,
+    issued: HashMap<String, Instant>,
+    granted: BTreeSet<String>,
+}
+
+impl Auth {
+    pub fn new(granted: &[&str]) -> Self {
+        Auth {
+            tenant_id: "5a3d0b0c-7e57-4000-8000-000000000001".into(),
+            client_id: "5a3d0b0c-7e57-4000-8000-00000000000a".into(),
+            client_secret: "sandbox-secret".into(),
+            secret_expired: false,
+            issued_count: 0,
+            issued: HashMap::new(),
+            granted: granted.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    pub fn grant(&mut self, permission: &str) {
+        self.granted.insert(permission.to_owned());
+    }
+
+    pub fn revoke(&mut self, permission: &str) {
+        self.granted.remove(permission);
+    }
+
+    pub fn granted(&self) -> impl Iterator<Item = &String> {
+        self.granted.iter()
+    }
+
+    /// Whether one of these permissions was granted.
+    pub fn may(&self, any_of: &[&str]) -> bool {
+        any_of.iter().any(|name| self.granted.contains(*name))
+    }
+
+    pub fn forget_issued(&mut self) {
+        self.issued.clear();
+    }
+
+    pub fn accepts(&self, header: Option<&str>) -> bool {
+        let Some((scheme, token)) = header.and_then(|header| header.split_once(' ')) else {
+            return false;
+        };
+        let alive = self
+            .issued
+            .get(token.trim())
+            .is_some_and(|until| clock::instant() < *until);
+        scheme.eq_ignore_ascii_case("bearer") && alive
+    }
+
+    fn issue(&mut self, seconds: u64) -> String {
+        self.issued_count += 1;
+        let now = clock::utc().timestamp();
+        let claims = json!({
+            "aud": "https://graph.microsoft.com", "iss": format!("https://sts.windows.net/{}/", self.tenant_id),
+            "iat": now, "nbf": now, "exp": now + seconds as i64, "appid": self.client_id, "idtyp": "app",
+            "tid": self.tenant_id, "roles": self.granted, "uti": format!("sandbox-{}", self.issued_count), "ver": "1.0",
+        });
+        let head = json!({"typ": "JWT", "alg": "RS256", "kid": "sandbox"});
+        let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let token = format!(
+            "{}.{}.{}",
+            part(&head),
+            part(&claims),
+            URL_SAFE_NO_PAD.encode("not signed")
+        );
+        let now = clock::instant();
+        self.issued.retain(|_, until| *until > now);
+        self.issued
+            .insert(token.clone(), now + Duration::from_secs(seconds));
+        token
+    }
+}
+
+/// Why Entra refuses to issue a token.
+struct Refusal(u16, &'static str, u32, String);
+
+/// `POST /{tenant}/oauth2/v2.0/token`
+pub(super) fn token_endpoint(core: &mut Core, tenant: &str, call: &Call) -> Answer {
+    if core.faults.token_unavailable.strikes() {
+        return Answer::html(503).with("retry-after", "1");
+    }
+    match check(core, tenant, call) {
+        Err(refusal) => refused(&refusal),
+        Ok(()) => {
+            let seconds = core.options.token_seconds;
+            let token = core.auth.issue(seconds);
+            let body = json!({"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token});
+            Answer::json(200, JSON, &body).with("cache-control", "no-store")
+        }
+    }
+}
+
+fn check(core: &Core, tenant: &str, call: &Call) -> Result<(), Refusal> {
+    let form: HashMap<String, String> = url::form_urlencoded::parse(&call.body).into_owned().collect();
+    let field = |name: &str| form.get(name).cloned();
+    let auth = &core.auth;
+    if !tenant.eq_ignore_ascii_case(&auth.tenant_id) {
+        let text = format!("Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.");
+        return Err(Refusal(400, "invalid_request", 90002, text));
+    }
+    if field("grant_type").as_deref() != Some("client_credentials") {
+        let text = "The app requested an unsupported grant type.".to_owned();
+        return Err(Refusal(400, "unsupported_grant_type", 70003, text));
+    }
+    let basic = basic_credentials(call);
+    let client_id = field("client_id").or_else(|| basic.as_ref().map(|(id, _)| id.clone()));
+    let secret = field("client_secret").or_else(|| basic.map(|(_, secret)| secret));
+    if client_id.as_deref() != Some(auth.client_id.as_str()) {
+        let text = format!(
+            "Application with identifier '{}' was not found in the directory.",
+            client_id.unwrap_or_default()
+        );
+        return Err(Refusal(400, "unauthorized_client", 700016, text));
+    }
+    if !field("scope").is_some_and(|scope| scope.ends_with("/.default")) {
+        let text = "The provided value for the input parameter 'scope' is not valid.".to_owned();
+        return Err(Refusal(400, "invalid_scope", 70011, text));
+    }
+    let Some(secret) = secret else {
+        let text =
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
+                .to_owned();
+        return Err(Refusal(401, "invalid_client", 7000218, text));
+    };
+    if secret != auth.client_secret {
+        let text = format!("Invalid client secret provided for app '{}'.", auth.client_id);
+        return Err(Refusal(401, "invalid_client", 7000215, text));
+    }
+    if auth.secret_expired {
+        let text = format!(
+            "The provided client secret keys for app '{}' are expired.",
+            auth.client_id
+        );
+        return Err(Refusal(401, "invalid_client", 7000222, text));
+    }
+    Ok(())
+}
+
+fn basic_credentials(call: &Call) -> Option<(String, String)> {
+    let encoded = call.header("authorization")?.strip_prefix("Basic ")?;
+    let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let decode = |part: &str| {
+        let form = format!("v={part}");
+        url::form_urlencoded::parse(form.as_bytes())
+            .next()
+            .map(|(_, value)| value.into_owned())
+            .unwrap_or_default()
+    };
+    Some((decode(id), decode(secret)))
+}
+
+fn refused(Refusal(status, error, code, text): &Refusal) -> Answer {
+    let trace = "00000000-5a3d-4000-8000-000000000000";
+    let body = json!({
+        "error": error, "error_codes": [code], "timestamp": clock::timestamp(), "trace_id": trace, "correlation_id": trace,
+        "error_description": format!("AADSTS{code}: {text} Trace ID: {trace} Correlation ID: {trace} Timestamp: {}", clock::timestamp()),
+        "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
+    });
+    Answer::json(*status, JSON, &body)
+}

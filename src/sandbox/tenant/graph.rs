@@ -1,0 +1,122 @@
+//! Routing: faults first, then the token, then the resource.
+
+use std::time::Duration;
+
+use axum::http::Method;
+
+use super::Core;
+use super::auth;
+use super::batch;
+use super::delta;
+use super::directory::Kind;
+use super::page;
+use super::read;
+use crate::sandbox::clock;
+use crate::sandbox::faults::mix;
+use crate::sandbox::faults::retry_after_value;
+use crate::sandbox::server::Answer;
+use crate::sandbox::server::Call;
+
+pub(super) const READ_USERS: &[&str] = &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All"];
+pub(super) const READ_GROUPS: &[&str] = &[
+    "GroupMember.Read.All",
+    "Group.Read.All",
+    "Group.ReadWrite.All",
+    "Directory.Read.All",
+];
+/// Deleted groups need more than reading members does (directory-deleteditems-get.md).
+pub(super) const READ_DELETED_GROUPS: &[&str] =
+    &["Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All"];
+pub(super) const READ_HIDDEN: &[&str] = &["Member.Read.Hidden"];
+pub(super) const READ_APPLICATIONS: &[&str] = &["Application.Read.All", "Directory.Read.All"];
+
+pub(super) fn answer(core: &mut Core, call: &Call) -> Answer {
+    let mut answer = route(core, call);
+    answer.delay += Duration::from_millis(core.options.latency_ms);
+    let number = mix(core.directory.seq.wrapping_add(core.auth.issued_count as u64));
+    answer.with("date", clock::http_date(0)).with(
+        "request-id",
+        format!("5a3d0b0c-7e57-4000-8000-{:012x}", number >> 16),
+    )
+}
+
+fn route(core: &mut Core, call: &Call) -> Answer {
+    let path = call.path.trim_matches('/');
+    if let Some(tenant) = path.strip_suffix("/oauth2/v2.0/token") {
+        return match call.method {
+            Method::POST => auth::token_endpoint(core, tenant, call),
+            _ => Answer::empty(405),
+        };
+    }
+    if let Some(fault) = wire_fault(core, call) {
+        return fault;
+    }
+    if !core.auth.accepts(call.header("authorization")) {
+        return page::error(
+            401,
+            "InvalidAuthenticationToken",
+            "Lifetime validation failed, the token is expired.",
+        );
+    }
+    let Some(resource) = path.strip_prefix("v1.0/") else {
+        return page::error(400, "BadRequest", "Invalid version.");
+    };
+    let slow = core.faults.slow.strikes();
+    let answer = match (call.method.as_str(), resource) {
+        (
+            "GET",
+            "users/delta" | "users/microsoft.graph.delta" | "users/delta()" | "users/microsoft.graph.delta()",
+        ) => delta::answer(core, call, Kind::User),
+        (
+            "GET",
+            "groups/delta"
+            | "groups/microsoft.graph.delta"
+            | "groups/delta()"
+            | "groups/microsoft.graph.delta()",
+        ) => delta::answer(core, call, Kind::Group),
+        ("POST", "$batch") => batch::answer(core, call),
+        ("GET", resource) => read::answer(core, call, resource),
+        _ => page::error(
+            405,
+            "Request_BadRequest",
+            "Specified HTTP method is not allowed for the request target.",
+        ),
+    };
+    let late = Duration::from_millis(core.faults.slow_ms.unwrap_or(1000));
+    if slow { answer.after(late) } else { answer }
+}
+
+fn wire_fault(core: &mut Core, call: &Call) -> Option<Answer> {
+    let faults = &mut core.faults;
+    let method = call.method.as_str();
+    let retry_after = faults.retry_after.clone();
+    if faults.dropped.strikes_on(method) {
+        return Some(Answer::empty(200).cut());
+    }
+    if faults.server_error.strikes_on(method) {
+        return Some(Answer::html(faults.server_error_status.unwrap_or(502)));
+    }
+    if faults.unauthorized.strikes_on(method) {
+        return Some(page::error(
+            401,
+            "InvalidAuthenticationToken",
+            "Access token validation failure.",
+        ));
+    }
+    let answer = if faults.throttle.strikes_on(method) {
+        page::error(429, "TooManyRequests", "Too many requests.")
+            .with("x-ms-throttle-information", "ResourceUnitLimitExceeded")
+    } else if faults.unavailable.strikes_on(method) {
+        page::error(
+            503,
+            "ServiceUnavailable",
+            "The service is temporarily unavailable.",
+        )
+    } else {
+        return None;
+    };
+    Some(match retry_after {
+        Some(setting) => answer.with("retry-after", retry_after_value(&setting)),
+        None => answer,
+    })
+}

@@ -1,0 +1,233 @@
+//! A sample Entra tenant: token endpoint, delta queries, single reads and `$batch`, over one directory that tests change.
+//!
+//! Written from Microsoft's documentation (delta-query-overview.md, delta-query-users.md, delta-query-groups.md,
+//! json-batching.md, errors.md). Tokens are opaque and bound to the `$select` of their round. A round lists what it will
+//! bring when it begins; property values are those of the moment the page is served, as in a real tenant.
+
+mod auth;
+mod batch;
+mod change;
+pub(in crate::sandbox) use change::Filler;
+mod delta;
+mod directory;
+mod graph;
+mod page;
+mod read;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use serde_json::Value;
+
+use super::faults::GraphFaults;
+use super::sample;
+use super::sample::SampleOptions;
+use super::server::Answer;
+use super::server::Call;
+use super::server::RequestLog;
+use super::server::RequestRecord;
+use super::server::Server;
+use super::server::Service;
+use super::server::locked;
+use directory::Directory;
+
+/// Application permissions that the sample app has been granted.
+const GRANTED: [&str; 3] = ["User.Read.All", "GroupMember.Read.All", "Group.Read.All"];
+
+/// Sizes and lifetimes; they change no meaning.
+#[derive(Clone, Debug)]
+pub struct TenantOptions {
+    /// Users on a delta page. Default 999.
+    pub users_per_page: usize,
+    /// Groups on a delta page. Default 100.
+    pub groups_per_page: usize,
+    /// Members in one slice of a group; a larger group comes in several. Default 500.
+    pub members_per_slice: usize,
+    /// Life of an access token in seconds. Default 3599.
+    pub token_seconds: u64,
+    /// Pause before every answer, in milliseconds. Default 0.
+    pub latency_ms: u64,
+}
+
+impl Default for TenantOptions {
+    fn default() -> Self {
+        TenantOptions {
+            users_per_page: 999,
+            groups_per_page: 100,
+            members_per_slice: 500,
+            token_seconds: 3599,
+            latency_ms: 0,
+        }
+    }
+}
+
+/// A sample Entra tenant. Clones are handles to the same one; it lives as long as one of them.
+#[derive(Clone)]
+pub struct Tenant {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    core: Mutex<Core>,
+    log: RequestLog,
+}
+
+/// Everything behind the one lock.
+struct Core {
+    directory: Directory,
+    options: TenantOptions,
+    faults: GraphFaults,
+    auth: auth::Auth,
+    rounds: delta::Rounds,
+}
+
+impl Tenant {
+    /// A tenant with sample people and groups, some of them odd: guests, disabled, without mail, nested groups, devices.
+    pub fn sample(users: usize, groups: usize) -> Tenant {
+        Tenant::sample_with(&SampleOptions {
+            users,
+            groups,
+            ..SampleOptions::default()
+        })
+    }
+
+    /// As [`Tenant::sample`], with a say in sizes and oddities.
+    pub fn sample_with(options: &SampleOptions) -> Tenant {
+        let tenant = Tenant::empty();
+        sample::fill(&mut tenant.core().directory_filler(), options);
+        tenant
+    }
+
+    /// A tenant without users and groups.
+    pub fn empty() -> Tenant {
+        let core = Core {
+            directory: Directory::default(),
+            options: TenantOptions::default(),
+            faults: GraphFaults::default(),
+            auth: auth::Auth::new(&GRANTED),
+            rounds: delta::Rounds::new(),
+        };
+        Tenant {
+            inner: Arc::new(Inner {
+                core: Mutex::new(core),
+                log: RequestLog::default(),
+            }),
+        }
+    }
+
+    fn core(&self) -> std::sync::MutexGuard<'_, Core> {
+        locked(&self.inner.core)
+    }
+
+    /// Directory (tenant) id.
+    pub fn tenant_id(&self) -> String {
+        self.core().auth.tenant_id.clone()
+    }
+
+    /// Gives the tenant another directory id: another tenant, as far as a client can tell.
+    pub fn set_tenant_id(&self, id: &str) {
+        self.core().auth.tenant_id = id.to_owned();
+    }
+
+    /// Application (client) id of the app that reads the directory.
+    pub fn client_id(&self) -> String {
+        self.core().auth.client_id.clone()
+    }
+
+    /// The app's client secret; nothing is secret in a sandbox.
+    pub fn client_secret(&self) -> String {
+        self.core().auth.client_secret.clone()
+    }
+
+    /// Another client secret; the old one is refused from now on (AADSTS7000215).
+    pub fn set_client_secret(&self, secret: &str) {
+        let mut core = self.core();
+        core.auth.client_secret = secret.to_owned();
+        core.auth.secret_expired = false;
+    }
+
+    /// The client secret has expired: token requests fail with AADSTS7000222.
+    pub fn expire_secret(&self) {
+        self.core().auth.secret_expired = true;
+    }
+
+    /// Every access token issued so far is refused from now on.
+    pub fn expire_access_tokens(&self) {
+        self.core().auth.forget_issued();
+    }
+
+    /// How many access tokens were issued.
+    pub fn tokens_issued(&self) -> usize {
+        self.core().auth.issued_count
+    }
+
+    /// Grants an application permission, such as `Member.Read.Hidden`; it is in the tokens issued from now on.
+    pub fn grant_permission(&self, permission: &str) {
+        self.core().auth.grant(permission);
+    }
+
+    /// Takes a permission away, from the tokens already issued too.
+    pub fn revoke_permission(&self, permission: &str) {
+        self.core().auth.revoke(permission);
+    }
+
+    /// Every page and delta token is refused from now on, as after seven days (410, or what `reset_form` says).
+    pub fn forget_tokens(&self) {
+        self.core().rounds.forget();
+    }
+
+    /// Changes sizes and lifetimes.
+    pub fn update_options(&self, change: impl FnOnce(&mut TenantOptions)) {
+        change(&mut self.core().options);
+    }
+
+    /// Switches faults on and off.
+    pub fn update_faults(&self, change: impl FnOnce(&mut GraphFaults)) {
+        change(&mut self.core().faults);
+    }
+
+    /// Replaces all faults.
+    pub fn set_faults(&self, faults: GraphFaults) {
+        self.core().faults = faults;
+    }
+
+    /// The requests answered so far (the last 200,000).
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.inner.log.all()
+    }
+
+    /// How many requests were answered since the last clearing, token requests included.
+    pub fn request_count(&self) -> usize {
+        self.inner.log.total()
+    }
+
+    /// Forgets the requests.
+    pub fn clear_requests(&self) {
+        self.inner.log.clear();
+    }
+
+    /// Serves token endpoint and Graph on one address: both `login_url` and `graph_url` are the server's URL.
+    pub async fn serve(&self, listen: SocketAddr) -> io::Result<Server> {
+        Server::start(self.clone(), listen).await
+    }
+}
+
+impl Service for Tenant {
+    fn answer(&self, call: &Call) -> Answer {
+        graph::answer(&mut self.core(), call)
+    }
+
+    fn log(&self) -> &RequestLog {
+        &self.inner.log
+    }
+}
+
+/// The object as a plain GET of all its properties would show it.
+fn whole(directory: &Directory, at: usize) -> Value {
+    let object = &directory.objects[at];
+    let mut props = object.props.clone();
+    props.insert("id".into(), object.id.clone().into());
+    Value::Object(props)
+}

@@ -1,0 +1,1 @@
+//! Both servers over real HTTP.

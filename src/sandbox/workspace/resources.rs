@@ -1,0 +1,408 @@
+//! Users and groups over HTTP: list, read, create, replace, patch, delete (RFC 7644 sections 3.3 to 3.6).
+
+use std::collections::HashSet;
+
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use super::Core;
+use super::WorkspaceOptions;
+use super::error::SCIM_JSON;
+use super::error::ScimError;
+use super::filter;
+use super::filter::Filter;
+use super::filter::Op;
+use super::http::location;
+use super::patch as patch_form;
+use super::schema;
+use super::schema::Type;
+use crate::sandbox::server::Answer;
+use crate::sandbox::server::Call;
+
+/// What a GET shows where paging is not supported.
+const UNPAGED: usize = 20;
+
+pub(super) fn list(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, ScimError> {
+    let number = |name: &str| call.option(name).and_then(|text| text.parse::<i64>().ok());
+    let (start, count) = match core.options.paging {
+        true => {
+            let most = core.options.max_results;
+            let count = number("count")
+                .map_or(most, |count| usize::try_from(count).unwrap_or(0))
+                .min(most);
+            (
+                usize::try_from(number("startIndex").unwrap_or(1))
+                    .unwrap_or(1)
+                    .max(1),
+                count,
+            )
+        }
+        false => (1, UNPAGED),
+    };
+    let (total, page): (usize, Vec<Value>) = match call.option("filter") {
+        None => {
+            let shelf = core.shelf(kind);
+            (
+                shelf.len(),
+                shelf.page(start - 1, count).iter().flatten().cloned().collect(),
+            )
+        }
+        Some(text) => {
+            let found = filtered(core, kind, &text)?;
+            (
+                found.len(),
+                found.into_iter().skip(start - 1).take(count).collect(),
+            )
+        }
+    };
+    let resources: Vec<Value> = page
+        .into_iter()
+        .map(|resource| shown(core, call, kind, resource))
+        .collect();
+    Ok(Answer::json(
+        200,
+        SCIM_JSON,
+        &json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+            "totalResults": total, "startIndex": start, "itemsPerPage": resources.len(), "Resources": resources,
+        }),
+    ))
+}
+
+fn filtered(core: &Core, kind: Type, text: &str) -> Result<Vec<Value>, ScimError> {
+    let options = &core.options;
+    if !options.filters {
+        return Err(ScimError::new(501, "", "filters are not supported"));
+    }
+    let filter = filter::parse(kind, text, options)?;
+    let shelf = if kind == Type::User {
+        &core.users
+    } else {
+        &core.groups
+    };
+    let (name, value) = match &filter {
+        Filter::Compare {
+            place,
+            op: Op::Eq,
+            value: Value::String(value),
+        } if place.urn.is_none() && place.sub.is_none() => (
+            place.attribute.map_or("", |attribute| attribute.name),
+            value.as_str(),
+        ),
+        _ => ("", ""),
+    };
+    if name == "externalId" && options.external_id_filter_is_empty {
+        return Ok(Vec::new());
+    }
+    let naming = if kind == Type::User {
+        "userName"
+    } else {
+        "displayName"
+    };
+    let candidates: Vec<&Value> = match name {
+        "id" => shelf.get(value).into_iter().collect(),
+        "externalId" => shelf.with_external_id(value),
+        name if name == naming => shelf.named(value),
+        _ => shelf.all().collect(),
+    };
+    Ok(candidates
+        .into_iter()
+        .filter(|resource| filter::matches(&filter, resource, options))
+        .cloned()
+        .collect())
+}
+
+/// The resource as it is sent: with its location, and only the attributes that were asked for.
+fn shown(core: &Core, call: &Call, kind: Type, mut resource: Value) -> Value {
+    let id = resource["id"].as_str().unwrap_or_default().to_owned();
+    if let Some(location) = location(core, call, kind, &id) {
+        resource["meta"]["location"] = location.into();
+    }
+    let names = |text: String| {
+        text.split(',')
+            .map(|name| name.trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let Value::Object(map) = &mut resource else {
+        return resource;
+    };
+    if let Some(wanted) = call.option("attributes").map(names) {
+        let mut out = Map::new();
+        for always in ["schemas", "id"] {
+            out.extend(map.get(always).map(|value| (always.to_owned(), value.clone())));
+        }
+        wanted
+            .iter()
+            .for_each(|path| copy_path(kind, path, map, &mut out, &core.options));
+        *map = out;
+    }
+    for path in call.option("excludedAttributes").map(names).unwrap_or_default() {
+        remove_path(kind, &path, map, &core.options);
+    }
+    resource
+}
+
+fn copy_path(
+    kind: Type,
+    path: &str,
+    from: &Map<String, Value>,
+    to: &mut Map<String, Value>,
+    options: &WorkspaceOptions,
+) {
+    let Ok(place) = filter::place(kind, path, options) else {
+        return;
+    };
+    let Some(attribute) = place.attribute else {
+        to.extend(
+            place
+                .urn
+                .and_then(|urn| Some((urn.to_owned(), from.get(urn)?.clone()))),
+        );
+        return;
+    };
+    let holder = match place.urn {
+        None => Some(from),
+        Some(urn) => from.get(urn).and_then(Value::as_object),
+    };
+    let Some(value) = holder.and_then(|holder| holder.get(attribute.name)) else {
+        return;
+    };
+    let value = match (place.sub, value) {
+        (Some(sub), Value::Object(held)) => {
+            let mut inner = to
+                .get(attribute.name)
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default();
+            inner.extend(
+                held.get(sub.name)
+                    .map(|value| (sub.name.to_owned(), value.clone())),
+            );
+            inner.into()
+        }
+        (Some(sub), Value::Array(items)) => items
+            .iter()
+            .map(|item| json!({sub.name: item.get(sub.name)}))
+            .collect(),
+        _ => value.clone(),
+    };
+    match place.urn {
+        None => drop(to.insert(attribute.name.to_owned(), value)),
+        Some(urn) => {
+            if let Value::Object(inner) = to.entry(urn).or_insert_with(|| Map::new().into()) {
+                inner.insert(attribute.name.to_owned(), value);
+            }
+        }
+    }
+}
+
+fn remove_path(kind: Type, path: &str, map: &mut Map<String, Value>, options: &WorkspaceOptions) {
+    let Ok(place) = filter::place(kind, path, options) else {
+        return;
+    };
+    match (place.urn, place.attribute) {
+        (Some(urn), None) => drop(map.remove(urn)),
+        // `id` is always returned (RFC 7643 section 3.1).
+        (None, Some(attribute)) if place.sub.is_none() && attribute.name != "id" => {
+            drop(map.remove(attribute.name))
+        }
+        (Some(urn), Some(attribute)) => {
+            map.get_mut(urn)
+                .and_then(Value::as_object_mut)
+                .into_iter()
+                .for_each(|inner| drop(inner.remove(attribute.name)));
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn read(core: &Core, call: &Call, kind: Type, id: &str) -> Result<Answer, ScimError> {
+    let shelf = if kind == Type::User {
+        &core.users
+    } else {
+        &core.groups
+    };
+    let resource = shelf.get(id).cloned().ok_or_else(|| ScimError::not_found(id))?;
+    Ok(Answer::json(200, SCIM_JSON, &shown(core, call, kind, resource)))
+}
+
+fn body(call: &Call) -> Result<Value, ScimError> {
+    let kind = call.header("content-type").unwrap_or_default();
+    if !kind.starts_with("application/scim+json") && !kind.starts_with("application/json") {
+        return Err(ScimError::new(415, "", "send application/scim+json"));
+    }
+    serde_json::from_slice(&call.body).map_err(|_| ScimError::syntax("the body is not JSON"))
+}
+
+pub(super) fn create(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, ScimError> {
+    let mut resource = Value::Object(schema::check_resource(kind, &body(call)?, &core.options)?);
+    accept(core, kind, None, &mut resource)?;
+    let ignored = core.faults.ignore_write.strikes_on("POST");
+    let id = core.shelf(kind).next_id();
+    let stored = if ignored {
+        resource["id"] = id.clone().into();
+        resource
+    } else {
+        core.shelf(kind).insert(id.clone(), resource).clone()
+    };
+    let answer = Answer::json(201, SCIM_JSON, &shown(core, call, kind, stored));
+    Ok(match location(core, call, kind, &id) {
+        Some(location) => answer.with("location", location),
+        None => answer,
+    })
+}
+
+pub(super) fn replace(core: &mut Core, call: &Call, kind: Type, id: &str) -> Result<Answer, ScimError> {
+    let before = core
+        .shelf(kind)
+        .get(id)
+        .cloned()
+        .ok_or_else(|| ScimError::not_found(id))?;
+    let body = body(call)?;
+    if body.get("id").is_some_and(|given| given != id) {
+        return Err(ScimError::mutability("id is read-only"));
+    }
+    let mut resource = Value::Object(schema::check_resource(kind, &body, &core.options)?);
+    accept(core, kind, Some(&before), &mut resource)?;
+    if !core.faults.ignore_write.strikes_on("PUT") {
+        core.shelf(kind).replace(id, resource);
+    }
+    read(core, call, kind, id)
+}
+
+pub(super) fn patch(core: &mut Core, call: &Call, kind: Type, id: &str) -> Result<Answer, ScimError> {
+    if !core.options.patch_supported {
+        return Err(ScimError::new(501, "", "PATCH is not supported"));
+    }
+    let before = core
+        .shelf(kind)
+        .get(id)
+        .cloned()
+        .ok_or_else(|| ScimError::not_found(id))?;
+    let mut resource = patch_form::apply(kind, &before, &body(call)?, &core.options)?;
+    accept(core, kind, Some(&before), &mut resource)?;
+    if !core.faults.ignore_write.strikes_on("PATCH") {
+        core.shelf(kind).replace(id, resource);
+    }
+    if core.options.patch_answers_body {
+        read(core, call, kind, id)
+    } else {
+        Ok(Answer::empty(204))
+    }
+}
+
+pub(super) fn delete(core: &mut Core, kind: Type, id: &str) -> Result<Answer, ScimError> {
+    if core.shelf(kind).get(id).is_none() {
+        return Err(ScimError::not_found(id));
+    }
+    if !core.faults.ignore_write.strikes_on("DELETE") {
+        remove(core, kind, id);
+    }
+    Ok(Answer::empty(204))
+}
+
+/// Deletes, and takes the resource out of all groups unless members may dangle.
+pub(super) fn remove(core: &mut Core, kind: Type, id: &str) -> bool {
+    let removed = core.shelf(kind).remove(id);
+    if removed && !core.options.dangling_members {
+        core.groups.remove_member_everywhere(id);
+    }
+    removed
+}
+
+/// Refuses what breaks a rule between resources, and applies what the workspace does to values by itself.
+fn accept(core: &Core, kind: Type, before: Option<&Value>, resource: &mut Value) -> Result<(), ScimError> {
+    let options = &core.options;
+    tidy(options, resource);
+    let id = before.and_then(|before| before["id"].as_str());
+    let (shelf, naming) = match kind {
+        Type::User => (&core.users, "userName"),
+        Type::Group => (&core.groups, "displayName"),
+    };
+    let name = resource[naming].as_str().unwrap_or_default();
+    let unique = kind == Type::User || options.unique_group_names;
+    if unique && shelf.named(name).iter().any(|other| other["id"].as_str() != id) {
+        return Err(ScimError::uniqueness(&format!("{naming} is taken")));
+    }
+    let refused = &core.faults.refuse_user_names;
+    if kind == Type::User
+        && refused
+            .iter()
+            .any(|refused| refused.to_lowercase() == name.to_lowercase())
+    {
+        return Err(ScimError::value("userName is not acceptable"));
+    }
+    if kind == Type::Group {
+        return if options.accept_unknown_members {
+            Ok(())
+        } else {
+            members_exist(core, before, resource)
+        };
+    }
+    let was_active = before.is_some_and(|before| before["active"] != false);
+    if options.deactivation_clears_roles && was_active && resource["active"] == false {
+        resource
+            .as_object_mut()
+            .into_iter()
+            .for_each(|map| drop(map.remove("roles")));
+    }
+    Ok(())
+}
+
+fn members_exist(core: &Core, before: Option<&Value>, resource: &Value) -> Result<(), ScimError> {
+    let ids = |resource: &Value| -> Vec<String> {
+        let list = resource.get("members").and_then(Value::as_array);
+        list.into_iter()
+            .flatten()
+            .filter_map(|member| Some(member.get("value")?.as_str()?.to_owned()))
+            .collect()
+    };
+    let held: HashSet<String> = before.map(ids).unwrap_or_default().into_iter().collect();
+    for id in ids(resource).iter().filter(|id| !held.contains(*id)) {
+        if core.users.get(id).is_none() && core.groups.get(id).is_none() {
+            return Err(ScimError::value(&format!("member {id} does not exist")));
+        }
+    }
+    Ok(())
+}
+
+/// Options `trim`, `lower_case` and `drop_attributes`.
+fn tidy(options: &WorkspaceOptions, resource: &mut Value) {
+    if options.trim {
+        trim(resource);
+    }
+    let Some(map) = resource.as_object_mut() else {
+        return;
+    };
+    map.retain(|name, _| {
+        !options
+            .drop_attributes
+            .iter()
+            .any(|dropped| dropped.eq_ignore_ascii_case(name))
+    });
+    if options.lower_case {
+        if let Some(Value::String(name)) = map.get_mut("userName") {
+            *name = name.to_lowercase();
+        }
+        for email in map
+            .get_mut("emails")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            if let Some(Value::String(value)) = email.get_mut("value") {
+                *value = value.to_lowercase();
+            }
+        }
+    }
+}
+
+fn trim(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.trim().to_owned(),
+        Value::Array(items) => items.iter_mut().for_each(trim),
+        Value::Object(map) => map.values_mut().for_each(trim),
+        _ => {}
+    }
+}
