@@ -4,6 +4,7 @@
 //! unknown attributes and extensions, unknown members, removals that find nothing), so that a client that passes here is a
 //! careful one. Options make it behave like servers in the field, faults make it fail.
 
+mod control;
 mod discovery;
 mod error;
 mod fill;
@@ -359,6 +360,10 @@ impl Workspace {
 impl Service for Workspace {
     fn answer(&self, call: &Call) -> Answer {
         http::answer(&mut self.core(), call)
+    }
+
+    fn control(&self, call: &Call) -> Answer {
+        control::answer(self, call)
     }
 
     fn log(&self) -> &RequestLog {
