@@ -24,8 +24,9 @@ def by_source(resources, kind, problems):
     return found
 
 
-def differences(model, users, groups, strangers=()):
+def differences(model, users, groups, strangers=None):
     """All differences as text. `strangers` are resources of nobody: id -> as they were, and must be still."""
+    strangers = strangers or {}
     problems = []
     ours = {u["id"]: u for u in users if u["id"] not in strangers}
     found = by_source(ours.values(), "user", problems)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 
 from machinery import Failure, WORK, die_on_sigterm, say
 import scim2_scenarios
@@ -53,6 +54,10 @@ def passes(server, name, scenario):
         scenario()
     except Failure as failure:
         say(f"  FAILED: {failure}")
+        return False
+    except Exception:  # pylint: disable=broad-except
+        # The other scenarios still tell something; the mistake is shown whole.
+        say(f"  FAILED: {traceback.format_exc()}")
         return False
     say(f"  ok, {time.monotonic() - began:.0f} s")
     return True
