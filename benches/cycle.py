@@ -15,6 +15,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -94,16 +95,44 @@ class Sandbox(Process):
         return measured
 
 
+class Peak(threading.Thread):
+    """The kernel's high-water mark of a process's resident memory. `ru_maxrss` will not do: it begins with the memory
+    of the process that started it, which is this one."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.status = f"/proc/{pid}/status"
+        self.ended = threading.Event()
+        self.megabytes = 0.0
+        self.start()
+
+    def run(self):
+        while not self.ended.wait(0.05):
+            try:
+                with open(self.status, encoding="ascii", errors="replace") as status:
+                    mark = re.search(r"VmHWM:\s*(\d+) kB", status.read())
+            except OSError:
+                return
+            if mark:
+                self.megabytes = int(mark.group(1)) / 1024
+
+    def stop(self):
+        self.ended.set()
+        self.join()
+        return self.megabytes
+
+
 def run(command, environment, output):
     """Wall time, CPU time (user and system) and peak resident memory of one process."""
     with open(output, "wb") as out:
         began = time.monotonic()
         child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=out)
+        peak = Peak(child.pid)
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.monotonic() - began
     child.returncode = os.waitstatus_to_exitcode(status)
     with open(output, encoding="utf-8") as text:
-        return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "rss_mb": usage.ru_maxrss / 1024,
+        return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "rss_mb": peak.stop(),
                 "code": child.returncode, "text": text.read()}
 
 
@@ -115,7 +144,7 @@ def record(users, groups):
         held = get(f"{sandbox.scim}/sandbox/workspace")
         sent = get(f"{sandbox.scim}/sandbox/requests?list=true")["requests"]
     source_of = {r["id"]: r["externalId"] for kind in ("users", "groups") for r in held[kind]}
-    identifier = re.compile(r'"value":"([^"]+)"')
+    identifier = re.compile(r'"value":\s*"([^"]+)"')
     bodies = {}
     for request in sent:
         if request["method"] == "POST" and request["status"] == 201:
