@@ -64,7 +64,10 @@ pub(super) struct Work {
 #[derive(Debug)]
 enum Request {
     None,
-    Create { body: serde_json::Value, rest: Vec<TargetId> },
+    Create {
+        body: serde_json::Value,
+        rest: Vec<TargetId>,
+    },
     Patch(Patch),
     Delete,
 }
@@ -73,9 +76,17 @@ enum Request {
 #[derive(Debug)]
 pub(super) enum Answer {
     /// Done; the resource as the target now holds it, where it said so.
-    Done { target: TargetId, resource: Option<serde_json::Value>, whole: bool },
+    Done {
+        target: TargetId,
+        resource: Option<serde_json::Value>,
+        whole: bool,
+    },
     /// The create went through; the members that did not fit into it did not.
-    Half { target: TargetId, resource: serde_json::Value, error: TargetError },
+    Half {
+        target: TargetId,
+        resource: serde_json::Value,
+        error: TargetError,
+    },
     /// Not done, or not known to be.
     Failed(TargetError),
     /// Not sent: the cycle was asked to stop, or the target is in trouble.
@@ -127,10 +138,19 @@ impl Work {
 
 impl Cycle<'_> {
     /// Carries out the works of a batch, and records the results.
-    pub(super) async fn carry_out(&mut self, kind: ObjectKind, works: Vec<Work>) -> Result<Carried, CycleError> {
+    pub(super) async fn carry_out(
+        &mut self,
+        kind: ObjectKind,
+        works: Vec<Work>,
+    ) -> Result<Carried, CycleError> {
         let (form, manager) = (self.job.form, self.manager_path());
         let now = self.job.clock.now();
-        let keys: Vec<String> = self.key_paths(kind).iter().skip(1).map(|path| path.as_str().to_owned()).collect();
+        let keys: Vec<String> = self
+            .key_paths(kind)
+            .iter()
+            .skip(1)
+            .map(|path| path.as_str().to_owned())
+            .collect();
         let (works, intents) = self
             .store(move |snapshot| {
                 let mut works = works;
@@ -178,7 +198,10 @@ impl Cycle<'_> {
             return Err(CycleError::Target(error));
         }
         self.check_stop()?;
-        Ok(Carried { moved: recorded.moved, again: recorded.again })
+        Ok(Carried {
+            moved: recorded.moved,
+            again: recorded.again,
+        })
     }
 }
 
@@ -206,15 +229,27 @@ fn prepare(
     let link = record.and_then(|record| record.link);
     let mut held = link.as_ref().map(|link| link.sent.clone()).unwrap_or_default();
     work.target = link.map(|link| link.target);
-    let mut patch = Patch { changes: Vec::new(), held: Attributes::new(), add_members: Vec::new(), remove_members: Vec::new() };
+    let mut patch = Patch {
+        changes: Vec::new(),
+        held: Attributes::new(),
+        add_members: Vec::new(),
+        remove_members: Vec::new(),
+    };
     let (mut create, mut delete) = (false, false);
     for operation in &work.run {
         match operation.verb {
             Verb::LinkUser | Verb::LinkGroup => {
                 work.target.clone_from(&operation.target);
-                held = operation.changes.iter().map(|c| (c.attribute.clone(), c.after.clone())).collect();
+                held = operation
+                    .changes
+                    .iter()
+                    .map(|c| (c.attribute.clone(), c.after.clone()))
+                    .collect();
                 work.sent.clone_from(&held);
-                let found = operation.members.iter().filter_map(|m| Some((m.source, m.target.clone()?)));
+                let found = operation
+                    .members
+                    .iter()
+                    .filter_map(|m| Some((m.source, m.target.clone()?)));
                 work.added.extend(found);
             }
             Verb::DeleteUser | Verb::DeleteGroup => delete = true,
@@ -254,12 +289,21 @@ fn prepare(
     work.request = if delete {
         Request::Delete
     } else if create {
-        let values = patch.changes.iter().filter_map(|c| Some((c.attribute.parse().ok()?, c.after.clone())));
+        let values = patch
+            .changes
+            .iter()
+            .filter_map(|c| Some((c.attribute.parse().ok()?, c.after.clone())));
         let values: Vec<(TargetPath, Value)> = values.collect();
         let mut body = build_resource(kind, form, &values);
-        let rest = patch.add_members.split_off(patch.add_members.len().min(MEMBERS_IN_CREATE));
+        let rest = patch
+            .add_members
+            .split_off(patch.add_members.len().min(MEMBERS_IN_CREATE));
         if !patch.add_members.is_empty() {
-            body["members"] = patch.add_members.iter().map(|t| serde_json::json!({"value": t.as_str()})).collect();
+            body["members"] = patch
+                .add_members
+                .iter()
+                .map(|t| serde_json::json!({"value": t.as_str()}))
+                .collect();
         }
         Request::Create { body, rest }
     } else if patch.changes.is_empty() && patch.add_members.is_empty() && patch.remove_members.is_empty() {
@@ -275,14 +319,24 @@ fn prepare(
 fn linked(snapshot: &Snapshot, id: &SourceId) -> Result<Option<TargetId>, StoreError> {
     let lost = super::cycle::forecast_of(snapshot, ObjectKind::User, id)?.lost;
     let record = snapshot.record(ObjectKind::User, id)?;
-    Ok(record.and_then(|record| record.link).filter(|_| !lost).map(|link| link.target))
+    Ok(record
+        .and_then(|record| record.link)
+        .filter(|_| !lost)
+        .map(|link| link.target))
 }
 
 /// The change with the manager's source id replaced by its target id; `None` when it has none now.
-fn resolve(snapshot: &Snapshot, change: &Change, manager: Option<&str>) -> Result<Option<Change>, StoreError> {
+fn resolve(
+    snapshot: &Snapshot,
+    change: &Change,
+    manager: Option<&str>,
+) -> Result<Option<Change>, StoreError> {
     let mut change = change.clone();
     if manager == Some(change.attribute.as_str())
-        && let Some(id) = change.after.as_str().and_then(|text| text.parse::<SourceId>().ok())
+        && let Some(id) = change
+            .after
+            .as_str()
+            .and_then(|text| text.parse::<SourceId>().ok())
     {
         match linked(snapshot, &id)? {
             Some(target) => change.after = Value::text(target.as_str()),
@@ -304,8 +358,15 @@ fn keep_intents(
         .filter(|work| work.creates())
         .map(|work| {
             let intent = Intent {
-                external_id: work.sent.get("externalId").and_then(Value::as_str).map(str::to_owned),
-                matching: keys.iter().filter_map(|key| Some((key.clone(), work.sent.get(key)?.clone()))).collect(),
+                external_id: work
+                    .sent
+                    .get("externalId")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned),
+                matching: keys
+                    .iter()
+                    .filter_map(|key| Some((key.clone(), work.sent.get(key)?.clone())))
+                    .collect(),
                 attributes: work.sent.clone(),
                 sent_at: now,
             };
@@ -326,10 +387,18 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
     let request = std::mem::replace(&mut work.request, Request::None);
     let answer = match (&request, work.target.clone()) {
         (Request::Create { body, rest }, _) => create(job, kind, body.clone(), rest).await,
-        (Request::None, Some(target)) => Answer::Done { target, resource: None, whole: false },
+        (Request::None, Some(target)) => Answer::Done {
+            target,
+            resource: None,
+            whole: false,
+        },
         (Request::Patch(patch), Some(target)) => update(job, kind, target, patch).await,
         (Request::Delete, Some(target)) => match job.target.delete(kind, &target).await {
-            Ok(()) => Answer::Done { target, resource: None, whole: false },
+            Ok(()) => Answer::Done {
+                target,
+                resource: None,
+                whole: false,
+            },
             Err(error) => Answer::Failed(error),
         },
         // Nothing to do at the target, and nothing there.
@@ -345,7 +414,11 @@ async fn create(job: &Job, kind: ObjectKind, body: serde_json::Value, rest: &[Ta
         Err(error) => return Answer::Failed(error),
     };
     if rest.is_empty() {
-        return Answer::Done { target: id, resource: Some(body), whole: true };
+        return Answer::Done {
+            target: id,
+            resource: Some(body),
+            whole: true,
+        };
     }
     let patch = Patch {
         changes: Vec::new(),
@@ -354,8 +427,16 @@ async fn create(job: &Job, kind: ObjectKind, body: serde_json::Value, rest: &[Ta
         remove_members: Vec::new(),
     };
     match job.target.patch(kind, &id, &patch).await {
-        Ok(_) => Answer::Done { target: id, resource: Some(body), whole: true },
-        Err(error) => Answer::Half { target: id, resource: body, error },
+        Ok(_) => Answer::Done {
+            target: id,
+            resource: Some(body),
+            whole: true,
+        },
+        Err(error) => Answer::Half {
+            target: id,
+            resource: body,
+            error,
+        },
     }
 }
 
@@ -363,14 +444,32 @@ async fn create(job: &Job, kind: ObjectKind, body: serde_json::Value, rest: &[Ta
 /// attributes with it (IDmelon clears roles).
 async fn update(job: &Job, kind: ObjectKind, target: TargetId, patch: &Patch) -> Answer {
     match job.target.patch(kind, &target, patch).await {
-        Ok(Some(resource)) => Answer::Done { target, resource: Some(resource.body), whole: true },
+        Ok(Some(resource)) => Answer::Done {
+            target,
+            resource: Some(resource.body),
+            whole: true,
+        },
         Ok(None) if patch.changes.iter().any(|change| change.attribute == "active") => {
             // The change itself is done; an unreadable resource only leaves what it kept unknown.
-            let resource = job.target.read(kind, &target).await.ok().flatten().map(|resource| resource.body);
+            let resource = job
+                .target
+                .read(kind, &target)
+                .await
+                .ok()
+                .flatten()
+                .map(|resource| resource.body);
             let whole = resource.is_some();
-            Answer::Done { target, resource, whole }
+            Answer::Done {
+                target,
+                resource,
+                whole,
+            }
         }
-        Ok(None) => Answer::Done { target, resource: None, whole: false },
+        Ok(None) => Answer::Done {
+            target,
+            resource: None,
+            whole: false,
+        },
         Err(error) => Answer::Failed(error),
     }
 }

@@ -48,7 +48,12 @@ impl Cycle<'_> {
             let doubtful = self.doubtful(kind).await?;
             for chunk in doubtful.chunks(AT_A_TIME) {
                 self.check_stop()?;
-                let answers = self.job.source.look_up(kind, chunk, &select).await.map_err(CycleError::Source)?;
+                let answers = self
+                    .job
+                    .source
+                    .look_up(kind, chunk, &select)
+                    .await
+                    .map_err(CycleError::Source)?;
                 for (id, existence) in &answers {
                     if let Existence::Unknown(why) = existence {
                         info!(object = %id, "Whether {kind} {id} still exists is unknown, so it is kept: {why}");
@@ -79,9 +84,10 @@ impl Cycle<'_> {
     async fn doubtful(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
         let policy = &self.job.policy;
         let (soft, hard) = match kind {
-            ObjectKind::User => {
-                (policy.on_soft_delete == OnRemoval::Delete, policy.on_hard_delete == OnRemoval::Delete)
-            }
+            ObjectKind::User => (
+                policy.on_soft_delete == OnRemoval::Delete,
+                policy.on_hard_delete == OnRemoval::Delete,
+            ),
             ObjectKind::Group => {
                 let deletes = policy.groups.on_delete == GroupRemoval::Delete;
                 (deletes, deletes)
@@ -90,7 +96,9 @@ impl Cycle<'_> {
         self.store(move |snapshot| {
             let mut doubtful = Vec::new();
             each_dirty(snapshot, kind, |id| {
-                let unread = snapshot.dirty_cause(kind, &id)?.is_some_and(|cause| cause.has(DirtyCause::UNREAD));
+                let unread = snapshot
+                    .dirty_cause(kind, &id)?
+                    .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
                 if let Some(record) = snapshot.record(kind, &id)? {
                     let asked = match record.object.life {
                         Life::Alive => unread,
@@ -113,13 +121,21 @@ impl Cycle<'_> {
     pub(super) async fn ask_for(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
         let planner = self.planner(true);
         let context = self.context(kind, false);
-        let found = view(&self.job.snapshot, &context, kind, id, &|view| keys_of(&planner, view))?;
-        let keys = found.and_then(|view| planner.match_keys(&view).ok()).unwrap_or_default();
+        let found = view(&self.job.snapshot, &context, kind, id, &|view| {
+            keys_of(&planner, view)
+        })?;
+        let keys = found
+            .and_then(|view| planner.match_keys(&view).ok())
+            .unwrap_or_default();
         self.ask_by(kind, &keys).await.map(|_| ())
     }
 
     /// Asks the target by these keys; whatever comes is kept as readings. A refused filter is no answer.
-    pub(super) async fn ask_by(&mut self, kind: ObjectKind, keys: &[Key]) -> Result<Vec<TargetId>, CycleError> {
+    pub(super) async fn ask_by(
+        &mut self,
+        kind: ObjectKind,
+        keys: &[Key],
+    ) -> Result<Vec<TargetId>, CycleError> {
         let mut found = Vec::new();
         let paths = self.key_paths(kind);
         for key in keys {
@@ -131,7 +147,8 @@ impl Cycle<'_> {
             };
             found.extend(resources.iter().map(|resource| resource.id.clone()));
             let paths = paths.clone();
-            self.store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths)).await?;
+            self.store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
+                .await?;
         }
         Ok(found)
     }
@@ -139,11 +156,15 @@ impl Cycle<'_> {
     /// Shows that filters on every matching attribute find a resource that is known to exist, in its own case
     /// and in another. The externalId filter need not be proven: it only adds.
     pub(super) async fn filter_proof(&mut self, kind: ObjectKind) -> Result<FilterProof, CycleError> {
-        let Some((target, body)) = self.known_resource(kind).await? else { return Ok(FilterProof::Unproven) };
+        let Some((target, body)) = self.known_resource(kind).await? else {
+            return Ok(FilterProof::Unproven);
+        };
         let paths: Vec<TargetPath> = self.key_paths(kind).into_iter().skip(1).collect();
         for path in &paths {
             let held = read_path(&body, path);
-            let Some(text) = held.as_ref().and_then(|value| value.as_str()) else { return Ok(FilterProof::Unproven) };
+            let Some(text) = held.as_ref().and_then(|value| value.as_str()) else {
+                return Ok(FilterProof::Unproven);
+            };
             for spelling in [text.to_owned(), swap_case(text)] {
                 match self.job.target.find(kind, path.as_str(), &spelling).await {
                     Ok(found) if found.iter().any(|resource| resource.id == target) => {}
@@ -155,11 +176,17 @@ impl Cycle<'_> {
             }
         }
         let names: Vec<&str> = paths.iter().map(TargetPath::as_str).collect();
-        Ok(FilterProof::Proven(format!("no {kind} has its {}, by a filter that finds others", names.join(" or "))))
+        Ok(FilterProof::Proven(format!(
+            "no {kind} has its {}, by a filter that finds others",
+            names.join(" or ")
+        )))
     }
 
     /// A linked object's resource, read afresh.
-    async fn known_resource(&self, kind: ObjectKind) -> Result<Option<(TargetId, serde_json::Value)>, CycleError> {
+    async fn known_resource(
+        &self,
+        kind: ObjectKind,
+    ) -> Result<Option<(TargetId, serde_json::Value)>, CycleError> {
         let links = self
             .store(move |snapshot| {
                 let mut links = Vec::new();
@@ -168,14 +195,24 @@ impl Cycle<'_> {
                     let page = snapshot.scan_records(kind, after.as_ref(), 50)?;
                     let Some(last) = page.last() else { break };
                     after = Some(last.object.id);
-                    links.extend(page.iter().filter_map(|record| record.link.as_ref()).map(|link| link.target.clone()));
+                    links.extend(
+                        page.iter()
+                            .filter_map(|record| record.link.as_ref())
+                            .map(|link| link.target.clone()),
+                    );
                 }
                 links.truncate(3);
                 Ok(links)
             })
             .await?;
         for target in links {
-            if let Some(resource) = self.job.target.read(kind, &target).await.map_err(CycleError::Target)? {
+            if let Some(resource) = self
+                .job
+                .target
+                .read(kind, &target)
+                .await
+                .map_err(CycleError::Target)?
+            {
                 return Ok(Some((target, resource.body)));
             }
         }

@@ -38,9 +38,9 @@ use crate::reconcile::guard::Sent;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::view::Absence;
-use crate::snapshot::store::Snapshot;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
+use crate::snapshot::store::Snapshot;
 
 /// Why a cycle ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -132,8 +132,6 @@ pub struct Cycle<'j> {
     pub(super) findings: u64,
     /// Answers in a row that say that the target as a whole is in trouble.
     pub(super) trouble: u32,
-    /// True once the target was asked what it can do.
-    pub(super) target_ready: bool,
 }
 
 /// Runs one cycle. Never panics on what source or target say; the report has the error where there was one.
@@ -146,7 +144,11 @@ pub async fn run(job: &Job, order: &Order) -> Report {
     let error = cycle.story().await.err();
     let mut summary = cycle.close(error.as_ref());
     summary.duration_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
-    add_traffic(&mut summary, job.source.traffic().since(source), job.target.traffic().since(target));
+    add_traffic(
+        &mut summary,
+        job.source.traffic().since(source),
+        job.target.traffic().since(target),
+    );
     let error = match remember(job, order, &summary).await {
         Ok(()) => error,
         Err(late) => error.or(Some(late)),
@@ -177,7 +179,6 @@ impl<'j> Cycle<'j> {
             focus: None,
             findings: 0,
             trouble: 0,
-            target_ready: false,
         }
     }
 
@@ -202,7 +203,9 @@ impl<'j> Cycle<'j> {
 
     /// Clears what the last cycle left in its scratch tables, and marks everything when the rules changed.
     async fn prepare(&mut self) -> Result<(), CycleError> {
-        let first = self.store(|snapshot| Ok(snapshot.stream(ObjectKind::User)?.cursor == Cursor::Start)).await?;
+        let first = self
+            .store(|snapshot| Ok(snapshot.stream(ObjectKind::User)?.cursor == Cursor::Start))
+            .await?;
         if first && self.order.extent == Extent::Changes {
             self.summary.kind = Kind::Initial;
         }
@@ -215,10 +218,16 @@ impl<'j> Cycle<'j> {
             for kind in [ObjectKind::User, ObjectKind::Group] {
                 snapshot.clear_readings(kind)?;
             }
-            let changed = snapshot.meta(FINGERPRINT)?.is_some_and(|held| held != fingerprint.as_bytes());
+            let changed = snapshot
+                .meta(FINGERPRINT)?
+                .is_some_and(|held| held != fingerprint.as_bytes());
             for kind in [ObjectKind::User, ObjectKind::Group] {
                 if changed || all {
-                    let cause = if all { DirtyCause::MANUAL } else { DirtyCause::CONFIG };
+                    let cause = if all {
+                        DirtyCause::MANUAL
+                    } else {
+                        DirtyCause::CONFIG
+                    };
                     snapshot.mark_all_dirty(kind, cause)?;
                 }
             }
@@ -233,7 +242,11 @@ impl<'j> Cycle<'j> {
             if snapshot.meta(FINGERPRINT)?.as_deref() != Some(fingerprint.as_bytes()) {
                 tx.put_meta(FINGERPRINT, fingerprint.as_bytes());
             }
-            if tx.is_empty() { Ok(()) } else { tx.commit(Durability::Lazy) }
+            if tx.is_empty() {
+                Ok(())
+            } else {
+                tx.commit(Durability::Lazy)
+            }
         })
         .await
     }
@@ -275,7 +288,11 @@ impl<'j> Cycle<'j> {
 
     /// Ends the cycle where it was asked to stop.
     pub(super) fn check_stop(&self) -> Result<(), CycleError> {
-        if self.order.stop.is_cancelled() { Err(CycleError::Stopped) } else { Ok(()) }
+        if self.order.stop.is_cancelled() {
+            Err(CycleError::Stopped)
+        } else {
+            Ok(())
+        }
     }
 
     /// True when operations are sent rather than only planned.
@@ -374,6 +391,10 @@ fn log(summary: &Summary, error: Option<&CycleError>) {
 }
 
 /// The forecast for an object, or that nothing is known.
-pub(super) fn forecast_of(reads: &impl Reads, kind: ObjectKind, id: &SourceId) -> Result<Forecast, StoreError> {
+pub(super) fn forecast_of(
+    reads: &impl Reads,
+    kind: ObjectKind,
+    id: &SourceId,
+) -> Result<Forecast, StoreError> {
     Ok(reads.forecast::<Forecast>(kind, id)?.unwrap_or_default())
 }

@@ -51,7 +51,9 @@ impl Cycle<'_> {
         self.order.watcher.progress("planning removals", 0, None);
         let window = self.job.policy.guard_window;
         let now = self.now;
-        self.sent = self.store(move |snapshot| sent_within(snapshot, now, window)).await?;
+        self.sent = self
+            .store(move |snapshot| sent_within(snapshot, now, window))
+            .await?;
         let mut asked = Asked::default();
         for kind in self.job.managed.clone() {
             let counts = self.store(Snapshot::counts).await?;
@@ -60,7 +62,9 @@ impl Cycle<'_> {
                 continue;
             }
             let (rules, context) = (self.rules(), self.context(kind, false));
-            let found = self.store(move |snapshot| find_removals(snapshot, kind, &rules, &context)).await?;
+            let found = self
+                .store(move |snapshot| find_removals(snapshot, kind, &rules, &context))
+                .await?;
             match kind {
                 ObjectKind::User => asked.users = found,
                 ObjectKind::Group => asked.groups = found,
@@ -73,7 +77,13 @@ impl Cycle<'_> {
             alive_users: counts.alive_users,
             alive_groups: counts.alive_groups,
         };
-        let approvals = guard::approve(&asked, &self.sent, totals, &self.job.policy, self.order.allow_deletions);
+        let approvals = guard::approve(
+            &asked,
+            &self.sent,
+            totals,
+            &self.job.policy,
+            self.order.allow_deletions,
+        );
         for (kind, word) in [("users", &approvals.users), ("groups", &approvals.groups)] {
             if let Some(why) = word.withheld() {
                 warn!(kind, "Removals of {kind} are withheld: {why}");
@@ -85,7 +95,9 @@ impl Cycle<'_> {
 
     async fn has_readings(&self, kind: ObjectKind) -> Result<bool, CycleError> {
         self.store(move |snapshot| {
-            Ok(!snapshot.scan_readings::<super::readings::StoredReading>(kind, None, 1)?.is_empty())
+            Ok(!snapshot
+                .scan_readings::<super::readings::StoredReading>(kind, None, 1)?
+                .is_empty())
         })
         .await
     }
@@ -103,11 +115,15 @@ fn find_removals(
     let mut after = None;
     loop {
         let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
-        let Some((last, _)) = page.last() else { return Ok(asked) };
+        let Some((last, _)) = page.last() else {
+            return Ok(asked);
+        };
         after = Some(*last);
         let mut tx = snapshot.tx()?;
         for (id, _) in &page {
-            let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else { continue };
+            let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
+                continue;
+            };
             let plan = planner.plan(&view);
             if let Some(operation) = plan.operations.iter().find(|operation| is_counted(operation)) {
                 *asked.entry(operation.because.label()).or_default() += 1;
@@ -127,12 +143,15 @@ fn is_counted(operation: &Operation) -> bool {
 
 /// True for a group that is emptied because it is gone at the source.
 pub(super) const fn empties(operation: &Operation) -> bool {
-    matches!(operation.verb, Verb::RemoveMember) && matches!(operation.because, Reason::SoftDeleted | Reason::HardDeleted)
+    matches!(operation.verb, Verb::RemoveMember)
+        && matches!(operation.because, Reason::SoftDeleted | Reason::HardDeleted)
 }
 
 fn sent_log(reads: &impl Reads) -> Result<Vec<SentAt>, StoreError> {
     let bytes = reads.meta(SENT_REMOVALS)?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+    Ok(bytes
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default())
 }
 
 /// What was sent within the window before `now`.
@@ -163,8 +182,18 @@ pub(super) fn remember_sent(
         return Ok(());
     }
     let since = at.minus(window);
-    let mut log: Vec<SentAt> = sent_log(tx)?.into_iter().filter(|entry| entry.at >= since).collect();
-    log.push(SentAt { at, sent: Sent { users, groups, members } });
+    let mut log: Vec<SentAt> = sent_log(tx)?
+        .into_iter()
+        .filter(|entry| entry.at >= since)
+        .collect();
+    log.push(SentAt {
+        at,
+        sent: Sent {
+            users,
+            groups,
+            members,
+        },
+    });
     let bytes = serde_json::to_vec(&log).unwrap_or_default();
     tx.put_meta(SENT_REMOVALS, bytes);
     Ok(())

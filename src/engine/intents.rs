@@ -66,9 +66,15 @@ impl Cycle<'_> {
     async fn wait_for_timeout(&self, all: &[ObjectIntent]) -> Result<(), CycleError> {
         let latest = all.iter().map(|(_, _, intent)| intent.sent_at).max();
         let due = latest.map(|sent| sent.plus(self.job.request_timeout));
-        let left = due.map_or(Duration::ZERO, |due| due.since(self.job.clock.now())).min(self.job.request_timeout);
+        let left = due
+            .map_or(Duration::ZERO, |due| due.since(self.job.clock.now()))
+            .min(self.job.request_timeout);
         if left > Duration::ZERO {
-            info!(open = all.len(), wait_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX), "Creates of an interrupted cycle may still be under way at the target: waiting");
+            info!(
+                open = all.len(),
+                wait_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+                "Creates of an interrupted cycle may still be under way at the target: waiting"
+            );
             tokio::select! {
                 () = tokio::time::sleep(left) => {}
                 () = self.order.stop.cancelled() => return Err(CycleError::Stopped),
@@ -80,7 +86,11 @@ impl Cycle<'_> {
     async fn settle_kind(&mut self, kind: ObjectKind, intents: Vec<ObjectIntent>) -> Result<(), CycleError> {
         // A listing read before the timeout had passed may lack what was created since.
         self.store(move |snapshot| snapshot.clear_readings(kind)).await?;
-        let proof = if intents.len() <= 20 { self.filter_proof(kind).await? } else { FilterProof::Unproven };
+        let proof = if intents.len() <= 20 {
+            self.filter_proof(kind).await?
+        } else {
+            FilterProof::Unproven
+        };
         let absence = match proof {
             FilterProof::Proven(how) => {
                 for (_, id, intent) in &intents {
@@ -93,17 +103,30 @@ impl Cycle<'_> {
         let mut resolved: BTreeMap<SourceId, Resolution> = BTreeMap::new();
         for (_, id, intent) in &intents {
             let (keys, id, absence) = (keys(*id, intent), *id, absence.clone());
-            let resolution = self.store(move |snapshot| resolve(snapshot, kind, id, &keys, &absence)).await?;
+            let resolution = self
+                .store(move |snapshot| resolve(snapshot, kind, id, &keys, &absence))
+                .await?;
             if let Resolution::Open(why) = &resolution {
                 warn!(object = %id, "Whether {kind} {id} was created is unknown: {why}");
                 let hint = "look for it at the target; the next cycle asks again";
-                self.summary.fail(id, "create", format!("an earlier create was sent, and {why}"), hint.to_owned());
+                self.summary.fail(
+                    id,
+                    "create",
+                    format!("an earlier create was sent, and {why}"),
+                    hint.to_owned(),
+                );
             }
             resolved.insert(id, resolution);
         }
-        self.intents_open.retain(|(of, id)| *of != kind || !resolved.get(id).is_some_and(|r| !matches!(r, Resolution::Open(_))));
+        self.intents_open.retain(|(of, id)| {
+            *of != kind
+                || !resolved
+                    .get(id)
+                    .is_some_and(|r| !matches!(r, Resolution::Open(_)))
+        });
         self.absence.insert(kind, absence);
-        self.store(move |snapshot| record(snapshot, kind, &intents, &resolved)).await
+        self.store(move |snapshot| record(snapshot, kind, &intents, &resolved))
+            .await
     }
 }
 
@@ -112,11 +135,17 @@ fn keys(id: SourceId, intent: &Intent) -> Vec<Key> {
     let external = intent.external_id.clone().unwrap_or_else(|| id.to_string());
     let mut keys = Vec::new();
     if let Ok(path) = "externalId".parse::<TargetPath>() {
-        keys.push(Key { path, value: Value::text(external) });
+        keys.push(Key {
+            path,
+            value: Value::text(external),
+        });
     }
-    keys.extend(
-        intent.matching.iter().filter_map(|(path, value)| Some(Key { path: path.parse().ok()?, value: value.clone() })),
-    );
+    keys.extend(intent.matching.iter().filter_map(|(path, value)| {
+        Some(Key {
+            path: path.parse().ok()?,
+            value: value.clone(),
+        })
+    }));
     keys
 }
 
@@ -139,7 +168,10 @@ fn resolve(
         match (found.next(), found.next()) {
             (Some(one), None) => return Ok(Resolution::Found(one)),
             (Some(_), Some(_)) => {
-                return Ok(Resolution::Open(format!("several resources have its {}", key.path.as_str())));
+                return Ok(Resolution::Open(format!(
+                    "several resources have its {}",
+                    key.path.as_str()
+                )));
             }
             (None, _) => {}
         }
@@ -161,7 +193,11 @@ fn record(
         if let Some(Resolution::Found(target)) = resolved.get(id)
             && let Some(mut record) = tx.record(kind, id)?
         {
-            let kept = intent.attributes.keys().map(|path| (path.clone(), Kept::Unknown)).collect();
+            let kept = intent
+                .attributes
+                .keys()
+                .map(|path| (path.clone(), Kept::Unknown))
+                .collect();
             record.link = Some(Link {
                 target: target.clone(),
                 origin: LinkOrigin::Created,
@@ -178,9 +214,16 @@ fn record(
         }
     }
     for (batch, entries) in tx.intents()? {
-        let settled = |id: &SourceId| resolved.get(id).is_some_and(|resolution| !matches!(resolution, Resolution::Open(_)));
-        let left: Vec<ObjectIntent> =
-            entries.iter().filter(|(of, id, _)| *of != kind || !settled(id)).cloned().collect();
+        let settled = |id: &SourceId| {
+            resolved
+                .get(id)
+                .is_some_and(|resolution| !matches!(resolution, Resolution::Open(_)))
+        };
+        let left: Vec<ObjectIntent> = entries
+            .iter()
+            .filter(|(of, id, _)| *of != kind || !settled(id))
+            .cloned()
+            .collect();
         if left.len() != entries.len() {
             tx.replace_intents(batch, &left);
         }
@@ -194,11 +237,17 @@ fn take_members(
     group: &SourceId,
     target: &TargetId,
 ) -> Result<(), StoreError> {
-    let Some(reading) = tx.reading::<StoredReading>(ObjectKind::Group, target)? else { return Ok(()) };
+    let Some(reading) = tx.reading::<StoredReading>(ObjectKind::Group, target)? else {
+        return Ok(());
+    };
     let body = reading.body();
     let members = body.get("members").and_then(serde_json::Value::as_array);
     for member in members.into_iter().flatten() {
-        let id = member.get("value").unwrap_or(member).as_str().and_then(TargetId::new);
+        let id = member
+            .get("value")
+            .unwrap_or(member)
+            .as_str()
+            .and_then(TargetId::new);
         if let Some(id) = id
             && let Some(owner) = tx.owner(ObjectKind::User, &id)?
             && let Some(mut edge) = tx.edge(group, &owner)?

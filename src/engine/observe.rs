@@ -40,7 +40,12 @@ impl Cycle<'_> {
     }
 
     /// One page; true when the round is whole.
-    async fn pull_page(&mut self, kind: ObjectKind, resets: &mut u32, read: &mut u64) -> Result<bool, CycleError> {
+    async fn pull_page(
+        &mut self,
+        kind: ObjectKind,
+        resets: &mut u32,
+        read: &mut u64,
+    ) -> Result<bool, CycleError> {
         let request = self.next_request(kind, *read == 0).await?;
         match self.job.source.page(kind, request).await {
             Ok(page) => {
@@ -60,7 +65,10 @@ impl Cycle<'_> {
                 if *resets > MOST_RESETS {
                     return Err(CycleError::Source(SourceError::Reset { what, location }));
                 }
-                warn!(kind = kind.word(), "The source reset its stream of {kind}s: {what}");
+                warn!(
+                    kind = kind.word(),
+                    "The source reset its stream of {kind}s: {what}"
+                );
                 self.reset(kind).await?;
                 *read = 0;
                 Ok(false)
@@ -81,20 +89,29 @@ impl Cycle<'_> {
             let stream = snapshot.stream(kind)?;
             let lacks = select.iter().any(|name| !stream.select.contains(name));
             let request = match stream.cursor {
-                Cursor::Listing { next_link } if !lacks => PageRequest::Follow { link: next_link, minimal: false },
-                Cursor::Advancing { next_link, .. } if !lacks => {
-                    PageRequest::Follow { link: next_link, minimal: true }
-                }
+                Cursor::Listing { next_link } if !lacks => PageRequest::Follow {
+                    link: next_link,
+                    minimal: false,
+                },
+                Cursor::Advancing { next_link, .. } if !lacks => PageRequest::Follow {
+                    link: next_link,
+                    minimal: true,
+                },
                 Cursor::Following { delta_link } if !lacks => {
                     if first {
                         let mut tx = snapshot.tx()?;
                         begin_delta(&mut tx, kind, now)?;
                         tx.commit(Durability::Lazy)?;
                     }
-                    PageRequest::Follow { link: delta_link, minimal: true }
+                    PageRequest::Follow {
+                        link: delta_link,
+                        minimal: true,
+                    }
                 }
                 // A round that was begun and brought nothing yet keeps its generation.
-                Cursor::Start if stream.select == select && stream.generation > 0 && !first => PageRequest::First { select },
+                Cursor::Start if stream.select == select && stream.generation > 0 && !first => {
+                    PageRequest::First { select }
+                }
                 _ => {
                     let mut tx = snapshot.tx()?;
                     begin_full(&mut tx, kind, &select, now)?;
@@ -145,7 +162,9 @@ impl Cycle<'_> {
 
     /// The objects that an admin named: found, read afresh at the source, and marked.
     pub(super) async fn choose(&mut self) -> Result<(), CycleError> {
-        let Extent::Objects { users, groups } = &self.order.extent else { return Ok(()) };
+        let Extent::Objects { users, groups } = &self.order.extent else {
+            return Ok(());
+        };
         let mut focus = std::collections::BTreeSet::new();
         for (kind, names) in [(ObjectKind::User, users), (ObjectKind::Group, groups)] {
             let mut ids = Vec::new();
@@ -156,7 +175,12 @@ impl Cycle<'_> {
             if ids.is_empty() {
                 continue;
             }
-            let answers = self.job.source.look_up(kind, &ids, &select).await.map_err(CycleError::Source)?;
+            let answers = self
+                .job
+                .source
+                .look_up(kind, &ids, &select)
+                .await
+                .map_err(CycleError::Source)?;
             self.store(move |snapshot| {
                 let mut tx = snapshot.tx()?;
                 for (id, existence) in &answers {
@@ -179,14 +203,22 @@ impl Cycle<'_> {
             .store(move |snapshot| {
                 let id: Option<SourceId> = wanted.parse().ok();
                 if let Some(id) = id {
-                    return Ok(snapshot.record(kind, &id)?.map(|record| vec![record.object.id]).unwrap_or_default());
+                    return Ok(snapshot
+                        .record(kind, &id)?
+                        .map(|record| vec![record.object.id])
+                        .unwrap_or_default());
                 }
                 let mut found = Vec::new();
                 each_record(snapshot, kind, |record| {
-                    let is_named = ["userPrincipalName", "mail", "displayName"].iter().any(|attribute| {
-                        let held = record.object.attribute(attribute).and_then(|value| value.as_str());
-                        held.is_some_and(|held| held.to_lowercase() == wanted)
-                    });
+                    let is_named = ["userPrincipalName", "mail", "displayName"]
+                        .iter()
+                        .any(|attribute| {
+                            let held = record
+                                .object
+                                .attribute(attribute)
+                                .and_then(|value| value.as_str());
+                            held.is_some_and(|held| held.to_lowercase() == wanted)
+                        });
                     if is_named {
                         found.push(record.object.id);
                     }
@@ -197,7 +229,10 @@ impl Cycle<'_> {
             .await?;
         match found.as_slice() {
             [one] => Ok(*one),
-            _ => Err(CycleError::NoSuchObject { kind, name: name.to_owned() }),
+            _ => Err(CycleError::NoSuchObject {
+                kind,
+                name: name.to_owned(),
+            }),
         }
     }
 }

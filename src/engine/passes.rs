@@ -94,13 +94,16 @@ impl Cycle<'_> {
 
     /// Users that lose access, before anything else.
     pub(super) async fn disables(&mut self) -> Result<(), CycleError> {
-        self.removals(ObjectKind::User, Pass::Disables, &[Verb::DisableUser]).await
+        self.removals(ObjectKind::User, Pass::Disables, &[Verb::DisableUser])
+            .await
     }
 
     /// Deletes: groups first, whose members are still there to be removed from nothing else.
     pub(super) async fn deletes(&mut self) -> Result<(), CycleError> {
-        self.removals(ObjectKind::Group, Pass::Deletes, &[Verb::DeleteGroup]).await?;
-        self.removals(ObjectKind::User, Pass::Deletes, &[Verb::DeleteUser]).await
+        self.removals(ObjectKind::Group, Pass::Deletes, &[Verb::DeleteGroup])
+            .await?;
+        self.removals(ObjectKind::User, Pass::Deletes, &[Verb::DeleteUser])
+            .await
     }
 
     async fn removals(&mut self, of: ObjectKind, pass: Pass, verbs: &[Verb]) -> Result<(), CycleError> {
@@ -110,7 +113,9 @@ impl Cycle<'_> {
         let mut after = None;
         loop {
             let limit = self.job.batch;
-            let page = self.store(move |snapshot| snapshot.removals::<Removal>(after, limit)).await?;
+            let page = self
+                .store(move |snapshot| snapshot.removals::<Removal>(after, limit))
+                .await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some((last.0, last.1));
             let ids: Vec<SourceId> = page
@@ -168,8 +173,12 @@ impl Cycle<'_> {
         let mut seen = 0;
         loop {
             let limit = self.job.batch;
-            let page = self.store(move |snapshot| snapshot.dirty(kind, after.as_ref(), limit)).await?;
-            let Some((last, _)) = page.last() else { return Ok(sum) };
+            let page = self
+                .store(move |snapshot| snapshot.dirty(kind, after.as_ref(), limit))
+                .await?;
+            let Some((last, _)) = page.last() else {
+                return Ok(sum);
+            };
             after = Some(*last);
             seen += page.len() as u64;
             self.order.watcher.progress(pass.phase(), seen.min(of), Some(of));
@@ -194,21 +203,31 @@ impl Cycle<'_> {
             return Ok(Progress::default());
         }
         let (rules, context) = (self.rules(), self.context(kind, true));
-        let planned = self.store(move |snapshot| plan_batch(snapshot, kind, &ids, pass, &rules, &context, settle)).await?;
+        let planned = self
+            .store(move |snapshot| plan_batch(snapshot, kind, &ids, pass, &rules, &context, settle))
+            .await?;
         let mut progress = Progress::default();
         let mut works = Vec::new();
         for (plan, removal) in planned {
             progress.waiting |= plan.omissions.contains(&Omission::WaitsForManager);
             works.extend(self.select(pass, plan, removal));
         }
-        let outcome = if self.applies() { self.carry_out(kind, works).await? } else { self.foresee(kind, works).await? };
+        let outcome = if self.applies() {
+            self.carry_out(kind, works).await?
+        } else {
+            self.foresee(kind, works).await?
+        };
         progress.moved |= outcome.moved;
         progress.waiting |= outcome.again;
         Ok(progress)
     }
 
     fn may_plan(&self, kind: ObjectKind, id: SourceId) -> bool {
-        !self.failed.contains(&(kind, id)) && self.focus.as_ref().is_none_or(|focus| focus.contains(&(kind, id)))
+        !self.failed.contains(&(kind, id))
+            && self
+                .focus
+                .as_ref()
+                .is_none_or(|focus| focus.contains(&(kind, id)))
     }
 
     pub(super) fn approval(&self, kind: ObjectKind) -> Approval {
@@ -265,16 +284,23 @@ impl Cycle<'_> {
             }
             Approval::Approved => {
                 work.left = true;
-                work.plan.omissions.push(Omission::NotCounted { verb: operation.verb });
+                work.plan
+                    .omissions
+                    .push(Omission::NotCounted { verb: operation.verb });
             }
             Approval::Withheld(why) => {
                 self.summary.withhold(&operation, 1);
                 work.left = true;
-                work.plan.omissions.push(Omission::Withheld { verb: operation.verb, why });
+                work.plan.omissions.push(Omission::Withheld {
+                    verb: operation.verb,
+                    why,
+                });
                 // What does not take access away goes on.
                 if operation.verb == Verb::DisableUser {
                     operation.verb = Verb::UpdateUser;
-                    operation.changes.retain(|change| !change.attribute.eq_ignore_ascii_case("active"));
+                    operation
+                        .changes
+                        .retain(|change| !change.attribute.eq_ignore_ascii_case("active"));
                     if !operation.changes.is_empty() {
                         work.run.push(operation);
                     }
@@ -290,13 +316,21 @@ impl Cycle<'_> {
             work.left = true;
             return;
         }
-        let (with_user, own): (Vec<_>, Vec<_>) = operation.members.drain(..).partition(|member| member.with_user);
+        let (with_user, own): (Vec<_>, Vec<_>) =
+            operation.members.drain(..).partition(|member| member.with_user);
         let own_word = if empties(&operation) {
             self.approval(ObjectKind::Group)
         } else {
             let allowed = self.approvals.as_ref().and_then(|approvals| approvals.allowed);
             let (asked, policy) = (own.len() as u64, &self.job.policy);
-            guard::approve_members(operation.source, asked, work.plan.members_held, &self.sent, policy, allowed)
+            guard::approve_members(
+                operation.source,
+                asked,
+                work.plan.members_held,
+                &self.sent,
+                policy,
+                allowed,
+            )
         };
         let user_word = self.approval(ObjectKind::User);
         for (members, word) in [(with_user, user_word), (own, own_word)] {
@@ -307,7 +341,10 @@ impl Cycle<'_> {
                     self.summary.withhold(&operation, members.len() as u64);
                     work.left = true;
                     self.members_judged.insert(operation.source);
-                    work.plan.omissions.push(Omission::Withheld { verb: Verb::RemoveMember, why });
+                    work.plan.omissions.push(Omission::Withheld {
+                        verb: Verb::RemoveMember,
+                        why,
+                    });
                 }
             }
         }
@@ -363,13 +400,16 @@ fn plan_batch(
         if forecast.done && pass != Pass::Deletes {
             continue;
         }
-        let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else { continue };
+        let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
+            continue;
+        };
         if pass == Pass::MembersOut && view.link.is_none() {
             continue;
         }
         let mut plan = planner.plan(&view);
         if forecast.members_out {
-            plan.operations.retain(|operation| operation.verb != Verb::RemoveMember);
+            plan.operations
+                .retain(|operation| operation.verb != Verb::RemoveMember);
         }
         plans.push((plan, snapshot.removal::<Removal>(kind, id)?));
     }

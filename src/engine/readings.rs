@@ -33,10 +33,10 @@ use crate::ports::StoreError;
 use crate::reconcile::matching::fold;
 use crate::reconcile::view::Absence;
 use crate::reconcile::view::ObjectView;
-use crate::snapshot::store::Snapshot;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
+use crate::snapshot::store::Snapshot;
 
 /// A resource as the store keeps it for the length of a cycle.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,7 +49,10 @@ pub struct StoredReading {
 
 impl StoredReading {
     fn new(resource: &Resource) -> Self {
-        Self { body: resource.body.to_string(), claims: Vec::new() }
+        Self {
+            body: resource.body.to_string(),
+            claims: Vec::new(),
+        }
     }
 
     /// The body.
@@ -91,7 +94,10 @@ impl Cycle<'_> {
             for row in self.job.mapping.rows(kind) {
                 if !knows(&capabilities.schemas, kind, &row.target) {
                     let path = row.target.as_str().to_owned();
-                    warn!(attribute = path, "The target's schema has no {kind} attribute {path}: it is left out");
+                    warn!(
+                        attribute = path,
+                        "The target's schema has no {kind} attribute {path}: it is left out"
+                    );
                     self.order.watcher.finding(&format!(
                         "the target's schema has no {kind} attribute `{path}`, so it is left out; \
                          add it at the target, or take its row out of the mapping"
@@ -141,11 +147,18 @@ impl Cycle<'_> {
         let mut from: Option<ListPosition> = None;
         loop {
             self.check_stop()?;
-            let page = self.job.target.list(kind, from).await.map_err(CycleError::Target)?;
+            let page = self
+                .job
+                .target
+                .list(kind, from)
+                .await
+                .map_err(CycleError::Target)?;
             total = page.total.or(total);
             let paths = paths.clone();
             let resources = page.resources;
-            let fresh = self.store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths)).await?;
+            let fresh = self
+                .store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
+                .await?;
             distinct += fresh;
             self.order.watcher.progress("reading the target", distinct, total);
             from = page.next;
@@ -174,7 +187,14 @@ impl Cycle<'_> {
             .await?;
         for (id, target) in suspects {
             self.check_stop()?;
-            if self.job.target.read(kind, &target).await.map_err(CycleError::Target)?.is_none() {
+            if self
+                .job
+                .target
+                .read(kind, &target)
+                .await
+                .map_err(CycleError::Target)?
+                .is_none()
+            {
                 self.summary.drift.missing += 1;
                 info!(object = %id, target = %target, "The resource of {kind} {id} is gone at the target");
                 self.lose(kind, id).await?;
@@ -187,7 +207,14 @@ impl Cycle<'_> {
     pub(super) async fn lose(&self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
-            tx.put_forecast(kind, &id, &Forecast { lost: true, ..Forecast::default() });
+            tx.put_forecast(
+                kind,
+                &id,
+                &Forecast {
+                    lost: true,
+                    ..Forecast::default()
+                },
+            );
             tx.mark_dirty(kind, &id, DirtyCause::TARGET)?;
             tx.commit(Durability::Lazy)
         })
@@ -200,21 +227,28 @@ impl Cycle<'_> {
             return Ok(());
         }
         let (rules, context) = (self.rules(), self.context(kind, false));
-        self.store(move |snapshot| stake_claims(snapshot, kind, &rules, &context)).await
+        self.store(move |snapshot| stake_claims(snapshot, kind, &rules, &context))
+            .await
     }
 
     /// The paths that a type is looked up by: externalId, then the matching attributes.
     pub(super) fn key_paths(&self, kind: ObjectKind) -> Vec<TargetPath> {
         let external = "externalId".parse().expect("externalId is a target path");
         let matching = self.job.mapping.matching(kind);
-        std::iter::once(external).chain(matching.into_iter().map(|row| row.target.clone())).collect()
+        std::iter::once(external)
+            .chain(matching.into_iter().map(|row| row.target.clone()))
+            .collect()
     }
 
     /// What the views of a batch have in common.
     pub(super) fn context(&self, kind: ObjectKind, references: bool) -> Context {
         Context {
             absence: self.absence.get(&kind).cloned(),
-            keys: self.key_paths(kind).iter().map(|path| path.as_str().to_owned()).collect(),
+            keys: self
+                .key_paths(kind)
+                .iter()
+                .map(|path| path.as_str().to_owned())
+                .collect(),
             intents_open: self.intents_open.clone(),
             failed: self.failed.clone(),
             references,
@@ -229,8 +263,15 @@ fn knows(schemas: &BTreeMap<String, BTreeSet<String>>, kind: ObjectKind, path: &
         ObjectKind::User => CORE_USER,
         ObjectKind::Group => CORE_GROUP,
     };
-    let find = |urn: &str| schemas.iter().find(|(known, _)| known.eq_ignore_ascii_case(urn)).map(|(_, known)| known);
-    let Some(core_attributes) = find(core) else { return true };
+    let find = |urn: &str| {
+        schemas
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(urn))
+            .map(|(_, known)| known)
+    };
+    let Some(core_attributes) = find(core) else {
+        return true;
+    };
     let attributes = match path.urn() {
         None => core_attributes,
         Some(urn) => match find(urn) {
@@ -253,20 +294,31 @@ fn knows(schemas: &BTreeMap<String, BTreeSet<String>>, kind: ObjectKind, path: &
 }
 
 /// The folded keys that a view's object is looked up by.
-pub(super) fn keys_of(planner: &crate::reconcile::plan::Planner<'_>, view: &ObjectView) -> Vec<(String, String)> {
+pub(super) fn keys_of(
+    planner: &crate::reconcile::plan::Planner<'_>,
+    view: &ObjectView,
+) -> Vec<(String, String)> {
     planner
         .match_keys(view)
-        .map(|keys| keys.iter().map(|key| (key.path.as_str().to_owned(), fold(&key.value))).collect())
+        .map(|keys| {
+            keys.iter()
+                .map(|key| (key.path.as_str().to_owned(), fold(&key.value)))
+                .collect()
+        })
         .unwrap_or_default()
 }
 
 /// What a listing proves of what it did not bring.
 fn judge(kind: ObjectKind, distinct: u64, total: Option<u64>) -> Absence {
     match total {
-        Some(total) if distinct >= total => Absence::Proven(format!("a complete listing of {distinct} {kind}s has none that matches")),
+        Some(total) if distinct >= total => Absence::Proven(format!(
+            "a complete listing of {distinct} {kind}s has none that matches"
+        )),
         Some(total) => {
             warn!(distinct, total, "The target's listing of {kind}s is incomplete");
-            Absence::Unproven(format!("the target lists {distinct} distinct {kind}s where it says that it has {total}"))
+            Absence::Unproven(format!(
+                "the target lists {distinct} distinct {kind}s where it says that it has {total}"
+            ))
         }
         None => Absence::Unproven("the target's listing does not say how many there are".to_owned()),
     }
@@ -290,7 +342,10 @@ pub(super) fn keep_readings(
             .iter()
             .filter_map(|path| Some((path.as_str(), fold(&read_path(&resource.body, path)?))))
             .collect();
-        let index: Vec<(&str, &str)> = values.iter().map(|(path, value)| (*path, value.as_str())).collect();
+        let index: Vec<(&str, &str)> = values
+            .iter()
+            .map(|(path, value)| (*path, value.as_str()))
+            .collect();
         tx.put_reading(kind, &resource.id, &StoredReading::new(resource), &index);
     }
     if !tx.is_empty() {
@@ -299,7 +354,12 @@ pub(super) fn keep_readings(
     Ok(fresh)
 }
 
-fn stake_claims(snapshot: &Snapshot, kind: ObjectKind, rules: &Rules, context: &Context) -> Result<(), StoreError> {
+fn stake_claims(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    rules: &Rules,
+    context: &Context,
+) -> Result<(), StoreError> {
     if snapshot.scan_readings::<StoredReading>(kind, None, 1)?.is_empty() {
         return Ok(());
     }
@@ -308,11 +368,15 @@ fn stake_claims(snapshot: &Snapshot, kind: ObjectKind, rules: &Rules, context: &
     let mut after = None;
     loop {
         let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
         after = Some(*last);
         let mut claims: BTreeMap<TargetId, Vec<SourceId>> = BTreeMap::new();
         for (id, _) in &page {
-            let Some(view) = view(snapshot, context, kind, *id, &keys)? else { continue };
+            let Some(view) = view(snapshot, context, kind, *id, &keys)? else {
+                continue;
+            };
             if view.link.is_some() || view.object.life != Life::Alive {
                 continue;
             }
@@ -326,7 +390,11 @@ fn stake_claims(snapshot: &Snapshot, kind: ObjectKind, rules: &Rules, context: &
     }
 }
 
-fn add_claims(snapshot: &Snapshot, kind: ObjectKind, claims: BTreeMap<TargetId, Vec<SourceId>>) -> Result<(), StoreError> {
+fn add_claims(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    claims: BTreeMap<TargetId, Vec<SourceId>>,
+) -> Result<(), StoreError> {
     let mut tx = snapshot.tx()?;
     for (target, by) in claims {
         if let Some(mut reading) = tx.reading::<StoredReading>(kind, &target)? {
@@ -334,7 +402,11 @@ fn add_claims(snapshot: &Snapshot, kind: ObjectKind, claims: BTreeMap<TargetId, 
             tx.put_reading(kind, &target, &reading, &[]);
         }
     }
-    if tx.is_empty() { Ok(()) } else { tx.commit(Durability::Lazy) }
+    if tx.is_empty() {
+        Ok(())
+    } else {
+        tx.commit(Durability::Lazy)
+    }
 }
 
 /// Goes over the dirty objects of a kind, as long as `go` says so.

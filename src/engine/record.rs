@@ -68,23 +68,44 @@ impl Cycle<'_> {
         let mut recorded = Recorded::default();
         let mut done = Vec::new();
         let mut open = BTreeSet::new();
-        let judged: BTreeSet<SourceId> =
-            results.iter().filter(|(work, _)| work.creates()).map(|(work, _)| work.plan.source).collect();
+        let judged: BTreeSet<SourceId> = results
+            .iter()
+            .filter(|(work, _)| work.creates())
+            .map(|(work, _)| work.plan.source)
+            .collect();
         let mut history = Vec::new();
         for (work, answer) in results {
             match answer {
-                Answer::Done { target, resource, whole } => {
+                Answer::Done {
+                    target,
+                    resource,
+                    whole,
+                } => {
                     self.note_done(&work, &mut history);
                     recorded.moved |= !work.run.is_empty() || work.plan.settles();
-                    done.push(Done { work, target: Some(target), resource, whole });
+                    done.push(Done {
+                        work,
+                        target: Some(target),
+                        resource,
+                        whole,
+                    });
                 }
-                Answer::Half { target, resource, error } => {
+                Answer::Half {
+                    target,
+                    resource,
+                    error,
+                } => {
                     recorded.moved = true;
                     let mut work = work;
                     self.note_failure(&work, &error, &mut history);
                     work.left = true;
                     work.added.clear();
-                    done.push(Done { work, target: Some(target), resource: Some(resource), whole: false });
+                    done.push(Done {
+                        work,
+                        target: Some(target),
+                        resource: Some(resource),
+                        whole: false,
+                    });
                 }
                 Answer::NotSent => {
                     if work.run.is_empty() && (work.plan.settles() || work.plan.forget) {
@@ -97,7 +118,8 @@ impl Cycle<'_> {
                         open.insert(work.plan.source);
                         self.intents_open.insert((kind, work.plan.source));
                     }
-                    self.failed_work(kind, &work, error, &mut history, &mut recorded).await?;
+                    self.failed_work(kind, &work, error, &mut history, &mut recorded)
+                        .await?;
                 }
             }
         }
@@ -122,7 +144,11 @@ impl Cycle<'_> {
             if !history.is_empty() {
                 tx.append_history(&history);
             }
-            if tx.is_empty() { Ok(()) } else { tx.commit(Durability::Lazy) }
+            if tx.is_empty() {
+                Ok(())
+            } else {
+                tx.commit(Durability::Lazy)
+            }
         })
         .await?;
         Ok(recorded)
@@ -162,7 +188,10 @@ impl Cycle<'_> {
             reason: operation.because.to_string(),
             result: result.to_owned(),
             config: self.job.fingerprint.clone(),
-            values: Values { changes: operation.changes.clone(), detail },
+            values: Values {
+                changes: operation.changes.clone(),
+                detail,
+            },
             salt: (self.job.entropy)(),
         }
     }
@@ -170,7 +199,10 @@ impl Cycle<'_> {
     fn note_failure(&mut self, work: &Work, error: &TargetError, history: &mut Vec<NewEntry>) {
         let (kind, id) = (work.plan.kind, work.plan.source);
         self.failed.insert((kind, id));
-        let operation = work.run.iter().find(|operation| !matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup));
+        let operation = work
+            .run
+            .iter()
+            .find(|operation| !matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup));
         let verb = operation.map_or("link", |operation| operation.verb.name());
         self.summary.fail(id, verb, chain(error), error.hint().to_owned());
         warn!(object = %id, op = verb, "Cannot {verb} {id}: it stays dirty and is tried again by the next cycle");
@@ -201,7 +233,9 @@ impl Cycle<'_> {
         self.note_failure(work, &error, history);
         match error.disposition() {
             Disposition::Quarantine => recorded.fatal = Some(error),
-            Disposition::Retry if matches!(error, TargetError::Unavailable { .. }) => recorded.unavailable = Some(error),
+            Disposition::Retry if matches!(error, TargetError::Unavailable { .. }) => {
+                recorded.unavailable = Some(error)
+            }
             Disposition::Retry | Disposition::Escrow => {}
         }
         Ok(())
@@ -215,7 +249,9 @@ impl Cycle<'_> {
         }
         if work.creates() || matches!(error, TargetError::NotFound { .. }) {
             self.ask_for(kind, id).await?;
-            let absence = crate::reconcile::view::Absence::Unproven("asked for by filter after an answer of the target".to_owned());
+            let absence = crate::reconcile::view::Absence::Unproven(
+                "asked for by filter after an answer of the target".to_owned(),
+            );
             self.absence.entry(kind).or_insert(absence);
         }
         Ok(())
@@ -224,17 +260,31 @@ impl Cycle<'_> {
 
 impl Done {
     fn nothing(work: Work) -> Self {
-        Self { work, target: None, resource: None, whole: false }
+        Self {
+            work,
+            target: None,
+            resource: None,
+            whole: false,
+        }
     }
 
     /// Writes one result: link, sent, kept, memberships, marks.
-    fn record(&self, tx: &mut Tx<'_>, kind: ObjectKind, now: crate::model::clock::Timestamp) -> Result<(), StoreError> {
+    fn record(
+        &self,
+        tx: &mut Tx<'_>,
+        kind: ObjectKind,
+        now: crate::model::clock::Timestamp,
+    ) -> Result<(), StoreError> {
         let id = self.work.plan.source;
         if self.work.plan.forget {
             tx.clear_dirty(kind, &id)?;
             return tx.delete_record(kind, &id);
         }
-        let deleted = self.work.run.iter().any(|o| matches!(o.verb, Verb::DeleteUser | Verb::DeleteGroup));
+        let deleted = self
+            .work
+            .run
+            .iter()
+            .any(|o| matches!(o.verb, Verb::DeleteUser | Verb::DeleteGroup));
         if deleted {
             tx.mark_referrers_dirty(&id)?;
             forget_members(tx, kind, &id)?;
@@ -260,12 +310,20 @@ impl Done {
         now: crate::model::clock::Timestamp,
     ) -> Result<(), StoreError> {
         let id = self.work.plan.source;
-        let Some(mut record) = tx.record(kind, &id)? else { return Ok(()) };
+        let Some(mut record) = tx.record(kind, &id)? else {
+            return Ok(());
+        };
         let linked_before = record.link.as_ref().map(|link| link.target.clone());
         let fresh = self.work.creates() || linked_before.as_ref() != Some(target);
         let mut link = match record.link.take() {
             Some(link) if !fresh => link,
-            _ => Link { target: target.clone(), origin: self.origin(), since: now, sent: Attributes::new(), kept: BTreeMap::new() },
+            _ => Link {
+                target: target.clone(),
+                origin: self.origin(),
+                since: now,
+                sent: Attributes::new(),
+                kept: BTreeMap::new(),
+            },
         };
         for change in &self.work.plan.record {
             link.sent.insert(change.attribute.clone(), change.after.clone());
@@ -289,10 +347,14 @@ impl Done {
     }
 
     fn origin(&self) -> LinkOrigin {
-        let matched = self.work.run.iter().find_map(|operation| match &operation.because {
-            Reason::Matched { by } => Some(by.clone()),
-            _ => None,
-        });
+        let matched = self
+            .work
+            .run
+            .iter()
+            .find_map(|operation| match &operation.because {
+                Reason::Matched { by } => Some(by.clone()),
+                _ => None,
+            });
         matched.map_or(LinkOrigin::Created, LinkOrigin::Adopted)
     }
 
@@ -327,9 +389,13 @@ impl Done {
     /// user does (DESIGN section 5).
     fn notice_cleared(&self, link: &mut Link) {
         let touched = self.work.sent.contains_key("active") && !self.work.creates();
-        let (Some(body), true, true) = (&self.resource, self.whole, touched) else { return };
+        let (Some(body), true, true) = (&self.resource, self.whole, touched) else {
+            return;
+        };
         for (path, value) in &link.sent {
-            let Ok(target) = path.parse::<TargetPath>() else { continue };
+            let Ok(target) = path.parse::<TargetPath>() else {
+                continue;
+            };
             if !value.is_unassigned() && read_path(body, &target).is_none() {
                 link.kept.insert(path.clone(), Kept::Other(Value::Null));
             }
@@ -339,7 +405,9 @@ impl Done {
     fn record_members(&self, tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
         for (member, target) in &self.work.removed {
             match tx.edge(group, member)? {
-                Some(edge) if edge.sent.as_ref() == Some(target) && !edge.present => tx.delete_edge(group, member)?,
+                Some(edge) if edge.sent.as_ref() == Some(target) && !edge.present => {
+                    tx.delete_edge(group, member)?
+                }
                 Some(edge) if edge.sent.as_ref() == Some(target) => {
                     tx.put_edge(group, member, &Membership { sent: None, ..edge })?;
                 }
@@ -353,7 +421,14 @@ impl Done {
                 present: false,
                 sent: None,
             });
-            tx.put_edge(group, member, &Membership { sent: Some(target.clone()), ..edge })?;
+            tx.put_edge(
+                group,
+                member,
+                &Membership {
+                    sent: Some(target.clone()),
+                    ..edge
+                },
+            )?;
         }
         Ok(())
     }
@@ -394,7 +469,11 @@ fn removals_of(done: &[Done]) -> (u64, u64, BTreeMap<SourceId, u64>) {
         users += u64::from(operation.removes_user());
         groups += u64::from(operation.verb == Verb::DeleteGroup);
         if operation.verb == Verb::RemoveMember && !empties(operation) {
-            let own = operation.members.iter().filter(|member| !member.with_user).count() as u64;
+            let own = operation
+                .members
+                .iter()
+                .filter(|member| !member.with_user)
+                .count() as u64;
             if own > 0 {
                 *members.entry(operation.source).or_default() += own;
             }
@@ -420,7 +499,10 @@ impl Cycle<'_> {
             }
             moved = true;
             let links = work.run.iter().find(|operation| {
-                matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup | Verb::LinkUser | Verb::LinkGroup)
+                matches!(
+                    operation.verb,
+                    Verb::CreateUser | Verb::CreateGroup | Verb::LinkUser | Verb::LinkGroup
+                )
             });
             let linked = links.map(|operation| operation.target.clone());
             forecasts.push((work.plan.source, work.pass, linked));
@@ -437,7 +519,11 @@ impl Cycle<'_> {
                 forecast.linked = linked.or(forecast.linked);
                 tx.put_forecast::<Forecast>(kind, &id, &forecast);
             }
-            if tx.is_empty() { Ok(()) } else { tx.commit(Durability::Lazy) }
+            if tx.is_empty() {
+                Ok(())
+            } else {
+                tx.commit(Durability::Lazy)
+            }
         })
         .await?;
         Ok(super::apply::Carried { moved, again: false })

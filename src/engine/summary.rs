@@ -197,19 +197,31 @@ impl Summary {
 
     /// Counts an operation as carried out or planned.
     pub fn count(&mut self, operation: &Operation) {
-        *self.operations.entry(operation.verb.name().to_owned()).or_default() += operation.count();
+        *self
+            .operations
+            .entry(operation.verb.name().to_owned())
+            .or_default() += operation.count();
     }
 
     /// Counts an operation that the guard holds back.
     pub fn withhold(&mut self, operation: &Operation, count: u64) {
         self.withheld.count += count;
-        *self.withheld.by_reason.entry(operation.because.label().to_owned()).or_default() += count;
+        *self
+            .withheld
+            .by_reason
+            .entry(operation.because.label().to_owned())
+            .or_default() += count;
     }
 
     /// Notes an entry that failed.
     pub fn fail(&mut self, object: SourceId, operation: &str, error: String, hint: String) {
         if self.failed.len() < FAILURES_SHOWN {
-            self.failed.push(Failure { object: object.to_string(), operation: operation.to_owned(), error, hint });
+            self.failed.push(Failure {
+                object: object.to_string(),
+                operation: operation.to_owned(),
+                error,
+                hint,
+            });
         }
     }
 

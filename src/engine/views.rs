@@ -17,9 +17,9 @@ use crate::reconcile::view::MemberView;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::Reference;
 use crate::reconcile::view::TargetReading;
-use crate::snapshot::store::Snapshot;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
+use crate::snapshot::store::Snapshot;
 
 /// What the views of a batch have in common.
 #[derive(Clone)]
@@ -49,7 +49,9 @@ pub fn view(
     id: SourceId,
     keys_of: &dyn Fn(&ObjectView) -> Vec<(String, String)>,
 ) -> Result<Option<ObjectView>, StoreError> {
-    let Some(record) = snapshot.record(kind, &id)? else { return Ok(None) };
+    let Some(record) = snapshot.record(kind, &id)? else {
+        return Ok(None);
+    };
     let forecast = forecast_of(snapshot, kind, &id)?;
     let link = if forecast.lost { None } else { record.link };
     let manager = match record.object.manager {
@@ -88,7 +90,9 @@ pub fn view(
 /// Whether a user can be referred to.
 fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Reference, StoreError> {
     let kind = ObjectKind::User;
-    let Some(record) = snapshot.record(kind, id)? else { return Ok(Reference::Absent) };
+    let Some(record) = snapshot.record(kind, id)? else {
+        return Ok(Reference::Absent);
+    };
     if matches!(record.object.life, Life::Gone(_)) {
         return Ok(Reference::Gone);
     }
@@ -105,7 +109,11 @@ fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Re
         && !context.failed.contains(&(kind, *id))
         && !context.intents_open.contains(&(kind, *id))
         && snapshot.dirty_cause(kind, id)?.is_some();
-    Ok(if waits { Reference::Pending } else { Reference::Absent })
+    Ok(if waits {
+        Reference::Pending
+    } else {
+        Reference::Absent
+    })
 }
 
 fn members(snapshot: &Snapshot, context: &Context, group: &SourceId) -> Result<Vec<MemberView>, StoreError> {
@@ -120,7 +128,13 @@ fn members(snapshot: &Snapshot, context: &Context, group: &SourceId) -> Result<V
                 MemberKind::User => reference(snapshot, context, &id)?,
                 MemberKind::Group | MemberKind::Other => Reference::Absent,
             };
-            views.push(MemberView { id, kind: edge.kind, present: edge.present, sent: edge.sent, state });
+            views.push(MemberView {
+                id,
+                kind: edge.kind,
+                present: edge.present,
+                sent: edge.sent,
+                state,
+            });
         }
         if !full {
             return Ok(views);
@@ -134,7 +148,9 @@ fn candidates(
     view: &ObjectView,
     keys_of: &dyn Fn(&ObjectView) -> Vec<(String, String)>,
 ) -> Result<TargetReading, StoreError> {
-    let Some(absence) = &context.absence else { return Ok(TargetReading::NotAsked) };
+    let Some(absence) = &context.absence else {
+        return Ok(TargetReading::NotAsked);
+    };
     let kind = view.object.kind;
     let mut found: BTreeMap<TargetId, Candidate> = BTreeMap::new();
     for (path, value) in keys_of(view) {
@@ -145,16 +161,32 @@ fn candidates(
             if let Some(reading) = snapshot.reading::<StoredReading>(kind, &target)? {
                 let owner = snapshot.owner(kind, &target)?;
                 let rival = rival(snapshot, kind, &target, view.object.id)?;
-                found.insert(target.clone(), Candidate { id: target, body: reading.body(), owner, rival });
+                found.insert(
+                    target.clone(),
+                    Candidate {
+                        id: target,
+                        body: reading.body(),
+                        owner,
+                        rival,
+                    },
+                );
             }
         }
     }
     let found = found.into_values().collect();
-    Ok(TargetReading::Candidates { found, absence: absence.clone() })
+    Ok(TargetReading::Candidates {
+        found,
+        absence: absence.clone(),
+    })
 }
 
 /// Another object without a link that matches the same resource by a matching attribute.
-fn rival(snapshot: &Snapshot, kind: ObjectKind, target: &TargetId, me: SourceId) -> Result<Option<SourceId>, StoreError> {
+fn rival(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    target: &TargetId,
+    me: SourceId,
+) -> Result<Option<SourceId>, StoreError> {
     let reading = snapshot.reading::<StoredReading>(kind, target)?;
     Ok(reading.and_then(|reading| reading.claims.into_iter().find(|claimant| *claimant != me)))
 }
@@ -170,7 +202,11 @@ fn owners(snapshot: &Snapshot, target: &TargetReading) -> Result<BTreeMap<Target
     for body in bodies {
         let members = body.get("members").and_then(serde_json::Value::as_array);
         for member in members.into_iter().flatten() {
-            let id = member.get("value").unwrap_or(member).as_str().and_then(TargetId::new);
+            let id = member
+                .get("value")
+                .unwrap_or(member)
+                .as_str()
+                .and_then(TargetId::new);
             if let Some(id) = id
                 && let Some(owner) = snapshot.owner(ObjectKind::User, &id)?
             {

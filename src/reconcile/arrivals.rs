@@ -59,7 +59,10 @@ impl Planner<'_> {
     /// A finding, when no matching attribute has a value or one was never read.
     fn keys(&self, view: &ObjectView, desired: &Desired) -> Result<Vec<Key>, Omission> {
         let external: TargetPath = EXTERNAL_ID.parse().expect("externalId is a target path");
-        let mut keys = vec![Key { path: external, value: Value::text(view.object.id.to_string()) }];
+        let mut keys = vec![Key {
+            path: external,
+            value: Value::text(view.object.id.to_string()),
+        }];
         let rows = self.mapping.rows(view.object.kind);
         let mut first = None;
         for row in self.mapping.matching(view.object.kind) {
@@ -67,15 +70,23 @@ impl Planner<'_> {
             first.get_or_insert_with(|| row.target.as_str().to_owned());
             match number.and_then(|number| desired.row(number)) {
                 Some(DesiredValue::Unknown { missing }) => {
-                    return Err(Omission::PropertyUnread { property: missing.clone() });
+                    return Err(Omission::PropertyUnread {
+                        property: missing.clone(),
+                    });
                 }
                 Some(DesiredValue::Failed { message }) => {
                     let attribute = row.target.as_str().to_owned();
-                    return Err(Omission::ExpressionFailed { attribute, message: message.clone() });
+                    return Err(Omission::ExpressionFailed {
+                        attribute,
+                        message: message.clone(),
+                    });
                 }
                 Some(value) => {
                     if let Some(value) = value.on_create().filter(|value| !value.is_unassigned()) {
-                        keys.push(Key { path: row.target.clone(), value: value.clone() });
+                        keys.push(Key {
+                            path: row.target.clone(),
+                            value: value.clone(),
+                        });
                     }
                 }
                 None => {}
@@ -106,26 +117,45 @@ impl Planner<'_> {
         ours
     }
 
-    fn adopt(&self, view: &ObjectView, desired: &Desired, candidate: &Candidate, by: String, plan: ObjectPlan) -> ObjectPlan {
+    fn adopt(
+        &self,
+        view: &ObjectView,
+        desired: &Desired,
+        candidate: &Candidate,
+        by: String,
+        plan: ObjectPlan,
+    ) -> ObjectPlan {
         if self.waits_for_manager(view) {
             return plan.omit(Omission::WaitsForManager);
         }
         let mut plan = plan;
         let nothing = Attributes::new();
         let none_kept = BTreeMap::new();
-        let base = Base { sent: &nothing, kept: &none_kept, observed: Some(&candidate.body), repair: true };
+        let base = Base {
+            sent: &nothing,
+            kept: &none_kept,
+            observed: Some(&candidate.body),
+            repair: true,
+        };
         let differences = self.differences(view, desired, &base, &mut plan);
         let (_, _, link_verb) = verbs(view.object.kind);
         let mut link = self.operation(view, link_verb, Reason::Matched { by }, differences.record);
         link.target = Some(candidate.id.clone());
         let manages = view.object.kind == ObjectKind::Group && self.manages_members();
-        let diff = manages
-            .then(|| membership_diff::compare(&view.members, &members_of(&candidate.body), &view.member_owners));
+        let diff = manages.then(|| {
+            membership_diff::compare(&view.members, &members_of(&candidate.body), &view.member_owners)
+        });
         link.members = diff.as_ref().map(|diff| diff.found.clone()).unwrap_or_default();
         plan.operations.push(link);
         let active: Option<TargetPath> = ACTIVE.parse().ok();
         let before = active.and_then(|path| read_path(&candidate.body, &path));
-        plan = self.update(view, differences.write, before.as_ref(), Reason::AdoptedDiffers, plan);
+        plan = self.update(
+            view,
+            differences.write,
+            before.as_ref(),
+            Reason::AdoptedDiffers,
+            plan,
+        );
         if let Some(diff) = diff {
             plan = self.memberships(view, diff, plan);
         }
@@ -135,12 +165,20 @@ impl Planner<'_> {
         plan
     }
 
-    fn create(&self, view: &ObjectView, desired: &Desired, absence: &Absence, plan: ObjectPlan) -> ObjectPlan {
+    fn create(
+        &self,
+        view: &ObjectView,
+        desired: &Desired,
+        absence: &Absence,
+        plan: ObjectPlan,
+    ) -> ObjectPlan {
         if view.object.kind == ObjectKind::User && !view.object.account_enabled() {
             return plan.omit(Omission::DisabledAtSource);
         }
         if !self.policy.create {
-            return plan.omit(Omission::SwitchedOff { setting: "provisioning.create" });
+            return plan.omit(Omission::SwitchedOff {
+                setting: "provisioning.create",
+            });
         }
         let proof = match (absence, view.object.kind) {
             (Absence::Proven(how), _) => how.clone(),
@@ -154,7 +192,11 @@ impl Planner<'_> {
         if self.waits_for_manager(view) {
             return plan.omit(Omission::WaitsForManager);
         }
-        let because = if view.lost { Reason::MissingAtTarget } else { Reason::New { absence: proof } };
+        let because = if view.lost {
+            Reason::MissingAtTarget
+        } else {
+            Reason::New { absence: proof }
+        };
         let mut plan = plan;
         let changes = self.initial_attributes(view, desired, &mut plan);
         let (create, _, _) = verbs(view.object.kind);
@@ -179,7 +221,9 @@ impl Planner<'_> {
         for (row, value) in desired.with_rows(rows).filter(|(row, _)| self.is_supported(row)) {
             match value {
                 DesiredValue::Unknown { missing } => {
-                    plan.omissions.push(Omission::PropertyUnread { property: missing.clone() });
+                    plan.omissions.push(Omission::PropertyUnread {
+                        property: missing.clone(),
+                    });
                 }
                 DesiredValue::Failed { message } => plan.omissions.push(Omission::ExpressionFailed {
                     attribute: row.target.as_str().to_owned(),

@@ -22,9 +22,9 @@ use super::view::TargetReading;
 use crate::mapping::Desired;
 use crate::mapping::DesiredValue;
 use crate::mapping::Facts;
+use crate::mapping::Row;
 use crate::mapping::desired;
 use crate::mapping::names;
-use crate::mapping::Row;
 use crate::mapping::resource::read_path;
 use crate::mapping::resource::same;
 use crate::model::id::ObjectKind;
@@ -68,13 +68,24 @@ impl Planner<'_> {
             TargetReading::Held(body) => Some(body),
             _ => None,
         };
-        let base = Base { sent: &link.sent, kept: &link.kept, observed, repair: self.forced };
+        let base = Base {
+            sent: &link.sent,
+            kept: &link.kept,
+            observed,
+            repair: self.forced,
+        };
         let differences = self.differences(view, &desired, &base, &mut plan);
         plan.record = differences.record;
-        let because = if differences.repairs { Reason::TargetDiffers } else { Reason::SourceChanged };
+        let because = if differences.repairs {
+            Reason::TargetDiffers
+        } else {
+            Reason::SourceChanged
+        };
         plan = self.update(view, differences.write, link.sent.get(ACTIVE), because, plan);
         if view.object.kind == ObjectKind::Group && self.manages_members() {
-            let there = observed.filter(|_| self.forced).map_or_else(BTreeSet::new, members_of);
+            let there = observed
+                .filter(|_| self.forced)
+                .map_or_else(BTreeSet::new, members_of);
             let diff = membership_diff::compare(&view.members, &there, &view.member_owners);
             plan = self.memberships(view, diff, plan);
         }
@@ -92,7 +103,10 @@ impl Planner<'_> {
 
     /// True when the mapping has a row for a group's members.
     pub(super) fn manages_members(&self) -> bool {
-        self.mapping.group.iter().any(|row| row.reference == Some(names::Reference::Members))
+        self.mapping
+            .group
+            .iter()
+            .any(|row| row.reference == Some(names::Reference::Members))
     }
 
     /// True while the manager is still to be created in this cycle, so that it can ride in the request.
@@ -127,7 +141,9 @@ impl Planner<'_> {
         for (row, value) in desired.with_rows(rows).filter(|(row, _)| self.is_supported(row)) {
             match value {
                 DesiredValue::Unknown { missing } => {
-                    plan.omissions.push(Omission::PropertyUnread { property: missing.clone() });
+                    plan.omissions.push(Omission::PropertyUnread {
+                        property: missing.clone(),
+                    });
                 }
                 DesiredValue::Failed { message } => plan.omissions.push(Omission::ExpressionFailed {
                     attribute: row.target.as_str().to_owned(),
@@ -166,9 +182,18 @@ impl Planner<'_> {
         self.mapping.user.iter().any(|row| row.target.is_core(ACTIVE))
     }
 
-    fn manager(&self, view: &ObjectView, base: &Base<'_>, differences: &mut Differences, plan: &mut ObjectPlan) {
+    fn manager(
+        &self,
+        view: &ObjectView,
+        base: &Base<'_>,
+        differences: &mut Differences,
+        plan: &mut ObjectPlan,
+    ) {
         let Some(row) = self.manager_row(view) else { return };
-        let shown = view.object.manager.map_or(Value::Null, |id| Value::text(id.to_string()));
+        let shown = view
+            .object
+            .manager
+            .map_or(Value::Null, |id| Value::text(id.to_string()));
         let want = match &view.manager {
             Reference::Linked(target) | Reference::Expected(Some(target)) => Value::text(target.as_str()),
             // Its resource is made by this cycle; whatever its id will be, it is none that was sent before.
@@ -181,7 +206,11 @@ impl Planner<'_> {
         };
         if view.manager == Reference::Expected(None) {
             let before = base.sent.get(row.target.as_str()).cloned().unwrap_or_default();
-            differences.write.push(Change { attribute: row.target.as_str().to_owned(), before, after: shown });
+            differences.write.push(Change {
+                attribute: row.target.as_str().to_owned(),
+                before,
+                after: shown,
+            });
         } else {
             let after = if want.is_null() { Value::Null } else { shown };
             differences.attribute(row, &want, after, base);
@@ -200,7 +229,10 @@ impl Planner<'_> {
         if changes.is_empty() {
             return plan;
         }
-        let active = changes.iter().find(|change| change.attribute.eq_ignore_ascii_case(ACTIVE)).map(|c| c.after.as_bool());
+        let active = changes
+            .iter()
+            .find(|change| change.attribute.eq_ignore_ascii_case(ACTIVE))
+            .map(|c| c.after.as_bool());
         let was = active_before.and_then(Value::as_bool);
         let (verb, because) = match active {
             Some(Some(false)) if was != Some(false) && view.object.account_enabled() => {
@@ -212,8 +244,11 @@ impl Planner<'_> {
         };
         let mut plan = plan;
         if !self.policy.update {
-            plan = plan.omit(Omission::SwitchedOff { setting: "provisioning.update" });
-            changes.retain(|change| change.attribute.eq_ignore_ascii_case(ACTIVE) && verb == Verb::DisableUser);
+            plan = plan.omit(Omission::SwitchedOff {
+                setting: "provisioning.update",
+            });
+            changes
+                .retain(|change| change.attribute.eq_ignore_ascii_case(ACTIVE) && verb == Verb::DisableUser);
             if changes.is_empty() {
                 return plan;
             }
@@ -222,12 +257,19 @@ impl Planner<'_> {
     }
 
     /// The membership part of a plan: removals, then additions.
-    pub(super) fn memberships(&self, view: &ObjectView, diff: MembershipDiff, mut plan: ObjectPlan) -> ObjectPlan {
+    pub(super) fn memberships(
+        &self,
+        view: &ObjectView,
+        diff: MembershipDiff,
+        mut plan: ObjectPlan,
+    ) -> ObjectPlan {
         plan.members_held = diff.sent + diff.found.len() as u64;
         plan.skipped_references += diff.skipped;
         plan.pending_references += if self.settle_references { 0 } else { diff.pending };
         if !self.policy.update && !(diff.add.is_empty() && diff.remove.is_empty()) {
-            return plan.omit(Omission::SwitchedOff { setting: "provisioning.update" });
+            return plan.omit(Omission::SwitchedOff {
+                setting: "provisioning.update",
+            });
         }
         for (verb, because, members) in [
             (Verb::RemoveMember, Reason::MemberLeft, diff.remove),
@@ -247,15 +289,24 @@ impl Differences {
     fn attribute(&mut self, row: &Row, want: &Value, shown: Value, base: &Base<'_>) {
         let path = row.target.as_str();
         let sent = base.sent.get(path);
-        let now = base.observed.map(|body| read_path(body, &row.target).unwrap_or_default());
+        let now = base
+            .observed
+            .map(|body| read_path(body, &row.target).unwrap_or_default());
         let kept = base.kept.get(path);
         let verdict = three_way::compare(want, sent, kept, now.as_ref(), &|a, b| same(&row.target, a, b));
         let before = now.or_else(|| sent.cloned()).unwrap_or_default();
-        let change = Change { attribute: path.to_owned(), before, after: shown };
+        let change = Change {
+            attribute: path.to_owned(),
+            before,
+            after: shown,
+        };
         match verdict {
             Verdict::Keep if is_cleared_by_target(kept, want) && base.repair => self.write.push(change),
             Verdict::Keep => {}
-            Verdict::Record => self.record.push(Change { after: want.clone(), ..change }),
+            Verdict::Record => self.record.push(Change {
+                after: want.clone(),
+                ..change
+            }),
             Verdict::Write | Verdict::Conflict => self.write.push(change),
             Verdict::Repair if base.repair => {
                 self.repairs = true;

@@ -23,7 +23,13 @@ pub const ACTIVE: &str = "active";
 
 impl Planner<'_> {
     /// A linked user was deleted at the source.
-    pub(super) fn user_leaves(&self, view: &ObjectView, link: &Link, removed: Removed, plan: ObjectPlan) -> ObjectPlan {
+    pub(super) fn user_leaves(
+        &self,
+        view: &ObjectView,
+        link: &Link,
+        removed: Removed,
+        plan: ObjectPlan,
+    ) -> ObjectPlan {
         let (policy, setting, because) = match removed {
             Removed::SoftDeleted => (self.policy.on_soft_delete, "on_soft_delete", Reason::SoftDeleted),
             Removed::HardDeleted => (self.policy.on_hard_delete, "on_hard_delete", Reason::HardDeleted),
@@ -35,7 +41,11 @@ impl Planner<'_> {
             }
             OnRemoval::Disable => {
                 let before = link.sent.get(ACTIVE).cloned().unwrap_or(Value::Bool(true));
-                let change = Change { attribute: ACTIVE.to_owned(), before, after: Value::Bool(false) };
+                let change = Change {
+                    attribute: ACTIVE.to_owned(),
+                    before,
+                    after: Value::Bool(false),
+                };
                 self.with(plan, view, Verb::DisableUser, because, vec![change])
             }
             OnRemoval::Delete => self.with(plan, view, Verb::DeleteUser, because, Vec::new()),
@@ -44,23 +54,34 @@ impl Planner<'_> {
 
     /// A linked group was deleted at the source: deleted, emptied or kept, as the policy says. With a delay
     /// it is emptied at once and deleted later, so that a restored group gets its members back.
-    pub(super) fn group_leaves(&self, view: &ObjectView, _link: &Link, removed: Removed, plan: ObjectPlan) -> ObjectPlan {
+    pub(super) fn group_leaves(
+        &self,
+        view: &ObjectView,
+        _link: &Link,
+        removed: Removed,
+        plan: ObjectPlan,
+    ) -> ObjectPlan {
         let because = match removed {
             Removed::SoftDeleted => Reason::SoftDeleted,
             Removed::HardDeleted => Reason::HardDeleted,
         };
         let due = self.policy.groups.delete_after == Duration::ZERO
-            || view.object.gone_since.is_some_and(|since| {
-                self.now.since(since) >= self.policy.groups.delete_after
-            });
+            || view
+                .object
+                .gone_since
+                .is_some_and(|since| self.now.since(since) >= self.policy.groups.delete_after);
         match self.policy.groups.on_delete {
-            GroupRemoval::Keep => plan.omit(Omission::KeptByPolicy { setting: "groups.on_delete" }),
+            GroupRemoval::Keep => plan.omit(Omission::KeptByPolicy {
+                setting: "groups.on_delete",
+            }),
             GroupRemoval::Delete if due => self.with(plan, view, Verb::DeleteGroup, because, Vec::new()),
             policy => {
                 let plan = self.emptied(plan, view, because);
                 match policy {
                     GroupRemoval::Delete => plan.omit(Omission::WaitsForDelay),
-                    _ => plan.omit(Omission::KeptByPolicy { setting: "groups.on_delete" }),
+                    _ => plan.omit(Omission::KeptByPolicy {
+                        setting: "groups.on_delete",
+                    }),
                 }
             }
         }
@@ -71,7 +92,11 @@ impl Planner<'_> {
             .members
             .iter()
             .filter(|member| member.sent.is_some())
-            .map(|member| Member { source: member.id, target: member.sent.clone(), with_user: false })
+            .map(|member| Member {
+                source: member.id,
+                target: member.sent.clone(),
+                with_user: false,
+            })
             .collect();
         if !members.is_empty() {
             let mut operation = self.operation(view, Verb::RemoveMember, because, Vec::new());
@@ -96,7 +121,13 @@ impl Planner<'_> {
 
     /// An operation on this object.
     #[expect(clippy::unused_self, reason = "reads like its siblings")]
-    pub(super) fn operation(&self, view: &ObjectView, verb: Verb, because: Reason, changes: Vec<Change>) -> Operation {
+    pub(super) fn operation(
+        &self,
+        view: &ObjectView,
+        verb: Verb,
+        because: Reason,
+        changes: Vec<Change>,
+    ) -> Operation {
         Operation {
             verb,
             kind: view.object.kind,

@@ -58,7 +58,10 @@ pub const fn sign(verb: Verb) -> char {
 pub fn text(operation: &Operation) -> String {
     let mut out = String::new();
     let verb = operation.verb.name().replace('_', " ");
-    let target = operation.target.as_ref().map_or_else(String::new, |target| format!("  → {target}"));
+    let target = operation
+        .target
+        .as_ref()
+        .map_or_else(String::new, |target| format!("  → {target}"));
     let many = match operation.verb {
         Verb::AddMember | Verb::RemoveMember => format!(" × {}", operation.members.len()),
         _ => String::new(),
@@ -71,15 +74,27 @@ pub fn text(operation: &Operation) -> String {
         operation.source
     );
     let _ = writeln!(out, "    because {}", operation.because);
-    for change in operation.changes.iter().filter(|change| !is_record(operation.verb, change)) {
+    for change in operation
+        .changes
+        .iter()
+        .filter(|change| !is_record(operation.verb, change))
+    {
         let _ = writeln!(out, "    {}: {}", change.attribute, arrow(change));
     }
     for member in operation.members.iter().take(MEMBERS_SHOWN) {
-        let sign = if operation.verb == Verb::RemoveMember { '-' } else { '+' };
+        let sign = if operation.verb == Verb::RemoveMember {
+            '-'
+        } else {
+            '+'
+        };
         let _ = writeln!(out, "    {sign} {}", member.source);
     }
     if operation.members.len() > MEMBERS_SHOWN {
-        let _ = writeln!(out, "    … and {} more (all of them with -o json)", operation.members.len() - MEMBERS_SHOWN);
+        let _ = writeln!(
+            out,
+            "    … and {} more (all of them with -o json)",
+            operation.members.len() - MEMBERS_SHOWN
+        );
     }
     out
 }

@@ -79,27 +79,64 @@ pub struct Approvals {
 /// Judges the removals of a cycle. `allowed` is `--allow-deletions N`: this cycle may send at most N; if
 /// there are more, none.
 #[must_use]
-pub fn approve(asked: &Asked, sent: &Sent, totals: Totals, policy: &Policy, allowed: Option<u64>) -> Approvals {
+pub fn approve(
+    asked: &Asked,
+    sent: &Sent,
+    totals: Totals,
+    policy: &Policy,
+    allowed: Option<u64>,
+) -> Approvals {
     let users: u64 = asked.users.values().sum();
     let groups: u64 = asked.groups.values().sum();
     if let Some(most) = allowed {
         let word = within_allowance(users + groups, most);
-        return Approvals { users: word.clone(), groups: word, allowed };
+        return Approvals {
+            users: word.clone(),
+            groups: word,
+            allowed,
+        };
     }
-    let user_word = small_source("user", users, totals.alive_users, totals.linked_users).unwrap_or_else(|| {
-        within("users", users, sent.users, totals.linked_users, policy.deletion_threshold, "deletion_threshold")
-    });
-    let group_word = small_source("group", groups, totals.alive_groups, totals.linked_groups).unwrap_or_else(|| {
-        let limit = policy.groups.deletion_threshold;
-        within("groups", groups, sent.groups, totals.linked_groups, limit, "groups.deletion_threshold")
-    });
-    Approvals { users: user_word, groups: group_word, allowed }
+    let user_word =
+        small_source("user", users, totals.alive_users, totals.linked_users).unwrap_or_else(|| {
+            within(
+                "users",
+                users,
+                sent.users,
+                totals.linked_users,
+                policy.deletion_threshold,
+                "deletion_threshold",
+            )
+        });
+    let group_word =
+        small_source("group", groups, totals.alive_groups, totals.linked_groups).unwrap_or_else(|| {
+            let limit = policy.groups.deletion_threshold;
+            within(
+                "groups",
+                groups,
+                sent.groups,
+                totals.linked_groups,
+                limit,
+                "groups.deletion_threshold",
+            )
+        });
+    Approvals {
+        users: user_word,
+        groups: group_word,
+        allowed,
+    }
 }
 
 /// Judges the membership removals of one group that are not due to the member itself going. A percentage
 /// speaks only for groups that hold over twenty members.
 #[must_use]
-pub fn approve_members(group: SourceId, asked: u64, holds: u64, sent: &Sent, policy: &Policy, allowed: Option<u64>) -> Approval {
+pub fn approve_members(
+    group: SourceId,
+    asked: u64,
+    holds: u64,
+    sent: &Sent,
+    policy: &Policy,
+    allowed: Option<u64>,
+) -> Approval {
     if asked == 0 {
         return Approval::Approved;
     }
@@ -112,7 +149,14 @@ pub fn approve_members(group: SourceId, asked: u64, holds: u64, sent: &Sent, pol
     if threshold.count.is_none() && held <= SMALL_GROUP {
         return Approval::Approved;
     }
-    within("members of this group", asked, before, held, threshold, "membership_removal_threshold")
+    within(
+        "members of this group",
+        asked,
+        before,
+        held,
+        threshold,
+        "membership_removal_threshold",
+    )
 }
 
 /// A group of this many members or fewer may change wholly in a day (INTERFACE: "groups over 20").
@@ -143,7 +187,11 @@ fn within(what: &str, asked: u64, before: u64, total: u64, threshold: Threshold,
     if asked == 0 || asked + before <= limit {
         return Approval::Approved;
     }
-    let window = if before > 0 { format!(" and {before} within the guard window") } else { String::new() };
+    let window = if before > 0 {
+        format!(" and {before} within the guard window")
+    } else {
+        String::new()
+    };
     Approval::Withheld(format!(
         "{asked} removals of {what} are due{window}, more than the {limit} that {setting} ({threshold}, of {total}) \
          lets through: check them with `melonsync plan`, then `melonsync sync --allow-deletions {asked}`"

@@ -98,7 +98,10 @@ fn accept<'a>(
     if adopt == Adopt::Never {
         return Pairing::Refused(Omission::AdoptNever { by, target });
     }
-    let external = candidate.body.get("externalId").map_or(Value::Null, Value::from_json);
+    let external = candidate
+        .body
+        .get("externalId")
+        .map_or(Value::Null, Value::from_json);
     let claimed = !external.is_unassigned() && !ours.contains(&external);
     if claimed && !by_object_id && adopt == Adopt::Unclaimed {
         return Pairing::Refused(Omission::ForeignExternalId { by, target });

@@ -51,7 +51,11 @@ pub fn compare(
             && !desired.contains(owner)
             && !recorded.contains(target)
         {
-            diff.remove.push(Member { source: *owner, target: Some(target.clone()), with_user: false });
+            diff.remove.push(Member {
+                source: *owner,
+                target: Some(target.clone()),
+                with_user: false,
+            });
         }
     }
     diff
@@ -81,7 +85,9 @@ fn compare_one(member: &MemberView, observed: &BTreeSet<TargetId>, diff: &mut Me
         (Some(Some(target)), Some(sent)) if target == sent => {}
         // An expected link of a member that was sent before: its new id is not known until it is made.
         (Some(None), Some(_)) => {}
-        (Some(Some(target)), None) if observed.contains(target) => diff.found.push(plain(Some(target.clone()))),
+        (Some(Some(target)), None) if observed.contains(target) => {
+            diff.found.push(plain(Some(target.clone())))
+        }
         (Some(_), None) => diff.add.push(plain(None)),
         (Some(Some(_)), Some(sent)) => {
             diff.remove.push(plain(Some(sent.clone())));

@@ -148,13 +148,19 @@ impl Omission {
                 "make the target's listing or filter answer completely, or create the group there by hand: it is then adopted"
             }
             Self::Ambiguous { .. } => "remove or rename all but one of them at the target",
-            Self::OwnedByAnother { .. } => "give one of the two another name, or remove the link that is wrong",
+            Self::OwnedByAnother { .. } => {
+                "give one of the two another name, or remove the link that is wrong"
+            }
             Self::ForeignExternalId { .. } => {
                 "clear the resource's externalId at the target if it is the same person, or set adopt = \"any\""
             }
-            Self::AdoptNever { .. } => "set adopt = \"unclaimed\" to take the resource over, or rename it at the target",
+            Self::AdoptNever { .. } => {
+                "set adopt = \"unclaimed\" to take the resource over, or rename it at the target"
+            }
             Self::NoMatchingValue { .. } => "give the object a value for this attribute in Entra",
-            Self::PropertyUnread { .. } => "run `melonsync resync --restart`: the source is read with the new property",
+            Self::PropertyUnread { .. } => {
+                "run `melonsync resync --restart`: the source is read with the new property"
+            }
             Self::ExpressionFailed { .. } => "correct the mapping's expression, or the value in Entra",
             _ => "",
         }
@@ -201,30 +207,49 @@ impl fmt::Display for Omission {
             Self::SwitchedOff { setting } => write!(f, "switched off by {setting} = false"),
             Self::Protected => f.write_str("named in `protect`: never touched"),
             Self::AbsenceUnproven { why } => {
-                write!(f, "not created, because nothing proves that it is absent at the target: {why}")
+                write!(
+                    f,
+                    "not created, because nothing proves that it is absent at the target: {why}"
+                )
             }
             Self::Ambiguous { by, targets } => {
-                write!(f, "{} resources at the target have the same {by}: {targets:?}", targets.len())
+                write!(
+                    f,
+                    "{} resources at the target have the same {by}: {targets:?}",
+                    targets.len()
+                )
             }
             Self::OwnedByAnother { by, target, owner } => {
-                write!(f, "resource {target} has the same {by}, but belongs to object {owner}")
+                write!(
+                    f,
+                    "resource {target} has the same {by}, but belongs to object {owner}"
+                )
             }
             Self::ForeignExternalId { by, target } => {
-                write!(f, "resource {target} has the same {by}, but its externalId names somebody else")
+                write!(
+                    f,
+                    "resource {target} has the same {by}, but its externalId names somebody else"
+                )
             }
             Self::AdoptNever { by, target } => {
                 write!(f, "resource {target} has the same {by}, but adopt = \"never\"")
             }
-            Self::NoMatchingValue { attribute } => write!(f, "no value for the matching attribute {attribute}"),
+            Self::NoMatchingValue { attribute } => {
+                write!(f, "no value for the matching attribute {attribute}")
+            }
             Self::PropertyUnread { property } => write!(f, "the property {property} was never read"),
             Self::ExpressionFailed { attribute, message } => {
                 write!(f, "the expression for {attribute} failed: {message}")
             }
             Self::IntentOpen => f.write_str("an earlier create was sent and its outcome is not known yet"),
             Self::WaitsForManager => f.write_str("waits until its manager is at the target"),
-            Self::WaitsForDelay => f.write_str("deleted in Entra: emptied, and deleted when groups.delete_after has passed"),
+            Self::WaitsForDelay => {
+                f.write_str("deleted in Entra: emptied, and deleted when groups.delete_after has passed")
+            }
             Self::Withheld { verb, why } => write!(f, "{verb} withheld by the guard: {why}"),
-            Self::NotCounted { verb } => write!(f, "{verb} waits for the next cycle, in which the guard counts it"),
+            Self::NotCounted { verb } => {
+                write!(f, "{verb} waits for the next cycle, in which the guard counts it")
+            }
         }
     }
 }

@@ -205,7 +205,9 @@ impl fmt::Display for Reason {
             Self::AdoptedDiffers => f.write_str("the adopted resource differs from the source"),
             Self::SourceChanged => f.write_str("the source changed"),
             Self::TargetDiffers => f.write_str("the target differs, and a resync was asked for"),
-            Self::AccountDisabled => f.write_str("the account is disabled in Entra (accountEnabled is false)"),
+            Self::AccountDisabled => {
+                f.write_str("the account is disabled in Entra (accountEnabled is false)")
+            }
             Self::AccountEnabled => f.write_str("the account is enabled in Entra"),
             Self::MappedActive => f.write_str("the mapping's expression for `active` says so"),
             Self::SoftDeleted => f.write_str("deleted in Entra, restorable for 30 days"),

@@ -44,7 +44,11 @@ pub fn compare(
     };
     let source_moved = desired != sent && !(desired.is_unassigned() && sent.is_unassigned());
     let Some(now) = observed else {
-        return if source_moved { Verdict::Write } else { Verdict::Keep };
+        return if source_moved {
+            Verdict::Write
+        } else {
+            Verdict::Keep
+        };
     };
     let base = match kept {
         Some(Kept::Other(value)) => value,
@@ -71,19 +75,75 @@ mod tests {
         let c = || Value::text("c");
         let kept_trimmed = Kept::Other(b());
         let cases = [
-            ("never sent, null: the target's value stays", Value::Null, None, None, Some(a()), Verdict::Keep),
-            ("never sent, equal: recorded", a(), None, None, Some(a()), Verdict::Record),
+            (
+                "never sent, null: the target's value stays",
+                Value::Null,
+                None,
+                None,
+                Some(a()),
+                Verdict::Keep,
+            ),
+            (
+                "never sent, equal: recorded",
+                a(),
+                None,
+                None,
+                Some(a()),
+                Verdict::Record,
+            ),
             ("never sent, other", a(), None, None, Some(b()), Verdict::Write),
             ("never sent, not read", a(), None, None, None, Verdict::Write),
-            ("nothing moved, not read", a(), Some(a()), None, None, Verdict::Keep),
-            ("source moved, not read", b(), Some(a()), None, None, Verdict::Write),
-            ("source cleared what we sent", Value::Null, Some(a()), None, None, Verdict::Write),
+            (
+                "nothing moved, not read",
+                a(),
+                Some(a()),
+                None,
+                None,
+                Verdict::Keep,
+            ),
+            (
+                "source moved, not read",
+                b(),
+                Some(a()),
+                None,
+                None,
+                Verdict::Write,
+            ),
+            (
+                "source cleared what we sent",
+                Value::Null,
+                Some(a()),
+                None,
+                None,
+                Verdict::Write,
+            ),
             ("nothing moved", a(), Some(a()), None, Some(a()), Verdict::Keep),
             ("target drifted", a(), Some(a()), None, Some(b()), Verdict::Repair),
-            ("target keeps another form", a(), Some(a()), Some(&kept_trimmed), Some(b()), Verdict::Keep),
-            ("target drifted from its own form", a(), Some(a()), Some(&kept_trimmed), Some(c()), Verdict::Repair),
+            (
+                "target keeps another form",
+                a(),
+                Some(a()),
+                Some(&kept_trimmed),
+                Some(b()),
+                Verdict::Keep,
+            ),
+            (
+                "target drifted from its own form",
+                a(),
+                Some(a()),
+                Some(&kept_trimmed),
+                Some(c()),
+                Verdict::Repair,
+            ),
             ("source moved", b(), Some(a()), None, Some(a()), Verdict::Write),
-            ("somebody did it for us", b(), Some(a()), None, Some(b()), Verdict::Record),
+            (
+                "somebody did it for us",
+                b(),
+                Some(a()),
+                None,
+                Some(b()),
+                Verdict::Record,
+            ),
             ("both moved", b(), Some(a()), None, Some(c()), Verdict::Conflict),
         ];
         for (name, desired, sent, kept, observed, expected) in cases {

@@ -7,6 +7,7 @@
 
 mod clock;
 pub mod config;
+mod control;
 pub mod faults;
 pub mod sample;
 pub mod server;

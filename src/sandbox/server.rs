@@ -145,6 +145,8 @@ impl Answer {
 /// Something that answers requests; it records them itself, because it knows which bodies to keep.
 pub(super) trait Service: Clone + Send + Sync + 'static {
     fn answer(&self, call: &Call) -> Answer;
+    /// A request of the remote control: neither logged nor subject to faults.
+    fn control(&self, call: &Call) -> Answer;
     fn log(&self) -> &RequestLog;
 }
 
@@ -284,6 +286,9 @@ async fn handle<S: Service>(
         headers: parts.headers,
         body,
     };
+    if call.path.starts_with(super::control::PREFIX) {
+        return respond(service.control(&call));
+    }
     let answer = service.answer(&call);
     service.log().note(&call, &answer);
     if !answer.delay.is_zero() {

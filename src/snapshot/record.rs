@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::link::Link;
@@ -59,6 +60,8 @@ pub struct RecordHead {
     pub manager_generation: Generation,
     /// See [`SourceObject::manager`].
     pub manager: Option<SourceId>,
+    /// See [`SourceObject::gone_since`].
+    pub gone_since: Option<Timestamp>,
 }
 
 impl RecordHead {
@@ -81,6 +84,7 @@ impl Record {
             generation: object.generation,
             manager_generation: object.manager_generation,
             manager: object.manager,
+            gone_since: object.gone_since,
         };
         encode(&(head, &self.link, &object.attributes))
     }
@@ -96,6 +100,7 @@ impl Record {
             generation,
             manager_generation,
             manager,
+            gone_since,
         } = head;
         let object = SourceObject {
             kind,
@@ -103,6 +108,7 @@ impl Record {
             attributes,
             manager,
             life,
+            gone_since,
             generation,
             manager_generation,
         };

@@ -7,6 +7,7 @@
 mod auth;
 mod batch;
 mod change;
+mod control;
 pub(in crate::sandbox) use change::Filler;
 mod delta;
 mod directory;
@@ -233,6 +234,10 @@ impl Tenant {
 impl Service for Tenant {
     fn answer(&self, call: &Call) -> Answer {
         graph::answer(&mut self.core(), call)
+    }
+
+    fn control(&self, call: &Call) -> Answer {
+        control::answer(self, call)
     }
 
     fn log(&self) -> &RequestLog {

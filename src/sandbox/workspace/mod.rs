@@ -5,6 +5,7 @@
 //! careful one. Options make it behave like servers in the field, faults make it fail.
 
 mod check;
+mod control;
 mod discovery;
 mod error;
 mod fill;
@@ -361,6 +362,10 @@ impl Workspace {
 impl Service for Workspace {
     fn answer(&self, call: &Call) -> Answer {
         http::answer(&mut self.core(), call)
+    }
+
+    fn control(&self, call: &Call) -> Answer {
+        control::answer(self, call)
     }
 
     fn log(&self) -> &RequestLog {
