@@ -4,3 +4,4 @@
 //! and `melonsync sync` carries out.
 
 pub mod operation;
+pub mod policy;
