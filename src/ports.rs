@@ -134,7 +134,9 @@ impl SourceError {
     #[must_use]
     pub fn hint(&self) -> &str {
         match self {
-            Self::Reset { .. } => "nothing to do: the next cycle reads the source from the beginning; links are kept",
+            Self::Reset { .. } => {
+                "nothing to do: the next cycle reads the source from the beginning; links are kept"
+            }
             Self::Unauthorized { hint, .. }
             | Self::Forbidden { hint, .. }
             | Self::Unavailable { hint, .. }
@@ -330,7 +332,9 @@ impl TargetError {
     #[must_use]
     pub fn hint(&self) -> &str {
         match self {
-            Self::Conflict { .. } => "the value is looked up at the target in this cycle; if this stays, free the name there",
+            Self::Conflict { .. } => {
+                "the value is looked up at the target in this cycle; if this stays, free the name there"
+            }
             Self::NotFound { .. } => "the next cycle treats it as missing at the target",
             Self::Refused { hint, .. }
             | Self::Unauthorized { hint, .. }
@@ -361,7 +365,12 @@ pub trait TargetDirectory: Send + Sync {
     async fn create(&self, kind: ObjectKind, body: serde_json::Value) -> Result<Resource, TargetError>;
 
     /// Changes attributes and members; the resource as the target then holds it, where it says so.
-    async fn patch(&self, kind: ObjectKind, id: &TargetId, patch: &Patch) -> Result<Option<Resource>, TargetError>;
+    async fn patch(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+    ) -> Result<Option<Resource>, TargetError>;
 
     /// Deletes; a 404 is done.
     async fn delete(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError>;

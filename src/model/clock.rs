@@ -13,13 +13,19 @@ impl Timestamp {
     /// The moment `by` later.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// The moment `by` earlier.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// Time since `earlier`; zero if that is later (clocks jump).
@@ -66,7 +72,10 @@ pub struct Stopwatch(std::time::Instant);
 impl Stopwatch {
     /// Starts it.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "durations for reports; no decision depends on them")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "durations for reports; no decision depends on them"
+    )]
     pub fn start() -> Self {
         Self(std::time::Instant::now())
     }

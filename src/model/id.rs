@@ -71,7 +71,9 @@ impl FromStr for SourceId {
     type Err = NotAnId;
 
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        Uuid::try_parse(text).map(Self).map_err(|_| NotAnId(text.chars().take(80).collect()))
+        Uuid::try_parse(text)
+            .map(Self)
+            .map_err(|_| NotAnId(text.chars().take(80).collect()))
     }
 }
 

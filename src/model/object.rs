@@ -63,7 +63,9 @@ impl SourceObject {
     /// disabled for a property that was not read.
     #[must_use]
     pub fn account_enabled(&self) -> bool {
-        self.attribute("accountEnabled").and_then(Value::as_bool).unwrap_or(true)
+        self.attribute("accountEnabled")
+            .and_then(Value::as_bool)
+            .unwrap_or(true)
     }
 
     /// The name that people know it by: UPN, else displayName, else the id.

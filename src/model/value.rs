@@ -76,7 +76,9 @@ impl Value {
         match json {
             serde_json::Value::Null => Self::Null,
             serde_json::Value::Bool(b) => Self::Bool(*b),
-            serde_json::Value::Number(n) => n.as_i64().map_or_else(|| Self::String(n.to_string()), Self::Integer),
+            serde_json::Value::Number(n) => n
+                .as_i64()
+                .map_or_else(|| Self::String(n.to_string()), Self::Integer),
             serde_json::Value::String(text) => Self::String(text.clone()),
             serde_json::Value::Array(items) => Self::List(items.iter().map(Self::from_json).collect()),
             serde_json::Value::Object(map) => {

@@ -94,7 +94,10 @@ impl Threshold {
     /// At most so many.
     #[must_use]
     pub const fn count(count: u64) -> Self {
-        Self { count: Some(count), percent: None }
+        Self {
+            count: Some(count),
+            percent: None,
+        }
     }
 
     /// The most operations that may pass when `total` objects are linked: the lower of count and share.
@@ -198,8 +201,14 @@ impl Default for Policy {
             on_out_of_scope: OnRemoval::Disable,
             adopt: Adopt::Unclaimed,
             protect: Vec::new(),
-            deletion_threshold: Threshold { count: Some(500), percent: Some(5.0) },
-            membership_removal_threshold: Threshold { count: None, percent: Some(50.0) },
+            deletion_threshold: Threshold {
+                count: Some(500),
+                percent: Some(5.0),
+            },
+            membership_removal_threshold: Threshold {
+                count: None,
+                percent: Some(50.0),
+            },
             guard_window: Duration::from_secs(24 * 60 * 60),
             unmanaged: Unmanaged::Keep,
             groups: GroupPolicy::default(),
@@ -213,8 +222,14 @@ mod tests {
 
     #[test]
     fn the_lower_of_count_and_share_holds_but_never_under_five() {
-        let pair = |count, percent| Threshold { count: Some(count), percent: Some(percent) };
-        let share = |percent| Threshold { count: None, percent: Some(percent) };
+        let pair = |count, percent| Threshold {
+            count: Some(count),
+            percent: Some(percent),
+        };
+        let share = |percent| Threshold {
+            count: None,
+            percent: Some(percent),
+        };
         for (name, threshold, total, expected) in [
             ("share is lower", pair(500, 5.0), 1_000, 50),
             ("count is lower", pair(500, 5.0), 100_000, 500),
@@ -233,7 +248,10 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         assert_eq!(Threshold::try_new(None, None), Err(BadThreshold::Empty));
-        assert_eq!(Threshold::try_new(None, Some(130.0)), Err(BadThreshold::Percent(130.0)));
+        assert_eq!(
+            Threshold::try_new(None, Some(130.0)),
+            Err(BadThreshold::Percent(130.0))
+        );
         assert!(Threshold::try_new(Some(0), Some(100.0)).is_ok());
     }
 }

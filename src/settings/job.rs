@@ -66,18 +66,32 @@ impl Job {
     pub(super) fn read(mut section: Section<'_>, network: &Network, offline: bool) -> Option<Self> {
         let enabled = section.flag("enabled", true);
         let mode = section.word("mode", Mode::Observe);
-        let timezone = section.get("timezone").and_then(|field| zone(&field)).unwrap_or(Tz::UTC);
+        let timezone = section
+            .get("timezone")
+            .and_then(|field| zone(&field))
+            .unwrap_or(Tz::UTC);
         let schedule = schedule(&mut section, "schedule", Self::SCHEDULE, timezone);
         let full_schedule = schedule_full(&mut section, timezone);
         // A job that is switched off may wait for its secrets.
         let secrets = enabled && !offline;
         let source = Source::read(section.child("source"), network, secrets);
         let target = Target::read(section.child("target"), network, secrets);
-        let mapping = target.as_ref().map_or("idmelon", |target| target.kind.default_mapping());
+        let mapping = target
+            .as_ref()
+            .map_or("idmelon", |target| target.kind.default_mapping());
         let provisioning = Provisioning::read(section.child("provisioning"), mapping);
         section.finish();
         let (source, target) = (source?, target?);
-        Some(Self { enabled, mode, schedule, full_schedule, timezone, source, target, provisioning })
+        Some(Self {
+            enabled,
+            mode,
+            schedule,
+            full_schedule,
+            timezone,
+            source,
+            target,
+            provisioning,
+        })
     }
 
     /// Fingerprint of everything that decides what is wanted of the target: scope, the mapping's name and the
@@ -119,7 +133,8 @@ fn zone(field: &Field<'_>) -> Option<Tz> {
         _ => return field.wrong_type("the name of a time zone", "\"Europe/Berlin\""),
     };
     text.parse().ok().or_else(|| {
-        let advice = "write a name from the IANA list, as in \"UTC\", \"Europe/Berlin\" or \"America/New_York\"";
+        let advice =
+            "write a name from the IANA list, as in \"UTC\", \"Europe/Berlin\" or \"America/New_York\"";
         field.bad(&format!("is no time zone: \"{text}\""), advice)
     })
 }

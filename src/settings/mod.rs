@@ -55,7 +55,11 @@ pub struct State {
 
 impl Default for State {
     fn default() -> Self {
-        Self { store: StoreKind::Sled, path: "state".into(), history_retention: Duration::from_secs(400 * 86_400) }
+        Self {
+            store: StoreKind::Sled,
+            path: "state".into(),
+            history_retention: Duration::from_secs(400 * 86_400),
+        }
     }
 }
 
@@ -88,7 +92,10 @@ impl Settings {
     ///
     /// # Errors
     /// Every problem found.
-    pub fn load(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsErrors> {
+    pub fn load(
+        path: &Path,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsErrors> {
         Self::read(path, env.into_iter().collect(), false)
     }
 
@@ -96,7 +103,10 @@ impl Settings {
     ///
     /// # Errors
     /// Every problem found.
-    pub fn load_offline(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsErrors> {
+    pub fn load_offline(
+        path: &Path,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsErrors> {
         Self::read(path, env.into_iter().collect(), true)
     }
 
@@ -126,15 +136,27 @@ impl Settings {
         let parsed = syntax(file, text)?;
         let mut tree = Table::of_file(&parsed);
         let lost = tree.overlay(env);
-        let context = Context { file, text, env, problems: Vec::new().into() };
+        let context = Context {
+            file,
+            text,
+            env,
+            problems: Vec::new().into(),
+        };
         for name in lost {
-            let origin = Origin::Env { name, raw: String::new() };
+            let origin = Origin::Env {
+                name,
+                raw: String::new(),
+            };
             let advice = "write MELONSYNC__ and the key's path joined by `__`, as in MELONSYNC__STATE__PATH";
             context.report(&origin, "an override that names no key".to_owned(), advice);
         }
         let settings = Self::of_tree(&context, &tree, offline);
         let problems = context.problems.into_inner();
-        if problems.is_empty() { Ok(settings) } else { Err(SettingsErrors(problems)) }
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(SettingsErrors(problems))
+        }
     }
 
     fn of_tree(context: &Context<'_>, tree: &Table, offline: bool) -> Self {
@@ -185,11 +207,18 @@ fn jobs(section: &Section<'_>, network: &Network, offline: bool) -> BTreeMap<Str
                 jobs.insert(name.clone(), job);
             }
         } else {
-            let _: Option<()> = field.bad_key("must be a table", format!("write its keys under a line [{}]", field.path));
+            let _: Option<()> = field.bad_key(
+                "must be a table",
+                format!("write its keys under a line [{}]", field.path),
+            );
         }
     }
     if !any {
-        section.context.report(&section.at, "no job is configured".to_owned(), "add a [jobs.NAME] block; `melonsync init` writes one");
+        section.context.report(
+            &section.at,
+            "no job is configured".to_owned(),
+            "add a [jobs.NAME] block; `melonsync init` writes one",
+        );
     }
     jobs
 }
@@ -198,7 +227,9 @@ fn is_job_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
         && !name.contains("__")
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 #[cfg(test)]

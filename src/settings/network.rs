@@ -18,7 +18,9 @@ pub struct Network {
 
 impl Network {
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        let proxy = section.get("proxy").and_then(|field| any_url(&field, "http://proxy:3128"));
+        let proxy = section
+            .get("proxy")
+            .and_then(|field| any_url(&field, "http://proxy:3128"));
         let ca_file = section.path_name("ca_file", "corp-root.pem");
         section.finish();
         Self { proxy, ca_file }
@@ -26,6 +28,9 @@ impl Network {
 
     /// What is not said here is as in `base`.
     pub(super) fn over(self, base: &Self) -> Self {
-        Self { proxy: self.proxy.or_else(|| base.proxy.clone()), ca_file: self.ca_file.or_else(|| base.ca_file.clone()) }
+        Self {
+            proxy: self.proxy.or_else(|| base.proxy.clone()),
+            ca_file: self.ca_file.or_else(|| base.ca_file.clone()),
+        }
     }
 }

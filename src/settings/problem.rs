@@ -87,7 +87,9 @@ impl Place {
     pub fn position(&self) -> String {
         match self {
             Self::File(file) => file.clone(),
-            Self::Line { file, line, column, .. } => format!("{file}:{line}:{column}"),
+            Self::Line {
+                file, line, column, ..
+            } => format!("{file}:{line}:{column}"),
             Self::Variable(name) => format!("environment variable {name}"),
         }
     }
@@ -98,7 +100,11 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.position())?;
         match self {
-            Self::Line { excerpt, mark: (from, length), .. } if !excerpt.trim().is_empty() => {
+            Self::Line {
+                excerpt,
+                mark: (from, length),
+                ..
+            } if !excerpt.trim().is_empty() => {
                 write!(f, "\n| {excerpt}\n| {:from$}{}", "", "^".repeat(*length))
             }
             _ => Ok(()),
@@ -107,7 +113,10 @@ impl fmt::Display for Place {
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    (0..=at.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
 }
 
 /// The text with the inside of every quoted part left out, and tabs as one space, so that the caret fits.

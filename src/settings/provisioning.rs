@@ -17,10 +17,15 @@ pub struct Provisioning {
 impl Provisioning {
     pub(super) fn read(mut section: Section<'_>, default_mapping: &str) -> Self {
         let standard = Policy::default();
-        let mapping = section.get("mapping").and_then(|field| match field.text(default_mapping)?.trim() {
-            "" => field.bad("is empty", "name a preset, such as \"idmelon\", or a file under config/mappings"),
-            name => Some(name.to_owned()),
-        });
+        let mapping = section
+            .get("mapping")
+            .and_then(|field| match field.text(default_mapping)?.trim() {
+                "" => field.bad(
+                    "is empty",
+                    "name a preset, such as \"idmelon\", or a file under config/mappings",
+                ),
+                name => Some(name.to_owned()),
+            });
         let policy = Policy {
             create: section.flag("create", standard.create),
             update: section.flag("update", standard.update),
@@ -29,15 +34,20 @@ impl Provisioning {
             on_out_of_scope: section.word("on_out_of_scope", standard.on_out_of_scope),
             adopt: section.word("adopt", standard.adopt),
             deletion_threshold: section.threshold("deletion_threshold", standard.deletion_threshold),
-            membership_removal_threshold: section
-                .threshold("membership_removal_threshold", standard.membership_removal_threshold),
+            membership_removal_threshold: section.threshold(
+                "membership_removal_threshold",
+                standard.membership_removal_threshold,
+            ),
             guard_window: section.duration("guard_window", standard.guard_window),
             unmanaged: section.word("unmanaged", standard.unmanaged),
             protect: section.texts("protect"),
             groups: groups(section.child("groups"), &standard.groups),
         };
         section.finish();
-        Self { mapping: mapping.unwrap_or_else(|| default_mapping.to_owned()), policy }
+        Self {
+            mapping: mapping.unwrap_or_else(|| default_mapping.to_owned()),
+            policy,
+        }
     }
 }
 

@@ -73,7 +73,11 @@ impl Schedule {
             return Err(BadSchedule::NumericWeekday(number));
         }
         let parsed = cron::Schedule::from_str(&fields.join(" ")).map_err(|_| BadSchedule::Syntax)?;
-        let schedule = Self { written: text.to_owned(), fields: parsed, zone };
+        let schedule = Self {
+            written: text.to_owned(),
+            fields: parsed,
+            zone,
+        };
         schedule.next_after(Timestamp(0)).ok_or(BadSchedule::Never)?;
         Ok(schedule)
     }
@@ -103,7 +107,9 @@ impl Schedule {
         let every_hour = self.fields.hours().is_all();
         match self.zone.from_local_datetime(&wall) {
             LocalResult::Single(at) => (Some(at.to_utc()), None),
-            LocalResult::Ambiguous(first, second) => (Some(first.to_utc()), every_hour.then(|| second.to_utc())),
+            LocalResult::Ambiguous(first, second) => {
+                (Some(first.to_utc()), every_hour.then(|| second.to_utc()))
+            }
             LocalResult::None if every_hour => (None, None),
             LocalResult::None => (self.end_of_gap(wall), None),
         }
@@ -113,7 +119,11 @@ impl Schedule {
     fn end_of_gap(&self, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
         let minute = wall.with_second(0)?;
         (1..=24 * 60)
-            .filter_map(|n| self.zone.from_local_datetime(&(minute + TimeDelta::minutes(n))).earliest())
+            .filter_map(|n| {
+                self.zone
+                    .from_local_datetime(&(minute + TimeDelta::minutes(n)))
+                    .earliest()
+            })
             .map(|at| at.to_utc())
             .next()
     }

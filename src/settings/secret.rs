@@ -77,12 +77,16 @@ impl SecretSource {
     }
 
     /// As [`Self::read`], with variables from elsewhere.
-    fn read_from(&self, variable: impl Fn(&str) -> Result<String, SecretError>) -> Result<Secret, SecretError> {
+    fn read_from(
+        &self,
+        variable: impl Fn(&str) -> Result<String, SecretError>,
+    ) -> Result<Secret, SecretError> {
         let text = match self {
             Self::Env(name) => variable(name)?,
-            Self::File(path) => {
-                fs::read_to_string(path).map_err(|cause| SecretError::File { path: path.clone(), cause })?
-            }
+            Self::File(path) => fs::read_to_string(path).map_err(|cause| SecretError::File {
+                path: path.clone(),
+                cause,
+            })?,
         };
         match text.trim_end() {
             "" => Err(SecretError::Empty(self.clone())),
@@ -104,13 +108,25 @@ impl<'a> Section<'a> {
 }
 
 fn source(field: &Field<'_>, variable: &str) -> Option<SecretSource> {
-    let advice = format!("write {{ env = \"{variable}\" }} or {{ file = \"/run/secrets/…\" }}, and put the secret there");
+    let advice = format!(
+        "write {{ env = \"{variable}\" }} or {{ file = \"/run/secrets/…\" }}, and put the secret there"
+    );
     match (&field.node().raw, &field.node().origin) {
         (Raw::Table(_), _) => {}
         // An override that is the secret itself: the environment is a fit place for one.
-        (raw, Origin::Env { name, .. }) if !matches!(raw, Raw::List) => return Some(SecretSource::Env(name.clone())),
+        (raw, Origin::Env { name, .. }) if !matches!(raw, Raw::List) => {
+            return Some(SecretSource::Env(name.clone()));
+        }
         (Raw::Text(_), _) => return field.bad_key("is a secret written in plain text", advice),
-        _ => return field.bad_key(&format!("must be a table with `env` or `file`, not {}", field.node().raw.kind()), advice),
+        _ => {
+            return field.bad_key(
+                &format!(
+                    "must be a table with `env` or `file`, not {}",
+                    field.node().raw.kind()
+                ),
+                advice,
+            );
+        }
     }
     let mut section = field.section()?;
     let env = section.get("env").map(|field| name(&field, variable));
@@ -128,14 +144,22 @@ fn source(field: &Field<'_>, variable: &str) -> Option<SecretSource> {
 fn name(field: &Field<'_>, example: &str) -> Option<String> {
     match &field.node().raw {
         Raw::Text(text) if !text.trim().is_empty() => Some(text.clone()),
-        _ => field.bad_key("must be a text, and not empty", format!("write it as in `{} = \"{example}\"`", field.entry.key)),
+        _ => field.bad_key(
+            "must be a text, and not empty",
+            format!("write it as in `{} = \"{example}\"`", field.entry.key),
+        ),
     }
 }
 
 fn verify(field: &Field<'_>, place: &SecretSource) -> Option<()> {
     let known = field.context.env;
     let error = place
-        .read_from(|name| known.get(name).cloned().ok_or_else(|| SecretError::NotSet(name.to_owned())))
+        .read_from(|name| {
+            known
+                .get(name)
+                .cloned()
+                .ok_or_else(|| SecretError::NotSet(name.to_owned()))
+        })
         .err();
     let Some(error) = error else { return Some(()) };
     let (what, advice) = (format!("`{}`: {error}", field.path), error.hint());

@@ -33,7 +33,12 @@ impl Context<'_> {
         advice: impl Into<String>,
         cause: Option<io::Error>,
     ) {
-        let problem = Problem { what, place: self.place(origin), advice: advice.into(), cause };
+        let problem = Problem {
+            what,
+            place: self.place(origin),
+            advice: advice.into(),
+            cause,
+        };
         self.problems.borrow_mut().push(problem);
     }
 }
@@ -54,13 +59,15 @@ impl<'a> Field<'a> {
 
     /// Notes a problem with the value; `None`, for `return field.bad(…)`.
     pub(super) fn bad<T>(&self, what: &str, advice: impl Into<String>) -> Option<T> {
-        self.context.report(&self.node().origin, format!("`{}` {what}", self.path), advice);
+        self.context
+            .report(&self.node().origin, format!("`{}` {what}", self.path), advice);
         None
     }
 
     /// As [`Self::bad`], pointing at the key: the value may be a secret.
     pub(super) fn bad_key<T>(&self, what: &str, advice: impl Into<String>) -> Option<T> {
-        self.context.report(&self.entry.at, format!("`{}` {what}", self.path), advice);
+        self.context
+            .report(&self.entry.at, format!("`{}` {what}", self.path), advice);
         None
     }
 
@@ -74,7 +81,9 @@ impl<'a> Field<'a> {
     pub(super) fn text(&self, example: &str) -> Option<&'a str> {
         match (&self.node().raw, &self.node().origin) {
             (Raw::Text(text), _) => Some(text),
-            (Raw::Integer(_) | Raw::Float(_) | Raw::Bool(_) | Raw::Date(_), Origin::Env { raw, .. }) => Some(raw),
+            (Raw::Integer(_) | Raw::Float(_) | Raw::Bool(_) | Raw::Date(_), Origin::Env { raw, .. }) => {
+                Some(raw)
+            }
             _ => self.wrong_type("a text", &format!("\"{example}\"")),
         }
     }
@@ -105,18 +114,32 @@ pub(super) struct Section<'a> {
 
 impl<'a> Section<'a> {
     pub(super) const fn root(context: &'a Context<'a>, table: &'a Table) -> Self {
-        Self { context, path: String::new(), at: Origin::File(0..0), table: Some(table), asked: Vec::new() }
+        Self {
+            context,
+            path: String::new(),
+            at: Origin::File(0..0),
+            table: Some(table),
+            asked: Vec::new(),
+        }
     }
 
     fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 
     /// The key, where it is written.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Field<'a>> {
         self.asked.push(key);
         let entry = self.table?.get(key)?;
-        Some(Field { context: self.context, path: self.path_of(key), entry })
+        Some(Field {
+            context: self.context,
+            path: self.path_of(key),
+            entry,
+        })
     }
 
     /// The key, or a problem at the table's head.
@@ -125,7 +148,8 @@ impl<'a> Section<'a> {
         if field.is_none() {
             let path = self.path_of(key);
             let advice = format!("add `{key} = {example}` to [{}]", self.path);
-            self.context.report(&self.at, format!("`{path}` is missing"), advice);
+            self.context
+                .report(&self.at, format!("`{path}` is missing"), advice);
         }
         field
     }
@@ -144,13 +168,29 @@ impl<'a> Section<'a> {
 
     /// A table that is not there: everything in it is absent, and what is required is missed at `at`.
     fn absent(&self, key: &str, at: Origin) -> Self {
-        Section { context: self.context, path: self.path_of(key), at, table: None, asked: Vec::new() }
+        Section {
+            context: self.context,
+            path: self.path_of(key),
+            at,
+            table: None,
+            asked: Vec::new(),
+        }
     }
 
     /// Every entry, for a table whose keys the user names.
     pub(super) fn entries(&self) -> impl Iterator<Item = Field<'a>> {
-        let field = |entry: &'a Entry| Field { context: self.context, path: self.path_of(&entry.key), entry };
-        self.table.map(|table| table.0.as_slice()).unwrap_or_default().iter().map(field).collect::<Vec<_>>().into_iter()
+        let field = |entry: &'a Entry| Field {
+            context: self.context,
+            path: self.path_of(&entry.key),
+            entry,
+        };
+        self.table
+            .map(|table| table.0.as_slice())
+            .unwrap_or_default()
+            .iter()
+            .map(field)
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// Names every key that nobody asked for.
@@ -159,9 +199,12 @@ impl<'a> Section<'a> {
             let key = field.entry.key.as_str();
             if !self.asked.contains(&key) {
                 let known = self.asked.join(", ");
-                let advice = nearest(key, &self.asked)
-                    .map_or_else(|| format!("take it out; known here: {known}"), |near| format!("did you mean `{near}`?"));
-                self.context.report(&field.entry.at, format!("unknown key `{}`", field.path), advice);
+                let advice = nearest(key, &self.asked).map_or_else(
+                    || format!("take it out; known here: {known}"),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                self.context
+                    .report(&field.entry.at, format!("unknown key `{}`", field.path), advice);
             }
         }
     }
@@ -171,6 +214,9 @@ impl<'a> Section<'a> {
 pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase().replace('-', "_");
     let distance = |candidate: &&str| strsim::damerau_levenshtein(&word, candidate);
-    let best = known.iter().copied().min_by_key(|candidate| distance(&&**candidate))?;
+    let best = known
+        .iter()
+        .copied()
+        .min_by_key(|candidate| distance(&&**candidate))?;
     (distance(&best) <= (word.chars().count() / 3).max(1)).then_some(best)
 }

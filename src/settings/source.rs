@@ -117,8 +117,14 @@ pub struct Source {
 impl Source {
     pub(super) fn read(mut section: Section<'_>, network: &Network, secrets: bool) -> Option<Self> {
         let kind = section.word("kind", SourceKind::Entra);
-        let tenant_id = section.guid("tenant_id", "copy \"Directory (tenant) ID\" from the app registration's overview");
-        let client_id = section.guid("client_id", "copy \"Application (client) ID\" from the app registration's overview");
+        let tenant_id = section.guid(
+            "tenant_id",
+            "copy \"Directory (tenant) ID\" from the app registration's overview",
+        );
+        let client_id = section.guid(
+            "client_id",
+            "copy \"Application (client) ID\" from the app registration's overview",
+        );
         let cloud = section.word("cloud", Cloud::Global);
         let graph_url = section.url("graph_url", cloud.graph_url());
         let login_url = section.url("login_url", cloud.login_url());
@@ -141,7 +147,10 @@ impl Source {
             scope,
             users,
             groups,
-            credential: Credential { client_secret: client_secret?, expires },
+            credential: Credential {
+                client_secret: client_secret?,
+                expires,
+            },
             network,
         })
     }

@@ -62,7 +62,9 @@ impl Target {
     pub(super) fn read(mut section: Section<'_>, network: &Network, secrets: bool) -> Option<Self> {
         const URL: &str = "https://skm.idmelon.com/api/scim/v2/";
         let kind = section.word("kind", TargetKind::Idmelon);
-        let url = section.required("url", &format!("\"{URL}\"")).and_then(|field| service_url(&field, URL));
+        let url = section
+            .required("url", &format!("\"{URL}\""))
+            .and_then(|field| service_url(&field, URL));
         let token = section.secret("token", "IDMELON_SCIM_TOKEN", secrets);
         let expires = section.date("expires");
         // Above this, a service is hurt before it can say 429.

@@ -91,12 +91,21 @@ impl Table {
     pub(super) fn overlay(&mut self, env: &BTreeMap<String, String>) -> Vec<String> {
         let mut bad = Vec::new();
         for (name, raw) in env {
-            let Some(path) = name.strip_prefix(PREFIX) else { continue };
+            let Some(path) = name.strip_prefix(PREFIX) else {
+                continue;
+            };
             let keys: Vec<&str> = path.split("__").collect();
             if keys.iter().any(|key| key.is_empty()) {
                 bad.push(name.clone());
             } else {
-                self.set(&keys, &Origin::Env { name: name.clone(), raw: raw.clone() }, raw);
+                self.set(
+                    &keys,
+                    &Origin::Env {
+                        name: name.clone(),
+                        raw: raw.clone(),
+                    },
+                    raw,
+                );
             }
         }
         bad
@@ -112,7 +121,11 @@ impl Table {
             return;
         }
         if !matches!(entry.node.raw, Raw::Table(_)) {
-            entry.node = Node { raw: Raw::Table(Self::default()), origin: origin.clone(), items: Vec::new() };
+            entry.node = Node {
+                raw: Raw::Table(Self::default()),
+                origin: origin.clone(),
+                items: Vec::new(),
+            };
         }
         if let Raw::Table(table) = &mut entry.node.raw {
             table.set(rest, origin, raw);
@@ -124,8 +137,16 @@ impl Table {
         let same = |entry: &Entry| entry.key.replace('-', "_").eq_ignore_ascii_case(key);
         self.0.iter().position(same).unwrap_or_else(|| {
             let raw = Raw::Table(Self::default());
-            let node = Node { raw, origin: origin.clone(), items: Vec::new() };
-            self.0.push(Entry { key: key.to_ascii_lowercase(), at: origin.clone(), node });
+            let node = Node {
+                raw,
+                origin: origin.clone(),
+                items: Vec::new(),
+            };
+            self.0.push(Entry {
+                key: key.to_ascii_lowercase(),
+                at: origin.clone(),
+                node,
+            });
             self.0.len() - 1
         })
     }
@@ -138,7 +159,10 @@ impl Node {
             DeValue::String(text) => Raw::Text(text.to_string()),
             DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix())
                 .map_or_else(|_| Raw::Text(n.to_string()), Raw::Integer),
-            DeValue::Float(n) => n.as_str().parse().map_or_else(|_| Raw::Text(n.to_string()), Raw::Float),
+            DeValue::Float(n) => n
+                .as_str()
+                .parse()
+                .map_or_else(|_| Raw::Text(n.to_string()), Raw::Float),
             DeValue::Boolean(b) => Raw::Bool(*b),
             DeValue::Datetime(date) => Raw::Date(date.to_string()),
             DeValue::Array(list) => {
@@ -147,13 +171,21 @@ impl Node {
             }
             DeValue::Table(table) => Raw::Table(Table::convert(table, origin)),
         };
-        Self { raw, origin: origin(value.span()), items }
+        Self {
+            raw,
+            origin: origin(value.span()),
+            items,
+        }
     }
 
     /// A variable's value is TOML where it parses as such, else the text that it is.
     fn of_variable(raw: &str, origin: &Origin) -> Self {
         DeValue::parse(raw).map_or_else(
-            |_| Self { raw: Raw::Text(raw.to_owned()), origin: origin.clone(), items: Vec::new() },
+            |_| Self {
+                raw: Raw::Text(raw.to_owned()),
+                origin: origin.clone(),
+                items: Vec::new(),
+            },
             |value| Self::convert(&value, &|_| origin.clone()),
         )
     }

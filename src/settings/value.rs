@@ -24,18 +24,27 @@ pub(super) trait Word: Copy + 'static {
 }
 
 impl Word for OnRemoval {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("disable", Self::Disable), ("delete", Self::Delete), ("keep", Self::Keep)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("disable", Self::Disable),
+        ("delete", Self::Delete),
+        ("keep", Self::Keep),
+    ];
 }
 
 impl Word for GroupRemoval {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("keep", Self::Keep), ("empty", Self::Empty), ("delete", Self::Delete)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("keep", Self::Keep),
+        ("empty", Self::Empty),
+        ("delete", Self::Delete),
+    ];
 }
 
 impl Word for Adopt {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("unclaimed", Self::Unclaimed), ("any", Self::Any), ("never", Self::Never)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("unclaimed", Self::Unclaimed),
+        ("any", Self::Any),
+        ("never", Self::Never),
+    ];
 }
 
 impl Word for Unmanaged {
@@ -56,18 +65,28 @@ impl Section<'_> {
     }
 
     pub(super) fn duration(&mut self, key: &'static str, default: Duration) -> Duration {
-        self.get(key).and_then(|field| duration(&field)).unwrap_or(default)
+        self.get(key)
+            .and_then(|field| duration(&field))
+            .unwrap_or(default)
     }
 
     pub(super) fn threshold(&mut self, key: &'static str, default: Threshold) -> Threshold {
-        self.get(key).and_then(|field| threshold(&field)).unwrap_or(default)
+        self.get(key)
+            .and_then(|field| threshold(&field))
+            .unwrap_or(default)
     }
 
     pub(super) fn whole(&mut self, key: &'static str, least: u64, most: u64, default: u64) -> u64 {
         let read = |field: Field<'_>| match field.node().raw {
-            Raw::Integer(n) => u64::try_from(n).ok().filter(|n| (least..=most).contains(n)).or_else(|| {
-                field.bad(&format!("must be between {least} and {most}, got {n}"), format!("the default is {default}"))
-            }),
+            Raw::Integer(n) => u64::try_from(n)
+                .ok()
+                .filter(|n| (least..=most).contains(n))
+                .or_else(|| {
+                    field.bad(
+                        &format!("must be between {least} and {most}, got {n}"),
+                        format!("the default is {default}"),
+                    )
+                }),
             _ => field.wrong_type("a whole number", &default.to_string()),
         };
         self.get(key).and_then(read).unwrap_or(default)
@@ -98,20 +117,32 @@ impl Section<'_> {
             Raw::Text(text) | Raw::Date(text) => text,
             _ => return field.wrong_type("a date", "\"2027-08-18\""),
         };
-        text.parse().ok().or_else(|| field.bad(&format!("is not a date: \"{text}\""), "write year-month-day, as in \"2027-08-18\""))
+        text.parse().ok().or_else(|| {
+            field.bad(
+                &format!("is not a date: \"{text}\""),
+                "write year-month-day, as in \"2027-08-18\"",
+            )
+        })
     }
 
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<String> {
-        let Some(field) = self.get(key) else { return Vec::new() };
+        let Some(field) = self.get(key) else {
+            return Vec::new();
+        };
         let item = |node: &super::tree::Node| match &node.raw {
             Raw::Text(text) if !text.trim().is_empty() => Some(text.clone()),
             _ => None,
         };
-        let texts: Option<Vec<String>> =
-            matches!(field.node().raw, Raw::List).then(|| field.node().items.iter().map(item).collect()).flatten();
+        let texts: Option<Vec<String>> = matches!(field.node().raw, Raw::List)
+            .then(|| field.node().items.iter().map(item).collect())
+            .flatten();
         texts.unwrap_or_else(|| {
             let example = "[\"breakglass@corp.example\"]";
-            field.bad("must be a list of texts, none of them empty", format!("write it as in `{key} = {example}`"))
+            field
+                .bad(
+                    "must be a list of texts, none of them empty",
+                    format!("write it as in `{key} = {example}`"),
+                )
                 .unwrap_or_default()
         })
     }
@@ -128,7 +159,10 @@ fn word<T: Word>(field: &Field<'_>) -> Option<T> {
         return Some(*meaning);
     }
     if T::LATER.contains(&text) {
-        return field.bad(&format!("= \"{text}\" is not available in this version"), format!("write \"{}\"", words.join("\" or \"")));
+        return field.bad(
+            &format!("= \"{text}\" is not available in this version"),
+            format!("write \"{}\"", words.join("\" or \"")),
+        );
     }
     let advice = nearest(text, &words).map_or_else(
         || format!("write one of \"{}\"", words.join("\", \"")),
@@ -148,7 +182,10 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     let digits = &text[..text.len() - 1];
-    let number: u64 = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())??;
+    let number: u64 = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| digits.parse().ok())??;
     number.checked_mul(seconds).map(Duration::from_secs)
 }
 
@@ -164,7 +201,9 @@ fn duration(field: &Field<'_>) -> Option<Duration> {
 fn threshold(field: &Field<'_>) -> Option<Threshold> {
     const ADVICE: &str = "write a count (500), a share (\"5%\") or both ({ count = 500, percent = 5 })";
     let checked = |count, percent| {
-        Threshold::try_new(count, percent).or_else(|bad| field.bad(&format!("is no threshold: {bad}"), ADVICE).ok_or(())).ok()
+        Threshold::try_new(count, percent)
+            .or_else(|bad| field.bad(&format!("is no threshold: {bad}"), ADVICE).ok_or(()))
+            .ok()
     };
     match &field.node().raw {
         Raw::Integer(n) => u64::try_from(*n)
@@ -184,14 +223,21 @@ fn threshold(field: &Field<'_>) -> Option<Threshold> {
                 _ => None,
             }
         }
-        _ => field.bad(&format!("must be a count or a share, not {}", field.node().raw.kind()), ADVICE),
+        _ => field.bad(
+            &format!("must be a count or a share, not {}", field.node().raw.kind()),
+            ADVICE,
+        ),
     }
 }
 
 fn count(section: &mut Section<'_>) -> Result<Option<u64>, ()> {
-    let Some(field) = section.get("count") else { return Ok(None) };
+    let Some(field) = section.get("count") else {
+        return Ok(None);
+    };
     let read = match field.node().raw {
-        Raw::Integer(n) => u64::try_from(n).ok().or_else(|| field.bad(&format!("cannot be negative, got {n}"), "write 0 or more")),
+        Raw::Integer(n) => u64::try_from(n)
+            .ok()
+            .or_else(|| field.bad(&format!("cannot be negative, got {n}"), "write 0 or more")),
         _ => field.wrong_type("a whole number", "500"),
     };
     read.map(Some).ok_or(())
@@ -199,7 +245,9 @@ fn count(section: &mut Section<'_>) -> Result<Option<u64>, ()> {
 
 #[expect(clippy::cast_precision_loss, reason = "anything over 100 is refused")]
 fn percent(section: &mut Section<'_>) -> Result<Option<f64>, ()> {
-    let Some(field) = section.get("percent") else { return Ok(None) };
+    let Some(field) = section.get("percent") else {
+        return Ok(None);
+    };
     let read = match field.node().raw {
         Raw::Integer(n) => Some(n as f64),
         Raw::Float(n) => Some(n),
@@ -213,11 +261,16 @@ pub(super) fn service_url(field: &Field<'_>, example: &str) -> Option<Url> {
     let url = any_url(field, example)?;
     let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
     if !safe {
-        let advice = format!("write an https address, as in \"{example}\"; http is for 127.0.0.1, ::1 and localhost only");
+        let advice = format!(
+            "write an https address, as in \"{example}\"; http is for 127.0.0.1, ::1 and localhost only"
+        );
         return field.bad("would send credentials without encryption", advice);
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return field.bad("has a `?` or `#` part", format!("write the base address only, as in \"{example}\""));
+        return field.bad(
+            "has a `?` or `#` part",
+            format!("write the base address only, as in \"{example}\""),
+        );
     }
     Some(url)
 }
