@@ -1,1 +1,236 @@
-//! See the map in `lib.rs`.
+//! The settings: `config/melonsync.toml` with what the environment overrides, understood and checked as a whole.
+//!
+//! Every problem is reported at once, each with its place and what to do. No default removes anybody, and none
+//! writes: `mode = "enforce"` is written on purpose. Paths are relative to the working folder. Secrets are
+//! never held, only where they are ([`secret::SecretSource`]).
+//!
+//! The tables are read key by key ([`section`]) and not by serde's derive, which stops at the first problem.
+
+use std::{collections::BTreeMap, env, fs, path::Path, path::PathBuf, time::Duration};
+
+use toml::de::DeTable;
+
+pub mod job;
+pub mod network;
+pub mod problem;
+pub mod provisioning;
+pub mod schedule;
+pub mod secret;
+mod section;
+pub mod source;
+pub mod target;
+mod tree;
+mod value;
+
+pub use job::{Job, Mode};
+pub use network::Network;
+pub use problem::{Place, Problem, SettingsErrors};
+
+use section::{Context, Section};
+use tree::{Origin, Table};
+use value::Word;
+
+/// The engine that keeps the snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// Embedded.
+    Sled,
+}
+
+impl Word for StoreKind {
+    const WORDS: &'static [(&'static str, Self)] = &[("sled", Self::Sled)];
+    const LATER: &'static [&'static str] = &["redb", "postgres"];
+}
+
+/// `[state]`: where the snapshot lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The engine.
+    pub store: StoreKind,
+    /// The folder, made with mode 0700.
+    pub path: PathBuf,
+    /// History older than this is dropped; its chain keeps the last hash as anchor.
+    pub history_retention: Duration,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            store: StoreKind::Sled,
+            path: "state".into(),
+            history_retention: Duration::from_secs(400 * 86_400),
+        }
+    }
+}
+
+impl State {
+    fn read(mut section: Section<'_>) -> Self {
+        let standard = Self::default();
+        let state = Self {
+            store: section.word("store", standard.store),
+            path: section.path_name("path", "state").unwrap_or(standard.path),
+            history_retention: section.duration("history_retention", standard.history_retention),
+        };
+        section.finish();
+        state
+    }
+}
+
+/// Everything that is configured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Where the snapshot lives.
+    pub state: State,
+    /// How to reach the outside; already merged into each job's source and target.
+    pub network: Network,
+    /// The jobs by name; at least one.
+    pub jobs: BTreeMap<String, Job>,
+}
+
+impl Settings {
+    /// Reads the file and the environment, and checks that the secrets of enabled jobs are there.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn load(
+        path: &Path,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsErrors> {
+        Self::read(path, env.into_iter().collect(), false)
+    }
+
+    /// As [`Self::load`], without looking for the secrets: for verbs that talk to neither side.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn load_offline(
+        path: &Path,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsErrors> {
+        Self::read(path, env.into_iter().collect(), true)
+    }
+
+    fn read(path: &Path, env: BTreeMap<String, String>, offline: bool) -> Result<Self, SettingsErrors> {
+        let file = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|cause| {
+            SettingsErrors(vec![Problem {
+                what: format!("cannot read the settings file {file}"),
+                place: Place::File(file.clone()),
+                advice: "write one with `melonsync init`, or name yours with `--config FILE`".to_owned(),
+                cause: Some(cause),
+            }])
+        })?;
+        Self::parse(&file, &text, &env, offline)
+    }
+
+    /// The settings in `text`, which came from `file`.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn parse(
+        file: &str,
+        text: &str,
+        env: &BTreeMap<String, String>,
+        offline: bool,
+    ) -> Result<Self, SettingsErrors> {
+        let parsed = syntax(file, text)?;
+        let mut tree = Table::of_file(&parsed);
+        let lost = tree.overlay(env);
+        let context = Context {
+            file,
+            text,
+            env,
+            problems: Vec::new().into(),
+        };
+        for name in lost {
+            let origin = Origin::Env {
+                name,
+                raw: String::new(),
+            };
+            let advice = "write MELONSYNC__ and the key's path joined by `__`, as in MELONSYNC__STATE__PATH";
+            context.report(&origin, "an override that names no key".to_owned(), advice);
+        }
+        let settings = Self::of_tree(&context, &tree, offline);
+        let problems = context.problems.into_inner();
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(SettingsErrors(problems))
+        }
+    }
+
+    fn of_tree(context: &Context<'_>, tree: &Table, offline: bool) -> Self {
+        let mut root = Section::root(context, tree);
+        let state = State::read(root.child("state"));
+        let network = Network::read(root.child("network"));
+        let section = root.child("jobs");
+        let jobs = jobs(&section, &network, offline);
+        root.finish();
+        Self { state, network, jobs }
+    }
+}
+
+/// The variables of this process; those that are not UTF-8 are left out, as none of ours can be one.
+pub fn process_environment() -> impl Iterator<Item = (String, String)> {
+    env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+fn syntax<'t>(file: &str, text: &'t str) -> Result<DeTable<'t>, SettingsErrors> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        return Ok(table.into_inner());
+    }
+    let problem = |error: &toml::de::Error| {
+        let at = error.span().map_or(0, |span| span.start);
+        // Only the one character is marked: what follows may be a secret whose quotes do not match.
+        Problem {
+            what: format!("not valid TOML: {}", error.message()),
+            place: Place::of_span(file, text, at..at).without_line(),
+            advice: "mend the line; https://toml.io shows the format".to_owned(),
+            cause: None,
+        }
+    };
+    Err(SettingsErrors(errors.iter().map(problem).collect()))
+}
+
+fn jobs(section: &Section<'_>, network: &Network, offline: bool) -> BTreeMap<String, Job> {
+    let mut jobs = BTreeMap::new();
+    let mut any = false;
+    for field in section.entries() {
+        any = true;
+        let name = &field.entry.key;
+        if !is_job_name(name) {
+            let advice = "use letters, digits, `-` and single `_`: the name is part of paths and variables";
+            let _: Option<()> = field.bad_key("is no name for a job", advice);
+        } else if let Some(table) = field.section() {
+            if let Some(job) = Job::read(table, network, offline) {
+                jobs.insert(name.clone(), job);
+            }
+        } else {
+            let _: Option<()> = field.bad_key(
+                "must be a table",
+                format!("write its keys under a line [{}]", field.path),
+            );
+        }
+    }
+    if !any {
+        section.context.report(
+            &section.at,
+            "no job is configured".to_owned(),
+            "add a [jobs.NAME] block; `melonsync init` writes one",
+        );
+    }
+    jobs
+}
+
+fn is_job_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 64
+        && !name.contains("__")
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+#[cfg(test)]
+mod tests;

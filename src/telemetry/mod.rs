@@ -1,1 +1,3 @@
-//! See the map in `lib.rs`.
+//! What the program says while it works: logs on stderr.
+
+pub mod log;

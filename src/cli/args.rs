@@ -1,0 +1,269 @@
+//! The arguments of every verb (INTERFACE section 1).
+
+use std::{env, net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::telemetry::log;
+
+/// Flags that every verb takes.
+#[derive(Debug, Clone, Args)]
+pub struct Globals {
+    /// The settings file.
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "config/melonsync.toml"
+    )]
+    pub config: PathBuf,
+    /// How much to log.
+    #[arg(long, global = true, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    pub log_level: LogLevel,
+    /// Log lines for people, or JSON Lines.
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub log_format: Format,
+    /// Results for people, or one JSON document.
+    #[arg(short, long, global = true, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+    /// No colours; NO_COLOR in the environment says the same.
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Only results and errors: no progress, and no log below `error`.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+impl Globals {
+    /// Whether colours are wanted where there is a terminal (<https://no-color.org>: set and not empty).
+    #[must_use]
+    pub fn color(&self) -> bool {
+        !self.no_color && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    }
+
+    /// The log level; `--quiet` leaves errors only.
+    #[must_use]
+    pub fn level(&self) -> log::Level {
+        match self.log_level {
+            LogLevel::Off => log::Level::Off,
+            LogLevel::Error => log::Level::Error,
+            _ if self.quiet => log::Level::Error,
+            LogLevel::Warn => log::Level::Warn,
+            LogLevel::Info => log::Level::Info,
+            LogLevel::Debug => log::Level::Debug,
+            LogLevel::Trace => log::Level::Trace,
+        }
+    }
+}
+
+/// How much to log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What failed.
+    Error,
+    /// And what is suspicious.
+    Warn,
+    /// And what was done.
+    Info,
+    /// And how.
+    Debug,
+    /// And each step.
+    Trace,
+}
+
+/// For people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl From<Format> for log::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+/// `completions`.
+#[derive(Debug, Clone, Args)]
+pub struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// The shells of INTERFACE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// bash.
+    Bash,
+    /// zsh.
+    Zsh,
+    /// fish.
+    Fish,
+    /// PowerShell.
+    Powershell,
+}
+
+/// `init`.
+#[derive(Debug, Clone, Args)]
+pub struct Init {
+    /// Overwrite a file that is there.
+    #[arg(long)]
+    pub force: bool,
+    /// Directory (tenant) ID.
+    #[arg(long, value_name = "GUID")]
+    pub tenant_id: Option<String>,
+    /// Application (client) ID.
+    #[arg(long, value_name = "GUID")]
+    pub client_id: Option<String>,
+    /// The target: `idmelon` or `scim`.
+    #[arg(long, value_enum)]
+    pub kind: Option<Kind>,
+    /// The target's SCIM base address.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// The kind of target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// An IDmelon workspace.
+    Idmelon,
+    /// Any SCIM 2.0 service.
+    Scim,
+}
+
+/// `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct Demo {
+    /// One full cycle, print the summary, exit.
+    #[arg(long)]
+    pub once: bool,
+    /// Users in the sample tenant.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub users: usize,
+    /// Groups in the sample tenant.
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub groups: usize,
+    /// Keep the state here; a temporary folder where absent.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// `sandbox`.
+#[derive(Debug, Clone, Args)]
+pub struct Sandbox {
+    /// Users in the sample tenant.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub users: usize,
+    /// Groups in the sample tenant.
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub groups: usize,
+    /// Where the sample tenant listens; a free port where absent.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub graph_listen: SocketAddr,
+    /// Where the sample workspace listens; a free port where absent.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub scim_listen: SocketAddr,
+    /// Faults to switch on.
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+}
+
+/// `check`, `status` and others that take only a job.
+#[derive(Debug, Clone, Args)]
+pub struct OneJob {
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+}
+
+/// `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct Plan {
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// Read the target back and plan everything.
+    #[arg(long)]
+    pub full: bool,
+    /// The form of the plan; `-o` where absent.
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Exit with 10 where something would change.
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `sync`.
+#[derive(Debug, Clone, Args)]
+pub struct Sync {
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// Read the target back and reconcile everything.
+    #[arg(long)]
+    pub full: bool,
+    /// Let this cycle remove at most so many users; if there are more, none.
+    #[arg(long, value_name = "N")]
+    pub allow_deletions: Option<u64>,
+}
+
+/// `resync`: exactly one of who, all and from the beginning.
+#[derive(Debug, Clone, Args)]
+#[group(id = "what", required = true, multiple = true, args = ["user", "group", "all", "restart"])]
+pub struct Resync {
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// A user, by principal name or object id; several may be named.
+    #[arg(long, value_name = "UPN|ID", num_args = 1.., conflicts_with_all = ["all", "restart"])]
+    pub user: Vec<String>,
+    /// A group, by display name or object id; several may be named.
+    #[arg(long, value_name = "NAME|ID", num_args = 1.., conflicts_with_all = ["all", "restart"])]
+    pub group: Vec<String>,
+    /// Every object.
+    #[arg(long, conflicts_with = "restart")]
+    pub all: bool,
+    /// Drop the cursor and read the source from the beginning; links are kept.
+    #[arg(long)]
+    pub restart: bool,
+}
+
+/// `state`.
+#[derive(Debug, Clone, Args)]
+pub struct State {
+    /// What to do with the snapshot.
+    #[command(subcommand)]
+    pub action: StateAction,
+}
+
+/// What to do with the snapshot.
+#[derive(Debug, Clone, Subcommand)]
+pub enum StateAction {
+    /// Check every record and the history's chain.
+    Verify(OneJob),
+    /// Print the snapshot as JSON Lines.
+    Export(OneJob),
+    /// Copy the snapshot into a folder.
+    Backup {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// The folder to write; must not exist.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Put a backup in the snapshot's place.
+    Restore {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// The backup.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+    },
+}

@@ -1,0 +1,22 @@
+//! `melonsync completions SHELL`.
+
+use clap::CommandFactory;
+use clap_complete::generate;
+
+use super::Cli;
+use super::args::{Completions, Shell};
+use super::failure::{Exit, Failure};
+use super::report::Report;
+
+pub(super) fn run(args: &Completions, report: &mut Report) -> Result<Exit, Failure> {
+    let shell = match args.shell {
+        Shell::Bash => clap_complete::Shell::Bash,
+        Shell::Zsh => clap_complete::Shell::Zsh,
+        Shell::Fish => clap_complete::Shell::Fish,
+        Shell::Powershell => clap_complete::Shell::PowerShell,
+    };
+    let mut script = Vec::new();
+    generate(shell, &mut Cli::command(), "melonsync", &mut script);
+    report.text(&String::from_utf8_lossy(&script));
+    Ok(Exit::Done)
+}

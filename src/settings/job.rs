@@ -1,0 +1,140 @@
+//! `[jobs.NAME]`: one source, one target, and when they are brought together.
+
+use chrono_tz::Tz;
+use sha2::{Digest, Sha256};
+
+use super::network::Network;
+use super::provisioning::Provisioning;
+use super::schedule::Schedule;
+use super::section::{Field, Section};
+use super::source::Source;
+use super::target::Target;
+use super::tree::Raw;
+use super::value::Word;
+
+/// Whether the job writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Plan and report; the target is only sent GET.
+    Observe,
+    /// Carry plans out. Written on purpose, never a default.
+    Enforce,
+}
+
+impl Word for Mode {
+    const WORDS: &'static [(&'static str, Self)] = &[("observe", Self::Observe), ("enforce", Self::Enforce)];
+}
+
+impl Mode {
+    /// As written in the settings and in summaries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// False: `run` leaves it alone.
+    pub enabled: bool,
+    /// Observe or enforce.
+    pub mode: Mode,
+    /// Incremental cycles; `None` where the setting is an empty text.
+    pub schedule: Option<Schedule>,
+    /// Full reconciliations; `None` where the setting is an empty text.
+    pub full_schedule: Option<Schedule>,
+    /// The zone that the schedules are in.
+    pub timezone: Tz,
+    /// Where truth is read.
+    pub source: Source,
+    /// Where it is written.
+    pub target: Target,
+    /// What is sent, and under which rules.
+    pub provisioning: Provisioning,
+}
+
+impl Job {
+    /// Incremental cycles where nothing is written: every five minutes.
+    pub const SCHEDULE: &str = "0 */5 * * * *";
+    /// Full reconciliations where nothing is written: Sunday at three.
+    pub const FULL_SCHEDULE: &str = "0 0 3 * * SUN";
+
+    pub(super) fn read(mut section: Section<'_>, network: &Network, offline: bool) -> Option<Self> {
+        let enabled = section.flag("enabled", true);
+        let mode = section.word("mode", Mode::Observe);
+        let timezone = section
+            .get("timezone")
+            .and_then(|field| zone(&field))
+            .unwrap_or(Tz::UTC);
+        let schedule = schedule(&mut section, "schedule", Self::SCHEDULE, timezone);
+        let full_schedule = schedule_full(&mut section, timezone);
+        // A job that is switched off may wait for its secrets.
+        let secrets = enabled && !offline;
+        let source = Source::read(section.child("source"), network, secrets);
+        let target = Target::read(section.child("target"), network, secrets);
+        let mapping = target
+            .as_ref()
+            .map_or("idmelon", |target| target.kind.default_mapping());
+        let provisioning = Provisioning::read(section.child("provisioning"), mapping);
+        section.finish();
+        let (source, target) = (source?, target?);
+        Some(Self {
+            enabled,
+            mode,
+            schedule,
+            full_schedule,
+            timezone,
+            source,
+            target,
+            provisioning,
+        })
+    }
+
+    /// Fingerprint of everything that decides what is wanted of the target: scope, the mapping's name and the
+    /// policy with its thresholds. The mapping's content has its own. 64 hexadecimal digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let source = &self.source;
+        let decisive = serde_json::json!({
+            "scope": format!("{:?}", source.scope),
+            "users": source.users,
+            "groups": source.groups,
+            "mapping": self.provisioning.mapping,
+            "policy": self.provisioning.policy,
+        });
+        let digest = Sha256::digest(decisive.to_string());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn schedule_full(section: &mut Section<'_>, zone: Tz) -> Option<Schedule> {
+    schedule(section, "full_schedule", Job::FULL_SCHEDULE, zone)
+}
+
+fn schedule(section: &mut Section<'_>, key: &'static str, default: &str, zone: Tz) -> Option<Schedule> {
+    let Some(field) = section.get(key) else {
+        return Some(Schedule::try_new(default, zone).expect("the default schedules are schedules"));
+    };
+    match field.text(default)?.trim() {
+        "" => None,
+        text => Schedule::try_new(text, zone)
+            .map_err(|bad| field.bad::<()>(&format!("= \"{text}\" {bad}"), bad.hint()))
+            .ok(),
+    }
+}
+
+fn zone(field: &Field<'_>) -> Option<Tz> {
+    let text = match &field.node().raw {
+        Raw::Text(text) => text,
+        _ => return field.wrong_type("the name of a time zone", "\"Europe/Berlin\""),
+    };
+    text.parse().ok().or_else(|| {
+        let advice =
+            "write a name from the IANA list, as in \"UTC\", \"Europe/Berlin\" or \"America/New_York\"";
+        field.bad(&format!("is no time zone: \"{text}\""), advice)
+    })
+}

@@ -1,0 +1,63 @@
+//! `[jobs.NAME.provisioning]`: the mapping, and the policy that planner and guard follow.
+
+use crate::reconcile::policy::GroupPolicy;
+use crate::reconcile::policy::Policy;
+
+use super::section::Section;
+
+/// What is sent, and under which rules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provisioning {
+    /// The mapping's name, as written: a preset (`idmelon`, `idmelon@1`) or a file `config/mappings/NAME.toml`.
+    pub mapping: String,
+    /// The rules.
+    pub policy: Policy,
+}
+
+impl Provisioning {
+    pub(super) fn read(mut section: Section<'_>, default_mapping: &str) -> Self {
+        let standard = Policy::default();
+        let mapping = section
+            .get("mapping")
+            .and_then(|field| match field.text(default_mapping)?.trim() {
+                "" => field.bad(
+                    "is empty",
+                    "name a preset, such as \"idmelon\", or a file under config/mappings",
+                ),
+                name => Some(name.to_owned()),
+            });
+        let policy = Policy {
+            create: section.flag("create", standard.create),
+            update: section.flag("update", standard.update),
+            on_soft_delete: section.word("on_soft_delete", standard.on_soft_delete),
+            on_hard_delete: section.word("on_hard_delete", standard.on_hard_delete),
+            on_out_of_scope: section.word("on_out_of_scope", standard.on_out_of_scope),
+            adopt: section.word("adopt", standard.adopt),
+            deletion_threshold: section.threshold("deletion_threshold", standard.deletion_threshold),
+            membership_removal_threshold: section.threshold(
+                "membership_removal_threshold",
+                standard.membership_removal_threshold,
+            ),
+            guard_window: section.duration("guard_window", standard.guard_window),
+            unmanaged: section.word("unmanaged", standard.unmanaged),
+            protect: section.texts("protect"),
+            groups: groups(section.child("groups"), &standard.groups),
+        };
+        section.finish();
+        Self {
+            mapping: mapping.unwrap_or_else(|| default_mapping.to_owned()),
+            policy,
+        }
+    }
+}
+
+fn groups(mut section: Section<'_>, standard: &GroupPolicy) -> GroupPolicy {
+    let policy = GroupPolicy {
+        on_out_of_scope: section.word("on_out_of_scope", standard.on_out_of_scope),
+        on_delete: section.word("on_delete", standard.on_delete),
+        delete_after: section.duration("delete_after", standard.delete_after),
+        deletion_threshold: section.threshold("deletion_threshold", standard.deletion_threshold),
+    };
+    section.finish();
+    policy
+}

@@ -1,0 +1,162 @@
+//! When a job runs: a cron expression, seconds first, in a time zone.
+//!
+//! Clock changes: a schedule at set hours runs once on every day that it names. A time that is skipped runs at
+//! the first moment after the gap; of a doubled time the first counts. A schedule for every hour follows the
+//! clock's own beat instead: nothing in the gap, and both of the doubled hours.
+
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, LocalResult, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
+use chrono_tz::Tz;
+use cron::TimeUnitSpec;
+
+use crate::model::clock::Timestamp;
+
+/// Looked at before the given moment, so that the second of two equal local times is found: no zone of today
+/// turns its clock back by more.
+const LOOK_BACK: TimeDelta = TimeDelta::hours(3);
+
+/// A cron expression in a time zone.
+#[derive(Clone)]
+pub struct Schedule {
+    written: String,
+    fields: cron::Schedule,
+    zone: Tz,
+}
+
+/// Why a text is no schedule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadSchedule {
+    /// Not five or six fields.
+    #[error("has {0} fields")]
+    Fields(usize),
+    /// A weekday as a number.
+    #[error("names the weekday by the number {0}, which is another day in other crons")]
+    NumericWeekday(String),
+    /// A field that cannot be read.
+    #[error("cannot be read")]
+    Syntax,
+    /// Well-formed, and without a date (30 February).
+    #[error("never comes")]
+    Never,
+}
+
+impl BadSchedule {
+    /// What to write instead.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Fields(_) | Self::Syntax => {
+                "write seconds, minutes, hours, day of month, month and weekday, as in \"0 */5 * * * *\"; \
+                 five fields mean second 0"
+            }
+            Self::NumericWeekday(_) => "write MON, TUE, WED, THU, FRI, SAT or SUN, as in \"0 0 3 * * SUN\"",
+            Self::Never => "name a day that exists",
+        }
+    }
+}
+
+impl Schedule {
+    /// A schedule from its cron expression, five or six fields.
+    ///
+    /// # Errors
+    /// [`BadSchedule`], when it has another number of fields, a numeric weekday, a field that makes no sense,
+    /// or no date at all.
+    pub fn try_new(text: &str, zone: Tz) -> Result<Self, BadSchedule> {
+        let mut fields: Vec<&str> = text.split_whitespace().collect();
+        match fields.len() {
+            5 => fields.insert(0, "0"),
+            6 => {}
+            n => return Err(BadSchedule::Fields(n)),
+        }
+        if let Some(number) = numeric_weekday(fields[5]) {
+            return Err(BadSchedule::NumericWeekday(number));
+        }
+        let parsed = cron::Schedule::from_str(&fields.join(" ")).map_err(|_| BadSchedule::Syntax)?;
+        let schedule = Self {
+            written: text.to_owned(),
+            fields: parsed,
+            zone,
+        };
+        schedule.next_after(Timestamp(0)).ok_or(BadSchedule::Never)?;
+        Ok(schedule)
+    }
+
+    /// The first moment after `moment`; `None` when there is none this century.
+    #[must_use]
+    pub fn next_after(&self, moment: Timestamp) -> Option<Timestamp> {
+        let now = moment.to_utc();
+        // Walked on the wall clock, as if it were UTC: the crate then meets neither gaps nor doubled hours.
+        let local = now.with_timezone(&self.zone).naive_local();
+        let start = Utc.from_utc_datetime(&local.checked_sub_signed(LOOK_BACK)?);
+        let mut best: Option<DateTime<Utc>> = None;
+        for wall in self.fields.after(&start) {
+            let (first, second) = self.moments(wall.naive_utc());
+            // First moments never go back as the wall clock goes on: nothing better can follow.
+            if best.is_some_and(|best| first.is_some_and(|first| first >= best)) {
+                break;
+            }
+            let later = [first, second].into_iter().flatten().filter(|at| *at > now);
+            best = best.into_iter().chain(later).min();
+        }
+        best.map(|at| Timestamp(at.timestamp_millis()))
+    }
+
+    /// When a wall time happens: twice at most.
+    fn moments(&self, wall: NaiveDateTime) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+        let every_hour = self.fields.hours().is_all();
+        match self.zone.from_local_datetime(&wall) {
+            LocalResult::Single(at) => (Some(at.to_utc()), None),
+            LocalResult::Ambiguous(first, second) => {
+                (Some(first.to_utc()), every_hour.then(|| second.to_utc()))
+            }
+            LocalResult::None if every_hour => (None, None),
+            LocalResult::None => (self.end_of_gap(wall), None),
+        }
+    }
+
+    /// The first minute after the gap that this wall time falls into.
+    fn end_of_gap(&self, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
+        let minute = wall.with_second(0)?;
+        (1..=24 * 60)
+            .filter_map(|n| {
+                self.zone
+                    .from_local_datetime(&(minute + TimeDelta::minutes(n)))
+                    .earliest()
+            })
+            .map(|at| at.to_utc())
+            .next()
+    }
+}
+
+/// `1` in `1,MON`, but not the step in `*/2`.
+fn numeric_weekday(field: &str) -> Option<String> {
+    field.split(',').find_map(|part| {
+        let days = part.split('/').next().unwrap_or(part);
+        let digits: String = days.chars().filter(char::is_ascii_digit).collect();
+        (!digits.is_empty()).then_some(digits)
+    })
+}
+
+/// As it was written.
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+impl fmt::Debug for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.written, self.zone)
+    }
+}
+
+/// The same expression in the same zone.
+impl PartialEq for Schedule {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written && self.zone == other.zone
+    }
+}
+
+#[cfg(test)]
+mod tests;

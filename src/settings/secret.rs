@@ -1,0 +1,172 @@
+//! Where a secret is: never the secret itself. It is read when a request needs it, so a renewed file is
+//! picked up without a reload, and dropped after.
+
+use std::{env, fmt, fs, io, path::PathBuf};
+
+use crate::model::secret::Secret;
+
+use super::section::{Field, Section};
+use super::tree::{Origin, Raw};
+
+/// The place of a secret: a table with exactly one of `env` and `file`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// An environment variable.
+    Env(String),
+    /// A file (systemd credentials, Kubernetes and Docker secrets); white space at its end is not part of it.
+    File(PathBuf),
+}
+
+/// Why a secret cannot be read. Names the place, never the value.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The variable is not there.
+    #[error("environment variable {0} is not set")]
+    NotSet(String),
+    /// The place holds nothing.
+    #[error("{0} is empty")]
+    Empty(SecretSource),
+    /// The variable is not text.
+    #[error("environment variable {0} is not valid UTF-8")]
+    NotText(String),
+    /// The file cannot be read.
+    #[error("cannot read the file {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+impl SecretError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NotSet(name) | Self::NotText(name) | Self::Empty(SecretSource::Env(name)) => {
+                format!("set {name} in the environment that starts melonsync")
+            }
+            Self::Empty(SecretSource::File(path)) => format!("write the secret into {}", path.display()),
+            Self::File { .. } => "check the path, and that melonsync's user may read it".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "environment variable {name}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+        }
+    }
+}
+
+impl SecretSource {
+    /// Reads it now.
+    ///
+    /// # Errors
+    /// When the variable is not set or the file not readable, or either is empty or not text.
+    pub fn read(&self) -> Result<Secret, SecretError> {
+        self.read_from(|name| match env::var(name) {
+            Ok(value) => Ok(value),
+            Err(env::VarError::NotPresent) => Err(SecretError::NotSet(name.to_owned())),
+            Err(env::VarError::NotUnicode(_)) => Err(SecretError::NotText(name.to_owned())),
+        })
+    }
+
+    /// As [`Self::read`], with variables from elsewhere.
+    fn read_from(
+        &self,
+        variable: impl Fn(&str) -> Result<String, SecretError>,
+    ) -> Result<Secret, SecretError> {
+        let text = match self {
+            Self::Env(name) => variable(name)?,
+            Self::File(path) => fs::read_to_string(path).map_err(|cause| SecretError::File {
+                path: path.clone(),
+                cause,
+            })?,
+        };
+        match text.trim_end() {
+            "" => Err(SecretError::Empty(self.clone())),
+            secret => Ok(Secret::new(secret.to_owned())),
+        }
+    }
+}
+
+impl<'a> Section<'a> {
+    /// The place of a secret. With `needed`, that there is one is checked now, and the value dropped.
+    pub(super) fn secret(&mut self, key: &'static str, variable: &str, needed: bool) -> Option<SecretSource> {
+        let field = self.required(key, &format!("{{ env = \"{variable}\" }}"))?;
+        let place = source(&field, variable)?;
+        if needed {
+            verify(&field, &place)?;
+        }
+        Some(place)
+    }
+}
+
+fn source(field: &Field<'_>, variable: &str) -> Option<SecretSource> {
+    let advice = format!(
+        "write {{ env = \"{variable}\" }} or {{ file = \"/run/secrets/…\" }}, and put the secret there"
+    );
+    match (&field.node().raw, &field.node().origin) {
+        (Raw::Table(_), _) => {}
+        // An override that is the secret itself: the environment is a fit place for one.
+        (raw, Origin::Env { name, .. }) if !matches!(raw, Raw::List) => {
+            return Some(SecretSource::Env(name.clone()));
+        }
+        (Raw::Text(_), _) => return field.bad_key("is a secret written in plain text", advice),
+        _ => {
+            return field.bad_key(
+                &format!(
+                    "must be a table with `env` or `file`, not {}",
+                    field.node().raw.kind()
+                ),
+                advice,
+            );
+        }
+    }
+    let mut section = field.section()?;
+    let env = section.get("env").map(|field| name(&field, variable));
+    let file = section.get("file").map(|field| name(&field, "/run/secrets/…"));
+    section.finish();
+    match (env, file) {
+        (Some(env), None) => env.map(SecretSource::Env),
+        (None, Some(file)) => file.map(|path| SecretSource::File(path.into())),
+        (Some(_), Some(_)) => field.bad_key("has both `env` and `file`", "keep exactly one of them"),
+        (None, None) => field.bad_key("has neither `env` nor `file`", advice),
+    }
+}
+
+/// The name of a variable or file. What is no text is not shown: somebody may have put the secret there.
+fn name(field: &Field<'_>, example: &str) -> Option<String> {
+    match &field.node().raw {
+        Raw::Text(text) if !text.trim().is_empty() => Some(text.clone()),
+        _ => field.bad_key(
+            "must be a text, and not empty",
+            format!("write it as in `{} = \"{example}\"`", field.entry.key),
+        ),
+    }
+}
+
+fn verify(field: &Field<'_>, place: &SecretSource) -> Option<()> {
+    let known = field.context.env;
+    let error = place
+        .read_from(|name| {
+            known
+                .get(name)
+                .cloned()
+                .ok_or_else(|| SecretError::NotSet(name.to_owned()))
+        })
+        .err();
+    let Some(error) = error else { return Some(()) };
+    let (what, advice) = (format!("`{}`: {error}", field.path), error.hint());
+    let cause = match error {
+        SecretError::File { cause, .. } => Some(cause),
+        _ => None,
+    };
+    field.context.report_caused(&field.entry.at, what, advice, cause);
+    None
+}

@@ -1,0 +1,222 @@
+//! Reading one table of the settings: each key is asked for by name and type, what goes wrong is noted and
+//! reading goes on, and what nobody asked for is unknown.
+
+use std::{cell::RefCell, collections::BTreeMap, io};
+
+use super::problem::{Place, Problem};
+use super::tree::{Entry, Node, Origin, Raw, Table};
+
+/// What every section needs: the file for places, the environment, and the notebook of problems.
+pub(super) struct Context<'a> {
+    pub(super) file: &'a str,
+    pub(super) text: &'a str,
+    pub(super) env: &'a BTreeMap<String, String>,
+    pub(super) problems: RefCell<Vec<Problem>>,
+}
+
+impl Context<'_> {
+    pub(super) fn place(&self, origin: &Origin) -> Place {
+        match origin {
+            Origin::File(span) => Place::of_span(self.file, self.text, span.clone()),
+            Origin::Env { name, .. } => Place::Variable(name.clone()),
+        }
+    }
+
+    pub(super) fn report(&self, origin: &Origin, what: String, advice: impl Into<String>) {
+        self.report_caused(origin, what, advice, None);
+    }
+
+    pub(super) fn report_caused(
+        &self,
+        origin: &Origin,
+        what: String,
+        advice: impl Into<String>,
+        cause: Option<io::Error>,
+    ) {
+        let problem = Problem {
+            what,
+            place: self.place(origin),
+            advice: advice.into(),
+            cause,
+        };
+        self.problems.borrow_mut().push(problem);
+    }
+}
+
+/// A key that is there.
+#[derive(Clone)]
+pub(super) struct Field<'a> {
+    pub(super) context: &'a Context<'a>,
+    /// Dotted, from the root.
+    pub(super) path: String,
+    pub(super) entry: &'a Entry,
+}
+
+impl<'a> Field<'a> {
+    pub(super) const fn node(&self) -> &'a Node {
+        &self.entry.node
+    }
+
+    /// Notes a problem with the value; `None`, for `return field.bad(…)`.
+    pub(super) fn bad<T>(&self, what: &str, advice: impl Into<String>) -> Option<T> {
+        self.context
+            .report(&self.node().origin, format!("`{}` {what}", self.path), advice);
+        None
+    }
+
+    /// As [`Self::bad`], pointing at the key: the value may be a secret.
+    pub(super) fn bad_key<T>(&self, what: &str, advice: impl Into<String>) -> Option<T> {
+        self.context
+            .report(&self.entry.at, format!("`{}` {what}", self.path), advice);
+        None
+    }
+
+    pub(super) fn wrong_type<T>(&self, wanted: &str, example: &str) -> Option<T> {
+        let what = format!("must be {wanted}, not {}", self.node().raw.kind());
+        let key = self.entry.key.as_str();
+        self.bad(&what, format!("write it as in `{key} = {example}`"))
+    }
+
+    /// A text. A variable's value is one even where it looks like a number.
+    pub(super) fn text(&self, example: &str) -> Option<&'a str> {
+        match (&self.node().raw, &self.node().origin) {
+            (Raw::Text(text), _) => Some(text),
+            (Raw::Integer(_) | Raw::Float(_) | Raw::Bool(_) | Raw::Date(_), Origin::Env { raw, .. }) => {
+                Some(raw)
+            }
+            _ => self.wrong_type("a text", &format!("\"{example}\"")),
+        }
+    }
+
+    /// The table that it is.
+    pub(super) fn section(&self) -> Option<Section<'a>> {
+        match &self.node().raw {
+            Raw::Table(table) => Some(Section {
+                context: self.context,
+                path: self.path.clone(),
+                at: self.entry.at.clone(),
+                table: Some(table),
+                asked: Vec::new(),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// One table, or the place where one could be.
+pub(super) struct Section<'a> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) path: String,
+    pub(super) at: Origin,
+    table: Option<&'a Table>,
+    asked: Vec<&'static str>,
+}
+
+impl<'a> Section<'a> {
+    pub(super) const fn root(context: &'a Context<'a>, table: &'a Table) -> Self {
+        Self {
+            context,
+            path: String::new(),
+            at: Origin::File(0..0),
+            table: Some(table),
+            asked: Vec::new(),
+        }
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
+    }
+
+    /// The key, where it is written.
+    pub(super) fn get(&mut self, key: &'static str) -> Option<Field<'a>> {
+        self.asked.push(key);
+        let entry = self.table?.get(key)?;
+        Some(Field {
+            context: self.context,
+            path: self.path_of(key),
+            entry,
+        })
+    }
+
+    /// The key, or a problem at the table's head.
+    pub(super) fn required(&mut self, key: &'static str, example: &str) -> Option<Field<'a>> {
+        let field = self.get(key);
+        if field.is_none() {
+            let path = self.path_of(key);
+            let advice = format!("add `{key} = {example}` to [{}]", self.path);
+            self.context
+                .report(&self.at, format!("`{path}` is missing"), advice);
+        }
+        field
+    }
+
+    /// The table under the key; an empty one where it is not written.
+    pub(super) fn child(&mut self, key: &'static str) -> Self {
+        let Some(field) = self.get(key) else {
+            return self.absent(key, self.at.clone());
+        };
+        field.section().unwrap_or_else(|| {
+            let what = format!("must be a table, not {}", field.node().raw.kind());
+            let _: Option<()> = field.bad(&what, format!("write its keys under a line [{}]", field.path));
+            self.absent(key, field.entry.at.clone())
+        })
+    }
+
+    /// A table that is not there: everything in it is absent, and what is required is missed at `at`.
+    fn absent(&self, key: &str, at: Origin) -> Self {
+        Section {
+            context: self.context,
+            path: self.path_of(key),
+            at,
+            table: None,
+            asked: Vec::new(),
+        }
+    }
+
+    /// Every entry, for a table whose keys the user names.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Field<'a>> {
+        let field = |entry: &'a Entry| Field {
+            context: self.context,
+            path: self.path_of(&entry.key),
+            entry,
+        };
+        self.table
+            .map(|table| table.0.as_slice())
+            .unwrap_or_default()
+            .iter()
+            .map(field)
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    /// Names every key that nobody asked for.
+    pub(super) fn finish(self) {
+        for field in self.entries() {
+            let key = field.entry.key.as_str();
+            if !self.asked.contains(&key) {
+                let known = self.asked.join(", ");
+                let advice = nearest(key, &self.asked).map_or_else(
+                    || format!("take it out; known here: {known}"),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                self.context
+                    .report(&field.entry.at, format!("unknown key `{}`", field.path), advice);
+            }
+        }
+    }
+}
+
+/// The known word that a typing error away is meant: one edit, or one in three letters.
+pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let word = word.to_lowercase().replace('-', "_");
+    let distance = |candidate: &&str| strsim::damerau_levenshtein(&word, candidate);
+    let best = known
+        .iter()
+        .copied()
+        .min_by_key(|candidate| distance(&&**candidate))?;
+    (distance(&best) <= (word.chars().count() / 3).max(1)).then_some(best)
+}

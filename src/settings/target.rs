@@ -1,0 +1,90 @@
+//! `[jobs.NAME.target]`: the SCIM service that is written.
+
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use url::Url;
+
+use super::network::Network;
+use super::secret::SecretSource;
+use super::section::Section;
+use super::value::{Word, service_url};
+
+/// The kind of target; decides the preset mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetKind {
+    /// An IDmelon workspace.
+    Idmelon,
+    /// Any SCIM 2.0 service.
+    Scim,
+}
+
+impl Word for TargetKind {
+    const WORDS: &'static [(&'static str, Self)] = &[("idmelon", Self::Idmelon), ("scim", Self::Scim)];
+}
+
+impl TargetKind {
+    /// The mapping used where the job names none.
+    #[must_use]
+    pub const fn default_mapping(self) -> &'static str {
+        match self {
+            Self::Idmelon => "idmelon",
+            Self::Scim => "scim",
+        }
+    }
+}
+
+/// The target of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// What it is.
+    pub kind: TargetKind,
+    /// The SCIM base address; `Users`, `Groups` and so on are joined to it.
+    pub url: Url,
+    /// The bearer token.
+    pub token: SecretSource,
+    /// The day that the token ends, where written: `check` warns ahead of it.
+    pub expires: Option<NaiveDate>,
+    /// Most requests in flight.
+    pub max_concurrency: usize,
+    /// How long one request may take. An open create-intent is not judged before this has passed.
+    pub request_timeout: Duration,
+    /// Proxy and certificates for the target.
+    pub network: Network,
+}
+
+impl Target {
+    /// Requests in flight where nothing is written.
+    pub const MAX_CONCURRENCY: usize = 16;
+    /// Time for one request where nothing is written.
+    pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+    pub(super) fn read(mut section: Section<'_>, network: &Network, secrets: bool) -> Option<Self> {
+        const URL: &str = "https://skm.idmelon.com/api/scim/v2/";
+        let kind = section.word("kind", TargetKind::Idmelon);
+        let url = section
+            .required("url", &format!("\"{URL}\""))
+            .and_then(|field| service_url(&field, URL));
+        let token = section.secret("token", "IDMELON_SCIM_TOKEN", secrets);
+        let expires = section.date("expires");
+        // Above this, a service is hurt before it can say 429.
+        let max_concurrency = section.whole("max_concurrency", 1, 512, Self::MAX_CONCURRENCY as u64);
+        let request_timeout = section.duration("request_timeout", Self::REQUEST_TIMEOUT);
+        if request_timeout.is_zero() {
+            if let Some(field) = section.get("request_timeout") {
+                let _: Option<()> = field.bad("must be longer than 0s", "the default is 30s");
+            }
+        }
+        let network = Network::read(section.child("network")).over(network);
+        section.finish();
+        Some(Self {
+            kind,
+            url: url?,
+            token: token?,
+            expires,
+            max_concurrency: usize::try_from(max_concurrency).unwrap_or(Self::MAX_CONCURRENCY),
+            request_timeout,
+            network,
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! Defaults, overrides, the shipped files, and the forms of single values.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::reconcile::policy::Policy;
+use crate::reconcile::policy::Threshold;
+
+use super::target::Target;
+use super::value::parse_duration;
+use super::{Job, Mode, Settings, SettingsErrors, State};
+
+const EXAMPLE: &str = include_str!("../../config/example.toml");
+const MINIMAL: &str = include_str!("../../config/minimal.toml");
+
+fn parse(text: &str, env: &[(&str, &str)]) -> Result<Settings, SettingsErrors> {
+    let env: BTreeMap<_, _> = env
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    Settings::parse("test.toml", text, &env, true)
+}
+
+#[test]
+fn the_example_holds_the_defaults() {
+    let example = parse(EXAMPLE, &[]).unwrap();
+    let defaults = parse(MINIMAL, &[]).unwrap();
+    assert_eq!(example, defaults);
+    let job = &example.jobs["idmelon"];
+    assert_eq!(example.state, State::default());
+    assert_eq!(job.provisioning.policy, Policy::default());
+    assert_eq!(job.schedule.as_ref().unwrap().to_string(), Job::SCHEDULE);
+    assert_eq!(
+        job.full_schedule.as_ref().unwrap().to_string(),
+        Job::FULL_SCHEDULE
+    );
+    assert_eq!((job.enabled, job.mode), (true, Mode::Observe));
+    assert_eq!(job.target.max_concurrency, Target::MAX_CONCURRENCY);
+}
+
+#[test]
+fn commented_keys_of_the_example_are_known_too() {
+    let text: Vec<String> = EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if rest.starts_with(["p", "c", "e"]) && rest.contains(" = ") => rest.to_owned(),
+            _ => line.to_owned(),
+        })
+        .collect();
+    let settings = parse(&text.join("\n"), &[]).unwrap();
+    let job = &settings.jobs["idmelon"];
+    assert_eq!(
+        job.source.network.proxy.as_ref().unwrap().as_str(),
+        "http://proxy:3128/"
+    );
+    assert!(job.source.credential.expires.is_some() && job.target.expires.is_some());
+}
+
+#[test]
+fn every_key_can_be_overridden_by_a_variable() {
+    let settings = parse(
+        MINIMAL,
+        &[
+            ("MELONSYNC__JOBS__IDMELON__MODE", "enforce"),
+            ("MELONSYNC__JOBS__IDMELON__TARGET__MAX_CONCURRENCY", "4"),
+            (
+                "MELONSYNC__JOBS__IDMELON__PROVISIONING__PROTECT",
+                "[\"a\", \"b\"]",
+            ),
+            (
+                "MELONSYNC__JOBS__IDMELON__PROVISIONING__DELETION_THRESHOLD__COUNT",
+                "7",
+            ),
+            ("MELONSYNC__JOBS__IDMELON__SCHEDULE", ""),
+            ("MELONSYNC__STATE__PATH", "123"),
+            ("MELONSYNC_OTHER", "x"),
+        ],
+    )
+    .unwrap();
+    let job = &settings.jobs["idmelon"];
+    assert_eq!(job.mode, Mode::Enforce);
+    assert_eq!(job.target.max_concurrency, 4);
+    assert_eq!(job.provisioning.policy.protect, ["a", "b"]);
+    assert_eq!(job.provisioning.policy.deletion_threshold, Threshold::count(7));
+    assert_eq!(job.schedule, None);
+    assert_eq!(settings.state.path, std::path::Path::new("123"));
+}
+
+#[test]
+fn a_bad_override_is_reported_under_its_variable() {
+    let error = parse(
+        MINIMAL,
+        &[("MELONSYNC__JOBS__IDMELON__MOOD", "x"), ("MELONSYNC____", "x")],
+    )
+    .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("environment variable MELONSYNC__JOBS__IDMELON__MOOD: unknown key"),
+        "{text}"
+    );
+    assert!(
+        text.contains("environment variable MELONSYNC____: an override that names no key"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_secret_is_never_in_debug() {
+    let env = [("MELONSYNC__JOBS__IDMELON__TARGET__TOKEN", "hunter2")];
+    let settings = parse(MINIMAL, &env).unwrap();
+    assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+#[test]
+fn durations_and_thresholds_have_their_forms() {
+    for (text, seconds) in [
+        ("30s", Some(30)),
+        ("5m", Some(300)),
+        ("24h", Some(86_400)),
+        ("400d", Some(34_560_000)),
+    ] {
+        assert_eq!(parse_duration(text), seconds.map(Duration::from_secs), "{text}");
+    }
+    for text in [
+        "",
+        "s",
+        "5",
+        "-5m",
+        "5 m",
+        "1.5h",
+        "5w",
+        "5µ",
+        "99999999999999999999d",
+    ] {
+        assert_eq!(parse_duration(text), None, "{text}");
+    }
+    for (text, count, percent) in [
+        ("500", Some(500), None),
+        ("\"5%\"", None, Some(5.0)),
+        ("\"2.5 %\"", None, Some(2.5)),
+        ("{ count = 9, percent = 1.5 }", Some(9), Some(1.5)),
+    ] {
+        let text = format!("{MINIMAL}[jobs.idmelon.provisioning]\ndeletion_threshold = {text}\n");
+        let settings = parse(&text, &[]).unwrap();
+        assert_eq!(
+            settings.jobs["idmelon"].provisioning.policy.deletion_threshold,
+            Threshold { count, percent }
+        );
+    }
+    for text in [
+        "-1",
+        "\"5\"",
+        "\"-5%\"",
+        "\"x%\"",
+        "true",
+        "{}",
+        "{ count = -1 }",
+        "{ percent = 101 }",
+        "\"nan%\"",
+    ] {
+        let text = format!("{MINIMAL}[jobs.idmelon.provisioning]\ndeletion_threshold = {text}\n");
+        assert_eq!(parse(&text, &[]).unwrap_err().0.len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn the_fingerprint_follows_the_policy_and_not_the_schedule() {
+    let of = |env: &[(&str, &str)]| parse(MINIMAL, env).unwrap().jobs["idmelon"].fingerprint();
+    let plain = of(&[]);
+    assert_eq!(
+        plain,
+        of(&[("MELONSYNC__JOBS__IDMELON__SCHEDULE", "0 0 1 * * *")])
+    );
+    assert_ne!(
+        plain,
+        of(&[("MELONSYNC__JOBS__IDMELON__PROVISIONING__CREATE", "false")])
+    );
+    assert_ne!(
+        plain,
+        of(&[("MELONSYNC__JOBS__IDMELON__SOURCE__GROUPS", "false")])
+    );
+}
