@@ -250,20 +250,23 @@ pub enum StateAction {
     Verify(OneJob),
     /// Print the snapshot as JSON Lines.
     Export(OneJob),
-    /// Copy the snapshot into a folder.
+    /// Write the snapshot to a file.
     Backup {
         /// The job; may be left out where there is one.
         job: Option<String>,
-        /// The folder to write; must not exist.
-        #[arg(long, value_name = "DIR")]
+        /// The file to write; must not exist.
+        #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Put a backup in the snapshot's place.
+    /// Put a backup in the snapshot's place; the next cycle reads the source from the beginning.
     Restore {
         /// The job; may be left out where there is one.
         job: Option<String>,
         /// The backup.
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, value_name = "FILE")]
         from: PathBuf,
+        /// Set the snapshot that is there aside.
+        #[arg(long)]
+        force: bool,
     },
 }

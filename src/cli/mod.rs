@@ -1,10 +1,21 @@
 //! The `melonsync` command: one file a verb, all of them listed in [`Command`].
 
 pub mod args;
+mod check;
 mod completions;
+mod daemon;
+mod demo;
+mod factory;
 pub mod failure;
 pub mod init;
+mod plan;
 pub mod report;
+mod sandbox;
+mod show;
+mod state;
+mod status;
+mod sync;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -39,10 +50,28 @@ pub struct Cli {
 /// Every verb.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print the completion script of a shell.
-    Completions(args::Completions),
+    /// Sync a sample Entra tenant into a sample IDmelon workspace, both in this process; needs nothing.
+    Demo(args::Demo),
+    /// Serve only the two sample servers of `demo`, and print a ready config for them.
+    Sandbox(args::Sandbox),
     /// Write a commented config/melonsync.toml; asks on a terminal, takes flags elsewhere.
     Init(args::Init),
+    /// Test the connection: config, secrets, token, permissions, target, state folder.
+    Check(args::OneJob),
+    /// Show what a cycle would do, and why, writing nothing to the target.
+    Plan(args::Plan),
+    /// Run one cycle now.
+    Sync(args::Sync),
+    /// Run every enabled job on its schedule.
+    Run,
+    /// Look at certain objects again, or at all, now.
+    Resync(args::Resync),
+    /// Show the jobs, their last and next cycles, and what waits.
+    Status(args::OneJob),
+    /// Check, export, back up or restore the snapshot.
+    State(args::State),
+    /// Print the completion script of a shell.
+    Completions(args::Completions),
 }
 
 /// Logs, dispatch, error to exit code.
@@ -59,7 +88,16 @@ pub fn run(cli: &Cli) -> Exit {
 
 fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
     match &cli.command {
-        Command::Completions(args) => completions::run(args, report),
+        Command::Demo(args) => demo::run(&cli.globals, args, report),
+        Command::Sandbox(args) => sandbox::run(args, report),
         Command::Init(args) => init::run(&cli.globals, args, report),
+        Command::Check(args) => check::run(&cli.globals, args, report),
+        Command::Plan(args) => plan::run(&cli.globals, args, report),
+        Command::Sync(args) => sync::sync(&cli.globals, args, report),
+        Command::Run => daemon::run(&cli.globals, report),
+        Command::Resync(args) => sync::resync(&cli.globals, args, report),
+        Command::Status(args) => status::run(&cli.globals, args, report),
+        Command::State(args) => state::run(&cli.globals, &args.action, report),
+        Command::Completions(args) => completions::run(args, report),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A reader that goes away (`| head`) is no failure: the rest is dropped and the exit code stays the work's own.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 
 use serde::Serialize;
 
@@ -64,6 +64,28 @@ impl Report {
             serde_json::to_string(document)
         };
         self.text(&written.expect("what is reported has text keys only"));
+    }
+
+    /// Copies a stream to stdout. A reader that goes away is no failure.
+    ///
+    /// # Errors
+    /// When the stream cannot be read.
+    pub fn copy(&mut self, from: &mut impl Read) -> io::Result<()> {
+        let mut chunk = vec![0; 64 << 10];
+        loop {
+            let read = from.read(&mut chunk)?;
+            if read == 0 || self.gone {
+                return Ok(());
+            }
+            let mut out = io::stdout().lock();
+            self.gone = out.write_all(&chunk[..read]).and_then(|()| out.flush()).is_err();
+        }
+    }
+
+    /// Stdout, for a result that writes itself.
+    #[must_use]
+    pub fn out(&mut self) -> impl Write + '_ {
+        io::BufWriter::new(io::stdout().lock())
     }
 
     /// A remark to stderr, left out with `--quiet`.

@@ -1,0 +1,138 @@
+//! `demo`: a sample Entra tenant and a sample IDmelon workspace on loopback, and a job between them.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::args;
+use super::args::Globals;
+use super::factory;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::failure::Shown;
+use super::report::Report;
+use super::sync;
+use super::watch::Progress;
+use crate::engine::cycle;
+use crate::engine::job::Extent;
+use crate::engine::job::Job;
+use crate::sandbox::sample_config;
+use crate::sandbox::server::Server;
+use crate::sandbox::tenant::Tenant;
+use crate::sandbox::workspace;
+use crate::sandbox::workspace::Workspace;
+use crate::settings::Settings;
+
+/// The two sample servers.
+pub(super) struct Servers {
+    pub(super) tenant: Tenant,
+    pub(super) workspace: Workspace,
+    pub(super) graph: Server,
+    pub(super) scim: Server,
+}
+
+impl Servers {
+    /// Starts both; a sample tenant of this size, an empty workspace.
+    pub(super) async fn start(users: usize, groups: usize, graph: SocketAddr, scim: SocketAddr) -> Result<Self, Failure> {
+        let tenant = Tenant::sample(users, groups);
+        let workspace = Workspace::new();
+        let refused = |error: std::io::Error| {
+            let shown = Shown { what: "cannot start a sample server".to_owned(), causes: vec![error.to_string()], ..Shown::default() };
+            Failure::new(Exit::Failed, shown.advise("choose another address, or leave it out for a free port"))
+        };
+        let graph = tenant.serve(graph).await.map_err(refused)?;
+        let scim = workspace.serve(scim).await.map_err(refused)?;
+        Ok(Self { tenant, workspace, graph, scim })
+    }
+
+    /// A ready config for them.
+    pub(super) fn config(&self) -> String {
+        let scim = format!("{}{}", self.scim.url, workspace::BASE_PATH);
+        sample_config(&self.graph.url, &self.graph.url, &scim, &self.tenant)
+    }
+}
+
+/// How often the demo changes its tenant and syncs.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Runs the demo.
+pub fn run(_globals: &Globals, args: &args::Demo, report: &mut Report) -> Result<Exit, Failure> {
+    let temporary = match &args.state {
+        Some(_) => None,
+        None => Some(tempfile::tempdir().map_err(|error| folder_failure(&error))?),
+    };
+    let state: PathBuf = match (&args.state, &temporary) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(folder)) => folder.path().to_owned(),
+        (None, None) => unreachable_folder(),
+    };
+    factory::runtime()?.block_on(async {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let servers = Servers::start(args.users, args.groups, any, any).await?;
+        report.note(&format!(
+            "A sample Entra tenant with {} users and {} groups at {}, a sample IDmelon workspace at {}.",
+            args.users, args.groups, servers.graph.url, servers.scim.url
+        ));
+        let job = demo_job(&servers, &state)?;
+        let stop = factory::stop_on_signal();
+        let first = one_cycle(&job, stop.clone(), report).await?;
+        if args.once {
+            return Ok(first);
+        }
+        report.note("The tenant goes on changing; Ctrl-C ends the demo.");
+        for step in 0.. {
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = stop.cancelled() => break,
+            }
+            servers.tenant.mutate(0.01, step);
+            one_cycle(&job, stop.clone(), report).await?;
+        }
+        Ok(Exit::Done)
+    })
+}
+
+fn unreachable_folder() -> PathBuf {
+    PathBuf::from("state")
+}
+
+fn folder_failure(error: &std::io::Error) -> Failure {
+    let shown = Shown { what: "cannot make a temporary folder".to_owned(), causes: vec![error.to_string()], ..Shown::default() };
+    Failure::new(Exit::Failed, shown.advise("check the space in the temporary folder (TMPDIR), or name one with --state"))
+}
+
+/// The job between the two sample servers, from the very config that `sandbox` prints.
+fn demo_job(servers: &Servers, state: &Path) -> Result<Job, Failure> {
+    let secrets = [
+        ("ENTRA_CLIENT_SECRET".to_owned(), servers.tenant.client_secret()),
+        ("IDMELON_SCIM_TOKEN".to_owned(), servers.workspace.token()),
+    ];
+    let folder = tempfile::tempdir().map_err(|error| folder_failure(&error))?;
+    let mut text = servers.config();
+    for (name, secret) in secrets {
+        let path = folder.path().join(&name);
+        std::fs::write(&path, secret).map_err(|error| folder_failure(&error))?;
+        let file = format!("{{ file = {:?} }}", path.display().to_string());
+        text = text.replace(&format!("{{ env = \"{name}\" }}"), &file);
+    }
+    let settings = Settings::parse("the demo's own settings", &text, &std::collections::BTreeMap::new(), false)?;
+    let (name, job) = factory::choose(&settings, None)?;
+    let held = crate::snapshot::folder::StateFolder::hold(state).map_err(|error| factory::store_failure(&error))?;
+    let snapshot = factory::open(&held, name)?;
+    let job = factory::job(Path::new("config/melonsync.toml"), name, job, snapshot);
+    // The lock lives as long as the program.
+    std::mem::forget(held);
+    job
+}
+
+async fn one_cycle(job: &Job, stop: CancellationToken, report: &mut Report) -> Result<Exit, Failure> {
+    let watcher = Arc::new(Progress::new(report.progress()));
+    let order = factory::order(Extent::Changes, true, Arc::clone(&watcher) as _, stop);
+    let done = cycle::run(job, &order).await;
+    watcher.clear();
+    sync::shown(&done, watcher.findings(), report)
+}

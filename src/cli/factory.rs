@@ -1,0 +1,256 @@
+//! Builds a job with its real edges out of the settings: the only place, beside the tests, that does.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::Digest;
+use sha2::Sha256;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::args::Globals;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::failure::Shown;
+use crate::engine::job::Extent;
+use crate::engine::job::Job;
+use crate::engine::job::Order;
+use crate::engine::job::Watcher;
+use crate::mapping::Mapping;
+use crate::mapping::ResourceForm;
+use crate::model::clock::SystemClock;
+use crate::model::id::CycleId;
+use crate::model::id::ObjectKind;
+use crate::ports::StoreError;
+use crate::settings;
+use crate::settings::Settings;
+use crate::settings::job::Mode;
+use crate::snapshot::folder::StateFolder;
+use crate::snapshot::record::Binding;
+use crate::snapshot::sled::DEFAULT_CACHE_BYTES;
+use crate::snapshot::store::Snapshot;
+use crate::source::GraphOptions;
+use crate::source::GraphSource;
+use crate::source::clouds::Cloud;
+use crate::target::Dialect;
+use crate::target::ScimOptions;
+use crate::target::ScimTarget;
+use crate::transport::NetworkOptions;
+use crate::transport::RetryPolicy;
+
+/// Objects planned, sent and recorded at a time: large enough that the store's syncs are shared, small enough
+/// that an interrupted batch is soon done again.
+const BATCH: usize = 500;
+
+/// Reads the settings; `offline` for verbs that talk to neither side.
+pub(super) fn settings(globals: &Globals, offline: bool) -> Result<Settings, Failure> {
+    let env = settings::process_environment();
+    let read = if offline { Settings::load_offline(&globals.config, env) } else { Settings::load(&globals.config, env) };
+    Ok(read?)
+}
+
+/// The job that was named, or the only one.
+pub(super) fn choose<'s>(
+    settings: &'s Settings,
+    name: Option<&str>,
+) -> Result<(&'s str, &'s settings::job::Job), Failure> {
+    let names = || settings.jobs.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    match name {
+        Some(name) => settings
+            .jobs
+            .get_key_value(name)
+            .map(|(name, job)| (name.as_str(), job))
+            .ok_or_else(|| Failure::usage(format!("no job `{name}` in the settings"), format!("name one of: {}", names()))),
+        None if settings.jobs.len() == 1 => {
+            let (name, job) = settings.jobs.first_key_value().expect("there is one");
+            Ok((name, job))
+        }
+        None => Err(Failure::usage("the settings have several jobs", format!("name one of: {}", names()))),
+    }
+}
+
+/// Takes the state folder; another process that holds it is exit 5.
+pub(super) fn hold(settings: &Settings) -> Result<StateFolder, Failure> {
+    StateFolder::hold(&settings.state.path).map_err(|error| store_failure(&error))
+}
+
+/// A store that did not open, or failed.
+pub(super) fn store_failure(error: &StoreError) -> Failure {
+    let exit = match error {
+        StoreError::InUse { .. } => Exit::NotBegun,
+        StoreError::Bound { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, Shown::of(error).advise(error.hint()))
+}
+
+/// Opens a job's snapshot.
+pub(super) fn open(folder: &StateFolder, name: &str) -> Result<Snapshot, Failure> {
+    folder.open_job(name, DEFAULT_CACHE_BYTES).map_err(|error| store_failure(&error))
+}
+
+/// The mapping that a job names: a preset, or a file beside the settings or in the working folder.
+pub(super) fn mapping(config: &Path, name: &str) -> Result<Mapping, Failure> {
+    if let Some(preset) = Mapping::preset(name) {
+        return Ok(preset);
+    }
+    let beside = config.parent().map(|folder| folder.join(name)).filter(|path| path.is_file());
+    let path = beside.unwrap_or_else(|| Path::new(name).to_owned());
+    let text = std::fs::read_to_string(&path).map_err(|cause| {
+        let shown = Shown { what: format!("cannot read the mapping `{name}`"), causes: vec![cause.to_string()], ..Shown::default() };
+        let presets = crate::mapping::presets::names().join(", ");
+        let advice = format!("`provisioning.mapping` names a preset ({presets}) or a file such as config/mappings/acme.toml");
+        Failure::new(Exit::Usage, shown.at(format!("{}: jobs.*.provisioning.mapping", config.display())).advise(advice))
+    })?;
+    Mapping::from_toml(&path.display().to_string(), &text).map_err(|problems| {
+        let shown = Shown { what: problems.to_string(), ..Shown::default() };
+        Failure::new(Exit::Usage, shown.advise("correct the mapping file; nothing was read or written"))
+    })
+}
+
+/// A job over its real edges. Binds the snapshot to tenant and target.
+pub(super) fn job(
+    config: &Path,
+    name: &str,
+    settings: &settings::job::Job,
+    snapshot: Snapshot,
+) -> Result<Job, Failure> {
+    let mapping = mapping(config, &settings.provisioning.mapping)?;
+    let binding = Binding {
+        tenant_id: settings.source.tenant_id.to_string(),
+        target: format!("{}{}", host(&settings.target.url), settings.target.url.path().trim_end_matches('/')),
+    };
+    snapshot.bind(&binding).map_err(|error| store_failure(&error))?;
+    let mut managed = BTreeSet::new();
+    managed.extend(settings.source.users.then_some(ObjectKind::User));
+    managed.extend(settings.source.groups.then_some(ObjectKind::Group));
+    Ok(Job {
+        name: name.to_owned(),
+        enforce: settings.mode == Mode::Enforce,
+        fingerprint: fingerprint(&mapping, settings),
+        mapping: Arc::new(mapping),
+        policy: settings.provisioning.policy.clone(),
+        managed,
+        source: Arc::new(source(settings)?),
+        target: Arc::new(target(settings)?),
+        snapshot,
+        clock: Arc::new(SystemClock),
+        form: ResourceForm::default(),
+        max_concurrency: settings.target.max_concurrency,
+        request_timeout: settings.target.request_timeout,
+        batch: BATCH,
+        entropy: rand::random,
+    })
+}
+
+fn host(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn fingerprint(mapping: &Mapping, settings: &settings::job::Job) -> String {
+    let mut hash = Sha256::new();
+    hash.update(mapping.fingerprint());
+    hash.update(settings.fingerprint());
+    let bytes: [u8; 32] = hash.finalize().into();
+    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The source's client.
+pub(super) fn source(settings: &settings::job::Job) -> Result<GraphSource, Failure> {
+    let source = &settings.source;
+    let credential = source.credential.client_secret.read().map_err(|error| secret_failure(&error))?;
+    let cloud = match source.cloud {
+        settings::source::Cloud::Global => Cloud::Global,
+        settings::source::Cloud::UsGov => Cloud::UsGov,
+        settings::source::Cloud::UsGovDod => Cloud::UsGovDod,
+        settings::source::Cloud::China => Cloud::China,
+    };
+    GraphSource::new(GraphOptions {
+        tenant_id: source.tenant_id.to_string(),
+        client_id: source.client_id.to_string(),
+        credential,
+        cloud,
+        graph_url: Some(source.graph_url.clone()),
+        login_url: Some(source.login_url.clone()),
+        network: network(&source.network),
+        clock: Arc::new(SystemClock),
+        retry: RetryPolicy::default(),
+    })
+    .map_err(|error| Failure::new(Exit::Usage, Shown::of(&error).advise("correct `proxy` and `ca_file` under [network]")))
+}
+
+/// The target's client.
+pub(super) fn target(settings: &settings::job::Job) -> Result<ScimTarget, Failure> {
+    let target = &settings.target;
+    let token = target.token.read().map_err(|error| secret_failure(&error))?;
+    ScimTarget::new(ScimOptions {
+        url: target.url.clone(),
+        token,
+        max_concurrency: target.max_concurrency,
+        request_timeout: target.request_timeout,
+        network: network(&target.network),
+        retry: RetryPolicy::default(),
+        dialect: Dialect::default(),
+        clock: Arc::new(SystemClock),
+    })
+    .map_err(|error| Failure::new(Exit::Usage, Shown::of(&error).advise("correct the job's [target] section")))
+}
+
+fn secret_failure(error: &settings::secret::SecretError) -> Failure {
+    Failure::new(Exit::Usage, Shown::of(error).advise(error.hint()))
+}
+
+fn network(settings: &settings::network::Network) -> NetworkOptions {
+    NetworkOptions { proxy: settings.proxy.clone(), ca_file: settings.ca_file.clone(), ..NetworkOptions::default() }
+}
+
+/// A cycle that somebody at the command line asks for.
+pub(super) fn order(extent: Extent, apply: bool, watcher: Arc<dyn Watcher>, stop: CancellationToken) -> Order {
+    Order { id: CycleId(Uuid::now_v7()), extent, apply, allow_deletions: None, actor: local_user(), stop, watcher }
+}
+
+/// Who runs the command, by the environment; the audit log's word for it.
+fn local_user() -> String {
+    let name = env::var("USER").or_else(|_| env::var("LOGNAME")).ok().filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+}
+
+/// A runtime for the verbs that talk to the network.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        let shown = Shown { what: "cannot start the runtime".to_owned(), causes: vec![error.to_string()], ..Shown::default() };
+        Failure::new(Exit::Failed, shown.advise("check the limits on threads and open files"))
+    })
+}
+
+/// Stops on Ctrl-C and SIGTERM: the first asks the cycle to end, the second ends the program.
+pub(super) fn stop_on_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        signal().await;
+        asked.cancel();
+        signal().await;
+        std::process::exit(130);
+    });
+    stop
+}
+
+async fn signal() {
+    use tokio::signal::unix::SignalKind;
+    let Ok(mut term) = tokio::signal::unix::signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+    }
+}
+
+/// How long a person is kept waiting for a first word.
+pub(super) const SOON: Duration = Duration::from_millis(200);

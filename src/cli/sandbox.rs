@@ -1,0 +1,47 @@
+//! `sandbox`: only the two sample servers of `demo`, for trying a config, for tests and for measuring.
+
+use super::args;
+use super::demo::Servers;
+use super::factory;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::failure::Shown;
+use super::report::Report;
+use crate::sandbox::load_faults;
+
+/// Serves until it is stopped.
+pub fn run(args: &args::Sandbox, report: &mut Report) -> Result<Exit, Failure> {
+    let faults = args.faults.as_ref().map(|path| {
+        let place = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let shown = Shown { what: format!("cannot read the faults file {place}"), causes: vec![error.to_string()], ..Shown::default() };
+            Failure::new(Exit::Usage, shown.advise("name a TOML file with the tables [graph] and [scim]"))
+        })?;
+        load_faults(&text).map_err(|error| {
+            Failure::new(Exit::Usage, Shown::of(&error).at(place).advise("correct the file; an empty one switches nothing on"))
+        })
+    });
+    let faults = faults.transpose()?;
+    factory::runtime()?.block_on(async {
+        let servers = Servers::start(args.users, args.groups, args.graph_listen, args.scim_listen).await?;
+        if let Some((graph, scim)) = faults {
+            servers.tenant.set_faults(graph);
+            servers.workspace.set_faults(scim);
+        }
+        if report.is_json() {
+            report.json(&serde_json::json!({
+                "graph_url": servers.graph.url,
+                "scim_url": format!("{}{}", servers.scim.url, crate::sandbox::workspace::BASE_PATH),
+                "tenant_id": servers.tenant.tenant_id(),
+                "client_id": servers.tenant.client_id(),
+                "client_secret": servers.tenant.client_secret(),
+                "scim_token": servers.workspace.token(),
+            }));
+        } else {
+            report.text(&servers.config());
+        }
+        report.note("Serving until Ctrl-C.");
+        factory::stop_on_signal().cancelled().await;
+        Ok(Exit::Done)
+    })
+}

@@ -1,0 +1,144 @@
+//! Results as people read them.
+
+use std::fmt::Write;
+
+use crate::engine::summary::Kind;
+use crate::engine::summary::Outcome;
+use crate::engine::summary::Summary;
+use crate::reconcile::operation::Verb;
+
+/// What was, or would be, done, in words: `3 users created, 2 members added`.
+fn operations(summary: &Summary, planned: bool) -> String {
+    let words = [
+        (Verb::CreateUser, "users created", "users to create"),
+        (Verb::UpdateUser, "users updated", "users to update"),
+        (Verb::DisableUser, "users disabled", "users to disable"),
+        (Verb::EnableUser, "users enabled", "users to enable"),
+        (Verb::DeleteUser, "users deleted", "users to delete"),
+        (Verb::CreateGroup, "groups created", "groups to create"),
+        (Verb::UpdateGroup, "groups updated", "groups to update"),
+        (Verb::DeleteGroup, "groups deleted", "groups to delete"),
+        (Verb::AddMember, "members added", "members to add"),
+        (Verb::RemoveMember, "members removed", "members to remove"),
+        (Verb::LinkUser, "users adopted", "users to adopt"),
+        (Verb::LinkGroup, "groups adopted", "groups to adopt"),
+    ];
+    let parts: Vec<String> = words
+        .iter()
+        .map(|(verb, done, to_do)| (summary.operation(*verb), if planned { to_do } else { done }))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
+}
+
+const fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Initial => "initial",
+        Kind::Incremental => "incremental",
+        Kind::Full => "full",
+        Kind::OnDemand => "on-demand",
+    }
+}
+
+/// The word for how a cycle ended.
+#[must_use]
+pub const fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Converged => "converged",
+        Outcome::Planned => "planned",
+        Outcome::Partial => "partial",
+        Outcome::Withheld => "withheld",
+        Outcome::Quarantined => "quarantined",
+        Outcome::Failed => "failed",
+    }
+}
+
+/// The last line of a plan.
+#[must_use]
+pub fn plan(summary: &Summary) -> String {
+    let mut text = format!("\nPlan ({}): {}.\n", kind(summary.kind), operations(summary, true));
+    left(summary, &mut text);
+    if summary.has_changes() {
+        text.push_str(match summary.mode.as_str() {
+            "observe" => "The job is in mode \"observe\": `melonsync sync` reports the same and writes nothing.\n",
+            _ => "`melonsync sync` carries this out.\n",
+        });
+    }
+    text
+}
+
+/// The summary of a cycle.
+#[must_use]
+pub fn summary(summary: &Summary, findings: &[String]) -> String {
+    let planned = summary.outcome == Outcome::Planned;
+    let mut text = format!(
+        "{} cycle of job `{}`: {} in {} ms\n",
+        capital(kind(summary.kind)),
+        summary.job,
+        outcome(summary.outcome),
+        summary.duration_ms
+    );
+    let source = &summary.source;
+    let _ = writeln!(
+        text,
+        "  source    {} user and {} group entries read, {} requests",
+        source.users_read, source.groups_read, source.requests
+    );
+    let label = if planned { "planned" } else { "done" };
+    let _ = writeln!(text, "  {label:<9} {}", operations(summary, planned));
+    let _ = writeln!(text, "  target    {} requests, {} throttled", summary.target.requests, summary.target.throttled);
+    left(summary, &mut text);
+    for finding in findings {
+        let _ = writeln!(text, "  note      {finding}");
+    }
+    if planned {
+        text.push_str("  The job is in mode \"observe\": nothing was written. Set mode = \"enforce\" to carry it out.\n");
+    }
+    text
+}
+
+/// Withheld, failed, skipped.
+fn left(summary: &Summary, text: &mut String) {
+    let skipped = &summary.skipped;
+    let words: Vec<String> = [
+        (skipped.unchanged, "unchanged"),
+        (skipped.disabled_at_source, "disabled in Entra and not created"),
+        (skipped.out_of_scope, "out of scope"),
+        (skipped.reference_out_of_scope, "references to what is not at the target"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, word)| format!("{count} {word}"))
+    .collect();
+    if !words.is_empty() {
+        let _ = writeln!(text, "  left      {}", words.join(", "));
+    }
+    if summary.withheld.count > 0 {
+        let reasons: Vec<String> =
+            summary.withheld.by_reason.iter().map(|(reason, count)| format!("{count} {}", reason.replace('_', " "))).collect();
+        let _ = writeln!(text, "  withheld  {} removals, by the guard: {}", summary.withheld.count, reasons.join(", "));
+        let _ = writeln!(
+            text,
+            "            look at them with `melonsync plan`; if they are right, `melonsync sync --allow-deletions {}`",
+            summary.withheld.count
+        );
+    }
+    for failure in summary.failed.iter().take(FAILURES_SHOWN) {
+        let _ = writeln!(text, "  failed    {} of {}: {}", failure.operation, failure.object, failure.error);
+        if !failure.hint.is_empty() {
+            let _ = writeln!(text, "            do: {}", failure.hint);
+        }
+    }
+    if summary.failed.len() > FAILURES_SHOWN {
+        let _ = writeln!(text, "  failed    … and {} more (all of them with -o json)", summary.failed.len() - FAILURES_SHOWN);
+    }
+}
+
+/// As many failures as fit a screen.
+const FAILURES_SHOWN: usize = 20;
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,143 @@
+//! `status`: the jobs, their last and next cycles, and what is still to be done.
+
+use serde_json::json;
+
+use super::args::Globals;
+use super::args::OneJob;
+use super::factory;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::report::Report;
+use crate::model::clock::Clock;
+use crate::model::clock::SystemClock;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::settings::job::Job;
+use crate::settings::job::Mode;
+use crate::snapshot::folder::StateFolder;
+use crate::snapshot::read::Reads;
+
+/// Shows one job, or all.
+pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit, Failure> {
+    let settings = factory::settings(globals, true)?;
+    let folder = factory::hold(&settings)?;
+    let now = SystemClock.now();
+    let mut jobs = Vec::new();
+    for (name, job) in &settings.jobs {
+        if args.job.as_ref().is_none_or(|wanted| wanted == name) {
+            jobs.push(one(&folder, name, job, now)?);
+        }
+    }
+    if let (Some(wanted), true) = (&args.job, jobs.is_empty()) {
+        factory::choose(&settings, Some(wanted))?;
+    }
+    if report.is_json() {
+        report.json(&json!({ "jobs": jobs }));
+    } else {
+        for job in &jobs {
+            report.text(&text(job));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<serde_json::Value, Failure> {
+    let failed = |error| factory::store_failure(&error);
+    let started = folder.jobs().map_err(failed)?.iter().any(|known| known == name);
+    let next = |schedule: &Option<crate::settings::schedule::Schedule>| {
+        schedule.as_ref().filter(|_| job.enabled).and_then(|s| s.next_after(now)).map(|t| t.to_string())
+    };
+    let mut shown = json!({
+        "job": name,
+        "enabled": job.enabled,
+        "mode": if job.mode == Mode::Enforce { "enforce" } else { "observe" },
+        "next_cycle": next(&job.schedule),
+        "next_full_cycle": next(&job.full_schedule),
+        "last_cycle": null,
+        "credentials": {
+            "source": job.source.credential.expires.map(|date| date.to_string()),
+            "target": job.target.expires.map(|date| date.to_string()),
+        },
+    });
+    if !started {
+        return Ok(shown);
+    }
+    let snapshot = factory::open(folder, name)?;
+    let counts = snapshot.counts().map_err(failed)?;
+    let last = snapshot.cycles(1).map_err(failed)?.into_iter().next_back();
+    let open = snapshot.intents().map_err(failed)?.iter().map(|(_, batch)| batch.len()).sum::<usize>();
+    let mut complete = Vec::new();
+    for kind in [ObjectKind::User, ObjectKind::Group] {
+        let stream = snapshot.stream(kind).map_err(failed)?;
+        complete.push((kind.word(), stream.complete_since.map(|t| t.to_string())));
+    }
+    let lag = lag(&last, now);
+    let extra = json!({
+        "last_cycle": last,
+        "lag_seconds": lag,
+        "snapshot": {
+            "users": counts.users, "groups": counts.groups, "linked_users": counts.linked_users,
+            "linked_groups": counts.linked_groups, "memberships": counts.edges,
+            "bytes": snapshot.size_on_disk().map_err(failed)?,
+        },
+        "waiting": { "users": counts.dirty_users, "groups": counts.dirty_groups, "open_creates": open },
+        "source_complete_since": complete.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+    });
+    if let (Some(shown), Some(extra)) = (shown.as_object_mut(), extra.as_object()) {
+        shown.extend(extra.clone());
+    }
+    Ok(shown)
+}
+
+/// Seconds since the last cycle that ended converged began, if the last one did.
+fn lag(last: &Option<serde_json::Value>, now: Timestamp) -> Option<u64> {
+    let last = last.as_ref()?;
+    let converged = last.get("outcome")?.as_str()? == "converged";
+    let started = chrono::DateTime::parse_from_rfc3339(last.get("started")?.as_str()?).ok()?;
+    converged.then(|| now.since(Timestamp(started.timestamp_millis())).as_secs())
+}
+
+fn text(job: &serde_json::Value) -> String {
+    let word = |path: &str| match job.pointer(path) {
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(serde_json::Value::Null) | None => "–".to_owned(),
+        Some(other) => other.to_string(),
+    };
+    let mut lines = vec![format!(
+        "{}  ({}{})",
+        word("/job"),
+        word("/mode"),
+        if job["enabled"] == true { "" } else { ", not enabled" }
+    )];
+    if job["last_cycle"].is_null() {
+        lines.push("  last cycle   none yet".to_owned());
+    } else {
+        lines.push(format!(
+            "  last cycle   {} {}: {} in {} ms",
+            word("/last_cycle/started"),
+            word("/last_cycle/kind"),
+            word("/last_cycle/outcome"),
+            word("/last_cycle/duration_ms")
+        ));
+        lines.push(format!(
+            "  snapshot     {} users ({} linked), {} groups ({} linked), {} memberships, {} bytes",
+            word("/snapshot/users"),
+            word("/snapshot/linked_users"),
+            word("/snapshot/groups"),
+            word("/snapshot/linked_groups"),
+            word("/snapshot/memberships"),
+            word("/snapshot/bytes")
+        ));
+        lines.push(format!(
+            "  waiting      {} users, {} groups, {} open creates; {} withheld, {} failed in the last cycle",
+            word("/waiting/users"),
+            word("/waiting/groups"),
+            word("/waiting/open_creates"),
+            word("/last_cycle/withheld/count"),
+            job["last_cycle"]["failed"].as_array().map_or(0, Vec::len)
+        ));
+    }
+    lines.push(format!("  next cycle   {} (full: {})", word("/next_cycle"), word("/next_full_cycle")));
+    lines.push(format!("  credentials  source expires {}, target expires {}", word("/credentials/source"), word("/credentials/target")));
+    lines.join("\n")
+}

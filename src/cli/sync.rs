@@ -1,0 +1,90 @@
+//! `sync` and `resync`: one cycle now.
+
+use std::sync::Arc;
+
+use super::args;
+use super::args::Globals;
+use super::factory;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::failure::Shown;
+use super::report::Report;
+use super::show;
+use super::watch::Progress;
+use crate::engine::cycle;
+use crate::engine::cycle::CycleError;
+use crate::engine::job::Extent;
+use crate::engine::job::Report as CycleReport;
+use crate::engine::summary::Outcome;
+
+/// One cycle now.
+pub fn sync(globals: &Globals, args: &args::Sync, report: &mut Report) -> Result<Exit, Failure> {
+    let extent = if args.full { Extent::Full } else { Extent::Changes };
+    once(globals, args.job.as_deref(), extent, args.allow_deletions, report)
+}
+
+/// Certain objects, or all, now.
+pub fn resync(globals: &Globals, args: &args::Resync, report: &mut Report) -> Result<Exit, Failure> {
+    let extent = if args.restart {
+        Extent::Restart
+    } else if args.all {
+        Extent::All
+    } else {
+        Extent::Objects { users: args.user.clone(), groups: args.group.clone() }
+    };
+    once(globals, args.job.as_deref(), extent, None, report)
+}
+
+fn once(
+    globals: &Globals,
+    job: Option<&str>,
+    extent: Extent,
+    allow_deletions: Option<u64>,
+    report: &mut Report,
+) -> Result<Exit, Failure> {
+    let settings = factory::settings(globals, false)?;
+    let (name, job) = factory::choose(&settings, job)?;
+    let folder = factory::hold(&settings)?;
+    let snapshot = factory::open(&folder, name)?;
+    let job = factory::job(&globals.config, name, job, snapshot)?;
+    let watcher = Arc::new(Progress::new(report.progress()));
+    let done = factory::runtime()?.block_on(async {
+        let stop = factory::stop_on_signal();
+        let mut order = factory::order(extent, true, Arc::clone(&watcher) as _, stop);
+        order.allow_deletions = allow_deletions;
+        cycle::run(&job, &order).await
+    });
+    watcher.clear();
+    shown(&done, watcher.findings(), report)
+}
+
+/// Shows how a cycle ended, and turns that into an exit code.
+pub(super) fn shown(done: &CycleReport, findings: Vec<String>, report: &mut Report) -> Result<Exit, Failure> {
+    if report.is_json() {
+        report.json(&done.summary);
+    } else {
+        report.text(&show::summary(&done.summary, &findings));
+    }
+    match &done.error {
+        Some(error) => Err(failure(error)),
+        None => Ok(exit(done.summary.outcome)),
+    }
+}
+
+/// An error that ended a cycle.
+pub(super) fn failure(error: &CycleError) -> Failure {
+    let exit = match error {
+        CycleError::NoSuchObject { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, Shown::of(error).advise(error.hint()))
+}
+
+const fn exit(outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::Converged | Outcome::Planned => Exit::Done,
+        Outcome::Partial => Exit::Entries,
+        Outcome::Withheld => Exit::Withheld,
+        Outcome::Quarantined | Outcome::Failed => Exit::Failed,
+    }
+}

@@ -1,0 +1,219 @@
+//! Followers of a cycle at the command line: progress on a terminal, and the plan as it is made.
+
+use std::collections::BTreeMap;
+use std::io::Seek;
+use std::io::Write;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
+use serde_json::json;
+
+use crate::engine::job::Watcher;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::reconcile::explain;
+use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Operation;
+
+/// Progress for people, on stderr, where that is a terminal; and what concerns every object.
+#[derive(Debug)]
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    findings: Mutex<Vec<String>>,
+}
+
+impl Progress {
+    pub(super) fn new(shown: bool) -> Self {
+        let bar = shown.then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self { bar, findings: Mutex::default() }
+    }
+
+    /// Takes the bar off the screen.
+    pub(super) fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// What concerns every object.
+    pub(super) fn findings(&self) -> Vec<String> {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Watcher for Progress {
+    fn finding(&self, text: &str) {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+    }
+
+    fn progress(&self, phase: &'static str, done: u64, of: Option<u64>) {
+        let Some(bar) = &self.bar else { return };
+        match of {
+            Some(of) if of > 0 => {
+                bar.set_length(of);
+                bar.set_position(done);
+                if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bar:30} {pos}/{len} ({eta})") {
+                    bar.set_style(style);
+                }
+                bar.set_message(phase);
+            }
+            _ => {
+                bar.set_style(ProgressStyle::default_spinner());
+                bar.set_message(if done > 0 { format!("{phase}: {done}") } else { phase.to_owned() });
+            }
+        }
+    }
+}
+
+/// As many omissions of one reason as a plan lists; of more only their count is given (INTERFACE section 3).
+const OMISSIONS_LISTED: u64 = 1000;
+
+/// Collects a plan in a temporary file, so that a plan of any size needs no memory.
+pub(super) struct PlanFile {
+    progress: Progress,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    json: bool,
+    operations: Spool,
+    omitted: Spool,
+    by_reason: BTreeMap<&'static str, (u64, String)>,
+    failed: Option<std::io::Error>,
+}
+
+struct Spool {
+    file: std::fs::File,
+    entries: u64,
+}
+
+impl Spool {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { file: tempfile::tempfile()?, entries: 0 })
+    }
+
+    fn add(&mut self, text: &str, separator: &str) -> std::io::Result<()> {
+        if self.entries > 0 {
+            self.file.write_all(separator.as_bytes())?;
+        }
+        self.entries += 1;
+        self.file.write_all(text.as_bytes())
+    }
+
+    fn rewound(mut self) -> std::io::Result<std::fs::File> {
+        self.file.rewind()?;
+        Ok(self.file)
+    }
+}
+
+/// A finished plan: its two parts, ready to be copied out.
+pub(super) struct Parts {
+    pub(super) operations: std::fs::File,
+    pub(super) omitted: std::fs::File,
+    pub(super) findings: Vec<String>,
+}
+
+impl PlanFile {
+    /// # Errors
+    /// When no temporary file can be made.
+    pub(super) fn new(json: bool, progress: bool) -> std::io::Result<Self> {
+        let inner = Inner {
+            json,
+            operations: Spool::new()?,
+            omitted: Spool::new()?,
+            by_reason: BTreeMap::new(),
+            failed: None,
+        };
+        Ok(Self { progress: Progress::new(progress), inner: Mutex::new(inner) })
+    }
+
+    /// The parts of the plan.
+    ///
+    /// # Errors
+    /// When the temporary file could not be written.
+    pub(super) fn finish(self) -> std::io::Result<Parts> {
+        self.progress.clear();
+        let findings = self.progress.findings();
+        let mut inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = inner.failed.take() {
+            return Err(error);
+        }
+        let by_reason = std::mem::take(&mut inner.by_reason);
+        for (count, because) in by_reason.values().filter(|(count, _)| *count > OMISSIONS_LISTED) {
+            let more = count - OMISSIONS_LISTED;
+            let text = if inner.json {
+                json!({"object": null, "because": because, "count": more}).to_string()
+            } else {
+                format!("  … and {more} more: {because}\n")
+            };
+            inner.omitted.add(&text, if inner.json { "," } else { "" })?;
+        }
+        for finding in &findings {
+            let text = if inner.json {
+                json!({"object": null, "because": finding}).to_string()
+            } else {
+                format!("  {finding}\n")
+            };
+            inner.omitted.add(&text, if inner.json { "," } else { "" })?;
+        }
+        Ok(Parts { operations: inner.operations.rewound()?, omitted: inner.omitted.rewound()?, findings })
+    }
+
+    fn with(&self, work: impl FnOnce(&mut Inner) -> std::io::Result<()>) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = work(&mut inner) {
+            inner.failed.get_or_insert(error);
+        }
+    }
+}
+
+impl Watcher for PlanFile {
+    fn operation(&self, operation: &Operation) {
+        self.with(|inner| {
+            if inner.json {
+                inner.operations.add(&explain::entry(operation).to_string(), ",")
+            } else {
+                inner.operations.add(&explain::text(operation), "")
+            }
+        });
+    }
+
+    fn omission(&self, kind: ObjectKind, object: SourceId, name: &str, omission: &Omission) {
+        self.with(|inner| {
+            let because = omission.to_string();
+            let (count, _) = inner.by_reason.entry(omission.label()).or_insert_with(|| (0, because.clone()));
+            *count += 1;
+            if *count > OMISSIONS_LISTED {
+                return Ok(());
+            }
+            if inner.json {
+                let entry = json!({"object": object.to_string(), "name": name, "because": because});
+                return inner.omitted.add(&entry.to_string(), ",");
+            }
+            // A person wants to know what is in the way, not that ten thousand are as they should be.
+            if matches!(omission, Omission::Unchanged) {
+                return Ok(());
+            }
+            let hint = match omission.hint() {
+                "" => String::new(),
+                hint => format!("\n      do: {hint}"),
+            };
+            inner.omitted.add(&format!("  {kind} {name}  ({object}): {because}{hint}\n"), "")
+        });
+    }
+
+    fn finding(&self, text: &str) {
+        self.progress.finding(text);
+    }
+
+    fn progress(&self, phase: &'static str, done: u64, of: Option<u64>) {
+        self.progress.progress(phase, done, of);
+    }
+}
