@@ -151,7 +151,8 @@ impl Settings {
             context.report(&origin, "an override that names no key".to_owned(), advice);
         }
         let settings = Self::of_tree(&context, &tree, offline);
-        let problems = context.problems.into_inner();
+        let mut problems = context.problems.into_inner();
+        problems.sort_by(|a, b| a.place.cmp(&b.place));
         if problems.is_empty() {
             Ok(settings)
         } else {

@@ -34,8 +34,8 @@ pub struct Problem {
     pub cause: Option<std::io::Error>,
 }
 
-/// Where a setting was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a setting was written; in the order in which problems are shown.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// The file as a whole.
     File(String),
@@ -70,7 +70,7 @@ impl Place {
             line: text[..line_start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
             mark: (before.chars().count(), marked.chars().count().max(1)),
-            excerpt: format!("{before}{marked}{}", mask(text[end..line_end].trim_end())),
+            excerpt: format!("{before}{marked}{}", after(text[end..line_end].trim_end())),
         }
     }
 
@@ -117,6 +117,15 @@ fn floor_boundary(text: &str, at: usize) -> usize {
         .rev()
         .find(|at| text.is_char_boundary(*at))
         .unwrap_or(0)
+}
+
+/// What follows the marked part: behind a marked key its value, which may be a secret without quotes.
+fn after(text: &str) -> String {
+    if text.trim_start().starts_with('=') {
+        " = …".to_owned()
+    } else {
+        mask(text)
+    }
 }
 
 /// The text with the inside of every quoted part left out, and tabs as one space, so that the caret fits.

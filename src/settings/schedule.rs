@@ -31,7 +31,7 @@ pub enum BadSchedule {
     #[error("has {0} fields")]
     Fields(usize),
     /// A weekday as a number.
-    #[error("names the weekday by the number {0}, which is another day in other crons")]
+    #[error("names the weekday by number ({0}), which is another day in other crons")]
     NumericWeekday(String),
     /// A field that cannot be read.
     #[error("cannot be read")]
@@ -133,8 +133,8 @@ impl Schedule {
 fn numeric_weekday(field: &str) -> Option<String> {
     field.split(',').find_map(|part| {
         let days = part.split('/').next().unwrap_or(part);
-        let digits: String = days.chars().filter(char::is_ascii_digit).collect();
-        (!digits.is_empty()).then_some(digits)
+        days.contains(|c: char| c.is_ascii_digit())
+            .then(|| days.to_owned())
     })
 }
 

@@ -70,10 +70,10 @@ impl Target {
         // Above this, a service is hurt before it can say 429.
         let max_concurrency = section.whole("max_concurrency", 1, 512, Self::MAX_CONCURRENCY as u64);
         let request_timeout = section.duration("request_timeout", Self::REQUEST_TIMEOUT);
-        if request_timeout.is_zero() {
-            if let Some(field) = section.get("request_timeout") {
-                let _: Option<()> = field.bad("must be longer than 0s", "the default is 30s");
-            }
+        if request_timeout.is_zero()
+            && let Some(field) = section.get("request_timeout")
+        {
+            let _: Option<()> = field.bad("must be longer than 0s", "the default is 30s");
         }
         let network = Network::read(section.child("network")).over(network);
         section.finish();

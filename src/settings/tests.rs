@@ -43,7 +43,7 @@ fn commented_keys_of_the_example_are_known_too() {
     let text: Vec<String> = EXAMPLE
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest.starts_with(["p", "c", "e"]) && rest.contains(" = ") => rest.to_owned(),
+            Some(rest) if rest.starts_with(['p', 'c', 'e']) && rest.contains(" = ") => rest.to_owned(),
             _ => line.to_owned(),
         })
         .collect();
