@@ -37,16 +37,33 @@ pub(super) struct Servers {
 
 impl Servers {
     /// Starts both; a sample tenant of this size, an empty workspace.
-    pub(super) async fn start(users: usize, groups: usize, graph: SocketAddr, scim: SocketAddr) -> Result<Self, Failure> {
+    pub(super) async fn start(
+        users: usize,
+        groups: usize,
+        graph: SocketAddr,
+        scim: SocketAddr,
+    ) -> Result<Self, Failure> {
         let tenant = Tenant::sample(users, groups);
         let workspace = Workspace::new();
         let refused = |error: std::io::Error| {
-            let shown = Shown { what: "cannot start a sample server".to_owned(), causes: vec![error.to_string()], ..Shown::default() };
-            Failure::new(Exit::Failed, shown.advise("choose another address, or leave it out for a free port"))
+            let shown = Shown {
+                what: "cannot start a sample server".to_owned(),
+                causes: vec![error.to_string()],
+                ..Shown::default()
+            };
+            Failure::new(
+                Exit::Failed,
+                shown.advise("choose another address, or leave it out for a free port"),
+            )
         };
         let graph = tenant.serve(graph).await.map_err(refused)?;
         let scim = workspace.serve(scim).await.map_err(refused)?;
-        Ok(Self { tenant, workspace, graph, scim })
+        Ok(Self {
+            tenant,
+            workspace,
+            graph,
+            scim,
+        })
     }
 
     /// A ready config for them.
@@ -101,8 +118,15 @@ fn unreachable_folder() -> PathBuf {
 }
 
 fn folder_failure(error: &std::io::Error) -> Failure {
-    let shown = Shown { what: "cannot make a temporary folder".to_owned(), causes: vec![error.to_string()], ..Shown::default() };
-    Failure::new(Exit::Failed, shown.advise("check the space in the temporary folder (TMPDIR), or name one with --state"))
+    let shown = Shown {
+        what: "cannot make a temporary folder".to_owned(),
+        causes: vec![error.to_string()],
+        ..Shown::default()
+    };
+    Failure::new(
+        Exit::Failed,
+        shown.advise("check the space in the temporary folder (TMPDIR), or name one with --state"),
+    )
 }
 
 /// The job between the two sample servers, from the very config that `sandbox` prints.
@@ -119,9 +143,15 @@ fn demo_job(servers: &Servers, state: &Path) -> Result<Job, Failure> {
         let file = format!("{{ file = {:?} }}", path.display().to_string());
         text = text.replace(&format!("{{ env = \"{name}\" }}"), &file);
     }
-    let settings = Settings::parse("the demo's own settings", &text, &std::collections::BTreeMap::new(), false)?;
+    let settings = Settings::parse(
+        "the demo's own settings",
+        &text,
+        &std::collections::BTreeMap::new(),
+        false,
+    )?;
     let (name, job) = factory::choose(&settings, None)?;
-    let held = crate::snapshot::folder::StateFolder::hold(state).map_err(|error| factory::store_failure(&error))?;
+    let held =
+        crate::snapshot::folder::StateFolder::hold(state).map_err(|error| factory::store_failure(&error))?;
     let snapshot = factory::open(&held, name)?;
     let job = factory::job(Path::new("config/melonsync.toml"), name, job, snapshot);
     // The lock lives as long as the program.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::env;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sha2::Digest;
 use sha2::Sha256;
@@ -48,7 +47,11 @@ const BATCH: usize = 500;
 /// Reads the settings; `offline` for verbs that talk to neither side.
 pub(super) fn settings(globals: &Globals, offline: bool) -> Result<Settings, Failure> {
     let env = settings::process_environment();
-    let read = if offline { Settings::load_offline(&globals.config, env) } else { Settings::load(&globals.config, env) };
+    let read = if offline {
+        Settings::load_offline(&globals.config, env)
+    } else {
+        Settings::load(&globals.config, env)
+    };
     Ok(read?)
 }
 
@@ -57,18 +60,33 @@ pub(super) fn choose<'s>(
     settings: &'s Settings,
     name: Option<&str>,
 ) -> Result<(&'s str, &'s settings::job::Job), Failure> {
-    let names = || settings.jobs.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let names = || {
+        settings
+            .jobs
+            .keys()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match name {
         Some(name) => settings
             .jobs
             .get_key_value(name)
             .map(|(name, job)| (name.as_str(), job))
-            .ok_or_else(|| Failure::usage(format!("no job `{name}` in the settings"), format!("name one of: {}", names()))),
+            .ok_or_else(|| {
+                Failure::usage(
+                    format!("no job `{name}` in the settings"),
+                    format!("name one of: {}", names()),
+                )
+            }),
         None if settings.jobs.len() == 1 => {
             let (name, job) = settings.jobs.first_key_value().expect("there is one");
             Ok((name, job))
         }
-        None => Err(Failure::usage("the settings have several jobs", format!("name one of: {}", names()))),
+        None => Err(Failure::usage(
+            "the settings have several jobs",
+            format!("name one of: {}", names()),
+        )),
     }
 }
 
@@ -89,7 +107,9 @@ pub(super) fn store_failure(error: &StoreError) -> Failure {
 
 /// Opens a job's snapshot.
 pub(super) fn open(folder: &StateFolder, name: &str) -> Result<Snapshot, Failure> {
-    folder.open_job(name, DEFAULT_CACHE_BYTES).map_err(|error| store_failure(&error))
+    folder
+        .open_job(name, DEFAULT_CACHE_BYTES)
+        .map_err(|error| store_failure(&error))
 }
 
 /// The mapping that a job names: a preset, or a file beside the settings or in the working folder.
@@ -97,17 +117,37 @@ pub(super) fn mapping(config: &Path, name: &str) -> Result<Mapping, Failure> {
     if let Some(preset) = Mapping::preset(name) {
         return Ok(preset);
     }
-    let beside = config.parent().map(|folder| folder.join(name)).filter(|path| path.is_file());
+    let beside = config
+        .parent()
+        .map(|folder| folder.join(name))
+        .filter(|path| path.is_file());
     let path = beside.unwrap_or_else(|| Path::new(name).to_owned());
     let text = std::fs::read_to_string(&path).map_err(|cause| {
-        let shown = Shown { what: format!("cannot read the mapping `{name}`"), causes: vec![cause.to_string()], ..Shown::default() };
-        let presets = crate::mapping::presets::names().join(", ");
-        let advice = format!("`provisioning.mapping` names a preset ({presets}) or a file such as config/mappings/acme.toml");
-        Failure::new(Exit::Usage, shown.at(format!("{}: jobs.*.provisioning.mapping", config.display())).advise(advice))
+        let shown = Shown {
+            what: format!("cannot read the mapping `{name}`"),
+            causes: vec![cause.to_string()],
+            ..Shown::default()
+        };
+        let presets = crate::mapping::presets::names().collect::<Vec<_>>().join(", ");
+        let advice = format!(
+            "`provisioning.mapping` names a preset ({presets}) or a file such as config/mappings/acme.toml"
+        );
+        Failure::new(
+            Exit::Usage,
+            shown
+                .at(format!("{}: jobs.*.provisioning.mapping", config.display()))
+                .advise(advice),
+        )
     })?;
     Mapping::from_toml(&path.display().to_string(), &text).map_err(|problems| {
-        let shown = Shown { what: problems.to_string(), ..Shown::default() };
-        Failure::new(Exit::Usage, shown.advise("correct the mapping file; nothing was read or written"))
+        let shown = Shown {
+            what: problems.to_string(),
+            ..Shown::default()
+        };
+        Failure::new(
+            Exit::Usage,
+            shown.advise("correct the mapping file; nothing was read or written"),
+        )
     })
 }
 
@@ -121,7 +161,11 @@ pub(super) fn job(
     let mapping = mapping(config, &settings.provisioning.mapping)?;
     let binding = Binding {
         tenant_id: settings.source.tenant_id.to_string(),
-        target: format!("{}{}", host(&settings.target.url), settings.target.url.path().trim_end_matches('/')),
+        target: format!(
+            "{}{}",
+            host(&settings.target.url),
+            settings.target.url.path().trim_end_matches('/')
+        ),
     };
     snapshot.bind(&binding).map_err(|error| store_failure(&error))?;
     let mut managed = BTreeSet::new();
@@ -148,7 +192,8 @@ pub(super) fn job(
 
 fn host(url: &url::Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 fn fingerprint(mapping: &Mapping, settings: &settings::job::Job) -> String {
@@ -162,7 +207,11 @@ fn fingerprint(mapping: &Mapping, settings: &settings::job::Job) -> String {
 /// The source's client.
 pub(super) fn source(settings: &settings::job::Job) -> Result<GraphSource, Failure> {
     let source = &settings.source;
-    let credential = source.credential.client_secret.read().map_err(|error| secret_failure(&error))?;
+    let credential = source
+        .credential
+        .client_secret
+        .read()
+        .map_err(|error| secret_failure(&error))?;
     let cloud = match source.cloud {
         settings::source::Cloud::Global => Cloud::Global,
         settings::source::Cloud::UsGov => Cloud::UsGov,
@@ -180,7 +229,12 @@ pub(super) fn source(settings: &settings::job::Job) -> Result<GraphSource, Failu
         clock: Arc::new(SystemClock),
         retry: RetryPolicy::default(),
     })
-    .map_err(|error| Failure::new(Exit::Usage, Shown::of(&error).advise("correct `proxy` and `ca_file` under [network]")))
+    .map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            Shown::of(&error).advise("correct `proxy` and `ca_file` under [network]"),
+        )
+    })
 }
 
 /// The target's client.
@@ -197,7 +251,12 @@ pub(super) fn target(settings: &settings::job::Job) -> Result<ScimTarget, Failur
         dialect: Dialect::default(),
         clock: Arc::new(SystemClock),
     })
-    .map_err(|error| Failure::new(Exit::Usage, Shown::of(&error).advise("correct the job's [target] section")))
+    .map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            Shown::of(&error).advise("correct the job's [target] section"),
+        )
+    })
 }
 
 fn secret_failure(error: &settings::secret::SecretError) -> Failure {
@@ -205,26 +264,56 @@ fn secret_failure(error: &settings::secret::SecretError) -> Failure {
 }
 
 fn network(settings: &settings::network::Network) -> NetworkOptions {
-    NetworkOptions { proxy: settings.proxy.clone(), ca_file: settings.ca_file.clone(), ..NetworkOptions::default() }
+    NetworkOptions {
+        proxy: settings.proxy.clone(),
+        ca_file: settings.ca_file.clone(),
+        ..NetworkOptions::default()
+    }
 }
 
 /// A cycle that somebody at the command line asks for.
-pub(super) fn order(extent: Extent, apply: bool, watcher: Arc<dyn Watcher>, stop: CancellationToken) -> Order {
-    Order { id: CycleId(Uuid::now_v7()), extent, apply, allow_deletions: None, actor: local_user(), stop, watcher }
+pub(super) fn order(
+    extent: Extent,
+    apply: bool,
+    watcher: Arc<dyn Watcher>,
+    stop: CancellationToken,
+) -> Order {
+    Order {
+        id: CycleId(Uuid::now_v7()),
+        extent,
+        apply,
+        allow_deletions: None,
+        actor: local_user(),
+        stop,
+        watcher,
+    }
 }
 
 /// Who runs the command, by the environment; the audit log's word for it.
 fn local_user() -> String {
-    let name = env::var("USER").or_else(|_| env::var("LOGNAME")).ok().filter(|name| !name.is_empty());
+    let name = env::var("USER")
+        .or_else(|_| env::var("LOGNAME"))
+        .ok()
+        .filter(|name| !name.is_empty());
     name.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 /// A runtime for the verbs that talk to the network.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        let shown = Shown { what: "cannot start the runtime".to_owned(), causes: vec![error.to_string()], ..Shown::default() };
-        Failure::new(Exit::Failed, shown.advise("check the limits on threads and open files"))
-    })
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            let shown = Shown {
+                what: "cannot start the runtime".to_owned(),
+                causes: vec![error.to_string()],
+                ..Shown::default()
+            };
+            Failure::new(
+                Exit::Failed,
+                shown.advise("check the limits on threads and open files"),
+            )
+        })
 }
 
 /// Stops on Ctrl-C and SIGTERM: the first asks the cycle to end, the second ends the program.
@@ -251,6 +340,3 @@ async fn signal() {
         _ = term.recv() => {}
     }
 }
-
-/// How long a person is kept waiting for a first word.
-pub(super) const SOON: Duration = Duration::from_millis(200);

@@ -21,7 +21,9 @@ use crate::engine::summary::Summary;
 
 /// Plans a cycle and shows it.
 pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<Exit, Failure> {
-    let json = args.format.map_or(report.is_json(), |format| format == Format::Json);
+    let json = args
+        .format
+        .map_or(report.is_json(), |format| format == Format::Json);
     let settings = factory::settings(globals, false)?;
     let (name, job) = factory::choose(&settings, args.job.as_deref())?;
     let folder = factory::hold(&settings)?;
@@ -39,15 +41,26 @@ pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<
         return Err(sync::failure(error));
     }
     let parts = file.finish().map_err(|error| spool_failure(&error))?;
-    let written = if json { write_json(&done.summary, parts, report) } else { write_text(&done.summary, parts, report) };
+    let written = if json {
+        write_json(&done.summary, parts, report)
+    } else {
+        write_text(&done.summary, parts, report)
+    };
     written.map_err(|error| spool_failure(&error))?;
     let changes = args.detailed_exitcode && done.summary.has_changes();
     Ok(if changes { Exit::Changes } else { Exit::Done })
 }
 
 fn spool_failure(error: &std::io::Error) -> Failure {
-    let shown = Shown { what: "cannot keep the plan in a temporary file".to_owned(), causes: vec![error.to_string()], ..Shown::default() };
-    Failure::new(Exit::Failed, shown.advise("check the space in the temporary folder (TMPDIR)"))
+    let shown = Shown {
+        what: "cannot keep the plan in a temporary file".to_owned(),
+        causes: vec![error.to_string()],
+        ..Shown::default()
+    };
+    Failure::new(
+        Exit::Failed,
+        shown.advise("check the space in the temporary folder (TMPDIR)"),
+    )
 }
 
 /// The summary with two members more, streamed.

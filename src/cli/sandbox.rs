@@ -14,11 +14,23 @@ pub fn run(args: &args::Sandbox, report: &mut Report) -> Result<Exit, Failure> {
     let faults = args.faults.as_ref().map(|path| {
         let place = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| {
-            let shown = Shown { what: format!("cannot read the faults file {place}"), causes: vec![error.to_string()], ..Shown::default() };
-            Failure::new(Exit::Usage, shown.advise("name a TOML file with the tables [graph] and [scim]"))
+            let shown = Shown {
+                what: format!("cannot read the faults file {place}"),
+                causes: vec![error.to_string()],
+                ..Shown::default()
+            };
+            Failure::new(
+                Exit::Usage,
+                shown.advise("name a TOML file with the tables [graph] and [scim]"),
+            )
         })?;
         load_faults(&text).map_err(|error| {
-            Failure::new(Exit::Usage, Shown::of(&error).at(place).advise("correct the file; an empty one switches nothing on"))
+            Failure::new(
+                Exit::Usage,
+                Shown::of(&error)
+                    .at(place)
+                    .advise("correct the file; an empty one switches nothing on"),
+            )
         })
     });
     let faults = faults.transpose()?;

@@ -29,7 +29,11 @@ fn operations(summary: &Summary, planned: bool) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, word)| format!("{count} {word}"))
         .collect();
-    if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() {
+        "nothing to do".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 const fn kind(kind: Kind) -> &'static str {
@@ -57,11 +61,17 @@ pub const fn outcome(outcome: Outcome) -> &'static str {
 /// The last line of a plan.
 #[must_use]
 pub fn plan(summary: &Summary) -> String {
-    let mut text = format!("\nPlan ({}): {}.\n", kind(summary.kind), operations(summary, true));
+    let mut text = format!(
+        "\nPlan ({}): {}.\n",
+        kind(summary.kind),
+        operations(summary, true)
+    );
     left(summary, &mut text);
     if summary.has_changes() {
         text.push_str(match summary.mode.as_str() {
-            "observe" => "The job is in mode \"observe\": `melonsync sync` reports the same and writes nothing.\n",
+            "observe" => {
+                "The job is in mode \"observe\": `melonsync sync` reports the same and writes nothing.\n"
+            }
             _ => "`melonsync sync` carries this out.\n",
         });
     }
@@ -87,7 +97,11 @@ pub fn summary(summary: &Summary, findings: &[String]) -> String {
     );
     let label = if planned { "planned" } else { "done" };
     let _ = writeln!(text, "  {label:<9} {}", operations(summary, planned));
-    let _ = writeln!(text, "  target    {} requests, {} throttled", summary.target.requests, summary.target.throttled);
+    let _ = writeln!(
+        text,
+        "  target    {} requests, {} throttled",
+        summary.target.requests, summary.target.throttled
+    );
     left(summary, &mut text);
     for finding in findings {
         let _ = writeln!(text, "  note      {finding}");
@@ -105,7 +119,10 @@ fn left(summary: &Summary, text: &mut String) {
         (skipped.unchanged, "unchanged"),
         (skipped.disabled_at_source, "disabled in Entra and not created"),
         (skipped.out_of_scope, "out of scope"),
-        (skipped.reference_out_of_scope, "references to what is not at the target"),
+        (
+            skipped.reference_out_of_scope,
+            "references to what is not at the target",
+        ),
     ]
     .iter()
     .filter(|(count, _)| *count > 0)
@@ -115,9 +132,18 @@ fn left(summary: &Summary, text: &mut String) {
         let _ = writeln!(text, "  left      {}", words.join(", "));
     }
     if summary.withheld.count > 0 {
-        let reasons: Vec<String> =
-            summary.withheld.by_reason.iter().map(|(reason, count)| format!("{count} {}", reason.replace('_', " "))).collect();
-        let _ = writeln!(text, "  withheld  {} removals, by the guard: {}", summary.withheld.count, reasons.join(", "));
+        let reasons: Vec<String> = summary
+            .withheld
+            .by_reason
+            .iter()
+            .map(|(reason, count)| format!("{count} {}", reason.replace('_', " ")))
+            .collect();
+        let _ = writeln!(
+            text,
+            "  withheld  {} removals, by the guard: {}",
+            summary.withheld.count,
+            reasons.join(", ")
+        );
         let _ = writeln!(
             text,
             "            look at them with `melonsync plan`; if they are right, `melonsync sync --allow-deletions {}`",
@@ -125,13 +151,21 @@ fn left(summary: &Summary, text: &mut String) {
         );
     }
     for failure in summary.failed.iter().take(FAILURES_SHOWN) {
-        let _ = writeln!(text, "  failed    {} of {}: {}", failure.operation, failure.object, failure.error);
+        let _ = writeln!(
+            text,
+            "  failed    {} of {}: {}",
+            failure.operation, failure.object, failure.error
+        );
         if !failure.hint.is_empty() {
             let _ = writeln!(text, "            do: {}", failure.hint);
         }
     }
     if summary.failed.len() > FAILURES_SHOWN {
-        let _ = writeln!(text, "  failed    … and {} more (all of them with -o json)", summary.failed.len() - FAILURES_SHOWN);
+        let _ = writeln!(
+            text,
+            "  failed    … and {} more (all of them with -o json)",
+            summary.failed.len() - FAILURES_SHOWN
+        );
     }
 }
 
@@ -140,5 +174,7 @@ const FAILURES_SHOWN: usize = 20;
 
 fn capital(word: &str) -> String {
     let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

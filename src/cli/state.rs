@@ -36,7 +36,12 @@ pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Resu
             } else {
                 report.text(&format!(
                     "{} users ({} linked), {} groups ({} linked), {} memberships, {} history entries",
-                    counts.users, counts.linked_users, counts.groups, counts.linked_groups, counts.edges, found.history
+                    counts.users,
+                    counts.linked_users,
+                    counts.groups,
+                    counts.linked_groups,
+                    counts.edges,
+                    found.history
                 ));
                 for finding in &found.findings {
                     report.text(&format!("wrong: {finding}"));
@@ -45,7 +50,10 @@ pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Resu
             if found.findings.is_empty() {
                 return Ok(Exit::Done);
             }
-            let shown = Shown { what: format!("the snapshot of job `{name}` is inconsistent"), ..Shown::default() };
+            let shown = Shown {
+                what: format!("the snapshot of job `{name}` is inconsistent"),
+                ..Shown::default()
+            };
             Err(Failure::new(Exit::Failed, shown.advise("restore a backup with `melonsync state restore`, or start afresh with an empty state folder")))
         }
         StateAction::Export(_) => {
@@ -54,8 +62,14 @@ pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Resu
             if exported.damaged == 0 {
                 return Ok(Exit::Done);
             }
-            let shown = Shown { what: format!("{} records of job `{name}` are damaged", exported.damaged), ..Shown::default() };
-            Err(Failure::new(Exit::Failed, shown.advise("run `melonsync state verify`")))
+            let shown = Shown {
+                what: format!("{} records of job `{name}` are damaged", exported.damaged),
+                ..Shown::default()
+            };
+            Err(Failure::new(
+                Exit::Failed,
+                shown.advise("run `melonsync state verify`"),
+            ))
         }
         StateAction::Backup { out, .. } => {
             let snapshot = factory::open(&folder, name)?;

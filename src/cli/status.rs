@@ -45,7 +45,11 @@ fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<se
     let failed = |error| factory::store_failure(&error);
     let started = folder.jobs().map_err(failed)?.iter().any(|known| known == name);
     let next = |schedule: &Option<crate::settings::schedule::Schedule>| {
-        schedule.as_ref().filter(|_| job.enabled).and_then(|s| s.next_after(now)).map(|t| t.to_string())
+        schedule
+            .as_ref()
+            .filter(|_| job.enabled)
+            .and_then(|s| s.next_after(now))
+            .map(|t| t.to_string())
     };
     let mut shown = json!({
         "job": name,
@@ -65,7 +69,12 @@ fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<se
     let snapshot = factory::open(folder, name)?;
     let counts = snapshot.counts().map_err(failed)?;
     let last = snapshot.cycles(1).map_err(failed)?.into_iter().next_back();
-    let open = snapshot.intents().map_err(failed)?.iter().map(|(_, batch)| batch.len()).sum::<usize>();
+    let open = snapshot
+        .intents()
+        .map_err(failed)?
+        .iter()
+        .map(|(_, batch)| batch.len())
+        .sum::<usize>();
     let mut complete = Vec::new();
     for kind in [ObjectKind::User, ObjectKind::Group] {
         let stream = snapshot.stream(kind).map_err(failed)?;
@@ -107,7 +116,11 @@ fn text(job: &serde_json::Value) -> String {
         "{}  ({}{})",
         word("/job"),
         word("/mode"),
-        if job["enabled"] == true { "" } else { ", not enabled" }
+        if job["enabled"] == true {
+            ""
+        } else {
+            ", not enabled"
+        }
     )];
     if job["last_cycle"].is_null() {
         lines.push("  last cycle   none yet".to_owned());
@@ -137,7 +150,15 @@ fn text(job: &serde_json::Value) -> String {
             job["last_cycle"]["failed"].as_array().map_or(0, Vec::len)
         ));
     }
-    lines.push(format!("  next cycle   {} (full: {})", word("/next_cycle"), word("/next_full_cycle")));
-    lines.push(format!("  credentials  source expires {}, target expires {}", word("/credentials/source"), word("/credentials/target")));
+    lines.push(format!(
+        "  next cycle   {} (full: {})",
+        word("/next_cycle"),
+        word("/next_full_cycle")
+    ));
+    lines.push(format!(
+        "  credentials  source expires {}, target expires {}",
+        word("/credentials/source"),
+        word("/credentials/target")
+    ));
     lines.join("\n")
 }

@@ -30,7 +30,10 @@ pub fn resync(globals: &Globals, args: &args::Resync, report: &mut Report) -> Re
     } else if args.all {
         Extent::All
     } else {
-        Extent::Objects { users: args.user.clone(), groups: args.group.clone() }
+        Extent::Objects {
+            users: args.user.clone(),
+            groups: args.group.clone(),
+        }
     };
     once(globals, args.job.as_deref(), extent, None, report)
 }

@@ -32,7 +32,10 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        Self { bar, findings: Mutex::default() }
+        Self {
+            bar,
+            findings: Mutex::default(),
+        }
     }
 
     /// Takes the bar off the screen.
@@ -44,13 +47,19 @@ impl Progress {
 
     /// What concerns every object.
     pub(super) fn findings(&self) -> Vec<String> {
-        self.findings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.findings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
 impl Watcher for Progress {
     fn finding(&self, text: &str) {
-        self.findings.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+        self.findings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(text.to_owned());
     }
 
     fn progress(&self, phase: &'static str, done: u64, of: Option<u64>) {
@@ -59,14 +68,20 @@ impl Watcher for Progress {
             Some(of) if of > 0 => {
                 bar.set_length(of);
                 bar.set_position(done);
-                if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bar:30} {pos}/{len} ({eta})") {
+                if let Ok(style) =
+                    ProgressStyle::with_template("{spinner} {msg} {bar:30} {pos}/{len} ({eta})")
+                {
                     bar.set_style(style);
                 }
                 bar.set_message(phase);
             }
             _ => {
                 bar.set_style(ProgressStyle::default_spinner());
-                bar.set_message(if done > 0 { format!("{phase}: {done}") } else { phase.to_owned() });
+                bar.set_message(if done > 0 {
+                    format!("{phase}: {done}")
+                } else {
+                    phase.to_owned()
+                });
             }
         }
     }
@@ -96,7 +111,10 @@ struct Spool {
 
 impl Spool {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { file: tempfile::tempfile()?, entries: 0 })
+        Ok(Self {
+            file: tempfile::tempfile()?,
+            entries: 0,
+        })
     }
 
     fn add(&mut self, text: &str, separator: &str) -> std::io::Result<()> {
@@ -131,7 +149,10 @@ impl PlanFile {
             by_reason: BTreeMap::new(),
             failed: None,
         };
-        Ok(Self { progress: Progress::new(progress), inner: Mutex::new(inner) })
+        Ok(Self {
+            progress: Progress::new(progress),
+            inner: Mutex::new(inner),
+        })
     }
 
     /// The parts of the plan.
@@ -163,7 +184,11 @@ impl PlanFile {
             };
             inner.omitted.add(&text, if inner.json { "," } else { "" })?;
         }
-        Ok(Parts { operations: inner.operations.rewound()?, omitted: inner.omitted.rewound()?, findings })
+        Ok(Parts {
+            operations: inner.operations.rewound()?,
+            omitted: inner.omitted.rewound()?,
+            findings,
+        })
     }
 
     fn with(&self, work: impl FnOnce(&mut Inner) -> std::io::Result<()>) {
@@ -188,7 +213,10 @@ impl Watcher for PlanFile {
     fn omission(&self, kind: ObjectKind, object: SourceId, name: &str, omission: &Omission) {
         self.with(|inner| {
             let because = omission.to_string();
-            let (count, _) = inner.by_reason.entry(omission.label()).or_insert_with(|| (0, because.clone()));
+            let (count, _) = inner
+                .by_reason
+                .entry(omission.label())
+                .or_insert_with(|| (0, because.clone()));
             *count += 1;
             if *count > OMISSIONS_LISTED {
                 return Ok(());
@@ -205,7 +233,9 @@ impl Watcher for PlanFile {
                 "" => String::new(),
                 hint => format!("\n      do: {hint}"),
             };
-            inner.omitted.add(&format!("  {kind} {name}  ({object}): {because}{hint}\n"), "")
+            inner
+                .omitted
+                .add(&format!("  {kind} {name}  ({object}): {because}{hint}\n"), "")
         });
     }
 

@@ -14,5 +14,6 @@ pub mod observe;
 pub mod passes;
 pub mod readings;
 pub mod record;
+pub mod schedule;
 pub mod summary;
 pub mod views;

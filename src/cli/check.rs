@@ -1,0 +1,301 @@
+//! `check`: "Test connection". One line for each thing looked at: ok, warn or fail, and what to do.
+
+use serde::Serialize;
+
+use super::args::Globals;
+use super::args::OneJob;
+use super::factory;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::report::Report;
+use crate::mapping::Mapping;
+use crate::model::clock::Clock;
+use crate::model::clock::SystemClock;
+use crate::model::id::ObjectKind;
+use crate::ports::TargetDirectory;
+use crate::settings::Settings;
+use crate::settings::job::Job;
+use crate::source::permissions::permissions_needed;
+
+/// How one thing stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One line.
+#[derive(Debug, Serialize)]
+struct Line {
+    level: Level,
+    what: &'static str,
+    text: String,
+    #[serde(rename = "do", skip_serializing_if = "String::is_empty")]
+    advice: String,
+}
+
+#[derive(Default)]
+struct Lines(Vec<Line>);
+
+impl Lines {
+    fn add(&mut self, level: Level, what: &'static str, text: impl Into<String>, advice: impl Into<String>) {
+        self.0.push(Line {
+            level,
+            what,
+            text: text.into(),
+            advice: advice.into(),
+        });
+    }
+
+    fn ok(&mut self, what: &'static str, text: impl Into<String>) {
+        self.add(Level::Ok, what, text, "");
+    }
+
+    fn failure(&mut self, what: &'static str, failure: &Failure) {
+        for error in &failure.errors {
+            let mut text = error.what.clone();
+            for cause in &error.causes {
+                text = format!("{text}: {cause}");
+            }
+            self.add(Level::Fail, what, text, error.advice.clone().unwrap_or_default());
+        }
+    }
+}
+
+/// Checks one job. Sends the target only GET.
+pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit, Failure> {
+    let settings = factory::settings(globals, false)?;
+    let (name, job) = factory::choose(&settings, args.job.as_deref())?;
+    let mut lines = Lines::default();
+    lines.ok(
+        "config",
+        format!("{} is valid; job `{name}`", globals.config.display()),
+    );
+    state(&settings, name, &mut lines);
+    expiry(job, &mut lines);
+    match factory::mapping(&globals.config, &job.provisioning.mapping) {
+        Ok(mapping) => {
+            lines.ok(
+                "mapping",
+                format!(
+                    "{}: {} user rows, {} group rows",
+                    mapping.name,
+                    mapping.user.len(),
+                    mapping.group.len()
+                ),
+            );
+            factory::runtime()?.block_on(async {
+                source(job, &mut lines).await;
+                target(job, &mapping, &mut lines).await;
+            });
+        }
+        Err(failure) => lines.failure("mapping", &failure),
+    }
+    let failed = lines.0.iter().any(|line| line.level == Level::Fail);
+    if report.is_json() {
+        report.json(&serde_json::json!({"job": name, "ok": !failed, "checks": lines.0}));
+    } else {
+        lines.0.iter().for_each(|line| report.text(&text(line)));
+    }
+    Ok(if failed { Exit::Failed } else { Exit::Done })
+}
+
+fn text(line: &Line) -> String {
+    let level = match line.level {
+        Level::Ok => "ok  ",
+        Level::Warn => "warn",
+        Level::Fail => "FAIL",
+    };
+    let advice = if line.advice.is_empty() {
+        String::new()
+    } else {
+        format!("\n                   do: {}", line.advice)
+    };
+    format!("{level}  {:<12} {}{advice}", line.what, line.text)
+}
+
+fn state(settings: &Settings, name: &str, lines: &mut Lines) {
+    let path = settings.state.path.display();
+    match factory::hold(settings) {
+        Ok(folder) => match factory::open(&folder, name) {
+            Ok(_) => lines.ok("state", format!("{path} is ours, and the snapshot opens")),
+            Err(failure) => lines.failure("state", &failure),
+        },
+        Err(failure) if failure.exit == Exit::NotBegun => {
+            lines.add(
+                Level::Warn,
+                "state",
+                format!("{path} is held by a running melonsync"),
+                "stop it to check the snapshot as well",
+            );
+        }
+        Err(failure) => lines.failure("state", &failure),
+    }
+}
+
+/// Days ahead at which an expiry date is worth a warning (INTERFACE: "warns 30, 14, 7 and 1 days ahead").
+const WARN_DAYS: i64 = 30;
+
+fn expiry(job: &Job, lines: &mut Lines) {
+    let today = SystemClock.now().to_utc().date_naive();
+    for (what, date) in [
+        ("source", job.source.credential.expires),
+        ("target", job.target.expires),
+    ] {
+        let Some(date) = date else { continue };
+        let days = (date - today).num_days();
+        let renew = "make a new credential now, while the old one works, and put it in its place";
+        match days {
+            ..0 => lines.add(
+                Level::Fail,
+                "expiry",
+                format!("the {what}'s credential expired on {date}"),
+                renew,
+            ),
+            0..=WARN_DAYS => lines.add(
+                Level::Warn,
+                "expiry",
+                format!("the {what}'s credential expires on {date}, in {days} days"),
+                renew,
+            ),
+            _ => lines.ok(
+                "expiry",
+                format!("the {what}'s credential is good until {date}, {days} days"),
+            ),
+        }
+    }
+}
+
+async fn source(job: &Job, lines: &mut Lines) {
+    let graph = match factory::source(job) {
+        Ok(graph) => graph,
+        Err(failure) => return lines.failure("source", &failure),
+    };
+    let proxy = job
+        .source
+        .network
+        .proxy
+        .as_ref()
+        .map_or("none set; HTTPS_PROXY applies", |_| "as set");
+    lines.ok("network", format!("proxy for the source: {proxy}"));
+    let facts = match graph.token_facts().await {
+        Ok(facts) => facts,
+        Err(error) => return lines.add(Level::Fail, "token", error.to_string(), error.hint()),
+    };
+    lines.ok(
+        "token",
+        format!(
+            "{} gave a token for tenant {}",
+            job.source.login_url, job.source.tenant_id
+        ),
+    );
+    let needed = permissions_needed(job.source.users, job.source.groups);
+    match &facts.granted {
+        None => lines.add(
+            Level::Warn,
+            "permissions",
+            "the token does not say which permissions it has",
+            "a missing one shows in the first cycle",
+        ),
+        Some(granted) => {
+            for permission in &needed {
+                let what = format!("{} ({})", permission.least, permission.purpose);
+                match (permission.is_met_by(granted), permission.required) {
+                    (true, _) => lines.ok("permissions", format!("granted: {what}")),
+                    (false, required) => lines.add(
+                        if required { Level::Fail } else { Level::Warn },
+                        "permissions",
+                        format!("missing: {what}"),
+                        format!(
+                            "grant the application permission {} with admin consent",
+                            permission.least
+                        ),
+                    ),
+                }
+            }
+            let known = |name: &String| {
+                needed
+                    .iter()
+                    .any(|p| p.least == name || p.or.contains(&name.as_str()))
+            };
+            for extra in granted.iter().filter(|name| !known(name)) {
+                lines.add(
+                    Level::Warn,
+                    "permissions",
+                    format!("granted, and nothing needs it: {extra}"),
+                    "remove it from the app registration",
+                );
+            }
+        }
+    }
+    match graph.clock_skew_seconds() {
+        Some(skew) if skew.abs() > 60 => {
+            lines.add(
+                Level::Warn,
+                "clock",
+                format!("this machine's clock differs from the service's by {skew} s"),
+                "set it by NTP",
+            );
+        }
+        Some(skew) => lines.ok(
+            "clock",
+            format!("within {} s of the service's", skew.abs().max(1)),
+        ),
+        None => {}
+    }
+}
+
+async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) {
+    let scim = match factory::target(job) {
+        Ok(scim) => scim,
+        Err(failure) => return lines.failure("target", &failure),
+    };
+    match scim.capabilities().await {
+        Ok(able) => {
+            let patch = if able.patch {
+                "PATCH"
+            } else {
+                "no PATCH: updates are PUT from a fresh read"
+            };
+            let filter = if able.filter {
+                "filters"
+            } else {
+                "no filters: everything is listed to be matched"
+            };
+            lines.ok(
+                "target",
+                format!(
+                    "{} answers: {patch}, {filter}, {} schemas",
+                    job.target.url,
+                    able.schemas.len()
+                ),
+            );
+        }
+        Err(error) => return lines.add(Level::Fail, "target", error.to_string(), error.hint()),
+    }
+    for (kind, managed) in [
+        (ObjectKind::User, job.source.users),
+        (ObjectKind::Group, job.source.groups),
+    ] {
+        if !managed {
+            continue;
+        }
+        match scim.list(kind, None).await {
+            Ok(page) => {
+                let total = page
+                    .total
+                    .map_or_else(|| "an unknown number of".to_owned(), |total| total.to_string());
+                lines.ok(
+                    "target",
+                    format!(
+                        "the token may list: {total} {kind}s, {} mapped attributes",
+                        mapping.rows(kind).len()
+                    ),
+                );
+            }
+            Err(error) => lines.add(Level::Fail, "target", error.to_string(), error.hint()),
+        }
+    }
+}

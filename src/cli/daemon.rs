@@ -1,0 +1,141 @@
+//! `run`: the daemon. Every enabled job on its schedule, until it is told to end.
+//!
+//! SIGTERM and SIGINT finish the requests in flight, record them, and end; a second one ends at once. SIGHUP
+//! reads the settings again: good ones take effect after the cycles under way, bad ones are named and the old
+//! ones stay.
+
+use std::collections::BTreeMap;
+
+use tokio::signal::unix::SignalKind;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+use tracing::info;
+use uuid::Uuid;
+
+use super::args::Globals;
+use super::factory;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::failure::Shown;
+use super::report::Report;
+use crate::engine::job::Job;
+use crate::engine::schedule;
+use crate::engine::schedule::Schedules;
+use crate::model::id::CycleId;
+use crate::settings::Settings;
+use crate::snapshot::folder::StateFolder;
+use crate::snapshot::store::Snapshot;
+
+/// Runs until it is stopped.
+pub fn run(globals: &Globals, report: &mut Report) -> Result<Exit, Failure> {
+    let settings = factory::settings(globals, false)?;
+    let folder = factory::hold(&settings)?;
+    factory::runtime()?.block_on(async {
+        let mut daemon = Daemon {
+            globals,
+            folder,
+            snapshots: BTreeMap::new(),
+            settings,
+        };
+        let jobs = daemon.jobs(&daemon.settings.clone())?;
+        let stop = factory::stop_on_signal();
+        let mut hangup = tokio::signal::unix::signal(SignalKind::hangup()).map_err(|cause| {
+            let shown = Shown {
+                what: "cannot listen for SIGHUP".to_owned(),
+                causes: vec![cause.to_string()],
+                ..Shown::default()
+            };
+            Failure::new(Exit::Failed, shown.advise("check the limits of the process"))
+        })?;
+        let mut jobs = jobs;
+        while !stop.is_cancelled() {
+            let reload = CancellationToken::new();
+            let mut running = start(jobs, &stop, &reload);
+            let mut next = None;
+            while next.is_none() && !stop.is_cancelled() {
+                tokio::select! {
+                    _ = hangup.recv() => next = daemon.reload(report),
+                    () = stop.cancelled() => {}
+                }
+            }
+            reload.cancel();
+            while running.join_next().await.is_some() {}
+            jobs = next.unwrap_or_default();
+        }
+        info!("Stopped: nothing is in flight, everything done is recorded");
+        Ok(Exit::Done)
+    })
+}
+
+fn start(jobs: Vec<(Job, Schedules)>, stop: &CancellationToken, reload: &CancellationToken) -> JoinSet<()> {
+    let mut running = JoinSet::new();
+    info!(jobs = jobs.len(), "Running {} jobs", jobs.len());
+    for (job, schedules) in jobs {
+        running.spawn(schedule::run(
+            job,
+            schedules,
+            || CycleId(Uuid::now_v7()),
+            stop.clone(),
+            reload.clone(),
+        ));
+    }
+    running
+}
+
+struct Daemon<'g> {
+    globals: &'g Globals,
+    folder: StateFolder,
+    /// Opened once: a store that was just closed does not always open again at once.
+    snapshots: BTreeMap<String, Snapshot>,
+    settings: Settings,
+}
+
+impl Daemon<'_> {
+    fn jobs(&mut self, settings: &Settings) -> Result<Vec<(Job, Schedules)>, Failure> {
+        let mut jobs = Vec::new();
+        for (name, job) in settings.jobs.iter().filter(|(_, job)| job.enabled) {
+            let snapshot = match self.snapshots.get(name) {
+                Some(snapshot) => snapshot.clone(),
+                None => factory::open(&self.folder, name)?,
+            };
+            self.snapshots.insert(name.clone(), snapshot.clone());
+            let schedules = Schedules {
+                incremental: job.schedule.clone(),
+                full: job.full_schedule.clone(),
+            };
+            jobs.push((
+                factory::job(&self.globals.config, name, job, snapshot)?,
+                schedules,
+            ));
+        }
+        Ok(jobs)
+    }
+
+    /// The jobs of the new settings; `None` where they are no good, and the old ones stay.
+    fn reload(&mut self, report: &Report) -> Option<Vec<(Job, Schedules)>> {
+        let read = factory::settings(self.globals, false).and_then(|settings| {
+            if settings.state.path != self.settings.state.path {
+                let text = "the state folder cannot change while the daemon runs";
+                return Err(Failure::usage(
+                    text,
+                    "restart the daemon to use another state folder",
+                ));
+            }
+            let jobs = self.jobs(&settings)?;
+            Ok((settings, jobs))
+        });
+        match read {
+            Ok((settings, jobs)) => {
+                info!("The settings were read again; they take effect after the cycles under way");
+                self.settings = settings;
+                Some(jobs)
+            }
+            Err(failure) => {
+                error!("The new settings are refused; the daemon goes on with the old ones");
+                report.failure(&failure);
+                None
+            }
+        }
+    }
+}
