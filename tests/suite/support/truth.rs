@@ -71,10 +71,12 @@ fn expected_user(workspace: &Workspace, user: &Value) -> Vec<(&'static str, Valu
         .filter(|part| !part.is_empty())
         .collect();
     let manager = workspace.users_by_external_id(text(&user["manager"]));
-    let manager = manager.first().map_or(Value::Null, |manager| manager["id"].clone());
+    let manager = manager
+        .first()
+        .map_or(Value::Null, |manager| manager["id"].clone());
     let enabled = user["accountEnabled"] != Value::Bool(false);
     vec![
-        ("userName", of("userPrincipalName")),
+        ("userName", user_name(text(&user["userPrincipalName"])).into()),
         ("active", enabled.into()),
         ("displayName", of("displayName")),
         ("title", of("jobTitle")),
@@ -98,6 +100,15 @@ fn expected_user(workspace: &Workspace, user: &Value) -> Vec<(&'static str, Valu
         ("enterprise:manager.value", manager),
         ("idmelon:immutable_id", of("onPremisesImmutableId")),
     ]
+}
+
+/// A guest's UPN is sent in the form of its home address (entra-semantics, "Scope").
+fn user_name(upn: &str) -> String {
+    let Some((guest, _)) = upn.split_once("#EXT#") else {
+        return upn.to_owned();
+    };
+    let (alias, home) = guest.rsplit_once('_').unwrap();
+    format!("{alias}@{home}")
 }
 
 fn compare_group(
@@ -154,7 +165,9 @@ fn compare_members(
         found.push(format!("group {id} lacks member {missing}"));
     }
     for extra in there.difference(&expected) {
-        let owner = workspace.user(extra).map(|user| text(&user["externalId"]).to_owned());
+        let owner = workspace
+            .user(extra)
+            .map(|user| text(&user["externalId"]).to_owned());
         if owner.is_none_or(|owner| ours.contains(owner.as_str())) {
             found.push(format!("group {id} holds member {extra}, who is none"));
         }

@@ -223,7 +223,12 @@ impl World {
     #[track_caller]
     pub fn assert_equal(&self) {
         let found = differences(&self.tenant, &self.workspace, &self.allow);
-        assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
+        assert!(
+            found.is_empty(),
+            "{} differences:\n{}",
+            found.len(),
+            found.join("\n")
+        );
     }
 
     /// The workspace user of a tenant user.
@@ -258,7 +263,10 @@ impl Ran {
 
     /// What was left undone, by its label, without what is simply as it should be.
     pub fn omitted(&self, label: &str) -> usize {
-        let same = self.omissions.iter().filter(|(_, _, omission)| omission.label() == label);
+        let same = self
+            .omissions
+            .iter()
+            .filter(|(_, _, omission)| omission.label() == label);
         same.count()
     }
 
