@@ -130,6 +130,11 @@ impl Work {
         matches!(self.request, Request::Create { .. })
     }
 
+    /// True when nothing is left to do for the object once this is done: its dirty mark goes.
+    pub(super) fn completes(&self) -> bool {
+        !self.left && self.unresolved == 0 && self.plan.settles() && self.pass != Pass::MembersOut
+    }
+
     /// True when there is a request to send.
     pub(super) const fn sends(&self) -> bool {
         !matches!(self.request, Request::None)

@@ -120,6 +120,8 @@ pub struct Cycle<'j> {
     pub(super) intents_open: HashSet<(ObjectKind, SourceId)>,
     /// What a missing match proves, by type, once the target was read.
     pub(super) absence: BTreeMap<ObjectKind, Absence>,
+    /// Objects whose omissions were said and whose withheld operations were counted: sweeps come back to them.
+    pub(super) said: HashSet<(ObjectKind, SourceId)>,
     /// Groups whose membership removals were held back, and counted, before the groups' own pass.
     pub(super) members_judged: HashSet<SourceId>,
     /// The guard's word.
@@ -173,6 +175,7 @@ impl<'j> Cycle<'j> {
             attempts: HashMap::new(),
             intents_open: HashSet::new(),
             absence: BTreeMap::new(),
+            said: HashSet::new(),
             members_judged: HashSet::new(),
             approvals: None,
             sent: Sent::default(),

@@ -209,7 +209,8 @@ impl Cycle<'_> {
         let mut progress = Progress::default();
         let mut works = Vec::new();
         for (plan, removal) in planned {
-            progress.waiting |= plan.omissions.contains(&Omission::WaitsForManager);
+            progress.waiting |=
+                plan.pending_references > 0 || plan.omissions.contains(&Omission::WaitsForManager);
             works.extend(self.select(pass, plan, removal));
         }
         let outcome = if self.applies() {
@@ -254,13 +255,8 @@ impl Cycle<'_> {
             }
             self.admit(pass, operation, counted, &mut work);
         }
-        if pass == Pass::MembersOut && work.run.is_empty() {
-            return None;
-        }
-        if pass != Pass::MembersOut {
-            self.report(&work);
-        }
-        Some(work)
+        self.report(pass, &work);
+        (pass != Pass::MembersOut || !work.run.is_empty()).then_some(work)
     }
 
     /// Lets one operation through, or holds it (or a part of it) back.
@@ -289,7 +285,7 @@ impl Cycle<'_> {
                     .push(Omission::NotCounted { verb: operation.verb });
             }
             Approval::Withheld(why) => {
-                self.summary.withhold(&operation, 1);
+                self.withhold(&operation, 1);
                 work.left = true;
                 work.plan.omissions.push(Omission::Withheld {
                     verb: operation.verb,
@@ -338,7 +334,7 @@ impl Cycle<'_> {
                 _ if members.is_empty() => {}
                 Approval::Approved => operation.members.extend(members),
                 Approval::Withheld(why) => {
-                    self.summary.withhold(&operation, members.len() as u64);
+                    self.withhold(&operation, members.len() as u64);
                     work.left = true;
                     self.members_judged.insert(operation.source);
                     work.plan.omissions.push(Omission::Withheld {
@@ -353,11 +349,32 @@ impl Cycle<'_> {
         }
     }
 
-    fn report(&mut self, work: &Work) {
-        let (kind, id) = (work.plan.kind, work.plan.source);
-        self.summary.skipped.reference_out_of_scope += work.plan.skipped_references;
-        for omission in &work.plan.omissions {
-            self.omit(kind, id, &work.plan.name, omission);
+    /// Counts what is held back, once an object: a later sweep meets it again.
+    fn withhold(&mut self, operation: &Operation, count: u64) {
+        if !self.said.contains(&(operation.kind, operation.source)) {
+            self.summary.withhold(operation, count);
+        }
+    }
+
+    /// Says what is not done, once an object. Of the members' own pass only what it holds back: the rest is
+    /// the groups' pass to say.
+    fn report(&mut self, pass: Pass, work: &Work) {
+        let plan = &work.plan;
+        let (kind, id) = (plan.kind, plan.source);
+        if self.said.contains(&(kind, id)) {
+            return;
+        }
+        let out = pass == Pass::MembersOut;
+        for omission in &plan.omissions {
+            if !out || matches!(omission, Omission::Withheld { .. }) {
+                self.omit(kind, id, &plan.name, omission);
+            }
+        }
+        if !out {
+            self.summary.skipped.reference_out_of_scope += plan.skipped_references;
+            if !(plan.omissions.is_empty() && plan.skipped_references == 0) {
+                self.said.insert((kind, id));
+            }
         }
     }
 }

@@ -143,7 +143,8 @@ impl Planner<'_> {
         link.target = Some(candidate.id.clone());
         let manages = view.object.kind == ObjectKind::Group && self.manages_members();
         let diff = manages.then(|| {
-            membership_diff::compare(&view.members, &members_of(&candidate.body), &view.member_owners)
+            let there = members_of(&candidate.body);
+            membership_diff::compare(&view.members, Some(&there), &view.member_owners)
         });
         link.members = diff.as_ref().map(|diff| diff.found.clone()).unwrap_or_default();
         plan.operations.push(link);
@@ -247,7 +248,8 @@ impl Planner<'_> {
                     before: Value::Null,
                     after: Value::text(manager.to_string()),
                 }),
-                Reference::Absent | Reference::Pending => plan.skipped_references += 1,
+                Reference::Absent => plan.skipped_references += 1,
+                Reference::Pending => plan.pending_references += 1,
                 Reference::None | Reference::Gone => {}
             }
         }

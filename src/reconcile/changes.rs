@@ -83,10 +83,8 @@ impl Planner<'_> {
         };
         plan = self.update(view, differences.write, link.sent.get(ACTIVE), because, plan);
         if view.object.kind == ObjectKind::Group && self.manages_members() {
-            let there = observed
-                .filter(|_| self.forced)
-                .map_or_else(BTreeSet::new, members_of);
-            let diff = membership_diff::compare(&view.members, &there, &view.member_owners);
+            let there = observed.filter(|_| self.forced).map(members_of);
+            let diff = membership_diff::compare(&view.members, there.as_ref(), &view.member_owners);
             plan = self.memberships(view, diff, plan);
         }
         if plan.operations.is_empty() && plan.omissions.is_empty() {
@@ -199,8 +197,12 @@ impl Planner<'_> {
             // Its resource is made by this cycle; whatever its id will be, it is none that was sent before.
             Reference::Expected(None) => Value::text(""),
             Reference::None | Reference::Gone => Value::Null,
-            Reference::Absent | Reference::Pending => {
+            Reference::Absent => {
                 plan.skipped_references += 1;
+                Value::Null
+            }
+            Reference::Pending => {
+                plan.pending_references += 1;
                 Value::Null
             }
         };
@@ -336,6 +338,6 @@ pub(super) fn members_of(body: &serde_json::Value) -> BTreeSet<TargetId> {
 /// The members of a view that can go into a create, for a group that has no resource yet.
 #[must_use]
 pub(super) fn all_members(members: &[MemberView]) -> (Vec<Member>, u64, u64) {
-    let diff = membership_diff::compare(members, &BTreeSet::new(), &std::collections::BTreeMap::new());
+    let diff = membership_diff::compare(members, None, &std::collections::BTreeMap::new());
     (diff.add, diff.skipped, diff.pending)
 }
