@@ -103,7 +103,7 @@ pub(super) struct Carried {
 }
 
 /// Members that ride in a group's create; more follow in PATCHes (servers limit the size of a body).
-const MEMBERS_IN_CREATE: usize = 1000;
+pub(super) const MEMBERS_IN_CREATE: usize = 1000;
 
 /// Answers in a row after which the target as a whole counts as out of reach. One record that a server
 /// answers with 500 must not stop the others; ten in a row are not one record.

@@ -118,6 +118,8 @@ pub struct Cycle<'j> {
     pub(super) attempts: HashMap<(ObjectKind, SourceId), u8>,
     /// Objects with a create whose outcome is open.
     pub(super) intents_open: HashSet<(ObjectKind, SourceId)>,
+    /// Types of which the target was listed in this cycle, after the last open create was due.
+    pub(super) listed: BTreeSet<ObjectKind>,
     /// What a missing match proves, by type, once the target was read.
     pub(super) absence: BTreeMap<ObjectKind, Absence>,
     /// Objects whose omissions were said and whose withheld operations were counted: sweeps come back to them.
@@ -174,6 +176,7 @@ impl<'j> Cycle<'j> {
             failed: HashSet::new(),
             attempts: HashMap::new(),
             intents_open: HashSet::new(),
+            listed: BTreeSet::new(),
             absence: BTreeMap::new(),
             said: HashSet::new(),
             members_judged: HashSet::new(),
@@ -193,9 +196,10 @@ impl<'j> Cycle<'j> {
         if !self.has_work().await? {
             return Ok(());
         }
+        self.prepare_target().await?;
+        self.settle_intents().await?;
         self.ask_for_doubtful().await?;
         self.read_target().await?;
-        self.settle_intents().await?;
         self.guard().await?;
         self.disables().await?;
         self.members_out().await?;

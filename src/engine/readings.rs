@@ -69,7 +69,6 @@ const FEW: usize = 20;
 impl Cycle<'_> {
     /// Reads what matching needs, and in a full cycle everything.
     pub(super) async fn read_target(&mut self) -> Result<(), CycleError> {
-        self.prepare_target().await?;
         self.read_chosen().await?;
         for kind in self.job.managed.clone() {
             self.order.watcher.progress("reading the target", 0, None);
@@ -90,7 +89,7 @@ impl Cycle<'_> {
     }
 
     /// Asks the target once what it can do, and leaves out what its schemas do not know: a finding, no failure.
-    async fn prepare_target(&mut self) -> Result<(), CycleError> {
+    pub(super) async fn prepare_target(&mut self) -> Result<(), CycleError> {
         let capabilities = self.job.target.capabilities().await.map_err(CycleError::Target)?;
         for kind in self.job.managed.clone() {
             for row in self.job.mapping.rows(kind) {
@@ -174,7 +173,12 @@ impl Cycle<'_> {
 
     /// Lists a type, page by page into the store. Complete is: as many distinct ids as `totalResults` says.
     pub(super) async fn list(&mut self, kind: ObjectKind) -> Result<Absence, CycleError> {
+        if let Some(absence) = self.absence.get(&kind).filter(|_| self.listed.contains(&kind)) {
+            return Ok(absence.clone());
+        }
         let paths = self.key_paths(kind);
+        // Only what this listing brings counts, not what single questions brought before.
+        self.store(move |snapshot| snapshot.clear_readings(kind)).await?;
         let mut distinct: u64 = 0;
         let mut total = None;
         let mut from: Option<ListPosition> = None;
@@ -199,7 +203,10 @@ impl Cycle<'_> {
                 break;
             }
         }
-        Ok(judge(kind, distinct, total))
+        let absence = judge(kind, distinct, total);
+        self.listed.insert(kind);
+        self.absence.insert(kind, absence.clone());
+        Ok(absence)
     }
 
     /// Linked objects that a complete listing did not bring: each is asked for once, and marked as lost.

@@ -99,7 +99,7 @@ impl Cycle<'_> {
                     let mut work = work;
                     self.note_failure(&work, &error, &mut history);
                     work.left = true;
-                    work.added.clear();
+                    work.added.truncate(super::apply::MEMBERS_IN_CREATE);
                     done.push(Done {
                         work,
                         target: Some(target),
