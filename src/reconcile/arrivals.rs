@@ -7,6 +7,7 @@ use super::changes::all_members;
 use super::changes::members_of;
 use super::departures::ACTIVE;
 use super::departures::verbs;
+use super::matching::EXTERNAL_ID;
 use super::matching::Key;
 use super::matching::Pairing;
 use super::matching::pair;
@@ -29,8 +30,6 @@ use crate::mapping::resource::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
-
-const EXTERNAL_ID: &str = "externalId";
 
 impl Planner<'_> {
     /// Plans an object that lives and has no link.
