@@ -145,9 +145,12 @@ pub fn approve_members(
     }
     let before = sent.members.get(&group).copied().unwrap_or(0);
     let held = holds + before;
-    let threshold = policy.membership_removal_threshold;
-    if threshold.count.is_none() && held <= SMALL_GROUP {
-        return Approval::Approved;
+    let mut threshold = policy.membership_removal_threshold;
+    if held <= SMALL_GROUP && threshold.percent.is_some() {
+        let Some(count) = threshold.count else {
+            return Approval::Approved;
+        };
+        threshold = Threshold::count(count.max(Threshold::FLOOR));
     }
     within(
         "members of this group",
