@@ -256,3 +256,6 @@ impl Planner<'_> {
         changes
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -383,3 +383,6 @@ pub(super) fn all_members(members: &[MemberView]) -> (Vec<Member>, u64, u64) {
     let diff = membership_diff::compare(members, None, &BTreeMap::new());
     (diff.add, diff.skipped, diff.pending)
 }
+
+#[cfg(test)]
+mod tests;

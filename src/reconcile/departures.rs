@@ -159,3 +159,6 @@ pub(super) const fn verbs(kind: ObjectKind) -> (Verb, Verb, Verb) {
         ObjectKind::Group => (Verb::CreateGroup, Verb::UpdateGroup, Verb::LinkGroup),
     }
 }
+
+#[cfg(test)]
+mod tests;

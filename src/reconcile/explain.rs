@@ -105,3 +105,6 @@ fn arrow(change: &Change) -> String {
         (before, after) => format!("{before} → {after}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,3 +200,6 @@ fn within(what: &str, asked: u64, before: u64, total: u64, threshold: Threshold,
          lets through: check them with `melonsync plan`, then `melonsync sync --allow-deletions {asked}`"
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,3 +113,6 @@ fn accept<'a>(
     }
     Pairing::Found { candidate, by }
 }
+
+#[cfg(test)]
+mod tests;
