@@ -14,6 +14,7 @@ use super::cycle::CycleError;
 use super::job::Job;
 use super::passes::Pass;
 use super::record::Recorded;
+use crate::mapping::Mapping;
 use crate::mapping::TargetPath;
 use crate::mapping::build_resource;
 use crate::model::clock::Timestamp;
@@ -148,6 +149,7 @@ impl Cycle<'_> {
         kind: ObjectKind,
         works: Vec<Work>,
     ) -> Result<Carried, CycleError> {
+        let mapping = std::sync::Arc::clone(&self.job.mapping);
         let (form, manager) = (self.job.form, self.manager_path());
         let now = self.job.clock.now();
         let keys: Vec<String> = self
@@ -160,7 +162,7 @@ impl Cycle<'_> {
             .store(move |snapshot| {
                 let mut works = works;
                 for work in &mut works {
-                    prepare(snapshot, work, form, manager.as_deref())?;
+                    prepare(snapshot, work, &mapping, form, manager.as_deref())?;
                 }
                 let intents = keep_intents(snapshot, &works, now, &keys)?;
                 Ok((works, intents))
@@ -226,6 +228,7 @@ fn note_trouble(trouble: &AtomicU32, answer: &Answer, sent: bool) {
 fn prepare(
     snapshot: &Snapshot,
     work: &mut Work,
+    mapping: &Mapping,
     form: crate::mapping::ResourceForm,
     manager: Option<&str>,
 ) -> Result<(), StoreError> {
@@ -297,7 +300,7 @@ fn prepare(
         let values = patch
             .changes
             .iter()
-            .filter_map(|c| Some((c.attribute.parse().ok()?, c.after.clone())));
+            .filter_map(|c| Some((mapping.target_path(kind, &c.attribute)?.into_owned(), c.after.clone())));
         let values: Vec<(TargetPath, Value)> = values.collect();
         let mut body = build_resource(kind, form, &values);
         let rest = patch

@@ -15,7 +15,7 @@ use super::forecast::Forecast;
 use super::guarding::empties;
 use super::guarding::remember_sent;
 use super::passes::Pass;
-use crate::mapping::TargetPath;
+use crate::mapping::Mapping;
 use crate::mapping::read_path;
 use crate::mapping::same;
 use crate::model::id::ObjectKind;
@@ -123,12 +123,13 @@ impl Cycle<'_> {
                 }
             }
         }
+        let mapping = std::sync::Arc::clone(&self.job.mapping);
         let (now, window) = (self.now, self.job.policy.guard_window);
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             let mut relinked = Vec::new();
             for done in &done {
-                relinked.extend(done.record(&mut tx, kind, now)?);
+                relinked.extend(done.record(&mut tx, &mapping, kind, now)?);
             }
             // Marks last: whoever was recorded above without one of these references is dirty again.
             for id in relinked {
@@ -277,6 +278,7 @@ impl Done {
     fn record(
         &self,
         tx: &mut Tx<'_>,
+        mapping: &Mapping,
         kind: ObjectKind,
         now: crate::model::clock::Timestamp,
     ) -> Result<Option<SourceId>, StoreError> {
@@ -298,7 +300,7 @@ impl Done {
             return Ok(Some(id));
         }
         let fresh = match &self.target {
-            Some(target) => self.record_link(tx, kind, target, now)?,
+            Some(target) => self.record_link(tx, mapping, kind, target, now)?,
             None => false,
         };
         self.record_members(tx, &id)?;
@@ -312,6 +314,7 @@ impl Done {
     fn record_link(
         &self,
         tx: &mut Tx<'_>,
+        mapping: &Mapping,
         kind: ObjectKind,
         target: &TargetId,
         now: crate::model::clock::Timestamp,
@@ -337,9 +340,9 @@ impl Done {
             link.kept.remove(&change.attribute);
         }
         for (path, value) in &self.work.sent {
-            self.keep(&mut link, path, value);
+            self.keep(mapping, &mut link, path, value);
         }
-        self.notice_cleared(&mut link);
+        self.notice_cleared(mapping, &mut link);
         record.link = Some(link);
         tx.put_record(&record)?;
         if fresh {
@@ -368,14 +371,14 @@ impl Done {
     }
 
     /// What was sent, and what the answer says that the target kept of it.
-    fn keep(&self, link: &mut Link, path: &str, value: &Value) {
+    fn keep(&self, mapping: &Mapping, link: &mut Link, path: &str, value: &Value) {
         let found_equal = self.work.run.iter().any(|operation| {
             matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup)
                 && operation.changes.iter().any(|change| change.attribute == path)
         });
-        let kept = match (&self.resource, path.parse::<TargetPath>()) {
+        let kept = match (&self.resource, mapping.target_path(self.work.plan.kind, path)) {
             _ if found_equal => Kept::AsSent,
-            (Some(body), Ok(target)) => match read_path(body, &target) {
+            (Some(body), Some(target)) => match read_path(body, &target) {
                 Some(held) if same(&target, &held, value) => Kept::AsSent,
                 Some(held) => Kept::Other(held),
                 None if value.is_unassigned() => Kept::AsSent,
@@ -396,13 +399,13 @@ impl Done {
 
     /// After a change of `active`, what the target emptied by itself counts as not sent: it returns when the
     /// user does (DESIGN section 5).
-    fn notice_cleared(&self, link: &mut Link) {
+    fn notice_cleared(&self, mapping: &Mapping, link: &mut Link) {
         let touched = self.work.sent.contains_key("active") && !self.work.creates();
         let (Some(body), true, true) = (&self.resource, self.whole, touched) else {
             return;
         };
         for (path, value) in &link.sent {
-            let Ok(target) = path.parse::<TargetPath>() else {
+            let Some(target) = mapping.target_path(self.work.plan.kind, path) else {
                 continue;
             };
             if !value.is_unassigned() && read_path(body, &target).is_none() {
