@@ -211,7 +211,7 @@ impl<'j> Cycle<'j> {
     /// Clears what the last cycle left in its scratch tables, and marks everything when the rules changed.
     async fn prepare(&mut self) -> Result<(), CycleError> {
         let first = self
-            .store(|snapshot| Ok(snapshot.stream(ObjectKind::User)?.cursor == Cursor::Start))
+            .store(|snapshot| Ok(snapshot.meta(INITIAL_DONE)?.is_none()))
             .await?;
         if first && self.order.extent == Extent::Changes {
             self.summary.kind = Kind::Initial;
@@ -340,6 +340,9 @@ impl<'j> Cycle<'j> {
     }
 }
 
+/// Set once a cycle that writes came through: until then every cycle is an initial one.
+const INITIAL_DONE: &str = "initial_done";
+
 /// The snapshot's name for the fingerprint of mapping, scope and policy.
 const FINGERPRINT: &str = "fingerprint";
 
@@ -368,12 +371,16 @@ fn add_traffic(summary: &mut Summary, source: Traffic, target: Traffic) {
 async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), CycleError> {
     let json = serde_json::to_value(summary).unwrap_or_default();
     let keep = order.apply;
+    let through = job.enforce && !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
     blocking(&job.snapshot, move |snapshot| {
         if !keep {
             return Ok(());
         }
         let mut tx = snapshot.tx()?;
         tx.put_cycle(&json);
+        if through && snapshot.meta(INITIAL_DONE)?.is_none() {
+            tx.put_meta(INITIAL_DONE, *b"1");
+        }
         tx.commit(Durability::Synced)
     })
     .await

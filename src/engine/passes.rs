@@ -25,6 +25,7 @@ use crate::ports::StoreError;
 use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
@@ -275,6 +276,12 @@ impl Cycle<'_> {
                 if matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup) && pass != Pass::Deletes {
                     work.left = true;
                 } else {
+                    if pass == Pass::Disables {
+                        // Access first; the rest, and references that are yet to come, in the users' pass.
+                        let all = operation.changes.len();
+                        operation.changes.retain(is_active);
+                        work.left |= operation.changes.len() < all || work.plan.skipped_references > 0;
+                    }
                     work.run.push(operation);
                 }
             }
@@ -294,9 +301,7 @@ impl Cycle<'_> {
                 // What does not take access away goes on.
                 if operation.verb == Verb::DisableUser {
                     operation.verb = Verb::UpdateUser;
-                    operation
-                        .changes
-                        .retain(|change| !change.attribute.eq_ignore_ascii_case("active"));
+                    operation.changes.retain(|change| !is_active(change));
                     if !operation.changes.is_empty() {
                         work.run.push(operation);
                     }
@@ -400,6 +405,24 @@ impl Pass {
     }
 }
 
+fn is_active(change: &Change) -> bool {
+    change.attribute.eq_ignore_ascii_case("active")
+}
+
+/// What is left of a plan once its link and its disable are carried out, or foreseen.
+fn without_disable(plan: &mut ObjectPlan) {
+    plan.operations
+        .retain(|operation| operation.verb != Verb::LinkUser);
+    for operation in &mut plan.operations {
+        if operation.verb == Verb::DisableUser {
+            operation.verb = Verb::UpdateUser;
+            operation.changes.retain(|change| !is_active(change));
+        }
+    }
+    plan.operations
+        .retain(|operation| operation.verb != Verb::UpdateUser || !operation.changes.is_empty());
+}
+
 /// Views and plans of a batch, with the removal that the first pass counted for each.
 fn plan_batch(
     snapshot: &Snapshot,
@@ -427,6 +450,9 @@ fn plan_batch(
         if forecast.members_out {
             plan.operations
                 .retain(|operation| operation.verb != Verb::RemoveMember);
+        }
+        if forecast.disabled {
+            without_disable(&mut plan);
         }
         plans.push((plan, snapshot.removal::<Removal>(kind, id)?));
     }

@@ -535,16 +535,16 @@ impl Cycle<'_> {
                 )
             });
             let linked = links.map(|operation| operation.target.clone());
-            forecasts.push((work.plan.source, work.pass, linked));
+            forecasts.push((work.plan.source, work.pass, work.left, linked));
         }
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
-            for (id, pass, linked) in forecasts {
+            for (id, pass, left, linked) in forecasts {
                 let mut forecast = forecast_of(&tx, kind, &id)?;
-                if pass == Pass::MembersOut {
-                    forecast.members_out = true;
-                } else {
-                    forecast.done = true;
+                match pass {
+                    Pass::MembersOut => forecast.members_out = true,
+                    Pass::Disables if left => forecast.disabled = true,
+                    _ => forecast.done = true,
                 }
                 forecast.linked = linked.or(forecast.linked);
                 tx.put_forecast::<Forecast>(kind, &id, &forecast);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::changes::Base;
 use super::changes::all_members;
 use super::changes::members_of;
-use super::departures::ACTIVE;
 use super::departures::verbs;
+use super::matching::EXTERNAL_ID;
 use super::matching::Key;
 use super::matching::Pairing;
 use super::matching::pair;
@@ -25,12 +25,9 @@ use super::view::TargetReading;
 use crate::mapping::Desired;
 use crate::mapping::DesiredValue;
 use crate::mapping::path::TargetPath;
-use crate::mapping::resource::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
-
-const EXTERNAL_ID: &str = "externalId";
 
 impl Planner<'_> {
     /// Plans an object that lives and has no link.
@@ -48,6 +45,9 @@ impl Planner<'_> {
         let ours = self.our_external_ids(view, &desired);
         match pair(&keys, &ours, found, absence, self.policy.adopt, view.object.id) {
             Pairing::Refused(finding) => plan.omit(finding),
+            Pairing::Found { candidate, .. } if self.is_protected_resource(candidate) => {
+                plan.omit(Omission::Protected)
+            }
             Pairing::Found { candidate, by } => self.adopt(view, &desired, candidate, by, plan),
             Pairing::None(absence) => self.create(view, &desired, absence, plan),
         }
@@ -106,6 +106,14 @@ impl Planner<'_> {
         self.keys(view, &self.desired(view))
     }
 
+    /// A resource of a protected name is not taken over, whoever matches it.
+    fn is_protected_resource(&self, candidate: &Candidate) -> bool {
+        ["userName", "displayName"]
+            .iter()
+            .filter_map(|name| candidate.body.get(name))
+            .any(|name| self.protects(&Value::from_json(name)))
+    }
+
     fn our_external_ids(&self, view: &ObjectView, desired: &Desired) -> Vec<Value> {
         let rows = self.mapping.rows(view.object.kind);
         let mapped = desired
@@ -136,6 +144,7 @@ impl Planner<'_> {
             kept: &none_kept,
             observed: Some(&candidate.body),
             repair: true,
+            enables: false,
         };
         let differences = self.differences(view, desired, &base, &mut plan);
         let (_, _, link_verb) = verbs(view.object.kind);
@@ -148,15 +157,7 @@ impl Planner<'_> {
         });
         link.members = diff.as_ref().map(|diff| diff.found.clone()).unwrap_or_default();
         plan.operations.push(link);
-        let active: Option<TargetPath> = ACTIVE.parse().ok();
-        let before = active.and_then(|path| read_path(&candidate.body, &path));
-        plan = self.update(
-            view,
-            differences.write,
-            before.as_ref(),
-            Reason::AdoptedDiffers,
-            plan,
-        );
+        plan = self.update(view, differences.write, Reason::AdoptedDiffers, plan);
         if let Some(diff) = diff {
             plan = self.memberships(view, diff, plan);
         }
@@ -256,3 +257,6 @@ impl Planner<'_> {
         changes
     }
 }
+
+#[cfg(test)]
+mod tests;

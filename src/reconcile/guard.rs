@@ -145,9 +145,12 @@ pub fn approve_members(
     }
     let before = sent.members.get(&group).copied().unwrap_or(0);
     let held = holds + before;
-    let threshold = policy.membership_removal_threshold;
-    if threshold.count.is_none() && held <= SMALL_GROUP {
-        return Approval::Approved;
+    let mut threshold = policy.membership_removal_threshold;
+    if held <= SMALL_GROUP && threshold.percent.is_some() {
+        let Some(count) = threshold.count else {
+            return Approval::Approved;
+        };
+        threshold = Threshold::count(count.max(Threshold::FLOOR));
     }
     within(
         "members of this group",
@@ -197,3 +200,6 @@ fn within(what: &str, asked: u64, before: u64, total: u64, threshold: Threshold,
          lets through: check them with `melonsync plan`, then `melonsync sync --allow-deletions {asked}`"
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,3 +100,6 @@ fn compare_one(member: &MemberView, observed: Option<&BTreeSet<TargetId>>, diff:
         (None, Some(sent)) => diff.remove.push(plain(Some(sent.clone()))),
     }
 }
+
+#[cfg(test)]
+mod tests;
