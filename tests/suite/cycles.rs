@@ -5,3 +5,6 @@ mod incremental;
 mod initial;
 mod on_demand;
 mod targets;
+
+pub use incremental::CHANGES;
+pub use incremental::synced;

@@ -2,4 +2,5 @@
 mod architecture;
 mod crash_points;
 mod cycles;
+mod promises;
 mod support;

@@ -26,10 +26,11 @@ pub async fn synced() -> World {
     world
 }
 
-type Change = fn(&Tenant, &[String], &[String]);
+/// Something that happens at the source: the tenant, its first users and groups.
+pub type Change = fn(&Tenant, &[String], &[String]);
 
 /// Name, what happens at the source, and how many writes the target may get for it.
-const CHANGES: &[(&str, Change, usize)] = &[
+pub const CHANGES: &[(&str, Change, usize)] = &[
     (
         "a user is renamed",
         |tenant, users, _| {
