@@ -300,7 +300,7 @@ fn local_user() -> String {
 
 /// A runtime for the verbs that talk to the network.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| {

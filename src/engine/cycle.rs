@@ -124,6 +124,10 @@ pub struct Cycle<'j> {
     pub(super) absence: BTreeMap<ObjectKind, Absence>,
     /// Objects whose omissions were said and whose withheld operations were counted: sweeps come back to them.
     pub(super) said: HashSet<(ObjectKind, SourceId)>,
+    /// True once an object of this cycle has a forecast (`applies` makes few: lost links).
+    pub(super) forecasts: bool,
+    /// Types of which the target gave at least one reading.
+    pub(super) readings: BTreeSet<ObjectKind>,
     /// Groups whose membership removals were held back, and counted, before the groups' own pass.
     pub(super) members_judged: HashSet<SourceId>,
     /// The guard's word.
@@ -179,6 +183,8 @@ impl<'j> Cycle<'j> {
             listed: BTreeSet::new(),
             absence: BTreeMap::new(),
             said: HashSet::new(),
+            forecasts: false,
+            readings: BTreeSet::new(),
             members_judged: HashSet::new(),
             approvals: None,
             sent: Sent::default(),

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::apply::Work;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
-use super::cycle::forecast_of;
 use super::guarding::Removal;
 use super::guarding::empties;
 use super::job::Extent;
@@ -207,9 +206,12 @@ impl Cycle<'_> {
         let planned = self
             .store(move |snapshot| plan_batch(snapshot, kind, &ids, pass, &rules, &context, settle))
             .await?;
-        let mut progress = Progress::default();
+        let mut progress = Progress {
+            waiting: planned.waiting,
+            ..Progress::default()
+        };
         let mut works = Vec::new();
-        for (plan, removal) in planned {
+        for (plan, removal) in planned.plans {
             progress.waiting |=
                 plan.pending_references > 0 || plan.omissions.contains(&Omission::WaitsForManager);
             works.extend(self.select(pass, plan, removal));
@@ -423,6 +425,15 @@ fn without_disable(plan: &mut ObjectPlan) {
         .retain(|operation| operation.verb != Verb::UpdateUser || !operation.changes.is_empty());
 }
 
+/// The plans of a batch.
+#[derive(Default)]
+struct Planned {
+    /// Each with the removal that the first pass counted for it.
+    plans: Vec<(ObjectPlan, Option<Removal>)>,
+    /// Some wait for their managers, and were not planned.
+    waiting: bool,
+}
+
 /// Views and plans of a batch, with the removal that the first pass counted for each.
 fn plan_batch(
     snapshot: &Snapshot,
@@ -432,12 +443,20 @@ fn plan_batch(
     rules: &Rules,
     context: &Context,
     settle: bool,
-) -> Result<Vec<(ObjectPlan, Option<Removal>)>, StoreError> {
+) -> Result<Planned, StoreError> {
     let planner = rules.planner(settle);
-    let mut plans = Vec::with_capacity(ids.len());
+    let mut planned = Planned::default();
     for id in ids {
-        let forecast = forecast_of(snapshot, kind, id)?;
+        let forecast = context.forecast(snapshot, kind, id)?;
         if forecast.done && pass != Pass::Deletes {
+            continue;
+        }
+        if pass == Pass::Users
+            && !settle
+            && planner.sends_managers()
+            && context.waits_for_manager(snapshot, id)?
+        {
+            planned.waiting = true;
             continue;
         }
         let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
@@ -454,7 +473,7 @@ fn plan_batch(
         if forecast.disabled {
             without_disable(&mut plan);
         }
-        plans.push((plan, snapshot.removal::<Removal>(kind, id)?));
+        planned.plans.push((plan, snapshot.removal::<Removal>(kind, id)?));
     }
-    Ok(plans)
+    Ok(planned)
 }

@@ -25,8 +25,8 @@ use crate::mapping::Desired;
 use crate::mapping::DesiredValue;
 use crate::mapping::Facts;
 use crate::mapping::Row;
-use crate::mapping::desired;
 use crate::mapping::TargetPath;
+use crate::mapping::desired;
 use crate::mapping::names;
 use crate::mapping::resource::read_path;
 use crate::mapping::resource::same;
@@ -118,6 +118,14 @@ impl Planner<'_> {
         !self.settle_references && view.manager == Reference::Pending && self.manager_row(view).is_some()
     }
 
+    /// True when managers are sent at all.
+    #[must_use]
+    pub fn sends_managers(&self) -> bool {
+        self.mapping
+            .reference_row(ObjectKind::User)
+            .is_some_and(|(_, row)| self.is_supported(row))
+    }
+
     /// The row of references of a user: its manager.
     pub(super) fn manager_row(&self, view: &ObjectView) -> Option<&Row> {
         self.mapping
@@ -171,7 +179,9 @@ impl Planner<'_> {
         if view.object.kind != ObjectKind::User || self.active_row().is_some() {
             return;
         }
-        let Some(enabled) = known_enabled(view) else { return };
+        let Some(enabled) = known_enabled(view) else {
+            return;
+        };
         if !enabled || sent_active(base.sent, ACTIVE) == Some(false) {
             let path: TargetPath = ACTIVE.parse().expect("active is a target path");
             let want = Value::Bool(enabled);
