@@ -321,7 +321,11 @@ impl<'s> Tx<'s> {
                 // Whoever is neither at the target nor waiting has no reference there to be mended: when it
                 // comes, it is planned with all of them.
                 let waits = self.dirty_cause(*kind, by)?.is_some();
-                if waits || self.record(*kind, by)?.is_some_and(|record| record.link.is_some()) {
+                if waits
+                    || self
+                        .record(*kind, by)?
+                        .is_some_and(|record| record.link.is_some())
+                {
                     self.mark_dirty(*kind, by, DirtyCause::REFERENCE)?;
                 }
             }
