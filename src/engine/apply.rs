@@ -103,7 +103,7 @@ pub(super) struct Carried {
 }
 
 /// Members that ride in a group's create; more follow in PATCHes (servers limit the size of a body).
-const MEMBERS_IN_CREATE: usize = 1000;
+pub(super) const MEMBERS_IN_CREATE: usize = 1000;
 
 /// Answers in a row after which the target as a whole counts as out of reach. One record that a server
 /// answers with 500 must not stop the others; ten in a row are not one record.
@@ -128,6 +128,11 @@ impl Work {
     /// True when the request is a create.
     pub(super) const fn creates(&self) -> bool {
         matches!(self.request, Request::Create { .. })
+    }
+
+    /// True when nothing is left to do for the object once this is done: its dirty mark goes.
+    pub(super) fn completes(&self) -> bool {
+        !self.left && self.unresolved == 0 && self.plan.settles() && self.pass != Pass::MembersOut
     }
 
     /// True when there is a request to send.

@@ -118,8 +118,12 @@ pub struct Cycle<'j> {
     pub(super) attempts: HashMap<(ObjectKind, SourceId), u8>,
     /// Objects with a create whose outcome is open.
     pub(super) intents_open: HashSet<(ObjectKind, SourceId)>,
+    /// Types of which the target was listed in this cycle, after the last open create was due.
+    pub(super) listed: BTreeSet<ObjectKind>,
     /// What a missing match proves, by type, once the target was read.
     pub(super) absence: BTreeMap<ObjectKind, Absence>,
+    /// Objects whose omissions were said and whose withheld operations were counted: sweeps come back to them.
+    pub(super) said: HashSet<(ObjectKind, SourceId)>,
     /// Groups whose membership removals were held back, and counted, before the groups' own pass.
     pub(super) members_judged: HashSet<SourceId>,
     /// The guard's word.
@@ -172,7 +176,9 @@ impl<'j> Cycle<'j> {
             failed: HashSet::new(),
             attempts: HashMap::new(),
             intents_open: HashSet::new(),
+            listed: BTreeSet::new(),
             absence: BTreeMap::new(),
+            said: HashSet::new(),
             members_judged: HashSet::new(),
             approvals: None,
             sent: Sent::default(),
@@ -190,9 +196,10 @@ impl<'j> Cycle<'j> {
         if !self.has_work().await? {
             return Ok(());
         }
+        self.prepare_target().await?;
+        self.settle_intents().await?;
         self.ask_for_doubtful().await?;
         self.read_target().await?;
-        self.settle_intents().await?;
         self.guard().await?;
         self.disables().await?;
         self.members_out().await?;
@@ -204,7 +211,7 @@ impl<'j> Cycle<'j> {
     /// Clears what the last cycle left in its scratch tables, and marks everything when the rules changed.
     async fn prepare(&mut self) -> Result<(), CycleError> {
         let first = self
-            .store(|snapshot| Ok(snapshot.stream(ObjectKind::User)?.cursor == Cursor::Start))
+            .store(|snapshot| Ok(snapshot.meta(INITIAL_DONE)?.is_none()))
             .await?;
         if first && self.order.extent == Extent::Changes {
             self.summary.kind = Kind::Initial;
@@ -333,6 +340,9 @@ impl<'j> Cycle<'j> {
     }
 }
 
+/// Set once a cycle that writes came through: until then every cycle is an initial one.
+const INITIAL_DONE: &str = "initial_done";
+
 /// The snapshot's name for the fingerprint of mapping, scope and policy.
 const FINGERPRINT: &str = "fingerprint";
 
@@ -361,12 +371,16 @@ fn add_traffic(summary: &mut Summary, source: Traffic, target: Traffic) {
 async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), CycleError> {
     let json = serde_json::to_value(summary).unwrap_or_default();
     let keep = order.apply;
+    let through = job.enforce && !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
     blocking(&job.snapshot, move |snapshot| {
         if !keep {
             return Ok(());
         }
         let mut tx = snapshot.tx()?;
         tx.put_cycle(&json);
+        if through && snapshot.meta(INITIAL_DONE)?.is_none() {
+            tx.put_meta(INITIAL_DONE, *b"1");
+        }
         tx.commit(Durability::Synced)
     })
     .await

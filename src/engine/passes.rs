@@ -25,6 +25,7 @@ use crate::ports::StoreError;
 use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
@@ -209,7 +210,8 @@ impl Cycle<'_> {
         let mut progress = Progress::default();
         let mut works = Vec::new();
         for (plan, removal) in planned {
-            progress.waiting |= plan.omissions.contains(&Omission::WaitsForManager);
+            progress.waiting |=
+                plan.pending_references > 0 || plan.omissions.contains(&Omission::WaitsForManager);
             works.extend(self.select(pass, plan, removal));
         }
         let outcome = if self.applies() {
@@ -254,13 +256,8 @@ impl Cycle<'_> {
             }
             self.admit(pass, operation, counted, &mut work);
         }
-        if pass == Pass::MembersOut && work.run.is_empty() {
-            return None;
-        }
-        if pass != Pass::MembersOut {
-            self.report(&work);
-        }
-        Some(work)
+        self.report(pass, &work);
+        (pass != Pass::MembersOut || !work.run.is_empty()).then_some(work)
     }
 
     /// Lets one operation through, or holds it (or a part of it) back.
@@ -279,6 +276,12 @@ impl Cycle<'_> {
                 if matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup) && pass != Pass::Deletes {
                     work.left = true;
                 } else {
+                    if pass == Pass::Disables {
+                        // Access first; the rest, and references that are yet to come, in the users' pass.
+                        let all = operation.changes.len();
+                        operation.changes.retain(is_active);
+                        work.left |= operation.changes.len() < all || work.plan.skipped_references > 0;
+                    }
                     work.run.push(operation);
                 }
             }
@@ -289,7 +292,7 @@ impl Cycle<'_> {
                     .push(Omission::NotCounted { verb: operation.verb });
             }
             Approval::Withheld(why) => {
-                self.summary.withhold(&operation, 1);
+                self.withhold(&operation, 1);
                 work.left = true;
                 work.plan.omissions.push(Omission::Withheld {
                     verb: operation.verb,
@@ -298,9 +301,7 @@ impl Cycle<'_> {
                 // What does not take access away goes on.
                 if operation.verb == Verb::DisableUser {
                     operation.verb = Verb::UpdateUser;
-                    operation
-                        .changes
-                        .retain(|change| !change.attribute.eq_ignore_ascii_case("active"));
+                    operation.changes.retain(|change| !is_active(change));
                     if !operation.changes.is_empty() {
                         work.run.push(operation);
                     }
@@ -338,7 +339,7 @@ impl Cycle<'_> {
                 _ if members.is_empty() => {}
                 Approval::Approved => operation.members.extend(members),
                 Approval::Withheld(why) => {
-                    self.summary.withhold(&operation, members.len() as u64);
+                    self.withhold(&operation, members.len() as u64);
                     work.left = true;
                     self.members_judged.insert(operation.source);
                     work.plan.omissions.push(Omission::Withheld {
@@ -353,11 +354,32 @@ impl Cycle<'_> {
         }
     }
 
-    fn report(&mut self, work: &Work) {
-        let (kind, id) = (work.plan.kind, work.plan.source);
-        self.summary.skipped.reference_out_of_scope += work.plan.skipped_references;
-        for omission in &work.plan.omissions {
-            self.omit(kind, id, &work.plan.name, omission);
+    /// Counts what is held back, once an object: a later sweep meets it again.
+    fn withhold(&mut self, operation: &Operation, count: u64) {
+        if !self.said.contains(&(operation.kind, operation.source)) {
+            self.summary.withhold(operation, count);
+        }
+    }
+
+    /// Says what is not done, once an object. Of the members' own pass only what it holds back: the rest is
+    /// the groups' pass to say.
+    fn report(&mut self, pass: Pass, work: &Work) {
+        let plan = &work.plan;
+        let (kind, id) = (plan.kind, plan.source);
+        if self.said.contains(&(kind, id)) {
+            return;
+        }
+        let out = pass == Pass::MembersOut;
+        for omission in &plan.omissions {
+            if !out || matches!(omission, Omission::Withheld { .. }) {
+                self.omit(kind, id, &plan.name, omission);
+            }
+        }
+        if !out {
+            self.summary.skipped.reference_out_of_scope += plan.skipped_references;
+            if !(plan.omissions.is_empty() && plan.skipped_references == 0) {
+                self.said.insert((kind, id));
+            }
         }
     }
 }
@@ -381,6 +403,24 @@ impl Pass {
             Self::Deletes => "deleting",
         }
     }
+}
+
+fn is_active(change: &Change) -> bool {
+    change.attribute.eq_ignore_ascii_case("active")
+}
+
+/// What is left of a plan once its link and its disable are carried out, or foreseen.
+fn without_disable(plan: &mut ObjectPlan) {
+    plan.operations
+        .retain(|operation| operation.verb != Verb::LinkUser);
+    for operation in &mut plan.operations {
+        if operation.verb == Verb::DisableUser {
+            operation.verb = Verb::UpdateUser;
+            operation.changes.retain(|change| !is_active(change));
+        }
+    }
+    plan.operations
+        .retain(|operation| operation.verb != Verb::UpdateUser || !operation.changes.is_empty());
 }
 
 /// Views and plans of a batch, with the removal that the first pass counted for each.
@@ -410,6 +450,9 @@ fn plan_batch(
         if forecast.members_out {
             plan.operations
                 .retain(|operation| operation.verb != Verb::RemoveMember);
+        }
+        if forecast.disabled {
+            without_disable(&mut plan);
         }
         plans.push((plan, snapshot.removal::<Removal>(kind, id)?));
     }

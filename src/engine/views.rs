@@ -71,6 +71,10 @@ pub fn view(
     };
     if kind == ObjectKind::Group && context.references {
         view.members = members(snapshot, context, &id)?;
+        if forecast.lost {
+            // What was sent went into the resource that is gone.
+            view.members.iter_mut().for_each(|member| member.sent = None);
+        }
     }
     match &view.link {
         None => view.target = candidates(snapshot, context, &view, keys_of)?,

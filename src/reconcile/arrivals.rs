@@ -249,7 +249,8 @@ impl Planner<'_> {
                     before: Value::Null,
                     after: Value::text(manager.to_string()),
                 }),
-                Reference::Absent | Reference::Pending => plan.skipped_references += 1,
+                Reference::Absent => plan.skipped_references += 1,
+                Reference::Pending => plan.pending_references += 1,
                 Reference::None | Reference::Gone => {}
             }
         }

@@ -198,8 +198,12 @@ impl Planner<'_> {
             // Its resource is made by this cycle; whatever its id will be, it is none that was sent before.
             Reference::Expected(None) => Value::text(""),
             Reference::None | Reference::Gone => Value::Null,
-            Reference::Absent | Reference::Pending => {
+            Reference::Absent => {
                 plan.skipped_references += 1;
+                Value::Null
+            }
+            Reference::Pending => {
+                plan.pending_references += 1;
                 Value::Null
             }
         };

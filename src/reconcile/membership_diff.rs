@@ -27,9 +27,9 @@ pub struct MembershipDiff {
     pub pending: u64,
 }
 
-/// Compares the memberships of one group. `observed` is what the group holds at the target, where it is
-/// being adopted or a repair was asked for: members that were sent and are not there are sent again, members there that belong to linked users who are not in the source group are removed,
-/// members that nobody is linked to are left alone (promise 4).
+/// Compares the memberships of one group. `observed` is what the group holds at the target, where it was read:
+/// members there that belong to linked users who are not in the source group are removed, members that nobody
+/// is linked to are left alone (promise 4), and who was sent and is not there is sent again.
 #[must_use]
 pub fn compare(
     members: &[MemberView],
@@ -83,7 +83,7 @@ fn compare_one(member: &MemberView, observed: Option<&BTreeSet<TargetId>>, diff:
     match (wanted, &member.sent) {
         (None, None) => {}
         (Some(Some(target)), Some(sent)) if target == sent => {
-            if observed.is_some_and(|there| !there.contains(target)) {
+            if observed.is_some_and(|there| !there.contains(sent)) {
                 diff.add.push(plain(None));
             }
         }

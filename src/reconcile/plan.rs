@@ -57,7 +57,7 @@ pub struct ObjectPlan {
     pub members_held: u64,
     /// References that cannot be sent: members or manager that are not at the target.
     pub skipped_references: u64,
-    /// References that come later in this cycle: the object stays dirty.
+    /// References that may come later in this cycle: whoever they are marks the object then.
     pub pending_references: u64,
 }
 
@@ -90,7 +90,7 @@ impl ObjectPlan {
     /// True when nothing is left to do after the operations: the dirty mark goes with their success.
     #[must_use]
     pub fn settles(&self) -> bool {
-        self.need.is_none() && self.pending_references == 0 && self.omissions.iter().all(Omission::settles)
+        self.need.is_none() && self.omissions.iter().all(Omission::settles)
     }
 }
 

@@ -1,4 +1,5 @@
 //! The test binary: every module of the suite is registered here.
 mod architecture;
+mod crash_points;
 mod cycles;
 mod support;
