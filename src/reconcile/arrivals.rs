@@ -98,10 +98,10 @@ impl Planner<'_> {
         }
     }
 
-    /// As [`Self::keys`], for whoever reads the target on the planner's behalf.
+    /// The keys to look an object up by, for whoever reads the target on the planner's behalf.
     ///
     /// # Errors
-    /// As [`Self::keys`].
+    /// A finding, when no matching attribute has a value or one was never read.
     pub fn match_keys(&self, view: &ObjectView) -> Result<Vec<Key>, Omission> {
         self.keys(view, &self.desired(view))
     }

@@ -311,7 +311,8 @@ impl Planner<'_> {
         plan.members_held = diff.sent + diff.found.len() as u64;
         plan.skipped_references += diff.skipped;
         plan.pending_references += if self.settle_references { 0 } else { diff.pending };
-        if !self.policy.update && !(diff.add.is_empty() && diff.remove.is_empty()) {
+        let moves = !(diff.add.is_empty() && diff.remove.is_empty());
+        if moves && !self.policy.update {
             return plan.omit(Omission::SwitchedOff {
                 setting: "provisioning.update",
             });
