@@ -321,7 +321,9 @@ impl Cycle<'_> {
         }
         let (with_user, own): (Vec<_>, Vec<_>) =
             operation.members.drain(..).partition(|member| member.with_user);
-        let own_word = if empties(&operation) {
+        let own_word = if let Some(word) = self.restored_word() {
+            word
+        } else if empties(&operation) {
             self.approval(ObjectKind::Group)
         } else {
             let allowed = self.approvals.as_ref().and_then(|approvals| approvals.allowed);

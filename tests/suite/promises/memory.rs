@@ -105,6 +105,7 @@ async fn initial_cycle(folder: &Path) {
         form: ResourceForm::default(),
         max_concurrency: 8,
         request_timeout: Duration::from_secs(10),
+        history_retention: std::time::Duration::from_secs(400 * 86_400),
         batch: 500,
         entropy: || [7; 16],
     };
@@ -175,7 +176,7 @@ fn object(kind: ObjectKind, n: u64) -> DeltaObject {
             for name in ["employeeId", "onPremisesImmutableId", "preferredLanguage"] {
                 attributes.push(text(name, format!("{name}{n}")));
             }
-            if n % 10 != 0 {
+            if !n.is_multiple_of(10) {
                 manager.push(reference(n - n % 10));
             }
         }
