@@ -2,4 +2,5 @@
 mod architecture;
 mod crash_points;
 mod cycles;
+mod planner_laws;
 mod support;
