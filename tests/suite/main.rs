@@ -3,4 +3,5 @@ mod architecture;
 mod crash_points;
 mod cycles;
 mod promises;
+mod planner_laws;
 mod support;
