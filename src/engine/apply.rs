@@ -297,10 +297,12 @@ fn prepare(
     work.request = if delete {
         Request::Delete
     } else if create {
-        let values = patch
-            .changes
-            .iter()
-            .filter_map(|c| Some((mapping.target_path(kind, &c.attribute)?.into_owned(), c.after.clone())));
+        let values = patch.changes.iter().filter_map(|c| {
+            Some((
+                mapping.target_path(kind, &c.attribute)?.into_owned(),
+                c.after.clone(),
+            ))
+        });
         let values: Vec<(TargetPath, Value)> = values.collect();
         let mut body = build_resource(kind, form, &values);
         let rest = patch

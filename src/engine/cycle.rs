@@ -126,6 +126,8 @@ pub struct Cycle<'j> {
     pub(super) said: HashSet<(ObjectKind, SourceId)>,
     /// Groups whose membership removals were held back, and counted, before the groups' own pass.
     pub(super) members_judged: HashSet<SourceId>,
+    /// Groups whose membership removals were carried out, or foreseen, before the groups' own pass.
+    pub(super) members_gone: HashSet<SourceId>,
     /// The guard's word.
     pub(super) approvals: Option<Approvals>,
     /// Removals sent within the guard window before this cycle.
@@ -180,6 +182,7 @@ impl<'j> Cycle<'j> {
             absence: BTreeMap::new(),
             said: HashSet::new(),
             members_judged: HashSet::new(),
+            members_gone: HashSet::new(),
             approvals: None,
             sent: Sent::default(),
             focus: None,

@@ -143,7 +143,10 @@ impl Mapping {
     #[must_use]
     pub fn target_path(&self, kind: ObjectKind, text: &str) -> Option<Cow<'_, TargetPath>> {
         let row = self.rows(kind).iter().find(|row| row.target.as_str() == text);
-        row.map_or_else(|| text.parse().ok().map(Cow::Owned), |row| Some(Cow::Borrowed(&row.target)))
+        row.map_or_else(
+            || text.parse().ok().map(Cow::Owned),
+            |row| Some(Cow::Borrowed(&row.target)),
+        )
     }
 
     /// The row of references of this kind: manager or members.

@@ -25,8 +25,8 @@ use crate::mapping::Desired;
 use crate::mapping::DesiredValue;
 use crate::mapping::Facts;
 use crate::mapping::Row;
-use crate::mapping::desired;
 use crate::mapping::TargetPath;
+use crate::mapping::desired;
 use crate::mapping::names;
 use crate::mapping::resource::read_path;
 use crate::mapping::resource::same;
@@ -171,7 +171,9 @@ impl Planner<'_> {
         if view.object.kind != ObjectKind::User || self.active_row().is_some() {
             return;
         }
-        let Some(enabled) = known_enabled(view) else { return };
+        let Some(enabled) = known_enabled(view) else {
+            return;
+        };
         if !enabled || sent_active(base.sent, ACTIVE) == Some(false) {
             let path: TargetPath = ACTIVE.parse().expect("active is a target path");
             let want = Value::Bool(enabled);

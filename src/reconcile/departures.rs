@@ -57,7 +57,9 @@ impl Planner<'_> {
         let sent = link.sent.get(self.active()).and_then(Value::as_bool) == Some(false);
         let active: TargetPath = ACTIVE.parse().expect("active is a target path");
         let enabled_there = match &view.target {
-            TargetReading::Held(body) => read_path(body, &active).is_some_and(|now| now.as_bool() == Some(true)),
+            TargetReading::Held(body) => {
+                read_path(body, &active).is_some_and(|now| now.as_bool() == Some(true))
+            }
             _ => false,
         };
         sent && !enabled_there
@@ -65,12 +67,7 @@ impl Planner<'_> {
 
     /// A linked group was deleted at the source: deleted, emptied or kept, as the policy says. With a delay
     /// it is emptied at once and deleted later, so that a restored group gets its members back.
-    pub(super) fn group_leaves(
-        &self,
-        view: &ObjectView,
-        removed: Removed,
-        plan: ObjectPlan,
-    ) -> ObjectPlan {
+    pub(super) fn group_leaves(&self, view: &ObjectView, removed: Removed, plan: ObjectPlan) -> ObjectPlan {
         let because = match removed {
             Removed::SoftDeleted => Reason::SoftDeleted,
             Removed::HardDeleted => Reason::HardDeleted,

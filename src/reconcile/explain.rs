@@ -75,11 +75,7 @@ pub fn text(operation: &Operation) -> String {
         operation.source
     );
     let _ = writeln!(out, "    because {}", operation.because);
-    for change in operation
-        .changes
-        .iter()
-        .filter(|_| !links(operation.verb))
-    {
+    for change in operation.changes.iter().filter(|_| !links(operation.verb)) {
         let _ = writeln!(out, "    {}: {}", change.attribute, arrow(change));
     }
     for member in operation.members.iter().take(MEMBERS_SHOWN) {

@@ -150,7 +150,10 @@ pub(super) fn object(kind: ObjectKind, number: u32, properties: serde_json::Valu
         for name in ["jobTitle", "givenName", "preferredLanguage"] {
             attributes.insert(name.to_owned(), Value::Null);
         }
-        attributes.insert("userPrincipalName".to_owned(), Value::text(format!("u{number}@corp")));
+        attributes.insert(
+            "userPrincipalName".to_owned(),
+            Value::text(format!("u{number}@corp")),
+        );
         attributes.insert("accountEnabled".to_owned(), Value::Bool(true));
     } else {
         attributes.insert("displayName".to_owned(), Value::text(format!("group {number}")));

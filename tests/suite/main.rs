@@ -2,5 +2,6 @@
 mod architecture;
 mod crash_points;
 mod cycles;
+mod graph_wire;
 mod promises;
 mod support;

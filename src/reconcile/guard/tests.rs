@@ -29,7 +29,15 @@ fn removals_of_users_pass_up_to_the_threshold() {
         ("over the count", 501, 0, 100_000, 100_000, None, false),
         ("small directory", 5, 0, 10, 10, None, true),
         ("small directory, over five", 6, 0, 10, 10, None, false),
-        ("with what was sent in the window", 30, 21, 1_000, 1_000, None, false),
+        (
+            "with what was sent in the window",
+            30,
+            21,
+            1_000,
+            1_000,
+            None,
+            false,
+        ),
         ("just with the window", 30, 20, 1_000, 1_000, None, true),
         ("empty source", 1, 0, 100, 0, None, false),
         ("half of the source", 1, 0, 100, 50, None, true),
@@ -37,7 +45,15 @@ fn removals_of_users_pass_up_to_the_threshold() {
         ("nothing linked yet", 1, 0, 0, 0, None, true),
         ("allowed", 60, 900, 1_000, 1_000, Some(60), true),
         ("more than allowed", 61, 0, 1_000, 1_000, Some(60), false),
-        ("an allowance may be lower than the threshold", 2, 0, 1_000, 1_000, Some(1), false),
+        (
+            "an allowance may be lower than the threshold",
+            2,
+            0,
+            1_000,
+            1_000,
+            Some(1),
+            false,
+        ),
         ("allowed from an empty source", 1, 0, 100, 0, Some(1), true),
     ] {
         let word = users(asked, sent, linked, alive, allowed).users;
@@ -52,8 +68,17 @@ fn an_allowance_is_for_users_and_groups_together() {
         groups: BTreeMap::from([("soft_deleted", 2)]),
     };
     let words = |allowed| {
-        let words = approve(&asked, &Sent::default(), Totals::default(), &Policy::default(), allowed);
-        (words.users == Approval::Approved, words.groups == Approval::Approved)
+        let words = approve(
+            &asked,
+            &Sent::default(),
+            Totals::default(),
+            &Policy::default(),
+            allowed,
+        );
+        (
+            words.users == Approval::Approved,
+            words.groups == Approval::Approved,
+        )
     };
     assert_eq!(words(Some(4)), (true, true));
     assert_eq!(words(Some(3)), (false, false));
@@ -96,11 +121,35 @@ fn members_of_a_group_pass_up_to_half_where_it_is_no_small_one() {
         ("a small group, all of it", 20, 20, 0, share, None, true),
         ("half of twenty-two", 11, 22, 0, share, None, true),
         ("more than half", 12, 22, 0, share, None, false),
-        ("what went in the window counts as held", 1, 15, 15, share, None, false),
+        (
+            "what went in the window counts as held",
+            1,
+            15,
+            15,
+            share,
+            None,
+            false,
+        ),
         ("a count as written", 3, 100, 0, Threshold::count(3), None, true),
         ("over a count", 4, 100, 0, Threshold::count(3), None, false),
-        ("a count holds in small groups", 4, 10, 0, Threshold::count(3), None, false),
-        ("the count of a pair too, but never under five", 5, 10, 0, pair, None, true),
+        (
+            "a count holds in small groups",
+            4,
+            10,
+            0,
+            Threshold::count(3),
+            None,
+            false,
+        ),
+        (
+            "the count of a pair too, but never under five",
+            5,
+            10,
+            0,
+            pair,
+            None,
+            true,
+        ),
         ("over the count of a pair", 6, 10, 0, pair, None, false),
         ("allowed", 90, 100, 0, share, Some(90), true),
         ("more than allowed", 91, 100, 0, share, Some(90), false),

@@ -18,10 +18,20 @@ fn outcome(member: MemberView, observed: Option<&[&str]>) -> String {
     let observed: Option<BTreeSet<TargetId>> = observed.map(|ids| ids.iter().map(|id| tid(id)).collect());
     let diff = compare(&[member], observed.as_ref(), &BTreeMap::new());
     let removed = diff.remove.iter().map(|m| {
-        format!("-{}{}", m.target.as_ref().unwrap(), if m.with_user { "!" } else { "" })
+        format!(
+            "-{}{}",
+            m.target.as_ref().unwrap(),
+            if m.with_user { "!" } else { "" }
+        )
     });
-    let found = diff.found.iter().map(|m| format!("={}", m.target.as_ref().unwrap()));
-    let mut all: Vec<String> = removed.chain(diff.add.iter().map(|_| "+".to_owned())).chain(found).collect();
+    let found = diff
+        .found
+        .iter()
+        .map(|m| format!("={}", m.target.as_ref().unwrap()));
+    let mut all: Vec<String> = removed
+        .chain(diff.add.iter().map(|_| "+".to_owned()))
+        .chain(found)
+        .collect();
     all.extend((diff.skipped > 0).then(|| "skipped".to_owned()));
     all.extend((diff.pending > 0).then(|| "pending".to_owned()));
     all.join(" ")
@@ -35,25 +45,110 @@ fn each_state_of_a_member_has_its_outcome() {
         ("joins", member(1, None, linked()), None, "+"),
         ("is there", member(1, Some("u1"), linked()), None, ""),
         ("left", left(member(1, Some("u1"), linked())), None, "-u1"),
-        ("left before it was sent", left(member(1, None, linked())), None, ""),
+        (
+            "left before it was sent",
+            left(member(1, None, linked())),
+            None,
+            "",
+        ),
         ("relinked", member(1, Some("old"), linked()), None, "-old +"),
         ("will be made", member(1, None, expected(None)), None, "+"),
-        ("will be adopted", member(1, None, expected(Some("u1"))), None, "+"),
-        ("will be adopted anew", member(1, Some("old"), expected(Some("u1"))), None, "-old +"),
-        ("made anew, id not known", member(1, Some("old"), expected(None)), None, ""),
-        ("its turn comes", member(1, None, Reference::Pending), None, "pending"),
-        ("not at the target", member(1, None, Reference::Absent), None, "skipped"),
-        ("link lost", member(1, Some("u1"), Reference::Absent), None, "-u1 skipped"),
-        ("gone", member(1, Some("u1"), Reference::Gone), None, "-u1! skipped"),
-        ("gone and taken out", left(member(1, Some("u1"), Reference::Gone)), None, "-u1!"),
-        ("gone, never sent", left(member(1, None, Reference::Gone)), None, ""),
-        ("a device", of_kind(member(1, None, Reference::Absent), MemberKind::Other), None, "skipped"),
-        ("a nested group", of_kind(member(1, None, Reference::Absent), MemberKind::Group), None, "skipped"),
-        ("found at adoption", member(1, None, linked()), Some(&["u1"][..]), "=u1"),
-        ("not found at adoption", member(1, None, linked()), Some(&[][..]), "+"),
-        ("vanished at the target", member(1, Some("u1"), linked()), Some(&[][..]), "+"),
-        ("still at the target", member(1, Some("u1"), linked()), Some(&["u1"][..]), ""),
-        ("left, and at the target", left(member(1, Some("u1"), linked())), Some(&["u1"][..]), "-u1"),
+        (
+            "will be adopted",
+            member(1, None, expected(Some("u1"))),
+            None,
+            "+",
+        ),
+        (
+            "will be adopted anew",
+            member(1, Some("old"), expected(Some("u1"))),
+            None,
+            "-old +",
+        ),
+        (
+            "made anew, id not known",
+            member(1, Some("old"), expected(None)),
+            None,
+            "",
+        ),
+        (
+            "its turn comes",
+            member(1, None, Reference::Pending),
+            None,
+            "pending",
+        ),
+        (
+            "not at the target",
+            member(1, None, Reference::Absent),
+            None,
+            "skipped",
+        ),
+        (
+            "link lost",
+            member(1, Some("u1"), Reference::Absent),
+            None,
+            "-u1 skipped",
+        ),
+        (
+            "gone",
+            member(1, Some("u1"), Reference::Gone),
+            None,
+            "-u1! skipped",
+        ),
+        (
+            "gone and taken out",
+            left(member(1, Some("u1"), Reference::Gone)),
+            None,
+            "-u1!",
+        ),
+        (
+            "gone, never sent",
+            left(member(1, None, Reference::Gone)),
+            None,
+            "",
+        ),
+        (
+            "a device",
+            of_kind(member(1, None, Reference::Absent), MemberKind::Other),
+            None,
+            "skipped",
+        ),
+        (
+            "a nested group",
+            of_kind(member(1, None, Reference::Absent), MemberKind::Group),
+            None,
+            "skipped",
+        ),
+        (
+            "found at adoption",
+            member(1, None, linked()),
+            Some(&["u1"][..]),
+            "=u1",
+        ),
+        (
+            "not found at adoption",
+            member(1, None, linked()),
+            Some(&[][..]),
+            "+",
+        ),
+        (
+            "vanished at the target",
+            member(1, Some("u1"), linked()),
+            Some(&[][..]),
+            "+",
+        ),
+        (
+            "still at the target",
+            member(1, Some("u1"), linked()),
+            Some(&["u1"][..]),
+            "",
+        ),
+        (
+            "left, and at the target",
+            left(member(1, Some("u1"), linked())),
+            Some(&["u1"][..]),
+            "-u1",
+        ),
     ] {
         assert_eq!(outcome(member, observed), outcome_expected, "{name}");
     }
