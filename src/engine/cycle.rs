@@ -114,6 +114,8 @@ pub struct Cycle<'j> {
     pub(super) unsupported: BTreeSet<String>,
     /// Objects that failed in this cycle: not tried again in it, and not waited for.
     pub(super) failed: HashSet<(ObjectKind, SourceId)>,
+    /// Objects that a finding keeps from being written: nobody waits for them, though they stay dirty.
+    pub(super) blocked: HashSet<(ObjectKind, SourceId)>,
     /// How often an object was planned again because of what apply learned.
     pub(super) attempts: HashMap<(ObjectKind, SourceId), u8>,
     /// Objects with a create whose outcome is open.
@@ -176,6 +178,7 @@ impl<'j> Cycle<'j> {
             summary,
             unsupported: BTreeSet::new(),
             failed: HashSet::new(),
+            blocked: HashSet::new(),
             attempts: HashMap::new(),
             intents_open: HashSet::new(),
             listed: BTreeSet::new(),

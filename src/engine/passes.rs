@@ -266,6 +266,9 @@ impl Cycle<'_> {
             self.admit(pass, operation, counted, &mut work);
         }
         match pass {
+            Pass::Users if work.run.is_empty() && !work.plan.settles() => {
+                self.blocked.insert((work.plan.kind, work.plan.source));
+            }
             Pass::MembersOut if !work.run.is_empty() => {
                 self.members_gone.insert(work.plan.source);
             }
