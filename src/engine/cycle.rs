@@ -40,8 +40,8 @@ use crate::reconcile::plan::Planner;
 use crate::reconcile::view::Absence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
-use crate::snapshot::transfer::RESTORED;
 use crate::snapshot::store::Snapshot;
+use crate::snapshot::transfer::RESTORED;
 
 /// Why a cycle ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +115,8 @@ pub struct Cycle<'j> {
     pub(super) unsupported: BTreeSet<String>,
     /// Objects that failed in this cycle: not tried again in it, and not waited for.
     pub(super) failed: HashSet<(ObjectKind, SourceId)>,
+    /// Objects that a finding keeps from being written: nobody waits for them, though they stay dirty.
+    pub(super) blocked: HashSet<(ObjectKind, SourceId)>,
     /// How often an object was planned again because of what apply learned.
     pub(super) attempts: HashMap<(ObjectKind, SourceId), u8>,
     /// Objects with a create whose outcome is open.
@@ -133,6 +135,8 @@ pub struct Cycle<'j> {
     pub(super) restored: bool,
     /// Groups whose membership removals were held back, and counted, before the groups' own pass.
     pub(super) members_judged: HashSet<SourceId>,
+    /// Groups whose membership removals were carried out, or foreseen, before the groups' own pass.
+    pub(super) members_gone: HashSet<SourceId>,
     /// The guard's word.
     pub(super) approvals: Option<Approvals>,
     /// Removals sent within the guard window before this cycle.
@@ -181,6 +185,7 @@ impl<'j> Cycle<'j> {
             summary,
             unsupported: BTreeSet::new(),
             failed: HashSet::new(),
+            blocked: HashSet::new(),
             attempts: HashMap::new(),
             intents_open: HashSet::new(),
             listed: BTreeSet::new(),
@@ -190,6 +195,7 @@ impl<'j> Cycle<'j> {
             readings: BTreeSet::new(),
             restored: false,
             members_judged: HashSet::new(),
+            members_gone: HashSet::new(),
             approvals: None,
             sent: Sent::default(),
             focus: None,

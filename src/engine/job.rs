@@ -58,6 +58,22 @@ pub struct Job {
     pub entropy: fn() -> [u8; 16],
 }
 
+impl Job {
+    /// The Graph properties to read: those of the mapping, and for a group with members its visibility, without
+    /// which members that the app may not see would look like members that left.
+    #[must_use]
+    pub fn select(&self, kind: ObjectKind) -> Vec<String> {
+        let mut select = self.mapping.graph_properties(kind);
+        if select.contains("members") {
+            select.insert(VISIBILITY.to_owned());
+        }
+        select.into_iter().collect()
+    }
+}
+
+/// A group's Graph property that says whether its members may be seen.
+const VISIBILITY: &str = "visibility";
+
 /// What a cycle is to look at, beyond what changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Extent {

@@ -4,6 +4,7 @@
 //! the dirty list in batches: views are read, planned, and what the pass may do is carried out and recorded
 //! (or, when only planning, forecast) before the next batch is read.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -20,16 +21,24 @@ use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::link::Link;
+use crate::model::link::LinkOrigin;
+use crate::model::value::Attributes;
 use crate::ports::StoreError;
 use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::policy::Policy;
+use crate::reconcile::view::ObjectView;
+use crate::reconcile::view::Reference;
+use crate::reconcile::view::TargetReading;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 
@@ -258,6 +267,21 @@ impl Cycle<'_> {
             }
             self.admit(pass, operation, counted, &mut work);
         }
+        match pass {
+            Pass::Users if work.run.is_empty() && !work.plan.settles() => {
+                self.blocked.insert((work.plan.kind, work.plan.source));
+            }
+            Pass::MembersOut if !work.run.is_empty() => {
+                self.members_gone.insert(work.plan.source);
+            }
+            // Its operations were said when its members went.
+            Pass::Groups if self.members_gone.contains(&work.plan.source) => {
+                work.plan
+                    .omissions
+                    .retain(|omission| *omission != Omission::Unchanged);
+            }
+            _ => {}
+        }
         self.report(pass, &work);
         (pass != Pass::MembersOut || !work.run.is_empty()).then_some(work)
     }
@@ -278,11 +302,13 @@ impl Cycle<'_> {
                 if matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup) && pass != Pass::Deletes {
                     work.left = true;
                 } else {
-                    if pass == Pass::Disables {
-                        // Access first; the rest, and references that are yet to come, in the users' pass.
+                    // Access first; the rest, and references that are yet to come, in the users' pass. An
+                    // adoption stays whole: only now is it known what the resource holds.
+                    let adopts = work.run.iter().any(|other| other.verb == Verb::LinkUser);
+                    if pass == Pass::Disables && !adopts {
                         let all = operation.changes.len();
                         operation.changes.retain(is_active);
-                        work.left |= operation.changes.len() < all || work.plan.skipped_references > 0;
+                        work.left |= operation.changes.len() < all || work.plan.pending_references > 0;
                     }
                     work.run.push(operation);
                 }
@@ -413,13 +439,12 @@ fn is_active(change: &Change) -> bool {
     change.attribute.eq_ignore_ascii_case("active")
 }
 
-/// What is left of a plan once its link and its disable are carried out, or foreseen.
+/// What is left of a plan once its disable is carried out, or foreseen.
 fn without_disable(plan: &mut ObjectPlan) {
-    plan.operations
-        .retain(|operation| operation.verb != Verb::LinkUser);
     for operation in &mut plan.operations {
         if operation.verb == Verb::DisableUser {
             operation.verb = Verb::UpdateUser;
+            operation.because = Reason::SourceChanged;
             operation.changes.retain(|change| !is_active(change));
         }
     }
@@ -436,6 +461,36 @@ struct Planned {
     waiting: bool,
 }
 
+/// A user whose first operations, without its manager, are in the plan already: as they will leave it. What a
+/// cycle that writes finds in the snapshot by then.
+fn as_foreseen(planner: &Planner<'_>, view: &mut ObjectView, target: Option<TargetId>) {
+    let manager = std::mem::replace(&mut view.manager, Reference::Absent);
+    let first = planner.plan(view);
+    view.manager = manager;
+    let fresh = || Link {
+        target: target
+            .or_else(|| TargetId::new("(to be created)"))
+            .expect("a text that is not empty"),
+        origin: LinkOrigin::Created,
+        since: planner.now,
+        sent: Attributes::new(),
+        kept: BTreeMap::new(),
+    };
+    let link = view.link.get_or_insert_with(fresh);
+    let changes = first
+        .operations
+        .into_iter()
+        .flat_map(|operation| operation.changes);
+    for change in changes.chain(first.record) {
+        if change.after.is_unassigned() {
+            link.sent.remove(&change.attribute);
+        } else {
+            link.sent.insert(change.attribute, change.after);
+        }
+    }
+    view.target = TargetReading::NotAsked;
+}
+
 /// Views and plans of a batch, with the removal that the first pass counted for each.
 fn plan_batch(
     snapshot: &Snapshot,
@@ -450,20 +505,28 @@ fn plan_batch(
     let mut planned = Planned::default();
     for id in ids {
         let forecast = context.forecast(snapshot, kind, id)?;
-        if forecast.done && pass != Pass::Deletes {
+        let follows = forecast.late && pass == Pass::Users;
+        if forecast.done && pass != Pass::Deletes && !follows {
             continue;
         }
         if pass == Pass::Users
             && !settle
+            && !follows
             && planner.sends_managers()
             && context.waits_for_manager(snapshot, id)?
         {
             planned.waiting = true;
             continue;
         }
-        let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
+        let Some(mut view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
             continue;
         };
+        if forecast.done && follows {
+            if !matches!(view.manager, Reference::Linked(_) | Reference::Expected(_)) {
+                continue;
+            }
+            as_foreseen(&planner, &mut view, forecast.linked.clone().flatten());
+        }
         if pass == Pass::MembersOut && view.link.is_none() {
             continue;
         }

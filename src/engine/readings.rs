@@ -295,7 +295,7 @@ impl Cycle<'_> {
                 .map(|path| path.as_str().to_owned())
                 .collect(),
             intents_open: self.intents_open.clone(),
-            failed: self.failed.clone(),
+            failed: self.failed.union(&self.blocked).copied().collect(),
             references,
             forecasts: self.forecasts || !self.applies(),
             readings: self.readings.contains(&kind),

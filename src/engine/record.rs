@@ -539,17 +539,19 @@ impl Cycle<'_> {
                 )
             });
             let linked = links.map(|operation| operation.target.clone());
-            forecasts.push((work.plan.source, work.pass, work.left, linked));
+            let late = kind == ObjectKind::User && work.plan.pending_references > 0;
+            forecasts.push((work.plan.source, work.pass, work.left, late, linked));
         }
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
-            for (id, pass, left, linked) in forecasts {
+            for (id, pass, left, late, linked) in forecasts {
                 let mut forecast = forecast_of(&tx, kind, &id)?;
                 match pass {
                     Pass::MembersOut => forecast.members_out = true,
                     Pass::Disables if left => forecast.disabled = true,
                     _ => forecast.done = true,
                 }
+                forecast.late = late;
                 forecast.linked = linked.or(forecast.linked);
                 tx.put_forecast::<Forecast>(kind, &id, &forecast);
             }

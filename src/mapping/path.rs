@@ -6,9 +6,10 @@
 //! extension names that are no URN in the strict sense are taken as they are, since services use them.
 
 use std::{
+    collections::HashMap,
     fmt,
     str::FromStr,
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, PoisonError, RwLock},
 };
 
 use scim_v2::filter::{AttrExp, AttrPath, CompValue, CompareOp, PatchPath, ValFilter};
@@ -191,11 +192,29 @@ impl TargetPath {
     }
 }
 
+/// Paths that were parsed before: the same few are looked at for every object, and the grammar's lexer is
+/// costly to build. Bounded, because a text may come from anywhere.
+static KNOWN: LazyLock<RwLock<HashMap<String, TargetPath>>> = LazyLock::new(RwLock::default);
+const MOST_KNOWN: usize = 1000;
+
 impl FromStr for TargetPath {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<Self, PathError> {
-        let text = text.trim();
+        if let Some(path) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(text) {
+            return Ok(path.clone());
+        }
+        let path = Self::read(text.trim())?;
+        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_KNOWN {
+            known.insert(text.to_owned(), path.clone());
+        }
+        Ok(path)
+    }
+}
+
+impl TargetPath {
+    fn read(text: &str) -> Result<Self, PathError> {
         let path = match PatchPath::from_str(text) {
             Ok(PatchPath::Attr(path)) => Self::from_parts(text, path, Vec::new(), None),
             Ok(PatchPath::Value(path)) => {

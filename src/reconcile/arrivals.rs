@@ -206,7 +206,7 @@ impl Planner<'_> {
         if view.object.kind == ObjectKind::Group && self.manages_members() {
             let (members, skipped, pending) = all_members(&view.members);
             plan.skipped_references += skipped;
-            plan.pending_references += if self.settle_references { 0 } else { pending };
+            self.note_pending(pending, &mut plan);
             if !members.is_empty() {
                 let mut operation = self.operation(view, Verb::AddMember, Reason::MemberJoined, Vec::new());
                 operation.members = members;
@@ -250,7 +250,10 @@ impl Planner<'_> {
                     after: Value::text(manager.to_string()),
                 }),
                 Reference::Absent => plan.skipped_references += 1,
-                Reference::Pending => plan.pending_references += 1,
+                Reference::Pending => {
+                    plan.skipped_references += 1;
+                    plan.pending_references += 1;
+                }
                 Reference::None | Reference::Gone => {}
             }
         }

@@ -211,6 +211,7 @@ impl Planner<'_> {
                 Value::Null
             }
             Reference::Pending => {
+                plan.skipped_references += 1;
                 plan.pending_references += 1;
                 Value::Null
             }
@@ -297,6 +298,16 @@ impl Planner<'_> {
         }
     }
 
+    /// Members whose turn was to come: once nothing is waited for any more, they are left out like the others
+    /// that are not at the target.
+    pub(super) const fn note_pending(&self, pending: u64, plan: &mut ObjectPlan) {
+        if self.settle_references {
+            plan.skipped_references += pending;
+        } else {
+            plan.pending_references += pending;
+        }
+    }
+
     /// The membership part of a plan: removals, then additions.
     pub(super) fn memberships(
         &self,
@@ -310,7 +321,7 @@ impl Planner<'_> {
         }
         plan.members_held = diff.sent + diff.found.len() as u64;
         plan.skipped_references += diff.skipped;
-        plan.pending_references += if self.settle_references { 0 } else { diff.pending };
+        self.note_pending(diff.pending, &mut plan);
         let moves = !(diff.add.is_empty() && diff.remove.is_empty());
         if moves && !self.policy.update {
             return plan.omit(Omission::SwitchedOff {

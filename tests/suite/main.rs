@@ -2,6 +2,7 @@
 mod architecture;
 mod crash_points;
 mod cycles;
-mod promises;
+mod graph_wire;
 mod planner_laws;
+mod promises;
 mod support;

@@ -13,7 +13,6 @@ use async_trait::async_trait;
 use melonsync::engine::cycle;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Job;
-use melonsync::engine::job::NoWatcher;
 use melonsync::engine::job::Order;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Mapping;
@@ -49,7 +48,8 @@ use melonsync::snapshot::store::Snapshot;
 
 const USERS: u64 = 100_000;
 const GROUPS: u64 = 1_000;
-const PER_PAGE: u64 = 999;
+const USERS_PER_PAGE: u64 = 999;
+const GROUPS_PER_PAGE: u64 = 100;
 const MOST_KB: u64 = 300 * 1024;
 
 /// Where the child writes what it needed; without it, this is not the child.
@@ -116,7 +116,7 @@ async fn initial_cycle(folder: &Path) {
         allow_deletions: None,
         actor: "test".to_owned(),
         stop: Default::default(),
-        watcher: Arc::new(NoWatcher),
+        watcher: Arc::new(Dbg),
     };
     let report = cycle::run(&job, &order).await;
     assert!(report.error.is_none(), "{:?}", report.error);
@@ -202,8 +202,11 @@ impl SourceDirectory for Generated {
             PageRequest::First { .. } => 0,
             PageRequest::Follow { link, .. } => link.parse().unwrap(),
         };
-        let of = if kind == ObjectKind::User { USERS } else { GROUPS };
-        let to = (from + PER_PAGE).min(of);
+        let (of, per_page) = match kind {
+            ObjectKind::User => (USERS, USERS_PER_PAGE),
+            ObjectKind::Group => (GROUPS, GROUPS_PER_PAGE),
+        };
+        let to = (from + per_page).min(of);
         let next = if to < of {
             NextPage::More {
                 next_link: to.to_string(),
@@ -279,3 +282,34 @@ impl TargetDirectory for Swallowing {
         Traffic::default()
     }
 }
+
+struct Dbg;
+impl melonsync::engine::job::Watcher for Dbg {
+    fn progress(&self, phase: &'static str, done: u64, _of: Option<u64>) {
+        if done % 10_000 > 600 {
+            return;
+        }
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let g = |n: &str| {
+            status
+                .lines()
+                .find(|l| l.starts_with(n))
+                .unwrap()
+                .split_whitespace()
+                .nth(1)
+                .unwrap()
+                .parse::<u64>()
+                .unwrap()
+                / 1024
+        };
+        eprintln!(
+            "{:>8.1?} {phase} {done}: rss {} peak {}",
+            START
+                .get_or_init(melonsync::model::clock::Stopwatch::start)
+                .elapsed(),
+            g("VmRSS:"),
+            g("VmHWM:")
+        );
+    }
+}
+static START: std::sync::OnceLock<melonsync::model::clock::Stopwatch> = std::sync::OnceLock::new();

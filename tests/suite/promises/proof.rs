@@ -268,9 +268,9 @@ async fn reset_in_any_form_reads_the_source_afresh_and_keeps_every_link() {
         (ResetForm::Gone, None, 0),
         (ResetForm::GoneWithoutLocation, None, 0),
         (ResetForm::BadRequest, Some("syncStateNotFound"), 0),
-        (ResetForm::NotFound, Some("SyncStateInvalid"), 0),
+        (ResetForm::NotFound, Some("SyncStateNotFound"), 2),
         (ResetForm::BadRequest, Some("resyncRequired"), 3),
-        (ResetForm::Gone, Some("ResyncChangesApplyDifferences"), 1),
+        (ResetForm::Gone, Some("ResyncRequired"), 1),
     ];
     for (form, code, depth) in forms {
         let world = synced().await;
