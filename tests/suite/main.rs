@@ -2,6 +2,7 @@
 mod architecture;
 mod crash_points;
 mod cycles;
-mod promises;
 mod planner_laws;
+mod promises;
+mod scenarios;
 mod support;
