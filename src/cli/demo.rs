@@ -153,13 +153,7 @@ fn demo_job(servers: &Servers, state: &Path) -> Result<Job, Failure> {
     let held =
         crate::snapshot::folder::StateFolder::hold(state).map_err(|error| factory::store_failure(&error))?;
     let snapshot = factory::open(&held, name)?;
-    let job = factory::job(
-        Path::new("config/melonsync.toml"),
-        name,
-        &settings.state,
-        job,
-        snapshot,
-    );
+    let job = factory::job(Path::new("config/melonsync.toml"), name, &settings.state, job, snapshot);
     // The lock lives as long as the program.
     std::mem::forget(held);
     job

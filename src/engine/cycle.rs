@@ -40,8 +40,8 @@ use crate::reconcile::plan::Planner;
 use crate::reconcile::view::Absence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
-use crate::snapshot::store::Snapshot;
 use crate::snapshot::transfer::RESTORED;
+use crate::snapshot::store::Snapshot;
 
 /// Why a cycle ended before its end.
 #[derive(Debug, thiserror::Error)]

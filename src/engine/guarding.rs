@@ -86,9 +86,7 @@ impl Cycle<'_> {
             &self.job.policy,
             self.order.allow_deletions,
         );
-        self.restored = self
-            .store(|snapshot| Ok(snapshot.meta(RESTORED)?.is_some()))
-            .await?;
+        self.restored = self.store(|snapshot| Ok(snapshot.meta(RESTORED)?.is_some())).await?;
         if let Some(why) = self.restored_word() {
             approvals.users = why.clone();
             approvals.groups = why;

@@ -66,11 +66,7 @@ fn old_history_goes_a_prefix_at_a_time_and_the_rest_still_verifies() {
     assert_eq!(snapshot.verify_chain().unwrap(), Vec::<String>::new());
     append(&snapshot, 600..601);
     assert!(snapshot.prune_history(Timestamp(i64::MAX)).unwrap() > 0);
-    assert_eq!(
-        snapshot.verify_chain().unwrap(),
-        Vec::<String>::new(),
-        "the newest record always stays"
-    );
+    assert_eq!(snapshot.verify_chain().unwrap(), Vec::<String>::new(), "the newest record always stays");
 }
 
 #[test]
