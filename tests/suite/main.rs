@@ -5,4 +5,5 @@ mod cycles;
 mod graph_wire;
 mod planner_laws;
 mod promises;
+mod scenarios;
 mod support;

@@ -46,23 +46,82 @@ fn regrouped() -> ObjectView {
 
 #[test]
 fn text_reads_like_a_diff() {
-    insta::assert_snapshot!(shown(&found(user(json!({})), vec![], proven())), @"NEW1");
-    insta::assert_snapshot!(shown(&promoted()), @"NEW2");
-    insta::assert_snapshot!(shown(&adopted()), @"NEW3");
+    insta::assert_snapshot!(shown(&found(user(json!({})), vec![], proven())), @r##"
++ create user  u1@corp  (00000000-0000-4000-8000-000000000001)
+    because in scope, and not at the target: listed
+    userName: "u1@corp"
+    active: true
+    nickName: "friend"
+    externalId: "00000000-0000-4000-8000-000000000001"
+"##);
+    insta::assert_snapshot!(shown(&promoted()), @r##"
+- disable user  u1@corp  (00000000-0000-4000-8000-000000000001)  → t1
+    because the account is disabled in Entra (accountEnabled is false)
+    active: true → false
+    title: "Dr" → (removed)
+    nickName: "Al" → "Ada"
+"##);
+    insta::assert_snapshot!(shown(&adopted()), @r##"
+= link user  u1@corp  (00000000-0000-4000-8000-000000000001)  → t5
+    because an existing resource has the same userName
+~ update user  u1@corp  (00000000-0000-4000-8000-000000000001)  → t5
+    because the adopted resource differs from the source
+    externalId: "00000000-0000-4000-8000-000000000001"
+"##);
 }
 
 #[test]
 fn many_members_are_cut_short_in_text() {
     let text = shown(&regrouped());
     let lines: Vec<&str> = text.lines().collect();
-    insta::assert_snapshot!([&lines[..9], &lines[lines.len() - 3..]].concat().join("\n"), @"NEW4");
+    insta::assert_snapshot!([&lines[..9], &lines[lines.len() - 3..]].concat().join("\n"), @r##"
+~ update group  Sales  (00000000-0000-4000-8000-000000000090)  → t1
+    because the source changed
+    displayName: "group 90" → "Sales"
+- remove member × 1  Sales  (00000000-0000-4000-8000-000000000090)  → t1
+    because not a member of the group in Entra any more
+    - 00000000-0000-4000-8000-000000000030
++ add member × 22  Sales  (00000000-0000-4000-8000-000000000090)  → t1
+    because members of the group in Entra
+    + 00000000-0000-4000-8000-000000000001
+    + 00000000-0000-4000-8000-000000000019
+    + 00000000-0000-4000-8000-000000000020
+    … and 2 more (all of them with -o json)
+"##);
 }
 
 #[test]
 fn json_has_every_change_and_every_member() {
-    insta::assert_snapshot!(serde_json::to_string_pretty(&json_of(&promoted())).unwrap(), @"NEW5");
-    insta::assert_snapshot!(json_of(&adopted()), @"NEW6");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json_of(&promoted())).unwrap(), @r##"
+[
+  {
+    "because": "the account is disabled in Entra (accountEnabled is false)",
+    "changes": [
+      {
+        "after": false,
+        "attribute": "active",
+        "before": true
+      },
+      {
+        "after": null,
+        "attribute": "title",
+        "before": "Dr"
+      },
+      {
+        "after": "Ada",
+        "attribute": "nickName",
+        "before": "Al"
+      }
+    ],
+    "name": "u1@corp",
+    "object": "00000000-0000-4000-8000-000000000001",
+    "operation": "disable_user",
+    "target": "t1"
+  }
+]
+"##);
+    insta::assert_snapshot!(json_of(&adopted()), @r##"[{"because":"an existing resource has the same userName","changes":[],"name":"u1@corp","object":"00000000-0000-4000-8000-000000000001","operation":"link_user","target":"t5"},{"because":"the adopted resource differs from the source","changes":[{"after":"00000000-0000-4000-8000-000000000001","attribute":"externalId","before":null}],"name":"u1@corp","object":"00000000-0000-4000-8000-000000000001","operation":"update_user","target":"t5"}]"##);
     let members = json_of(&regrouped());
     assert_eq!(members[2]["changes"].as_array().unwrap().len(), 22);
-    insta::assert_snapshot!(members[1]["changes"], @"NEW7");
+    insta::assert_snapshot!(members[1]["changes"], @r##"[{"after":null,"attribute":"members","before":"00000000-0000-4000-8000-000000000030"}]"##);
 }
