@@ -105,7 +105,7 @@ impl Daemon<'_> {
                 full: job.full_schedule.clone(),
             };
             jobs.push((
-                factory::job(&self.globals.config, name, job, snapshot)?,
+                factory::job(&self.globals.config, name, &settings.state, job, snapshot)?,
                 schedules,
             ));
         }

@@ -69,7 +69,7 @@ fn once(
     let (name, job) = factory::choose(&settings, job)?;
     let folder = factory::hold(&settings)?;
     let snapshot = factory::open(&folder, name)?;
-    let job = factory::job(&globals.config, name, job, snapshot)?;
+    let job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
     let watcher = Arc::new(Progress::new(report.progress()));
     let done = factory::runtime()?.block_on(async {
         let stop = factory::stop_on_signal();

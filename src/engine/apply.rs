@@ -14,6 +14,7 @@ use super::cycle::CycleError;
 use super::job::Job;
 use super::passes::Pass;
 use super::record::Recorded;
+use crate::mapping::Mapping;
 use crate::mapping::TargetPath;
 use crate::mapping::build_resource;
 use crate::model::clock::Timestamp;
@@ -49,6 +50,8 @@ pub(super) struct Work {
     pub(super) left: bool,
     /// The request that they make; none for a link alone.
     request: Request,
+    creates: bool,
+    sends: bool,
     /// The link as it is now, or as the link operation makes it.
     pub(super) target: Option<TargetId>,
     /// Attributes as sent, target ids put in.
@@ -103,7 +106,7 @@ pub(super) struct Carried {
 }
 
 /// Members that ride in a group's create; more follow in PATCHes (servers limit the size of a body).
-const MEMBERS_IN_CREATE: usize = 1000;
+pub(super) const MEMBERS_IN_CREATE: usize = 1000;
 
 /// Answers in a row after which the target as a whole counts as out of reach. One record that a server
 /// answers with 500 must not stop the others; ten in a row are not one record.
@@ -117,6 +120,8 @@ impl Work {
             run: Vec::new(),
             left: false,
             request: Request::None,
+            creates: false,
+            sends: false,
             target: None,
             sent: Attributes::new(),
             added: Vec::new(),
@@ -127,12 +132,17 @@ impl Work {
 
     /// True when the request is a create.
     pub(super) const fn creates(&self) -> bool {
-        matches!(self.request, Request::Create { .. })
+        self.creates
+    }
+
+    /// True when nothing is left to do for the object once this is done: its dirty mark goes.
+    pub(super) fn completes(&self) -> bool {
+        !self.left && self.unresolved == 0 && self.plan.settles() && self.pass != Pass::MembersOut
     }
 
     /// True when there is a request to send.
     pub(super) const fn sends(&self) -> bool {
-        !matches!(self.request, Request::None)
+        self.sends
     }
 }
 
@@ -143,6 +153,7 @@ impl Cycle<'_> {
         kind: ObjectKind,
         works: Vec<Work>,
     ) -> Result<Carried, CycleError> {
+        let mapping = std::sync::Arc::clone(&self.job.mapping);
         let (form, manager) = (self.job.form, self.manager_path());
         let now = self.job.clock.now();
         let keys: Vec<String> = self
@@ -155,7 +166,7 @@ impl Cycle<'_> {
             .store(move |snapshot| {
                 let mut works = works;
                 for work in &mut works {
-                    prepare(snapshot, work, form, manager.as_deref())?;
+                    prepare(snapshot, work, &mapping, form, manager.as_deref())?;
                 }
                 let intents = keep_intents(snapshot, &works, now, &keys)?;
                 Ok((works, intents))
@@ -221,6 +232,7 @@ fn note_trouble(trouble: &AtomicU32, answer: &Answer, sent: bool) {
 fn prepare(
     snapshot: &Snapshot,
     work: &mut Work,
+    mapping: &Mapping,
     form: crate::mapping::ResourceForm,
     manager: Option<&str>,
 ) -> Result<(), StoreError> {
@@ -289,10 +301,12 @@ fn prepare(
     work.request = if delete {
         Request::Delete
     } else if create {
-        let values = patch
-            .changes
-            .iter()
-            .filter_map(|c| Some((c.attribute.parse().ok()?, c.after.clone())));
+        let values = patch.changes.iter().filter_map(|c| {
+            Some((
+                mapping.target_path(kind, &c.attribute)?.into_owned(),
+                c.after.clone(),
+            ))
+        });
         let values: Vec<(TargetPath, Value)> = values.collect();
         let mut body = build_resource(kind, form, &values);
         let rest = patch
@@ -312,17 +326,16 @@ fn prepare(
         patch.held = held;
         Request::Patch(patch)
     };
+    work.creates = create && !delete;
+    work.sends = !matches!(work.request, Request::None);
     Ok(())
 }
 
 /// A user's resource, unless it is known to be lost.
 fn linked(snapshot: &Snapshot, id: &SourceId) -> Result<Option<TargetId>, StoreError> {
     let lost = super::cycle::forecast_of(snapshot, ObjectKind::User, id)?.lost;
-    let record = snapshot.record(ObjectKind::User, id)?;
-    Ok(record
-        .and_then(|record| record.link)
-        .filter(|_| !lost)
-        .map(|link| link.target))
+    let brief = snapshot.brief(ObjectKind::User, id)?;
+    Ok(brief.and_then(|brief| brief.target).filter(|_| !lost))
 }
 
 /// The change with the manager's source id replaced by its target id; `None` when it has none now.
@@ -385,14 +398,14 @@ fn keep_intents(
 async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
     let kind = work.plan.kind;
     let request = std::mem::replace(&mut work.request, Request::None);
-    let answer = match (&request, work.target.clone()) {
-        (Request::Create { body, rest }, _) => create(job, kind, body.clone(), rest).await,
+    let answer = match (request, work.target.clone()) {
+        (Request::Create { body, rest }, _) => create(job, kind, body, &rest).await,
         (Request::None, Some(target)) => Answer::Done {
             target,
             resource: None,
             whole: false,
         },
-        (Request::Patch(patch), Some(target)) => update(job, kind, target, patch).await,
+        (Request::Patch(patch), Some(target)) => update(job, kind, target, &patch).await,
         (Request::Delete, Some(target)) => match job.target.delete(kind, &target).await {
             Ok(()) => Answer::Done {
                 target,
@@ -404,7 +417,6 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
         // Nothing to do at the target, and nothing there.
         (_, None) => Answer::NotSent,
     };
-    work.request = request;
     (work, answer)
 }
 

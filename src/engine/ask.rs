@@ -44,7 +44,7 @@ impl Cycle<'_> {
     /// Asks the source for each object that is missing, unread, or about to be deleted at the target.
     pub(super) async fn ask_for_doubtful(&mut self) -> Result<(), CycleError> {
         for kind in self.job.managed.clone() {
-            let select: Vec<String> = self.job.mapping.graph_properties(kind).into_iter().collect();
+            let select: Vec<String> = self.job.select(kind);
             let doubtful = self.doubtful(kind).await?;
             for chunk in doubtful.chunks(AT_A_TIME) {
                 self.check_stop()?;
@@ -147,6 +147,9 @@ impl Cycle<'_> {
             };
             found.extend(resources.iter().map(|resource| resource.id.clone()));
             let paths = paths.clone();
+            if !resources.is_empty() {
+                self.readings.insert(kind);
+            }
             self.store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
                 .await?;
         }

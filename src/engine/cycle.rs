@@ -41,6 +41,7 @@ use crate::reconcile::view::Absence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
+use crate::snapshot::transfer::RESTORED;
 
 /// Why a cycle ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -114,14 +115,28 @@ pub struct Cycle<'j> {
     pub(super) unsupported: BTreeSet<String>,
     /// Objects that failed in this cycle: not tried again in it, and not waited for.
     pub(super) failed: HashSet<(ObjectKind, SourceId)>,
+    /// Objects that a finding keeps from being written: nobody waits for them, though they stay dirty.
+    pub(super) blocked: HashSet<(ObjectKind, SourceId)>,
     /// How often an object was planned again because of what apply learned.
     pub(super) attempts: HashMap<(ObjectKind, SourceId), u8>,
     /// Objects with a create whose outcome is open.
     pub(super) intents_open: HashSet<(ObjectKind, SourceId)>,
+    /// Types of which the target was listed in this cycle, after the last open create was due.
+    pub(super) listed: BTreeSet<ObjectKind>,
     /// What a missing match proves, by type, once the target was read.
     pub(super) absence: BTreeMap<ObjectKind, Absence>,
+    /// Objects whose omissions were said and whose withheld operations were counted: sweeps come back to them.
+    pub(super) said: HashSet<(ObjectKind, SourceId)>,
+    /// True once an object of this cycle has a forecast (`applies` makes few: lost links).
+    pub(super) forecasts: bool,
+    /// Types of which the target gave at least one reading.
+    pub(super) readings: BTreeSet<ObjectKind>,
+    /// True while the snapshot is one that was restored, and nobody has let its removals through.
+    pub(super) restored: bool,
     /// Groups whose membership removals were held back, and counted, before the groups' own pass.
     pub(super) members_judged: HashSet<SourceId>,
+    /// Groups whose membership removals were carried out, or foreseen, before the groups' own pass.
+    pub(super) members_gone: HashSet<SourceId>,
     /// The guard's word.
     pub(super) approvals: Option<Approvals>,
     /// Removals sent within the guard window before this cycle.
@@ -170,10 +185,17 @@ impl<'j> Cycle<'j> {
             summary,
             unsupported: BTreeSet::new(),
             failed: HashSet::new(),
+            blocked: HashSet::new(),
             attempts: HashMap::new(),
             intents_open: HashSet::new(),
+            listed: BTreeSet::new(),
             absence: BTreeMap::new(),
+            said: HashSet::new(),
+            forecasts: false,
+            readings: BTreeSet::new(),
+            restored: false,
             members_judged: HashSet::new(),
+            members_gone: HashSet::new(),
             approvals: None,
             sent: Sent::default(),
             focus: None,
@@ -190,9 +212,10 @@ impl<'j> Cycle<'j> {
         if !self.has_work().await? {
             return Ok(());
         }
+        self.prepare_target().await?;
+        self.settle_intents().await?;
         self.ask_for_doubtful().await?;
         self.read_target().await?;
-        self.settle_intents().await?;
         self.guard().await?;
         self.disables().await?;
         self.members_out().await?;
@@ -204,7 +227,7 @@ impl<'j> Cycle<'j> {
     /// Clears what the last cycle left in its scratch tables, and marks everything when the rules changed.
     async fn prepare(&mut self) -> Result<(), CycleError> {
         let first = self
-            .store(|snapshot| Ok(snapshot.stream(ObjectKind::User)?.cursor == Cursor::Start))
+            .store(|snapshot| Ok(snapshot.meta(INITIAL_DONE)?.is_none()))
             .await?;
         if first && self.order.extent == Extent::Changes {
             self.summary.kind = Kind::Initial;
@@ -333,6 +356,9 @@ impl<'j> Cycle<'j> {
     }
 }
 
+/// Set once a cycle that writes came through: until then every cycle is an initial one.
+const INITIAL_DONE: &str = "initial_done";
+
 /// The snapshot's name for the fingerprint of mapping, scope and policy.
 const FINGERPRINT: &str = "fingerprint";
 
@@ -361,13 +387,24 @@ fn add_traffic(summary: &mut Summary, source: Traffic, target: Traffic) {
 async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), CycleError> {
     let json = serde_json::to_value(summary).unwrap_or_default();
     let keep = order.apply;
+    // With nothing held back, there was nothing left to look at.
+    let looked = summary.withheld.count == 0;
+    let oldest = job.clock.now().minus(job.history_retention);
+    let through = job.enforce && !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
     blocking(&job.snapshot, move |snapshot| {
         if !keep {
             return Ok(());
         }
         let mut tx = snapshot.tx()?;
         tx.put_cycle(&json);
-        tx.commit(Durability::Synced)
+        if through && snapshot.meta(INITIAL_DONE)?.is_none() {
+            tx.put_meta(INITIAL_DONE, *b"1");
+        }
+        if through && looked && snapshot.meta(RESTORED)?.is_some() {
+            tx.delete_meta(RESTORED);
+        }
+        tx.commit(Durability::Synced)?;
+        snapshot.prune_history(oldest).map(|_| ())
     })
     .await
 }

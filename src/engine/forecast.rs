@@ -12,6 +12,10 @@ use crate::model::id::TargetId;
 pub struct Forecast {
     /// All its operations are in the plan: later passes leave it.
     pub done: bool,
+    /// Its disable is in the plan; the rest is still to come.
+    pub disabled: bool,
+    /// Its manager was yet to come when it was planned: it follows in an update, once the manager is there.
+    pub late: bool,
     /// Its membership removals are in the plan.
     pub members_out: bool,
     /// It will have a link, to this resource where that exists already.

@@ -160,7 +160,8 @@ fn resolve(
     for key in keys {
         let mut found = BTreeSet::new();
         for target in snapshot.readings_by(kind, key.path.as_str(), &fold(&key.value))? {
-            if snapshot.owner(kind, &target)?.is_none_or(|owner| owner == id) {
+            let free = snapshot.owner(kind, &target)?.is_none_or(|owner| owner == id);
+            if free && is_ours(snapshot, kind, &target, keys)? {
                 found.insert(target);
             }
         }
@@ -180,6 +181,19 @@ fn resolve(
         Absence::Proven(_) => Resolution::Absent,
         Absence::Unproven(why) => Resolution::Open(why.clone()),
     })
+}
+
+/// A resource that carries another externalId than was sent is somebody else's, whatever its name.
+fn is_ours(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    target: &TargetId,
+    keys: &[Key],
+) -> Result<bool, StoreError> {
+    let reading = snapshot.reading::<StoredReading>(kind, target)?;
+    let held = reading.map(|reading| Value::from_json(&reading.body()["externalId"]));
+    let sent = keys.first().map(|key| fold(&key.value));
+    Ok(held.is_none_or(|held| held.is_unassigned() || Some(fold(&held)) == sent))
 }
 
 fn record(

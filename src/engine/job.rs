@@ -50,11 +50,29 @@ pub struct Job {
     pub max_concurrency: usize,
     /// How long a request may take: an open create is not judged before.
     pub request_timeout: Duration,
+    /// How long history is kept.
+    pub history_retention: Duration,
     /// Objects planned at a time.
     pub batch: usize,
     /// Sixteen random bytes: the salt of a history entry.
     pub entropy: fn() -> [u8; 16],
 }
+
+impl Job {
+    /// The Graph properties to read: those of the mapping, and for a group with members its visibility, without
+    /// which members that the app may not see would look like members that left.
+    #[must_use]
+    pub fn select(&self, kind: ObjectKind) -> Vec<String> {
+        let mut select = self.mapping.graph_properties(kind);
+        if select.contains("members") {
+            select.insert(VISIBILITY.to_owned());
+        }
+        select.into_iter().collect()
+    }
+}
+
+/// A group's Graph property that says whether its members may be seen.
+const VISIBILITY: &str = "visibility";
 
 /// What a cycle is to look at, beyond what changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -80,7 +80,7 @@ impl Cycle<'_> {
     /// What to ask for next. Begins a full round where there is no cursor, or where the mapping needs a
     /// property that the cursor's `$select` lacks; finishes one whose end was interrupted.
     async fn next_request(&self, kind: ObjectKind, first: bool) -> Result<PageRequest, CycleError> {
-        let select: Vec<String> = self.job.mapping.graph_properties(kind).into_iter().collect();
+        let select: Vec<String> = self.job.select(kind);
         let now = self.now;
         self.store(move |snapshot| {
             if snapshot.finishing(kind)?.is_some() {
@@ -148,7 +148,7 @@ impl Cycle<'_> {
 
     /// Page tokens of a delta round may expire while its own link is still good: try that first.
     async fn reset(&self, kind: ObjectKind) -> Result<(), CycleError> {
-        let select: Vec<String> = self.job.mapping.graph_properties(kind).into_iter().collect();
+        let select: Vec<String> = self.job.select(kind);
         let now = self.now;
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
@@ -171,7 +171,7 @@ impl Cycle<'_> {
             for name in names {
                 ids.push(self.resolve(kind, name).await?);
             }
-            let select: Vec<String> = self.job.mapping.graph_properties(kind).into_iter().collect();
+            let select: Vec<String> = self.job.select(kind);
             if ids.is_empty() {
                 continue;
             }

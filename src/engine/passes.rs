@@ -4,13 +4,13 @@
 //! the dirty list in batches: views are read, planned, and what the pass may do is carried out and recorded
 //! (or, when only planning, forecast) before the next batch is read.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::apply::Work;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
-use super::cycle::forecast_of;
 use super::guarding::Removal;
 use super::guarding::empties;
 use super::job::Extent;
@@ -21,15 +21,24 @@ use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::link::Link;
+use crate::model::link::LinkOrigin;
+use crate::model::value::Attributes;
 use crate::ports::StoreError;
 use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::policy::Policy;
+use crate::reconcile::view::ObjectView;
+use crate::reconcile::view::Reference;
+use crate::reconcile::view::TargetReading;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 
@@ -206,10 +215,14 @@ impl Cycle<'_> {
         let planned = self
             .store(move |snapshot| plan_batch(snapshot, kind, &ids, pass, &rules, &context, settle))
             .await?;
-        let mut progress = Progress::default();
+        let mut progress = Progress {
+            waiting: planned.waiting,
+            ..Progress::default()
+        };
         let mut works = Vec::new();
-        for (plan, removal) in planned {
-            progress.waiting |= plan.omissions.contains(&Omission::WaitsForManager);
+        for (plan, removal) in planned.plans {
+            progress.waiting |=
+                plan.pending_references > 0 || plan.omissions.contains(&Omission::WaitsForManager);
             works.extend(self.select(pass, plan, removal));
         }
         let outcome = if self.applies() {
@@ -254,13 +267,23 @@ impl Cycle<'_> {
             }
             self.admit(pass, operation, counted, &mut work);
         }
-        if pass == Pass::MembersOut && work.run.is_empty() {
-            return None;
+        match pass {
+            Pass::Users if work.run.is_empty() && !work.plan.settles() => {
+                self.blocked.insert((work.plan.kind, work.plan.source));
+            }
+            Pass::MembersOut if !work.run.is_empty() => {
+                self.members_gone.insert(work.plan.source);
+            }
+            // Its operations were said when its members went.
+            Pass::Groups if self.members_gone.contains(&work.plan.source) => {
+                work.plan
+                    .omissions
+                    .retain(|omission| *omission != Omission::Unchanged);
+            }
+            _ => {}
         }
-        if pass != Pass::MembersOut {
-            self.report(&work);
-        }
-        Some(work)
+        self.report(pass, &work);
+        (pass != Pass::MembersOut || !work.run.is_empty()).then_some(work)
     }
 
     /// Lets one operation through, or holds it (or a part of it) back.
@@ -279,6 +302,14 @@ impl Cycle<'_> {
                 if matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup) && pass != Pass::Deletes {
                     work.left = true;
                 } else {
+                    // Access first; the rest, and references that are yet to come, in the users' pass. An
+                    // adoption stays whole: only now is it known what the resource holds.
+                    let adopts = work.run.iter().any(|other| other.verb == Verb::LinkUser);
+                    if pass == Pass::Disables && !adopts {
+                        let all = operation.changes.len();
+                        operation.changes.retain(is_active);
+                        work.left |= operation.changes.len() < all || work.plan.pending_references > 0;
+                    }
                     work.run.push(operation);
                 }
             }
@@ -289,7 +320,7 @@ impl Cycle<'_> {
                     .push(Omission::NotCounted { verb: operation.verb });
             }
             Approval::Withheld(why) => {
-                self.summary.withhold(&operation, 1);
+                self.withhold(&operation, 1);
                 work.left = true;
                 work.plan.omissions.push(Omission::Withheld {
                     verb: operation.verb,
@@ -298,9 +329,7 @@ impl Cycle<'_> {
                 // What does not take access away goes on.
                 if operation.verb == Verb::DisableUser {
                     operation.verb = Verb::UpdateUser;
-                    operation
-                        .changes
-                        .retain(|change| !change.attribute.eq_ignore_ascii_case("active"));
+                    operation.changes.retain(|change| !is_active(change));
                     if !operation.changes.is_empty() {
                         work.run.push(operation);
                     }
@@ -318,7 +347,9 @@ impl Cycle<'_> {
         }
         let (with_user, own): (Vec<_>, Vec<_>) =
             operation.members.drain(..).partition(|member| member.with_user);
-        let own_word = if empties(&operation) {
+        let own_word = if let Some(word) = self.restored_word() {
+            word
+        } else if empties(&operation) {
             self.approval(ObjectKind::Group)
         } else {
             let allowed = self.approvals.as_ref().and_then(|approvals| approvals.allowed);
@@ -338,7 +369,7 @@ impl Cycle<'_> {
                 _ if members.is_empty() => {}
                 Approval::Approved => operation.members.extend(members),
                 Approval::Withheld(why) => {
-                    self.summary.withhold(&operation, members.len() as u64);
+                    self.withhold(&operation, members.len() as u64);
                     work.left = true;
                     self.members_judged.insert(operation.source);
                     work.plan.omissions.push(Omission::Withheld {
@@ -353,11 +384,32 @@ impl Cycle<'_> {
         }
     }
 
-    fn report(&mut self, work: &Work) {
-        let (kind, id) = (work.plan.kind, work.plan.source);
-        self.summary.skipped.reference_out_of_scope += work.plan.skipped_references;
-        for omission in &work.plan.omissions {
-            self.omit(kind, id, &work.plan.name, omission);
+    /// Counts what is held back, once an object: a later sweep meets it again.
+    fn withhold(&mut self, operation: &Operation, count: u64) {
+        if !self.said.contains(&(operation.kind, operation.source)) {
+            self.summary.withhold(operation, count);
+        }
+    }
+
+    /// Says what is not done, once an object. Of the members' own pass only what it holds back: the rest is
+    /// the groups' pass to say.
+    fn report(&mut self, pass: Pass, work: &Work) {
+        let plan = &work.plan;
+        let (kind, id) = (plan.kind, plan.source);
+        if self.said.contains(&(kind, id)) {
+            return;
+        }
+        let out = pass == Pass::MembersOut;
+        for omission in &plan.omissions {
+            if !out || matches!(omission, Omission::Withheld { .. }) {
+                self.omit(kind, id, &plan.name, omission);
+            }
+        }
+        if !out {
+            self.summary.skipped.reference_out_of_scope += plan.skipped_references;
+            if !(plan.omissions.is_empty() && plan.skipped_references == 0) {
+                self.said.insert((kind, id));
+            }
         }
     }
 }
@@ -383,6 +435,62 @@ impl Pass {
     }
 }
 
+fn is_active(change: &Change) -> bool {
+    change.attribute.eq_ignore_ascii_case("active")
+}
+
+/// What is left of a plan once its disable is carried out, or foreseen.
+fn without_disable(plan: &mut ObjectPlan) {
+    for operation in &mut plan.operations {
+        if operation.verb == Verb::DisableUser {
+            operation.verb = Verb::UpdateUser;
+            operation.because = Reason::SourceChanged;
+            operation.changes.retain(|change| !is_active(change));
+        }
+    }
+    plan.operations
+        .retain(|operation| operation.verb != Verb::UpdateUser || !operation.changes.is_empty());
+}
+
+/// The plans of a batch.
+#[derive(Default)]
+struct Planned {
+    /// Each with the removal that the first pass counted for it.
+    plans: Vec<(ObjectPlan, Option<Removal>)>,
+    /// Some wait for their managers, and were not planned.
+    waiting: bool,
+}
+
+/// A user whose first operations, without its manager, are in the plan already: as they will leave it. What a
+/// cycle that writes finds in the snapshot by then.
+fn as_foreseen(planner: &Planner<'_>, view: &mut ObjectView, target: Option<TargetId>) {
+    let manager = std::mem::replace(&mut view.manager, Reference::Absent);
+    let first = planner.plan(view);
+    view.manager = manager;
+    let fresh = || Link {
+        target: target
+            .or_else(|| TargetId::new("(to be created)"))
+            .expect("a text that is not empty"),
+        origin: LinkOrigin::Created,
+        since: planner.now,
+        sent: Attributes::new(),
+        kept: BTreeMap::new(),
+    };
+    let link = view.link.get_or_insert_with(fresh);
+    let changes = first
+        .operations
+        .into_iter()
+        .flat_map(|operation| operation.changes);
+    for change in changes.chain(first.record) {
+        if change.after.is_unassigned() {
+            link.sent.remove(&change.attribute);
+        } else {
+            link.sent.insert(change.attribute, change.after);
+        }
+    }
+    view.target = TargetReading::NotAsked;
+}
+
 /// Views and plans of a batch, with the removal that the first pass counted for each.
 fn plan_batch(
     snapshot: &Snapshot,
@@ -392,17 +500,33 @@ fn plan_batch(
     rules: &Rules,
     context: &Context,
     settle: bool,
-) -> Result<Vec<(ObjectPlan, Option<Removal>)>, StoreError> {
+) -> Result<Planned, StoreError> {
     let planner = rules.planner(settle);
-    let mut plans = Vec::with_capacity(ids.len());
+    let mut planned = Planned::default();
     for id in ids {
-        let forecast = forecast_of(snapshot, kind, id)?;
-        if forecast.done && pass != Pass::Deletes {
+        let forecast = context.forecast(snapshot, kind, id)?;
+        let follows = forecast.late && pass == Pass::Users;
+        if forecast.done && pass != Pass::Deletes && !follows {
             continue;
         }
-        let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
+        if pass == Pass::Users
+            && !settle
+            && !follows
+            && planner.sends_managers()
+            && context.waits_for_manager(snapshot, id)?
+        {
+            planned.waiting = true;
+            continue;
+        }
+        let Some(mut view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
             continue;
         };
+        if forecast.done && follows {
+            if !matches!(view.manager, Reference::Linked(_) | Reference::Expected(_)) {
+                continue;
+            }
+            as_foreseen(&planner, &mut view, forecast.linked.clone().flatten());
+        }
         if pass == Pass::MembersOut && view.link.is_none() {
             continue;
         }
@@ -411,7 +535,10 @@ fn plan_batch(
             plan.operations
                 .retain(|operation| operation.verb != Verb::RemoveMember);
         }
-        plans.push((plan, snapshot.removal::<Removal>(kind, id)?));
+        if forecast.disabled {
+            without_disable(&mut plan);
+        }
+        planned.plans.push((plan, snapshot.removal::<Removal>(kind, id)?));
     }
-    Ok(plans)
+    Ok(planned)
 }

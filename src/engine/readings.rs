@@ -13,6 +13,7 @@ use tracing::warn;
 use super::ask::FilterProof;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::cycle::forecast_of;
 use super::forecast::Forecast;
 use super::job::Extent;
 use super::passes::Rules;
@@ -68,7 +69,7 @@ const FEW: usize = 20;
 impl Cycle<'_> {
     /// Reads what matching needs, and in a full cycle everything.
     pub(super) async fn read_target(&mut self) -> Result<(), CycleError> {
-        self.prepare_target().await?;
+        self.read_chosen().await?;
         for kind in self.job.managed.clone() {
             self.order.watcher.progress("reading the target", 0, None);
             let waiting = self.unlinked(kind).await?;
@@ -88,7 +89,7 @@ impl Cycle<'_> {
     }
 
     /// Asks the target once what it can do, and leaves out what its schemas do not know: a finding, no failure.
-    async fn prepare_target(&mut self) -> Result<(), CycleError> {
+    pub(super) async fn prepare_target(&mut self) -> Result<(), CycleError> {
         let capabilities = self.job.target.capabilities().await.map_err(CycleError::Target)?;
         for kind in self.job.managed.clone() {
             for row in self.job.mapping.rows(kind) {
@@ -109,13 +110,39 @@ impl Cycle<'_> {
         Ok(())
     }
 
+    /// The resources of the objects that an admin named, as they are now; one that is gone is noted as lost.
+    async fn read_chosen(&mut self) -> Result<(), CycleError> {
+        for (kind, id) in self.focus.clone().into_iter().flatten() {
+            let link = self
+                .store(move |snapshot| Ok(snapshot.record(kind, &id)?.and_then(|record| record.link)))
+                .await?;
+            let Some(target) = link.map(|link| link.target) else {
+                continue;
+            };
+            let read = self.job.target.read(kind, &target).await;
+            match read.map_err(CycleError::Target)? {
+                Some(resource) => {
+                    let paths = self.key_paths(kind);
+                    self.readings.insert(kind);
+                    self.store(move |snapshot| keep_readings(snapshot, kind, &[resource], &paths))
+                        .await?;
+                }
+                None => {
+                    self.summary.drift.missing += 1;
+                    self.lose(kind, id).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Objects to be matched, at most one more than [`FEW`]: the number only decides how to ask.
     async fn unlinked(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
         self.store(move |snapshot| {
             let mut waiting = Vec::new();
             each_dirty(snapshot, kind, |id| {
                 if let Some(record) = snapshot.record(kind, &id)?
-                    && record.link.is_none()
+                    && (record.link.is_none() || forecast_of(snapshot, kind, &id)?.lost)
                     && record.object.life == Life::Alive
                 {
                     waiting.push(id);
@@ -127,7 +154,13 @@ impl Cycle<'_> {
         .await
     }
 
-    async fn look_for(&mut self, kind: ObjectKind, waiting: &[SourceId]) -> Result<Absence, CycleError> {
+    /// Looks for objects at the target: by questions where they are few and answers can be trusted, by a
+    /// listing otherwise. What it proves that nothing was found.
+    pub(super) async fn look_for(
+        &mut self,
+        kind: ObjectKind,
+        waiting: &[SourceId],
+    ) -> Result<Absence, CycleError> {
         if waiting.len() <= FEW
             && let FilterProof::Proven(how) = self.filter_proof(kind).await?
         {
@@ -141,7 +174,12 @@ impl Cycle<'_> {
 
     /// Lists a type, page by page into the store. Complete is: as many distinct ids as `totalResults` says.
     pub(super) async fn list(&mut self, kind: ObjectKind) -> Result<Absence, CycleError> {
+        if let Some(absence) = self.absence.get(&kind).filter(|_| self.listed.contains(&kind)) {
+            return Ok(absence.clone());
+        }
         let paths = self.key_paths(kind);
+        // Only what this listing brings counts, not what single questions brought before.
+        self.store(move |snapshot| snapshot.clear_readings(kind)).await?;
         let mut distinct: u64 = 0;
         let mut total = None;
         let mut from: Option<ListPosition> = None;
@@ -156,6 +194,9 @@ impl Cycle<'_> {
             total = page.total.or(total);
             let paths = paths.clone();
             let resources = page.resources;
+            if !resources.is_empty() {
+                self.readings.insert(kind);
+            }
             let fresh = self
                 .store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
                 .await?;
@@ -166,7 +207,10 @@ impl Cycle<'_> {
                 break;
             }
         }
-        Ok(judge(kind, distinct, total))
+        let absence = judge(kind, distinct, total);
+        self.listed.insert(kind);
+        self.absence.insert(kind, absence.clone());
+        Ok(absence)
     }
 
     /// Linked objects that a complete listing did not bring: each is asked for once, and marked as lost.
@@ -204,7 +248,8 @@ impl Cycle<'_> {
     }
 
     /// Notes that the resource of a linked object is gone: it is planned as if it had no link.
-    pub(super) async fn lose(&self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+    pub(super) async fn lose(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+        self.forecasts = true;
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             tx.put_forecast(
@@ -233,7 +278,7 @@ impl Cycle<'_> {
 
     /// The paths that a type is looked up by: externalId, then the matching attributes.
     pub(super) fn key_paths(&self, kind: ObjectKind) -> Vec<TargetPath> {
-        let external = "externalId".parse().expect("externalId is a target path");
+        let external = TargetPath::external_id().clone();
         let matching = self.job.mapping.matching(kind);
         std::iter::once(external)
             .chain(matching.into_iter().map(|row| row.target.clone()))
@@ -250,8 +295,10 @@ impl Cycle<'_> {
                 .map(|path| path.as_str().to_owned())
                 .collect(),
             intents_open: self.intents_open.clone(),
-            failed: self.failed.clone(),
+            failed: self.failed.union(&self.blocked).copied().collect(),
             references,
+            forecasts: self.forecasts || !self.applies(),
+            readings: self.readings.contains(&kind),
             observed: matches!(self.order.extent, Extent::Objects { .. }),
         }
     }

@@ -15,7 +15,7 @@ use super::forecast::Forecast;
 use super::guarding::empties;
 use super::guarding::remember_sent;
 use super::passes::Pass;
-use crate::mapping::TargetPath;
+use crate::mapping::Mapping;
 use crate::mapping::read_path;
 use crate::mapping::same;
 use crate::model::id::ObjectKind;
@@ -82,7 +82,7 @@ impl Cycle<'_> {
                     whole,
                 } => {
                     self.note_done(&work, &mut history);
-                    recorded.moved |= !work.run.is_empty() || work.plan.settles();
+                    recorded.moved |= !work.run.is_empty() || work.completes();
                     done.push(Done {
                         work,
                         target: Some(target),
@@ -99,7 +99,7 @@ impl Cycle<'_> {
                     let mut work = work;
                     self.note_failure(&work, &error, &mut history);
                     work.left = true;
-                    work.added.clear();
+                    work.added.truncate(super::apply::MEMBERS_IN_CREATE);
                     done.push(Done {
                         work,
                         target: Some(target),
@@ -108,7 +108,7 @@ impl Cycle<'_> {
                     });
                 }
                 Answer::NotSent => {
-                    if work.run.is_empty() && (work.plan.settles() || work.plan.forget) {
+                    if work.run.is_empty() && (work.completes() || work.plan.forget) {
                         recorded.moved |= !work.plan.omissions.is_empty();
                         done.push(Done::nothing(work));
                     }
@@ -123,11 +123,17 @@ impl Cycle<'_> {
                 }
             }
         }
+        let mapping = std::sync::Arc::clone(&self.job.mapping);
         let (now, window) = (self.now, self.job.policy.guard_window);
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
+            let mut relinked = Vec::new();
             for done in &done {
-                done.record(&mut tx, kind, now)?;
+                relinked.extend(done.record(&mut tx, &mapping, kind, now)?);
+            }
+            // Marks last: whoever was recorded above without one of these references is dirty again.
+            for id in relinked {
+                tx.mark_referrers_dirty(&id)?;
             }
             let (users, groups, members) = removals_of(&done);
             remember_sent(&mut tx, now, window, users, groups, members)?;
@@ -247,14 +253,13 @@ impl Cycle<'_> {
         if matches!(error, TargetError::NotFound { .. }) {
             self.lose(kind, id).await?;
         }
-        if work.creates() || matches!(error, TargetError::NotFound { .. }) {
-            self.ask_for(kind, id).await?;
-            let absence = crate::reconcile::view::Absence::Unproven(
-                "asked for by filter after an answer of the target".to_owned(),
-            );
-            self.absence.entry(kind).or_insert(absence);
+        if self.absence.contains_key(&kind) {
+            self.ask_for(kind, id).await
+        } else {
+            let absence = self.look_for(kind, &[id]).await?;
+            self.absence.insert(kind, absence);
+            Ok(())
         }
-        Ok(())
     }
 }
 
@@ -268,17 +273,20 @@ impl Done {
         }
     }
 
-    /// Writes one result: link, sent, kept, memberships, marks.
+    /// Writes one result: link, sent, kept, memberships, its own mark. The id, where its referrers are now to
+    /// be looked at: it was linked, relinked or deleted.
     fn record(
         &self,
         tx: &mut Tx<'_>,
+        mapping: &Mapping,
         kind: ObjectKind,
         now: crate::model::clock::Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<SourceId>, StoreError> {
         let id = self.work.plan.source;
         if self.work.plan.forget {
             tx.clear_dirty(kind, &id)?;
-            return tx.delete_record(kind, &id);
+            tx.delete_record(kind, &id)?;
+            return Ok(None);
         }
         let deleted = self
             .work
@@ -286,33 +294,36 @@ impl Done {
             .iter()
             .any(|o| matches!(o.verb, Verb::DeleteUser | Verb::DeleteGroup));
         if deleted {
-            tx.mark_referrers_dirty(&id)?;
             forget_members(tx, kind, &id)?;
             tx.clear_dirty(kind, &id)?;
-            return tx.delete_record(kind, &id);
+            tx.delete_record(kind, &id)?;
+            return Ok(Some(id));
         }
-        if let Some(target) = &self.target {
-            self.record_link(tx, kind, target, now)?;
-        }
+        let fresh = match &self.target {
+            Some(target) => self.record_link(tx, mapping, kind, target, now)?,
+            None => false,
+        };
         self.record_members(tx, &id)?;
-        let complete = !self.work.left && self.work.unresolved == 0 && self.work.plan.settles();
-        if complete && self.work.pass != Pass::MembersOut {
+        if self.work.completes() {
             tx.clear_dirty(kind, &id)?;
         }
-        Ok(())
+        Ok(fresh.then_some(id))
     }
 
+    /// The link; true when it is another one than before.
     fn record_link(
         &self,
         tx: &mut Tx<'_>,
+        mapping: &Mapping,
         kind: ObjectKind,
         target: &TargetId,
         now: crate::model::clock::Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let id = self.work.plan.source;
-        let Some(mut record) = tx.record(kind, &id)? else {
-            return Ok(());
+        let Some(before) = tx.record(kind, &id)? else {
+            return Ok(false);
         };
+        let mut record = before.clone();
         let linked_before = record.link.as_ref().map(|link| link.target.clone());
         let fresh = self.work.creates() || linked_before.as_ref() != Some(target);
         let mut link = match record.link.take() {
@@ -330,20 +341,22 @@ impl Done {
             link.kept.remove(&change.attribute);
         }
         for (path, value) in &self.work.sent {
-            self.keep(&mut link, path, value);
+            self.keep(mapping, &mut link, path, value);
         }
-        self.notice_cleared(&mut link);
+        self.notice_cleared(mapping, &mut link);
         record.link = Some(link);
-        tx.put_record(&record)?;
+        tx.replace_record(Some(&before), &record)?;
         if fresh {
-            tx.mark_referrers_dirty(&id)?;
+            if kind == ObjectKind::Group && linked_before.is_some() {
+                forget_sent(tx, &id)?;
+            }
             let mut forecast = forecast_of(tx, kind, &id)?;
             if forecast.lost {
                 forecast.lost = false;
                 tx.put_forecast(kind, &id, &forecast);
             }
         }
-        Ok(())
+        Ok(fresh)
     }
 
     fn origin(&self) -> LinkOrigin {
@@ -359,14 +372,14 @@ impl Done {
     }
 
     /// What was sent, and what the answer says that the target kept of it.
-    fn keep(&self, link: &mut Link, path: &str, value: &Value) {
+    fn keep(&self, mapping: &Mapping, link: &mut Link, path: &str, value: &Value) {
         let found_equal = self.work.run.iter().any(|operation| {
             matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup)
                 && operation.changes.iter().any(|change| change.attribute == path)
         });
-        let kept = match (&self.resource, path.parse::<TargetPath>()) {
+        let kept = match (&self.resource, mapping.target_path(self.work.plan.kind, path)) {
             _ if found_equal => Kept::AsSent,
-            (Some(body), Ok(target)) => match read_path(body, &target) {
+            (Some(body), Some(target)) => match read_path(body, &target) {
                 Some(held) if same(&target, &held, value) => Kept::AsSent,
                 Some(held) => Kept::Other(held),
                 None if value.is_unassigned() => Kept::AsSent,
@@ -387,13 +400,13 @@ impl Done {
 
     /// After a change of `active`, what the target emptied by itself counts as not sent: it returns when the
     /// user does (DESIGN section 5).
-    fn notice_cleared(&self, link: &mut Link) {
+    fn notice_cleared(&self, mapping: &Mapping, link: &mut Link) {
         let touched = self.work.sent.contains_key("active") && !self.work.creates();
         let (Some(body), true, true) = (&self.resource, self.whole, touched) else {
             return;
         };
         for (path, value) in &link.sent {
-            let Ok(target) = path.parse::<TargetPath>() else {
+            let Some(target) = mapping.target_path(self.work.plan.kind, path) else {
                 continue;
             };
             if !value.is_unassigned() && read_path(body, &target).is_none() {
@@ -446,6 +459,27 @@ fn forget_members(tx: &mut Tx<'_>, kind: ObjectKind, id: &SourceId) -> Result<()
         }
         for (member, _) in page {
             tx.delete_edge(id, &member)?;
+        }
+    }
+}
+
+/// A group has another resource than before: what was sent into the old one is not in the new one.
+fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let page = tx.edges(group, after.as_ref(), crate::snapshot::read::PAGE)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
+        after = Some(*last);
+        for (member, edge) in page {
+            match edge {
+                Membership { present: false, .. } => tx.delete_edge(group, &member)?,
+                Membership { sent: Some(_), .. } => {
+                    tx.put_edge(group, &member, &Membership { sent: None, ..edge })?;
+                }
+                _ => {}
+            }
         }
     }
 }
@@ -505,17 +539,19 @@ impl Cycle<'_> {
                 )
             });
             let linked = links.map(|operation| operation.target.clone());
-            forecasts.push((work.plan.source, work.pass, linked));
+            let late = kind == ObjectKind::User && work.plan.pending_references > 0;
+            forecasts.push((work.plan.source, work.pass, work.left, late, linked));
         }
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
-            for (id, pass, linked) in forecasts {
+            for (id, pass, left, late, linked) in forecasts {
                 let mut forecast = forecast_of(&tx, kind, &id)?;
-                if pass == Pass::MembersOut {
-                    forecast.members_out = true;
-                } else {
-                    forecast.done = true;
+                match pass {
+                    Pass::MembersOut => forecast.members_out = true,
+                    Pass::Disables if left => forecast.disabled = true,
+                    _ => forecast.done = true,
                 }
+                forecast.late = late;
                 forecast.linked = linked.or(forecast.linked);
                 tx.put_forecast::<Forecast>(kind, &id, &forecast);
             }

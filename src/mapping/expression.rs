@@ -170,7 +170,9 @@ impl OfObject<'_> {
                 other => Cow::Borrowed(other),
             },
             Access::ObjectId => Cow::Owned(Value::String(self.object.id.to_string())),
-            Access::SoftDeleted => Cow::Owned(Value::Bool(self.facts.soft_deleted)),
+            Access::SoftDeleted if self.facts.soft_deleted => Cow::Owned(Value::Bool(true)),
+            // Not said to be gone, and never asked whether it is enabled: nobody is enabled on that.
+            Access::SoftDeleted => held().map(|_| Cow::Owned(Value::Bool(false)))?,
             // A row of references is never evaluated: the planner resolves it.
             Access::Reference(_) => return Err(Stop::NoFlow),
         })

@@ -5,7 +5,12 @@
 //! The grammar is that of PATCH paths (RFC 7644 section 3.5.2), read by the `scim_v2` crate; on top of it,
 //! extension names that are no URN in the strict sense are taken as they are, since services use them.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    str::FromStr,
+    sync::{Arc, LazyLock, PoisonError, RwLock},
+};
 
 use scim_v2::filter::{AttrExp, AttrPath, CompValue, CompareOp, PatchPath, ValFilter};
 
@@ -47,7 +52,23 @@ pub enum PathError {
     ReadOnly(String),
 }
 
+static EXTERNAL_ID: LazyLock<TargetPath> =
+    LazyLock::new(|| "externalId".parse().expect("externalId is a target path"));
+static ACTIVE: LazyLock<TargetPath> = LazyLock::new(|| "active".parse().expect("active is a target path"));
+
 impl TargetPath {
+    /// `externalId`, common to all resources (RFC 7643 section 3.1).
+    #[must_use]
+    pub fn external_id() -> &'static Self {
+        &EXTERNAL_ID
+    }
+
+    /// `active`, which takes access away (RFC 7643 section 4.1.1).
+    #[must_use]
+    pub fn active() -> &'static Self {
+        &ACTIVE
+    }
+
     /// As it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -171,11 +192,29 @@ impl TargetPath {
     }
 }
 
+/// Paths that were parsed before: the same few are looked at for every object, and the grammar's lexer is
+/// costly to build. Bounded, because a text may come from anywhere.
+static KNOWN: LazyLock<RwLock<HashMap<String, TargetPath>>> = LazyLock::new(RwLock::default);
+const MOST_KNOWN: usize = 1000;
+
 impl FromStr for TargetPath {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<Self, PathError> {
-        let text = text.trim();
+        if let Some(path) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(text) {
+            return Ok(path.clone());
+        }
+        let path = Self::read(text.trim())?;
+        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_KNOWN {
+            known.insert(text.to_owned(), path.clone());
+        }
+        Ok(path)
+    }
+}
+
+impl TargetPath {
+    fn read(text: &str) -> Result<Self, PathError> {
         let path = match PatchPath::from_str(text) {
             Ok(PatchPath::Attr(path)) => Self::from_parts(text, path, Vec::new(), None),
             Ok(PatchPath::Value(path)) => {

@@ -1,5 +1,6 @@
 //! A mapping: its rows for users and for groups, and what follows from them.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
@@ -135,6 +136,17 @@ impl Mapping {
             .iter()
             .enumerate()
             .find(|(_, row)| row.target.is_core(attribute))
+    }
+
+    /// The path with this text: a row's own, else read anew. Reading a path costs more than a request's worth of
+    /// comparing, so whoever has a mapping asks it. `None` for what is no path.
+    #[must_use]
+    pub fn target_path(&self, kind: ObjectKind, text: &str) -> Option<Cow<'_, TargetPath>> {
+        let row = self.rows(kind).iter().find(|row| row.target.as_str() == text);
+        row.map_or_else(
+            || text.parse().ok().map(Cow::Owned),
+            |row| Some(Cow::Borrowed(&row.target)),
+        )
     }
 
     /// The row of references of this kind: manager or members.

@@ -23,6 +23,7 @@ fn object(kind: ObjectKind, properties: &[(&str, Value)]) -> SourceObject {
             .collect::<BTreeMap<_, _>>(),
         manager: None,
         life: Life::Alive,
+        gone_since: None,
         generation: 1,
         manager_generation: 1,
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::changes::Base;
 use super::changes::all_members;
 use super::changes::members_of;
-use super::departures::ACTIVE;
 use super::departures::verbs;
+use super::matching::EXTERNAL_ID;
 use super::matching::Key;
 use super::matching::Pairing;
 use super::matching::pair;
@@ -25,12 +25,9 @@ use super::view::TargetReading;
 use crate::mapping::Desired;
 use crate::mapping::DesiredValue;
 use crate::mapping::path::TargetPath;
-use crate::mapping::resource::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
-
-const EXTERNAL_ID: &str = "externalId";
 
 impl Planner<'_> {
     /// Plans an object that lives and has no link.
@@ -48,6 +45,9 @@ impl Planner<'_> {
         let ours = self.our_external_ids(view, &desired);
         match pair(&keys, &ours, found, absence, self.policy.adopt, view.object.id) {
             Pairing::Refused(finding) => plan.omit(finding),
+            Pairing::Found { candidate, .. } if self.is_protected_resource(candidate) => {
+                plan.omit(Omission::Protected)
+            }
             Pairing::Found { candidate, by } => self.adopt(view, &desired, candidate, by, plan),
             Pairing::None(absence) => self.create(view, &desired, absence, plan),
         }
@@ -58,7 +58,7 @@ impl Planner<'_> {
     /// # Errors
     /// A finding, when no matching attribute has a value or one was never read.
     fn keys(&self, view: &ObjectView, desired: &Desired) -> Result<Vec<Key>, Omission> {
-        let external: TargetPath = EXTERNAL_ID.parse().expect("externalId is a target path");
+        let external = TargetPath::external_id().clone();
         let mut keys = vec![Key {
             path: external,
             value: Value::text(view.object.id.to_string()),
@@ -98,12 +98,20 @@ impl Planner<'_> {
         }
     }
 
-    /// As [`Self::keys`], for whoever reads the target on the planner's behalf.
+    /// The keys to look an object up by, for whoever reads the target on the planner's behalf.
     ///
     /// # Errors
-    /// As [`Self::keys`].
+    /// A finding, when no matching attribute has a value or one was never read.
     pub fn match_keys(&self, view: &ObjectView) -> Result<Vec<Key>, Omission> {
         self.keys(view, &self.desired(view))
+    }
+
+    /// A resource of a protected name is not taken over, whoever matches it.
+    fn is_protected_resource(&self, candidate: &Candidate) -> bool {
+        ["userName", "displayName"]
+            .iter()
+            .filter_map(|name| candidate.body.get(name))
+            .any(|name| self.protects(&Value::from_json(name)))
     }
 
     fn our_external_ids(&self, view: &ObjectView, desired: &Desired) -> Vec<Value> {
@@ -136,6 +144,7 @@ impl Planner<'_> {
             kept: &none_kept,
             observed: Some(&candidate.body),
             repair: true,
+            enables: false,
         };
         let differences = self.differences(view, desired, &base, &mut plan);
         let (_, _, link_verb) = verbs(view.object.kind);
@@ -143,19 +152,12 @@ impl Planner<'_> {
         link.target = Some(candidate.id.clone());
         let manages = view.object.kind == ObjectKind::Group && self.manages_members();
         let diff = manages.then(|| {
-            membership_diff::compare(&view.members, &members_of(&candidate.body), &view.member_owners)
+            let there = members_of(&candidate.body);
+            membership_diff::compare(&view.members, Some(&there), &view.member_owners)
         });
         link.members = diff.as_ref().map(|diff| diff.found.clone()).unwrap_or_default();
         plan.operations.push(link);
-        let active: Option<TargetPath> = ACTIVE.parse().ok();
-        let before = active.and_then(|path| read_path(&candidate.body, &path));
-        plan = self.update(
-            view,
-            differences.write,
-            before.as_ref(),
-            Reason::AdoptedDiffers,
-            plan,
-        );
+        plan = self.update(view, differences.write, Reason::AdoptedDiffers, plan);
         if let Some(diff) = diff {
             plan = self.memberships(view, diff, plan);
         }
@@ -204,7 +206,7 @@ impl Planner<'_> {
         if view.object.kind == ObjectKind::Group && self.manages_members() {
             let (members, skipped, pending) = all_members(&view.members);
             plan.skipped_references += skipped;
-            plan.pending_references += if self.settle_references { 0 } else { pending };
+            self.note_pending(pending, &mut plan);
             if !members.is_empty() {
                 let mut operation = self.operation(view, Verb::AddMember, Reason::MemberJoined, Vec::new());
                 operation.members = members;
@@ -247,10 +249,17 @@ impl Planner<'_> {
                     before: Value::Null,
                     after: Value::text(manager.to_string()),
                 }),
-                Reference::Absent | Reference::Pending => plan.skipped_references += 1,
+                Reference::Absent => plan.skipped_references += 1,
+                Reference::Pending => {
+                    plan.skipped_references += 1;
+                    plan.pending_references += 1;
+                }
                 Reference::None | Reference::Gone => {}
             }
         }
         changes
     }
 }
+
+#[cfg(test)]
+mod tests;

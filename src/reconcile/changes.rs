@@ -1,5 +1,6 @@
 //! A linked object that lives: which attributes and memberships differ, and which verb that makes.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use super::departures::ACTIVE;
@@ -13,6 +14,7 @@ use super::operation::Reason;
 use super::operation::Verb;
 use super::plan::ObjectPlan;
 use super::plan::Planner;
+use super::policy::OnRemoval;
 use super::three_way;
 use super::three_way::Verdict;
 use super::view::MemberView;
@@ -23,6 +25,7 @@ use crate::mapping::Desired;
 use crate::mapping::DesiredValue;
 use crate::mapping::Facts;
 use crate::mapping::Row;
+use crate::mapping::TargetPath;
 use crate::mapping::desired;
 use crate::mapping::names;
 use crate::mapping::resource::read_path;
@@ -39,11 +42,13 @@ pub(super) struct Base<'a> {
     /// As last sent.
     pub(super) sent: &'a Attributes,
     /// What the target kept of it.
-    pub(super) kept: &'a std::collections::BTreeMap<String, Kept>,
+    pub(super) kept: &'a BTreeMap<String, Kept>,
     /// The resource as it is now, where it was read.
     pub(super) observed: Option<&'a serde_json::Value>,
     /// True when a repair was asked for, or the resource is being adopted.
     pub(super) repair: bool,
+    /// True when the user comes back: what the target emptied by itself meanwhile counts as not sent.
+    pub(super) enables: bool,
 }
 
 /// The differences of one object.
@@ -73,6 +78,7 @@ impl Planner<'_> {
             kept: &link.kept,
             observed,
             repair: self.forced,
+            enables: self.enables(view, &desired, link),
         };
         let differences = self.differences(view, &desired, &base, &mut plan);
         plan.record = differences.record;
@@ -81,12 +87,10 @@ impl Planner<'_> {
         } else {
             Reason::SourceChanged
         };
-        plan = self.update(view, differences.write, link.sent.get(ACTIVE), because, plan);
+        plan = self.update(view, differences.write, because, plan);
         if view.object.kind == ObjectKind::Group && self.manages_members() {
-            let there = observed
-                .filter(|_| self.forced)
-                .map_or_else(BTreeSet::new, members_of);
-            let diff = membership_diff::compare(&view.members, &there, &view.member_owners);
+            let there = observed.filter(|_| self.forced).map(members_of);
+            let diff = membership_diff::compare(&view.members, there.as_ref(), &view.member_owners);
             plan = self.memberships(view, diff, plan);
         }
         if plan.operations.is_empty() && plan.omissions.is_empty() {
@@ -112,6 +116,14 @@ impl Planner<'_> {
     /// True while the manager is still to be created in this cycle, so that it can ride in the request.
     pub(super) fn waits_for_manager(&self, view: &ObjectView) -> bool {
         !self.settle_references && view.manager == Reference::Pending && self.manager_row(view).is_some()
+    }
+
+    /// True when managers are sent at all.
+    #[must_use]
+    pub fn sends_managers(&self) -> bool {
+        self.mapping
+            .reference_row(ObjectKind::User)
+            .is_some_and(|(_, row)| self.is_supported(row))
     }
 
     /// The row of references of a user: its manager.
@@ -151,7 +163,7 @@ impl Planner<'_> {
                 }),
                 _ => {
                     if let Some(want) = value.on_update() {
-                        differences.attribute(row, want, want.clone(), base);
+                        differences.attribute(&row.target, want, want.clone(), base);
                     }
                 }
             }
@@ -164,22 +176,17 @@ impl Planner<'_> {
     /// Without an `active` row in the mapping, an account disabled at the source is disabled all the same,
     /// and enabled again when it was we who disabled it (DESIGN section 4).
     fn mappingless_active(&self, view: &ObjectView, base: &Base<'_>, differences: &mut Differences) {
-        if view.object.kind != ObjectKind::User || self.has_active_row() {
+        if view.object.kind != ObjectKind::User || self.active_row().is_some() {
             return;
         }
-        let disabled = !view.object.account_enabled();
-        let sent_false = base.sent.get(ACTIVE).and_then(Value::as_bool) == Some(false);
-        if disabled != sent_false {
-            differences.write.push(Change {
-                attribute: ACTIVE.to_owned(),
-                before: Value::Bool(disabled),
-                after: Value::Bool(!disabled),
-            });
+        let Some(enabled) = known_enabled(view) else {
+            return;
+        };
+        if !enabled || sent_active(base.sent, ACTIVE) == Some(false) {
+            let path: TargetPath = ACTIVE.parse().expect("active is a target path");
+            let want = Value::Bool(enabled);
+            differences.attribute(&path, &want, want.clone(), base);
         }
-    }
-
-    fn has_active_row(&self) -> bool {
-        self.mapping.user.iter().any(|row| row.target.is_core(ACTIVE))
     }
 
     fn manager(
@@ -199,8 +206,13 @@ impl Planner<'_> {
             // Its resource is made by this cycle; whatever its id will be, it is none that was sent before.
             Reference::Expected(None) => Value::text(""),
             Reference::None | Reference::Gone => Value::Null,
-            Reference::Absent | Reference::Pending => {
+            Reference::Absent => {
                 plan.skipped_references += 1;
+                Value::Null
+            }
+            Reference::Pending => {
+                plan.skipped_references += 1;
+                plan.pending_references += 1;
                 Value::Null
             }
         };
@@ -213,7 +225,7 @@ impl Planner<'_> {
             });
         } else {
             let after = if want.is_null() { Value::Null } else { shown };
-            differences.attribute(row, &want, after, base);
+            differences.attribute(&row.target, &want, after, base);
         }
     }
 
@@ -222,33 +234,18 @@ impl Planner<'_> {
         &self,
         view: &ObjectView,
         mut changes: Vec<Change>,
-        active_before: Option<&Value>,
         because: Reason,
-        plan: ObjectPlan,
+        mut plan: ObjectPlan,
     ) -> ObjectPlan {
         if changes.is_empty() {
             return plan;
         }
-        let active = changes
-            .iter()
-            .find(|change| change.attribute.eq_ignore_ascii_case(ACTIVE))
-            .map(|c| c.after.as_bool());
-        let was = active_before.and_then(Value::as_bool);
-        let (verb, because) = match active {
-            Some(Some(false)) if was != Some(false) && view.object.account_enabled() => {
-                (Verb::DisableUser, Reason::MappedActive)
-            }
-            Some(Some(false)) if was != Some(false) => (Verb::DisableUser, Reason::AccountDisabled),
-            Some(Some(true)) if was == Some(false) => (Verb::EnableUser, Reason::AccountEnabled),
-            _ => (verbs(view.object.kind).1, because),
-        };
-        let mut plan = plan;
+        let (verb, because) = self.verb_of(view, &changes, because);
         if !self.policy.update {
             plan = plan.omit(Omission::SwitchedOff {
                 setting: "provisioning.update",
             });
-            changes
-                .retain(|change| change.attribute.eq_ignore_ascii_case(ACTIVE) && verb == Verb::DisableUser);
+            changes.retain(|change| self.is_active(&change.attribute) && verb == Verb::DisableUser);
             if changes.is_empty() {
                 return plan;
             }
@@ -256,17 +253,77 @@ impl Planner<'_> {
         self.with(plan, view, verb, because, changes)
     }
 
+    /// What a PATCH is called: by what it does to `active`, seen from what the target holds rather than from
+    /// what was sent, so that a heal of `active` is counted by the guard like any other disable.
+    fn verb_of(&self, view: &ObjectView, changes: &[Change], because: Reason) -> (Verb, Reason) {
+        let active = changes.iter().find(|change| self.is_active(&change.attribute));
+        match active.map(|change| (change.before.as_bool(), change.after.as_bool())) {
+            Some((was, Some(false))) if was != Some(false) => {
+                let because = if view.object.account_enabled() {
+                    Reason::MappedActive
+                } else {
+                    Reason::AccountDisabled
+                };
+                (Verb::DisableUser, because)
+            }
+            Some((Some(false), Some(true))) => (Verb::EnableUser, Reason::AccountEnabled),
+            _ => (verbs(view.object.kind).1, because),
+        }
+    }
+
+    /// `active` as the mapping writes it: the name under which what was sent is remembered.
+    pub(super) fn active(&self) -> &str {
+        self.active_row().map_or(ACTIVE, |row| row.target.as_str())
+    }
+
+    fn is_active(&self, attribute: &str) -> bool {
+        attribute.eq_ignore_ascii_case(ACTIVE) || attribute == self.active()
+    }
+
+    fn active_row(&self) -> Option<&Row> {
+        self.mapping.user.iter().find(|row| row.target.is_core(ACTIVE))
+    }
+
+    /// True when this plan sets `active` of a user whom we had disabled.
+    fn enables(&self, view: &ObjectView, desired: &Desired, link: &Link) -> bool {
+        if view.object.kind != ObjectKind::User || sent_active(&link.sent, self.active()) != Some(false) {
+            return false;
+        }
+        match self.mapping.core_row(ObjectKind::User, ACTIVE) {
+            Some((number, _)) => desired
+                .row(number)
+                .and_then(DesiredValue::on_update)
+                .is_some_and(|want| want.as_bool() == Some(true)),
+            None => known_enabled(view) == Some(true),
+        }
+    }
+
+    /// Members whose turn was to come: once nothing is waited for any more, they are left out like the others
+    /// that are not at the target.
+    pub(super) const fn note_pending(&self, pending: u64, plan: &mut ObjectPlan) {
+        if self.settle_references {
+            plan.skipped_references += pending;
+        } else {
+            plan.pending_references += pending;
+        }
+    }
+
     /// The membership part of a plan: removals, then additions.
     pub(super) fn memberships(
         &self,
         view: &ObjectView,
-        diff: MembershipDiff,
+        mut diff: MembershipDiff,
         mut plan: ObjectPlan,
     ) -> ObjectPlan {
+        if self.policy.on_soft_delete == OnRemoval::Keep || self.policy.on_hard_delete == OnRemoval::Keep {
+            // Users who are kept are not counted themselves, so their memberships must be.
+            diff.remove.iter_mut().for_each(|member| member.with_user = false);
+        }
         plan.members_held = diff.sent + diff.found.len() as u64;
         plan.skipped_references += diff.skipped;
-        plan.pending_references += if self.settle_references { 0 } else { diff.pending };
-        if !self.policy.update && !(diff.add.is_empty() && diff.remove.is_empty()) {
+        self.note_pending(diff.pending, &mut plan);
+        let moves = !(diff.add.is_empty() && diff.remove.is_empty());
+        if moves && !self.policy.update {
             return plan.omit(Omission::SwitchedOff {
                 setting: "provisioning.update",
             });
@@ -286,14 +343,14 @@ impl Planner<'_> {
 }
 
 impl Differences {
-    fn attribute(&mut self, row: &Row, want: &Value, shown: Value, base: &Base<'_>) {
-        let path = row.target.as_str();
+    fn attribute(&mut self, target: &TargetPath, want: &Value, shown: Value, base: &Base<'_>) {
+        let path = target.as_str();
         let sent = base.sent.get(path);
         let now = base
             .observed
-            .map(|body| read_path(body, &row.target).unwrap_or_default());
+            .map(|body| read_path(body, target).unwrap_or_default());
         let kept = base.kept.get(path);
-        let verdict = three_way::compare(want, sent, kept, now.as_ref(), &|a, b| same(&row.target, a, b));
+        let verdict = three_way::compare(want, sent, kept, now.as_ref(), &|a, b| same(target, a, b));
         let before = now.or_else(|| sent.cloned()).unwrap_or_default();
         let change = Change {
             attribute: path.to_owned(),
@@ -301,7 +358,10 @@ impl Differences {
             after: shown,
         };
         match verdict {
-            Verdict::Keep if is_cleared_by_target(kept, want) && base.repair => self.write.push(change),
+            Verdict::Keep if is_cleared_by_target(kept, want) && (base.repair || base.enables) => {
+                self.repairs |= base.repair;
+                self.write.push(change);
+            }
             Verdict::Keep => {}
             Verdict::Record => self.record.push(Change {
                 after: want.clone(),
@@ -315,6 +375,16 @@ impl Differences {
             Verdict::Repair => {}
         }
     }
+}
+
+fn sent_active(sent: &Attributes, name: &str) -> Option<bool> {
+    sent.get(name).and_then(Value::as_bool)
+}
+
+/// Whether the account is enabled; `None` when that was never read.
+fn known_enabled(view: &ObjectView) -> Option<bool> {
+    let read = view.object.attribute("accountEnabled")?;
+    Some(read.as_bool().unwrap_or(true))
 }
 
 /// What the target emptied by itself although we sent it.
@@ -336,6 +406,9 @@ pub(super) fn members_of(body: &serde_json::Value) -> BTreeSet<TargetId> {
 /// The members of a view that can go into a create, for a group that has no resource yet.
 #[must_use]
 pub(super) fn all_members(members: &[MemberView]) -> (Vec<Member>, u64, u64) {
-    let diff = membership_diff::compare(members, &BTreeSet::new(), &std::collections::BTreeMap::new());
+    let diff = membership_diff::compare(members, None, &BTreeMap::new());
     (diff.add, diff.skipped, diff.pending)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,9 @@ use super::plan::Planner;
 use super::policy::GroupRemoval;
 use super::policy::OnRemoval;
 use super::view::ObjectView;
+use super::view::TargetReading;
+use crate::mapping::TargetPath;
+use crate::mapping::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::link::Link;
 use crate::model::object::Removed;
@@ -36,14 +39,11 @@ impl Planner<'_> {
         };
         match policy {
             OnRemoval::Keep => plan.omit(Omission::KeptByPolicy { setting }),
-            OnRemoval::Disable if link.sent.get(ACTIVE).and_then(Value::as_bool) == Some(false) => {
-                plan.omit(Omission::AlreadyDisabled)
-            }
+            OnRemoval::Disable if self.is_disabled(view, link) => plan.omit(Omission::AlreadyDisabled),
             OnRemoval::Disable => {
-                let before = link.sent.get(ACTIVE).cloned().unwrap_or(Value::Bool(true));
                 let change = Change {
-                    attribute: ACTIVE.to_owned(),
-                    before,
+                    attribute: self.active().to_owned(),
+                    before: Value::Bool(true),
                     after: Value::Bool(false),
                 };
                 self.with(plan, view, Verb::DisableUser, because, vec![change])
@@ -52,15 +52,22 @@ impl Planner<'_> {
         }
     }
 
+    /// True when the target is disabled as far as we know: it was sent, and nothing read says otherwise.
+    fn is_disabled(&self, view: &ObjectView, link: &Link) -> bool {
+        let sent = link.sent.get(self.active()).and_then(Value::as_bool) == Some(false);
+        let active: TargetPath = ACTIVE.parse().expect("active is a target path");
+        let enabled_there = match &view.target {
+            TargetReading::Held(body) => {
+                read_path(body, &active).is_some_and(|now| now.as_bool() == Some(true))
+            }
+            _ => false,
+        };
+        sent && !enabled_there
+    }
+
     /// A linked group was deleted at the source: deleted, emptied or kept, as the policy says. With a delay
     /// it is emptied at once and deleted later, so that a restored group gets its members back.
-    pub(super) fn group_leaves(
-        &self,
-        view: &ObjectView,
-        _link: &Link,
-        removed: Removed,
-        plan: ObjectPlan,
-    ) -> ObjectPlan {
+    pub(super) fn group_leaves(&self, view: &ObjectView, removed: Removed, plan: ObjectPlan) -> ObjectPlan {
         let because = match removed {
             Removed::SoftDeleted => Reason::SoftDeleted,
             Removed::HardDeleted => Reason::HardDeleted,
@@ -149,3 +156,6 @@ pub(super) const fn verbs(kind: ObjectKind) -> (Verb, Verb, Verb) {
         ObjectKind::Group => (Verb::CreateGroup, Verb::UpdateGroup, Verb::LinkGroup),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,12 +15,13 @@ pub fn entry(operation: &Operation) -> serde_json::Value {
     let mut changes: Vec<serde_json::Value> = operation
         .changes
         .iter()
-        .filter(|change| !is_record(operation.verb, change))
+        .filter(|_| !links(operation.verb))
         .map(|change| {
             json!({"attribute": change.attribute, "before": change.before.to_json(), "after": change.after.to_json()})
         })
         .collect();
-    changes.extend(operation.members.iter().map(|member| {
+    let members = operation.members.iter().filter(|_| !links(operation.verb));
+    changes.extend(members.map(|member| {
         let id = member.source.to_string();
         match operation.verb {
             Verb::RemoveMember => json!({"attribute": "members", "before": id, "after": null}),
@@ -37,9 +38,9 @@ pub fn entry(operation: &Operation) -> serde_json::Value {
     })
 }
 
-/// A link records what was found equal: that is no change to show.
-fn is_record(verb: Verb, change: &Change) -> bool {
-    matches!(verb, Verb::LinkUser | Verb::LinkGroup) && change.before == change.after
+/// A link records what was found equal, under the attribute's own rules: that is no change to show.
+const fn links(verb: Verb) -> bool {
+    matches!(verb, Verb::LinkUser | Verb::LinkGroup)
 }
 
 /// The sign of a verb: `+` adds, `-` takes away, `~` changes, `=` links.
@@ -74,20 +75,11 @@ pub fn text(operation: &Operation) -> String {
         operation.source
     );
     let _ = writeln!(out, "    because {}", operation.because);
-    for change in operation
-        .changes
-        .iter()
-        .filter(|change| !is_record(operation.verb, change))
-    {
+    for change in operation.changes.iter().filter(|_| !links(operation.verb)) {
         let _ = writeln!(out, "    {}: {}", change.attribute, arrow(change));
     }
     for member in operation.members.iter().take(MEMBERS_SHOWN) {
-        let sign = if operation.verb == Verb::RemoveMember {
-            '-'
-        } else {
-            '+'
-        };
-        let _ = writeln!(out, "    {sign} {}", member.source);
+        let _ = writeln!(out, "    {} {}", sign(operation.verb), member.source);
     }
     if operation.members.len() > MEMBERS_SHOWN {
         let _ = writeln!(
@@ -109,3 +101,6 @@ fn arrow(change: &Change) -> String {
         (before, after) => format!("{before} → {after}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

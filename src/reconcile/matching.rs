@@ -12,6 +12,9 @@ use crate::mapping::resource::read_path;
 use crate::model::id::SourceId;
 use crate::model::value::Value;
 
+/// The SCIM attribute that says whose a resource is (RFC 7643 section 3.1).
+pub(super) const EXTERNAL_ID: &str = "externalId";
+
 /// One way of looking an object up at the target: a path and the value it must have.
 #[derive(Debug, Clone)]
 pub struct Key {
@@ -79,6 +82,12 @@ pub fn fold(value: &Value) -> String {
     }
 }
 
+/// The externalId of a resource, `None` where it is empty.
+fn external_id(candidate: &Candidate) -> Option<Value> {
+    let path: TargetPath = EXTERNAL_ID.parse().expect("externalId is a target path");
+    read_path(&candidate.body, &path)
+}
+
 /// `by_object_id`: matched by externalId = objectId, which nobody else can claim.
 fn accept<'a>(
     candidate: &'a Candidate,
@@ -98,13 +107,12 @@ fn accept<'a>(
     if adopt == Adopt::Never {
         return Pairing::Refused(Omission::AdoptNever { by, target });
     }
-    let external = candidate
-        .body
-        .get("externalId")
-        .map_or(Value::Null, Value::from_json);
-    let claimed = !external.is_unassigned() && !ours.contains(&external);
+    let claimed = external_id(candidate).is_some_and(|held| !ours.iter().any(|own| fold(own) == fold(&held)));
     if claimed && !by_object_id && adopt == Adopt::Unclaimed {
         return Pairing::Refused(Omission::ForeignExternalId { by, target });
     }
     Pairing::Found { candidate, by }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,13 +27,13 @@ pub struct MembershipDiff {
     pub pending: u64,
 }
 
-/// Compares the memberships of one group. `observed` is what the group holds at the target, where it is
-/// being adopted: members there that belong to linked users who are not in the source group are removed,
-/// members that nobody is linked to are left alone (promise 4).
+/// Compares the memberships of one group. `observed` is what the group holds at the target, where it was read:
+/// members there that belong to linked users who are not in the source group are removed, members that nobody
+/// is linked to are left alone (promise 4), and who was sent and is not there is sent again.
 #[must_use]
 pub fn compare(
     members: &[MemberView],
-    observed: &BTreeSet<TargetId>,
+    observed: Option<&BTreeSet<TargetId>>,
     owners: &BTreeMap<TargetId, SourceId>,
 ) -> MembershipDiff {
     let mut diff = MembershipDiff::default();
@@ -46,7 +46,7 @@ pub fn compare(
         compare_one(member, observed, &mut diff);
     }
     let recorded: BTreeSet<&TargetId> = members.iter().filter_map(|member| member.sent.as_ref()).collect();
-    for target in observed {
+    for target in observed.into_iter().flatten() {
         if let Some(owner) = owners.get(target)
             && !desired.contains(owner)
             && !recorded.contains(target)
@@ -61,7 +61,7 @@ pub fn compare(
     diff
 }
 
-fn compare_one(member: &MemberView, observed: &BTreeSet<TargetId>, diff: &mut MembershipDiff) {
+fn compare_one(member: &MemberView, observed: Option<&BTreeSet<TargetId>>, diff: &mut MembershipDiff) {
     let wanted = match (&member.state, member.present, member.kind) {
         (_, false, _) => None,
         (Reference::Linked(target), true, MemberKind::User) => Some(Some(target)),
@@ -82,10 +82,14 @@ fn compare_one(member: &MemberView, observed: &BTreeSet<TargetId>, diff: &mut Me
     };
     match (wanted, &member.sent) {
         (None, None) => {}
-        (Some(Some(target)), Some(sent)) if target == sent => {}
+        (Some(Some(target)), Some(sent)) if target == sent => {
+            if observed.is_some_and(|there| !there.contains(sent)) {
+                diff.add.push(plain(None));
+            }
+        }
         // An expected link of a member that was sent before: its new id is not known until it is made.
         (Some(None), Some(_)) => {}
-        (Some(Some(target)), None) if observed.contains(target) => {
+        (Some(Some(target)), None) if observed.is_some_and(|there| there.contains(target)) => {
             diff.found.push(plain(Some(target.clone())))
         }
         (Some(_), None) => diff.add.push(plain(None)),
@@ -96,3 +100,6 @@ fn compare_one(member: &MemberView, observed: &BTreeSet<TargetId>, diff: &mut Me
         (None, Some(sent)) => diff.remove.push(plain(Some(sent.clone()))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ mod arrivals;
 mod changes;
 mod departures;
 pub mod explain;
+#[cfg(test)]
+mod fixtures;
 pub mod guard;
 pub mod matching;
 pub mod membership_diff;

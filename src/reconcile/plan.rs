@@ -14,6 +14,7 @@ use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Life;
+use crate::model::value::Value;
 
 /// What every plan of a cycle depends on.
 #[derive(Debug, Clone)]
@@ -56,7 +57,7 @@ pub struct ObjectPlan {
     pub members_held: u64,
     /// References that cannot be sent: members or manager that are not at the target.
     pub skipped_references: u64,
-    /// References that come later in this cycle: the object stays dirty.
+    /// References that may come later in this cycle: whoever they are marks the object then.
     pub pending_references: u64,
 }
 
@@ -89,7 +90,7 @@ impl ObjectPlan {
     /// True when nothing is left to do after the operations: the dirty mark goes with their success.
     #[must_use]
     pub fn settles(&self) -> bool {
-        self.need.is_none() && self.pending_references == 0 && self.omissions.iter().all(Omission::settles)
+        self.need.is_none() && self.omissions.iter().all(Omission::settles)
     }
 }
 
@@ -118,25 +119,35 @@ impl Planner<'_> {
             }
             (Life::Gone(removed), Some(link)) => match view.object.kind {
                 ObjectKind::User => self.user_leaves(view, link, removed, plan),
-                ObjectKind::Group => self.group_leaves(view, link, removed, plan),
+                ObjectKind::Group => self.group_leaves(view, removed, plan),
             },
             (Life::Alive, Some(link)) => self.linked(view, link, plan),
             (Life::Alive, None) => self.unlinked(view, plan),
         }
     }
 
+    /// Protected under its names at the source, or under the one it was given at the target.
     fn is_protected(&self, view: &ObjectView) -> bool {
-        let names = ["userPrincipalName", "mail", "displayName"];
-        let id = view.object.id.to_string();
-        self.policy.protect.iter().any(|protected| {
-            protected.eq_ignore_ascii_case(&id)
-                || names.iter().any(|name| {
-                    view.object
-                        .attribute(name)
-                        .and_then(|value| value.as_str())
-                        .is_some_and(|held| held.to_lowercase() == protected.to_lowercase())
-                })
-        })
+        let sent = view.link.as_ref().map(|link| &link.sent);
+        let held = ["userPrincipalName", "mail", "displayName"]
+            .iter()
+            .filter_map(|name| view.object.attribute(name))
+            .chain(
+                ["userName", "displayName"]
+                    .iter()
+                    .filter_map(|name| sent?.get(*name)),
+            );
+        let id = Value::text(view.object.id.to_string());
+        held.chain([&id]).any(|name| self.protects(name))
+    }
+
+    /// True for a name or an id that is written in `protect`, in any case.
+    pub(super) fn protects(&self, name: &Value) -> bool {
+        let Some(name) = name.as_str() else { return false };
+        self.policy
+            .protect
+            .iter()
+            .any(|protected| protected.to_lowercase() == name.to_lowercase())
     }
 }
 

@@ -35,14 +35,15 @@ pub fn compare(
     observed: Option<&Value>,
     same: &dyn Fn(&Value, &Value) -> bool,
 ) -> Verdict {
-    let Some(sent) = sent else {
+    // An empty value that was sent, or recorded, leaves nothing of ours that could be cleared.
+    let Some(sent) = sent.filter(|sent| !sent.is_unassigned()) else {
         return match observed {
             _ if desired.is_unassigned() => Verdict::Keep,
             Some(now) if same(desired, now) => Verdict::Record,
             _ => Verdict::Write,
         };
     };
-    let source_moved = desired != sent && !(desired.is_unassigned() && sent.is_unassigned());
+    let source_moved = desired != sent;
     let Some(now) = observed else {
         return if source_moved {
             Verdict::Write

@@ -25,6 +25,7 @@ pub mod migrate;
 pub mod page;
 pub mod read;
 pub mod record;
+pub mod retention;
 pub mod round;
 pub mod sled;
 pub mod store;

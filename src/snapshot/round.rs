@@ -11,6 +11,7 @@ use crate::model::id::SourceId;
 use crate::model::object::Generation;
 use crate::model::object::Life;
 use crate::model::object::Membership;
+use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::Table;
@@ -194,10 +195,33 @@ fn finish_edges(
     Ok(false)
 }
 
-/// Only of a group that the round brought are the members known that it did not bring.
+/// Only of a group that the round brought are the members known that it did not bring; of one with hidden
+/// membership only where it brought a member at all: an app that may not see them sees none (DESIGN section 3).
 fn was_read(tx: &Tx<'_>, group: &SourceId, generation: Generation) -> Result<bool, StoreError> {
-    let record = tx.record(ObjectKind::Group, group)?;
-    Ok(record.is_some_and(|group| group.object.life == Life::Alive && group.object.generation >= generation))
+    let Some(record) = tx.record(ObjectKind::Group, group)? else {
+        return Ok(false);
+    };
+    let object = &record.object;
+    let read = object.life == Life::Alive && object.generation >= generation;
+    let visibility = object.attribute("visibility").and_then(Value::as_str);
+    Ok(read && (visibility != Some("HiddenMembership") || brought_a_member(tx, group, generation)?))
+}
+
+fn brought_a_member(tx: &Tx<'_>, group: &SourceId, generation: Generation) -> Result<bool, StoreError> {
+    let mut after = None;
+    loop {
+        let page = tx.edges(group, after.as_ref(), PAGE)?;
+        if page
+            .iter()
+            .any(|(_, edge)| edge.present && edge.generation >= generation)
+        {
+            return Ok(true);
+        }
+        match page.last() {
+            Some((last, _)) if page.len() == PAGE => after = Some(*last),
+            _ => return Ok(false),
+        }
+    }
 }
 
 fn complete(tx: &mut Tx<'_>, kind: ObjectKind, finishing: Finishing) -> Result<(), StoreError> {

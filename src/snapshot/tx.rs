@@ -151,11 +151,7 @@ impl<'s> Tx<'s> {
     }
 
     /// As [`Self::put_record`], for a caller that has just read what is there.
-    pub(super) fn replace_record(
-        &mut self,
-        before: Option<&Record>,
-        after: &Record,
-    ) -> Result<(), StoreError> {
+    pub fn replace_record(&mut self, before: Option<&Record>, after: &Record) -> Result<(), StoreError> {
         let (kind, id) = (after.object.kind, after.object.id);
         if before == Some(after) {
             return Ok(());
@@ -318,7 +314,16 @@ impl<'s> Tx<'s> {
         loop {
             let page = self.referrers(referred, after, PAGE)?;
             for (kind, by) in &page {
-                self.mark_dirty(*kind, by, DirtyCause::REFERENCE)?;
+                // Whoever is neither at the target nor waiting has no reference there to be mended: when it
+                // comes, it is planned with all of them.
+                let waits = self.dirty_cause(*kind, by)?.is_some();
+                if waits
+                    || self
+                        .record(*kind, by)?
+                        .is_some_and(|record| record.link.is_some())
+                {
+                    self.mark_dirty(*kind, by, DirtyCause::REFERENCE)?;
+                }
             }
             match page.last() {
                 Some(last) if page.len() == PAGE => after = Some(*last),

@@ -1,2 +1,9 @@
 //! The test binary: every module of the suite is registered here.
 mod architecture;
+mod crash_points;
+mod cycles;
+mod graph_wire;
+mod planner_laws;
+mod promises;
+mod scenarios;
+mod support;

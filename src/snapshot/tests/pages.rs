@@ -148,6 +148,14 @@ fn a_removed_object_is_kept_as_a_tombstone_and_its_referrers_are_looked_at() {
         vec![user(1, &[("mail", Value::text("m"))]), report],
     );
     full_round(&snapshot, Group, vec![group(9, &[(1, false)])]);
+    // Only who is at the target has a reference there that could be mended.
+    let mut tx = snapshot.tx().unwrap();
+    for (kind, n) in [(User, 2), (Group, 9)] {
+        let mut linked = record(&snapshot, kind, n);
+        linked.link = Some(link(&format!("t{n}")));
+        tx.put_record(&linked).unwrap();
+    }
+    tx.commit(Durability::Lazy).unwrap();
     clear_all_dirty(&snapshot);
     store_page(&snapshot, User, &last(vec![gone(User, 1, Removed::SoftDeleted)]));
     assert_eq!(

@@ -1,0 +1,196 @@
+use super::*;
+use crate::reconcile::fixtures::id;
+
+/// Users asked, sent within the window, linked and alive, allowance: approved or not.
+fn users(asked: u64, sent: u64, linked: u64, alive: u64, allowed: Option<u64>) -> Approvals {
+    let asked = Asked {
+        users: BTreeMap::from([("account_disabled", asked)]),
+        groups: BTreeMap::new(),
+    };
+    let sent = Sent {
+        users: sent,
+        ..Sent::default()
+    };
+    let totals = Totals {
+        linked_users: linked,
+        alive_users: alive,
+        ..Totals::default()
+    };
+    approve(&asked, &sent, totals, &Policy::default(), allowed)
+}
+
+#[test]
+fn removals_of_users_pass_up_to_the_threshold() {
+    for (name, asked, sent, linked, alive, allowed, passes) in [
+        ("nothing asked", 0, 900, 1_000, 1_000, None, true),
+        ("at the share", 50, 0, 1_000, 1_000, None, true),
+        ("over the share", 51, 0, 1_000, 1_000, None, false),
+        ("at the count", 500, 0, 100_000, 100_000, None, true),
+        ("over the count", 501, 0, 100_000, 100_000, None, false),
+        ("small directory", 5, 0, 10, 10, None, true),
+        ("small directory, over five", 6, 0, 10, 10, None, false),
+        (
+            "with what was sent in the window",
+            30,
+            21,
+            1_000,
+            1_000,
+            None,
+            false,
+        ),
+        ("just with the window", 30, 20, 1_000, 1_000, None, true),
+        ("empty source", 1, 0, 100, 0, None, false),
+        ("half of the source", 1, 0, 100, 50, None, true),
+        ("fewer than half", 1, 0, 100, 49, None, false),
+        ("nothing linked yet", 1, 0, 0, 0, None, true),
+        ("allowed", 60, 900, 1_000, 1_000, Some(60), true),
+        ("more than allowed", 61, 0, 1_000, 1_000, Some(60), false),
+        (
+            "an allowance may be lower than the threshold",
+            2,
+            0,
+            1_000,
+            1_000,
+            Some(1),
+            false,
+        ),
+        ("allowed from an empty source", 1, 0, 100, 0, Some(1), true),
+    ] {
+        let word = users(asked, sent, linked, alive, allowed).users;
+        assert_eq!(word == Approval::Approved, passes, "{name}: {word:?}");
+    }
+}
+
+#[test]
+fn an_allowance_is_for_users_and_groups_together() {
+    let asked = Asked {
+        users: BTreeMap::from([("account_disabled", 2)]),
+        groups: BTreeMap::from([("soft_deleted", 2)]),
+    };
+    let words = |allowed| {
+        let words = approve(
+            &asked,
+            &Sent::default(),
+            Totals::default(),
+            &Policy::default(),
+            allowed,
+        );
+        (
+            words.users == Approval::Approved,
+            words.groups == Approval::Approved,
+        )
+    };
+    assert_eq!(words(Some(4)), (true, true));
+    assert_eq!(words(Some(3)), (false, false));
+}
+
+#[test]
+fn groups_have_a_threshold_of_their_own() {
+    let word = |asked, sent| {
+        let asked = Asked {
+            users: BTreeMap::new(),
+            groups: BTreeMap::from([("soft_deleted", asked)]),
+        };
+        let sent = Sent {
+            groups: sent,
+            ..Sent::default()
+        };
+        let totals = Totals {
+            linked_groups: 1_000,
+            alive_groups: 1_000,
+            ..Totals::default()
+        };
+        approve(&asked, &sent, totals, &Policy::default(), None).groups == Approval::Approved
+    };
+    assert!(word(5, 0));
+    assert!(!word(6, 0));
+    assert!(!word(3, 3));
+}
+
+#[test]
+fn members_of_a_group_pass_up_to_half_where_it_is_no_small_one() {
+    let share = Threshold {
+        count: None,
+        percent: Some(50.0),
+    };
+    let pair = Threshold {
+        count: Some(3),
+        percent: Some(50.0),
+    };
+    for (name, asked, holds, sent, threshold, allowed, passes) in [
+        ("a small group, all of it", 20, 20, 0, share, None, true),
+        ("half of twenty-two", 11, 22, 0, share, None, true),
+        ("more than half", 12, 22, 0, share, None, false),
+        (
+            "what went in the window counts as held",
+            1,
+            15,
+            15,
+            share,
+            None,
+            false,
+        ),
+        ("a count as written", 3, 100, 0, Threshold::count(3), None, true),
+        ("over a count", 4, 100, 0, Threshold::count(3), None, false),
+        (
+            "a count holds in small groups",
+            4,
+            10,
+            0,
+            Threshold::count(3),
+            None,
+            false,
+        ),
+        (
+            "the count of a pair too, but never under five",
+            5,
+            10,
+            0,
+            pair,
+            None,
+            true,
+        ),
+        ("over the count of a pair", 6, 10, 0, pair, None, false),
+        ("allowed", 90, 100, 0, share, Some(90), true),
+        ("more than allowed", 91, 100, 0, share, Some(90), false),
+        ("nothing asked", 0, 100, 90, share, Some(0), true),
+    ] {
+        let policy = Policy {
+            membership_removal_threshold: threshold,
+            ..Policy::default()
+        };
+        let sent = Sent {
+            members: BTreeMap::from([(id(90), sent)]),
+            ..Sent::default()
+        };
+        let word = approve_members(id(90), asked, holds, &sent, &policy, allowed);
+        assert_eq!(word == Approval::Approved, passes, "{name}: {word:?}");
+    }
+}
+
+#[test]
+fn the_word_says_how_many_why_and_what_to_do() {
+    let why = |words: Approvals| words.users.withheld().unwrap_or("approved").to_owned();
+    insta::assert_snapshot!(why(users(51, 0, 1_000, 1_000, None)), @"51 removals of users are due, more than the 50 that deletion_threshold (500 or 5%, whichever is lower, of 1000) lets through: check them with `melonsync plan`, then `melonsync sync --allow-deletions 51`");
+    insta::assert_snapshot!(why(users(30, 21, 1_000, 1_000, None)), @"30 removals of users are due and 21 were sent within the guard window, more than the 50 that deletion_threshold (500 or 5%, whichever is lower, of 1000) lets through: check them with `melonsync plan`, then `melonsync sync --allow-deletions 30`");
+    insta::assert_snapshot!(why(users(1, 0, 100, 0, None)), @"the source holds 0 users, fewer than half of the 100 that are linked: check the source, then let them through with --allow-deletions 1");
+    insta::assert_snapshot!(why(users(61, 0, 1_000, 1_000, Some(60))), @"61 removals are due and --allow-deletions lets at most 60 through; none were sent");
+}
+
+#[test]
+fn the_advised_allowance_lets_groups_through_as_well() {
+    let asked = Asked {
+        users: BTreeMap::from([("account_disabled", 60)]),
+        groups: BTreeMap::from([("soft_deleted", 2)]),
+    };
+    let totals = Totals {
+        linked_users: 100,
+        linked_groups: 10,
+        alive_users: 100,
+        alive_groups: 10,
+    };
+    let words = |allowed| approve(&asked, &Sent::default(), totals, &Policy::default(), allowed);
+    let why = words(None).users.withheld().unwrap().to_owned();
+    assert!(why.contains("--allow-deletions 62"), "{why}");
+    assert_eq!(words(Some(62)).users, Approval::Approved);
+}

@@ -1,0 +1,10 @@
+//! Whole cycles against the sample tenant and the sample workspace. Each runs twice: the second is quiet.
+
+mod guard;
+mod incremental;
+mod initial;
+mod on_demand;
+mod targets;
+
+pub use incremental::CHANGES;
+pub use incremental::synced;

@@ -1,0 +1,315 @@
+//! Bounded memory: 100,000 users pass through sled in a process of their own, which may need 300 MB at its peak.
+//!
+//! Source and target are made up as they are asked for, so that only the program itself is measured.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use melonsync::engine::cycle;
+use melonsync::engine::job::Extent;
+use melonsync::engine::job::Job;
+use melonsync::engine::job::Order;
+use melonsync::engine::summary::Outcome;
+use melonsync::mapping::Mapping;
+use melonsync::mapping::ResourceForm;
+use melonsync::model::clock::SystemClock;
+use melonsync::model::id::CycleId;
+use melonsync::model::id::ObjectKind;
+use melonsync::model::id::SourceId;
+use melonsync::model::id::TargetId;
+use melonsync::model::object::DeltaObject;
+use melonsync::model::object::Existence;
+use melonsync::model::object::MemberKind;
+use melonsync::model::object::ReferenceChange;
+use melonsync::model::value::Value;
+use melonsync::ports::Capabilities;
+use melonsync::ports::DeltaPage;
+use melonsync::ports::ListPage;
+use melonsync::ports::ListPosition;
+use melonsync::ports::NextPage;
+use melonsync::ports::PageRequest;
+use melonsync::ports::Patch;
+use melonsync::ports::Resource;
+use melonsync::ports::SourceDirectory;
+use melonsync::ports::SourceError;
+use melonsync::ports::TargetDirectory;
+use melonsync::ports::TargetError;
+use melonsync::ports::Traffic;
+use melonsync::reconcile::operation::Verb;
+use melonsync::reconcile::policy::Policy;
+use melonsync::snapshot::sled::DEFAULT_CACHE_BYTES;
+use melonsync::snapshot::sled::SledStore;
+use melonsync::snapshot::store::Snapshot;
+
+const USERS: u64 = 100_000;
+const GROUPS: u64 = 1_000;
+const USERS_PER_PAGE: u64 = 999;
+const GROUPS_PER_PAGE: u64 = 100;
+const MOST_KB: u64 = 300 * 1024;
+
+/// Where the child writes what it needed; without it, this is not the child.
+const CHILD: &str = "MELONSYNC_TEST_MEMORY_CHILD";
+
+#[test]
+fn hundred_thousand_users_fit_into_300_mb() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = folder.path().join("peak");
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "promises::memory::child_of_the_measurement",
+            "--test-threads=1",
+        ])
+        .env(CHILD, &answer)
+        .output()
+        .unwrap();
+    assert!(
+        child.status.success(),
+        "{}",
+        String::from_utf8_lossy(&child.stdout)
+    );
+    let peak: u64 = std::fs::read_to_string(&answer).unwrap().parse().unwrap();
+    assert!(peak <= MOST_KB, "{} MB at the peak", peak / 1024);
+}
+
+#[tokio::test]
+async fn child_of_the_measurement() {
+    let Ok(answer) = std::env::var(CHILD) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    initial_cycle(folder.path()).await;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    std::fs::write(answer, peak.split_whitespace().nth(1).unwrap()).unwrap();
+}
+
+async fn initial_cycle(folder: &Path) {
+    let store = SledStore::open(folder, DEFAULT_CACHE_BYTES).unwrap();
+    let job = Job {
+        name: "large".to_owned(),
+        enforce: true,
+        mapping: Arc::new(Mapping::preset("idmelon@1").unwrap()),
+        policy: Policy::default(),
+        managed: [ObjectKind::User, ObjectKind::Group].into(),
+        fingerprint: "large".to_owned(),
+        source: Arc::new(Generated),
+        target: Arc::new(Swallowing::default()),
+        snapshot: Snapshot::open(Arc::new(store), folder).unwrap(),
+        clock: Arc::new(SystemClock),
+        form: ResourceForm::default(),
+        max_concurrency: 8,
+        request_timeout: Duration::from_secs(10),
+        history_retention: std::time::Duration::from_secs(400 * 86_400),
+        batch: 500,
+        entropy: || [7; 16],
+    };
+    let order = Order {
+        id: CycleId(uuid::Uuid::now_v7()),
+        extent: Extent::Changes,
+        apply: true,
+        allow_deletions: None,
+        actor: "test".to_owned(),
+        stop: Default::default(),
+        watcher: Arc::new(Dbg),
+    };
+    let report = cycle::run(&job, &order).await;
+    assert!(report.error.is_none(), "{:?}", report.error);
+    assert_eq!(report.summary.outcome, Outcome::Converged);
+    assert_eq!(report.summary.operation(Verb::CreateUser), USERS);
+    assert_eq!(report.summary.operation(Verb::CreateGroup), GROUPS);
+}
+
+/// Users with every property, one manager for ten of them; groups of a hundred.
+struct Generated;
+
+fn id(kind: ObjectKind, n: u64) -> SourceId {
+    let mut bytes = [0; 16];
+    bytes[0] = if kind == ObjectKind::User { 1 } else { 2 };
+    // Spread as GUIDs are, so that the store is not filled in order.
+    bytes[1..9].copy_from_slice(&n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+    SourceId::from_bytes(bytes)
+}
+
+fn reference(n: u64) -> ReferenceChange {
+    ReferenceChange {
+        id: id(ObjectKind::User, n),
+        kind: MemberKind::User,
+        removed: false,
+    }
+}
+
+fn object(kind: ObjectKind, n: u64) -> DeltaObject {
+    let text = |name: &str, value: String| (name.to_owned(), Value::text(value));
+    let mut attributes = vec![text("displayName", format!("Sample {kind} {n}"))];
+    let (mut manager, mut members) = (Vec::new(), Vec::new());
+    match kind {
+        ObjectKind::User => {
+            attributes.push(("accountEnabled".to_owned(), Value::Bool(true)));
+            attributes.push(text("userPrincipalName", format!("user{n}@corp.example")));
+            for name in [
+                "mail",
+                "jobTitle",
+                "department",
+                "city",
+                "country",
+                "state",
+                "givenName",
+                "surname",
+            ] {
+                attributes.push(text(name, format!("{name} of user {n} at corp.example")));
+            }
+            for name in [
+                "streetAddress",
+                "postalCode",
+                "officeLocation",
+                "mobilePhone",
+                "faxNumber",
+            ] {
+                attributes.push(text(name, format!("{name} {n}")));
+            }
+            for name in ["employeeId", "onPremisesImmutableId", "preferredLanguage"] {
+                attributes.push(text(name, format!("{name}{n}")));
+            }
+            if !n.is_multiple_of(10) {
+                manager.push(reference(n - n % 10));
+            }
+        }
+        ObjectKind::Group => {
+            attributes.push(text("description", format!("Group {n} of a large directory")));
+            members.extend((0..100).map(|turn| reference((n * 100 + turn) % USERS)));
+        }
+    }
+    DeltaObject {
+        kind,
+        id: id(kind, n),
+        attributes: attributes.into_iter().collect(),
+        removed: None,
+        manager,
+        members,
+    }
+}
+
+#[async_trait]
+impl SourceDirectory for Generated {
+    async fn page(&self, kind: ObjectKind, request: PageRequest) -> Result<DeltaPage, SourceError> {
+        let from: u64 = match request {
+            PageRequest::First { .. } => 0,
+            PageRequest::Follow { link, .. } => link.parse().unwrap(),
+        };
+        let (of, per_page) = match kind {
+            ObjectKind::User => (USERS, USERS_PER_PAGE),
+            ObjectKind::Group => (GROUPS, GROUPS_PER_PAGE),
+        };
+        let to = (from + per_page).min(of);
+        let next = if to < of {
+            NextPage::More {
+                next_link: to.to_string(),
+            }
+        } else {
+            NextPage::Complete {
+                delta_link: of.to_string(),
+            }
+        };
+        Ok(DeltaPage {
+            objects: (from..to).map(|n| object(kind, n)).collect(),
+            next,
+        })
+    }
+
+    async fn look_up(
+        &self,
+        _: ObjectKind,
+        _: &[SourceId],
+        _: &[String],
+    ) -> Result<Vec<(SourceId, Existence)>, SourceError> {
+        unreachable!("nobody is doubtful")
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
+}
+
+/// An empty target that takes everything and keeps nothing.
+#[derive(Default)]
+struct Swallowing {
+    created: AtomicU64,
+}
+
+#[async_trait]
+impl TargetDirectory for Swallowing {
+    async fn capabilities(&self) -> Result<Capabilities, TargetError> {
+        Ok(Capabilities::default())
+    }
+
+    async fn list(&self, _: ObjectKind, _: Option<ListPosition>) -> Result<ListPage, TargetError> {
+        Ok(ListPage {
+            resources: Vec::new(),
+            total: Some(0),
+            next: None,
+        })
+    }
+
+    async fn find(&self, _: ObjectKind, _: &str, _: &str) -> Result<Vec<Resource>, TargetError> {
+        Ok(Vec::new())
+    }
+
+    async fn read(&self, _: ObjectKind, _: &TargetId) -> Result<Option<Resource>, TargetError> {
+        Ok(None)
+    }
+
+    async fn create(&self, _: ObjectKind, body: serde_json::Value) -> Result<Resource, TargetError> {
+        let number = self.created.fetch_add(1, Ordering::Relaxed);
+        let id = TargetId::new(&format!("resource-{number:032}")).unwrap();
+        Ok(Resource { id, body })
+    }
+
+    async fn patch(&self, _: ObjectKind, _: &TargetId, _: &Patch) -> Result<Option<Resource>, TargetError> {
+        Ok(None)
+    }
+
+    async fn delete(&self, _: ObjectKind, _: &TargetId) -> Result<(), TargetError> {
+        Ok(())
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
+}
+
+struct Dbg;
+impl melonsync::engine::job::Watcher for Dbg {
+    fn progress(&self, phase: &'static str, done: u64, _of: Option<u64>) {
+        if done % 10_000 > 600 {
+            return;
+        }
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let g = |n: &str| {
+            status
+                .lines()
+                .find(|l| l.starts_with(n))
+                .unwrap()
+                .split_whitespace()
+                .nth(1)
+                .unwrap()
+                .parse::<u64>()
+                .unwrap()
+                / 1024
+        };
+        eprintln!(
+            "{:>8.1?} {phase} {done}: rss {} peak {}",
+            START
+                .get_or_init(melonsync::model::clock::Stopwatch::start)
+                .elapsed(),
+            g("VmRSS:"),
+            g("VmHWM:")
+        );
+    }
+}
+static START: std::sync::OnceLock<melonsync::model::clock::Stopwatch> = std::sync::OnceLock::new();
