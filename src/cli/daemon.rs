@@ -133,7 +133,7 @@ impl Daemon<'_> {
             }
             Err(failure) => {
                 error!("The new settings are refused; the daemon goes on with the old ones");
-                report.failure(&failure);
+                report.complain(&failure);
                 None
             }
         }

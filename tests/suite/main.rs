@@ -1,5 +1,6 @@
 //! The test binary: every module of the suite is registered here.
 mod architecture;
+mod cli_output;
 mod crash_points;
 mod cycles;
 mod graph_wire;
