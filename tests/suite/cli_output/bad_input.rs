@@ -138,7 +138,9 @@ fn expired_secret() {
 #[test]
 fn wrong_secret() {
     let world = World::new(6, 1);
-    let ran = world.run_with("ENTRA_CLIENT_SECRET", "hunter2", &["sync"]).exits(1);
+    let ran = world
+        .run_with("ENTRA_CLIENT_SECRET", "hunter2", &["sync"])
+        .exits(1);
     insta::with_settings!({prepend_module_to_snapshot => false, snapshot_path => "../snapshots"}, {
         insta::assert_snapshot!(world.shown(&ran));
     });
@@ -209,7 +211,9 @@ fn missing_graph_permission_in_check() {
 fn bad_scim_token() {
     let world = World::new(6, 1);
     world.workspace.set_token("another");
-    let ran = world.run_with("IDMELON_SCIM_TOKEN", "hunter2", &["sync"]).exits(1);
+    let ran = world
+        .run_with("IDMELON_SCIM_TOKEN", "hunter2", &["sync"])
+        .exits(1);
     insta::with_settings!({prepend_module_to_snapshot => false, snapshot_path => "../snapshots"}, {
         insta::assert_snapshot!(world.shown(&ran));
     });
