@@ -380,7 +380,6 @@ fn keep_intents(
                     .iter()
                     .filter_map(|key| Some((key.clone(), work.sent.get(key)?.clone())))
                     .collect(),
-                attributes: work.sent.clone(),
                 sent_at: now,
             };
             (work.plan.kind, work.plan.source, intent)

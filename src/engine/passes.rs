@@ -220,11 +220,14 @@ impl Cycle<'_> {
             ..Progress::default()
         };
         let mut works = Vec::new();
+        let blocked = self.blocked.len();
         for (plan, removal) in planned.plans {
             progress.waiting |=
                 plan.pending_references > 0 || plan.omissions.contains(&Omission::WaitsForManager);
             works.extend(self.select(pass, plan, removal));
         }
+        // Who is found to be held up moves those who waited for it.
+        progress.moved |= self.blocked.len() > blocked;
         let outcome = if self.applies() {
             self.carry_out(kind, works).await?
         } else {

@@ -258,7 +258,7 @@ fn a_manager_is_referred_to_while_it_is_there() {
             Reference::Pending,
             None,
             "| unchanged".to_owned(),
-            0,
+            1,
         ),
         ("absent", Reference::Absent, None, "| unchanged".to_owned(), 1),
         (
