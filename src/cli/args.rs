@@ -192,7 +192,7 @@ pub struct Sandbox {
     /// Where the sample workspace listens; a free port where absent.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub scim_listen: SocketAddr,
-    /// A TOML file with faults to switch on, in the tables [graph] and [scim].
+    /// A TOML file with faults to switch on, in the tables `[graph]` and `[scim]`.
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
 }

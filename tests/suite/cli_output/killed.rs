@@ -1,8 +1,8 @@
 //! SIGKILL at any moment of a `sync`: the next one converges, and nobody is there twice.
 
+use melonsync::model::clock::Stopwatch;
 use std::thread::sleep;
 use std::time::Duration;
-use std::time::Instant;
 
 use melonsync::sandbox::Fault;
 
@@ -35,7 +35,7 @@ fn killed_sync_goes_on_without_duplicates() {
 fn kill_after(requests: usize) {
     let world = slow_world();
     let mut child = world.command(&["sync", "-q"]).spawn().unwrap();
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     while world.workspace.request_count() < requests
         && child.try_wait().unwrap().is_none()
         && begun.elapsed() < Duration::from_secs(20)
