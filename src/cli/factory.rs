@@ -332,20 +332,17 @@ fn local_user() -> String {
 
 /// A runtime for the verbs that talk to the network.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            let shown = Shown {
-                what: "cannot start the runtime".to_owned(),
-                causes: vec![error.to_string()],
-                ..Shown::default()
-            };
-            Failure::new(
-                Exit::Failed,
-                shown.advise("check the limits on threads and open files"),
-            )
-        })
+    crate::engine::runtime::new().map_err(|error| {
+        let shown = Shown {
+            what: "cannot start the runtime".to_owned(),
+            causes: vec![error.to_string()],
+            ..Shown::default()
+        };
+        Failure::new(
+            Exit::Failed,
+            shown.advise("check the limits on threads and open files"),
+        )
+    })
 }
 
 /// Stops on Ctrl-C and SIGTERM: the first asks the cycle to end, the second ends the program.
