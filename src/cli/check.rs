@@ -16,6 +16,7 @@ use crate::ports::StoreError;
 use crate::ports::TargetDirectory;
 use crate::settings::Settings;
 use crate::settings::job::Job;
+use crate::settings::network::Network;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::read::Reads;
 use crate::source::permissions::permissions_needed;
@@ -191,13 +192,15 @@ async fn source(job: &Job, lines: &mut Lines) {
         Ok(graph) => graph,
         Err(failure) => return lines.failure("source", &failure),
     };
-    let proxy = job
-        .source
-        .network
-        .proxy
-        .as_ref()
-        .map_or("none set; HTTPS_PROXY applies", |_| "as set");
-    lines.ok("network", format!("proxy for the source: {proxy}"));
+    let proxy = |network: &Network| match network.proxy {
+        Some(_) => "as set",
+        None => "none set, HTTPS_PROXY applies",
+    };
+    let (source, target) = (proxy(&job.source.network), proxy(&job.target.network));
+    lines.ok(
+        "network",
+        format!("proxy for the source: {source}; for the target: {target}"),
+    );
     let facts = match graph.token_facts().await {
         Ok(facts) => facts,
         Err(error) => return lines.add(Level::Fail, "token", error.to_string(), error.hint()),
@@ -209,8 +212,28 @@ async fn source(job: &Job, lines: &mut Lines) {
             job.source.login_url, job.source.tenant_id
         ),
     );
+    permissions(job, facts.granted.as_deref(), lines);
+    match graph.clock_skew_seconds() {
+        Some(skew) if skew.abs() > 60 => {
+            lines.add(
+                Level::Warn,
+                "clock",
+                format!("this machine's clock differs from the service's by {skew} s"),
+                "set it by NTP",
+            );
+        }
+        Some(skew) => lines.ok(
+            "clock",
+            format!("within {} s of the service's", skew.abs().max(1)),
+        ),
+        None => {}
+    }
+}
+
+/// Each permission that the job needs, and those that nothing needs.
+fn permissions(job: &Job, granted: Option<&[String]>, lines: &mut Lines) {
     let needed = permissions_needed(job.source.users, job.source.groups);
-    match &facts.granted {
+    match granted {
         None => lines.add(
             Level::Warn,
             "permissions",
@@ -247,21 +270,6 @@ async fn source(job: &Job, lines: &mut Lines) {
                 );
             }
         }
-    }
-    match graph.clock_skew_seconds() {
-        Some(skew) if skew.abs() > 60 => {
-            lines.add(
-                Level::Warn,
-                "clock",
-                format!("this machine's clock differs from the service's by {skew} s"),
-                "set it by NTP",
-            );
-        }
-        Some(skew) => lines.ok(
-            "clock",
-            format!("within {} s of the service's", skew.abs().max(1)),
-        ),
-        None => {}
     }
 }
 

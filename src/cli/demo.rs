@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,14 +77,14 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// Runs the demo.
 pub fn run(_globals: &Globals, args: &args::Demo, report: &mut Report) -> Result<Exit, Failure> {
-    let temporary = match &args.state {
-        Some(_) => None,
-        None => Some(tempfile::tempdir().map_err(|error| folder_failure(&error))?),
-    };
-    let state: PathBuf = match (&args.state, &temporary) {
-        (Some(folder), _) => folder.clone(),
-        (None, Some(folder)) => folder.path().to_owned(),
-        (None, None) => unreachable_folder(),
+    // Removed when the demo ends; not made where the state is to be kept elsewhere.
+    let temporary;
+    let state: &Path = match &args.state {
+        Some(folder) => folder,
+        None => {
+            temporary = tempfile::tempdir().map_err(|error| folder_failure(&error))?;
+            temporary.path()
+        }
     };
     factory::runtime()?.block_on(async {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -94,7 +93,7 @@ pub fn run(_globals: &Globals, args: &args::Demo, report: &mut Report) -> Result
             "A sample Entra tenant with {} users and {} groups at {}, a sample IDmelon workspace at {}.",
             args.users, args.groups, servers.graph.url, servers.scim.url
         ));
-        let job = demo_job(&servers, &state)?;
+        let job = demo_job(&servers, state)?;
         let stop = factory::stop_on_signal();
         let first = one_cycle(&job, stop.clone(), report).await?;
         if args.once {
@@ -107,14 +106,13 @@ pub fn run(_globals: &Globals, args: &args::Demo, report: &mut Report) -> Result
                 () = stop.cancelled() => break,
             }
             servers.tenant.mutate(0.01, step);
-            one_cycle(&job, stop.clone(), report).await?;
+            match one_cycle(&job, stop.clone(), report).await {
+                Err(_) if stop.is_cancelled() => break,
+                done => done?,
+            };
         }
         Ok(Exit::Done)
     })
-}
-
-fn unreachable_folder() -> PathBuf {
-    PathBuf::from("state")
 }
 
 fn folder_failure(error: &std::io::Error) -> Failure {

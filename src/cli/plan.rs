@@ -78,12 +78,15 @@ fn write_json(summary: &Summary, parts: Parts, report: &mut Report) -> std::io::
 }
 
 fn write_text(summary: &Summary, parts: Parts, report: &mut Report) -> std::io::Result<()> {
-    let mut operations = parts.operations;
-    report.copy(&mut operations)?;
-    let mut omitted = parts.omitted;
+    let (mut operations, mut omitted) = (parts.operations, parts.omitted);
+    if operations.metadata()?.len() > 0 {
+        report.copy(&mut operations)?;
+        report.text("");
+    }
     if omitted.metadata()?.len() > 0 {
-        report.text("\nLeft alone:");
+        report.text("Left alone:");
         report.copy(&mut omitted)?;
+        report.text("");
     }
     report.text(&show::plan(summary));
     Ok(())

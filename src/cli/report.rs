@@ -57,6 +57,7 @@ impl Report {
 
     /// A text, with a line end where it has none.
     pub fn text(&mut self, text: &str) {
+        // A line break for the empty text too: a blank line.
         let end = if text.ends_with('\n') { "" } else { "\n" };
         self.write(&format!("{text}{end}"));
     }

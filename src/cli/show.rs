@@ -27,7 +27,10 @@ fn operations(summary: &Summary, planned: bool) -> String {
         .iter()
         .map(|(verb, done, to_do)| (summary.operation(*verb), if planned { to_do } else { done }))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
+        .map(|(count, word)| match count {
+            1 => format!("1 {}", word.replacen("s ", " ", 1)),
+            _ => format!("{count} {word}"),
+        })
         .collect();
     if parts.is_empty() {
         "nothing to do".to_owned()
@@ -61,11 +64,7 @@ pub const fn outcome(outcome: Outcome) -> &'static str {
 /// The last line of a plan.
 #[must_use]
 pub fn plan(summary: &Summary) -> String {
-    let mut text = format!(
-        "\nPlan ({}): {}.\n",
-        kind(summary.kind),
-        operations(summary, true)
-    );
+    let mut text = format!("Plan ({}): {}.\n", kind(summary.kind), operations(summary, true));
     left(summary, &mut text);
     if summary.has_changes() {
         text.push_str(match summary.mode.as_str() {

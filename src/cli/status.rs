@@ -112,6 +112,10 @@ fn text(job: &serde_json::Value) -> String {
         Some(serde_json::Value::Null) | None => "–".to_owned(),
         Some(other) => other.to_string(),
     };
+    let expires = |side: &str| match job["credentials"][side].as_str() {
+        Some(date) => format!("expires on {date}"),
+        None => "no `expires` in the config".to_owned(),
+    };
     let mut lines = vec![format!(
         "{}  ({}{})",
         word("/job"),
@@ -133,13 +137,16 @@ fn text(job: &serde_json::Value) -> String {
             word("/last_cycle/duration_ms")
         ));
         lines.push(format!(
-            "  snapshot     {} users ({} linked), {} groups ({} linked), {} memberships, {} bytes",
+            "  snapshot     {} users ({} linked), {} groups ({} linked), {} memberships, {} KiB",
             word("/snapshot/users"),
             word("/snapshot/linked_users"),
             word("/snapshot/groups"),
             word("/snapshot/linked_groups"),
             word("/snapshot/memberships"),
-            word("/snapshot/bytes")
+            job["snapshot"]["bytes"]
+                .as_u64()
+                .unwrap_or_default()
+                .div_ceil(1024)
         ));
         lines.push(format!(
             "  waiting      {} users, {} groups, {} open creates; {} withheld, {} failed in the last cycle",
@@ -156,9 +163,9 @@ fn text(job: &serde_json::Value) -> String {
         word("/next_full_cycle")
     ));
     lines.push(format!(
-        "  credentials  source expires {}, target expires {}",
-        word("/credentials/source"),
-        word("/credentials/target")
+        "  credentials  source: {}; target: {}",
+        expires("source"),
+        expires("target")
     ));
     lines.join("\n")
 }
