@@ -1,6 +1,11 @@
 //! The arguments of every verb (INTERFACE section 1).
 
-use std::{env, net::SocketAddr, path::PathBuf};
+use std::{
+    env,
+    io::{self, IsTerminal},
+    net::SocketAddr,
+    path::PathBuf,
+};
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -8,6 +13,7 @@ use crate::telemetry::log;
 
 /// Flags that every verb takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Globals {
     /// The settings file.
     #[arg(
@@ -18,14 +24,20 @@ pub struct Globals {
         default_value = "config/melonsync.toml"
     )]
     pub config: PathBuf,
-    /// How much to log.
-    #[arg(long, global = true, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
-    pub log_level: LogLevel,
-    /// Log lines for people, or JSON Lines.
-    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    /// off, error, warn, info, debug or trace [default: info; warn on a terminal, but for `run`]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub log_level: Option<LogLevel>,
+    /// Log lines as text, or as JSON Lines (json).
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = Format::Text, hide_possible_values = true)]
     pub log_format: Format,
-    /// Results for people, or one JSON document.
-    #[arg(short, long, global = true, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    /// Results as text, or as one JSON document (json).
+    #[arg(short, long, global = true, value_name = "FORMAT", value_enum, default_value_t = Format::Text, hide_possible_values = true)]
     pub output: Format,
     /// No colours; NO_COLOR in the environment says the same.
     #[arg(long, global = true)]
@@ -42,10 +54,16 @@ impl Globals {
         !self.no_color && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
     }
 
-    /// The log level; `--quiet` leaves errors only.
+    /// The log level. Where none is named: `info`, but on a terminal `warn`, for there the result itself is read,
+    /// and progress is shown; `long_running` verbs say `info` there too. `--quiet` leaves errors only.
     #[must_use]
-    pub fn level(&self) -> log::Level {
-        match self.log_level {
+    pub fn level(&self, long_running: bool) -> log::Level {
+        let level = match self.log_level {
+            None if !long_running && io::stderr().is_terminal() => LogLevel::Warn,
+            None => LogLevel::Info,
+            Some(level) => level,
+        };
+        match level {
             LogLevel::Off => log::Level::Off,
             LogLevel::Error => log::Level::Error,
             _ if self.quiet => log::Level::Error,
@@ -95,8 +113,8 @@ impl From<Format> for log::Format {
 /// `completions`.
 #[derive(Debug, Clone, Args)]
 pub struct Completions {
-    /// The shell.
-    #[arg(value_enum)]
+    /// bash, zsh, fish or powershell.
+    #[arg(value_enum, hide_possible_values = true)]
     pub shell: Shell,
 }
 
@@ -125,10 +143,10 @@ pub struct Init {
     /// Application (client) ID.
     #[arg(long, value_name = "GUID")]
     pub client_id: Option<String>,
-    /// The target: `idmelon` or `scim`.
-    #[arg(long, value_enum)]
+    /// The target: `idmelon` (an IDmelon workspace), or `scim` for any SCIM 2.0 service [default: idmelon]
+    #[arg(long, value_enum, hide_possible_values = true)]
     pub kind: Option<Kind>,
-    /// The target's SCIM base address.
+    /// The target's SCIM base address; IDmelon's public one where absent and the kind is idmelon.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 }
@@ -174,7 +192,7 @@ pub struct Sandbox {
     /// Where the sample workspace listens; a free port where absent.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub scim_listen: SocketAddr,
-    /// Faults to switch on.
+    /// A TOML file with faults to switch on, in the tables [graph] and [scim].
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
 }
@@ -194,8 +212,8 @@ pub struct Plan {
     /// Read the target back and plan everything.
     #[arg(long)]
     pub full: bool,
-    /// The form of the plan; `-o` where absent.
-    #[arg(long, value_enum)]
+    /// The form of the plan: text or json; as `-o` says where absent.
+    #[arg(long, value_enum, hide_possible_values = true)]
     pub format: Option<Format>,
     /// Exit with 10 where something would change.
     #[arg(long)]
@@ -217,14 +235,28 @@ pub struct Sync {
 
 /// `resync`: exactly one of who, all and from the beginning.
 #[derive(Debug, Clone, Args)]
-#[group(id = "what", required = true, multiple = true, args = ["user", "group", "all", "restart"])]
+#[command(
+    override_usage = "melonsync resync [OPTIONS] [JOB] --user <UPN|ID>... [--group <NAME|ID>...]\n       \
+                      melonsync resync [OPTIONS] [JOB] --group <NAME|ID>...\n       \
+                      melonsync resync [OPTIONS] [JOB] --all\n       \
+                      melonsync resync [OPTIONS] [JOB] --restart"
+)]
 pub struct Resync {
-    /// The job; may be left out where there is one.
+    /// The job; may be left out where there is one. It stands before --user and --group, which take all that follows.
     pub job: Option<String>,
-    /// A user, by principal name or object id; several may be named.
+    /// What is looked at again.
+    #[command(flatten)]
+    pub what: ResyncWhat,
+}
+
+/// What `resync` looks at again.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = true)]
+pub struct ResyncWhat {
+    /// Users, by principal name or object id.
     #[arg(long, value_name = "UPN|ID", num_args = 1.., conflicts_with_all = ["all", "restart"])]
     pub user: Vec<String>,
-    /// A group, by display name or object id; several may be named.
+    /// Groups, by display name or object id.
     #[arg(long, value_name = "NAME|ID", num_args = 1.., conflicts_with_all = ["all", "restart"])]
     pub group: Vec<String>,
     /// Every object.

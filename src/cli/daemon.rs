@@ -105,7 +105,7 @@ impl Daemon<'_> {
                 full: job.full_schedule.clone(),
             };
             jobs.push((
-                factory::job(&self.globals.config, name, job, snapshot)?,
+                factory::job(&self.globals.config, name, &settings.state, job, snapshot)?,
                 schedules,
             ));
         }
@@ -133,7 +133,7 @@ impl Daemon<'_> {
             }
             Err(failure) => {
                 error!("The new settings are refused; the daemon goes on with the old ones");
-                report.failure(&failure);
+                report.complain(&failure);
                 None
             }
         }

@@ -153,7 +153,13 @@ fn demo_job(servers: &Servers, state: &Path) -> Result<Job, Failure> {
     let held =
         crate::snapshot::folder::StateFolder::hold(state).map_err(|error| factory::store_failure(&error))?;
     let snapshot = factory::open(&held, name)?;
-    let job = factory::job(Path::new("config/melonsync.toml"), name, job, snapshot);
+    let job = factory::job(
+        Path::new("config/melonsync.toml"),
+        name,
+        &settings.state,
+        job,
+        snapshot,
+    );
     // The lock lives as long as the program.
     std::mem::forget(held);
     job

@@ -155,6 +155,7 @@ pub(super) fn mapping(config: &Path, name: &str) -> Result<Mapping, Failure> {
 pub(super) fn job(
     config: &Path,
     name: &str,
+    state: &settings::State,
     settings: &settings::job::Job,
     snapshot: Snapshot,
 ) -> Result<Job, Failure> {
@@ -185,6 +186,7 @@ pub(super) fn job(
         form: ResourceForm::default(),
         max_concurrency: settings.target.max_concurrency,
         request_timeout: settings.target.request_timeout,
+        history_retention: state.history_retention,
         batch: BATCH,
         entropy: rand::random,
     })
@@ -300,7 +302,7 @@ fn local_user() -> String {
 
 /// A runtime for the verbs that talk to the network.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| {

@@ -78,7 +78,12 @@ pub enum Command {
 #[must_use]
 pub fn run(cli: &Cli) -> Exit {
     let globals = &cli.globals;
-    log::start(globals.level(), globals.log_format.into(), globals.color());
+    let long_running = matches!(cli.command, Command::Run);
+    log::start(
+        globals.level(long_running),
+        globals.log_format.into(),
+        globals.color(),
+    );
     let mut report = Report::new(globals);
     dispatch(cli, &mut report).unwrap_or_else(|failure| {
         report.failure(&failure);

@@ -28,7 +28,7 @@ pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<
     let (name, job) = factory::choose(&settings, args.job.as_deref())?;
     let folder = factory::hold(&settings)?;
     let snapshot = factory::open(&folder, name)?;
-    let job = factory::job(&globals.config, name, job, snapshot)?;
+    let job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
     let file = Arc::new(PlanFile::new(json, report.progress()).map_err(|error| spool_failure(&error))?);
     let extent = if args.full { Extent::Full } else { Extent::Changes };
     let done = factory::runtime()?.block_on(async {

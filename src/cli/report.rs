@@ -5,6 +5,7 @@
 use std::io::{self, IsTerminal, Read, Write};
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::args::{Format, Globals};
 use super::failure::{Failure, Shown};
@@ -16,6 +17,9 @@ pub struct Report {
     color_out: bool,
     color_err: bool,
     quiet: bool,
+    /// Something is on stdout already.
+    begun: bool,
+    /// Stdout's reader went away.
     gone: bool,
 }
 
@@ -28,6 +32,7 @@ impl Report {
             color_out: globals.color() && io::stdout().is_terminal(),
             color_err: globals.color() && io::stderr().is_terminal(),
             quiet: globals.quiet,
+            begun: false,
             gone: false,
         }
     }
@@ -77,15 +82,14 @@ impl Report {
             if read == 0 || self.gone {
                 return Ok(());
             }
-            let mut out = io::stdout().lock();
-            self.gone = out.write_all(&chunk[..read]).and_then(|()| out.flush()).is_err();
+            self.put(&chunk[..read]);
         }
     }
 
-    /// Stdout, for a result that writes itself.
+    /// Stdout, for a result that writes itself. To be flushed at its end.
     #[must_use]
     pub fn out(&mut self) -> impl Write + '_ {
-        io::BufWriter::new(io::stdout().lock())
+        io::BufWriter::with_capacity(64 << 10, Out(self))
     }
 
     /// A remark to stderr, left out with `--quiet`.
@@ -96,20 +100,55 @@ impl Report {
         }
     }
 
-    /// Every error of a failure, to stderr.
-    pub fn failure(&self, failure: &Failure) {
+    /// Every error of a failure, to stderr; with `-o json` also as the one document on stdout, where none is there yet.
+    pub fn failure(&mut self, failure: &Failure) {
+        self.complain(failure);
+        if self.is_json() && !self.begun {
+            self.json(&document(failure));
+        }
+    }
+
+    /// Every error of a failure, to stderr only: the work goes on without what failed.
+    pub fn complain(&self, failure: &Failure) {
         let _ = io::stderr()
             .lock()
             .write_all(render(failure, self.color_err).as_bytes());
     }
 
     fn write(&mut self, text: &str) {
+        self.put(text.as_bytes());
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
         if self.gone {
             return;
         }
+        self.begun = true;
         let mut out = io::stdout().lock();
-        self.gone = out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err();
+        self.gone = out.write_all(bytes).and_then(|()| out.flush()).is_err();
     }
+}
+
+/// Stdout as a writer that swallows what nobody reads any more.
+struct Out<'r>(&'r mut Report);
+
+impl Write for Out<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.put(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A failure as a document: `{"exit_code": …, "errors": [{"error": …, "where": …, "cause": […], "do": …}]}`.
+fn document(failure: &Failure) -> serde_json::Value {
+    let errors = failure.errors.iter().map(
+        |error| json!({"error": error.what, "where": error.place, "cause": error.causes, "do": error.advice}),
+    );
+    json!({"exit_code": failure.exit.code(), "errors": errors.collect::<Vec<_>>()})
 }
 
 /// The errors as they are shown, with a blank line between them.

@@ -25,17 +25,37 @@ pub fn sync(globals: &Globals, args: &args::Sync, report: &mut Report) -> Result
 
 /// Certain objects, or all, now.
 pub fn resync(globals: &Globals, args: &args::Resync, report: &mut Report) -> Result<Exit, Failure> {
-    let extent = if args.restart {
+    let what = &args.what;
+    let extent = if what.restart {
         Extent::Restart
-    } else if args.all {
+    } else if what.all {
         Extent::All
     } else {
         Extent::Objects {
-            users: args.user.clone(),
-            groups: args.group.clone(),
+            users: what.user.clone(),
+            groups: what.group.clone(),
         }
     };
     once(globals, args.job.as_deref(), extent, None, report)
+        .map_err(|failure| job_named_last(globals, args, failure))
+}
+
+/// `resync --user NAME JOB` reads as two users: the usage that follows says where the job belongs.
+fn job_named_last(globals: &Globals, args: &args::Resync, mut failure: Failure) -> Failure {
+    let names = args.what.user.iter().chain(&args.what.group);
+    let jobs = factory::settings(globals, true).map(|settings| settings.jobs);
+    let swallowed =
+        |name: &&String| args.job.is_none() && jobs.as_ref().is_ok_and(|jobs| jobs.contains_key(*name));
+    if let (Exit::Usage, Some(job), Some(error)) = (
+        failure.exit,
+        names.into_iter().find(swallowed),
+        failure.errors.first_mut(),
+    ) {
+        error.advice = Some(format!(
+            "`{job}` is a job, and stands first: melonsync resync {job} --user …"
+        ));
+    }
+    failure
 }
 
 fn once(
@@ -49,7 +69,7 @@ fn once(
     let (name, job) = factory::choose(&settings, job)?;
     let folder = factory::hold(&settings)?;
     let snapshot = factory::open(&folder, name)?;
-    let job = factory::job(&globals.config, name, job, snapshot)?;
+    let job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
     let watcher = Arc::new(Progress::new(report.progress()));
     let done = factory::runtime()?.block_on(async {
         let stop = factory::stop_on_signal();
@@ -63,13 +83,14 @@ fn once(
 
 /// Shows how a cycle ended, and turns that into an exit code.
 pub(super) fn shown(done: &CycleReport, findings: Vec<String>, report: &mut Report) -> Result<Exit, Failure> {
+    let failed = done.error.as_ref().map(failure);
     if report.is_json() {
         report.json(&done.summary);
-    } else {
+    } else if failed.as_ref().is_none_or(|failure| failure.exit != Exit::Usage) {
         report.text(&show::summary(&done.summary, &findings));
     }
-    match &done.error {
-        Some(error) => Err(failure(error)),
+    match failed {
+        Some(failure) => Err(failure),
         None => Ok(exit(done.summary.outcome)),
     }
 }

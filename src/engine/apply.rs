@@ -50,6 +50,8 @@ pub(super) struct Work {
     pub(super) left: bool,
     /// The request that they make; none for a link alone.
     request: Request,
+    creates: bool,
+    sends: bool,
     /// The link as it is now, or as the link operation makes it.
     pub(super) target: Option<TargetId>,
     /// Attributes as sent, target ids put in.
@@ -118,6 +120,8 @@ impl Work {
             run: Vec::new(),
             left: false,
             request: Request::None,
+            creates: false,
+            sends: false,
             target: None,
             sent: Attributes::new(),
             added: Vec::new(),
@@ -128,7 +132,7 @@ impl Work {
 
     /// True when the request is a create.
     pub(super) const fn creates(&self) -> bool {
-        matches!(self.request, Request::Create { .. })
+        self.creates
     }
 
     /// True when nothing is left to do for the object once this is done: its dirty mark goes.
@@ -138,7 +142,7 @@ impl Work {
 
     /// True when there is a request to send.
     pub(super) const fn sends(&self) -> bool {
-        !matches!(self.request, Request::None)
+        self.sends
     }
 }
 
@@ -322,17 +326,16 @@ fn prepare(
         patch.held = held;
         Request::Patch(patch)
     };
+    work.creates = create && !delete;
+    work.sends = !matches!(work.request, Request::None);
     Ok(())
 }
 
 /// A user's resource, unless it is known to be lost.
 fn linked(snapshot: &Snapshot, id: &SourceId) -> Result<Option<TargetId>, StoreError> {
     let lost = super::cycle::forecast_of(snapshot, ObjectKind::User, id)?.lost;
-    let record = snapshot.record(ObjectKind::User, id)?;
-    Ok(record
-        .and_then(|record| record.link)
-        .filter(|_| !lost)
-        .map(|link| link.target))
+    let brief = snapshot.brief(ObjectKind::User, id)?;
+    Ok(brief.and_then(|brief| brief.target).filter(|_| !lost))
 }
 
 /// The change with the manager's source id replaced by its target id; `None` when it has none now.
@@ -377,7 +380,6 @@ fn keep_intents(
                     .iter()
                     .filter_map(|key| Some((key.clone(), work.sent.get(key)?.clone())))
                     .collect(),
-                attributes: work.sent.clone(),
                 sent_at: now,
             };
             (work.plan.kind, work.plan.source, intent)
@@ -395,14 +397,14 @@ fn keep_intents(
 async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
     let kind = work.plan.kind;
     let request = std::mem::replace(&mut work.request, Request::None);
-    let answer = match (&request, work.target.clone()) {
-        (Request::Create { body, rest }, _) => create(job, kind, body.clone(), rest).await,
+    let answer = match (request, work.target.clone()) {
+        (Request::Create { body, rest }, _) => create(job, kind, body, &rest).await,
         (Request::None, Some(target)) => Answer::Done {
             target,
             resource: None,
             whole: false,
         },
-        (Request::Patch(patch), Some(target)) => update(job, kind, target, patch).await,
+        (Request::Patch(patch), Some(target)) => update(job, kind, target, &patch).await,
         (Request::Delete, Some(target)) => match job.target.delete(kind, &target).await {
             Ok(()) => Answer::Done {
                 target,
@@ -414,7 +416,6 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
         // Nothing to do at the target, and nothing there.
         (_, None) => Answer::NotSent,
     };
-    work.request = request;
     (work, answer)
 }
 

@@ -147,6 +147,9 @@ impl Cycle<'_> {
             };
             found.extend(resources.iter().map(|resource| resource.id.clone()));
             let paths = paths.clone();
+            if !resources.is_empty() {
+                self.readings.insert(kind);
+            }
             self.store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
                 .await?;
         }

@@ -41,6 +41,7 @@ use crate::reconcile::view::Absence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
+use crate::snapshot::transfer::RESTORED;
 
 /// Why a cycle ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +127,12 @@ pub struct Cycle<'j> {
     pub(super) absence: BTreeMap<ObjectKind, Absence>,
     /// Objects whose omissions were said and whose withheld operations were counted: sweeps come back to them.
     pub(super) said: HashSet<(ObjectKind, SourceId)>,
+    /// True once an object of this cycle has a forecast (`applies` makes few: lost links).
+    pub(super) forecasts: bool,
+    /// Types of which the target gave at least one reading.
+    pub(super) readings: BTreeSet<ObjectKind>,
+    /// True while the snapshot is one that was restored, and nobody has let its removals through.
+    pub(super) restored: bool,
     /// Groups whose membership removals were held back, and counted, before the groups' own pass.
     pub(super) members_judged: HashSet<SourceId>,
     /// Groups whose membership removals were carried out, or foreseen, before the groups' own pass.
@@ -184,6 +191,9 @@ impl<'j> Cycle<'j> {
             listed: BTreeSet::new(),
             absence: BTreeMap::new(),
             said: HashSet::new(),
+            forecasts: false,
+            readings: BTreeSet::new(),
+            restored: false,
             members_judged: HashSet::new(),
             members_gone: HashSet::new(),
             approvals: None,
@@ -377,6 +387,9 @@ fn add_traffic(summary: &mut Summary, source: Traffic, target: Traffic) {
 async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), CycleError> {
     let json = serde_json::to_value(summary).unwrap_or_default();
     let keep = order.apply;
+    // With nothing held back, there was nothing left to look at.
+    let looked = summary.withheld.count == 0;
+    let oldest = job.clock.now().minus(job.history_retention);
     let through = job.enforce && !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
     blocking(&job.snapshot, move |snapshot| {
         if !keep {
@@ -387,7 +400,11 @@ async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), Cyc
         if through && snapshot.meta(INITIAL_DONE)?.is_none() {
             tx.put_meta(INITIAL_DONE, *b"1");
         }
-        tx.commit(Durability::Synced)
+        if through && looked && snapshot.meta(RESTORED)?.is_some() {
+            tx.delete_meta(RESTORED);
+        }
+        tx.commit(Durability::Synced)?;
+        snapshot.prune_history(oldest).map(|_| ())
     })
     .await
 }

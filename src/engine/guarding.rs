@@ -18,6 +18,7 @@ use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard;
+use crate::reconcile::guard::Approval;
 use crate::reconcile::guard::Asked;
 use crate::reconcile::guard::Sent;
 use crate::reconcile::guard::Totals;
@@ -27,6 +28,7 @@ use crate::reconcile::operation::Verb;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
+use crate::snapshot::transfer::RESTORED;
 use crate::snapshot::tx::Tx;
 
 /// A removal that the first pass found, as the store keeps it until the cycle is over.
@@ -77,13 +79,20 @@ impl Cycle<'_> {
             alive_users: counts.alive_users,
             alive_groups: counts.alive_groups,
         };
-        let approvals = guard::approve(
+        let mut approvals = guard::approve(
             &asked,
             &self.sent,
             totals,
             &self.job.policy,
             self.order.allow_deletions,
         );
+        self.restored = self
+            .store(|snapshot| Ok(snapshot.meta(RESTORED)?.is_some()))
+            .await?;
+        if let Some(why) = self.restored_word() {
+            approvals.users = why.clone();
+            approvals.groups = why;
+        }
         for (kind, word) in [("users", &approvals.users), ("groups", &approvals.groups)] {
             if let Some(why) = word.withheld() {
                 warn!(kind, "Removals of {kind} are withheld: {why}");
@@ -91,6 +100,18 @@ impl Cycle<'_> {
         }
         self.approvals = Some(approvals);
         Ok(())
+    }
+
+    /// A restored snapshot is older than the target: what looks like a leaver may be somebody who came since.
+    /// Removals wait until a person lets them through (DESIGN section 7).
+    pub(super) fn restored_word(&self) -> Option<Approval> {
+        (self.restored && self.order.allow_deletions.is_none()).then(|| {
+            Approval::Withheld(
+                "the snapshot was restored from a backup: check the removals with `melonsync plan`, then let them \
+                 through with `melonsync sync --allow-deletions N`"
+                    .to_owned(),
+            )
+        })
     }
 
     async fn has_readings(&self, kind: ObjectKind) -> Result<bool, CycleError> {

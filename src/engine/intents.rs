@@ -12,14 +12,17 @@ use super::ask::FilterProof;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::readings::StoredReading;
+use crate::mapping::Mapping;
+use crate::mapping::Reference;
 use crate::mapping::TargetPath;
+use crate::mapping::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Intent;
-use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
+use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
@@ -125,7 +128,8 @@ impl Cycle<'_> {
                     .is_some_and(|r| !matches!(r, Resolution::Open(_)))
         });
         self.absence.insert(kind, absence);
-        self.store(move |snapshot| record(snapshot, kind, &intents, &resolved))
+        let mapping = std::sync::Arc::clone(&self.job.mapping);
+        self.store(move |snapshot| record(snapshot, &mapping, kind, &intents, &resolved))
             .await
     }
 }
@@ -198,6 +202,7 @@ fn is_ours(
 
 fn record(
     snapshot: &Snapshot,
+    mapping: &Mapping,
     kind: ObjectKind,
     intents: &[ObjectIntent],
     resolved: &BTreeMap<SourceId, Resolution>,
@@ -207,17 +212,12 @@ fn record(
         if let Some(Resolution::Found(target)) = resolved.get(id)
             && let Some(mut record) = tx.record(kind, id)?
         {
-            let kept = intent
-                .attributes
-                .keys()
-                .map(|path| (path.clone(), Kept::Unknown))
-                .collect();
             record.link = Some(Link {
                 target: target.clone(),
                 origin: LinkOrigin::Created,
                 since: intent.sent_at,
-                sent: intent.attributes.clone(),
-                kept,
+                sent: sent_into(&tx, mapping, kind, target)?,
+                kept: BTreeMap::new(),
             });
             tx.put_record(&record)?;
             tx.mark_dirty(kind, id, DirtyCause::TARGET)?;
@@ -243,6 +243,26 @@ fn record(
         }
     }
     tx.commit(Durability::Synced)
+}
+
+/// What the found resource holds at the mapped paths: we made it, so that is what was sent, as it was kept.
+fn sent_into(
+    reads: &impl Reads,
+    mapping: &Mapping,
+    kind: ObjectKind,
+    target: &TargetId,
+) -> Result<Attributes, StoreError> {
+    let Some(reading) = reads.reading::<StoredReading>(kind, target)? else {
+        return Ok(Attributes::new());
+    };
+    let body = reading.body();
+    let rows = mapping
+        .rows(kind)
+        .iter()
+        .filter(|row| row.reference != Some(Reference::Members));
+    Ok(rows
+        .filter_map(|row| Some((row.target.as_str().to_owned(), read_path(&body, &row.target)?)))
+        .collect())
 }
 
 /// The members that the found group holds already: recorded as sent, so that none is added twice.

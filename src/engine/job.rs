@@ -50,6 +50,8 @@ pub struct Job {
     pub max_concurrency: usize,
     /// How long a request may take: an open create is not judged before.
     pub request_timeout: Duration,
+    /// How long history is kept.
+    pub history_retention: Duration,
     /// Objects planned at a time.
     pub batch: usize,
     /// Sixteen random bytes: the salt of a history entry.

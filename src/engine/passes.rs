@@ -11,7 +11,6 @@ use std::sync::Arc;
 use super::apply::Work;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
-use super::cycle::forecast_of;
 use super::guarding::Removal;
 use super::guarding::empties;
 use super::job::Extent;
@@ -216,13 +215,19 @@ impl Cycle<'_> {
         let planned = self
             .store(move |snapshot| plan_batch(snapshot, kind, &ids, pass, &rules, &context, settle))
             .await?;
-        let mut progress = Progress::default();
+        let mut progress = Progress {
+            waiting: planned.waiting,
+            ..Progress::default()
+        };
         let mut works = Vec::new();
-        for (plan, removal) in planned {
+        let blocked = self.blocked.len();
+        for (plan, removal) in planned.plans {
             progress.waiting |=
                 plan.pending_references > 0 || plan.omissions.contains(&Omission::WaitsForManager);
             works.extend(self.select(pass, plan, removal));
         }
+        // Who is found to be held up moves those who waited for it.
+        progress.moved |= self.blocked.len() > blocked;
         let outcome = if self.applies() {
             self.carry_out(kind, works).await?
         } else {
@@ -345,7 +350,9 @@ impl Cycle<'_> {
         }
         let (with_user, own): (Vec<_>, Vec<_>) =
             operation.members.drain(..).partition(|member| member.with_user);
-        let own_word = if empties(&operation) {
+        let own_word = if let Some(word) = self.restored_word() {
+            word
+        } else if empties(&operation) {
             self.approval(ObjectKind::Group)
         } else {
             let allowed = self.approvals.as_ref().and_then(|approvals| approvals.allowed);
@@ -448,6 +455,15 @@ fn without_disable(plan: &mut ObjectPlan) {
         .retain(|operation| operation.verb != Verb::UpdateUser || !operation.changes.is_empty());
 }
 
+/// The plans of a batch.
+#[derive(Default)]
+struct Planned {
+    /// Each with the removal that the first pass counted for it.
+    plans: Vec<(ObjectPlan, Option<Removal>)>,
+    /// Some wait for their managers, and were not planned.
+    waiting: bool,
+}
+
 /// A user whose first operations, without its manager, are in the plan already: as they will leave it. What a
 /// cycle that writes finds in the snapshot by then.
 fn as_foreseen(planner: &Planner<'_>, view: &mut ObjectView, target: Option<TargetId>) {
@@ -487,13 +503,22 @@ fn plan_batch(
     rules: &Rules,
     context: &Context,
     settle: bool,
-) -> Result<Vec<(ObjectPlan, Option<Removal>)>, StoreError> {
+) -> Result<Planned, StoreError> {
     let planner = rules.planner(settle);
-    let mut plans = Vec::with_capacity(ids.len());
+    let mut planned = Planned::default();
     for id in ids {
-        let forecast = forecast_of(snapshot, kind, id)?;
+        let forecast = context.forecast(snapshot, kind, id)?;
         let follows = forecast.late && pass == Pass::Users;
         if forecast.done && pass != Pass::Deletes && !follows {
+            continue;
+        }
+        if pass == Pass::Users
+            && !settle
+            && !follows
+            && planner.sends_managers()
+            && context.waits_for_manager(snapshot, id)?
+        {
+            planned.waiting = true;
             continue;
         }
         let Some(mut view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
@@ -516,7 +541,7 @@ fn plan_batch(
         if forecast.disabled {
             without_disable(&mut plan);
         }
-        plans.push((plan, snapshot.removal::<Removal>(kind, id)?));
+        planned.plans.push((plan, snapshot.removal::<Removal>(kind, id)?));
     }
-    Ok(plans)
+    Ok(planned)
 }

@@ -123,6 +123,7 @@ impl Cycle<'_> {
             match read.map_err(CycleError::Target)? {
                 Some(resource) => {
                     let paths = self.key_paths(kind);
+                    self.readings.insert(kind);
                     self.store(move |snapshot| keep_readings(snapshot, kind, &[resource], &paths))
                         .await?;
                 }
@@ -193,6 +194,9 @@ impl Cycle<'_> {
             total = page.total.or(total);
             let paths = paths.clone();
             let resources = page.resources;
+            if !resources.is_empty() {
+                self.readings.insert(kind);
+            }
             let fresh = self
                 .store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
                 .await?;
@@ -244,7 +248,8 @@ impl Cycle<'_> {
     }
 
     /// Notes that the resource of a linked object is gone: it is planned as if it had no link.
-    pub(super) async fn lose(&self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+    pub(super) async fn lose(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+        self.forecasts = true;
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             tx.put_forecast(
@@ -273,7 +278,7 @@ impl Cycle<'_> {
 
     /// The paths that a type is looked up by: externalId, then the matching attributes.
     pub(super) fn key_paths(&self, kind: ObjectKind) -> Vec<TargetPath> {
-        let external = "externalId".parse().expect("externalId is a target path");
+        let external = TargetPath::external_id().clone();
         let matching = self.job.mapping.matching(kind);
         std::iter::once(external)
             .chain(matching.into_iter().map(|row| row.target.clone()))
@@ -292,6 +297,8 @@ impl Cycle<'_> {
             intents_open: self.intents_open.clone(),
             failed: self.failed.union(&self.blocked).copied().collect(),
             references,
+            forecasts: self.forecasts || !self.applies(),
+            readings: self.readings.contains(&kind),
             observed: matches!(self.order.extent, Extent::Objects { .. }),
         }
     }

@@ -320,9 +320,10 @@ impl Done {
         now: crate::model::clock::Timestamp,
     ) -> Result<bool, StoreError> {
         let id = self.work.plan.source;
-        let Some(mut record) = tx.record(kind, &id)? else {
+        let Some(before) = tx.record(kind, &id)? else {
             return Ok(false);
         };
+        let mut record = before.clone();
         let linked_before = record.link.as_ref().map(|link| link.target.clone());
         let fresh = self.work.creates() || linked_before.as_ref() != Some(target);
         let mut link = match record.link.take() {
@@ -344,7 +345,7 @@ impl Done {
         }
         self.notice_cleared(mapping, &mut link);
         record.link = Some(link);
-        tx.put_record(&record)?;
+        tx.replace_record(Some(&before), &record)?;
         if fresh {
             if kind == ObjectKind::Group && linked_before.is_some() {
                 forget_sent(tx, &id)?;

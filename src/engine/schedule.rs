@@ -117,7 +117,7 @@ mod tests {
         // 1970-01-01 02:30 and 03:30 UTC.
         let (before, after) = (Timestamp(9_000_000), Timestamp(12_600_000));
         let both = Schedules {
-            incremental: every.clone(),
+            incremental: every,
             full: daily.clone(),
         };
         assert_eq!(next(&both, before), Some((Timestamp(10_800_000), Extent::Full)));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::HashSet;
 
 use super::cycle::forecast_of;
+use super::forecast::Forecast;
 use super::readings::StoredReading;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -34,8 +35,49 @@ pub struct Context {
     pub failed: HashSet<(ObjectKind, SourceId)>,
     /// False for a look at removals only: references are not resolved.
     pub references: bool,
+    /// False while no object of this cycle has a forecast: then none is looked up.
+    pub forecasts: bool,
+    /// False while the target's readings are empty: then none is looked up.
+    pub readings: bool,
     /// True for what the snapshot alone knows of the linked resource is not enough: its reading is shown.
     pub observed: bool,
+}
+
+impl Context {
+    /// The forecast for an object.
+    pub(super) fn forecast(
+        &self,
+        snapshot: &Snapshot,
+        kind: ObjectKind,
+        id: &SourceId,
+    ) -> Result<Forecast, StoreError> {
+        if self.forecasts {
+            forecast_of(snapshot, kind, id)
+        } else {
+            Ok(Forecast::default())
+        }
+    }
+
+    /// True for a user without a link whose manager is still to be created in this cycle: told from the
+    /// beginning of the records alone, because in the first sweeps that is most of them.
+    ///
+    /// # Errors
+    /// As the store.
+    pub(super) fn waits_for_manager(&self, snapshot: &Snapshot, id: &SourceId) -> Result<bool, StoreError> {
+        let Some(brief) = snapshot.brief(ObjectKind::User, id)? else {
+            return Ok(false);
+        };
+        let Some(manager) = brief.head.manager else {
+            return Ok(false);
+        };
+        if brief.target.is_some()
+            || brief.head.life != Life::Alive
+            || self.intents_open.contains(&(ObjectKind::User, *id))
+        {
+            return Ok(false);
+        }
+        Ok(reference(snapshot, self, &manager)? == Reference::Pending)
+    }
 }
 
 /// The view of one object; `None` when the snapshot does not know it (it was forgotten meanwhile).
@@ -52,7 +94,7 @@ pub fn view(
     let Some(record) = snapshot.record(kind, &id)? else {
         return Ok(None);
     };
-    let forecast = forecast_of(snapshot, kind, &id)?;
+    let forecast = context.forecast(snapshot, kind, &id)?;
     let link = if forecast.lost { None } else { record.link };
     let manager = match record.object.manager {
         Some(manager) if context.references => reference(snapshot, context, &manager)?,
@@ -94,22 +136,22 @@ pub fn view(
 /// Whether a user can be referred to.
 fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Reference, StoreError> {
     let kind = ObjectKind::User;
-    let Some(record) = snapshot.record(kind, id)? else {
+    let Some(brief) = snapshot.brief(kind, id)? else {
         return Ok(Reference::Absent);
     };
-    if matches!(record.object.life, Life::Gone(_)) {
+    if matches!(brief.head.life, Life::Gone(_)) {
         return Ok(Reference::Gone);
     }
-    let forecast = forecast_of(snapshot, kind, id)?;
+    let forecast = context.forecast(snapshot, kind, id)?;
     if let Some(target) = forecast.linked {
         return Ok(Reference::Expected(target));
     }
-    match record.link {
-        Some(link) if !forecast.lost => return Ok(Reference::Linked(link.target)),
+    match brief.target {
+        Some(target) if !forecast.lost => return Ok(Reference::Linked(target)),
         _ => {}
     }
     let waits = !forecast.done
-        && record.object.life == Life::Alive
+        && brief.head.life == Life::Alive
         && !context.failed.contains(&(kind, *id))
         && !context.intents_open.contains(&(kind, *id))
         && snapshot.dirty_cause(kind, id)?.is_some();
@@ -157,7 +199,12 @@ fn candidates(
     };
     let kind = view.object.kind;
     let mut found: BTreeMap<TargetId, Candidate> = BTreeMap::new();
-    for (path, value) in keys_of(view) {
+    let keys = if context.readings {
+        keys_of(view)
+    } else {
+        Vec::new()
+    };
+    for (path, value) in keys {
         for target in snapshot.readings_by(kind, &path, &value)? {
             if found.contains_key(&target) {
                 continue;

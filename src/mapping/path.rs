@@ -52,7 +52,23 @@ pub enum PathError {
     ReadOnly(String),
 }
 
+static EXTERNAL_ID: LazyLock<TargetPath> =
+    LazyLock::new(|| "externalId".parse().expect("externalId is a target path"));
+static ACTIVE: LazyLock<TargetPath> = LazyLock::new(|| "active".parse().expect("active is a target path"));
+
 impl TargetPath {
+    /// `externalId`, common to all resources (RFC 7643 section 3.1).
+    #[must_use]
+    pub fn external_id() -> &'static Self {
+        &EXTERNAL_ID
+    }
+
+    /// `active`, which takes access away (RFC 7643 section 4.1.1).
+    #[must_use]
+    pub fn active() -> &'static Self {
+        &ACTIVE
+    }
+
     /// As it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {

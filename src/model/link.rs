@@ -52,8 +52,6 @@ pub struct Intent {
     pub external_id: Option<String>,
     /// Matching attributes as sent: target path and value, in order of precedence.
     pub matching: Vec<(String, Value)>,
-    /// Everything as sent, so that a found resource can be linked with it.
-    pub attributes: Attributes,
     /// When it was sent. Nothing is concluded before the request timeout has passed since.
     pub sent_at: Timestamp,
 }

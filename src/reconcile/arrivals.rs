@@ -58,7 +58,7 @@ impl Planner<'_> {
     /// # Errors
     /// A finding, when no matching attribute has a value or one was never read.
     fn keys(&self, view: &ObjectView, desired: &Desired) -> Result<Vec<Key>, Omission> {
-        let external: TargetPath = EXTERNAL_ID.parse().expect("externalId is a target path");
+        let external = TargetPath::external_id().clone();
         let mut keys = vec![Key {
             path: external,
             value: Value::text(view.object.id.to_string()),
@@ -98,10 +98,10 @@ impl Planner<'_> {
         }
     }
 
-    /// As [`Self::keys`], for whoever reads the target on the planner's behalf.
+    /// The keys to look an object up by, for whoever reads the target on the planner's behalf.
     ///
     /// # Errors
-    /// As [`Self::keys`].
+    /// A finding, when no matching attribute has a value or one was never read.
     pub fn match_keys(&self, view: &ObjectView) -> Result<Vec<Key>, Omission> {
         self.keys(view, &self.desired(view))
     }

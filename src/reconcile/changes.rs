@@ -118,6 +118,14 @@ impl Planner<'_> {
         !self.settle_references && view.manager == Reference::Pending && self.manager_row(view).is_some()
     }
 
+    /// True when managers are sent at all.
+    #[must_use]
+    pub fn sends_managers(&self) -> bool {
+        self.mapping
+            .reference_row(ObjectKind::User)
+            .is_some_and(|(_, row)| self.is_supported(row))
+    }
+
     /// The row of references of a user: its manager.
     pub(super) fn manager_row(&self, view: &ObjectView) -> Option<&Row> {
         self.mapping
@@ -314,7 +322,8 @@ impl Planner<'_> {
         plan.members_held = diff.sent + diff.found.len() as u64;
         plan.skipped_references += diff.skipped;
         self.note_pending(diff.pending, &mut plan);
-        if !self.policy.update && !(diff.add.is_empty() && diff.remove.is_empty()) {
+        let moves = !(diff.add.is_empty() && diff.remove.is_empty());
+        if moves && !self.policy.update {
             return plan.omit(Omission::SwitchedOff {
                 setting: "provisioning.update",
             });

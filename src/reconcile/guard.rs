@@ -96,29 +96,36 @@ pub fn approve(
             allowed,
         };
     }
-    let user_word =
-        small_source("user", users, totals.alive_users, totals.linked_users).unwrap_or_else(|| {
-            within(
-                "users",
-                users,
-                sent.users,
-                totals.linked_users,
-                policy.deletion_threshold,
-                "deletion_threshold",
-            )
+    // An allowance is for both: what is advised must let both through.
+    let release = users + groups;
+    let user_word = small_source("user", users, totals.alive_users, totals.linked_users, release)
+        .unwrap_or_else(|| {
+            let limit = policy.deletion_threshold;
+            let due = Due {
+                asked: users,
+                before: sent.users,
+                total: totals.linked_users,
+                release,
+            };
+            within("users", due, limit, "deletion_threshold")
         });
-    let group_word =
-        small_source("group", groups, totals.alive_groups, totals.linked_groups).unwrap_or_else(|| {
-            let limit = policy.groups.deletion_threshold;
-            within(
-                "groups",
-                groups,
-                sent.groups,
-                totals.linked_groups,
-                limit,
-                "groups.deletion_threshold",
-            )
-        });
+    let group_word = small_source(
+        "group",
+        groups,
+        totals.alive_groups,
+        totals.linked_groups,
+        release,
+    )
+    .unwrap_or_else(|| {
+        let limit = policy.groups.deletion_threshold;
+        let due = Due {
+            asked: groups,
+            before: sent.groups,
+            total: totals.linked_groups,
+            release,
+        };
+        within("groups", due, limit, "groups.deletion_threshold")
+    });
     Approvals {
         users: user_word,
         groups: group_word,
@@ -152,11 +159,15 @@ pub fn approve_members(
         };
         threshold = Threshold::count(count.max(Threshold::FLOOR));
     }
-    within(
-        "members of this group",
+    let due = Due {
         asked,
         before,
-        held,
+        total: held,
+        release: asked,
+    };
+    within(
+        "members of this group",
+        due,
         threshold,
         "membership_removal_threshold",
     )
@@ -170,35 +181,62 @@ fn within_allowance(asked: u64, most: u64) -> Approval {
         Approval::Approved
     } else {
         Approval::Withheld(format!(
-            "{asked} removals are due and --allow-deletions lets at most {most} through; none were sent"
+            "{} and --allow-deletions lets at most {most} through; none were sent",
+            removals(asked, "")
         ))
     }
 }
 
 /// An empty source, or one with fewer than half of the linked objects, withholds whatever the thresholds say.
-fn small_source(kind: &str, asked: u64, alive: u64, linked: u64) -> Option<Approval> {
+fn small_source(kind: &str, asked: u64, alive: u64, linked: u64, release: u64) -> Option<Approval> {
     (asked > 0 && linked > 0 && alive.saturating_mul(2) < linked).then(|| {
         Approval::Withheld(format!(
             "the source holds {alive} {kind}s, fewer than half of the {linked} that are linked: \
-             check the source, then let them through with --allow-deletions {asked}"
+             check the source, then let them through with --allow-deletions {release}"
         ))
     })
 }
 
-fn within(what: &str, asked: u64, before: u64, total: u64, threshold: Threshold, setting: &str) -> Approval {
+/// What is judged by a threshold.
+struct Due {
+    /// Removals that are due now.
+    asked: u64,
+    /// Removals that were sent within the guard window.
+    before: u64,
+    /// What a percentage is of.
+    total: u64,
+    /// The allowance that lets them through.
+    release: u64,
+}
+
+fn within(what: &str, due: Due, threshold: Threshold, setting: &str) -> Approval {
+    let Due {
+        asked,
+        before,
+        total,
+        release,
+    } = due;
     let limit = threshold.limit(total);
     if asked == 0 || asked + before <= limit {
         return Approval::Approved;
     }
     let window = if before > 0 {
-        format!(" and {before} within the guard window")
+        format!(" and {before} were sent within the guard window")
     } else {
         String::new()
     };
     Approval::Withheld(format!(
-        "{asked} removals of {what} are due{window}, more than the {limit} that {setting} ({threshold}, of {total}) \
-         lets through: check them with `melonsync plan`, then `melonsync sync --allow-deletions {asked}`"
+        "{}{window}, more than the {limit} that {setting} ({threshold}, of {total}) \
+         lets through: check them with `melonsync plan`, then `melonsync sync --allow-deletions {release}`",
+        removals(asked, &format!(" of {what}"))
     ))
+}
+
+fn removals(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 removal{what} is due"),
+        _ => format!("{count} removals{what} are due"),
+    }
 }
 
 #[cfg(test)]

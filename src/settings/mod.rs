@@ -4,7 +4,7 @@
 //! writes: `mode = "enforce"` is written on purpose. Paths are relative to the working folder. Secrets are
 //! never held, only where they are ([`secret::SecretSource`]).
 //!
-//! The tables are read key by key ([`section`]) and not by serde's derive, which stops at the first problem.
+//! The tables are read key by key (`section.rs`) and not by serde's derive, which stops at the first problem.
 
 use std::{collections::BTreeMap, env, fs, path::Path, path::PathBuf, time::Duration};
 

@@ -120,7 +120,7 @@ pub fn reading_index(kind: ObjectKind, path: &str, value: &str) -> Vec<u8> {
     key
 }
 
-/// Meta: the names that this module's code keeps; all others start with [`FREE`].
+/// Meta: the names that this module's code keeps; all others start with `FREE`.
 pub mod meta {
     /// The format's number, four bytes, big-endian. The only record that every future format keeps here.
     pub const FORMAT: &[u8] = b"format";

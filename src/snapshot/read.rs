@@ -14,7 +14,7 @@ use crate::ports::Table;
 
 use super::{
     keys,
-    record::{self, Binding, DirtyCause, Finishing, Record},
+    record::{self, Binding, Brief, DirtyCause, Finishing, Record},
 };
 
 /// One open create-intent with the object that it is for.
@@ -86,6 +86,19 @@ pub trait Reads {
     /// Decodes an object's record.
     fn decode_record(&self, kind: ObjectKind, id: SourceId, bytes: &[u8]) -> Result<Record, StoreError> {
         Record::decode(kind, id, bytes).map_err(|error| self.damaged(format_args!("{kind} {id}: {error}")))
+    }
+
+    /// The beginning of one object: cheaper than all of it.
+    fn brief(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Brief>, StoreError> {
+        let Some(bytes) = self.raw(Table::Objects, &keys::object(kind, id))? else {
+            return Ok(None);
+        };
+        Brief::decode(&bytes)
+            .map(Some)
+            .map_err(|error| StoreError::Damaged {
+                path: self.path().to_owned(),
+                what: format!("{kind} {id}: {error}"),
+            })
     }
 
     /// Several objects; `None` in the place of one that is not known.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::id::TargetId;
 use crate::model::link::Link;
 use crate::model::object::Generation;
 use crate::model::object::Life;
@@ -71,6 +72,36 @@ impl RecordHead {
     /// As [`decode`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
         decode_front(bytes).map(|(head, _)| head)
+    }
+}
+
+/// The beginning of a record: enough to know whether, and as what, an object can be referred to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brief {
+    /// Life, generations, manager.
+    pub head: RecordHead,
+    /// Its resource, once there is one.
+    pub target: Option<TargetId>,
+}
+
+/// The first field of a [`Link`]: the rest of it is not read.
+#[derive(Deserialize)]
+struct LinkHead {
+    target: TargetId,
+}
+
+impl Brief {
+    /// Reads only the beginning of a record: postcard writes fields in their order, and the target id is the
+    /// link's first.
+    ///
+    /// # Errors
+    /// As [`decode`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
+        let ((head, link), _): ((RecordHead, Option<LinkHead>), _) = decode_front(bytes)?;
+        Ok(Self {
+            head,
+            target: link.map(|link| link.target),
+        })
     }
 }
 

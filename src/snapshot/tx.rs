@@ -151,11 +151,7 @@ impl<'s> Tx<'s> {
     }
 
     /// As [`Self::put_record`], for a caller that has just read what is there.
-    pub(super) fn replace_record(
-        &mut self,
-        before: Option<&Record>,
-        after: &Record,
-    ) -> Result<(), StoreError> {
+    pub fn replace_record(&mut self, before: Option<&Record>, after: &Record) -> Result<(), StoreError> {
         let (kind, id) = (after.object.kind, after.object.id);
         if before == Some(after) {
             return Ok(());

@@ -54,7 +54,7 @@ impl Tx<'_> {
     }
 
     /// Stores create-intents, and returns the numbers of their batches: several where one would be too large.
-    /// They protect nothing before they are committed with [`Durability::Synced`].
+    /// They protect nothing before they are committed with [`crate::ports::Durability::Synced`].
     #[must_use = "the numbers say what to settle later"]
     pub fn put_intents(&mut self, intents: &[ObjectIntent]) -> Vec<u64> {
         let mut numbers = Vec::new();

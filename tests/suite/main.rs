@@ -1,7 +1,10 @@
 //! The test binary: every module of the suite is registered here.
 mod architecture;
+mod cli_output;
 mod crash_points;
 mod cycles;
 mod graph_wire;
+mod planner_laws;
 mod promises;
+mod scenarios;
 mod support;

@@ -171,8 +171,26 @@ fn members_of_a_group_pass_up_to_half_where_it_is_no_small_one() {
 #[test]
 fn the_word_says_how_many_why_and_what_to_do() {
     let why = |words: Approvals| words.users.withheld().unwrap_or("approved").to_owned();
-    insta::assert_snapshot!(why(users(51, 0, 1_000, 1_000, None)), @"");
-    insta::assert_snapshot!(why(users(30, 21, 1_000, 1_000, None)), @"");
-    insta::assert_snapshot!(why(users(1, 0, 100, 0, None)), @"");
-    insta::assert_snapshot!(why(users(61, 0, 1_000, 1_000, Some(60))), @"");
+    insta::assert_snapshot!(why(users(51, 0, 1_000, 1_000, None)), @"51 removals of users are due, more than the 50 that deletion_threshold (500 or 5%, whichever is lower, of 1000) lets through: check them with `melonsync plan`, then `melonsync sync --allow-deletions 51`");
+    insta::assert_snapshot!(why(users(30, 21, 1_000, 1_000, None)), @"30 removals of users are due and 21 were sent within the guard window, more than the 50 that deletion_threshold (500 or 5%, whichever is lower, of 1000) lets through: check them with `melonsync plan`, then `melonsync sync --allow-deletions 30`");
+    insta::assert_snapshot!(why(users(1, 0, 100, 0, None)), @"the source holds 0 users, fewer than half of the 100 that are linked: check the source, then let them through with --allow-deletions 1");
+    insta::assert_snapshot!(why(users(61, 0, 1_000, 1_000, Some(60))), @"61 removals are due and --allow-deletions lets at most 60 through; none were sent");
+}
+
+#[test]
+fn the_advised_allowance_lets_groups_through_as_well() {
+    let asked = Asked {
+        users: BTreeMap::from([("account_disabled", 60)]),
+        groups: BTreeMap::from([("soft_deleted", 2)]),
+    };
+    let totals = Totals {
+        linked_users: 100,
+        linked_groups: 10,
+        alive_users: 100,
+        alive_groups: 10,
+    };
+    let words = |allowed| approve(&asked, &Sent::default(), totals, &Policy::default(), allowed);
+    let why = words(None).users.withheld().unwrap().to_owned();
+    assert!(why.contains("--allow-deletions 62"), "{why}");
+    assert_eq!(words(Some(62)).users, Approval::Approved);
 }

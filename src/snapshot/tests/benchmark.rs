@@ -151,11 +151,9 @@ fn apply(snapshot: &Snapshot, batch: usize) {
 }
 
 fn intent(reads: &impl Reads, id: crate::model::id::SourceId) -> crate::model::link::Intent {
-    let record = reads.record(User, &id).unwrap().unwrap();
     crate::model::link::Intent {
         external_id: Some(id.to_string()),
         matching: vec![],
-        attributes: record.object.attributes,
         sent_at: Timestamp(1),
     }
 }

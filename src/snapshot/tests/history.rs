@@ -56,6 +56,24 @@ fn filled() -> (MemoryStore, Snapshot) {
 }
 
 #[test]
+fn old_history_goes_a_prefix_at_a_time_and_the_rest_still_verifies() {
+    let (_, snapshot) = filled();
+    assert_eq!(snapshot.prune_history(Timestamp(0)).unwrap(), 0);
+    let dropped = snapshot.prune_history(Timestamp(2_000)).unwrap();
+    assert!((1..=200).contains(&dropped), "{dropped}");
+    let left = snapshot.history(0, 10_000).unwrap();
+    assert_eq!(left.len() as u64, 600 - dropped);
+    assert_eq!(snapshot.verify_chain().unwrap(), Vec::<String>::new());
+    append(&snapshot, 600..601);
+    assert!(snapshot.prune_history(Timestamp(i64::MAX)).unwrap() > 0);
+    assert_eq!(
+        snapshot.verify_chain().unwrap(),
+        Vec::<String>::new(),
+        "the newest record always stays"
+    );
+}
+
+#[test]
 fn entries_come_back_in_order_from_any_number_on() {
     let (_, snapshot) = filled();
     assert_eq!(snapshot.history_head().unwrap().next, 600);

@@ -89,8 +89,7 @@ fn intents_readings_and_names_come_back_as_they_went_in() {
     let mut tx = snapshot.tx().unwrap();
     let intent = crate::model::link::Intent {
         external_id: Some("x".to_owned()),
-        matching: vec![("userName".to_owned(), Value::text("a"))],
-        attributes: [("big".to_owned(), Value::text("x".repeat(4000)))].into(),
+        matching: vec![("userName".to_owned(), Value::text("a".repeat(4000)))],
         sent_at: crate::model::clock::Timestamp(5),
     };
     let all: Vec<_> = (0..5).map(|n| (User, id(n), intent.clone())).collect();

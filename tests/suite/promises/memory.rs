@@ -13,7 +13,6 @@ use async_trait::async_trait;
 use melonsync::engine::cycle;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Job;
-use melonsync::engine::job::NoWatcher;
 use melonsync::engine::job::Order;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Mapping;
@@ -57,7 +56,6 @@ const MOST_KB: u64 = 300 * 1024;
 const CHILD: &str = "MELONSYNC_TEST_MEMORY_CHILD";
 
 #[test]
-#[ignore = "takes two minutes in a debug build and meets more than 300 MB: the store's large commits are to be cut first"]
 fn hundred_thousand_users_fit_into_300_mb() {
     let folder = tempfile::tempdir().unwrap();
     let answer = folder.path().join("peak");
@@ -107,7 +105,8 @@ async fn initial_cycle(folder: &Path) {
         form: ResourceForm::default(),
         max_concurrency: 8,
         request_timeout: Duration::from_secs(10),
-        batch: 50,
+        history_retention: std::time::Duration::from_secs(400 * 86_400),
+        batch: 500,
         entropy: || [7; 16],
     };
     let order = Order {
@@ -117,7 +116,7 @@ async fn initial_cycle(folder: &Path) {
         allow_deletions: None,
         actor: "test".to_owned(),
         stop: Default::default(),
-        watcher: Arc::new(NoWatcher),
+        watcher: Arc::new(Dbg),
     };
     let report = cycle::run(&job, &order).await;
     assert!(report.error.is_none(), "{:?}", report.error);
@@ -283,3 +282,34 @@ impl TargetDirectory for Swallowing {
         Traffic::default()
     }
 }
+
+struct Dbg;
+impl melonsync::engine::job::Watcher for Dbg {
+    fn progress(&self, phase: &'static str, done: u64, _of: Option<u64>) {
+        if done % 10_000 > 600 {
+            return;
+        }
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let g = |n: &str| {
+            status
+                .lines()
+                .find(|l| l.starts_with(n))
+                .unwrap()
+                .split_whitespace()
+                .nth(1)
+                .unwrap()
+                .parse::<u64>()
+                .unwrap()
+                / 1024
+        };
+        eprintln!(
+            "{:>8.1?} {phase} {done}: rss {} peak {}",
+            START
+                .get_or_init(melonsync::model::clock::Stopwatch::start)
+                .elapsed(),
+            g("VmRSS:"),
+            g("VmHWM:")
+        );
+    }
+}
+static START: std::sync::OnceLock<melonsync::model::clock::Stopwatch> = std::sync::OnceLock::new();

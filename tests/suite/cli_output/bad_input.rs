@@ -1,0 +1,239 @@
+//! Every kind of bad input of the specification: what is said, the exit code, no secret shown, and nothing lost.
+
+use std::fs;
+
+use melonsync::sandbox::Fault;
+
+use super::world::World;
+
+/// The run that goes wrong, shown; then the cause is taken away, and the next run converges.
+macro_rules! shows {
+    ($world:expr, $code:expr, $args:expr) => {{
+        let ran = $world.run($args).exits($code);
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_snapshot_path("../snapshots");
+        settings.bind(|| insta::assert_snapshot!($world.shown(&ran)));
+    }};
+}
+
+fn bad_config(change: (&str, &str)) -> World {
+    let world = World::new(6, 1);
+    world.change(change.0, change.1);
+    world
+}
+
+fn mended(world: &World) {
+    assert_eq!(world.workspace.writes(), 0, "something was written");
+    world.write(&world.config());
+    world.converges();
+}
+
+#[test]
+fn unknown_key() {
+    let world = bad_config(("kind      = \"entra\"", "kindd = \"entra\""));
+    shows!(world, 2, &["sync"]);
+    mended(&world);
+}
+
+#[test]
+fn wrong_type() {
+    let world = bad_config(("mode = \"enforce\"", "mode = \"enforce\"\nenabled = \"yes\""));
+    shows!(world, 2, &["sync"]);
+    mended(&world);
+}
+
+#[test]
+fn secret_in_plain_text() {
+    let world = bad_config(("{ env = \"IDMELON_SCIM_TOKEN\" }", "\"hunter2-token\""));
+    shows!(world, 2, &["sync"]);
+    mended(&world);
+}
+
+#[test]
+fn missing_environment_variable() {
+    let world = bad_config(("ENTRA_CLIENT_SECRET\" }", "NOBODY_SET_THIS\" }"));
+    shows!(world, 2, &["sync"]);
+    mended(&world);
+}
+
+#[test]
+fn unreadable_secret_file() {
+    let world = bad_config(("{ env = \"IDMELON_SCIM_TOKEN\" }", "{ file = \"nowhere/token\" }"));
+    shows!(world, 2, &["sync"]);
+    mended(&world);
+}
+
+#[test]
+fn unreadable_config() {
+    let world = World::new(6, 1);
+    fs::remove_file(world.path("melonsync.toml")).unwrap();
+    shows!(world, 2, &["sync"]);
+    mended(&world);
+}
+
+#[test]
+fn unreadable_mapping() {
+    let provisioning = "[jobs.idmelon.provisioning]\nmapping = \"nowhere.toml\"\n\n[jobs.idmelon.source]";
+    let world = bad_config(("[jobs.idmelon.source]", provisioning));
+    shows!(world, 2, &["sync"]);
+    mended(&world);
+}
+
+#[test]
+fn bad_cron() {
+    let world = bad_config((
+        "mode = \"enforce\"",
+        "mode = \"enforce\"\nschedule = \"61 * * * * *\"",
+    ));
+    shows!(world, 2, &["run"]);
+    mended(&world);
+}
+
+#[test]
+fn bad_url() {
+    let world = World::new(6, 1);
+    let url = format!("{}/api/scim/v2/", world.scim.url);
+    world.change(&url, "skm.idmelon.com/api/scim");
+    shows!(world, 2, &["sync"]);
+    mended(&world);
+}
+
+#[test]
+fn unreachable_source() {
+    // A host under `.invalid` never resolves (RFC 2606).
+    let world = World::new(6, 1);
+    let login = format!("login_url = \"{}\"", world.graph.url);
+    world.change(&login, "login_url = \"https://login.invalid\"");
+    let ran = world.run(&["sync"]).exits(1);
+    let text = world.shown(&ran);
+    for part in ["error: the source", "login.invalid", "do:    "] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    mended(&world);
+}
+
+#[test]
+fn unreachable_target() {
+    let world = World::new(6, 1);
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = closed.local_addr().unwrap();
+    drop(closed);
+    world.change(&world.scim.url, &format!("http://{address}"));
+    shows!(world, 1, &["sync"]);
+    // The state is bound to the address that never answered: a job of another name starts afresh.
+    world.write(&world.config().replace("jobs.idmelon", "jobs.again"));
+    world.converges();
+}
+
+#[test]
+fn expired_secret() {
+    let world = World::new(6, 1);
+    world.tenant.expire_secret();
+    shows!(world, 1, &["sync"]);
+    world.tenant.set_client_secret("another");
+    mended(&world);
+}
+
+#[test]
+fn wrong_secret() {
+    let world = World::new(6, 1);
+    let ran = world.run_with("ENTRA_CLIENT_SECRET", "hunter2", &["sync"]).exits(1);
+    insta::with_settings!({prepend_module_to_snapshot => false, snapshot_path => "../snapshots"}, {
+        insta::assert_snapshot!(world.shown(&ran));
+    });
+    mended(&world);
+}
+
+#[test]
+fn wrong_tenant() {
+    let world = World::new(6, 1);
+    let tenant = world.tenant.tenant_id();
+    world.change(&tenant, "11111111-2222-4333-8444-555555555555");
+    shows!(world, 1, &["sync"]);
+    world.write(&world.config().replace("jobs.idmelon", "jobs.again"));
+    world.converges();
+}
+
+#[test]
+fn another_tenant_under_the_same_state() {
+    let world = World::new(6, 1);
+    world.converges();
+    world.change(&world.tenant.tenant_id(), "11111111-2222-4333-8444-555555555555");
+    world.workspace.clear_requests();
+    shows!(world, 2, &["sync"]);
+    mended(&world);
+}
+
+#[test]
+fn another_target_under_the_same_state() {
+    let world = World::new(6, 1);
+    world.converges();
+    world.change("/api/scim/v2/", "/api/scim/other/");
+    world.workspace.clear_requests();
+    shows!(world, 2, &["sync"]);
+    mended(&world);
+}
+
+#[test]
+fn check_too_refuses_another_target_under_the_same_state() {
+    let world = World::new(6, 1);
+    world.converges();
+    world.change("/api/scim/v2/", "/api/scim/other/");
+    let ran = world.run(&["check"]).exits(1);
+    assert!(
+        ran.out.contains("FAIL  state") && ran.out.contains("give"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn missing_graph_permission() {
+    let world = World::new(6, 1);
+    world.tenant.revoke_permission("User.Read.All");
+    shows!(world, 1, &["sync"]);
+    world.tenant.grant_permission("User.Read.All");
+    mended(&world);
+}
+
+#[test]
+fn missing_graph_permission_in_check() {
+    let world = World::new(6, 1);
+    world.tenant.revoke_permission("GroupMember.Read.All");
+    world.tenant.revoke_permission("Group.Read.All");
+    shows!(world, 1, &["check"]);
+}
+
+#[test]
+fn bad_scim_token() {
+    let world = World::new(6, 1);
+    world.workspace.set_token("another");
+    let ran = world.run_with("IDMELON_SCIM_TOKEN", "hunter2", &["sync"]).exits(1);
+    insta::with_settings!({prepend_module_to_snapshot => false, snapshot_path => "../snapshots"}, {
+        insta::assert_snapshot!(world.shown(&ran));
+    });
+    mended(&world);
+}
+
+#[test]
+fn target_answering_html() {
+    let world = World::new(6, 1);
+    world
+        .workspace
+        .update_faults(|faults| faults.html_success = Fault::always());
+    shows!(world, 1, &["sync"]);
+    world
+        .workspace
+        .update_faults(|faults| faults.html_success = Fault::never());
+    mended(&world);
+}
+
+#[test]
+fn target_that_is_not_there() {
+    let world = World::new(6, 1);
+    world.change("/api/scim/v2/", "/nothing/here/");
+    shows!(world, 1, &["sync"]);
+    world.write(&world.config().replace("jobs.idmelon", "jobs.again"));
+    world.converges();
+}

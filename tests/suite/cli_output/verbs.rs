@@ -1,0 +1,215 @@
+//! The way of a new user through the verbs, and the daemon's signals.
+
+use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::process::Child;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
+use serde_json::json;
+
+use super::world::Ran;
+use super::world::World;
+
+#[test]
+fn from_the_sandbox_to_a_restored_backup() {
+    let world = World::new(20, 3);
+    world.run(&["check"]).exits(0);
+    let plan = world.run(&["plan"]).exits(0).out;
+    assert!(
+        plan.contains("+ create user") && plan.contains("because in scope"),
+        "{plan}"
+    );
+    assert!(plan.contains("`melonsync sync` carries this out."), "{plan}");
+    let sync = world.run(&["sync"]).exits(0).out;
+    assert!(
+        sync.contains("converged") && sync.contains("3 groups created"),
+        "{sync}"
+    );
+    world.converges();
+    world.run(&["plan", "--detailed-exitcode"]).exits(0);
+
+    let id = world.tenant.user_ids()[1].clone();
+    world.tenant.set_user(&id, json!({"jobTitle": "Captain"}));
+    let plan = world.run(&["plan", "--detailed-exitcode"]).exits(10).out;
+    assert!(plan.contains("→ \"Captain\""), "{plan}");
+    let upn = world.tenant.user(&id).unwrap()["userPrincipalName"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let resync = world
+        .run(&["resync", "--user", &upn, "-o", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&resync["kind"], &resync["operations"]["update_user"]),
+        (&json!("on-demand"), &json!(1))
+    );
+    world.run(&["resync", "idmelon", "--all"]).exits(0);
+    world.run(&["resync", "--restart"]).exits(0);
+
+    let status = world.run(&["status", "-o", "json"]).exits(0).json();
+    assert_eq!(status["jobs"][0]["last_cycle"]["outcome"], "converged");
+    assert!(world.run(&["status"]).exits(0).out.contains("last cycle"));
+    world.run(&["state", "verify"]).exits(0);
+    let export = world.run(&["state", "export"]).exits(0).out;
+    assert!(
+        export
+            .lines()
+            .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())
+    );
+    world.run(&["state", "backup", "--out", "copy"]).exits(0);
+    world.run(&["state", "backup", "--out", "copy"]).exits(2);
+    let refused = world.run(&["state", "restore", "--from", "copy"]).exits(2);
+    assert!(refused.err.contains("--force"), "{}", refused.err);
+    world
+        .run(&["state", "restore", "--from", "copy", "--force"])
+        .exits(0);
+    world.converges();
+}
+
+#[test]
+fn plan_names_the_members() {
+    let world = World::new(20, 3);
+    world.converges();
+    let (group, user) = (&world.tenant.group_ids()[0], &world.tenant.user_ids()[3]);
+    let was = world.tenant.user_members(group).contains(user);
+    if was {
+        world.tenant.remove_member(group, user);
+    } else {
+        world.tenant.add_member(group, user);
+    }
+    let name = world.tenant.user(user).unwrap()["userPrincipalName"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let plan = world.run(&["plan"]).exits(0).out;
+    let sign = if was { '-' } else { '+' };
+    assert!(plan.contains(&format!("    {sign} {name}")), "{plan}");
+}
+
+#[test]
+fn init_writes_a_config_that_check_reads() {
+    let world = World::new(6, 1);
+    fs::remove_file(world.path("melonsync.toml")).unwrap();
+    let (tenant, client) = (world.tenant.tenant_id(), world.tenant.client_id());
+    let url = format!("{}/api/scim/v2/", world.scim.url);
+    let args = [
+        "init",
+        "--tenant-id",
+        &tenant,
+        "--client-id",
+        &client,
+        "--url",
+        &url,
+    ];
+    world.run(&args).exits(0);
+    let again = world.run(&args).exits(2);
+    assert!(again.err.contains("--force"), "{}", again.err);
+    let mut check = world.command(&["check"]);
+    check.env("MELONSYNC__JOBS__IDMELON__SOURCE__GRAPH_URL", &world.graph.url);
+    check.env("MELONSYNC__JOBS__IDMELON__SOURCE__LOGIN_URL", &world.graph.url);
+    let done = super::world::finished(check.spawn().unwrap()).exits(0);
+    assert!(done.out.contains("config       melonsync.toml is valid"), "{done:?}");
+}
+
+#[test]
+fn reader_that_goes_away_is_no_failure() {
+    let world = World::new(60, 2);
+    world.converges();
+    for args in [&["state", "export"][..], &["completions", "bash"]] {
+        let mut child = world.command(args).spawn().unwrap();
+        drop(child.stdout.take());
+        let done = super::world::finished(child);
+        assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{args:?}");
+    }
+}
+
+#[test]
+fn demo_needs_nothing() {
+    let world = World::new(1, 1);
+    let ran = world
+        .run(&["demo", "--once", "--users", "30", "--groups", "3", "-o", "json"])
+        .exits(0);
+    assert_eq!(ran.json()["outcome"], "converged");
+    let left: Vec<_> = fs::read_dir(world.folder.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "nothing is left behind: {left:?}");
+}
+
+/// The daemon, with its log line by line.
+struct Daemon {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    seen: String,
+}
+
+impl Daemon {
+    fn start(world: &World) -> Self {
+        let mut command = world.command(&["run", "--log-level", "info"]);
+        let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+        let err = BufReader::new(child.stderr.take().unwrap());
+        let (send, lines) = mpsc::channel();
+        std::thread::spawn(move || err.lines().map_while(Result::ok).for_each(|line| drop(send.send(line))));
+        Self {
+            child,
+            lines,
+            seen: String::new(),
+        }
+    }
+
+    /// Waits for a line with this text.
+    #[track_caller]
+    fn says(&mut self, text: &str) {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(Duration::from_secs(20)) else {
+                panic!("never said `{text}`:\n{}", self.seen);
+            };
+            self.seen += &format!("{line}\n");
+            if line.contains(text) {
+                return;
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn ended(mut self) -> Ran {
+        let code = self.child.wait().unwrap().code();
+        self.seen.extend(self.lines.iter());
+        Ran {
+            code,
+            out: String::new(),
+            err: self.seen,
+        }
+    }
+}
+
+#[test]
+fn daemon_syncs_reloads_keeps_the_old_settings_and_drains() {
+    let world = World::new(10, 1);
+    let every_second = "mode = \"enforce\"\nschedule = \"* * * * * *\"";
+    world.change("mode = \"enforce\"", every_second);
+    let mut daemon = Daemon::start(&world);
+    daemon.says("converged");
+    world.change("mode = \"enforce\"", "mood = \"enforce\"");
+    daemon.signal(Signal::HUP);
+    daemon.says("goes on with the old ones");
+    daemon.says("unknown key");
+    daemon.says("converged");
+    world.change("mode = \"enforce\"", every_second);
+    daemon.signal(Signal::HUP);
+    daemon.says("settings were read again");
+    daemon.says("converged");
+    daemon.signal(Signal::TERM);
+    let ran = daemon.ended().exits(0);
+    assert!(ran.err.contains("Stopped"), "{}", ran.err);
+    world.has_everybody_once();
+    world.converges();
+}

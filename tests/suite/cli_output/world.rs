@@ -1,0 +1,185 @@
+//! The program against a sample tenant and a sample workspace that live in this process, so that a test can break them.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+
+use fancy_regex::Regex;
+use melonsync::sandbox::Server;
+use melonsync::sandbox::Tenant;
+use melonsync::sandbox::Workspace;
+use melonsync::sandbox::sample_config;
+use melonsync::sandbox::workspace::BASE_PATH;
+use serde_json::Value;
+
+/// Two servers, a folder with a config, and the program.
+pub struct World {
+    pub tenant: Tenant,
+    pub workspace: Workspace,
+    pub folder: tempfile::TempDir,
+    pub graph: Server,
+    pub scim: Server,
+    /// Serves both; goes last.
+    _runtime: tokio::runtime::Runtime,
+}
+
+/// What one call of the program left behind.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// Stdout as the one JSON document that it must be.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in\n{self:?}"))
+    }
+
+    /// Fails, with all that was said, where the exit code is another.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
+        self
+    }
+}
+
+impl World {
+    /// A tenant of this size, an empty workspace, the config that `sandbox` prints.
+    pub fn new(users: usize, groups: usize) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (tenant, workspace) = (Tenant::sample(users, groups), Workspace::new());
+        let (graph, scim) = runtime
+            .block_on(async { (tenant.serve(any).await.unwrap(), workspace.serve(any).await.unwrap()) });
+        let world = Self {
+            tenant,
+            workspace,
+            folder: tempfile::tempdir().unwrap(),
+            graph,
+            scim,
+            _runtime: runtime,
+        };
+        world.write(&world.config());
+        world
+    }
+
+    /// The config, ready to be changed.
+    pub fn config(&self) -> String {
+        let scim = format!("{}{BASE_PATH}", self.scim.url);
+        sample_config(&self.graph.url, &self.graph.url, &scim, &self.tenant)
+    }
+
+    /// Writes the config.
+    pub fn write(&self, config: &str) {
+        fs::write(self.path("melonsync.toml"), config).unwrap();
+    }
+
+    /// The config with one text in another's place.
+    pub fn change(&self, from: &str, to: &str) {
+        let config = self.config();
+        assert!(config.contains(from), "{from} is not in\n{config}");
+        self.write(&config.replace(from, to));
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The program, in the world's folder, with the two secrets and nothing else of this process's environment.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_melonsync"));
+        command
+            .args(["-c", "melonsync.toml", "--log-level", "error"])
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("USER", "tester")
+            .env("ENTRA_CLIENT_SECRET", self.tenant.client_secret())
+            .env("IDMELON_SCIM_TOKEN", self.workspace.token())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Ran {
+        finished(self.command(args).spawn().unwrap())
+    }
+
+    /// As [`World::run`], with a variable more.
+    pub fn run_with(&self, key: &str, value: &str, args: &[&str]) -> Ran {
+        finished(self.command(args).env(key, value).spawn().unwrap())
+    }
+
+    /// What the program said, without what differs from run to run; and never a secret.
+    pub fn shown(&self, ran: &Ran) -> String {
+        let text = format!("exit {}\n{}{}", ran.code.unwrap_or(-1), ran.out, ran.err);
+        for secret in ["sandbox-secret", "sandbox-token", "hunter2", "eyJ"] {
+            assert!(!text.contains(secret), "a secret is shown:\n{text}");
+        }
+        let mut text = text.replace(&self.folder.path().display().to_string(), "FOLDER");
+        for (pattern, word) in [
+            (r"127\.0\.0\.1:\d+", "HOST"),
+            (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
+            (r"\b5a3d0b0c-7e57-4000-8000-[0-9a-f]{12}\b", "SAMPLE-ID"),
+            (
+                r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
+                "ID",
+            ),
+            (r"in \d+ ms", "in N ms"),
+            (r"process \d+", "process PID"),
+            (r"\d+ requests", "N requests"),
+            (r"\d+ retries", "N retries"),
+        ] {
+            text = Regex::new(pattern).unwrap().replace_all(&text, word).into_owned();
+        }
+        text
+    }
+
+    /// After whatever went wrong, the next good run brings everything over, and the one after it nothing.
+    #[track_caller]
+    pub fn converges(&self) {
+        let first = self.run(&["sync", "-o", "json"]).exits(0).json();
+        assert_eq!(first["outcome"], "converged", "{first}");
+        self.workspace.clear_requests();
+        self.run(&["sync", "-q"]).exits(0);
+        assert_eq!(self.workspace.writes(), 0, "the second sync writes");
+        self.has_everybody_once();
+    }
+
+    /// Each user of the tenant who is to be there is in the workspace, once.
+    #[track_caller]
+    pub fn has_everybody_once(&self) {
+        for id in self.tenant.user_ids() {
+            let found = self.workspace.users_by_external_id(&id).len();
+            let enabled = self.tenant.user(&id).unwrap()["accountEnabled"] != false;
+            assert!(
+                found == 1 || (found == 0 && !enabled),
+                "{id} is there {found} times"
+            );
+        }
+        for id in self.tenant.group_ids() {
+            let found = self.workspace.groups_by_external_id(&id).len();
+            assert_eq!(found, 1, "group {id} is there {found} times");
+        }
+    }
+}
+
+/// Waits for the end of a program.
+pub fn finished(child: Child) -> Ran {
+    let done = child.wait_with_output().unwrap();
+    Ran {
+        code: done.status.code(),
+        out: String::from_utf8(done.stdout).unwrap(),
+        err: String::from_utf8(done.stderr).unwrap(),
+    }
+}
