@@ -12,9 +12,12 @@ use crate::mapping::Mapping;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::id::ObjectKind;
+use crate::ports::StoreError;
 use crate::ports::TargetDirectory;
 use crate::settings::Settings;
 use crate::settings::job::Job;
+use crate::snapshot::folder::StateFolder;
+use crate::snapshot::read::Reads;
 use crate::source::permissions::permissions_needed;
 
 /// How one thing stands.
@@ -73,7 +76,7 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
         "config",
         format!("{} is valid; job `{name}`", globals.config.display()),
     );
-    state(&settings, name, &mut lines);
+    state(&settings, name, job, &mut lines);
     expiry(job, &mut lines);
     match factory::mapping(&globals.config, &job.provisioning.mapping) {
         Ok(mapping) => {
@@ -116,22 +119,37 @@ fn text(line: &Line) -> String {
     format!("{level}  {:<12} {}{advice}", line.what, line.text)
 }
 
-fn state(settings: &Settings, name: &str, lines: &mut Lines) {
+fn state(settings: &Settings, name: &str, job: &Job, lines: &mut Lines) {
     let path = settings.state.path.display();
-    match factory::hold(settings) {
-        Ok(folder) => match factory::open(&folder, name) {
-            Ok(_) => lines.ok("state", format!("{path} is ours, and the snapshot opens")),
-            Err(failure) => lines.failure("state", &failure),
-        },
+    match factory::hold(settings).and_then(|folder| bound(&folder, name, job)) {
+        Ok(None) => lines.ok("state", format!("{path} is ours, and the snapshot opens")),
+        Ok(Some(problem)) => lines.failure("state", &problem),
         Err(failure) if failure.exit == Exit::NotBegun => {
-            lines.add(
-                Level::Warn,
-                "state",
-                format!("{path} is held by a running melonsync"),
-                "stop it to check the snapshot as well",
-            );
+            let held = failure
+                .errors
+                .first()
+                .map_or_else(String::new, |error| error.what.clone());
+            let advice = "stop it to check the snapshot as well";
+            lines.add(Level::Warn, "state", held, advice);
         }
         Err(failure) => lines.failure("state", &failure),
+    }
+}
+
+/// What `sync` would say to a snapshot of another tenant or target. Nothing is bound by looking.
+fn bound(folder: &StateFolder, name: &str, job: &Job) -> Result<Option<Failure>, Failure> {
+    let failed = |error| factory::store_failure(&error);
+    let snapshot = factory::open(folder, name)?;
+    let (bound, wanted) = (snapshot.binding().map_err(failed)?, factory::binding(job));
+    match bound {
+        Some(bound) if bound != wanted && !factory::is_untouched(&snapshot).map_err(failed)? => {
+            Ok(Some(failed(StoreError::Bound {
+                path: snapshot.path().to_owned(),
+                bound: bound.to_string(),
+                wanted: wanted.to_string(),
+            })))
+        }
+        _ => Ok(None),
     }
 }
 
@@ -290,7 +308,7 @@ async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) {
                 lines.ok(
                     "target",
                     format!(
-                        "the token may list: {total} {kind}s, {} mapped attributes",
+                        "{kind}s can be listed: {total} are there; the mapping has {} rows for them",
                         mapping.rows(kind).len()
                     ),
                 );

@@ -97,7 +97,7 @@ impl Daemon<'_> {
         for (name, job) in settings.jobs.iter().filter(|(_, job)| job.enabled) {
             let snapshot = match self.snapshots.get(name) {
                 Some(snapshot) => snapshot.clone(),
-                None => factory::open(&self.folder, name)?,
+                None => factory::open_for(&self.folder, name, job)?,
             };
             self.snapshots.insert(name.clone(), snapshot.clone());
             let schedules = Schedules {

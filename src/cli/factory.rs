@@ -28,6 +28,7 @@ use crate::settings;
 use crate::settings::Settings;
 use crate::settings::job::Mode;
 use crate::snapshot::folder::StateFolder;
+use crate::snapshot::read::Reads;
 use crate::snapshot::record::Binding;
 use crate::snapshot::sled::DEFAULT_CACHE_BYTES;
 use crate::snapshot::store::Snapshot;
@@ -112,6 +113,41 @@ pub(super) fn open(folder: &StateFolder, name: &str) -> Result<Snapshot, Failure
         .map_err(|error| store_failure(&error))
 }
 
+/// Opens a job's snapshot for this tenant and target. One that was made for another, and from which nothing was
+/// ever sent, is begun afresh: whoever mends a mistyped id or address has nothing to lose, and goes on.
+pub(super) fn open_for(
+    folder: &StateFolder,
+    name: &str,
+    settings: &settings::job::Job,
+) -> Result<Snapshot, Failure> {
+    let snapshot = open(folder, name)?;
+    let failed = |error| store_failure(&error);
+    let bound = snapshot.binding().map_err(failed)?;
+    if bound.is_none_or(|bound| bound == binding(settings)) || !is_untouched(&snapshot).map_err(failed)? {
+        return Ok(snapshot);
+    }
+    drop(snapshot);
+    folder.forget(name).map_err(failed)?;
+    open(folder, name)
+}
+
+/// True while nothing was ever done at the target: no link, no open create, no history.
+pub(super) fn is_untouched(snapshot: &Snapshot) -> Result<bool, StoreError> {
+    let counts = snapshot.counts()?;
+    Ok(counts.linked_users + counts.linked_groups == 0
+        && snapshot.intents()?.is_empty()
+        && snapshot.history_head()?.next == 0)
+}
+
+/// What a job's snapshot belongs to.
+pub(super) fn binding(settings: &settings::job::Job) -> Binding {
+    let url = &settings.target.url;
+    Binding {
+        tenant_id: settings.source.tenant_id.to_string(),
+        target: format!("{}{}", host(url), url.path().trim_end_matches('/')),
+    }
+}
+
 /// The mapping that a job names: a preset, or a file beside the settings or in the working folder.
 pub(super) fn mapping(config: &Path, name: &str) -> Result<Mapping, Failure> {
     if let Some(preset) = Mapping::preset(name) {
@@ -160,15 +196,9 @@ pub(super) fn job(
     snapshot: Snapshot,
 ) -> Result<Job, Failure> {
     let mapping = mapping(config, &settings.provisioning.mapping)?;
-    let binding = Binding {
-        tenant_id: settings.source.tenant_id.to_string(),
-        target: format!(
-            "{}{}",
-            host(&settings.target.url),
-            settings.target.url.path().trim_end_matches('/')
-        ),
-    };
-    snapshot.bind(&binding).map_err(|error| store_failure(&error))?;
+    snapshot
+        .bind(&binding(settings))
+        .map_err(|error| store_failure(&error))?;
     let mut managed = BTreeSet::new();
     managed.extend(settings.source.users.then_some(ObjectKind::User));
     managed.extend(settings.source.groups.then_some(ObjectKind::Group));
@@ -302,20 +332,17 @@ fn local_user() -> String {
 
 /// A runtime for the verbs that talk to the network.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            let shown = Shown {
-                what: "cannot start the runtime".to_owned(),
-                causes: vec![error.to_string()],
-                ..Shown::default()
-            };
-            Failure::new(
-                Exit::Failed,
-                shown.advise("check the limits on threads and open files"),
-            )
-        })
+    crate::engine::runtime::new().map_err(|error| {
+        let shown = Shown {
+            what: "cannot start the runtime".to_owned(),
+            causes: vec![error.to_string()],
+            ..Shown::default()
+        };
+        Failure::new(
+            Exit::Failed,
+            shown.advise("check the limits on threads and open files"),
+        )
+    })
 }
 
 /// Stops on Ctrl-C and SIGTERM: the first asks the cycle to end, the second ends the program.

@@ -27,9 +27,10 @@ pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<
     let settings = factory::settings(globals, false)?;
     let (name, job) = factory::choose(&settings, args.job.as_deref())?;
     let folder = factory::hold(&settings)?;
-    let snapshot = factory::open(&folder, name)?;
+    let snapshot = factory::open_for(&folder, name, job)?;
+    let file = PlanFile::new(json, report.progress(), snapshot.clone());
+    let file = Arc::new(file.map_err(|error| spool_failure(&error))?);
     let job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
-    let file = Arc::new(PlanFile::new(json, report.progress()).map_err(|error| spool_failure(&error))?);
     let extent = if args.full { Extent::Full } else { Extent::Changes };
     let done = factory::runtime()?.block_on(async {
         let stop = factory::stop_on_signal();
@@ -85,6 +86,5 @@ fn write_text(summary: &Summary, parts: Parts, report: &mut Report) -> std::io::
         report.copy(&mut omitted)?;
     }
     report.text(&show::plan(summary));
-    let _ = parts.findings;
     Ok(())
 }

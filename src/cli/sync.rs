@@ -68,7 +68,7 @@ fn once(
     let settings = factory::settings(globals, false)?;
     let (name, job) = factory::choose(&settings, job)?;
     let folder = factory::hold(&settings)?;
-    let snapshot = factory::open(&folder, name)?;
+    let snapshot = factory::open_for(&folder, name, job)?;
     let job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
     let watcher = Arc::new(Progress::new(report.progress()));
     let done = factory::runtime()?.block_on(async {

@@ -17,6 +17,8 @@ use crate::model::id::SourceId;
 use crate::reconcile::explain;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
+use crate::snapshot::read::Reads;
+use crate::snapshot::store::Snapshot;
 
 /// Progress for people, on stderr, where that is a terminal; and what concerns every object.
 #[derive(Debug)]
@@ -92,6 +94,8 @@ const OMISSIONS_LISTED: u64 = 1000;
 
 /// Collects a plan in a temporary file, so that a plan of any size needs no memory.
 pub(super) struct PlanFile {
+    /// Where the names of members and managers are looked up.
+    snapshot: Snapshot,
     progress: Progress,
     inner: Mutex<Inner>,
 }
@@ -135,13 +139,12 @@ impl Spool {
 pub(super) struct Parts {
     pub(super) operations: std::fs::File,
     pub(super) omitted: std::fs::File,
-    pub(super) findings: Vec<String>,
 }
 
 impl PlanFile {
     /// # Errors
     /// When no temporary file can be made.
-    pub(super) fn new(json: bool, progress: bool) -> std::io::Result<Self> {
+    pub(super) fn new(json: bool, progress: bool, snapshot: Snapshot) -> std::io::Result<Self> {
         let inner = Inner {
             json,
             operations: Spool::new()?,
@@ -150,6 +153,7 @@ impl PlanFile {
             failed: None,
         };
         Ok(Self {
+            snapshot,
             progress: Progress::new(progress),
             inner: Mutex::new(inner),
         })
@@ -187,8 +191,13 @@ impl PlanFile {
         Ok(Parts {
             operations: inner.operations.rewound()?,
             omitted: inner.omitted.rewound()?,
-            findings,
         })
+    }
+
+    /// The name of a user, as the snapshot has it; a plan without names is still a plan.
+    fn name_of(&self, id: SourceId) -> Option<String> {
+        let record = self.snapshot.record(ObjectKind::User, &id).ok()??;
+        Some(record.object.name())
     }
 
     fn with(&self, work: impl FnOnce(&mut Inner) -> std::io::Result<()>) {
@@ -205,7 +214,9 @@ impl Watcher for PlanFile {
             if inner.json {
                 inner.operations.add(&explain::entry(operation).to_string(), ",")
             } else {
-                inner.operations.add(&explain::text(operation), "")
+                inner
+                    .operations
+                    .add(&explain::text(operation, |id| self.name_of(id)), "")
             }
         });
     }
@@ -222,7 +233,7 @@ impl Watcher for PlanFile {
                 return Ok(());
             }
             if inner.json {
-                let entry = json!({"object": object.to_string(), "name": name, "because": because});
+                let entry = json!({"object": object.to_string(), "because": because});
                 return inner.omitted.add(&entry.to_string(), ",");
             }
             // A person wants to know what is in the way, not that ten thousand are as they should be.

@@ -14,6 +14,7 @@ pub mod observe;
 pub mod passes;
 pub mod readings;
 pub mod record;
+pub mod runtime;
 pub mod schedule;
 pub mod summary;
 pub mod views;

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::operation::Change;
 use super::operation::Operation;
 use super::operation::Verb;
+use crate::model::id::SourceId;
 use crate::model::value::Value;
 
 /// One operation as a JSON entry of `plan -o json`.
@@ -31,7 +32,6 @@ pub fn entry(operation: &Operation) -> serde_json::Value {
     json!({
         "operation": operation.verb.name(),
         "object": operation.source.to_string(),
-        "name": operation.name,
         "target": operation.target.as_ref().map(ToString::to_string),
         "because": operation.because.to_string(),
         "changes": changes,
@@ -54,9 +54,10 @@ pub const fn sign(verb: Verb) -> char {
     }
 }
 
-/// One operation as text, several lines, each ending in a line break.
+/// One operation as text, several lines, each ending in a line break. `name_of` gives the name of a user who is
+/// referred to, where it is known.
 #[must_use]
-pub fn text(operation: &Operation) -> String {
+pub fn text(operation: &Operation, name_of: impl Fn(SourceId) -> Option<String>) -> String {
     let mut out = String::new();
     let verb = operation.verb.name().replace('_', " ");
     let target = operation
@@ -76,10 +77,12 @@ pub fn text(operation: &Operation) -> String {
     );
     let _ = writeln!(out, "    because {}", operation.because);
     for change in operation.changes.iter().filter(|_| !links(operation.verb)) {
-        let _ = writeln!(out, "    {}: {}", change.attribute, arrow(change));
+        let _ = writeln!(out, "    {}: {}", change.attribute, arrow(change, &name_of));
     }
     for member in operation.members.iter().take(MEMBERS_SHOWN) {
-        let _ = writeln!(out, "    {} {}", sign(operation.verb), member.source);
+        let id = member.source;
+        let shown = name_of(id).map_or_else(|| id.to_string(), |name| format!("{name}  ({id})"));
+        let _ = writeln!(out, "    {} {shown}", sign(operation.verb));
     }
     if operation.members.len() > MEMBERS_SHOWN {
         let _ = writeln!(
@@ -94,11 +97,19 @@ pub fn text(operation: &Operation) -> String {
 /// As many members of one group as fit a screen.
 const MEMBERS_SHOWN: usize = 20;
 
-fn arrow(change: &Change) -> String {
+fn arrow(change: &Change, name_of: impl Fn(SourceId) -> Option<String>) -> String {
+    // A manager is referred to by id; people know the name.
+    let shown = |value: &Value| {
+        let id = value.as_str().filter(|_| change.attribute.ends_with("manager"));
+        match id.and_then(|id| id.parse().ok()).and_then(&name_of) {
+            Some(name) => format!("{value} ({name})"),
+            None => value.to_string(),
+        }
+    };
     match (&change.before, &change.after) {
-        (Value::Null, after) => format!("{after}"),
-        (before, Value::Null) => format!("{before} → (removed)"),
-        (before, after) => format!("{before} → {after}"),
+        (Value::Null, after) => shown(after),
+        (before, Value::Null) => format!("{} → (removed)", shown(before)),
+        (before, after) => format!("{} → {}", shown(before), shown(after)),
     }
 }
 

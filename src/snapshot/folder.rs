@@ -72,6 +72,18 @@ impl StateFolder {
         Ok(jobs)
     }
 
+    /// Removes a job's store, which nobody may have open. For one that holds nothing worth keeping.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn forget(&self, job: &str) -> Result<(), StoreError> {
+        let folder = self.job(job);
+        let refused = |error| io_error(&folder, "begin afresh", error);
+        // The marker first: a store without one is made anew, a marker without a store is damage.
+        fs::remove_file(folder.join(CREATED)).map_err(refused)?;
+        fs::remove_dir_all(folder.join(STORE)).map_err(refused)
+    }
+
     /// Opens a job's snapshot, making or migrating it. `cache_bytes`: [`super::sled::DEFAULT_CACHE_BYTES`].
     ///
     /// # Errors

@@ -302,7 +302,11 @@ fn link(record: &Record) -> Link {
 }
 
 fn shown(plan: &ObjectPlan) -> String {
-    let mut text: String = plan.operations.iter().map(explain::text).collect();
+    let mut text: String = plan
+        .operations
+        .iter()
+        .map(|operation| explain::text(operation, |_| None))
+        .collect();
     for omission in plan
         .omissions
         .iter()

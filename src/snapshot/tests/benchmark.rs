@@ -128,7 +128,7 @@ fn apply(snapshot: &Snapshot, batch: usize) {
         let mut tx = snapshot.tx().unwrap();
         let intents: Vec<_> = dirty
             .iter()
-            .map(|(id, _)| (User, *id, intent(&tx, *id)))
+            .map(|(id, _)| (User, *id, intent(*id)))
             .collect();
         let numbers = tx.put_intents(&intents);
         tx.commit(Durability::Synced).unwrap();
@@ -150,7 +150,7 @@ fn apply(snapshot: &Snapshot, batch: usize) {
     snapshot.sync().unwrap();
 }
 
-fn intent(reads: &impl Reads, id: crate::model::id::SourceId) -> crate::model::link::Intent {
+fn intent(id: crate::model::id::SourceId) -> crate::model::link::Intent {
     crate::model::link::Intent {
         external_id: Some(id.to_string()),
         matching: vec![],

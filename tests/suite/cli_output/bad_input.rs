@@ -121,9 +121,7 @@ fn unreachable_target() {
     drop(closed);
     world.change(&world.scim.url, &format!("http://{address}"));
     shows!(world, 1, &["sync"]);
-    // The state is bound to the address that never answered: a job of another name starts afresh.
-    world.write(&world.config().replace("jobs.idmelon", "jobs.again"));
-    world.converges();
+    mended(&world);
 }
 
 #[test]
@@ -138,7 +136,9 @@ fn expired_secret() {
 #[test]
 fn wrong_secret() {
     let world = World::new(6, 1);
-    let ran = world.run_with("ENTRA_CLIENT_SECRET", "hunter2", &["sync"]).exits(1);
+    let ran = world
+        .run_with("ENTRA_CLIENT_SECRET", "hunter2", &["sync"])
+        .exits(1);
     insta::with_settings!({prepend_module_to_snapshot => false, snapshot_path => "../snapshots"}, {
         insta::assert_snapshot!(world.shown(&ran));
     });
@@ -151,8 +151,7 @@ fn wrong_tenant() {
     let tenant = world.tenant.tenant_id();
     world.change(&tenant, "11111111-2222-4333-8444-555555555555");
     shows!(world, 1, &["sync"]);
-    world.write(&world.config().replace("jobs.idmelon", "jobs.again"));
-    world.converges();
+    mended(&world);
 }
 
 #[test]
@@ -209,7 +208,9 @@ fn missing_graph_permission_in_check() {
 fn bad_scim_token() {
     let world = World::new(6, 1);
     world.workspace.set_token("another");
-    let ran = world.run_with("IDMELON_SCIM_TOKEN", "hunter2", &["sync"]).exits(1);
+    let ran = world
+        .run_with("IDMELON_SCIM_TOKEN", "hunter2", &["sync"])
+        .exits(1);
     insta::with_settings!({prepend_module_to_snapshot => false, snapshot_path => "../snapshots"}, {
         insta::assert_snapshot!(world.shown(&ran));
     });
@@ -234,6 +235,5 @@ fn target_that_is_not_there() {
     let world = World::new(6, 1);
     world.change("/api/scim/v2/", "/nothing/here/");
     shows!(world, 1, &["sync"]);
-    world.write(&world.config().replace("jobs.idmelon", "jobs.again"));
-    world.converges();
+    mended(&world);
 }

@@ -117,7 +117,10 @@ fn guard_withholds_with_exit_4_and_an_allowance_lets_through() {
         .run(&["sync", "--allow-deletions", &(count - 1).to_string()])
         .exits(4);
     let summary = world.run(&["sync", "-o", "json", "--allow-deletions", &count.to_string()]);
-    assert_eq!(summary.exits(0).json()["operations"]["disable_user"], json!(count));
+    assert_eq!(
+        summary.exits(0).json()["operations"]["disable_user"],
+        json!(count)
+    );
 }
 
 #[test]

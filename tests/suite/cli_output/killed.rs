@@ -26,7 +26,7 @@ fn slow_world() -> World {
 /// Ten kills, each after another number of requests at the target; each time a fresh world.
 #[test]
 fn killed_sync_goes_on_without_duplicates() {
-    let threads = (0..10).map(|at| std::thread::spawn(move || kill_after(1 + at * 4)));
+    let threads = (0..10).map(|at| std::thread::spawn(move || kill_after(1 + at * 3)));
     for thread in threads.collect::<Vec<_>>() {
         thread.join().unwrap();
     }

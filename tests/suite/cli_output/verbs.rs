@@ -115,7 +115,10 @@ fn init_writes_a_config_that_check_reads() {
     check.env("MELONSYNC__JOBS__IDMELON__SOURCE__GRAPH_URL", &world.graph.url);
     check.env("MELONSYNC__JOBS__IDMELON__SOURCE__LOGIN_URL", &world.graph.url);
     let done = super::world::finished(check.spawn().unwrap()).exits(0);
-    assert!(done.out.contains("config       melonsync.toml is valid"), "{done:?}");
+    assert!(
+        done.out.contains("config       melonsync.toml is valid"),
+        "{done:?}"
+    );
 }
 
 #[test]
@@ -154,7 +157,11 @@ impl Daemon {
         let mut child = command.stdout(Stdio::null()).spawn().unwrap();
         let err = BufReader::new(child.stderr.take().unwrap());
         let (send, lines) = mpsc::channel();
-        std::thread::spawn(move || err.lines().map_while(Result::ok).for_each(|line| drop(send.send(line))));
+        std::thread::spawn(move || {
+            err.lines()
+                .map_while(Result::ok)
+                .for_each(|line| drop(send.send(line)))
+        });
         Self {
             child,
             lines,

@@ -58,8 +58,12 @@ impl World {
             .unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let (tenant, workspace) = (Tenant::sample(users, groups), Workspace::new());
-        let (graph, scim) = runtime
-            .block_on(async { (tenant.serve(any).await.unwrap(), workspace.serve(any).await.unwrap()) });
+        let (graph, scim) = runtime.block_on(async {
+            (
+                tenant.serve(any).await.unwrap(),
+                workspace.serve(any).await.unwrap(),
+            )
+        });
         let world = Self {
             tenant,
             workspace,
