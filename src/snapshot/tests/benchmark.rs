@@ -126,10 +126,7 @@ fn apply(snapshot: &Snapshot, batch: usize) {
             break;
         }
         let mut tx = snapshot.tx().unwrap();
-        let intents: Vec<_> = dirty
-            .iter()
-            .map(|(id, _)| (User, *id, intent(*id)))
-            .collect();
+        let intents: Vec<_> = dirty.iter().map(|(id, _)| (User, *id, intent(*id))).collect();
         let numbers = tx.put_intents(&intents);
         tx.commit(Durability::Synced).unwrap();
         let mut tx = snapshot.tx().unwrap();
