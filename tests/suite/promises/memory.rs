@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use melonsync::engine::cycle;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Job;
+use melonsync::engine::job::NoWatcher;
 use melonsync::engine::job::Order;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Mapping;
@@ -119,7 +120,7 @@ async fn initial_cycle(folder: &Path) {
         allow_deletions: None,
         actor: "test".to_owned(),
         stop: Default::default(),
-        watcher: Arc::new(Dbg),
+        watcher: Arc::new(NoWatcher),
     };
     let report = cycle::run(&job, &order).await;
     assert!(report.error.is_none(), "{:?}", report.error);
@@ -285,34 +286,3 @@ impl TargetDirectory for Swallowing {
         Traffic::default()
     }
 }
-
-struct Dbg;
-impl melonsync::engine::job::Watcher for Dbg {
-    fn progress(&self, phase: &'static str, done: u64, _of: Option<u64>) {
-        if done % 10_000 > 600 {
-            return;
-        }
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let g = |n: &str| {
-            status
-                .lines()
-                .find(|l| l.starts_with(n))
-                .unwrap()
-                .split_whitespace()
-                .nth(1)
-                .unwrap()
-                .parse::<u64>()
-                .unwrap()
-                / 1024
-        };
-        eprintln!(
-            "{:>8.1?} {phase} {done}: rss {} peak {}",
-            START
-                .get_or_init(melonsync::model::clock::Stopwatch::start)
-                .elapsed(),
-            g("VmRSS:"),
-            g("VmHWM:")
-        );
-    }
-}
-static START: std::sync::OnceLock<melonsync::model::clock::Stopwatch> = std::sync::OnceLock::new();
