@@ -307,7 +307,8 @@ impl Done {
         if self.work.completes() {
             tx.clear_dirty(kind, &id)?;
         }
-        Ok(fresh.then_some(id))
+        // Only users are referred to: nested groups are not sent.
+        Ok((fresh && kind == ObjectKind::User).then_some(id))
     }
 
     /// The link; true when it is another one than before.
