@@ -427,6 +427,17 @@ fn log(summary: &Summary, error: Option<&CycleError>) {
     }
 }
 
+/// The error with its causes, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
 /// The forecast for an object, or that nothing is known.
 pub(super) fn forecast_of(
     reads: &impl Reads,

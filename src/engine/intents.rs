@@ -28,6 +28,7 @@ use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::matching::Key;
 use crate::reconcile::matching::fold;
+use crate::reconcile::members_of;
 use crate::reconcile::view::Absence;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
@@ -274,16 +275,8 @@ fn take_members(
     let Some(reading) = tx.reading::<StoredReading>(ObjectKind::Group, target)? else {
         return Ok(());
     };
-    let body = reading.body();
-    let members = body.get("members").and_then(serde_json::Value::as_array);
-    for member in members.into_iter().flatten() {
-        let id = member
-            .get("value")
-            .unwrap_or(member)
-            .as_str()
-            .and_then(TargetId::new);
-        if let Some(id) = id
-            && let Some(owner) = tx.owner(ObjectKind::User, &id)?
+    for id in members_of(&reading.body()) {
+        if let Some(owner) = tx.owner(ObjectKind::User, &id)?
             && let Some(mut edge) = tx.edge(group, &owner)?
         {
             edge.sent = Some(id);

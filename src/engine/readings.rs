@@ -289,11 +289,6 @@ impl Cycle<'_> {
     pub(super) fn context(&self, kind: ObjectKind, references: bool) -> Context {
         Context {
             absence: self.absence.get(&kind).cloned(),
-            keys: self
-                .key_paths(kind)
-                .iter()
-                .map(|path| path.as_str().to_owned())
-                .collect(),
             intents_open: self.intents_open.clone(),
             failed: self.failed.union(&self.blocked).copied().collect(),
             references,

@@ -10,6 +10,7 @@ use super::apply::Answer;
 use super::apply::Work;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::cycle::chain;
 use super::cycle::forecast_of;
 use super::forecast::Forecast;
 use super::guarding::empties;
@@ -483,18 +484,6 @@ fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
             }
         }
     }
-}
-
-/// The error with its causes, for the summary.
-fn chain(error: &TargetError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Removals in a batch, for the guard window: users, groups, members by group.

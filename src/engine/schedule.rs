@@ -71,20 +71,9 @@ pub async fn run(
         };
         let report = cycle::run(&job, &order).await;
         if let Some(cause) = report.error {
-            error!(job = %job.name, cycle.id = %order.id, "{}: {}; {}", job.name, causes(&cause), cause.hint());
+            error!(job = %job.name, cycle.id = %order.id, "{}: {}; {}", job.name, cycle::chain(&cause), cause.hint());
         }
     }
-}
-
-/// The error with its causes.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 /// False when it was told to end meanwhile.

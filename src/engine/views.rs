@@ -12,6 +12,7 @@ use crate::model::id::TargetId;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::ports::StoreError;
+use crate::reconcile::members_of;
 use crate::reconcile::view::Absence;
 use crate::reconcile::view::Candidate;
 use crate::reconcile::view::MemberView;
@@ -27,8 +28,6 @@ use crate::snapshot::store::Snapshot;
 pub struct Context {
     /// What a missing match proves; `None` while the target was not read for this type.
     pub absence: Option<Absence>,
-    /// The matching paths of this type, externalId first.
-    pub keys: Vec<String>,
     /// Creates whose outcome is open.
     pub intents_open: HashSet<(ObjectKind, SourceId)>,
     /// Objects that failed in this cycle: nobody waits for them.
@@ -251,16 +250,8 @@ fn owners(snapshot: &Snapshot, target: &TargetReading) -> Result<BTreeMap<Target
     };
     let mut owners = BTreeMap::new();
     for body in bodies {
-        let members = body.get("members").and_then(serde_json::Value::as_array);
-        for member in members.into_iter().flatten() {
-            let id = member
-                .get("value")
-                .unwrap_or(member)
-                .as_str()
-                .and_then(TargetId::new);
-            if let Some(id) = id
-                && let Some(owner) = snapshot.owner(ObjectKind::User, &id)?
-            {
+        for id in members_of(body) {
+            if let Some(owner) = snapshot.owner(ObjectKind::User, &id)? {
                 owners.insert(id, owner);
             }
         }

@@ -394,7 +394,7 @@ fn is_cleared_by_target(kept: Option<&Kept>, want: &Value) -> bool {
 
 /// The member ids that a group resource holds.
 #[must_use]
-pub(super) fn members_of(body: &serde_json::Value) -> BTreeSet<TargetId> {
+pub fn members_of(body: &serde_json::Value) -> BTreeSet<TargetId> {
     let list = body.get("members").and_then(serde_json::Value::as_array);
     list.into_iter()
         .flatten()

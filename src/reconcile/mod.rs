@@ -18,3 +18,5 @@ pub mod plan;
 pub mod policy;
 pub mod three_way;
 pub mod view;
+
+pub use changes::members_of;
