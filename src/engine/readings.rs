@@ -293,6 +293,7 @@ impl Cycle<'_> {
             failed: self.failed.union(&self.blocked).copied().collect(),
             references,
             forecasts: self.forecasts || !self.applies(),
+            removals: self.removals,
             readings: self.readings.contains(&kind),
             observed: matches!(self.order.extent, Extent::Objects { .. }),
         }

@@ -40,6 +40,7 @@ use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
+use crate::snapshot::record::Facts;
 use crate::snapshot::tx::Tx;
 
 /// What recording a batch found.
@@ -126,11 +127,12 @@ impl Cycle<'_> {
         }
         let mapping = std::sync::Arc::clone(&self.job.mapping);
         let (now, window) = (self.now, self.job.policy.guard_window);
+        let forecasts = self.forecasts;
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             let mut relinked = Vec::new();
-            for done in &done {
-                relinked.extend(done.record(&mut tx, &mapping, kind, now)?);
+            for done in &mut done {
+                relinked.extend(done.record(&mut tx, &mapping, kind, now, forecasts)?);
             }
             // Marks last: whoever was recorded above without one of these references is dirty again.
             for id in relinked {
@@ -277,11 +279,12 @@ impl Done {
     /// Writes one result: link, sent, kept, memberships, its own mark. The id, where its referrers are now to
     /// be looked at: it was linked, relinked or deleted.
     fn record(
-        &self,
+        &mut self,
         tx: &mut Tx<'_>,
         mapping: &Mapping,
         kind: ObjectKind,
         now: crate::model::clock::Timestamp,
+        forecasts: bool,
     ) -> Result<Option<SourceId>, StoreError> {
         let id = self.work.plan.source;
         if self.work.plan.forget {
@@ -300,8 +303,8 @@ impl Done {
             tx.delete_record(kind, &id)?;
             return Ok(Some(id));
         }
-        let fresh = match &self.target {
-            Some(target) => self.record_link(tx, mapping, kind, target, now)?,
+        let fresh = match self.target.clone() {
+            Some(target) => self.record_link(tx, mapping, kind, &target, now, forecasts)?,
             None => false,
         };
         self.record_members(tx, &id)?;
@@ -314,20 +317,24 @@ impl Done {
 
     /// The link; true when it is another one than before.
     fn record_link(
-        &self,
+        &mut self,
         tx: &mut Tx<'_>,
         mapping: &Mapping,
         kind: ObjectKind,
         target: &TargetId,
         now: crate::model::clock::Timestamp,
+        forecasts: bool,
     ) -> Result<bool, StoreError> {
         let id = self.work.plan.source;
-        let Some(before) = tx.record(kind, &id)? else {
+        let Some(mut record) = self.work.record.take() else {
             return Ok(false);
         };
-        let mut record = before.clone();
+        let before = Facts::of(&record);
         let linked_before = record.link.as_ref().map(|link| link.target.clone());
         let fresh = self.work.creates() || linked_before.as_ref() != Some(target);
+        if !fresh && self.work.plan.record.is_empty() && self.work.sent.is_empty() {
+            return Ok(false);
+        }
         let mut link = match record.link.take() {
             Some(link) if !fresh => link,
             _ => Link {
@@ -347,11 +354,11 @@ impl Done {
         }
         self.notice_cleared(mapping, &mut link);
         record.link = Some(link);
-        tx.replace_record(Some(&before), &record)?;
-        if fresh {
-            if kind == ObjectKind::Group && linked_before.is_some() {
-                forget_sent(tx, &id)?;
-            }
+        tx.write_record(Some(before), &record)?;
+        if fresh && kind == ObjectKind::Group && linked_before.is_some() {
+            forget_sent(tx, &id)?;
+        }
+        if fresh && forecasts {
             let mut forecast = forecast_of(tx, kind, &id)?;
             if forecast.lost {
                 forecast.lost = false;

@@ -9,12 +9,15 @@
 //! | [`keys`], [`record`] | encodings: part of the format |
 //! | [`migrate`], [`transfer`], [`export`], [`verify`] | older formats; backup and restore; JSON Lines; self-check |
 //! | [`sled`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`] |
+//! | `recent` | who is linked, who is dirty: lately asked, remembered |
+//! | [`blocks`] | many small entries in one value, for [`sled`] |
 //! | [`lock`], [`folder`] | one process a state folder; what lies where in it |
 //!
 //! Guarantee: a commit is whole or absent, whatever crashes when, and what [`crate::ports::Durability::Synced`]
 //! promised survives a power cut. After a crash the snapshot may be older than the target, never newer: an
 //! open create-intent says where, and is resolved before anything else happens to its object.
 
+pub mod blocks;
 pub mod export;
 pub mod folder;
 pub mod history;
@@ -24,6 +27,7 @@ pub mod memory;
 pub mod migrate;
 pub mod page;
 pub mod read;
+mod recent;
 pub mod record;
 pub mod retention;
 pub mod round;

@@ -90,6 +90,11 @@ pub trait Reads {
 
     /// The beginning of one object: cheaper than all of it.
     fn brief(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Brief>, StoreError> {
+        self.read_brief(kind, id)
+    }
+
+    /// [`Self::brief`] from the table, where nothing is remembered.
+    fn read_brief(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Brief>, StoreError> {
         let Some(bytes) = self.raw(Table::Objects, &keys::object(kind, id))? else {
             return Ok(None);
         };
@@ -209,8 +214,13 @@ pub trait Reads {
 
     /// Why one object is dirty; `None` when it is not.
     fn dirty_cause(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<DirtyCause>, StoreError> {
+        self.read_dirty_cause(kind, id)
+    }
+
+    /// [`Self::dirty_cause`] from the table, where nothing is remembered.
+    fn read_dirty_cause(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<DirtyCause>, StoreError> {
         let bits = self.raw(Table::Dirty, &keys::object(kind, id))?;
-        Ok(bits.map(|bits| DirtyCause(bits.first().copied().unwrap_or_default())))
+        Ok(bits.map(|bits| DirtyCause::decode(&bits)))
     }
 
     /// The open create-intents: the batch's number with what is still open in it. Few: those of one crash.

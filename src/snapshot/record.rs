@@ -50,6 +50,33 @@ impl Record {
     }
 }
 
+/// What else is kept of a record beside it: counters, owners and referrers follow these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    life: Life,
+    pub(super) manager: Option<SourceId>,
+    pub(super) target: Option<TargetId>,
+}
+
+impl Facts {
+    /// Those of no record.
+    pub(super) const NONE: Self = Self {
+        life: Life::Unknown,
+        manager: None,
+        target: None,
+    };
+
+    /// Those of a record.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        Self {
+            life: record.object.life,
+            manager: record.object.manager,
+            target: record.link.as_ref().map(|link| link.target.clone()),
+        }
+    }
+}
+
 /// What a record begins with: all that the end of a round asks of it, so that it need not read the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordHead {
@@ -164,6 +191,12 @@ impl DirtyCause {
     pub const MANUAL: Self = Self(16);
     /// A delta round brought it for the first time, and incomplete: to be read by id before it is planned.
     pub const UNREAD: Self = Self(32);
+
+    /// A mark as it is stored.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Self {
+        Self(bytes.first().copied().unwrap_or_default())
+    }
 
     /// Both causes.
     #[must_use]
@@ -284,10 +317,10 @@ impl Counts {
     }
 
     /// Counts a record in or out.
-    pub(super) fn count_record(&mut self, record: &Record, up: bool) {
-        let alive = record.object.life == Life::Alive;
-        let linked = record.link.is_some();
-        let (objects, living, links, both) = match record.object.kind {
+    pub(super) fn count_record(&mut self, kind: ObjectKind, record: &Facts, up: bool) {
+        let alive = record.life == Life::Alive;
+        let linked = record.target.is_some();
+        let (objects, living, links, both) = match kind {
             ObjectKind::User => (
                 &mut self.users,
                 &mut self.alive_users,
