@@ -99,12 +99,12 @@ impl Cycle<'_> {
                 let unread = snapshot
                     .dirty_cause(kind, &id)?
                     .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
-                if let Some(record) = snapshot.record(kind, &id)? {
-                    let asked = match record.object.life {
+                if let Some(brief) = snapshot.brief(kind, &id)? {
+                    let asked = match brief.head.life {
                         Life::Alive => unread,
                         Life::Missing | Life::Unknown => true,
-                        Life::Gone(Removed::SoftDeleted) => soft && record.link.is_some(),
-                        Life::Gone(Removed::HardDeleted) => hard && record.link.is_some(),
+                        Life::Gone(Removed::SoftDeleted) => soft && brief.target.is_some(),
+                        Life::Gone(Removed::HardDeleted) => hard && brief.target.is_some(),
                     };
                     if asked {
                         doubtful.push(id);

@@ -223,8 +223,8 @@ impl Cycle<'_> {
         let mut works = Vec::new();
         let blocked = self.blocked.len();
         for one in planned.plans {
-            progress.waiting |= one.plan.pending_references > 0
-                || one.plan.omissions.contains(&Omission::WaitsForManager);
+            progress.waiting |=
+                one.plan.pending_references > 0 || one.plan.omissions.contains(&Omission::WaitsForManager);
             works.extend(self.select(pass, one));
         }
         // Who is found to be held up moves those who waited for it.

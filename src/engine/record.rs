@@ -25,6 +25,7 @@ use crate::model::id::TargetId;
 use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
+use crate::model::name::Name;
 use crate::model::object::MemberKind;
 use crate::model::object::Membership;
 use crate::model::value::Attributes;
@@ -83,7 +84,8 @@ impl Cycle<'_> {
                     resource,
                     whole,
                 } => {
-                    self.note_done(&work, &mut history);
+                    let mut work = work;
+                    self.note_done(&mut work, &mut history);
                     recorded.moved |= !work.run.is_empty() || work.completes();
                     done.push(Done {
                         work,
@@ -151,7 +153,7 @@ impl Cycle<'_> {
                 }
             }
             if !history.is_empty() {
-                tx.append_history(&history);
+                tx.append_history(history);
             }
             if tx.is_empty() {
                 Ok(())
@@ -176,16 +178,31 @@ struct Done {
 
 impl Cycle<'_> {
     /// Counts and logs what was carried out, and adds it to the history.
-    fn note_done(&mut self, work: &Work, history: &mut Vec<NewEntry>) {
-        for operation in &work.run {
+    fn note_done(&mut self, work: &mut Work, history: &mut Vec<NewEntry>) {
+        for operation in &mut work.run {
             self.summary.count(operation);
             self.order.watcher.operation(operation);
             debug!(object = %operation.source, op = operation.verb.name(), reason = operation.because.label(), "{} {}", operation.verb, operation.source);
-            history.push(self.entry(operation, work, "done", None));
+            // What an adoption found is still asked for; other changes are in `sent` too.
+            let changes = match operation.verb {
+                Verb::LinkUser | Verb::LinkGroup => operation.changes.clone(),
+                _ => std::mem::take(&mut operation.changes),
+            };
+            let values = Values {
+                changes,
+                detail: None,
+            };
+            history.push(self.entry(operation, work.target.as_ref(), "done", values));
         }
     }
 
-    fn entry(&self, operation: &Operation, work: &Work, result: &str, detail: Option<String>) -> NewEntry {
+    fn entry(
+        &self,
+        operation: &Operation,
+        target: Option<&TargetId>,
+        result: &str,
+        values: Values,
+    ) -> NewEntry {
         NewEntry {
             time: self.now,
             cycle: Some(self.order.id),
@@ -193,14 +210,11 @@ impl Cycle<'_> {
             operation: operation.verb.name().to_owned(),
             kind: Some(operation.kind),
             object: Some(operation.source),
-            target: work.target.clone(),
+            target: target.cloned(),
             reason: operation.because.to_string(),
             result: result.to_owned(),
             config: self.job.fingerprint.clone(),
-            values: Values {
-                changes: operation.changes.clone(),
-                detail,
-            },
+            values,
             salt: (self.job.entropy)(),
         }
     }
@@ -216,7 +230,11 @@ impl Cycle<'_> {
         self.summary.fail(id, verb, chain(error), error.hint().to_owned());
         warn!(object = %id, op = verb, "Cannot {verb} {id}: it stays dirty and is tried again by the next cycle");
         if let Some(operation) = operation {
-            history.push(self.entry(operation, work, "failed", Some(error.to_string())));
+            let values = Values {
+                changes: operation.changes.clone(),
+                detail: Some(error.to_string()),
+            };
+            history.push(self.entry(operation, work.target.as_ref(), "failed", values));
         }
     }
 
@@ -381,10 +399,10 @@ impl Done {
     }
 
     /// What was sent, and what the answer says that the target kept of it.
-    fn keep(&self, mapping: &Mapping, link: &mut Link, path: &str, value: &Value) {
+    fn keep(&self, mapping: &Mapping, link: &mut Link, path: &Name, value: &Value) {
         let found_equal = self.work.run.iter().any(|operation| {
             matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup)
-                && operation.changes.iter().any(|change| change.attribute == path)
+                && operation.changes.iter().any(|change| change.attribute == *path)
         });
         let kept = match (&self.resource, mapping.target_path(self.work.plan.kind, path)) {
             _ if found_equal => Kept::AsSent,
@@ -399,11 +417,11 @@ impl Done {
         if value.is_unassigned() {
             link.sent.remove(path);
         } else {
-            link.sent.insert(path.to_owned(), value.clone());
+            link.sent.insert(path, value.clone());
         }
         match kept {
-            Kept::AsSent => link.kept.remove(path),
-            other => link.kept.insert(path.to_owned(), other),
+            Kept::AsSent => link.kept.remove::<str>(path),
+            other => link.kept.insert(path.clone(), other),
         };
     }
 
@@ -425,32 +443,42 @@ impl Done {
     }
 
     fn record_members(&self, tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
-        for (member, target) in &self.work.removed {
-            match tx.edge(group, member)? {
+        let (removed, added) = (&self.work.removed, &self.work.added);
+        let members: Vec<SourceId> = removed.iter().chain(added).map(|(member, _)| *member).collect();
+        let known = tx.edges_of(group, &members)?;
+        for (member, target) in removed {
+            match known.get(member) {
                 Some(edge) if edge.sent.as_ref() == Some(target) && !edge.present => {
                     tx.delete_edge(group, member)?
                 }
                 Some(edge) if edge.sent.as_ref() == Some(target) => {
-                    tx.put_edge(group, member, &Membership { sent: None, ..edge })?;
+                    tx.replace_edge(
+                        true,
+                        group,
+                        member,
+                        &Membership {
+                            sent: None,
+                            ..edge.clone()
+                        },
+                    );
                 }
                 _ => {}
             }
         }
-        for (member, target) in &self.work.added {
-            let edge = tx.edge(group, member)?.unwrap_or(Membership {
+        for (member, target) in added {
+            let edge = known.get(member).cloned().unwrap_or(Membership {
                 kind: MemberKind::User,
                 generation: 0,
                 present: false,
                 sent: None,
             });
-            tx.put_edge(
+            let sent = Some(target.clone());
+            tx.replace_edge(
+                known.contains_key(member),
                 group,
                 member,
-                &Membership {
-                    sent: Some(target.clone()),
-                    ..edge
-                },
-            )?;
+                &Membership { sent, ..edge },
+            );
         }
         Ok(())
     }

@@ -6,8 +6,6 @@ mod laws;
 mod objects;
 mod resources;
 
-use std::collections::BTreeMap;
-
 use crate::model::id::ObjectKind;
 use crate::model::object::{Life, SourceObject};
 use crate::model::value::Value;
@@ -20,7 +18,7 @@ fn object(kind: ObjectKind, properties: &[(&str, Value)]) -> SourceObject {
         attributes: properties
             .iter()
             .map(|(k, v)| ((*k).to_owned(), v.clone()))
-            .collect::<BTreeMap<_, _>>(),
+            .collect(),
         manager: None,
         life: Life::Alive,
         gone_since: None,

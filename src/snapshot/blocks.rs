@@ -182,9 +182,79 @@ impl<'v> Entries<'v> {
 }
 
 fn put_number(out: &mut Vec<u8>, mut number: usize) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+    loop {
+        let seven = u8::try_from(number & 0x7f).expect("seven bits fit into a byte");
         number >>= 7;
+        if number == 0 {
+            return out.push(seven);
+        }
+        out.push(seven | 0x80);
     }
-    out.push(number as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+    fn entries(block: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let (mut reader, mut all) = (Reader::new(block), Vec::new());
+        while let Some((key, value)) = reader.next_entry().unwrap() {
+            all.push((key.to_vec(), value.to_vec()));
+        }
+        all
+    }
+
+    fn changes() -> impl Strategy<Value = Changes> {
+        let key = prop::collection::vec(prop_oneof![Just(0u8), Just(1), Just(255)], 0..6);
+        let value = prop::option::weighted(0.8, prop::collection::vec(any::<u8>(), 0..200));
+        prop::collection::btree_map(key, value, 0..60)
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_hold_what_a_map_holds(rounds in prop::collection::vec(changes(), 1..6)) {
+            let mut map: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+            let mut block = Vec::new();
+            for round in rounds {
+                let writes: Vec<Write<'_>> = round.iter().map(|(k, v)| (k.as_slice(), v.as_deref())).collect();
+                let parts = merge(&block, &writes).unwrap();
+                for (key, value) in &round {
+                    match value {
+                        Some(value) => map.insert(key.clone(), value.clone()),
+                        None => map.remove(key),
+                    };
+                }
+                let held: Vec<_> = parts.iter().flat_map(|(_, part)| entries(part)).collect();
+                prop_assert_eq!(&held, &map.clone().into_iter().collect::<Vec<_>>());
+                for (first, part) in &parts {
+                    prop_assert_eq!(first, &entries(part)[0].0);
+                    prop_assert!(part.len() <= LARGEST || entries(part).len() == 1 || part.len() < LARGEST + 250);
+                }
+                for key in round.keys() {
+                    let found = parts.iter().find_map(|(_, part)| find(part, key).unwrap());
+                    prop_assert_eq!(found, map.get(key).map(Vec::as_slice));
+                }
+                block = merge(&[], &held.iter().map(|(k, v)| (k.as_slice(), Some(v.as_slice()))).collect::<Vec<_>>())
+                    .unwrap()
+                    .into_iter()
+                    .next()
+                    .map_or_else(Vec::new, |(_, first)| first);
+                map = entries(&block).into_iter().collect();
+            }
+        }
+
+        #[test]
+        fn rubbish_is_an_error_or_entries_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let mut reader = Reader::new(&bytes);
+            while let Ok(Some(_)) = reader.next_entry() {}
+            let _ = find(&bytes, b"key");
+            let _ = merge(&bytes, &[(b"key".as_slice(), Some(b"value".as_slice()))]);
+        }
+    }
 }

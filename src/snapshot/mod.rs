@@ -6,7 +6,7 @@
 //! | [`read`] | everything that can be asked, of a snapshot or inside a transaction |
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
-//! | [`keys`], [`record`] | encodings: part of the format |
+//! | [`keys`], [`record`], `coded` | encodings: part of the format |
 //! | [`migrate`], [`transfer`], [`export`], [`verify`] | older formats; backup and restore; JSON Lines; self-check |
 //! | [`sled`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`] |
 //! | `recent` | who is linked, who is dirty: lately asked, remembered |
@@ -18,6 +18,7 @@
 //! open create-intent says where, and is resolved before anything else happens to its object.
 
 pub mod blocks;
+mod coded;
 pub mod export;
 pub mod folder;
 pub mod history;

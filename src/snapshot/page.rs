@@ -246,8 +246,14 @@ fn apply_manager(record: &mut Record, entries: &[ReferenceChange], round: &Round
 /// True when a membership changed, not only its generation.
 fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Result<bool, StoreError> {
     let mut changed = false;
+    let members: Vec<SourceId> = object.members.iter().map(|entry| entry.id).collect();
+    let known = tx.edges_of(&object.id, &members)?;
     for entry in &object.members {
-        let before = tx.edge(&object.id, &entry.id)?;
+        // The same member may stand twice on a page.
+        let before = match tx.written_edge(&object.id, &entry.id)? {
+            Some(written) => written,
+            None => known.get(&entry.id).cloned(),
+        };
         changed |= if entry.removed {
             remove_member(tx, &object.id, &entry.id, before, round.generation)?
         } else {

@@ -1,5 +1,7 @@
 //! Everything that can be asked of a snapshot, the same inside a transaction, which sees its own writes.
 
+use std::collections::HashMap;
+
 use serde::de::DeserializeOwned;
 
 use crate::model::cursor::Stream;
@@ -22,6 +24,9 @@ pub type ObjectIntent = (ObjectKind, SourceId, Intent);
 
 /// How many entries a loop over a table takes at a time: bounds memory, whatever the directory's size.
 pub const PAGE: usize = 1000;
+
+/// Up to so many memberships of a group are looked up one by one; for more, a page of the group's is read.
+const FEW: usize = 4;
 
 /// Questions to a snapshot. Scans return at most `limit` entries in key order, those after `after`.
 ///
@@ -173,6 +178,26 @@ pub trait Reads {
                 Ok((member, self.decode(Table::Edges, value)?))
             })
             .collect()
+    }
+
+    /// Those memberships of a group that are known, of these members: together where that is one page, else one by
+    /// one.
+    fn edges_of(
+        &self,
+        group: &SourceId,
+        members: &[SourceId],
+    ) -> Result<HashMap<SourceId, Membership>, StoreError> {
+        if members.len() > FEW {
+            let page = self.edges(group, None, PAGE)?;
+            if page.len() < PAGE {
+                return Ok(page.into_iter().collect());
+            }
+        }
+        let mut known = HashMap::with_capacity(members.len());
+        for member in members {
+            known.extend(self.edge(group, member)?.map(|edge| (*member, edge)));
+        }
+        Ok(known)
     }
 
     /// Who refers to an object: groups that have it as a member, users that have it as their manager.

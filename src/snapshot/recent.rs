@@ -121,7 +121,9 @@ impl Recent {
         part: impl Fn(&mut State) -> &mut Generations<T>,
         read: impl FnOnce() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let Ok(key) = Key::try_from(key) else { return read() };
+        let Ok(key) = Key::try_from(key) else {
+            return read();
+        };
         let version = {
             let mut state = self.state();
             if let Some(answer) = part(&mut state).get(&key) {

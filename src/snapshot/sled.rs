@@ -88,7 +88,9 @@ impl SledStore {
             broken: AtomicBool::new(false),
         };
         let scattered = store.call("a look for scattered entries", |db| {
-            let mut found = BLOCKED.iter().map(|table| Ok(first_from(db, &[*table as u8])?.is_some()));
+            let mut found = BLOCKED
+                .iter()
+                .map(|table| Ok(first_from(db, &[*table as u8])?.is_some()));
             found.try_fold(false, |any, one: ::sled::Result<bool>| Ok(any | one?))
         })?;
         store.scattered.store(scattered, Ordering::Release);
@@ -167,7 +169,11 @@ impl SnapshotStore for SledStore {
         }
         let block = self.call("a read", |db| block_of(db, table, key))?;
         let held = block.map(|(_, block)| blocks::find(&block, key).map(|value| value.map(<[u8]>::to_vec)));
-        match held.transpose().map_err(|error| self.undecodable(error))?.flatten() {
+        match held
+            .transpose()
+            .map_err(|error| self.undecodable(error))?
+            .flatten()
+        {
             None if self.is_scattered() => {
                 let key = prefixed(table as u8, key);
                 self.call("a read", |db| Ok(db.get(key)?.map(|value| value.to_vec())))
@@ -190,8 +196,10 @@ impl SnapshotStore for SledStore {
         if !self.is_scattered() {
             return Ok(found);
         }
-        let mut both: BTreeMap<Vec<u8>, Vec<u8>> =
-            self.scan_plain(table, prefix, after, limit)?.into_iter().collect();
+        let mut both: BTreeMap<Vec<u8>, Vec<u8>> = self
+            .scan_plain(table, prefix, after, limit)?
+            .into_iter()
+            .collect();
         both.extend(found);
         Ok(both.into_iter().take(limit).collect())
     }
@@ -315,19 +323,28 @@ impl SledStore {
         limit: usize,
     ) -> Result<Vec<KeyValue>, StoreError> {
         let from = after.filter(|after| *after >= prefix);
-        let first = self.call("a scan", |db| block_of(db, table, from.unwrap_or(prefix)))?;
-        let low = first.map_or_else(|| prefixed(block_byte(table), &[]), |(low, _)| low);
-        let mut found = Vec::with_capacity(limit.min(1024));
+        let mut found = Vec::with_capacity(limit.min(64));
         let read = self.call("a scan", |db| {
-            for entry in db.range(low..) {
+            // Most scans end in the block that they begin in.
+            let first = block_of(db, table, from.unwrap_or(prefix))?;
+            let next = match &first {
+                Some((low, block)) => match collect(block, prefix, from, limit, &mut found) {
+                    Ok(true) => (Bound::Excluded(low.clone()), Bound::Unbounded),
+                    done => return Ok(done.map(|_| ())),
+                },
+                None => (
+                    Bound::Included(prefixed(block_byte(table), &[])),
+                    Bound::Unbounded,
+                ),
+            };
+            for entry in db.range::<Vec<u8>, _>(next) {
                 let (low, block) = entry?;
                 if low[0] != block_byte(table) {
                     break;
                 }
                 match collect(&block, prefix, from, limit, &mut found) {
                     Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => return Ok(Err(error)),
+                    done => return Ok(done.map(|_| ())),
                 }
             }
             Ok(Ok(()))
@@ -357,7 +374,10 @@ impl SledStore {
                 };
                 let (low, block) = held.unwrap_or_default();
                 let from = low.clone().max(prefixed(block_byte(table), key));
-                let end = db.range((Bound::Excluded(from), Bound::Unbounded)).next().transpose()?;
+                let end = db
+                    .range((Bound::Excluded(from), Bound::Unbounded))
+                    .next()
+                    .transpose()?;
                 let end = end.map(|(key, _)| key).filter(|key| key[0] == block_byte(table));
                 Ok((low, block, end))
             })?;

@@ -293,13 +293,7 @@ impl<'s> Tx<'s> {
     }
 
     /// As [`Self::put_edge`], for a caller that has just looked whether it is known.
-    pub(super) fn replace_edge(
-        &mut self,
-        known: bool,
-        group: &SourceId,
-        member: &SourceId,
-        edge: &Membership,
-    ) {
+    pub fn replace_edge(&mut self, known: bool, group: &SourceId, member: &SourceId, edge: &Membership) {
         if !known {
             self.heads.counts.count_edge(true);
             self.put(
@@ -309,6 +303,22 @@ impl<'s> Tx<'s> {
             );
         }
         self.put(Table::Edges, keys::edge(group, member), record::encode(edge));
+    }
+
+    /// What this transaction made of a membership; `None` where it did nothing to it.
+    pub(super) fn written_edge(
+        &self,
+        group: &SourceId,
+        member: &SourceId,
+    ) -> Result<Option<Option<Membership>>, StoreError> {
+        let written = self.written.get(&(Table::Edges, keys::edge(group, member)));
+        written
+            .map(|edge| {
+                edge.as_deref()
+                    .map(|edge| self.decode(Table::Edges, edge))
+                    .transpose()
+            })
+            .transpose()
     }
 
     /// Forgets a membership.
