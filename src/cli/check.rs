@@ -91,7 +91,7 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
                 ),
             );
             factory::runtime()?.block_on(async {
-                source(job, &mut lines).await;
+                source(job, &mapping, &mut lines).await;
                 target(job, &mapping, &mut lines).await;
             });
         }
@@ -187,7 +187,7 @@ fn expiry(job: &Job, lines: &mut Lines) {
     }
 }
 
-async fn source(job: &Job, lines: &mut Lines) {
+async fn source(job: &Job, mapping: &Mapping, lines: &mut Lines) {
     let graph = match factory::source(job) {
         Ok(graph) => graph,
         Err(failure) => return lines.failure("source", &failure),
@@ -212,7 +212,12 @@ async fn source(job: &Job, lines: &mut Lines) {
             job.source.login_url, job.source.tenant_id
         ),
     );
-    permissions(job, facts.granted.as_deref(), lines);
+    permissions(
+        job,
+        factory::reads_assignments(job, mapping),
+        facts.granted.as_deref(),
+        lines,
+    );
     match graph.clock_skew_seconds() {
         Some(skew) if skew.abs() > 60 => {
             lines.add(
@@ -231,8 +236,8 @@ async fn source(job: &Job, lines: &mut Lines) {
 }
 
 /// Each permission that the job needs, and those that nothing needs.
-fn permissions(job: &Job, granted: Option<&[String]>, lines: &mut Lines) {
-    let needed = permissions_needed(job.source.users, job.source.groups);
+fn permissions(job: &Job, assignments: bool, granted: Option<&[String]>, lines: &mut Lines) {
+    let needed = permissions_needed(job.source.users, job.source.groups, assignments);
     match granted {
         None => lines.add(
             Level::Warn,

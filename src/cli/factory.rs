@@ -24,9 +24,11 @@ use crate::model::clock::SystemClock;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::ports::StoreError;
+use crate::reconcile::assignment::APP_ROLE_ASSIGNMENTS;
 use crate::settings;
 use crate::settings::Settings;
 use crate::settings::job::Mode;
+use crate::settings::source::Scope;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Binding;
@@ -220,6 +222,18 @@ pub(super) fn job(
         batch: BATCH,
         entropy: rand::random,
     })
+}
+
+/// Whether the assignments of the enterprise application are read: for the scope, or for app roles.
+pub(super) fn reads_assignments(settings: &settings::job::Job, mapping: &Mapping) -> bool {
+    settings.source.scope == Scope::Assigned || uses_app_roles(mapping)
+}
+
+/// True for a mapping with a row that sends app roles.
+fn uses_app_roles(mapping: &Mapping) -> bool {
+    mapping
+        .graph_properties(ObjectKind::User)
+        .contains(APP_ROLE_ASSIGNMENTS)
 }
 
 fn host(url: &url::Url) -> String {

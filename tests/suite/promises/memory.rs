@@ -18,6 +18,8 @@ use melonsync::engine::job::Order;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Mapping;
 use melonsync::mapping::ResourceForm;
+use melonsync::model::assignment::AppRole;
+use melonsync::model::assignment::AssignmentList;
 use melonsync::model::clock::SystemClock;
 use melonsync::model::id::CycleId;
 use melonsync::model::id::ObjectKind;
@@ -233,6 +235,14 @@ impl SourceDirectory for Generated {
         _: &[String],
     ) -> Result<Vec<(SourceId, Existence)>, SourceError> {
         unreachable!("nobody is doubtful")
+    }
+
+    async fn assignments(&self, _: SourceId) -> Result<AssignmentList, SourceError> {
+        unreachable!("the scope is everybody")
+    }
+
+    async fn app_roles(&self, _: SourceId) -> Result<Vec<AppRole>, SourceError> {
+        unreachable!("no roles are mapped")
     }
 
     fn traffic(&self) -> Traffic {
