@@ -4,6 +4,7 @@
 //! and `melonsync sync` carries out.
 
 mod arrivals;
+pub mod assignment;
 mod changes;
 mod departures;
 pub mod explain;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::reconcile::assignment::Nesting;
 use crate::reconcile::policy::Policy;
 use crate::reconcile::policy::Threshold;
 
@@ -160,6 +161,55 @@ fn durations_and_thresholds_have_their_forms() {
     ] {
         let text = format!("{MINIMAL}[jobs.idmelon.provisioning]\ndeletion_threshold = {text}\n");
         assert_eq!(parse(&text, &[]).unwrap_err().0.len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn the_assigned_scope_needs_the_enterprise_application() {
+    let source = "[jobs.idmelon.source]";
+    let with = |keys: &str| {
+        let text = MINIMAL.replacen(source, &format!("{source}\n{keys}"), 1);
+        parse(&text, &[])
+    };
+    let problem = |keys: &str| with(keys).unwrap_err().to_string();
+    let missing = problem("scope = \"assigned\"");
+    assert!(
+        missing.contains("`jobs.idmelon.source.service_principal_id` is missing"),
+        "{missing}"
+    );
+    let wrong = problem("service_principal_id = \"IDmelon\"");
+    assert!(
+        wrong.contains("is not a GUID") && wrong.contains("Object ID"),
+        "{wrong}"
+    );
+    let id = "6f1c8d1e-0000-4000-8000-000000000001";
+    let settings = with(&format!("scope = \"assigned\"\nservice_principal_id = \"{id}\"")).unwrap();
+    let found = &settings.jobs["idmelon"].source;
+    assert_eq!(found.scope, super::source::Scope::Assigned);
+    assert_eq!(found.service_principal_id.unwrap().to_string(), id);
+    // Without the scope it serves app roles.
+    assert!(with(&format!("service_principal_id = \"{id}\"")).is_ok());
+}
+
+#[test]
+fn nested_groups_have_their_forms() {
+    let read = |value: &str| {
+        let source = "[jobs.idmelon.source]";
+        let text = MINIMAL.replacen(source, &format!("{source}\nnested_groups = {value}"), 1);
+        parse(&text, &[]).map(|settings| settings.jobs["idmelon"].source.nesting)
+    };
+    for (value, scope, members) in [
+        ("\"ignore\"", false, false),
+        ("\"flatten\"", true, true),
+        ("{ scope = \"transitive\", members = \"flatten\" }", true, true),
+        ("{ scope = \"transitive\" }", true, false),
+        ("{ members = \"flatten\" }", false, true),
+        ("{ scope = \"direct\", members = \"ignore\" }", false, false),
+    ] {
+        assert_eq!(read(value).unwrap(), Nesting { scope, members }, "{value}");
+    }
+    for value in ["\"flat\"", "true", "{ scope = \"flatten\" }", "{ depth = 3 }"] {
+        assert_eq!(read(value).unwrap_err().0.len(), 1, "{value}");
     }
 }
 
