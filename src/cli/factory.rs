@@ -14,6 +14,7 @@ use super::args::Globals;
 use super::failure::Exit;
 use super::failure::Failure;
 use super::failure::Shown;
+use crate::engine::job::Assigning;
 use crate::engine::job::Extent;
 use crate::engine::job::Job;
 use crate::engine::job::Order;
@@ -23,6 +24,7 @@ use crate::mapping::ResourceForm;
 use crate::model::clock::SystemClock;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
 use crate::ports::StoreError;
 use crate::reconcile::assignment::APP_ROLE_ASSIGNMENTS;
 use crate::settings;
@@ -201,6 +203,23 @@ pub(super) fn job(
     snapshot
         .bind(&binding(settings))
         .map_err(|error| store_failure(&error))?;
+    let application = settings.source.service_principal_id;
+    if application.is_none() && uses_app_roles(&mapping) {
+        return Err(Failure::usage(
+            format!(
+                "the mapping `{}` sends app roles, and no `service_principal_id` says whose",
+                settings.provisioning.mapping
+            ),
+            format!(
+                "add `service_principal_id` to [jobs.{name}.source]: \"Object ID\" in the enterprise application's properties"
+            ),
+        ));
+    }
+    let assigning = Assigning {
+        application: application.map(|id| SourceId::from_bytes(id.into_bytes())),
+        scope: settings.source.scope == Scope::Assigned,
+        nesting: settings.source.nesting,
+    };
     let mut managed = BTreeSet::new();
     managed.extend(settings.source.users.then_some(ObjectKind::User));
     managed.extend(settings.source.groups.then_some(ObjectKind::Group));
@@ -211,6 +230,7 @@ pub(super) fn job(
         mapping: Arc::new(mapping),
         policy: settings.provisioning.policy.clone(),
         managed,
+        assigning,
         source: Arc::new(source(settings)?),
         target: Arc::new(target(settings)?),
         snapshot,

@@ -14,6 +14,8 @@ use std::collections::HashSet;
 use tracing::info;
 use tracing::warn;
 
+use super::assigned::Entitlements;
+use super::assigned::Listing;
 use super::forecast::Forecast;
 use super::job::Extent;
 use super::job::Job;
@@ -38,6 +40,7 @@ use crate::reconcile::guard::Sent;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::view::Absence;
+use crate::snapshot::assignments::Watch;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
@@ -145,6 +148,12 @@ pub struct Cycle<'j> {
     pub(super) focus: Option<BTreeSet<(ObjectKind, SourceId)>>,
     /// Objects that somebody should look at.
     pub(super) findings: u64,
+    /// What reading the assignment list came to.
+    pub(super) listing: Listing,
+    /// Who is assigned, by that list.
+    pub(super) entitlements: Entitlements,
+    /// Objects whose loss of scope waits for a second cycle.
+    pub(super) leaving: u64,
     /// Answers in a row that say that the target as a whole is in trouble.
     pub(super) trouble: u32,
 }
@@ -200,6 +209,9 @@ impl<'j> Cycle<'j> {
             sent: Sent::default(),
             focus: None,
             findings: 0,
+            listing: Listing::default(),
+            entitlements: Entitlements::default(),
+            leaving: 0,
             trouble: 0,
         }
     }
@@ -208,9 +220,10 @@ impl<'j> Cycle<'j> {
     async fn story(&mut self) -> Result<(), CycleError> {
         self.prepare().await?;
         self.pull().await?;
+        self.pull_assignments().await?;
         self.choose().await?;
         if !self.has_work().await? {
-            return Ok(());
+            return self.settle_assignments().await;
         }
         self.prepare_target().await?;
         self.settle_intents().await?;
@@ -221,7 +234,8 @@ impl<'j> Cycle<'j> {
         self.members_out().await?;
         self.users().await?;
         self.groups().await?;
-        self.deletes().await
+        self.deletes().await?;
+        self.settle_assignments().await
     }
 
     /// Clears what the last cycle left in its scratch tables, and marks everything when the rules changed.
@@ -235,13 +249,20 @@ impl<'j> Cycle<'j> {
         let restart = self.order.extent == Extent::Restart;
         let all = matches!(self.order.extent, Extent::All | Extent::Full | Extent::Restart);
         let fingerprint = self.job.fingerprint.clone();
+        let watch = Watch {
+            assigned: self.job.assignments_of().is_some(),
+            nesting: self.job.assigning.nesting,
+        };
         self.store(move |snapshot| {
             snapshot.clear_forecast()?;
             snapshot.clear_removals()?;
             for kind in [ObjectKind::User, ObjectKind::Group] {
                 snapshot.clear_readings(kind)?;
             }
-            let changed = snapshot
+            let mut tx = snapshot.tx()?;
+            let mut changed = tx.put_watch(watch)?;
+            tx.commit(Durability::Lazy)?;
+            changed |= snapshot
                 .meta(FINGERPRINT)?
                 .is_some_and(|held| held != fingerprint.as_bytes());
             for kind in [ObjectKind::User, ObjectKind::Group] {

@@ -89,7 +89,8 @@ impl Cycle<'_> {
         self.restored = self
             .store(|snapshot| Ok(snapshot.meta(RESTORED)?.is_some()))
             .await?;
-        if let Some(why) = self.restored_word() {
+        let short_list = self.short_list().await?;
+        if let Some(why) = self.restored_word().or(short_list) {
             approvals.users = why.clone();
             approvals.groups = why;
         }

@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod ask;
+pub mod assigned;
 pub mod cycle;
 pub mod forecast;
 pub mod guarding;

@@ -294,6 +294,9 @@ impl Cycle<'_> {
             references,
             forecasts: self.forecasts || !self.applies(),
             readings: self.readings.contains(&kind),
+            entitlements: self.entitlements.clone(),
+            sends_roles: kind == ObjectKind::User && self.job.sends_roles(),
+            flattens: kind == ObjectKind::Group && self.job.assigning.nesting.members,
             observed: matches!(self.order.extent, Extent::Objects { .. }),
         }
     }

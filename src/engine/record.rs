@@ -126,6 +126,7 @@ impl Cycle<'_> {
         }
         let mapping = std::sync::Arc::clone(&self.job.mapping);
         let (now, window) = (self.now, self.job.policy.guard_window);
+        let flattens = self.job.assigning.nesting.members;
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             let mut relinked = Vec::new();
@@ -135,6 +136,9 @@ impl Cycle<'_> {
             // Marks last: whoever was recorded above without one of these references is dirty again.
             for id in relinked {
                 tx.mark_referrers_dirty(&id)?;
+                if flattens {
+                    tx.mark_holders(&id)?;
+                }
             }
             let (users, groups, members) = removals_of(&done);
             remember_sent(&mut tx, now, window, users, groups, members)?;

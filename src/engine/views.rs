@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 
+use super::assigned::Entitlements;
 use super::cycle::forecast_of;
 use super::forecast::Forecast;
 use super::readings::StoredReading;
@@ -12,6 +13,8 @@ use crate::model::id::TargetId;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::ports::StoreError;
+use crate::reconcile::assignment::APP_ROLE_ASSIGNMENTS;
+use crate::reconcile::assignment::role_values;
 use crate::reconcile::members_of;
 use crate::reconcile::view::Absence;
 use crate::reconcile::view::Candidate;
@@ -19,6 +22,8 @@ use crate::reconcile::view::MemberView;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::Reference;
 use crate::reconcile::view::TargetReading;
+use crate::snapshot::assignments::each_member;
+use crate::snapshot::assignments::nested_groups;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
@@ -38,6 +43,12 @@ pub struct Context {
     pub forecasts: bool,
     /// False while the target's readings are empty: then none is looked up.
     pub readings: bool,
+    /// Who is assigned.
+    pub entitlements: Entitlements,
+    /// True where the mapping sends app roles.
+    pub sends_roles: bool,
+    /// True where groups hold the users of the groups in them.
+    pub flattens: bool,
     /// True for what the snapshot alone knows of the linked resource is not enough: its reading is shown.
     pub observed: bool,
 }
@@ -100,8 +111,15 @@ pub fn view(
         Some(_) => Reference::Absent,
         None => Reference::None,
     };
+    let mut object = record.object;
+    if context.sends_roles
+        && let Some(entitlement) = context.entitlements.of(snapshot, kind, &id)?
+    {
+        let roles = role_values(&entitlement.roles, &context.entitlements.roles);
+        object.attributes.insert(APP_ROLE_ASSIGNMENTS.to_owned(), roles);
+    }
     let mut view = ObjectView {
-        object: record.object,
+        object,
         link,
         intent_open: context.intents_open.contains(&(kind, id)),
         lost: forecast.lost,
@@ -112,6 +130,9 @@ pub fn view(
     };
     if kind == ObjectKind::Group && context.references {
         view.members = members(snapshot, context, &id)?;
+        if context.flattens {
+            flatten(snapshot, context, id, &mut view.members)?;
+        }
         if forecast.lost {
             // What was sent went into the resource that is gone.
             view.members.iter_mut().for_each(|member| member.sent = None);
@@ -185,6 +206,42 @@ fn members(snapshot: &Snapshot, context: &Context, group: &SourceId) -> Result<V
             return Ok(views);
         }
     }
+}
+
+/// Adds the users of the groups in a group, at any depth; the groups themselves are then not left out, but accounted for.
+fn flatten(
+    snapshot: &Snapshot,
+    context: &Context,
+    group: SourceId,
+    members: &mut Vec<MemberView>,
+) -> Result<(), StoreError> {
+    let nested = nested_groups(snapshot, group)?;
+    let is_nested: HashSet<SourceId> = nested.iter().copied().collect();
+    members.retain(|member| member.kind != MemberKind::Group || !is_nested.contains(&member.id));
+    let mut held: BTreeMap<SourceId, MemberView> =
+        members.drain(..).map(|member| (member.id, member)).collect();
+    for inner in &nested[1..] {
+        each_member(snapshot, inner, &mut |id, kind| {
+            match (held.get_mut(&id), kind) {
+                (Some(member), _) => member.present = true,
+                (None, MemberKind::User) => {
+                    let state = reference(snapshot, context, &id)?;
+                    let member = MemberView {
+                        id,
+                        kind,
+                        present: true,
+                        sent: None,
+                        state,
+                    };
+                    held.insert(id, member);
+                }
+                (None, MemberKind::Group | MemberKind::Other) => {}
+            }
+            Ok(())
+        })?;
+    }
+    members.extend(held.into_values());
+    Ok(())
 }
 
 fn candidates(

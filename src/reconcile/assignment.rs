@@ -57,30 +57,30 @@ pub enum Through {
 
 /// How somebody stands to the enterprise application.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Standing {
+pub struct Entitlement {
     /// Each way in which it is assigned; empty: it is not.
     pub through: BTreeSet<Through>,
     /// The roles of all of them, default access included.
     pub roles: BTreeSet<RoleId>,
 }
 
-impl Standing {
+impl Entitlement {
     /// Out of an assignment of its own, where there is one, and of those of the groups that it is in.
     #[must_use]
     pub fn new<'a>(
         own: Option<&[RoleId]>,
         groups: impl IntoIterator<Item = (SourceId, &'a [RoleId])>,
     ) -> Self {
-        let mut standing = Self::default();
+        let mut entitlement = Self::default();
         let own = own.map(|roles| (Through::Itself, roles));
         let groups = groups
             .into_iter()
             .map(|(group, roles)| (Through::Group(group), roles));
         for (through, roles) in own.into_iter().chain(groups) {
-            standing.through.insert(through);
-            standing.roles.extend(roles);
+            entitlement.through.insert(through);
+            entitlement.roles.extend(roles);
         }
-        standing
+        entitlement
     }
 
     /// True for whoever is assigned in any way.

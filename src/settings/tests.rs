@@ -178,10 +178,7 @@ fn the_assigned_scope_needs_the_enterprise_application() {
         "{missing}"
     );
     let wrong = problem("service_principal_id = \"IDmelon\"");
-    assert!(
-        wrong.contains("is not a GUID"),
-        "{wrong}"
-    );
+    assert!(wrong.contains("is not a GUID"), "{wrong}");
     let id = "6f1c8d1e-0000-4000-8000-000000000001";
     let settings = with(&format!("scope = \"assigned\"\nservice_principal_id = \"{id}\"")).unwrap();
     let found = &settings.jobs["idmelon"].source;

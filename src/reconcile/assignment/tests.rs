@@ -1,4 +1,4 @@
-//! Standings and roles as tables; the walk through nested groups as laws.
+//! Entitlements and roles as tables; the walk through nested groups as laws.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -88,12 +88,12 @@ fn whoever_has_any_assignment_is_assigned_with_the_roles_of_all() {
     ] {
         let groups: Vec<(SourceId, Vec<RoleId>)> =
             groups.into_iter().map(|(g, roles)| (id(g), roles)).collect();
-        let standing = Standing::new(
+        let entitlement = Entitlement::new(
             own.as_deref(),
             groups.iter().map(|(g, roles)| (*g, roles.as_slice())),
         );
-        assert_eq!(standing.is_assigned(), assigned, "{name}");
-        assert_eq!(standing.roles, roles.into_iter().collect(), "{name}");
+        assert_eq!(entitlement.is_assigned(), assigned, "{name}");
+        assert_eq!(entitlement.roles, roles.into_iter().collect(), "{name}");
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use melonsync::engine::cycle;
+use melonsync::engine::job::Assigning;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Job;
 use melonsync::engine::job::NoWatcher;
@@ -103,6 +104,7 @@ async fn initial_cycle(folder: &Path) {
         mapping: Arc::new(Mapping::preset("idmelon@1").unwrap()),
         policy: Policy::default(),
         managed: [ObjectKind::User, ObjectKind::Group].into(),
+        assigning: Assigning::default(),
         fingerprint: "large".to_owned(),
         source: Arc::new(Generated),
         target: Arc::new(Swallowing::default()),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use melonsync::engine::cycle;
 use melonsync::engine::cycle::CycleError;
+use melonsync::engine::job::Assigning;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Job;
 use melonsync::engine::job::Order;
@@ -98,6 +99,7 @@ impl World {
             mapping: Arc::new(Mapping::preset("idmelon@1").unwrap()),
             policy: Policy::default(),
             managed: [ObjectKind::User, ObjectKind::Group].into(),
+            assigning: Assigning::default(),
             fingerprint: "first".to_owned(),
             source,
             target,
