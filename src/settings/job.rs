@@ -101,6 +101,7 @@ impl Job {
         let source = &self.source;
         let decisive = serde_json::json!({
             "scope": format!("{:?}", source.scope),
+            "rules": source.rules.canonical(),
             "users": source.users,
             "groups": source.groups,
             "mapping": self.provisioning.mapping,

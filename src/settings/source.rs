@@ -4,6 +4,11 @@ use chrono::NaiveDate;
 use url::Url;
 use uuid::Uuid;
 
+use crate::model::id::ObjectKind;
+use crate::reconcile::scope::Guests;
+use crate::reconcile::scope::ScopeRules;
+
+use super::filter::filter;
 use super::network::Network;
 use super::secret::SecretSource;
 use super::section::Section;
@@ -78,6 +83,14 @@ impl Word for Scope {
     const LATER: &'static [&'static str] = &["assigned"];
 }
 
+impl Word for Guests {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("include", Self::Include),
+        ("accepted", Self::Accepted),
+        ("exclude", Self::Exclude),
+    ];
+}
+
 /// How the application proves who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
@@ -104,6 +117,8 @@ pub struct Source {
     pub login_url: Url,
     /// Who is ours to provision.
     pub scope: Scope,
+    /// Who of those: scoping filters and guests.
+    pub rules: ScopeRules,
     /// Manage users; false stops managing them and removes nobody.
     pub users: bool,
     /// Manage groups; false stops managing them and removes none.
@@ -129,6 +144,11 @@ impl Source {
         let graph_url = section.url("graph_url", cloud.graph_url());
         let login_url = section.url("login_url", cloud.login_url());
         let scope = section.word("scope", Scope::All);
+        let rules = ScopeRules {
+            user_filter: filter(&mut section, "user_filter", ObjectKind::User),
+            group_filter: filter(&mut section, "group_filter", ObjectKind::Group),
+            guests: section.word("guests", Guests::Include),
+        };
         let users = section.flag("users", true);
         let groups = section.flag("groups", true);
         let mut credentials = section.child("credential");
@@ -145,6 +165,7 @@ impl Source {
             graph_url: graph_url.unwrap_or_else(|| known(cloud.graph_url())),
             login_url: login_url.unwrap_or_else(|| known(cloud.login_url())),
             scope,
+            rules,
             users,
             groups,
             credential: Credential {
