@@ -2,6 +2,7 @@
 
 mod expressions;
 mod files;
+mod filters;
 mod laws;
 mod objects;
 mod resources;

@@ -17,6 +17,7 @@ pub mod omission;
 pub mod operation;
 pub mod plan;
 pub mod policy;
+pub mod scope;
 pub mod three_way;
 pub mod view;
 

@@ -103,6 +103,7 @@ impl Job {
             "scope": format!("{:?}", source.scope),
             "service_principal_id": source.service_principal_id,
             "nested_groups": source.nesting,
+            "rules": source.rules.canonical(),
             "users": source.users,
             "groups": source.groups,
             "mapping": self.provisioning.mapping,

@@ -4,6 +4,11 @@ use chrono::NaiveDate;
 use url::Url;
 use uuid::Uuid;
 
+use crate::model::id::ObjectKind;
+use crate::reconcile::scope::Guests;
+use crate::reconcile::scope::ScopeRules;
+
+use super::filter::filter;
 use super::network::Network;
 use super::secret::SecretSource;
 use super::section::Section;
@@ -103,6 +108,14 @@ impl Word for NestedMembers {
     const WORDS: &'static [(&'static str, Self)] = &[("ignore", Self::Ignore), ("flatten", Self::Flatten)];
 }
 
+impl Word for Guests {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("include", Self::Include),
+        ("accepted", Self::Accepted),
+        ("exclude", Self::Exclude),
+    ];
+}
+
 /// How the application proves who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
@@ -134,6 +147,8 @@ pub struct Source {
     pub service_principal_id: Option<Uuid>,
     /// What nested groups count for.
     pub nesting: Nesting,
+    /// Who of those: scoping filters and guests.
+    pub rules: ScopeRules,
     /// Manage users; false stops managing them and removes nobody.
     pub users: bool,
     /// Manage groups; false stops managing them and removes none.
@@ -161,6 +176,11 @@ impl Source {
         let scope = section.word("scope", Scope::All);
         let service_principal_id = service_principal(&mut section, scope);
         let nesting = nested_groups(&mut section);
+        let rules = ScopeRules {
+            user_filter: filter(&mut section, "user_filter", ObjectKind::User),
+            group_filter: filter(&mut section, "group_filter", ObjectKind::Group),
+            guests: section.word("guests", Guests::Include),
+        };
         let users = section.flag("users", true);
         let groups = section.flag("groups", true);
         let mut credentials = section.child("credential");
@@ -179,6 +199,7 @@ impl Source {
             scope,
             service_principal_id,
             nesting,
+            rules,
             users,
             groups,
             credential: Credential {

@@ -44,7 +44,9 @@ fn commented_keys_of_the_example_are_known_too() {
     let text: Vec<String> = EXAMPLE
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest.starts_with(['p', 'c', 'e']) && rest.contains(" = ") => rest.to_owned(),
+            Some(rest) if rest.starts_with(['p', 'c', 'e', 'g']) && rest.contains(" = ") => rest.to_owned(),
+            // Of the two examples of one key, the first.
+            Some(rest) if rest.starts_with("user_filter") && rest.contains("IS TRUE") => rest.to_owned(),
             _ => line.to_owned(),
         })
         .collect();
@@ -55,6 +57,7 @@ fn commented_keys_of_the_example_are_known_too() {
         "http://proxy:3128/"
     );
     assert!(job.source.credential.expires.is_some() && job.target.expires.is_some());
+    assert!(job.source.rules.user_filter.is_some() && job.source.rules.group_filter.is_some());
 }
 
 #[test]
@@ -102,6 +105,30 @@ fn a_bad_override_is_reported_under_its_variable() {
     assert!(
         text.contains("environment variable MELONSYNC____: an override that names no key"),
         "{text}"
+    );
+}
+
+#[test]
+fn a_bad_filter_is_shown_with_its_text_and_every_problem_in_it() {
+    let with = |lines: &str| MINIMAL.replace("credential.", &format!("{lines}\ncredential."));
+    let filter = "user_filter = 'departement EQUALS \"IT\" AND cty IS NULL'\ngroup_filter = \"memberOf EQUALS \\\"x\\\"\"\nguests = \"some\"";
+    let error = parse(&with(filter), &[]).unwrap_err();
+    let shown: Vec<String> = error
+        .0
+        .iter()
+        .map(|problem| format!("{}\n{}", problem.what, problem.place))
+        .collect();
+    insta::assert_snapshot!(shown.join("\n\n"));
+    let by_variable = parse(
+        MINIMAL,
+        &[("MELONSYNC__JOBS__IDMELON__SOURCE__USER_FILTER", "city IS NIL")],
+    )
+    .unwrap_err();
+    assert!(
+        by_variable
+            .to_string()
+            .contains("USER_FILTER: `jobs.idmelon.source.user_filter`: no operator"),
+        "{by_variable}"
     );
 }
 
@@ -225,5 +252,12 @@ fn the_fingerprint_follows_the_policy_and_not_the_schedule() {
     assert_ne!(
         plain,
         of(&[("MELONSYNC__JOBS__IDMELON__SOURCE__GROUPS", "false")])
+    );
+    let filtered = |text| of(&[("MELONSYNC__JOBS__IDMELON__SOURCE__USER_FILTER", text)]);
+    assert_ne!(plain, filtered("city IS NULL"));
+    assert_eq!(filtered("city IS NULL"), filtered("  city  is  null"));
+    assert_ne!(
+        plain,
+        of(&[("MELONSYNC__JOBS__IDMELON__SOURCE__GUESTS", "exclude")])
     );
 }
