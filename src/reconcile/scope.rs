@@ -53,6 +53,11 @@ pub enum ScopeReason {
         /// True where only the accepted invitation is missing.
         invited: bool,
     },
+    /// Not assigned to the enterprise application, and scope = "assigned".
+    Unassigned {
+        /// A user could be assigned through a group as well.
+        kind: ObjectKind,
+    },
 }
 
 impl fmt::Display for ScopeReason {
@@ -66,6 +71,12 @@ impl fmt::Display for ScopeReason {
                 f.write_str("a guest who has not accepted the invitation, and guests = \"accepted\"")
             }
             Self::Guest { invited: false } => f.write_str("a guest, and guests = \"exclude\""),
+            Self::Unassigned { kind: ObjectKind::User } => f.write_str(
+                "neither assigned to the enterprise application nor in a group that is, and scope = \"assigned\"",
+            ),
+            Self::Unassigned { kind: ObjectKind::Group } => {
+                f.write_str("not assigned to the enterprise application, and scope = \"assigned\"")
+            }
         }
     }
 }
@@ -250,6 +261,30 @@ const USER_TYPE: &str = "userType";
 const INVITATION: &str = "externalUserState";
 
 impl Decision {
+    /// The decision where only the assigned are in scope. `assigned` is `None` where no assignment list was ever read.
+    /// Who is out by attributes alone is out whatever the assignments say; any other loss is one by membership, because
+    /// an assignment and a membership can move at different times.
+    #[must_use]
+    pub fn and_assigned(self, kind: ObjectKind, assigned: Option<bool>) -> Self {
+        let by_attributes = matches!(
+            &self,
+            Self::OutOfScope {
+                by_membership: false,
+                ..
+            }
+        );
+        match assigned {
+            _ if by_attributes || assigned == Some(true) => self,
+            Some(_) => Self::OutOfScope {
+                because: ScopeReason::Unassigned { kind },
+                by_membership: true,
+            },
+            None => Self::Unknown {
+                missing: "the assignment list of the enterprise application".to_owned(),
+            },
+        }
+    }
+
     /// What the decision comes to. `linked`: there is something at the target to lose. `confirmed`: an earlier
     /// complete cycle said the same.
     #[must_use]

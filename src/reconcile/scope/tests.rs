@@ -9,6 +9,7 @@ use super::super::fixtures::object;
 use super::Decision;
 use super::Guests;
 use super::Memberships;
+use super::ScopeReason;
 use super::ScopeRules;
 use super::Standing;
 use crate::mapping::Filter;
@@ -145,4 +146,67 @@ fn only_what_the_rules_ask_for_is_selected() {
     let members = rules(&format!("TRANSITIVE_MEMBER_OF \"{}\"", id(90)), Guests::Exclude);
     assert_eq!(of(&members, ObjectKind::User), "userType");
     assert_eq!(of(&members, ObjectKind::Group), "members");
+}
+
+#[test]
+fn the_assigned_are_those_in_scope() {
+    let unassigned = |by_membership| Decision::OutOfScope {
+        because: ScopeReason::Unassigned {
+            kind: ObjectKind::User,
+        },
+        by_membership,
+    };
+    let filtered = |by_membership| Decision::OutOfScope {
+        because: ScopeReason::Guest { invited: false },
+        by_membership,
+    };
+    let unread = || Decision::Unknown {
+        missing: "the property city".to_owned(),
+    };
+    let no_list = || Decision::Unknown {
+        missing: "the assignment list of the enterprise application".to_owned(),
+    };
+    for (name, decision, assigned, expected) in [
+        ("assigned", Decision::InScope, Some(true), Decision::InScope),
+        ("not assigned", Decision::InScope, Some(false), unassigned(true)),
+        ("no list was read", Decision::InScope, None, no_list()),
+        (
+            "assigned and filtered out",
+            filtered(false),
+            Some(true),
+            filtered(false),
+        ),
+        ("neither", filtered(false), Some(false), filtered(false)),
+        (
+            "filtered out, and no list",
+            filtered(false),
+            None,
+            filtered(false),
+        ),
+        (
+            "out of the filter's group",
+            filtered(true),
+            Some(true),
+            filtered(true),
+        ),
+        (
+            "out of both groups",
+            filtered(true),
+            Some(false),
+            unassigned(true),
+        ),
+        ("the filter cannot tell", unread(), Some(true), unread()),
+        (
+            "the filter cannot tell, and need not",
+            unread(),
+            Some(false),
+            unassigned(true),
+        ),
+    ] {
+        assert_eq!(
+            decision.and_assigned(ObjectKind::User, assigned),
+            expected,
+            "{name}"
+        );
+    }
 }
