@@ -413,6 +413,8 @@ pub enum Table {
     Cycles = 13,
     /// Removals planned in the first pass, with their reasons.
     Removals = 14,
+    /// Who of the linked is out of scope, and the members of the groups that scopes ask about.
+    Scope = 15,
 }
 
 /// What a commit promises when it returns.

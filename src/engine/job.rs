@@ -19,6 +19,7 @@ use crate::ports::TargetDirectory;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::policy::Policy;
+use crate::reconcile::scope::ScopeRules;
 use crate::snapshot::store::Snapshot;
 
 /// One job: a source, a target, the snapshot between them, and the rules.
@@ -32,6 +33,8 @@ pub struct Job {
     pub mapping: Arc<Mapping>,
     /// The policy in force.
     pub policy: Policy,
+    /// Who of those that the source holds is ours.
+    pub scope: Arc<ScopeRules>,
     /// Whether users and groups are managed.
     pub managed: BTreeSet<ObjectKind>,
     /// Changes whenever mapping, scope or policy do: then everything is looked at again.
@@ -59,11 +62,22 @@ pub struct Job {
 }
 
 impl Job {
-    /// The Graph properties to read: those of the mapping, and for a group with members its visibility, without
+    /// The streams to read: those of what is managed, and the groups where a filter asks who is in them.
+    #[must_use]
+    pub fn streams(&self) -> BTreeSet<ObjectKind> {
+        let mut streams = self.managed.clone();
+        if streams.contains(&ObjectKind::User) && !self.scope.member_of().is_empty() {
+            streams.insert(ObjectKind::Group);
+        }
+        streams
+    }
+
+    /// The Graph properties to read: those of the mapping and of the scope, and for a group with members its visibility, without
     /// which members that the app may not see would look like members that left.
     #[must_use]
     pub fn select(&self, kind: ObjectKind) -> Vec<String> {
         let mut select = self.mapping.graph_properties(kind);
+        select.extend(self.scope.graph_properties(kind));
         if select.contains("members") {
             select.insert(VISIBILITY.to_owned());
         }

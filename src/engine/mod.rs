@@ -16,5 +16,6 @@ pub mod readings;
 pub mod record;
 pub mod runtime;
 pub mod schedule;
+mod scope;
 pub mod summary;
 pub mod views;

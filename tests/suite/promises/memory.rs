@@ -100,6 +100,7 @@ async fn initial_cycle(folder: &Path) {
         enforce: true,
         mapping: Arc::new(Mapping::preset("idmelon@1").unwrap()),
         policy: Policy::default(),
+        scope: Arc::default(),
         managed: [ObjectKind::User, ObjectKind::Group].into(),
         fingerprint: "large".to_owned(),
         source: Arc::new(Generated),

@@ -97,6 +97,7 @@ impl World {
             enforce: true,
             mapping: Arc::new(Mapping::preset("idmelon@1").unwrap()),
             policy: Policy::default(),
+            scope: Arc::default(),
             managed: [ObjectKind::User, ObjectKind::Group].into(),
             fingerprint: "first".to_owned(),
             source,
