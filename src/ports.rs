@@ -427,8 +427,10 @@ pub enum Table {
     Cycles = 13,
     /// Removals planned in the first pass, with their reasons.
     Removals = 14,
+    /// Who of the linked is out of scope, and the members of the groups that scopes ask about.
+    Scope = 15,
     /// Kind and id of who is assigned to the enterprise application, with the roles: the last whole list.
-    Assignments = 15,
+    Assignments = 16,
 }
 
 /// What a commit promises when it returns.

@@ -229,6 +229,7 @@ pub(super) fn job(
         fingerprint: fingerprint(&mapping, settings),
         mapping: Arc::new(mapping),
         policy: settings.provisioning.policy.clone(),
+        scope: Arc::new(settings.source.rules.clone()),
         managed,
         assigning,
         source: Arc::new(source(settings)?),

@@ -23,6 +23,7 @@ use crate::ports::TargetError;
 use crate::reconcile::matching::Key;
 use crate::reconcile::policy::GroupRemoval;
 use crate::reconcile::policy::OnRemoval;
+use crate::reconcile::scope::Standing;
 use crate::snapshot::page::apply_existence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -83,14 +84,20 @@ impl Cycle<'_> {
     /// Dirty objects on which more evidence is wanted before anything is concluded.
     async fn doubtful(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
         let policy = &self.job.policy;
-        let (soft, hard) = match kind {
+        let scope = self.scoping();
+        let (soft, hard, out) = match kind {
             ObjectKind::User => (
                 policy.on_soft_delete == OnRemoval::Delete,
                 policy.on_hard_delete == OnRemoval::Delete,
+                policy.on_out_of_scope == OnRemoval::Delete,
             ),
             ObjectKind::Group => {
                 let deletes = policy.groups.on_delete == GroupRemoval::Delete;
-                (deletes, deletes)
+                (
+                    deletes,
+                    deletes,
+                    policy.groups.on_out_of_scope == GroupRemoval::Delete,
+                )
             }
         };
         self.store(move |snapshot| {
@@ -101,6 +108,9 @@ impl Cycle<'_> {
                     .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
                 if let Some(record) = snapshot.record(kind, &id)? {
                     let asked = match record.object.life {
+                        Life::Alive if out && record.link.is_some() => {
+                            unread || matches!(scope.standing(snapshot, &record, true)?, Standing::Out { .. })
+                        }
                         Life::Alive => unread,
                         Life::Missing | Life::Unknown => true,
                         Life::Gone(Removed::SoftDeleted) => soft && record.link.is_some(),

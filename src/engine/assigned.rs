@@ -31,7 +31,6 @@ use crate::snapshot::assignments::groups_of;
 use crate::snapshot::assignments::listed;
 use crate::snapshot::assignments::own_roles;
 use crate::snapshot::read::Reads;
-use crate::snapshot::store::Snapshot;
 
 /// How many users and groups were assigned when last nobody was on the way out: what a shorter list is compared with.
 const BASELINE: &str = "assignments_baseline";
@@ -62,19 +61,19 @@ impl Entitlements {
     /// As the store.
     pub fn of(
         &self,
-        snapshot: &Snapshot,
+        reads: &impl Reads,
         kind: ObjectKind,
         id: &SourceId,
     ) -> Result<Option<Entitlement>, StoreError> {
         if !self.known {
             return Ok(None);
         }
-        let own = own_roles(snapshot, kind, id)?;
+        let own = own_roles(reads, kind, id)?;
         let mut grants = Vec::new();
         // Only assigned groups are in scope as groups; groups in them are not (how-provisioning-works.md).
         if kind == ObjectKind::User {
-            for group in groups_of(snapshot, id)? {
-                grants.push(self.through(snapshot, group)?);
+            for group in groups_of(reads, id)? {
+                grants.push(self.through(reads, group)?);
             }
         }
         let groups = grants.iter().flat_map(|grants| grants.iter());
@@ -83,7 +82,7 @@ impl Entitlements {
     }
 
     /// The assigned groups that count for the members of this one.
-    fn through(&self, snapshot: &Snapshot, group: SourceId) -> Result<Arc<Vec<Grant>>, StoreError> {
+    fn through(&self, reads: &impl Reads, group: SourceId) -> Result<Arc<Vec<Grant>>, StoreError> {
         let held = |through: &Mutex<HashMap<_, Arc<Vec<Grant>>>>| {
             let through = through.lock().unwrap_or_else(PoisonError::into_inner);
             through.get(&group).cloned()
@@ -92,13 +91,13 @@ impl Entitlements {
             return Ok(grants);
         }
         let counted = if self.nesting.scope {
-            reachable(group, |group| groups_of(snapshot, &group))?
+            reachable(group, |group| groups_of(reads, &group))?
         } else {
             vec![group]
         };
         let mut grants = Vec::new();
         for group in counted {
-            if let Some(roles) = own_roles(snapshot, ObjectKind::Group, &group)? {
+            if let Some(roles) = own_roles(reads, ObjectKind::Group, &group)? {
                 grants.push((group, roles));
             }
         }

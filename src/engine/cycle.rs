@@ -146,6 +146,8 @@ pub struct Cycle<'j> {
     pub(super) sent: Sent,
     /// Only these objects, where an admin named them.
     pub(super) focus: Option<BTreeSet<(ObjectKind, SourceId)>>,
+    /// Types of which nothing is planned, because their scope cannot be told.
+    pub(super) stopped: BTreeSet<ObjectKind>,
     /// Objects that somebody should look at.
     pub(super) findings: u64,
     /// What reading the assignment list came to.
@@ -208,6 +210,7 @@ impl<'j> Cycle<'j> {
             approvals: None,
             sent: Sent::default(),
             focus: None,
+            stopped: BTreeSet::new(),
             findings: 0,
             listing: Listing::default(),
             entitlements: Entitlements::default(),
@@ -222,12 +225,14 @@ impl<'j> Cycle<'j> {
         self.pull().await?;
         self.pull_assignments().await?;
         self.choose().await?;
+        self.rescope().await?;
         if !self.has_work().await? {
             return self.settle_assignments().await;
         }
         self.prepare_target().await?;
         self.settle_intents().await?;
         self.ask_for_doubtful().await?;
+        self.settle_scope().await?;
         self.read_target().await?;
         self.guard().await?;
         self.disables().await?;
@@ -348,6 +353,8 @@ impl<'j> Cycle<'j> {
     pub(super) fn omit(&mut self, kind: ObjectKind, object: SourceId, name: &str, omission: &Omission) {
         match omission {
             Omission::Unchanged => self.summary.skipped.unchanged += 1,
+            Omission::OutOfScope { .. } => self.summary.skipped.out_of_scope += 1,
+            Omission::ScopeLossUnconfirmed { .. } => self.leaving += 1,
             Omission::DisabledAtSource => self.summary.skipped.disabled_at_source += 1,
             _ => {}
         }

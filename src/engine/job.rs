@@ -21,6 +21,7 @@ use crate::reconcile::assignment::Nesting;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::policy::Policy;
+use crate::reconcile::scope::ScopeRules;
 use crate::snapshot::store::Snapshot;
 
 /// One job: a source, a target, the snapshot between them, and the rules.
@@ -34,6 +35,8 @@ pub struct Job {
     pub mapping: Arc<Mapping>,
     /// The policy in force.
     pub policy: Policy,
+    /// Who of those that the source holds is ours.
+    pub scope: Arc<ScopeRules>,
     /// Whether users and groups are managed.
     pub managed: BTreeSet<ObjectKind>,
     /// Who is assigned, and what nested groups count for.
@@ -89,21 +92,24 @@ impl Job {
         self.assigning.application.filter(|_| asked)
     }
 
-    /// The streams that are read: those of what is managed, and the groups' where who is in them decides.
+    /// The streams to read: those of what is managed, and the groups where a filter or an assignment asks who is in them.
     #[must_use]
     pub fn streams(&self) -> BTreeSet<ObjectKind> {
-        let mut kinds = self.managed.clone();
-        if self.assignments_of().is_some() {
-            kinds.insert(ObjectKind::Group);
+        let mut streams = self.managed.clone();
+        if streams.contains(&ObjectKind::User)
+            && (!self.scope.member_of().is_empty() || self.assignments_of().is_some())
+        {
+            streams.insert(ObjectKind::Group);
         }
-        kinds
+        streams
     }
 
-    /// The Graph properties to read: those of the mapping, and for a group with members its visibility, without
+    /// The Graph properties to read: those of the mapping and of the scope, and for a group with members its visibility, without
     /// which members that the app may not see would look like members that left.
     #[must_use]
     pub fn select(&self, kind: ObjectKind) -> Vec<String> {
         let mut select = self.mapping.graph_properties(kind);
+        select.extend(self.scope.graph_properties(kind));
         // Worked out from the assignment list; Graph does not know it of a user.
         select.remove(APP_ROLE_ASSIGNMENTS);
         if kind == ObjectKind::Group && self.assignments_of().is_some() {

@@ -17,5 +17,6 @@ pub mod readings;
 pub mod record;
 pub mod runtime;
 pub mod schedule;
+mod scope;
 pub mod summary;
 pub mod views;

@@ -239,7 +239,8 @@ impl Cycle<'_> {
     }
 
     fn may_plan(&self, kind: ObjectKind, id: SourceId) -> bool {
-        !self.failed.contains(&(kind, id))
+        !self.stopped.contains(&kind)
+            && !self.failed.contains(&(kind, id))
             && self
                 .focus
                 .as_ref()

@@ -25,6 +25,7 @@ use crate::model::id::TargetId;
 use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
+use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::model::object::Membership;
 use crate::model::value::Attributes;
@@ -40,6 +41,7 @@ use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
+use crate::snapshot::record::Record;
 use crate::snapshot::tx::Tx;
 
 /// What recording a batch found.
@@ -299,6 +301,12 @@ impl Done {
             .iter()
             .any(|o| matches!(o.verb, Verb::DeleteUser | Verb::DeleteGroup));
         if deleted {
+            if let Some(record) = tx
+                .record(kind, &id)?
+                .filter(|record| record.object.life == Life::Alive)
+            {
+                return unlink(tx, record).map(Some);
+            }
             forget_members(tx, kind, &id)?;
             tx.clear_dirty(kind, &id)?;
             tx.delete_record(kind, &id)?;
@@ -451,6 +459,18 @@ impl Done {
         }
         Ok(())
     }
+}
+
+/// What was deleted at the target lives on at the source, out of scope: only the link goes, and what was sent.
+fn unlink(tx: &mut Tx<'_>, mut record: Record) -> Result<SourceId, StoreError> {
+    let (kind, id) = (record.object.kind, record.object.id);
+    if kind == ObjectKind::Group {
+        forget_sent(tx, &id)?;
+    }
+    record.link = None;
+    tx.put_record(&record)?;
+    tx.clear_dirty(kind, &id)?;
+    Ok(id)
 }
 
 /// The memberships of a deleted group: nothing at the target holds them any more.

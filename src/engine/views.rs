@@ -7,6 +7,7 @@ use super::assigned::Entitlements;
 use super::cycle::forecast_of;
 use super::forecast::Forecast;
 use super::readings::StoredReading;
+use super::scope::Scoping;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -26,6 +27,8 @@ use crate::snapshot::assignments::each_member;
 use crate::snapshot::assignments::nested_groups;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
+use crate::snapshot::scope::ScopeEntry;
+use crate::snapshot::scope::ScopeReads;
 use crate::snapshot::store::Snapshot;
 
 /// What the views of a batch have in common.
@@ -33,6 +36,8 @@ use crate::snapshot::store::Snapshot;
 pub struct Context {
     /// What a missing match proves; `None` while the target was not read for this type.
     pub absence: Option<Absence>,
+    /// Who is ours.
+    pub(super) scope: Scoping,
     /// Creates whose outcome is open.
     pub intents_open: HashSet<(ObjectKind, SourceId)>,
     /// Objects that failed in this cycle: nobody waits for them.
@@ -105,6 +110,8 @@ pub fn view(
         return Ok(None);
     };
     let forecast = context.forecast(snapshot, kind, &id)?;
+    let linked = record.link.is_some() && !forecast.lost;
+    let scope = context.scope.standing(snapshot, &record, linked)?;
     let link = if forecast.lost { None } else { record.link };
     let manager = match record.object.manager {
         Some(manager) if context.references => reference(snapshot, context, &manager)?,
@@ -121,6 +128,7 @@ pub fn view(
     let mut view = ObjectView {
         object,
         link,
+        scope,
         intent_open: context.intents_open.contains(&(kind, id)),
         lost: forecast.lost,
         manager,
@@ -167,6 +175,11 @@ fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Re
         return Ok(Reference::Expected(target));
     }
     match brief.target {
+        Some(_)
+            if context.scope.divides(kind) && snapshot.scope_entry(kind, id)? == Some(ScopeEntry::Out) =>
+        {
+            return Ok(Reference::Gone);
+        }
         Some(target) if !forecast.lost => return Ok(Reference::Linked(target)),
         _ => {}
     }

@@ -15,6 +15,7 @@ use super::operation::Verb;
 use super::plan::ObjectPlan;
 use super::plan::Planner;
 use super::policy::OnRemoval;
+use super::scope::Standing;
 use super::three_way;
 use super::three_way::Verdict;
 use super::view::MemberView;
@@ -101,7 +102,8 @@ impl Planner<'_> {
 
     /// The mapping's say on this object.
     pub(super) fn desired(&self, view: &ObjectView) -> Desired {
-        let soft_deleted = view.object.kind == ObjectKind::User && !view.object.account_enabled();
+        let out = matches!(view.scope, Standing::Out { .. });
+        let soft_deleted = view.object.kind == ObjectKind::User && (out || !view.object.account_enabled());
         desired(self.mapping, &view.object, &Facts { soft_deleted })
     }
 
@@ -315,7 +317,12 @@ impl Planner<'_> {
         mut diff: MembershipDiff,
         mut plan: ObjectPlan,
     ) -> ObjectPlan {
-        if self.policy.on_soft_delete == OnRemoval::Keep || self.policy.on_hard_delete == OnRemoval::Keep {
+        let policies = [
+            self.policy.on_soft_delete,
+            self.policy.on_hard_delete,
+            self.policy.on_out_of_scope,
+        ];
+        if policies.contains(&OnRemoval::Keep) {
             // Users who are kept are not counted themselves, so their memberships must be.
             diff.remove.iter_mut().for_each(|member| member.with_user = false);
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::plan::ObjectPlan;
 use super::plan::Planner;
 use super::policy::Policy;
+use super::scope::Standing;
 use super::view::Absence;
 use super::view::Candidate;
 use super::view::MemberView;
@@ -177,6 +178,7 @@ pub(super) fn view(object: SourceObject) -> ObjectView {
     ObjectView {
         object,
         link: None,
+        scope: Standing::In,
         intent_open: false,
         lost: false,
         manager: Reference::None,

@@ -15,6 +15,7 @@ pub mod matching;
 pub mod membership_diff;
 pub mod omission;
 pub mod operation;
+mod out_of_scope;
 pub mod plan;
 pub mod policy;
 pub mod scope;

@@ -8,6 +8,7 @@ use super::omission::Omission;
 use super::operation::Change;
 use super::operation::Operation;
 use super::policy::Policy;
+use super::scope::Standing;
 use super::view::ObjectView;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
@@ -121,8 +122,29 @@ impl Planner<'_> {
                 ObjectKind::User => self.user_leaves(view, link, removed, plan),
                 ObjectKind::Group => self.group_leaves(view, removed, plan),
             },
-            (Life::Alive, Some(link)) => self.linked(view, link, plan),
-            (Life::Alive, None) => self.unlinked(view, plan),
+            (Life::Alive, _) => self.alive(view, plan),
+        }
+    }
+
+    /// Plans an object that lives, as its scope has it.
+    fn alive(&self, view: &ObjectView, mut plan: ObjectPlan) -> ObjectPlan {
+        match &view.scope {
+            Standing::Out { because } => return self.out_of_scope(view, because, plan),
+            Standing::Unknown { missing } => {
+                return plan.omit(Omission::ScopeUnknown {
+                    missing: missing.clone(),
+                });
+            }
+            Standing::Leaving { because } => {
+                plan = plan.omit(Omission::ScopeLossUnconfirmed {
+                    why: because.to_string(),
+                });
+            }
+            Standing::In => {}
+        }
+        match &view.link {
+            Some(link) => self.linked(view, link, plan),
+            None => self.unlinked(view, plan),
         }
     }
 

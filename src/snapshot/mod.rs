@@ -29,6 +29,7 @@ pub mod read;
 pub mod record;
 pub mod retention;
 pub mod round;
+pub mod scope;
 pub mod sled;
 pub mod store;
 pub mod transfer;

@@ -32,7 +32,7 @@ use super::{
 pub const RESTORED: &str = "restored";
 
 /// Every table, in the order in which they are written out.
-pub const TABLES: [Table; 15] = [
+pub const TABLES: [Table; 16] = [
     Table::Meta,
     Table::Objects,
     Table::Edges,
@@ -47,6 +47,7 @@ pub const TABLES: [Table; 15] = [
     Table::Forecast,
     Table::Cycles,
     Table::Removals,
+    Table::Scope,
     Table::Assignments,
 ];
 

@@ -4,6 +4,7 @@ mod guard;
 mod incremental;
 mod initial;
 mod on_demand;
+mod scope;
 mod targets;
 
 pub use incremental::CHANGES;

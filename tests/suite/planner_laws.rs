@@ -100,6 +100,7 @@ prop_compose! {
         let absence = if proven { Absence::Proven("listed".into()) } else { Absence::Unproven("cut".into()) };
         let target = if link.is_none() { TargetReading::Candidates { found, absence } } else { TargetReading::NotAsked };
         ObjectView {
+            scope: melonsync::reconcile::scope::Standing::In,
             object: SourceObject {
                 kind: ObjectKind::User, id: id(1), attributes, manager: None, life,
                 gone_since: None, generation: 1, manager_generation: 1,
@@ -198,6 +199,7 @@ fn group(members: Vec<(bool, Option<bool>, u8)>) -> ObjectView {
             sent,
             kept: BTreeMap::new(),
         }),
+        scope: melonsync::reconcile::scope::Standing::In,
         intent_open: false,
         lost: false,
         manager: Reference::None,

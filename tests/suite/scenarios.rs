@@ -169,6 +169,7 @@ impl Scenario {
                 manager_generation: 1,
             },
             link: record.map(link),
+            scope: melonsync::reconcile::scope::Standing::In,
             intent_open: false,
             lost: false,
             manager: object.manager.map_or(Reference::None, |n| self.reference(n)),

@@ -103,6 +103,7 @@ async fn initial_cycle(folder: &Path) {
         enforce: true,
         mapping: Arc::new(Mapping::preset("idmelon@1").unwrap()),
         policy: Policy::default(),
+        scope: Arc::default(),
         managed: [ObjectKind::User, ObjectKind::Group].into(),
         assigning: Assigning::default(),
         fingerprint: "large".to_owned(),

@@ -98,6 +98,7 @@ impl World {
             enforce: true,
             mapping: Arc::new(Mapping::preset("idmelon@1").unwrap()),
             policy: Policy::default(),
+            scope: Arc::default(),
             managed: [ObjectKind::User, ObjectKind::Group].into(),
             assigning: Assigning::default(),
             fingerprint: "first".to_owned(),
