@@ -1,10 +1,12 @@
 //! Tests of the mapping: tables, laws, presets, shown errors.
 
+mod documented;
 mod expressions;
 mod files;
 mod laws;
 mod objects;
 mod resources;
+mod rules;
 
 use std::collections::BTreeMap;
 
