@@ -3,15 +3,19 @@
 //! Promise: all problems of an expression are found in one go. What passes here can still fail on a value
 //! (`Left([a], [b])` where b is no number), never on a name, a count or a constant.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::model::value::Value;
 
 use super::{
     ast::{Expr, Node},
+    context::{Context, Place},
     diagnostic::{Diagnostic, Span, nearest},
-    functions::{FUNCTIONS, Function, Parameter, Type, find},
-    names::{Access, Names, SourceAttribute, resolve},
+    evaluate::{Inputs, Stop, evaluate},
+    functions::{FUNCTIONS, Function, Needs, Parameter, REFUSED, Type, Written, find},
+    names::{APP_ROLES, Access, Names, SourceAttribute, resolve},
+    pattern::Pattern,
     token::Comparison,
 };
 
@@ -19,29 +23,47 @@ use super::{
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Constant(Value),
-    Pattern(Arc<fancy_regex::Regex>),
+    Pattern(Arc<Pattern>),
     Attribute(SourceAttribute),
     Call {
         function: &'static Function,
         arguments: Box<[Option<Step>]>,
+        /// Which of the expression's calls by chance this is, in the order of the text.
+        draw: u16,
     },
-    Compare {
-        left: Box<Step>,
-        comparison: Comparison,
-        right: Box<Step>,
-    },
+    Compare(Box<(Step, Comparison, Step)>),
 }
 
-/// The steps of a tree and the attributes they read, or everything that is wrong with it.
-pub(super) fn check(tree: &Expr, names: Names) -> Result<(Step, Vec<SourceAttribute>), Vec<Diagnostic>> {
+/// The steps of a tree, and what follows from them.
+#[derive(Debug, Clone)]
+pub(super) struct Checked {
+    pub(super) step: Step,
+    /// The attributes that it reads, each once.
+    pub(super) uses: Vec<SourceAttribute>,
+    /// It calls `Now`.
+    pub(super) uses_now: bool,
+    /// It calls `Redact`.
+    pub(super) redacts: bool,
+}
+
+/// The steps of a tree, or everything that is wrong with it.
+pub(super) fn check(tree: &Expr, names: Names) -> Result<Checked, Vec<Diagnostic>> {
     let mut checker = Checker {
         names,
         problems: Vec::new(),
         uses: Vec::new(),
+        draws: 0,
+        uses_now: false,
+        redacts: false,
     };
     let step = checker.step(tree, Type::Any, true);
     match step {
-        Some(step) if checker.problems.is_empty() => Ok((step, checker.uses)),
+        Some(step) if checker.problems.is_empty() => Ok(Checked {
+            step,
+            uses: checker.uses,
+            uses_now: checker.uses_now,
+            redacts: checker.redacts,
+        }),
         _ => Err(checker.problems),
     }
 }
@@ -50,6 +72,30 @@ struct Checker {
     names: Names,
     problems: Vec<Diagnostic>,
     uses: Vec<SourceAttribute>,
+    draws: u16,
+    uses_now: bool,
+    redacts: bool,
+}
+
+/// Inputs of constants: there are none.
+struct Constants<'c>(&'c Context);
+
+impl Inputs for Constants<'_> {
+    fn get<'a>(&'a self, attribute: &'a SourceAttribute) -> Result<Cow<'a, Value>, Stop> {
+        Err(Stop::Unknown(attribute.written.as_ref().to_owned()))
+    }
+
+    fn context(&self) -> &Context {
+        self.0
+    }
+
+    fn place(&self, draw: u16) -> Place<'_> {
+        Place {
+            object: &[],
+            row: "",
+            draw,
+        }
+    }
 }
 
 impl Checker {
@@ -63,13 +109,10 @@ impl Checker {
             Node::Attribute(name) => self.attribute(name, expr.span, wanted, top),
             Node::Text(text) => self.text(text, expr.span, wanted),
             Node::Number(number) => match wanted {
-                Type::Truth | Type::Pattern => self.problem(Diagnostic::new(
-                    format!("{} is expected here", word(wanted)),
-                    expr.span,
-                )),
+                Type::Pattern | Type::Comparing | Type::Roles => self.expected(wanted, expr.span),
                 _ => Some(Step::Constant(Value::Integer(*number))),
             },
-            Node::Word(word) => self.word(word, expr.span),
+            Node::Word(word) => self.word(word, expr.span, wanted),
             Node::Call {
                 name,
                 name_span,
@@ -89,25 +132,34 @@ impl Checker {
                 left,
                 comparison,
                 right,
-            } => {
-                if wanted != Type::Truth {
-                    return self.problem(
-                        Diagnostic::new(
-                            "a comparison stands only where a condition is expected",
-                            expr.span,
-                        )
-                        .hint("put it into IIF(…, \"this\", \"that\")"),
-                    );
-                }
-                let left = self.step(left, Type::Any, false);
-                let right = self.step(right, Type::Any, false);
-                Some(Step::Compare {
-                    left: Box::new(left?),
-                    comparison: *comparison,
-                    right: Box::new(right?),
-                })
-            }
+            } => self.compare(left, *comparison, right, expr.span, wanted),
         }
+    }
+
+    fn expected(&mut self, wanted: Type, span: Span) -> Option<Step> {
+        self.problem(Diagnostic::new(
+            format!("{} is expected here", word(wanted)),
+            span,
+        ))
+    }
+
+    fn compare(
+        &mut self,
+        left: &Expr,
+        comparison: Comparison,
+        right: &Expr,
+        span: Span,
+        wanted: Type,
+    ) -> Option<Step> {
+        if wanted != Type::Truth {
+            return self.problem(
+                Diagnostic::new("a comparison stands only where a condition is expected", span)
+                    .hint("put it into IIF(…, \"this\", \"that\")"),
+            );
+        }
+        let left = self.step(left, Type::Any, false);
+        let right = self.step(right, Type::Any, false);
+        Some(Step::Compare(Box::new((left?, comparison, right?))))
     }
 
     fn attribute(&mut self, name: &str, span: Span, wanted: Type, top: bool) -> Option<Step> {
@@ -116,6 +168,9 @@ impl Checker {
                 Diagnostic::new("a regular expression has to be a text constant", span)
                     .hint("write the pattern in quotes"),
             );
+        }
+        if wanted == Type::Comparing || (wanted == Type::Roles && name != APP_ROLES) {
+            return self.expected(wanted, span);
         }
         match resolve(self.names, name) {
             Ok(attribute) => {
@@ -126,6 +181,12 @@ impl Checker {
                             span,
                         )
                         .hint("use it alone as the whole source of a row"),
+                    );
+                }
+                if attribute.access == Access::AppRoles && top {
+                    return self.problem(
+                        Diagnostic::new("app roles are no value by themselves", span)
+                            .hint("write SingleAppRoleAssignment([appRoleAssignments])"),
                     );
                 }
                 if !self.uses.contains(&attribute) {
@@ -150,12 +211,12 @@ impl Checker {
             Type::Integer if text.trim().parse::<i64>().is_err() => self.problem(
                 Diagnostic::new("a whole number is expected here", span).hint("write it without quotes"),
             ),
-            Type::Truth if value.as_bool().is_none() => self.problem(
+            Type::Comparing | Type::Roles => self.expected(wanted, span),
+            Type::Truth if value.as_bool().is_none() && text.trim().parse::<i64>().is_err() => self.problem(
                 Diagnostic::new("a condition is expected here", span)
                     .hint("\"True\", \"False\", a comparison, or a function such as IsPresent"),
             ),
-            // .NET's classes are Unicode-aware as Rust's are; case matters in both unless (?i) says otherwise.
-            Type::Pattern => match fancy_regex::Regex::new(text) {
+            Type::Pattern => match Pattern::new(text) {
                 Ok(pattern) => Some(Step::Pattern(Arc::new(pattern))),
                 Err(error) => self.problem(
                     Diagnostic::new(format!("not a regular expression: {error}"), span)
@@ -166,7 +227,13 @@ impl Checker {
         }
     }
 
-    fn word(&mut self, word: &str, span: Span) -> Option<Step> {
+    fn word(&mut self, word: &str, span: Span, wanted: Type) -> Option<Step> {
+        match (wanted, word) {
+            (Type::Comparing, "vbBinaryCompare") => return Some(Step::Constant(Value::Bool(false))),
+            (Type::Comparing, "vbTextCompare") => return Some(Step::Constant(Value::Bool(true))),
+            (Type::Comparing | Type::Roles, _) => return self.expected(wanted, span),
+            _ => {}
+        }
         let problem = Diagnostic::new(
             format!("`{word}` is neither an attribute nor a text nor a function"),
             span,
@@ -184,6 +251,13 @@ impl Checker {
     fn function(&mut self, name: &str, span: Span) -> Option<&'static Function> {
         if let Some(function) = find(name) {
             return Some(function);
+        }
+        if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
+            self.problems.push(
+                Diagnostic::new(*why, span)
+                    .hint("choose one of its values, one that cannot be taken already"),
+            );
+            return None;
         }
         let problem = Diagnostic::new(format!("no function `{name}`"), span);
         let near = nearest(name, FUNCTIONS.iter().map(|function| function.name));
@@ -206,10 +280,10 @@ impl Checker {
     ) -> Option<Step> {
         let fits = match wanted {
             Type::Integer => matches!(function.gives, Type::Integer | Type::Text | Type::Any),
-            Type::Pattern => false,
-            Type::Truth => function.gives != Type::Integer,
-            Type::Any | Type::Text => true,
+            Type::Pattern | Type::Comparing | Type::Roles => false,
+            Type::Truth | Type::Any | Type::Text => true,
         };
+        let draw = self.note(function);
         if !fits {
             self.problems.push(Diagnostic::new(
                 format!(
@@ -233,6 +307,7 @@ impl Checker {
         if !fits || !counted {
             return None;
         }
+        self.judge(function, arguments, span);
         let arguments: Option<Vec<Option<Step>>> = steps
             .into_iter()
             .map(|step| match step {
@@ -241,10 +316,64 @@ impl Checker {
                 None => Some(None),
             })
             .collect();
-        Some(Step::Call {
+        let step = Step::Call {
             function,
             arguments: arguments?.into_boxed_slice(),
-        })
+            draw,
+        };
+        self.fold(step, span)
+    }
+
+    /// Notes what a call draws on; the number of its draw.
+    fn note(&mut self, function: &Function) -> u16 {
+        self.uses_now |= function.needs == Needs::Time;
+        self.redacts |= function.name == "Redact";
+        let draw = self.draws;
+        self.draws = draw.saturating_add(u16::from(function.needs == Needs::Chance));
+        draw
+    }
+
+    /// What the function itself asks of its arguments.
+    fn judge(&mut self, function: &Function, arguments: &[Option<Expr>], span: Span) {
+        let Some(judge) = function.judge else { return };
+        let written: Vec<Written<'_>> = arguments
+            .iter()
+            .map(
+                |argument| match argument.as_ref().map(|argument| &argument.node) {
+                    None => Written::Missing,
+                    Some(Node::Text(text)) => Written::Text(text),
+                    Some(_) => Written::Other,
+                },
+            )
+            .collect();
+        if let Err((index, why)) = judge(&written) {
+            let place = arguments.get(index).and_then(Option::as_ref);
+            let place = place.map_or(span, |argument| argument.span);
+            self.problems.push(Diagnostic::new(why, place));
+        }
+    }
+
+    /// A call of constants is a constant, computed once; one that cannot be computed is a problem now, and not of
+    /// every object later.
+    fn fold(&mut self, step: Step, span: Span) -> Option<Step> {
+        let Step::Call {
+            function, arguments, ..
+        } = &step
+        else {
+            return Some(step);
+        };
+        let constant =
+            |step: &Option<Step>| matches!(step, None | Some(Step::Constant(_) | Step::Pattern(_)));
+        if function.needs != Needs::Nothing || !arguments.iter().all(constant) {
+            return Some(step);
+        }
+        let context = Context::default();
+        let computed = evaluate(&step, &Constants(&context)).map(Cow::into_owned);
+        match computed {
+            Ok(value) => Some(Step::Constant(value)),
+            Err(Stop::Failed(why)) => self.problem(Diagnostic::new(why, span)),
+            Err(Stop::NoFlow | Stop::Unknown(_)) => Some(step),
+        }
     }
 
     /// Whether there are as many arguments as the function takes, and none is left out that it needs.
@@ -331,5 +460,7 @@ const fn word(kind: Type) -> &'static str {
         Type::Integer => "a whole number",
         Type::Truth => "a condition",
         Type::Pattern => "a regular expression as a text constant",
+        Type::Comparing => "vbBinaryCompare or vbTextCompare",
+        Type::Roles => "[appRoleAssignments]",
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod ast;
 mod check;
+pub mod context;
 mod desired;
 pub mod diagnostic;
 mod evaluate;
@@ -19,6 +20,7 @@ pub mod functions;
 pub mod names;
 pub mod parse;
 pub mod path;
+pub mod pattern;
 pub mod presets;
 pub mod resource;
 mod rows;
@@ -27,12 +29,14 @@ pub mod token;
 #[cfg(test)]
 mod tests;
 
-pub use desired::{Desired, DesiredValue, Facts, desired};
+pub use context::{Context, Seed};
+pub use desired::{Desired, DesiredValue, Facts, desired, desired_in};
 pub use diagnostic::{ExpressionError, Problem, Problems};
 pub use evaluate::{Call, Stop, text_of};
 pub use expression::Expression;
 pub use filter::{Filter, MemberOf, Verdict};
 pub use names::{Names, Reference};
 pub use path::TargetPath;
+pub use pattern::{Pattern, PatternError};
 pub use resource::{ResourceForm, build_resource, json_value, read_path, same, whole_element};
 pub use rows::{Apply, Authority, Drift, Mapping, Row};

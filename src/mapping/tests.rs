@@ -1,11 +1,13 @@
 //! Tests of the mapping: tables, laws, presets, shown errors.
 
+mod documented;
 mod expressions;
 mod files;
 mod filters;
 mod laws;
 mod objects;
 mod resources;
+mod rules;
 
 use std::collections::BTreeMap;
 
