@@ -26,7 +26,6 @@ use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::StoreError;
-use crate::reconcile::assignment::APP_ROLE_ASSIGNMENTS;
 use crate::settings;
 use crate::settings::Settings;
 use crate::settings::job::Mode;
@@ -204,7 +203,7 @@ pub(super) fn job(
         .bind(&binding(settings))
         .map_err(|error| store_failure(&error))?;
     let application = settings.source.service_principal_id;
-    if application.is_none() && uses_app_roles(&mapping) {
+    if application.is_none() && mapping.uses_app_roles(ObjectKind::User) {
         return Err(Failure::usage(
             format!(
                 "the mapping `{}` sends app roles, and no `service_principal_id` says whose",
@@ -247,14 +246,7 @@ pub(super) fn job(
 
 /// Whether the assignments of the enterprise application are read: for the scope, or for app roles.
 pub(super) fn reads_assignments(settings: &settings::job::Job, mapping: &Mapping) -> bool {
-    settings.source.scope == Scope::Assigned || uses_app_roles(mapping)
-}
-
-/// True for a mapping with a row that sends app roles.
-fn uses_app_roles(mapping: &Mapping) -> bool {
-    mapping
-        .graph_properties(ObjectKind::User)
-        .contains(APP_ROLE_ASSIGNMENTS)
+    settings.source.scope == Scope::Assigned || mapping.uses_app_roles(ObjectKind::User)
 }
 
 fn host(url: &url::Url) -> String {

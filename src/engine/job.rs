@@ -16,7 +16,6 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::SourceDirectory;
 use crate::ports::TargetDirectory;
-use crate::reconcile::assignment::APP_ROLE_ASSIGNMENTS;
 use crate::reconcile::assignment::Nesting;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
@@ -80,9 +79,7 @@ impl Job {
     /// True where the mapping sends app roles.
     #[must_use]
     pub fn sends_roles(&self) -> bool {
-        self.mapping
-            .graph_properties(ObjectKind::User)
-            .contains(APP_ROLE_ASSIGNMENTS)
+        self.mapping.uses_app_roles(ObjectKind::User)
     }
 
     /// The application whose assignments are read, where scope or mapping ask for them.
@@ -110,8 +107,6 @@ impl Job {
     pub fn select(&self, kind: ObjectKind) -> Vec<String> {
         let mut select = self.mapping.graph_properties(kind);
         select.extend(self.scope.graph_properties(kind));
-        // Worked out from the assignment list; Graph does not know it of a user.
-        select.remove(APP_ROLE_ASSIGNMENTS);
         if kind == ObjectKind::Group && self.assignments_of().is_some() {
             select.insert("members".to_owned());
         }

@@ -8,13 +8,13 @@ use super::cycle::forecast_of;
 use super::forecast::Forecast;
 use super::readings::StoredReading;
 use super::scope::Scoping;
+use crate::mapping::names::APP_ROLES;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::ports::StoreError;
-use crate::reconcile::assignment::APP_ROLE_ASSIGNMENTS;
 use crate::reconcile::assignment::role_values;
 use crate::reconcile::members_of;
 use crate::reconcile::view::Absence;
@@ -123,7 +123,7 @@ pub fn view(
         && let Some(entitlement) = context.entitlements.of(snapshot, kind, &id)?
     {
         let roles = role_values(&entitlement.roles, &context.entitlements.roles);
-        object.attributes.insert(APP_ROLE_ASSIGNMENTS.to_owned(), roles);
+        object.attributes.insert(APP_ROLES.to_owned(), roles);
     }
     let mut view = ObjectView {
         object,

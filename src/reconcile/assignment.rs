@@ -90,10 +90,7 @@ impl Entitlement {
     }
 }
 
-/// The source attribute that mapping functions read roles from.
-pub const APP_ROLE_ASSIGNMENTS: &str = "appRoleAssignments";
-
-/// The roles as that attribute: a list of objects with `id`, `value` and `displayName`, in order of value and id, so that
+/// The roles as the attribute that mapping functions read ([`crate::mapping::names::APP_ROLES`]): a list of objects with `id`, `value` and `displayName`, in order of value and id, so that
 /// the same roles are the same value. Default access is no role; neither is one that the application does not define (any
 /// more), has switched off, or gave no value.
 #[must_use]
