@@ -22,6 +22,8 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Intent;
+use crate::model::link::Kept;
+use crate::model::link::Link;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Durability;
@@ -228,6 +230,13 @@ fn note_trouble(trouble: &AtomicU32, answer: &Answer, sent: bool) {
     }
 }
 
+/// What the target holds of what was sent: not what it emptied by itself, whose elements are gone there.
+fn held_through(link: &Link) -> Attributes {
+    let mut held = link.sent.clone();
+    held.retain(|path, _| !matches!(link.kept.get(path), Some(Kept::Other(value)) if value.is_unassigned()));
+    held
+}
+
 /// Makes the request of a work: one create, one PATCH with everything, or one delete.
 fn prepare(
     snapshot: &Snapshot,
@@ -239,7 +248,7 @@ fn prepare(
     let (kind, id) = (work.plan.kind, work.plan.source);
     let record = snapshot.record(kind, &id)?;
     let link = record.and_then(|record| record.link);
-    let mut held = link.as_ref().map(|link| link.sent.clone()).unwrap_or_default();
+    let mut held = link.as_ref().map(held_through).unwrap_or_default();
     work.target = link.map(|link| link.target);
     let mut patch = Patch {
         changes: Vec::new(),

@@ -358,7 +358,11 @@ impl Differences {
             .map(|body| read_path(body, target).unwrap_or_default());
         let kept = base.kept.get(path);
         let verdict = three_way::compare(want, sent, kept, now.as_ref(), &|a, b| same(target, a, b));
-        let before = now.or_else(|| sent.cloned()).unwrap_or_default();
+        let held = match kept {
+            Some(Kept::Other(value)) => Some(value),
+            _ => sent,
+        };
+        let before = now.or_else(|| held.cloned()).unwrap_or_default();
         let change = Change {
             attribute: path.to_owned(),
             before,
