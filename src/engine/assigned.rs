@@ -28,8 +28,10 @@ use crate::reconcile::assignment::reachable;
 use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::snapshot::assignments::groups_of;
+use crate::snapshot::assignments::is_gone;
 use crate::snapshot::assignments::listed;
 use crate::snapshot::assignments::own_roles;
+use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 
 /// How many users and groups were assigned when last nobody was on the way out: what a shorter list is compared with.
@@ -70,18 +72,66 @@ impl Entitlements {
         }
         let own = own_roles(reads, kind, id)?;
         let mut grants = Vec::new();
-        // Only assigned groups are in scope as groups; groups in them are not (how-provisioning-works.md).
-        if kind == ObjectKind::User {
-            for group in groups_of(reads, id)? {
-                grants.push(self.through(reads, group)?);
-            }
-        }
+        self.each_grant(reads, kind, id, &mut |of_group| {
+            grants.push(of_group);
+            true
+        })?;
         let groups = grants.iter().flat_map(|grants| grants.iter());
         let groups = groups.map(|(group, roles)| (*group, roles.as_slice()));
         Ok(Some(Entitlement::new(own.as_deref(), groups)))
     }
 
-    /// The assigned groups that count for the members of this one.
+    /// Whether a user or group is assigned in any way: as [`Self::of`], but asked of everybody, so the first way is enough.
+    ///
+    /// # Errors
+    /// As the store.
+    pub fn is_assigned(
+        &self,
+        reads: &impl Reads,
+        kind: ObjectKind,
+        id: &SourceId,
+    ) -> Result<Option<bool>, StoreError> {
+        if !self.known {
+            return Ok(None);
+        }
+        let mut assigned = own_roles(reads, kind, id)?.is_some();
+        if !assigned {
+            self.each_grant(reads, kind, id, &mut |_| {
+                assigned = true;
+                false
+            })?;
+        }
+        Ok(Some(assigned))
+    }
+
+    /// Shows what each group that holds a user grants, for as long as `show` says go on. Only assigned groups are in scope
+    /// as groups; groups in them are not (how-provisioning-works.md).
+    fn each_grant(
+        &self,
+        reads: &impl Reads,
+        kind: ObjectKind,
+        id: &SourceId,
+        show: &mut dyn FnMut(Arc<Vec<Grant>>) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut after = None;
+        while kind == ObjectKind::User {
+            let page = reads.referrers(id, after, PAGE)?;
+            for (_, group) in page.iter().filter(|(by, _)| *by == ObjectKind::Group) {
+                let grants = self.through(reads, *group)?;
+                let counts = !grants.is_empty() && reads.edge(group, id)?.is_some_and(|edge| edge.present);
+                if counts && !show(grants) {
+                    return Ok(());
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(*last),
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The assigned groups that count for the members of this one; none where it is gone.
     fn through(&self, reads: &impl Reads, group: SourceId) -> Result<Arc<Vec<Grant>>, StoreError> {
         let held = |through: &Mutex<HashMap<_, Arc<Vec<Grant>>>>| {
             let through = through.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,10 +140,10 @@ impl Entitlements {
         if let Some(grants) = held(&self.through) {
             return Ok(grants);
         }
-        let counted = if self.nesting.scope {
-            reachable(group, |group| groups_of(reads, &group))?
-        } else {
-            vec![group]
+        let counted = match (is_gone(reads, &group)?, self.nesting.scope) {
+            (true, _) => Vec::new(),
+            (false, true) => reachable(group, |group| groups_of(reads, &group))?,
+            (false, false) => vec![group],
         };
         let mut grants = Vec::new();
         for group in counted {

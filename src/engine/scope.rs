@@ -72,8 +72,7 @@ impl Scoping {
             return Ok(decision);
         };
         let (kind, id) = (record.object.kind, &record.object.id);
-        let entitlement = assigned.of(reads, kind, id)?;
-        Ok(decision.and_assigned(kind, entitlement.map(|entitlement| entitlement.is_assigned())))
+        Ok(decision.and_assigned(kind, assigned.is_assigned(reads, kind, id)?))
     }
 
     /// Where an object stands. `linked`: its resource is there as far as is known.

@@ -97,7 +97,11 @@ pub fn groups_of(reads: &impl Reads, member: &SourceId) -> Result<Vec<SourceId>,
     }
 }
 
-fn is_gone(reads: &impl Reads, group: &SourceId) -> Result<bool, StoreError> {
+/// Whether a group was deleted in Entra; one that is not known is not.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn is_gone(reads: &impl Reads, group: &SourceId) -> Result<bool, StoreError> {
     let brief = reads.brief(ObjectKind::Group, group)?;
     Ok(brief.is_some_and(|brief| matches!(brief.head.life, Life::Gone(_))))
 }

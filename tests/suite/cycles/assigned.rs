@@ -568,3 +568,164 @@ async fn a_scope_that_becomes_everybody_and_back_keeps_every_link() {
     assert_eq!(ran.count(Verb::CreateUser), 0);
     assert_eq!(world.workspace.users().len(), before.len());
 }
+
+/// Ids of the users in these groups, and in the groups in them where those count, by the tenant's own truth.
+fn users_in(truth: &serde_json::Value, groups: &[String], transitive: bool) -> BTreeSet<String> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let mut users = BTreeSet::new();
+    let mut open = groups.to_vec();
+    let mut seen: BTreeSet<String> = open.iter().cloned().collect();
+    while let Some(group) = open.pop() {
+        let mut all = truth["groups"].as_array().unwrap().iter();
+        let Some(found) = all.find(|other| other["id"] == group.as_str() && other["life"] == "live") else {
+            continue;
+        };
+        for member in found["members"].as_array().unwrap() {
+            let id = text(&member["id"]);
+            match member["kind"].as_str().unwrap() {
+                "user" => drop(users.insert(id)),
+                "group" if transitive && seen.insert(id.clone()) => open.push(id),
+                _ => {}
+            }
+        }
+    }
+    users
+}
+
+/// Ids of the assigned users, or groups.
+fn principals(truth: &serde_json::Value, kind: &str) -> Vec<String> {
+    let entries = truth["assignments"].as_array().unwrap().iter();
+    let of_kind = entries.filter(|entry| entry["principalType"] == kind);
+    of_kind
+        .map(|entry| entry["principalId"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Ids of everybody in scope, whether enabled or not.
+fn in_scope(truth: &serde_json::Value, transitive: bool) -> BTreeSet<String> {
+    let mut users = users_in(truth, &principals(truth, "Group"), transitive);
+    users.extend(principals(truth, "User"));
+    users
+}
+
+/// Every assigned group holds whom the tenant says, as far as they are at the target.
+fn assert_members(world: &World, nesting: Nesting, place: &str) {
+    let truth = world.tenant.truth();
+    let in_scope = in_scope(&truth, nesting.scope);
+    let live = |id: &String| world.tenant.user(id).is_some();
+    for group in principals(&truth, "Group") {
+        let resource = world.group_resource(&group);
+        let holds = |member: &serde_json::Value| {
+            let user = world.workspace.user(member["value"].as_str().unwrap()).unwrap();
+            user["externalId"].as_str().unwrap().to_owned()
+        };
+        let list = resource["members"].as_array().cloned().unwrap_or_default();
+        let held: BTreeSet<String> = list.iter().map(holds).collect();
+        let expected = users_in(&truth, &[group.clone()], nesting.members).into_iter();
+        let at_target = |id: &String| !world.workspace.users_by_external_id(id).is_empty();
+        let expected: BTreeSet<String> = expected
+            .filter(|id| in_scope.contains(id) && live(id) && at_target(id))
+            .collect();
+        assert_eq!(held, expected, "{place}: members of {group}");
+    }
+}
+
+/// Whom the tenant says to be provisioned and enabled.
+fn expected(world: &World, transitive: bool) -> BTreeSet<String> {
+    let truth = world.tenant.truth();
+    let in_scope = in_scope(&truth, transitive);
+    let users = truth["users"].as_array().unwrap().iter();
+    let enabled = users.filter(|user| user["life"] == "live" && user["accountEnabled"] != false);
+    let ids = enabled.map(|user| user["id"].as_str().unwrap().to_owned());
+    ids.filter(|id| in_scope.contains(id)).collect()
+}
+
+fn held(world: &World) -> BTreeSet<String> {
+    let users = world
+        .workspace
+        .users()
+        .into_iter()
+        .filter(|user| user["active"] == true);
+    let ids: Vec<String> = users
+        .map(|user| user["externalId"].as_str().unwrap().to_owned())
+        .collect();
+    let distinct: BTreeSet<String> = ids.iter().cloned().collect();
+    assert_eq!(distinct.len(), ids.len(), "somebody is there twice");
+    distinct
+}
+
+#[tokio::test]
+async fn random_changes_of_everything_come_to_what_the_tenant_says() {
+    for (seed, nesting) in [(1, DIRECT), (2, TRANSITIVE), (3, FLATTEN)] {
+        let tenant = Tenant::sample_with(SampleOptions {
+            users: 60,
+            groups: 12,
+            seed,
+            nested: true,
+            assigned: true,
+            ..SampleOptions::default()
+        });
+        tenant.grant_permission("Application.Read.All");
+        let application = tenant.service_principal_id().parse().unwrap();
+        let mut world = World::new(tenant).await;
+        world.job.assigning = Assigning {
+            application: Some(application),
+            scope: true,
+            nesting,
+        };
+        world.job.policy.deletion_threshold = Threshold::count(1000);
+        world.job.policy.groups.deletion_threshold = Threshold::count(1000);
+        world.job.policy.membership_removal_threshold = Threshold::count(1000);
+        world.cycle_twice().await;
+        assert_eq!(
+            held(&world),
+            expected(&world, nesting.scope),
+            "seed {seed}, initial"
+        );
+        assert_members(&world, nesting, "initial");
+        let mut moved = [0; 4];
+        for step in 0..8_usize {
+            world.tenant.mutate(0.1, step as u64 + seed);
+            let (users, groups) = (world.tenant.user_ids(), world.tenant.group_ids());
+            let at = step * 7 + seed as usize;
+            world.tenant.assign(&users[at % users.len()], "");
+            world.tenant.unassign(&users[(at * 3) % users.len()], None);
+            world
+                .tenant
+                .assign(&groups[at % groups.len()], "BillingAdministrator");
+            world.tenant.unassign(&groups[(at + 5) % groups.len()], None);
+            world.tenant.add_member(
+                &groups[(at * 5) % groups.len()],
+                &groups[(at * 11) % groups.len()],
+            );
+            if step == 4 {
+                world.tenant.forget_tokens();
+            }
+            // The second cycle agrees with what the first one saw.
+            for _ in 0..2 {
+                let ran = world.run(Extent::Changes, true, Some(1000)).await;
+                assert!(ran.error.is_none(), "seed {seed}, step {step}: {}", ran.story());
+                let verbs = [
+                    Verb::CreateUser,
+                    Verb::DisableUser,
+                    Verb::EnableUser,
+                    Verb::RemoveMember,
+                ];
+                for (sum, verb) in moved.iter_mut().zip(verbs) {
+                    *sum += ran.count(verb);
+                }
+            }
+            assert_eq!(
+                held(&world),
+                expected(&world, nesting.scope),
+                "seed {seed}, step {step}"
+            );
+            assert_members(&world, nesting, &format!("seed {seed}, step {step}"));
+            world.expect_no_write().await;
+        }
+        assert!(
+            moved.iter().all(|count| *count > 0),
+            "seed {seed} is no test: {moved:?}"
+        );
+    }
+}

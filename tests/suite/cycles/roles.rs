@@ -237,3 +237,51 @@ async fn roles_are_revoked_only_by_a_list_that_was_read() {
     world.cycle_twice().await;
     assert_eq!(roles(&world, &ids[0]), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn roles_come_through_nested_groups_where_those_count() {
+    let mut world = with_roles(ALL).await;
+    let ids = world.tenant.user_ids();
+    world.job.assigning.nesting.scope = true;
+    world
+        .tenant
+        .add_member(&group(&world, "admins"), &group(&world, "billing"));
+    world
+        .tenant
+        .assign(&group(&world, "admins"), "GlobalAdministrator");
+    world.cycle_twice().await;
+    assert_eq!(roles(&world, &ids[2]), ["GlobalAdministrator"]);
+    world
+        .tenant
+        .remove_member(&group(&world, "admins"), &group(&world, "billing"));
+    let ran = world.cycle_twice().await;
+    assert_eq!(
+        ran.count(Verb::UpdateUser),
+        1,
+        "user 1 has it through admins itself"
+    );
+    assert_eq!(
+        (roles(&world, &ids[1]).len(), roles(&world, &ids[2]).len()),
+        (1, 0)
+    );
+}
+
+#[tokio::test]
+async fn whoever_leaves_the_assigned_scope_loses_the_role_with_the_account_and_has_it_again() {
+    let mut world = with_roles(SINGLE).await;
+    let ids = world.tenant.user_ids();
+    world.job.assigning.scope = true;
+    world.tenant.assign(&ids[0], "GlobalAdministrator");
+    world.tenant.assign(&group(&world, "billing"), "");
+    world.cycle_twice().await;
+    assert_eq!(world.workspace.user_count(), 3);
+    world.tenant.unassign(&ids[0], None);
+    world.cycle().await.expect(Outcome::Converged);
+    world.cycle_twice().await;
+    assert_eq!(world.resource(&ids[0])["active"], false);
+    assert_eq!(roles(&world, &ids[0]), Vec::<String>::new());
+    world.tenant.assign(&ids[0], "GlobalAdministrator");
+    let ran = world.cycle_twice().await;
+    assert_eq!((ran.count(Verb::EnableUser), ran.count(Verb::CreateUser)), (1, 0));
+    assert_eq!(roles(&world, &ids[0]), ["GlobalAdministrator"]);
+}
