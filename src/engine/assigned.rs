@@ -113,8 +113,11 @@ impl Entitlements {
         id: &SourceId,
         show: &mut dyn FnMut(Arc<Vec<Grant>>) -> bool,
     ) -> Result<(), StoreError> {
+        if kind == ObjectKind::Group {
+            return Ok(());
+        }
         let mut after = None;
-        while kind == ObjectKind::User {
+        loop {
             let page = reads.referrers(id, after, PAGE)?;
             for (_, group) in page.iter().filter(|(by, _)| *by == ObjectKind::Group) {
                 let grants = self.through(reads, *group)?;
@@ -125,10 +128,9 @@ impl Entitlements {
             }
             match page.last() {
                 Some(last) if page.len() == PAGE => after = Some(*last),
-                _ => break,
+                _ => return Ok(()),
             }
         }
-        Ok(())
     }
 
     /// The assigned groups that count for the members of this one; none where it is gone.
@@ -179,7 +181,7 @@ impl Cycle<'_> {
         let Some(application) = self.job.assignments_of() else {
             return Ok(());
         };
-        let before = self.store(|snapshot| listed(snapshot)).await?;
+        let before = self.store(listed).await?;
         match read(self.job, application).await {
             Ok((list, roles)) => {
                 let nesting = self.job.assigning.nesting;
@@ -211,7 +213,7 @@ impl Cycle<'_> {
                 self.listing = Listing::Kept;
             }
         }
-        let now = self.store(|snapshot| listed(snapshot)).await?;
+        let now = self.store(listed).await?;
         self.entitlements = Entitlements {
             known: now.is_some(),
             roles: Arc::new(now.map(|listed| listed.roles).unwrap_or_default()),
