@@ -11,6 +11,7 @@ pub mod ast;
 mod check;
 mod desired;
 pub mod diagnostic;
+pub mod entra_schema;
 mod evaluate;
 mod expression;
 mod file;
