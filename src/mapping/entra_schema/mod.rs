@@ -37,6 +37,14 @@ pub struct Imported {
     pub remarks: Vec<LeftOut>,
 }
 
+impl Imported {
+    /// The lines for the settings, under the tables of a job.
+    #[must_use]
+    pub fn settings_text(&self) -> String {
+        write::settings_text(&self.settings)
+    }
+}
+
 /// One line for the settings of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
