@@ -12,6 +12,7 @@ mod check;
 pub mod context;
 mod desired;
 pub mod diagnostic;
+pub mod entra_schema;
 mod evaluate;
 mod expression;
 mod file;

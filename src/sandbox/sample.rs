@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::faults::mix;
+use super::tenant::EXTENSIONS;
 use super::tenant::Filler;
 
 /// What a sample tenant holds.
@@ -309,11 +310,14 @@ pub(super) fn person(seed: u64, index: u64, plain: bool) -> (String, Map<String,
 }
 
 fn make_odd(props: &mut Value, index: u64, alias: &str) {
+    extend(props, index);
     if index % 29 == 7 {
         props["accountEnabled"] = false.into();
     }
     if index % 31 == 11 {
         props["userType"] = "Guest".into();
+        let accepted = index % 2 == 1;
+        props["externalUserState"] = if accepted { "Accepted" } else { "PendingAcceptance" }.into();
         props["userPrincipalName"] = format!("{alias}_partner.example#EXT#@corp.example").into();
         props["mail"] = format!("{alias}@partner.example").into();
         props["onPremisesImmutableId"] = Value::Null;
@@ -343,6 +347,20 @@ fn make_odd(props: &mut Value, index: u64, alias: &str) {
     if index % 41 == 17 {
         props["mail"] = Value::Null;
     }
+}
+
+/// What on-premises Exchange brought, in one object, and what an application registered.
+fn extend(props: &mut Value, index: u64) {
+    let mut exchange: Map<String, Value> = (1..=15)
+        .map(|number| (format!("extensionAttribute{number}"), Value::Null))
+        .collect();
+    exchange["extensionAttribute1"] = format!("CC-{:03}", index % 40).into();
+    exchange["extensionAttribute15"] = ["North", "South"][index as usize % 2].into();
+    props["onPremisesExtensionAttributes"] = exchange.into();
+    if index % 3 != 2 {
+        props[EXTENSIONS[0]] = format!("B{index:05}").into();
+    }
+    props[EXTENSIONS[1]] = ["HQ", "Plant 1", "Plant 2"][index as usize % 3].into();
 }
 
 fn into_map(value: Value) -> Map<String, Value> {

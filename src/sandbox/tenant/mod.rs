@@ -14,6 +14,7 @@ mod delta;
 mod directory;
 mod graph;
 mod page;
+pub(in crate::sandbox) use page::EXTENSIONS;
 mod read;
 
 use std::io;
