@@ -42,6 +42,8 @@ pub(super) struct Checked {
     pub(super) uses: Vec<SourceAttribute>,
     /// It calls `Now`.
     pub(super) uses_now: bool,
+    /// It calls `Guid` or `RandomString`.
+    pub(super) uses_chance: bool,
     /// It calls `Redact`.
     pub(super) redacts: bool,
 }
@@ -62,6 +64,7 @@ pub(super) fn check(tree: &Expr, names: Names) -> Result<Checked, Vec<Diagnostic
             step,
             uses: checker.uses,
             uses_now: checker.uses_now,
+            uses_chance: checker.draws > 0,
             redacts: checker.redacts,
         }),
         _ => Err(checker.problems),
