@@ -5,6 +5,7 @@ mod expressions;
 mod files;
 mod laws;
 mod objects;
+mod patterns;
 mod resources;
 mod rules;
 
