@@ -9,7 +9,11 @@ use crate::model::value::Value;
 /// `text` with every match replaced, as `Regex.Replace` of .NET gives it.
 fn replaced(pattern: &str, text: &str, with: &str) -> String {
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
-    let expression = format!("Replace([a], , \"{}\", , \"{}\", , )", quoted(pattern), quoted(with));
+    let expression = format!(
+        "Replace([a], , \"{}\", , \"{}\", , )",
+        quoted(pattern),
+        quoted(with)
+    );
     let expression = Expression::parse(Names::Any, &expression).unwrap_or_else(|error| panic!("{error}"));
     match expression.evaluate(&|_| Some(text.into())) {
         Ok(Value::Null) => String::new(),
@@ -139,10 +143,18 @@ fn patterns_are_bounded_in_size_and_time() {
         let _ = Pattern::new(&huge);
     }
     let text = "a".repeat(5_000) + "!";
-    for hard in [r"^(?=(a+)+$)b", r"(a|a)*\1$", r"(?:(a*)*\1)*b", "(?<=a)(?:a+)+(?=b)"] {
+    for hard in [
+        r"^(?=(a+)+$)b",
+        r"(a|a)*\1$",
+        r"(?:(a*)*\1)*b",
+        "(?<=a)(?:a+)+(?=b)",
+    ] {
         let pattern = Pattern::new(hard).unwrap();
         let found = pattern.is_match(&text);
-        assert!(matches!(found, Ok(false | true) | Err(Stop::Failed(_))), "{hard}: {found:?}");
+        assert!(
+            matches!(found, Ok(false | true) | Err(Stop::Failed(_))),
+            "{hard}: {found:?}"
+        );
     }
     // Generous: the machine may be busy. Unbounded, any of these would take years.
     assert!(watch.elapsed() < Duration::from_secs(60), "{:?}", watch.elapsed());
@@ -150,9 +162,12 @@ fn patterns_are_bounded_in_size_and_time() {
 
 #[test]
 fn a_pattern_that_gives_up_is_a_finding_on_that_value() {
-    let expression = Expression::parse(Names::Any, r#"Replace([a], , "^(\\w+\\s?)*(?=x)$", , "", , )"#).unwrap();
+    let expression =
+        Expression::parse(Names::Any, r#"Replace([a], , "^(\\w+\\s?)*(?=x)$", , "", , )"#).unwrap();
     let hard = expression.evaluate(&|_| Some(Value::String("a".repeat(60) + "!")));
-    let Err(Stop::Failed(why)) = hard else { panic!("{hard:?}") };
+    let Err(Stop::Failed(why)) = hard else {
+        panic!("{hard:?}")
+    };
     assert!(why.contains("gave up"), "{why}");
     assert_eq!(expression.evaluate(&|_| Some("-".into())), Ok("-".into()));
 }
