@@ -24,6 +24,7 @@ use super::job::Report;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
+use crate::mapping::Context;
 use crate::model::clock::Stopwatch;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
@@ -113,6 +114,8 @@ pub struct Cycle<'j> {
     pub(super) job: &'j Job,
     pub(super) order: &'j Order,
     pub(super) now: Timestamp,
+    /// What mapping expressions draw on beside the object.
+    pub(super) context: Context,
     pub(super) summary: Summary,
     /// Target paths that the target's schema does not know.
     pub(super) unsupported: BTreeSet<String>,
@@ -193,6 +196,7 @@ impl<'j> Cycle<'j> {
             job,
             order,
             now,
+            context: Context::default().at(now),
             summary,
             unsupported: BTreeSet::new(),
             failed: HashSet::new(),
@@ -222,6 +226,7 @@ impl<'j> Cycle<'j> {
     /// The story of a cycle.
     async fn story(&mut self) -> Result<(), CycleError> {
         self.prepare().await?;
+        self.prepare_evaluation().await?;
         self.pull().await?;
         self.pull_assignments().await?;
         self.choose().await?;
@@ -318,6 +323,7 @@ impl<'j> Cycle<'j> {
     pub(super) fn planner(&self, settle: bool) -> Planner<'_> {
         Planner {
             mapping: &self.job.mapping,
+            context: &self.context,
             policy: &self.job.policy,
             unsupported: &self.unsupported,
             now: self.now,

@@ -17,6 +17,7 @@ use super::job::Extent;
 use super::readings::keys_of;
 use super::views::Context;
 use super::views::view;
+use crate::mapping::Context as MappingContext;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -61,6 +62,7 @@ pub(super) enum Pass {
 #[derive(Clone)]
 pub(super) struct Rules {
     mapping: Arc<Mapping>,
+    context: MappingContext,
     policy: Policy,
     unsupported: BTreeSet<String>,
     now: Timestamp,
@@ -72,6 +74,7 @@ impl Rules {
     pub(super) fn planner(&self, settle: bool) -> Planner<'_> {
         Planner {
             mapping: &self.mapping,
+            context: &self.context,
             policy: &self.policy,
             unsupported: &self.unsupported,
             now: self.now,
@@ -94,6 +97,7 @@ impl Cycle<'_> {
     pub(super) fn rules(&self) -> Rules {
         Rules {
             mapping: Arc::clone(&self.job.mapping),
+            context: self.context.clone(),
             policy: self.job.policy.clone(),
             unsupported: self.unsupported.clone(),
             now: self.now,

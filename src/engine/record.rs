@@ -34,6 +34,7 @@ use crate::ports::Disposition;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
+use crate::reconcile::explain;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
@@ -183,7 +184,9 @@ impl Cycle<'_> {
     fn note_done(&mut self, work: &Work, history: &mut Vec<NewEntry>) {
         for operation in &work.run {
             self.summary.count(operation);
-            self.order.watcher.operation(operation);
+            self.order
+                .watcher
+                .operation(&explain::redacted(&self.job.mapping, operation));
             debug!(object = %operation.source, op = operation.verb.name(), reason = operation.because.label(), "{} {}", operation.verb, operation.source);
             history.push(self.entry(operation, work, "done", None));
         }
@@ -202,7 +205,9 @@ impl Cycle<'_> {
             result: result.to_owned(),
             config: self.job.fingerprint.clone(),
             values: Values {
-                changes: operation.changes.clone(),
+                changes: explain::redacted(&self.job.mapping, operation)
+                    .into_owned()
+                    .changes,
                 detail,
             },
             salt: (self.job.entropy)(),
@@ -543,7 +548,9 @@ impl Cycle<'_> {
         for work in works {
             for operation in &work.run {
                 self.summary.count(operation);
-                self.order.watcher.operation(operation);
+                self.order
+                    .watcher
+                    .operation(&explain::redacted(&self.job.mapping, operation));
             }
             moved = true;
             let links = work.run.iter().find(|operation| {

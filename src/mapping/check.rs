@@ -42,6 +42,8 @@ pub(super) struct Checked {
     pub(super) uses: Vec<SourceAttribute>,
     /// It calls `Now`.
     pub(super) uses_now: bool,
+    /// It calls `Guid` or `RandomString`.
+    pub(super) uses_chance: bool,
     /// It calls `Redact`.
     pub(super) redacts: bool,
 }
@@ -62,6 +64,7 @@ pub(super) fn check(tree: &Expr, names: Names) -> Result<Checked, Vec<Diagnostic
             step,
             uses: checker.uses,
             uses_now: checker.uses_now,
+            uses_chance: checker.draws > 0,
             redacts: checker.redacts,
         }),
         _ => Err(checker.problems),
@@ -75,6 +78,22 @@ struct Checker {
     draws: u16,
     uses_now: bool,
     redacts: bool,
+}
+
+/// What is still to be done, the next at the end.
+enum Work<'e> {
+    Look(&'e Expr, Type, bool),
+    Compare(Comparison),
+    Call(OpenCall<'e>),
+}
+
+/// A call whose arguments come first.
+struct OpenCall<'e> {
+    /// `None` where something is wrong with the call itself.
+    function: Option<&'static Function>,
+    arguments: &'e [Option<Expr>],
+    span: Span,
+    draw: u16,
 }
 
 /// Inputs of constants: there are none.
@@ -104,35 +123,80 @@ impl Checker {
         None
     }
 
+    /// The step of an expression. Without recursion: what is still to be looked at stands in `work`, the steps that
+    /// wait for their call in `done`.
     fn step(&mut self, expr: &Expr, wanted: Type, top: bool) -> Option<Step> {
+        let mut work = vec![Work::Look(expr, wanted, top)];
+        let mut done: Vec<Option<Step>> = Vec::new();
+        while let Some(next) = work.pop() {
+            let step = match next {
+                Work::Look(expr, wanted, top) => match self.look(expr, wanted, top, &mut work) {
+                    Some(step) => step,
+                    None => continue,
+                },
+                Work::Compare(comparison) => {
+                    let (right, left) = (done.pop().flatten(), done.pop().flatten());
+                    left.zip(right)
+                        .map(|(left, right)| Step::Compare(Box::new((left, comparison, right))))
+                }
+                Work::Call(call) => {
+                    let given = call.arguments.iter().flatten().count();
+                    let steps = done.split_off(done.len().saturating_sub(given));
+                    self.finish(&call, steps)
+                }
+            };
+            done.push(step);
+        }
+        done.pop().flatten()
+    }
+
+    /// A leaf's step, which is `None` where it has a problem; nothing yet for a call or a comparison, whose parts
+    /// are put on the list.
+    #[allow(clippy::option_option, reason = "not yet, a problem, a step")]
+    fn look<'e>(
+        &mut self,
+        expr: &'e Expr,
+        wanted: Type,
+        top: bool,
+        work: &mut Vec<Work<'e>>,
+    ) -> Option<Option<Step>> {
         match &expr.node {
-            Node::Attribute(name) => self.attribute(name, expr.span, wanted, top),
-            Node::Text(text) => self.text(text, expr.span, wanted),
-            Node::Number(number) => match wanted {
+            Node::Attribute(name) => Some(self.attribute(name, expr.span, wanted, top)),
+            Node::Text(text) => Some(self.text(text, expr.span, wanted)),
+            Node::Number(number) => Some(match wanted {
                 Type::Pattern | Type::Comparing | Type::Roles => self.expected(wanted, expr.span),
                 _ => Some(Step::Constant(Value::Integer(*number))),
-            },
-            Node::Word(word) => self.word(word, expr.span, wanted),
+            }),
+            Node::Word(word) => Some(self.word(word, expr.span, wanted)),
             Node::Call {
                 name,
                 name_span,
                 arguments,
             } => {
-                let function = self.function(name, name_span.0);
-                let Some(function) = function else {
-                    // Look into the arguments all the same: their problems belong to the same report.
-                    for argument in arguments.iter().flatten() {
-                        self.step(argument, Type::Any, false);
-                    }
-                    return None;
-                };
-                self.call(function, arguments, name_span.0, wanted)
+                self.call(name, name_span.0, arguments, wanted, work);
+                None
             }
             Node::Compare {
                 left,
                 comparison,
                 right,
-            } => self.compare(left, *comparison, right, expr.span, wanted),
+            } => {
+                if wanted != Type::Truth {
+                    return Some(
+                        self.problem(
+                            Diagnostic::new(
+                                "a comparison stands only where a condition is expected",
+                                expr.span,
+                            )
+                            .hint("put it into IIF(…, \"this\", \"that\")"),
+                        ),
+                    );
+                }
+                work.push(Work::Compare(*comparison));
+                work.push(Work::Look(right, Type::Any, false));
+                work.push(Work::Look(left, Type::Any, false));
+                None
+            }
         }
     }
 
@@ -141,25 +205,6 @@ impl Checker {
             format!("{} is expected here", word(wanted)),
             span,
         ))
-    }
-
-    fn compare(
-        &mut self,
-        left: &Expr,
-        comparison: Comparison,
-        right: &Expr,
-        span: Span,
-        wanted: Type,
-    ) -> Option<Step> {
-        if wanted != Type::Truth {
-            return self.problem(
-                Diagnostic::new("a comparison stands only where a condition is expected", span)
-                    .hint("put it into IIF(…, \"this\", \"that\")"),
-            );
-        }
-        let left = self.step(left, Type::Any, false);
-        let right = self.step(right, Type::Any, false);
-        Some(Step::Compare(Box::new((left?, comparison, right?))))
     }
 
     fn attribute(&mut self, name: &str, span: Span, wanted: Type, top: bool) -> Option<Step> {
@@ -271,19 +316,45 @@ impl Checker {
         None
     }
 
-    fn call(
+    /// Judges a call by itself, and puts its arguments on the list. Those of an unknown function too: their problems
+    /// belong to the same report.
+    fn call<'e>(
         &mut self,
-        function: &'static Function,
-        arguments: &[Option<Expr>],
+        name: &str,
         span: Span,
+        arguments: &'e [Option<Expr>],
         wanted: Type,
-    ) -> Option<Step> {
+        work: &mut Vec<Work<'e>>,
+    ) {
+        let function = self.function(name, span);
+        let before = self.problems.len();
+        let mut draw = 0;
+        if let Some(function) = function {
+            self.fits(function, span, wanted);
+            draw = self.note(function);
+            self.count(function, arguments, span);
+        }
+        work.push(Work::Call(OpenCall {
+            function: function.filter(|_| before == self.problems.len()),
+            arguments,
+            span,
+            draw,
+        }));
+        for (index, argument) in arguments.iter().enumerate().rev() {
+            let parameter = function.and_then(|function| parameter(function, index));
+            let takes = parameter.map_or(Type::Any, |parameter| parameter.takes);
+            if let Some(argument) = argument {
+                work.push(Work::Look(argument, takes, false));
+            }
+        }
+    }
+
+    fn fits(&mut self, function: &Function, span: Span, wanted: Type) {
         let fits = match wanted {
             Type::Integer => matches!(function.gives, Type::Integer | Type::Text | Type::Any),
             Type::Pattern | Type::Comparing | Type::Roles => false,
             Type::Truth | Type::Any | Type::Text => true,
         };
-        let draw = self.note(function);
         if !fits {
             self.problems.push(Diagnostic::new(
                 format!(
@@ -295,33 +366,26 @@ impl Checker {
                 span,
             ));
         }
-        let counted = self.count(function, arguments, span);
-        let mut steps = Vec::with_capacity(arguments.len());
-        for (index, argument) in arguments.iter().enumerate() {
-            let takes = parameter(function, index).map_or(Type::Any, |parameter| parameter.takes);
-            match argument {
-                Some(argument) => steps.push(Some(self.step(argument, takes, false))),
-                None => steps.push(None),
-            }
+    }
+
+    /// The step of a call whose arguments are done: `steps` are those that were written, in order.
+    fn finish(&mut self, call: &OpenCall<'_>, steps: Vec<Option<Step>>) -> Option<Step> {
+        let function = call.function?;
+        self.judge(function, call.arguments, call.span);
+        let mut steps = steps.into_iter();
+        let mut arguments = Vec::with_capacity(call.arguments.len());
+        for argument in call.arguments {
+            arguments.push(match argument {
+                Some(_) => Some(steps.next().flatten()?),
+                None => None,
+            });
         }
-        if !fits || !counted {
-            return None;
-        }
-        self.judge(function, arguments, span);
-        let arguments: Option<Vec<Option<Step>>> = steps
-            .into_iter()
-            .map(|step| match step {
-                Some(None) => None,
-                Some(Some(step)) => Some(Some(step)),
-                None => Some(None),
-            })
-            .collect();
         let step = Step::Call {
             function,
-            arguments: arguments?.into_boxed_slice(),
-            draw,
+            arguments: arguments.into_boxed_slice(),
+            draw: call.draw,
         };
-        self.fold(step, span)
+        self.fold(step, call.span)
     }
 
     /// Notes what a call draws on; the number of its draw.
@@ -376,8 +440,8 @@ impl Checker {
         }
     }
 
-    /// Whether there are as many arguments as the function takes, and none is left out that it needs.
-    fn count(&mut self, function: &'static Function, arguments: &[Option<Expr>], span: Span) -> bool {
+    /// Reports where there are not as many arguments as the function takes, or one is left out that it needs.
+    fn count(&mut self, function: &'static Function, arguments: &[Option<Expr>], span: Span) {
         let before = self.problems.len();
         let most = function.parameters.len();
         let given = arguments.len();
@@ -420,7 +484,6 @@ impl Checker {
                 Diagnostic::new(format!("`{}` has a key without a value", function.name), span).hint(takes),
             );
         }
-        before == self.problems.len()
     }
 }
 

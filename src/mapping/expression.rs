@@ -82,6 +82,12 @@ impl Expression {
         self.checked.uses_now
     }
 
+    /// Whether its value is drawn by chance.
+    #[must_use]
+    pub const fn uses_chance(&self) -> bool {
+        self.checked.uses_chance
+    }
+
     /// Whether its value is not to be shown in plans, logs and history: it calls `Redact`.
     #[must_use]
     pub const fn is_redacted(&self) -> bool {

@@ -133,6 +133,13 @@ impl Mapping {
         self.rows(kind).iter().any(|row| row.source.uses_now())
     }
 
+    /// Whether a row draws by chance: the seed has to be one that is kept.
+    #[must_use]
+    pub fn uses_chance(&self) -> bool {
+        let mut rows = self.user.iter().chain(&self.group);
+        rows.any(|row| row.source.uses_chance())
+    }
+
     /// Whether the values at this target path are not to be shown in plans and logs (`Redact`).
     #[must_use]
     pub fn is_redacted(&self, kind: ObjectKind, target: &str) -> bool {

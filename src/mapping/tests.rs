@@ -6,6 +6,7 @@ mod files;
 mod filters;
 mod laws;
 mod objects;
+mod patterns;
 mod resources;
 mod rules;
 

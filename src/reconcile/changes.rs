@@ -27,7 +27,7 @@ use crate::mapping::DesiredValue;
 use crate::mapping::Facts;
 use crate::mapping::Row;
 use crate::mapping::TargetPath;
-use crate::mapping::desired;
+use crate::mapping::desired_in;
 use crate::mapping::names;
 use crate::mapping::resource::read_path;
 use crate::mapping::resource::same;
@@ -104,7 +104,7 @@ impl Planner<'_> {
     pub(super) fn desired(&self, view: &ObjectView) -> Desired {
         let out = matches!(view.scope, Standing::Out { .. });
         let soft_deleted = view.object.kind == ObjectKind::User && (out || !view.object.account_enabled());
-        desired(self.mapping, &view.object, &Facts { soft_deleted })
+        desired_in(self.context, self.mapping, &view.object, &Facts { soft_deleted })
     }
 
     /// True when the mapping has a row for a group's members.

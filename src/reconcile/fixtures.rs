@@ -13,6 +13,7 @@ use super::view::MemberView;
 use super::view::ObjectView;
 use super::view::Reference;
 use super::view::TargetReading;
+use crate::mapping::Context;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -96,6 +97,7 @@ impl Desk {
     pub(super) fn plan(&self, view: &ObjectView) -> ObjectPlan {
         Planner {
             mapping: &self.mapping,
+            context: &Context::default(),
             policy: &self.policy,
             unsupported: &self.unsupported,
             now: self.now,

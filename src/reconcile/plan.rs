@@ -10,6 +10,7 @@ use super::operation::Operation;
 use super::policy::Policy;
 use super::scope::Standing;
 use super::view::ObjectView;
+use crate::mapping::Context;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -22,6 +23,8 @@ use crate::model::value::Value;
 pub struct Planner<'a> {
     /// The mapping in force.
     pub mapping: &'a Mapping,
+    /// What expressions draw on beside the object: time, chance, the tenant.
+    pub context: &'a Context,
     /// The policy in force.
     pub policy: &'a Policy,
     /// Target paths that the target's schema does not know: left out, with a finding.

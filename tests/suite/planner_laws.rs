@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use melonsync::mapping::Context;
 use melonsync::mapping::Mapping;
 use melonsync::model::clock::Timestamp;
 use melonsync::model::id::ObjectKind;
@@ -46,6 +47,7 @@ fn planned(view: &ObjectView, policy: &Policy) -> ObjectPlan {
     let mapping = Mapping::preset("scim").unwrap();
     Planner {
         mapping: &mapping,
+        context: &Context::default(),
         policy,
         unsupported: &BTreeSet::new(),
         now: Timestamp(0),

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
+use melonsync::mapping::Context;
 use melonsync::mapping::Mapping;
 use melonsync::model::clock::Timestamp;
 use melonsync::model::id::ObjectKind;
@@ -244,6 +245,7 @@ impl Scenario {
         let policy = Policy::default();
         let planner = Planner {
             mapping: &mapping,
+            context: &Context::default(),
             policy: &policy,
             unsupported: &BTreeSet::new(),
             now: Timestamp(0),

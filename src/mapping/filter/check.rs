@@ -34,7 +34,7 @@ pub(super) enum Test {
     /// On an attribute.
     Attribute {
         /// Reads it.
-        read: Expression,
+        read: Box<Expression>,
         /// What is asked of it.
         ask: Ask,
     },
@@ -127,7 +127,10 @@ fn test(kind: ObjectKind, clause: &Clause) -> Result<Test, Diagnostic> {
     let ask = ask(&attribute, clause)?;
     let read = Expression::parse(Names::Of(kind), &format!("[{}]", clause.name))
         .map_err(|error| Diagnostic::new(error.to_string(), clause.name_span))?;
-    Ok(Test::Attribute { read, ask })
+    Ok(Test::Attribute {
+        read: Box::new(read),
+        ask,
+    })
 }
 
 fn member(kind: ObjectKind, clause: &Clause) -> Result<Test, Diagnostic> {

@@ -227,6 +227,29 @@ fn deep_nesting_is_refused_and_does_not_overflow() {
     assert!(refused(&"x".repeat(10_001)).contains("at most 10000 characters"));
 }
 
+/// A chain of conditions that fills the 10,000 characters is deep, and nothing that a person would not write.
+#[test]
+fn what_is_as_deep_as_allowed_is_read_printed_and_evaluated() {
+    let depth = crate::mapping::parse::MAX_DEPTH;
+    let chain = r#"IIF([c]=1,"A","#.repeat(depth) + r#""B""# + &")".repeat(depth);
+    let nots = "Not(".repeat(depth) + "[c]" + &")".repeat(depth);
+    let inside = r#"IIF([c]=Left("12", 1), [c], [c])"#;
+    let conditions = "Not(".repeat(depth - 2) + inside + &")".repeat(depth - 2);
+    let left = "Append(".repeat(depth) + "[c]" + &r#","x")"#.repeat(depth);
+    for (text, c, expected) in [
+        (&chain, "2", "B"),
+        (&nots, "True", "True"),
+        (&conditions, "0", "False"),
+        (&left, "2", &("2".to_owned() + &"x".repeat(depth))),
+    ] {
+        let expression = Expression::parse(Names::Any, text).unwrap();
+        let again = Expression::parse(Names::Any, &expression.canonical()).unwrap();
+        assert_eq!(again, expression.clone());
+        let value = expression.evaluate(&|_| Some(c.into())).unwrap();
+        assert_eq!(crate::mapping::text_of(&value).unwrap(), expected, "{text:.40}");
+    }
+}
+
 #[test]
 fn engine_names_and_graph_names_mean_the_same() {
     let table = [
