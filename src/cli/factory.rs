@@ -202,20 +202,8 @@ pub(super) fn job(
     snapshot
         .bind(&binding(settings))
         .map_err(|error| store_failure(&error))?;
-    let application = settings.source.service_principal_id;
-    if application.is_none() && mapping.uses_app_roles(ObjectKind::User) {
-        return Err(Failure::usage(
-            format!(
-                "the mapping `{}` sends app roles, and no `service_principal_id` says whose",
-                settings.provisioning.mapping
-            ),
-            format!(
-                "add `service_principal_id` to [jobs.{name}.source]: \"Object ID\" in the enterprise application's properties"
-            ),
-        ));
-    }
     let assigning = Assigning {
-        application: application.map(|id| SourceId::from_bytes(id.into_bytes())),
+        application: application(name, settings, &mapping)?,
         scope: settings.source.scope == Scope::Assigned,
         nesting: settings.source.nesting,
     };
@@ -242,6 +230,30 @@ pub(super) fn job(
         batch: BATCH,
         entropy: rand::random,
     })
+}
+
+/// The enterprise application whose assignments count, where one is named.
+///
+/// Refused absent where the mapping sends app roles; the settings see to the scope.
+pub(super) fn application(
+    name: &str,
+    settings: &settings::job::Job,
+    mapping: &Mapping,
+) -> Result<Option<SourceId>, Failure> {
+    let application = settings.source.service_principal_id;
+    if application.is_none() && mapping.uses_app_roles(ObjectKind::User) {
+        return Err(Failure::usage(
+            format!(
+                "the mapping `{}` sends app roles, and no `service_principal_id` says of which application",
+                settings.provisioning.mapping
+            ),
+            format!(
+                "add `service_principal_id` to [jobs.{name}.source]: \"Object ID\" in the enterprise application's \
+                 properties (Entra admin centre, Enterprise applications)"
+            ),
+        ));
+    }
+    Ok(application.map(|id| SourceId::from_bytes(id.into_bytes())))
 }
 
 /// Whether the assignments of the enterprise application are read: for the scope, or for app roles.

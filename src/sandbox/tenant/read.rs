@@ -34,6 +34,7 @@ pub(super) fn answer(core: &Core, call: &Call, resource: &str) -> Answer {
         ["directory", "deletedItems", id] => deleted(core, call, id),
         ["organization"] => organization(core),
         ["servicePrincipals", id, "appRoleAssignments"] if *id == SERVICE_PRINCIPAL => assignments(core),
+        ["servicePrincipals", id, "appRoleAssignedTo"] if core.may(READ_APPLICATIONS) => page::not_found(id),
         [principal] if principal.starts_with("servicePrincipals") => service_principal(core, call, principal),
         ["servicePrincipals", id] => service_principal(core, call, id),
         _ => page::error(400, "BadRequest", "Resource not found for the segment."),

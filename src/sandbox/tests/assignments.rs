@@ -64,7 +64,7 @@ async fn the_application_is_found_by_either_id_with_its_four_roles() {
             .json("servicePrincipals/5a3d0b0c-7e57-4000-8000-00000000dead/appRoleAssignedTo")
             .await
             .0,
-        400
+        404
     );
 }
 

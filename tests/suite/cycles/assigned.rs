@@ -621,7 +621,7 @@ fn assert_members(world: &World, nesting: Nesting, place: &str) {
         };
         let list = resource["members"].as_array().cloned().unwrap_or_default();
         let held: BTreeSet<String> = list.iter().map(holds).collect();
-        let expected = users_in(&truth, &[group.clone()], nesting.members).into_iter();
+        let expected = users_in(&truth, std::slice::from_ref(&group), nesting.members).into_iter();
         let at_target = |id: &String| !world.workspace.users_by_external_id(id).is_empty();
         let expected: BTreeSet<String> = expected
             .filter(|id| in_scope.contains(id) && live(id) && at_target(id))
