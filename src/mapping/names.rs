@@ -69,6 +69,37 @@ pub struct SourceAttribute {
     pub access: Access,
 }
 
+/// Attributes that hold several values (Graph resource types user and group).
+const LISTS: [&str; 3] = ["otherMails", "proxyAddresses", "groupTypes"];
+
+/// Attributes that hold a boolean.
+const BOOLEANS: [&str; 4] = [
+    "accountEnabled",
+    "onPremisesSyncEnabled",
+    "mailEnabled",
+    "securityEnabled",
+];
+
+impl SourceAttribute {
+    /// True for what holds several values.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        self.access == Access::Whole && LISTS.contains(&self.property.as_ref())
+    }
+
+    /// True for what holds a boolean.
+    #[must_use]
+    pub fn is_boolean(&self) -> bool {
+        self.access == Access::SoftDeleted || BOOLEANS.contains(&self.property.as_ref())
+    }
+
+    /// True for an extension, whose type only the tenant knows.
+    #[must_use]
+    pub fn is_extension(&self) -> bool {
+        self.property.starts_with("extension_") || matches!(self.access, Access::Key(_))
+    }
+}
+
 /// Which attribute names an expression may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {

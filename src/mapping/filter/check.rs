@@ -17,17 +17,6 @@ use crate::model::id::SourceId;
 /// characters; a pattern that needs more is one that would not end.
 const BACKTRACKS: usize = 100_000;
 
-/// Attributes that hold a list, which Entra's filters do not take (graph-facts.md section 10).
-const LISTS: [&str; 3] = ["otherMails", "proxyAddresses", "groupTypes"];
-
-/// Attributes that hold a boolean.
-const BOOLEANS: [&str; 4] = [
-    "accountEnabled",
-    "onPremisesSyncEnabled",
-    "mailEnabled",
-    "securityEnabled",
-];
-
 /// A clause that is ready to be evaluated.
 #[derive(Debug, Clone)]
 pub(super) enum Test {
@@ -183,7 +172,7 @@ fn fits(attribute: &SourceAttribute, clause: &Clause) -> Result<(), Diagnostic> 
                 "ask accountEnabled",
             );
         }
-        Access::Whole if LISTS.contains(&attribute.property.as_ref()) => {
+        _ if attribute.is_list() => {
             return refused(
                 format!("`{name}` holds several values, and Entra's filters take one"),
                 "filter by an attribute with one value",
@@ -193,7 +182,7 @@ fn fits(attribute: &SourceAttribute, clause: &Clause) -> Result<(), Diagnostic> 
     }
     let wrong = |message: String, hint: &str| Err(Diagnostic::new(message, clause.operator_span).hint(hint));
     let asks_boolean = matches!(operator, Operator::IsTrue | Operator::IsFalse);
-    if is_boolean(attribute)
+    if attribute.is_boolean()
         && (operator.is_numeric() || matches!(operator, Operator::Includes | Operator::EndsWith))
     {
         return wrong(
@@ -201,19 +190,10 @@ fn fits(attribute: &SourceAttribute, clause: &Clause) -> Result<(), Diagnostic> 
             "ask it with IS TRUE or IS FALSE",
         );
     }
-    if asks_boolean && !is_boolean(attribute) && !is_extension(attribute) {
+    if asks_boolean && !attribute.is_boolean() && !attribute.is_extension() {
         return wrong(format!("`{name}` is no boolean"), "compare it with EQUALS \"…\"");
     }
     Ok(())
-}
-
-fn is_boolean(attribute: &SourceAttribute) -> bool {
-    BOOLEANS.contains(&attribute.property.as_ref())
-}
-
-/// A type that only the tenant knows.
-fn is_extension(attribute: &SourceAttribute) -> bool {
-    attribute.property.starts_with("extension_") || matches!(attribute.access, Access::Key(_))
 }
 
 fn ask(attribute: &SourceAttribute, clause: &Clause) -> Result<Ask, Diagnostic> {
@@ -272,7 +252,7 @@ fn equals(attribute: &SourceAttribute, clause: &Clause) -> Result<Equal, Diagnos
     if attribute.access == Access::ObjectId {
         return Ok(Equal::Text(object_id(clause)?.to_string()));
     }
-    if is_boolean(attribute) {
+    if attribute.is_boolean() {
         // In any case: `"true"` would otherwise be a filter that nobody passes.
         return match text.to_ascii_lowercase().as_str() {
             "true" => Ok(Equal::Boolean(true)),

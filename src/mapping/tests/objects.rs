@@ -195,7 +195,9 @@ fn apply_default_and_authority_decide_who_has_an_opinion_when() {
 
 #[test]
 fn a_boolean_place_takes_a_boolean_or_fails() {
-    let mapping = with_row("target = \"active\"\nsource = \"[department]\"\n");
+    // Of an extension only the tenant knows whether it is a boolean.
+    let on = "extension_0123456789abcdef0123456789abcdef_on";
+    let mapping = with_row(&format!("target = \"active\"\nsource = \"[{on}]\"\n"));
     for (held, expected) in [
         ("True", Some(Value::Bool(true))),
         ("FALSE", Some(Value::Bool(false))),
@@ -203,7 +205,7 @@ fn a_boolean_place_takes_a_boolean_or_fails() {
     ] {
         let user = object(
             ObjectKind::User,
-            &[("userPrincipalName", "a".into()), ("department", held.into())],
+            &[("userPrincipalName", "a".into()), (on, held.into())],
         );
         let desired = desired(&mapping, &user, &ACTIVE);
         assert_eq!(desired.row(1).unwrap().on_update(), expected.as_ref(), "{held}");
