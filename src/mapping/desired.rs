@@ -131,7 +131,8 @@ fn of_row(context: &Context, row: &Row, object: &SourceObject, facts: &Facts) ->
     }
 }
 
-/// The value in the type of its place: a boolean where SCIM has one, else text as Entra prints it.
+/// The value in the type of its place: a boolean where SCIM has one, elements with a `value` where it has those (the
+/// texts of `Split` for `entitlements`), else text as Entra prints it.
 pub(super) fn fit(row: &Row, value: Value) -> Result<Value, Stop> {
     match value {
         Value::Null => Ok(Value::Null),
@@ -140,6 +141,18 @@ pub(super) fn fit(row: &Row, value: Value) -> Result<Value, Stop> {
             .map(Value::Bool)
             .ok_or_else(|| Stop::Failed("the result is neither True nor False".to_owned())),
         value @ (Value::Bool(_) | Value::Integer(_)) => Ok(Value::String(text_of(&value)?.into_owned())),
+        Value::List(items) if row.target.holds_elements() => {
+            Ok(Value::List(items.into_iter().map(element).collect()))
+        }
+        text @ Value::String(_) if row.target.holds_elements() => Ok(Value::List(vec![element(text)])),
         other => Ok(other),
+    }
+}
+
+/// A text as an element of a complex multi-valued attribute.
+fn element(value: Value) -> Value {
+    match value {
+        text @ Value::String(_) => Value::Map([("value".to_owned(), text)].into()),
+        other => other,
     }
 }

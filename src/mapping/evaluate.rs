@@ -188,13 +188,20 @@ pub fn text_of(value: &Value) -> Result<Cow<'_, str>, Stop> {
 }
 
 /// Two whole numbers compare as numbers, two dates that `CDate` or `Now` printed as dates, anything else as text,
-/// where case matters and null is empty.
+/// where case matters and null is empty. Nothing is before or after a value that is not there: Entra's condition fails
+/// on it, and a start date that nobody entered must not switch an account on.
 fn compare(left: &Value, comparison: Comparison, right: &Value) -> Result<bool, Stop> {
     let (left, right) = (text_of(left)?, text_of(right)?);
     // Text equality even of numbers: an employeeId "007" is not "7".
     match comparison {
         Comparison::Equal => return Ok(left == right),
         Comparison::NotEqual => return Ok(left != right),
+        _ if left.is_empty() || right.is_empty() => {
+            return Err(Stop::Failed(format!(
+                "`{}` compares with a value that is empty",
+                comparison.sign()
+            )));
+        }
         _ => {}
     }
     let order = match (left.parse::<i64>(), right.parse::<i64>()) {

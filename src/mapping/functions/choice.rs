@@ -75,9 +75,13 @@ pub(super) fn is_string<'a>(call: &Call<'a>) -> Answer<'a> {
     truth(call.value(0)?.as_str().is_some())
 }
 
-/// The other truth.
+/// The other truth: "if the source is True, returns False; otherwise, returns True", whatever else it may be.
 pub(super) fn not<'a>(call: &Call<'a>) -> Answer<'a> {
-    truth(!call.truth(0)?)
+    match call.truth(0) {
+        Ok(is_true) => truth(!is_true),
+        Err(Stop::Failed(_)) if call.value(0).is_ok() => truth(true),
+        Err(stop) => Err(stop),
+    }
 }
 
 /// The value itself: `Redact` changes what is shown of it, not what flows

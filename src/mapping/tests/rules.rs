@@ -43,6 +43,25 @@ fn numbers_are_read_in_every_spelling() {
         ("IIF([a] <> 9, \"other\", \"nine\")", "9", "nine"),
     ]);
     assert!(refused("BitAnd(1, \"x\")").contains("whole number"));
+    all(&[
+        ("Not([a])", "True", "False"),
+        ("Not([a])", "1", "False"),
+        ("Not([a])", "", "True"),
+        ("Not([a])", "leaver", "True"),
+        (
+            "IIF(CDate([a]) > CDate(\"2021-09-30\"), \"after\", \"before\")",
+            "2021-10-01",
+            "after",
+        ),
+        ("IIF([a] < \"b\", \"first\", \"second\")", "a", "first"),
+    ]);
+    for text in [
+        "IIF([none] > 5, \"a\", \"b\")",
+        "IIF(DateDiff(\"d\", Now(), CDate([none])) <= 5, \"a\", \"b\")",
+    ] {
+        let compared = evaluate(text, &[]);
+        assert!(matches!(compared, Err(Stop::Failed(_))), "{text}: {compared:?}");
+    }
 }
 
 #[test]
@@ -129,6 +148,145 @@ fn diacritics_become_the_letters_of_the_table() {
             "œuvre Œ đ þ ð й ά が 1",
         ),
     ]);
+}
+
+#[test]
+fn dates_are_read_and_written_as_dot_net_does() {
+    all(&[
+        ("CDate([a])", "2021-06-30T01:45:30.123Z", "6/30/2021 1:45:30 AM"),
+        ("CDate([a])", "2021-06-30 14:45+02", "6/30/2021 12:45:00 PM"),
+        ("CDate([a])", "6/30/2021 12:05 AM", "6/30/2021 12:05:00 AM"),
+        ("CDate([a])", "30 Jun 2021", "6/30/2021 12:00:00 AM"),
+        ("CDate([a])", "30-Jun-2021", "6/30/2021 12:00:00 AM"),
+        (
+            "CDate([a])",
+            "Wed, 30 Jun 2021 23:00:00 GMT",
+            "6/30/2021 11:00:00 PM",
+        ),
+        ("CDate([a])", "June 30, 2021", "6/30/2021 12:00:00 AM"),
+        ("CDate(CDate([a]))", "2021-06-30", "6/30/2021 12:00:00 AM"),
+        ("CDate([a])", "", ""),
+        ("Now()", "", "1/1/1970 12:00:00 AM"),
+        ("DateAdd(\"m\", 1, [a])", "2020-01-31", "2/29/2020 12:00:00 AM"),
+        (
+            "DateAdd(\"yyyy\", -1, [a])",
+            "2020-02-29",
+            "2/28/2019 12:00:00 AM",
+        ),
+        ("DateAdd(\"h\", -1, [a])", "2020-01-01", "12/31/2019 11:00:00 PM"),
+        ("DateAdd(\"n\", 90, [a])", "2020-01-01", "1/1/2020 1:30:00 AM"),
+        ("DateAdd(\"s\", 61, [a])", "2020-01-01", "1/1/2020 12:01:01 AM"),
+        (
+            "DateDiff(\"d\", [a], \"2021-01-01\")",
+            "2020-12-30T01:00:00Z",
+            "1",
+        ),
+        (
+            "DateDiff(\"d\", [a], \"2020-12-30\")",
+            "2020-12-31T23:00:00Z",
+            "-1",
+        ),
+        ("DateDiff(\"yyyy\", [a], \"2021-01-01\")", "2020-12-31", "1"),
+        ("DateDiff(\"ww\", [a], \"2021-01-03\")", "2021-01-02", "1"),
+        (
+            "DateFromNum(NumFromDate([a]))",
+            "2021-06-30T01:45:30Z",
+            "6/30/2021 1:45:30 AM",
+        ),
+        ("NumFromDate([a])", "1601-01-01", "0"),
+        (
+            "FormatDateTime([a], , \"yyyy-MM-ddTHH:mm:ssZ\", \"dd.MM.yy H:m\")",
+            "2021-06-30T01:05:30Z",
+            "30.06.21 1:5",
+        ),
+        (
+            "FormatDateTime([a], , \"M/d/yyyy h:mm:ss tt\", \"s\")",
+            "6/3/2021 4:00:00 PM",
+            "2021-06-03T16:00:00",
+        ),
+        (
+            "FormatDateTime([a], , \"yyyyMMdd\", \"dddd, d MMMM yyyy\")",
+            "20210630",
+            "Wednesday, 30 June 2021",
+        ),
+        (
+            "FormatDateTime([a], , \"yyyyMMdd\", \"ddd dd-MMM-yyyy g\")",
+            "20210630",
+            "Wed 30-Jun-2021 A.D.",
+        ),
+        (
+            "FormatDateTime([a], , \"yyyy-MM-ddzzz\", \"yyyy-MM-dd HH:mm zzz\")",
+            "2021-06-30+08:00",
+            "2021-06-29 16:00 +00:00",
+        ),
+        (
+            "FormatDateTime([a], , \"o\", \"o\")",
+            "2021-06-30T01:45:30.1234567Z",
+            "2021-06-30T01:45:30.1234567Z",
+        ),
+        (
+            "FormatDateTime([a], , \"yyyy-MM-dd HH:mm:ss.FFF\", \"ss.FFF|ss.fff\")",
+            "2021-06-30 01:45:30",
+            "30|30.000",
+        ),
+        (
+            "FormatDateTime([a], , \"yyyy-MM-dd HH:mm:ss.FFF\", \"ss.FFF\")",
+            "2021-06-30 01:45:30.5",
+            "30.5",
+        ),
+        (
+            "FormatDateTime([a], , \"MMM d yyyy\", \"'day' d\\\\d %d\")",
+            "jun 3 2021",
+            "day 3d 3",
+        ),
+        (
+            "FormatDateTime([a], , \"HH:mm\", \"h:mm tt\")",
+            "16:05",
+            "4:05 PM",
+        ),
+        ("FormatDateTime([a], , \"hh:mm\", \"HH\")", "12:05", "00"),
+        ("FormatDateTime([a], , \"yy-M-d\", \"yyyy\")", "29-1-1", "2029"),
+        ("FormatDateTime([a], , \"yy-M-d\", \"yyyy\")", "30-1-1", "1930"),
+        (
+            "FormatDateTime([a], \"AllowWhiteSpaces, AdjustToUniversal\", \"yyyy-MM-ddK\", \"yyyyK\")",
+            " 2021-01-01 +00:00 ",
+            "2021Z",
+        ),
+        (
+            "FormatDateTime([a], , \"d\", \"D\")",
+            "6/30/2021",
+            "Wednesday, June 30, 2021",
+        ),
+        (
+            "FormatDateTime([a], , \"yyyy\", \"M/d/yyyy\")",
+            "2021",
+            "1/1/2021",
+        ),
+    ]);
+    for (text, a) in [
+        ("CDate([a])", "30/06/2021"),
+        ("CDate([a])", "6/30/21"),
+        ("CDate([a])", "2021-02-29"),
+        ("CDate([a])", "Thursday, June 30, 2021"),
+        ("CDate([a])", "2021-06-30 25:00"),
+        ("CDate([a])", "2021-06-30T10:00 or so"),
+        ("CDate([a])", "0001-01-01+14:00"),
+        ("DateAdd(\"yyyy\", 9999, [a])", "2021-06-30"),
+        ("DateAdd(\"d\", 9223372036854775807, [a])", "2021-06-30"),
+        ("DateFromNum([a])", "-1"),
+        ("DateFromNum([a])", "9223372036854775807"),
+        ("NumFromDate([a])", "1600-01-01"),
+        ("FormatDateTime([a], , \"yyyy-MM-dd\", \"yyyy\")", "2021-6-30"),
+        ("FormatDateTime([a], , \"yyyy-MM-dd\", \"yyyy\")", "2021-06-30x"),
+        ("FormatDateTime([a], , \"MM-dd\", \"MM\")", "06-30"),
+        ("FormatDateTime([a], \"None\", \"yyyy\", \"yyyy\")", " 2021"),
+    ] {
+        let failed = evaluate(text, &[("a", a.into())]);
+        assert!(
+            matches!(failed, Err(Stop::Failed(_))),
+            "{text} of {a}: {failed:?}"
+        );
+    }
 }
 
 #[test]
