@@ -7,6 +7,8 @@ use std::{error::Error, fmt};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::model::assignment::AppRole;
+use crate::model::assignment::AssignmentList;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -188,6 +190,18 @@ pub trait SourceDirectory: Send + Sync {
         ids: &[SourceId],
         select: &[String],
     ) -> Result<Vec<(SourceId, Existence)>, SourceError>;
+
+    /// Who is assigned to an enterprise application, named by its service principal's object id: the whole list.
+    ///
+    /// # Errors
+    /// Any [`SourceError`]; a list that could not be read whole is always one.
+    async fn assignments(&self, application: SourceId) -> Result<AssignmentList, SourceError>;
+
+    /// The app roles that an enterprise application defines.
+    ///
+    /// # Errors
+    /// Any [`SourceError`].
+    async fn app_roles(&self, application: SourceId) -> Result<Vec<AppRole>, SourceError>;
 
     /// Requests so far.
     fn traffic(&self) -> Traffic;
@@ -413,6 +427,10 @@ pub enum Table {
     Cycles = 13,
     /// Removals planned in the first pass, with their reasons.
     Removals = 14,
+    /// Who of the linked is out of scope, and the members of the groups that scopes ask about.
+    Scope = 15,
+    /// Kind and id of who is assigned to the enterprise application, with the roles: the last whole list.
+    Assignments = 16,
 }
 
 /// What a commit promises when it returns.

@@ -267,6 +267,38 @@ pub struct ResyncWhat {
     pub restart: bool,
 }
 
+/// `mapping`.
+#[derive(Debug, Clone, Args)]
+pub struct Mapping {
+    /// What to do with the mapping.
+    #[command(subcommand)]
+    pub action: MappingAction,
+}
+
+/// What to do with the mapping.
+#[derive(Debug, Clone, Subcommand)]
+pub enum MappingAction {
+    /// Show the mapping in force, its scope, and what is read for both.
+    Show(OneJob),
+    /// Evaluate one expression.
+    Test {
+        /// The expression, as in a row's `source`: 'Join(" ", [givenName], [surname])'
+        #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+        expression: String,
+        /// The attributes to evaluate it with, a JSON object or @FILE; what is not in it is null.
+        #[arg(long, value_name = "JSON")]
+        attributes: Option<String>,
+    },
+    /// Turn an Entra synchronization schema into a mapping file, and name what it could not carry over.
+    ImportEntra {
+        /// The JSON of a `schema` resource, or of a whole synchronizationJob; - for standard input.
+        file: PathBuf,
+        /// Write the mapping file here; to standard output where absent. Must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
 /// `state`.
 #[derive(Debug, Clone, Args)]
 pub struct State {

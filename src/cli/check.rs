@@ -12,6 +12,8 @@ use crate::mapping::Mapping;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::id::ObjectKind;
+use crate::ports::SourceDirectory;
+use crate::ports::SourceError;
 use crate::ports::StoreError;
 use crate::ports::TargetDirectory;
 use crate::settings::Settings;
@@ -19,6 +21,7 @@ use crate::settings::job::Job;
 use crate::settings::network::Network;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::read::Reads;
+use crate::source::GraphSource;
 use crate::source::permissions::permissions_needed;
 
 /// How one thing stands.
@@ -91,7 +94,7 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
                 ),
             );
             factory::runtime()?.block_on(async {
-                source(job, &mut lines).await;
+                source(name, job, &mapping, &mut lines).await;
                 target(job, &mapping, &mut lines).await;
             });
         }
@@ -187,7 +190,7 @@ fn expiry(job: &Job, lines: &mut Lines) {
     }
 }
 
-async fn source(job: &Job, lines: &mut Lines) {
+async fn source(name: &str, job: &Job, mapping: &Mapping, lines: &mut Lines) {
     let graph = match factory::source(job) {
         Ok(graph) => graph,
         Err(failure) => return lines.failure("source", &failure),
@@ -212,7 +215,13 @@ async fn source(job: &Job, lines: &mut Lines) {
             job.source.login_url, job.source.tenant_id
         ),
     );
-    permissions(job, facts.granted.as_deref(), lines);
+    permissions(
+        job,
+        factory::reads_assignments(job, mapping),
+        facts.granted.as_deref(),
+        lines,
+    );
+    assignments(name, job, mapping, &graph, lines).await;
     match graph.clock_skew_seconds() {
         Some(skew) if skew.abs() > 60 => {
             lines.add(
@@ -230,9 +239,30 @@ async fn source(job: &Job, lines: &mut Lines) {
     }
 }
 
+/// The enterprise application, where its assignments are read.
+async fn assignments(name: &str, job: &Job, mapping: &Mapping, graph: &GraphSource, lines: &mut Lines) {
+    let application = match factory::application(name, job, mapping) {
+        Ok(application) => application.filter(|_| factory::reads_assignments(job, mapping)),
+        Err(failure) => return lines.failure("assignments", &failure),
+    };
+    let Some(application) = application else { return };
+    match graph.app_roles(application).await {
+        Ok(roles) => lines.ok(
+            "assignments",
+            format!(
+                "the enterprise application {application} is there, with {} app roles",
+                roles.len()
+            ),
+        ),
+        // Its own line says so already.
+        Err(SourceError::Forbidden { .. }) => {}
+        Err(error) => lines.add(Level::Fail, "assignments", error.to_string(), error.hint()),
+    }
+}
+
 /// Each permission that the job needs, and those that nothing needs.
-fn permissions(job: &Job, granted: Option<&[String]>, lines: &mut Lines) {
-    let needed = permissions_needed(job.source.users, job.source.groups);
+fn permissions(job: &Job, assignments: bool, granted: Option<&[String]>, lines: &mut Lines) {
+    let needed = permissions_needed(job.source.users, job.source.groups, assignments);
     match granted {
         None => lines.add(
             Level::Warn,

@@ -19,6 +19,7 @@ use super::watch::Progress;
 use crate::engine::cycle;
 use crate::engine::job::Extent;
 use crate::engine::job::Job;
+use crate::sandbox::SampleOptions;
 use crate::sandbox::sample_config;
 use crate::sandbox::server::Server;
 use crate::sandbox::tenant::Tenant;
@@ -42,7 +43,12 @@ impl Servers {
         graph: SocketAddr,
         scim: SocketAddr,
     ) -> Result<Self, Failure> {
-        let tenant = Tenant::sample(users, groups);
+        let tenant = Tenant::sample_with(SampleOptions {
+            users,
+            groups,
+            assigned: true,
+            ..SampleOptions::default()
+        });
         let workspace = Workspace::new();
         let refused = |error: std::io::Error| {
             let shown = Shown {

@@ -14,6 +14,7 @@ use super::args::Globals;
 use super::failure::Exit;
 use super::failure::Failure;
 use super::failure::Shown;
+use crate::engine::job::Assigning;
 use crate::engine::job::Extent;
 use crate::engine::job::Job;
 use crate::engine::job::Order;
@@ -23,10 +24,12 @@ use crate::mapping::ResourceForm;
 use crate::model::clock::SystemClock;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
 use crate::ports::StoreError;
 use crate::settings;
 use crate::settings::Settings;
 use crate::settings::job::Mode;
+use crate::settings::source::Scope;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Binding;
@@ -199,6 +202,11 @@ pub(super) fn job(
     snapshot
         .bind(&binding(settings))
         .map_err(|error| store_failure(&error))?;
+    let assigning = Assigning {
+        application: application(name, settings, &mapping)?,
+        scope: settings.source.scope == Scope::Assigned,
+        nesting: settings.source.nesting,
+    };
     let mut managed = BTreeSet::new();
     managed.extend(settings.source.users.then_some(ObjectKind::User));
     managed.extend(settings.source.groups.then_some(ObjectKind::Group));
@@ -208,7 +216,9 @@ pub(super) fn job(
         fingerprint: fingerprint(&mapping, settings),
         mapping: Arc::new(mapping),
         policy: settings.provisioning.policy.clone(),
+        scope: Arc::new(settings.source.rules.clone()),
         managed,
+        assigning,
         source: Arc::new(source(settings)?),
         target: Arc::new(target(settings)?),
         snapshot,
@@ -220,6 +230,35 @@ pub(super) fn job(
         batch: BATCH,
         entropy: rand::random,
     })
+}
+
+/// The enterprise application whose assignments count, where one is named.
+///
+/// Refused absent where the mapping sends app roles; the settings see to the scope.
+pub(super) fn application(
+    name: &str,
+    settings: &settings::job::Job,
+    mapping: &Mapping,
+) -> Result<Option<SourceId>, Failure> {
+    let application = settings.source.service_principal_id;
+    if application.is_none() && mapping.uses_app_roles(ObjectKind::User) {
+        return Err(Failure::usage(
+            format!(
+                "the mapping `{}` sends app roles, and no `service_principal_id` says of which application",
+                settings.provisioning.mapping
+            ),
+            format!(
+                "add `service_principal_id` to [jobs.{name}.source]: \"Object ID\" in the enterprise application's \
+                 properties (Entra admin centre, Enterprise applications)"
+            ),
+        ));
+    }
+    Ok(application.map(|id| SourceId::from_bytes(id.into_bytes())))
+}
+
+/// Whether the assignments of the enterprise application are read: for the scope, or for app roles.
+pub(super) fn reads_assignments(settings: &settings::job::Job, mapping: &Mapping) -> bool {
+    settings.source.scope == Scope::Assigned || mapping.uses_app_roles(ObjectKind::User)
 }
 
 fn host(url: &url::Url) -> String {

@@ -8,6 +8,7 @@ mod demo;
 mod factory;
 pub mod failure;
 pub mod init;
+mod mapping;
 mod plan;
 pub mod report;
 mod sandbox;
@@ -68,6 +69,8 @@ pub enum Command {
     Resync(args::Resync),
     /// Show the jobs, their last and next cycles, and what waits.
     Status(args::OneJob),
+    /// Show the mapping in force, try an expression, carry over Entra's own schema.
+    Mapping(args::Mapping),
     /// Check, export, back up or restore the snapshot.
     State(args::State),
     /// Print the completion script of a shell.
@@ -102,6 +105,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
         Command::Run => daemon::run(&cli.globals, report),
         Command::Resync(args) => sync::resync(&cli.globals, args, report),
         Command::Status(args) => status::run(&cli.globals, args, report),
+        Command::Mapping(args) => mapping::run(&cli.globals, &args.action, report),
         Command::State(args) => state::run(&cli.globals, &args.action, report),
         Command::Completions(args) => completions::run(args, report),
     }

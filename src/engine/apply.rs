@@ -23,6 +23,8 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Intent;
+use crate::model::link::Kept;
+use crate::model::link::Link;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Durability;
@@ -241,6 +243,15 @@ fn note_trouble(trouble: &AtomicU32, answer: &Answer, sent: bool) {
     }
 }
 
+/// What the target holds of what was sent: not what it emptied by itself, whose elements are gone there.
+fn held_through(link: &Link) -> Attributes {
+    let mut held = link.sent.clone();
+    held.retain(
+        |path, _| !matches!(link.kept.get::<str>(path), Some(Kept::Other(value)) if value.is_unassigned()),
+    );
+    held
+}
+
 /// What the requests of a batch are made from.
 struct Preparing<'a> {
     snapshot: &'a Snapshot,
@@ -271,8 +282,7 @@ impl Preparing<'_> {
                 _ => self.change(operation, &mut parts)?,
             }
         }
-        let held = link.map(|link| &link.sent);
-        work.request = self.request(kind, &mut parts, held);
+        work.request = self.request(kind, &mut parts, link);
         work.creates = parts.create && !parts.delete;
         work.sends = !matches!(work.request, Request::None);
         (work.sent, work.added, work.removed) = (parts.sent, parts.added, parts.removed);
@@ -280,7 +290,7 @@ impl Preparing<'_> {
         Ok(())
     }
 
-    fn request(&self, kind: ObjectKind, parts: &mut Parts, held: Option<&Attributes>) -> Request {
+    fn request(&self, kind: ObjectKind, parts: &mut Parts, link: Option<&Link>) -> Request {
         if parts.delete {
             return Request::Delete;
         }
@@ -305,7 +315,7 @@ impl Preparing<'_> {
             return Request::None;
         }
         let adopted = parts.adopted.take();
-        patch.held = adopted.or_else(|| held.cloned()).unwrap_or_default();
+        patch.held = adopted.or_else(|| link.map(held_through)).unwrap_or_default();
         Request::Patch(patch)
     }
 

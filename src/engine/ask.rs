@@ -83,14 +83,20 @@ impl Cycle<'_> {
     /// Dirty objects on which more evidence is wanted before anything is concluded.
     async fn doubtful(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
         let policy = &self.job.policy;
-        let (soft, hard) = match kind {
+        let scope = self.scoping();
+        let (soft, hard, out) = match kind {
             ObjectKind::User => (
                 policy.on_soft_delete == OnRemoval::Delete,
                 policy.on_hard_delete == OnRemoval::Delete,
+                policy.on_out_of_scope == OnRemoval::Delete,
             ),
             ObjectKind::Group => {
                 let deletes = policy.groups.on_delete == GroupRemoval::Delete;
-                (deletes, deletes)
+                (
+                    deletes,
+                    deletes,
+                    policy.groups.on_out_of_scope == GroupRemoval::Delete,
+                )
             }
         };
         self.store(move |snapshot| {
@@ -101,6 +107,9 @@ impl Cycle<'_> {
                     .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
                 if let Some(brief) = snapshot.brief(kind, &id)? {
                     let asked = match brief.head.life {
+                        Life::Alive if out && brief.target.is_some() => {
+                            unread || scope.is_out(snapshot, kind, &id)?
+                        }
                         Life::Alive => unread,
                         Life::Missing | Life::Unknown => true,
                         Life::Gone(Removed::SoftDeleted) => soft && brief.target.is_some(),

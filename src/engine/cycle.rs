@@ -14,6 +14,8 @@ use std::collections::HashSet;
 use tracing::info;
 use tracing::warn;
 
+use super::assigned::Entitlements;
+use super::assigned::Listing;
 use super::forecast::Forecast;
 use super::job::Extent;
 use super::job::Job;
@@ -22,6 +24,7 @@ use super::job::Report;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
+use crate::mapping::Context;
 use crate::model::clock::Stopwatch;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
@@ -38,6 +41,7 @@ use crate::reconcile::guard::Sent;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::view::Absence;
+use crate::snapshot::assignments::Watch;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
@@ -110,6 +114,8 @@ pub struct Cycle<'j> {
     pub(super) job: &'j Job,
     pub(super) order: &'j Order,
     pub(super) now: Timestamp,
+    /// What mapping expressions draw on beside the object.
+    pub(super) context: Context,
     pub(super) summary: Summary,
     /// Target paths that the target's schema does not know.
     pub(super) unsupported: BTreeSet<String>,
@@ -145,8 +151,16 @@ pub struct Cycle<'j> {
     pub(super) sent: Sent,
     /// Only these objects, where an admin named them.
     pub(super) focus: Option<BTreeSet<(ObjectKind, SourceId)>>,
+    /// Types of which nothing is planned, because their scope cannot be told.
+    pub(super) stopped: BTreeSet<ObjectKind>,
     /// Objects that somebody should look at.
     pub(super) findings: u64,
+    /// What reading the assignment list came to.
+    pub(super) listing: Listing,
+    /// Who is assigned, by that list.
+    pub(super) entitlements: Entitlements,
+    /// Objects whose loss of scope waits for a second cycle.
+    pub(super) leaving: u64,
     /// Answers in a row that say that the target as a whole is in trouble.
     pub(super) trouble: u32,
 }
@@ -184,6 +198,7 @@ impl<'j> Cycle<'j> {
             job,
             order,
             now,
+            context: Context::default().at(now),
             summary,
             unsupported: BTreeSet::new(),
             failed: HashSet::new(),
@@ -202,7 +217,11 @@ impl<'j> Cycle<'j> {
             approvals: None,
             sent: Sent::default(),
             focus: None,
+            stopped: BTreeSet::new(),
             findings: 0,
+            listing: Listing::default(),
+            entitlements: Entitlements::default(),
+            leaving: 0,
             trouble: 0,
         }
     }
@@ -210,21 +229,26 @@ impl<'j> Cycle<'j> {
     /// The story of a cycle.
     async fn story(&mut self) -> Result<(), CycleError> {
         self.prepare().await?;
+        self.prepare_evaluation().await?;
         self.pull().await?;
+        self.pull_assignments().await?;
         self.choose().await?;
+        self.rescope().await?;
         if !self.has_work().await? {
-            return Ok(());
+            return self.settle_assignments().await;
         }
         self.prepare_target().await?;
         self.settle_intents().await?;
         self.ask_for_doubtful().await?;
+        self.settle_scope().await?;
         self.read_target().await?;
         self.guard().await?;
         self.disables().await?;
         self.members_out().await?;
         self.users().await?;
         self.groups().await?;
-        self.deletes().await
+        self.deletes().await?;
+        self.settle_assignments().await
     }
 
     /// Clears what the last cycle left in its scratch tables, and marks everything when the rules changed.
@@ -238,13 +262,20 @@ impl<'j> Cycle<'j> {
         let restart = self.order.extent == Extent::Restart;
         let all = matches!(self.order.extent, Extent::All | Extent::Full | Extent::Restart);
         let fingerprint = self.job.fingerprint.clone();
+        let watch = Watch {
+            assigned: self.job.assignments_of().is_some(),
+            nesting: self.job.assigning.nesting,
+        };
         self.store(move |snapshot| {
             snapshot.clear_forecast()?;
             snapshot.clear_removals()?;
             for kind in [ObjectKind::User, ObjectKind::Group] {
                 snapshot.clear_readings(kind)?;
             }
-            let changed = snapshot
+            let mut tx = snapshot.tx()?;
+            let mut changed = tx.put_watch(watch)?;
+            tx.commit(Durability::Lazy)?;
+            changed |= snapshot
                 .meta(FINGERPRINT)?
                 .is_some_and(|held| held != fingerprint.as_bytes());
             for kind in [ObjectKind::User, ObjectKind::Group] {
@@ -295,6 +326,7 @@ impl<'j> Cycle<'j> {
     pub(super) fn planner(&self, settle: bool) -> Planner<'_> {
         Planner {
             mapping: &self.job.mapping,
+            context: &self.context,
             policy: &self.job.policy,
             unsupported: &self.unsupported,
             now: self.now,
@@ -330,6 +362,8 @@ impl<'j> Cycle<'j> {
     pub(super) fn omit(&mut self, kind: ObjectKind, object: SourceId, name: &str, omission: &Omission) {
         match omission {
             Omission::Unchanged => self.summary.skipped.unchanged += 1,
+            Omission::OutOfScope { .. } => self.summary.skipped.out_of_scope += 1,
+            Omission::ScopeLossUnconfirmed { .. } => self.leaving += 1,
             Omission::DisabledAtSource => self.summary.skipped.disabled_at_source += 1,
             _ => {}
         }

@@ -58,6 +58,9 @@ impl Cycle<'_> {
             .await?;
         let mut asked = Asked::default();
         for kind in self.job.managed.clone() {
+            if self.stopped.contains(&kind) {
+                continue;
+            }
             let counts = self.store(Snapshot::counts).await?;
             // Without links and without candidates nothing at the target can be taken away.
             if counts.linked(kind) == 0 && !self.has_readings(kind).await? {
@@ -90,7 +93,8 @@ impl Cycle<'_> {
         self.restored = self
             .store(|snapshot| Ok(snapshot.meta(RESTORED)?.is_some()))
             .await?;
-        if let Some(why) = self.restored_word() {
+        let short_list = self.short_list().await?;
+        if let Some(why) = self.restored_word().or(short_list) {
             approvals.users = why.clone();
             approvals.groups = why;
         }
@@ -163,10 +167,13 @@ fn is_counted(operation: &Operation) -> bool {
     operation.removes_user() || operation.verb == Verb::DeleteGroup || empties(operation)
 }
 
-/// True for a group that is emptied because it is gone at the source.
+/// True for a group that is emptied because it is gone at the source, or not ours any more.
 pub(super) const fn empties(operation: &Operation) -> bool {
     matches!(operation.verb, Verb::RemoveMember)
-        && matches!(operation.because, Reason::SoftDeleted | Reason::HardDeleted)
+        && matches!(
+            operation.because,
+            Reason::SoftDeleted | Reason::HardDeleted | Reason::OutOfScope { .. }
+        )
 }
 
 fn sent_log(reads: &impl Reads) -> Result<Vec<SentAt>, StoreError> {

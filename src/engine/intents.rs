@@ -223,6 +223,7 @@ fn record(
             tx.put_record(&record)?;
             tx.mark_dirty(kind, id, DirtyCause::TARGET)?;
             tx.mark_referrers_dirty(id)?;
+            tx.mark_holders(id)?;
             if kind == ObjectKind::Group {
                 take_members(&mut tx, id, target)?;
             }

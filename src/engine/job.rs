@@ -16,9 +16,11 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::SourceDirectory;
 use crate::ports::TargetDirectory;
+use crate::reconcile::assignment::Nesting;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::policy::Policy;
+use crate::reconcile::scope::ScopeRules;
 use crate::snapshot::store::Snapshot;
 
 /// One job: a source, a target, the snapshot between them, and the rules.
@@ -32,8 +34,12 @@ pub struct Job {
     pub mapping: Arc<Mapping>,
     /// The policy in force.
     pub policy: Policy,
+    /// Who of those that the source holds is ours.
+    pub scope: Arc<ScopeRules>,
     /// Whether users and groups are managed.
     pub managed: BTreeSet<ObjectKind>,
+    /// Who is assigned, and what nested groups count for.
+    pub assigning: Assigning,
     /// Changes whenever mapping, scope or policy do: then everything is looked at again.
     pub fingerprint: String,
     /// Where truth is read.
@@ -58,12 +64,52 @@ pub struct Job {
     pub entropy: fn() -> [u8; 16],
 }
 
+/// What assignments to the enterprise application and nested groups count for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Assigning {
+    /// Object id of the application's service principal. Needed where the scope or the mapping asks for assignments.
+    pub application: Option<SourceId>,
+    /// Only who is assigned is in scope.
+    pub scope: bool,
+    /// What nested groups count for.
+    pub nesting: Nesting,
+}
+
 impl Job {
-    /// The Graph properties to read: those of the mapping, and for a group with members its visibility, without
+    /// True where the mapping sends app roles.
+    #[must_use]
+    pub fn sends_roles(&self) -> bool {
+        self.mapping.uses_app_roles(ObjectKind::User)
+    }
+
+    /// The application whose assignments are read, where scope or mapping ask for them.
+    #[must_use]
+    pub fn assignments_of(&self) -> Option<SourceId> {
+        let asked = self.assigning.scope || self.sends_roles();
+        self.assigning.application.filter(|_| asked)
+    }
+
+    /// The streams to read: those of what is managed, and the groups where a filter or an assignment asks who is in them.
+    #[must_use]
+    pub fn streams(&self) -> BTreeSet<ObjectKind> {
+        let mut streams = self.managed.clone();
+        if streams.contains(&ObjectKind::User)
+            && (!self.scope.member_of().is_empty() || self.assignments_of().is_some())
+        {
+            streams.insert(ObjectKind::Group);
+        }
+        streams
+    }
+
+    /// The Graph properties to read: those of the mapping and of the scope, and for a group with members its visibility, without
     /// which members that the app may not see would look like members that left.
     #[must_use]
     pub fn select(&self, kind: ObjectKind) -> Vec<String> {
         let mut select = self.mapping.graph_properties(kind);
+        select.extend(self.scope.graph_properties(kind));
+        if kind == ObjectKind::Group && self.assignments_of().is_some() {
+            select.insert("members".to_owned());
+        }
         if select.contains("members") {
             select.insert(VISIBILITY.to_owned());
         }

@@ -5,7 +5,9 @@
 
 pub mod apply;
 pub mod ask;
+pub mod assigned;
 pub mod cycle;
+pub mod evaluation;
 pub mod forecast;
 pub mod guarding;
 pub mod intents;
@@ -16,5 +18,6 @@ pub mod readings;
 pub mod record;
 pub mod runtime;
 pub mod schedule;
+mod scope;
 pub mod summary;
 pub mod views;

@@ -29,7 +29,7 @@ const MOST_RESETS: u32 = 4;
 impl Cycle<'_> {
     /// Reads every managed stream to the end of its round, users first: a group's members are then known.
     pub(super) async fn pull(&mut self) -> Result<(), CycleError> {
-        for kind in self.job.managed.clone() {
+        for kind in self.job.streams() {
             let mut resets = 0;
             let mut read = 0;
             while !self.pull_page(kind, &mut resets, &mut read).await? {

@@ -17,7 +17,9 @@ use super::job::Extent;
 use super::readings::keys_of;
 use super::views::Context;
 use super::views::view;
+use crate::mapping::Context as MappingContext;
 use crate::mapping::Mapping;
+use crate::mapping::names::APP_ROLES;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -62,6 +64,7 @@ pub(super) enum Pass {
 #[derive(Clone)]
 pub(super) struct Rules {
     mapping: Arc<Mapping>,
+    context: MappingContext,
     policy: Policy,
     unsupported: BTreeSet<String>,
     now: Timestamp,
@@ -73,6 +76,7 @@ impl Rules {
     pub(super) fn planner(&self, settle: bool) -> Planner<'_> {
         Planner {
             mapping: &self.mapping,
+            context: &self.context,
             policy: &self.policy,
             unsupported: &self.unsupported,
             now: self.now,
@@ -95,6 +99,7 @@ impl Cycle<'_> {
     pub(super) fn rules(&self) -> Rules {
         Rules {
             mapping: Arc::clone(&self.job.mapping),
+            context: self.context.clone(),
             policy: self.job.policy.clone(),
             unsupported: self.unsupported.clone(),
             now: self.now,
@@ -240,7 +245,8 @@ impl Cycle<'_> {
     }
 
     fn may_plan(&self, kind: ObjectKind, id: SourceId) -> bool {
-        !self.failed.contains(&(kind, id))
+        !self.stopped.contains(&kind)
+            && !self.failed.contains(&(kind, id))
             && self
                 .focus
                 .as_ref()
@@ -555,8 +561,11 @@ fn plan_batch(
         } else {
             None
         };
+        let mut object = view.object;
+        // Filled in for the mapping, and no part of what the source said of the user.
+        object.attributes.remove(APP_ROLES);
         let record = (!view.lost && !forecast.done).then_some(Record {
-            object: view.object,
+            object,
             link: view.link,
         });
         planned.plans.push(Planned {

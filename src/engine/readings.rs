@@ -71,6 +71,9 @@ impl Cycle<'_> {
     pub(super) async fn read_target(&mut self) -> Result<(), CycleError> {
         self.read_chosen().await?;
         for kind in self.job.managed.clone() {
+            if self.stopped.contains(&kind) {
+                continue;
+            }
             self.order.watcher.progress("reading the target", 0, None);
             let waiting = self.unlinked(kind).await?;
             if self.order.extent == Extent::Full {
@@ -138,12 +141,14 @@ impl Cycle<'_> {
 
     /// Objects to be matched, at most one more than [`FEW`]: the number only decides how to ask.
     async fn unlinked(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
+        let scope = self.scoping();
         self.store(move |snapshot| {
             let mut waiting = Vec::new();
             each_dirty(snapshot, kind, |id| {
                 if let Some(record) = snapshot.record(kind, &id)?
                     && (record.link.is_none() || forecast_of(snapshot, kind, &id)?.lost)
                     && record.object.life == Life::Alive
+                    && scope.takes(snapshot, &record)?
                 {
                     waiting.push(id);
                 }
@@ -289,12 +294,16 @@ impl Cycle<'_> {
     pub(super) fn context(&self, kind: ObjectKind, references: bool) -> Context {
         Context {
             absence: self.absence.get(&kind).cloned(),
+            scope: self.scoping(),
             intents_open: self.intents_open.clone(),
             failed: self.failed.union(&self.blocked).copied().collect(),
             references,
             forecasts: self.forecasts || !self.applies(),
             removals: self.removals,
             readings: self.readings.contains(&kind),
+            entitlements: self.entitlements.clone(),
+            sends_roles: kind == ObjectKind::User && self.job.sends_roles(),
+            flattens: kind == ObjectKind::Group && self.job.assigning.nesting.members,
             observed: matches!(self.order.extent, Extent::Objects { .. }),
         }
     }

@@ -26,6 +26,7 @@ use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::name::Name;
+use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::model::object::Membership;
 use crate::model::value::Attributes;
@@ -34,6 +35,7 @@ use crate::ports::Disposition;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
+use crate::reconcile::explain;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
@@ -42,6 +44,7 @@ use crate::snapshot::history::Values;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Facts;
+use crate::snapshot::record::Record;
 use crate::snapshot::tx::Tx;
 
 /// What recording a batch found.
@@ -130,6 +133,7 @@ impl Cycle<'_> {
         let mapping = std::sync::Arc::clone(&self.job.mapping);
         let (now, window) = (self.now, self.job.policy.guard_window);
         let forecasts = self.forecasts;
+        let flattens = self.job.assigning.nesting.members;
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             let mut relinked = Vec::new();
@@ -139,6 +143,9 @@ impl Cycle<'_> {
             // Marks last: whoever was recorded above without one of these references is dirty again.
             for id in relinked {
                 tx.mark_referrers_dirty(&id)?;
+                if flattens {
+                    tx.mark_holders(&id)?;
+                }
             }
             let (users, groups, members) = removals_of(&done);
             remember_sent(&mut tx, now, window, users, groups, members)?;
@@ -181,7 +188,9 @@ impl Cycle<'_> {
     fn note_done(&mut self, work: &mut Work, history: &mut Vec<NewEntry>) {
         for operation in &mut work.run {
             self.summary.count(operation);
-            self.order.watcher.operation(operation);
+            self.order
+                .watcher
+                .operation(&explain::redacted(&self.job.mapping, operation));
             debug!(object = %operation.source, op = operation.verb.name(), reason = operation.because.label(), "{} {}", operation.verb, operation.source);
             // What an adoption found is still asked for; other changes are in `sent` too.
             let changes = match operation.verb {
@@ -189,7 +198,7 @@ impl Cycle<'_> {
                 _ => std::mem::take(&mut operation.changes),
             };
             let values = Values {
-                changes,
+                changes: explain::redacted_changes(&self.job.mapping, operation.kind, changes),
                 detail: None,
             };
             history.push(self.entry(operation, work.target.as_ref(), "done", values));
@@ -231,7 +240,11 @@ impl Cycle<'_> {
         warn!(object = %id, op = verb, "Cannot {verb} {id}: it stays dirty and is tried again by the next cycle");
         if let Some(operation) = operation {
             let values = Values {
-                changes: operation.changes.clone(),
+                changes: explain::redacted_changes(
+                    &self.job.mapping,
+                    operation.kind,
+                    operation.changes.clone(),
+                ),
                 detail: Some(error.to_string()),
             };
             history.push(self.entry(operation, work.target.as_ref(), "failed", values));
@@ -316,6 +329,12 @@ impl Done {
             .iter()
             .any(|o| matches!(o.verb, Verb::DeleteUser | Verb::DeleteGroup));
         if deleted {
+            if let Some(record) = tx
+                .record(kind, &id)?
+                .filter(|record| record.object.life == Life::Alive)
+            {
+                return unlink(tx, record).map(Some);
+            }
             forget_members(tx, kind, &id)?;
             tx.clear_dirty(kind, &id)?;
             tx.delete_record(kind, &id)?;
@@ -484,6 +503,18 @@ impl Done {
     }
 }
 
+/// What was deleted at the target lives on at the source, out of scope: only the link goes, and what was sent.
+fn unlink(tx: &mut Tx<'_>, mut record: Record) -> Result<SourceId, StoreError> {
+    let (kind, id) = (record.object.kind, record.object.id);
+    if kind == ObjectKind::Group {
+        forget_sent(tx, &id)?;
+    }
+    record.link = None;
+    tx.put_record(&record)?;
+    tx.clear_dirty(kind, &id)?;
+    Ok(id)
+}
+
 /// The memberships of a deleted group: nothing at the target holds them any more.
 fn forget_members(tx: &mut Tx<'_>, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
     if kind == ObjectKind::User {
@@ -554,7 +585,9 @@ impl Cycle<'_> {
         for work in works {
             for operation in &work.run {
                 self.summary.count(operation);
-                self.order.watcher.operation(operation);
+                self.order
+                    .watcher
+                    .operation(&explain::redacted(&self.job.mapping, operation));
             }
             moved = true;
             let links = work.run.iter().find(|operation| {

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 
+use super::assigned::Entitlements;
 use super::cycle::forecast_of;
 use super::forecast::Forecast;
 use super::readings::StoredReading;
+use super::scope::Scoping;
+use crate::mapping::names::APP_ROLES;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::ports::StoreError;
+use crate::reconcile::assignment::role_values;
 use crate::reconcile::members_of;
 use crate::reconcile::view::Absence;
 use crate::reconcile::view::Candidate;
@@ -19,8 +23,12 @@ use crate::reconcile::view::MemberView;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::Reference;
 use crate::reconcile::view::TargetReading;
+use crate::snapshot::assignments::each_member;
+use crate::snapshot::assignments::nested_groups;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
+use crate::snapshot::scope::ScopeEntry;
+use crate::snapshot::scope::ScopeReads;
 use crate::snapshot::store::Snapshot;
 
 /// What the views of a batch have in common.
@@ -28,6 +36,8 @@ use crate::snapshot::store::Snapshot;
 pub struct Context {
     /// What a missing match proves; `None` while the target was not read for this type.
     pub absence: Option<Absence>,
+    /// Who is ours.
+    pub(super) scope: Scoping,
     /// Creates whose outcome is open.
     pub intents_open: HashSet<(ObjectKind, SourceId)>,
     /// Objects that failed in this cycle: nobody waits for them.
@@ -40,6 +50,12 @@ pub struct Context {
     pub removals: bool,
     /// False while the target's readings are empty: then none is looked up.
     pub readings: bool,
+    /// Who is assigned.
+    pub entitlements: Entitlements,
+    /// True where the mapping sends app roles.
+    pub sends_roles: bool,
+    /// True where groups hold the users of the groups in them.
+    pub flattens: bool,
     /// True for what the snapshot alone knows of the linked resource is not enough: its reading is shown.
     pub observed: bool,
 }
@@ -96,15 +112,25 @@ pub fn view(
         return Ok(None);
     };
     let forecast = context.forecast(snapshot, kind, &id)?;
+    let linked = record.link.is_some() && !forecast.lost;
+    let scope = context.scope.standing(snapshot, &record, linked)?;
     let link = if forecast.lost { None } else { record.link };
     let manager = match record.object.manager {
         Some(manager) if context.references => reference(snapshot, context, &manager)?,
         Some(_) => Reference::Absent,
         None => Reference::None,
     };
+    let mut object = record.object;
+    if context.sends_roles
+        && let Some(entitlement) = context.entitlements.of(snapshot, kind, &id)?
+    {
+        let roles = role_values(&entitlement.roles, &context.entitlements.roles);
+        object.attributes.insert(APP_ROLES.to_owned(), roles);
+    }
     let mut view = ObjectView {
-        object: record.object,
+        object,
         link,
+        scope,
         intent_open: context.intents_open.contains(&(kind, id)),
         lost: forecast.lost,
         manager,
@@ -114,6 +140,9 @@ pub fn view(
     };
     if kind == ObjectKind::Group && context.references {
         view.members = members(snapshot, context, &id)?;
+        if context.flattens {
+            flatten(snapshot, context, id, &mut view.members)?;
+        }
         if forecast.lost {
             // What was sent went into the resource that is gone.
             view.members.iter_mut().for_each(|member| member.sent = None);
@@ -148,6 +177,11 @@ fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Re
         return Ok(Reference::Expected(target));
     }
     match brief.target {
+        Some(_)
+            if context.scope.divides(kind) && snapshot.scope_entry(kind, id)? == Some(ScopeEntry::Out) =>
+        {
+            return Ok(Reference::Gone);
+        }
         Some(target) if !forecast.lost => return Ok(Reference::Linked(target)),
         _ => {}
     }
@@ -187,6 +221,42 @@ fn members(snapshot: &Snapshot, context: &Context, group: &SourceId) -> Result<V
             return Ok(views);
         }
     }
+}
+
+/// Adds the users of the groups in a group, at any depth; the groups themselves are then not left out, but accounted for.
+fn flatten(
+    snapshot: &Snapshot,
+    context: &Context,
+    group: SourceId,
+    members: &mut Vec<MemberView>,
+) -> Result<(), StoreError> {
+    let nested = nested_groups(snapshot, group)?;
+    let is_nested: HashSet<SourceId> = nested.iter().copied().collect();
+    members.retain(|member| member.kind != MemberKind::Group || !is_nested.contains(&member.id));
+    let mut held: BTreeMap<SourceId, MemberView> =
+        members.drain(..).map(|member| (member.id, member)).collect();
+    for inner in &nested[1..] {
+        each_member(snapshot, inner, &mut |id, kind| {
+            match (held.get_mut(&id), kind) {
+                (Some(member), _) => member.present = true,
+                (None, MemberKind::User) => {
+                    let state = reference(snapshot, context, &id)?;
+                    let member = MemberView {
+                        id,
+                        kind,
+                        present: true,
+                        sent: None,
+                        state,
+                    };
+                    held.insert(id, member);
+                }
+                (None, MemberKind::Group | MemberKind::Other) => {}
+            }
+            Ok(())
+        })?;
+    }
+    members.extend(held.into_values());
+    Ok(())
 }
 
 fn candidates(

@@ -3,15 +3,23 @@
 //! Promise: all problems of an expression are found in one go. What passes here can still fail on a value
 //! (`Left([a], [b])` where b is no number), never on a name, a count or a constant.
 
+mod calls;
+
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::model::value::Value;
 
+use calls::{parameter, word};
+
 use super::{
     ast::{Expr, Node},
+    context::{Context, Place},
     diagnostic::{Diagnostic, Span, nearest},
-    functions::{FUNCTIONS, Function, Parameter, Type, find},
-    names::{Access, Names, SourceAttribute, resolve},
+    evaluate::{Inputs, Stop, evaluate},
+    functions::{FUNCTIONS, Function, Needs, REFUSED, Type, find},
+    names::{APP_ROLES, Access, Names, SourceAttribute, resolve},
+    pattern::Pattern,
     token::Comparison,
 };
 
@@ -19,29 +27,50 @@ use super::{
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Constant(Value),
-    Pattern(Arc<fancy_regex::Regex>),
+    Pattern(Arc<Pattern>),
     Attribute(SourceAttribute),
     Call {
         function: &'static Function,
         arguments: Box<[Option<Step>]>,
+        /// Which of the expression's calls by chance this is, in the order of the text.
+        draw: u16,
     },
-    Compare {
-        left: Box<Step>,
-        comparison: Comparison,
-        right: Box<Step>,
-    },
+    Compare(Box<(Step, Comparison, Step)>),
 }
 
-/// The steps of a tree and the attributes they read, or everything that is wrong with it.
-pub(super) fn check(tree: &Expr, names: Names) -> Result<(Step, Vec<SourceAttribute>), Vec<Diagnostic>> {
+/// The steps of a tree, and what follows from them.
+#[derive(Debug, Clone)]
+pub(super) struct Checked {
+    pub(super) step: Step,
+    /// The attributes that it reads, each once.
+    pub(super) uses: Vec<SourceAttribute>,
+    /// It calls `Now`.
+    pub(super) uses_now: bool,
+    /// It calls `Guid` or `RandomString`.
+    pub(super) uses_chance: bool,
+    /// It calls `Redact`.
+    pub(super) redacts: bool,
+}
+
+/// The steps of a tree, or everything that is wrong with it.
+pub(super) fn check(tree: &Expr, names: Names) -> Result<Checked, Vec<Diagnostic>> {
     let mut checker = Checker {
         names,
         problems: Vec::new(),
         uses: Vec::new(),
+        draws: 0,
+        uses_now: false,
+        redacts: false,
     };
     let step = checker.step(tree, Type::Any, true);
     match step {
-        Some(step) if checker.problems.is_empty() => Ok((step, checker.uses)),
+        Some(step) if checker.problems.is_empty() => Ok(Checked {
+            step,
+            uses: checker.uses,
+            uses_now: checker.uses_now,
+            uses_chance: checker.draws > 0,
+            redacts: checker.redacts,
+        }),
         _ => Err(checker.problems),
     }
 }
@@ -50,6 +79,46 @@ struct Checker {
     names: Names,
     problems: Vec<Diagnostic>,
     uses: Vec<SourceAttribute>,
+    draws: u16,
+    uses_now: bool,
+    redacts: bool,
+}
+
+/// What is still to be done, the next at the end.
+enum Work<'e> {
+    Look(&'e Expr, Type, bool),
+    Compare(Comparison),
+    Call(OpenCall<'e>),
+}
+
+/// A call whose arguments come first.
+struct OpenCall<'e> {
+    /// `None` where something is wrong with the call itself.
+    function: Option<&'static Function>,
+    arguments: &'e [Option<Expr>],
+    span: Span,
+    draw: u16,
+}
+
+/// Inputs of constants: there are none.
+struct Constants<'c>(&'c Context);
+
+impl Inputs for Constants<'_> {
+    fn get<'a>(&'a self, attribute: &'a SourceAttribute) -> Result<Cow<'a, Value>, Stop> {
+        Err(Stop::Unknown(attribute.written.as_ref().to_owned()))
+    }
+
+    fn context(&self) -> &Context {
+        self.0
+    }
+
+    fn place(&self, draw: u16) -> Place<'_> {
+        Place {
+            object: &[],
+            row: "",
+            draw,
+        }
+    }
 }
 
 impl Checker {
@@ -58,32 +127,58 @@ impl Checker {
         None
     }
 
+    /// The step of an expression. Without recursion: what is still to be looked at stands in `work`, the steps that
+    /// wait for their call in `done`.
     fn step(&mut self, expr: &Expr, wanted: Type, top: bool) -> Option<Step> {
+        let mut work = vec![Work::Look(expr, wanted, top)];
+        let mut done: Vec<Option<Step>> = Vec::new();
+        while let Some(next) = work.pop() {
+            let step = match next {
+                Work::Look(expr, wanted, top) => match self.look(expr, wanted, top, &mut work) {
+                    Some(step) => step,
+                    None => continue,
+                },
+                Work::Compare(comparison) => {
+                    let (right, left) = (done.pop().flatten(), done.pop().flatten());
+                    left.zip(right)
+                        .map(|(left, right)| Step::Compare(Box::new((left, comparison, right))))
+                }
+                Work::Call(call) => {
+                    let given = call.arguments.iter().flatten().count();
+                    let steps = done.split_off(done.len().saturating_sub(given));
+                    self.finish(&call, steps)
+                }
+            };
+            done.push(step);
+        }
+        done.pop().flatten()
+    }
+
+    /// A leaf's step, which is `None` where it has a problem; nothing yet for a call or a comparison, whose parts
+    /// are put on the list.
+    #[allow(clippy::option_option, reason = "not yet, a problem, a step")]
+    fn look<'e>(
+        &mut self,
+        expr: &'e Expr,
+        wanted: Type,
+        top: bool,
+        work: &mut Vec<Work<'e>>,
+    ) -> Option<Option<Step>> {
         match &expr.node {
-            Node::Attribute(name) => self.attribute(name, expr.span, wanted, top),
-            Node::Text(text) => self.text(text, expr.span, wanted),
-            Node::Number(number) => match wanted {
-                Type::Truth | Type::Pattern => self.problem(Diagnostic::new(
-                    format!("{} is expected here", word(wanted)),
-                    expr.span,
-                )),
+            Node::Attribute(name) => Some(self.attribute(name, expr.span, wanted, top)),
+            Node::Text(text) => Some(self.text(text, expr.span, wanted)),
+            Node::Number(number) => Some(match wanted {
+                Type::Pattern | Type::Comparing | Type::Roles => self.expected(wanted, expr.span),
                 _ => Some(Step::Constant(Value::Integer(*number))),
-            },
-            Node::Word(word) => self.word(word, expr.span),
+            }),
+            Node::Word(word) => Some(self.word(word, expr.span, wanted)),
             Node::Call {
                 name,
                 name_span,
                 arguments,
             } => {
-                let function = self.function(name, name_span.0);
-                let Some(function) = function else {
-                    // Look into the arguments all the same: their problems belong to the same report.
-                    for argument in arguments.iter().flatten() {
-                        self.step(argument, Type::Any, false);
-                    }
-                    return None;
-                };
-                self.call(function, arguments, name_span.0, wanted)
+                self.call(name, name_span.0, arguments, wanted, work);
+                None
             }
             Node::Compare {
                 left,
@@ -91,23 +186,29 @@ impl Checker {
                 right,
             } => {
                 if wanted != Type::Truth {
-                    return self.problem(
-                        Diagnostic::new(
-                            "a comparison stands only where a condition is expected",
-                            expr.span,
-                        )
-                        .hint("put it into IIF(…, \"this\", \"that\")"),
+                    return Some(
+                        self.problem(
+                            Diagnostic::new(
+                                "a comparison stands only where a condition is expected",
+                                expr.span,
+                            )
+                            .hint("put it into IIF(…, \"this\", \"that\")"),
+                        ),
                     );
                 }
-                let left = self.step(left, Type::Any, false);
-                let right = self.step(right, Type::Any, false);
-                Some(Step::Compare {
-                    left: Box::new(left?),
-                    comparison: *comparison,
-                    right: Box::new(right?),
-                })
+                work.push(Work::Compare(*comparison));
+                work.push(Work::Look(right, Type::Any, false));
+                work.push(Work::Look(left, Type::Any, false));
+                None
             }
         }
+    }
+
+    fn expected(&mut self, wanted: Type, span: Span) -> Option<Step> {
+        self.problem(Diagnostic::new(
+            format!("{} is expected here", word(wanted)),
+            span,
+        ))
     }
 
     fn attribute(&mut self, name: &str, span: Span, wanted: Type, top: bool) -> Option<Step> {
@@ -116,6 +217,9 @@ impl Checker {
                 Diagnostic::new("a regular expression has to be a text constant", span)
                     .hint("write the pattern in quotes"),
             );
+        }
+        if wanted == Type::Comparing || (wanted == Type::Roles && name != APP_ROLES) {
+            return self.expected(wanted, span);
         }
         match resolve(self.names, name) {
             Ok(attribute) => {
@@ -126,6 +230,12 @@ impl Checker {
                             span,
                         )
                         .hint("use it alone as the whole source of a row"),
+                    );
+                }
+                if attribute.access == Access::AppRoles && top {
+                    return self.problem(
+                        Diagnostic::new("app roles are no value by themselves", span)
+                            .hint("write SingleAppRoleAssignment([appRoleAssignments])"),
                     );
                 }
                 if !self.uses.contains(&attribute) {
@@ -150,12 +260,12 @@ impl Checker {
             Type::Integer if text.trim().parse::<i64>().is_err() => self.problem(
                 Diagnostic::new("a whole number is expected here", span).hint("write it without quotes"),
             ),
-            Type::Truth if value.as_bool().is_none() => self.problem(
+            Type::Comparing | Type::Roles => self.expected(wanted, span),
+            Type::Truth if value.as_bool().is_none() && text.trim().parse::<i64>().is_err() => self.problem(
                 Diagnostic::new("a condition is expected here", span)
                     .hint("\"True\", \"False\", a comparison, or a function such as IsPresent"),
             ),
-            // .NET's classes are Unicode-aware as Rust's are; case matters in both unless (?i) says otherwise.
-            Type::Pattern => match fancy_regex::Regex::new(text) {
+            Type::Pattern => match Pattern::new(text) {
                 Ok(pattern) => Some(Step::Pattern(Arc::new(pattern))),
                 Err(error) => self.problem(
                     Diagnostic::new(format!("not a regular expression: {error}"), span)
@@ -166,7 +276,13 @@ impl Checker {
         }
     }
 
-    fn word(&mut self, word: &str, span: Span) -> Option<Step> {
+    fn word(&mut self, word: &str, span: Span, wanted: Type) -> Option<Step> {
+        match (wanted, word) {
+            (Type::Comparing, "vbBinaryCompare") => return Some(Step::Constant(Value::Bool(false))),
+            (Type::Comparing, "vbTextCompare") => return Some(Step::Constant(Value::Bool(true))),
+            (Type::Comparing | Type::Roles, _) => return self.expected(wanted, span),
+            _ => {}
+        }
         let problem = Diagnostic::new(
             format!("`{word}` is neither an attribute nor a text nor a function"),
             span,
@@ -185,6 +301,13 @@ impl Checker {
         if let Some(function) = find(name) {
             return Some(function);
         }
+        if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
+            self.problems.push(
+                Diagnostic::new(*why, span)
+                    .hint("choose one of its values, one that cannot be taken already"),
+            );
+            return None;
+        }
         let problem = Diagnostic::new(format!("no function `{name}`"), span);
         let near = nearest(name, FUNCTIONS.iter().map(|function| function.name));
         self.problems.push(match near {
@@ -197,139 +320,88 @@ impl Checker {
         None
     }
 
-    fn call(
+    /// Judges a call by itself, and puts its arguments on the list. Those of an unknown function too: their problems
+    /// belong to the same report.
+    fn call<'e>(
         &mut self,
-        function: &'static Function,
-        arguments: &[Option<Expr>],
+        name: &str,
         span: Span,
+        arguments: &'e [Option<Expr>],
         wanted: Type,
-    ) -> Option<Step> {
-        let fits = match wanted {
-            Type::Integer => matches!(function.gives, Type::Integer | Type::Text | Type::Any),
-            Type::Pattern => false,
-            Type::Truth => function.gives != Type::Integer,
-            Type::Any | Type::Text => true,
-        };
-        if !fits {
-            self.problems.push(Diagnostic::new(
-                format!(
-                    "{} is expected here, and `{}` gives {}",
-                    word(wanted),
-                    function.name,
-                    word(function.gives)
-                ),
-                span,
-            ));
-        }
-        let counted = self.count(function, arguments, span);
-        let mut steps = Vec::with_capacity(arguments.len());
-        for (index, argument) in arguments.iter().enumerate() {
-            let takes = parameter(function, index).map_or(Type::Any, |parameter| parameter.takes);
-            match argument {
-                Some(argument) => steps.push(Some(self.step(argument, takes, false))),
-                None => steps.push(None),
-            }
-        }
-        if !fits || !counted {
-            return None;
-        }
-        let arguments: Option<Vec<Option<Step>>> = steps
-            .into_iter()
-            .map(|step| match step {
-                Some(None) => None,
-                Some(Some(step)) => Some(Some(step)),
-                None => Some(None),
-            })
-            .collect();
-        Some(Step::Call {
-            function,
-            arguments: arguments?.into_boxed_slice(),
-        })
-    }
-
-    /// Whether there are as many arguments as the function takes, and none is left out that it needs.
-    fn count(&mut self, function: &'static Function, arguments: &[Option<Expr>], span: Span) -> bool {
+        work: &mut Vec<Work<'e>>,
+    ) {
+        let function = self.function(name, span);
         let before = self.problems.len();
-        let most = function.parameters.len();
-        let given = arguments.len();
-        let takes = format!("`{}` takes ({})", function.name, signature(function));
-        if function.repeats == 0 && given > most {
-            self.problems.push(
-                Diagnostic::new(
-                    format!("{given} arguments are too many for `{}`", function.name),
-                    span,
-                )
-                .hint(takes.clone()),
-            );
-        } else if function.repeats > 1 && given > most && !(given - most).is_multiple_of(function.repeats) {
-            let last = function.parameters.last().map_or("", |parameter| parameter.name);
-            self.problems.push(
-                Diagnostic::new(
-                    format!("the last argument of `{}` has no {last}", function.name),
-                    span,
-                )
-                .hint(takes.clone()),
-            );
+        let mut draw = 0;
+        if let Some(function) = function {
+            self.fits(function, span, wanted);
+            draw = self.note(function);
+            self.count(function, arguments, span);
         }
-        for index in 0..given.max(most) {
-            let Some(parameter) = parameter(function, index) else {
-                continue;
-            };
-            if parameter.required && !arguments.get(index).is_some_and(Option::is_some) {
-                self.problems.push(
-                    Diagnostic::new(
-                        format!("`{}` needs its argument {}", function.name, parameter.name),
-                        span,
-                    )
-                    .hint(takes.clone()),
-                );
+        work.push(Work::Call(OpenCall {
+            function: function.filter(|_| before == self.problems.len()),
+            arguments,
+            span,
+            draw,
+        }));
+        for (index, argument) in arguments.iter().enumerate().rev() {
+            let parameter = function.and_then(|function| parameter(function, index));
+            let takes = parameter.map_or(Type::Any, |parameter| parameter.takes);
+            if let Some(argument) = argument {
+                work.push(Work::Look(argument, takes, false));
             }
         }
-        // Pairs are pairs: Switch has an even number of arguments (reference/expressions.json, notes).
-        if function.repeats > 1 && given < most && before == self.problems.len() {
-            self.problems.push(
-                Diagnostic::new(format!("`{}` has a key without a value", function.name), span).hint(takes),
-            );
-        }
-        before == self.problems.len()
     }
-}
 
-/// The parameter of an argument, repeating ones taken round.
-fn parameter(function: &'static Function, index: usize) -> Option<&'static Parameter> {
-    let count = function.parameters.len();
-    let index = match function.repeats {
-        repeats if repeats > 0 && index >= count => count - repeats + (index - count) % repeats,
-        _ => index,
-    };
-    function.parameters.get(index)
-}
+    /// The step of a call whose arguments are done: `steps` are those that were written, in order.
+    fn finish(&mut self, call: &OpenCall<'_>, steps: Vec<Option<Step>>) -> Option<Step> {
+        let function = call.function?;
+        self.judge(function, call.arguments, call.span);
+        let mut steps = steps.into_iter();
+        let mut arguments = Vec::with_capacity(call.arguments.len());
+        for argument in call.arguments {
+            arguments.push(match argument {
+                Some(_) => Some(steps.next().flatten()?),
+                None => None,
+            });
+        }
+        let step = Step::Call {
+            function,
+            arguments: arguments.into_boxed_slice(),
+            draw: call.draw,
+        };
+        self.fold(step, call.span)
+    }
 
-fn signature(function: &Function) -> String {
-    let names: Vec<String> = function
-        .parameters
-        .iter()
-        .map(|p| {
-            if p.required {
-                p.name.to_owned()
-            } else {
-                format!("[{}]", p.name)
-            }
-        })
-        .collect();
-    format!(
-        "{}{}",
-        names.join(", "),
-        if function.repeats > 0 { ", …" } else { "" }
-    )
-}
+    /// Notes what a call draws on; the number of its draw.
+    fn note(&mut self, function: &Function) -> u16 {
+        self.uses_now |= function.needs == Needs::Time;
+        self.redacts |= function.name == "Redact";
+        let draw = self.draws;
+        self.draws = draw.saturating_add(u16::from(function.needs == Needs::Chance));
+        draw
+    }
 
-const fn word(kind: Type) -> &'static str {
-    match kind {
-        Type::Any => "a value",
-        Type::Text => "a text",
-        Type::Integer => "a whole number",
-        Type::Truth => "a condition",
-        Type::Pattern => "a regular expression as a text constant",
+    /// A call of constants is a constant, computed once; one that cannot be computed is a problem now, and not of
+    /// every object later.
+    fn fold(&mut self, step: Step, span: Span) -> Option<Step> {
+        let Step::Call {
+            function, arguments, ..
+        } = &step
+        else {
+            return Some(step);
+        };
+        let constant =
+            |step: &Option<Step>| matches!(step, None | Some(Step::Constant(_) | Step::Pattern(_)));
+        if function.needs != Needs::Nothing || !arguments.iter().all(constant) {
+            return Some(step);
+        }
+        let context = Context::default();
+        let computed = evaluate(&step, &Constants(&context)).map(Cow::into_owned);
+        match computed {
+            Ok(value) => Some(Step::Constant(value)),
+            Err(Stop::Failed(why)) => self.problem(Diagnostic::new(why, span)),
+            Err(Stop::NoFlow | Stop::Unknown(_)) => Some(step),
+        }
     }
 }

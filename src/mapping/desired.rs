@@ -6,6 +6,7 @@
 use crate::model::object::SourceObject;
 use crate::model::value::Value;
 
+use super::context::Context;
 use super::evaluate::Stop;
 use super::evaluate::text_of;
 use super::rows::{Apply, Authority, Mapping, Row};
@@ -85,23 +86,29 @@ impl Desired {
     }
 }
 
-/// What an object should hold at the target.
+/// [`desired_in`] the default context: for mappings without `Now`, `Guid` and `RandomString`, and for tests.
 #[must_use]
 pub fn desired(mapping: &Mapping, object: &SourceObject, facts: &Facts) -> Desired {
+    desired_in(&Context::default(), mapping, object, facts)
+}
+
+/// What an object should hold at the target.
+#[must_use]
+pub fn desired_in(context: &Context, mapping: &Mapping, object: &SourceObject, facts: &Facts) -> Desired {
     let rows = mapping.rows(object.kind);
     let mut attributes = Vec::with_capacity(rows.len());
     for (number, row) in rows.iter().enumerate() {
         if row.reference.is_none() {
-            attributes.push((number, of_row(row, object, facts)));
+            attributes.push((number, of_row(context, row, object, facts)));
         }
     }
     Desired { attributes }
 }
 
-fn of_row(row: &Row, object: &SourceObject, facts: &Facts) -> DesiredValue {
+fn of_row(context: &Context, row: &Row, object: &SourceObject, facts: &Facts) -> DesiredValue {
     let value = match row
         .source
-        .evaluate_object(object, facts)
+        .evaluate_object_in(context, row.target.as_str(), object, facts)
         .and_then(|value| fit(row, value))
     {
         Ok(value) => value,
@@ -124,7 +131,8 @@ fn of_row(row: &Row, object: &SourceObject, facts: &Facts) -> DesiredValue {
     }
 }
 
-/// The value in the type of its place: a boolean where SCIM has one, else text as Entra prints it.
+/// The value in the type of its place: a boolean where SCIM has one, elements with a `value` where it has those (the
+/// texts of `Split` for `entitlements`), else text as Entra prints it.
 pub(super) fn fit(row: &Row, value: Value) -> Result<Value, Stop> {
     match value {
         Value::Null => Ok(Value::Null),
@@ -133,6 +141,18 @@ pub(super) fn fit(row: &Row, value: Value) -> Result<Value, Stop> {
             .map(Value::Bool)
             .ok_or_else(|| Stop::Failed("the result is neither True nor False".to_owned())),
         value @ (Value::Bool(_) | Value::Integer(_)) => Ok(Value::String(text_of(&value)?.into_owned())),
+        Value::List(items) if row.target.holds_elements() => {
+            Ok(Value::List(items.into_iter().map(element).collect()))
+        }
+        text @ Value::String(_) if row.target.holds_elements() => Ok(Value::List(vec![element(text)])),
         other => Ok(other),
+    }
+}
+
+/// A text as an element of a complex multi-valued attribute.
+fn element(value: Value) -> Value {
+    match value {
+        text @ Value::String(_) => Value::Map([("value".to_owned(), text)].into()),
+        other => other,
     }
 }

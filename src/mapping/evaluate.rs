@@ -4,7 +4,14 @@ use std::{borrow::Cow, cmp::Ordering};
 
 use crate::model::value::Value;
 
-use super::{check::Step, functions::Function, names::SourceAttribute, token::Comparison};
+use super::{
+    check::Step,
+    context::{Context, Place, Stream},
+    functions::{Function, printed_date},
+    names::SourceAttribute,
+    pattern::Pattern,
+    token::Comparison,
+};
 
 /// Why an expression gave no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +27,10 @@ pub enum Stop {
 /// Where attributes come from.
 pub(super) trait Inputs {
     fn get<'a>(&'a self, attribute: &'a SourceAttribute) -> Result<Cow<'a, Value>, Stop>;
+    /// What all evaluations of the cycle have in common.
+    fn context(&self) -> &Context;
+    /// The object and the row that values are drawn for.
+    fn place(&self, draw: u16) -> Place<'_>;
 }
 
 const NULL: &Value = &Value::Null;
@@ -29,6 +40,7 @@ pub struct Call<'a> {
     function: &'static Function,
     inputs: &'a dyn Inputs,
     arguments: &'a [Option<Step>],
+    draw: u16,
 }
 
 impl<'a> Call<'a> {
@@ -55,7 +67,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The argument as a condition. Null is false: Graph leaves a boolean null where it was never set.
+    /// The argument as a condition. Null is false: Graph leaves a boolean null where it was never set. So is zero.
     ///
     /// # Errors
     /// Where it is neither, or whatever stopped the argument.
@@ -64,8 +76,14 @@ impl<'a> Call<'a> {
         if value.is_unassigned() {
             return Ok(false);
         }
+        let number = || match &*value {
+            Value::Integer(number) => Some(*number),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
         value
             .as_bool()
+            .or_else(|| number().map(|number: i64| number != 0))
             .ok_or_else(|| self.failed("needs True or False", index))
     }
 
@@ -86,11 +104,31 @@ impl<'a> Call<'a> {
 
     /// The argument as a regular expression, `None` if it was left out.
     #[must_use]
-    pub fn pattern(&self, index: usize) -> Option<&'a fancy_regex::Regex> {
+    pub fn pattern(&self, index: usize) -> Option<&'a Pattern> {
         match self.arguments.get(index) {
             Some(Some(Step::Pattern(pattern))) => Some(pattern),
             _ => None,
         }
+    }
+
+    /// Whether the argument is `vbTextCompare`.
+    #[must_use]
+    pub fn ignores_case(&self, index: usize) -> bool {
+        matches!(
+            self.arguments.get(index),
+            Some(Some(Step::Constant(Value::Bool(true))))
+        )
+    }
+
+    /// What all evaluations of the cycle have in common.
+    #[must_use]
+    pub fn context(&self) -> &'a Context {
+        self.inputs.context()
+    }
+
+    /// Chance, for this call on this object and row.
+    pub(super) fn stream(&self) -> Stream<'a> {
+        Stream::new(self.inputs.context().seed, self.inputs.place(self.draw))
     }
 
     fn failed(&self, needs: &str, index: usize) -> Stop {
@@ -107,16 +145,18 @@ pub(super) fn evaluate<'a>(step: &'a Step, inputs: &'a dyn Inputs) -> Result<Cow
         Step::Constant(value) => Ok(Cow::Borrowed(value)),
         Step::Pattern(pattern) => Ok(Cow::Owned(Value::text(pattern.as_str()))),
         Step::Attribute(attribute) => inputs.get(attribute),
-        Step::Call { function, arguments } => (function.run)(&Call {
+        Step::Call {
+            function,
+            arguments,
+            draw,
+        } => (function.run)(&Call {
             function,
             inputs,
             arguments,
+            draw: *draw,
         }),
-        Step::Compare {
-            left,
-            comparison,
-            right,
-        } => {
+        Step::Compare(compared) => {
+            let (left, comparison, right) = &**compared;
             let (left, right) = (evaluate(left, inputs)?, evaluate(right, inputs)?);
             Ok(Cow::Owned(Value::Bool(compare(&left, *comparison, &right)?)))
         }
@@ -147,20 +187,34 @@ pub fn text_of(value: &Value) -> Result<Cow<'_, str>, Stop> {
     }
 }
 
-/// Two whole numbers compare as numbers, anything else as text, where case matters and null is empty.
+/// Two whole numbers compare as numbers, two dates that `CDate` or `Now` printed as dates, anything else as text,
+/// where case matters and null is empty. Nothing is before or after a value that is not there: Entra's condition fails
+/// on it, and a start date that nobody entered must not switch an account on.
 fn compare(left: &Value, comparison: Comparison, right: &Value) -> Result<bool, Stop> {
     let (left, right) = (text_of(left)?, text_of(right)?);
+    // Text equality even of numbers: an employeeId "007" is not "7".
+    match comparison {
+        Comparison::Equal => return Ok(left == right),
+        Comparison::NotEqual => return Ok(left != right),
+        _ if left.is_empty() || right.is_empty() => {
+            return Err(Stop::Failed(format!(
+                "`{}` compares with a value that is empty",
+                comparison.sign()
+            )));
+        }
+        _ => {}
+    }
     let order = match (left.parse::<i64>(), right.parse::<i64>()) {
         (Ok(left), Ok(right)) => left.cmp(&right),
-        _ => left.cmp(&right),
+        _ => match (printed_date(&left), printed_date(&right)) {
+            (Some(left), Some(right)) => left.cmp(&right),
+            _ => left.cmp(&right),
+        },
     };
     Ok(match comparison {
-        // Text equality even of numbers: an employeeId "007" is not "7".
-        Comparison::Equal => left == right,
-        Comparison::NotEqual => left != right,
         Comparison::Less => order == Ordering::Less,
         Comparison::LessOrEqual => order != Ordering::Greater,
         Comparison::Greater => order == Ordering::Greater,
-        Comparison::GreaterOrEqual => order != Ordering::Less,
+        _ => order != Ordering::Less,
     })
 }

@@ -7,7 +7,8 @@ use crate::model::value::Value;
 
 use super::{
     ast::{Expr, Node},
-    check::{Step, check},
+    check::{Checked, Step, check},
+    context::{Context, Place},
     desired::Facts,
     diagnostic::ExpressionError,
     evaluate::{Inputs, Stop, evaluate},
@@ -20,8 +21,7 @@ use super::{
 pub struct Expression {
     text: Arc<str>,
     tree: Expr,
-    step: Step,
-    uses: Vec<SourceAttribute>,
+    checked: Checked,
 }
 
 impl Expression {
@@ -35,12 +35,11 @@ impl Expression {
             diagnostics,
         };
         let tree = parse(text).map_err(|problem| failed(vec![problem]))?;
-        let (step, uses) = check(&tree, names).map_err(failed)?;
+        let checked = check(&tree, names).map_err(failed)?;
         Ok(Self {
             text: text.into(),
             tree,
-            step,
-            uses,
+            checked,
         })
     }
 
@@ -53,13 +52,13 @@ impl Expression {
     /// The source attributes it may read, each once.
     #[must_use]
     pub fn uses(&self) -> &[SourceAttribute] {
-        &self.uses
+        &self.checked.uses
     }
 
     /// What it refers to, if it is `[manager]` or `[members]`.
     #[must_use]
     pub fn reference(&self) -> Option<Reference> {
-        match &self.step {
+        match &self.checked.step {
             Step::Attribute(SourceAttribute {
                 access: Access::Reference(reference),
                 ..
@@ -77,23 +76,74 @@ impl Expression {
         }
     }
 
+    /// Whether its value moves with the time.
+    #[must_use]
+    pub const fn uses_now(&self) -> bool {
+        self.checked.uses_now
+    }
+
+    /// Whether its value is drawn by chance.
+    #[must_use]
+    pub const fn uses_chance(&self) -> bool {
+        self.checked.uses_chance
+    }
+
+    /// Whether its value is not to be shown in plans, logs and history: it calls `Redact`.
+    #[must_use]
+    pub const fn is_redacted(&self) -> bool {
+        self.checked.redacts
+    }
+
+    /// [`evaluate_in`](Self::evaluate_in) the default context, which has no time and no chance.
+    ///
+    /// # Errors
+    /// Why there is no value.
+    pub fn evaluate(&self, attributes: &dyn Fn(&str) -> Option<Value>) -> Result<Value, Stop> {
+        self.evaluate_in(&Context::default(), attributes)
+    }
+
     /// Its value with attributes by their names as written; `None` of `attributes` is "never read". Booleans
     /// print as `True` and `False` inside texts; the result may be any value, null for an empty one.
     ///
     /// # Errors
     /// Why there is no value.
-    pub fn evaluate(&self, attributes: &dyn Fn(&str) -> Option<Value>) -> Result<Value, Stop> {
-        settle(evaluate(&self.step, &ByName(attributes))?)
+    pub fn evaluate_in(
+        &self,
+        context: &Context,
+        attributes: &dyn Fn(&str) -> Option<Value>,
+    ) -> Result<Value, Stop> {
+        let inputs = ByName { attributes, context };
+        settle(evaluate(&self.checked.step, &inputs)?)
     }
 
-    /// Its value for an object of the source.
+    /// [`evaluate_object_in`](Self::evaluate_object_in) the default context, for no row.
     ///
     /// # Errors
     /// Why there is no value.
     pub fn evaluate_object(&self, object: &SourceObject, facts: &Facts) -> Result<Value, Stop> {
-        let inputs = OfObject { object, facts };
+        self.evaluate_object_in(&Context::default(), "", object, facts)
+    }
+
+    /// Its value for an object of the source. `row` is the target path of the row that it belongs to: what is
+    /// drawn by chance is drawn once for an object and a row.
+    ///
+    /// # Errors
+    /// Why there is no value.
+    pub fn evaluate_object_in(
+        &self,
+        context: &Context,
+        row: &str,
+        object: &SourceObject,
+        facts: &Facts,
+    ) -> Result<Value, Stop> {
+        let inputs = OfObject {
+            object,
+            facts,
+            context,
+            row,
+        };
         // The shortcut for direct rows, which most rows are: no virtual call, one copy.
-        match &self.step {
+        match &self.checked.step {
             Step::Attribute(attribute) => settle(inputs.read(attribute)?),
             step => settle(evaluate(step, &inputs)?),
         }
@@ -129,19 +179,36 @@ fn settle(value: Cow<'_, Value>) -> Result<Value, Stop> {
     })
 }
 
-struct ByName<'f>(&'f dyn Fn(&str) -> Option<Value>);
+struct ByName<'f> {
+    attributes: &'f dyn Fn(&str) -> Option<Value>,
+    context: &'f Context,
+}
 
 impl Inputs for ByName<'_> {
     fn get<'a>(&'a self, attribute: &'a SourceAttribute) -> Result<Cow<'a, Value>, Stop> {
-        (self.0)(&attribute.written)
+        (self.attributes)(&attribute.written)
             .map(Cow::Owned)
             .ok_or_else(|| Stop::Unknown(attribute.written.as_ref().to_owned()))
+    }
+
+    fn context(&self) -> &Context {
+        self.context
+    }
+
+    fn place(&self, draw: u16) -> Place<'_> {
+        Place {
+            object: &[],
+            row: "",
+            draw,
+        }
     }
 }
 
 struct OfObject<'o> {
     object: &'o SourceObject,
     facts: &'o Facts,
+    context: &'o Context,
+    row: &'o str,
 }
 
 impl OfObject<'_> {
@@ -153,7 +220,7 @@ impl OfObject<'_> {
         };
         const NULL: &Value = &Value::Null;
         Ok(match &attribute.access {
-            Access::Whole => Cow::Borrowed(held()?),
+            Access::Whole | Access::AppRoles => Cow::Borrowed(held()?),
             Access::First => match held()? {
                 Value::List(items) => Cow::Borrowed(items.first().unwrap_or(NULL)),
                 one => Cow::Borrowed(one),
@@ -182,5 +249,17 @@ impl OfObject<'_> {
 impl Inputs for OfObject<'_> {
     fn get<'a>(&'a self, attribute: &'a SourceAttribute) -> Result<Cow<'a, Value>, Stop> {
         self.read(attribute)
+    }
+
+    fn context(&self) -> &Context {
+        self.context
+    }
+
+    fn place(&self, draw: u16) -> Place<'_> {
+        Place {
+            object: self.object.id.as_bytes(),
+            row: self.row,
+            draw,
+        }
     }
 }

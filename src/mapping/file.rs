@@ -19,6 +19,8 @@ use super::{
     rows::{Apply, Authority, Drift, Mapping, Row},
 };
 
+mod types;
+
 const KEYS: [&str; 7] = [
     "target",
     "source",
@@ -358,6 +360,9 @@ impl Reader<'_> {
                     self.report(at(key), place, message, Some("take the key away"));
                 }
             }
+        }
+        if let Some((message, hint)) = types::clash(row) {
+            self.report(at("source"), place, message, Some(&hint));
         }
         if row.target.is_boolean() {
             let constant = row.source.constant().map(Value::text);

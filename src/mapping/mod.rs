@@ -9,15 +9,19 @@
 
 pub mod ast;
 mod check;
+pub mod context;
 mod desired;
 pub mod diagnostic;
+pub mod entra_schema;
 mod evaluate;
 mod expression;
 mod file;
+pub mod filter;
 pub mod functions;
 pub mod names;
 pub mod parse;
 pub mod path;
+pub mod pattern;
 pub mod presets;
 pub mod resource;
 mod rows;
@@ -26,11 +30,14 @@ pub mod token;
 #[cfg(test)]
 mod tests;
 
-pub use desired::{Desired, DesiredValue, Facts, desired};
+pub use context::{Context, Seed};
+pub use desired::{Desired, DesiredValue, Facts, desired, desired_in};
 pub use diagnostic::{ExpressionError, Problem, Problems};
 pub use evaluate::{Call, Stop, text_of};
 pub use expression::Expression;
+pub use filter::{Filter, MemberOf, Verdict};
 pub use names::{Names, Reference};
 pub use path::TargetPath;
+pub use pattern::{Pattern, PatternError};
 pub use resource::{ResourceForm, build_resource, json_value, read_path, same, whole_element};
 pub use rows::{Apply, Authority, Drift, Mapping, Row};

@@ -3,6 +3,19 @@
 //! Mapping files speak the engine's language (`mobile`, `telephoneNumber`, `immutableId`: names of the old
 //! Azure AD Graph); Graph's own names (`mobilePhone`, `onPremisesImmutableId`, `id`) mean the same. Source:
 //! reference/default-mappings.json (`graph_select`), Graph resource types user and group.
+//!
+//! # `[appRoleAssignments]`
+//! No property of Graph's user, and never in `$select`: whoever reads the assignments of the application
+//! (`appRoleAssignedTo`) puts them into the user's [`SourceObject`](crate::model::object::SourceObject) under
+//! [`APP_ROLES`], as a `Value::List` with one `Value::Map` for each role that the user holds, itself or through an
+//! assigned group:
+//!
+//! ```json
+//! [{"id": "<appRoleId>", "value": "GlobalAdministrator", "displayName": "Global Administrator"}]
+//! ```
+//!
+//! All three are texts or null. An empty list, or `Value::Null`, is "has no role"; an absent attribute is
+//! "not read", from which nothing is derived.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -27,9 +40,14 @@ pub enum Access {
     /// Computed by the planner: out of scope, unassigned, soft-deleted or disabled
     /// (default-mappings.json, `isSoftDeleted_true_when`).
     SoftDeleted,
+    /// The user's app roles, from the assignments of the application; not selected (see the module's text).
+    AppRoles,
     /// A reference to other objects.
     Reference(Reference),
 }
+
+/// The attribute of a source object that holds its app roles.
+pub const APP_ROLES: &str = "appRoleAssignments";
 
 /// A row whose value is other objects of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +69,37 @@ pub struct SourceAttribute {
     pub access: Access,
 }
 
+/// Attributes that hold several values (Graph resource types user and group).
+const LISTS: [&str; 3] = ["otherMails", "proxyAddresses", "groupTypes"];
+
+/// Attributes that hold a boolean.
+const BOOLEANS: [&str; 4] = [
+    "accountEnabled",
+    "onPremisesSyncEnabled",
+    "mailEnabled",
+    "securityEnabled",
+];
+
+impl SourceAttribute {
+    /// True for what holds several values.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        self.access == Access::Whole && LISTS.contains(&self.property.as_ref())
+    }
+
+    /// True for what holds a boolean.
+    #[must_use]
+    pub fn is_boolean(&self) -> bool {
+        self.access == Access::SoftDeleted || BOOLEANS.contains(&self.property.as_ref())
+    }
+
+    /// True for an extension, whose type only the tenant knows.
+    #[must_use]
+    pub fn is_extension(&self) -> bool {
+        self.property.starts_with("extension_") || matches!(self.access, Access::Key(_))
+    }
+}
+
 /// Which attribute names an expression may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
@@ -66,6 +115,7 @@ enum How {
     GuestName,
     ObjectId,
     SoftDeleted,
+    AppRoles,
     Manager,
     Members,
 }
@@ -77,6 +127,7 @@ const USER: &[Entry] = &[
     ("IsSoftDeleted", "accountEnabled", How::SoftDeleted),
     ("accountEnabled", "accountEnabled", How::Whole),
     ("ageGroup", "ageGroup", How::Whole),
+    (APP_ROLES, APP_ROLES, How::AppRoles),
     ("city", "city", How::Whole),
     ("companyName", "companyName", How::Whole),
     ("consentProvidedForMinor", "consentProvidedForMinor", How::Whole),
@@ -207,6 +258,7 @@ pub fn resolve(names: Names, written: &str) -> Result<SourceAttribute, Option<St
             How::GuestName => Access::GuestName,
             How::ObjectId => Access::ObjectId,
             How::SoftDeleted => Access::SoftDeleted,
+            How::AppRoles => Access::AppRoles,
             How::Manager => Access::Reference(Reference::Manager),
             How::Members => Access::Reference(Reference::Members),
         };

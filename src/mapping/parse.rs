@@ -1,4 +1,4 @@
-//! Tokens to a tree, by recursive descent with a limit on depth, so that no input overflows the stack.
+//! Tokens to a tree, without recursion, so that no input overflows the stack.
 //!
 //! ```text
 //! argument   = value [ comparison value ]
@@ -8,15 +8,15 @@
 use super::{
     ast::{Expr, NameSpan, Node},
     diagnostic::{Diagnostic, Span},
-    token::{Token, tokenize},
+    token::{Comparison, Token, tokenize},
 };
 
 /// Entra's own limit on the length of an expression, in characters (entra-docs, known-issues.md).
 pub const MAX_CHARACTERS: usize = 10_000;
 
-/// How deep calls may be nested. No expression that a person can read comes near it; ten thousand brackets
-/// would exhaust the stack.
-pub const MAX_DEPTH: usize = 64;
+/// How deep calls may be nested: as deep as a chain of IIF gets within [`MAX_CHARACTERS`]. Reading and checking take
+/// no stack for it; evaluating, printing and dropping do, and a thread's two megabytes have to do for those.
+pub const MAX_DEPTH: usize = 512;
 
 /// The tree of an expression.
 ///
@@ -36,17 +36,18 @@ pub fn parse(text: &str) -> Result<Expr, Diagnostic> {
         .hint("this character is one too many"));
     }
     let tokens = tokenize(text)?;
-    let mut parser = Parser {
-        tokens: &tokens,
-        at: 0,
-        end: text.trim_end().len(),
-        depth: 0,
-    };
     if tokens.is_empty() {
         return Err(Diagnostic::new("the expression is empty", Span::new(0, 0))
             .hint("write an attribute such as [mail], a text in quotes, or a function"));
     }
-    let expr = parser.argument()?;
+    let mut parser = Parser {
+        tokens: &tokens,
+        at: 0,
+        end: text.trim_end().len(),
+        open: Vec::new(),
+        left: None,
+    };
+    let expr = parser.expression()?;
     match parser.peek() {
         None => Ok(expr),
         Some((token, span)) => Err(unexpected(token, *span, "the expression ends before this")),
@@ -57,7 +58,19 @@ struct Parser<'a> {
     tokens: &'a [(Token, Span)],
     at: usize,
     end: usize,
-    depth: usize,
+    /// Calls whose closing bracket is still to come, the outermost first.
+    open: Vec<OpenCall<'a>>,
+    /// The left side of a comparison whose right side is still to come, outside all open calls.
+    left: Option<(Expr, Comparison)>,
+}
+
+struct OpenCall<'a> {
+    name: &'a str,
+    name_span: Span,
+    bracket: Span,
+    arguments: Vec<Option<Expr>>,
+    /// As the parser's, inside this call.
+    left: Option<(Expr, Comparison)>,
 }
 
 impl<'a> Parser<'a> {
@@ -71,84 +84,121 @@ impl<'a> Parser<'a> {
         Some(next)
     }
 
-    fn argument(&mut self) -> Result<Expr, Diagnostic> {
-        let left = self.value()?;
-        let Some((Token::Comparison(comparison), _)) = self.peek() else {
-            return Ok(left);
-        };
-        self.next();
-        let right = self.value()?;
-        let span = left.span.to(right.span);
-        if let Some((Token::Comparison(_), again)) = self.peek() {
-            return Err(Diagnostic::new("a condition holds one comparison", *again)
-                .hint("nest a second IIF for a second one"));
+    /// Reads values, one after the other, until no call is open and no comparison half done.
+    fn expression(&mut self) -> Result<Expr, Diagnostic> {
+        loop {
+            let mut value = match self.start()? {
+                Some(value) => Some(value),
+                None => self.leave_out()?,
+            };
+            while let Some(done) = value {
+                let Some(argument) = self.compared(done)? else {
+                    break;
+                };
+                if self.open.is_empty() {
+                    return Ok(argument);
+                }
+                value = self.argument(Some(argument))?;
+            }
         }
-        let node = Node::Compare {
-            left: Box::new(left),
-            comparison: *comparison,
-            right: Box::new(right),
-        };
-        Ok(Expr { node, span })
     }
 
-    fn value(&mut self) -> Result<Expr, Diagnostic> {
+    /// A value that is complete; `None` where a call was opened.
+    fn start(&mut self) -> Result<Option<Expr>, Diagnostic> {
         let Some((token, span)) = self.next() else {
-            return Err(self.too_short("a value is missing at the end"));
+            return Err(match self.open.last() {
+                Some(open) if open.left.is_none() => unclosed(open.bracket),
+                _ => self.too_short("a value is missing at the end"),
+            });
         };
         let node = match token {
             Token::Attribute(name) => Node::Attribute(name.clone()),
             Token::Text(text) => Node::Text(text.clone()),
             Token::Number(number) => Node::Number(*number),
-            Token::Word(name) if matches!(self.peek(), Some((Token::Open, _))) => {
-                return self.call(name, *span);
-            }
-            Token::Word(word) => Node::Word(word.clone()),
+            Token::Word(name) => match self.peek() {
+                Some((Token::Open, bracket)) => {
+                    self.next();
+                    self.enter(name, *span, *bracket)?;
+                    return Ok(None);
+                }
+                _ => Node::Word(name.clone()),
+            },
             other => return Err(unexpected(other, *span, "a value is expected here")),
         };
-        Ok(Expr { node, span: *span })
+        Ok(Some(Expr { node, span: *span }))
     }
 
-    fn call(&mut self, name: &str, name_span: Span) -> Result<Expr, Diagnostic> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
+    fn enter(&mut self, name: &'a str, name_span: Span, bracket: Span) -> Result<(), Diagnostic> {
+        if self.open.len() >= MAX_DEPTH {
             return Err(Diagnostic::new(
                 format!("calls are nested more than {MAX_DEPTH} deep here"),
                 name_span,
             )
             .hint("split the expression, or use one Switch in place of many IIF"));
         }
-        let open = self.next().map_or(name_span, |(_, span)| *span);
-        let (arguments, close) = self.arguments(open)?;
-        self.depth -= 1;
-        let node = Node::Call {
-            name: name.to_owned(),
-            name_span: NameSpan(name_span),
-            arguments,
-        };
-        Ok(Expr {
-            node,
-            span: name_span.to(close),
-        })
+        self.open.push(OpenCall {
+            name,
+            name_span,
+            bracket,
+            arguments: Vec::new(),
+            left: None,
+        });
+        Ok(())
     }
 
-    /// The arguments after an opening bracket, and the place of the closing one. Nothing between two commas,
-    /// or before the closing bracket, is an argument that is left out; `()` has none at all.
-    fn arguments(&mut self, open: Span) -> Result<(Vec<Option<Expr>>, Span), Diagnostic> {
-        let mut arguments = Vec::new();
-        if let Some((Token::Close, span)) = self.peek() {
-            self.next();
-            return Ok((arguments, *span));
+    /// Where a call has just begun: `()` has no arguments at all, and nothing before a comma is an argument that is
+    /// left out. The call, if that closed it.
+    fn leave_out(&mut self) -> Result<Option<Expr>, Diagnostic> {
+        match self.peek() {
+            Some((Token::Close, span)) => {
+                self.next();
+                Ok(self.close(*span))
+            }
+            Some((Token::Comma, _)) => self.argument(None),
+            _ => Ok(None),
         }
+    }
+
+    /// The argument that the value is, or makes with what is left of a comparison; `None` where it is the left side.
+    fn compared(&mut self, value: Expr) -> Result<Option<Expr>, Diagnostic> {
+        let left = match self.open.last_mut() {
+            Some(open) => &mut open.left,
+            None => &mut self.left,
+        };
+        let next = self.tokens.get(self.at);
+        match (left.take(), next) {
+            (None, Some((Token::Comparison(comparison), _))) => {
+                *left = Some((value, *comparison));
+                self.at += 1;
+                Ok(None)
+            }
+            (None, _) => Ok(Some(value)),
+            (Some(_), Some((Token::Comparison(_), again))) => {
+                Err(Diagnostic::new("a condition holds one comparison", *again)
+                    .hint("nest a second IIF for a second one"))
+            }
+            (Some((left, comparison)), _) => Ok(Some(Expr {
+                span: left.span.to(value.span),
+                node: Node::Compare {
+                    left: Box::new(left),
+                    comparison,
+                    right: Box::new(value),
+                },
+            })),
+        }
+    }
+
+    /// Adds an argument, and those behind it that are left out; the call, if that closed it.
+    fn argument(&mut self, mut argument: Option<Expr>) -> Result<Option<Expr>, Diagnostic> {
         loop {
-            let argument = match self.peek() {
-                Some((Token::Comma | Token::Close, _)) => None,
-                Some(_) => Some(self.argument()?),
-                None => return Err(unclosed(open)),
+            let Some(open) = self.open.last_mut() else {
+                return Ok(None);
             };
-            arguments.push(argument);
+            open.arguments.push(argument.take());
+            let bracket = open.bracket;
             match self.next() {
                 Some((Token::Comma, _)) => {}
-                Some((Token::Close, span)) => return Ok((arguments, *span)),
+                Some((Token::Close, span)) => return Ok(self.close(*span)),
                 Some((token, span)) => {
                     return Err(unexpected(
                         token,
@@ -156,9 +206,25 @@ impl<'a> Parser<'a> {
                         "a comma or a closing bracket is expected here",
                     ));
                 }
-                None => return Err(unclosed(open)),
+                None => return Err(unclosed(bracket)),
+            }
+            // Nothing between two commas, or before the closing bracket, is an argument that is left out.
+            if !matches!(self.peek(), Some((Token::Comma | Token::Close, _))) {
+                return Ok(None);
             }
         }
+    }
+
+    fn close(&mut self, close: Span) -> Option<Expr> {
+        let call = self.open.pop()?;
+        Some(Expr {
+            span: call.name_span.to(close),
+            node: Node::Call {
+                name: call.name.to_owned(),
+                name_span: NameSpan(call.name_span),
+                arguments: call.arguments,
+            },
+        })
     }
 
     fn too_short(&self, message: &str) -> Diagnostic {

@@ -146,6 +146,22 @@ impl TargetPath {
                 .is_none_or(|urn| urn.eq_ignore_ascii_case(ENTERPRISE_USER))
     }
 
+    /// Whether it holds, as a whole, elements with a `value`: the complex multi-valued attributes of a user
+    /// (RFC 7643 section 4.1.2), but for addresses, whose elements have none.
+    #[must_use]
+    pub fn holds_elements(&self) -> bool {
+        const WITH_VALUES: [&str; 7] = [
+            "emails",
+            "phoneNumbers",
+            "ims",
+            "photos",
+            "entitlements",
+            "roles",
+            "x509Certificates",
+        ];
+        WITH_VALUES.iter().any(|attribute| self.is_core(attribute))
+    }
+
     /// Whether it holds a group's members.
     #[must_use]
     pub fn is_members(&self) -> bool {

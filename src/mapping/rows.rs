@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Raised whenever evaluation changes its meaning, so that a new release looks at every object again.
-const SEMANTICS: u8 = 1;
+const SEMANTICS: u8 = 2;
 
 /// When a row is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -106,15 +106,46 @@ impl Mapping {
     }
 
     /// Exactly the Graph properties that the rows need in `$select`, `manager` and `members` included, `id`
-    /// (which always comes) not.
+    /// (which always comes) and app roles (which are no property) not.
     #[must_use]
     pub fn graph_properties(&self, kind: ObjectKind) -> BTreeSet<String> {
         self.rows(kind)
             .iter()
             .flat_map(|row| row.source.uses())
-            .filter(|attribute| attribute.access != Access::ObjectId)
+            .filter(|attribute| !matches!(attribute.access, Access::ObjectId | Access::AppRoles))
             .map(|attribute| attribute.property.clone().into_owned())
             .collect()
+    }
+
+    /// Whether a row reads `[appRoleAssignments]`: the assignments of the application have to be read, and put
+    /// into the objects (see [`names`](super::names)).
+    #[must_use]
+    pub fn uses_app_roles(&self, kind: ObjectKind) -> bool {
+        self.rows(kind)
+            .iter()
+            .flat_map(|row| row.source.uses())
+            .any(|attribute| attribute.access == Access::AppRoles)
+    }
+
+    /// Whether a row's result moves with the time: all objects are to be evaluated again once a day.
+    #[must_use]
+    pub fn uses_now(&self, kind: ObjectKind) -> bool {
+        self.rows(kind).iter().any(|row| row.source.uses_now())
+    }
+
+    /// Whether a row draws by chance: the seed has to be one that is kept.
+    #[must_use]
+    pub fn uses_chance(&self) -> bool {
+        let mut rows = self.user.iter().chain(&self.group);
+        rows.any(|row| row.source.uses_chance())
+    }
+
+    /// Whether the values at this target path are not to be shown in plans and logs (`Redact`).
+    #[must_use]
+    pub fn is_redacted(&self, kind: ObjectKind, target: &str) -> bool {
+        self.rows(kind)
+            .iter()
+            .any(|row| row.target.as_str() == target && row.source.is_redacted())
     }
 
     /// The matching rows, first precedence first.

@@ -1,10 +1,14 @@
 //! Tests of the mapping: tables, laws, presets, shown errors.
 
+mod documented;
 mod expressions;
 mod files;
+mod filters;
 mod laws;
 mod objects;
+mod patterns;
 mod resources;
+mod rules;
 
 use crate::model::id::ObjectKind;
 use crate::model::object::{Life, SourceObject};

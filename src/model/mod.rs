@@ -1,5 +1,6 @@
 //! The nouns of melonsync: ids, values, source objects, links, cursors, time and secrets. No I/O, no decisions.
 
+pub mod assignment;
 pub mod attributes;
 pub mod clock;
 pub mod cursor;

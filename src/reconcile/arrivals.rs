@@ -17,6 +17,7 @@ use super::operation::Reason;
 use super::operation::Verb;
 use super::plan::ObjectPlan;
 use super::plan::Planner;
+use super::scope::Standing;
 use super::view::Absence;
 use super::view::Candidate;
 use super::view::ObjectView;
@@ -103,6 +104,21 @@ impl Planner<'_> {
     /// # Errors
     /// A finding, when no matching attribute has a value or one was never read.
     pub fn match_keys(&self, view: &ObjectView) -> Result<Vec<Key>, Omission> {
+        // Whoever is not ours claims no resource either.
+        match &view.scope {
+            Standing::In | Standing::Leaving { .. } => {}
+            Standing::Out { because } => {
+                return Err(Omission::OutOfScope {
+                    why: because.to_string(),
+                    then: "not at the target",
+                });
+            }
+            Standing::Unknown { missing } => {
+                return Err(Omission::ScopeUnknown {
+                    missing: missing.clone(),
+                });
+            }
+        }
         self.keys(view, &self.desired(view))
     }
 

@@ -15,6 +15,7 @@ use super::operation::Verb;
 use super::plan::ObjectPlan;
 use super::plan::Planner;
 use super::policy::OnRemoval;
+use super::scope::Standing;
 use super::three_way;
 use super::three_way::Verdict;
 use super::view::MemberView;
@@ -26,7 +27,7 @@ use crate::mapping::DesiredValue;
 use crate::mapping::Facts;
 use crate::mapping::Row;
 use crate::mapping::TargetPath;
-use crate::mapping::desired;
+use crate::mapping::desired_in;
 use crate::mapping::names;
 use crate::mapping::resource::read_path;
 use crate::mapping::resource::same;
@@ -102,8 +103,9 @@ impl Planner<'_> {
 
     /// The mapping's say on this object.
     pub(super) fn desired(&self, view: &ObjectView) -> Desired {
-        let soft_deleted = view.object.kind == ObjectKind::User && !view.object.account_enabled();
-        desired(self.mapping, &view.object, &Facts { soft_deleted })
+        let out = matches!(view.scope, Standing::Out { .. });
+        let soft_deleted = view.object.kind == ObjectKind::User && (out || !view.object.account_enabled());
+        desired_in(self.context, self.mapping, &view.object, &Facts { soft_deleted })
     }
 
     /// True when the mapping has a row for a group's members.
@@ -316,7 +318,12 @@ impl Planner<'_> {
         mut diff: MembershipDiff,
         mut plan: ObjectPlan,
     ) -> ObjectPlan {
-        if self.policy.on_soft_delete == OnRemoval::Keep || self.policy.on_hard_delete == OnRemoval::Keep {
+        let policies = [
+            self.policy.on_soft_delete,
+            self.policy.on_hard_delete,
+            self.policy.on_out_of_scope,
+        ];
+        if policies.contains(&OnRemoval::Keep) {
             // Users who are kept are not counted themselves, so their memberships must be.
             diff.remove.iter_mut().for_each(|member| member.with_user = false);
         }
@@ -352,7 +359,11 @@ impl Differences {
             .map(|body| read_path(body, target).unwrap_or_default());
         let kept = base.kept.get(path);
         let verdict = three_way::compare(want, sent, kept, now.as_ref(), &|a, b| same(target, a, b));
-        let before = now.or_else(|| sent.cloned()).unwrap_or_default();
+        let held = match kept {
+            Some(Kept::Other(value)) => Some(value),
+            _ => sent,
+        };
+        let before = now.or_else(|| held.cloned()).unwrap_or_default();
         let change = Change {
             attribute: target.name().clone(),
             before,

@@ -53,7 +53,7 @@ impl Planner<'_> {
     }
 
     /// True when the target is disabled as far as we know: it was sent, and nothing read says otherwise.
-    fn is_disabled(&self, view: &ObjectView, link: &Link) -> bool {
+    pub(super) fn is_disabled(&self, view: &ObjectView, link: &Link) -> bool {
         let sent = link.sent.get(self.active()).and_then(Value::as_bool) == Some(false);
         let active: TargetPath = ACTIVE.parse().expect("active is a target path");
         let enabled_there = match &view.target {
@@ -94,7 +94,8 @@ impl Planner<'_> {
         }
     }
 
-    fn emptied(&self, mut plan: ObjectPlan, view: &ObjectView, because: Reason) -> ObjectPlan {
+    /// The plan with every member taken out that we put in.
+    pub(super) fn emptied(&self, mut plan: ObjectPlan, view: &ObjectView, because: Reason) -> ObjectPlan {
         let members: Vec<Member> = view
             .members
             .iter()

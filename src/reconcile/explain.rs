@@ -1,5 +1,6 @@
 //! A plan as people and programs read it: text with a diff, and JSON (INTERFACE section 3).
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use serde_json::json;
@@ -7,8 +8,40 @@ use serde_json::json;
 use super::operation::Change;
 use super::operation::Operation;
 use super::operation::Verb;
+use crate::mapping::Mapping;
+use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::value::Value;
+
+/// What stands in place of a value that is not to be seen, as in Entra's provisioning logs.
+const REDACTED: &str = "[Redact]";
+
+/// The operation as it may be shown: values of rows that call `Redact` are hidden; that they change is not.
+#[must_use]
+pub fn redacted<'o>(mapping: &Mapping, operation: &'o Operation) -> Cow<'o, Operation> {
+    let hidden = |change: &Change| mapping.is_redacted(operation.kind, &change.attribute);
+    if !operation.changes.iter().any(hidden) {
+        return Cow::Borrowed(operation);
+    }
+    let mut shown = operation.clone();
+    shown.changes = redacted_changes(mapping, operation.kind, shown.changes);
+    Cow::Owned(shown)
+}
+
+/// Changes as they may be kept, as [`redacted`].
+#[must_use]
+pub fn redacted_changes(mapping: &Mapping, kind: ObjectKind, mut changes: Vec<Change>) -> Vec<Change> {
+    for change in &mut changes {
+        if mapping.is_redacted(kind, &change.attribute) {
+            for value in [&mut change.before, &mut change.after] {
+                if !value.is_unassigned() {
+                    *value = Value::text(REDACTED);
+                }
+            }
+        }
+    }
+    changes
+}
 
 /// One operation as a JSON entry of `plan -o json`.
 #[must_use]

@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use super::plan::ObjectPlan;
 use super::plan::Planner;
 use super::policy::Policy;
+use super::scope::Standing;
 use super::view::Absence;
 use super::view::Candidate;
 use super::view::MemberView;
 use super::view::ObjectView;
 use super::view::Reference;
 use super::view::TargetReading;
+use crate::mapping::Context;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -96,6 +98,7 @@ impl Desk {
     pub(super) fn plan(&self, view: &ObjectView) -> ObjectPlan {
         Planner {
             mapping: &self.mapping,
+            context: &Context::default(),
             policy: &self.policy,
             unsupported: &self.unsupported,
             now: self.now,
@@ -178,6 +181,7 @@ pub(super) fn view(object: SourceObject) -> ObjectView {
     ObjectView {
         object,
         link: None,
+        scope: Standing::In,
         intent_open: false,
         lost: false,
         manager: Reference::None,

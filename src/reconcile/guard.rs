@@ -197,6 +197,18 @@ fn small_source(kind: &str, asked: u64, alive: u64, linked: u64, release: u64) -
     })
 }
 
+/// An assignment list with fewer than half of the users and groups that it had withholds whatever the thresholds say:
+/// whoever is not on it loses access.
+#[must_use]
+pub fn short_list(now: u64, before: u64) -> Option<Approval> {
+    (now.saturating_mul(2) < before).then(|| {
+        Approval::Withheld(format!(
+            "{now} users and groups are assigned to the enterprise application, fewer than half of the {before} before: \
+             check its assignments, then let the removals through with `melonsync sync --allow-deletions N`"
+        ))
+    })
+}
+
 /// What is judged by a threshold.
 struct Due {
     /// Removals that are due now.

@@ -4,6 +4,7 @@
 //! and `melonsync sync` carries out.
 
 mod arrivals;
+pub mod assignment;
 mod changes;
 mod departures;
 pub mod explain;
@@ -14,8 +15,10 @@ pub mod matching;
 pub mod membership_diff;
 pub mod omission;
 pub mod operation;
+mod out_of_scope;
 pub mod plan;
 pub mod policy;
+pub mod scope;
 pub mod three_way;
 pub mod view;
 

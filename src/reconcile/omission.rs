@@ -106,6 +106,23 @@ pub enum Omission {
         /// The verb.
         verb: Verb,
     },
+    /// Alive at the source, and not ours to provision.
+    OutOfScope {
+        /// The rule that leaves it out.
+        why: String,
+        /// What that means at the target.
+        then: &'static str,
+    },
+    /// Out of scope for the first time, through a membership: in scope until the next complete cycle agrees.
+    ScopeLossUnconfirmed {
+        /// The rule that leaves it out.
+        why: String,
+    },
+    /// Whether it is in scope depends on what was never read.
+    ScopeUnknown {
+        /// What is missing.
+        missing: String,
+    },
 }
 
 impl Omission {
@@ -121,6 +138,7 @@ impl Omission {
                 | Self::KeptByPolicy { .. }
                 | Self::SwitchedOff { .. }
                 | Self::Protected
+                | Self::OutOfScope { .. }
         )
     }
 
@@ -137,6 +155,7 @@ impl Omission {
                 | Self::NoMatchingValue { .. }
                 | Self::PropertyUnread { .. }
                 | Self::ExpressionFailed { .. }
+                | Self::ScopeUnknown { .. }
         )
     }
 
@@ -160,6 +179,9 @@ impl Omission {
             Self::NoMatchingValue { .. } => "give the object a value for this attribute in Entra",
             Self::PropertyUnread { .. } => {
                 "run `melonsync resync --restart`: the source is read with the new property"
+            }
+            Self::ScopeUnknown { .. } => {
+                "run `melonsync resync --restart`: the source is read with what the scoping filter needs"
             }
             Self::ExpressionFailed { .. } => "correct the mapping's expression, or the value in Entra",
             _ => "",
@@ -191,6 +213,9 @@ impl Omission {
             Self::WaitsForDelay => "waits_for_delay",
             Self::Withheld { .. } => "withheld",
             Self::NotCounted { .. } => "not_counted",
+            Self::OutOfScope { .. } => "out_of_scope",
+            Self::ScopeLossUnconfirmed { .. } => "scope_loss_unconfirmed",
+            Self::ScopeUnknown { .. } => "scope_unknown",
         }
     }
 }
@@ -247,6 +272,17 @@ impl fmt::Display for Omission {
                 f.write_str("deleted in Entra: emptied, and deleted when groups.delete_after has passed")
             }
             Self::Withheld { verb, why } => write!(f, "{verb} withheld by the guard: {why}"),
+            Self::OutOfScope { why, then } => write!(f, "out of scope, {then}: {why}"),
+            Self::ScopeLossUnconfirmed { why } => write!(
+                f,
+                "treated as in scope until the next complete cycle agrees that it is not: {why}"
+            ),
+            Self::ScopeUnknown { missing } => {
+                write!(
+                    f,
+                    "nothing is done, because its scope depends on what is not known: {missing}"
+                )
+            }
             Self::NotCounted { verb } => {
                 write!(f, "{verb} waits for the next cycle, in which the guard counts it")
             }

@@ -173,6 +173,11 @@ pub enum Reason {
     MemberJoined,
     /// No longer a member of the source group, or the member itself is gone.
     MemberLeft,
+    /// Alive at the source, and not ours to provision.
+    OutOfScope {
+        /// The rule that leaves it out.
+        why: String,
+    },
 }
 
 impl Reason {
@@ -193,6 +198,7 @@ impl Reason {
             Self::HardDeleted => "hard_deleted",
             Self::MemberJoined => "member_joined",
             Self::MemberLeft => "member_left",
+            Self::OutOfScope { .. } => "out_of_scope",
         }
     }
 }
@@ -215,6 +221,7 @@ impl fmt::Display for Reason {
             Self::HardDeleted => f.write_str("permanently deleted in Entra"),
             Self::MemberJoined => f.write_str("members of the group in Entra"),
             Self::MemberLeft => f.write_str("not a member of the group in Entra any more"),
+            Self::OutOfScope { why } => write!(f, "out of scope: {why}"),
         }
     }
 }

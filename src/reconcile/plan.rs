@@ -8,7 +8,9 @@ use super::omission::Omission;
 use super::operation::Change;
 use super::operation::Operation;
 use super::policy::Policy;
+use super::scope::Standing;
 use super::view::ObjectView;
+use crate::mapping::Context;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -21,6 +23,8 @@ use crate::model::value::Value;
 pub struct Planner<'a> {
     /// The mapping in force.
     pub mapping: &'a Mapping,
+    /// What expressions draw on beside the object: time, chance, the tenant.
+    pub context: &'a Context,
     /// The policy in force.
     pub policy: &'a Policy,
     /// Target paths that the target's schema does not know: left out, with a finding.
@@ -121,8 +125,29 @@ impl Planner<'_> {
                 ObjectKind::User => self.user_leaves(view, link, removed, plan),
                 ObjectKind::Group => self.group_leaves(view, removed, plan),
             },
-            (Life::Alive, Some(link)) => self.linked(view, link, plan),
-            (Life::Alive, None) => self.unlinked(view, plan),
+            (Life::Alive, _) => self.alive(view, plan),
+        }
+    }
+
+    /// Plans an object that lives, as its scope has it.
+    fn alive(&self, view: &ObjectView, mut plan: ObjectPlan) -> ObjectPlan {
+        match &view.scope {
+            Standing::Out { because } => return self.out_of_scope(view, because, plan),
+            Standing::Unknown { missing } => {
+                return plan.omit(Omission::ScopeUnknown {
+                    missing: missing.clone(),
+                });
+            }
+            Standing::Leaving { because } => {
+                plan = plan.omit(Omission::ScopeLossUnconfirmed {
+                    why: because.to_string(),
+                });
+            }
+            Standing::In => {}
+        }
+        match &view.link {
+            Some(link) => self.linked(view, link, plan),
+            None => self.unlinked(view, plan),
         }
     }
 

@@ -44,6 +44,15 @@ pub fn compare(
         };
     };
     let source_moved = desired != sent;
+    // What the target emptied by itself counts as not sent: nothing is left to clear.
+    let emptied = match (observed, kept) {
+        (Some(now), _) => now.is_unassigned(),
+        (None, Some(Kept::Other(held))) => held.is_unassigned(),
+        (None, _) => false,
+    };
+    if emptied && desired.is_unassigned() {
+        return Verdict::Record;
+    }
     let Some(now) = observed else {
         return if source_moved {
             Verdict::Write
@@ -74,7 +83,7 @@ mod tests {
         let a = || Value::text("a");
         let b = || Value::text("b");
         let c = || Value::text("c");
-        let kept_trimmed = Kept::Other(b());
+        let (kept_trimmed, kept_nothing) = (Kept::Other(b()), Kept::Other(Value::Null));
         let cases = [
             (
                 "never sent, null: the target's value stays",
@@ -94,6 +103,30 @@ mod tests {
             ),
             ("never sent, other", a(), None, None, Some(b()), Verdict::Write),
             ("never sent, not read", a(), None, None, None, Verdict::Write),
+            (
+                "null, and the target emptied it by itself: nothing to clear",
+                Value::Null,
+                Some(a()),
+                Some(&kept_nothing),
+                None,
+                Verdict::Record,
+            ),
+            (
+                "null, and the target was read empty",
+                Value::Null,
+                Some(a()),
+                None,
+                Some(Value::Null),
+                Verdict::Record,
+            ),
+            (
+                "null, and the target keeps another form of it",
+                Value::Null,
+                Some(a()),
+                Some(&kept_trimmed),
+                None,
+                Verdict::Write,
+            ),
             (
                 "nothing moved, not read",
                 a(),

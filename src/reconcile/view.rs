@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::scope::Standing;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Link;
@@ -15,6 +16,8 @@ pub struct ObjectView {
     pub object: SourceObject,
     /// The remembered pair, if there is one.
     pub link: Option<Link>,
+    /// Where it stands as the scope goes.
+    pub scope: Standing,
     /// An earlier create whose outcome is open: nothing else happens to the object before it is resolved.
     pub intent_open: bool,
     /// It was linked, and its resource is proven gone at the target: planned as if it had no link.

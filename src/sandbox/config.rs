@@ -21,6 +21,9 @@ tenant_id = "{tenant_id}"
 client_id = "{client_id}"
 graph_url = "{graph_url}"
 login_url = "{login_url}"
+# scope = "assigned"             # only who is assigned to the application below; needs Application.Read.All, which this gives:
+#   curl -d '{{"name":"Application.Read.All"}}' {graph_url}/sandbox/permission
+# service_principal_id = "{principal}"
 
 [jobs.idmelon.source.credential]
 client_secret = {{ env = "ENTRA_CLIENT_SECRET" }}
@@ -30,6 +33,7 @@ kind  = "idmelon"
 url   = "{scim_url}"
 token = {{ env = "IDMELON_SCIM_TOKEN" }}
 "#,
+        principal = tenant.service_principal_id(),
         token = super::workspace::DEFAULT_TOKEN,
     )
 }

@@ -5,11 +5,15 @@
 //! | --- | --- | --- |
 //! | both | `GET /sandbox/requests[?list=true]` | counts since the last clearing; with `list` the requests themselves |
 //! | both | `POST /sandbox/requests/clear` | forgets them |
-//! | tenant | `GET /sandbox/credentials` | `tenant_id`, `client_id`, `client_secret` |
-//! | tenant | `GET /sandbox/tenant` | the full truth: users with manager, groups with members, deleted ones too |
-//! | tenant | `POST /sandbox/tenant {"users":N,"groups":N,"members_per_group":N,"plain":true}` | another tenant |
+//! | tenant | `GET /sandbox/credentials` | `tenant_id`, `client_id`, `client_secret`, `service_principal_id` |
+//! | tenant | `GET /sandbox/tenant` | the full truth: users with manager, groups with members, deleted ones too, and the assignments |
+//! | tenant | `POST /sandbox/tenant {"users":N,"groups":N,"members_per_group":N,"plain":true,"nested":true,"assigned":true}` | another tenant |
 //! | tenant | `POST /sandbox/mutate {"attributes":N}` | changes the title of N users |
 //! | tenant | `POST /sandbox/mutate {"every_kind":true,"step":N}` | changes of every kind, the same for the same step |
+//! | tenant | `POST /sandbox/assign {"principal":ID,"role":VALUE}`, `POST /sandbox/unassign`, where no role means all | assignments to the enterprise application; an empty role is default access |
+//! | tenant | `POST /sandbox/member {"group":ID,"member":ID,"present":false}` | a membership |
+//! | tenant | `POST /sandbox/user {"id":ID,"set":{…}}` | Graph properties of a user or group |
+//! | tenant | `POST /sandbox/permission {"name":P,"granted":false}` | grants an application permission, or takes it away |
 //! | tenant | `POST /sandbox/forget-tokens` | every delta token is refused from now on |
 //! | workspace | `GET /sandbox/workspace` | all users and groups as they are stored |
 //! | workspace | `POST /sandbox/record-bodies` | the request log keeps the bodies of writes from now on |

@@ -248,6 +248,18 @@ pub struct GraphFaults {
     pub batch_throttle: Fault,
     /// The token endpoint answers 503.
     pub token_unavailable: Fault,
+    /// A page of the assignment list (chance: each, and so for the other `assignment_` faults) is answered 503.
+    pub assignment_error: Fault,
+    /// It is answered 429, with `retry_after`.
+    pub assignment_throttle: Fault,
+    /// A page after the first begins with the last entry of the page before: the list moved while it was read.
+    pub assignment_torn: Fault,
+    /// It has no `value`.
+    pub assignment_no_value: Fault,
+    /// Its nextLink leads to another host.
+    pub assignment_foreign_link: Fault,
+    /// It is cut in the middle of its JSON.
+    pub assignment_truncated: Fault,
     /// Members in one slice of a group, in place of the tenant's own option.
     pub members_per_slice: Option<usize>,
     /// Objects on a delta page, in place of the tenant's own options.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::faults::mix;
+use super::tenant::EXTENSIONS;
 use super::tenant::Filler;
 
 /// What a sample tenant holds.
@@ -18,6 +19,10 @@ pub struct SampleOptions {
     pub members_per_group: Option<usize>,
     /// Another seed, other people.
     pub seed: u64,
+    /// Groups are nested in each other, some in a circle.
+    pub nested: bool,
+    /// Some users and groups are assigned to the enterprise application, some of them with an app role.
+    pub assigned: bool,
     /// Nobody is a guest, disabled or without values, and groups hold only users: for counting.
     pub plain: bool,
 }
@@ -29,6 +34,8 @@ impl Default for SampleOptions {
             groups: 40,
             members_per_group: None,
             seed: 1,
+            nested: false,
+            assigned: false,
             plain: false,
         }
     }
@@ -189,15 +196,57 @@ pub(super) fn fill(tenant: &mut Filler<'_>, options: &SampleOptions) {
         }
         users.push(at);
     }
-    fill_groups(tenant, options, &users);
+    let groups = fill_groups(tenant, options, &users);
+    if options.nested {
+        nest(tenant, &groups);
+    }
+    if options.assigned {
+        assign(tenant, &users, &groups);
+    }
 }
 
-fn fill_groups(tenant: &mut Filler<'_>, options: &SampleOptions, users: &[usize]) {
+/// Fives: each group in the one before it, and the first in the last, which closes a circle in every second five.
+fn nest(tenant: &mut Filler<'_>, groups: &[usize]) {
+    for (number, five) in groups.chunks(5).enumerate() {
+        for pair in five.windows(2) {
+            tenant.member(pair[0], pair[1]);
+        }
+        if let (true, Some(last), true) = (number.is_multiple_of(2), five.last(), five.len() > 1) {
+            tenant.member(*last, five[0]);
+        }
+    }
+}
+
+/// Every fourth group and every tenth user; some groups and users with a role, one user with two.
+fn assign(tenant: &mut Filler<'_>, users: &[usize], groups: &[usize]) {
+    for (number, group) in groups.iter().step_by(4).enumerate() {
+        let role = if number % 3 == 1 {
+            "AuthenticationAdministrator"
+        } else {
+            ""
+        };
+        tenant.assign(*group, role);
+    }
+    for (number, user) in users.iter().step_by(10).enumerate() {
+        let role = match number % 5 {
+            1 => "BillingAdministrator",
+            3 => "ConditionalAccessAdministrator",
+            _ => "",
+        };
+        tenant.assign(*user, role);
+    }
+    if let Some(first) = users.first() {
+        tenant.assign(*first, "GlobalAdministrator");
+        tenant.assign(*first, "BillingAdministrator");
+    }
+}
+
+fn fill_groups(tenant: &mut Filler<'_>, options: &SampleOptions, users: &[usize]) -> Vec<usize> {
     let size = options
         .members_per_group
         .unwrap_or_else(|| (users.len() / options.groups.max(1)).max(5))
         .min(users.len());
-    let mut before = None;
+    let (mut before, mut groups) = (None, Vec::with_capacity(options.groups));
     for index in 0..options.groups {
         let id = object_id(options.seed ^ 0x6772_6f75_7073, index as u64);
         let group = tenant.group(id, team(index, options.plain));
@@ -214,7 +263,9 @@ fn fill_groups(tenant: &mut Filler<'_>, options: &SampleOptions, users: &[usize]
             }
         }
         before = Some(group);
+        groups.push(group);
     }
+    groups
 }
 
 fn team(index: usize, plain: bool) -> Map<String, Value> {
@@ -259,11 +310,14 @@ pub(super) fn person(seed: u64, index: u64, plain: bool) -> (String, Map<String,
 }
 
 fn make_odd(props: &mut Value, index: u64, alias: &str) {
+    extend(props, index);
     if index % 29 == 7 {
         props["accountEnabled"] = false.into();
     }
     if index % 31 == 11 {
         props["userType"] = "Guest".into();
+        let accepted = index % 2 == 1;
+        props["externalUserState"] = if accepted { "Accepted" } else { "PendingAcceptance" }.into();
         props["userPrincipalName"] = format!("{alias}_partner.example#EXT#@corp.example").into();
         props["mail"] = format!("{alias}@partner.example").into();
         props["onPremisesImmutableId"] = Value::Null;
@@ -293,6 +347,20 @@ fn make_odd(props: &mut Value, index: u64, alias: &str) {
     if index % 41 == 17 {
         props["mail"] = Value::Null;
     }
+}
+
+/// What on-premises Exchange brought, in one object, and what an application registered.
+fn extend(props: &mut Value, index: u64) {
+    let mut exchange: Map<String, Value> = (1..=15)
+        .map(|number| (format!("extensionAttribute{number}"), Value::Null))
+        .collect();
+    exchange["extensionAttribute1"] = format!("CC-{:03}", index % 40).into();
+    exchange["extensionAttribute15"] = ["North", "South"][index as usize % 2].into();
+    props["onPremisesExtensionAttributes"] = exchange.into();
+    if index % 3 != 2 {
+        props[EXTENSIONS[0]] = format!("B{index:05}").into();
+    }
+    props[EXTENSIONS[1]] = ["HQ", "Plant 1", "Plant 2"][index as usize % 3].into();
 }
 
 fn into_map(value: Value) -> Map<String, Value> {

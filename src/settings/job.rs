@@ -101,6 +101,9 @@ impl Job {
         let source = &self.source;
         let decisive = serde_json::json!({
             "scope": format!("{:?}", source.scope),
+            "service_principal_id": source.service_principal_id,
+            "nested_groups": source.nesting,
+            "rules": source.rules.canonical(),
             "users": source.users,
             "groups": source.groups,
             "mapping": self.provisioning.mapping,

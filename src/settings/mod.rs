@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, env, fs, path::Path, path::PathBuf, time::Durat
 
 use toml::de::DeTable;
 
+mod filter;
 pub mod job;
 pub mod network;
 pub mod problem;

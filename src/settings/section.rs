@@ -142,6 +142,11 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// Whether the key is written.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.get(key).is_some())
+    }
+
     /// The key, or a problem at the table's head.
     pub(super) fn required(&mut self, key: &'static str, example: &str) -> Option<Field<'a>> {
         let field = self.get(key);

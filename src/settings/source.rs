@@ -4,10 +4,16 @@ use chrono::NaiveDate;
 use url::Url;
 use uuid::Uuid;
 
+use crate::model::id::ObjectKind;
+use crate::reconcile::scope::Guests;
+use crate::reconcile::scope::ScopeRules;
+
+use super::filter::filter;
 use super::network::Network;
 use super::secret::SecretSource;
 use super::section::Section;
 use super::value::Word;
+use crate::reconcile::assignment::Nesting;
 
 /// The kind of source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,11 +77,43 @@ impl Cloud {
 pub enum Scope {
     /// Every user and group.
     All,
+    /// The users and groups that are assigned to the enterprise application, and the members of those groups.
+    Assigned,
 }
 
 impl Word for Scope {
-    const WORDS: &'static [(&'static str, Self)] = &[("all", Self::All)];
-    const LATER: &'static [&'static str] = &["assigned"];
+    const WORDS: &'static [(&'static str, Self)] = &[("all", Self::All), ("assigned", Self::Assigned)];
+}
+
+/// What nested groups count for in the scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NestedScope {
+    Direct,
+    Transitive,
+}
+
+impl Word for NestedScope {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("direct", Self::Direct), ("transitive", Self::Transitive)];
+}
+
+/// What nested groups count for at the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NestedMembers {
+    Ignore,
+    Flatten,
+}
+
+impl Word for NestedMembers {
+    const WORDS: &'static [(&'static str, Self)] = &[("ignore", Self::Ignore), ("flatten", Self::Flatten)];
+}
+
+impl Word for Guests {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("include", Self::Include),
+        ("accepted", Self::Accepted),
+        ("exclude", Self::Exclude),
+    ];
 }
 
 /// How the application proves who it is.
@@ -104,6 +142,13 @@ pub struct Source {
     pub login_url: Url,
     /// Who is ours to provision.
     pub scope: Scope,
+    /// Object id of the enterprise application's service principal: whose assignments count. Needed with scope
+    /// `assigned`, and where the mapping sends app roles.
+    pub service_principal_id: Option<Uuid>,
+    /// What nested groups count for.
+    pub nesting: Nesting,
+    /// Who of those: scoping filters and guests.
+    pub rules: ScopeRules,
     /// Manage users; false stops managing them and removes nobody.
     pub users: bool,
     /// Manage groups; false stops managing them and removes none.
@@ -129,6 +174,13 @@ impl Source {
         let graph_url = section.url("graph_url", cloud.graph_url());
         let login_url = section.url("login_url", cloud.login_url());
         let scope = section.word("scope", Scope::All);
+        let service_principal_id = service_principal(&mut section, scope);
+        let nesting = nested_groups(&mut section);
+        let rules = ScopeRules {
+            user_filter: filter(&mut section, "user_filter", ObjectKind::User),
+            group_filter: filter(&mut section, "group_filter", ObjectKind::Group),
+            guests: section.word("guests", Guests::Include),
+        };
         let users = section.flag("users", true);
         let groups = section.flag("groups", true);
         let mut credentials = section.child("credential");
@@ -145,6 +197,9 @@ impl Source {
             graph_url: graph_url.unwrap_or_else(|| known(cloud.graph_url())),
             login_url: login_url.unwrap_or_else(|| known(cloud.login_url())),
             scope,
+            service_principal_id,
+            nesting,
+            rules,
             users,
             groups,
             credential: Credential {
@@ -154,6 +209,44 @@ impl Source {
             network,
         })
     }
+}
+
+/// Where an admin finds it.
+const SERVICE_PRINCIPAL: &str = "copy \"Object ID\" from the enterprise application's properties (Entra admin centre, \
+     Enterprise applications), not from its app registration";
+
+fn service_principal(section: &mut Section<'_>, scope: Scope) -> Option<Uuid> {
+    if scope == Scope::Assigned || section.has("service_principal_id") {
+        section.guid("service_principal_id", SERVICE_PRINCIPAL)
+    } else {
+        // Asked for, so that it is a known key.
+        section.get("service_principal_id").and(None)
+    }
+}
+
+/// `"ignore"`, `"flatten"`, or a table with `scope` and `members`.
+fn nested_groups(section: &mut Section<'_>) -> Nesting {
+    let advice = "write \"ignore\", \"flatten\", or { scope = \"transitive\", members = \"flatten\" }, of which each can be \
+                  left out";
+    let Some(field) = section.get("nested_groups") else {
+        return Nesting::default();
+    };
+    if let Some(mut parts) = field.section() {
+        let scope = parts.word("scope", NestedScope::Direct) == NestedScope::Transitive;
+        let members = parts.word("members", NestedMembers::Ignore) == NestedMembers::Flatten;
+        parts.finish();
+        return Nesting { scope, members };
+    }
+    let both = match field.text("ignore") {
+        Some("ignore") => Some(false),
+        Some("flatten") => Some(true),
+        Some(other) => field.bad(&format!("cannot be \"{other}\""), advice),
+        None => None,
+    };
+    both.map_or_else(Nesting::default, |both| Nesting {
+        scope: both,
+        members: both,
+    })
 }
 
 fn known(url: &str) -> Url {

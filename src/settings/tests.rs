@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::reconcile::assignment::Nesting;
 use crate::reconcile::policy::Policy;
 use crate::reconcile::policy::Threshold;
 
@@ -43,7 +44,9 @@ fn commented_keys_of_the_example_are_known_too() {
     let text: Vec<String> = EXAMPLE
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest.starts_with(['p', 'c', 'e']) && rest.contains(" = ") => rest.to_owned(),
+            Some(rest) if rest.starts_with(['p', 'c', 'e', 'g']) && rest.contains(" = ") => rest.to_owned(),
+            // Of the two examples of one key, the first.
+            Some(rest) if rest.starts_with("user_filter") && rest.contains("IS TRUE") => rest.to_owned(),
             _ => line.to_owned(),
         })
         .collect();
@@ -54,6 +57,7 @@ fn commented_keys_of_the_example_are_known_too() {
         "http://proxy:3128/"
     );
     assert!(job.source.credential.expires.is_some() && job.target.expires.is_some());
+    assert!(job.source.rules.user_filter.is_some() && job.source.rules.group_filter.is_some());
 }
 
 #[test]
@@ -101,6 +105,30 @@ fn a_bad_override_is_reported_under_its_variable() {
     assert!(
         text.contains("environment variable MELONSYNC____: an override that names no key"),
         "{text}"
+    );
+}
+
+#[test]
+fn a_bad_filter_is_shown_with_its_text_and_every_problem_in_it() {
+    let with = |lines: &str| MINIMAL.replace("credential.", &format!("{lines}\ncredential."));
+    let filter = "user_filter = 'departement EQUALS \"IT\" AND cty IS NULL'\ngroup_filter = \"memberOf EQUALS \\\"x\\\"\"\nguests = \"some\"";
+    let error = parse(&with(filter), &[]).unwrap_err();
+    let shown: Vec<String> = error
+        .0
+        .iter()
+        .map(|problem| format!("{}\n{}", problem.what, problem.place))
+        .collect();
+    insta::assert_snapshot!(shown.join("\n\n"));
+    let by_variable = parse(
+        MINIMAL,
+        &[("MELONSYNC__JOBS__IDMELON__SOURCE__USER_FILTER", "city IS NIL")],
+    )
+    .unwrap_err();
+    assert!(
+        by_variable
+            .to_string()
+            .contains("USER_FILTER: `jobs.idmelon.source.user_filter`: no operator"),
+        "{by_variable}"
     );
 }
 
@@ -164,6 +192,52 @@ fn durations_and_thresholds_have_their_forms() {
 }
 
 #[test]
+fn the_assigned_scope_needs_the_enterprise_application() {
+    let source = "[jobs.idmelon.source]";
+    let with = |keys: &str| {
+        let text = MINIMAL.replacen(source, &format!("{source}\n{keys}"), 1);
+        parse(&text, &[])
+    };
+    let problem = |keys: &str| with(keys).unwrap_err().to_string();
+    let missing = problem("scope = \"assigned\"");
+    assert!(
+        missing.contains("`jobs.idmelon.source.service_principal_id` is missing"),
+        "{missing}"
+    );
+    let wrong = problem("service_principal_id = \"IDmelon\"");
+    assert!(wrong.contains("is not a GUID"), "{wrong}");
+    let id = "6f1c8d1e-0000-4000-8000-000000000001";
+    let settings = with(&format!("scope = \"assigned\"\nservice_principal_id = \"{id}\"")).unwrap();
+    let found = &settings.jobs["idmelon"].source;
+    assert_eq!(found.scope, super::source::Scope::Assigned);
+    assert_eq!(found.service_principal_id.unwrap().to_string(), id);
+    // Without the scope it serves app roles.
+    assert!(with(&format!("service_principal_id = \"{id}\"")).is_ok());
+}
+
+#[test]
+fn nested_groups_have_their_forms() {
+    let read = |value: &str| {
+        let source = "[jobs.idmelon.source]";
+        let text = MINIMAL.replacen(source, &format!("{source}\nnested_groups = {value}"), 1);
+        parse(&text, &[]).map(|settings| settings.jobs["idmelon"].source.nesting)
+    };
+    for (value, scope, members) in [
+        ("\"ignore\"", false, false),
+        ("\"flatten\"", true, true),
+        ("{ scope = \"transitive\", members = \"flatten\" }", true, true),
+        ("{ scope = \"transitive\" }", true, false),
+        ("{ members = \"flatten\" }", false, true),
+        ("{ scope = \"direct\", members = \"ignore\" }", false, false),
+    ] {
+        assert_eq!(read(value).unwrap(), Nesting { scope, members }, "{value}");
+    }
+    for value in ["\"flat\"", "true", "{ scope = \"flatten\" }", "{ depth = 3 }"] {
+        assert_eq!(read(value).unwrap_err().0.len(), 1, "{value}");
+    }
+}
+
+#[test]
 fn the_fingerprint_follows_the_policy_and_not_the_schedule() {
     let of = |env: &[(&str, &str)]| parse(MINIMAL, env).unwrap().jobs["idmelon"].fingerprint();
     let plain = of(&[]);
@@ -178,5 +252,12 @@ fn the_fingerprint_follows_the_policy_and_not_the_schedule() {
     assert_ne!(
         plain,
         of(&[("MELONSYNC__JOBS__IDMELON__SOURCE__GROUPS", "false")])
+    );
+    let filtered = |text| of(&[("MELONSYNC__JOBS__IDMELON__SOURCE__USER_FILTER", text)]);
+    assert_ne!(plain, filtered("city IS NULL"));
+    assert_eq!(filtered("city IS NULL"), filtered("  city  is  null"));
+    assert_ne!(
+        plain,
+        of(&[("MELONSYNC__JOBS__IDMELON__SOURCE__GUESTS", "exclude")])
     );
 }

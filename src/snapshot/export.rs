@@ -10,6 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
+use crate::model::assignment::RoleId;
 use crate::model::id::ObjectKind;
 use crate::model::link::Link;
 use crate::model::object::Life;
@@ -61,6 +62,7 @@ pub fn export(snapshot: &Snapshot, out: &mut impl Write) -> Result<Exported, Sto
         Table::Meta,
         Table::Objects,
         Table::Edges,
+        Table::Assignments,
         Table::Dirty,
         Table::Intents,
         Table::History,
@@ -103,6 +105,7 @@ fn export_record<W: Write>(
             None => Err(record::Undecodable("a key that is none".to_owned())),
         },
         Table::Edges => record::decode::<Membership>(value).map(|edge| membership(key, &edge)),
+        Table::Assignments => record::decode::<Vec<RoleId>>(value).map(|roles| assignment(key, &roles)),
         Table::Dirty => Ok(dirty(key, value)),
         Table::Intents => record::decode::<Vec<ObjectIntent>>(value).map(|open| intents(key, &open)),
         _ => serde_json::from_slice(value)
@@ -184,6 +187,14 @@ fn membership(key: &[u8], edge: &Membership) -> Json {
     json!({
         "type": "membership", "group": ids.map(|(group, _)| group.to_string()),
         "member": ids.map(|(_, member)| member.to_string()), "edge": edge,
+    })
+}
+
+fn assignment(key: &[u8], roles: &[RoleId]) -> Json {
+    let object = keys::parse_object(key);
+    json!({
+        "type": "assignment", "kind": object.map(|(kind, _)| kind), "id": object.map(|(_, id)| id.to_string()),
+        "roles": roles.iter().map(|role| role.0.to_string()).collect::<Vec<_>>(),
     })
 }
 

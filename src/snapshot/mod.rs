@@ -5,6 +5,7 @@
 //! | [`store`] | [`store::Snapshot`]: opening, binding, counters; [`tx`] and [`work`] its write transactions |
 //! | [`read`] | everything that can be asked, of a snapshot or inside a transaction |
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
+//! | [`assignments`] | who is assigned, and who is looked at when that moves |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
 //! | [`keys`], [`record`], `coded` | encodings: part of the format |
 //! | [`migrate`], [`transfer`], [`export`], [`verify`] | older formats; backup and restore; JSON Lines; self-check |
@@ -17,6 +18,7 @@
 //! promised survives a power cut. After a crash the snapshot may be older than the target, never newer: an
 //! open create-intent says where, and is resolved before anything else happens to its object.
 
+pub mod assignments;
 pub mod blocks;
 mod coded;
 pub mod export;
@@ -32,6 +34,7 @@ mod recent;
 pub mod record;
 pub mod retention;
 pub mod round;
+pub mod scope;
 pub mod sled;
 pub mod store;
 pub mod transfer;

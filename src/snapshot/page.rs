@@ -169,6 +169,7 @@ fn apply_object(
     }
     if before.is_some_and(|known| known.is_gone()) {
         tx.mark_referrers_dirty(&object.id)?; // it is back
+        tx.existence_moved(kind, &object.id)?;
     }
     Ok(())
 }
@@ -191,6 +192,7 @@ fn bury(
     touch(tx, kind, id, outcome)?;
     if !before.is_gone() {
         tx.mark_referrers_dirty(&id)?;
+        tx.existence_moved(kind, &id)?;
     }
     Ok(())
 }
@@ -246,6 +248,7 @@ fn apply_manager(record: &mut Record, entries: &[ReferenceChange], round: &Round
 /// True when a membership changed, not only its generation.
 fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Result<bool, StoreError> {
     let mut changed = false;
+    let watch = tx.watch()?;
     let members: Vec<SourceId> = object.members.iter().map(|entry| entry.id).collect();
     let known = tx.edges_of(&object.id, &members)?;
     for entry in &object.members {
@@ -254,11 +257,17 @@ fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Re
             Some(written) => written,
             None => known.get(&entry.id).cloned(),
         };
-        changed |= if entry.removed {
+        // A removed entry need not say what it is.
+        let kind = before.as_ref().map_or(entry.kind, |edge| edge.kind);
+        let moved = if entry.removed {
             remove_member(tx, &object.id, &entry.id, before, round.generation)?
         } else {
             add_member(tx, &object.id, entry, before, round.generation)
         };
+        if moved {
+            tx.membership_moved(watch, &object.id, &entry.id, kind)?;
+        }
+        changed |= moved;
     }
     Ok(changed)
 }
@@ -356,6 +365,7 @@ pub fn apply_existence(
     }
     if before.is_gone() != record.is_gone() {
         tx.mark_referrers_dirty(id)?;
+        tx.existence_moved(kind, id)?;
     }
     settle_unread(tx, kind, id, existence)?;
     Ok(changed)

@@ -172,6 +172,7 @@ fn finish_edges(
     let generation = tx.stream(ObjectKind::Group)?.generation;
     let page = tx.raw_scan(Table::Edges, &[], finishing.after.as_deref(), PAGE)?;
     let mut group: Option<(SourceId, bool)> = None;
+    let watch = tx.watch()?;
     for (key, value) in &page {
         let (id, member) = keys::parse_edge(key).ok_or_else(|| tx.bad_key(Table::Edges))?;
         let read = match group {
@@ -181,7 +182,9 @@ fn finish_edges(
         group = Some((id, read));
         let edge: Membership = tx.decode(Table::Edges, value)?;
         if read && edge.present && edge.generation < generation {
+            let kind = edge.kind;
             remove_member(tx, &id, &member, Some(edge), generation)?;
+            tx.membership_moved(watch, &id, &member, kind)?;
             tx.mark_dirty(ObjectKind::Group, &id, DirtyCause::SOURCE)?;
             outcome.edges_removed += 1;
         }

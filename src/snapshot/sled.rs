@@ -269,6 +269,8 @@ const BLOCKED: &[Table] = &[
     Table::ReadingIndex,
     Table::Forecast,
     Table::Removals,
+    Table::Scope,
+    Table::Assignments,
 ];
 
 /// Before the key of a block, added to the table's number: format 1 has single entries under the number itself.

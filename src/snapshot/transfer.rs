@@ -32,7 +32,7 @@ use super::{
 pub const RESTORED: &str = "restored";
 
 /// Every table, in the order in which they are written out.
-pub const TABLES: [Table; 14] = [
+pub const TABLES: [Table; 16] = [
     Table::Meta,
     Table::Objects,
     Table::Edges,
@@ -47,6 +47,8 @@ pub const TABLES: [Table; 14] = [
     Table::Forecast,
     Table::Cycles,
     Table::Removals,
+    Table::Scope,
+    Table::Assignments,
 ];
 
 const MAGIC: &[u8] = b"melonsync backup 1\n";

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::model::clock::Clock;
 use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
 use crate::model::secret::Secret;
 use crate::ports::SourceError;
 use crate::transport::Answer;
@@ -54,19 +55,37 @@ pub(super) enum Ask<'a> {
         kind: ObjectKind,
         body: &'a serde_json::Value,
     },
+    /// Who is assigned to an enterprise application: the first page, or the one behind a link, verbatim.
+    Assigned {
+        application: SourceId,
+        link: Option<&'a Url>,
+    },
+    /// The app roles that an enterprise application defines.
+    Roles { application: SourceId },
 }
 
+/// Assignments on a page: Graph's most. Fewer pages are fewer moments at which the list can move.
+const ASSIGNMENTS: &str = "999";
+
 impl Ask<'_> {
-    const fn kind(&self) -> ObjectKind {
+    const fn permission(&self) -> &'static str {
         match self {
-            Self::First { kind, .. } | Self::Follow { kind, .. } | Self::Batch { kind, .. } => *kind,
+            Self::First { kind, .. } | Self::Follow { kind, .. } | Self::Batch { kind, .. } => match kind {
+                ObjectKind::User => "User.Read.All",
+                ObjectKind::Group => "GroupMember.Read.All (or Group.Read.All)",
+            },
+            Self::Assigned { .. } | Self::Roles { .. } => "Application.Read.All",
         }
     }
 
-    const fn permission(&self) -> &'static str {
-        match self.kind() {
-            ObjectKind::User => "User.Read.All",
-            ObjectKind::Group => "GroupMember.Read.All (or Group.Read.All)",
+    /// What to check after a 404.
+    const fn not_found(&self) -> &'static str {
+        match self {
+            Self::Assigned { .. } | Self::Roles { .. } => {
+                "check `service_principal_id`: it is the object id of the enterprise application (Entra admin centre, \
+                 Enterprise applications, Properties), not its application id"
+            }
+            _ => "check `graph_url` and `cloud`: this is not where Graph is",
         }
     }
 }
@@ -182,6 +201,7 @@ impl GraphClient {
                 request: &shown,
                 client_request_id: &id,
                 permission: ask.permission(),
+                not_found: ask.not_found(),
                 token: token.as_ref(),
             };
             let answer = match self.http.send(request).await {
@@ -228,10 +248,20 @@ impl GraphClient {
                 ..
             } => self.sdk.groups().delta(),
             Ask::Batch { body, .. } => self.sdk.batch(body),
+            Ask::Assigned { application, .. } => self
+                .sdk
+                .service_principal(application.to_string())
+                .list_app_role_assigned_to()
+                .top(ASSIGNMENTS),
+            Ask::Roles { application } => self
+                .sdk
+                .service_principal(application.to_string())
+                .get_service_principal()
+                .select(&["id", "appRoles"]),
         };
         let url: &mut Url = handler.as_mut();
         *url = match ask {
-            Ask::Follow { link, .. } => (*link).clone(),
+            Ask::Follow { link, .. } | Ask::Assigned { link: Some(link), .. } => (*link).clone(),
             _ => self.led_home(url),
         };
         let builder = handler.build().await.map_err(not_built)?;

@@ -54,7 +54,7 @@ pub(super) async fn page(
 }
 
 /// A link may lead only to the configured Graph host: the next request carries the token.
-fn own_link(base: &Url, link: &str) -> Result<Url, String> {
+pub(super) fn own_link(base: &Url, link: &str) -> Result<Url, String> {
     let url = Url::parse(link).map_err(|error| format!("a link is not a URL ({error})"))?;
     let place = |url: &Url| {
         (

@@ -34,6 +34,8 @@ pub(super) struct Exchange<'a> {
     pub(super) client_request_id: &'a str,
     /// Which permission the request needs.
     pub(super) permission: &'a str,
+    /// What to check when there is nothing at this address.
+    pub(super) not_found: &'static str,
     /// The token that was sent: taken out of whatever is quoted.
     pub(super) token: Option<&'a Secret>,
 }
@@ -68,9 +70,7 @@ impl Exchange<'_> {
             408 | 423 | 500 | 502 | 503 | 504 | 509 => Verdict::Again(unavailable(
                 "Microsoft Graph is in trouble: the next cycle tries again",
             )),
-            404 => Verdict::Final(unavailable(
-                "check `graph_url` and `cloud`: this is not where Graph is",
-            )),
+            404 => Verdict::Final(unavailable(self.not_found)),
             300..=399 => Verdict::Final(unavailable(
                 "check `graph_url` and `proxy`: redirects are not followed",
             )),

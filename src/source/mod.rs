@@ -4,6 +4,7 @@
 //! verbatim and only to the configured Graph host; every request only reads, so each may be sent again; a token
 //! or secret is in no error and no `Debug`. Holds no state but the token: a crash loses nothing.
 
+mod assignments;
 mod client;
 pub mod clouds;
 mod convert;
@@ -20,6 +21,8 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use url::Url;
 
+use crate::model::assignment::AppRole;
+use crate::model::assignment::AssignmentList;
 use crate::model::clock::Clock;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -119,6 +122,14 @@ impl SourceDirectory for GraphSource {
         select: &[String],
     ) -> Result<Vec<(SourceId, Existence)>, SourceError> {
         look_up::look_up(&self.client, kind, ids, select).await
+    }
+
+    async fn assignments(&self, application: SourceId) -> Result<AssignmentList, SourceError> {
+        assignments::list(&self.client, application).await
+    }
+
+    async fn app_roles(&self, application: SourceId) -> Result<Vec<AppRole>, SourceError> {
+        assignments::roles(&self.client, application).await
     }
 
     fn traffic(&self) -> Traffic {

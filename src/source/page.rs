@@ -35,15 +35,17 @@ pub(super) fn read(kind: ObjectKind, body: &[u8]) -> Result<DeltaPage, String> {
 }
 
 /// serde's own messages quote the offending value, which may be a name.
-fn unquoted(error: &serde_json::Error) -> String {
+pub(super) fn unquoted(error: &serde_json::Error) -> String {
     let place = format!("line {} column {}", error.line(), error.column());
     match error.classify() {
         serde_json::error::Category::Eof => format!("the answer ends in the middle, at {place}"),
         serde_json::error::Category::Syntax => format!("the answer is not JSON, at {place}"),
         _ => {
             let text = error.to_string();
+            // A missing field is one that we ask for: its name is no value.
             let ours = text
                 .strip_prefix(OURS)
+                .or_else(|| text.starts_with("missing field ").then_some(text.as_str()))
                 .and_then(|text| text.split(" at line ").next());
             format!(
                 "{}, at {place}",

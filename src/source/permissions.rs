@@ -62,12 +62,30 @@ const DELETED_GROUPS: NeededPermission = NeededPermission {
     required: false,
 };
 
-/// What reading these types needs.
+const APPLICATIONS: NeededPermission = NeededPermission {
+    least: "Application.Read.All",
+    or: &[
+        "Application.ReadWrite.All",
+        "Directory.Read.All",
+        "Directory.ReadWrite.All",
+    ],
+    purpose: "reading who is assigned to the enterprise application, and its app roles",
+    required: true,
+};
+
+/// What reading these types needs, and the assignments of the enterprise application, where a configuration asks for
+/// them. Groups that are not managed are read all the same where assignments are: who is in them decides.
 #[must_use]
-pub fn permissions_needed(users: bool, groups: bool) -> Vec<NeededPermission> {
+pub fn permissions_needed(users: bool, groups: bool, assignments: bool) -> Vec<NeededPermission> {
     let of_users = users.then_some(USERS);
-    let of_groups = groups.then_some([GROUPS, DELETED_GROUPS]).into_iter().flatten();
-    of_users.into_iter().chain(of_groups).collect()
+    let of_groups = (groups || assignments).then_some([GROUPS, DELETED_GROUPS]);
+    let of_assignments = assignments.then_some(APPLICATIONS);
+    let of_groups = of_groups.into_iter().flatten();
+    of_users
+        .into_iter()
+        .chain(of_groups)
+        .chain(of_assignments)
+        .collect()
 }
 
 /// What an access token says about itself. Only shown, never trusted: the service judges the token.
@@ -142,16 +160,25 @@ mod tests {
 
     #[test]
     fn a_wider_permission_serves_for_a_narrow_one() {
-        let names = |users, groups| {
-            permissions_needed(users, groups)
+        let names = |users, groups, assignments| {
+            permissions_needed(users, groups, assignments)
                 .iter()
                 .map(|p| p.least)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(names(true, false), ["User.Read.All"]);
+        assert_eq!(names(true, false, false), ["User.Read.All"]);
         assert_eq!(
-            names(true, true),
+            names(true, true, false),
             ["User.Read.All", "GroupMember.Read.All", "Group.Read.All"]
+        );
+        assert_eq!(
+            names(true, false, true),
+            [
+                "User.Read.All",
+                "GroupMember.Read.All",
+                "Group.Read.All",
+                "Application.Read.All"
+            ]
         );
         assert!(
             GROUPS.is_met_by(&["Group.Read.All".into()])

@@ -1,5 +1,6 @@
 //! The real client against a small Graph on loopback that plays what a test says.
 
+mod assignments;
 mod delta;
 mod look_up;
 mod token;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use melonsync::mapping::Context;
 use melonsync::mapping::Mapping;
 use melonsync::model::clock::Timestamp;
 use melonsync::model::id::ObjectKind;
@@ -47,6 +48,7 @@ fn planned(view: &ObjectView, policy: &Policy) -> ObjectPlan {
     let mapping = Mapping::preset("scim").unwrap();
     Planner {
         mapping: &mapping,
+        context: &Context::default(),
         policy,
         unsupported: &BTreeSet::new(),
         now: Timestamp(0),
@@ -101,6 +103,7 @@ prop_compose! {
         let absence = if proven { Absence::Proven("listed".into()) } else { Absence::Unproven("cut".into()) };
         let target = if link.is_none() { TargetReading::Candidates { found, absence } } else { TargetReading::NotAsked };
         ObjectView {
+            scope: melonsync::reconcile::scope::Standing::In,
             object: SourceObject {
                 kind: ObjectKind::User, id: id(1), attributes, manager: None, life,
                 gone_since: None, generation: 1, manager_generation: 1,
@@ -199,6 +202,7 @@ fn group(members: Vec<(bool, Option<bool>, u8)>) -> ObjectView {
             sent,
             kept: BTreeMap::new(),
         }),
+        scope: melonsync::reconcile::scope::Standing::In,
         intent_open: false,
         lost: false,
         manager: Reference::None,

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
+use melonsync::mapping::Context;
 use melonsync::mapping::Mapping;
 use melonsync::model::clock::Timestamp;
 use melonsync::model::id::ObjectKind;
@@ -170,6 +171,7 @@ impl Scenario {
                 manager_generation: 1,
             },
             link: record.map(link),
+            scope: melonsync::reconcile::scope::Standing::In,
             intent_open: false,
             lost: false,
             manager: object.manager.map_or(Reference::None, |n| self.reference(n)),
@@ -244,6 +246,7 @@ impl Scenario {
         let policy = Policy::default();
         let planner = Planner {
             mapping: &mapping,
+            context: &Context::default(),
             policy: &policy,
             unsupported: &BTreeSet::new(),
             now: Timestamp(0),

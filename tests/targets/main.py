@@ -8,6 +8,7 @@ import time
 import traceback
 
 from machinery import Failure, WORK, die_on_sigterm, say
+import assigned_scenario
 import scim2_scenarios
 import scimmy_scenarios
 
@@ -15,6 +16,7 @@ SCENARIOS = {
     "scim2-server": [
         ("half-filled target, no change, every kind of change, reset", scim2_scenarios.life_of_a_job),
         ("killed in the first sync, and run again", scim2_scenarios.killed_and_run_again),
+        ("assigned scope with nested groups, app roles, and people who move", assigned_scenario.assigned),
         ("a schema without the group attribute `description`", scim2_scenarios.without_description),
     ],
     "scimmy": [

@@ -23,6 +23,7 @@ tenant_id = "{tenant_id}"
 client_id = "{client_id}"
 graph_url = "{graph}"
 login_url = "{graph}"
+{source}
 
 [jobs.real.source.credential]
 client_secret = {{ env = "ENTRA_CLIENT_SECRET" }}
@@ -34,7 +35,7 @@ token = {{ env = "IDMELON_SCIM_TOKEN" }}
 request_timeout = "3s"
 
 [jobs.real.provisioning]
-mapping                      = "idmelon@1"
+mapping                      = "{mapping}"
 deletion_threshold           = {{ count = 500, percent = 100 }}
 membership_removal_threshold = "100%"
 
@@ -64,6 +65,10 @@ class Sandbox(Process):
     def mutate(self, **what):
         return post(f"{self.graph}/sandbox/mutate", what)
 
+    def control(self, what, **fields):
+        """Any of the sandbox's controls (src/sandbox/control.rs)."""
+        return post(f"{self.graph}/sandbox/{what}", fields)
+
     def forget_tokens(self):
         post(f"{self.graph}/sandbox/forget-tokens", {})
 
@@ -71,12 +76,13 @@ class Sandbox(Process):
 class Job:
     """One config and its state folder."""
 
-    def __init__(self, name, sandbox, target):
+    def __init__(self, name, sandbox, target, source="", mapping="idmelon@1"):
         self.folder = os.path.join(WORK, name)
         os.makedirs(self.folder, exist_ok=True)
         self.config = os.path.join(self.folder, "melonsync.toml")
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(state=os.path.join(self.folder, "state"), graph=sandbox.graph, target=target,
+                                     source=source, mapping=mapping,
                                      tenant_id=sandbox.credentials["tenant_id"],
                                      client_id=sandbox.credentials["client_id"]))
         self.environment = {**os.environ, "IDMELON_SCIM_TOKEN": TOKEN, "NO_COLOR": "1",

@@ -16,7 +16,7 @@ fn truth<'a>(truth: bool) -> Answer<'a> {
     Ok(Cow::Borrowed(if truth { TRUE } else { FALSE }))
 }
 
-/// `True` if the condition holds.
+/// `True` if the condition holds, or the number is not zero.
 pub(super) fn cbool<'a>(call: &Call<'a>) -> Answer<'a> {
     truth(call.truth(0)?)
 }
@@ -53,10 +53,11 @@ pub(super) fn iif<'a>(call: &Call<'a>) -> Answer<'a> {
     }
 }
 
-/// True for null.
+/// True for null: "expressed by the absence of the attribute", and an attribute that is a list without elements
+/// is absent. A text that is there and empty is not null; [`is_null_or_empty`] is for that.
 pub(super) fn is_null<'a>(call: &Call<'a>) -> Answer<'a> {
-    // Graph has no empty texts: what is empty was never set, so both names mean the same here.
-    truth(call.value(0)?.is_unassigned())
+    let value = call.value(0)?;
+    truth(value.is_unassigned() && value.as_str().is_none())
 }
 
 /// True for null and for the empty text.
@@ -69,13 +70,31 @@ pub(super) fn is_present<'a>(call: &Call<'a>) -> Answer<'a> {
     truth(!call.value(0)?.is_unassigned())
 }
 
-/// The other truth.
+/// True for a text: not for null, a number, a boolean, or several values.
+pub(super) fn is_string<'a>(call: &Call<'a>) -> Answer<'a> {
+    truth(call.value(0)?.as_str().is_some())
+}
+
+/// The other truth: "if the source is True, returns False; otherwise, returns True", whatever else it may be.
 pub(super) fn not<'a>(call: &Call<'a>) -> Answer<'a> {
-    truth(!call.truth(0)?)
+    match call.truth(0) {
+        Ok(is_true) => truth(!is_true),
+        Err(Stop::Failed(_)) if call.value(0).is_ok() => truth(true),
+        Err(stop) => Err(stop),
+    }
+}
+
+/// The value itself: `Redact` changes what is shown of it, not what flows
+/// ([`Expression::is_redacted`](super::super::Expression::is_redacted)).
+pub(super) fn same<'a>(call: &Call<'a>) -> Answer<'a> {
+    call.value(0)
 }
 
 /// The value behind the first key that equals the source (case matters), else the default. A null source
 /// equals the key `""` (documented as the way round an IIF on null).
+///
+/// Entra's documentation warns that an update in which the source did not change may evaluate to null; here the
+/// whole object is evaluated each time, so it does not.
 pub(super) fn switch<'a>(call: &Call<'a>) -> Answer<'a> {
     let source = call.value(0)?;
     let source = text_of(&source)?;

@@ -1,11 +1,23 @@
-//! The functions of the expression language: one entry a function, in one table.
+//! The functions of the expression language: one entry a function, in one table, its code beside it by theme.
 //!
-//! Source of names, parameters and examples: entra-docs `functions-for-customizing-application-data.md`
-//! (reference/expressions.json). A further function is one entry here and its code beside it.
+//! Source of names, parameters and examples: entra-docs `functions-for-customizing-application-data.md` and
+//! `customize-application-attributes.md` (role functions), Graph's function list of 2021 (Prepend, IsNothing,
+//! DefaultDomain, AppRoleAssignments). A further function is one entry in `table.rs` and its code here.
 
+mod bounded;
 mod choice;
+mod dates;
+mod diacritics;
+mod generated;
+mod lists;
+mod moment;
+mod numbers;
 mod replace;
+mod roles;
+mod table;
 mod text;
+mod time_format;
+mod words;
 
 use std::borrow::Cow;
 
@@ -13,6 +25,10 @@ use crate::model::value::Value;
 
 use super::evaluate::Call;
 use super::evaluate::Stop;
+
+pub use bounded::MAX_TEXT;
+pub(super) use dates::parse_printed as printed_date;
+pub use table::FUNCTIONS;
 
 /// What a parameter takes, or a function gives. Attributes are of any type until they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +39,14 @@ pub enum Type {
     Text,
     /// A whole number, or a text that is one.
     Integer,
-    /// A condition: a comparison, or what reads as `True` or `False`.
+    /// A condition: a comparison, what reads as `True` or `False`, or a number, where zero is false.
     Truth,
     /// A .NET regular expression, as a text constant, so that it is checked once.
     Pattern,
+    /// `vbBinaryCompare` or `vbTextCompare`.
+    Comparing,
+    /// The attribute `[appRoleAssignments]` and nothing else.
+    Roles,
 }
 
 /// One parameter of a function.
@@ -43,6 +63,33 @@ pub struct Parameter {
 /// What a function's code answers.
 pub type Answer<'a> = Result<Cow<'a, Value>, Stop>;
 
+/// What a function draws on beside its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: the same arguments give the same value, so constants are computed once.
+    Nothing,
+    /// The time.
+    Time,
+    /// The seed, the object and the row.
+    Chance,
+    /// Facts about the tenant.
+    Tenant,
+}
+
+/// An argument as it is known when an expression is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written<'a> {
+    /// Left out.
+    Missing,
+    /// A text constant.
+    Text(&'a str),
+    /// Anything else.
+    Other,
+}
+
+/// Judges the arguments when an expression is read; the place of the one that is wrong, and why.
+pub type Judge = fn(&[Written<'_>]) -> Result<(), (usize, String)>;
+
 /// One function.
 pub struct Function {
     /// Its name; case matters.
@@ -53,6 +100,10 @@ pub struct Function {
     pub repeats: usize,
     /// What it gives.
     pub gives: Type,
+    /// What it draws on.
+    pub needs: Needs,
+    /// What its arguments have to be, beyond their types.
+    pub judge: Option<Judge>,
     /// Its code. Arguments are evaluated when it asks for them, so a branch not taken costs and fails nothing.
     pub run: for<'a> fn(&Call<'a>) -> Answer<'a>,
 }
@@ -63,174 +114,12 @@ impl std::fmt::Debug for Function {
     }
 }
 
-const fn required(name: &'static str, takes: Type) -> Parameter {
-    Parameter {
-        name,
-        takes,
-        required: true,
-    }
-}
-
-const fn optional(name: &'static str, takes: Type) -> Parameter {
-    Parameter {
-        name,
-        takes,
-        required: false,
-    }
-}
-
-use Type::{Any, Integer, Pattern, Text, Truth};
-
-/// Every function.
-pub static FUNCTIONS: &[Function] = &[
-    Function {
-        name: "Append",
-        parameters: &[required("source", Text), required("suffix", Text)],
-        repeats: 0,
-        gives: Text,
-        run: text::append,
-    },
-    Function {
-        name: "CBool",
-        parameters: &[required("Expression", Truth)],
-        repeats: 0,
-        gives: Truth,
-        run: choice::cbool,
-    },
-    Function {
-        name: "Coalesce",
-        parameters: &[required("source", Any)],
-        repeats: 1,
-        gives: Any,
-        run: choice::coalesce,
-    },
-    Function {
-        name: "CStr",
-        parameters: &[required("value", Any)],
-        repeats: 0,
-        gives: Text,
-        run: text::cstr,
-    },
-    Function {
-        name: "IgnoreFlowIfNullOrEmpty",
-        parameters: &[required("expression", Any)],
-        repeats: 0,
-        gives: Any,
-        run: choice::ignore_flow_if_null_or_empty,
-    },
-    Function {
-        name: "IIF",
-        parameters: &[
-            required("condition", Truth),
-            optional("valueIfTrue", Any),
-            optional("valueIfFalse", Any),
-        ],
-        repeats: 0,
-        gives: Any,
-        run: choice::iif,
-    },
-    Function {
-        name: "IsNull",
-        parameters: &[required("Expression", Any)],
-        repeats: 0,
-        gives: Truth,
-        run: choice::is_null,
-    },
-    Function {
-        name: "IsNullOrEmpty",
-        parameters: &[required("Expression", Any)],
-        repeats: 0,
-        gives: Truth,
-        run: choice::is_null_or_empty,
-    },
-    Function {
-        name: "IsPresent",
-        parameters: &[required("Expression", Any)],
-        repeats: 0,
-        gives: Truth,
-        run: choice::is_present,
-    },
-    Function {
-        name: "Join",
-        parameters: &[required("separator", Text), required("source", Any)],
-        repeats: 1,
-        gives: Text,
-        run: text::join,
-    },
-    Function {
-        name: "Left",
-        parameters: &[required("String", Text), required("NumChars", Integer)],
-        repeats: 0,
-        gives: Text,
-        run: text::left,
-    },
-    Function {
-        name: "Mid",
-        parameters: &[
-            required("source", Text),
-            required("start", Integer),
-            required("length", Integer),
-        ],
-        repeats: 0,
-        gives: Text,
-        run: text::mid,
-    },
-    Function {
-        name: "Not",
-        parameters: &[required("source", Truth)],
-        repeats: 0,
-        gives: Truth,
-        run: choice::not,
-    },
-    Function {
-        name: "Replace",
-        parameters: &[
-            required("source", Text),
-            optional("find", Text),
-            optional("regexPattern", Pattern),
-            optional("regexGroupName", Text),
-            optional("replacementValue", Text),
-            optional("replacementAttributeName", Text),
-            optional("template", Text),
-        ],
-        repeats: 0,
-        gives: Text,
-        run: replace::replace,
-    },
-    Function {
-        name: "StripSpaces",
-        parameters: &[required("source", Text)],
-        repeats: 0,
-        gives: Text,
-        run: text::strip_spaces,
-    },
-    Function {
-        name: "Switch",
-        parameters: &[
-            required("source", Any),
-            optional("defaultValue", Any),
-            required("key", Any),
-            optional("value", Any),
-        ],
-        repeats: 2,
-        gives: Any,
-        run: choice::switch,
-    },
-    Function {
-        name: "ToLower",
-        parameters: &[required("source", Text), optional("culture", Text)],
-        repeats: 0,
-        gives: Text,
-        run: text::to_lower,
-    },
-    Function {
-        name: "ToUpper",
-        parameters: &[required("source", Text), optional("culture", Text)],
-        repeats: 0,
-        gives: Text,
-        run: text::to_upper,
-    },
-];
+/// Functions of Entra's that cannot work here, and why.
+pub const REFUSED: &[(&str, &str)] = &[(
+    "SelectUniqueValue",
+    "SelectUniqueValue asks the target for a free value, which Entra offers only for applications bound to Active \
+     Directory (Workday, SuccessFactors and API-driven provisioning), never for a SCIM service",
+)];
 
 /// The function of that name, in exactly this case.
 #[must_use]

@@ -2,9 +2,9 @@
 //!
 //! | given | does |
 //! | --- | --- |
-//! | find, template | every `find` in the template becomes the source |
-//! | find, replacement | every `find` in the source becomes the replacement |
-//! | pattern, group, attribute | the group as it matches in the other attribute |
+//! | oldValue, template | every `oldValue` in the template becomes the source |
+//! | oldValue, replacement | every `oldValue` in the source becomes the replacement |
+//! | pattern, group, attribute | the source; where it is empty, the group as it matches in the other attribute |
 //! | pattern, group, replacement | that group of every match becomes the replacement |
 //! | pattern, replacement | every match becomes the replacement, `${name}` and `$1` meaning groups |
 
@@ -15,7 +15,12 @@ use crate::model::value::Value;
 use super::super::evaluate::Call;
 use super::super::evaluate::Stop;
 use super::super::evaluate::text_of;
+use super::super::pattern::Found;
+use super::super::pattern::Pattern;
 use super::Answer;
+use super::Written;
+use super::bounded::Bounded;
+use super::bounded::replaced;
 
 const FIND: usize = 1;
 const PATTERN: usize = 2;
@@ -25,121 +30,152 @@ const ATTRIBUTE: usize = 5;
 const TEMPLATE: usize = 6;
 
 pub(super) fn replace<'a>(call: &Call<'a>) -> Answer<'a> {
-    let source_value = call.value(0)?;
-    let source = text_of(&source_value)?;
-    if source.is_empty() {
-        return Ok(Cow::Owned(Value::Null));
-    }
+    let source = call.value(0)?;
+    let source = text_of(&source)?;
     let text = |index| {
         call.value(index)
             .and_then(|value| Ok(text_of(&value)?.into_owned()))
     };
     let given = |index| call.given(index);
 
-    let replaced = if given(FIND) {
+    let result = if given(FIND) {
         let find = text(FIND)?;
         if find.is_empty() {
             return Err(Stop::Failed(
-                "Replace has nothing to find: `find` is empty".into(),
+                "Replace has nothing to find: `oldValue` is empty".into(),
             ));
         }
         match (given(TEMPLATE), given(REPLACEMENT)) {
-            (true, _) => text(TEMPLATE)?.replace(&find, &source),
-            (false, true) => source.replace(&find, &text(REPLACEMENT)?),
             (false, false) => return Err(incomplete()),
+            _ if source.is_empty() => return Ok(Cow::Owned(Value::Null)),
+            (true, _) => replaced(&text(TEMPLATE)?, &find, &source)?,
+            (false, true) => replaced(&source, &find, &text(REPLACEMENT)?)?,
         }
     } else if let Some(pattern) = call.pattern(PATTERN) {
         match (given(GROUP), given(ATTRIBUTE), given(REPLACEMENT)) {
-            (true, true, _) => extract(pattern, &text(GROUP)?, &text(ATTRIBUTE)?)?
-                .unwrap_or_else(|| source.clone().into_owned()),
-            (true, false, true) => {
-                let (group, with) = (text(GROUP)?, text(REPLACEMENT)?);
-                substitute(pattern, &source, |found, out| {
-                    let Some(part) = found.name(&group) else {
-                        return whole(found, out);
-                    };
-                    let all = found.get(0).map_or(part.range(), |m| m.range());
-                    out.push_str(&source[all.start..part.start()]);
-                    out.push_str(&with);
-                    out.push_str(&source[part.end()..all.end]);
-                })?
-            }
-            (false, _, true) => {
-                let with = text(REPLACEMENT)?;
-                substitute(pattern, &source, |found, out| expand(&with, found, out))?
-            }
+            (true, true, _) if source.is_empty() => extract(pattern, &text(GROUP)?, &text(ATTRIBUTE)?)?,
+            (true, true, _) => source.into_owned(),
+            (_, _, true) if source.is_empty() => return Ok(Cow::Owned(Value::Null)),
+            (true, false, true) => in_groups(pattern, &source, &text(GROUP)?, &text(REPLACEMENT)?)?,
+            (false, _, true) => in_matches(pattern, &source, &text(REPLACEMENT)?)?,
             _ => return Err(incomplete()),
         }
     } else {
         return Err(incomplete());
     };
-    Ok(Cow::Owned(Value::String(replaced)))
+    Ok(Cow::Owned(Value::String(result)))
 }
+
+const INCOMPLETE: &str =
+    "`Replace` needs oldValue with a replacement or a template, or a pattern with a replacement";
 
 fn incomplete() -> Stop {
-    Stop::Failed(
-        "Replace needs `find` with a replacement or a template, or a pattern with a replacement".to_owned(),
-    )
+    Stop::Failed(INCOMPLETE.to_owned())
 }
 
-fn whole(found: &fancy_regex::Captures<'_, str>, out: &mut String) {
-    out.push_str(found.get(0).map_or("", |all| all.as_str()));
-}
-
-fn extract(pattern: &fancy_regex::Regex, group: &str, text: &str) -> Result<Option<String>, Stop> {
-    let found = pattern.captures(text).map_err(too_hard)?;
-    Ok(found.and_then(|found| found.name(group).map(|part| part.as_str().to_owned())))
-}
-
-/// The source with `put` in place of every match.
-fn substitute(
-    pattern: &fancy_regex::Regex,
-    source: &str,
-    put: impl Fn(&fancy_regex::Captures<'_, str>, &mut String),
-) -> Result<String, Stop> {
-    let mut out = String::with_capacity(source.len());
-    let mut copied = 0;
-    for found in pattern.captures_iter(source) {
-        let found = found.map_err(too_hard)?;
-        let Some(all) = found.get(0) else { continue };
-        out.push_str(&source[copied..all.start()]);
-        put(&found, &mut out);
-        copied = all.end();
+pub(super) fn judge(arguments: &[Written<'_>]) -> Result<(), (usize, String)> {
+    let given = |index| !matches!(arguments.get(index), None | Some(Written::Missing));
+    if arguments.get(FIND) == Some(&Written::Text("")) {
+        return Err((FIND, "`Replace` has nothing to find".to_owned()));
     }
-    out.push_str(&source[copied..]);
-    Ok(out)
+    let complete = if given(FIND) {
+        given(TEMPLATE) || given(REPLACEMENT)
+    } else {
+        given(PATTERN) && (given(REPLACEMENT) || (given(GROUP) && given(ATTRIBUTE)))
+    };
+    if complete {
+        Ok(())
+    } else {
+        Err((0, INCOMPLETE.to_owned()))
+    }
 }
 
-fn too_hard(error: fancy_regex::Error) -> Stop {
-    Stop::Failed(format!("the pattern of Replace gave up on this value: {error}"))
+fn check_group(pattern: &Pattern, group: &str) -> Result<(), Stop> {
+    if group == "0" || pattern.has_group(group) {
+        return Ok(());
+    }
+    Err(Stop::Failed(format!(
+        "the pattern of Replace has no group `{group}`"
+    )))
 }
 
-/// .NET's substitutions: `${name}`, `${1}`, `$1` and `$$`. What names no group stays as it is written.
-fn expand(with: &str, found: &fancy_regex::Captures<'_, str>, out: &mut String) {
+/// The group of the first match; empty where nothing matches.
+fn extract(pattern: &Pattern, group: &str, text: &str) -> Result<String, Stop> {
+    check_group(pattern, group)?;
+    let found = pattern.first(text)?;
+    let part = found.and_then(|found| found.group(group));
+    Ok(part.map_or_else(String::new, |(start, end)| text[start..end].to_owned()))
+}
+
+/// The source with `with` in place of the group in every match.
+fn in_groups(pattern: &Pattern, source: &str, group: &str, with: &str) -> Result<String, Stop> {
+    check_group(pattern, group)?;
+    let mut out = Bounded::default();
+    let mut copied = 0;
+    pattern.found(source, |found| {
+        if let Some((start, end)) = found.group(group).filter(|(start, _)| *start >= copied) {
+            out.push(&source[copied..start])?;
+            out.push(with)?;
+            copied = end;
+        }
+        Ok(())
+    })?;
+    out.push(&source[copied..])?;
+    Ok(out.into_text())
+}
+
+/// The source with `with`, its substitutions made, in place of every match.
+fn in_matches(pattern: &Pattern, source: &str, with: &str) -> Result<String, Stop> {
+    let mut out = Bounded::default();
+    let mut copied = 0;
+    pattern.found(source, |found| {
+        let (start, end) = found.range();
+        out.push(&source[copied..start])?;
+        copied = end;
+        expand(with, source, found, &mut out)
+    })?;
+    out.push(&source[copied..])?;
+    Ok(out.into_text())
+}
+
+/// .NET's substitutions: `${name}`, `${1}`, `$1`, `$&`, `` $` ``, `$'`, `$+`, `$_` and `$$`. What names no group
+/// stays as it is written.
+fn expand(with: &str, source: &str, found: &Found<'_, '_>, out: &mut Bounded) -> Result<(), Stop> {
+    let (start, end) = found.range();
     let mut rest = with;
     while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
+        out.push(&rest[..at])?;
         let after = &rest[at + 1..];
-        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-        let (name, length) = if let Some(literal) = after.strip_prefix('$') {
-            out.push('$');
-            rest = literal;
-            continue;
-        } else if let Some(end) = after.starts_with('{').then(|| after.find('}')).flatten() {
-            (&after[1..end], end + 1)
-        } else {
-            (&after[..digits], digits)
+        let (text, length) = match after.chars().next() {
+            Some('$') => ("$", 1),
+            Some('&') => (&source[start..end], 1),
+            Some('`') => (&source[..start], 1),
+            Some('\'') => (&source[end..], 1),
+            Some('_') => (source, 1),
+            Some('+') => (
+                found.last_group().map_or("", |(start, end)| &source[start..end]),
+                1,
+            ),
+            _ => match named(after).filter(|(name, _)| found.knows(name)) {
+                Some((name, length)) => {
+                    let part = found.group(name).map_or("", |(start, end)| &source[start..end]);
+                    (part, length)
+                }
+                None => ("$", 0),
+            },
         };
-        let group = match name.parse::<usize>() {
-            Ok(number) if number < found.len() => Some(found.get(number).map_or("", |part| part.as_str())),
-            Ok(_) => None,
-            Err(_) => found.name(name).map(|part| part.as_str()),
-        };
-        match group {
-            Some(text) => out.push_str(text),
-            None => out.push_str(&rest[at..at + 1 + length]),
-        }
+        out.push(text)?;
         rest = &after[length..];
     }
-    out.push_str(rest);
+    out.push(rest)
+}
+
+/// The name or number behind a `$`, and how many bytes it takes.
+fn named(after: &str) -> Option<(&str, usize)> {
+    if let Some(inside) = after.strip_prefix('{') {
+        let end = inside.find('}')?;
+        return Some((&inside[..end], end + 2));
+    }
+    let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+    (digits > 0).then(|| (&after[..digits], digits))
 }

@@ -2,20 +2,32 @@
 
 use std::borrow::Cow;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::model::value::Value;
 
 use super::super::evaluate::Call;
 use super::super::evaluate::Stop;
 use super::super::evaluate::text_of;
 use super::Answer;
+use super::bounded::Bounded;
 
-fn answer<'a>(text: String) -> Answer<'a> {
+pub(super) fn answer<'a>(text: String) -> Answer<'a> {
     Ok(Cow::Owned(Value::String(text)))
 }
 
 /// The answer of `make` on the first argument's text; null and empty stay null.
-fn on_text<'a>(call: &Call<'a>, make: impl FnOnce(&str) -> Result<String, Stop>) -> Answer<'a> {
-    let source = call.value(0)?;
+pub(super) fn on_text<'a>(call: &Call<'a>, make: impl FnOnce(&str) -> Result<String, Stop>) -> Answer<'a> {
+    on_text_at(call, 0, make)
+}
+
+fn on_text_at<'a>(
+    call: &Call<'a>,
+    index: usize,
+    make: impl FnOnce(&str) -> Result<String, Stop>,
+) -> Answer<'a> {
+    let source = call.value(index)?;
     let source = text_of(&source)?;
     if source.is_empty() {
         Ok(Cow::Owned(Value::Null))
@@ -24,11 +36,21 @@ fn on_text<'a>(call: &Call<'a>, make: impl FnOnce(&str) -> Result<String, Stop>)
     }
 }
 
+fn glue(first: &str, second: &str) -> Result<String, Stop> {
+    let mut text = Bounded::default();
+    text.push(first)?;
+    text.push(second)?;
+    Ok(text.into_text())
+}
+
 /// The source with the suffix behind it.
 pub(super) fn append<'a>(call: &Call<'a>) -> Answer<'a> {
-    on_text(call, |source| {
-        Ok(format!("{source}{}", text_of(&*call.value(1)?)?))
-    })
+    on_text(call, |source| glue(source, &text_of(&*call.value(1)?)?))
+}
+
+/// The source with the prefix before it.
+pub(super) fn prepend<'a>(call: &Call<'a>) -> Answer<'a> {
+    on_text_at(call, 1, |source| glue(&text_of(&*call.value(0)?)?, source))
 }
 
 /// The value as Entra prints it.
@@ -36,12 +58,30 @@ pub(super) fn cstr<'a>(call: &Call<'a>) -> Answer<'a> {
     on_text(call, |source| Ok(source.to_owned()))
 }
 
+/// Base64 of the text in UTF-16, low byte first: what .NET calls Unicode.
+pub(super) fn convert_to_base64<'a>(call: &Call<'a>) -> Answer<'a> {
+    on_text(call, |source| {
+        let bytes: Vec<u8> = source.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        glue(&STANDARD.encode(bytes), "")
+    })
+}
+
+/// The bytes of the text in UTF-8, two upper-case digits each.
+pub(super) fn convert_to_utf8_hex<'a>(call: &Call<'a>) -> Answer<'a> {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    on_text(call, |source| {
+        let digits = |byte: u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+        let hex: String = source.bytes().flat_map(digits).map(char::from).collect();
+        glue(&hex, "")
+    })
+}
+
 /// The sources with the separator between them; an empty one is skipped, its separator too. The elements of
 /// a multi-valued attribute count as sources.
 pub(super) fn join<'a>(call: &Call<'a>) -> Answer<'a> {
     let separator = call.value(0)?;
     let separator = text_of(&separator)?;
-    let mut joined = String::new();
+    let mut joined = Bounded::default();
     for index in 1..call.count() {
         let value = call.value(index)?;
         let parts = match &*value {
@@ -52,13 +92,13 @@ pub(super) fn join<'a>(call: &Call<'a>) -> Answer<'a> {
             let text = text_of(part)?;
             if !text.is_empty() {
                 if !joined.is_empty() {
-                    joined.push_str(&separator);
+                    joined.push(&separator)?;
                 }
-                joined.push_str(&text);
+                joined.push(&text)?;
             }
         }
     }
-    answer(joined)
+    answer(joined.into_text())
 }
 
 /// The first characters. None for 0; the whole text for a negative number or one past its end.
@@ -89,52 +129,4 @@ pub(super) fn mid<'a>(call: &Call<'a>) -> Answer<'a> {
 /// Without its spaces (U+0020 only, as documented).
 pub(super) fn strip_spaces<'a>(call: &Call<'a>) -> Answer<'a> {
     on_text(call, |source| Ok(source.replace(' ', "")))
-}
-
-/// In lower case, by the rules of the culture where one is named.
-pub(super) fn to_lower<'a>(call: &Call<'a>) -> Answer<'a> {
-    let turkic = is_turkic(call)?;
-    on_text(call, |source| {
-        Ok(source
-            .chars()
-            .map(|c| match c {
-                'I' if turkic => 'ı',
-                'İ' if turkic => 'i',
-                c => single(c, c.to_lowercase()),
-            })
-            .collect())
-    })
-}
-
-/// In upper case, by the rules of the culture where one is named.
-pub(super) fn to_upper<'a>(call: &Call<'a>) -> Answer<'a> {
-    let turkic = is_turkic(call)?;
-    on_text(call, |source| {
-        Ok(source
-            .chars()
-            .map(|c| match c {
-                'i' if turkic => 'İ',
-                c => single(c, c.to_uppercase()),
-            })
-            .collect())
-    })
-}
-
-/// .NET maps one character to one character: `ß` has no upper case there, where Unicode would make it `SS`.
-fn single(c: char, mut mapped: impl Iterator<Item = char>) -> char {
-    match (mapped.next(), mapped.next()) {
-        (Some(one), None) => one,
-        _ => c,
-    }
-}
-
-/// Turkish and Azerbaijani, by their RFC 3066 names: the cultures whose `i` has other partners.
-fn is_turkic(call: &Call<'_>) -> Result<bool, Stop> {
-    if !call.given(1) {
-        return Ok(false);
-    }
-    let culture = call.value(1)?;
-    let culture = text_of(&culture)?;
-    let language = culture.split('-').next().unwrap_or_default();
-    Ok(language.eq_ignore_ascii_case("tr") || language.eq_ignore_ascii_case("az"))
 }

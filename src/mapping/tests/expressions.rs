@@ -24,14 +24,9 @@ fn refused(text: &str) -> String {
         .to_string()
 }
 
-const STATE: &str = r#"Switch([state], "Australia/Sydney", "NSW", "Australia/Sydney","QLD", "Australia/Brisbane", "SA", "Australia/Adelaide")"#;
-const PREFIX: &str =
-    r#"IgnoreFlowIfNullOrEmpty(Switch([prefix], "", "3443", "Dr.", "3444", "Prof.", "3445", "Prof. Dr."))"#;
-const SOFT: &str = r#"Switch([IsSoftDeleted], , "False", "True", "True", "False")"#;
-
-/// Every documented example (reference/expressions.json, by its id) of a function that is here.
+/// What the presets use, and rules of the documentation's text beyond its examples (those are in documented.rs).
 #[test]
-fn documented_examples_give_what_the_documentation_says() {
+fn expressions_give_what_their_rules_say() {
     type Row = (
         &'static str,
         &'static str,
@@ -39,128 +34,6 @@ fn documented_examples_give_what_the_documentation_says() {
         &'static str,
     );
     let table: &[Row] = &[
-        (
-            "append-1",
-            r#"Append([userPrincipalName], ".test")"#,
-            &[("userPrincipalName", "John.Doe@contoso.com")],
-            "John.Doe@contoso.com.test",
-        ),
-        (
-            "cbool-1",
-            "CBool([attribute1] = [attribute2])",
-            &[("attribute1", "a"), ("attribute2", "a")],
-            "True",
-        ),
-        (
-            "cstr-1",
-            "CStr([dn])",
-            &[("dn", "cn=Joe,dc=contoso,dc=com")],
-            "cn=Joe,dc=contoso,dc=com",
-        ),
-        (
-            "ignoreflowifnullorempty-3",
-            PREFIX,
-            &[("prefix", "3444")],
-            "Prof.",
-        ),
-        (
-            "iif-2",
-            r#"IIF([country]="USA",[country],[department])"#,
-            &[("country", "CA"), ("department", "Sales")],
-            "Sales",
-        ),
-        (
-            "iif-4",
-            r#"IIF([country]="USA","True",IIF([state]="CA","True","False"))"#,
-            &[("country", "MX"), ("state", "CA")],
-            "True",
-        ),
-        (
-            "iif-5, where Entra gives up",
-            r#"IIF([country]="","Other",[country])"#,
-            &[],
-            "Other",
-        ),
-        (
-            "iif-6, where Entra gives up",
-            r#"IIF(IsNullOrEmpty([country]),"Other",[country])"#,
-            &[],
-            "Other",
-        ),
-        (
-            "iif-7, where Entra gives up",
-            r#"IIF(IsPresent([country]),[country],"Other")"#,
-            &[],
-            "Other",
-        ),
-        ("isnull-1", "IsNull([displayName])", &[], "True"),
-        ("left-1", r#"Left("John Doe", 3)"#, &[], "Joh"),
-        ("left-2", r#"Left("John Doe", 0)"#, &[], ""),
-        ("left-4", r#"Left("ab", 5)"#, &[], "ab"),
-        (
-            "not-1",
-            "Not([IsSoftDeleted])",
-            &[("IsSoftDeleted", "False")],
-            "True",
-        ),
-        (
-            "replace-1",
-            r#"Replace([BusinessTitle],"Product Developer", , , "Software Engineer", , )"#,
-            &[("BusinessTitle", "Product Developer")],
-            "Software Engineer",
-        ),
-        (
-            "replace-3",
-            r#"Replace([telephoneNumber], , "\\+(?<isdCode>\\d* )(?<phoneNumber>\\d{10})", , "${phoneNumber}", , )"#,
-            &[("telephoneNumber", "+91 9998887777")],
-            "9998887777",
-        ),
-        (
-            "replace-4, as a regex engine reads it",
-            r#"Replace([mobile], , "[()\\s-]+", , "", , )"#,
-            &[("mobile", "+1 (999) 888-7777")],
-            "+19998887777",
-        ),
-        (
-            "replace-6",
-            r#"Replace([userPrincipalName], , "(?<Suffix>@(.)*)", "Suffix", "", , )"#,
-            &[("userPrincipalName", "jsmith@contoso.com")],
-            "jsmith",
-        ),
-        (
-            "replace-8",
-            r#"Replace([mailNickname], , "[a-zA-Z_]*", , "", , )"#,
-            &[("mailNickname", "john_doe72")],
-            "72",
-        ),
-        (
-            "replace-9",
-            r#"Replace([mail], "@contoso.com", , ,"", ,)"#,
-            &[("mail", "john.doe@contoso.com")],
-            "john.doe",
-        ),
-        ("switch-1", STATE, &[("state", "QLD")], "Australia/Brisbane"),
-        ("switch-1, default", STATE, &[("state", "XX")], "Australia/Sydney"),
-        (
-            "switch-3",
-            r#"Switch(ToLower([statusFlag]), "0", "true", "1", "false", "0")"#,
-            &[("statusFlag", "TRUE")],
-            "1",
-        ),
-        (
-            "switch-4",
-            r#"Switch([country],[country],"","Other")"#,
-            &[],
-            "Other",
-        ),
-        ("switch-6", SOFT, &[("IsSoftDeleted", "True")], "False"),
-        (
-            "join-1",
-            r#"Join(", ", "", [surname], [givenName])"#,
-            &[("givenName", "John"), ("surname", "Doe")],
-            "Doe, John",
-        ),
-        // The presets' own, and rules of the text.
         (
             "join, one missing",
             r#"Join(" ", [givenName], [surname])"#,
@@ -187,10 +60,10 @@ fn documented_examples_give_what_the_documentation_says() {
             "+1 555",
         ),
         (
-            "group of another attribute",
+            "group of another attribute, not needed",
             r#"Replace([a], , "(?<d>@.*)", "d", , [mail], )"#,
             &[("a", "x"), ("mail", "a@corp.example")],
-            "@corp.example",
+            "x",
         ),
         (
             "greater",
@@ -234,18 +107,6 @@ fn documented_examples_give_what_the_documentation_says() {
             "{id}"
         );
     }
-    // ispresent-1 is documented for its syntax only.
-    let odd = "Switch(IsPresent([directManager]),[directManager], IsPresent([skiplevelManager]),[skiplevelManager], IsPresent([director]),[director])";
-    Expression::parse(Names::Any, odd).unwrap();
-}
-
-#[test]
-fn nothing_flows_where_the_expression_says_so() {
-    assert_eq!(
-        evaluate("IgnoreFlowIfNullOrEmpty([department])", &[]),
-        Err(Stop::NoFlow)
-    );
-    assert_eq!(evaluate(PREFIX, &[("prefix", "9999".into())]), Err(Stop::NoFlow));
 }
 
 #[test]
@@ -364,6 +225,29 @@ fn deep_nesting_is_refused_and_does_not_overflow() {
     }
     assert!(refused(&"Not(".repeat(2_400)).contains("nested more than"));
     assert!(refused(&"x".repeat(10_001)).contains("at most 10000 characters"));
+}
+
+/// A chain of conditions that fills the 10,000 characters is deep, and nothing that a person would not write.
+#[test]
+fn what_is_as_deep_as_allowed_is_read_printed_and_evaluated() {
+    let depth = crate::mapping::parse::MAX_DEPTH;
+    let chain = r#"IIF([c]=1,"A","#.repeat(depth) + r#""B""# + &")".repeat(depth);
+    let nots = "Not(".repeat(depth) + "[c]" + &")".repeat(depth);
+    let inside = r#"IIF([c]=Left("12", 1), [c], [c])"#;
+    let conditions = "Not(".repeat(depth - 2) + inside + &")".repeat(depth - 2);
+    let left = "Append(".repeat(depth) + "[c]" + &r#","x")"#.repeat(depth);
+    for (text, c, expected) in [
+        (&chain, "2", "B"),
+        (&nots, "True", "True"),
+        (&conditions, "0", "False"),
+        (&left, "2", &("2".to_owned() + &"x".repeat(depth))),
+    ] {
+        let expression = Expression::parse(Names::Any, text).unwrap();
+        let again = Expression::parse(Names::Any, &expression.canonical()).unwrap();
+        assert_eq!(again, expression.clone());
+        let value = expression.evaluate(&|_| Some(c.into())).unwrap();
+        assert_eq!(crate::mapping::text_of(&value).unwrap(), expected, "{text:.40}");
+    }
 }
 
 #[test]

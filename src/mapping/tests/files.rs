@@ -201,6 +201,38 @@ fn rows_are_checked_against_each_other() {
 }
 
 #[test]
+fn types_that_can_never_fit_are_found_before_any_object_is() {
+    let rows = [
+        ("active", "[department]"),
+        ("active", "42"),
+        ("title", "[proxyAddresses]"),
+        ("emails[type eq \\\"other\\\"].value", "[otherMails]"),
+        ("emails[type eq \\\"work\\\"].primary", "[mail]"),
+        ("displayName", "[manager]"),
+        ("members", "[mail]"),
+    ];
+    let mut text = USER.to_owned();
+    for (target, source) in rows {
+        text += &format!("\n[[user]]\ntarget = \"{target}\"\nsource = \"{source}\"\n");
+    }
+    insta::assert_snapshot!(refused(&text));
+    for (target, source) in [
+        ("active", "[accountEnabled]"),
+        ("active", "[IsSoftDeleted]"),
+        ("active", "[extensionAttribute3]"),
+        ("active", "[extension_0123456789abcdef0123456789abcdef_on]"),
+        ("active", "Not([IsSoftDeleted])"),
+        ("title", "[accountEnabled]"),
+        ("title", "42"),
+        ("emails", "[otherMails]"),
+        ("urn:acme:User:mails", "[proxyAddresses]"),
+    ] {
+        let text = format!("{USER}[[user]]\ntarget = \"{target}\"\nsource = \"{source}\"\n");
+        Mapping::from_toml("acme.toml", &text).unwrap_or_else(|problems| panic!("{problems}"));
+    }
+}
+
+#[test]
 fn fingerprint_moves_with_meaning_only() {
     let print = |text: &str| Mapping::from_toml("a", text).unwrap().fingerprint();
     let base = print(USER);

@@ -4,9 +4,11 @@ use proptest::prelude::*;
 
 use crate::mapping::ast::{Expr, NameSpan, Node};
 use crate::mapping::diagnostic::Span;
+use crate::mapping::functions::{FUNCTIONS, Type};
 use crate::mapping::parse::parse;
 use crate::mapping::token::Comparison;
-use crate::mapping::{Expression, Names, TargetPath, read_path, same};
+use crate::mapping::{Context, Expression, Names, Pattern, TargetPath, read_path, same};
+use crate::model::clock::Timestamp;
 use crate::model::value::Value;
 
 fn expr(node: Node) -> Expr {
@@ -18,10 +20,12 @@ fn expr(node: Node) -> Expr {
 
 fn leaf() -> impl Strategy<Value = Expr> {
     prop_oneof![
-        "[a-zA-Z][a-zA-Z0-9_. -]{0,10}[a-zA-Z0-9]".prop_map(|name| expr(Node::Attribute(name))),
+        // Any name between brackets, without what would end it and without blanks at its ends.
+        "[^\\[\\](),\"\n\\p{White_Space}]([^\\[\\](),\"\n]{0,10}[^\\[\\](),\"\n\\p{White_Space}])?"
+            .prop_map(|name| expr(Node::Attribute(name))),
         any::<String>().prop_map(|text| expr(Node::Text(text))),
         any::<i64>().prop_map(|number| expr(Node::Number(number))),
-        "[a-zA-Z_][a-zA-Z0-9_]{0,8}".prop_map(|word| expr(Node::Word(word))),
+        "[\\p{Alphabetic}_][\\p{Alphabetic}0-9_.]{0,8}".prop_map(|word| expr(Node::Word(word))),
     ]
 }
 
@@ -97,6 +101,71 @@ fn expression_like() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
+/// Expressions that pass every check of names, counts and types: a function, with arguments that its parameters take.
+fn well_formed() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec![
+        "[a]",
+        "[b]",
+        "\"\"",
+        "\"x\"",
+        "\"d\"",
+        "\"yyyy\"",
+        "\",\"",
+        "\"2021-06-30T01:45:30-07:00\"",
+        "\"n\"",
+        "0",
+        "1",
+        "-1",
+        "3",
+        "260",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "&H7F",
+    ])
+    .prop_map(str::to_owned);
+    leaf.prop_recursive(4, 32, 4, |inner| {
+        let arguments = prop::collection::vec((inner, any::<u8>()), 8);
+        (0..FUNCTIONS.len(), 0..3_usize, arguments).prop_map(|(function, more, arguments)| {
+            let function = &FUNCTIONS[function];
+            let count = function.parameters.len() + more * function.repeats;
+            let mut written = Vec::new();
+            for index in 0..count.min(arguments.len()) {
+                let fixed = function.parameters.len();
+                let at = if index < fixed {
+                    index
+                } else {
+                    fixed - function.repeats + (index - fixed) % function.repeats
+                };
+                let (text, chance) = &arguments[index];
+                let parameter = &function.parameters[at];
+                written.push(match parameter.takes {
+                    _ if !parameter.required && chance % 3 == 0 => String::new(),
+                    Type::Pattern => {
+                        ["\"(?<n>.)\"", "\"\\\\w*\"", "\"(a|b)*$\""][usize::from(chance % 3)].to_owned()
+                    }
+                    Type::Comparing => {
+                        ["vbTextCompare", "vbBinaryCompare"][usize::from(chance % 2)].to_owned()
+                    }
+                    Type::Roles => "[appRoleAssignments]".to_owned(),
+                    Type::Truth if chance % 2 == 0 => format!("{text} <= [b]"),
+                    _ => text.clone(),
+                });
+            }
+            format!("{}({})", function.name, written.join(", "))
+        })
+    })
+}
+
+/// Text that looks like patterns.
+fn pattern_like() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "a", "b", ".", "*", "+", "?", "{2}", "{1,", "(", ")", "(?:", "(?<n>", "(?=", "(?<!", "(?>", "(?i)",
+        "(?x)", "[", "]", "[^", "-[", "-", "\\", "\\d", "\\w", "\\1", "\\k<n>", "\\p{L}", "|", "^", "$", "#",
+        " ", "é", "(?(n)", "\\x41",
+    ]);
+    prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
+}
+
 fn held() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -155,6 +224,31 @@ proptest! {
                 });
             }
             Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+    }
+
+    #[test]
+    fn every_function_ends_without_a_panic_and_gives_the_same_again(text in well_formed(), a in held(), b in held()) {
+        let Ok(expression) = Expression::parse(Names::Any, &text) else { return Ok(()) };
+        let context = Context::default().at(Timestamp(1_700_000_000_000));
+        let value = || expression.evaluate_in(&context, &|name| match name {
+            "a" => Some(a.clone()),
+            "b" => Some(b.clone()),
+            _ => Some(Value::Null),
+        });
+        prop_assert_eq!(value(), value());
+        let again = Expression::parse(Names::Any, &expression.canonical());
+        prop_assert_eq!(again.as_ref(), Ok(&expression));
+    }
+
+    #[test]
+    fn no_text_makes_a_pattern_panic(text in pattern_like(), on in "[ab1é \n]{0,12}") {
+        if let Ok(pattern) = Pattern::new(&text) {
+            let _ = pattern.found(&on, |found| {
+                let (start, end) = found.range();
+                assert!(on.get(start..end).is_some(), "a match lies on characters");
+                Ok(())
+            });
         }
     }
 

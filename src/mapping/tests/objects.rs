@@ -1,7 +1,7 @@
 //! Objects of the source to what the target should hold.
 
 use super::object;
-use crate::mapping::{Desired, DesiredValue, Facts, Mapping, desired};
+use crate::mapping::{Desired, DesiredValue, Expression, Facts, Mapping, Names, desired};
 use crate::model::id::ObjectKind;
 use crate::model::object::SourceObject;
 use crate::model::value::Value;
@@ -197,7 +197,9 @@ fn apply_default_and_authority_decide_who_has_an_opinion_when() {
 
 #[test]
 fn a_boolean_place_takes_a_boolean_or_fails() {
-    let mapping = with_row("target = \"active\"\nsource = \"[department]\"\n");
+    // Of an extension only the tenant knows whether it is a boolean.
+    let on = "extension_0123456789abcdef0123456789abcdef_on";
+    let mapping = with_row(&format!("target = \"active\"\nsource = \"[{on}]\"\n"));
     for (held, expected) in [
         ("True", Some(Value::Bool(true))),
         ("FALSE", Some(Value::Bool(false))),
@@ -205,26 +207,107 @@ fn a_boolean_place_takes_a_boolean_or_fails() {
     ] {
         let user = object(
             ObjectKind::User,
-            &[("userPrincipalName", "a".into()), ("department", held.into())],
+            &[("userPrincipalName", "a".into()), (on, held.into())],
         );
         let desired = desired(&mapping, &user, &ACTIVE);
         assert_eq!(desired.row(1).unwrap().on_update(), expected.as_ref(), "{held}");
     }
 }
 
-/// Not a timing test: it only keeps the measurement at hand (`cargo test --release -- --ignored --nocapture`).
 #[test]
-#[ignore = "a measurement"]
-#[allow(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "measures, and shows what it measured"
-)]
-fn measure_a_hundred_thousand_users() {
-    let (mapping, ada) = (Mapping::preset("idmelon").unwrap(), ada());
-    let start = std::time::Instant::now();
-    let values: usize = (0..100_000)
-        .map(|_| desired(&mapping, &ada, &ACTIVE).attributes.len())
-        .sum();
-    eprintln!("{values} values in {:?}", start.elapsed());
+fn app_roles_come_with_the_object_and_not_from_graph() {
+    let row = |target: &str, function: &str| {
+        with_row(&format!(
+            "target = '{target}'\nsource = \"{function}([appRoleAssignments])\"\n"
+        ))
+    };
+    let role = |value: Value, name: &str| {
+        Value::Map(
+            [
+                ("id".to_owned(), "06b07648-ecfe-589f-9d2f-6325724a46ee".into()),
+                ("value".to_owned(), value),
+                ("displayName".to_owned(), name.into()),
+            ]
+            .into(),
+        )
+    };
+    let held = |roles: Vec<Value>| {
+        object(
+            ObjectKind::User,
+            &[
+                ("userPrincipalName", "a@b".into()),
+                ("appRoleAssignments", Value::List(roles)),
+            ],
+        )
+    };
+    let two = || {
+        held(vec![
+            role("GlobalAdministrator".into(), "Global"),
+            role(Value::Null, "Default Access"),
+            role("BillingAdministrator".into(), "Billing"),
+            role("GlobalAdministrator".into(), "Global, through a group"),
+        ])
+    };
+    let single = row("roles[primary eq \"True\"].value", "SingleAppRoleAssignment");
+    assert!(single.uses_app_roles(ObjectKind::User) && !single.uses_app_roles(ObjectKind::Group));
+    let selected = single.graph_properties(ObjectKind::User);
+    assert_eq!(selected, ["userPrincipalName".to_owned()].into());
+    let say =
+        |mapping: &Mapping, object: &SourceObject| desired(mapping, object, &ACTIVE).row(1).unwrap().clone();
+    let value = DesiredValue::Value;
+    assert_eq!(say(&single, &two()), value("BillingAdministrator".into()));
+    let revoked = held(vec![role(Value::Null, "Default Access")]);
+    assert_eq!(
+        say(&single, &revoked),
+        value(Value::Null),
+        "back to Default Access"
+    );
+    let unread = object(ObjectKind::User, &[("userPrincipalName", "a@b".into())]);
+    let missing = "appRoleAssignments".to_owned();
+    assert_eq!(say(&single, &unread), DesiredValue::Unknown { missing });
+
+    let json = |mapping: &Mapping| say(mapping, &two()).on_create().unwrap().to_json();
+    let kind = "WindowsAzureActiveDirectoryRole";
+    for function in ["AppRoleAssignmentsComplex", "AssertiveAppRoleAssignmentsComplex"] {
+        let expected = serde_json::json!([
+            {"primary": false, "type": kind, "value": "BillingAdministrator", "display": "Billing"},
+            {"primary": false, "type": kind, "value": "GlobalAdministrator", "display": "Global"},
+        ]);
+        assert_eq!(json(&row("roles", function)), expected, "{function}");
+        assert_eq!(say(&row("roles", function), &revoked), value(Value::Null));
+    }
+    let values = serde_json::json!([{"value": "BillingAdministrator"}, {"value": "GlobalAdministrator"}]);
+    assert_eq!(json(&row("roles", "AppRoleAssignments")), values);
+
+    for (wrong, expected) in [
+        ("[appRoleAssignments]", "SingleAppRoleAssignment"),
+        (
+            "SingleAppRoleAssignment([mail])",
+            "[appRoleAssignments] is expected",
+        ),
+        (
+            "SingleAppRoleAssignment(\"x\")",
+            "[appRoleAssignments] is expected",
+        ),
+    ] {
+        let error = Expression::parse(Names::Of(ObjectKind::User), wrong).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    assert!(Expression::parse(Names::Of(ObjectKind::User), "Count([appRoleAssignments])").is_ok());
+    assert!(Expression::parse(Names::Of(ObjectKind::Group), "Count([appRoleAssignments])").is_err());
+}
+
+#[test]
+fn texts_become_elements_where_the_target_has_elements() {
+    let mapping = with_row("target = \"entitlements\"\nsource = 'Split([department], \",\")'\n");
+    let user = object(
+        ObjectKind::User,
+        &[
+            ("userPrincipalName", "a@b".into()),
+            ("department", "read, write".into()),
+        ],
+    );
+    let desired = desired(&mapping, &user, &ACTIVE);
+    let json = desired.row(1).unwrap().on_update().unwrap().to_json();
+    assert_eq!(json, serde_json::json!([{"value": "read"}, {"value": "write"}]));
 }

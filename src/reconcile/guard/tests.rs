@@ -194,3 +194,19 @@ fn the_advised_allowance_lets_groups_through_as_well() {
     assert!(why.contains("--allow-deletions 62"), "{why}");
     assert_eq!(words(Some(62)).users, Approval::Approved);
 }
+
+#[test]
+fn an_assignment_list_of_fewer_than_half_withholds() {
+    for (now, before, withheld) in [
+        (10, 10, false),
+        (5, 10, false),
+        (4, 10, true),
+        (0, 1, true),
+        (0, 0, false),
+        (100, 10, false),
+    ] {
+        assert_eq!(short_list(now, before).is_some(), withheld, "{now} of {before}");
+    }
+    let word = short_list(4, 10).unwrap();
+    assert!(word.withheld().unwrap().contains("fewer than half of the 10"));
+}

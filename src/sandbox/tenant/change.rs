@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Core;
 use super::Tenant;
+use super::assignments::Enterprise;
 use super::directory::Directory;
 use super::directory::Kind;
 use super::directory::Life;
@@ -18,6 +19,7 @@ use crate::sandbox::sample;
 /// Creates objects with ids of their own, in order; what the sample is built with.
 pub(in crate::sandbox) struct Filler<'a> {
     directory: &'a mut Directory,
+    enterprise: &'a mut Enterprise,
 }
 
 impl Filler<'_> {
@@ -40,12 +42,18 @@ impl Filler<'_> {
     pub fn member(&mut self, group: usize, member: usize) {
         self.directory.set_member(group, member, true);
     }
+
+    /// As [`Tenant::assign`].
+    pub fn assign(&mut self, principal: usize, role: &str) {
+        self.enterprise.assign(principal, role);
+    }
 }
 
 impl Core {
     pub(super) fn directory_filler(&mut self) -> Filler<'_> {
         Filler {
             directory: &mut self.directory,
+            enterprise: &mut self.enterprise,
         }
     }
 
@@ -158,7 +166,7 @@ impl Tenant {
         self.set_member(group, member, false);
     }
 
-    fn set_member(&self, group: &str, member: &str, present: bool) {
+    pub(super) fn set_member(&self, group: &str, member: &str, present: bool) {
         let mut core = self.core();
         if let (Some(group), Some(member)) = (core.directory.find(group), core.directory.find(member)) {
             core.directory.set_member(group, member, present);

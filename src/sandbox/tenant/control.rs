@@ -4,6 +4,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::Tenant;
+use super::assignments::Enterprise;
 use super::directory::Directory;
 use super::directory::Kind;
 use super::directory::Life;
@@ -21,7 +22,7 @@ pub(super) fn answer(tenant: &Tenant, call: &Call) -> Answer {
     let fields = control::fields(call);
     match control::asked(call) {
         ("GET", "credentials") => control::answer(&json!({
-            "tenant_id": tenant.tenant_id(), "client_id": tenant.client_id(), "client_secret": tenant.client_secret(),
+            "service_principal_id": tenant.service_principal_id(), "tenant_id": tenant.tenant_id(), "client_id": tenant.client_id(), "client_secret": tenant.client_secret(),
         })),
         ("GET", "tenant") => control::answer(&tenant.truth()),
         ("POST", "tenant") => {
@@ -29,6 +30,32 @@ pub(super) fn answer(tenant: &Tenant, call: &Call) -> Answer {
             control::answer(&json!({}))
         }
         ("POST", "mutate") => control::answer(&json!({"changes": tenant.mutate_as_asked(&fields)})),
+        ("POST", "assign") => {
+            tenant.assign(text(&fields, "principal"), text(&fields, "role"));
+            control::answer(&json!({}))
+        }
+        ("POST", "unassign") => {
+            tenant.unassign(text(&fields, "principal"), fields["role"].as_str());
+            control::answer(&json!({}))
+        }
+        ("POST", "member") => {
+            let (group, member) = (text(&fields, "group"), text(&fields, "member"));
+            tenant.set_member(group, member, fields["present"] != json!(false));
+            control::answer(&json!({}))
+        }
+        ("POST", "user") => {
+            tenant.set_user(text(&fields, "id"), fields["set"].clone());
+            control::answer(&json!({}))
+        }
+        ("POST", "permission") => {
+            let name = text(&fields, "name");
+            if fields["granted"] == json!(false) {
+                tenant.revoke_permission(name);
+            } else {
+                tenant.grant_permission(name);
+            }
+            control::answer(&json!({}))
+        }
         ("POST", "forget-tokens") => {
             tenant.forget_tokens();
             control::answer(&json!({}))
@@ -39,7 +66,8 @@ pub(super) fn answer(tenant: &Tenant, call: &Call) -> Answer {
 
 impl Tenant {
     /// Everything that the tenant holds: users with `manager` (an id or null), groups with `members` (`id` and `kind`),
-    /// each with `life` (`live`, `soft` or `hard`) beside the Graph properties. References are those that Graph shows.
+    /// each with `life` (`live`, `soft` or `hard`) beside the Graph properties, and the `assignments`. References are
+    /// those that Graph shows.
     pub fn truth(&self) -> Value {
         let core = self.core();
         let directory = &core.directory;
@@ -48,7 +76,8 @@ impl Tenant {
             .all(Kind::Group)
             .map(|at| group(directory, at))
             .collect();
-        json!({"users": users, "groups": groups})
+        drop(core);
+        json!({"users": users, "groups": groups, "assignments": self.assignments()})
     }
 
     fn refill(&self, fields: &Value) {
@@ -57,11 +86,14 @@ impl Tenant {
             users: control::number(fields, "users").unwrap_or(default.users),
             groups: control::number(fields, "groups").unwrap_or(default.groups),
             members_per_group: control::number(fields, "members_per_group"),
+            nested: fields["nested"].as_bool().unwrap_or(default.nested),
+            assigned: fields["assigned"].as_bool().unwrap_or(default.assigned),
             plain: fields["plain"].as_bool().unwrap_or(default.plain),
             ..default
         };
         let mut core = self.core();
         core.directory = Directory::default();
+        core.enterprise = Enterprise::new();
         core.rounds.forget();
         sample::fill(&mut core.directory_filler(), &options);
     }
@@ -76,6 +108,10 @@ impl Tenant {
             None => 0,
         }
     }
+}
+
+fn text<'f>(fields: &'f Value, name: &str) -> &'f str {
+    fields[name].as_str().unwrap_or_default()
 }
 
 fn user(directory: &Directory, at: usize) -> Value {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::Method;
 
 use super::Core;
+use super::assignments;
 use super::auth;
 use super::batch;
 use super::delta;
@@ -79,6 +80,7 @@ fn route(core: &mut Core, call: &Call) -> Answer {
             | "groups/microsoft.graph.delta()",
         ) => delta::answer(core, call, Kind::Group),
         ("POST", "$batch") => batch::answer(core, call),
+        ("GET", resource) if assignments::is_list(resource) => assignments::answer(core, call),
         ("GET", resource) => read::answer(core, call, resource),
         _ => page::error(
             405,

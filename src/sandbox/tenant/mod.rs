@@ -4,6 +4,7 @@
 //! json-batching.md, errors.md). Tokens are opaque and bound to the `$select` of their round. A round lists what it will
 //! bring when it begins; property values are those of the moment the page is served, as in a real tenant.
 
+mod assignments;
 mod auth;
 mod batch;
 mod change;
@@ -13,6 +14,7 @@ mod delta;
 mod directory;
 mod graph;
 mod page;
+pub(in crate::sandbox) use page::EXTENSIONS;
 mod read;
 
 use std::io;
@@ -46,6 +48,8 @@ pub struct TenantOptions {
     pub groups_per_page: usize,
     /// Members in one slice of a group; a larger group comes in several. Default 500.
     pub members_per_slice: usize,
+    /// Assignments on a page, where the request does not say (`$top`). Default 100.
+    pub assignments_per_page: usize,
     /// Life of an access token in seconds. Default 3599.
     pub token_seconds: u64,
     /// Pause before every answer, in milliseconds. Default 0.
@@ -60,6 +64,7 @@ impl Default for TenantOptions {
             users_per_page: 999,
             groups_per_page: 100,
             members_per_slice: 500,
+            assignments_per_page: 100,
             token_seconds: 3599,
             latency_ms: 0,
             clock_skew_seconds: 0,
@@ -85,6 +90,7 @@ struct Core {
     faults: GraphFaults,
     auth: auth::Auth,
     rounds: delta::Rounds,
+    enterprise: assignments::Enterprise,
     /// Requests answered: each has an id of its own.
     answered: u64,
 }
@@ -124,6 +130,7 @@ impl Tenant {
             faults: GraphFaults::default(),
             auth: auth::Auth::new(&GRANTED),
             rounds: delta::Rounds::new(),
+            enterprise: assignments::Enterprise::new(),
             answered: 0,
         };
         Tenant {

@@ -4,6 +4,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::Core;
+use super::assignments;
 use super::directory::Kind;
 use super::directory::Life;
 use super::graph::READ_APPLICATIONS;
@@ -33,6 +34,7 @@ pub(super) fn answer(core: &Core, call: &Call, resource: &str) -> Answer {
         ["directory", "deletedItems", id] => deleted(core, call, id),
         ["organization"] => organization(core),
         ["servicePrincipals", id, "appRoleAssignments"] if *id == SERVICE_PRINCIPAL => assignments(core),
+        ["servicePrincipals", id, "appRoleAssignedTo"] if core.may(READ_APPLICATIONS) => page::not_found(id),
         [principal] if principal.starts_with("servicePrincipals") => service_principal(core, call, principal),
         ["servicePrincipals", id] => service_principal(core, call, id),
         _ => page::error(400, "BadRequest", "Resource not found for the segment."),
@@ -260,14 +262,27 @@ fn service_principal(core: &Core, call: &Call, which: &str) -> Answer {
         own
     } else if asked.contains(GRAPH_APP_ID) || asked.contains(GRAPH_PRINCIPAL) {
         graph
+    } else if asked.contains(assignments::ENTERPRISE_APP) || asked.contains(assignments::ENTERPRISE_PRINCIPAL)
+    {
+        core.enterprise.shown()
     } else {
         return page::not_found(which);
     };
+    let found = chosen(found, call.option("select").as_deref());
     if call.option("filter").is_some() {
         page::ok(&json!({"value": [found]}))
     } else {
         page::ok(&found)
     }
+}
+
+/// The properties that `$select` names, and the id.
+fn chosen(mut found: Value, select: Option<&str>) -> Value {
+    if let (Some(select), Some(map)) = (select, found.as_object_mut()) {
+        let names: Vec<&str> = select.split(',').map(str::trim).collect();
+        map.retain(|name, _| name == "id" || names.contains(&name.as_str()));
+    }
+    found
 }
 
 /// What the app was granted on Microsoft Graph: one item a permission (serviceprincipal-list-approleassignments.md).

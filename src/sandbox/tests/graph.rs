@@ -29,6 +29,8 @@ async fn unsupported_options_are_refused() {
         );
     }
     assert_eq!(reader.json("users/delta?$select=noSuchThing").await.0, 400);
+    let unregistered = "users/delta?$select=extension_00000000000000000000000000000000_site";
+    assert_eq!(reader.json(unregistered).await.0, 400);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Both servers over real HTTP, with a reader of their own: the crate's client is tested elsewhere.
 
+mod assignments;
 mod graph;
 mod laws;
 mod scim;

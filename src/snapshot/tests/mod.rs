@@ -1,5 +1,6 @@
 //! Tests of the snapshot: one conformance suite over all engines, laws of storing pages, crash points, damage.
 
+mod assignments;
 mod benchmark;
 mod conformance;
 mod crash;

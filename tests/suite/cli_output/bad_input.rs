@@ -204,6 +204,52 @@ fn missing_graph_permission_in_check() {
     shows!(world, 1, &["check"]);
 }
 
+/// The config with the assigned scope.
+fn assigned(world: &World) {
+    let config = world.config();
+    let config = config
+        .replace("# scope = ", "scope = ")
+        .replace("# service_principal_id", "service_principal_id");
+    assert_ne!(config, world.config());
+    world.write(&config);
+}
+
+#[test]
+fn assigned_scope_without_its_permission_in_check() {
+    let world = World::new(6, 1);
+    assigned(&world);
+    shows!(world, 1, &["check"]);
+    world.tenant.grant_permission("Application.Read.All");
+    let ran = world.run(&["check"]).exits(0);
+    assert!(ran.out.contains("is there, with 4 app roles"), "{}", ran.out);
+}
+
+#[test]
+fn assigned_scope_of_an_application_that_is_not_there() {
+    let world = World::new(6, 1);
+    world.tenant.grant_permission("Application.Read.All");
+    assigned(&world);
+    let id = world.tenant.service_principal_id();
+    let config = fs::read_to_string(world.path("melonsync.toml")).unwrap();
+    world.write(&config.replace(&id, "6f1c8d1e-0000-4000-8000-00000000dead"));
+    shows!(world, 1, &["sync"]);
+    assert_eq!(world.workspace.writes(), 0);
+}
+
+#[test]
+fn app_roles_without_an_enterprise_application() {
+    let world = World::new(6, 1);
+    let row = "[[user]]\ntarget = 'userName'\nsource = '[userPrincipalName]'\nmatching = 1\n\n\
+               [[user]]\ntarget = 'roles[primary eq \"True\"].value'\nsource = 'SingleAppRoleAssignment([appRoleAssignments])'\n\n\
+               [[group]]\ntarget = 'displayName'\nsource = '[displayName]'\nmatching = 1\n";
+    fs::write(world.path("roles.toml"), row).unwrap();
+    let config = world.config();
+    world.write(&format!(
+        "{config}\n[jobs.idmelon.provisioning]\nmapping = \"roles.toml\"\n"
+    ));
+    shows!(world, 2, &["sync"]);
+}
+
 #[test]
 fn bad_scim_token() {
     let world = World::new(6, 1);

@@ -220,3 +220,111 @@ fn daemon_syncs_reloads_keeps_the_old_settings_and_drains() {
     world.has_everybody_once();
     world.converges();
 }
+
+#[test]
+fn the_mapping_in_force_is_shown_with_its_scope() {
+    let world = World::new(5, 1);
+    let text = world.run(&["mapping", "show"]).exits(0).out;
+    assert!(
+        text.contains("mapping idmelon@1") && text.contains("(matching 1)"),
+        "{text}"
+    );
+    let shown = world.run(&["mapping", "show", "-o", "json"]).exits(0).json();
+    assert_eq!(shown["user"].as_array().unwrap().len(), 23);
+    assert_eq!(
+        shown["scope"],
+        json!({"user_filter": null, "group_filter": null, "guests": "include"})
+    );
+    assert_eq!(
+        shown["select"]["group"],
+        json!(["description", "displayName", "members"])
+    );
+}
+
+#[test]
+fn one_expression_is_evaluated_with_the_attributes_that_are_given() {
+    let world = World::new(0, 0);
+    let table = [
+        (
+            "Join(\" \", [givenName], [surname])",
+            r#"{"givenName": "Ada", "surname": "K"}"#,
+            json!("Ada K"),
+        ),
+        ("[accountEnabled]", r#"{"accountEnabled": false}"#, json!("False")),
+        (
+            "Switch([IsSoftDeleted], , \"False\", \"True\", \"True\", \"False\")",
+            r#"{"IsSoftDeleted": true}"#,
+            json!("False"),
+        ),
+        ("[mobile]", r#"{"mobilePhone": "1"}"#, json!("1")),
+        ("[telephoneNumber]", "{}", json!(null)),
+        ("IgnoreFlowIfNullOrEmpty([mail])", r#"{"mail": ""}"#, json!(null)),
+        (
+            "[otherMails]",
+            r#"{"otherMails": ["a", true]}"#,
+            json!(["a", "True"]),
+        ),
+    ];
+    for (expression, attributes, expected) in table {
+        let ran = world.run(&[
+            "mapping",
+            "test",
+            expression,
+            "--attributes",
+            attributes,
+            "-o",
+            "json",
+        ]);
+        assert_eq!(ran.exits(0).json(), json!({"value": expected}), "{expression}");
+    }
+    let text = world.run(&["mapping", "test", "ToUpper(\"ada\")"]).exits(0);
+    assert_eq!(text.out, "ADA\n");
+    let bad = world.run(&["mapping", "test", "ToUper(\"ada\")"]).exits(2);
+    assert!(bad.err.contains("did you mean `ToUpper`?"), "{}", bad.err);
+    world
+        .run(&["mapping", "test", "[mail]", "--attributes", "mail"])
+        .exits(2);
+}
+
+#[test]
+fn an_entra_schema_becomes_a_mapping_file_and_config_lines() {
+    let world = World::new(5, 1);
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/entra-sync-schema.json");
+    let out = std::env::temp_dir().join(format!("melonsync-import-{}.toml", std::process::id()));
+    let _ = fs::remove_file(&out);
+    let name = out.display().to_string();
+    let ran = world
+        .run(&["mapping", "import-entra", schema, "--out", &name])
+        .exits(0);
+    assert!(ran.out.contains("23 rows for users, 3 for groups"), "{}", ran.out);
+    assert!(
+        ran.out.contains("user_filter = '(department REGEX MATCH"),
+        "{}",
+        ran.out
+    );
+    let again = world
+        .run(&["mapping", "import-entra", schema, "--out", &name])
+        .exits(2);
+    assert!(again.err.contains("cannot write the mapping"), "{}", again.err);
+    let json = world
+        .run(&["mapping", "import-entra", schema, "-o", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(
+        json["mapping"].as_str().unwrap(),
+        fs::read_to_string(&out).unwrap()
+    );
+    assert_eq!(
+        (&json["rows"]["user"], &json["not_carried_over"]),
+        (&json!(23), &json!([]))
+    );
+    fs::remove_file(&out).unwrap();
+    let bad = world
+        .run(&[
+            "mapping",
+            "import-entra",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+        ])
+        .exits(2);
+    assert!(bad.err.contains("synchronization/jobs"), "{}", bad.err);
+}

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use melonsync::engine::cycle;
+use melonsync::engine::job::Assigning;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Job;
 use melonsync::engine::job::NoWatcher;
@@ -18,6 +19,8 @@ use melonsync::engine::job::Order;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Mapping;
 use melonsync::mapping::ResourceForm;
+use melonsync::model::assignment::AppRole;
+use melonsync::model::assignment::AssignmentList;
 use melonsync::model::clock::SystemClock;
 use melonsync::model::id::CycleId;
 use melonsync::model::id::ObjectKind;
@@ -100,7 +103,9 @@ async fn initial_cycle(folder: &Path) {
         enforce: true,
         mapping: Arc::new(Mapping::preset("idmelon@1").unwrap()),
         policy: Policy::default(),
+        scope: Arc::default(),
         managed: [ObjectKind::User, ObjectKind::Group].into(),
+        assigning: Assigning::default(),
         fingerprint: "large".to_owned(),
         source: Arc::new(Generated),
         target: Arc::new(Swallowing::default()),
@@ -233,6 +238,14 @@ impl SourceDirectory for Generated {
         _: &[String],
     ) -> Result<Vec<(SourceId, Existence)>, SourceError> {
         unreachable!("nobody is doubtful")
+    }
+
+    async fn assignments(&self, _: SourceId) -> Result<AssignmentList, SourceError> {
+        unreachable!("the scope is everybody")
+    }
+
+    async fn app_roles(&self, _: SourceId) -> Result<Vec<AppRole>, SourceError> {
+        unreachable!("no roles are mapped")
     }
 
     fn traffic(&self) -> Traffic {

@@ -7,6 +7,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use melonsync::engine::cycle::CycleError;
 use melonsync::engine::summary::Outcome;
+use melonsync::model::assignment::AppRole;
+use melonsync::model::assignment::AssignmentList;
 use melonsync::model::id::ObjectKind;
 use melonsync::model::id::SourceId;
 use melonsync::model::object::Existence;
@@ -56,6 +58,14 @@ impl SourceDirectory for Forgetful {
             }
         }
         Ok(answers)
+    }
+
+    async fn assignments(&self, application: SourceId) -> Result<AssignmentList, SourceError> {
+        self.inner.assignments(application).await
+    }
+
+    async fn app_roles(&self, application: SourceId) -> Result<Vec<AppRole>, SourceError> {
+        self.inner.app_roles(application).await
     }
 
     fn traffic(&self) -> Traffic {

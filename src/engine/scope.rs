@@ -1,0 +1,387 @@
+//! Scope: who of the dirty is ours, and whom a change of scope concerns.
+//!
+//! A step of *observe*: it stores what it saw and marks who is to be looked at, and writes to neither side. The
+//! decision itself is [`crate::reconcile::scope`]; here its inputs are found. What a filter asks of groups is kept as
+//! sets of members, compared with the edges whenever one of the groups is dirty: those that differ are the users to
+//! look at again, and only they.
+//! After a crash in it the groups are still dirty, and the comparison is made again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tracing::warn;
+
+use super::assigned::Entitlements;
+use super::assigned::Listing;
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use crate::mapping::MemberOf;
+use crate::model::id::CycleId;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::Life;
+use crate::model::object::MemberKind;
+use crate::model::value::Value;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::reconcile::scope::Decision;
+use crate::reconcile::scope::Memberships;
+use crate::reconcile::scope::ScopeRules;
+use crate::reconcile::scope::Standing;
+use crate::snapshot::read::PAGE;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+use crate::snapshot::record::Record;
+use crate::snapshot::scope::ScopeEntry;
+use crate::snapshot::scope::ScopeReads;
+use crate::snapshot::store::Snapshot;
+
+/// The scope of a job, ready to be asked about one object after the other.
+#[derive(Clone)]
+pub(super) struct Scoping {
+    rules: Arc<ScopeRules>,
+    asked: Arc<[MemberOf]>,
+    /// Who is assigned, where only the assigned are in scope.
+    assigned: Option<Entitlements>,
+}
+
+impl Scoping {
+    /// Of these rules; with who is assigned, where that counts.
+    fn new(rules: &Arc<ScopeRules>, assigned: Option<Entitlements>) -> Self {
+        Self {
+            rules: Arc::clone(rules),
+            asked: rules.member_of().into_iter().collect(),
+            assigned,
+        }
+    }
+
+    /// False where every object of a kind is in scope: then nothing of it need be looked up.
+    pub(super) fn divides(&self, kind: ObjectKind) -> bool {
+        self.assigned.is_some() || !self.rules.takes_every(kind)
+    }
+
+    fn decide(&self, reads: &impl Reads, record: &Record) -> Result<Decision, StoreError> {
+        let mut memberships = Memberships::default();
+        for of in &*self.asked {
+            if let Some(is) = reads.scope_member(of, &record.object.id)? {
+                memberships.0.insert(*of, is);
+            }
+        }
+        let decision = self.rules.decide(&record.object, &memberships);
+        let Some(assigned) = &self.assigned else {
+            return Ok(decision);
+        };
+        let (kind, id) = (record.object.kind, &record.object.id);
+        Ok(decision.and_assigned(kind, assigned.is_assigned(reads, kind, id)?))
+    }
+
+    /// Where an object stands. `linked`: its resource is there as far as is known.
+    ///
+    /// # Errors
+    /// As the store.
+    pub(super) fn standing(
+        &self,
+        reads: &impl Reads,
+        record: &Record,
+        linked: bool,
+    ) -> Result<Standing, StoreError> {
+        let (kind, id) = (record.object.kind, record.object.id);
+        if !self.divides(kind) || record.object.life != Life::Alive {
+            return Ok(Standing::In);
+        }
+        let decision = self.decide(reads, record)?;
+        let confirmed = linked
+            && matches!(decision, Decision::OutOfScope { .. })
+            && reads.scope_entry(kind, &id)? == Some(ScopeEntry::Out);
+        Ok(decision.standing(linked, confirmed))
+    }
+
+    /// True for a linked object that is out, and for good.
+    ///
+    /// # Errors
+    /// As the store.
+    pub(super) fn is_out(
+        &self,
+        reads: &impl Reads,
+        kind: ObjectKind,
+        id: &SourceId,
+    ) -> Result<bool, StoreError> {
+        let Some(record) = reads.record(kind, id)? else {
+            return Ok(false);
+        };
+        Ok(matches!(
+            self.standing(reads, &record, true)?,
+            Standing::Out { .. }
+        ))
+    }
+
+    /// True for an object without a link that may be matched.
+    ///
+    /// # Errors
+    /// As the store.
+    pub(super) fn takes(&self, reads: &impl Reads, record: &Record) -> Result<bool, StoreError> {
+        Ok(self.standing(reads, record, false)? == Standing::In)
+    }
+}
+
+impl Cycle<'_> {
+    /// Looks into the groups that the scope asks about, and settles who is out.
+    pub(super) async fn rescope(&mut self) -> Result<(), CycleError> {
+        if self.job.managed.contains(&ObjectKind::User) {
+            self.look_into_groups().await?;
+        }
+        self.settle_scope().await
+    }
+
+    /// Who is in the groups that a filter asks about.
+    async fn look_into_groups(&mut self) -> Result<(), CycleError> {
+        let rules = Arc::clone(&self.job.scope);
+        let troubles = self.store(move |snapshot| unusable(snapshot, &rules)).await?;
+        for (group, why) in troubles {
+            self.stop_users(group, &why);
+        }
+        if self.stopped.contains(&ObjectKind::User) {
+            return Ok(());
+        }
+        let rules = Arc::clone(&self.job.scope);
+        self.store(move |snapshot| look_into_groups(snapshot, &rules))
+            .await
+    }
+
+    /// The scope of this cycle, ready to be asked.
+    pub(super) fn scoping(&self) -> Scoping {
+        let assigned = self.job.assigning.scope.then(|| self.entitlements.clone());
+        Scoping::new(&self.job.scope, assigned)
+    }
+
+    /// Notes who of the dirty left the scope, and who came back: whoever refers to them looks again.
+    pub(super) async fn settle_scope(&self) -> Result<(), CycleError> {
+        // An assignment list that was not read whole agrees with nothing.
+        let cycle = (self.listing != Listing::Kept).then_some(self.order.id);
+        for kind in self.job.managed.difference(&self.stopped).copied() {
+            let scoping = self.scoping();
+            self.store(move |snapshot| settle(snapshot, kind, &scoping, cycle))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// No scope is derived from a group that is not there: no user is planned in this cycle.
+    fn stop_users(&mut self, group: SourceId, why: &str) {
+        self.stopped.insert(ObjectKind::User);
+        self.findings += 1;
+        let what = format!("no user is planned, because user_filter asks about group {group}: {why}");
+        let hint = "correct the group's object id in user_filter; the scope is never taken to be empty";
+        self.summary
+            .fail(group, "scope_unknown", what.clone(), hint.to_owned());
+        self.order.watcher.finding(&format!("{what}; {hint}"));
+        warn!(object = %group, finding = "scope_unknown", "No user is planned: user_filter asks about group {group}, {why}");
+    }
+}
+
+/// Groups that the scope asks about and that cannot be looked into, with what is in the way.
+fn unusable(snapshot: &Snapshot, rules: &ScopeRules) -> Result<Vec<(SourceId, String)>, StoreError> {
+    let mut troubles = Vec::new();
+    let groups: BTreeSet<SourceId> = rules.member_of().iter().map(|of| of.group).collect();
+    for group in groups {
+        let why = match snapshot.record(ObjectKind::Group, &group)? {
+            None => "the tenant has no such group",
+            Some(record) if matches!(record.object.life, Life::Gone(_)) => "it was deleted in Entra",
+            Some(record) if record.object.life != Life::Alive => {
+                "the last read of the tenant did not bring it"
+            }
+            Some(record) if is_hidden(snapshot, &record)? => {
+                "its members are hidden from the application (grant it Member.Read.Hidden)"
+            }
+            Some(_) => continue,
+        };
+        troubles.push((group, why.to_owned()));
+    }
+    Ok(troubles)
+}
+
+/// A group with hidden membership of which nobody is seen has unknown members, not none (DESIGN section 3).
+fn is_hidden(snapshot: &Snapshot, group: &Record) -> Result<bool, StoreError> {
+    let visibility = group.object.attribute("visibility").and_then(Value::as_str);
+    Ok(visibility == Some("HiddenMembership") && snapshot.edges(&group.object.id, None, 1)?.is_empty())
+}
+
+/// Brings the kept sets of members up to date, and marks the users that moved.
+fn look_into_groups(snapshot: &Snapshot, rules: &ScopeRules) -> Result<(), StoreError> {
+    let asked = rules.member_of();
+    for old in snapshot.scope_asked()? {
+        if !asked.contains(&old) {
+            forget(snapshot, &old)?;
+        }
+    }
+    for of in &asked {
+        if is_stale(snapshot, of)? {
+            look_into(snapshot, of)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_stale(snapshot: &Snapshot, of: &MemberOf) -> Result<bool, StoreError> {
+    let Some(groups) = snapshot.scope_groups(of)? else {
+        return Ok(true);
+    };
+    for group in groups {
+        if snapshot.dirty_cause(ObjectKind::Group, &group)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Compares one group's members with those kept. The ids of one group's members are held in memory, sixteen bytes
+/// each, nothing else of them.
+fn look_into(snapshot: &Snapshot, of: &MemberOf) -> Result<(), StoreError> {
+    let (groups, now) = members(snapshot, of)?;
+    let mut moved: Vec<(SourceId, bool)> = Vec::new();
+    let mut kept = BTreeSet::new();
+    let mut after = None;
+    loop {
+        let page = snapshot.scope_members(of, after.as_ref(), PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        moved.extend(page.iter().filter(|id| !now.contains(id)).map(|id| (*id, false)));
+        kept.extend(page);
+    }
+    moved.extend(now.difference(&kept).map(|id| (*id, true)));
+    for page in moved.chunks(PAGE) {
+        let mut tx = snapshot.tx()?;
+        for (user, is) in page {
+            tx.put_scope_member(of, user, *is);
+            // Whoever is not known yet is dirty when it comes.
+            if tx.brief(ObjectKind::User, user)?.is_some() {
+                tx.mark_dirty(ObjectKind::User, user, DirtyCause::REFERENCE)?;
+            }
+        }
+        tx.commit(Durability::Lazy)?;
+    }
+    let mut tx = snapshot.tx()?;
+    tx.put_scope_groups(of, Some(&groups));
+    tx.commit(Durability::Lazy)
+}
+
+/// The groups to look into, and the users in them. Groups in a circle are looked into once; one that is gone holds
+/// nobody.
+fn members(snapshot: &Snapshot, of: &MemberOf) -> Result<(Vec<SourceId>, BTreeSet<SourceId>), StoreError> {
+    let mut groups = vec![of.group];
+    let mut seen = BTreeSet::from([of.group]);
+    let mut users = BTreeSet::new();
+    let mut next = 0;
+    while let Some(group) = groups.get(next).copied() {
+        next += 1;
+        let gone = snapshot
+            .brief(ObjectKind::Group, &group)?
+            .is_none_or(|brief| matches!(brief.head.life, Life::Gone(_)));
+        if gone {
+            continue;
+        }
+        let mut after = None;
+        loop {
+            let page = snapshot.edges(&group, after.as_ref(), PAGE)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            for (id, edge) in page.into_iter().filter(|(_, edge)| edge.present) {
+                match edge.kind {
+                    MemberKind::User => {
+                        users.insert(id);
+                    }
+                    MemberKind::Group if of.transitive && seen.insert(id) => groups.push(id),
+                    MemberKind::Group | MemberKind::Other => {}
+                }
+            }
+        }
+    }
+    Ok((groups, users))
+}
+
+/// Forgets a group that no filter asks about any more.
+fn forget(snapshot: &Snapshot, of: &MemberOf) -> Result<(), StoreError> {
+    loop {
+        let page = snapshot.scope_members(of, None, PAGE)?;
+        let mut tx = snapshot.tx()?;
+        if page.is_empty() {
+            tx.put_scope_groups(of, None);
+            return tx.commit(Durability::Lazy);
+        }
+        for member in &page {
+            tx.put_scope_member(of, member, false);
+        }
+        tx.commit(Durability::Lazy)?;
+    }
+}
+
+/// Every dirty object of a kind, compared with what is kept of its scope. `cycle` is none where the cycle did not read
+/// everything that memberships come from.
+fn settle(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    scoping: &Scoping,
+    cycle: Option<CycleId>,
+) -> Result<(), StoreError> {
+    if !scoping.divides(kind) && snapshot.no_scope_entries()? {
+        return Ok(());
+    }
+    let mut after = None;
+    loop {
+        let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
+        after = Some(*last);
+        let mut tx = snapshot.tx()?;
+        for (id, _) in &page {
+            let before = tx.scope_entry(kind, id)?;
+            let linked = tx.brief(kind, id)?.is_some_and(|brief| brief.target.is_some());
+            let record = if linked { tx.record(kind, id)? } else { None };
+            let entry = match record {
+                Some(record) if record.object.life == Life::Alive => {
+                    entry(scoping.decide(&tx, &record)?, before, cycle)
+                }
+                // Gone: its references go by its life. Not linked: there are none.
+                Some(_) => before,
+                None => None,
+            };
+            if entry != before {
+                tx.put_scope_entry(kind, id, entry);
+                let (was, is) = (before == Some(ScopeEntry::Out), entry == Some(ScopeEntry::Out));
+                if was != is {
+                    tx.mark_referrers_dirty(id)?;
+                    tx.mark_holders(id)?;
+                }
+            }
+        }
+        tx.commit(Durability::Lazy)?;
+    }
+}
+
+/// What is kept of a linked object's scope from now on. Two cycles have to agree on a loss through a membership.
+fn entry(decision: Decision, before: Option<ScopeEntry>, cycle: Option<CycleId>) -> Option<ScopeEntry> {
+    match (decision, before) {
+        (Decision::InScope, _) => None,
+        (
+            Decision::OutOfScope {
+                by_membership: true, ..
+            },
+            before,
+        ) if cycle.is_none() => before,
+        (Decision::Unknown { .. }, before) => before,
+        (
+            Decision::OutOfScope {
+                by_membership: true, ..
+            },
+            None,
+        ) => cycle.map(ScopeEntry::Leaving),
+        (
+            Decision::OutOfScope {
+                by_membership: true, ..
+            },
+            Some(ScopeEntry::Leaving(first)),
+        ) if Some(first) == cycle => before,
+        (Decision::OutOfScope { .. }, _) => Some(ScopeEntry::Out),
+    }
+}

@@ -1,0 +1,229 @@
+//! Regular expressions as .NET reads them, which is what Entra's mappings and scoping filters hold.
+//!
+//! A pattern is translated once, when it is read, into the dialect of `fancy_regex`; what differs is rewritten
+//! (`translate.rs`, `class.rs`), what cannot be rewritten is refused with the reason. Matching is bounded: a
+//! pattern that backtracks too long gives up on that value, and says so.
+//!
+//! | .NET | here |
+//! | --- | --- |
+//! | `$`, `\Z` end the text, or stand before its last line feed | `(?=\n?\z)` |
+//! | `[a-z-[aeiou]]` subtracts; `[`, `&&`, `~~` in a class are characters | `--`, escapes |
+//! | named groups are numbered after all unnamed ones, and a name may come twice | numbers of our own |
+//! | `\w` is letters, non-spacing marks, digits, connectors | those categories |
+//! | an empty match may follow a match at once | [`Pattern::found`] |
+//! | balancing groups `(?<a-b>…)`, conditions that are expressions, numbers as names | refused |
+//!
+//! Left as it is: `\b` takes a few rare marks more for part of a word than .NET does.
+
+mod class;
+mod translate;
+
+use std::fmt;
+
+use fancy_regex::{Captures, Regex, RegexBuilder};
+
+use super::evaluate::Stop;
+
+/// Steps back that one search may take: values are short, and a pattern that needs more of them than this is
+/// one that would need hours on a long value.
+const MOST_STEPS: usize = 100_000;
+
+/// Instructions of a compiled pattern, so that `(a{999}){999}` costs a message and not the memory.
+const MOST_INSTRUCTIONS: usize = 50_000;
+
+/// Bytes of a compiled part without look-around, for the same reason.
+const MOST_BYTES: usize = 2 << 20;
+
+/// A .NET regular expression, ready to be used.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    text: String,
+    regex: Regex,
+    groups: Groups,
+}
+
+/// Which of the translated groups a name or a number of .NET means.
+#[derive(Debug, Clone, Default)]
+struct Groups {
+    /// By .NET's number, from 1.
+    numbered: Vec<Vec<usize>>,
+    /// By name, in the order of the names' first appearance.
+    named: Vec<(String, Vec<usize>)>,
+}
+
+/// Why a text is no regular expression that can be used here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PatternError(pub String);
+
+impl PatternError {
+    fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+/// One match, with .NET's groups.
+pub struct Found<'p, 't> {
+    captures: Captures<'t, str>,
+    groups: &'p Groups,
+}
+
+impl Pattern {
+    /// The pattern of a text.
+    ///
+    /// # Errors
+    /// Not a .NET regular expression, or one that cannot be had here; the message says which, and why.
+    pub fn new(text: &str) -> Result<Self, PatternError> {
+        let (translated, groups) = translate::translate(text)?;
+        let regex = RegexBuilder::new(&translated)
+            .backtrack_limit(MOST_STEPS)
+            .max_prog_size(MOST_INSTRUCTIONS)
+            .delegate_size_limit(MOST_BYTES)
+            .build()
+            .map_err(|error| PatternError::new(reason(&error)))?;
+        Ok(Self {
+            text: text.to_owned(),
+            regex,
+            groups,
+        })
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it matches anywhere in the text.
+    ///
+    /// # Errors
+    /// It backtracked too long on this text.
+    pub fn is_match(&self, text: &str) -> Result<bool, Stop> {
+        self.regex.is_match(text).map_err(|error| too_hard(&error))
+    }
+
+    /// Whether a group of that name, or number, is in the pattern.
+    #[must_use]
+    pub fn has_group(&self, name: &str) -> bool {
+        !self.groups.find(name).is_empty()
+    }
+
+    /// The first match.
+    ///
+    /// # Errors
+    /// It backtracked too long on this text.
+    pub fn first<'t>(&self, text: &'t str) -> Result<Option<Found<'_, 't>>, Stop> {
+        self.from(text, 0)
+    }
+
+    /// Hands every match to `take`, in order. As in .NET, an empty match may stand right behind another one.
+    ///
+    /// # Errors
+    /// It backtracked too long on this text, or `take` failed.
+    pub fn found<'t>(
+        &self,
+        text: &'t str,
+        mut take: impl FnMut(&Found<'_, 't>) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let mut at = 0;
+        while at <= text.len() {
+            let Some(found) = self.from(text, at)? else { break };
+            let (start, end) = found.range();
+            take(&found)?;
+            at = if start == end {
+                end + text[end..].chars().next().map_or(1, char::len_utf8)
+            } else {
+                end
+            };
+        }
+        Ok(())
+    }
+
+    fn from<'t>(&self, text: &'t str, at: usize) -> Result<Option<Found<'_, 't>>, Stop> {
+        let captures = self
+            .regex
+            .captures_from_pos(text, at)
+            .map_err(|error| too_hard(&error))?;
+        Ok(captures.map(|captures| Found {
+            captures,
+            groups: &self.groups,
+        }))
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Groups {
+    fn find(&self, name: &str) -> &[usize] {
+        let numbered = || {
+            let number = name.parse::<usize>().ok()?.checked_sub(1)?;
+            self.numbered.get(number)
+        };
+        let named = self.named.iter().find(|(known, _)| known == name);
+        named
+            .map(|(_, at)| at)
+            .or_else(numbered)
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Found<'_, '_> {
+    /// First byte of the match, and one past the last.
+    #[must_use]
+    pub fn range(&self) -> (usize, usize) {
+        self.captures
+            .get(0)
+            .map_or((0, 0), |all| (all.start(), all.end()))
+    }
+
+    /// Where a group matched, by its name or number; `None` where it took no part, or there is none.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<(usize, usize)> {
+        if name == "0" {
+            return Some(self.range());
+        }
+        // Of groups that share a name, the last one that took part.
+        let at = self.groups.find(name).iter().rev();
+        at.filter_map(|index| self.captures.get(*index))
+            .map(|part| (part.start(), part.end()))
+            .next()
+    }
+
+    /// Whether there is such a group at all.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        name == "0" || !self.groups.find(name).is_empty()
+    }
+
+    /// Where the group with the highest number matched.
+    #[must_use]
+    pub fn last_group(&self) -> Option<(usize, usize)> {
+        self.group(&self.groups.numbered.len().to_string())
+    }
+}
+
+fn too_hard(error: &fancy_regex::Error) -> Stop {
+    Stop::Failed(format!("the pattern gave up on this value: {}", reason(error)))
+}
+
+/// The library's reason without its own prefixes, which speak of positions in the translated text.
+fn reason(error: &fancy_regex::Error) -> String {
+    match error {
+        fancy_regex::Error::ParseError(_, error) => error.to_string(),
+        fancy_regex::Error::CompileError(error) => error.to_string(),
+        fancy_regex::Error::RuntimeError(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}

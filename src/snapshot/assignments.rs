@@ -1,0 +1,381 @@
+//! Who is assigned to the enterprise application, as last read whole; and who is to be looked at when that list, or a
+//! membership that counts for it, moves.
+//!
+//! A list is stored by what differs from the one before it: whoever it concerns is marked before its entry is written, so
+//! a crash in between marks twice and forgets nobody.
+
+use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::assignment::AppRole;
+use crate::model::assignment::AssignmentList;
+use crate::model::assignment::RoleId;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::Life;
+use crate::model::object::MemberKind;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::ports::Table;
+use crate::reconcile::assignment::Nesting;
+use crate::reconcile::assignment::reachable;
+
+use super::{
+    keys,
+    read::{PAGE, Reads},
+    record::{self, DirtyCause},
+    store::Snapshot,
+    tx::Tx,
+};
+
+/// What is known of the list beside its entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// The service principal that it is of.
+    pub application: SourceId,
+    /// How many users and groups are assigned.
+    pub principals: u64,
+    /// The app roles that the application defines; empty where nobody asked for them.
+    pub roles: Vec<AppRole>,
+}
+
+/// Which memberships count for more than the group that they are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Watch {
+    /// Members of assigned groups are looked at when they come and go.
+    pub assigned: bool,
+    /// What nested groups count for.
+    pub nesting: Nesting,
+}
+
+/// Meta names of this module.
+const LISTED: &str = "assignments";
+const WATCH: &str = "assignments_watch";
+
+/// The roles of a user's or group's own assignments; `None` for whoever is not assigned itself.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn own_roles(
+    reads: &impl Reads,
+    kind: ObjectKind,
+    id: &SourceId,
+) -> Result<Option<Vec<RoleId>>, StoreError> {
+    reads.decoded(Table::Assignments, &keys::object(kind, id))
+}
+
+/// What is known of the last whole list; `None` before the first.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn listed(reads: &impl Reads) -> Result<Option<Listed>, StoreError> {
+    let bytes = reads.meta(LISTED)?;
+    bytes.map(|bytes| reads.decode(Table::Meta, &bytes)).transpose()
+}
+
+/// The groups that hold this user or group as a member at the source, those left out that are gone themselves.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn groups_of(reads: &impl Reads, member: &SourceId) -> Result<Vec<SourceId>, StoreError> {
+    let (mut groups, mut after) = (Vec::new(), None);
+    loop {
+        let page = reads.referrers(member, after, PAGE)?;
+        for (_, group) in page.iter().filter(|(kind, _)| *kind == ObjectKind::Group) {
+            let present = reads.edge(group, member)?.is_some_and(|edge| edge.present);
+            if present && !is_gone(reads, group)? {
+                groups.push(*group);
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(*last),
+            _ => return Ok(groups),
+        }
+    }
+}
+
+/// Whether a group was deleted in Entra; one that is not known is not.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn is_gone(reads: &impl Reads, group: &SourceId) -> Result<bool, StoreError> {
+    let brief = reads.brief(ObjectKind::Group, group)?;
+    Ok(brief.is_some_and(|brief| matches!(brief.head.life, Life::Gone(_))))
+}
+
+/// Shows every member of a group at the source, a page at a time.
+///
+/// # Errors
+/// As [`Reads`], and what `show` returns.
+pub fn each_member<R: Reads>(
+    reads: &R,
+    group: &SourceId,
+    show: &mut dyn FnMut(SourceId, MemberKind) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let page = reads.edges(group, after.as_ref(), PAGE)?;
+        for (member, edge) in page.iter().filter(|(_, edge)| edge.present) {
+            show(*member, edge.kind)?;
+        }
+        match page.last() {
+            Some((last, _)) if page.len() == PAGE => after = Some(*last),
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// The groups in a group, at any depth, itself first; groups that are gone hold nobody.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn nested_groups(reads: &impl Reads, group: SourceId) -> Result<Vec<SourceId>, StoreError> {
+    reachable(group, |group| {
+        let mut nested = Vec::new();
+        each_member(reads, &group, &mut |member, kind| {
+            if kind == MemberKind::Group {
+                nested.push(member);
+            }
+            Ok(())
+        })?;
+        let mut living = Vec::with_capacity(nested.len());
+        for member in nested {
+            if !is_gone(reads, &member)? {
+                living.push(member);
+            }
+        }
+        Ok(living)
+    })
+}
+
+impl Tx<'_> {
+    /// Remembers which memberships count, so that pages mark whom they concern. True when that changed: then everything
+    /// is to be looked at.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn put_watch(&mut self, watch: Watch) -> Result<bool, StoreError> {
+        let changed = self.watch()? != watch;
+        if changed {
+            self.put_meta(WATCH, record::encode(&watch));
+        }
+        Ok(changed)
+    }
+
+    /// Which memberships count.
+    pub(super) fn watch(&self) -> Result<Watch, StoreError> {
+        let bytes = self.meta(WATCH)?;
+        let watch = bytes.map(|bytes| self.decode(Table::Meta, &bytes)).transpose()?;
+        Ok(watch.unwrap_or_default())
+    }
+
+    /// A membership came or went at the source: marks whoever is in scope, has roles, or holds members through it.
+    pub(super) fn membership_moved(
+        &mut self,
+        watch: Watch,
+        group: &SourceId,
+        member: &SourceId,
+        kind: MemberKind,
+    ) -> Result<(), StoreError> {
+        if watch == Watch::default() || kind == MemberKind::Other {
+            return Ok(());
+        }
+        let above = reachable(*group, |group| groups_of(self, &group))?;
+        if watch.nesting.members {
+            for holder in &above[1..] {
+                self.mark_holder(holder)?;
+            }
+        }
+        let counted = if watch.nesting.scope {
+            &above[..]
+        } else {
+            &above[..1]
+        };
+        if !watch.assigned || !self.any_assigned(counted)? {
+            return Ok(());
+        }
+        match kind {
+            MemberKind::User => self.mark_known(ObjectKind::User, member),
+            MemberKind::Group if watch.nesting.scope => mark_members(self, *member, true),
+            MemberKind::Group | MemberKind::Other => Ok(()),
+        }
+    }
+
+    /// A user is linked, gone or back: marks the groups that hold it through the groups that it is in.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn mark_holders(&mut self, user: &SourceId) -> Result<(), StoreError> {
+        if !self.watch()?.nesting.members {
+            return Ok(());
+        }
+        let direct: HashSet<SourceId> = groups_of(self, user)?.into_iter().collect();
+        for holder in reachable(*user, |id| groups_of(self, &id))?.iter().skip(1) {
+            if !direct.contains(holder) {
+                self.mark_holder(holder)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A user or group is gone or back: marks who holds it through others, and who is in scope or has roles through it.
+    pub(super) fn existence_moved(&mut self, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
+        self.mark_holders(id)?;
+        let watch = self.watch()?;
+        if kind == ObjectKind::User || !watch.assigned {
+            return Ok(());
+        }
+        let above = reachable(*id, |group| groups_of(self, &group))?;
+        if self.any_assigned(if watch.nesting.scope { &above } else { &above[..1] })? {
+            mark_members(self, *id, watch.nesting.scope)?;
+        }
+        Ok(())
+    }
+
+    fn any_assigned(&self, groups: &[SourceId]) -> Result<bool, StoreError> {
+        for group in groups {
+            if own_roles(self, ObjectKind::Group, group)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Marks a group whose members at the target may be others now: one that is at the target, or waits already.
+    fn mark_holder(&mut self, group: &SourceId) -> Result<(), StoreError> {
+        let linked = self
+            .brief(ObjectKind::Group, group)?
+            .is_some_and(|brief| brief.target.is_some());
+        if linked || self.dirty_cause(ObjectKind::Group, group)?.is_some() {
+            self.mark_dirty(ObjectKind::Group, group, DirtyCause::REFERENCE)?;
+        }
+        Ok(())
+    }
+
+    /// Marks an object that is known: one that comes later is dirty by itself.
+    fn mark_known(&mut self, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
+        if self.brief(kind, id)?.is_some() {
+            self.mark_dirty(kind, id, DirtyCause::SOURCE)?;
+        }
+        Ok(())
+    }
+}
+
+/// Marks the users in a group, and in the groups in it where those count.
+fn mark_members(tx: &mut Tx<'_>, group: SourceId, transitive: bool) -> Result<(), StoreError> {
+    let mut seen = HashSet::from([group]);
+    let mut open = VecDeque::from([group]);
+    while let Some(group) = open.pop_front() {
+        let mut after = None;
+        loop {
+            let page = tx.edges(&group, after.as_ref(), PAGE)?;
+            for (member, edge) in page.iter().filter(|(_, edge)| edge.present) {
+                match edge.kind {
+                    MemberKind::User => tx.mark_known(ObjectKind::User, member)?,
+                    MemberKind::Group if transitive && seen.insert(*member) => open.push_back(*member),
+                    MemberKind::Group | MemberKind::Other => {}
+                }
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == PAGE => after = Some(*last),
+                _ => break,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A principal whose standing moved, with its new roles.
+type Moved = (ObjectKind, SourceId, Option<Vec<RoleId>>);
+
+impl Snapshot {
+    /// Stores a whole list, and marks whomever it concerns; returns for how many users and groups it says something else
+    /// than before. The same list again writes nothing.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn store_assignments(
+        &self,
+        application: SourceId,
+        list: &AssignmentList,
+        roles: Vec<AppRole>,
+        nesting: Nesting,
+    ) -> Result<u64, StoreError> {
+        let before = listed(self)?;
+        let known = before.as_ref().map_or(&[][..], |listed| &listed.roles);
+        let redefined = differing(known, &roles);
+        let moved = self.moved(list, &redefined)?;
+        for (kind, id, roles) in &moved {
+            let mut tx = self.tx()?;
+            tx.mark_known(*kind, id)?;
+            if *kind == ObjectKind::Group {
+                mark_members(&mut tx, *id, nesting.scope)?;
+            }
+            let key = keys::object(*kind, id);
+            match roles {
+                Some(roles) => tx.put(Table::Assignments, key, record::encode(roles)),
+                None => tx.delete(Table::Assignments, key),
+            }
+            tx.commit(Durability::Lazy)?;
+        }
+        let after = Listed {
+            application,
+            principals: list.by_principal().count() as u64,
+            roles,
+        };
+        if before.as_ref() != Some(&after) {
+            let mut tx = self.tx()?;
+            tx.put_meta(LISTED, record::encode(&after));
+            tx.commit(Durability::Lazy)?;
+        }
+        Ok(moved.len() as u64)
+    }
+
+    /// Everybody whose entries differ from those stored, or who has a role that means something else now.
+    fn moved(&self, list: &AssignmentList, redefined: &BTreeSet<RoleId>) -> Result<Vec<Moved>, StoreError> {
+        let mut moved = Vec::new();
+        let mut listed = list
+            .by_principal()
+            .map(|(kind, id, entries)| {
+                (
+                    kind,
+                    id,
+                    entries.iter().map(|entry| entry.role).collect::<Vec<_>>(),
+                )
+            })
+            .peekable();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.raw_scan(Table::Assignments, &[], after.as_deref(), PAGE)?;
+            for (key, value) in &page {
+                let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Assignments))?;
+                let held: Vec<RoleId> = self.decode(Table::Assignments, value)?;
+                while let Some((kind, id, roles)) = listed.next_if(|(k, i, _)| (*k, *i) < (kind, id)) {
+                    moved.push((kind, id, Some(roles)));
+                }
+                match listed.next_if(|(k, i, _)| (*k, *i) == (kind, id)) {
+                    Some((_, _, roles))
+                        if roles == held && !roles.iter().any(|role| redefined.contains(role)) => {}
+                    Some((_, _, roles)) => moved.push((kind, id, Some(roles))),
+                    None => moved.push((kind, id, None)),
+                }
+            }
+            match page.into_iter().next_back() {
+                Some((key, _)) => after = Some(key),
+                None => break,
+            }
+        }
+        moved.extend(listed.map(|(kind, id, roles)| (kind, id, Some(roles))));
+        Ok(moved)
+    }
+}
+
+/// The roles that are not the same in both.
+fn differing(before: &[AppRole], after: &[AppRole]) -> BTreeSet<RoleId> {
+    let (before, after): (BTreeSet<&AppRole>, BTreeSet<&AppRole>) =
+        (before.iter().collect(), after.iter().collect());
+    before.symmetric_difference(&after).map(|role| role.id).collect()
+}

@@ -1,0 +1,155 @@
+//! Who is assigned to the enterprise application (graph-facts section 2, `appRoleAssignedTo`): read whole, page by page.
+//!
+//! The list has no delta, so what it lacks counts as unassigned; therefore a page that was not read whole and understood
+//! is an error, and so is a list whose pages overlap: it moved while it was read.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+use uuid::Uuid;
+
+use super::{
+    client::{Ask, GraphClient},
+    delta::own_link,
+    fault::looks_like_html,
+    page::unquoted,
+};
+use crate::model::assignment::AppRole;
+use crate::model::assignment::Assignment;
+use crate::model::assignment::AssignmentList;
+use crate::model::assignment::RoleId;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::SourceError;
+
+#[derive(Deserialize)]
+struct WirePage {
+    value: Vec<WireAssignment>,
+    #[serde(rename = "@odata.nextLink", default)]
+    next_link: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireAssignment {
+    app_role_id: Uuid,
+    principal_id: Uuid,
+    principal_type: String,
+    #[serde(default)]
+    resource_id: Option<Uuid>,
+    /// Null for an assignment that is in force.
+    #[serde(default)]
+    deleted_date_time: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WirePrincipal {
+    id: Uuid,
+    app_roles: Vec<WireRole>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireRole {
+    id: Uuid,
+    #[serde(default)]
+    value: Option<String>,
+    #[serde(default)]
+    display_name: Option<String>,
+    is_enabled: bool,
+}
+
+/// Every user and group that is assigned to the application.
+pub(super) async fn list(client: &GraphClient, application: SourceId) -> Result<AssignmentList, SourceError> {
+    let (mut entries, mut followed, mut link) = (Vec::new(), HashSet::new(), None::<Url>);
+    loop {
+        let link_or_first = Ask::Assigned {
+            application,
+            link: link.as_ref(),
+        };
+        let page: WirePage = ask(client, &link_or_first).await?;
+        for wire in page.value {
+            entries.extend(assignment(wire, application)?);
+        }
+        let Some(next) = page.next_link else { break };
+        let next = own_link(client.base(), &next).map_err(|wrong| malformed(&wrong))?;
+        if !followed.insert(next.clone()) {
+            return Err(malformed("a link leads back to a page that was read already"));
+        }
+        link = Some(next);
+    }
+    AssignmentList::try_new(entries)
+        .map_err(|repeated| malformed(&format!("{repeated}: it was changed while it was read")))
+}
+
+/// The app roles that the application defines, in order of their ids.
+pub(super) async fn roles(client: &GraphClient, application: SourceId) -> Result<Vec<AppRole>, SourceError> {
+    let principal: WirePrincipal = ask(client, &Ask::Roles { application }).await?;
+    if id_of(principal.id) != application {
+        return Err(malformed(
+            "the service principal that came is not the one that was asked for",
+        ));
+    }
+    let role = |role: WireRole| AppRole {
+        id: RoleId(role.id),
+        value: role.value.filter(|value| !value.is_empty()),
+        display_name: role.display_name,
+        enabled: role.is_enabled,
+    };
+    let mut roles: Vec<AppRole> = principal.app_roles.into_iter().map(role).collect();
+    roles.sort();
+    Ok(roles)
+}
+
+/// One entry; none for what is not provisioned: service principals, and assignments that are deleted already.
+fn assignment(wire: WireAssignment, application: SourceId) -> Result<Option<Assignment>, SourceError> {
+    if wire
+        .resource_id
+        .is_some_and(|resource| id_of(resource) != application)
+    {
+        return Err(malformed("an entry is about another application"));
+    }
+    let kind = match wire.principal_type.to_ascii_lowercase().as_str() {
+        "user" => Some(ObjectKind::User),
+        "group" => Some(ObjectKind::Group),
+        _ => None,
+    };
+    let kind = kind.filter(|_| wire.deleted_date_time.is_none());
+    Ok(kind.map(|kind| Assignment {
+        kind,
+        principal: id_of(wire.principal_id),
+        role: RoleId(wire.app_role_id),
+    }))
+}
+
+fn id_of(guid: Uuid) -> SourceId {
+    SourceId::from_bytes(guid.into_bytes())
+}
+
+async fn ask<T: DeserializeOwned>(client: &GraphClient, ask: &Ask<'_>) -> Result<T, SourceError> {
+    let answer = client.ask(ask).await.map_err(|error| match error {
+        // The list has no delta: what would reset a stream is only a page that cannot be had.
+        SourceError::Reset { what, .. } => malformed(&what),
+        other => other,
+    })?;
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        let html = if looks_like_html(&answer) {
+            ": it is an HTML page (from a proxy?)"
+        } else {
+            ""
+        };
+        malformed(&format!("{}{html}", unquoted(&error)))
+    })
+}
+
+fn malformed(wrong: &str) -> SourceError {
+    SourceError::Malformed {
+        what: format!("the assignments of the enterprise application are unusable: {wrong}; nothing of them was used"),
+        hint: "the list of the last complete read stays in force, and the next cycle reads it again; if this stays, check \
+               `graph_url` and `proxy`"
+            .to_owned(),
+    }
+}
