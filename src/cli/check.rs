@@ -232,7 +232,9 @@ async fn source(job: &Job, lines: &mut Lines) {
 
 /// Each permission that the job needs, and those that nothing needs.
 fn permissions(job: &Job, granted: Option<&[String]>, lines: &mut Lines) {
-    let needed = permissions_needed(job.source.users, job.source.groups);
+    // A filter that asks who is in a group reads groups, managed or not.
+    let asks = job.source.users && !job.source.rules.member_of().is_empty();
+    let needed = permissions_needed(job.source.users, job.source.groups || asks);
     match granted {
         None => lines.add(
             Level::Warn,
