@@ -16,6 +16,7 @@ use melonsync::reconcile::scope::Guests;
 use melonsync::reconcile::scope::ScopeRules;
 use melonsync::sandbox::SampleOptions;
 use melonsync::sandbox::Tenant;
+use melonsync::snapshot::memory::LastCommit;
 use serde_json::Value;
 use serde_json::json;
 
@@ -497,4 +498,56 @@ async fn a_filter_on_a_new_property_costs_one_full_round_and_decides_nothing_bef
     ran.expect(Outcome::Converged);
     assert_eq!(ran.count(Verb::DisableUser), 1, "{}", ran.story());
     world.expect_quiet().await;
+}
+
+/// Who passes `memberOf pilot AND department Sales`, at the target; then one leaves by an attribute, one by the
+/// membership, and one joins.
+async fn moving() -> World {
+    let mut world = small().await;
+    world.job.batch = 3;
+    let (ids, pilot) = (world.tenant.user_ids(), group(&world, "pilot"));
+    let filter = format!("memberOf EQUALS \"{pilot}\" AND department EQUALS \"Sales\"");
+    scope(&mut world, users(&filter));
+    world.cycle().await.expect(Outcome::Converged);
+    world.tenant.set_user(&ids[0], json!({"department": "IT"}));
+    world.tenant.remove_member(&pilot, &ids[1]);
+    world.tenant.add_member(&pilot, &ids[5]);
+    world
+}
+
+#[tokio::test]
+async fn a_change_of_scope_survives_a_stop_after_every_store_write() {
+    for (last, power_cut) in [
+        (LastCommit::Done, false),
+        (LastCommit::Lost, false),
+        (LastCommit::Done, true),
+        (LastCommit::Lost, true),
+    ] {
+        for n in 0.. {
+            let at = format!("commit {n} {last:?}, power cut: {power_cut}");
+            let mut world = moving().await;
+            world.store.fail_after(n, last);
+            let ran = world.cycle().await;
+            if !world.store.stopped() {
+                ran.expect(Outcome::Converged);
+                assert!(n > 8, "only {n} commits in a cycle: is the store watched?");
+                break;
+            }
+            if power_cut {
+                world.store.crash();
+            } else {
+                world.store.kill();
+            }
+            world.restart();
+            // The loss through the membership takes two cycles of its own.
+            for _ in 0..3 {
+                world.cycle().await;
+            }
+            let ids = world.tenant.user_ids();
+            let active = [0, 1, 5].map(|user| world.resource(&ids[user])["active"].clone());
+            assert_eq!(active, [json!(false), json!(false), json!(true)], "{at}");
+            assert_eq!((members(&world, "all"), members(&world, "pilot")), (1, 1), "{at}");
+            world.expect_no_write().await.expect(Outcome::Converged);
+        }
+    }
 }
