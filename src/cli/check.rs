@@ -262,7 +262,9 @@ async fn assignments(name: &str, job: &Job, mapping: &Mapping, graph: &GraphSour
 
 /// Each permission that the job needs, and those that nothing needs.
 fn permissions(job: &Job, assignments: bool, granted: Option<&[String]>, lines: &mut Lines) {
-    let needed = permissions_needed(job.source.users, job.source.groups, assignments);
+    // A filter that asks who is in a group reads groups, managed or not.
+    let asks = job.source.users && !job.source.rules.member_of().is_empty();
+    let needed = permissions_needed(job.source.users, job.source.groups || asks, assignments);
     match granted {
         None => lines.add(
             Level::Warn,

@@ -266,46 +266,55 @@ impl<'j> Cycle<'j> {
             assigned: self.job.assignments_of().is_some(),
             nesting: self.job.assigning.nesting,
         };
-        self.store(move |snapshot| {
-            snapshot.clear_forecast()?;
-            snapshot.clear_removals()?;
-            for kind in [ObjectKind::User, ObjectKind::Group] {
-                snapshot.clear_readings(kind)?;
-            }
-            let mut tx = snapshot.tx()?;
-            let mut changed = tx.put_watch(watch)?;
-            tx.commit(Durability::Lazy)?;
-            changed |= snapshot
-                .meta(FINGERPRINT)?
-                .is_some_and(|held| held != fingerprint.as_bytes());
-            for kind in [ObjectKind::User, ObjectKind::Group] {
-                if changed || all {
-                    let cause = if all {
-                        DirtyCause::MANUAL
-                    } else {
-                        DirtyCause::CONFIG
-                    };
-                    snapshot.mark_all_dirty(kind, cause)?;
-                }
-            }
-            let mut tx = snapshot.tx()?;
-            if restart {
+        let managed = self.job.managed.clone();
+        let again = self
+            .store(move |snapshot| {
+                snapshot.clear_forecast()?;
+                snapshot.clear_removals()?;
                 for kind in [ObjectKind::User, ObjectKind::Group] {
-                    let mut stream = snapshot.stream(kind)?;
-                    stream.cursor = Cursor::Start;
-                    tx.put_stream(kind, &stream);
+                    snapshot.clear_readings(kind)?;
                 }
-            }
-            if snapshot.meta(FINGERPRINT)?.as_deref() != Some(fingerprint.as_bytes()) {
-                tx.put_meta(FINGERPRINT, fingerprint.as_bytes());
-            }
-            if tx.is_empty() {
-                Ok(())
-            } else {
-                tx.commit(Durability::Lazy)
-            }
-        })
-        .await
+                let mut tx = snapshot.tx()?;
+                let mut changed = tx.put_watch(watch)?;
+                tx.commit(Durability::Lazy)?;
+                changed |= snapshot
+                    .meta(FINGERPRINT)?
+                    .is_some_and(|held| held != fingerprint.as_bytes());
+                for kind in [ObjectKind::User, ObjectKind::Group] {
+                    if changed || all {
+                        let cause = if all {
+                            DirtyCause::MANUAL
+                        } else {
+                            DirtyCause::CONFIG
+                        };
+                        snapshot.mark_all_dirty(kind, cause)?;
+                    }
+                }
+                let mut tx = snapshot.tx()?;
+                if restart {
+                    for kind in [ObjectKind::User, ObjectKind::Group] {
+                        let mut stream = snapshot.stream(kind)?;
+                        stream.cursor = Cursor::Start;
+                        tx.put_stream(kind, &stream);
+                    }
+                }
+                if snapshot.meta(FINGERPRINT)?.as_deref() != Some(fingerprint.as_bytes()) {
+                    tx.put_meta(FINGERPRINT, fingerprint.as_bytes());
+                }
+                if !tx.is_empty() {
+                    tx.commit(Durability::Lazy)?;
+                }
+                let counts = snapshot.counts()?;
+                let all: u64 = managed.iter().map(|kind| counts.objects(*kind)).sum();
+                Ok(if changed { all } else { 0 })
+            })
+            .await?;
+        if again > 0 {
+            self.order.watcher.finding(&format!(
+                "mapping, scope or policy changed since the last cycle: {again} objects are looked at again; links stay"
+            ));
+        }
+        Ok(())
     }
 
     /// True when there is anything to plan: without it, the target is not even asked.

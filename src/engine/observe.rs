@@ -46,7 +46,13 @@ impl Cycle<'_> {
         resets: &mut u32,
         read: &mut u64,
     ) -> Result<bool, CycleError> {
-        let request = self.next_request(kind, *read == 0).await?;
+        let (request, lacking) = self.next_request(kind, *read == 0).await?;
+        if !lacking.is_empty() {
+            self.order.watcher.finding(&format!(
+                "mapping or scope need {} of {kind}s, which was not read before: all {kind}s are read once from the beginning",
+                lacking.join(", ")
+            ));
+        }
         match self.job.source.page(kind, request).await {
             Ok(page) => {
                 let entries = page.objects.len() as u64;
@@ -79,7 +85,12 @@ impl Cycle<'_> {
 
     /// What to ask for next. Begins a full round where there is no cursor, or where the mapping needs a
     /// property that the cursor's `$select` lacks; finishes one whose end was interrupted.
-    async fn next_request(&self, kind: ObjectKind, first: bool) -> Result<PageRequest, CycleError> {
+    /// The second is what it lacks, where a cursor is given up for it.
+    async fn next_request(
+        &self,
+        kind: ObjectKind,
+        first: bool,
+    ) -> Result<(PageRequest, Vec<String>), CycleError> {
         let select: Vec<String> = self.job.select(kind);
         let now = self.now;
         self.store(move |snapshot| {
@@ -87,7 +98,16 @@ impl Cycle<'_> {
                 snapshot.finish_round(kind)?;
             }
             let stream = snapshot.stream(kind)?;
-            let lacks = select.iter().any(|name| !stream.select.contains(name));
+            let mut lacking: Vec<String> = select
+                .iter()
+                .filter(|name| !stream.select.contains(name))
+                .cloned()
+                .collect();
+            let lacks = !lacking.is_empty();
+            if stream.cursor == Cursor::Start {
+                // The first round of all gives nothing up.
+                lacking.clear();
+            }
             let request = match stream.cursor {
                 Cursor::Listing { next_link } if !lacks => PageRequest::Follow {
                     link: next_link,
@@ -119,7 +139,7 @@ impl Cycle<'_> {
                     PageRequest::First { select }
                 }
             };
-            Ok(request)
+            Ok((request, lacking))
         })
         .await
     }

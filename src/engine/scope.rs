@@ -36,6 +36,9 @@ use crate::snapshot::scope::ScopeEntry;
 use crate::snapshot::scope::ScopeReads;
 use crate::snapshot::store::Snapshot;
 
+/// The SCIM attribute that takes access away (RFC 7643 section 4.1.1).
+const ACTIVE: &str = "active";
+
 /// The scope of a job, ready to be asked about one object after the other.
 #[derive(Clone)]
 pub(super) struct Scoping {
@@ -136,16 +139,20 @@ impl Cycle<'_> {
     /// Who is in the groups that a filter asks about.
     async fn look_into_groups(&mut self) -> Result<(), CycleError> {
         let rules = Arc::clone(&self.job.scope);
-        let troubles = self.store(move |snapshot| unusable(snapshot, &rules)).await?;
+        let troubles = self
+            .store(move |snapshot| {
+                let troubles = unusable(snapshot, &rules)?;
+                if !troubles.is_empty() {
+                    return Ok(troubles);
+                }
+                look_into_groups(snapshot, &rules)?;
+                hidden(snapshot, &rules)
+            })
+            .await?;
         for (group, why) in troubles {
-            self.stop_users(group, &why);
+            self.stop(group, why);
         }
-        if self.stopped.contains(&ObjectKind::User) {
-            return Ok(());
-        }
-        let rules = Arc::clone(&self.job.scope);
-        self.store(move |snapshot| look_into_groups(snapshot, &rules))
-            .await
+        Ok(())
     }
 
     /// The scope of this cycle, ready to be asked.
@@ -166,21 +173,21 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// No scope is derived from a group that is not there: no user is planned in this cycle.
-    fn stop_users(&mut self, group: SourceId, why: &str) {
-        self.stopped.insert(ObjectKind::User);
+    /// No scope is derived from a group that is not there: nothing is planned in this cycle. Groups neither: who is
+    /// a member at the target hangs on who is in scope.
+    fn stop(&mut self, group: SourceId, why: &str) {
+        self.stopped = self.job.managed.clone();
         self.findings += 1;
-        let what = format!("no user is planned, because user_filter asks about group {group}: {why}");
+        let what = format!("nothing is planned, because user_filter asks about group {group}: {why}");
         let hint = "correct the group's object id in user_filter; the scope is never taken to be empty";
         self.summary
             .fail(group, "scope_unknown", what.clone(), hint.to_owned());
-        self.order.watcher.finding(&format!("{what}; {hint}"));
-        warn!(object = %group, finding = "scope_unknown", "No user is planned: user_filter asks about group {group}, {why}");
+        warn!(object = %group, finding = "scope_unknown", "Nothing is planned: user_filter asks about group {group}, {why}");
     }
 }
 
 /// Groups that the scope asks about and that cannot be looked into, with what is in the way.
-fn unusable(snapshot: &Snapshot, rules: &ScopeRules) -> Result<Vec<(SourceId, String)>, StoreError> {
+fn unusable(snapshot: &Snapshot, rules: &ScopeRules) -> Result<Vec<(SourceId, &'static str)>, StoreError> {
     let mut troubles = Vec::new();
     let groups: BTreeSet<SourceId> = rules.member_of().iter().map(|of| of.group).collect();
     for group in groups {
@@ -190,20 +197,35 @@ fn unusable(snapshot: &Snapshot, rules: &ScopeRules) -> Result<Vec<(SourceId, St
             Some(record) if record.object.life != Life::Alive => {
                 "the last read of the tenant did not bring it"
             }
-            Some(record) if is_hidden(snapshot, &record)? => {
-                "its members are hidden from the application (grant it Member.Read.Hidden)"
-            }
             Some(_) => continue,
         };
-        troubles.push((group, why.to_owned()));
+        troubles.push((group, why));
+    }
+    Ok(troubles)
+}
+
+/// Groups that were looked into, nested ones included, and whose members the application may not see.
+fn hidden(snapshot: &Snapshot, rules: &ScopeRules) -> Result<Vec<(SourceId, &'static str)>, StoreError> {
+    let mut troubles = Vec::new();
+    for of in rules.member_of() {
+        for group in snapshot.scope_groups(&of)?.unwrap_or_default() {
+            let record = snapshot.record(ObjectKind::Group, &group)?;
+            if record.is_some_and(|record| is_hidden(&record)) && snapshot.edges(&group, None, 1)?.is_empty()
+            {
+                troubles.push((
+                    group,
+                    "its members are hidden from the application (grant it Member.Read.Hidden)",
+                ));
+            }
+        }
     }
     Ok(troubles)
 }
 
 /// A group with hidden membership of which nobody is seen has unknown members, not none (DESIGN section 3).
-fn is_hidden(snapshot: &Snapshot, group: &Record) -> Result<bool, StoreError> {
+fn is_hidden(group: &Record) -> bool {
     let visibility = group.object.attribute("visibility").and_then(Value::as_str);
-    Ok(visibility == Some("HiddenMembership") && snapshot.edges(&group.object.id, None, 1)?.is_empty())
+    visibility == Some("HiddenMembership") && group.object.life == Life::Alive
 }
 
 /// Brings the kept sets of members up to date, and marks the users that moved.
@@ -340,7 +362,7 @@ fn settle(
             let record = if linked { tx.record(kind, id)? } else { None };
             let entry = match record {
                 Some(record) if record.object.life == Life::Alive => {
-                    entry(scoping.decide(&tx, &record)?, before, cycle)
+                    entry(scoping.decide(&tx, &record)?, before, cycle, is_disabled(&record))
                 }
                 // Gone: its references go by its life. Not linked: there are none.
                 Some(_) => before,
@@ -359,8 +381,22 @@ fn settle(
     }
 }
 
+/// True for a user whom we disabled at the target.
+fn is_disabled(record: &Record) -> bool {
+    let sent = record.link.iter().flat_map(|link| &link.sent);
+    let mut active = sent.filter(|(path, _)| path.eq_ignore_ascii_case(ACTIVE));
+    active.any(|(_, value)| value.as_bool() == Some(false))
+}
+
 /// What is kept of a linked object's scope from now on. Two cycles have to agree on a loss through a membership.
-fn entry(decision: Decision, before: Option<ScopeEntry>, cycle: Option<CycleId>) -> Option<ScopeEntry> {
+/// Where this scope cannot tell, an earlier word is good only if it was acted on: it may be that of another scope,
+/// which somebody looked at with `plan`.
+fn entry(
+    decision: Decision,
+    before: Option<ScopeEntry>,
+    cycle: Option<CycleId>,
+    disabled: bool,
+) -> Option<ScopeEntry> {
     match (decision, before) {
         (Decision::InScope, _) => None,
         (
@@ -369,7 +405,7 @@ fn entry(decision: Decision, before: Option<ScopeEntry>, cycle: Option<CycleId>)
             },
             before,
         ) if cycle.is_none() => before,
-        (Decision::Unknown { .. }, before) => before,
+        (Decision::Unknown { .. }, before) => before.filter(|_| disabled),
         (
             Decision::OutOfScope {
                 by_membership: true, ..

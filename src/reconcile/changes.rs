@@ -323,6 +323,11 @@ impl Planner<'_> {
             self.policy.on_hard_delete,
             self.policy.on_out_of_scope,
         ];
+        let left = if diff.remove.iter().all(|member| member.with_user) {
+            Reason::MemberGone
+        } else {
+            Reason::MemberLeft
+        };
         if policies.contains(&OnRemoval::Keep) {
             // Users who are kept are not counted themselves, so their memberships must be.
             diff.remove.iter_mut().for_each(|member| member.with_user = false);
@@ -337,7 +342,7 @@ impl Planner<'_> {
             });
         }
         for (verb, because, members) in [
-            (Verb::RemoveMember, Reason::MemberLeft, diff.remove),
+            (Verb::RemoveMember, left, diff.remove),
             (Verb::AddMember, Reason::MemberJoined, diff.add),
         ] {
             if !members.is_empty() {

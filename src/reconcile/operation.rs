@@ -161,7 +161,7 @@ pub enum Reason {
     TargetDiffers,
     /// `accountEnabled` is false.
     AccountDisabled,
-    /// `accountEnabled` is true again, or the object was restored.
+    /// `accountEnabled` is true again, the object was restored, or it is back in scope.
     AccountEnabled,
     /// The mapping's own expression for `active` says so.
     MappedActive,
@@ -171,8 +171,10 @@ pub enum Reason {
     HardDeleted,
     /// Members of the source group that the target's group lacks.
     MemberJoined,
-    /// No longer a member of the source group, or the member itself is gone.
+    /// No longer a member of the source group.
     MemberLeft,
+    /// The member itself is gone, or out of scope.
+    MemberGone,
     /// Alive at the source, and not ours to provision.
     OutOfScope {
         /// The rule that leaves it out.
@@ -198,6 +200,7 @@ impl Reason {
             Self::HardDeleted => "hard_deleted",
             Self::MemberJoined => "member_joined",
             Self::MemberLeft => "member_left",
+            Self::MemberGone => "member_gone",
             Self::OutOfScope { .. } => "out_of_scope",
         }
     }
@@ -215,12 +218,13 @@ impl fmt::Display for Reason {
             Self::AccountDisabled => {
                 f.write_str("the account is disabled in Entra (accountEnabled is false)")
             }
-            Self::AccountEnabled => f.write_str("the account is enabled in Entra"),
+            Self::AccountEnabled => f.write_str("the account is enabled in Entra, and in scope"),
             Self::MappedActive => f.write_str("the mapping's expression for `active` says so"),
             Self::SoftDeleted => f.write_str("deleted in Entra, restorable for 30 days"),
             Self::HardDeleted => f.write_str("permanently deleted in Entra"),
             Self::MemberJoined => f.write_str("members of the group in Entra"),
             Self::MemberLeft => f.write_str("not a member of the group in Entra any more"),
+            Self::MemberGone => f.write_str("the members themselves are deleted in Entra, or out of scope"),
             Self::OutOfScope { why } => write!(f, "out of scope: {why}"),
         }
     }

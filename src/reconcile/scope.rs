@@ -210,7 +210,9 @@ impl ScopeRules {
             Verdict::Holds => Decision::InScope,
             Verdict::Unknown { missing } => Decision::Unknown { missing },
             Verdict::Fails { clauses } => {
-                let by_attributes = filter.evaluate(object, &|_| None);
+                let decided =
+                    |filter: &Filter| matches!(filter.evaluate(object, &|_| None), Verdict::Fails { .. });
+                let by_membership = filter.asks_about_members() && !decided(filter);
                 Decision::OutOfScope {
                     because: ScopeReason::Filter {
                         setting: match object.kind {
@@ -219,7 +221,7 @@ impl ScopeRules {
                         },
                         clauses,
                     },
-                    by_membership: !matches!(by_attributes, Verdict::Fails { .. }),
+                    by_membership,
                 }
             }
         }

@@ -95,6 +95,12 @@ impl Filter {
             .collect()
     }
 
+    /// True where it asks about memberships at all.
+    #[must_use]
+    pub fn asks_about_members(&self) -> bool {
+        self.tests.iter().flatten().any(|test| test.member_of().is_some())
+    }
+
     /// The groups whose members it asks about.
     #[must_use]
     pub fn member_of(&self) -> BTreeSet<MemberOf> {

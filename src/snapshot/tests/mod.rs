@@ -8,5 +8,6 @@ mod files;
 mod history;
 mod laws;
 mod pages;
+mod scope;
 mod transactions;
 mod world;

@@ -114,7 +114,7 @@ fn a_refused_page_says_what_is_wrong_and_quotes_no_value() {
         (
             "member without id",
             &format!(r#"{{"value":[{{"id":"{A}","members@delta":[{{}}]}}]}}"#),
-            "unexpected type",
+            "missing field `id`",
         ),
         (
             "link is a number",
