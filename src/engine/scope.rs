@@ -297,7 +297,8 @@ fn forget(snapshot: &Snapshot, of: &MemberOf) -> Result<(), StoreError> {
 /// Every dirty user, compared with what is kept of its scope.
 fn settle(snapshot: &Snapshot, scoping: &Scoping, cycle: CycleId) -> Result<(), StoreError> {
     let kind = ObjectKind::User;
-    if !scoping.divides(kind) && snapshot.no_scope_entries()? {
+    let nothing_kept = snapshot.no_scope_entries()?;
+    if !scoping.divides(kind) && nothing_kept {
         return Ok(());
     }
     let mut after = None;
@@ -309,12 +310,15 @@ fn settle(snapshot: &Snapshot, scoping: &Scoping, cycle: CycleId) -> Result<(), 
         after = Some(*last);
         let mut tx = snapshot.tx()?;
         for (id, _) in &page {
-            let before = tx.scope_entry(kind, id)?;
-            let linked = tx.brief(kind, id)?.is_some_and(|brief| brief.target.is_some());
-            let record = if linked { tx.record(kind, id)? } else { None };
-            let entry = match record {
+            let before = if nothing_kept {
+                None
+            } else {
+                snapshot.scope_entry(kind, id)?
+            };
+            let entry = match linked(snapshot, kind, id)? {
                 Some(record) if record.object.life == Life::Alive => {
-                    entry(scoping.decide(&tx, &record)?, before, cycle, is_disabled(&record))
+                    let decision = scoping.decide(snapshot, &record)?;
+                    entry(decision, before, cycle, is_disabled(&record))
                 }
                 // Gone: its references go by its life. Not linked: there are none.
                 Some(_) => before,
@@ -329,6 +333,17 @@ fn settle(snapshot: &Snapshot, scoping: &Scoping, cycle: CycleId) -> Result<(), 
             }
         }
         tx.commit(Durability::Lazy)?;
+    }
+}
+
+/// The record of an object that is linked: of the others, which in the first cycle are all, only the beginning is
+/// read.
+fn linked(snapshot: &Snapshot, kind: ObjectKind, id: &SourceId) -> Result<Option<Record>, StoreError> {
+    let brief = snapshot.brief(kind, id)?;
+    if brief.is_some_and(|brief| brief.target.is_some()) {
+        snapshot.record(kind, id)
+    } else {
+        Ok(None)
     }
 }
 
