@@ -39,11 +39,11 @@ use crate::reconcile::explain;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
+use crate::snapshot::counts::Facts;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
-use crate::snapshot::record::Facts;
 use crate::snapshot::record::Record;
 use crate::snapshot::tx::Tx;
 

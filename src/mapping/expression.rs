@@ -215,8 +215,9 @@ impl OfObject<'_> {
     fn read<'a>(&'a self, attribute: &'a SourceAttribute) -> Result<Cow<'a, Value>, Stop> {
         let held = || {
             self.object
-                .attribute(&attribute.property)
-                .ok_or_else(|| Stop::Unknown(attribute.property.clone().into_owned()))
+                .attributes
+                .get_named(&attribute.property)
+                .ok_or_else(|| Stop::Unknown(attribute.property.to_string()))
         };
         const NULL: &Value = &Value::Null;
         Ok(match &attribute.access {

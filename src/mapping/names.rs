@@ -20,6 +20,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::model::id::ObjectKind;
+use crate::model::name::Name;
 
 use super::diagnostic::nearest;
 
@@ -64,7 +65,7 @@ pub struct SourceAttribute {
     /// As written in the expression.
     pub written: Arc<str>,
     /// The Graph property to select; empty for the object id.
-    pub property: Cow<'static, str>,
+    pub property: Name,
     /// How to take the value out of it.
     pub access: Access,
 }
@@ -84,13 +85,13 @@ impl SourceAttribute {
     /// True for what holds several values.
     #[must_use]
     pub fn is_list(&self) -> bool {
-        self.access == Access::Whole && LISTS.contains(&self.property.as_ref())
+        self.access == Access::Whole && LISTS.contains(&self.property.as_str())
     }
 
     /// True for what holds a boolean.
     #[must_use]
     pub fn is_boolean(&self) -> bool {
-        self.access == Access::SoftDeleted || BOOLEANS.contains(&self.property.as_ref())
+        self.access == Access::SoftDeleted || BOOLEANS.contains(&self.property.as_str())
     }
 
     /// True for an extension, whose type only the tenant knows.
@@ -239,7 +240,7 @@ pub fn resolve(names: Names, written: &str) -> Result<SourceAttribute, Option<St
     let Names::Of(kind) = names else {
         return Ok(SourceAttribute {
             written: written.into(),
-            property: written.to_owned().into(),
+            property: written.into(),
             access: Access::Whole,
         });
     };
@@ -305,7 +306,7 @@ fn extension(kind: ObjectKind, written: &str) -> Option<SourceAttribute> {
         && !name.is_empty();
     is_one.then(|| SourceAttribute {
         written: written.into(),
-        property: written.to_owned().into(),
+        property: written.into(),
         access: Access::Whole,
     })
 }

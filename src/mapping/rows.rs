@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use crate::model::id::ObjectKind;
+use crate::model::name::Name;
 use crate::model::value::Value;
 
 use super::{
@@ -113,7 +114,7 @@ impl Mapping {
             .iter()
             .flat_map(|row| row.source.uses())
             .filter(|attribute| !matches!(attribute.access, Access::ObjectId | Access::AppRoles))
-            .map(|attribute| attribute.property.clone().into_owned())
+            .map(|attribute| attribute.property.to_string())
             .collect()
     }
 
@@ -169,13 +170,13 @@ impl Mapping {
             .find(|(_, row)| row.target.is_core(attribute))
     }
 
-    /// The path with this text: a row's own, else read anew. Reading a path costs more than a request's worth of
+    /// The path of this name: a row's own, else read anew. Reading a path costs more than a request's worth of
     /// comparing, so whoever has a mapping asks it. `None` for what is no path.
     #[must_use]
-    pub fn target_path(&self, kind: ObjectKind, text: &str) -> Option<Cow<'_, TargetPath>> {
-        let row = self.rows(kind).iter().find(|row| row.target.as_str() == text);
+    pub fn target_path(&self, kind: ObjectKind, name: &Name) -> Option<Cow<'_, TargetPath>> {
+        let row = self.rows(kind).iter().find(|row| row.target.name() == name);
         row.map_or_else(
-            || text.parse().ok().map(Cow::Owned),
+            || name.parse().ok().map(Cow::Owned),
             |row| Some(Cow::Borrowed(&row.target)),
         )
     }

@@ -7,7 +7,7 @@
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
 //! | [`assignments`] | who is assigned, and who is looked at when that moves |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
-//! | [`keys`], [`record`], `coded` | encodings: part of the format |
+//! | [`keys`], [`record`], `coded`, [`counts`] | encodings: part of the format |
 //! | [`migrate`], [`transfer`], [`export`], [`verify`] | older formats; backup and restore; JSON Lines; self-check |
 //! | [`sled`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`] |
 //! | `recent` | who is linked, who is dirty: lately asked, remembered |
@@ -21,6 +21,7 @@
 pub mod assignments;
 pub mod blocks;
 mod coded;
+pub mod counts;
 pub mod export;
 pub mod folder;
 pub mod history;

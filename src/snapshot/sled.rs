@@ -9,7 +9,6 @@ use std::{
     collections::{BTreeMap, HashSet},
     fs::{self, File},
     io,
-    ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
@@ -42,6 +41,10 @@ const REOPEN_WAITS_MS: [u64; 8] = [5, 10, 20, 40, 80, 160, 320, 640];
 /// The names that sled 0.34 gives: its log, and the folder of values too large for it.
 const LOG_FILE: &str = "db";
 const BLOB_FOLDER: &str = "blobs";
+
+mod small;
+
+use small::{BLOCKED, block_of, first_from, in_blocks};
 
 /// A sled database in a folder of its own.
 pub struct SledStore {
@@ -260,35 +263,7 @@ impl SnapshotStore for SledStore {
     }
 }
 
-/// The tables of small entries.
-const BLOCKED: &[Table] = &[
-    Table::Edges,
-    Table::Referrers,
-    Table::Dirty,
-    Table::Owners,
-    Table::ReadingIndex,
-    Table::Forecast,
-    Table::Removals,
-    Table::Scope,
-    Table::Assignments,
-];
-
-/// Before the key of a block, added to the table's number: format 1 has single entries under the number itself.
-const BLOCK: u8 = 0x80;
-
-fn in_blocks(table: Table) -> bool {
-    BLOCKED.contains(&table)
-}
-
 impl SledStore {
-    fn is_scattered(&self) -> bool {
-        self.scattered.load(Ordering::Acquire)
-    }
-
-    fn undecodable(&self, error: blocks::Undecodable) -> StoreError {
-        damaged(&self.folder, &error.to_string())
-    }
-
     fn scan_plain(
         &self,
         table: Table,
@@ -316,150 +291,6 @@ impl SledStore {
             Ok(found)
         })
     }
-
-    fn scan_blocks(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<KeyValue>, StoreError> {
-        let from = after.filter(|after| *after >= prefix);
-        let mut found = Vec::with_capacity(limit.min(64));
-        let read = self.call("a scan", |db| {
-            // Most scans end in the block that they begin in.
-            let first = block_of(db, table, from.unwrap_or(prefix))?;
-            let next = match &first {
-                Some((low, block)) => match collect(block, prefix, from, limit, &mut found) {
-                    Ok(true) => (Bound::Excluded(low.clone()), Bound::Unbounded),
-                    done => return Ok(done.map(|_| ())),
-                },
-                None => (
-                    Bound::Included(prefixed(block_byte(table), &[])),
-                    Bound::Unbounded,
-                ),
-            };
-            for entry in db.range::<Vec<u8>, _>(next) {
-                let (low, block) = entry?;
-                if low[0] != block_byte(table) {
-                    break;
-                }
-                match collect(&block, prefix, from, limit, &mut found) {
-                    Ok(true) => {}
-                    done => return Ok(done.map(|_| ())),
-                }
-            }
-            Ok(Ok(()))
-        })?;
-        read.map_err(|error| self.undecodable(error))?;
-        Ok(found)
-    }
-
-    /// Adds to `writes` what makes these changes to a table of small entries.
-    fn change_blocks(
-        &self,
-        table: Table,
-        changes: &BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-        writes: &mut ::sled::Batch,
-    ) -> Result<(), StoreError> {
-        let changes: Vec<blocks::Write<'_>> = changes
-            .iter()
-            .map(|(key, value)| (key.as_slice(), value.as_deref()))
-            .collect();
-        let mut rest = changes.as_slice();
-        while let Some((key, _)) = rest.first() {
-            let (low, block, end) = self.call("a read", |db| {
-                let held = match block_of(db, table, key)? {
-                    // Before the first block of all: that one takes it in, under a new key.
-                    None => first_from(db, &[block_byte(table)])?,
-                    held => held,
-                };
-                let (low, block) = held.unwrap_or_default();
-                let from = low.clone().max(prefixed(block_byte(table), key));
-                let end = db
-                    .range((Bound::Excluded(from), Bound::Unbounded))
-                    .next()
-                    .transpose()?;
-                let end = end.map(|(key, _)| key).filter(|key| key[0] == block_byte(table));
-                Ok((low, block, end))
-            })?;
-            let mine = rest.partition_point(|(key, _)| end.as_ref().is_none_or(|end| *key < &end[1..]));
-            let parts = blocks::merge(&block, &rest[..mine]).map_err(|error| self.undecodable(error))?;
-            rest = &rest[mine..];
-            replace_block(table, low, &block, parts, writes);
-        }
-        Ok(())
-    }
-}
-
-/// Writes the parts that a block became. Its key stays where it can: everything from there on is its own.
-fn replace_block(
-    table: Table,
-    low: Vec<u8>,
-    before: &[u8],
-    parts: Vec<blocks::Part>,
-    writes: &mut ::sled::Batch,
-) {
-    // True once something is written under the block's own key, or left there.
-    let mut kept = low.is_empty();
-    for (at, (key, block)) in parts.into_iter().enumerate() {
-        let mut key = prefixed(block_byte(table), &key);
-        if at == 0 && !low.is_empty() && low <= key {
-            kept = true;
-            key.clone_from(&low);
-            if block == before {
-                continue;
-            }
-        }
-        kept |= key == low;
-        writes.insert(key, block);
-    }
-    if !kept {
-        writes.remove(low);
-    }
-}
-
-/// Takes what a scan wants out of one block; false when nothing that follows can be wanted.
-fn collect(
-    block: &[u8],
-    prefix: &[u8],
-    after: Option<&[u8]>,
-    limit: usize,
-    found: &mut Vec<KeyValue>,
-) -> Result<bool, blocks::Undecodable> {
-    let mut reader = blocks::Reader::new(block);
-    loop {
-        if found.len() >= limit {
-            return Ok(false);
-        }
-        let Some((key, value)) = reader.next_entry()? else {
-            return Ok(true);
-        };
-        if key.starts_with(prefix) {
-            if after.is_none_or(|after| key > after) {
-                found.push((key.to_vec(), value.to_vec()));
-            }
-        } else if key > prefix {
-            return Ok(false);
-        }
-    }
-}
-
-/// The block that holds a key, if it is anywhere: the last one that begins at or before it.
-fn block_of(db: &::sled::Db, table: Table, key: &[u8]) -> ::sled::Result<Option<(Vec<u8>, ::sled::IVec)>> {
-    let (from, to) = (prefixed(block_byte(table), &[]), prefixed(block_byte(table), key));
-    let held = db.range(from..=to).next_back().transpose()?;
-    Ok(held.map(|(low, block)| (low.to_vec(), block)))
-}
-
-/// The first key with this prefix.
-fn first_from(db: &::sled::Db, prefix: &[u8]) -> ::sled::Result<Option<(Vec<u8>, ::sled::IVec)>> {
-    let first = db.scan_prefix(prefix).next().transpose()?;
-    Ok(first.map(|(key, value)| (key.to_vec(), value)))
-}
-
-const fn block_byte(table: Table) -> u8 {
-    BLOCK | table as u8
 }
 
 fn put(writes: &mut ::sled::Batch, key: Vec<u8>, value: Option<Vec<u8>>) {

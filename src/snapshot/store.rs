@@ -17,11 +17,12 @@ use crate::ports::Table;
 use crate::ports::WriteBatch;
 
 use super::{
+    counts::Counts,
     history, keys,
     migrate::{self, FORMAT},
     read::{PAGE, Reads},
     recent::{News, Recent},
-    record::{self, Binding, Brief, Counts, DirtyCause, Heads},
+    record::{self, Binding, Brief, DirtyCause, Heads},
     tx::Tx,
 };
 

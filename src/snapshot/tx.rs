@@ -17,9 +17,10 @@ use crate::ports::Table;
 use crate::ports::WriteBatch;
 
 use super::{
+    counts::{Counts, Facts},
     keys,
     read::{PAGE, Reads},
-    record::{self, Brief, Counts, DirtyCause, Facts, Finishing, Heads, Record},
+    record::{self, Brief, DirtyCause, Finishing, Heads, Record},
     store::Snapshot,
 };
 

@@ -6,9 +6,10 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 
 use super::{
+    counts::{Counts, Facts},
     keys,
     read::{ObjectIntent, PAGE, Reads},
-    record::{self, Counts, Facts, Record},
+    record::{self, Record},
     store::Snapshot,
 };
 

@@ -91,7 +91,7 @@ impl Filter {
         tests
             .filter_map(|test| test.attribute())
             .filter(|attribute| attribute.access != Access::ObjectId)
-            .map(|attribute| attribute.property.clone().into_owned())
+            .map(|attribute| attribute.property.to_string())
             .collect()
     }
 
