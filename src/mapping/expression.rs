@@ -103,7 +103,8 @@ impl Expression {
     }
 
     /// Its value with attributes by their names as written; `None` of `attributes` is "never read". Booleans
-    /// print as `True` and `False` inside texts; the result may be any value, null for an empty one.
+    /// print as `True` and `False` inside texts. The result is as the functions give it: an empty text is one here, and
+    /// null only for an object ([`evaluate_object_in`](Self::evaluate_object_in)).
     ///
     /// # Errors
     /// Why there is no value.
@@ -113,7 +114,7 @@ impl Expression {
         attributes: &dyn Fn(&str) -> Option<Value>,
     ) -> Result<Value, Stop> {
         let inputs = ByName { attributes, context };
-        settle(evaluate(&self.checked.step, &inputs)?)
+        evaluate(&self.checked.step, &inputs).map(Cow::into_owned)
     }
 
     /// [`evaluate_object_in`](Self::evaluate_object_in) the default context, for no row.
@@ -124,7 +125,7 @@ impl Expression {
         self.evaluate_object_in(&Context::default(), "", object, facts)
     }
 
-    /// Its value for an object of the source. `row` is the target path of the row that it belongs to: what is
+    /// Its value for an object of the source, null for an empty one. `row` is the target path of the row that it belongs to: what is
     /// drawn by chance is drawn once for an object and a row.
     ///
     /// # Errors

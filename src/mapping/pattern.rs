@@ -28,6 +28,9 @@ use super::evaluate::Stop;
 /// one that would need hours on a long value.
 const MOST_STEPS: usize = 100_000;
 
+/// Matches in one text: each may look at all that follows it, which the library does not count.
+const MOST_MATCHES: usize = 5_000;
+
 /// Instructions of a compiled pattern, so that `(a{999}){999}` costs a message and not the memory.
 const MOST_INSTRUCTIONS: usize = 50_000;
 
@@ -119,14 +122,20 @@ impl Pattern {
     /// Hands every match to `take`, in order. As in .NET, an empty match may stand right behind another one.
     ///
     /// # Errors
-    /// It backtracked too long on this text, or `take` failed.
+    /// It backtracked too long on this text, matched too often, or `take` failed.
     pub fn found<'t>(
         &self,
         text: &'t str,
         mut take: impl FnMut(&Found<'_, 't>) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
-        let mut at = 0;
+        let (mut at, mut matches) = (0, 0);
         while at <= text.len() {
+            matches += 1;
+            if matches > MOST_MATCHES {
+                return Err(Stop::Failed(format!(
+                    "the pattern gave up on this value: it matches more than {MOST_MATCHES} times"
+                )));
+            }
             let Some(found) = self.from(text, at)? else { break };
             let (start, end) = found.range();
             take(&found)?;

@@ -2,8 +2,9 @@
 
 use crate::mapping::evaluate::Stop;
 
-/// Bytes of the longest text that an expression may make: more than any directory attribute holds.
-pub const MAX_TEXT: usize = 1 << 20;
+/// Bytes of the longest text that an expression may make: more than any directory attribute holds, and so little that
+/// a pattern which looks at the rest of the text from each of its places still ends in a moment.
+pub const MAX_TEXT: usize = 1 << 16;
 
 /// A text that is put together, as long as it stays under [`MAX_TEXT`].
 #[derive(Debug, Default)]

@@ -101,14 +101,14 @@ pub(super) fn join<'a>(call: &Call<'a>) -> Answer<'a> {
     answer(joined.into_text())
 }
 
-/// The first characters. None for 0; the whole text for a negative number or one past its end.
+/// The first characters. None for 0; the whole text for a negative number or one past its end; the empty text of null.
 pub(super) fn left<'a>(call: &Call<'a>) -> Answer<'a> {
     let count = call.integer(1)?;
-    on_text(call, |source| {
-        Ok(match usize::try_from(count) {
-            Ok(count) => source.chars().take(count).collect(),
-            Err(_) => source.to_owned(),
-        })
+    let source = call.value(0)?;
+    let source = text_of(&source)?;
+    answer(match usize::try_from(count) {
+        Ok(count) => source.chars().take(count).collect(),
+        Err(_) => source.into_owned(),
     })
 }
 

@@ -10,6 +10,7 @@ use super::super::evaluate::Call;
 use super::super::evaluate::Stop;
 use super::super::evaluate::text_of;
 use super::Answer;
+use super::text::answer;
 use super::text::on_text;
 
 /// In lower case, by the rules of the culture where one is named.
@@ -107,23 +108,22 @@ fn title(c: char) -> char {
     }
 }
 
-/// The word of that number, from 1. Delimiters in a row separate once: a word has at least one character.
+/// The word of that number, from 1; the empty text where there is none. Delimiters in a row separate once: a word has
+/// at least one character.
 pub(super) fn word<'a>(call: &Call<'a>) -> Answer<'a> {
     let number = call.integer(1)?;
-    let delimiters = call.value(2)?;
-    let delimiters = text_of(&delimiters)?;
-    on_text(call, |source| {
-        let Some(before) = usize::try_from(number)
-            .ok()
-            .and_then(|number| number.checked_sub(1))
-        else {
-            return Ok(String::new());
-        };
-        let mut words = source
-            .split(|c| delimiters.contains(c))
-            .filter(|word| !word.is_empty());
-        Ok(words.nth(before).unwrap_or_default().to_owned())
-    })
+    let (source, delimiters) = (call.value(0)?, call.value(2)?);
+    let (source, delimiters) = (text_of(&source)?, text_of(&delimiters)?);
+    let Some(before) = usize::try_from(number)
+        .ok()
+        .and_then(|number| number.checked_sub(1))
+    else {
+        return answer(String::new());
+    };
+    let mut words = source
+        .split(|c| delimiters.contains(c))
+        .filter(|word| !word.is_empty());
+    answer(words.nth(before).unwrap_or_default().to_owned())
 }
 
 /// Where the second text begins in the first, counted from 1 in the whole of it; 0 where it does not. Rules for

@@ -124,7 +124,7 @@ fn null_stays_null_through_text_functions() {
         r#"Append([a], ".x")"#,
         "ToLower([a])",
         r#"Replace([a], "x", , , "y", , )"#,
-        "Left([a], 3)",
+        "Mid([a], 1, 3)",
     ] {
         assert_eq!(evaluate(text, &[]), Ok(Value::Null), "{text}");
     }

@@ -156,6 +156,9 @@ fn patterns_are_bounded_in_size_and_time() {
             "{hard}: {found:?}"
         );
     }
+    let looks_ahead = Pattern::new("(?=[^!]*!)").unwrap();
+    let ended = looks_ahead.found(&("a".repeat(20_000) + "!"), |_| Ok(()));
+    assert!(matches!(ended, Err(Stop::Failed(_))), "{ended:?}");
     // Generous: the machine may be busy. Unbounded, any of these would take years.
     assert!(watch.elapsed() < Duration::from_secs(60), "{:?}", watch.elapsed());
 }
