@@ -1,5 +1,7 @@
 //! `check`: "Test connection". One line for each thing looked at: ok, warn or fail, and what to do.
 
+mod scope;
+
 use serde::Serialize;
 
 use super::args::Globals;
@@ -213,6 +215,7 @@ async fn source(job: &Job, lines: &mut Lines) {
         ),
     );
     permissions(job, facts.granted.as_deref(), lines);
+    scope::scope(&graph, job, lines).await;
     match graph.clock_skew_seconds() {
         Some(skew) if skew.abs() > 60 => {
             lines.add(
