@@ -215,7 +215,6 @@ async fn source(job: &Job, lines: &mut Lines) {
         ),
     );
     permissions(job, facts.granted.as_deref(), lines);
-    scope::scope(&graph, job, lines).await;
     match graph.clock_skew_seconds() {
         Some(skew) if skew.abs() > 60 => {
             lines.add(
@@ -231,6 +230,7 @@ async fn source(job: &Job, lines: &mut Lines) {
         ),
         None => {}
     }
+    scope::scope(&graph, job, lines).await;
 }
 
 /// Each permission that the job needs, and those that nothing needs.
