@@ -26,7 +26,10 @@ fn user(number: usize, properties: &[String]) -> SourceObject {
     let text = |name: &str| Value::text(format!("{name} of user {number:06}"));
     let mut attributes: BTreeMap<String, Value> =
         properties.iter().map(|name| (name.clone(), text(name))).collect();
-    attributes.insert("accountEnabled".to_owned(), Value::Bool(number % 50 != 0));
+    attributes.insert(
+        "accountEnabled".to_owned(),
+        Value::Bool(!number.is_multiple_of(50)),
+    );
     let upn = format!("user{number:06}@corp.example");
     attributes.insert("userPrincipalName".to_owned(), Value::text(upn));
     let phones = vec![Value::text(format!("+1 555 {number:07}"))];

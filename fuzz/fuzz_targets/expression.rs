@@ -4,7 +4,11 @@
 //! Input: the expression, then the values of `[a]`, `[b]`, …, separated by line feeds. A value that is JSON is taken as
 //! such, anything else as a text.
 #![no_main]
-#![allow(dead_code, reason = "of the two folders, only the expressions are called")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "of the two folders, only the expressions are called"
+)]
 
 // The two pure folders by themselves, not the crate: the whole program takes ten minutes to build for this.
 #[path = "../../src/mapping/mod.rs"]

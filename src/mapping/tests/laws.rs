@@ -129,14 +129,13 @@ fn well_formed() -> impl Strategy<Value = String> {
             let function = &FUNCTIONS[function];
             let count = function.parameters.len() + more * function.repeats;
             let mut written = Vec::new();
-            for index in 0..count.min(arguments.len()) {
+            for (index, (text, chance)) in arguments.iter().enumerate().take(count) {
                 let fixed = function.parameters.len();
                 let at = if index < fixed {
                     index
                 } else {
                     fixed - function.repeats + (index - fixed) % function.repeats
                 };
-                let (text, chance) = &arguments[index];
                 let parameter = &function.parameters[at];
                 written.push(match parameter.takes {
                     _ if !parameter.required && chance % 3 == 0 => String::new(),

@@ -729,3 +729,39 @@ async fn random_changes_of_everything_come_to_what_the_tenant_says() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_assigned_group_with_hidden_members_removes_nobody() {
+    let mut world = assigned(DIRECT).await;
+    world.job.assigning.scope = false;
+    world
+        .tenant
+        .set_group(&group(&world, "delta"), json!({"visibility": "HiddenMembership"}));
+    world.cycle_twice().await;
+    assert_eq!(active(&world).len(), 12);
+    world.job.assigning.scope = true;
+    world.tenant.assign(&group(&world, "delta"), "");
+    for _ in 0..3 {
+        let ran = world.expect_no_write().await;
+        ran.expect(Outcome::Partial);
+        assert!(
+            ran.findings
+                .iter()
+                .any(|text| text.contains("Member.Read.Hidden")),
+            "{:?}",
+            ran.findings
+        );
+    }
+    assert_eq!(active(&world).len(), 12, "any of them could be in delta");
+    // Who is disabled in Entra is disabled all the same.
+    world.tenant.disable_user(&world.tenant.user_ids()[11]);
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Partial);
+    assert_eq!((ran.count(Verb::DisableUser), active(&world).len()), (1, 11));
+    world.tenant.grant_permission("Member.Read.Hidden");
+    world.tenant.expire_access_tokens();
+    world.run(Extent::Restart, true, None).await;
+    world.cycle().await.expect(Outcome::Converged);
+    world.cycle_twice().await;
+    assert_eq!(active(&world), [0, 1, 2, 6, 7]);
+}
