@@ -3,8 +3,6 @@
 //! `cargo run --release --example mapping` prints the seconds and fails over the limit. One thread, no I/O: the
 //! time is that of `mapping::desired_in` alone, the dropping of its results included.
 
-use std::collections::BTreeMap;
-
 use melonsync::mapping::Context;
 use melonsync::mapping::Facts;
 use melonsync::mapping::Mapping;
@@ -13,6 +11,7 @@ use melonsync::model::clock::Timestamp;
 use melonsync::model::id::ObjectKind;
 use melonsync::model::object::Life;
 use melonsync::model::object::SourceObject;
+use melonsync::model::value::Attributes;
 use melonsync::model::value::Value;
 
 /// Users evaluated.
@@ -24,7 +23,7 @@ const LIMIT: f64 = 0.5;
 
 fn user(number: usize, properties: &[String]) -> SourceObject {
     let text = |name: &str| Value::text(format!("{name} of user {number:06}"));
-    let mut attributes: BTreeMap<String, Value> =
+    let mut attributes: Attributes =
         properties.iter().map(|name| (name.clone(), text(name))).collect();
     attributes.insert(
         "accountEnabled".to_owned(),

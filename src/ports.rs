@@ -573,4 +573,10 @@ pub trait SnapshotStore: Send + Sync + fmt::Debug {
 
     /// Bytes on disk; 0 for a store without one.
     fn size_on_disk(&self) -> Result<u64, StoreError>;
+
+    /// Brings what an older format kept to the layout of today. Safe to repeat after a crash; nothing for an engine
+    /// that has only one layout.
+    fn renew_layout(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

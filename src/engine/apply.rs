@@ -3,6 +3,7 @@
 //! Concurrent across objects, one request at a time for one object. Operations name source ids; the target
 //! ids are put in here, from the snapshot. Before the creates of a batch are sent, their intents are durable.
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
@@ -15,7 +16,7 @@ use super::job::Job;
 use super::passes::Pass;
 use super::record::Recorded;
 use crate::mapping::Mapping;
-use crate::mapping::TargetPath;
+use crate::mapping::ResourceForm;
 use crate::mapping::build_resource;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -37,6 +38,7 @@ use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
+use crate::snapshot::record::Record;
 use crate::snapshot::store::Snapshot;
 
 /// What one pass does to one object.
@@ -44,6 +46,8 @@ use crate::snapshot::store::Snapshot;
 pub(super) struct Work {
     /// The plan, its operations taken out.
     pub(super) plan: ObjectPlan,
+    /// What it was planned from, unless that is to be read again. Nobody else writes it while the batch is under way.
+    pub(super) record: Option<Record>,
     /// The pass.
     pub(super) pass: Pass,
     /// The operations of this pass, in order.
@@ -115,9 +119,10 @@ pub(super) const MEMBERS_IN_CREATE: usize = 1000;
 const TROUBLE: u32 = 10;
 
 impl Work {
-    pub(super) const fn new(plan: ObjectPlan, pass: Pass) -> Self {
+    pub(super) const fn new(plan: ObjectPlan, record: Option<Record>, pass: Pass) -> Self {
         Self {
             plan,
+            record,
             pass,
             run: Vec::new(),
             left: false,
@@ -164,11 +169,19 @@ impl Cycle<'_> {
             .skip(1)
             .map(|path| path.as_str().to_owned())
             .collect();
+        let forecasts = self.forecasts;
         let (works, intents) = self
             .store(move |snapshot| {
                 let mut works = works;
+                let preparing = Preparing {
+                    snapshot,
+                    mapping: &mapping,
+                    form,
+                    manager: manager.as_deref(),
+                    forecasts,
+                };
                 for work in &mut works {
-                    prepare(snapshot, work, &mapping, form, manager.as_deref())?;
+                    preparing.prepare(work)?;
                 }
                 let intents = keep_intents(snapshot, &works, now, &keys)?;
                 Ok((works, intents))
@@ -233,139 +246,195 @@ fn note_trouble(trouble: &AtomicU32, answer: &Answer, sent: bool) {
 /// What the target holds of what was sent: not what it emptied by itself, whose elements are gone there.
 fn held_through(link: &Link) -> Attributes {
     let mut held = link.sent.clone();
-    held.retain(|path, _| !matches!(link.kept.get(path), Some(Kept::Other(value)) if value.is_unassigned()));
+    held.retain(
+        |path, _| !matches!(link.kept.get::<str>(path), Some(Kept::Other(value)) if value.is_unassigned()),
+    );
     held
 }
 
-/// Makes the request of a work: one create, one PATCH with everything, or one delete.
-fn prepare(
-    snapshot: &Snapshot,
-    work: &mut Work,
-    mapping: &Mapping,
-    form: crate::mapping::ResourceForm,
-    manager: Option<&str>,
-) -> Result<(), StoreError> {
-    let (kind, id) = (work.plan.kind, work.plan.source);
-    let record = snapshot.record(kind, &id)?;
-    let link = record.and_then(|record| record.link);
-    let mut held = link.as_ref().map(held_through).unwrap_or_default();
-    work.target = link.map(|link| link.target);
-    let mut patch = Patch {
+/// What the requests of a batch are made from.
+struct Preparing<'a> {
+    snapshot: &'a Snapshot,
+    mapping: &'a Mapping,
+    form: ResourceForm,
+    /// The target path of the manager.
+    manager: Option<&'a str>,
+    /// False while no object of this cycle has a forecast.
+    forecasts: bool,
+}
+
+impl Preparing<'_> {
+    /// Makes the request of a work: one create, one PATCH with everything, or one delete.
+    fn prepare(&self, work: &mut Work) -> Result<(), StoreError> {
+        let (kind, id) = (work.plan.kind, work.plan.source);
+        if work.record.is_none() {
+            work.record = self.snapshot.record(kind, &id)?;
+        }
+        let link = work.record.as_ref().and_then(|record| record.link.as_ref());
+        work.target = link.map(|link| link.target.clone());
+        let mut parts = Parts::default();
+        for operation in &work.run {
+            match operation.verb {
+                Verb::LinkUser | Verb::LinkGroup => parts.adopt(operation, &mut work.target),
+                Verb::DeleteUser | Verb::DeleteGroup => parts.delete = true,
+                Verb::RemoveMember => parts.remove_members(operation),
+                Verb::AddMember => self.add_members(operation, &mut parts)?,
+                _ => self.change(operation, &mut parts)?,
+            }
+        }
+        work.request = self.request(kind, &mut parts, link);
+        work.creates = parts.create && !parts.delete;
+        work.sends = !matches!(work.request, Request::None);
+        (work.sent, work.added, work.removed) = (parts.sent, parts.added, parts.removed);
+        work.unresolved += parts.unresolved;
+        Ok(())
+    }
+
+    fn request(&self, kind: ObjectKind, parts: &mut Parts, link: Option<&Link>) -> Request {
+        if parts.delete {
+            return Request::Delete;
+        }
+        if parts.create {
+            let sent = parts.sent.iter();
+            let values: Vec<_> = sent
+                .filter_map(|(path, value)| Some((self.mapping.target_path(kind, path)?, value)))
+                .collect();
+            let mut body = build_resource(kind, self.form, &values);
+            let mut members = std::mem::take(&mut parts.patch.add_members);
+            let rest = members.split_off(members.len().min(MEMBERS_IN_CREATE));
+            if !members.is_empty() {
+                body["members"] = members
+                    .iter()
+                    .map(|t| serde_json::json!({"value": t.as_str()}))
+                    .collect();
+            }
+            return Request::Create { body, rest };
+        }
+        let mut patch = std::mem::replace(&mut parts.patch, no_patch());
+        if patch.changes.is_empty() && patch.add_members.is_empty() && patch.remove_members.is_empty() {
+            return Request::None;
+        }
+        let adopted = parts.adopted.take();
+        patch.held = adopted.or_else(|| link.map(held_through)).unwrap_or_default();
+        Request::Patch(patch)
+    }
+
+    fn add_members(&self, operation: &Operation, parts: &mut Parts) -> Result<(), StoreError> {
+        for member in &operation.members {
+            match self.linked(&member.source)? {
+                Some(target) => {
+                    parts.patch.add_members.push(target.clone());
+                    parts.added.push((member.source, target));
+                }
+                None => parts.unresolved += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// The attributes of a create or an update.
+    fn change(&self, operation: &Operation, parts: &mut Parts) -> Result<(), StoreError> {
+        let creates = matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup);
+        parts.create |= creates;
+        for change in &operation.changes {
+            let Some(value) = self.resolve(change)? else {
+                parts.unresolved += 1;
+                continue;
+            };
+            if !creates {
+                parts.patch.changes.push(Change {
+                    after: value.clone().into_owned(),
+                    ..change.clone()
+                });
+            }
+            parts.sent.insert(change.attribute.clone(), value.into_owned());
+        }
+        Ok(())
+    }
+
+    /// A user's resource, unless it is known to be lost.
+    fn linked(&self, id: &SourceId) -> Result<Option<TargetId>, StoreError> {
+        let kind = ObjectKind::User;
+        let lost = self.forecasts && super::cycle::forecast_of(self.snapshot, kind, id)?.lost;
+        let brief = self.snapshot.brief(kind, id)?;
+        Ok(brief.and_then(|brief| brief.target).filter(|_| !lost))
+    }
+
+    /// The new value, a manager's source id replaced by its target id; `None` when it has none now.
+    fn resolve<'c>(&self, change: &'c Change) -> Result<Option<Cow<'c, Value>>, StoreError> {
+        if self.manager == Some(change.attribute.as_str())
+            && let Some(id) = change
+                .after
+                .as_str()
+                .and_then(|text| text.parse::<SourceId>().ok())
+        {
+            let target = self.linked(&id)?;
+            return Ok(target.map(|target| Cow::Owned(Value::text(target.as_str()))));
+        }
+        Ok(Some(Cow::Borrowed(&change.after)))
+    }
+}
+
+/// What the operations of one object come to.
+struct Parts {
+    patch: Patch,
+    create: bool,
+    delete: bool,
+    /// What an adopted resource was found to hold.
+    adopted: Option<Attributes>,
+    sent: Attributes,
+    added: Vec<(SourceId, TargetId)>,
+    removed: Vec<(SourceId, TargetId)>,
+    unresolved: u64,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            patch: no_patch(),
+            create: false,
+            delete: false,
+            adopted: None,
+            sent: Attributes::new(),
+            added: Vec::new(),
+            removed: Vec::new(),
+            unresolved: 0,
+        }
+    }
+}
+
+impl Parts {
+    fn adopt(&mut self, operation: &Operation, target: &mut Option<TargetId>) {
+        target.clone_from(&operation.target);
+        let held: Attributes = operation
+            .changes
+            .iter()
+            .map(|c| (c.attribute.clone(), c.after.clone()))
+            .collect();
+        self.sent.clone_from(&held);
+        self.adopted = Some(held);
+        let found = operation.members.iter();
+        self.added
+            .extend(found.filter_map(|m| Some((m.source, m.target.clone()?))));
+    }
+
+    fn remove_members(&mut self, operation: &Operation) {
+        for member in &operation.members {
+            if let Some(target) = &member.target {
+                self.patch.remove_members.push(target.clone());
+                self.removed.push((member.source, target.clone()));
+            }
+        }
+    }
+}
+
+const fn no_patch() -> Patch {
+    Patch {
         changes: Vec::new(),
         held: Attributes::new(),
         add_members: Vec::new(),
         remove_members: Vec::new(),
-    };
-    let (mut create, mut delete) = (false, false);
-    for operation in &work.run {
-        match operation.verb {
-            Verb::LinkUser | Verb::LinkGroup => {
-                work.target.clone_from(&operation.target);
-                held = operation
-                    .changes
-                    .iter()
-                    .map(|c| (c.attribute.clone(), c.after.clone()))
-                    .collect();
-                work.sent.clone_from(&held);
-                let found = operation
-                    .members
-                    .iter()
-                    .filter_map(|m| Some((m.source, m.target.clone()?)));
-                work.added.extend(found);
-            }
-            Verb::DeleteUser | Verb::DeleteGroup => delete = true,
-            Verb::RemoveMember => {
-                for member in &operation.members {
-                    if let Some(target) = &member.target {
-                        patch.remove_members.push(target.clone());
-                        work.removed.push((member.source, target.clone()));
-                    }
-                }
-            }
-            Verb::AddMember => {
-                for member in &operation.members {
-                    match linked(snapshot, &member.source)? {
-                        Some(target) => {
-                            patch.add_members.push(target.clone());
-                            work.added.push((member.source, target));
-                        }
-                        None => work.unresolved += 1,
-                    }
-                }
-            }
-            verb => {
-                create |= matches!(verb, Verb::CreateUser | Verb::CreateGroup);
-                for change in &operation.changes {
-                    match resolve(snapshot, change, manager)? {
-                        Some(change) => {
-                            work.sent.insert(change.attribute.clone(), change.after.clone());
-                            patch.changes.push(change);
-                        }
-                        None => work.unresolved += 1,
-                    }
-                }
-            }
-        }
     }
-    work.request = if delete {
-        Request::Delete
-    } else if create {
-        let values = patch.changes.iter().filter_map(|c| {
-            Some((
-                mapping.target_path(kind, &c.attribute)?.into_owned(),
-                c.after.clone(),
-            ))
-        });
-        let values: Vec<(TargetPath, Value)> = values.collect();
-        let mut body = build_resource(kind, form, &values);
-        let rest = patch
-            .add_members
-            .split_off(patch.add_members.len().min(MEMBERS_IN_CREATE));
-        if !patch.add_members.is_empty() {
-            body["members"] = patch
-                .add_members
-                .iter()
-                .map(|t| serde_json::json!({"value": t.as_str()}))
-                .collect();
-        }
-        Request::Create { body, rest }
-    } else if patch.changes.is_empty() && patch.add_members.is_empty() && patch.remove_members.is_empty() {
-        Request::None
-    } else {
-        patch.held = held;
-        Request::Patch(patch)
-    };
-    work.creates = create && !delete;
-    work.sends = !matches!(work.request, Request::None);
-    Ok(())
-}
-
-/// A user's resource, unless it is known to be lost.
-fn linked(snapshot: &Snapshot, id: &SourceId) -> Result<Option<TargetId>, StoreError> {
-    let lost = super::cycle::forecast_of(snapshot, ObjectKind::User, id)?.lost;
-    let brief = snapshot.brief(ObjectKind::User, id)?;
-    Ok(brief.and_then(|brief| brief.target).filter(|_| !lost))
-}
-
-/// The change with the manager's source id replaced by its target id; `None` when it has none now.
-fn resolve(
-    snapshot: &Snapshot,
-    change: &Change,
-    manager: Option<&str>,
-) -> Result<Option<Change>, StoreError> {
-    let mut change = change.clone();
-    if manager == Some(change.attribute.as_str())
-        && let Some(id) = change
-            .after
-            .as_str()
-            .and_then(|text| text.parse::<SourceId>().ok())
-    {
-        match linked(snapshot, &id)? {
-            Some(target) => change.after = Value::text(target.as_str()),
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(change))
 }
 
 /// Makes the intents of a batch's creates durable, before any of them is sent; the numbers of their records.

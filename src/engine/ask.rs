@@ -23,7 +23,6 @@ use crate::ports::TargetError;
 use crate::reconcile::matching::Key;
 use crate::reconcile::policy::GroupRemoval;
 use crate::reconcile::policy::OnRemoval;
-use crate::reconcile::scope::Standing;
 use crate::snapshot::page::apply_existence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -106,15 +105,15 @@ impl Cycle<'_> {
                 let unread = snapshot
                     .dirty_cause(kind, &id)?
                     .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
-                if let Some(record) = snapshot.record(kind, &id)? {
-                    let asked = match record.object.life {
-                        Life::Alive if out && record.link.is_some() => {
-                            unread || matches!(scope.standing(snapshot, &record, true)?, Standing::Out { .. })
+                if let Some(brief) = snapshot.brief(kind, &id)? {
+                    let asked = match brief.head.life {
+                        Life::Alive if out && brief.target.is_some() => {
+                            unread || scope.is_out(snapshot, kind, &id)?
                         }
                         Life::Alive => unread,
                         Life::Missing | Life::Unknown => true,
-                        Life::Gone(Removed::SoftDeleted) => soft && record.link.is_some(),
-                        Life::Gone(Removed::HardDeleted) => hard && record.link.is_some(),
+                        Life::Gone(Removed::SoftDeleted) => soft && brief.target.is_some(),
+                        Life::Gone(Removed::HardDeleted) => hard && brief.target.is_some(),
                     };
                     if asked {
                         doubtful.push(id);

@@ -135,6 +135,8 @@ pub struct Cycle<'j> {
     pub(super) said: HashSet<(ObjectKind, SourceId)>,
     /// True once an object of this cycle has a forecast (`applies` makes few: lost links).
     pub(super) forecasts: bool,
+    /// True once the first pass found a removal.
+    pub(super) removals: bool,
     /// Types of which the target gave at least one reading.
     pub(super) readings: BTreeSet<ObjectKind>,
     /// True while the snapshot is one that was restored, and nobody has let its removals through.
@@ -207,6 +209,7 @@ impl<'j> Cycle<'j> {
             absence: BTreeMap::new(),
             said: HashSet::new(),
             forecasts: false,
+            removals: false,
             readings: BTreeSet::new(),
             restored: false,
             members_judged: HashSet::new(),

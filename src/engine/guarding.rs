@@ -75,6 +75,7 @@ impl Cycle<'_> {
                 ObjectKind::Group => asked.groups = found,
             }
         }
+        self.removals = !(asked.users.is_empty() && asked.groups.is_empty());
         let counts = self.store(Snapshot::counts).await?;
         let totals = Totals {
             linked_users: counts.linked_users,

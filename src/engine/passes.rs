@@ -19,6 +19,7 @@ use super::views::Context;
 use super::views::view;
 use crate::mapping::Context as MappingContext;
 use crate::mapping::Mapping;
+use crate::mapping::names::APP_ROLES;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -41,6 +42,7 @@ use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::Reference;
 use crate::reconcile::view::TargetReading;
 use crate::snapshot::read::Reads;
+use crate::snapshot::record::Record;
 use crate::snapshot::store::Snapshot;
 
 /// What a pass may carry out.
@@ -225,10 +227,10 @@ impl Cycle<'_> {
         };
         let mut works = Vec::new();
         let blocked = self.blocked.len();
-        for (plan, removal) in planned.plans {
+        for one in planned.plans {
             progress.waiting |=
-                plan.pending_references > 0 || plan.omissions.contains(&Omission::WaitsForManager);
-            works.extend(self.select(pass, plan, removal));
+                one.plan.pending_references > 0 || one.plan.omissions.contains(&Omission::WaitsForManager);
+            works.extend(self.select(pass, one));
         }
         // Who is found to be held up moves those who waited for it.
         progress.moved |= self.blocked.len() > blocked;
@@ -261,12 +263,12 @@ impl Cycle<'_> {
     }
 
     /// Picks the operations of a plan that this pass carries out; what is held back or left is said.
-    fn select(&mut self, pass: Pass, plan: ObjectPlan, removal: Option<Removal>) -> Option<Work> {
-        if plan.omissions.contains(&Omission::WaitsForManager) {
+    fn select(&mut self, pass: Pass, planned: Planned) -> Option<Work> {
+        if planned.plan.omissions.contains(&Omission::WaitsForManager) {
             return None;
         }
-        let counted = removal.is_some();
-        let mut work = Work::new(plan, pass);
+        let counted = planned.removal.is_some();
+        let mut work = Work::new(planned.plan, planned.record, pass);
         let all = std::mem::take(&mut work.plan.operations);
         for operation in all {
             if !pass.takes(operation.verb) {
@@ -460,11 +462,19 @@ fn without_disable(plan: &mut ObjectPlan) {
         .retain(|operation| operation.verb != Verb::UpdateUser || !operation.changes.is_empty());
 }
 
+/// The plan of one object.
+struct Planned {
+    plan: ObjectPlan,
+    /// The removal that the first pass counted for it.
+    removal: Option<Removal>,
+    /// What it was planned from, as the snapshot has it; `None` where it is to be read again.
+    record: Option<Record>,
+}
+
 /// The plans of a batch.
 #[derive(Default)]
-struct Planned {
-    /// Each with the removal that the first pass counted for it.
-    plans: Vec<(ObjectPlan, Option<Removal>)>,
+struct PlannedBatch {
+    plans: Vec<Planned>,
     /// Some wait for their managers, and were not planned.
     waiting: bool,
 }
@@ -508,9 +518,9 @@ fn plan_batch(
     rules: &Rules,
     context: &Context,
     settle: bool,
-) -> Result<Planned, StoreError> {
+) -> Result<PlannedBatch, StoreError> {
     let planner = rules.planner(settle);
-    let mut planned = Planned::default();
+    let mut planned = PlannedBatch::default();
     for id in ids {
         let forecast = context.forecast(snapshot, kind, id)?;
         let follows = forecast.late && pass == Pass::Users;
@@ -546,7 +556,23 @@ fn plan_batch(
         if forecast.disabled {
             without_disable(&mut plan);
         }
-        planned.plans.push((plan, snapshot.removal::<Removal>(kind, id)?));
+        let removal = if context.removals {
+            snapshot.removal::<Removal>(kind, id)?
+        } else {
+            None
+        };
+        let mut object = view.object;
+        // Filled in for the mapping, and no part of what the source said of the user.
+        object.attributes.remove(APP_ROLES);
+        let record = (!view.lost && !forecast.done).then_some(Record {
+            object,
+            link: view.link,
+        });
+        planned.plans.push(Planned {
+            plan,
+            removal,
+            record,
+        });
     }
     Ok(planned)
 }

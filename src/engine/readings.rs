@@ -299,6 +299,7 @@ impl Cycle<'_> {
             failed: self.failed.union(&self.blocked).copied().collect(),
             references,
             forecasts: self.forecasts || !self.applies(),
+            removals: self.removals,
             readings: self.readings.contains(&kind),
             entitlements: self.entitlements.clone(),
             sends_roles: kind == ObjectKind::User && self.job.sends_roles(),

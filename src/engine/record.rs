@@ -25,6 +25,7 @@ use crate::model::id::TargetId;
 use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
+use crate::model::name::Name;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::model::object::Membership;
@@ -42,6 +43,7 @@ use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
+use crate::snapshot::record::Facts;
 use crate::snapshot::record::Record;
 use crate::snapshot::tx::Tx;
 
@@ -85,7 +87,8 @@ impl Cycle<'_> {
                     resource,
                     whole,
                 } => {
-                    self.note_done(&work, &mut history);
+                    let mut work = work;
+                    self.note_done(&mut work, &mut history);
                     recorded.moved |= !work.run.is_empty() || work.completes();
                     done.push(Done {
                         work,
@@ -129,12 +132,13 @@ impl Cycle<'_> {
         }
         let mapping = std::sync::Arc::clone(&self.job.mapping);
         let (now, window) = (self.now, self.job.policy.guard_window);
+        let forecasts = self.forecasts;
         let flattens = self.job.assigning.nesting.members;
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             let mut relinked = Vec::new();
-            for done in &done {
-                relinked.extend(done.record(&mut tx, &mapping, kind, now)?);
+            for done in &mut done {
+                relinked.extend(done.record(&mut tx, &mapping, kind, now, forecasts)?);
             }
             // Marks last: whoever was recorded above without one of these references is dirty again.
             for id in relinked {
@@ -156,7 +160,7 @@ impl Cycle<'_> {
                 }
             }
             if !history.is_empty() {
-                tx.append_history(&history);
+                tx.append_history(history);
             }
             if tx.is_empty() {
                 Ok(())
@@ -181,18 +185,33 @@ struct Done {
 
 impl Cycle<'_> {
     /// Counts and logs what was carried out, and adds it to the history.
-    fn note_done(&mut self, work: &Work, history: &mut Vec<NewEntry>) {
-        for operation in &work.run {
+    fn note_done(&mut self, work: &mut Work, history: &mut Vec<NewEntry>) {
+        for operation in &mut work.run {
             self.summary.count(operation);
             self.order
                 .watcher
                 .operation(&explain::redacted(&self.job.mapping, operation));
             debug!(object = %operation.source, op = operation.verb.name(), reason = operation.because.label(), "{} {}", operation.verb, operation.source);
-            history.push(self.entry(operation, work, "done", None));
+            // What an adoption found is still asked for; other changes are in `sent` too.
+            let changes = match operation.verb {
+                Verb::LinkUser | Verb::LinkGroup => operation.changes.clone(),
+                _ => std::mem::take(&mut operation.changes),
+            };
+            let values = Values {
+                changes: explain::redacted_changes(&self.job.mapping, operation.kind, changes),
+                detail: None,
+            };
+            history.push(self.entry(operation, work.target.as_ref(), "done", values));
         }
     }
 
-    fn entry(&self, operation: &Operation, work: &Work, result: &str, detail: Option<String>) -> NewEntry {
+    fn entry(
+        &self,
+        operation: &Operation,
+        target: Option<&TargetId>,
+        result: &str,
+        values: Values,
+    ) -> NewEntry {
         NewEntry {
             time: self.now,
             cycle: Some(self.order.id),
@@ -200,16 +219,11 @@ impl Cycle<'_> {
             operation: operation.verb.name().to_owned(),
             kind: Some(operation.kind),
             object: Some(operation.source),
-            target: work.target.clone(),
+            target: target.cloned(),
             reason: operation.because.to_string(),
             result: result.to_owned(),
             config: self.job.fingerprint.clone(),
-            values: Values {
-                changes: explain::redacted(&self.job.mapping, operation)
-                    .into_owned()
-                    .changes,
-                detail,
-            },
+            values,
             salt: (self.job.entropy)(),
         }
     }
@@ -225,7 +239,15 @@ impl Cycle<'_> {
         self.summary.fail(id, verb, chain(error), error.hint().to_owned());
         warn!(object = %id, op = verb, "Cannot {verb} {id}: it stays dirty and is tried again by the next cycle");
         if let Some(operation) = operation {
-            history.push(self.entry(operation, work, "failed", Some(error.to_string())));
+            let values = Values {
+                changes: explain::redacted_changes(
+                    &self.job.mapping,
+                    operation.kind,
+                    operation.changes.clone(),
+                ),
+                detail: Some(error.to_string()),
+            };
+            history.push(self.entry(operation, work.target.as_ref(), "failed", values));
         }
     }
 
@@ -288,11 +310,12 @@ impl Done {
     /// Writes one result: link, sent, kept, memberships, its own mark. The id, where its referrers are now to
     /// be looked at: it was linked, relinked or deleted.
     fn record(
-        &self,
+        &mut self,
         tx: &mut Tx<'_>,
         mapping: &Mapping,
         kind: ObjectKind,
         now: crate::model::clock::Timestamp,
+        forecasts: bool,
     ) -> Result<Option<SourceId>, StoreError> {
         let id = self.work.plan.source;
         if self.work.plan.forget {
@@ -317,8 +340,8 @@ impl Done {
             tx.delete_record(kind, &id)?;
             return Ok(Some(id));
         }
-        let fresh = match &self.target {
-            Some(target) => self.record_link(tx, mapping, kind, target, now)?,
+        let fresh = match self.target.clone() {
+            Some(target) => self.record_link(tx, mapping, kind, &target, now, forecasts)?,
             None => false,
         };
         self.record_members(tx, &id)?;
@@ -331,20 +354,24 @@ impl Done {
 
     /// The link; true when it is another one than before.
     fn record_link(
-        &self,
+        &mut self,
         tx: &mut Tx<'_>,
         mapping: &Mapping,
         kind: ObjectKind,
         target: &TargetId,
         now: crate::model::clock::Timestamp,
+        forecasts: bool,
     ) -> Result<bool, StoreError> {
         let id = self.work.plan.source;
-        let Some(before) = tx.record(kind, &id)? else {
+        let Some(mut record) = self.work.record.take() else {
             return Ok(false);
         };
-        let mut record = before.clone();
+        let before = Facts::of(&record);
         let linked_before = record.link.as_ref().map(|link| link.target.clone());
         let fresh = self.work.creates() || linked_before.as_ref() != Some(target);
+        if !fresh && self.work.plan.record.is_empty() && self.work.sent.is_empty() {
+            return Ok(false);
+        }
         let mut link = match record.link.take() {
             Some(link) if !fresh => link,
             _ => Link {
@@ -364,11 +391,11 @@ impl Done {
         }
         self.notice_cleared(mapping, &mut link);
         record.link = Some(link);
-        tx.replace_record(Some(&before), &record)?;
-        if fresh {
-            if kind == ObjectKind::Group && linked_before.is_some() {
-                forget_sent(tx, &id)?;
-            }
+        tx.write_record(Some(before), &record)?;
+        if fresh && kind == ObjectKind::Group && linked_before.is_some() {
+            forget_sent(tx, &id)?;
+        }
+        if fresh && forecasts {
             let mut forecast = forecast_of(tx, kind, &id)?;
             if forecast.lost {
                 forecast.lost = false;
@@ -391,10 +418,10 @@ impl Done {
     }
 
     /// What was sent, and what the answer says that the target kept of it.
-    fn keep(&self, mapping: &Mapping, link: &mut Link, path: &str, value: &Value) {
+    fn keep(&self, mapping: &Mapping, link: &mut Link, path: &Name, value: &Value) {
         let found_equal = self.work.run.iter().any(|operation| {
             matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup)
-                && operation.changes.iter().any(|change| change.attribute == path)
+                && operation.changes.iter().any(|change| change.attribute == *path)
         });
         let kept = match (&self.resource, mapping.target_path(self.work.plan.kind, path)) {
             _ if found_equal => Kept::AsSent,
@@ -409,11 +436,11 @@ impl Done {
         if value.is_unassigned() {
             link.sent.remove(path);
         } else {
-            link.sent.insert(path.to_owned(), value.clone());
+            link.sent.insert(path, value.clone());
         }
         match kept {
-            Kept::AsSent => link.kept.remove(path),
-            other => link.kept.insert(path.to_owned(), other),
+            Kept::AsSent => link.kept.remove::<str>(path),
+            other => link.kept.insert(path.clone(), other),
         };
     }
 
@@ -435,32 +462,42 @@ impl Done {
     }
 
     fn record_members(&self, tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
-        for (member, target) in &self.work.removed {
-            match tx.edge(group, member)? {
+        let (removed, added) = (&self.work.removed, &self.work.added);
+        let members: Vec<SourceId> = removed.iter().chain(added).map(|(member, _)| *member).collect();
+        let known = tx.edges_of(group, &members)?;
+        for (member, target) in removed {
+            match known.get(member) {
                 Some(edge) if edge.sent.as_ref() == Some(target) && !edge.present => {
                     tx.delete_edge(group, member)?
                 }
                 Some(edge) if edge.sent.as_ref() == Some(target) => {
-                    tx.put_edge(group, member, &Membership { sent: None, ..edge })?;
+                    tx.replace_edge(
+                        true,
+                        group,
+                        member,
+                        &Membership {
+                            sent: None,
+                            ..edge.clone()
+                        },
+                    );
                 }
                 _ => {}
             }
         }
-        for (member, target) in &self.work.added {
-            let edge = tx.edge(group, member)?.unwrap_or(Membership {
+        for (member, target) in added {
+            let edge = known.get(member).cloned().unwrap_or(Membership {
                 kind: MemberKind::User,
                 generation: 0,
                 present: false,
                 sent: None,
             });
-            tx.put_edge(
+            let sent = Some(target.clone());
+            tx.replace_edge(
+                known.contains_key(member),
                 group,
                 member,
-                &Membership {
-                    sent: Some(target.clone()),
-                    ..edge
-                },
-            )?;
+                &Membership { sent, ..edge },
+            );
         }
         Ok(())
     }

@@ -101,6 +101,25 @@ impl Scoping {
         Ok(decision.standing(linked, confirmed))
     }
 
+    /// True for a linked object that is out, and for good.
+    ///
+    /// # Errors
+    /// As the store.
+    pub(super) fn is_out(
+        &self,
+        reads: &impl Reads,
+        kind: ObjectKind,
+        id: &SourceId,
+    ) -> Result<bool, StoreError> {
+        let Some(record) = reads.record(kind, id)? else {
+            return Ok(false);
+        };
+        Ok(matches!(
+            self.standing(reads, &record, true)?,
+            Standing::Out { .. }
+        ))
+    }
+
     /// True for an object without a link that may be matched.
     ///
     /// # Errors

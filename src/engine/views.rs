@@ -46,6 +46,8 @@ pub struct Context {
     pub references: bool,
     /// False while no object of this cycle has a forecast: then none is looked up.
     pub forecasts: bool,
+    /// False where the first pass found no removal: then none is looked up.
+    pub removals: bool,
     /// False while the target's readings are empty: then none is looked up.
     pub readings: bool,
     /// Who is assigned.

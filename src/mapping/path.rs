@@ -14,6 +14,7 @@ use std::{
 
 use scim_v2::filter::{AttrExp, AttrPath, CompValue, CompareOp, PatchPath, ValFilter};
 
+use crate::model::name::Name;
 use crate::model::value::Value;
 
 /// The enterprise extension of users (RFC 7643 section 4.3).
@@ -26,7 +27,7 @@ pub const CORE_GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// A parsed target path. Equal paths have the same text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetPath {
-    text: Arc<str>,
+    text: Name,
     urn: Option<Arc<str>>,
     attribute: Arc<str>,
     /// Conditions on the element of a multi-valued attribute; all have to hold. Empty without a filter.
@@ -72,6 +73,12 @@ impl TargetPath {
     /// As it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// As it was written, as the name under which its value is kept.
+    #[must_use]
+    pub const fn name(&self) -> &Name {
         &self.text
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Reading never fails, whatever a service answered: what has not the expected shape is absent.
 
+use std::borrow::Borrow;
+
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::id::ObjectKind;
@@ -34,7 +36,11 @@ impl Default for ResourceForm {
 /// The resource that holds these values, for a create. Null and empty values are left out: some services
 /// refuse explicit nulls. Of two values for one place the later one wins.
 #[must_use]
-pub fn build_resource(kind: ObjectKind, form: ResourceForm, values: &[(TargetPath, Value)]) -> Json {
+pub fn build_resource<P, V>(kind: ObjectKind, form: ResourceForm, values: &[(P, V)]) -> Json
+where
+    P: Borrow<TargetPath>,
+    V: Borrow<Value>,
+{
     let core = match kind {
         ObjectKind::User => CORE_USER,
         ObjectKind::Group => CORE_GROUP,
@@ -42,6 +48,7 @@ pub fn build_resource(kind: ObjectKind, form: ResourceForm, values: &[(TargetPat
     let mut schemas = vec![core.to_owned()];
     let mut resource = Map::new();
     for (path, value) in values {
+        let (path, value) = (path.borrow(), value.borrow());
         if value.is_unassigned() {
             continue;
         }

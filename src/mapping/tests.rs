@@ -10,8 +10,6 @@ mod patterns;
 mod resources;
 mod rules;
 
-use std::collections::BTreeMap;
-
 use crate::model::id::ObjectKind;
 use crate::model::object::{Life, SourceObject};
 use crate::model::value::Value;
@@ -24,7 +22,7 @@ fn object(kind: ObjectKind, properties: &[(&str, Value)]) -> SourceObject {
         attributes: properties
             .iter()
             .map(|(k, v)| ((*k).to_owned(), v.clone()))
-            .collect::<BTreeMap<_, _>>(),
+            .collect(),
         manager: None,
         life: Life::Alive,
         gone_since: None,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     clock::Timestamp,
     id::TargetId,
+    name::Name,
     value::{Attributes, Value},
 };
 
@@ -42,7 +43,7 @@ pub struct Link {
     /// Target path to the value as we last sent it, or found it equal at adoption. References are target ids.
     pub sent: Attributes,
     /// Target path to what the target kept, only where that is not [`Kept::AsSent`].
-    pub kept: BTreeMap<String, Kept>,
+    pub kept: BTreeMap<Name, Kept>,
 }
 
 /// A create that was, or is about to be, sent and whose outcome is not yet recorded (DESIGN "Creates and crashes").

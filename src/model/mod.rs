@@ -1,10 +1,12 @@
 //! The nouns of melonsync: ids, values, source objects, links, cursors, time and secrets. No I/O, no decisions.
 
 pub mod assignment;
+pub mod attributes;
 pub mod clock;
 pub mod cursor;
 pub mod id;
 pub mod link;
+pub mod name;
 pub mod object;
 pub mod secret;
 pub mod value;

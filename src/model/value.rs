@@ -23,8 +23,7 @@ pub enum Value {
     Map(BTreeMap<String, Value>),
 }
 
-/// Attribute name (source) or path (target) to value.
-pub type Attributes = BTreeMap<String, Value>;
+pub use super::attributes::Attributes;
 
 impl Value {
     /// A text value.

@@ -250,7 +250,7 @@ impl Planner<'_> {
                 _ => {
                     if let Some(after) = value.on_create().filter(|value| !value.is_unassigned()) {
                         changes.push(Change {
-                            attribute: row.target.as_str().to_owned(),
+                            attribute: row.target.name().clone(),
                             before: Value::Null,
                             after: after.clone(),
                         });
@@ -261,7 +261,7 @@ impl Planner<'_> {
         if let (Some(row), Some(manager)) = (self.manager_row(view), view.object.manager) {
             match view.manager {
                 Reference::Linked(_) | Reference::Expected(_) => changes.push(Change {
-                    attribute: row.target.as_str().to_owned(),
+                    attribute: row.target.name().clone(),
                     before: Value::Null,
                     after: Value::text(manager.to_string()),
                 }),

@@ -35,6 +35,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::model::link::Kept;
 use crate::model::link::Link;
+use crate::model::name::Name;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 
@@ -43,7 +44,7 @@ pub(super) struct Base<'a> {
     /// As last sent.
     pub(super) sent: &'a Attributes,
     /// What the target kept of it.
-    pub(super) kept: &'a BTreeMap<String, Kept>,
+    pub(super) kept: &'a BTreeMap<Name, Kept>,
     /// The resource as it is now, where it was read.
     pub(super) observed: Option<&'a serde_json::Value>,
     /// True when a repair was asked for, or the resource is being adopted.
@@ -221,7 +222,7 @@ impl Planner<'_> {
         if view.manager == Reference::Expected(None) {
             let before = base.sent.get(row.target.as_str()).cloned().unwrap_or_default();
             differences.write.push(Change {
-                attribute: row.target.as_str().to_owned(),
+                attribute: row.target.name().clone(),
                 before,
                 after: shown,
             });
@@ -369,7 +370,7 @@ impl Differences {
         };
         let before = now.or_else(|| held.cloned()).unwrap_or_default();
         let change = Change {
-            attribute: path.to_owned(),
+            attribute: target.name().clone(),
             before,
             after: shown,
         };

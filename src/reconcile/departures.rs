@@ -42,7 +42,7 @@ impl Planner<'_> {
             OnRemoval::Disable if self.is_disabled(view, link) => plan.omit(Omission::AlreadyDisabled),
             OnRemoval::Disable => {
                 let change = Change {
-                    attribute: self.active().to_owned(),
+                    attribute: self.active().into(),
                     before: Value::Bool(true),
                     after: Value::Bool(false),
                 };

@@ -9,13 +9,14 @@ use super::operation::Change;
 use super::operation::Operation;
 use super::operation::Verb;
 use crate::mapping::Mapping;
+use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::value::Value;
 
 /// What stands in place of a value that is not to be seen, as in Entra's provisioning logs.
 const REDACTED: &str = "[Redact]";
 
-/// The operation as it may be shown and kept: values of rows that call `Redact` are hidden; that they change is not.
+/// The operation as it may be shown: values of rows that call `Redact` are hidden; that they change is not.
 #[must_use]
 pub fn redacted<'o>(mapping: &Mapping, operation: &'o Operation) -> Cow<'o, Operation> {
     let hidden = |change: &Change| mapping.is_redacted(operation.kind, &change.attribute);
@@ -23,14 +24,23 @@ pub fn redacted<'o>(mapping: &Mapping, operation: &'o Operation) -> Cow<'o, Oper
         return Cow::Borrowed(operation);
     }
     let mut shown = operation.clone();
-    for change in shown.changes.iter_mut().filter(|change| hidden(change)) {
-        for value in [&mut change.before, &mut change.after] {
-            if !value.is_unassigned() {
-                *value = Value::text(REDACTED);
+    shown.changes = redacted_changes(mapping, operation.kind, shown.changes);
+    Cow::Owned(shown)
+}
+
+/// Changes as they may be kept, as [`redacted`].
+#[must_use]
+pub fn redacted_changes(mapping: &Mapping, kind: ObjectKind, mut changes: Vec<Change>) -> Vec<Change> {
+    for change in &mut changes {
+        if mapping.is_redacted(kind, &change.attribute) {
+            for value in [&mut change.before, &mut change.after] {
+                if !value.is_unassigned() {
+                    *value = Value::text(REDACTED);
+                }
             }
         }
     }
-    Cow::Owned(shown)
+    changes
 }
 
 /// One operation as a JSON entry of `plan -o json`.

@@ -24,6 +24,7 @@ use crate::model::link::LinkOrigin;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::model::object::SourceObject;
+use crate::model::value::Attributes;
 use crate::model::value::Value;
 
 pub(super) const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
@@ -148,7 +149,7 @@ fn short(path: &str) -> &str {
 
 /// Graph properties from JSON; every property that [`MAPPING`] reads is there, null unless it is given.
 pub(super) fn object(kind: ObjectKind, number: u32, properties: serde_json::Value) -> SourceObject {
-    let mut attributes = BTreeMap::new();
+    let mut attributes = Attributes::new();
     if kind == ObjectKind::User {
         for name in ["jobTitle", "givenName", "preferredLanguage"] {
             attributes.insert(name.to_owned(), Value::Null);
@@ -200,7 +201,7 @@ pub(super) fn group(properties: serde_json::Value) -> ObjectView {
 
 /// Linked to `t1`, with this sent beside what every object of [`MAPPING`] is sent.
 pub(super) fn linked(mut view: ObjectView, sent: serde_json::Value) -> ObjectView {
-    let mut all = BTreeMap::from([("externalId".to_owned(), Value::text(view.object.id.to_string()))]);
+    let mut all = Attributes::from([("externalId".to_owned(), Value::text(view.object.id.to_string()))]);
     if view.object.kind == ObjectKind::User {
         all.insert("userName".to_owned(), Value::text("u1@corp"));
         all.insert("active".to_owned(), Value::Bool(true));

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::model::name::Name;
 use crate::model::value::Value;
 
 /// One attribute that changes at the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Target path, as the mapping writes it.
-    pub attribute: String,
+    pub attribute: Name,
     /// What the target held, as far as known.
     pub before: Value,
     /// What it shall hold; `Null` removes it. A reference is shown as the source id until apply puts the target id in.

@@ -45,7 +45,7 @@ impl Planner<'_> {
             }
             OnRemoval::Disable => {
                 let change = Change {
-                    attribute: self.active().to_owned(),
+                    attribute: self.active().into(),
                     before: Value::Bool(true),
                     after: Value::Bool(false),
                 };

@@ -177,7 +177,7 @@ fn attributes(attributes: &Attributes) -> Json {
     Json::Object(
         attributes
             .iter()
-            .map(|(name, value)| (name.clone(), value.to_json()))
+            .map(|(name, value)| (name.to_string(), value.to_json()))
             .collect(),
     )
 }

@@ -122,62 +122,93 @@ pub(super) struct Batch {
 pub(super) struct BatchValues(pub(super) Vec<Option<([u8; 16], Values)>>);
 
 fn digest(salt: &[u8; 16], values: &Values) -> Hash {
+    digest_of(salt, &record::encode(values))
+}
+
+/// The digest of values that are written already.
+fn digest_of(salt: &[u8; 16], values: &[u8]) -> Hash {
     Sha256::new()
         .chain_update(salt)
-        .chain_update(record::encode(values))
+        .chain_update(values)
         .finalize()
         .into()
 }
 
-impl Tx<'_> {
-    /// Appends entries; returns the number of the first.
-    pub fn append_history(&mut self, entries: &[NewEntry]) -> u64 {
-        let first = self.heads.next_history;
-        let (mut batch, mut values, mut size) = (Vec::new(), Vec::new(), 0);
-        for new in entries {
-            let length = record::encode(&new.values).len() + new.reason.len() + new.config.len() + 160;
-            if size + length > SMALL {
-                self.append_batch(std::mem::take(&mut batch), std::mem::take(&mut values));
-                size = 0;
-            }
-            size += length;
-            batch.push(numbered(new, self.heads.next_history + batch.len() as u64));
-            values.push(Some((new.salt, new.values.clone())));
-        }
-        self.append_batch(batch, values);
-        first
+/// A batch in the making. Values are written once, for their digest and for the record alike.
+#[derive(Default)]
+struct Making {
+    entries: Vec<Entry>,
+    /// What [`BatchValues`] holds, written: present, salt, values.
+    values: Vec<u8>,
+    size: usize,
+}
+
+impl Making {
+    fn add(&mut self, new: NewEntry, seq: u64, values: &[u8]) {
+        self.values.push(1);
+        self.values.extend_from_slice(&new.salt);
+        self.values.extend_from_slice(&values[1..]); // without its version: that of the record counts
+        self.entries.push(numbered(new, seq, values));
     }
 
-    fn append_batch(&mut self, entries: Vec<Entry>, values: Vec<Option<([u8; 16], Values)>>) {
-        if entries.is_empty() {
-            return;
-        }
-        let key = keys::number(self.heads.next_history);
-        self.heads.next_history += entries.len() as u64;
-        let bytes = record::encode(&Batch {
-            previous: self.heads.history_hash,
-            entries,
-        });
-        self.heads.history_hash = Sha256::digest(&bytes).into();
-        self.put(Table::History, key.clone(), bytes);
-        self.put(Table::HistoryValues, key, record::encode(&BatchValues(values)));
+    /// As [`record::encode`] would write the [`BatchValues`].
+    fn written_values(&self) -> Vec<u8> {
+        let mut bytes = record::encode(&self.entries.len());
+        bytes.extend_from_slice(&self.values);
+        bytes
     }
 }
 
-fn numbered(new: &NewEntry, seq: u64) -> Entry {
+impl Tx<'_> {
+    /// Appends entries; returns the number of the first.
+    pub fn append_history(&mut self, entries: Vec<NewEntry>) -> u64 {
+        let first = self.heads.next_history;
+        let mut making = Making::default();
+        for new in entries {
+            let values = record::encode(&new.values);
+            let length = values.len() + new.reason.len() + new.config.len() + 160;
+            if making.size + length > SMALL {
+                self.append_batch(std::mem::take(&mut making));
+            }
+            making.size += length;
+            let seq = self.heads.next_history + making.entries.len() as u64;
+            making.add(new, seq, &values);
+        }
+        self.append_batch(making);
+        first
+    }
+
+    fn append_batch(&mut self, batch: Making) {
+        if batch.entries.is_empty() {
+            return;
+        }
+        let key = keys::number(self.heads.next_history);
+        self.heads.next_history += batch.entries.len() as u64;
+        let values = batch.written_values();
+        let bytes = record::encode(&Batch {
+            previous: self.heads.history_hash,
+            entries: batch.entries,
+        });
+        self.heads.history_hash = Sha256::digest(&bytes).into();
+        self.put(Table::History, key.clone(), bytes);
+        self.put(Table::HistoryValues, key, values);
+    }
+}
+
+fn numbered(new: NewEntry, seq: u64, values: &[u8]) -> Entry {
     Entry {
         seq,
         time: new.time,
         cycle: new.cycle,
-        actor: new.actor.clone(),
-        operation: new.operation.clone(),
+        actor: new.actor,
+        operation: new.operation,
         kind: new.kind,
         object: new.object,
-        target: new.target.clone(),
-        reason: new.reason.clone(),
-        result: new.result.clone(),
-        config: new.config.clone(),
-        digest: digest(&new.salt, &new.values),
+        target: new.target,
+        reason: new.reason,
+        result: new.result,
+        config: new.config,
+        digest: digest_of(&new.salt, values),
     }
 }
 

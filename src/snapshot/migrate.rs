@@ -11,7 +11,7 @@ use crate::ports::WriteBatch;
 use super::{keys, transfer};
 
 /// The format that this program reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One step: makes a store of format `from` one of the next format. It must be safe to repeat from the
 /// beginning, because the number is raised only after it; each of its commits is its own business.
@@ -23,8 +23,14 @@ pub struct Step {
     pub run: fn(&dyn SnapshotStore) -> Result<(), StoreError>,
 }
 
-/// The steps from format 1 to [`FORMAT`]: none yet.
-pub const STEPS: &[Step] = &[];
+/// The steps from format 1 to [`FORMAT`].
+///
+/// Format 2: tables of small entries lie in blocks, in engines that have them. Records of objects of format 1 are read
+/// as they are, and written anew when they change.
+pub const STEPS: &[Step] = &[Step {
+    from: 1,
+    run: |store| store.renew_layout(),
+}];
 
 /// The number that the store carries; `None` for an empty store.
 ///

@@ -7,9 +7,11 @@
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
 //! | [`assignments`] | who is assigned, and who is looked at when that moves |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
-//! | [`keys`], [`record`] | encodings: part of the format |
+//! | [`keys`], [`record`], `coded` | encodings: part of the format |
 //! | [`migrate`], [`transfer`], [`export`], [`verify`] | older formats; backup and restore; JSON Lines; self-check |
 //! | [`sled`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`] |
+//! | `recent` | who is linked, who is dirty: lately asked, remembered |
+//! | [`blocks`] | many small entries in one value, for [`sled`] |
 //! | [`lock`], [`folder`] | one process a state folder; what lies where in it |
 //!
 //! Guarantee: a commit is whole or absent, whatever crashes when, and what [`crate::ports::Durability::Synced`]
@@ -17,6 +19,8 @@
 //! open create-intent says where, and is resolved before anything else happens to its object.
 
 pub mod assignments;
+pub mod blocks;
+mod coded;
 pub mod export;
 pub mod folder;
 pub mod history;
@@ -26,6 +30,7 @@ pub mod memory;
 pub mod migrate;
 pub mod page;
 pub mod read;
+mod recent;
 pub mod record;
 pub mod retention;
 pub mod round;

@@ -249,8 +249,14 @@ fn apply_manager(record: &mut Record, entries: &[ReferenceChange], round: &Round
 fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Result<bool, StoreError> {
     let mut changed = false;
     let watch = tx.watch()?;
+    let members: Vec<SourceId> = object.members.iter().map(|entry| entry.id).collect();
+    let known = tx.edges_of(&object.id, &members)?;
     for entry in &object.members {
-        let before = tx.edge(&object.id, &entry.id)?;
+        // The same member may stand twice on a page.
+        let before = match tx.written_edge(&object.id, &entry.id)? {
+            Some(written) => written,
+            None => known.get(&entry.id).cloned(),
+        };
         // A removed entry need not say what it is.
         let kind = before.as_ref().map_or(entry.kind, |edge| edge.kind);
         let moved = if entry.removed {

@@ -1,5 +1,7 @@
 //! Everything that can be asked of a snapshot, the same inside a transaction, which sees its own writes.
 
+use std::collections::HashMap;
+
 use serde::de::DeserializeOwned;
 
 use crate::model::cursor::Stream;
@@ -22,6 +24,9 @@ pub type ObjectIntent = (ObjectKind, SourceId, Intent);
 
 /// How many entries a loop over a table takes at a time: bounds memory, whatever the directory's size.
 pub const PAGE: usize = 1000;
+
+/// Up to so many memberships of a group are looked up one by one; for more, a page of the group's is read.
+const FEW: usize = 4;
 
 /// Questions to a snapshot. Scans return at most `limit` entries in key order, those after `after`.
 ///
@@ -90,6 +95,11 @@ pub trait Reads {
 
     /// The beginning of one object: cheaper than all of it.
     fn brief(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Brief>, StoreError> {
+        self.read_brief(kind, id)
+    }
+
+    /// [`Self::brief`] from the table, where nothing is remembered.
+    fn read_brief(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Brief>, StoreError> {
         let Some(bytes) = self.raw(Table::Objects, &keys::object(kind, id))? else {
             return Ok(None);
         };
@@ -170,6 +180,26 @@ pub trait Reads {
             .collect()
     }
 
+    /// Those memberships of a group that are known, of these members: together where that is one page, else one by
+    /// one.
+    fn edges_of(
+        &self,
+        group: &SourceId,
+        members: &[SourceId],
+    ) -> Result<HashMap<SourceId, Membership>, StoreError> {
+        if members.len() > FEW {
+            let page = self.edges(group, None, PAGE)?;
+            if page.len() < PAGE {
+                return Ok(page.into_iter().collect());
+            }
+        }
+        let mut known = HashMap::with_capacity(members.len());
+        for member in members {
+            known.extend(self.edge(group, member)?.map(|edge| (*member, edge)));
+        }
+        Ok(known)
+    }
+
     /// Who refers to an object: groups that have it as a member, users that have it as their manager.
     fn referrers(
         &self,
@@ -209,8 +239,13 @@ pub trait Reads {
 
     /// Why one object is dirty; `None` when it is not.
     fn dirty_cause(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<DirtyCause>, StoreError> {
+        self.read_dirty_cause(kind, id)
+    }
+
+    /// [`Self::dirty_cause`] from the table, where nothing is remembered.
+    fn read_dirty_cause(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<DirtyCause>, StoreError> {
         let bits = self.raw(Table::Dirty, &keys::object(kind, id))?;
-        Ok(bits.map(|bits| DirtyCause(bits.first().copied().unwrap_or_default())))
+        Ok(bits.map(|bits| DirtyCause::decode(&bits)))
     }
 
     /// The open create-intents: the batch's number with what is still open in it. Few: those of one crash.

@@ -9,13 +9,20 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Link;
+use crate::model::link::LinkOrigin;
 use crate::model::object::Generation;
 use crate::model::object::Life;
 use crate::model::object::SourceObject;
 use crate::model::value::Attributes;
 
-/// The version that is written today, for every type of record.
+use super::coded::{CodedKept, CodedValues, DecodedKept, DecodedValues};
+
+/// The version that is written today, for every type of record but an object's.
 pub const VERSION: u8 = 1;
+
+/// The version of an object's record: known names are numbers in it ([`super::coded`]). Those of version 1, with all
+/// names as texts, are read as well.
+const OBJECT_VERSION: u8 = 2;
 
 /// One object as remembered: what the source said, and its resource at the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +57,33 @@ impl Record {
     }
 }
 
+/// What else is kept of a record beside it: counters, owners and referrers follow these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    life: Life,
+    pub(super) manager: Option<SourceId>,
+    pub(super) target: Option<TargetId>,
+}
+
+impl Facts {
+    /// Those of no record.
+    pub(super) const NONE: Self = Self {
+        life: Life::Unknown,
+        manager: None,
+        target: None,
+    };
+
+    /// Those of a record.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        Self {
+            life: record.object.life,
+            manager: record.object.manager,
+            target: record.link.as_ref().map(|link| link.target.clone()),
+        }
+    }
+}
+
 /// What a record begins with: all that the end of a round asks of it, so that it need not read the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordHead {
@@ -71,7 +105,8 @@ impl RecordHead {
     /// # Errors
     /// As [`decode`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
-        decode_front(bytes).map(|(head, _)| head)
+        let (_, body) = object_version(bytes)?;
+        take(body).map(|(head, _)| head)
     }
 }
 
@@ -97,7 +132,8 @@ impl Brief {
     /// # Errors
     /// As [`decode`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
-        let ((head, link), _): ((RecordHead, Option<LinkHead>), _) = decode_front(bytes)?;
+        let (_, body) = object_version(bytes)?;
+        let ((head, link), _): ((RecordHead, Option<LinkHead>), _) = take(body)?;
         Ok(Self {
             head,
             target: link.map(|link| link.target),
@@ -117,7 +153,14 @@ impl Record {
             manager: object.manager,
             gone_since: object.gone_since,
         };
-        encode(&(head, &self.link, &object.attributes))
+        let link = self.link.as_ref().map(|link| {
+            let (sent, kept) = (CodedValues(&link.sent), CodedKept(&link.kept));
+            (&link.target, &link.origin, link.since, sent, kept)
+        });
+        let record = (head, link, CodedValues(&object.attributes));
+        let mut bytes = Vec::with_capacity(1024);
+        bytes.push(OBJECT_VERSION);
+        postcard::to_extend(&record, bytes).expect("postcard writes every derived type into a vector")
     }
 
     /// Reads it back.
@@ -125,7 +168,21 @@ impl Record {
     /// # Errors
     /// As [`decode`].
     pub fn decode(kind: ObjectKind, id: SourceId, bytes: &[u8]) -> Result<Self, Undecodable> {
-        let (head, link, attributes): (RecordHead, Option<Link>, Attributes) = decode(bytes)?;
+        let (version, body) = object_version(bytes)?;
+        let (head, link, attributes) = if version == OBJECT_VERSION {
+            type Coded = (TargetId, LinkOrigin, Timestamp, DecodedValues, DecodedKept);
+            let (head, link, attributes): (RecordHead, Option<Coded>, DecodedValues) = take_all(body)?;
+            let link = link.map(|(target, origin, since, sent, kept)| Link {
+                target,
+                origin,
+                since,
+                sent: sent.into(),
+                kept: kept.into(),
+            });
+            (head, link, attributes.into())
+        } else {
+            take_all::<(RecordHead, Option<Link>, Attributes)>(body)?
+        };
         let RecordHead {
             life,
             generation,
@@ -164,6 +221,12 @@ impl DirtyCause {
     pub const MANUAL: Self = Self(16);
     /// A delta round brought it for the first time, and incomplete: to be read by id before it is planned.
     pub const UNREAD: Self = Self(32);
+
+    /// A mark as it is stored.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Self {
+        Self(bytes.first().copied().unwrap_or_default())
+    }
 
     /// Both causes.
     #[must_use]
@@ -284,10 +347,10 @@ impl Counts {
     }
 
     /// Counts a record in or out.
-    pub(super) fn count_record(&mut self, record: &Record, up: bool) {
-        let alive = record.object.life == Life::Alive;
-        let linked = record.link.is_some();
-        let (objects, living, links, both) = match record.object.kind {
+    pub(super) fn count_record(&mut self, kind: ObjectKind, record: &Facts, up: bool) {
+        let alive = record.life == Life::Alive;
+        let linked = record.target.is_some();
+        let (objects, living, links, both) = match kind {
             ObjectKind::User => (
                 &mut self.users,
                 &mut self.alive_users,
@@ -371,17 +434,38 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 /// # Errors
 /// When the version is unknown, or the bytes are not such a value.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Undecodable> {
-    match decode_front(bytes)? {
+    match bytes.split_first() {
+        None => Err(empty()),
+        Some((&VERSION, body)) => take_all(body),
+        Some((other, _)) => Err(unknown(*other)),
+    }
+}
+
+/// The version of an object's record, and what follows it.
+fn object_version(bytes: &[u8]) -> Result<(u8, &[u8]), Undecodable> {
+    match bytes.split_first() {
+        None => Err(empty()),
+        Some((&version @ (VERSION | OBJECT_VERSION), body)) => Ok((version, body)),
+        Some((other, _)) => Err(unknown(*other)),
+    }
+}
+
+fn take_all<T: DeserializeOwned>(body: &[u8]) -> Result<T, Undecodable> {
+    match take(body)? {
         (value, []) => Ok(value),
         (_, rest) => Err(Undecodable(format!("{} bytes too many in a record", rest.len()))),
     }
 }
 
-fn decode_front<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Undecodable> {
-    match bytes.split_first() {
-        None => Err(Undecodable("an empty record".to_owned())),
-        Some((&VERSION, body)) => postcard::take_from_bytes(body)
-            .map_err(|error| Undecodable(format!("a record that does not decode ({error})"))),
-        Some((other, _)) => Err(Undecodable(format!("a record of version {other}"))),
-    }
+fn take<T: DeserializeOwned>(body: &[u8]) -> Result<(T, &[u8]), Undecodable> {
+    postcard::take_from_bytes(body)
+        .map_err(|error| Undecodable(format!("a record that does not decode ({error})")))
+}
+
+fn empty() -> Undecodable {
+    Undecodable("an empty record".to_owned())
+}
+
+fn unknown(version: u8) -> Undecodable {
+    Undecodable(format!("a record of version {version}"))
 }

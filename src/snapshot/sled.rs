@@ -2,12 +2,14 @@
 //!
 //! One sled tree holds all tables, with the table's number before the key: one `apply_batch` is then one atomic
 //! step over all of them, recovered whole or not at all, and cheaper than a transaction over several trees.
+//! Tables of small entries are kept in [`blocks`], because sled copies a whole node for every key that it writes.
 //! It blocks: never call it from an async worker.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs::{self, File},
     io,
+    ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
@@ -25,7 +27,7 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 
-use super::lock::create_private;
+use super::{blocks, lock::create_private, read::PAGE};
 
 /// The page cache that sled gets unless told otherwise; its resident size is three to four times as much.
 /// Measured: a larger one makes a cycle of 100,000 users no faster (docs/performance.md).
@@ -48,6 +50,10 @@ pub struct SledStore {
     /// Our own handle to the log: sled's `flush()` is `sync_file_range`, which survives no power cut (rule 1).
     log: File,
     folder: PathBuf,
+    /// One commit at a time: a block is read, changed and written back.
+    committing: Mutex<()>,
+    /// True while tables of small entries still have entries outside of blocks, as format 1 kept them.
+    scattered: AtomicBool,
     /// Large values that are on disk already: sled writes them beside the log and never syncs them.
     synced_blobs: Mutex<HashSet<std::ffi::OsString>>,
     /// Set once sled panicked: its inner state can no longer be trusted.
@@ -72,14 +78,23 @@ impl SledStore {
         let db = open_patiently(folder, cache_bytes)?;
         let log =
             File::open(folder.join(LOG_FILE)).map_err(|error| io_error(folder, "open the log", error))?;
-        let (synced_blobs, broken) = (Mutex::default(), AtomicBool::new(false));
-        Ok(Self {
+        let store = Self {
             db: Some(db),
             log,
             folder: folder.to_owned(),
-            synced_blobs,
-            broken,
-        })
+            committing: Mutex::default(),
+            scattered: AtomicBool::new(false),
+            synced_blobs: Mutex::default(),
+            broken: AtomicBool::new(false),
+        };
+        let scattered = store.call("a look for scattered entries", |db| {
+            let mut found = BLOCKED
+                .iter()
+                .map(|table| Ok(first_from(db, &[*table as u8])?.is_some()));
+            found.try_fold(false, |any, one: ::sled::Result<bool>| Ok(any | one?))
+        })?;
+        store.scattered.store(scattered, Ordering::Release);
+        Ok(store)
     }
 
     /// Runs a call of sled's; a panic of its becomes "damaged", now and for every later call (rule 6).
@@ -148,8 +163,23 @@ impl Drop for SledStore {
 
 impl SnapshotStore for SledStore {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let key = prefixed(table, key);
-        self.call("a read", |db| Ok(db.get(key)?.map(|value| value.to_vec())))
+        if !in_blocks(table) {
+            let key = prefixed(table as u8, key);
+            return self.call("a read", |db| Ok(db.get(key)?.map(|value| value.to_vec())));
+        }
+        let block = self.call("a read", |db| block_of(db, table, key))?;
+        let held = block.map(|(_, block)| blocks::find(&block, key).map(|value| value.map(<[u8]>::to_vec)));
+        match held
+            .transpose()
+            .map_err(|error| self.undecodable(error))?
+            .flatten()
+        {
+            None if self.is_scattered() => {
+                let key = prefixed(table as u8, key);
+                self.call("a read", |db| Ok(db.get(key)?.map(|value| value.to_vec())))
+            }
+            held => Ok(held),
+        }
     }
 
     fn scan(
@@ -159,34 +189,34 @@ impl SnapshotStore for SledStore {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<KeyValue>, StoreError> {
-        let prefix = prefixed(table, prefix);
-        let mut from = after.map_or_else(Vec::new, |after| prefixed(table, after));
-        if from < prefix {
-            from.clone_from(&prefix);
-        } else {
-            from.push(0); // the least key that is greater than `after`
+        if !in_blocks(table) {
+            return self.scan_plain(table, prefix, after, limit);
         }
-        self.call("a scan", |db| {
-            let mut found = Vec::with_capacity(limit.min(1024));
-            for entry in db.range(from..).take(limit) {
-                let (key, value) = entry?;
-                if !key.starts_with(&prefix) {
-                    break;
-                }
-                // Copied: an IVec kept for long keeps its whole page in memory (rule 8).
-                found.push((key[1..].to_vec(), value.to_vec()));
-            }
-            Ok(found)
-        })
+        let found = self.scan_blocks(table, prefix, after, limit)?;
+        if !self.is_scattered() {
+            return Ok(found);
+        }
+        let mut both: BTreeMap<Vec<u8>, Vec<u8>> = self
+            .scan_plain(table, prefix, after, limit)?
+            .into_iter()
+            .collect();
+        both.extend(found);
+        Ok(both.into_iter().take(limit).collect())
     }
 
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError> {
+        let _one = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut writes = ::sled::Batch::default();
+        let mut small: BTreeMap<Table, BTreeMap<Vec<u8>, Option<Vec<u8>>>> = BTreeMap::new();
         for (table, key, value) in batch.writes {
-            match value {
-                Some(value) => writes.insert(prefixed(table, &key), value),
-                None => writes.remove(prefixed(table, &key)),
+            if in_blocks(table) {
+                small.entry(table).or_default().insert(key, value);
+            } else {
+                put(&mut writes, prefixed(table as u8, &key), value);
             }
+        }
+        for (table, changes) in &small {
+            self.change_blocks(*table, changes, &mut writes)?;
         }
         self.call("a commit", |db| {
             db.apply_batch(writes)?;
@@ -207,11 +237,241 @@ impl SnapshotStore for SledStore {
     fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.call("asking for the size", ::sled::Db::size_on_disk)
     }
+
+    fn renew_layout(&self) -> Result<(), StoreError> {
+        for table in BLOCKED {
+            loop {
+                let page = self.scan_plain(*table, &[], None, PAGE)?;
+                if page.is_empty() {
+                    break;
+                }
+                let _one = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut writes = ::sled::Batch::default();
+                for (key, _) in &page {
+                    writes.remove(prefixed(*table as u8, key));
+                }
+                let changes = page.into_iter().map(|(key, value)| (key, Some(value))).collect();
+                self.change_blocks(*table, &changes, &mut writes)?;
+                self.call("moving entries into blocks", |db| db.apply_batch(writes))?;
+            }
+        }
+        self.scattered.store(false, Ordering::Release);
+        self.sync()
+    }
 }
 
-fn prefixed(table: Table, key: &[u8]) -> Vec<u8> {
+/// The tables of small entries.
+const BLOCKED: &[Table] = &[
+    Table::Edges,
+    Table::Referrers,
+    Table::Dirty,
+    Table::Owners,
+    Table::ReadingIndex,
+    Table::Forecast,
+    Table::Removals,
+    Table::Scope,
+    Table::Assignments,
+];
+
+/// Before the key of a block, added to the table's number: format 1 has single entries under the number itself.
+const BLOCK: u8 = 0x80;
+
+fn in_blocks(table: Table) -> bool {
+    BLOCKED.contains(&table)
+}
+
+impl SledStore {
+    fn is_scattered(&self) -> bool {
+        self.scattered.load(Ordering::Acquire)
+    }
+
+    fn undecodable(&self, error: blocks::Undecodable) -> StoreError {
+        damaged(&self.folder, &error.to_string())
+    }
+
+    fn scan_plain(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<KeyValue>, StoreError> {
+        let prefix = prefixed(table as u8, prefix);
+        let mut from = after.map_or_else(Vec::new, |after| prefixed(table as u8, after));
+        if from < prefix {
+            from.clone_from(&prefix);
+        } else {
+            from.push(0); // the least key that is greater than `after`
+        }
+        self.call("a scan", |db| {
+            let mut found = Vec::with_capacity(limit.min(1024));
+            for entry in db.range(from..).take(limit) {
+                let (key, value) = entry?;
+                if !key.starts_with(&prefix) {
+                    break;
+                }
+                // Copied: an IVec kept for long keeps its whole page in memory (rule 8).
+                found.push((key[1..].to_vec(), value.to_vec()));
+            }
+            Ok(found)
+        })
+    }
+
+    fn scan_blocks(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<KeyValue>, StoreError> {
+        let from = after.filter(|after| *after >= prefix);
+        let mut found = Vec::with_capacity(limit.min(64));
+        let read = self.call("a scan", |db| {
+            // Most scans end in the block that they begin in.
+            let first = block_of(db, table, from.unwrap_or(prefix))?;
+            let next = match &first {
+                Some((low, block)) => match collect(block, prefix, from, limit, &mut found) {
+                    Ok(true) => (Bound::Excluded(low.clone()), Bound::Unbounded),
+                    done => return Ok(done.map(|_| ())),
+                },
+                None => (
+                    Bound::Included(prefixed(block_byte(table), &[])),
+                    Bound::Unbounded,
+                ),
+            };
+            for entry in db.range::<Vec<u8>, _>(next) {
+                let (low, block) = entry?;
+                if low[0] != block_byte(table) {
+                    break;
+                }
+                match collect(&block, prefix, from, limit, &mut found) {
+                    Ok(true) => {}
+                    done => return Ok(done.map(|_| ())),
+                }
+            }
+            Ok(Ok(()))
+        })?;
+        read.map_err(|error| self.undecodable(error))?;
+        Ok(found)
+    }
+
+    /// Adds to `writes` what makes these changes to a table of small entries.
+    fn change_blocks(
+        &self,
+        table: Table,
+        changes: &BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+        writes: &mut ::sled::Batch,
+    ) -> Result<(), StoreError> {
+        let changes: Vec<blocks::Write<'_>> = changes
+            .iter()
+            .map(|(key, value)| (key.as_slice(), value.as_deref()))
+            .collect();
+        let mut rest = changes.as_slice();
+        while let Some((key, _)) = rest.first() {
+            let (low, block, end) = self.call("a read", |db| {
+                let held = match block_of(db, table, key)? {
+                    // Before the first block of all: that one takes it in, under a new key.
+                    None => first_from(db, &[block_byte(table)])?,
+                    held => held,
+                };
+                let (low, block) = held.unwrap_or_default();
+                let from = low.clone().max(prefixed(block_byte(table), key));
+                let end = db
+                    .range((Bound::Excluded(from), Bound::Unbounded))
+                    .next()
+                    .transpose()?;
+                let end = end.map(|(key, _)| key).filter(|key| key[0] == block_byte(table));
+                Ok((low, block, end))
+            })?;
+            let mine = rest.partition_point(|(key, _)| end.as_ref().is_none_or(|end| *key < &end[1..]));
+            let parts = blocks::merge(&block, &rest[..mine]).map_err(|error| self.undecodable(error))?;
+            rest = &rest[mine..];
+            replace_block(table, low, &block, parts, writes);
+        }
+        Ok(())
+    }
+}
+
+/// Writes the parts that a block became. Its key stays where it can: everything from there on is its own.
+fn replace_block(
+    table: Table,
+    low: Vec<u8>,
+    before: &[u8],
+    parts: Vec<(Vec<u8>, Vec<u8>)>,
+    writes: &mut ::sled::Batch,
+) {
+    // True once something is written under the block's own key, or left there.
+    let mut kept = low.is_empty();
+    for (at, (key, block)) in parts.into_iter().enumerate() {
+        let mut key = prefixed(block_byte(table), &key);
+        if at == 0 && !low.is_empty() && low <= key {
+            kept = true;
+            key.clone_from(&low);
+            if block == before {
+                continue;
+            }
+        }
+        kept |= key == low;
+        writes.insert(key, block);
+    }
+    if !kept {
+        writes.remove(low);
+    }
+}
+
+/// Takes what a scan wants out of one block; false when nothing that follows can be wanted.
+fn collect(
+    block: &[u8],
+    prefix: &[u8],
+    after: Option<&[u8]>,
+    limit: usize,
+    found: &mut Vec<KeyValue>,
+) -> Result<bool, blocks::Undecodable> {
+    let mut reader = blocks::Reader::new(block);
+    loop {
+        if found.len() >= limit {
+            return Ok(false);
+        }
+        let Some((key, value)) = reader.next_entry()? else {
+            return Ok(true);
+        };
+        if key.starts_with(prefix) {
+            if after.is_none_or(|after| key > after) {
+                found.push((key.to_vec(), value.to_vec()));
+            }
+        } else if key > prefix {
+            return Ok(false);
+        }
+    }
+}
+
+/// The block that holds a key, if it is anywhere: the last one that begins at or before it.
+fn block_of(db: &::sled::Db, table: Table, key: &[u8]) -> ::sled::Result<Option<(Vec<u8>, ::sled::IVec)>> {
+    let (from, to) = (prefixed(block_byte(table), &[]), prefixed(block_byte(table), key));
+    let held = db.range(from..=to).next_back().transpose()?;
+    Ok(held.map(|(low, block)| (low.to_vec(), block)))
+}
+
+/// The first key with this prefix.
+fn first_from(db: &::sled::Db, prefix: &[u8]) -> ::sled::Result<Option<(Vec<u8>, ::sled::IVec)>> {
+    let first = db.scan_prefix(prefix).next().transpose()?;
+    Ok(first.map(|(key, value)| (key.to_vec(), value)))
+}
+
+const fn block_byte(table: Table) -> u8 {
+    BLOCK | table as u8
+}
+
+fn put(writes: &mut ::sled::Batch, key: Vec<u8>, value: Option<Vec<u8>>) {
+    match value {
+        Some(value) => writes.insert(key, value),
+        None => writes.remove(key),
+    }
+}
+
+fn prefixed(number: u8, key: &[u8]) -> Vec<u8> {
     let mut whole = Vec::with_capacity(key.len() + 2);
-    whole.push(table as u8);
+    whole.push(number);
     whole.extend_from_slice(key);
     whole
 }

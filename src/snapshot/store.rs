@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::KeyValue;
 use crate::ports::SnapshotStore;
@@ -19,7 +20,8 @@ use super::{
     history, keys,
     migrate::{self, FORMAT},
     read::{PAGE, Reads},
-    record::{self, Binding, Counts, DirtyCause, Heads},
+    recent::{News, Recent},
+    record::{self, Binding, Brief, Counts, DirtyCause, Heads},
     tx::Tx,
 };
 
@@ -38,6 +40,7 @@ struct Inner {
     writer: Mutex<()>,
     /// `None` after a commit that failed: it may have been carried out, so the store is asked again.
     heads: RwLock<Option<Heads>>,
+    recent: Recent,
 }
 
 impl Reads for Snapshot {
@@ -57,6 +60,16 @@ impl Reads for Snapshot {
 
     fn path(&self) -> &str {
         &self.0.path
+    }
+
+    fn brief(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Brief>, StoreError> {
+        let key = keys::object(kind, id);
+        self.0.recent.brief(&key, || self.read_brief(kind, id))
+    }
+
+    fn dirty_cause(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<DirtyCause>, StoreError> {
+        let key = keys::object(kind, id);
+        self.0.recent.mark(&key, || self.read_dirty_cause(kind, id))
     }
 }
 
@@ -93,6 +106,7 @@ impl Snapshot {
             path,
             writer,
             heads,
+            recent: Recent::default(),
         }));
         snapshot.current_heads()?;
         Ok(snapshot)
@@ -278,7 +292,12 @@ impl Snapshot {
         durability: Durability,
         _writer: &MutexGuard<'_, ()>,
     ) -> Result<(), StoreError> {
+        let news = News::of(&batch);
         let done = self.0.store.commit(batch, durability);
+        match &done {
+            Ok(()) => self.0.recent.committed(news),
+            Err(_) => self.0.recent.clear(),
+        }
         *self.write_heads() = done.is_ok().then_some(heads);
         done
     }

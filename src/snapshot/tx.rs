@@ -19,7 +19,7 @@ use crate::ports::WriteBatch;
 use super::{
     keys,
     read::{PAGE, Reads},
-    record::{self, Counts, DirtyCause, Finishing, Heads, Record},
+    record::{self, Brief, Counts, DirtyCause, Facts, Finishing, Heads, Record},
     store::Snapshot,
 };
 
@@ -78,6 +78,20 @@ impl Reads for Tx<'_> {
 
     fn path(&self) -> &str {
         self.snapshot.path()
+    }
+
+    fn brief(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Brief>, StoreError> {
+        match self.written.get(&(Table::Objects, keys::object(kind, id))) {
+            Some(_) => self.read_brief(kind, id),
+            None => self.snapshot.brief(kind, id),
+        }
+    }
+
+    fn dirty_cause(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<DirtyCause>, StoreError> {
+        match self.written.get(&(Table::Dirty, keys::object(kind, id))) {
+            Some(written) => Ok(written.as_deref().map(DirtyCause::decode)),
+            None => self.snapshot.dirty_cause(kind, id),
+        }
     }
 }
 
@@ -152,21 +166,26 @@ impl<'s> Tx<'s> {
 
     /// As [`Self::put_record`], for a caller that has just read what is there.
     pub fn replace_record(&mut self, before: Option<&Record>, after: &Record) -> Result<(), StoreError> {
-        let (kind, id) = (after.object.kind, after.object.id);
         if before == Some(after) {
             return Ok(());
         }
-        let resource = |record: &Record| record.link.as_ref().map(|link| link.target.clone());
-        self.move_owner(kind, id, before.and_then(resource), resource(after))?;
-        self.move_manager(
-            id,
-            before.and_then(|record| record.object.manager),
-            after.object.manager,
-        );
-        if let Some(before) = before {
-            self.heads.counts.count_record(before, false);
+        self.write_record(before.map(Facts::of), after)
+    }
+
+    /// As [`Self::put_record`], for a caller that has changed the record which it read in this cycle.
+    pub fn write_record(&mut self, before: Option<Facts>, after: &Record) -> Result<(), StoreError> {
+        let (kind, id) = (after.object.kind, after.object.id);
+        let facts = Facts::of(after);
+        if before.as_ref() != Some(&facts) {
+            let counts = &mut self.heads.counts;
+            if let Some(before) = &before {
+                counts.count_record(kind, before, false);
+            }
+            counts.count_record(kind, &facts, true);
+            let before = before.unwrap_or(Facts::NONE);
+            self.move_owner(kind, id, before.target, facts.target)?;
+            self.move_manager(id, before.manager, facts.manager);
         }
-        self.heads.counts.count_record(after, true);
         self.put(Table::Objects, keys::object(kind, &id), after.encode());
         Ok(())
     }
@@ -186,7 +205,7 @@ impl<'s> Tx<'s> {
             None,
         )?;
         self.move_manager(*id, before.object.manager, None);
-        self.heads.counts.count_record(&before, false);
+        self.heads.counts.count_record(kind, &Facts::of(&before), false);
         self.delete(Table::Objects, keys::object(kind, id));
         self.clear_dirty(kind, id)
     }
@@ -274,13 +293,7 @@ impl<'s> Tx<'s> {
     }
 
     /// As [`Self::put_edge`], for a caller that has just looked whether it is known.
-    pub(super) fn replace_edge(
-        &mut self,
-        known: bool,
-        group: &SourceId,
-        member: &SourceId,
-        edge: &Membership,
-    ) {
+    pub fn replace_edge(&mut self, known: bool, group: &SourceId, member: &SourceId, edge: &Membership) {
         if !known {
             self.heads.counts.count_edge(true);
             self.put(
@@ -290,6 +303,22 @@ impl<'s> Tx<'s> {
             );
         }
         self.put(Table::Edges, keys::edge(group, member), record::encode(edge));
+    }
+
+    /// What this transaction made of a membership; `None` where it did nothing to it.
+    pub(super) fn written_edge(
+        &self,
+        group: &SourceId,
+        member: &SourceId,
+    ) -> Result<Option<Option<Membership>>, StoreError> {
+        let written = self.written.get(&(Table::Edges, keys::edge(group, member)));
+        written
+            .map(|edge| {
+                edge.as_deref()
+                    .map(|edge| self.decode(Table::Edges, edge))
+                    .transpose()
+            })
+            .transpose()
     }
 
     /// Forgets a membership.
@@ -317,11 +346,8 @@ impl<'s> Tx<'s> {
                 // Whoever is neither at the target nor waiting has no reference there to be mended: when it
                 // comes, it is planned with all of them.
                 let waits = self.dirty_cause(*kind, by)?.is_some();
-                if waits
-                    || self
-                        .record(*kind, by)?
-                        .is_some_and(|record| record.link.is_some())
-                {
+                let linked = || Ok(self.brief(*kind, by)?.is_some_and(|brief| brief.target.is_some()));
+                if waits || linked()? {
                     self.mark_dirty(*kind, by, DirtyCause::REFERENCE)?;
                 }
             }

@@ -8,7 +8,7 @@ use crate::ports::Table;
 use super::{
     keys,
     read::{ObjectIntent, PAGE, Reads},
-    record::{self, Counts, Record},
+    record::{self, Counts, Facts, Record},
     store::Snapshot,
 };
 
@@ -125,7 +125,7 @@ fn check_object(
             return Ok(());
         }
     };
-    report.counts.count_record(&record, true);
+    report.counts.count_record(kind, &Facts::of(&record), true);
     if let Some(link) = &record.link
         && snapshot.owner(kind, &link.target)? != Some(id)
     {

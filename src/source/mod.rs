@@ -77,7 +77,8 @@ impl GraphSource {
     /// # Errors
     /// When the network options are unusable.
     pub fn new(options: GraphOptions) -> Result<Self, TransportError> {
-        let http = HttpClient::new(&options.network)?;
+        let hosts = [options.graph_url.as_ref(), options.login_url.as_ref()];
+        let http = HttpClient::reaching(&options.network, &hosts)?;
         let tokens = Arc::new(TokenSource::new(&options, http.clone()));
         Ok(Self {
             client: GraphClient::new(&options, http, tokens),

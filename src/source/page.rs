@@ -158,7 +158,7 @@ impl<'de> Visitor<'de> for ObjectSeed {
                 }
                 _ => {
                     let JsonValue(value) = map.next_value()?;
-                    attributes.insert(key.into_owned(), value);
+                    attributes.insert(key.as_ref(), value);
                 }
             }
         }

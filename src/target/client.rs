@@ -108,7 +108,7 @@ impl ScimTarget {
             request_timeout: options.request_timeout,
             ..options.network
         };
-        let http = HttpClient::new(&network)?;
+        let http = HttpClient::reaching(&network, &[Some(&options.url)])?;
         let pace = Pace::new(options.max_concurrency, options.retry.budget);
         let wire =
             Wire::new(http, pace, options.token, options.retry, options.clock).ok_or(SetupError::Token)?;

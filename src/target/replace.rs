@@ -202,7 +202,7 @@ mod tests {
         let changes = changes
             .iter()
             .map(|(path, after)| Change {
-                attribute: (*path).to_owned(),
+                attribute: (*path).into(),
                 before: Value::Null,
                 after: after.clone(),
             })

@@ -182,11 +182,26 @@ impl HttpClient {
     /// # Errors
     /// Only errors for which [`TransportError::is_configuration`] holds.
     pub fn new(options: &NetworkOptions) -> Result<Self, TransportError> {
+        Self::with_roots(options, true)
+    }
+
+    /// As [`Self::new`], for these addresses only (`None` stands for one that is HTTPS by default): where no one
+    /// is HTTPS, the system's roots are not read, which takes longer than a quiet cycle. HTTPS then fails, always.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn reaching(options: &NetworkOptions, addresses: &[Option<&Url>]) -> Result<Self, TransportError> {
+        let plain = |url: &Url| url.scheme() == "http";
+        let all_plain = addresses.iter().all(|url| url.is_some_and(plain)) && options.proxy.is_none();
+        Self::with_roots(options, !all_plain)
+    }
+
+    fn with_roots(options: &NetworkOptions, roots: bool) -> Result<Self, TransportError> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("melonsync/", env!("CARGO_PKG_VERSION")))
             .use_rustls_tls()
             .tls_built_in_webpki_certs(false) // compiled in by the Graph SDK's feature; the system's roots decide
-            .tls_built_in_native_certs(true)
+            .tls_built_in_native_certs(roots)
             .redirect(redirect::Policy::none())
             .referer(false)
             .gzip(true)

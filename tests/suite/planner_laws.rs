@@ -15,6 +15,7 @@ use melonsync::model::object::Life;
 use melonsync::model::object::MemberKind;
 use melonsync::model::object::Removed;
 use melonsync::model::object::SourceObject;
+use melonsync::model::value::Attributes;
 use melonsync::model::value::Value;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::plan::ObjectPlan;
@@ -81,7 +82,7 @@ prop_compose! {
         there in proptest::collection::vec((value(), any::<bool>()), 0..3),
         proven in any::<bool>(),
     ) -> ObjectView {
-        let mut attributes: BTreeMap<String, Value> = PATHS
+        let mut attributes: Attributes = PATHS
             .iter()
             .zip(read)
             .filter_map(|((property, _), value)| Some(((*property).to_owned(), value?)))
@@ -89,7 +90,7 @@ prop_compose! {
         attributes.extend(enabled.map(|enabled| ("accountEnabled".to_owned(), Value::Bool(enabled))));
         let link = sent.map(|(values, active)| {
             let values = PATHS.iter().zip(values).filter(|(_, value)| !value.is_null());
-            let mut sent: BTreeMap<_, _> = values.map(|((_, path), value)| ((*path).to_owned(), value)).collect();
+            let mut sent: Attributes = values.map(|((_, path), value)| ((*path).to_owned(), value)).collect();
             sent.insert("active".to_owned(), Value::Bool(active));
             Link { target: tid("t1"), origin: LinkOrigin::Created, since: Timestamp(0), sent, kept: BTreeMap::new() }
         });
@@ -125,7 +126,7 @@ fn applied(view: &ObjectView, plan: &ObjectPlan) -> Option<ObjectView> {
             target: operation.target.clone().unwrap_or_else(|| tid("new")),
             origin: LinkOrigin::Created,
             since: Timestamp(0),
-            sent: BTreeMap::new(),
+            sent: Attributes::new(),
             kept: BTreeMap::new(),
         });
         for change in operation.changes.iter().chain(&plan.record) {
@@ -158,8 +159,8 @@ fn member() -> impl Strategy<Value = (bool, Option<bool>, u8)> {
 }
 
 fn group(members: Vec<(bool, Option<bool>, u8)>) -> ObjectView {
-    let attributes = BTreeMap::from([("displayName".to_owned(), Value::text("g"))]);
-    let sent = BTreeMap::from([
+    let attributes = Attributes::from([("displayName".to_owned(), Value::text("g"))]);
+    let sent = Attributes::from([
         ("displayName".to_owned(), Value::text("g")),
         ("externalId".to_owned(), Value::text(id(90).to_string())),
     ]);
@@ -275,7 +276,7 @@ proptest! {
         let sent = view.link.as_ref().map(|link| link.sent.clone()).unwrap_or_default();
         for change in plan.operations.iter().flat_map(|operation| &operation.changes) {
             prop_assert!(!change.after.is_null() || sent.contains_key(&change.attribute));
-            let property = PATHS.iter().find(|(_, path)| *path == change.attribute).map(|(property, _)| *property);
+            let property = PATHS.iter().find(|(_, path)| change.attribute == *path).map(|(property, _)| *property);
             prop_assert!(property.is_none_or(|property| view.object.attributes.contains_key(property)));
             let unread = change.attribute == "active" && !view.object.attributes.contains_key("accountEnabled");
             prop_assert!(!unread || matches!(view.object.life, Life::Gone(_)));

@@ -22,6 +22,7 @@ use melonsync::model::object::Life;
 use melonsync::model::object::MemberKind;
 use melonsync::model::object::Removed;
 use melonsync::model::object::SourceObject;
+use melonsync::model::value::Attributes;
 use melonsync::model::value::Value;
 use melonsync::reconcile::explain;
 use melonsync::reconcile::guard;
@@ -150,7 +151,7 @@ impl Scenario {
     }
 
     fn view(&self, mapping: &Mapping, kind: ObjectKind, object: &Object) -> ObjectView {
-        let mut attributes: BTreeMap<String, Value> = mapping
+        let mut attributes: Attributes = mapping
             .graph_properties(kind)
             .into_iter()
             .map(|property| (property, Value::Null))
@@ -284,12 +285,12 @@ impl Scenario {
 }
 
 fn link(record: &Record) -> Link {
-    let values = |map: &BTreeMap<String, serde_json::Value>| -> BTreeMap<String, Value> {
+    let values = |map: &BTreeMap<String, serde_json::Value>| -> Attributes {
         map.iter()
             .map(|(path, value)| (path.clone(), Value::from_json(value)))
             .collect()
     };
-    let mut sent = BTreeMap::from([("externalId".to_owned(), Value::text(id(record.n).to_string()))]);
+    let mut sent = Attributes::from([("externalId".to_owned(), Value::text(id(record.n).to_string()))]);
     sent.extend(values(&record.sent));
     let kept = values(&record.kept);
     Link {

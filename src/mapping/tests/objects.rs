@@ -35,7 +35,9 @@ fn ada() -> SourceObject {
         .unwrap()
         .graph_properties(ObjectKind::User)
     {
-        ada.attributes.entry(property).or_default();
+        if !ada.attributes.contains_key(&property) {
+            ada.attributes.insert(property, Value::Null);
+        }
     }
     ada
 }

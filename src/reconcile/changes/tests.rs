@@ -377,7 +377,7 @@ fn what_the_target_cleared_while_disabled_returns_with_the_user() {
         json!({"title": "Dr", "active": false}),
     );
     let link = view.link.as_mut().unwrap();
-    link.kept.insert("title".to_owned(), Kept::Other(Value::Null));
+    link.kept.insert("title".into(), Kept::Other(Value::Null));
     assert_eq!(
         Desk::new().line(&view),
         "enable_user(account_enabled) active=true, title=\"Dr\""

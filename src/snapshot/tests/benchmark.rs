@@ -140,7 +140,7 @@ fn apply(snapshot: &Snapshot, batch: usize) {
             tx.clear_dirty(User, id).unwrap();
             entries.push(entry(n as u64, 3));
         }
-        tx.append_history(&entries);
+        tx.append_history(entries.clone());
         numbers.iter().for_each(|number| tx.replace_intents(*number, &[]));
         tx.commit(Durability::Lazy).unwrap();
     }

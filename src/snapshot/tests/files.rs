@@ -25,6 +25,9 @@ use crate::snapshot::migrate::FORMAT;
 use crate::snapshot::migrate::Step;
 use crate::snapshot::migrate::migrate;
 use crate::snapshot::read::Reads;
+use crate::snapshot::record;
+use crate::snapshot::record::Record;
+use crate::snapshot::record::RecordHead;
 use crate::snapshot::sled::SledStore;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::transfer;
@@ -161,6 +164,76 @@ fn an_older_format_is_migrated_step_by_step_after_a_backup() {
         migrate(&store, "memory", &backup, &steps, FORMAT + 3),
         Err(StoreError::Damaged { .. })
     ));
+}
+
+/// A store as format 1 kept it: every entry by itself, and all names in records as texts.
+fn write_format_1(folder: &Path, entries: &[(Table, Vec<u8>, Vec<u8>)]) {
+    let db = ::sled::open(folder).unwrap();
+    for (table, key, value) in entries {
+        let value = match *table {
+            Table::Objects => {
+                let (kind, id) = keys::parse_object(key).unwrap();
+                let record = Record::decode(kind, id, value).unwrap();
+                let head = RecordHead::decode(value).unwrap();
+                record::encode(&(head, record.link, record.object.attributes))
+            }
+            Table::Meta if key == keys::meta::FORMAT => 1u32.to_be_bytes().to_vec(),
+            _ => value.clone(),
+        };
+        db.insert([&[*table as u8], key.as_slice()].concat(), value)
+            .unwrap();
+    }
+    db.flush().unwrap();
+}
+
+fn everything(store: &dyn SnapshotStore) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
+    let mut all = Vec::new();
+    for table in transfer::TABLES {
+        let found = store.scan(table, &[], None, usize::MAX).unwrap();
+        all.extend(found.into_iter().map(|(key, value)| (table, key, value)));
+    }
+    all
+}
+
+#[test]
+fn a_store_of_format_1_is_read_whole_backed_up_and_moved_into_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = MemoryStore::new();
+    fill(&open(&memory));
+    let job = folder.path().join("j");
+    fs::create_dir_all(&job).unwrap();
+    write_format_1(&job.join("sled"), &everything(&memory));
+    fs::write(job.join("created"), "").unwrap();
+
+    let state = StateFolder::hold(folder.path()).unwrap();
+    let snapshot = state.open_job("j", CACHE).unwrap();
+    assert!(verify(&snapshot).unwrap().is_clean(), "{:?}", verify(&snapshot));
+    let small = |(table, _, _): &(Table, _, _)| *table != Table::Objects && *table != Table::Meta;
+    let now: Vec<_> = everything(snapshot.store()).into_iter().filter(small).collect();
+    assert_eq!(
+        now,
+        everything(&memory).into_iter().filter(small).collect::<Vec<_>>()
+    );
+    let before = open(&memory).scan_records(User, None, 9).unwrap();
+    assert_eq!(snapshot.scan_records(User, None, 9).unwrap(), before);
+    drop(snapshot);
+
+    let left = ::sled::open(job.join("sled")).unwrap();
+    assert_eq!(
+        left.scan_prefix([Table::Edges as u8]).count(),
+        0,
+        "moved, not copied"
+    );
+    drop(left);
+    let backup = job.join("before-format-2.backup");
+    let other = StateFolder::hold(&folder.path().join("other")).unwrap();
+    let restored = transfer::restore(&backup, &other, "j", false).unwrap();
+    assert_eq!(
+        restored,
+        everything(&memory).len() as u64,
+        "the backup has all of it"
+    );
+    assert!(verify(&other.open_job("j", CACHE).unwrap()).unwrap().is_clean());
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn entry(n: u64) -> NewEntry {
         config: "f00d".to_owned(),
         values: Values {
             changes: vec![Change {
-                attribute: "title".to_owned(),
+                attribute: "title".into(),
                 before: Value::Null,
                 after: Value::text(n.to_string()),
             }],
@@ -41,7 +41,7 @@ fn entry(n: u64) -> NewEntry {
 
 fn append(snapshot: &Snapshot, numbers: std::ops::Range<u64>) {
     let mut tx = snapshot.tx().unwrap();
-    let first = tx.append_history(&numbers.clone().map(entry).collect::<Vec<_>>());
+    let first = tx.append_history(numbers.clone().map(entry).collect());
     assert_eq!(first, numbers.start);
     tx.commit(Durability::Synced).unwrap();
 }

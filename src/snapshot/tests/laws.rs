@@ -11,6 +11,7 @@ use crate::model::id::ObjectKind::User;
 use crate::model::object::DeltaObject;
 use crate::model::object::Life;
 use crate::model::object::Removed;
+use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Table;
 use crate::snapshot::memory::MemoryStore;
@@ -123,7 +124,7 @@ fn contents(store: &MemoryStore) -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
 /// The rules once more, as plainly as they can be said.
 #[derive(Debug, Default, PartialEq)]
 struct Naive {
-    attributes: BTreeMap<u64, BTreeMap<String, Value>>,
+    attributes: BTreeMap<u64, Attributes>,
     life: BTreeMap<(ObjectKind, u64), Life>,
     managers: BTreeMap<u64, u64>,
     members: BTreeSet<(u64, u64)>,

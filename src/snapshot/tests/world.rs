@@ -59,10 +59,10 @@ pub fn object(kind: ObjectKind, n: u64, attributes: &[(&str, Value)]) -> DeltaOb
 
 pub fn user(n: u64, attributes: &[(&str, Value)]) -> DeltaObject {
     let mut object = object(ObjectKind::User, n, attributes);
-    object
-        .attributes
-        .entry("userPrincipalName".to_owned())
-        .or_insert(Value::text(format!("u{n}@corp.example")));
+    if !object.attributes.contains_key("userPrincipalName") {
+        let name = Value::text(format!("u{n}@corp.example"));
+        object.attributes.insert("userPrincipalName", name);
+    }
     object
 }
 

@@ -1,6 +1,6 @@
 //! Wire tests: the real client against servers on loopback that answer as services in the field do.
 
-use std::collections::BTreeMap;
+use crate::model::value::Attributes;
 use std::sync::Mutex;
 
 use axum::Router;
@@ -120,13 +120,13 @@ fn id(text: &str) -> TargetId {
 
 fn rename() -> Patch {
     let changes = vec![Change {
-        attribute: "displayName".to_owned(),
+        attribute: "displayName".into(),
         before: Value::Null,
         after: "N".into(),
     }];
     Patch {
         changes,
-        held: BTreeMap::new(),
+        held: Attributes::new(),
         add_members: vec![],
         remove_members: vec![],
     }
@@ -136,7 +136,7 @@ fn membership(add: &[&str], remove: &[&str]) -> Patch {
     let ids = |texts: &[&str]| texts.iter().map(|text| id(text)).collect();
     Patch {
         changes: vec![],
-        held: BTreeMap::new(),
+        held: Attributes::new(),
         add_members: ids(add),
         remove_members: ids(remove),
     }

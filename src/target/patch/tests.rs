@@ -17,7 +17,7 @@ fn patch(held: &[(&str, Value)], changes: &[(&str, Value)]) -> Patch {
     let changes = changes
         .iter()
         .map(|(path, after)| Change {
-            attribute: (*path).to_owned(),
+            attribute: (*path).into(),
             before: held.get(*path).cloned().unwrap_or_default(),
             after: after.clone(),
         })

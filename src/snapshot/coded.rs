@@ -1,0 +1,105 @@
+//! Attributes as an object's record holds them: known names as their numbers.
+//!
+//! An entry is the number of its name plus one, or zero and the name, and then the value. Part of the format.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::model::link::Kept;
+use crate::model::name::Name;
+use crate::model::value::Attributes;
+use crate::model::value::Value;
+
+/// Attributes, to be written.
+pub(super) struct CodedValues<'a>(pub(super) &'a Attributes);
+
+impl Serialize for CodedValues<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|(name, value)| Entry(name, value)))
+    }
+}
+
+/// What the target kept, to be written.
+pub(super) struct CodedKept<'a>(pub(super) &'a BTreeMap<Name, Kept>);
+
+impl Serialize for CodedKept<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|(name, kept)| Entry(name, kept)))
+    }
+}
+
+struct Entry<'a, T>(&'a Name, &'a T);
+
+impl<T: Serialize> Serialize for Entry<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // A tuple has no length on the wire, so it may have two fields or three.
+        let mut tuple = serializer.serialize_tuple(3)?;
+        match self.0.code() {
+            Some(code) => tuple.serialize_element(&(code + 1))?,
+            None => {
+                tuple.serialize_element(&0u16)?;
+                tuple.serialize_element(self.0.as_str())?;
+            }
+        }
+        tuple.serialize_element(self.1)?;
+        tuple.end()
+    }
+}
+
+/// One entry, as read.
+pub(super) struct Decoded<T>(pub(super) Name, pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Decoded<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Decoded<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name and its value")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<Decoded<T>, A::Error> {
+                let short = || A::Error::custom("an entry that ends too early");
+                let name = match fields.next_element::<u16>()?.ok_or_else(short)? {
+                    0 => fields.next_element::<Name>()?.ok_or_else(short)?,
+                    code => Name::from_code(code - 1)
+                        .ok_or_else(|| A::Error::custom("a name of a newer melonsync"))?,
+                };
+                Ok(Decoded(name, fields.next_element()?.ok_or_else(short)?))
+            }
+        }
+        deserializer.deserialize_tuple(3, Fields(PhantomData))
+    }
+}
+
+/// Attributes, as read.
+#[derive(Deserialize)]
+pub(super) struct DecodedValues(Vec<Decoded<Value>>);
+
+impl From<DecodedValues> for Attributes {
+    fn from(read: DecodedValues) -> Self {
+        read.0
+            .into_iter()
+            .map(|Decoded(name, value)| (name, value))
+            .collect()
+    }
+}
+
+/// What the target kept, as read.
+#[derive(Deserialize)]
+pub(super) struct DecodedKept(Vec<Decoded<Kept>>);
+
+impl From<DecodedKept> for BTreeMap<Name, Kept> {
+    fn from(read: DecodedKept) -> Self {
+        read.0
+            .into_iter()
+            .map(|Decoded(name, kept)| (name, kept))
+            .collect()
+    }
+}
