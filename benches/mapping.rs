@@ -23,8 +23,7 @@ const LIMIT: f64 = 0.5;
 
 fn user(number: usize, properties: &[String]) -> SourceObject {
     let text = |name: &str| Value::text(format!("{name} of user {number:06}"));
-    let mut attributes: Attributes =
-        properties.iter().map(|name| (name.clone(), text(name))).collect();
+    let mut attributes: Attributes = properties.iter().map(|name| (name.clone(), text(name))).collect();
     attributes.insert(
         "accountEnabled".to_owned(),
         Value::Bool(!number.is_multiple_of(50)),

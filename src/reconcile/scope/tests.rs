@@ -181,7 +181,7 @@ fn the_assigned_are_those_in_scope() {
         (
             "filtered out, and no list",
             filtered(false),
-            None,
+            no_word(),
             filtered(false),
         ),
         (
