@@ -282,7 +282,7 @@ pub enum MappingAction {
     Show(OneJob),
     /// Evaluate one expression.
     Test {
-        /// The expression, as in a row's `source`: 'Join(" ", [givenName], [surname])'
+        /// The expression, as a row's `source` has it; in single quotes for the shell.
         #[arg(value_name = "EXPR", allow_hyphen_values = true)]
         expression: String,
         /// The attributes to evaluate it with, a JSON object or @FILE; what is not in it is null.

@@ -41,11 +41,14 @@ pub(super) enum FilterProof {
 const AT_A_TIME: usize = 100;
 
 impl Cycle<'_> {
-    /// Asks the source for each object that is missing, unread, or about to be deleted at the target.
-    pub(super) async fn ask_for_doubtful(&mut self) -> Result<(), CycleError> {
-        for kind in self.job.managed.clone() {
+    /// Asks the source for each object that is missing, unread, or about to be deleted at the target. True when
+    /// any was asked for.
+    pub(super) async fn ask_for_doubtful(&mut self) -> Result<bool, CycleError> {
+        let mut asked = false;
+        for kind in self.job.streams() {
             let select: Vec<String> = self.job.select(kind);
             let doubtful = self.doubtful(kind).await?;
+            asked |= !doubtful.is_empty();
             for chunk in doubtful.chunks(AT_A_TIME) {
                 self.check_stop()?;
                 let answers = self
@@ -77,7 +80,7 @@ impl Cycle<'_> {
                 .await?;
             }
         }
-        Ok(())
+        Ok(asked)
     }
 
     /// Dirty objects on which more evidence is wanted before anything is concluded.

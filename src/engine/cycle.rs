@@ -239,8 +239,9 @@ impl<'j> Cycle<'j> {
         }
         self.prepare_target().await?;
         self.settle_intents().await?;
-        self.ask_for_doubtful().await?;
-        self.settle_scope().await?;
+        if self.ask_for_doubtful().await? {
+            self.settle_scope().await?;
+        }
         self.read_target().await?;
         self.guard().await?;
         self.disables().await?;

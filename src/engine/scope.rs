@@ -183,8 +183,7 @@ impl Cycle<'_> {
         self.findings += 1;
         let what = format!("nothing is planned, because user_filter asks about group {group}: {why}");
         let hint = "correct the group's object id in user_filter; the scope is never taken to be empty";
-        self.summary
-            .fail(group, "scope_unknown", what.clone(), hint.to_owned());
+        self.summary.fail(group, "scope_unknown", what, hint.to_owned());
         warn!(object = %group, finding = "scope_unknown", "Nothing is planned: user_filter asks about group {group}, {why}");
     }
 }
@@ -348,7 +347,8 @@ fn settle(
     scoping: &Scoping,
     cycle: Option<CycleId>,
 ) -> Result<(), StoreError> {
-    if !scoping.divides(kind) && snapshot.no_scope_entries()? {
+    let nothing_kept = snapshot.no_scope_entries()?;
+    if !scoping.divides(kind) && nothing_kept {
         return Ok(());
     }
     let mut after = None;
@@ -360,12 +360,15 @@ fn settle(
         after = Some(*last);
         let mut tx = snapshot.tx()?;
         for (id, _) in &page {
-            let before = tx.scope_entry(kind, id)?;
-            let linked = tx.brief(kind, id)?.is_some_and(|brief| brief.target.is_some());
-            let record = if linked { tx.record(kind, id)? } else { None };
-            let entry = match record {
+            let before = if nothing_kept {
+                None
+            } else {
+                snapshot.scope_entry(kind, id)?
+            };
+            let entry = match linked(snapshot, kind, id)? {
                 Some(record) if record.object.life == Life::Alive => {
-                    entry(scoping.decide(&tx, &record)?, before, cycle, is_disabled(&record))
+                    let decision = scoping.decide(snapshot, &record)?;
+                    entry(decision, before, cycle, is_disabled(&record))
                 }
                 // Gone: its references go by its life. Not linked: there are none.
                 Some(_) => before,
@@ -381,6 +384,17 @@ fn settle(
             }
         }
         tx.commit(Durability::Lazy)?;
+    }
+}
+
+/// The record of an object that is linked: of the others, which in the first cycle are all, only the beginning is
+/// read.
+fn linked(snapshot: &Snapshot, kind: ObjectKind, id: &SourceId) -> Result<Option<Record>, StoreError> {
+    let brief = snapshot.brief(kind, id)?;
+    if brief.is_some_and(|brief| brief.target.is_some()) {
+        snapshot.record(kind, id)
+    } else {
+        Ok(None)
     }
 }
 

@@ -330,8 +330,9 @@ mod tests {
         texts.extend(["", "a", "mail2", "zz", "urn:x"]);
         for a in &texts {
             for b in &texts {
-                assert_eq!(Name::from(*a).cmp(&Name::from(*b)), a.cmp(b), "{a} {b}");
-                assert_eq!(Name::from(*a) == Name::from(*b), a == b, "{a} {b}");
+                let (one, other) = (Name::from(*a), Name::from(*b));
+                assert_eq!(one.cmp(&other), a.cmp(b), "{a} {b}");
+                assert_eq!(one == other, a == b, "{a} {b}");
             }
         }
     }

@@ -160,7 +160,7 @@ impl Planner<'_> {
             .chain(
                 ["userName", "displayName"]
                     .iter()
-                    .filter_map(|name| sent?.get(*name)),
+                    .filter_map(|name| sent?.get(name)),
             );
         let id = Value::text(view.object.id.to_string());
         held.chain([&id]).any(|name| self.protects(name))

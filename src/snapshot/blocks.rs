@@ -21,6 +21,12 @@ pub struct Undecodable;
 /// One change to a table: its key, and the value, `None` to remove it.
 pub type Write<'a> = (&'a [u8], Option<&'a [u8]>);
 
+/// An entry as read: its key, valid until the next one is read, and its value.
+pub type Entry<'k, 'b> = (&'k [u8], &'b [u8]);
+
+/// What a block became: the key of its first entry, and its bytes.
+pub type Part = (Vec<u8>, Vec<u8>);
+
 /// Reads a block from its beginning.
 #[derive(Debug)]
 pub struct Reader<'b> {
@@ -42,7 +48,7 @@ impl<'b> Reader<'b> {
     ///
     /// # Errors
     /// [`Undecodable`].
-    pub fn next_entry(&mut self) -> Result<Option<(&[u8], &'b [u8])>, Undecodable> {
+    pub fn next_entry(&mut self) -> Result<Option<Entry<'_, 'b>>, Undecodable> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -99,7 +105,7 @@ pub fn find<'b>(block: &'b [u8], wanted: &[u8]) -> Result<Option<&'b [u8]>, Unde
 ///
 /// # Errors
 /// [`Undecodable`].
-pub fn merge(block: &[u8], writes: &[Write<'_>]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Undecodable> {
+pub fn merge(block: &[u8], writes: &[Write<'_>]) -> Result<Vec<Part>, Undecodable> {
     let mut entries = Entries::default();
     let mut reader = Reader::new(block);
     let mut writes = writes.iter().peekable();
@@ -142,7 +148,7 @@ impl<'v> Entries<'v> {
     }
 
     /// Written out, in parts of equal size where one block would be too large.
-    fn cut(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn cut(&self) -> Vec<Part> {
         let Some(whole) = self.write(0..self.items.len()) else {
             return Vec::new();
         };
@@ -159,7 +165,7 @@ impl<'v> Entries<'v> {
             .collect()
     }
 
-    fn write(&self, range: std::ops::Range<usize>) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn write(&self, range: std::ops::Range<usize>) -> Option<Part> {
         let key_of = |at: usize| {
             let from = if at == 0 { 0 } else { self.items[at - 1].0 };
             &self.keys[from..self.items[at].0]

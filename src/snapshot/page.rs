@@ -215,7 +215,7 @@ fn merge(record: &mut Record, object: &DeltaObject, round: &Round<'_>, replaced:
     if replaced {
         for name in round
             .attributes()
-            .filter(|name| !object.attributes.contains_key(*name))
+            .filter(|name| !object.attributes.contains_key(name))
         {
             known.attributes.insert(name.clone(), Value::Null);
         }

@@ -397,7 +397,7 @@ fn replace_block(
     table: Table,
     low: Vec<u8>,
     before: &[u8],
-    parts: Vec<(Vec<u8>, Vec<u8>)>,
+    parts: Vec<blocks::Part>,
     writes: &mut ::sled::Batch,
 ) {
     // True once something is written under the block's own key, or left there.

@@ -21,6 +21,8 @@ use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::plan::ObjectPlan;
 use melonsync::reconcile::plan::Planner;
 use melonsync::reconcile::policy::Policy;
+use melonsync::reconcile::scope::ScopeReason;
+use melonsync::reconcile::scope::Standing;
 use melonsync::reconcile::view::Absence;
 use melonsync::reconcile::view::Candidate;
 use melonsync::reconcile::view::MemberView;
@@ -103,7 +105,7 @@ prop_compose! {
         let absence = if proven { Absence::Proven("listed".into()) } else { Absence::Unproven("cut".into()) };
         let target = if link.is_none() { TargetReading::Candidates { found, absence } } else { TargetReading::NotAsked };
         ObjectView {
-            scope: melonsync::reconcile::scope::Standing::In,
+            scope: Standing::In,
             object: SourceObject {
                 kind: ObjectKind::User, id: id(1), attributes, manager: None, life,
                 gone_since: None, generation: 1, manager_generation: 1,
@@ -202,7 +204,7 @@ fn group(members: Vec<(bool, Option<bool>, u8)>) -> ObjectView {
             sent,
             kept: BTreeMap::new(),
         }),
-        scope: melonsync::reconcile::scope::Standing::In,
+        scope: Standing::In,
         intent_open: false,
         lost: false,
         manager: Reference::None,
@@ -259,6 +261,20 @@ proptest! {
         let unproven = matches!(view.object.life, Life::Missing | Life::Unknown);
         let unlinked_gone = matches!(view.object.life, Life::Gone(_)) && view.link.is_none();
         prop_assert!(!(unproven || unlinked_gone) || plan.operations.is_empty());
+    }
+
+    #[test]
+    fn out_of_scope_only_active_is_ours_and_without_a_link_nothing(view in user()) {
+        let because = ScopeReason::Guest { invited: false };
+        let mut out = view.clone();
+        out.scope = Standing::Out { because };
+        let plan = planned(&out, &Policy::default());
+        let changes: Vec<_> = plan.operations.iter().flat_map(|operation| &operation.changes).collect();
+        prop_assert!(changes.iter().all(|change| change.attribute == "active"), "{:?}", changes);
+        prop_assert!(view.link.is_some() || (plan.operations.is_empty() && plan.need.is_none()));
+        out.scope = Standing::Unknown { missing: "x".to_owned() };
+        let unknown = planned(&out, &Policy::default());
+        prop_assert!(unknown.operations.is_empty() || view.object.life != Life::Alive);
     }
 
     #[test]

@@ -30,6 +30,7 @@ use melonsync::reconcile::omission::Omission;
 use melonsync::reconcile::plan::ObjectPlan;
 use melonsync::reconcile::plan::Planner;
 use melonsync::reconcile::policy::Policy;
+use melonsync::reconcile::scope::Standing;
 use melonsync::reconcile::view::Absence;
 use melonsync::reconcile::view::Candidate;
 use melonsync::reconcile::view::MemberView;
@@ -171,7 +172,7 @@ impl Scenario {
                 manager_generation: 1,
             },
             link: record.map(link),
-            scope: melonsync::reconcile::scope::Standing::In,
+            scope: Standing::In,
             intent_open: false,
             lost: false,
             manager: object.manager.map_or(Reference::None, |n| self.reference(n)),

@@ -11,6 +11,7 @@
 mod document;
 mod export;
 mod import;
+mod parts;
 mod write;
 
 #[cfg(test)]

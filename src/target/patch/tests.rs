@@ -18,7 +18,7 @@ fn patch(held: &[(&str, Value)], changes: &[(&str, Value)]) -> Patch {
         .iter()
         .map(|(path, after)| Change {
             attribute: (*path).into(),
-            before: held.get(*path).cloned().unwrap_or_default(),
+            before: held.get(path).cloned().unwrap_or_default(),
             after: after.clone(),
         })
         .collect();
