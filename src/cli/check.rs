@@ -1,5 +1,7 @@
 //! `check`: "Test connection". One line for each thing looked at: ok, warn or fail, and what to do.
 
+mod scope;
+
 use serde::Serialize;
 
 use super::args::Globals;
@@ -237,6 +239,7 @@ async fn source(name: &str, job: &Job, mapping: &Mapping, lines: &mut Lines) {
         ),
         None => {}
     }
+    scope::scope(&graph, job, lines).await;
 }
 
 /// The enterprise application, where its assignments are read.

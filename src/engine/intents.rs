@@ -62,7 +62,8 @@ impl Cycle<'_> {
                 self.settle_kind(kind, mine).await?;
             }
         }
-        Ok(())
+        // Whoever was linked just now may be out of scope by now: its references must know.
+        self.settle_scope().await
     }
 
     /// Nothing is concluded before the request timeout has passed since the create was sent: the target may

@@ -27,6 +27,18 @@ pub enum Guests {
     Exclude,
 }
 
+impl Guests {
+    /// As the setting writes it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Include => "include",
+            Self::Accepted => "accepted",
+            Self::Exclude => "exclude",
+        }
+    }
+}
+
 /// The scope of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScopeRules {

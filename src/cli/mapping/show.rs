@@ -18,7 +18,6 @@ use crate::mapping::Mapping;
 use crate::mapping::Row;
 use crate::model::id::ObjectKind;
 use crate::model::value::Value;
-use crate::reconcile::scope::Guests;
 use crate::reconcile::scope::ScopeRules;
 
 /// Shows it.
@@ -58,7 +57,7 @@ fn show_json(job: &str, mapping: &Mapping, rules: &ScopeRules) -> Json {
         "scope": {
             "user_filter": filter(&rules.user_filter),
             "group_filter": filter(&rules.group_filter),
-            "guests": guests(rules.guests),
+            "guests": rules.guests.word(),
         },
         "select": {
             "user": selected(mapping, rules, ObjectKind::User),
@@ -101,14 +100,6 @@ const fn drift(drift: Drift) -> &'static str {
     }
 }
 
-const fn guests(guests: Guests) -> &'static str {
-    match guests {
-        Guests::Include => "include",
-        Guests::Accepted => "accepted",
-        Guests::Exclude => "exclude",
-    }
-}
-
 fn show_text(job: &str, mapping: &Mapping, rules: &ScopeRules) -> String {
     let mut out = format!("Job {job}, mapping {}\n", mapping.name);
     for kind in [ObjectKind::User, ObjectKind::Group] {
@@ -144,7 +135,7 @@ fn show_text(job: &str, mapping: &Mapping, rules: &ScopeRules) -> String {
         let shown = filter.as_ref().map_or("(all)", Filter::text);
         let _ = writeln!(out, "  {key:12}  {shown}");
     }
-    let _ = writeln!(out, "  {:12}  {}", "guests", guests(rules.guests));
+    let _ = writeln!(out, "  {:12}  {}", "guests", rules.guests.word());
     out += "\nRead from Microsoft Graph\n";
     for kind in [ObjectKind::User, ObjectKind::Group] {
         let _ = writeln!(

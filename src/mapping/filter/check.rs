@@ -227,8 +227,8 @@ fn ask(attribute: &SourceAttribute, clause: &Clause) -> Result<Ask, Diagnostic> 
             than: number()?,
             or_equal: clause.operator == Operator::GreaterThanOrEquals,
         },
-        Operator::Includes => Ask::Includes(value(clause).to_owned()),
-        Operator::EndsWith => Ask::EndsWith(value(clause).to_owned()),
+        Operator::Includes => Ask::Includes(part(clause)?),
+        Operator::EndsWith => Ask::EndsWith(part(clause)?),
         Operator::Bits | Operator::NotBits => Ask::Bits {
             mask: number()?,
             wanted,
@@ -240,6 +240,18 @@ fn ask(attribute: &SourceAttribute, clause: &Clause) -> Result<Ask, Diagnostic> 
             ));
         }
     })
+}
+
+/// A part of a value.
+fn part(clause: &Clause) -> Result<String, Diagnostic> {
+    let text = value(clause);
+    if text.is_empty() {
+        return Err(
+            Diagnostic::new("an empty text is a part of every value", clause.value_span)
+                .hint("IS NOT NULL asks for values that are not empty"),
+        );
+    }
+    Ok(text.to_owned())
 }
 
 enum Equal {

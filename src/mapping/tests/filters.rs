@@ -179,6 +179,7 @@ fn what_is_wrong_with_a_filter_is_shown_where_it_stands() {
         "(department EQUALS \"IT\"",
         "department EQUALS \"IT\")",
         "department EQUALS \"\"",
+        "department Includes \"\"",
         "department REGEX MATCH \"(\"",
         "department Greater_Than \"many\"",
         "department IS TRUE",

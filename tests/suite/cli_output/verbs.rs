@@ -328,3 +328,26 @@ fn an_entra_schema_becomes_a_mapping_file_and_config_lines() {
         .exits(2);
     assert!(bad.err.contains("synchronization/jobs"), "{}", bad.err);
 }
+
+#[test]
+fn check_says_the_scope_and_whether_the_groups_of_a_filter_are_there() {
+    let world = World::new(5, 2);
+    let group = world.tenant.group_ids()[0].clone();
+    let check = |filter: &str| {
+        let line = format!("[jobs.idmelon.source]\nuser_filter = '{filter}'\n");
+        world.change("[jobs.idmelon.source]\n", &line);
+        world.run(&["check"])
+    };
+    let good = check(&format!("memberOf EQUALS \"{group}\"")).exits(0).out;
+    assert!(
+        good.contains("scope        user_filter = memberOf EQUALS"),
+        "{good}"
+    );
+    let bad = check("TRANSITIVE_MEMBER_OF \"00000000-0000-4000-8000-00000000dead\"")
+        .exits(1)
+        .out;
+    assert!(
+        bad.contains("FAIL  scope        user_filter asks about group") && bad.contains("no such group"),
+        "{bad}"
+    );
+}

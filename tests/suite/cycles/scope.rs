@@ -551,3 +551,34 @@ async fn a_change_of_scope_survives_a_stop_after_every_store_write() {
         }
     }
 }
+
+#[tokio::test]
+async fn who_leaves_the_scope_while_its_create_is_open_is_linked_and_then_disabled() {
+    let mut world = small().await;
+    scope(&mut world, users("department EQUALS \"Sales\""));
+    // The creates reach the target, and their results are never recorded.
+    world.job.batch = 100;
+    for n in 0.. {
+        world.store.fail_after(n, LastCommit::Done);
+        world.cycle().await;
+        assert!(world.store.stopped(), "the cycle came through");
+        world.store.kill();
+        world.restart();
+        if world.workspace.users().len() == 10 {
+            break;
+        }
+    }
+    let ids = world.tenant.user_ids();
+    world.tenant.set_user(&ids[3], json!({"department": "IT"}));
+    world.cycle().await;
+    let last = world.cycle().await;
+    last.expect(Outcome::Converged);
+    assert_eq!(
+        world.resource(&ids[3])["active"],
+        json!(false),
+        "{}",
+        last.story()
+    );
+    assert_eq!(members(&world, "all"), 9, "{}", last.story());
+    world.expect_quiet().await;
+}
