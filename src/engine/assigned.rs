@@ -28,6 +28,7 @@ use crate::reconcile::assignment::reachable;
 use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::snapshot::assignments::groups_of;
+use crate::snapshot::assignments::hidden_group;
 use crate::snapshot::assignments::is_gone;
 use crate::snapshot::assignments::listed;
 use crate::snapshot::assignments::own_roles;
@@ -53,6 +54,9 @@ pub struct Entitlements {
     pub roles: Arc<Vec<AppRole>>,
     /// What nested groups count for.
     pub nesting: Nesting,
+    /// An assigned group of whose members the application sees none, because they are hidden from it: they are unknown,
+    /// so nobody leaves the scope. Looked for where there is work.
+    pub hidden: Option<SourceId>,
     through: Arc<Mutex<HashMap<SourceId, Arc<Vec<Grant>>>>>,
 }
 
@@ -213,11 +217,24 @@ impl Cycle<'_> {
                 self.listing = Listing::Kept;
             }
         }
-        let now = self.store(listed).await?;
+        let nesting = self.job.assigning.nesting;
+        let (now, hidden) = self
+            .store(move |snapshot| {
+                let counts = snapshot.counts()?;
+                let work = counts.dirty_users + counts.dirty_groups > 0;
+                let hidden = if work {
+                    hidden_group(snapshot, nesting)?
+                } else {
+                    None
+                };
+                Ok((listed(snapshot)?, hidden))
+            })
+            .await?;
         self.entitlements = Entitlements {
             known: now.is_some(),
+            hidden,
             roles: Arc::new(now.map(|listed| listed.roles).unwrap_or_default()),
-            nesting: self.job.assigning.nesting,
+            nesting,
             ..Entitlements::default()
         };
         Ok(())
@@ -237,7 +254,8 @@ impl Cycle<'_> {
 
     /// At the end of a cycle that writes: once nobody is on the way out any more, this list is what the next one is
     /// compared with. A longer one is so at once.
-    pub(super) async fn settle_assignments(&self) -> Result<(), CycleError> {
+    pub(super) async fn settle_assignments(&mut self) -> Result<(), CycleError> {
+        self.report_hidden();
         if self.listing != Listing::Whole || !self.applies() {
             return Ok(());
         }
@@ -253,6 +271,21 @@ impl Cycle<'_> {
             tx.commit(Durability::Lazy)
         })
         .await
+    }
+}
+
+impl Cycle<'_> {
+    /// Says why those who seem to leave do not, where that does not end by itself.
+    fn report_hidden(&mut self) {
+        let Some(group) = self.entitlements.hidden.filter(|_| self.leaving > 0) else {
+            return;
+        };
+        warn!(object = %group, finding = "hidden_members", "The members of the assigned group {group} are hidden from the application");
+        self.order.watcher.finding(&format!(
+            "the members of the assigned group {group} are hidden from the application, so nobody leaves the scope; grant it \
+             Member.Read.Hidden, or take the assignment away"
+        ));
+        self.findings += 1;
     }
 }
 

@@ -75,7 +75,9 @@ impl Scoping {
             return Ok(decision);
         };
         let (kind, id) = (record.object.kind, &record.object.id);
-        Ok(decision.and_assigned(kind, assigned.is_assigned(reads, kind, id)?))
+        let is = assigned.is_assigned(reads, kind, id)?;
+        let is = is.ok_or_else(|| "the assignment list of the enterprise application".to_owned());
+        Ok(decision.and_assigned(kind, is))
     }
 
     /// Where an object stands. `linked`: its resource is there as far as is known.
@@ -163,8 +165,9 @@ impl Cycle<'_> {
 
     /// Notes who of the dirty left the scope, and who came back: whoever refers to them looks again.
     pub(super) async fn settle_scope(&self) -> Result<(), CycleError> {
-        // An assignment list that was not read whole agrees with nothing.
-        let cycle = (self.listing != Listing::Kept).then_some(self.order.id);
+        // An assignment list that was not read whole, or an assigned group that cannot be seen into, agrees with nothing.
+        let whole = self.listing != Listing::Kept && self.entitlements.hidden.is_none();
+        let cycle = whole.then_some(self.order.id);
         for kind in self.job.managed.difference(&self.stopped).copied() {
             let scoping = self.scoping();
             self.store(move |snapshot| settle(snapshot, kind, &scoping, cycle))

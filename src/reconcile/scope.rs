@@ -275,11 +275,11 @@ const USER_TYPE: &str = "userType";
 const INVITATION: &str = "externalUserState";
 
 impl Decision {
-    /// The decision where only the assigned are in scope. `assigned` is `None` where no assignment list was ever read.
+    /// The decision where only the assigned are in scope. `assigned` says what is missing where that cannot be told.
     /// Who is out by attributes alone is out whatever the assignments say; any other loss is one by membership, because
     /// an assignment and a membership can move at different times.
     #[must_use]
-    pub fn and_assigned(self, kind: ObjectKind, assigned: Option<bool>) -> Self {
+    pub fn and_assigned(self, kind: ObjectKind, assigned: Result<bool, String>) -> Self {
         let by_attributes = matches!(
             &self,
             Self::OutOfScope {
@@ -288,14 +288,12 @@ impl Decision {
             }
         );
         match assigned {
-            _ if by_attributes || assigned == Some(true) => self,
-            Some(_) => Self::OutOfScope {
+            _ if by_attributes || assigned == Ok(true) => self,
+            Ok(_) => Self::OutOfScope {
                 because: ScopeReason::Unassigned { kind },
                 by_membership: true,
             },
-            None => Self::Unknown {
-                missing: "the assignment list of the enterprise application".to_owned(),
-            },
+            Err(missing) => Self::Unknown { missing },
         }
     }
 

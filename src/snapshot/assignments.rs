@@ -17,6 +17,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
+use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::Table;
@@ -104,6 +105,48 @@ pub fn groups_of(reads: &impl Reads, member: &SourceId) -> Result<Vec<SourceId>,
 pub fn is_gone(reads: &impl Reads, group: &SourceId) -> Result<bool, StoreError> {
     let brief = reads.brief(ObjectKind::Group, group)?;
     Ok(brief.is_some_and(|brief| matches!(brief.head.life, Life::Gone(_))))
+}
+
+/// An assigned group, or where those count one in it, of whose members none is seen because they are hidden: they are
+/// unknown, not none.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn hidden_group(reads: &impl Reads, nesting: Nesting) -> Result<Option<SourceId>, StoreError> {
+    let prefix = [keys::kind_byte(ObjectKind::Group)];
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = reads.raw_scan(Table::Assignments, &prefix, after.as_deref(), PAGE)?;
+        for (key, _) in &page {
+            let (_, group) = keys::parse_object(key).ok_or_else(|| reads.bad_key(Table::Assignments))?;
+            let counted = if nesting.scope {
+                nested_groups(reads, group)?
+            } else {
+                vec![group]
+            };
+            for group in counted {
+                if hides_members(reads, &group)? {
+                    return Ok(Some(group));
+                }
+            }
+        }
+        match page.into_iter().next_back() {
+            Some((key, _)) => after = Some(key),
+            None => return Ok(None),
+        }
+    }
+}
+
+fn hides_members(reads: &impl Reads, group: &SourceId) -> Result<bool, StoreError> {
+    let Some(record) = reads.record(ObjectKind::Group, group)? else {
+        return Ok(false);
+    };
+    let visibility = record.object.attribute("visibility").and_then(Value::as_str);
+    Ok(
+        !record.is_gone()
+            && visibility == Some("HiddenMembership")
+            && reads.edges(group, None, 1)?.is_empty(),
+    )
 }
 
 /// Shows every member of a group at the source, a page at a time.

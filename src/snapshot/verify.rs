@@ -1,5 +1,6 @@
 //! The self-check of `melonsync state verify`: every record decodes, and what is kept twice agrees.
 
+use crate::model::assignment::RoleId;
 use crate::model::id::ObjectKind;
 use crate::model::object::Membership;
 use crate::ports::StoreError;
@@ -66,6 +67,12 @@ pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
         match (keys::parse_object(key), value) {
             (Some((kind, _)), [_]) => report.counts.count_dirty(kind, true),
             _ => report.add("a dirty mark does not decode".to_owned()),
+        }
+        Ok(())
+    })?;
+    each(snapshot, Table::Assignments, |key, value| {
+        if keys::parse_object(key).is_none() || record::decode::<Vec<RoleId>>(value).is_err() {
+            report.add("an entry of the assignment list does not decode".to_owned());
         }
         Ok(())
     })?;

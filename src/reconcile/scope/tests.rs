@@ -163,43 +163,39 @@ fn the_assigned_are_those_in_scope() {
     let unread = || Decision::Unknown {
         missing: "the property city".to_owned(),
     };
+    let no_word = || Err::<bool, String>("the list".to_owned());
     let no_list = || Decision::Unknown {
-        missing: "the assignment list of the enterprise application".to_owned(),
+        missing: "the list".to_owned(),
     };
     for (name, decision, assigned, expected) in [
-        ("assigned", Decision::InScope, Some(true), Decision::InScope),
-        ("not assigned", Decision::InScope, Some(false), unassigned(true)),
-        ("no list was read", Decision::InScope, None, no_list()),
+        ("assigned", Decision::InScope, Ok(true), Decision::InScope),
+        ("not assigned", Decision::InScope, Ok(false), unassigned(true)),
+        ("no list was read", Decision::InScope, no_word(), no_list()),
         (
             "assigned and filtered out",
             filtered(false),
-            Some(true),
+            Ok(true),
             filtered(false),
         ),
-        ("neither", filtered(false), Some(false), filtered(false)),
+        ("neither", filtered(false), Ok(false), filtered(false)),
         (
             "filtered out, and no list",
             filtered(false),
-            None,
+            no_word(),
             filtered(false),
         ),
         (
             "out of the filter's group",
             filtered(true),
-            Some(true),
+            Ok(true),
             filtered(true),
         ),
-        (
-            "out of both groups",
-            filtered(true),
-            Some(false),
-            unassigned(true),
-        ),
-        ("the filter cannot tell", unread(), Some(true), unread()),
+        ("out of both groups", filtered(true), Ok(false), unassigned(true)),
+        ("the filter cannot tell", unread(), Ok(true), unread()),
         (
             "the filter cannot tell, and need not",
             unread(),
-            Some(false),
+            Ok(false),
             unassigned(true),
         ),
     ] {

@@ -21,6 +21,7 @@ use crate::snapshot::assignments::own_roles;
 use crate::snapshot::memory::MemoryStore;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
+use crate::snapshot::verify::verify;
 
 const APPLICATION: u64 = 900;
 const TRANSITIVE: Nesting = Nesting {
@@ -345,4 +346,17 @@ fn a_role_that_means_something_else_marks_those_who_have_it() {
     assert_eq!(store(vec![defined("Writer")]), 2);
     assert_eq!(dirty(&snapshot), (vec![1, 2, 9], vec![101]));
     assert_eq!(listed(&snapshot).unwrap().unwrap().roles, [defined("Writer")]);
+}
+
+#[test]
+fn an_entry_that_is_damaged_is_found() {
+    let memory = MemoryStore::new();
+    let snapshot = open(&memory);
+    store(&snapshot, &[(User, 9, 0)], Nesting::default());
+    assert_eq!(verify(&snapshot).unwrap().findings, Vec::<String>::new());
+    let mut batch = crate::ports::WriteBatch::default();
+    batch.put(crate::ports::Table::Assignments, vec![1, 2], vec![0xff]);
+    snapshot.store().commit(batch, Durability::Lazy).unwrap();
+    let findings = verify(&snapshot).unwrap().findings;
+    assert_eq!(findings, ["an entry of the assignment list does not decode"]);
 }

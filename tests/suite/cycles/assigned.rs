@@ -12,6 +12,7 @@ use melonsync::reconcile::policy::Threshold;
 use melonsync::sandbox::Fault;
 use melonsync::sandbox::SampleOptions;
 use melonsync::sandbox::Tenant;
+use melonsync::snapshot::memory::LastCommit;
 use serde_json::json;
 
 use crate::support::world::Ran;
@@ -727,5 +728,90 @@ async fn random_changes_of_everything_come_to_what_the_tenant_says() {
             moved.iter().all(|count| *count > 0),
             "seed {seed} is no test: {moved:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn an_assigned_group_with_hidden_members_removes_nobody() {
+    let mut world = assigned(DIRECT).await;
+    world.job.assigning.scope = false;
+    world
+        .tenant
+        .set_group(&group(&world, "delta"), json!({"visibility": "HiddenMembership"}));
+    world.cycle_twice().await;
+    assert_eq!(active(&world).len(), 12);
+    world.job.assigning.scope = true;
+    world.tenant.assign(&group(&world, "delta"), "");
+    for _ in 0..3 {
+        let ran = world.expect_no_write().await;
+        ran.expect(Outcome::Partial);
+        assert!(
+            ran.findings
+                .iter()
+                .any(|text| text.contains("Member.Read.Hidden")),
+            "{:?}",
+            ran.findings
+        );
+    }
+    assert_eq!(active(&world).len(), 12, "any of them could be in delta");
+    // Who is disabled in Entra is disabled all the same.
+    world.tenant.disable_user(&world.tenant.user_ids()[11]);
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Partial);
+    assert_eq!((ran.count(Verb::DisableUser), active(&world).len()), (1, 11));
+    world.tenant.grant_permission("Member.Read.Hidden");
+    world.tenant.expire_access_tokens();
+    world.run(Extent::Restart, true, None).await;
+    world.cycle().await.expect(Outcome::Converged);
+    world.cycle_twice().await;
+    assert_eq!(active(&world), [0, 1, 2, 6, 7]);
+}
+
+/// People and groups on the move: in the assignments, in memberships, and in groups within groups.
+async fn moving() -> World {
+    let world = assigned(FLATTEN).await;
+    world.cycle().await.expect(Outcome::Converged);
+    let ids = world.tenant.user_ids();
+    world.tenant.unassign(&ids[7], None);
+    world.tenant.assign(&ids[8], "");
+    world.tenant.add_member(&group(&world, "gamma"), &ids[9]);
+    world.tenant.remove_member(&group(&world, "beta"), &ids[4]);
+    world.tenant.assign(&group(&world, "delta"), "");
+    world
+}
+
+#[tokio::test]
+async fn a_change_of_assignments_survives_a_stop_after_every_store_write() {
+    for (last, power_cut) in [
+        (LastCommit::Done, false),
+        (LastCommit::Lost, false),
+        (LastCommit::Done, true),
+        (LastCommit::Lost, true),
+    ] {
+        for n in 0.. {
+            let at = format!("commit {n} {last:?}, power cut: {power_cut}");
+            let mut world = moving().await;
+            world.store.fail_after(n, last);
+            let ran = world.cycle().await;
+            if !world.store.stopped() {
+                ran.expect(Outcome::Converged);
+                assert!(n > 8, "only {n} commits in a cycle: is the store watched?");
+                break;
+            }
+            if power_cut {
+                world.store.crash();
+            } else {
+                world.store.kill();
+            }
+            world.restart();
+            // What seems to be lost through an assignment or a membership takes two cycles.
+            for _ in 0..3 {
+                world.cycle().await;
+            }
+            assert_eq!(active(&world), [0, 1, 2, 3, 5, 6, 8, 9], "{at}");
+            assert_eq!(members(&world, "alpha"), [0, 1, 2, 3, 5, 9], "{at}");
+            assert_eq!(members(&world, "delta"), [6], "{at}");
+            world.expect_no_write().await.expect(Outcome::Converged);
+        }
     }
 }
