@@ -143,10 +143,10 @@ impl Mapping {
 
     /// Whether the values at this target path are not to be shown in plans and logs (`Redact`).
     #[must_use]
-    pub fn is_redacted(&self, kind: ObjectKind, target: &str) -> bool {
+    pub fn is_redacted(&self, kind: ObjectKind, target: &Name) -> bool {
         self.rows(kind)
             .iter()
-            .any(|row| row.target.as_str() == target && row.source.is_redacted())
+            .any(|row| row.source.is_redacted() && row.target.name() == target)
     }
 
     /// The matching rows, first precedence first.
