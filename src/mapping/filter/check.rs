@@ -9,13 +9,10 @@ use crate::mapping::{
     diagnostic::Diagnostic,
     expression::Expression,
     names::{Access, Names, SourceAttribute, resolve},
+    pattern::Pattern,
 };
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-
-/// As many steps back as a regular expression may take on one value. Entra's filters take one step for most
-/// characters; a pattern that needs more is one that would not end.
-const BACKTRACKS: usize = 100_000;
 
 /// A clause that is ready to be evaluated.
 #[derive(Debug, Clone)]
@@ -41,24 +38,12 @@ pub(super) enum Test {
 pub(super) enum Ask {
     Null(bool),
     Boolean(bool),
-    Equals {
-        text: String,
-        wanted: bool,
-    },
-    Matches {
-        pattern: Arc<fancy_regex::Regex>,
-        wanted: bool,
-    },
-    Greater {
-        than: i64,
-        or_equal: bool,
-    },
+    Equals { text: String, wanted: bool },
+    Matches { pattern: Arc<Pattern>, wanted: bool },
+    Greater { than: i64, or_equal: bool },
     Includes(String),
     EndsWith(String),
-    Bits {
-        mask: i64,
-        wanted: bool,
-    },
+    Bits { mask: i64, wanted: bool },
 }
 
 impl Test {
@@ -286,13 +271,9 @@ fn equals(attribute: &SourceAttribute, clause: &Clause) -> Result<Equal, Diagnos
     Ok(Equal::Text(text.to_owned()))
 }
 
-fn pattern(clause: &Clause) -> Result<Arc<fancy_regex::Regex>, Diagnostic> {
-    fancy_regex::RegexBuilder::new(value(clause))
-        .backtrack_limit(BACKTRACKS)
-        .build()
-        .map(Arc::new)
-        .map_err(|error| {
-            Diagnostic::new(format!("not a regular expression: {error}"), clause.value_span)
-                .hint("as .NET writes them; a dot that means a dot is `\\.`")
-        })
+fn pattern(clause: &Clause) -> Result<Arc<Pattern>, Diagnostic> {
+    Pattern::new(value(clause)).map(Arc::new).map_err(|error| {
+        Diagnostic::new(format!("not a regular expression: {error}"), clause.value_span)
+            .hint("as .NET writes them; a dot that means a dot is `\\.`")
+    })
 }

@@ -96,7 +96,7 @@ fn asked(ask: &Ask, value: &Value) -> Truth {
         Ask::Null(_) => false,
         Ask::Boolean(wanted) => value.as_bool() == Some(*wanted),
         Ask::Equals { text: other, wanted } => (text == other.as_str()) == *wanted,
-        Ask::Matches { pattern, wanted } => match pattern.is_match(&*text) {
+        Ask::Matches { pattern, wanted } => match pattern.is_match(&text) {
             Ok(matches) => matches == *wanted,
             Err(_) => return Err("a regular expression that takes too long on this value".to_owned()),
         },

@@ -36,6 +36,10 @@ fn every_operator_says_what_entra_says() {
         ("department REGEX MATCH \"^(?!Sales)\"", "IT", true),
         ("department REGEX MATCH \"^\\d{2}\\.\"", "12.a", true),
         ("department REGEX MATCH \"^\\\\d{2}\\\\.\"", "12.a", true),
+        // As .NET reads it: a class without the vowels, and an end before the last line feed.
+        ("department REGEX MATCH \"^[a-z-[aeiou]]+$\"", "xyz", true),
+        ("department REGEX MATCH \"^[a-z-[aeiou]]+$\"", "xya", false),
+        ("department REGEX MATCH \"IT$\"", "IT\n", true),
         ("department NOT REGEX MATCH \"^S\"", "IT", true),
         ("department NOT REGEX MATCH \"^S\"", "Sales", false),
         ("department Includes \"ale\"", "Sales", true),
