@@ -234,6 +234,16 @@ impl Naive {
                     .map(|(member, _)| (group, n_of(member))),
             );
         }
+        for (kind, n) in naive.life.keys() {
+            // What is remembered is what is stored, whatever was written since it was asked for.
+            let (asked, stored) = (
+                snapshot.brief(*kind, &id(*n)),
+                snapshot.read_brief(*kind, &id(*n)),
+            );
+            assert_eq!(asked.unwrap(), stored.unwrap());
+            let stored = snapshot.read_dirty_cause(*kind, &id(*n)).unwrap();
+            assert_eq!(snapshot.dirty_cause(*kind, &id(*n)).unwrap(), stored);
+        }
         naive
     }
 }
