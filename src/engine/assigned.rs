@@ -213,6 +213,11 @@ impl Cycle<'_> {
                 self.listing = Listing::Kept;
             }
         }
+        self.recall_assignments().await
+    }
+
+    /// Takes the last whole list that was read for who is assigned.
+    pub(super) async fn recall_assignments(&mut self) -> Result<(), CycleError> {
         let now = self.store(listed).await?;
         self.entitlements = Entitlements {
             known: now.is_some(),

@@ -8,6 +8,7 @@ pub mod ask;
 pub mod assigned;
 pub mod cycle;
 pub mod evaluation;
+pub mod explain;
 pub mod forecast;
 pub mod guarding;
 pub mod intents;

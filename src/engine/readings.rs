@@ -142,9 +142,14 @@ impl Cycle<'_> {
     /// Objects to be matched, at most one more than [`FEW`]: the number only decides how to ask.
     async fn unlinked(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
         let scope = self.scoping();
+        let focus = self.focus.clone();
         self.store(move |snapshot| {
             let mut waiting = Vec::new();
             each_dirty(snapshot, kind, |id| {
+                // Of what is not planned in this cycle, nothing need be known.
+                if focus.as_ref().is_some_and(|focus| !focus.contains(&(kind, id))) {
+                    return Ok(true);
+                }
                 if let Some(record) = snapshot.record(kind, &id)?
                     && (record.link.is_none() || forecast_of(snapshot, kind, &id)?.lost)
                     && record.object.life == Life::Alive

@@ -103,9 +103,7 @@ impl Planner<'_> {
 
     /// The mapping's say on this object.
     pub(super) fn desired(&self, view: &ObjectView) -> Desired {
-        let out = matches!(view.scope, Standing::Out { .. });
-        let soft_deleted = view.object.kind == ObjectKind::User && (out || !view.object.account_enabled());
-        desired_in(self.context, self.mapping, &view.object, &Facts { soft_deleted })
+        desired_in(self.context, self.mapping, &view.object, &facts(view))
     }
 
     /// True when the mapping has a row for a group's members.
@@ -392,6 +390,13 @@ impl Differences {
             Verdict::Repair => {}
         }
     }
+}
+
+/// What the mapping's expressions are told beside the object's own attributes.
+pub(super) fn facts(view: &ObjectView) -> Facts {
+    let out = matches!(view.scope, Standing::Out { .. });
+    let soft_deleted = view.object.kind == ObjectKind::User && (out || !view.object.account_enabled());
+    Facts { soft_deleted }
 }
 
 fn sent_active(sent: &Attributes, name: &str) -> Option<bool> {

@@ -19,6 +19,7 @@ use crate::ports::WriteBatch;
 use super::{
     history, keys,
     migrate::{self, FORMAT},
+    overlay::Overlay,
     read::{PAGE, Reads},
     recent::{News, Recent},
     record::{self, Binding, Brief, Counts, DirtyCause, Heads},
@@ -110,6 +111,15 @@ impl Snapshot {
         }));
         snapshot.current_heads()?;
         Ok(snapshot)
+    }
+
+    /// The same snapshot, where whatever is written from now on stays in memory and is forgotten with it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn aside(&self) -> Result<Self, StoreError> {
+        let overlay = Overlay::over(Arc::clone(&self.0.store));
+        Self::open(Arc::new(overlay), Path::new(&self.0.path))
     }
 
     /// The engine below, for backup and self-check.
