@@ -205,7 +205,10 @@ pub(super) fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> 
     let key = pin_key(preset);
     let pin = snapshot.meta(&key).map_err(failed)?;
     let pin = pin.map(|pin| String::from_utf8_lossy(&pin).into_owned());
-    let wanted = pin.clone().filter(|_| preset == name).unwrap_or_else(|| name.to_owned());
+    let wanted = pin
+        .clone()
+        .filter(|_| preset == name)
+        .unwrap_or_else(|| name.to_owned());
     let found = Mapping::preset(&wanted).ok_or_else(|| {
         Failure::usage(
             format!("the mapping `{name}` was pinned to `{wanted}` at its first use, and this melonsync does not have that"),
@@ -302,9 +305,19 @@ fn host(url: &url::Url) -> String {
 
 /// A part each for mapping, scope and policy, so that a cycle can say which of them changed.
 fn fingerprint(mapping: &Mapping, settings: &settings::job::Job) -> String {
-    let mapping: String = mapping.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect();
-    let parts = [mapping, settings.scope_fingerprint(), settings.policy_fingerprint()];
-    parts.map(|part| part.chars().take(12).collect::<String>()).join("-")
+    let mapping: String = mapping
+        .fingerprint()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let parts = [
+        mapping,
+        settings.scope_fingerprint(),
+        settings.policy_fingerprint(),
+    ];
+    parts
+        .map(|part| part.chars().take(12).collect::<String>())
+        .join("-")
 }
 
 /// The source's client.

@@ -280,7 +280,9 @@ impl<'j> Cycle<'j> {
                 tx.commit(Durability::Lazy)?;
                 let marked = snapshot.meta(FINGERPRINT)?;
                 let changed = rewatched
-                    || marked.as_ref().is_some_and(|held| held.as_slice() != fingerprint.as_bytes());
+                    || marked
+                        .as_ref()
+                        .is_some_and(|held| held.as_slice() != fingerprint.as_bytes());
                 for kind in [ObjectKind::User, ObjectKind::Group] {
                     if changed || all {
                         let cause = if all {
@@ -307,12 +309,21 @@ impl<'j> Cycle<'j> {
                 }
                 // Those of the last `sync`, so that it is said in every `plan` until then.
                 let before = snapshot.meta(CARRIED_OUT)?.or(marked);
-                let what = before.and_then(|before| what_changed(&String::from_utf8_lossy(&before), &fingerprint));
+                let what =
+                    before.and_then(|before| what_changed(&String::from_utf8_lossy(&before), &fingerprint));
                 let what = what.or_else(|| rewatched.then(|| "the scope".to_owned()));
                 let counts = snapshot.counts()?;
-                let count = |kind| if managed.contains(&kind) { counts.objects(kind) } else { 0 };
+                let count = |kind| {
+                    if managed.contains(&kind) {
+                        counts.objects(kind)
+                    } else {
+                        0
+                    }
+                };
                 let (users, groups) = (count(ObjectKind::User), count(ObjectKind::Group));
-                Ok(what.filter(|_| users + groups > 0).map(|what| (what, users, groups)))
+                Ok(what
+                    .filter(|_| users + groups > 0)
+                    .map(|what| (what, users, groups)))
             })
             .await?;
         if let Some((what, users, groups)) = again {

@@ -155,9 +155,13 @@ impl Cycle<'_> {
             ([one], _) => Ok(*one),
             ([], Ok(id)) => match self.find_new(id).await? {
                 Some(kind) => Ok((kind, id)),
-                None => Err(ExplainError::NoSuchObject { name: name.to_owned() }),
+                None => Err(ExplainError::NoSuchObject {
+                    name: name.to_owned(),
+                }),
             },
-            ([], Err(_)) => Err(ExplainError::NoSuchObject { name: name.to_owned() }),
+            ([], Err(_)) => Err(ExplainError::NoSuchObject {
+                name: name.to_owned(),
+            }),
             (several, _) => Err(ExplainError::Ambiguous {
                 name: name.to_owned(),
                 found: several.iter().map(|(kind, id)| format!("{kind} {id}")).collect(),
@@ -215,7 +219,9 @@ impl Cycle<'_> {
             None => None,
         };
         if !self.job.managed.contains(&kind) {
-            gathered.finding(&format!("{kind}s are not managed by this job: nothing is planned for them"));
+            gathered.finding(&format!(
+                "{kind}s are not managed by this job: nothing is planned for them"
+            ));
         }
         self.disables().await?;
         self.members_out().await?;
@@ -244,14 +250,19 @@ impl Cycle<'_> {
     async fn ask_source(&self, kind: ObjectKind, id: SourceId) -> Result<String, CycleError> {
         let select = self.job.select(kind);
         let answer = match self.job.source.look_up(kind, &[id], &select).await {
-            Ok(answers) => answers.into_iter().find(|(of, _)| *of == id).map(|(_, answer)| answer),
+            Ok(answers) => answers
+                .into_iter()
+                .find(|(of, _)| *of == id)
+                .map(|(_, answer)| answer),
             Err(error) => return Ok(format!("no answer: {}; {}", chain(&error), error.hint())),
         };
         let Some(answer) = answer else {
             return Ok("no answer".to_owned());
         };
         if let Existence::Unknown(why) = answer {
-            return Ok(format!("no clear answer ({why}), so what was read before is shown"));
+            return Ok(format!(
+                "no clear answer ({why}), so what was read before is shown"
+            ));
         }
         self.store(move |snapshot| {
             let Some(before) = snapshot.record(kind, &id)? else {
@@ -264,7 +275,10 @@ impl Cycle<'_> {
             tx.commit(Durability::Lazy)?;
             Ok(match moved.as_slice() {
                 [] => "as the last cycle read it".to_owned(),
-                moved => format!("changed since it was last read: {}; the next cycle reads that", moved.join(", ")),
+                moved => format!(
+                    "changed since it was last read: {}; the next cycle reads that",
+                    moved.join(", ")
+                ),
             })
         })
         .await
@@ -334,13 +348,24 @@ impl Cycle<'_> {
             let omissions = std::mem::take(&mut seen.omissions);
             let mine = omissions.into_iter().filter(|(of, _)| *of == id);
             let words = mine.map(|(_, omission)| {
-                (omission.label().to_owned(), omission.to_string(), omission.hint().to_owned())
+                (
+                    omission.label().to_owned(),
+                    omission.to_string(),
+                    omission.hint().to_owned(),
+                )
             });
-            (operations, words.collect::<Vec<_>>(), std::mem::take(&mut seen.notes))
+            (
+                operations,
+                words.collect::<Vec<_>>(),
+                std::mem::take(&mut seen.notes),
+            )
         });
         let planner = self.planner(true);
         let keys = planner.match_keys(view).unwrap_or_default();
-        let keys = keys.into_iter().map(|key| (key.path.as_str().to_owned(), key.value)).collect();
+        let keys = keys
+            .into_iter()
+            .map(|key| (key.path.as_str().to_owned(), key.value))
+            .collect();
         let held = Held {
             link: view.link.as_ref(),
             actual,
@@ -387,7 +412,11 @@ impl Cycle<'_> {
                     memberships.push((of, snapshot.scope_member(&of, &id)?));
                 }
                 let known = entitlements.known;
-                let assigned = if known { entitlements.is_assigned(snapshot, kind, &id)? } else { None };
+                let assigned = if known {
+                    entitlements.is_assigned(snapshot, kind, &id)?
+                } else {
+                    None
+                };
                 Ok((memberships, assigned))
             })
             .await?;
@@ -429,7 +458,9 @@ fn moved(before: &Record, answer: &Existence) -> Vec<String> {
                 held.map_or(!value.is_unassigned(), |held| held != *value)
             });
             let back = (before.object.life != Life::Alive).then(|| "it is there".to_owned());
-            back.into_iter().chain(moved.map(|(name, _)| name.to_string())).collect()
+            back.into_iter()
+                .chain(moved.map(|(name, _)| name.to_string()))
+                .collect()
         }
         Existence::SoftDeleted | Existence::HardDeleted if before.is_gone() => Vec::new(),
         Existence::SoftDeleted => vec!["deleted, restorable for 30 days".to_owned()],
@@ -450,7 +481,9 @@ fn managers_to_come(
         ObjectKind::Group => None,
     };
     while let Some(manager) = next.and_then(|brief| brief.head.manager) {
-        next = snapshot.brief(ObjectKind::User, &manager)?.filter(|brief| brief.target.is_none());
+        next = snapshot
+            .brief(ObjectKind::User, &manager)?
+            .filter(|brief| brief.target.is_none());
         if next.is_none() || managers.contains(&manager) || managers.len() == MOST_MANAGERS {
             break;
         }

@@ -11,10 +11,11 @@ use super::cycle::CycleError;
 use super::passes::Rules;
 use super::readings::keys_of;
 use super::views::Context;
-use super::views::view;
+use super::views::view_of;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::object::Life;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard;
@@ -25,6 +26,7 @@ use crate::reconcile::guard::Totals;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
+use crate::reconcile::scope::Standing;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
@@ -137,6 +139,8 @@ fn find_removals(
     context: &Context,
 ) -> Result<BTreeMap<&'static str, u64>, StoreError> {
     let planner = rules.planner(true);
+    let active = rules.only_active();
+    let of_active = active.planner(true);
     let mut asked = BTreeMap::new();
     let mut after = None;
     loop {
@@ -145,12 +149,26 @@ fn find_removals(
             return Ok(asked);
         };
         after = Some(*last);
+        let ids: Vec<SourceId> = page.iter().map(|(id, _)| *id).collect();
+        let mut forecasts = context.forecasts_of(snapshot, kind, &ids)?;
+        let objects = snapshot.raw_objects(kind, &ids)?;
         let mut tx = snapshot.tx()?;
-        for (id, _) in &page {
-            let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
-                continue;
+        for (id, bytes) in ids.iter().zip(objects) {
+            let Some(bytes) = bytes else { continue };
+            let forecast = forecasts.remove(id).unwrap_or_default();
+            let record = snapshot.decode_record(kind, *id, &bytes)?;
+            let view = view_of(snapshot, context, record, &forecast, &|view| {
+                keys_of(&planner, view)
+            })?;
+            let stays = view.link.is_some()
+                && view.object.life == Life::Alive
+                && matches!(view.scope, Standing::In | Standing::Leaving { .. });
+            let plan = match kind {
+                // A group that stays is neither deleted nor emptied, and of a user that stays only `active` counts.
+                ObjectKind::Group if stays => continue,
+                ObjectKind::User if stays => of_active.plan(&view),
+                _ => planner.plan(&view),
             };
-            let plan = planner.plan(&view);
             if let Some(operation) = plan.operations.iter().find(|operation| is_counted(operation)) {
                 *asked.entry(operation.because.label()).or_default() += 1;
                 tx.put_removal(kind, id, &Removal { verb: operation.verb });

@@ -142,17 +142,19 @@ impl Cycle<'_> {
     /// Objects to be matched, at most one more than [`FEW`]: the number only decides how to ask.
     async fn unlinked(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
         let scope = self.scoping();
-        let focus = self.focus.clone();
+        let (focus, forecasts) = (self.focus.clone(), self.forecasts);
         self.store(move |snapshot| {
             let mut waiting = Vec::new();
-            each_dirty(snapshot, kind, |id| {
+            each_dirty_object(snapshot, kind, |id, _, bytes| {
                 // Of what is not planned in this cycle, nothing need be known.
                 if focus.as_ref().is_some_and(|focus| !focus.contains(&(kind, id))) {
                     return Ok(true);
                 }
-                if let Some(record) = snapshot.record(kind, &id)?
-                    && (record.link.is_none() || forecast_of(snapshot, kind, &id)?.lost)
-                    && record.object.life == Life::Alive
+                let brief = snapshot.decode_brief(kind, id, bytes)?;
+                let lost = forecasts && forecast_of(snapshot, kind, &id)?.lost;
+                if brief.head.life == Life::Alive
+                    && (brief.target.is_none() || lost)
+                    && let record = snapshot.decode_record(kind, id, bytes)?
                     && scope.takes(snapshot, &record)?
                 {
                     waiting.push(id);
@@ -303,7 +305,7 @@ impl Cycle<'_> {
             intents_open: self.intents_open.clone(),
             failed: self.failed.union(&self.blocked).copied().collect(),
             references,
-            forecasts: self.forecasts || !self.applies(),
+            forecasts: self.forecasts,
             removals: self.removals,
             readings: self.readings.contains(&kind),
             entitlements: self.entitlements.clone(),
@@ -466,17 +468,22 @@ fn add_claims(
     }
 }
 
-/// Goes over the dirty objects of a kind, as long as `go` says so.
-pub(super) fn each_dirty(
+/// Goes over the dirty objects of a kind that are known, as long as `go` says so: with the causes, and the record,
+/// undecoded.
+pub(super) fn each_dirty_object(
     snapshot: &Snapshot,
     kind: ObjectKind,
-    mut go: impl FnMut(SourceId) -> Result<bool, StoreError>,
+    mut go: impl FnMut(SourceId, DirtyCause, &[u8]) -> Result<bool, StoreError>,
 ) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
-        for (id, _) in &page {
-            if !go(*id)? {
+        let ids: Vec<SourceId> = page.iter().map(|(id, _)| *id).collect();
+        let objects = snapshot.raw_objects(kind, &ids)?;
+        for ((id, cause), bytes) in page.iter().zip(objects) {
+            if let Some(bytes) = bytes
+                && !go(*id, *cause, &bytes)?
+            {
                 return Ok(());
             }
         }

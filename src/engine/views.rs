@@ -1,6 +1,7 @@
 //! Puts together what the planner sees: records, references, and what was read at the target.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::collections::HashSet;
 
 use super::assigned::Entitlements;
@@ -27,6 +28,8 @@ use crate::snapshot::assignments::each_member;
 use crate::snapshot::assignments::nested_groups;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
+use crate::snapshot::record::Brief;
+use crate::snapshot::record::Record;
 use crate::snapshot::scope::ScopeEntry;
 use crate::snapshot::scope::ScopeReads;
 use crate::snapshot::store::Snapshot;
@@ -61,6 +64,20 @@ pub struct Context {
 }
 
 impl Context {
+    /// The forecasts for objects in order, those that there are.
+    pub(super) fn forecasts_of(
+        &self,
+        snapshot: &Snapshot,
+        kind: ObjectKind,
+        ids: &[SourceId],
+    ) -> Result<HashMap<SourceId, Forecast>, StoreError> {
+        if self.forecasts {
+            snapshot.forecasts_of(kind, ids)
+        } else {
+            Ok(HashMap::new())
+        }
+    }
+
     /// The forecast for an object.
     pub(super) fn forecast(
         &self,
@@ -80,10 +97,12 @@ impl Context {
     ///
     /// # Errors
     /// As the store.
-    pub(super) fn waits_for_manager(&self, snapshot: &Snapshot, id: &SourceId) -> Result<bool, StoreError> {
-        let Some(brief) = snapshot.brief(ObjectKind::User, id)? else {
-            return Ok(false);
-        };
+    pub(super) fn waits_for_manager(
+        &self,
+        snapshot: &Snapshot,
+        id: &SourceId,
+        brief: &Brief,
+    ) -> Result<bool, StoreError> {
         let Some(manager) = brief.head.manager else {
             return Ok(false);
         };
@@ -112,6 +131,21 @@ pub fn view(
         return Ok(None);
     };
     let forecast = context.forecast(snapshot, kind, &id)?;
+    view_of(snapshot, context, record, &forecast, keys_of).map(Some)
+}
+
+/// The view of an object that is read already, with the forecast for it.
+///
+/// # Errors
+/// As the store.
+pub fn view_of(
+    snapshot: &Snapshot,
+    context: &Context,
+    record: Record,
+    forecast: &Forecast,
+    keys_of: &dyn Fn(&ObjectView) -> Vec<(String, String)>,
+) -> Result<ObjectView, StoreError> {
+    let (kind, id) = (record.object.kind, record.object.id);
     let linked = record.link.is_some() && !forecast.lost;
     let scope = context.scope.standing(snapshot, &record, linked)?;
     let link = if forecast.lost { None } else { record.link };
@@ -160,7 +194,7 @@ pub fn view(
     if kind == ObjectKind::Group && context.references {
         view.member_owners = owners(snapshot, &view.target)?;
     }
-    Ok(Some(view))
+    Ok(view)
 }
 
 /// Whether a user can be referred to.

@@ -206,11 +206,21 @@ impl Snapshot {
     pub fn mark_all_dirty(&self, kind: ObjectKind, cause: DirtyCause) -> Result<(), StoreError> {
         let mut after: Option<Vec<u8>> = None;
         loop {
-            let page = self.raw_scan(Table::Objects, &[keys::kind_byte(kind)], after.as_deref(), PAGE)?;
+            let prefix = [keys::kind_byte(kind)];
+            let page = self.raw_scan(Table::Objects, &prefix, after.as_deref(), PAGE)?;
+            // The marks that are there, read together: only known objects have one, so a page of them reaches as far.
+            let marks = self.raw_scan(Table::Dirty, &prefix, after.as_deref(), PAGE)?;
+            let mut marks = marks.into_iter().peekable();
             let mut tx = self.tx()?;
             for (key, _) in &page {
-                let (_, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Objects))?;
-                tx.mark_dirty(kind, &id, cause)?;
+                while marks.next_if(|(other, _)| other < key).is_some() {}
+                let before = marks.next_if(|(other, _)| other == key);
+                tx.mark_over(
+                    kind,
+                    key,
+                    before.map(|(_, bits)| DirtyCause::decode(&bits)),
+                    cause,
+                );
             }
             tx.commit(Durability::Lazy)?;
             match page.into_iter().next_back() {

@@ -245,17 +245,23 @@ impl InScope {
             .unwrap_or_default();
         let holds = clauses.iter().find(|(_, said)| said == HOLDS);
         let (standing, because) = match &view.scope {
-            _ if view.object.life != Life::Alive => {
-                ("in", "not asked: the object is not alive in the source".to_owned())
-            }
+            _ if view.object.life != Life::Alive => (
+                "in",
+                "not asked: the object is not alive in the source".to_owned(),
+            ),
             Standing::In if everybody => ("in", "no rule leaves anybody out".to_owned()),
-            Standing::In => ("in", holds.map_or_else(|| in_words(assigned), |(clause, _)| format!("`{clause}` holds"))),
+            Standing::In => (
+                "in",
+                holds.map_or_else(|| in_words(assigned), |(clause, _)| format!("`{clause}` holds")),
+            ),
             Standing::Leaving { because } => (
                 "leaving",
                 format!("treated as in scope until the next complete cycle agrees: {because}"),
             ),
             Standing::Out { because } => ("out", because.to_string()),
-            Standing::Unknown { missing } => ("unknown", format!("it depends on what is not known: {missing}")),
+            Standing::Unknown { missing } => {
+                ("unknown", format!("it depends on what is not known: {missing}"))
+            }
         };
         Self {
             standing,
@@ -283,7 +289,13 @@ fn clauses_of(
     object: &SourceObject,
     known: &dyn Fn(MemberOf) -> Option<bool>,
 ) -> Vec<(String, String)> {
-    let text_of = |group: &Vec<_>| group.iter().map(ToString::to_string).collect::<Vec<String>>().join(" AND ");
+    let text_of = |group: &Vec<_>| {
+        group
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<String>>()
+            .join(" AND ")
+    };
     let groups = filter.groups().iter().map(text_of);
     groups
         .map(|text| {
@@ -379,7 +391,9 @@ impl Planner<'_> {
     fn judged(&self, row: &Row, mut attribute: Attribute, operations: &[Operation]) -> Attribute {
         let changes = operations.iter().flat_map(|operation| &operation.changes);
         let members = operations.iter().any(|operation| !operation.members.is_empty());
-        let written = changes.into_iter().any(|change| change.attribute == attribute.target)
+        let written = changes
+            .into_iter()
+            .any(|change| change.attribute == attribute.target)
             || (row.reference == Some(RowReference::Members) && members);
         if self.unsupported.contains(&attribute.target) {
             attribute.state = "no_opinion";
@@ -596,13 +610,10 @@ impl Explanation {
     pub fn to_json(&self) -> Json {
         let (source, scope, matching) = (&self.source, &self.scope, &self.matching);
         let clause = |(clause, said): &(String, String)| json!({"clauses": clause, "result": said});
-        let membership = |(of, is): &(MemberOf, Option<bool>)| {
-            json!({"group": of.group.to_string(), "transitive": of.transitive, "member": is})
-        };
-        let key = |(attribute, value): &(String, Value)| json!({"attribute": attribute, "value": value.to_json()});
-        let omission = |(label, because, hint): &(String, String, String)| {
-            json!({"reason": label, "because": because, "do": hint})
-        };
+        let membership = |(of, is): &(MemberOf, Option<bool>)| json!({"group": of.group.to_string(), "transitive": of.transitive, "member": is});
+        let key =
+            |(attribute, value): &(String, Value)| json!({"attribute": attribute, "value": value.to_json()});
+        let omission = |(label, because, hint): &(String, String, String)| json!({"reason": label, "because": because, "do": hint});
         json!({
             "job": self.job,
             "kind": self.kind.word(),
@@ -656,3 +667,6 @@ impl Past {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,8 +33,9 @@ impl Explanation {
                 let _ = writeln!(out, "  {line}");
             }
         }
-        for (_, because, hint) in &self.omissions {
-            let _ = writeln!(out, "  left alone: {because}");
+        for (label, because, hint) in &self.omissions {
+            let head = if label == "unchanged" { "" } else { "left alone: " };
+            let _ = writeln!(out, "  {head}{because}");
             if !hint.is_empty() {
                 let _ = writeln!(out, "    do: {hint}");
             }
@@ -90,7 +91,11 @@ fn scope_text(scope: &InScope, out: &mut String) {
             Some(false) => "not a member",
             None => "not known",
         };
-        let nested = if of.transitive { ", nested groups included" } else { "" };
+        let nested = if of.transitive {
+            ", nested groups included"
+        } else {
+            ""
+        };
         let _ = writeln!(out, "  group {}{nested}: {said}", of.group);
     }
     if let Some(assigned) = scope.assigned {
@@ -100,7 +105,11 @@ fn scope_text(scope: &InScope, out: &mut String) {
 }
 
 fn matching_text(matching: &Matching, out: &mut String) {
-    let target = matching.target.as_ref().map(ToString::to_string).unwrap_or_default();
+    let target = matching
+        .target
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let head = match matching.state {
         "linked" => format!("linked with resource {target}: {}", matching.because),
         "found" => format!("not linked; resource {target} matches"),
@@ -123,24 +132,57 @@ fn matching_text(matching: &Matching, out: &mut String) {
 }
 
 fn attribute_text(attribute: &Attribute, out: &mut String) {
-    let matching = attribute.matching.map_or_else(String::new, |precedence| format!("   (matching {precedence})"));
+    let matching = attribute
+        .matching
+        .map_or_else(String::new, |precedence| format!("   (matching {precedence})"));
     let sign = match attribute.state {
         "write" => '~',
         "drift" => '!',
         _ => ' ',
     };
-    let _ = writeln!(out, "{sign} {}  <- {}{matching}", attribute.target, attribute.expression);
+    let _ = writeln!(
+        out,
+        "{sign} {}  <- {}{matching}",
+        attribute.target, attribute.expression
+    );
     // A direct row: what it reads is its result.
     let direct = matches!(attribute.inputs.as_slice(), [(input, _)] if *input == attribute.expression);
-    for (expression, shown) in attribute.inputs.iter().filter(|_| !direct).chain(&attribute.steps) {
+    for (expression, shown) in attribute
+        .inputs
+        .iter()
+        .filter(|_| !direct)
+        .chain(&attribute.steps)
+    {
         let _ = writeln!(out, "      {expression} = {}", shown_text(shown));
     }
-    let remark = attribute.remark.as_ref().map_or_else(String::new, |remark| format!("   ({remark})"));
+    let remark = attribute
+        .remark
+        .as_ref()
+        .map_or_else(String::new, |remark| format!("   ({remark})"));
     let _ = writeln!(out, "      = {}{remark}", shown_text(&attribute.desired));
+    if attribute.state == "same" && is_as_sent(attribute) {
+        let _ = writeln!(out, "      as sent, and so at the target");
+        return;
+    }
     let mut held = Vec::new();
-    held.extend(attribute.sent.as_ref().map(|value| format!("sent {}", value_text(value))));
-    held.extend(attribute.kept.as_ref().map(|shown| format!("kept {}", shown_text(shown))));
-    held.extend(attribute.actual.as_ref().map(|value| format!("at the target {}", value_text(value))));
+    held.extend(
+        attribute
+            .sent
+            .as_ref()
+            .map(|value| format!("sent {}", value_text(value))),
+    );
+    held.extend(
+        attribute
+            .kept
+            .as_ref()
+            .map(|shown| format!("kept {}", shown_text(shown))),
+    );
+    held.extend(
+        attribute
+            .actual
+            .as_ref()
+            .map(|value| format!("at the target {}", value_text(value))),
+    );
     let verdict = match attribute.state {
         "write" => "   to be written",
         "drift" => "   drift: changed at the target",
@@ -150,6 +192,14 @@ fn attribute_text(attribute: &Attribute, out: &mut String) {
     if !held.is_empty() || !verdict.is_empty() {
         let _ = writeln!(out, "      {}{verdict}", held.join("; "));
     }
+}
+
+/// True where the result, what was sent and what the target holds are one.
+fn is_as_sent(attribute: &Attribute) -> bool {
+    let one = |value: &Value| attribute.desired == Shown::Value(value.clone());
+    attribute.kept.is_none()
+        && attribute.sent.as_ref().is_some_and(one)
+        && attribute.actual.as_ref().is_some_and(one)
 }
 
 fn past_text(past: &Past, out: &mut String) {
@@ -163,11 +213,14 @@ fn past_text(past: &Past, out: &mut String) {
         past.actor
     );
     for change in &past.changes {
+        let before = match &change.before {
+            Value::Null => String::new(),
+            before => format!("{before} → "),
+        };
         let _ = writeln!(
             out,
-            "      {}: {} → {}",
+            "      {}: {before}{}",
             change.attribute,
-            value_text(&change.before),
             value_text(&change.after)
         );
     }
