@@ -5,6 +5,7 @@ use tracing::info;
 
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::readings::each_dirty;
 use super::readings::each_dirty_object;
 use super::readings::keep_readings;
 use super::readings::keys_of;
@@ -104,6 +105,17 @@ impl Cycle<'_> {
         };
         self.store(move |snapshot| {
             let mut doubtful = Vec::new();
+            let counts = snapshot.counts()?;
+            if !out && counts.objects(kind) == counts.alive(kind) {
+                // All are alive: only those that were never read are asked for, and the marks say who.
+                each_dirty(snapshot, kind, |id, cause| {
+                    if cause.has(DirtyCause::UNREAD) {
+                        doubtful.push(id);
+                    }
+                    Ok(())
+                })?;
+                return Ok(doubtful);
+            }
             each_dirty_object(snapshot, kind, |id, cause, bytes| {
                 let unread = cause.has(DirtyCause::UNREAD);
                 let brief = snapshot.decode_brief(kind, id, bytes)?;

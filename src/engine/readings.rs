@@ -145,6 +145,10 @@ impl Cycle<'_> {
         let (focus, forecasts) = (self.focus.clone(), self.forecasts);
         self.store(move |snapshot| {
             let mut waiting = Vec::new();
+            let counts = snapshot.counts()?;
+            if !forecasts && counts.alive(kind) == counts.linked_alive(kind) {
+                return Ok(waiting);
+            }
             each_dirty_object(snapshot, kind, |id, _, bytes| {
                 // Of what is not planned in this cycle, nothing need be known.
                 if focus.as_ref().is_some_and(|focus| !focus.contains(&(kind, id))) {
@@ -465,6 +469,25 @@ fn add_claims(
         Ok(())
     } else {
         tx.commit(Durability::Lazy)
+    }
+}
+
+/// Goes over the marks of a kind.
+pub(super) fn each_dirty(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    mut go: impl FnMut(SourceId, DirtyCause) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
+        for (id, cause) in &page {
+            go(*id, *cause)?;
+        }
+        match page.last() {
+            Some((last, _)) if page.len() == PAGE => after = Some(*last),
+            _ => return Ok(()),
+        }
     }
 }
 

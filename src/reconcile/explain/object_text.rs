@@ -184,6 +184,7 @@ fn attribute_text(attribute: &Attribute, out: &mut String) {
             .map(|value| format!("at the target {}", value_text(value))),
     );
     let verdict = match attribute.state {
+        "write" if held.is_empty() => "to be written",
         "write" => "   to be written",
         "drift" => "   drift: changed at the target",
         "record" => "   right already",
