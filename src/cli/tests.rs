@@ -300,7 +300,10 @@ fn a_presets_bare_name_is_pinned_at_its_first_use() {
     // What a later melonsync pinned is not silently replaced by what this one has.
     set("idmelon@99");
     let refused = report::render(&mapping("idmelon").unwrap_err(), false);
-    assert!(refused.contains("pinned to `idmelon@99`") && refused.contains("mapping = \"idmelon@1\""), "{refused}");
+    assert!(
+        refused.contains("pinned to `idmelon@99`") && refused.contains("mapping = \"idmelon@1\""),
+        "{refused}"
+    );
     // A version that is named outright is the pin from then on.
     assert_eq!(mapping("idmelon@1").unwrap().name, "idmelon@1");
     assert_eq!(pin().as_deref(), Some("idmelon@1"));

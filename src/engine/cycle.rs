@@ -135,6 +135,8 @@ pub struct Cycle<'j> {
     pub(super) said: HashSet<(ObjectKind, SourceId)>,
     /// True once an object of this cycle has a forecast (`applies` makes few: lost links).
     pub(super) forecasts: bool,
+    /// True once a link of this cycle was found to be lost.
+    pub(super) losses: bool,
     /// True once the first pass found a removal.
     pub(super) removals: bool,
     /// Types of which the target gave at least one reading.
@@ -209,6 +211,7 @@ impl<'j> Cycle<'j> {
             absence: BTreeMap::new(),
             said: HashSet::new(),
             forecasts: false,
+            losses: false,
             removals: false,
             readings: BTreeSet::new(),
             restored: false,

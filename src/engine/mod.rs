@@ -14,6 +14,7 @@ pub mod guarding;
 pub mod intents;
 pub mod job;
 pub mod observe;
+mod parallel;
 pub mod passes;
 pub mod readings;
 pub mod record;

@@ -14,6 +14,7 @@ use super::cycle::CycleError;
 use super::guarding::Removal;
 use super::guarding::empties;
 use super::job::Extent;
+use super::parallel::in_parallel;
 use super::readings::keys_of;
 use super::views::Context;
 use super::views::view_of;
@@ -526,8 +527,29 @@ fn as_foreseen(planner: &Planner<'_>, view: &mut ObjectView, target: Option<Targ
     view.target = TargetReading::NotAsked;
 }
 
-/// Views and plans of a batch, with the removal that the first pass counted for each.
+/// Views and plans of a batch, on every processor: they do not depend on each other, and with the reading of the records
+/// they are most of a cycle in which little is sent.
 fn plan_batch(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    ids: &[SourceId],
+    pass: Pass,
+    rules: &Rules,
+    context: &Context,
+    settle: bool,
+) -> Result<PlannedBatch, StoreError> {
+    let mut planned = PlannedBatch::default();
+    for part in in_parallel(ids, |ids| {
+        plan_part(snapshot, kind, ids, pass, rules, context, settle)
+    })? {
+        planned.waiting |= part.waiting;
+        planned.plans.extend(part.plans);
+    }
+    Ok(planned)
+}
+
+/// The part of a batch that one processor does, with the removal that the first pass counted for each object.
+fn plan_part(
     snapshot: &Snapshot,
     kind: ObjectKind,
     ids: &[SourceId],

@@ -266,6 +266,7 @@ impl Cycle<'_> {
     /// Notes that the resource of a linked object is gone: it is planned as if it had no link.
     pub(super) async fn lose(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
         self.forecasts = true;
+        self.losses = true;
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             tx.put_forecast(
@@ -310,6 +311,7 @@ impl Cycle<'_> {
             failed: self.failed.union(&self.blocked).copied().collect(),
             references,
             forecasts: self.forecasts,
+            losses: self.losses,
             removals: self.removals,
             readings: self.readings.contains(&kind),
             entitlements: self.entitlements.clone(),

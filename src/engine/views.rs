@@ -49,6 +49,8 @@ pub struct Context {
     pub references: bool,
     /// False while no object of this cycle has a forecast: then none is looked up.
     pub forecasts: bool,
+    /// False while no link of this cycle was found to be lost.
+    pub losses: bool,
     /// False where the first pass found no removal: then none is looked up.
     pub removals: bool,
     /// False while the target's readings are empty: then none is looked up.
@@ -206,7 +208,12 @@ fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Re
     if matches!(brief.head.life, Life::Gone(_)) {
         return Ok(Reference::Gone);
     }
-    let forecast = context.forecast(snapshot, kind, id)?;
+    // A link that is not lost needs no forecast: most references are to somebody linked.
+    let forecast = if brief.target.is_some() && !context.losses {
+        Forecast::default()
+    } else {
+        context.forecast(snapshot, kind, id)?
+    };
     if let Some(target) = forecast.linked {
         return Ok(Reference::Expected(target));
     }

@@ -26,6 +26,13 @@ impl Attributes {
         self.find(name).ok().map(|at| &self.0[at].1)
     }
 
+    /// As [`Self::get`], for whoever has the name itself: known ones are compared as numbers.
+    #[must_use]
+    pub fn get_named(&self, name: &Name) -> Option<&Value> {
+        let found = self.0.binary_search_by(|(held, _)| held.cmp(name));
+        found.ok().map(|at| &self.0[at].1)
+    }
+
     /// True where there is a value (`Null` is one) under this name.
     #[must_use]
     pub fn contains_key(&self, name: &str) -> bool {

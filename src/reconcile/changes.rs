@@ -355,12 +355,11 @@ impl Planner<'_> {
 
 impl Differences {
     fn attribute(&mut self, target: &TargetPath, want: &Value, shown: Value, base: &Base<'_>) {
-        let path = target.as_str();
-        let sent = base.sent.get(path);
+        let sent = base.sent.get_named(target.name());
         let now = base
             .observed
             .map(|body| read_path(body, target).unwrap_or_default());
-        let kept = base.kept.get(path);
+        let kept = base.kept.get(target.name());
         let verdict = three_way::compare(want, sent, kept, now.as_ref(), &|a, b| same(target, a, b));
         let held = match kept {
             Some(Kept::Other(value)) => Some(value),

@@ -2,6 +2,7 @@
 
 pub mod object;
 mod object_text;
+pub mod rows;
 
 use std::borrow::Cow;
 use std::fmt::Write;

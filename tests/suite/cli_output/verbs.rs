@@ -82,7 +82,10 @@ fn explain_shows_one_user_and_one_group_and_refuses_nobody() {
     let user = world.run(&["explain", "idmelon", &id]).exits(0);
     insta::assert_snapshot!("explain_a_user", world.shown(&user));
     let json = world.run(&["explain", &id, "-o", "json"]).exits(0).json();
-    assert_eq!(json["plan"], world.run(&["plan", "-o", "json"]).exits(0).json()["plan"]);
+    assert_eq!(
+        json["plan"],
+        world.run(&["plan", "-o", "json"]).exits(0).json()["plan"]
+    );
     let group = world.tenant.group_ids()[0].clone();
     let group = world.run(&["explain", &group]).exits(0);
     insta::assert_snapshot!("explain_a_group", world.shown(&group));

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::reconcile::explain::rows::Held;
 use crate::reconcile::fixtures::Desk;
 use crate::reconcile::fixtures::MAPPING;
 use crate::reconcile::fixtures::found;
@@ -13,6 +14,7 @@ use crate::reconcile::fixtures::proven;
 use crate::reconcile::fixtures::tid;
 use crate::reconcile::fixtures::user;
 use crate::reconcile::scope::ScopeReason;
+use crate::reconcile::view::Reference;
 
 fn explained(desk: &Desk, view: &ObjectView, actual: Option<&Json>) -> Explanation {
     let plan = desk.plan(view);
