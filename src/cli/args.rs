@@ -220,6 +220,26 @@ pub struct Plan {
     pub detailed_exitcode: bool,
 }
 
+/// `explain`.
+#[derive(Debug, Clone, Args)]
+#[command(override_usage = "melonsync explain [OPTIONS] [JOB] <OBJECT>")]
+pub struct Explain {
+    /// The job, which may be left out where there is one; and the user or group: object id, UPN, mail or display name.
+    #[arg(value_name = "OBJECT", num_args = 1..=2, required = true)]
+    pub names: Vec<String>,
+}
+
+impl Explain {
+    /// The job, where two names are given, and the object.
+    #[must_use]
+    pub fn job_and_object(&self) -> (Option<&str>, &str) {
+        match self.names.as_slice() {
+            [job, object] => (Some(job), object),
+            names => (None, names.first().map_or("", String::as_str)),
+        }
+    }
+}
+
 /// `sync`.
 #[derive(Debug, Clone, Args)]
 pub struct Sync {

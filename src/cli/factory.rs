@@ -5,8 +5,6 @@ use std::env;
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::Digest;
-use sha2::Sha256;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -25,6 +23,7 @@ use crate::model::clock::SystemClock;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::settings;
 use crate::settings::Settings;
@@ -190,6 +189,43 @@ pub(super) fn mapping(config: &Path, name: &str) -> Result<Mapping, Failure> {
     })
 }
 
+/// The snapshot's name for the version that a preset's bare name stands for.
+fn pin_key(preset: &str) -> String {
+    format!("preset_pin/{preset}")
+}
+
+/// The mapping that a job names, a preset's bare name in the version of its first use in this snapshot: a new release of
+/// melonsync must not change what a tenant sends. A version that is named outright is the pin from then on.
+pub(super) fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> Result<Mapping, Failure> {
+    let failed = |error| store_failure(&error);
+    let preset = name.split_once('@').map_or(name, |(preset, _)| preset);
+    if Mapping::preset(name).is_none() {
+        return mapping(config, name);
+    }
+    let key = pin_key(preset);
+    let pin = snapshot.meta(&key).map_err(failed)?;
+    let pin = pin.map(|pin| String::from_utf8_lossy(&pin).into_owned());
+    let wanted = pin
+        .clone()
+        .filter(|_| preset == name)
+        .unwrap_or_else(|| name.to_owned());
+    let found = Mapping::preset(&wanted).ok_or_else(|| {
+        Failure::usage(
+            format!("the mapping `{name}` was pinned to `{wanted}` at its first use, and this melonsync does not have that"),
+            format!(
+                "install a melonsync that has it, or name a version that this one has: mapping = \"{}\"",
+                Mapping::preset(name).map_or_else(String::new, |newest| newest.name)
+            ),
+        )
+    })?;
+    if pin.as_deref() != Some(found.name.as_str()) {
+        let mut tx = snapshot.tx().map_err(failed)?;
+        tx.put_meta(&key, found.name.as_bytes());
+        tx.commit(Durability::Synced).map_err(failed)?;
+    }
+    Ok(found)
+}
+
 /// A job over its real edges. Binds the snapshot to tenant and target.
 pub(super) fn job(
     config: &Path,
@@ -198,7 +234,7 @@ pub(super) fn job(
     settings: &settings::job::Job,
     snapshot: Snapshot,
 ) -> Result<Job, Failure> {
-    let mapping = mapping(config, &settings.provisioning.mapping)?;
+    let mapping = pinned_mapping(config, &settings.provisioning.mapping, &snapshot)?;
     snapshot
         .bind(&binding(settings))
         .map_err(|error| store_failure(&error))?;
@@ -267,12 +303,21 @@ fn host(url: &url::Url) -> String {
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
+/// A part each for mapping, scope and policy, so that a cycle can say which of them changed.
 fn fingerprint(mapping: &Mapping, settings: &settings::job::Job) -> String {
-    let mut hash = Sha256::new();
-    hash.update(mapping.fingerprint());
-    hash.update(settings.fingerprint());
-    let bytes: [u8; 32] = hash.finalize().into();
-    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let mapping: String = mapping
+        .fingerprint()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let parts = [
+        mapping,
+        settings.scope_fingerprint(),
+        settings.policy_fingerprint(),
+    ];
+    parts
+        .map(|part| part.chars().take(12).collect::<String>())
+        .join("-")
 }
 
 /// The source's client.

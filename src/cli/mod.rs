@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod daemon;
 mod demo;
+mod explain;
 mod factory;
 pub mod failure;
 pub mod init;
@@ -61,6 +62,8 @@ pub enum Command {
     Check(args::OneJob),
     /// Show what a cycle would do, and why, writing nothing to the target.
     Plan(args::Plan),
+    /// Show one user or group, step by step: source, scope, match, attributes, what it leads to.
+    Explain(args::Explain),
     /// Run one cycle now.
     Sync(args::Sync),
     /// Run every enabled job on its schedule.
@@ -101,6 +104,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
         Command::Init(args) => init::run(&cli.globals, args, report),
         Command::Check(args) => check::run(&cli.globals, args, report),
         Command::Plan(args) => plan::run(&cli.globals, args, report),
+        Command::Explain(args) => explain::run(&cli.globals, args, report),
         Command::Sync(args) => sync::sync(&cli.globals, args, report),
         Command::Run => daemon::run(&cli.globals, report),
         Command::Resync(args) => sync::resync(&cli.globals, args, report),

@@ -1,6 +1,7 @@
 //! Followers of a cycle at the command line: progress on a terminal, and the plan as it is made.
 
 use std::collections::BTreeMap;
+use std::io::BufWriter;
 use std::io::Seek;
 use std::io::Write;
 use std::sync::Mutex;
@@ -109,14 +110,14 @@ struct Inner {
 }
 
 struct Spool {
-    file: std::fs::File,
+    file: BufWriter<std::fs::File>,
     entries: u64,
 }
 
 impl Spool {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
-            file: tempfile::tempfile()?,
+            file: BufWriter::with_capacity(64 << 10, tempfile::tempfile()?),
             entries: 0,
         })
     }
@@ -129,9 +130,13 @@ impl Spool {
         self.file.write_all(text.as_bytes())
     }
 
-    fn rewound(mut self) -> std::io::Result<std::fs::File> {
-        self.file.rewind()?;
-        Ok(self.file)
+    fn rewound(self) -> std::io::Result<std::fs::File> {
+        let mut file = self
+            .file
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error)?;
+        file.rewind()?;
+        Ok(file)
     }
 }
 

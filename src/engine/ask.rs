@@ -6,6 +6,7 @@ use tracing::info;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::readings::each_dirty;
+use super::readings::each_dirty_object;
 use super::readings::keep_readings;
 use super::readings::keys_of;
 use super::views::view;
@@ -104,23 +105,31 @@ impl Cycle<'_> {
         };
         self.store(move |snapshot| {
             let mut doubtful = Vec::new();
-            each_dirty(snapshot, kind, |id| {
-                let unread = snapshot
-                    .dirty_cause(kind, &id)?
-                    .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
-                if let Some(brief) = snapshot.brief(kind, &id)? {
-                    let asked = match brief.head.life {
-                        Life::Alive if out && brief.target.is_some() => {
-                            unread || scope.is_out(snapshot, kind, &id)?
-                        }
-                        Life::Alive => unread,
-                        Life::Missing | Life::Unknown => true,
-                        Life::Gone(Removed::SoftDeleted) => soft && brief.target.is_some(),
-                        Life::Gone(Removed::HardDeleted) => hard && brief.target.is_some(),
-                    };
-                    if asked {
+            let counts = snapshot.counts()?;
+            if !out && counts.objects(kind) == counts.alive(kind) {
+                // All are alive: only those that were never read are asked for, and the marks say who.
+                each_dirty(snapshot, kind, |id, cause| {
+                    if cause.has(DirtyCause::UNREAD) {
                         doubtful.push(id);
                     }
+                    Ok(())
+                })?;
+                return Ok(doubtful);
+            }
+            each_dirty_object(snapshot, kind, |id, cause, bytes| {
+                let unread = cause.has(DirtyCause::UNREAD);
+                let brief = snapshot.decode_brief(kind, id, bytes)?;
+                let asked = match brief.head.life {
+                    Life::Alive if out && brief.target.is_some() => {
+                        unread || scope.is_out(snapshot, kind, &id)?
+                    }
+                    Life::Alive => unread,
+                    Life::Missing | Life::Unknown => true,
+                    Life::Gone(Removed::SoftDeleted) => soft && brief.target.is_some(),
+                    Life::Gone(Removed::HardDeleted) => hard && brief.target.is_some(),
+                };
+                if asked {
+                    doubtful.push(id);
                 }
                 Ok(true)
             })?;

@@ -217,6 +217,11 @@ impl Cycle<'_> {
                 self.listing = Listing::Kept;
             }
         }
+        self.recall_assignments().await
+    }
+
+    /// Takes the last whole list that was read for who is assigned.
+    pub(super) async fn recall_assignments(&mut self) -> Result<(), CycleError> {
         let nesting = self.job.assigning.nesting;
         let (now, hidden) = self
             .store(move |snapshot| {

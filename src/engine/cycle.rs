@@ -135,6 +135,8 @@ pub struct Cycle<'j> {
     pub(super) said: HashSet<(ObjectKind, SourceId)>,
     /// True once an object of this cycle has a forecast (`applies` makes few: lost links).
     pub(super) forecasts: bool,
+    /// True once a link of this cycle was found to be lost.
+    pub(super) losses: bool,
     /// True once the first pass found a removal.
     pub(super) removals: bool,
     /// Types of which the target gave at least one reading.
@@ -192,7 +194,7 @@ pub async fn run(job: &Job, order: &Order) -> Report {
 }
 
 impl<'j> Cycle<'j> {
-    fn new(job: &'j Job, order: &'j Order, now: Timestamp, mode: &str) -> Self {
+    pub(super) fn new(job: &'j Job, order: &'j Order, now: Timestamp, mode: &str) -> Self {
         let summary = Summary::new(&job.name, order.id.to_string(), mode, order.extent.kind(), now);
         Self {
             job,
@@ -209,6 +211,7 @@ impl<'j> Cycle<'j> {
             absence: BTreeMap::new(),
             said: HashSet::new(),
             forecasts: false,
+            losses: false,
             removals: false,
             readings: BTreeSet::new(),
             restored: false,
@@ -253,7 +256,7 @@ impl<'j> Cycle<'j> {
     }
 
     /// Clears what the last cycle left in its scratch tables, and marks everything when the rules changed.
-    async fn prepare(&mut self) -> Result<(), CycleError> {
+    pub(super) async fn prepare(&mut self) -> Result<(), CycleError> {
         let first = self
             .store(|snapshot| Ok(snapshot.meta(INITIAL_DONE)?.is_none()))
             .await?;
@@ -276,11 +279,13 @@ impl<'j> Cycle<'j> {
                     snapshot.clear_readings(kind)?;
                 }
                 let mut tx = snapshot.tx()?;
-                let mut changed = tx.put_watch(watch)?;
+                let rewatched = tx.put_watch(watch)?;
                 tx.commit(Durability::Lazy)?;
-                changed |= snapshot
-                    .meta(FINGERPRINT)?
-                    .is_some_and(|held| held != fingerprint.as_bytes());
+                let marked = snapshot.meta(FINGERPRINT)?;
+                let changed = rewatched
+                    || marked
+                        .as_ref()
+                        .is_some_and(|held| held.as_slice() != fingerprint.as_bytes());
                 for kind in [ObjectKind::User, ObjectKind::Group] {
                     if changed || all {
                         let cause = if all {
@@ -299,20 +304,34 @@ impl<'j> Cycle<'j> {
                         tx.put_stream(kind, &stream);
                     }
                 }
-                if snapshot.meta(FINGERPRINT)?.as_deref() != Some(fingerprint.as_bytes()) {
+                if marked.as_deref() != Some(fingerprint.as_bytes()) {
                     tx.put_meta(FINGERPRINT, fingerprint.as_bytes());
                 }
                 if !tx.is_empty() {
                     tx.commit(Durability::Lazy)?;
                 }
+                // Those of the last `sync`, so that it is said in every `plan` until then.
+                let before = snapshot.meta(CARRIED_OUT)?.or(marked);
+                let what =
+                    before.and_then(|before| what_changed(&String::from_utf8_lossy(&before), &fingerprint));
+                let what = what.or_else(|| rewatched.then(|| "the scope".to_owned()));
                 let counts = snapshot.counts()?;
-                let all: u64 = managed.iter().map(|kind| counts.objects(*kind)).sum();
-                Ok(if changed { all } else { 0 })
+                let count = |kind| {
+                    if managed.contains(&kind) {
+                        counts.objects(kind)
+                    } else {
+                        0
+                    }
+                };
+                let (users, groups) = (count(ObjectKind::User), count(ObjectKind::Group));
+                Ok(what
+                    .filter(|_| users + groups > 0)
+                    .map(|what| (what, users, groups)))
             })
             .await?;
-        if again > 0 {
+        if let Some((what, users, groups)) = again {
             self.order.watcher.finding(&format!(
-                "mapping, scope or policy changed since the last cycle: {again} objects are looked at again; links stay"
+                "{what} changed since the last cycle: {users} users and {groups} groups are looked at again; links stay"
             ));
         }
         Ok(())
@@ -406,8 +425,31 @@ impl<'j> Cycle<'j> {
 /// Set once a cycle that writes came through: until then every cycle is an initial one.
 const INITIAL_DONE: &str = "initial_done";
 
-/// The snapshot's name for the fingerprint of mapping, scope and policy.
+/// The snapshot's name for the fingerprint of mapping, scope and policy by which everything is marked.
 const FINGERPRINT: &str = "fingerprint";
+
+/// The snapshot's name for the fingerprint of the last cycle that was not only planned.
+const CARRIED_OUT: &str = "fingerprint_carried_out";
+
+/// Which of mapping, scope and policy differ, in words; `None` where none does. A fingerprint has a part for each, but
+/// those of older snapshots.
+fn what_changed(before: &str, now: &str) -> Option<String> {
+    if before == now {
+        return None;
+    }
+    let parts = |print: &str| print.split('-').map(str::to_owned).collect::<Vec<String>>();
+    let names = ["the mapping", "the scope", "the policy"];
+    let (before, now) = (parts(before), parts(now));
+    if before.len() != names.len() || now.len() != names.len() {
+        return Some("mapping, scope or policy".to_owned());
+    }
+    let differ = names.iter().zip(before.iter().zip(&now));
+    let differ: Vec<&str> = differ
+        .filter(|(_, (before, now))| before != now)
+        .map(|(name, _)| *name)
+        .collect();
+    Some(differ.join(" and "))
+}
 
 /// Runs a store call on a thread that may block (`reference/stores.md`, rule 3: the API blocks).
 pub(super) async fn blocking<T, F>(snapshot: &Snapshot, work: F) -> Result<T, CycleError>
@@ -437,6 +479,8 @@ async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), Cyc
     // With nothing held back, there was nothing left to look at.
     let looked = summary.withheld.count == 0;
     let oldest = job.clock.now().minus(job.history_retention);
+    let fingerprint = job.fingerprint.clone();
+    let ended = !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
     let through = job.enforce && !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
     blocking(&job.snapshot, move |snapshot| {
         if !keep {
@@ -444,6 +488,9 @@ async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), Cyc
         }
         let mut tx = snapshot.tx()?;
         tx.put_cycle(&json);
+        if ended && snapshot.meta(CARRIED_OUT)?.as_deref() != Some(fingerprint.as_bytes()) {
+            tx.put_meta(CARRIED_OUT, fingerprint.as_bytes());
+        }
         if through && snapshot.meta(INITIAL_DONE)?.is_none() {
             tx.put_meta(INITIAL_DONE, *b"1");
         }

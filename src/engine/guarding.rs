@@ -8,13 +8,15 @@ use tracing::warn;
 
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::parallel::in_parallel;
 use super::passes::Rules;
 use super::readings::keys_of;
 use super::views::Context;
-use super::views::view;
+use super::views::view_of;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::object::Life;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard;
@@ -25,6 +27,8 @@ use crate::reconcile::guard::Totals;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
+use crate::reconcile::plan::Planner;
+use crate::reconcile::scope::Standing;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
@@ -137,6 +141,8 @@ fn find_removals(
     context: &Context,
 ) -> Result<BTreeMap<&'static str, u64>, StoreError> {
     let planner = rules.planner(true);
+    let active = rules.only_active();
+    let of_active = active.planner(true);
     let mut asked = BTreeMap::new();
     let mut after = None;
     loop {
@@ -145,21 +151,51 @@ fn find_removals(
             return Ok(asked);
         };
         after = Some(*last);
+        let ids: Vec<SourceId> = page.iter().map(|(id, _)| *id).collect();
+        let found = in_parallel(&ids, |ids| {
+            removals_among(snapshot, kind, ids, context, (&planner, &of_active))
+        })?;
         let mut tx = snapshot.tx()?;
-        for (id, _) in &page {
-            let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
-                continue;
-            };
-            let plan = planner.plan(&view);
-            if let Some(operation) = plan.operations.iter().find(|operation| is_counted(operation)) {
-                *asked.entry(operation.because.label()).or_default() += 1;
-                tx.put_removal(kind, id, &Removal { verb: operation.verb });
-            }
+        for (id, verb, because) in found.into_iter().flatten() {
+            *asked.entry(because).or_default() += 1;
+            tx.put_removal(kind, &id, &Removal { verb });
         }
         if !tx.is_empty() {
             tx.commit(Durability::Lazy)?;
         }
     }
+}
+
+/// The removals among these objects. The second planner knows only the row of `active`.
+fn removals_among(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    ids: &[SourceId],
+    context: &Context,
+    (planner, of_active): (&Planner<'_>, &Planner<'_>),
+) -> Result<Vec<(SourceId, Verb, &'static str)>, StoreError> {
+    let mut removals = Vec::new();
+    let mut forecasts = context.forecasts_of(snapshot, kind, ids)?;
+    for (id, bytes) in ids.iter().zip(snapshot.raw_objects(kind, ids)?) {
+        let Some(bytes) = bytes else { continue };
+        let forecast = forecasts.remove(id).unwrap_or_default();
+        let record = snapshot.decode_record(kind, *id, &bytes)?;
+        let view = view_of(snapshot, context, record, &forecast, &|view| {
+            keys_of(planner, view)
+        })?;
+        let stays = view.link.is_some()
+            && view.object.life == Life::Alive
+            && matches!(view.scope, Standing::In | Standing::Leaving { .. });
+        let plan = match kind {
+            // A group that stays is neither deleted nor emptied, and of a user that stays only `active` counts.
+            ObjectKind::Group if stays => continue,
+            ObjectKind::User if stays => of_active.plan(&view),
+            _ => planner.plan(&view),
+        };
+        let counted = plan.operations.iter().find(|operation| is_counted(operation));
+        removals.extend(counted.map(|operation| (*id, operation.verb, operation.because.label())));
+    }
+    Ok(removals)
 }
 
 /// True for what the guard counts as a removal of the object itself: an emptied group counts as deleted.

@@ -139,6 +139,8 @@ pub enum Extent {
         /// Groups: object id or display name.
         groups: Vec<String>,
     },
+    /// One object, over a snapshot that forgets what is written to it: to be explained ([`super::explain`]).
+    Explain,
 }
 
 /// One cycle that is to be run.
@@ -184,7 +186,7 @@ impl Extent {
         match self {
             Self::Changes => Kind::Incremental,
             Self::Full => Kind::Full,
-            Self::All | Self::Restart | Self::Objects { .. } => Kind::OnDemand,
+            Self::All | Self::Restart | Self::Objects { .. } | Self::Explain => Kind::OnDemand,
         }
     }
 }

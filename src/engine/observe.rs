@@ -49,7 +49,7 @@ impl Cycle<'_> {
         let (request, lacking) = self.next_request(kind, *read == 0).await?;
         if !lacking.is_empty() {
             self.order.watcher.finding(&format!(
-                "mapping or scope need {} of {kind}s, which was not read before: all {kind}s are read once from the beginning",
+                "mapping or scope need {} of {kind}s, which was not read before: that costs one full round, in which all {kind}s are read from the beginning",
                 lacking.join(", ")
             ));
         }

@@ -14,9 +14,10 @@ use super::cycle::CycleError;
 use super::guarding::Removal;
 use super::guarding::empties;
 use super::job::Extent;
+use super::parallel::in_parallel;
 use super::readings::keys_of;
 use super::views::Context;
-use super::views::view;
+use super::views::view_of;
 use crate::mapping::Context as MappingContext;
 use crate::mapping::Mapping;
 use crate::mapping::names::APP_ROLES;
@@ -72,6 +73,19 @@ pub(super) struct Rules {
 }
 
 impl Rules {
+    /// The same with no other row than that of a user's `active`: all that takes access from somebody who stays.
+    pub(super) fn only_active(&self) -> Self {
+        let mut mapping = (*self.mapping).clone();
+        mapping
+            .user
+            .retain(|row| row.target.as_str().eq_ignore_ascii_case("active") || row.target.is_core("active"));
+        mapping.group.clear();
+        Self {
+            mapping: Arc::new(mapping),
+            ..self.clone()
+        }
+    }
+
     /// The planner. `settle`: nothing is waited for any more.
     pub(super) fn planner(&self, settle: bool) -> Planner<'_> {
         Planner {
@@ -159,6 +173,10 @@ impl Cycle<'_> {
         let mut settle = false;
         loop {
             let progress = self.sweep(ObjectKind::User, Pass::Users, settle).await?;
+            // Without anything sent nobody else is marked: once nobody waits, there is nothing left to look at again.
+            if !(progress.waiting || progress.moved && self.applies()) {
+                return Ok(());
+            }
             match (progress.waiting, progress.moved, settle) {
                 (false, _, true) | (true, false, true) => return Ok(()),
                 (true, true, _) => {}
@@ -509,8 +527,29 @@ fn as_foreseen(planner: &Planner<'_>, view: &mut ObjectView, target: Option<Targ
     view.target = TargetReading::NotAsked;
 }
 
-/// Views and plans of a batch, with the removal that the first pass counted for each.
+/// Views and plans of a batch, on every processor: they do not depend on each other, and with the reading of the records
+/// they are most of a cycle in which little is sent.
 fn plan_batch(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    ids: &[SourceId],
+    pass: Pass,
+    rules: &Rules,
+    context: &Context,
+    settle: bool,
+) -> Result<PlannedBatch, StoreError> {
+    let mut planned = PlannedBatch::default();
+    for part in in_parallel(ids, |ids| {
+        plan_part(snapshot, kind, ids, pass, rules, context, settle)
+    })? {
+        planned.waiting |= part.waiting;
+        planned.plans.extend(part.plans);
+    }
+    Ok(planned)
+}
+
+/// The part of a batch that one processor does, with the removal that the first pass counted for each object.
+fn plan_part(
     snapshot: &Snapshot,
     kind: ObjectKind,
     ids: &[SourceId],
@@ -521,8 +560,11 @@ fn plan_batch(
 ) -> Result<PlannedBatch, StoreError> {
     let planner = rules.planner(settle);
     let mut planned = PlannedBatch::default();
-    for id in ids {
-        let forecast = context.forecast(snapshot, kind, id)?;
+    let mut forecasts = context.forecasts_of(snapshot, kind, ids)?;
+    let objects = snapshot.raw_objects(kind, ids)?;
+    for (id, bytes) in ids.iter().zip(objects) {
+        let Some(bytes) = bytes else { continue };
+        let forecast = forecasts.remove(id).unwrap_or_default();
         let follows = forecast.late && pass == Pass::Users;
         if forecast.done && pass != Pass::Deletes && !follows {
             continue;
@@ -531,14 +573,15 @@ fn plan_batch(
             && !settle
             && !follows
             && planner.sends_managers()
-            && context.waits_for_manager(snapshot, id)?
+            && context.waits_for_manager(snapshot, id, &snapshot.decode_brief(kind, *id, &bytes)?)?
         {
             planned.waiting = true;
             continue;
         }
-        let Some(mut view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
-            continue;
-        };
+        let record = snapshot.decode_record(kind, *id, &bytes)?;
+        let mut view = view_of(snapshot, context, record, &forecast, &|view| {
+            keys_of(&planner, view)
+        })?;
         if forecast.done && follows {
             if !matches!(view.manager, Reference::Linked(_) | Reference::Expected(_)) {
                 continue;

@@ -142,12 +142,23 @@ impl Cycle<'_> {
     /// Objects to be matched, at most one more than [`FEW`]: the number only decides how to ask.
     async fn unlinked(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
         let scope = self.scoping();
+        let (focus, forecasts) = (self.focus.clone(), self.forecasts);
         self.store(move |snapshot| {
             let mut waiting = Vec::new();
-            each_dirty(snapshot, kind, |id| {
-                if let Some(record) = snapshot.record(kind, &id)?
-                    && (record.link.is_none() || forecast_of(snapshot, kind, &id)?.lost)
-                    && record.object.life == Life::Alive
+            let counts = snapshot.counts()?;
+            if !forecasts && counts.alive(kind) == counts.linked_alive(kind) {
+                return Ok(waiting);
+            }
+            each_dirty_object(snapshot, kind, |id, _, bytes| {
+                // Of what is not planned in this cycle, nothing need be known.
+                if focus.as_ref().is_some_and(|focus| !focus.contains(&(kind, id))) {
+                    return Ok(true);
+                }
+                let brief = snapshot.decode_brief(kind, id, bytes)?;
+                let lost = forecasts && forecast_of(snapshot, kind, &id)?.lost;
+                if brief.head.life == Life::Alive
+                    && (brief.target.is_none() || lost)
+                    && let record = snapshot.decode_record(kind, id, bytes)?
                     && scope.takes(snapshot, &record)?
                 {
                     waiting.push(id);
@@ -255,6 +266,7 @@ impl Cycle<'_> {
     /// Notes that the resource of a linked object is gone: it is planned as if it had no link.
     pub(super) async fn lose(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
         self.forecasts = true;
+        self.losses = true;
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             tx.put_forecast(
@@ -298,7 +310,8 @@ impl Cycle<'_> {
             intents_open: self.intents_open.clone(),
             failed: self.failed.union(&self.blocked).copied().collect(),
             references,
-            forecasts: self.forecasts || !self.applies(),
+            forecasts: self.forecasts,
+            losses: self.losses,
             removals: self.removals,
             readings: self.readings.contains(&kind),
             entitlements: self.entitlements.clone(),
@@ -461,17 +474,41 @@ fn add_claims(
     }
 }
 
-/// Goes over the dirty objects of a kind, as long as `go` says so.
+/// Goes over the marks of a kind.
 pub(super) fn each_dirty(
     snapshot: &Snapshot,
     kind: ObjectKind,
-    mut go: impl FnMut(SourceId) -> Result<bool, StoreError>,
+    mut go: impl FnMut(SourceId, DirtyCause) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
-        for (id, _) in &page {
-            if !go(*id)? {
+        for (id, cause) in &page {
+            go(*id, *cause)?;
+        }
+        match page.last() {
+            Some((last, _)) if page.len() == PAGE => after = Some(*last),
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Goes over the dirty objects of a kind that are known, as long as `go` says so: with the causes, and the record,
+/// undecoded.
+pub(super) fn each_dirty_object(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    mut go: impl FnMut(SourceId, DirtyCause, &[u8]) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
+        let ids: Vec<SourceId> = page.iter().map(|(id, _)| *id).collect();
+        let objects = snapshot.raw_objects(kind, &ids)?;
+        for ((id, cause), bytes) in page.iter().zip(objects) {
+            if let Some(bytes) = bytes
+                && !go(*id, *cause, &bytes)?
+            {
                 return Ok(());
             }
         }

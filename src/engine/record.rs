@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use tracing::debug;
 use tracing::warn;
@@ -589,6 +590,14 @@ impl Cycle<'_> {
                     .watcher
                     .operation(&explain::redacted(&self.job.mapping, operation));
             }
+            let late = kind == ObjectKind::User && work.plan.pending_references > 0;
+            // Linked, and nothing to do: whoever refers to it sees that, and another look finds the same.
+            let settled = work.run.is_empty()
+                && !late
+                && work.record.as_ref().is_some_and(|record| record.link.is_some());
+            if settled && work.pass != Pass::MembersOut {
+                continue;
+            }
             moved = true;
             let links = work.run.iter().find(|operation| {
                 matches!(
@@ -597,13 +606,23 @@ impl Cycle<'_> {
                 )
             });
             let linked = links.map(|operation| operation.target.clone());
-            let late = kind == ObjectKind::User && work.plan.pending_references > 0;
             forecasts.push((work.plan.source, work.pass, work.left, late, linked));
         }
+        if forecasts.is_empty() {
+            return Ok(super::apply::Carried { moved, again: false });
+        }
+        let known = self.forecasts;
+        self.forecasts = true;
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
+            let ids: Vec<SourceId> = forecasts.iter().map(|(id, ..)| *id).collect();
+            let mut held = if known {
+                tx.forecasts_of(kind, &ids)?
+            } else {
+                HashMap::new()
+            };
             for (id, pass, left, late, linked) in forecasts {
-                let mut forecast = forecast_of(&tx, kind, &id)?;
+                let mut forecast: Forecast = held.remove(&id).unwrap_or_default();
                 match pass {
                     Pass::MembersOut => forecast.members_out = true,
                     Pass::Disables if left => forecast.disabled = true,
@@ -611,13 +630,9 @@ impl Cycle<'_> {
                 }
                 forecast.late = late;
                 forecast.linked = linked.or(forecast.linked);
-                tx.put_forecast::<Forecast>(kind, &id, &forecast);
+                tx.put_forecast(kind, &id, &forecast);
             }
-            if tx.is_empty() {
-                Ok(())
-            } else {
-                tx.commit(Durability::Lazy)
-            }
+            tx.commit(Durability::Lazy)
         })
         .await?;
         Ok(super::apply::Carried { moved, again: false })

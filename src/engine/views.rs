@@ -1,6 +1,7 @@
 //! Puts together what the planner sees: records, references, and what was read at the target.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::collections::HashSet;
 
 use super::assigned::Entitlements;
@@ -27,6 +28,8 @@ use crate::snapshot::assignments::each_member;
 use crate::snapshot::assignments::nested_groups;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
+use crate::snapshot::record::Brief;
+use crate::snapshot::record::Record;
 use crate::snapshot::scope::ScopeEntry;
 use crate::snapshot::scope::ScopeReads;
 use crate::snapshot::store::Snapshot;
@@ -46,6 +49,8 @@ pub struct Context {
     pub references: bool,
     /// False while no object of this cycle has a forecast: then none is looked up.
     pub forecasts: bool,
+    /// False while no link of this cycle was found to be lost.
+    pub losses: bool,
     /// False where the first pass found no removal: then none is looked up.
     pub removals: bool,
     /// False while the target's readings are empty: then none is looked up.
@@ -61,6 +66,20 @@ pub struct Context {
 }
 
 impl Context {
+    /// The forecasts for objects in order, those that there are.
+    pub(super) fn forecasts_of(
+        &self,
+        snapshot: &Snapshot,
+        kind: ObjectKind,
+        ids: &[SourceId],
+    ) -> Result<HashMap<SourceId, Forecast>, StoreError> {
+        if self.forecasts {
+            snapshot.forecasts_of(kind, ids)
+        } else {
+            Ok(HashMap::new())
+        }
+    }
+
     /// The forecast for an object.
     pub(super) fn forecast(
         &self,
@@ -80,10 +99,12 @@ impl Context {
     ///
     /// # Errors
     /// As the store.
-    pub(super) fn waits_for_manager(&self, snapshot: &Snapshot, id: &SourceId) -> Result<bool, StoreError> {
-        let Some(brief) = snapshot.brief(ObjectKind::User, id)? else {
-            return Ok(false);
-        };
+    pub(super) fn waits_for_manager(
+        &self,
+        snapshot: &Snapshot,
+        id: &SourceId,
+        brief: &Brief,
+    ) -> Result<bool, StoreError> {
         let Some(manager) = brief.head.manager else {
             return Ok(false);
         };
@@ -112,6 +133,21 @@ pub fn view(
         return Ok(None);
     };
     let forecast = context.forecast(snapshot, kind, &id)?;
+    view_of(snapshot, context, record, &forecast, keys_of).map(Some)
+}
+
+/// The view of an object that is read already, with the forecast for it.
+///
+/// # Errors
+/// As the store.
+pub fn view_of(
+    snapshot: &Snapshot,
+    context: &Context,
+    record: Record,
+    forecast: &Forecast,
+    keys_of: &dyn Fn(&ObjectView) -> Vec<(String, String)>,
+) -> Result<ObjectView, StoreError> {
+    let (kind, id) = (record.object.kind, record.object.id);
     let linked = record.link.is_some() && !forecast.lost;
     let scope = context.scope.standing(snapshot, &record, linked)?;
     let link = if forecast.lost { None } else { record.link };
@@ -160,7 +196,7 @@ pub fn view(
     if kind == ObjectKind::Group && context.references {
         view.member_owners = owners(snapshot, &view.target)?;
     }
-    Ok(Some(view))
+    Ok(view)
 }
 
 /// Whether a user can be referred to.
@@ -172,7 +208,12 @@ fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Re
     if matches!(brief.head.life, Life::Gone(_)) {
         return Ok(Reference::Gone);
     }
-    let forecast = context.forecast(snapshot, kind, id)?;
+    // A link that is not lost needs no forecast: most references are to somebody linked.
+    let forecast = if brief.target.is_some() && !context.losses {
+        Forecast::default()
+    } else {
+        context.forecast(snapshot, kind, id)?
+    };
     if let Some(target) = forecast.linked {
         return Ok(Reference::Expected(target));
     }

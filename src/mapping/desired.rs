@@ -106,11 +106,15 @@ pub fn desired_in(context: &Context, mapping: &Mapping, object: &SourceObject, f
 }
 
 fn of_row(context: &Context, row: &Row, object: &SourceObject, facts: &Facts) -> DesiredValue {
-    let value = match row
+    let result = row
         .source
-        .evaluate_object_in(context, row.target.as_str(), object, facts)
-        .and_then(|value| fit(row, value))
-    {
+        .evaluate_object_in(context, row.target.as_str(), object, facts);
+    say(row, result)
+}
+
+/// What a row makes of its expression's result.
+pub(super) fn say(row: &Row, result: Result<Value, Stop>) -> DesiredValue {
+    let value = match result.and_then(|value| fit(row, value)) {
         Ok(value) => value,
         Err(Stop::Unknown(missing)) => return DesiredValue::Unknown { missing },
         Err(Stop::NoFlow) => return DesiredValue::NoFlow,

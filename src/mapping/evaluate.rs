@@ -31,6 +31,8 @@ pub(super) trait Inputs {
     fn context(&self) -> &Context;
     /// The object and the row that values are drawn for.
     fn place(&self, draw: u16) -> Place<'_>;
+    /// What a call or a comparison came to: for whoever wants to see how a result came about.
+    fn seen(&self, _step: &Step, _result: &Result<Cow<'_, Value>, Stop>) {}
 }
 
 const NULL: &Value = &Value::Null;
@@ -141,10 +143,10 @@ impl<'a> Call<'a> {
 }
 
 pub(super) fn evaluate<'a>(step: &'a Step, inputs: &'a dyn Inputs) -> Result<Cow<'a, Value>, Stop> {
-    match step {
-        Step::Constant(value) => Ok(Cow::Borrowed(value)),
-        Step::Pattern(pattern) => Ok(Cow::Owned(Value::text(pattern.as_str()))),
-        Step::Attribute(attribute) => inputs.get(attribute),
+    let result = match step {
+        Step::Constant(value) => return Ok(Cow::Borrowed(value)),
+        Step::Pattern(pattern) => return Ok(Cow::Owned(Value::text(pattern.as_str()))),
+        Step::Attribute(attribute) => return inputs.get(attribute),
         Step::Call {
             function,
             arguments,
@@ -155,12 +157,19 @@ pub(super) fn evaluate<'a>(step: &'a Step, inputs: &'a dyn Inputs) -> Result<Cow
             arguments,
             draw: *draw,
         }),
-        Step::Compare(compared) => {
-            let (left, comparison, right) = &**compared;
-            let (left, right) = (evaluate(left, inputs)?, evaluate(right, inputs)?);
-            Ok(Cow::Owned(Value::Bool(compare(&left, *comparison, &right)?)))
-        }
-    }
+        Step::Compare(compared) => compared_by(compared, inputs),
+    };
+    inputs.seen(step, &result);
+    result
+}
+
+fn compared_by<'a>(
+    compared: &'a (Step, Comparison, Step),
+    inputs: &'a dyn Inputs,
+) -> Result<Cow<'a, Value>, Stop> {
+    let (left, comparison, right) = compared;
+    let (left, right) = (evaluate(left, inputs)?, evaluate(right, inputs)?);
+    Ok(Cow::Owned(Value::Bool(compare(&left, *comparison, &right)?)))
 }
 
 /// A value as the text that Entra works with: null is empty, booleans are `True` and `False`, a list of one

@@ -150,6 +150,16 @@ impl Expression {
         }
     }
 
+    pub(super) const fn step(&self) -> &Step {
+        &self.checked.step
+    }
+
+    /// The whole expression as a [`trace`](super::trace) names it.
+    #[must_use]
+    pub fn step_text(&self) -> String {
+        self.checked.step.to_string()
+    }
+
     /// Canonical text: two expressions that print alike mean the same.
     #[must_use]
     pub fn canonical(&self) -> String {
@@ -205,15 +215,15 @@ impl Inputs for ByName<'_> {
     }
 }
 
-struct OfObject<'o> {
-    object: &'o SourceObject,
-    facts: &'o Facts,
-    context: &'o Context,
-    row: &'o str,
+pub(super) struct OfObject<'o> {
+    pub(super) object: &'o SourceObject,
+    pub(super) facts: &'o Facts,
+    pub(super) context: &'o Context,
+    pub(super) row: &'o str,
 }
 
 impl OfObject<'_> {
-    fn read<'a>(&'a self, attribute: &'a SourceAttribute) -> Result<Cow<'a, Value>, Stop> {
+    pub(super) fn read<'a>(&'a self, attribute: &'a SourceAttribute) -> Result<Cow<'a, Value>, Stop> {
         let held = || {
             self.object
                 .attributes

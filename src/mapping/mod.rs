@@ -26,6 +26,7 @@ pub mod presets;
 pub mod resource;
 mod rows;
 pub mod token;
+pub mod trace;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ mod objects;
 mod patterns;
 mod resources;
 mod rules;
+mod traces;
 
 use crate::model::id::ObjectKind;
 use crate::model::object::{Life, SourceObject};

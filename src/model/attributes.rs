@@ -26,7 +26,7 @@ impl Attributes {
         self.find(name).ok().map(|at| &self.0[at].1)
     }
 
-    /// As [`Self::get`]; faster, because known names are compared as numbers.
+    /// As [`Self::get`], for whoever has the name itself: known ones are compared as numbers.
     #[must_use]
     pub fn get_named(&self, name: &Name) -> Option<&Value> {
         let found = self.0.binary_search_by(|(held, _)| held.cmp(name));

@@ -103,9 +103,7 @@ impl Planner<'_> {
 
     /// The mapping's say on this object.
     pub(super) fn desired(&self, view: &ObjectView) -> Desired {
-        let out = matches!(view.scope, Standing::Out { .. });
-        let soft_deleted = view.object.kind == ObjectKind::User && (out || !view.object.account_enabled());
-        desired_in(self.context, self.mapping, &view.object, &Facts { soft_deleted })
+        desired_in(self.context, self.mapping, &view.object, &facts(view))
     }
 
     /// True when the mapping has a row for a group's members.
@@ -357,12 +355,11 @@ impl Planner<'_> {
 
 impl Differences {
     fn attribute(&mut self, target: &TargetPath, want: &Value, shown: Value, base: &Base<'_>) {
-        let path = target.as_str();
-        let sent = base.sent.get(path);
+        let sent = base.sent.get_named(target.name());
         let now = base
             .observed
             .map(|body| read_path(body, target).unwrap_or_default());
-        let kept = base.kept.get(path);
+        let kept = base.kept.get(target.name());
         let verdict = three_way::compare(want, sent, kept, now.as_ref(), &|a, b| same(target, a, b));
         let held = match kept {
             Some(Kept::Other(value)) => Some(value),
@@ -392,6 +389,13 @@ impl Differences {
             Verdict::Repair => {}
         }
     }
+}
+
+/// What the mapping's expressions are told beside the object's own attributes.
+pub(super) fn facts(view: &ObjectView) -> Facts {
+    let out = matches!(view.scope, Standing::Out { .. });
+    let soft_deleted = view.object.kind == ObjectKind::User && (out || !view.object.account_enabled());
+    Facts { soft_deleted }
 }
 
 fn sent_active(sent: &Attributes, name: &str) -> Option<bool> {

@@ -1,5 +1,9 @@
 //! A plan as people and programs read it: text with a diff, and JSON (INTERFACE section 3).
 
+pub mod object;
+mod object_text;
+pub mod rows;
+
 use std::borrow::Cow;
 use std::fmt::Write;
 

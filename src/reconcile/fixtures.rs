@@ -96,7 +96,11 @@ impl Desk {
     }
 
     pub(super) fn plan(&self, view: &ObjectView) -> ObjectPlan {
-        Planner {
+        self.with_planner(|planner| planner.plan(view))
+    }
+
+    pub(super) fn with_planner<T>(&self, work: impl FnOnce(&Planner<'_>) -> T) -> T {
+        work(&Planner {
             mapping: &self.mapping,
             context: &Context::default(),
             policy: &self.policy,
@@ -104,8 +108,7 @@ impl Desk {
             now: self.now,
             forced: self.forced,
             settle_references: self.settle,
-        }
-        .plan(view)
+        })
     }
 
     /// The plan in one line: operations with reasons and changes, then omissions.

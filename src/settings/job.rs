@@ -94,24 +94,30 @@ impl Job {
         })
     }
 
-    /// Fingerprint of everything that decides what is wanted of the target: scope, the mapping's name and the
-    /// policy with its thresholds. The mapping's content has its own. 64 hexadecimal digits.
+    /// Fingerprint of everything that decides who is ours. The mapping has its own. 64 hexadecimal digits.
     #[must_use]
-    pub fn fingerprint(&self) -> String {
+    pub fn scope_fingerprint(&self) -> String {
         let source = &self.source;
-        let decisive = serde_json::json!({
+        digest(&serde_json::json!({
             "scope": format!("{:?}", source.scope),
             "service_principal_id": source.service_principal_id,
             "nested_groups": source.nesting,
             "rules": source.rules.canonical(),
             "users": source.users,
             "groups": source.groups,
-            "mapping": self.provisioning.mapping,
-            "policy": self.provisioning.policy,
-        });
-        let digest = Sha256::digest(decisive.to_string());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        }))
     }
+
+    /// Fingerprint of the policy with its thresholds. 64 hexadecimal digits.
+    #[must_use]
+    pub fn policy_fingerprint(&self) -> String {
+        digest(&serde_json::json!({ "policy": self.provisioning.policy }))
+    }
+}
+
+fn digest(decisive: &serde_json::Value) -> String {
+    let digest = Sha256::digest(decisive.to_string());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn schedule_full(section: &mut Section<'_>, zone: Tz) -> Option<Schedule> {

@@ -239,7 +239,11 @@ fn nested_groups_have_their_forms() {
 
 #[test]
 fn the_fingerprint_follows_the_policy_and_not_the_schedule() {
-    let of = |env: &[(&str, &str)]| parse(MINIMAL, env).unwrap().jobs["idmelon"].fingerprint();
+    let of = |env: &[(&str, &str)]| {
+        let settings = parse(MINIMAL, env).unwrap();
+        let job = &settings.jobs["idmelon"];
+        (job.scope_fingerprint(), job.policy_fingerprint())
+    };
     let plain = of(&[]);
     assert_eq!(
         plain,

@@ -10,6 +10,7 @@
 //! | [`keys`], [`record`], `coded`, [`counts`] | encodings: part of the format |
 //! | [`migrate`], [`transfer`], [`export`], [`verify`] | older formats; backup and restore; JSON Lines; self-check |
 //! | [`sled`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`] |
+//! | [`overlay`] | a store over one that is not to be written |
 //! | `recent` | who is linked, who is dirty: lately asked, remembered |
 //! | [`blocks`] | many small entries in one value, for [`sled`] |
 //! | [`lock`], [`folder`] | one process a state folder; what lies where in it |
@@ -29,6 +30,7 @@ pub mod keys;
 pub mod lock;
 pub mod memory;
 pub mod migrate;
+pub mod overlay;
 pub mod page;
 pub mod read;
 mod recent;

@@ -20,6 +20,7 @@ use super::{
     counts::Counts,
     history, keys,
     migrate::{self, FORMAT},
+    overlay::Overlay,
     read::{PAGE, Reads},
     recent::{News, Recent},
     record::{self, Binding, Brief, DirtyCause, Heads},
@@ -113,6 +114,15 @@ impl Snapshot {
         Ok(snapshot)
     }
 
+    /// The same snapshot, where whatever is written from now on stays in memory and is forgotten with it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn aside(&self) -> Result<Self, StoreError> {
+        let overlay = Overlay::over(Arc::clone(&self.0.store));
+        Self::open(Arc::new(overlay), Path::new(&self.0.path))
+    }
+
     /// The engine below, for backup and self-check.
     #[must_use]
     pub fn store(&self) -> &dyn SnapshotStore {
@@ -197,11 +207,21 @@ impl Snapshot {
     pub fn mark_all_dirty(&self, kind: ObjectKind, cause: DirtyCause) -> Result<(), StoreError> {
         let mut after: Option<Vec<u8>> = None;
         loop {
-            let page = self.raw_scan(Table::Objects, &[keys::kind_byte(kind)], after.as_deref(), PAGE)?;
+            let prefix = [keys::kind_byte(kind)];
+            let page = self.raw_scan(Table::Objects, &prefix, after.as_deref(), PAGE)?;
+            // The marks that are there, read together: only known objects have one, so a page of them reaches as far.
+            let marks = self.raw_scan(Table::Dirty, &prefix, after.as_deref(), PAGE)?;
+            let mut marks = marks.into_iter().peekable();
             let mut tx = self.tx()?;
             for (key, _) in &page {
-                let (_, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Objects))?;
-                tx.mark_dirty(kind, &id, cause)?;
+                while marks.next_if(|(other, _)| other < key).is_some() {}
+                let before = marks.next_if(|(other, _)| other == key);
+                tx.mark_over(
+                    kind,
+                    key,
+                    before.map(|(_, bits)| DirtyCause::decode(&bits)),
+                    cause,
+                );
             }
             tx.commit(Durability::Lazy)?;
             match page.into_iter().next_back() {

@@ -31,14 +31,25 @@ impl Tx<'_> {
         cause: DirtyCause,
     ) -> Result<(), StoreError> {
         let before = self.dirty_cause(kind, id)?;
+        self.mark_over(kind, &keys::object(kind, id), before, cause);
+        Ok(())
+    }
+
+    /// [`Self::mark_dirty`] of an object whose mark is known already.
+    pub(super) fn mark_over(
+        &mut self,
+        kind: ObjectKind,
+        key: &[u8],
+        before: Option<DirtyCause>,
+        cause: DirtyCause,
+    ) {
         let after = before.unwrap_or_default().and(cause);
         if before.is_none() {
             self.heads.counts.count_dirty(kind, true);
         }
         if before != Some(after) {
-            self.put(Table::Dirty, keys::object(kind, id), vec![after.0]);
+            self.put(Table::Dirty, key.to_vec(), vec![after.0]);
         }
-        Ok(())
     }
 
     /// Takes an object's dirty mark away.

@@ -2,6 +2,7 @@
 
 mod assigned;
 mod evaluation;
+mod explained;
 mod facts;
 mod guard;
 mod incremental;

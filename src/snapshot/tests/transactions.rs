@@ -169,9 +169,56 @@ fn everything_of_a_kind_can_be_marked_dirty() {
     let snapshot = fresh();
     full_round(&snapshot, User, (0..2500).map(|n| user(n, &[])).collect());
     clear_all_dirty(&snapshot);
+    let marked = [3, 999, 1000, 2499];
+    let mut tx = snapshot.tx().unwrap();
+    for n in marked {
+        tx.mark_dirty(User, &id(n), DirtyCause::SOURCE).unwrap();
+    }
+    tx.commit(Durability::Lazy).unwrap();
     snapshot.mark_all_dirty(User, DirtyCause::CONFIG).unwrap();
     assert_eq!(snapshot.dirty_count(User).unwrap(), 2500);
+    for n in marked {
+        let cause = snapshot.dirty_cause(User, &id(n)).unwrap().unwrap();
+        assert!(cause.has(DirtyCause::SOURCE.and(DirtyCause::CONFIG)), "{n}");
+    }
     assert_sound(&snapshot);
+}
+
+#[test]
+fn what_is_read_together_is_what_is_read_one_by_one() {
+    let snapshot = fresh();
+    full_round(&snapshot, User, (0..400).map(|n| user(n, &[])).collect());
+    full_round(&snapshot, Group, vec![group(7, &[])]);
+    let mut tx = snapshot.tx().unwrap();
+    for n in [0, 5, 6, 80, 399] {
+        tx.put_forecast(User, &id(n), &format!("forecast {n}"));
+    }
+    tx.commit(Durability::Lazy).unwrap();
+    let dense: Vec<_> = (0..60).collect();
+    let sparse: Vec<_> = (0..40).map(|n| n * 10).collect();
+    let unknown: Vec<_> = (380..420).collect();
+    for numbers in [vec![], vec![5], dense, sparse, unknown, vec![9, 3, 7, 1, 4, 8, 2]] {
+        let ids: Vec<_> = numbers.iter().map(|n| id(*n)).collect();
+        let together = snapshot.raw_objects(User, &ids).unwrap();
+        let single = |id| {
+            snapshot.raw(
+                crate::ports::Table::Objects,
+                &crate::snapshot::keys::object(User, id),
+            )
+        };
+        let one_by_one: Vec<_> = ids.iter().map(|id| single(id).unwrap()).collect();
+        assert_eq!(together, one_by_one, "{numbers:?}");
+        if ids.is_sorted() {
+            let together = snapshot.forecasts_of::<String>(User, &ids).unwrap();
+            for id in &ids {
+                assert_eq!(
+                    together.get(id),
+                    snapshot.forecast(User, id).unwrap().as_ref(),
+                    "{numbers:?}"
+                );
+            }
+        }
+    }
 }
 
 #[test]

@@ -74,6 +74,26 @@ fn from_the_sandbox_to_a_restored_backup() {
 }
 
 #[test]
+fn explain_shows_one_user_and_one_group_and_refuses_nobody() {
+    let world = World::new(20, 3);
+    world.converges();
+    let id = world.tenant.user_ids()[1].clone();
+    world.tenant.set_user(&id, json!({"jobTitle": "Captain"}));
+    let user = world.run(&["explain", "idmelon", &id]).exits(0);
+    insta::assert_snapshot!("explain_a_user", world.shown(&user));
+    let json = world.run(&["explain", &id, "-o", "json"]).exits(0).json();
+    assert_eq!(
+        json["plan"],
+        world.run(&["plan", "-o", "json"]).exits(0).json()["plan"]
+    );
+    let group = world.tenant.group_ids()[0].clone();
+    let group = world.run(&["explain", &group]).exits(0);
+    insta::assert_snapshot!("explain_a_group", world.shown(&group));
+    let nobody = world.run(&["explain", "nobody@corp.example"]).exits(2);
+    insta::assert_snapshot!("explain_nobody", world.shown(&nobody));
+}
+
+#[test]
 fn plan_names_the_members() {
     let world = World::new(20, 3);
     world.converges();

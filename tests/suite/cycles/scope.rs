@@ -490,8 +490,8 @@ async fn a_filter_on_a_new_property_costs_one_full_round_and_decides_nothing_bef
     assert_eq!(
         plan.findings,
         [
-            "mapping, scope or policy changed since the last cycle: 45 objects are looked at again; links stay",
-            "mapping or scope need employeeType of users, which was not read before: all users are read once from the beginning",
+            "mapping, scope or policy changed since the last cycle: 40 users and 5 groups are looked at again; links stay",
+            "mapping or scope need employeeType of users, which was not read before: that costs one full round, in which all users are read from the beginning",
         ]
     );
     let ran = world.cycle().await;

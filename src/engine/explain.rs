@@ -1,0 +1,529 @@
+//! One object, looked at as a cycle looks at it (`melonsync explain`): the same steps over the same planner, on a snapshot
+//! that keeps what is written to it in memory and forgets it.
+//!
+//! Guarantees: nothing is written to either side, and no link, mark, page or reading of the source reaches the store. The
+//! streams are not read: what the source says of this one object is asked for by its id, and a side that does not answer
+//! is a note, not a failure.
+//! Assumes that a cycle on this job does not run meanwhile: whoever calls holds the store.
+
+use std::collections::BTreeSet;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use super::assigned::Listing;
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::cycle::chain;
+use super::job::Extent;
+use super::job::Job;
+use super::job::Order;
+use super::job::Watcher;
+use super::readings::each_record;
+use super::readings::keys_of;
+use super::views::view;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::Existence;
+use crate::model::object::Life;
+use crate::model::value::Value;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::reconcile::explain::object::Explanation;
+use crate::reconcile::explain::object::Found;
+use crate::reconcile::explain::object::InScope;
+use crate::reconcile::explain::object::Matching;
+use crate::reconcile::explain::object::Past;
+use crate::reconcile::explain::rows::Held;
+use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::view::ObjectView;
+use crate::snapshot::history::Entry;
+use crate::snapshot::page::apply_existence;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+use crate::snapshot::record::Record;
+use crate::snapshot::scope::ScopeReads;
+use crate::snapshot::store::Snapshot;
+
+/// As many past operations as fit a screen.
+const OPERATIONS_SHOWN: usize = 10;
+
+/// A manager above a manager, and so on: no directory is deeper, and a circle ends here.
+const MOST_MANAGERS: usize = 50;
+
+/// What can go wrong beside a cycle's own errors.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// As in a cycle.
+    #[error(transparent)]
+    Cycle(#[from] CycleError),
+    /// Nobody has that name or id.
+    #[error("no user or group `{name}` in what was read of the source")]
+    NoSuchObject {
+        /// As given.
+        name: String,
+    },
+    /// Several have that name.
+    #[error("`{name}` is {}", .found.join(", and "))]
+    Ambiguous {
+        /// As given.
+        name: String,
+        /// Kind and id of each.
+        found: Vec<String>,
+    },
+}
+
+impl ExplainError {
+    /// What to do.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Cycle(error) => error.hint(),
+            Self::NoSuchObject { .. } => {
+                "give its object id, or its UPN, mail or display name as Entra has it; `melonsync plan` reads what is new"
+                    .to_owned()
+            }
+            Self::Ambiguous { .. } => "give the object id".to_owned(),
+        }
+    }
+}
+
+/// Explains one object, by its id, UPN, mail or display name. `order` says who asks, and when to stop; its extent and
+/// watcher are not used.
+///
+/// # Errors
+/// [`ExplainError`].
+pub async fn explain(job: &Job, order: &Order, object: &str) -> Result<Explanation, ExplainError> {
+    let aside = Job {
+        snapshot: job.snapshot.aside().map_err(CycleError::Store)?,
+        ..job.clone()
+    };
+    let gathered = Arc::new(Gathered::default());
+    let order = Order {
+        extent: Extent::Explain,
+        apply: false,
+        watcher: Arc::<Gathered>::clone(&gathered),
+        ..order.clone()
+    };
+    let now = job.clock.now();
+    let mode = if job.enforce { "enforce" } else { "observe" };
+    let mut cycle = Cycle::new(&aside, &order, now, mode);
+    let (kind, id) = cycle.find(object).await?;
+    Ok(cycle.explain(kind, id, &gathered).await?)
+}
+
+/// The operations and omissions of the cycle, and what it remarks.
+#[derive(Default)]
+struct Gathered(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    operations: Vec<Operation>,
+    omissions: Vec<(SourceId, Omission)>,
+    notes: Vec<String>,
+}
+
+impl Gathered {
+    fn with<T>(&self, work: impl FnOnce(&mut Seen) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Watcher for Gathered {
+    fn operation(&self, operation: &Operation) {
+        self.with(|seen| seen.operations.push(operation.clone()));
+    }
+
+    fn omission(&self, _: ObjectKind, object: SourceId, _: &str, omission: &Omission) {
+        self.with(|seen| seen.omissions.push((object, omission.clone())));
+    }
+
+    fn finding(&self, text: &str) {
+        self.with(|seen| seen.notes.push(text.to_owned()));
+    }
+}
+
+impl Cycle<'_> {
+    /// The one object that is meant; one that is not read yet is asked for by its id.
+    async fn find(&self, name: &str) -> Result<(ObjectKind, SourceId), ExplainError> {
+        let wanted = name.to_lowercase();
+        let found = self.store(move |snapshot| named(snapshot, &wanted)).await?;
+        match (found.as_slice(), name.parse()) {
+            ([one], _) => Ok(*one),
+            ([], Ok(id)) => match self.find_new(id).await? {
+                Some(kind) => Ok((kind, id)),
+                None => Err(ExplainError::NoSuchObject {
+                    name: name.to_owned(),
+                }),
+            },
+            ([], Err(_)) => Err(ExplainError::NoSuchObject {
+                name: name.to_owned(),
+            }),
+            (several, _) => Err(ExplainError::Ambiguous {
+                name: name.to_owned(),
+                found: several.iter().map(|(kind, id)| format!("{kind} {id}")).collect(),
+            }),
+        }
+    }
+
+    /// An object that the streams have not brought yet: put beside the others, where it is forgotten again.
+    async fn find_new(&self, id: SourceId) -> Result<Option<ObjectKind>, CycleError> {
+        for kind in [ObjectKind::User, ObjectKind::Group] {
+            let answers = self.job.source.look_up(kind, &[id], &self.job.select(kind)).await;
+            let Ok(answers) = answers else { return Ok(None) };
+            if let Some((_, Existence::Alive(attributes))) = answers.into_iter().next() {
+                self.store(move |snapshot| {
+                    let mut tx = snapshot.tx()?;
+                    let mut record = Record::new(kind, id, snapshot.stream(kind)?.generation);
+                    record.object.attributes = attributes;
+                    tx.put_record(&record)?;
+                    tx.commit(Durability::Lazy)
+                })
+                .await?;
+                return Ok(Some(kind));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The steps of a cycle, for this object alone.
+    async fn explain(
+        &mut self,
+        kind: ObjectKind,
+        id: SourceId,
+        gathered: &Gathered,
+    ) -> Result<Explanation, CycleError> {
+        self.prepare().await?;
+        self.prepare_evaluation().await?;
+        self.recall_assignments().await?;
+        if self.entitlements.known {
+            // What a cycle comes to whose list says the same.
+            self.listing = Listing::Whole;
+        }
+        let asked = self.ask_source(kind, id).await?;
+        self.focus_on(kind, id).await?;
+        self.rescope().await?;
+        let prepared = self.prepare_target().await;
+        Self::noted(prepared, "the target was not asked what it can do", gathered)?;
+        self.settle_intents().await?;
+        let read = self.read_target().await;
+        Self::noted(read, "the target could not be read", gathered)?;
+        self.guard().await?;
+        let seen = self.look(kind, id).await?;
+        let link = seen.as_ref().and_then(|seen| seen.link.clone());
+        let actual = match link {
+            Some(link) => self.read_actual(kind, &link.target, gathered).await?,
+            None => None,
+        };
+        if !self.job.managed.contains(&kind) {
+            gathered.finding(&format!(
+                "{kind}s are not managed by this job: nothing is planned for them"
+            ));
+        }
+        self.disables().await?;
+        self.members_out().await?;
+        self.users().await?;
+        self.groups().await?;
+        self.deletes().await?;
+        let Some(view) = seen else {
+            let name = id.to_string();
+            return Err(CycleError::NoSuchObject { kind, name });
+        };
+        self.put_together(&view, asked, actual.as_ref(), gathered).await
+    }
+
+    /// A target that does not answer is a note; anything else is an error.
+    fn noted(done: Result<(), CycleError>, what: &str, gathered: &Gathered) -> Result<(), CycleError> {
+        match done {
+            Err(error @ CycleError::Target(_)) => {
+                gathered.finding(&format!("{what}: {}; {}", chain(&error), error.hint()));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Asks the source for this object, and goes on with what it answered; its words for it.
+    async fn ask_source(&self, kind: ObjectKind, id: SourceId) -> Result<String, CycleError> {
+        let select = self.job.select(kind);
+        let answer = match self.job.source.look_up(kind, &[id], &select).await {
+            Ok(answers) => answers
+                .into_iter()
+                .find(|(of, _)| *of == id)
+                .map(|(_, answer)| answer),
+            Err(error) => return Ok(format!("no answer: {}; {}", chain(&error), error.hint())),
+        };
+        let Some(answer) = answer else {
+            return Ok("no answer".to_owned());
+        };
+        if let Existence::Unknown(why) = answer {
+            return Ok(format!(
+                "no clear answer ({why}), so what was read before is shown"
+            ));
+        }
+        self.store(move |snapshot| {
+            let Some(before) = snapshot.record(kind, &id)? else {
+                return Ok("no answer".to_owned());
+            };
+            let moved = moved(&before, &answer);
+            let mut tx = snapshot.tx()?;
+            apply_existence(&mut tx, kind, &id, &answer)?;
+            tx.mark_dirty(kind, &id, DirtyCause::MANUAL)?;
+            tx.commit(Durability::Lazy)?;
+            Ok(match moved.as_slice() {
+                [] => "as the last cycle read it".to_owned(),
+                moved => format!(
+                    "changed since it was last read: {}; the next cycle reads that",
+                    moved.join(", ")
+                ),
+            })
+        })
+        .await
+    }
+
+    /// Only this object is planned, and the managers above it that come before it.
+    async fn focus_on(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+        let managers = self
+            .store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                tx.mark_dirty(kind, &id, DirtyCause::MANUAL)?;
+                tx.commit(Durability::Lazy)?;
+                managers_to_come(snapshot, kind, id)
+            })
+            .await?;
+        let mut focus: BTreeSet<(ObjectKind, SourceId)> =
+            managers.into_iter().map(|id| (ObjectKind::User, id)).collect();
+        focus.insert((kind, id));
+        self.focus = Some(focus);
+        Ok(())
+    }
+
+    /// The object as the planner sees it, before any pass.
+    async fn look(&self, kind: ObjectKind, id: SourceId) -> Result<Option<ObjectView>, CycleError> {
+        let (rules, context) = (self.rules(), self.context(kind, true));
+        self.store(move |snapshot| {
+            let planner = rules.planner(true);
+            view(snapshot, &context, kind, id, &|view| keys_of(&planner, view))
+        })
+        .await
+    }
+
+    /// The linked resource as it is now.
+    async fn read_actual(
+        &self,
+        kind: ObjectKind,
+        target: &crate::model::id::TargetId,
+        gathered: &Gathered,
+    ) -> Result<Option<serde_json::Value>, CycleError> {
+        match self.job.target.read(kind, target).await {
+            Ok(Some(resource)) => Ok(Some(resource.body)),
+            Ok(None) => {
+                gathered.finding(&format!(
+                    "resource {target} is gone at the target (404): `melonsync sync --full` finds that, and so does the next \
+                     request to it; the user or group is then matched or created again"
+                ));
+                Ok(None)
+            }
+            Err(error) => {
+                let error = Err(CycleError::Target(error));
+                Self::noted(error, "the target could not be read", gathered).map(|()| None)
+            }
+        }
+    }
+
+    async fn put_together(
+        &self,
+        view: &ObjectView,
+        asked: String,
+        actual: Option<&serde_json::Value>,
+        gathered: &Gathered,
+    ) -> Result<Explanation, CycleError> {
+        let (kind, id) = (view.object.kind, view.object.id);
+        let (operations, omissions, notes) = gathered.with(|seen| {
+            let mut operations = std::mem::take(&mut seen.operations);
+            operations.retain(|operation| (operation.kind, operation.source) == (kind, id));
+            let omissions = std::mem::take(&mut seen.omissions);
+            let mine = omissions.into_iter().filter(|(of, _)| *of == id);
+            let words = mine.map(|(_, omission)| {
+                (
+                    omission.label().to_owned(),
+                    omission.to_string(),
+                    omission.hint().to_owned(),
+                )
+            });
+            (
+                operations,
+                words.collect::<Vec<_>>(),
+                std::mem::take(&mut seen.notes),
+            )
+        });
+        let planner = self.planner(true);
+        let keys = planner.match_keys(view).unwrap_or_default();
+        let keys = keys
+            .into_iter()
+            .map(|key| (key.path.as_str().to_owned(), key.value))
+            .collect();
+        let held = Held {
+            link: view.link.as_ref(),
+            actual,
+        };
+        let attributes = planner.attributes(view, held, &operations);
+        let (read, history) = self
+            .store(move |snapshot| {
+                let read = snapshot.stream(kind)?.complete_since;
+                Ok((read.map(|time| time.to_string()), history_of(snapshot, kind, id)?))
+            })
+            .await?;
+        Ok(Explanation {
+            job: self.job.name.clone(),
+            kind,
+            id,
+            name: view.object.name(),
+            notes,
+            source: Found {
+                read,
+                asked,
+                ..Found::of(&view.object)
+            },
+            scope: self.in_scope(view).await?,
+            matching: Matching::of(view, view.link.as_ref(), keys),
+            attributes,
+            operations,
+            omissions,
+            history,
+        })
+    }
+
+    async fn in_scope(&self, view: &ObjectView) -> Result<InScope, CycleError> {
+        let (kind, id) = (view.object.kind, view.object.id);
+        let rules = Arc::clone(&self.job.scope);
+        let asked = match kind {
+            ObjectKind::User => rules.member_of(),
+            ObjectKind::Group => BTreeSet::new(),
+        };
+        let (entitlements, counts) = (self.entitlements.clone(), self.job.assigning.scope);
+        let (memberships, assigned) = self
+            .store(move |snapshot| {
+                let mut memberships = Vec::new();
+                for of in asked {
+                    memberships.push((of, snapshot.scope_member(&of, &id)?));
+                }
+                let known = entitlements.known;
+                let assigned = if known {
+                    entitlements.is_assigned(snapshot, kind, &id)?
+                } else {
+                    None
+                };
+                Ok((memberships, assigned))
+            })
+            .await?;
+        let filter = match kind {
+            ObjectKind::User => rules.user_filter.as_ref(),
+            ObjectKind::Group => rules.group_filter.as_ref(),
+        };
+        let everybody = rules.takes_every(kind) && !counts;
+        Ok(InScope::of(view, filter, memberships, assigned, everybody))
+    }
+}
+
+/// Everybody with this id or name, users and groups, without case.
+fn named(snapshot: &Snapshot, wanted: &str) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
+    let mut found = Vec::new();
+    for kind in [ObjectKind::User, ObjectKind::Group] {
+        if let Ok(id) = wanted.parse::<SourceId>() {
+            found.extend(snapshot.brief(kind, &id)?.map(|_| (kind, id)));
+            continue;
+        }
+        each_record(snapshot, kind, |record| {
+            let names = ["userPrincipalName", "mail", "displayName"].iter();
+            let mut held = names.filter_map(|name| record.object.attribute(name).and_then(Value::as_str));
+            if held.any(|held| held.to_lowercase() == wanted) {
+                found.push((kind, record.object.id));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(found)
+}
+
+/// What an answer of the source moves: names of properties, or that it is gone.
+fn moved(before: &Record, answer: &Existence) -> Vec<String> {
+    match answer {
+        Existence::Alive(attributes) => {
+            let moved = attributes.iter().filter(|(name, value)| {
+                let held = before.object.attribute(name);
+                held.map_or(!value.is_unassigned(), |held| held != *value)
+            });
+            let back = (before.object.life != Life::Alive).then(|| "it is there".to_owned());
+            back.into_iter()
+                .chain(moved.map(|(name, _)| name.to_string()))
+                .collect()
+        }
+        Existence::SoftDeleted | Existence::HardDeleted if before.is_gone() => Vec::new(),
+        Existence::SoftDeleted => vec!["deleted, restorable for 30 days".to_owned()],
+        Existence::HardDeleted => vec!["permanently deleted".to_owned()],
+        Existence::Unknown(_) => Vec::new(),
+    }
+}
+
+/// The managers above a user that are not at the target yet: created before it, in the same cycle.
+fn managers_to_come(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    id: SourceId,
+) -> Result<Vec<SourceId>, StoreError> {
+    let mut managers = Vec::new();
+    let mut next = match kind {
+        ObjectKind::User => snapshot.brief(kind, &id)?,
+        ObjectKind::Group => None,
+    };
+    while let Some(manager) = next.and_then(|brief| brief.head.manager) {
+        next = snapshot
+            .brief(ObjectKind::User, &manager)?
+            .filter(|brief| brief.target.is_none());
+        if next.is_none() || managers.contains(&manager) || managers.len() == MOST_MANAGERS {
+            break;
+        }
+        managers.push(manager);
+    }
+    Ok(managers)
+}
+
+/// The last operations on an object, newest first.
+fn history_of(snapshot: &Snapshot, kind: ObjectKind, id: SourceId) -> Result<Vec<Past>, StoreError> {
+    let mut last: VecDeque<u64> = VecDeque::new();
+    snapshot.history_since(Timestamp(i64::MIN), |entry| {
+        if (entry.kind, entry.object) == (Some(kind), Some(id)) {
+            last.push_front(entry.seq);
+            last.truncate(OPERATIONS_SHOWN);
+        }
+    })?;
+    let mut shown = Vec::new();
+    for seq in last {
+        for (entry, values) in snapshot.history(seq, 1)?.into_iter().take(1) {
+            let values = values.unwrap_or_default();
+            shown.push(Past {
+                changes: values.changes,
+                detail: values.detail,
+                ..past(entry)
+            });
+        }
+    }
+    Ok(shown)
+}
+
+fn past(entry: Entry) -> Past {
+    Past {
+        time: entry.time.to_string(),
+        cycle: entry.cycle.map(|cycle| cycle.to_string()),
+        actor: entry.actor,
+        operation: entry.operation,
+        result: entry.result,
+        because: entry.reason,
+        target: entry.target.map(|target| target.to_string()),
+        ..Past::default()
+    }
+}

@@ -1,0 +1,31 @@
+//! Work on many objects that do not depend on each other, on every processor.
+
+use crate::model::id::SourceId;
+use crate::ports::StoreError;
+
+/// Fewer than so many objects are not worth a thread.
+const FEW: usize = 64;
+
+/// Shares ids out among the processors; the results in the order of the ids.
+pub(super) fn in_parallel<T: Send>(
+    ids: &[SourceId],
+    work: impl Fn(&[SourceId]) -> Result<T, StoreError> + Sync,
+) -> Result<Vec<T>, StoreError> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = ids.len().div_ceil(processors).max(FEW);
+    if ids.len() <= share {
+        return Ok(vec![work(ids)?]);
+    }
+    std::thread::scope(|scope| {
+        let work = &work;
+        let parts: Vec<_> = ids
+            .chunks(share)
+            .map(|part| scope.spawn(move || work(part)))
+            .collect();
+        let joined = parts.into_iter().map(|part| match part.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.collect()
+    })
+}

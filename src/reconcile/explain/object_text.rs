@@ -1,0 +1,245 @@
+//! An explanation as people read it.
+
+use std::fmt::Write;
+
+use super::object::Attribute;
+use super::object::Explanation;
+use super::object::InScope;
+use super::object::Matching;
+use super::object::Past;
+use super::object::Shown;
+use super::text;
+use crate::model::id::SourceId;
+use crate::model::value::Value;
+
+impl Explanation {
+    /// Several paragraphs, one a step. `name_of` gives the name of a user who is referred to, where it is known.
+    #[must_use]
+    pub fn to_text(&self, name_of: impl Fn(SourceId) -> Option<String>) -> String {
+        let mut out = format!("{} {}  ({})\n", self.kind, self.name, self.id);
+        for note in &self.notes {
+            let _ = writeln!(out, "  note: {note}");
+        }
+        self.source_text(&mut out);
+        scope_text(&self.scope, &mut out);
+        matching_text(&self.matching, &mut out);
+        out.push_str("\nAttributes\n");
+        for attribute in &self.attributes {
+            attribute_text(attribute, &mut out);
+        }
+        out.push_str("\nNext cycle\n");
+        for operation in &self.operations {
+            for line in text(operation, &name_of).lines() {
+                let _ = writeln!(out, "  {line}");
+            }
+        }
+        for (label, because, hint) in &self.omissions {
+            let head = if label == "unchanged" { "" } else { "left alone: " };
+            let _ = writeln!(out, "  {head}{because}");
+            if !hint.is_empty() {
+                let _ = writeln!(out, "    do: {hint}");
+            }
+        }
+        if self.operations.is_empty() && self.omissions.is_empty() {
+            out.push_str("  nothing to do\n");
+        }
+        out.push_str("\nLast operations\n");
+        for past in &self.history {
+            past_text(past, &mut out);
+        }
+        if self.history.is_empty() {
+            out.push_str("  none so far\n");
+        }
+        out
+    }
+
+    fn source_text(&self, out: &mut String) {
+        let source = &self.source;
+        let life = match source.life {
+            "alive" => "alive in Entra",
+            "missing" => "not in the last full read of Entra, which proves nothing by itself",
+            "unknown" => "Entra was asked, and the answer proved nothing",
+            "soft_deleted" => "deleted in Entra, restorable for 30 days",
+            _ => "permanently deleted in Entra",
+        };
+        let enabled = match source.enabled {
+            Some(true) => ", enabled",
+            Some(false) => ", disabled",
+            None => "",
+        };
+        let _ = writeln!(out, "\nSource\n  {life}{enabled}");
+        let read = source.read.as_deref().unwrap_or("never read to the end so far");
+        let _ = writeln!(out, "  all {}s read: {read}", self.kind);
+        let _ = writeln!(out, "  asked now: {}", source.asked);
+    }
+}
+
+fn scope_text(scope: &InScope, out: &mut String) {
+    let word = match scope.standing {
+        "in" => "in scope",
+        "leaving" => "leaving",
+        "out" => "out of scope",
+        _ => "not known",
+    };
+    let _ = writeln!(out, "\nScope\n  {word}: {}", scope.because);
+    for (clauses, said) in &scope.clauses {
+        let _ = writeln!(out, "  filter: {clauses}\n          {said}");
+    }
+    for (of, is) in &scope.memberships {
+        let said = match is {
+            Some(true) => "a member",
+            Some(false) => "not a member",
+            None => "not known",
+        };
+        let nested = if of.transitive {
+            ", nested groups included"
+        } else {
+            ""
+        };
+        let _ = writeln!(out, "  group {}{nested}: {said}", of.group);
+    }
+    if let Some(assigned) = scope.assigned {
+        let said = if assigned { "yes" } else { "no" };
+        let _ = writeln!(out, "  assigned to the enterprise application: {said}");
+    }
+}
+
+fn matching_text(matching: &Matching, out: &mut String) {
+    let target = matching
+        .target
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let head = match matching.state {
+        "linked" => format!("linked with resource {target}: {}", matching.because),
+        "found" => format!("not linked; resource {target} matches"),
+        "ambiguous" | "none" => format!("not linked; {}", matching.because),
+        _ => matching.because.clone(),
+    };
+    let head = match matching.state {
+        "none" => head.replacen("not linked; ", "not linked, and not at the target; ", 1),
+        _ => head,
+    };
+    let _ = writeln!(out, "\nMatch\n  {head}");
+    for (attribute, value) in &matching.keys {
+        let _ = writeln!(out, "  looked for by {attribute} = {value}");
+    }
+    if matching.candidates.len() > 1 {
+        for candidate in &matching.candidates {
+            let _ = writeln!(out, "  candidate {candidate}");
+        }
+    }
+}
+
+fn attribute_text(attribute: &Attribute, out: &mut String) {
+    let matching = attribute
+        .matching
+        .map_or_else(String::new, |precedence| format!("   (matching {precedence})"));
+    let sign = match attribute.state {
+        "write" => '~',
+        "drift" => '!',
+        _ => ' ',
+    };
+    let _ = writeln!(
+        out,
+        "{sign} {}  <- {}{matching}",
+        attribute.target, attribute.expression
+    );
+    // A direct row: what it reads is its result.
+    let direct = matches!(attribute.inputs.as_slice(), [(input, _)] if *input == attribute.expression);
+    for (expression, shown) in attribute
+        .inputs
+        .iter()
+        .filter(|_| !direct)
+        .chain(&attribute.steps)
+    {
+        let _ = writeln!(out, "      {expression} = {}", shown_text(shown));
+    }
+    let remark = attribute
+        .remark
+        .as_ref()
+        .map_or_else(String::new, |remark| format!("   ({remark})"));
+    let _ = writeln!(out, "      = {}{remark}", shown_text(&attribute.desired));
+    if attribute.state == "same" && is_as_sent(attribute) {
+        let _ = writeln!(out, "      as sent, and so at the target");
+        return;
+    }
+    let mut held = Vec::new();
+    held.extend(
+        attribute
+            .sent
+            .as_ref()
+            .map(|value| format!("sent {}", value_text(value))),
+    );
+    held.extend(
+        attribute
+            .kept
+            .as_ref()
+            .map(|shown| format!("kept {}", shown_text(shown))),
+    );
+    held.extend(
+        attribute
+            .actual
+            .as_ref()
+            .map(|value| format!("at the target {}", value_text(value))),
+    );
+    let verdict = match attribute.state {
+        "write" if held.is_empty() => "to be written",
+        "write" => "   to be written",
+        "drift" => "   drift: changed at the target",
+        "record" => "   right already",
+        _ => "",
+    };
+    if !held.is_empty() || !verdict.is_empty() {
+        let _ = writeln!(out, "      {}{verdict}", held.join("; "));
+    }
+}
+
+/// True where the result, what was sent and what the target holds are one.
+fn is_as_sent(attribute: &Attribute) -> bool {
+    let one = |value: &Value| attribute.desired == Shown::Value(value.clone());
+    attribute.kept.is_none()
+        && attribute.sent.as_ref().is_some_and(one)
+        && attribute.actual.as_ref().is_some_and(one)
+}
+
+fn past_text(past: &Past, out: &mut String) {
+    let _ = writeln!(
+        out,
+        "  {}  {} {}: {}  (by {})",
+        past.time,
+        past.operation.replace('_', " "),
+        past.result,
+        past.because,
+        past.actor
+    );
+    for change in &past.changes {
+        let before = match &change.before {
+            Value::Null => String::new(),
+            before => format!("{before} → "),
+        };
+        let _ = writeln!(
+            out,
+            "      {}: {before}{}",
+            change.attribute,
+            value_text(&change.after)
+        );
+    }
+    if let Some(detail) = &past.detail {
+        let _ = writeln!(out, "      {detail}");
+    }
+}
+
+fn shown_text(shown: &Shown) -> String {
+    match shown {
+        Shown::Value(value) => value_text(value),
+        Shown::Words(words) => format!("({words})"),
+    }
+}
+
+fn value_text(value: &Value) -> String {
+    match value {
+        Value::Null => "(nothing)".to_owned(),
+        value => value.to_string(),
+    }
+}
