@@ -231,6 +231,9 @@ pub struct Sync {
     /// Let this cycle remove at most so many users; if there are more, none.
     #[arg(long, value_name = "N")]
     pub allow_deletions: Option<u64>,
+    /// Let this cycle create at most so many users and groups; if there are more, none.
+    #[arg(long, value_name = "N")]
+    pub allow_creations: Option<u64>,
 }
 
 /// `resync`: exactly one of who, all and from the beginning.

@@ -354,6 +354,7 @@ pub(super) fn order(
         extent,
         apply,
         allow_deletions: None,
+        allow_creations: None,
         actor: local_user(),
         stop,
         watcher,

@@ -21,6 +21,8 @@ use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
 use super::job::Report;
+use super::kept_back::KeptBack;
+use super::kept_back::Met;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
@@ -42,6 +44,7 @@ use crate::reconcile::omission::Omission;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
+use crate::snapshot::kept_back::WithheldKey;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
@@ -147,6 +150,10 @@ pub struct Cycle<'j> {
     pub(super) members_gone: HashSet<SourceId>,
     /// The guard's word.
     pub(super) approvals: Option<Approvals>,
+    /// What people keep back or let through.
+    pub(super) kept_back: KeptBack,
+    /// What this batch met of withheld and released operations.
+    pub(super) met: Vec<(WithheldKey, Met)>,
     /// Removals sent within the guard window before this cycle.
     pub(super) sent: Sent,
     /// Only these objects, where an admin named them.
@@ -215,6 +222,8 @@ impl<'j> Cycle<'j> {
             members_judged: HashSet::new(),
             members_gone: HashSet::new(),
             approvals: None,
+            kept_back: KeptBack::default(),
+            met: Vec::new(),
             sent: Sent::default(),
             focus: None,
             stopped: BTreeSet::new(),
@@ -229,12 +238,15 @@ impl<'j> Cycle<'j> {
     /// The story of a cycle.
     async fn story(&mut self) -> Result<(), CycleError> {
         self.prepare().await?;
+        self.prepare_kept_back().await?;
         self.prepare_evaluation().await?;
         self.pull().await?;
         self.pull_assignments().await?;
         self.choose().await?;
+        self.note_named();
         self.rescope().await?;
         if !self.has_work().await? {
+            self.forget_unasked().await?;
             return self.settle_assignments().await;
         }
         self.prepare_target().await?;
@@ -249,6 +261,7 @@ impl<'j> Cycle<'j> {
         self.users().await?;
         self.groups().await?;
         self.deletes().await?;
+        self.forget_unasked().await?;
         self.settle_assignments().await
     }
 
@@ -364,8 +377,13 @@ impl<'j> Cycle<'j> {
     }
 
     /// True when operations are sent rather than only planned.
-    pub(super) const fn applies(&self) -> bool {
-        self.order.apply && self.job.enforce
+    pub(super) fn applies(&self) -> bool {
+        let paused = self
+            .kept_back
+            .pause
+            .as_ref()
+            .is_some_and(|pause| !pause.removals_only);
+        self.order.apply && self.job.enforce && !paused
     }
 
     /// Notes that something is left undone.
@@ -437,7 +455,11 @@ async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), Cyc
     // With nothing held back, there was nothing left to look at.
     let looked = summary.withheld.count == 0;
     let oldest = job.clock.now().minus(job.history_retention);
-    let through = job.enforce && !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
+    let through = job.enforce
+        && !matches!(
+            summary.outcome,
+            Outcome::Failed | Outcome::Quarantined | Outcome::Planned
+        );
     blocking(&job.snapshot, move |snapshot| {
         if !keep {
             return Ok(());

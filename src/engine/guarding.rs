@@ -1,4 +1,4 @@
-//! The first planning pass: finds every removal before anything is sent, and asks the guard.
+//! The first planning pass: counts what the guard judges before anything is sent, and asks it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,20 +8,25 @@ use tracing::warn;
 
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::kept_back::KeptBack;
+use super::kept_back::paused;
 use super::passes::Rules;
+use super::passes::is_active;
 use super::readings::keys_of;
 use super::views::Context;
 use super::views::view;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
-use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard;
+use crate::reconcile::guard::Allowed;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::guard::Asked;
+use crate::reconcile::guard::Class;
 use crate::reconcile::guard::Sent;
 use crate::reconcile::guard::Totals;
+use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
@@ -63,19 +68,24 @@ impl Cycle<'_> {
             }
             let counts = self.store(Snapshot::counts).await?;
             // Without links and without candidates nothing at the target can be taken away.
-            if counts.linked(kind) == 0 && !self.has_readings(kind).await? {
+            let creates =
+                self.order.allow_creations.is_some() || self.job.policy.creation_threshold.is_some();
+            if counts.linked(kind) == 0 && !creates && !self.has_readings(kind).await? {
                 continue;
             }
             let (rules, context) = (self.rules(), self.context(kind, false));
+            let kept_back = self.kept_back.clone();
             let found = self
-                .store(move |snapshot| find_removals(snapshot, kind, &rules, &context))
+                .store(move |snapshot| find_counted(snapshot, kind, &rules, &context, &kept_back))
                 .await?;
+            self.removals |= found.any_removal;
+            asked.identities += found.identities;
+            asked.creates += found.creates;
             match kind {
-                ObjectKind::User => asked.users = found,
-                ObjectKind::Group => asked.groups = found,
+                ObjectKind::User => asked.users = found.removals,
+                ObjectKind::Group => asked.groups = found.removals,
             }
         }
-        self.removals = !(asked.users.is_empty() && asked.groups.is_empty());
         let counts = self.store(Snapshot::counts).await?;
         let totals = Totals {
             linked_users: counts.linked_users,
@@ -88,32 +98,49 @@ impl Cycle<'_> {
             &self.sent,
             totals,
             &self.job.policy,
-            self.order.allow_deletions,
+            Allowed {
+                deletions: self.order.allow_deletions,
+                creations: self.order.allow_creations,
+            },
         );
         self.restored = self
             .store(|snapshot| Ok(snapshot.meta(RESTORED)?.is_some()))
             .await?;
         let short_list = self.short_list().await?;
-        if let Some(why) = self.restored_word().or(short_list) {
+        if let Some(why) = self.standing_word().or(short_list) {
             approvals.users = why.clone();
+            approvals.members = why.clone();
             approvals.groups = why;
         }
-        for (kind, word) in [("users", &approvals.users), ("groups", &approvals.groups)] {
+        for (kind, word) in [
+            ("Removals of users", &approvals.users),
+            ("Removals of groups", &approvals.groups),
+            ("Changes of identity", &approvals.identities),
+            ("Creates", &approvals.creates),
+        ] {
             if let Some(why) = word.withheld() {
-                warn!(kind, "Removals of {kind} are withheld: {why}");
+                warn!(kind, "{kind} are withheld: {why}");
             }
         }
         self.approvals = Some(approvals);
         Ok(())
     }
 
+    /// What holds all removals back, whatever their number: a pause, or a restored snapshot.
+    pub(super) fn standing_word(&self) -> Option<Approval> {
+        let pause = self.kept_back.pause.as_ref();
+        pause
+            .map(|pause| Approval::Withheld(paused(pause)))
+            .or_else(|| self.restored_word())
+    }
+
     /// A restored snapshot is older than the target: what looks like a leaver may be somebody who came since.
     /// Removals wait until a person lets them through (DESIGN section 7).
-    pub(super) fn restored_word(&self) -> Option<Approval> {
+    fn restored_word(&self) -> Option<Approval> {
         (self.restored && self.order.allow_deletions.is_none()).then(|| {
             Approval::Withheld(
                 "the snapshot was restored from a backup: check the removals with `melonsync plan`, then let them \
-                 through with `melonsync sync --allow-deletions N`"
+                 through with `melonsync resume`, or `melonsync sync --allow-deletions N`"
                     .to_owned(),
             )
         })
@@ -129,30 +156,64 @@ impl Cycle<'_> {
     }
 }
 
-/// Plans every dirty object of a kind for its removals only, keeps them, and counts them by reason.
-fn find_removals(
+/// What the first pass found of one kind.
+#[derive(Debug, Default)]
+struct Found {
+    /// Removals that are neither held nor released, by reason.
+    removals: BTreeMap<&'static str, u64>,
+    /// True where there are removals at all, released ones included.
+    any_removal: bool,
+    identities: u64,
+    creates: u64,
+}
+
+/// Plans every dirty object of a kind only to be counted; removals are kept for their passes. What is on hold is not
+/// asked for, and what was released is not counted again.
+fn find_counted(
     snapshot: &Snapshot,
     kind: ObjectKind,
     rules: &Rules,
     context: &Context,
-) -> Result<BTreeMap<&'static str, u64>, StoreError> {
+    kept_back: &KeptBack,
+) -> Result<Found, StoreError> {
     let planner = rules.planner(true);
-    let mut asked = BTreeMap::new();
+    let mut found = Found::default();
     let mut after = None;
     loop {
         let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
         let Some((last, _)) = page.last() else {
-            return Ok(asked);
+            return Ok(found);
         };
         after = Some(*last);
         let mut tx = snapshot.tx()?;
         for (id, _) in &page {
+            if kept_back.whole(kind, *id).is_some() {
+                continue;
+            }
             let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
                 continue;
             };
             let plan = planner.plan(&view);
-            if let Some(operation) = plan.operations.iter().find(|operation| is_counted(operation)) {
-                *asked.entry(operation.because.label()).or_default() += 1;
+            for operation in &plan.operations {
+                let released = |class, verb| kept_back.released(&(kind, *id, class), verb).is_some();
+                let creates = matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup);
+                let update = match kind {
+                    ObjectKind::User => Verb::UpdateUser,
+                    ObjectKind::Group => Verb::UpdateGroup,
+                };
+                let renames = guard::changes_identity(operation) && !released(Class::Identity, update);
+                found.identities += u64::from(renames);
+                found.creates += u64::from(creates && !released(Class::Create, operation.verb));
+            }
+            let removal = plan.operations.iter().find(|operation| is_counted(operation));
+            if let Some(operation) = removal.filter(|operation| !is_active_held(kept_back, operation)) {
+                found.any_removal = true;
+                if kept_back
+                    .released(&(kind, *id, Class::Removal), operation.verb)
+                    .is_none()
+                {
+                    *found.removals.entry(operation.because.label()).or_default() += 1;
+                }
                 tx.put_removal(kind, id, &Removal { verb: operation.verb });
             }
         }
@@ -160,6 +221,15 @@ fn find_removals(
             tx.commit(Durability::Lazy)?;
         }
     }
+}
+
+/// True for a disable of a user whose `active` is on hold.
+fn is_active_held(kept_back: &KeptBack, operation: &Operation) -> bool {
+    let held = |change: &Change| {
+        let (kind, id) = (operation.kind, operation.source);
+        is_active(change) && kept_back.attribute(kind, id, &change.attribute).is_some()
+    };
+    operation.verb == Verb::DisableUser && operation.changes.iter().any(held)
 }
 
 /// True for what the guard counts as a removal of the object itself: an emptied group counts as deleted.
@@ -190,6 +260,8 @@ fn sent_within(snapshot: &Snapshot, now: Timestamp, window: Duration) -> Result<
     for entry in sent_log(snapshot)?.into_iter().filter(|entry| entry.at >= since) {
         sum.users += entry.sent.users;
         sum.groups += entry.sent.groups;
+        sum.identities += entry.sent.identities;
+        sum.creates += entry.sent.creates;
         for (group, count) in entry.sent.members {
             *sum.members.entry(group).or_default() += count;
         }
@@ -203,11 +275,9 @@ pub(super) fn remember_sent(
     tx: &mut Tx<'_>,
     at: Timestamp,
     window: Duration,
-    users: u64,
-    groups: u64,
-    members: BTreeMap<SourceId, u64>,
+    sent: Sent,
 ) -> Result<(), StoreError> {
-    if users == 0 && groups == 0 && members.is_empty() {
+    if sent == Sent::default() {
         return Ok(());
     }
     let since = at.minus(window);
@@ -215,14 +285,7 @@ pub(super) fn remember_sent(
         .into_iter()
         .filter(|entry| entry.at >= since)
         .collect();
-    log.push(SentAt {
-        at,
-        sent: Sent {
-            users,
-            groups,
-            members,
-        },
-    });
+    log.push(SentAt { at, sent });
     let bytes = serde_json::to_vec(&log).unwrap_or_default();
     tx.put_meta(SENT_REMOVALS, bytes);
     Ok(())

@@ -3,6 +3,7 @@
 //! The only place that drives source, snapshot, planner and target together, through their ports. A cycle is
 //! `observe → plan → guard → apply → record`; see [`cycle`] for its story.
 
+mod admission;
 pub mod apply;
 pub mod ask;
 pub mod assigned;
@@ -12,6 +13,7 @@ pub mod forecast;
 pub mod guarding;
 pub mod intents;
 pub mod job;
+mod kept_back;
 pub mod observe;
 pub mod passes;
 pub mod readings;

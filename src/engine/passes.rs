@@ -12,7 +12,6 @@ use super::apply::Work;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::guarding::Removal;
-use super::guarding::empties;
 use super::job::Extent;
 use super::readings::keys_of;
 use super::views::Context;
@@ -28,11 +27,9 @@ use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::value::Attributes;
 use crate::ports::StoreError;
-use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Change;
-use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
@@ -122,9 +119,10 @@ impl Cycle<'_> {
     }
 
     async fn removals(&mut self, of: ObjectKind, pass: Pass, verbs: &[Verb]) -> Result<(), CycleError> {
-        if !self.job.managed.contains(&of) || self.approval(of).withheld().is_some() {
+        if !self.job.managed.contains(&of) {
             return Ok(());
         }
+        let closed = self.approval(of).withheld().is_some();
         let mut after = None;
         loop {
             let limit = self.job.batch;
@@ -136,6 +134,9 @@ impl Cycle<'_> {
             let ids: Vec<SourceId> = page
                 .iter()
                 .filter(|(kind, _, removal)| *kind == of && verbs.contains(&removal.verb))
+                .filter(|(kind, id, removal)| {
+                    !closed || self.kept_back.lets_through(*kind, *id, removal.verb)
+                })
                 .map(|(_, id, _)| *id)
                 .collect();
             self.batch(of, ids, pass, true).await?;
@@ -241,6 +242,7 @@ impl Cycle<'_> {
         };
         progress.moved |= outcome.moved;
         progress.waiting |= outcome.again;
+        self.keep_withheld().await?;
         Ok(progress)
     }
 
@@ -275,7 +277,9 @@ impl Cycle<'_> {
                 work.left = true;
                 continue;
             }
-            self.admit(pass, operation, counted, &mut work);
+            if !self.admit(pass, operation, counted, &mut work) {
+                break;
+            }
         }
         match pass {
             Pass::Users if work.run.is_empty() && !work.plan.settles() => {
@@ -294,111 +298,6 @@ impl Cycle<'_> {
         }
         self.report(pass, &work);
         (pass != Pass::MembersOut || !work.run.is_empty()).then_some(work)
-    }
-
-    /// Lets one operation through, or holds it (or a part of it) back.
-    fn admit(&mut self, pass: Pass, mut operation: Operation, counted: bool, work: &mut Work) {
-        let kind = operation.kind;
-        if operation.verb == Verb::RemoveMember {
-            return self.admit_members(pass, operation, work);
-        }
-        if !(operation.removes_user() || operation.verb == Verb::DeleteGroup) {
-            work.run.push(operation);
-            return;
-        }
-        match self.approval(kind) {
-            Approval::Approved if counted => {
-                // Deletes have their own pass; until then the object stays as it is.
-                if matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup) && pass != Pass::Deletes {
-                    work.left = true;
-                } else {
-                    // Access first; the rest, and references that are yet to come, in the users' pass. An
-                    // adoption stays whole: only now is it known what the resource holds.
-                    let adopts = work.run.iter().any(|other| other.verb == Verb::LinkUser);
-                    if pass == Pass::Disables && !adopts {
-                        let all = operation.changes.len();
-                        operation.changes.retain(is_active);
-                        work.left |= operation.changes.len() < all || work.plan.pending_references > 0;
-                    }
-                    work.run.push(operation);
-                }
-            }
-            Approval::Approved => {
-                work.left = true;
-                work.plan
-                    .omissions
-                    .push(Omission::NotCounted { verb: operation.verb });
-            }
-            Approval::Withheld(why) => {
-                self.withhold(&operation, 1);
-                work.left = true;
-                work.plan.omissions.push(Omission::Withheld {
-                    verb: operation.verb,
-                    why,
-                });
-                // What does not take access away goes on.
-                if operation.verb == Verb::DisableUser {
-                    operation.verb = Verb::UpdateUser;
-                    operation.changes.retain(|change| !is_active(change));
-                    if !operation.changes.is_empty() {
-                        work.run.push(operation);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Members that go with their user are counted with the user, those of a deleted group with the group;
-    /// the others by the group's own threshold.
-    fn admit_members(&mut self, pass: Pass, mut operation: Operation, work: &mut Work) {
-        if pass == Pass::Groups && self.members_judged.contains(&operation.source) {
-            work.left = true;
-            return;
-        }
-        let (with_user, own): (Vec<_>, Vec<_>) =
-            operation.members.drain(..).partition(|member| member.with_user);
-        let own_word = if let Some(word) = self.restored_word() {
-            word
-        } else if empties(&operation) {
-            self.approval(ObjectKind::Group)
-        } else {
-            let allowed = self.approvals.as_ref().and_then(|approvals| approvals.allowed);
-            let (asked, policy) = (own.len() as u64, &self.job.policy);
-            guard::approve_members(
-                operation.source,
-                asked,
-                work.plan.members_held,
-                &self.sent,
-                policy,
-                allowed,
-            )
-        };
-        let user_word = self.approval(ObjectKind::User);
-        for (members, word) in [(with_user, user_word), (own, own_word)] {
-            match word {
-                _ if members.is_empty() => {}
-                Approval::Approved => operation.members.extend(members),
-                Approval::Withheld(why) => {
-                    self.withhold(&operation, members.len() as u64);
-                    work.left = true;
-                    self.members_judged.insert(operation.source);
-                    work.plan.omissions.push(Omission::Withheld {
-                        verb: Verb::RemoveMember,
-                        why,
-                    });
-                }
-            }
-        }
-        if !operation.members.is_empty() {
-            work.run.push(operation);
-        }
-    }
-
-    /// Counts what is held back, once an object: a later sweep meets it again.
-    fn withhold(&mut self, operation: &Operation, count: u64) {
-        if !self.said.contains(&(operation.kind, operation.source)) {
-            self.summary.withhold(operation, count);
-        }
     }
 
     /// Says what is not done, once an object. Of the members' own pass only what it holds back: the rest is
@@ -445,7 +344,7 @@ impl Pass {
     }
 }
 
-fn is_active(change: &Change) -> bool {
+pub(super) fn is_active(change: &Change) -> bool {
     change.attribute.eq_ignore_ascii_case("active")
 }
 

@@ -36,6 +36,8 @@ use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
 use crate::reconcile::explain;
+use crate::reconcile::guard::Sent;
+use crate::reconcile::guard::changes_identity;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
@@ -80,6 +82,8 @@ impl Cycle<'_> {
             .map(|(work, _)| work.plan.source)
             .collect();
         let mut history = Vec::new();
+        // Counted here: what was sent moves into the history with the notes below.
+        let (mut identities, mut used) = (0, Vec::new());
         for (work, answer) in results {
             match answer {
                 Answer::Done {
@@ -87,6 +91,8 @@ impl Cycle<'_> {
                     resource,
                     whole,
                 } => {
+                    identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
+                    used.extend(self.kept_back.used_by(&work.run));
                     let mut work = work;
                     self.note_done(&mut work, &mut history);
                     recorded.moved |= !work.run.is_empty() || work.completes();
@@ -147,8 +153,14 @@ impl Cycle<'_> {
                     tx.mark_holders(&id)?;
                 }
             }
-            let (users, groups, members) = removals_of(&done);
-            remember_sent(&mut tx, now, window, users, groups, members)?;
+            let sent = Sent {
+                identities,
+                ..sent_by(&done)
+            };
+            remember_sent(&mut tx, now, window, sent)?;
+            for key in &used {
+                tx.delete_withheld(key);
+            }
             for (batch, entries) in &intents {
                 let left: Vec<ObjectIntent> = entries
                     .iter()
@@ -552,12 +564,13 @@ fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
     }
 }
 
-/// Removals in a batch, for the guard window: users, groups, members by group.
-fn removals_of(done: &[Done]) -> (u64, u64, BTreeMap<SourceId, u64>) {
-    let (mut users, mut groups, mut members) = (0, 0, BTreeMap::new());
+/// What a batch sent of what the guard window counts; identity changes are counted before their values are taken out.
+fn sent_by(done: &[Done]) -> Sent {
+    let mut sent = Sent::default();
     for operation in done.iter().flat_map(|done| &done.work.run) {
-        users += u64::from(operation.removes_user());
-        groups += u64::from(operation.verb == Verb::DeleteGroup);
+        sent.users += u64::from(operation.removes_user());
+        sent.groups += u64::from(operation.verb == Verb::DeleteGroup);
+        sent.creates += u64::from(matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup));
         if operation.verb == Verb::RemoveMember && !empties(operation) {
             let own = operation
                 .members
@@ -565,11 +578,11 @@ fn removals_of(done: &[Done]) -> (u64, u64, BTreeMap<SourceId, u64>) {
                 .filter(|member| !member.with_user)
                 .count() as u64;
             if own > 0 {
-                *members.entry(operation.source).or_default() += own;
+                *sent.members.entry(operation.source).or_default() += own;
             }
         }
     }
-    (users, groups, members)
+    sent
 }
 
 impl Cycle<'_> {

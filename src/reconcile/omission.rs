@@ -101,6 +101,13 @@ pub enum Omission {
         /// The guard's words.
         why: String,
     },
+    /// On hold, by a person, a reject or an undo.
+    Held {
+        /// The verb held back.
+        verb: Verb,
+        /// Whose hold it is, since when, and what they said.
+        why: String,
+    },
     /// It is to be removed, but the guard has not counted it in this cycle: the next one does.
     NotCounted {
         /// The verb.
@@ -212,6 +219,7 @@ impl Omission {
             Self::WaitsForManager => "waits_for_manager",
             Self::WaitsForDelay => "waits_for_delay",
             Self::Withheld { .. } => "withheld",
+            Self::Held { .. } => "held",
             Self::NotCounted { .. } => "not_counted",
             Self::OutOfScope { .. } => "out_of_scope",
             Self::ScopeLossUnconfirmed { .. } => "scope_loss_unconfirmed",
@@ -272,6 +280,7 @@ impl fmt::Display for Omission {
                 f.write_str("deleted in Entra: emptied, and deleted when groups.delete_after has passed")
             }
             Self::Withheld { verb, why } => write!(f, "{verb} withheld by the guard: {why}"),
+            Self::Held { verb, why } => write!(f, "{verb} held: {why}"),
             Self::OutOfScope { why, then } => write!(f, "out of scope, {then}: {why}"),
             Self::ScopeLossUnconfirmed { why } => write!(
                 f,

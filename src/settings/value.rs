@@ -76,6 +76,11 @@ impl Section<'_> {
             .unwrap_or(default)
     }
 
+    /// A threshold that there need not be.
+    pub(super) fn threshold_or_none(&mut self, key: &'static str) -> Option<Threshold> {
+        self.get(key).and_then(|field| threshold(&field))
+    }
+
     pub(super) fn whole(&mut self, key: &'static str, least: u64, most: u64, default: u64) -> u64 {
         let read = |field: Field<'_>| match field.node().raw {
             Raw::Integer(n) => u64::try_from(n)

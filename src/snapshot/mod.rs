@@ -24,6 +24,7 @@ mod coded;
 pub mod export;
 pub mod folder;
 pub mod history;
+pub mod kept_back;
 pub mod keys;
 pub mod lock;
 pub mod memory;

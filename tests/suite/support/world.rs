@@ -170,6 +170,7 @@ impl World {
             extent,
             apply,
             allow_deletions,
+            allow_creations: None,
             actor: "test".to_owned(),
             stop: CancellationToken::new(),
             watcher: Arc::<Witness>::clone(&witness),
