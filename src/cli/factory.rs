@@ -362,7 +362,7 @@ pub(super) fn order(
 }
 
 /// Who runs the command, by the environment; the audit log's word for it.
-fn local_user() -> String {
+pub(super) fn local_user() -> String {
     let name = env::var("USER")
         .or_else(|_| env::var("LOGNAME"))
         .ok()

@@ -146,8 +146,8 @@ fn left(summary: &Summary, text: &mut String) {
         let _ = writeln!(
             text,
             "            look at them with `melonsync withheld list` and `melonsync plan`; if they are right, \
-             `melonsync withheld release --all --expect {}`",
-            summary.withheld.count
+             `melonsync withheld release --all --expect {count}`, or for removals `melonsync sync --allow-deletions {count}`",
+            count = summary.withheld.count
         );
     }
     if summary.held > 0 {

@@ -425,7 +425,7 @@ impl<'j> Cycle<'j> {
 const INITIAL_DONE: &str = "initial_done";
 
 /// The snapshot's name for the fingerprint of mapping, scope and policy.
-const FINGERPRINT: &str = "fingerprint";
+pub const FINGERPRINT: &str = "fingerprint";
 
 /// Runs a store call on a thread that may block (`reference/stores.md`, rule 3: the API blocks).
 pub(super) async fn blocking<T, F>(snapshot: &Snapshot, work: F) -> Result<T, CycleError>

@@ -14,6 +14,7 @@ pub mod guarding;
 pub mod intents;
 pub mod job;
 mod kept_back;
+pub mod linking;
 pub mod observe;
 pub mod passes;
 pub mod readings;

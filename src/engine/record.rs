@@ -544,7 +544,7 @@ fn forget_members(tx: &mut Tx<'_>, kind: ObjectKind, id: &SourceId) -> Result<()
 }
 
 /// A group has another resource than before: what was sent into the old one is not in the new one.
-fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
+pub(super) fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let page = tx.edges(group, after.as_ref(), crate::snapshot::read::PAGE)?;

@@ -176,8 +176,9 @@ fn word<T: Word>(field: &Field<'_>) -> Option<T> {
     field.bad(&format!("cannot be \"{text}\""), advice)
 }
 
-/// `30s`, `5m`, `24h`, `400d`.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+/// A duration as settings and flags write it: `30s`, `5m`, `24h`, `400d`. `None` for anything else.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let seconds = match unit {
         's' => 1,

@@ -4,6 +4,7 @@
 //! that the source no longer asks for it. Entries say what was asked for; what is sent is planned anew each time.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
@@ -174,6 +175,20 @@ fn parse_hold(key: &[u8]) -> Option<(ObjectKind, SourceId)> {
         return None;
     };
     keys::parse_object(rest.get(..17)?)
+}
+
+/// An entry as `state export` writes it.
+pub(super) fn line(key: &[u8], value: &[u8]) -> Result<serde_json::Value, record::Undecodable> {
+    if let Some((kind, id, class)) = parse_withheld(key) {
+        let entry: Withheld = record::decode(value)?;
+        let (id, withheld) = (id.to_string(), entry);
+        return Ok(json!({"type": "withheld", "kind": kind, "id": id, "class": class, "withheld": withheld}));
+    }
+    let Some((kind, id)) = parse_hold(key) else {
+        return Err(record::Undecodable("a key that is none".to_owned()));
+    };
+    let hold: Hold = record::decode(value)?;
+    Ok(json!({"type": "hold", "kind": kind, "id": id.to_string(), "hold": hold}))
 }
 
 /// Reads of what is kept back.

@@ -6,6 +6,7 @@ mod facts;
 mod guard;
 mod incremental;
 mod initial;
+mod kept_back;
 mod on_demand;
 mod roles;
 mod scope;
