@@ -32,6 +32,7 @@ use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::id::TargetId;
 use crate::ports::Disposition;
 use crate::ports::Durability;
 use crate::ports::SourceError;
@@ -42,6 +43,7 @@ use crate::reconcile::guard::Approvals;
 use crate::reconcile::guard::Sent;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::plan::Planner;
+use crate::reconcile::unique_values::UniqueValues;
 use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
 use crate::snapshot::kept_back::WithheldKey;
@@ -152,6 +154,16 @@ pub struct Cycle<'j> {
     pub(super) approvals: Option<Approvals>,
     /// What people keep back or let through.
     pub(super) kept_back: KeptBack,
+    /// Who gives a userName up in this cycle, and who wants one.
+    pub(super) values: UniqueValues,
+    /// Users who have given theirs up.
+    pub(super) freed: HashSet<SourceId>,
+    /// The resources that had them.
+    pub(super) freed_targets: HashSet<TargetId>,
+    /// Users who wait for another's userName: whose, and their own name for showing.
+    pub(super) waiting: BTreeMap<SourceId, (SourceId, String)>,
+    /// Users who take a temporary name, so that a circle of them can go on.
+    pub(super) making_way: BTreeSet<SourceId>,
     /// What this batch met of withheld and released operations.
     pub(super) met: Vec<(WithheldKey, Met)>,
     /// Removals sent within the guard window before this cycle.
@@ -223,6 +235,11 @@ impl<'j> Cycle<'j> {
             members_gone: HashSet::new(),
             approvals: None,
             kept_back: KeptBack::default(),
+            values: UniqueValues::default(),
+            freed: HashSet::new(),
+            freed_targets: HashSet::new(),
+            waiting: BTreeMap::new(),
+            making_way: BTreeSet::new(),
             met: Vec::new(),
             sent: Sent::default(),
             focus: None,
@@ -261,6 +278,7 @@ impl<'j> Cycle<'j> {
         self.users().await?;
         self.groups().await?;
         self.deletes().await?;
+        self.late_values().await?;
         self.forget_unasked().await?;
         self.settle_assignments().await
     }

@@ -30,6 +30,7 @@ use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
+use crate::reconcile::unique_values::UniqueValues;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
@@ -79,6 +80,9 @@ impl Cycle<'_> {
                 .store(move |snapshot| find_counted(snapshot, kind, &rules, &context, &kept_back))
                 .await?;
             self.removals |= found.any_removal;
+            if kind == ObjectKind::User {
+                self.values = found.values;
+            }
             asked.identities += found.identities;
             asked.creates += found.creates;
             match kind {
@@ -165,6 +169,8 @@ struct Found {
     any_removal: bool,
     identities: u64,
     creates: u64,
+    /// Who gives a userName up, and who wants one.
+    values: UniqueValues,
 }
 
 /// Plans every dirty object of a kind only to be counted; removals are kept for their passes. What is on hold is not
@@ -194,6 +200,7 @@ fn find_counted(
                 continue;
             };
             let plan = planner.plan(&view);
+            found.values.note(&plan, view.link.as_ref());
             for operation in &plan.operations {
                 let released = |class, verb| kept_back.released(&(kind, *id, class), verb).is_some();
                 let creates = matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup);

@@ -23,4 +23,5 @@ pub mod runtime;
 pub mod schedule;
 mod scope;
 pub mod summary;
+mod values;
 pub mod views;

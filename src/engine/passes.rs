@@ -14,6 +14,7 @@ use super::cycle::CycleError;
 use super::guarding::Removal;
 use super::job::Extent;
 use super::readings::keys_of;
+use super::values::Turn;
 use super::views::Context;
 use super::views::view;
 use crate::mapping::Context as MappingContext;
@@ -159,7 +160,11 @@ impl Cycle<'_> {
         }
         let mut settle = false;
         loop {
+            self.waiting.clear();
             let progress = self.sweep(ObjectKind::User, Pass::Users, settle).await?;
+            if settle && !progress.moved && self.break_circle() {
+                continue;
+            }
             match (progress.waiting, progress.moved, settle) {
                 (false, _, true) | (true, false, true) => return Ok(()),
                 (true, true, _) => {}
@@ -233,6 +238,7 @@ impl Cycle<'_> {
                 one.plan.pending_references > 0 || one.plan.omissions.contains(&Omission::WaitsForManager);
             works.extend(self.select(pass, one));
         }
+        progress.waiting |= pass == Pass::Users && !self.waiting.is_empty();
         // Who is found to be held up moves those who waited for it.
         progress.moved |= self.blocked.len() > blocked;
         let outcome = if self.applies() {
@@ -269,8 +275,17 @@ impl Cycle<'_> {
         if planned.plan.omissions.contains(&Omission::WaitsForManager) {
             return None;
         }
+        let mut planned = planned;
+        let turn = match pass {
+            Pass::Users => self.turn(&mut planned.plan),
+            _ => Turn::Free,
+        };
+        if turn == Turn::Wait {
+            return None;
+        }
         let counted = planned.removal.is_some();
         let mut work = Work::new(planned.plan, planned.record, pass);
+        work.left = turn == Turn::MakeWay;
         let all = std::mem::take(&mut work.plan.operations);
         for operation in all {
             if !pass.takes(operation.verb) {

@@ -199,6 +199,7 @@ impl Cycle<'_> {
     /// Counts and logs what was carried out, and adds it to the history.
     fn note_done(&mut self, work: &mut Work, history: &mut Vec<NewEntry>) {
         for operation in &mut work.run {
+            self.note_freed(operation);
             self.summary.count(operation);
             self.order
                 .watcher
@@ -597,6 +598,7 @@ impl Cycle<'_> {
         let mut forecasts = Vec::new();
         for work in works {
             for operation in &work.run {
+                self.note_freed(operation);
                 self.summary.count(operation);
                 self.order
                     .watcher
@@ -610,16 +612,22 @@ impl Cycle<'_> {
                 )
             });
             let linked = links.map(|operation| operation.target.clone());
+            // Its own name follows in a later sweep.
+            let way = work
+                .run
+                .iter()
+                .any(|operation| operation.because == Reason::MakesWay);
             let late = kind == ObjectKind::User && work.plan.pending_references > 0;
-            forecasts.push((work.plan.source, work.pass, work.left, late, linked));
+            forecasts.push((work.plan.source, work.pass, work.left, way, late, linked));
         }
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
-            for (id, pass, left, late, linked) in forecasts {
+            for (id, pass, left, way, late, linked) in forecasts {
                 let mut forecast = forecast_of(&tx, kind, &id)?;
                 match pass {
                     Pass::MembersOut => forecast.members_out = true,
                     Pass::Disables if left => forecast.disabled = true,
+                    _ if way => {}
                     _ => forecast.done = true,
                 }
                 forecast.late = late;

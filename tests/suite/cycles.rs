@@ -11,6 +11,7 @@ mod on_demand;
 mod roles;
 mod scope;
 mod targets;
+mod values;
 
 pub use incremental::CHANGES;
 pub use incremental::synced;
