@@ -431,6 +431,8 @@ pub enum Table {
     Scope = 15,
     /// Kind and id of who is assigned to the enterprise application, with the roles: the last whole list.
     Assignments = 16,
+    /// What is kept back from the target: operations withheld by the guard, and holds.
+    KeptBack = 17,
 }
 
 /// What a commit promises when it returns.

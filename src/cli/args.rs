@@ -5,10 +5,13 @@ use std::{
     io::{self, IsTerminal},
     net::SocketAddr,
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::model::clock::Timestamp;
+use crate::settings::parse_duration;
 use crate::telemetry::log;
 
 /// Flags that every verb takes.
@@ -251,6 +254,9 @@ pub struct Sync {
     /// Let this cycle remove at most so many users; if there are more, none.
     #[arg(long, value_name = "N")]
     pub allow_deletions: Option<u64>,
+    /// Let this cycle create at most so many users and groups; if there are more, none.
+    #[arg(long, value_name = "N")]
+    pub allow_creations: Option<u64>,
 }
 
 /// `resync`: exactly one of who, all and from the beginning.
@@ -353,4 +359,160 @@ pub enum StateAction {
         #[arg(long)]
         force: bool,
     },
+}
+
+/// `withheld`.
+#[derive(Debug, Clone, Args)]
+pub struct Withheld {
+    /// What to do with what the guard holds back.
+    #[command(subcommand)]
+    pub action: WithheldAction,
+}
+
+/// What to do with what the guard holds back.
+#[derive(Debug, Clone, Subcommand)]
+pub enum WithheldAction {
+    /// Show them, grouped by cause.
+    List {
+        /// The job, where there are several, and objects: id, UPN, mail or display name; all where absent.
+        #[arg(value_name = "JOB|OBJECT")]
+        names: Vec<String>,
+        /// Only those with this reason, as in `withheld.by_reason`.
+        #[arg(long, value_name = "REASON")]
+        reason_is: Option<String>,
+    },
+    /// Let exactly these through, once.
+    Release(Chosen),
+    /// Put their objects on hold.
+    Reject(Chosen),
+}
+
+/// Which withheld operations a decision is about.
+#[derive(Debug, Clone, Args)]
+pub struct Chosen {
+    /// The job, where there are several, and objects: id, UPN, mail or display name.
+    #[arg(value_name = "JOB|OBJECT")]
+    pub names: Vec<String>,
+    /// Those with this reason, as in `withheld.by_reason`.
+    #[arg(long, value_name = "REASON")]
+    pub reason_is: Option<String>,
+    /// All of them; needs --expect.
+    #[arg(long, requires = "expect")]
+    pub all: bool,
+    /// Refused when the number is another by now.
+    #[arg(long, value_name = "N")]
+    pub expect: Option<u64>,
+    /// Why, for the history.
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+}
+
+/// `hold`.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Hold {
+    /// List or release; to hold where absent.
+    #[command(subcommand)]
+    pub action: Option<HoldAction>,
+    /// Users or groups: id, UPN, mail or display name; the job before them where there are several.
+    #[arg(value_name = "OBJECT", required = true)]
+    pub objects: Vec<String>,
+    /// Hold only this attribute, a target path as the mapping writes it; `members` for a group's members.
+    #[arg(long, value_name = "PATH")]
+    pub attribute: Option<String>,
+    /// The hold ends by itself then: 2026-08-18, or 2026-08-18T06:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub until: Option<Timestamp>,
+    /// Why, for whoever meets the hold, and for the history.
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+}
+
+/// What else to do with holds.
+#[derive(Debug, Clone, Subcommand)]
+pub enum HoldAction {
+    /// Show what is on hold.
+    List {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+    },
+    /// Take objects off hold: what was planned is sent by the next cycle.
+    Release {
+        /// Users or groups: id, UPN, mail or display name; the job before them where there are several.
+        #[arg(value_name = "OBJECT", required = true)]
+        names: Vec<String>,
+        /// Why, for the history.
+        #[arg(long, value_name = "TEXT")]
+        comment: Option<String>,
+    },
+}
+
+/// `pause`.
+#[derive(Debug, Clone, Args)]
+pub struct Pause {
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// Only removals wait; the rest is sent.
+    #[arg(long)]
+    pub removals_only: bool,
+    /// It ends by itself after this: 30m, 4h, 2d.
+    #[arg(long = "for", value_name = "DURATION", value_parser = span)]
+    pub lasts: Option<Duration>,
+    /// Why, for whoever meets the pause, and for the history.
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+}
+
+/// `resume`.
+#[derive(Debug, Clone, Args)]
+pub struct Resume {
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// Why, for the history.
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+}
+
+/// `link`.
+#[derive(Debug, Clone, Args)]
+#[command(override_usage = "melonsync link [OPTIONS] [JOB] <OBJECT> <RESOURCE>")]
+pub struct Link {
+    /// The user or group (id, UPN, mail or display name), and the `id` of its resource at the target.
+    #[arg(value_name = "OBJECT RESOURCE", required = true, num_args = 2..=3)]
+    pub names: Vec<String>,
+    /// Why, for the history.
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+}
+
+/// `unlink`.
+#[derive(Debug, Clone, Args)]
+#[command(override_usage = "melonsync unlink [OPTIONS] [JOB] <OBJECT>")]
+pub struct Unlink {
+    /// The user or group: id, UPN, mail or display name.
+    #[arg(value_name = "OBJECT", required = true, num_args = 1..=2)]
+    pub names: Vec<String>,
+    /// Why, for the history.
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .filter(|span| !span.is_zero())
+        .ok_or_else(|| "write a whole number and a unit: 30m, 4h or 2d".to_owned())
+}
+
+/// A date (its first moment, UTC), or a moment with its offset.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let day = || {
+        let day: chrono::NaiveDate = text.parse().ok()?;
+        Some(day.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis())
+    };
+    let exact = chrono::DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_millis());
+    exact
+        .ok()
+        .or_else(day)
+        .map(Timestamp)
+        .ok_or_else(|| "write a day, as in 2026-08-18, or a moment, as in 2026-08-18T06:00:00Z".to_owned())
 }

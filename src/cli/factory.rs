@@ -399,6 +399,7 @@ pub(super) fn order(
         extent,
         apply,
         allow_deletions: None,
+        allow_creations: None,
         actor: local_user(),
         stop,
         watcher,
@@ -406,7 +407,7 @@ pub(super) fn order(
 }
 
 /// Who runs the command, by the environment; the audit log's word for it.
-fn local_user() -> String {
+pub(super) fn local_user() -> String {
     let name = env::var("USER")
         .or_else(|_| env::var("LOGNAME"))
         .ok()

@@ -8,8 +8,12 @@ mod demo;
 mod explain;
 mod factory;
 pub mod failure;
+mod hold;
 pub mod init;
+mod link;
 mod mapping;
+mod objects;
+mod pause;
 mod plan;
 pub mod report;
 mod sandbox;
@@ -18,6 +22,7 @@ mod state;
 mod status;
 mod sync;
 mod watch;
+mod withheld;
 
 #[cfg(test)]
 mod tests;
@@ -70,6 +75,18 @@ pub enum Command {
     Run,
     /// Look at certain objects again, or at all, now.
     Resync(args::Resync),
+    /// Show, release or reject what the guard holds back.
+    Withheld(args::Withheld),
+    /// Plan and show changes to an object, and do not send them.
+    Hold(args::Hold),
+    /// Switch writes off; reading and planning go on.
+    Pause(args::Pause),
+    /// Switch writes on again.
+    Resume(args::Resume),
+    /// Pair an object with a resource by hand; sends nothing.
+    Link(args::Link),
+    /// Forget an object's resource; sends nothing.
+    Unlink(args::Unlink),
     /// Show the jobs, their last and next cycles, and what waits.
     Status(args::OneJob),
     /// Show the mapping in force, try an expression, carry over Entra's own schema.
@@ -108,6 +125,12 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
         Command::Sync(args) => sync::sync(&cli.globals, args, report),
         Command::Run => daemon::run(&cli.globals, report),
         Command::Resync(args) => sync::resync(&cli.globals, args, report),
+        Command::Withheld(args) => withheld::run(&cli.globals, &args.action, report),
+        Command::Hold(args) => hold::run(&cli.globals, args, report),
+        Command::Pause(args) => pause::pause(&cli.globals, args, report),
+        Command::Resume(args) => pause::resume(&cli.globals, args, report),
+        Command::Link(args) => link::link(&cli.globals, args, report),
+        Command::Unlink(args) => link::unlink(&cli.globals, args, report),
         Command::Status(args) => status::run(&cli.globals, args, report),
         Command::Mapping(args) => mapping::run(&cli.globals, &args.action, report),
         Command::State(args) => state::run(&cli.globals, &args.action, report),

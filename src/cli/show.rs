@@ -105,7 +105,7 @@ pub fn summary(summary: &Summary, findings: &[String]) -> String {
     for finding in findings {
         let _ = writeln!(text, "  note      {finding}");
     }
-    if planned {
+    if planned && summary.mode == "observe" {
         text.push_str("  The job is in mode \"observe\": nothing was written. Set mode = \"enforce\" to carry it out.\n");
     }
     text
@@ -139,14 +139,22 @@ fn left(summary: &Summary, text: &mut String) {
             .collect();
         let _ = writeln!(
             text,
-            "  withheld  {} removals, by the guard: {}",
+            "  withheld  {} operations, by the guard: {}",
             summary.withheld.count,
             reasons.join(", ")
         );
         let _ = writeln!(
             text,
-            "            look at them with `melonsync plan`; if they are right, `melonsync sync --allow-deletions {}`",
-            summary.withheld.count
+            "            look at them with `melonsync withheld list` and `melonsync plan`; if they are right, \
+             `melonsync withheld release --all --expect {count}`, or for removals `melonsync sync --allow-deletions {count}`",
+            count = summary.withheld.count
+        );
+    }
+    if summary.held > 0 {
+        let _ = writeln!(
+            text,
+            "  held      {} operations on objects on hold: `melonsync hold list` shows whose",
+            summary.held
         );
     }
     for failure in summary.failed.iter().take(FAILURES_SHOWN) {

@@ -15,6 +15,7 @@ use crate::model::id::ObjectKind;
 use crate::settings::job::Job;
 use crate::settings::job::Mode;
 use crate::snapshot::folder::StateFolder;
+use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::read::Reads;
 
 /// Shows one job, or all.
@@ -81,9 +82,17 @@ fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<se
         complete.push((kind.word(), stream.complete_since.map(|t| t.to_string())));
     }
     let lag = lag(&last, now);
+    let pause = snapshot.pause_at(now).map_err(failed)?;
+    let holds = snapshot.holds().map_err(failed)?;
+    let holds = holds.iter().filter(|(_, _, hold)| hold.holds_at(now)).count();
     let extra = json!({
         "last_cycle": last,
         "lag_seconds": lag,
+        "paused": pause.map(|pause| json!({
+            "removals_only": pause.removals_only, "since": pause.since.to_string(), "actor": pause.actor,
+            "until": pause.until.map(|until| until.to_string()), "comment": pause.comment,
+        })),
+        "holds": holds,
         "snapshot": {
             "users": counts.users, "groups": counts.groups, "linked_users": counts.linked_users,
             "linked_groups": counts.linked_groups, "memberships": counts.edges,
@@ -126,6 +135,17 @@ fn text(job: &serde_json::Value) -> String {
             ", not enabled"
         }
     )];
+    if let Some(by) = job["paused"]["actor"].as_str() {
+        let what = if job["paused"]["removals_only"] == true {
+            "removals only, "
+        } else {
+            ""
+        };
+        lines.push(format!(
+            "  paused       {what}by {by} since {}",
+            word("/paused/since")
+        ));
+    }
     if job["last_cycle"].is_null() {
         lines.push("  last cycle   none yet".to_owned());
     } else {

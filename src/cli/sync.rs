@@ -16,11 +16,16 @@ use crate::engine::cycle::CycleError;
 use crate::engine::job::Extent;
 use crate::engine::job::Report as CycleReport;
 use crate::engine::summary::Outcome;
+use crate::reconcile::guard::Allowed;
 
 /// One cycle now.
 pub fn sync(globals: &Globals, args: &args::Sync, report: &mut Report) -> Result<Exit, Failure> {
     let extent = if args.full { Extent::Full } else { Extent::Changes };
-    once(globals, args.job.as_deref(), extent, args.allow_deletions, report)
+    let allowed = Allowed {
+        deletions: args.allow_deletions,
+        creations: args.allow_creations,
+    };
+    once(globals, args.job.as_deref(), extent, allowed, report)
 }
 
 /// Certain objects, or all, now.
@@ -36,7 +41,7 @@ pub fn resync(globals: &Globals, args: &args::Resync, report: &mut Report) -> Re
             groups: what.group.clone(),
         }
     };
-    once(globals, args.job.as_deref(), extent, None, report)
+    once(globals, args.job.as_deref(), extent, Allowed::default(), report)
         .map_err(|failure| job_named_last(globals, args, failure))
 }
 
@@ -62,7 +67,7 @@ fn once(
     globals: &Globals,
     job: Option<&str>,
     extent: Extent,
-    allow_deletions: Option<u64>,
+    allowed: Allowed,
     report: &mut Report,
 ) -> Result<Exit, Failure> {
     let settings = factory::settings(globals, false)?;
@@ -74,7 +79,8 @@ fn once(
     let done = factory::runtime()?.block_on(async {
         let stop = factory::stop_on_signal();
         let mut order = factory::order(extent, true, Arc::clone(&watcher) as _, stop);
-        order.allow_deletions = allow_deletions;
+        order.allow_deletions = allowed.deletions;
+        order.allow_creations = allowed.creations;
         cycle::run(&job, &order).await
     });
     watcher.clear();

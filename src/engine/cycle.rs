@@ -21,6 +21,8 @@ use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
 use super::job::Report;
+use super::kept_back::KeptBack;
+use super::kept_back::Met;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
@@ -30,6 +32,7 @@ use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::id::TargetId;
 use crate::ports::Disposition;
 use crate::ports::Durability;
 use crate::ports::SourceError;
@@ -40,8 +43,10 @@ use crate::reconcile::guard::Approvals;
 use crate::reconcile::guard::Sent;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::plan::Planner;
+use crate::reconcile::unique_values::UniqueValues;
 use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
+use crate::snapshot::kept_back::WithheldKey;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
@@ -149,6 +154,20 @@ pub struct Cycle<'j> {
     pub(super) members_gone: HashSet<SourceId>,
     /// The guard's word.
     pub(super) approvals: Option<Approvals>,
+    /// What people keep back or let through.
+    pub(super) kept_back: KeptBack,
+    /// Who gives a userName up in this cycle, and who wants one.
+    pub(super) values: UniqueValues,
+    /// Users who have given theirs up.
+    pub(super) freed: HashSet<SourceId>,
+    /// The resources that had them.
+    pub(super) freed_targets: HashSet<TargetId>,
+    /// Users who wait for another's userName: whose, and their own name for showing.
+    pub(super) waiting: BTreeMap<SourceId, (SourceId, String)>,
+    /// Users who take a temporary name, so that a circle of them can go on.
+    pub(super) making_way: BTreeSet<SourceId>,
+    /// What this batch met of withheld and released operations.
+    pub(super) met: Vec<(WithheldKey, Met)>,
     /// Removals sent within the guard window before this cycle.
     pub(super) sent: Sent,
     /// Only these objects, where an admin named them.
@@ -218,6 +237,13 @@ impl<'j> Cycle<'j> {
             members_judged: HashSet::new(),
             members_gone: HashSet::new(),
             approvals: None,
+            kept_back: KeptBack::default(),
+            values: UniqueValues::default(),
+            freed: HashSet::new(),
+            freed_targets: HashSet::new(),
+            waiting: BTreeMap::new(),
+            making_way: BTreeSet::new(),
+            met: Vec::new(),
             sent: Sent::default(),
             focus: None,
             stopped: BTreeSet::new(),
@@ -232,12 +258,15 @@ impl<'j> Cycle<'j> {
     /// The story of a cycle.
     async fn story(&mut self) -> Result<(), CycleError> {
         self.prepare().await?;
+        self.prepare_kept_back().await?;
         self.prepare_evaluation().await?;
         self.pull().await?;
         self.pull_assignments().await?;
         self.choose().await?;
+        self.note_named();
         self.rescope().await?;
         if !self.has_work().await? {
+            self.forget_unasked().await?;
             return self.settle_assignments().await;
         }
         self.prepare_target().await?;
@@ -252,6 +281,8 @@ impl<'j> Cycle<'j> {
         self.users().await?;
         self.groups().await?;
         self.deletes().await?;
+        self.late_values().await?;
+        self.forget_unasked().await?;
         self.settle_assignments().await
     }
 
@@ -383,8 +414,13 @@ impl<'j> Cycle<'j> {
     }
 
     /// True when operations are sent rather than only planned.
-    pub(super) const fn applies(&self) -> bool {
-        self.order.apply && self.job.enforce
+    pub(super) fn applies(&self) -> bool {
+        let paused = self
+            .kept_back
+            .pause
+            .as_ref()
+            .is_some_and(|pause| !pause.removals_only);
+        self.order.apply && self.job.enforce && !paused
     }
 
     /// Notes that something is left undone.
@@ -426,7 +462,7 @@ impl<'j> Cycle<'j> {
 const INITIAL_DONE: &str = "initial_done";
 
 /// The snapshot's name for the fingerprint of mapping, scope and policy by which everything is marked.
-const FINGERPRINT: &str = "fingerprint";
+pub const FINGERPRINT: &str = "fingerprint";
 
 /// The snapshot's name for the fingerprint of the last cycle that was not only planned.
 const CARRIED_OUT: &str = "fingerprint_carried_out";
@@ -481,7 +517,11 @@ async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), Cyc
     let oldest = job.clock.now().minus(job.history_retention);
     let fingerprint = job.fingerprint.clone();
     let ended = !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
-    let through = job.enforce && !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
+    let through = job.enforce
+        && !matches!(
+            summary.outcome,
+            Outcome::Failed | Outcome::Quarantined | Outcome::Planned
+        );
     blocking(&job.snapshot, move |snapshot| {
         if !keep {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The first planning pass: finds every removal before anything is sent, and asks the guard.
+//! The first planning pass: counts what the guard judges before anything is sent, and asks it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,27 +8,36 @@ use tracing::warn;
 
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::kept_back::KeptBack;
+use super::kept_back::paused;
 use super::parallel::in_parallel;
 use super::passes::Rules;
+use super::passes::is_active;
 use super::readings::keys_of;
 use super::views::Context;
 use super::views::view_of;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::link::Link;
 use crate::model::object::Life;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard;
+use crate::reconcile::guard::Allowed;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::guard::Asked;
+use crate::reconcile::guard::Class;
 use crate::reconcile::guard::Sent;
 use crate::reconcile::guard::Totals;
+use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
+use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::scope::Standing;
+use crate::reconcile::unique_values::UniqueValues;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
@@ -67,19 +76,27 @@ impl Cycle<'_> {
             }
             let counts = self.store(Snapshot::counts).await?;
             // Without links and without candidates nothing at the target can be taken away.
-            if counts.linked(kind) == 0 && !self.has_readings(kind).await? {
+            let creates =
+                self.order.allow_creations.is_some() || self.job.policy.creation_threshold.is_some();
+            if counts.linked(kind) == 0 && !creates && !self.has_readings(kind).await? {
                 continue;
             }
             let (rules, context) = (self.rules(), self.context(kind, false));
+            let kept_back = self.kept_back.clone();
             let found = self
-                .store(move |snapshot| find_removals(snapshot, kind, &rules, &context))
+                .store(move |snapshot| find_counted(snapshot, kind, &rules, &context, &kept_back))
                 .await?;
+            self.removals |= found.any_removal;
+            if kind == ObjectKind::User {
+                self.values = found.values;
+            }
+            asked.identities += found.identities;
+            asked.creates += found.creates;
             match kind {
-                ObjectKind::User => asked.users = found,
-                ObjectKind::Group => asked.groups = found,
+                ObjectKind::User => asked.users = found.removals,
+                ObjectKind::Group => asked.groups = found.removals,
             }
         }
-        self.removals = !(asked.users.is_empty() && asked.groups.is_empty());
         let counts = self.store(Snapshot::counts).await?;
         let totals = Totals {
             linked_users: counts.linked_users,
@@ -92,32 +109,49 @@ impl Cycle<'_> {
             &self.sent,
             totals,
             &self.job.policy,
-            self.order.allow_deletions,
+            Allowed {
+                deletions: self.order.allow_deletions,
+                creations: self.order.allow_creations,
+            },
         );
         self.restored = self
             .store(|snapshot| Ok(snapshot.meta(RESTORED)?.is_some()))
             .await?;
         let short_list = self.short_list().await?;
-        if let Some(why) = self.restored_word().or(short_list) {
+        if let Some(why) = self.standing_word().or(short_list) {
             approvals.users = why.clone();
+            approvals.members = why.clone();
             approvals.groups = why;
         }
-        for (kind, word) in [("users", &approvals.users), ("groups", &approvals.groups)] {
+        for (kind, word) in [
+            ("Removals of users", &approvals.users),
+            ("Removals of groups", &approvals.groups),
+            ("Changes of identity", &approvals.identities),
+            ("Creates", &approvals.creates),
+        ] {
             if let Some(why) = word.withheld() {
-                warn!(kind, "Removals of {kind} are withheld: {why}");
+                warn!(kind, "{kind} are withheld: {why}");
             }
         }
         self.approvals = Some(approvals);
         Ok(())
     }
 
+    /// What holds all removals back, whatever their number: a pause, or a restored snapshot.
+    pub(super) fn standing_word(&self) -> Option<Approval> {
+        let pause = self.kept_back.pause.as_ref();
+        pause
+            .map(|pause| Approval::Withheld(paused(pause)))
+            .or_else(|| self.restored_word())
+    }
+
     /// A restored snapshot is older than the target: what looks like a leaver may be somebody who came since.
     /// Removals wait until a person lets them through (DESIGN section 7).
-    pub(super) fn restored_word(&self) -> Option<Approval> {
+    fn restored_word(&self) -> Option<Approval> {
         (self.restored && self.order.allow_deletions.is_none()).then(|| {
             Approval::Withheld(
                 "the snapshot was restored from a backup: check the removals with `melonsync plan`, then let them \
-                 through with `melonsync sync --allow-deletions N`"
+                 through with `melonsync resume`, or `melonsync sync --allow-deletions N`"
                     .to_owned(),
             )
         })
@@ -133,32 +167,49 @@ impl Cycle<'_> {
     }
 }
 
-/// Plans every dirty object of a kind for its removals only, keeps them, and counts them by reason.
-fn find_removals(
+/// What the first pass found of one kind.
+#[derive(Debug, Default)]
+struct Found {
+    /// Removals that are neither held nor released, by reason.
+    removals: BTreeMap<&'static str, u64>,
+    /// True where there are removals at all, released ones included.
+    any_removal: bool,
+    identities: u64,
+    creates: u64,
+    /// Who gives a userName up, and who wants one.
+    values: UniqueValues,
+}
+
+/// Plans every dirty object of a kind only to be counted; removals are kept for their passes. What is on hold is not
+/// asked for, and what was released is not counted again.
+fn find_counted(
     snapshot: &Snapshot,
     kind: ObjectKind,
     rules: &Rules,
     context: &Context,
-) -> Result<BTreeMap<&'static str, u64>, StoreError> {
+    kept_back: &KeptBack,
+) -> Result<Found, StoreError> {
     let planner = rules.planner(true);
-    let active = rules.only_active();
-    let of_active = active.planner(true);
-    let mut asked = BTreeMap::new();
+    let counted = rules.only_counted();
+    let of_counted = counted.planner(true);
+    let mut found = Found::default();
     let mut after = None;
     loop {
         let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
         let Some((last, _)) = page.last() else {
-            return Ok(asked);
+            return Ok(found);
         };
         after = Some(*last);
-        let ids: Vec<SourceId> = page.iter().map(|(id, _)| *id).collect();
-        let found = in_parallel(&ids, |ids| {
-            removals_among(snapshot, kind, ids, context, (&planner, &of_active))
+        let ids = page.iter().map(|(id, _)| *id);
+        let ids: Vec<SourceId> = ids.filter(|id| kept_back.whole(kind, *id).is_none()).collect();
+        let plans = in_parallel(&ids, |ids| {
+            counted_among(snapshot, kind, ids, context, (&planner, &of_counted))
         })?;
         let mut tx = snapshot.tx()?;
-        for (id, verb, because) in found.into_iter().flatten() {
-            *asked.entry(because).or_default() += 1;
-            tx.put_removal(kind, &id, &Removal { verb });
+        for (plan, link) in plans.into_iter().flatten() {
+            if let Some(removal) = found.count(&plan, link.as_ref(), kept_back) {
+                tx.put_removal(kind, &plan.source, &removal);
+            }
         }
         if !tx.is_empty() {
             tx.commit(Durability::Lazy)?;
@@ -166,15 +217,42 @@ fn find_removals(
     }
 }
 
-/// The removals among these objects. The second planner knows only the row of `active`.
-fn removals_among(
+impl Found {
+    /// Counts what a plan asks for; its removal, where it has one that is not held.
+    fn count(&mut self, plan: &ObjectPlan, link: Option<&Link>, kept_back: &KeptBack) -> Option<Removal> {
+        let (kind, id) = (plan.kind, plan.source);
+        let released = |class, verb| kept_back.released(&(kind, id, class), verb).is_some();
+        self.values.note(plan, link);
+        for operation in &plan.operations {
+            let creates = matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup);
+            let update = match kind {
+                ObjectKind::User => Verb::UpdateUser,
+                ObjectKind::Group => Verb::UpdateGroup,
+            };
+            let renames = guard::changes_identity(operation) && !released(Class::Identity, update);
+            self.identities += u64::from(renames);
+            self.creates += u64::from(creates && !released(Class::Create, operation.verb));
+        }
+        let removal = plan.operations.iter().find(|operation| is_counted(operation));
+        let operation = removal.filter(|operation| !is_active_held(kept_back, operation))?;
+        self.any_removal = true;
+        if !released(Class::Removal, operation.verb) {
+            *self.removals.entry(operation.because.label()).or_default() += 1;
+        }
+        Some(Removal { verb: operation.verb })
+    }
+}
+
+/// The plans among these objects that have operations, each with the link before it. The second planner knows only the
+/// rows that the guard counts: of an object that stays, no other matters.
+fn counted_among(
     snapshot: &Snapshot,
     kind: ObjectKind,
     ids: &[SourceId],
     context: &Context,
-    (planner, of_active): (&Planner<'_>, &Planner<'_>),
-) -> Result<Vec<(SourceId, Verb, &'static str)>, StoreError> {
-    let mut removals = Vec::new();
+    (planner, of_counted): (&Planner<'_>, &Planner<'_>),
+) -> Result<Vec<(ObjectPlan, Option<Link>)>, StoreError> {
+    let mut plans = Vec::new();
     let mut forecasts = context.forecasts_of(snapshot, kind, ids)?;
     for (id, bytes) in ids.iter().zip(snapshot.raw_objects(kind, ids)?) {
         let Some(bytes) = bytes else { continue };
@@ -186,16 +264,25 @@ fn removals_among(
         let stays = view.link.is_some()
             && view.object.life == Life::Alive
             && matches!(view.scope, Standing::In | Standing::Leaving { .. });
-        let plan = match kind {
-            // A group that stays is neither deleted nor emptied, and of a user that stays only `active` counts.
-            ObjectKind::Group if stays => continue,
-            ObjectKind::User if stays => of_active.plan(&view),
-            _ => planner.plan(&view),
+        let plan = if stays {
+            of_counted.plan(&view)
+        } else {
+            planner.plan(&view)
         };
-        let counted = plan.operations.iter().find(|operation| is_counted(operation));
-        removals.extend(counted.map(|operation| (*id, operation.verb, operation.because.label())));
+        if !plan.operations.is_empty() {
+            plans.push((plan, view.link));
+        }
     }
-    Ok(removals)
+    Ok(plans)
+}
+
+/// True for a disable of a user whose `active` is on hold.
+fn is_active_held(kept_back: &KeptBack, operation: &Operation) -> bool {
+    let held = |change: &Change| {
+        let (kind, id) = (operation.kind, operation.source);
+        is_active(change) && kept_back.attribute(kind, id, &change.attribute).is_some()
+    };
+    operation.verb == Verb::DisableUser && operation.changes.iter().any(held)
 }
 
 /// True for what the guard counts as a removal of the object itself: an emptied group counts as deleted.
@@ -226,6 +313,8 @@ fn sent_within(snapshot: &Snapshot, now: Timestamp, window: Duration) -> Result<
     for entry in sent_log(snapshot)?.into_iter().filter(|entry| entry.at >= since) {
         sum.users += entry.sent.users;
         sum.groups += entry.sent.groups;
+        sum.identities += entry.sent.identities;
+        sum.creates += entry.sent.creates;
         for (group, count) in entry.sent.members {
             *sum.members.entry(group).or_default() += count;
         }
@@ -239,11 +328,9 @@ pub(super) fn remember_sent(
     tx: &mut Tx<'_>,
     at: Timestamp,
     window: Duration,
-    users: u64,
-    groups: u64,
-    members: BTreeMap<SourceId, u64>,
+    sent: Sent,
 ) -> Result<(), StoreError> {
-    if users == 0 && groups == 0 && members.is_empty() {
+    if sent == Sent::default() {
         return Ok(());
     }
     let since = at.minus(window);
@@ -251,14 +338,7 @@ pub(super) fn remember_sent(
         .into_iter()
         .filter(|entry| entry.at >= since)
         .collect();
-    log.push(SentAt {
-        at,
-        sent: Sent {
-            users,
-            groups,
-            members,
-        },
-    });
+    log.push(SentAt { at, sent });
     let bytes = serde_json::to_vec(&log).unwrap_or_default();
     tx.put_meta(SENT_REMOVALS, bytes);
     Ok(())

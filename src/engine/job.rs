@@ -154,6 +154,8 @@ pub struct Order {
     pub apply: bool,
     /// `--allow-deletions`.
     pub allow_deletions: Option<u64>,
+    /// `--allow-creations`.
+    pub allow_creations: Option<u64>,
     /// Who asked: `schedule`, or the local user.
     pub actor: String,
     /// Ends the cycle between two requests: what is in flight is finished and recorded.

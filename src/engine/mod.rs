@@ -3,6 +3,7 @@
 //! The only place that drives source, snapshot, planner and target together, through their ports. A cycle is
 //! `observe → plan → guard → apply → record`; see [`cycle`] for its story.
 
+mod admission;
 pub mod apply;
 pub mod ask;
 pub mod assigned;
@@ -13,6 +14,8 @@ pub mod forecast;
 pub mod guarding;
 pub mod intents;
 pub mod job;
+mod kept_back;
+pub mod linking;
 pub mod observe;
 mod parallel;
 pub mod passes;
@@ -22,4 +25,5 @@ pub mod runtime;
 pub mod schedule;
 mod scope;
 pub mod summary;
+mod values;
 pub mod views;

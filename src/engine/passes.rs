@@ -12,14 +12,15 @@ use super::apply::Work;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::guarding::Removal;
-use super::guarding::empties;
 use super::job::Extent;
 use super::parallel::in_parallel;
 use super::readings::keys_of;
+use super::values::Turn;
 use super::views::Context;
 use super::views::view_of;
 use crate::mapping::Context as MappingContext;
 use crate::mapping::Mapping;
+use crate::mapping::Row;
 use crate::mapping::names::APP_ROLES;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -33,7 +34,6 @@ use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Change;
-use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
@@ -73,13 +73,17 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// The same with no other row than that of a user's `active`: all that takes access from somebody who stays.
-    pub(super) fn only_active(&self) -> Self {
+    /// The same with no other rows than those that the guard counts: `active`, and who somebody is.
+    pub(super) fn only_counted(&self) -> Self {
         let mut mapping = (*self.mapping).clone();
-        mapping
-            .user
-            .retain(|row| row.target.as_str().eq_ignore_ascii_case("active") || row.target.is_core("active"));
-        mapping.group.clear();
+        let counted = |row: &Row| {
+            let path = row.target.as_str();
+            path.eq_ignore_ascii_case("active")
+                || row.target.is_core("active")
+                || guard::is_identity_attribute(path)
+        };
+        mapping.user.retain(counted);
+        mapping.group.retain(counted);
         Self {
             mapping: Arc::new(mapping),
             ..self.clone()
@@ -136,9 +140,10 @@ impl Cycle<'_> {
     }
 
     async fn removals(&mut self, of: ObjectKind, pass: Pass, verbs: &[Verb]) -> Result<(), CycleError> {
-        if !self.job.managed.contains(&of) || self.approval(of).withheld().is_some() {
+        if !self.job.managed.contains(&of) {
             return Ok(());
         }
+        let closed = self.approval(of).withheld().is_some();
         let mut after = None;
         loop {
             let limit = self.job.batch;
@@ -150,6 +155,9 @@ impl Cycle<'_> {
             let ids: Vec<SourceId> = page
                 .iter()
                 .filter(|(kind, _, removal)| *kind == of && verbs.contains(&removal.verb))
+                .filter(|(kind, id, removal)| {
+                    !closed || self.kept_back.lets_through(*kind, *id, removal.verb)
+                })
                 .map(|(_, id, _)| *id)
                 .collect();
             self.batch(of, ids, pass, true).await?;
@@ -172,10 +180,14 @@ impl Cycle<'_> {
         }
         let mut settle = false;
         loop {
+            self.waiting.clear();
             let progress = self.sweep(ObjectKind::User, Pass::Users, settle).await?;
             // Without anything sent nobody else is marked: once nobody waits, there is nothing left to look at again.
-            if !(progress.waiting || progress.moved && self.applies()) {
+            if !(progress.waiting || progress.moved && self.applies()) && self.waiting.is_empty() {
                 return Ok(());
+            }
+            if settle && !progress.moved && self.break_circle() {
+                continue;
             }
             match (progress.waiting, progress.moved, settle) {
                 (false, _, true) | (true, false, true) => return Ok(()),
@@ -250,6 +262,7 @@ impl Cycle<'_> {
                 one.plan.pending_references > 0 || one.plan.omissions.contains(&Omission::WaitsForManager);
             works.extend(self.select(pass, one));
         }
+        progress.waiting |= pass == Pass::Users && !self.waiting.is_empty();
         // Who is found to be held up moves those who waited for it.
         progress.moved |= self.blocked.len() > blocked;
         let outcome = if self.applies() {
@@ -259,6 +272,7 @@ impl Cycle<'_> {
         };
         progress.moved |= outcome.moved;
         progress.waiting |= outcome.again;
+        self.keep_withheld().await?;
         Ok(progress)
     }
 
@@ -285,15 +299,26 @@ impl Cycle<'_> {
         if planned.plan.omissions.contains(&Omission::WaitsForManager) {
             return None;
         }
+        let mut planned = planned;
+        let turn = match pass {
+            Pass::Users => self.turn(&mut planned.plan),
+            _ => Turn::Free,
+        };
+        if turn == Turn::Wait {
+            return None;
+        }
         let counted = planned.removal.is_some();
         let mut work = Work::new(planned.plan, planned.record, pass);
+        work.left = turn == Turn::MakeWay;
         let all = std::mem::take(&mut work.plan.operations);
         for operation in all {
             if !pass.takes(operation.verb) {
                 work.left = true;
                 continue;
             }
-            self.admit(pass, operation, counted, &mut work);
+            if !self.admit(pass, operation, counted, &mut work) {
+                break;
+            }
         }
         match pass {
             Pass::Users if work.run.is_empty() && !work.plan.settles() => {
@@ -312,111 +337,6 @@ impl Cycle<'_> {
         }
         self.report(pass, &work);
         (pass != Pass::MembersOut || !work.run.is_empty()).then_some(work)
-    }
-
-    /// Lets one operation through, or holds it (or a part of it) back.
-    fn admit(&mut self, pass: Pass, mut operation: Operation, counted: bool, work: &mut Work) {
-        let kind = operation.kind;
-        if operation.verb == Verb::RemoveMember {
-            return self.admit_members(pass, operation, work);
-        }
-        if !(operation.removes_user() || operation.verb == Verb::DeleteGroup) {
-            work.run.push(operation);
-            return;
-        }
-        match self.approval(kind) {
-            Approval::Approved if counted => {
-                // Deletes have their own pass; until then the object stays as it is.
-                if matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup) && pass != Pass::Deletes {
-                    work.left = true;
-                } else {
-                    // Access first; the rest, and references that are yet to come, in the users' pass. An
-                    // adoption stays whole: only now is it known what the resource holds.
-                    let adopts = work.run.iter().any(|other| other.verb == Verb::LinkUser);
-                    if pass == Pass::Disables && !adopts {
-                        let all = operation.changes.len();
-                        operation.changes.retain(is_active);
-                        work.left |= operation.changes.len() < all || work.plan.pending_references > 0;
-                    }
-                    work.run.push(operation);
-                }
-            }
-            Approval::Approved => {
-                work.left = true;
-                work.plan
-                    .omissions
-                    .push(Omission::NotCounted { verb: operation.verb });
-            }
-            Approval::Withheld(why) => {
-                self.withhold(&operation, 1);
-                work.left = true;
-                work.plan.omissions.push(Omission::Withheld {
-                    verb: operation.verb,
-                    why,
-                });
-                // What does not take access away goes on.
-                if operation.verb == Verb::DisableUser {
-                    operation.verb = Verb::UpdateUser;
-                    operation.changes.retain(|change| !is_active(change));
-                    if !operation.changes.is_empty() {
-                        work.run.push(operation);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Members that go with their user are counted with the user, those of a deleted group with the group;
-    /// the others by the group's own threshold.
-    fn admit_members(&mut self, pass: Pass, mut operation: Operation, work: &mut Work) {
-        if pass == Pass::Groups && self.members_judged.contains(&operation.source) {
-            work.left = true;
-            return;
-        }
-        let (with_user, own): (Vec<_>, Vec<_>) =
-            operation.members.drain(..).partition(|member| member.with_user);
-        let own_word = if let Some(word) = self.restored_word() {
-            word
-        } else if empties(&operation) {
-            self.approval(ObjectKind::Group)
-        } else {
-            let allowed = self.approvals.as_ref().and_then(|approvals| approvals.allowed);
-            let (asked, policy) = (own.len() as u64, &self.job.policy);
-            guard::approve_members(
-                operation.source,
-                asked,
-                work.plan.members_held,
-                &self.sent,
-                policy,
-                allowed,
-            )
-        };
-        let user_word = self.approval(ObjectKind::User);
-        for (members, word) in [(with_user, user_word), (own, own_word)] {
-            match word {
-                _ if members.is_empty() => {}
-                Approval::Approved => operation.members.extend(members),
-                Approval::Withheld(why) => {
-                    self.withhold(&operation, members.len() as u64);
-                    work.left = true;
-                    self.members_judged.insert(operation.source);
-                    work.plan.omissions.push(Omission::Withheld {
-                        verb: Verb::RemoveMember,
-                        why,
-                    });
-                }
-            }
-        }
-        if !operation.members.is_empty() {
-            work.run.push(operation);
-        }
-    }
-
-    /// Counts what is held back, once an object: a later sweep meets it again.
-    fn withhold(&mut self, operation: &Operation, count: u64) {
-        if !self.said.contains(&(operation.kind, operation.source)) {
-            self.summary.withhold(operation, count);
-        }
     }
 
     /// Says what is not done, once an object. Of the members' own pass only what it holds back: the rest is
@@ -463,7 +383,7 @@ impl Pass {
     }
 }
 
-fn is_active(change: &Change) -> bool {
+pub(super) fn is_active(change: &Change) -> bool {
     change.attribute.eq_ignore_ascii_case("active")
 }
 

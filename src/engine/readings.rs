@@ -318,6 +318,7 @@ impl Cycle<'_> {
             sends_roles: kind == ObjectKind::User && self.job.sends_roles(),
             flattens: kind == ObjectKind::Group && self.job.assigning.nesting.members,
             observed: matches!(self.order.extent, Extent::Objects { .. }),
+            freed: self.freed_targets.clone(),
         }
     }
 }
@@ -445,7 +446,7 @@ fn stake_claims(
             if view.link.is_some() || view.object.life != Life::Alive {
                 continue;
             }
-            for (path, value) in keys(&view).into_iter().skip(1) {
+            for (path, value) in keys(&view) {
                 for target in snapshot.readings_by(kind, &path, &value)? {
                     claims.entry(target).or_default().push(*id);
                 }

@@ -37,6 +37,8 @@ use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
 use crate::reconcile::explain;
+use crate::reconcile::guard::Sent;
+use crate::reconcile::guard::changes_identity;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
@@ -81,6 +83,8 @@ impl Cycle<'_> {
             .map(|(work, _)| work.plan.source)
             .collect();
         let mut history = Vec::new();
+        // Counted here: what was sent moves into the history with the notes below.
+        let (mut identities, mut used) = (0, Vec::new());
         for (work, answer) in results {
             match answer {
                 Answer::Done {
@@ -88,6 +92,8 @@ impl Cycle<'_> {
                     resource,
                     whole,
                 } => {
+                    identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
+                    used.extend(self.kept_back.used_by(&work.run));
                     let mut work = work;
                     self.note_done(&mut work, &mut history);
                     recorded.moved |= !work.run.is_empty() || work.completes();
@@ -148,8 +154,14 @@ impl Cycle<'_> {
                     tx.mark_holders(&id)?;
                 }
             }
-            let (users, groups, members) = removals_of(&done);
-            remember_sent(&mut tx, now, window, users, groups, members)?;
+            let sent = Sent {
+                identities,
+                ..sent_by(&done)
+            };
+            remember_sent(&mut tx, now, window, sent)?;
+            for key in &used {
+                tx.delete_withheld(key);
+            }
             for (batch, entries) in &intents {
                 let left: Vec<ObjectIntent> = entries
                     .iter()
@@ -188,6 +200,7 @@ impl Cycle<'_> {
     /// Counts and logs what was carried out, and adds it to the history.
     fn note_done(&mut self, work: &mut Work, history: &mut Vec<NewEntry>) {
         for operation in &mut work.run {
+            self.note_freed(operation);
             self.summary.count(operation);
             self.order
                 .watcher
@@ -533,7 +546,7 @@ fn forget_members(tx: &mut Tx<'_>, kind: ObjectKind, id: &SourceId) -> Result<()
 }
 
 /// A group has another resource than before: what was sent into the old one is not in the new one.
-fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
+pub(super) fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let page = tx.edges(group, after.as_ref(), crate::snapshot::read::PAGE)?;
@@ -553,12 +566,13 @@ fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
     }
 }
 
-/// Removals in a batch, for the guard window: users, groups, members by group.
-fn removals_of(done: &[Done]) -> (u64, u64, BTreeMap<SourceId, u64>) {
-    let (mut users, mut groups, mut members) = (0, 0, BTreeMap::new());
+/// What a batch sent of what the guard window counts; identity changes are counted before their values are taken out.
+fn sent_by(done: &[Done]) -> Sent {
+    let mut sent = Sent::default();
     for operation in done.iter().flat_map(|done| &done.work.run) {
-        users += u64::from(operation.removes_user());
-        groups += u64::from(operation.verb == Verb::DeleteGroup);
+        sent.users += u64::from(operation.removes_user());
+        sent.groups += u64::from(operation.verb == Verb::DeleteGroup);
+        sent.creates += u64::from(matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup));
         if operation.verb == Verb::RemoveMember && !empties(operation) {
             let own = operation
                 .members
@@ -566,11 +580,11 @@ fn removals_of(done: &[Done]) -> (u64, u64, BTreeMap<SourceId, u64>) {
                 .filter(|member| !member.with_user)
                 .count() as u64;
             if own > 0 {
-                *members.entry(operation.source).or_default() += own;
+                *sent.members.entry(operation.source).or_default() += own;
             }
         }
     }
-    (users, groups, members)
+    sent
 }
 
 impl Cycle<'_> {
@@ -585,6 +599,7 @@ impl Cycle<'_> {
         let mut forecasts = Vec::new();
         for work in works {
             for operation in &work.run {
+                self.note_freed(operation);
                 self.summary.count(operation);
                 self.order
                     .watcher
@@ -606,7 +621,12 @@ impl Cycle<'_> {
                 )
             });
             let linked = links.map(|operation| operation.target.clone());
-            forecasts.push((work.plan.source, work.pass, work.left, late, linked));
+            // Its own name follows in a later sweep.
+            let way = work
+                .run
+                .iter()
+                .any(|operation| operation.because == Reason::MakesWay);
+            forecasts.push((work.plan.source, work.pass, work.left, way, late, linked));
         }
         if forecasts.is_empty() {
             return Ok(super::apply::Carried { moved, again: false });
@@ -621,11 +641,12 @@ impl Cycle<'_> {
             } else {
                 HashMap::new()
             };
-            for (id, pass, left, late, linked) in forecasts {
+            for (id, pass, left, way, late, linked) in forecasts {
                 let mut forecast: Forecast = held.remove(&id).unwrap_or_default();
                 match pass {
                     Pass::MembersOut => forecast.members_out = true,
                     Pass::Disables if left => forecast.disabled = true,
+                    _ if way => {}
                     _ => forecast.done = true,
                 }
                 forecast.late = late;

@@ -65,6 +65,7 @@ pub async fn run(
             extent,
             apply: true,
             allow_deletions: None,
+            allow_creations: None,
             actor: "schedule".to_owned(),
             stop: stop.clone(),
             watcher: Arc::new(NoWatcher),

@@ -63,6 +63,8 @@ pub struct Context {
     pub flattens: bool,
     /// True for what the snapshot alone knows of the linked resource is not enough: its reading is shown.
     pub observed: bool,
+    /// Resources that gave their userName up in this cycle, or are deleted: their readings are older.
+    pub freed: HashSet<TargetId>,
 }
 
 impl Context {
@@ -318,7 +320,9 @@ fn candidates(
     };
     for (path, value) in keys {
         for target in snapshot.readings_by(kind, &path, &value)? {
-            if found.contains_key(&target) {
+            if found.contains_key(&target)
+                || (context.freed.contains(&target) && path.eq_ignore_ascii_case("userName"))
+            {
                 continue;
             }
             if let Some(reading) = snapshot.reading::<StoredReading>(kind, &target)? {

@@ -138,6 +138,9 @@ impl Planner<'_> {
             .and_then(|(_, value)| value.on_create().cloned());
         let mut ours = vec![Value::text(view.object.id.to_string())];
         ours.extend(mapped.filter(|value| !value.is_unassigned()));
+        // What Azure's own provisioning writes where its mapping was left as it comes.
+        let nickname = view.object.attribute("mailNickname").cloned();
+        ours.extend(nickname.filter(|value| !value.is_unassigned()));
         ours
     }
 

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::operation::Change;
+use super::operation::Operation;
+use super::operation::Verb;
 use super::policy::Policy;
 use super::policy::Threshold;
 use crate::model::id::SourceId;
@@ -34,15 +37,47 @@ pub struct Sent {
     pub groups: u64,
     /// Membership removals, by group.
     pub members: BTreeMap<SourceId, u64>,
+    /// Updates that change who a user is: userName, externalId, roles.
+    #[serde(default)]
+    pub identities: u64,
+    /// Creates of users and groups.
+    #[serde(default)]
+    pub creates: u64,
 }
 
-/// Removals that the first planning pass found, by kind and reason.
+/// What the first planning pass found: removals by kind and reason, the rest by its number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
     /// Disables and deletes of users, by reason label.
     pub users: BTreeMap<&'static str, u64>,
     /// Deletes of groups, by reason label.
     pub groups: BTreeMap<&'static str, u64>,
+    /// Updates that change an identity, see [`changes_identity`].
+    pub identities: u64,
+    /// Creates of users and groups; counted only where a threshold or an allowance asks for their number.
+    pub creates: u64,
+}
+
+/// What the admin who runs the cycle lets through. Each is for this cycle only; if there is more, none is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// `--allow-deletions N`.
+    pub deletions: Option<u64>,
+    /// `--allow-creations N`.
+    pub creations: Option<u64>,
+}
+
+/// The kinds of operations that are withheld together, each by its own threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Class {
+    /// Disables and deletes of users, deletes of groups.
+    Removal,
+    /// Memberships that one group loses.
+    Members,
+    /// Changes of userName, externalId and roles.
+    Identity,
+    /// Creates.
+    Create,
 }
 
 /// The guard's word on one kind of operation.
@@ -72,29 +107,43 @@ pub struct Approvals {
     pub users: Approval,
     /// Deletes of groups.
     pub groups: Approval,
+    /// Memberships that groups lose, whatever their own thresholds say: withheld where the source is small.
+    pub members: Approval,
+    /// Changes of userName, externalId and roles.
+    pub identities: Approval,
+    /// Creates of users and groups.
+    pub creates: Approval,
     /// The admin's `--allow-deletions`, which speaks for memberships too.
     pub allowed: Option<u64>,
 }
 
-/// Judges the removals of a cycle. `allowed` is `--allow-deletions N`: this cycle may send at most N; if
-/// there are more, none.
+/// Judges what a cycle is asked to do.
 #[must_use]
-pub fn approve(
+pub fn approve(asked: &Asked, sent: &Sent, totals: Totals, policy: &Policy, allowed: Allowed) -> Approvals {
+    let (users, groups, members) = approve_removals(asked, sent, totals, policy, allowed.deletions);
+    Approvals {
+        users,
+        groups,
+        members,
+        identities: approve_identities(asked, sent, totals, policy),
+        creates: approve_creates(asked, sent, totals, policy, allowed.creations),
+        allowed: allowed.deletions,
+    }
+}
+
+/// Judges removals of users, of groups, and memberships as far as the size of the source speaks for them.
+fn approve_removals(
     asked: &Asked,
     sent: &Sent,
     totals: Totals,
     policy: &Policy,
     allowed: Option<u64>,
-) -> Approvals {
+) -> (Approval, Approval, Approval) {
     let users: u64 = asked.users.values().sum();
     let groups: u64 = asked.groups.values().sum();
     if let Some(most) = allowed {
-        let word = within_allowance(users + groups, most);
-        return Approvals {
-            users: word.clone(),
-            groups: word,
-            allowed,
-        };
+        let word = within_allowance(users + groups, most, "removal", "--allow-deletions");
+        return (word.clone(), word, Approval::Approved);
     }
     // An allowance is for both: what is advised must let both through.
     let release = users + groups;
@@ -126,10 +175,120 @@ pub fn approve(
         };
         within("groups", due, limit, "groups.deletion_threshold")
     });
-    Approvals {
-        users: user_word,
-        groups: group_word,
-        allowed,
+    // Whoever the source does not hold is in none of its groups: one removal is as telling as a thousand.
+    let member_word = small_source("user", 1, totals.alive_users, totals.linked_users, release.max(1))
+        .or_else(|| {
+            small_source(
+                "group",
+                1,
+                totals.alive_groups,
+                totals.linked_groups,
+                release.max(1),
+            )
+        });
+    (user_word, group_word, member_word.unwrap_or(Approval::Approved))
+}
+
+/// Judges changes of userName, externalId and roles: whoever gets another name may get another person's keys.
+fn approve_identities(asked: &Asked, sent: &Sent, totals: Totals, policy: &Policy) -> Approval {
+    let limit = policy.identity_change_threshold;
+    if asked.identities == 0 || asked.identities + sent.identities <= limit.limit(totals.linked_users) {
+        return Approval::Approved;
+    }
+    Approval::Withheld(format!(
+        "{}{}, more than the {} that identity_change_threshold ({limit}, of {}) lets through: \
+         check them with `melonsync plan`, then `melonsync withheld release`",
+        are_due(asked.identities, "change", " of userName, externalId or roles"),
+        in_window(sent.identities),
+        limit.limit(totals.linked_users),
+        totals.linked_users,
+    ))
+}
+
+/// Judges creates: of users and groups together. A share is one of all that is linked, so that a first cycle under
+/// such a threshold needs a person's word.
+fn approve_creates(
+    asked: &Asked,
+    sent: &Sent,
+    totals: Totals,
+    policy: &Policy,
+    allowed: Option<u64>,
+) -> Approval {
+    if asked.creates == 0 {
+        return Approval::Approved;
+    }
+    if let Some(most) = allowed {
+        return within_allowance(asked.creates, most, "create", "--allow-creations");
+    }
+    let Some(limit) = policy.creation_threshold else {
+        return Approval::Approved;
+    };
+    let total = totals.linked_users + totals.linked_groups;
+    if asked.creates + sent.creates <= limit.limit(total) {
+        return Approval::Approved;
+    }
+    Approval::Withheld(format!(
+        "{}{}, more than the {} that creation_threshold ({limit}, of {total}) lets through: \
+         check them with `melonsync plan`, then `melonsync sync --allow-creations {}`",
+        are_due(asked.creates, "create", " of users and groups"),
+        in_window(sent.creates),
+        limit.limit(total),
+        asked.creates,
+    ))
+}
+
+/// True for an update that changes who a user is. A disable or an enable may carry such a change too.
+#[must_use]
+pub fn changes_identity(operation: &Operation) -> bool {
+    let enables = operation.verb == Verb::EnableUser;
+    updates(operation.verb)
+        && operation
+            .changes
+            .iter()
+            .any(|change| is_identity(change, enables))
+}
+
+/// True for a PATCH of a resource that is there.
+#[must_use]
+pub const fn updates(verb: Verb) -> bool {
+    matches!(
+        verb,
+        Verb::UpdateUser | Verb::EnableUser | Verb::DisableUser | Verb::UpdateGroup
+    )
+}
+
+/// True for a change of userName, externalId or roles. Filling an empty externalId is none; nor are the roles that a
+/// user who is enabled again gets back (`returns`), which the target had cleared by itself.
+#[must_use]
+pub fn is_identity(change: &Change, returns: bool) -> bool {
+    match identity_part(&change.attribute) {
+        Some(Identity::UserName) => true,
+        Some(Identity::ExternalId) => !change.before.is_unassigned(),
+        Some(Identity::Roles) => !returns,
+        None => false,
+    }
+}
+
+/// True for a target path whose change may be one of who somebody is.
+#[must_use]
+pub fn is_identity_attribute(path: &str) -> bool {
+    identity_part(path).is_some()
+}
+
+enum Identity {
+    UserName,
+    ExternalId,
+    Roles,
+}
+
+fn identity_part(path: &str) -> Option<Identity> {
+    let attribute = path.to_lowercase();
+    // Under the core schema's name too; roles as `roles`, `roles.value`, `roles[primary eq "True"].value`.
+    match attribute.rsplit(':').next()? {
+        "username" => Some(Identity::UserName),
+        "externalid" => Some(Identity::ExternalId),
+        name if name.starts_with("roles") => Some(Identity::Roles),
+        _ => None,
     }
 }
 
@@ -148,7 +307,7 @@ pub fn approve_members(
         return Approval::Approved;
     }
     if let Some(most) = allowed {
-        return within_allowance(asked, most);
+        return within_allowance(asked, most, "removal", "--allow-deletions");
     }
     let before = sent.members.get(&group).copied().unwrap_or(0);
     let held = holds + before;
@@ -176,13 +335,13 @@ pub fn approve_members(
 /// A group of this many members or fewer may change wholly in a day (INTERFACE: "groups over 20").
 const SMALL_GROUP: u64 = 20;
 
-fn within_allowance(asked: u64, most: u64) -> Approval {
+fn within_allowance(asked: u64, most: u64, what: &str, flag: &str) -> Approval {
     if asked <= most {
         Approval::Approved
     } else {
         Approval::Withheld(format!(
-            "{} and --allow-deletions lets at most {most} through; none were sent",
-            removals(asked, "")
+            "{} and {flag} lets at most {most} through; none were sent",
+            are_due(asked, what, "")
         ))
     }
 }
@@ -232,22 +391,25 @@ fn within(what: &str, due: Due, threshold: Threshold, setting: &str) -> Approval
     if asked == 0 || asked + before <= limit {
         return Approval::Approved;
     }
-    let window = if before > 0 {
-        format!(" and {before} were sent within the guard window")
-    } else {
-        String::new()
-    };
+    let window = in_window(before);
     Approval::Withheld(format!(
         "{}{window}, more than the {limit} that {setting} ({threshold}, of {total}) \
          lets through: check them with `melonsync plan`, then `melonsync sync --allow-deletions {release}`",
-        removals(asked, &format!(" of {what}"))
+        are_due(asked, "removal", &format!(" of {what}"))
     ))
 }
 
-fn removals(count: u64, what: &str) -> String {
+fn in_window(before: u64) -> String {
+    match before {
+        0 => String::new(),
+        _ => format!(" and {before} were sent within the guard window"),
+    }
+}
+
+fn are_due(count: u64, word: &str, what: &str) -> String {
     match count {
-        1 => format!("1 removal{what} is due"),
-        _ => format!("{count} removals{what} are due"),
+        1 => format!("1 {word}{what} is due"),
+        _ => format!("{count} {word}s{what} are due"),
     }
 }
 

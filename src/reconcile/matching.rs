@@ -15,6 +15,9 @@ use crate::model::value::Value;
 /// The SCIM attribute that says whose a resource is (RFC 7643 section 3.1).
 pub(super) const EXTERNAL_ID: &str = "externalId";
 
+/// The SCIM attribute that is unique among users.
+const USER_NAME: &str = "userName";
+
 /// One way of looking an object up at the target: a path and the value it must have.
 #[derive(Debug, Clone)]
 pub struct Key {
@@ -61,7 +64,15 @@ pub fn pair<'a>(
             .collect();
         match hits.as_slice() {
             [] => {}
-            [one] => return accept(one, by, rank == 0, ours, adopt, me),
+            [one] => {
+                return match second(&keys[rank + 1..], found, one, ours) {
+                    Some(other) => Pairing::Refused(Omission::Ambiguous {
+                        by: format!("{by} or {USER_NAME}"),
+                        targets: vec![one.id.clone(), other.id.clone()],
+                    }),
+                    None => accept(one, by, rank == 0, ours, adopt, me),
+                };
+            }
             many => {
                 return Pairing::Refused(Omission::Ambiguous {
                     by,
@@ -71,6 +82,26 @@ pub fn pair<'a>(
         }
     }
     Pairing::None(absence)
+}
+
+/// Another resource with the userName that this object is to have: two resources for one object, of which neither can
+/// be told to be the right one. One that is somebody else's is no claim.
+fn second<'a>(
+    keys: &[Key],
+    found: &'a [Candidate],
+    first: &Candidate,
+    ours: &[Value],
+) -> Option<&'a Candidate> {
+    let key = keys.iter().find(|key| key.path.is_core(USER_NAME))?;
+    found.iter().find(|other| {
+        let named = read_path(&other.body, &key.path).is_some_and(|held| fold(&held) == fold(&key.value));
+        named && other.id != first.id && other.owner.is_none() && !is_foreign(other, ours)
+    })
+}
+
+/// True for a resource whose externalId names somebody else.
+fn is_foreign(candidate: &Candidate, ours: &[Value]) -> bool {
+    external_id(candidate).is_some_and(|held| !ours.iter().any(|own| fold(own) == fold(&held)))
 }
 
 /// A value as it is looked up by: whatever the service does, our side compares without case (DESIGN section 4).
@@ -107,8 +138,7 @@ fn accept<'a>(
     if adopt == Adopt::Never {
         return Pairing::Refused(Omission::AdoptNever { by, target });
     }
-    let claimed = external_id(candidate).is_some_and(|held| !ours.iter().any(|own| fold(own) == fold(&held)));
-    if claimed && !by_object_id && adopt == Adopt::Unclaimed {
+    if is_foreign(candidate, ours) && !by_object_id && adopt == Adopt::Unclaimed {
         return Pairing::Refused(Omission::ForeignExternalId { by, target });
     }
     Pairing::Found { candidate, by }

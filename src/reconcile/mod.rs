@@ -20,6 +20,7 @@ pub mod plan;
 pub mod policy;
 pub mod scope;
 pub mod three_way;
+pub mod unique_values;
 pub mod view;
 
 pub use changes::members_of;

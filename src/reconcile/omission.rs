@@ -94,11 +94,25 @@ pub enum Omission {
     WaitsForManager,
     /// A deleted group, emptied, whose `delete_after` has not passed yet.
     WaitsForDelay,
+    /// It needs a value that another user's resource has, and was to give up.
+    WaitsForValue {
+        /// The target attribute.
+        attribute: &'static str,
+        /// The other user.
+        holder: SourceId,
+    },
     /// Held back by the guard.
     Withheld {
         /// The verb held back.
         verb: Verb,
         /// The guard's words.
+        why: String,
+    },
+    /// On hold, by a person, a reject or an undo.
+    Held {
+        /// The verb held back.
+        verb: Verb,
+        /// Whose hold it is, since when, and what they said.
         why: String,
     },
     /// It is to be removed, but the guard has not counted it in this cycle: the next one does.
@@ -156,6 +170,7 @@ impl Omission {
                 | Self::PropertyUnread { .. }
                 | Self::ExpressionFailed { .. }
                 | Self::ScopeUnknown { .. }
+                | Self::WaitsForValue { .. }
         )
     }
 
@@ -182,6 +197,9 @@ impl Omission {
             }
             Self::ScopeUnknown { .. } => {
                 "run `melonsync resync --restart`: the source is read with what the scoping filter needs"
+            }
+            Self::WaitsForValue { .. } => {
+                "see what keeps the other user's change back: withheld, on hold, or failed"
             }
             Self::ExpressionFailed { .. } => "correct the mapping's expression, or the value in Entra",
             _ => "",
@@ -211,7 +229,9 @@ impl Omission {
             Self::IntentOpen => "intent_open",
             Self::WaitsForManager => "waits_for_manager",
             Self::WaitsForDelay => "waits_for_delay",
+            Self::WaitsForValue { .. } => "waits_for_value",
             Self::Withheld { .. } => "withheld",
+            Self::Held { .. } => "held",
             Self::NotCounted { .. } => "not_counted",
             Self::OutOfScope { .. } => "out_of_scope",
             Self::ScopeLossUnconfirmed { .. } => "scope_loss_unconfirmed",
@@ -271,7 +291,14 @@ impl fmt::Display for Omission {
             Self::WaitsForDelay => {
                 f.write_str("deleted in Entra: emptied, and deleted when groups.delete_after has passed")
             }
+            Self::WaitsForValue { attribute, holder } => {
+                write!(
+                    f,
+                    "its {attribute} is still that of user {holder}, who was to give it up in this cycle"
+                )
+            }
             Self::Withheld { verb, why } => write!(f, "{verb} withheld by the guard: {why}"),
+            Self::Held { verb, why } => write!(f, "{verb} held: {why}"),
             Self::OutOfScope { why, then } => write!(f, "out of scope, {then}: {why}"),
             Self::ScopeLossUnconfirmed { why } => write!(
                 f,

@@ -175,6 +175,8 @@ pub enum Reason {
     MemberLeft,
     /// The member itself is gone, or out of scope.
     MemberGone,
+    /// A temporary name, because users want each other's.
+    MakesWay,
     /// Alive at the source, and not ours to provision.
     OutOfScope {
         /// The rule that leaves it out.
@@ -201,6 +203,7 @@ impl Reason {
             Self::MemberJoined => "member_joined",
             Self::MemberLeft => "member_left",
             Self::MemberGone => "member_gone",
+            Self::MakesWay => "makes_way",
             Self::OutOfScope { .. } => "out_of_scope",
         }
     }
@@ -225,6 +228,9 @@ impl fmt::Display for Reason {
             Self::MemberJoined => f.write_str("members of the group in Entra"),
             Self::MemberLeft => f.write_str("not a member of the group in Entra any more"),
             Self::MemberGone => f.write_str("the members themselves are deleted in Entra, or out of scope"),
+            Self::MakesWay => f.write_str(
+                "a temporary name: users take each other's, and one of them has to make way first",
+            ),
             Self::OutOfScope { why } => write!(f, "out of scope: {why}"),
         }
     }

@@ -183,6 +183,10 @@ pub struct Policy {
     pub deletion_threshold: Threshold,
     /// Most members that one group may lose within the guard window.
     pub membership_removal_threshold: Threshold,
+    /// Most changes of userName, externalId and roles within the guard window.
+    pub identity_change_threshold: Threshold,
+    /// Most creates of users and groups within the guard window; as many as there are where absent.
+    pub creation_threshold: Option<Threshold>,
     /// What was sent within this time counts towards the thresholds too.
     pub guard_window: Duration,
     /// Resources that no source object matches.
@@ -209,6 +213,8 @@ impl Default for Policy {
                 count: None,
                 percent: Some(50.0),
             },
+            identity_change_threshold: Threshold::count(100),
+            creation_threshold: None,
             guard_window: Duration::from_secs(24 * 60 * 60),
             unmanaged: Unmanaged::Keep,
             groups: GroupPolicy::default(),

@@ -26,6 +26,7 @@ mod value;
 pub use job::{Job, Mode};
 pub use network::Network;
 pub use problem::{Place, Problem, SettingsErrors};
+pub use value::parse_duration;
 
 use section::{Context, Section};
 use tree::{Origin, Table};

@@ -38,6 +38,9 @@ impl Provisioning {
                 "membership_removal_threshold",
                 standard.membership_removal_threshold,
             ),
+            identity_change_threshold: section
+                .threshold("identity_change_threshold", standard.identity_change_threshold),
+            creation_threshold: section.threshold_or_none("creation_threshold"),
             guard_window: section.duration("guard_window", standard.guard_window),
             unmanaged: section.word("unmanaged", standard.unmanaged),
             protect: section.texts("protect"),

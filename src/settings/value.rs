@@ -76,6 +76,11 @@ impl Section<'_> {
             .unwrap_or(default)
     }
 
+    /// A threshold that there need not be.
+    pub(super) fn threshold_or_none(&mut self, key: &'static str) -> Option<Threshold> {
+        self.get(key).and_then(|field| threshold(&field))
+    }
+
     pub(super) fn whole(&mut self, key: &'static str, least: u64, most: u64, default: u64) -> u64 {
         let read = |field: Field<'_>| match field.node().raw {
             Raw::Integer(n) => u64::try_from(n)
@@ -171,8 +176,9 @@ fn word<T: Word>(field: &Field<'_>) -> Option<T> {
     field.bad(&format!("cannot be \"{text}\""), advice)
 }
 
-/// `30s`, `5m`, `24h`, `400d`.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+/// A duration as settings and flags write it: `30s`, `5m`, `24h`, `400d`. `None` for anything else.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let seconds = match unit {
         's' => 1,

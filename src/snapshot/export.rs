@@ -23,7 +23,7 @@ use crate::ports::Table;
 use super::{
     folder::io_error,
     history::{Batch, BatchValues, Entry, Values},
-    keys,
+    kept_back, keys,
     migrate::FORMAT,
     read::{ObjectIntent, Reads},
     record::{self, DirtyCause, Record},
@@ -64,6 +64,7 @@ pub fn export(snapshot: &Snapshot, out: &mut impl Write) -> Result<Exported, Sto
         Table::Edges,
         Table::Assignments,
         Table::Dirty,
+        Table::KeptBack,
         Table::Intents,
         Table::History,
         Table::Cycles,
@@ -107,6 +108,7 @@ fn export_record<W: Write>(
         Table::Edges => record::decode::<Membership>(value).map(|edge| membership(key, &edge)),
         Table::Assignments => record::decode::<Vec<RoleId>>(value).map(|roles| assignment(key, &roles)),
         Table::Dirty => Ok(dirty(key, value)),
+        Table::KeptBack => kept_back::line(key, value),
         Table::Intents => record::decode::<Vec<ObjectIntent>>(value).map(|open| intents(key, &open)),
         _ => serde_json::from_slice(value)
             .map(|summary: Json| json!({"type": "cycle", "summary": summary}))

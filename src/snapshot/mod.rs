@@ -26,6 +26,7 @@ pub mod counts;
 pub mod export;
 pub mod folder;
 pub mod history;
+pub mod kept_back;
 pub mod keys;
 pub mod lock;
 pub mod memory;

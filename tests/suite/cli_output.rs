@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod conformance;
+mod decisions;
 mod killed;
 mod verbs;
 mod world;

@@ -7,10 +7,12 @@ mod facts;
 mod guard;
 mod incremental;
 mod initial;
+mod kept_back;
 mod on_demand;
 mod roles;
 mod scope;
 mod targets;
+mod values;
 
 pub use incremental::CHANGES;
 pub use incremental::synced;

@@ -277,7 +277,13 @@ impl Scenario {
             alive_users: alive(&self.source.user),
             alive_groups: alive(&self.source.group),
         };
-        let words = guard::approve(&asked, &guard::Sent::default(), totals, policy, None);
+        let words = guard::approve(
+            &asked,
+            &guard::Sent::default(),
+            totals,
+            policy,
+            guard::Allowed::default(),
+        );
         words
             .users
             .withheld()

@@ -1,11 +1,22 @@
 use super::*;
+use crate::model::id::ObjectKind;
+use crate::model::value::Value;
 use crate::reconcile::fixtures::id;
+use crate::reconcile::operation::Reason;
+
+const fn deletions(allowed: Option<u64>) -> Allowed {
+    Allowed {
+        deletions: allowed,
+        creations: None,
+    }
+}
 
 /// Users asked, sent within the window, linked and alive, allowance: approved or not.
 fn users(asked: u64, sent: u64, linked: u64, alive: u64, allowed: Option<u64>) -> Approvals {
     let asked = Asked {
         users: BTreeMap::from([("account_disabled", asked)]),
         groups: BTreeMap::new(),
+        ..Asked::default()
     };
     let sent = Sent {
         users: sent,
@@ -16,7 +27,7 @@ fn users(asked: u64, sent: u64, linked: u64, alive: u64, allowed: Option<u64>) -
         alive_users: alive,
         ..Totals::default()
     };
-    approve(&asked, &sent, totals, &Policy::default(), allowed)
+    approve(&asked, &sent, totals, &Policy::default(), deletions(allowed))
 }
 
 #[test]
@@ -66,6 +77,7 @@ fn an_allowance_is_for_users_and_groups_together() {
     let asked = Asked {
         users: BTreeMap::from([("account_disabled", 2)]),
         groups: BTreeMap::from([("soft_deleted", 2)]),
+        ..Asked::default()
     };
     let words = |allowed| {
         let words = approve(
@@ -73,7 +85,7 @@ fn an_allowance_is_for_users_and_groups_together() {
             &Sent::default(),
             Totals::default(),
             &Policy::default(),
-            allowed,
+            deletions(allowed),
         );
         (
             words.users == Approval::Approved,
@@ -90,6 +102,7 @@ fn groups_have_a_threshold_of_their_own() {
         let asked = Asked {
             users: BTreeMap::new(),
             groups: BTreeMap::from([("soft_deleted", asked)]),
+            ..Asked::default()
         };
         let sent = Sent {
             groups: sent,
@@ -100,7 +113,7 @@ fn groups_have_a_threshold_of_their_own() {
             alive_groups: 1_000,
             ..Totals::default()
         };
-        approve(&asked, &sent, totals, &Policy::default(), None).groups == Approval::Approved
+        approve(&asked, &sent, totals, &Policy::default(), Allowed::default()).groups == Approval::Approved
     };
     assert!(word(5, 0));
     assert!(!word(6, 0));
@@ -182,6 +195,7 @@ fn the_advised_allowance_lets_groups_through_as_well() {
     let asked = Asked {
         users: BTreeMap::from([("account_disabled", 60)]),
         groups: BTreeMap::from([("soft_deleted", 2)]),
+        ..Asked::default()
     };
     let totals = Totals {
         linked_users: 100,
@@ -190,9 +204,9 @@ fn the_advised_allowance_lets_groups_through_as_well() {
         alive_groups: 10,
     };
     let words = |allowed| approve(&asked, &Sent::default(), totals, &Policy::default(), allowed);
-    let why = words(None).users.withheld().unwrap().to_owned();
+    let why = words(deletions(None)).users.withheld().unwrap().to_owned();
     assert!(why.contains("--allow-deletions 62"), "{why}");
-    assert_eq!(words(Some(62)).users, Approval::Approved);
+    assert_eq!(words(deletions(Some(62))).users, Approval::Approved);
 }
 
 #[test]
@@ -209,4 +223,156 @@ fn an_assignment_list_of_fewer_than_half_withholds() {
     }
     let word = short_list(4, 10).unwrap();
     assert!(word.withheld().unwrap().contains("fewer than half of the 10"));
+}
+
+#[test]
+fn identity_changes_pass_up_to_their_threshold() {
+    for (name, asked, sent, passes) in [
+        ("none", 0, 500, true),
+        ("at the count", 100, 0, true),
+        ("over the count", 101, 0, false),
+        ("with the window", 60, 41, false),
+    ] {
+        let asked = Asked {
+            identities: asked,
+            ..Asked::default()
+        };
+        let sent = Sent {
+            identities: sent,
+            ..Sent::default()
+        };
+        let words = approve(
+            &asked,
+            &sent,
+            Totals::default(),
+            &Policy::default(),
+            deletions(Some(0)),
+        );
+        assert_eq!(
+            words.identities == Approval::Approved,
+            passes,
+            "{name}: {words:?}"
+        );
+        assert_eq!(
+            words.users,
+            Approval::Approved,
+            "{name}: nothing else is held back"
+        );
+    }
+}
+
+#[test]
+fn creates_pass_up_to_their_threshold_where_there_is_one() {
+    let share = Some(Threshold {
+        count: None,
+        percent: Some(10.0),
+    });
+    for (name, asked, sent, linked, threshold, creations, passes) in [
+        ("no threshold", 9_000, 9_000, 10, None, None, true),
+        ("at the share", 100, 0, 1_000, share, None, true),
+        ("over the share", 101, 0, 1_000, share, None, false),
+        ("with the window", 60, 41, 1_000, share, None, false),
+        ("nothing linked yet", 6, 0, 0, share, None, false),
+        ("allowed", 6, 0, 0, share, Some(6), true),
+        (
+            "more than allowed, without a threshold",
+            7,
+            0,
+            1_000,
+            None,
+            Some(6),
+            false,
+        ),
+    ] {
+        let asked = Asked {
+            creates: asked,
+            ..Asked::default()
+        };
+        let sent = Sent {
+            creates: sent,
+            ..Sent::default()
+        };
+        let totals = Totals {
+            linked_users: linked,
+            ..Totals::default()
+        };
+        let policy = Policy {
+            creation_threshold: threshold,
+            ..Policy::default()
+        };
+        let allowed = Allowed {
+            deletions: None,
+            creations,
+        };
+        let words = approve(&asked, &sent, totals, &policy, allowed);
+        assert_eq!(words.creates == Approval::Approved, passes, "{name}: {words:?}");
+    }
+}
+
+#[test]
+fn a_small_source_holds_memberships_back_too() {
+    for (name, linked, alive, allowed, passes) in [
+        ("half", 100, 50, None, true),
+        ("fewer than half", 100, 49, None, false),
+        ("fewer than half, allowed", 100, 49, Some(3), true),
+    ] {
+        let totals = Totals {
+            linked_users: linked,
+            alive_users: alive,
+            ..Totals::default()
+        };
+        let words = approve(
+            &Asked::default(),
+            &Sent::default(),
+            totals,
+            &Policy::default(),
+            deletions(allowed),
+        );
+        assert_eq!(words.members == Approval::Approved, passes, "{name}: {words:?}");
+    }
+}
+
+#[test]
+fn an_identity_is_user_name_external_id_and_roles() {
+    let (none, text) = (Value::Null, Value::text("x"));
+    for (name, verb, attribute, before, expected) in [
+        ("a rename", Verb::UpdateUser, "userName", &text, true),
+        ("in any case", Verb::UpdateUser, "USERNAME", &text, true),
+        ("another externalId", Verb::UpdateGroup, "externalId", &text, true),
+        (
+            "an empty externalId filled",
+            Verb::UpdateUser,
+            "externalId",
+            &none,
+            false,
+        ),
+        (
+            "a role",
+            Verb::UpdateUser,
+            "roles[primary eq \"True\"].value",
+            &none,
+            true,
+        ),
+        ("roles with a disable", Verb::DisableUser, "roles", &text, true),
+        ("roles that come back", Verb::EnableUser, "roles", &none, false),
+        ("a title", Verb::UpdateUser, "title", &text, false),
+        ("a create is none", Verb::CreateUser, "userName", &none, false),
+        ("an adoption as found", Verb::LinkUser, "userName", &text, false),
+    ] {
+        let operation = Operation {
+            verb,
+            kind: ObjectKind::User,
+            source: id(1),
+            name: String::new(),
+            target: None,
+            because: Reason::SourceChanged,
+            changes: vec![Change {
+                attribute: attribute.into(),
+                before: before.clone(),
+                after: Value::text("y"),
+            }],
+            members: Vec::new(),
+        };
+        assert_eq!(changes_identity(&operation), expected, "{name}");
+    }
 }

@@ -30,6 +30,7 @@ fn order() -> Order {
         extent: Extent::Explain,
         apply: false,
         allow_deletions: None,
+        allow_creations: None,
         actor: "test".to_owned(),
         stop: CancellationToken::new(),
         watcher: Arc::new(NoWatcher),

@@ -123,6 +123,7 @@ async fn initial_cycle(folder: &Path) {
         extent: Extent::Changes,
         apply: true,
         allow_deletions: None,
+        allow_creations: None,
         actor: "test".to_owned(),
         stop: Default::default(),
         watcher: Arc::new(NoWatcher),

@@ -164,12 +164,28 @@ impl World {
 
     /// Any cycle.
     pub async fn run(&self, extent: Extent, apply: bool, allow_deletions: Option<u64>) -> Ran {
+        self.allow(extent, apply, allow_deletions, None).await
+    }
+
+    /// `sync --allow-creations`.
+    pub async fn allow_creations(&self, most: Option<u64>) -> Ran {
+        self.allow(Extent::Changes, true, None, most).await
+    }
+
+    async fn allow(
+        &self,
+        extent: Extent,
+        apply: bool,
+        allow_deletions: Option<u64>,
+        allow_creations: Option<u64>,
+    ) -> Ran {
         let witness = Arc::new(Witness::default());
         let order = Order {
             id: CycleId(uuid::Uuid::now_v7()),
             extent,
             apply,
             allow_deletions,
+            allow_creations,
             actor: "test".to_owned(),
             stop: CancellationToken::new(),
             watcher: Arc::<Witness>::clone(&witness),

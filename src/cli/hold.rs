@@ -1,0 +1,176 @@
+//! `hold`: changes to an object are planned and shown, and not sent.
+
+use serde_json::json;
+
+use super::args;
+use super::args::Globals;
+use super::args::HoldAction;
+use super::factory;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::objects::Decision;
+use super::objects::Desk;
+use super::objects::Named;
+use super::report::Report;
+use crate::snapshot::kept_back::Hold;
+use crate::snapshot::kept_back::HoldCause;
+use crate::snapshot::kept_back::KeptBackReads;
+
+/// Holds, lists or releases.
+pub fn run(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exit, Failure> {
+    match &args.action {
+        None => hold(globals, args, report),
+        Some(HoldAction::List { job }) => list(&Desk::open_job(globals, job.as_deref())?, report),
+        Some(HoldAction::Release { names, comment }) => {
+            release(&Desk::open(globals, names)?, comment.as_deref(), report)
+        }
+    }
+}
+
+fn hold(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exit, Failure> {
+    let desk = Desk::open(globals, &args.objects)?;
+    let objects = named(&desk)?;
+    if let Some(until) = args.until.filter(|until| *until <= desk.now) {
+        return Err(Failure::usage(
+            format!("--until {until} has passed"),
+            "name a moment to come, or leave --until out: the hold then ends when it is released",
+        ));
+    }
+    let what = match (&args.attribute, args.until) {
+        (None, None) => "put on hold".to_owned(),
+        (None, Some(until)) => format!("put on hold until {until}"),
+        (Some(path), None) => format!("{path} put on hold"),
+        (Some(path), Some(until)) => format!("{path} put on hold until {until}"),
+    };
+    let decisions: Vec<Decision<'_>> = objects
+        .iter()
+        .map(|object| decision(object, "hold", &what, args.comment.as_deref()))
+        .collect();
+    let hold = Hold {
+        attribute: args.attribute.clone(),
+        until: args.until,
+        since: desk.now,
+        actor: desk.actor.clone(),
+        comment: args.comment.clone(),
+        cause: HoldCause::Hand,
+    };
+    desk.decide(&decisions, |tx| {
+        for object in &objects {
+            tx.put_hold(object.kind, &object.id, &hold);
+        }
+        Ok(())
+    })?;
+    done(&desk, &objects, "hold", &what, report);
+    Ok(Exit::Done)
+}
+
+fn named(desk: &Desk) -> Result<Vec<Named>, Failure> {
+    if desk.names.is_empty() {
+        return Err(Failure::usage(
+            "no object is named",
+            "name users or groups by object id, UPN, mail or display name",
+        ));
+    }
+    desk.find(&desk.names)
+}
+
+fn release(desk: &Desk, comment: Option<&str>, report: &mut Report) -> Result<Exit, Failure> {
+    let objects = named(desk)?;
+    let holds = desk
+        .snapshot
+        .holds()
+        .map_err(|error| factory::store_failure(&error))?;
+    for object in &objects {
+        if !holds
+            .iter()
+            .any(|(kind, id, _)| (*kind, *id) == (object.kind, object.id))
+        {
+            return Err(Failure::usage(
+                format!("{} {} is not on hold", object.kind, object.name),
+                "`melonsync hold list` shows what is",
+            ));
+        }
+    }
+    let what = "taken off hold";
+    let decisions: Vec<Decision<'_>> = objects
+        .iter()
+        .map(|object| decision(object, "hold_release", what, comment))
+        .collect();
+    desk.decide(&decisions, |tx| {
+        for (kind, id, hold) in &holds {
+            if objects
+                .iter()
+                .any(|object| (object.kind, object.id) == (*kind, *id))
+            {
+                tx.delete_hold(*kind, id, hold.attribute.as_deref());
+            }
+        }
+        Ok(())
+    })?;
+    done(desk, &objects, "release", what, report);
+    Ok(Exit::Done)
+}
+
+fn decision<'a>(object: &'a Named, verb: &'static str, what: &str, comment: Option<&'a str>) -> Decision<'a> {
+    Decision {
+        verb,
+        object: Some(object),
+        reason: what.to_owned(),
+        comment,
+    }
+}
+
+fn list(desk: &Desk, report: &mut Report) -> Result<Exit, Failure> {
+    let holds = desk
+        .snapshot
+        .holds()
+        .map_err(|error| factory::store_failure(&error))?;
+    let mut shown = Vec::new();
+    for (kind, id, hold) in holds.into_iter().filter(|(_, _, hold)| hold.holds_at(desk.now)) {
+        shown.push((desk.known(kind, id)?, hold));
+    }
+    if report.is_json() {
+        let list: Vec<_> = shown
+            .iter()
+            .map(|(object, hold)| {
+                json!({
+                    "object": object.id.to_string(), "kind": object.kind, "name": object.name,
+                    "attribute": hold.attribute, "until": hold.until.map(|until| until.to_string()),
+                    "since": hold.since.to_string(), "actor": hold.actor, "comment": hold.comment,
+                    "cause": hold.cause.word(),
+                })
+            })
+            .collect();
+        report.json(&json!({"job": desk.job, "holds": list}));
+    } else if shown.is_empty() {
+        report.text("Nothing is on hold.");
+    } else {
+        for (object, hold) in shown {
+            let attribute = hold
+                .attribute
+                .as_ref()
+                .map_or_else(String::new, |path| format!(" {path}"));
+            report.text(&format!(
+                "{} {}  ({}){attribute}: {}",
+                object.kind,
+                object.name,
+                object.id,
+                hold.words()
+            ));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn done(desk: &Desk, objects: &[Named], action: &str, what: &str, report: &mut Report) {
+    if report.is_json() {
+        let ids: Vec<String> = objects.iter().map(|object| object.id.to_string()).collect();
+        return report.json(&json!({"job": desk.job, "action": action, "objects": ids}));
+    }
+    for object in objects {
+        report.text(&format!(
+            "{} {}  ({}): {what}",
+            object.kind, object.name, object.id
+        ));
+    }
+}

@@ -1,0 +1,220 @@
+//! What verbs that decide about single objects have in common: the job, the objects by their names, the history.
+
+use std::collections::BTreeMap;
+
+use super::args::Globals;
+use super::factory;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::failure::Shown;
+use crate::engine::cycle::FINGERPRINT;
+use crate::model::clock::Clock;
+use crate::model::clock::SystemClock;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::snapshot::folder::StateFolder;
+use crate::snapshot::history::NewEntry;
+use crate::snapshot::history::Values;
+use crate::snapshot::read::PAGE;
+use crate::snapshot::read::Reads;
+use crate::snapshot::store::Snapshot;
+use crate::snapshot::tx::Tx;
+
+/// A job's snapshot, opened for a person's decision.
+pub(super) struct Desk {
+    /// The job's name.
+    pub(super) job: String,
+    /// Its snapshot.
+    pub(super) snapshot: Snapshot,
+    /// What was named beside the job.
+    pub(super) names: Vec<String>,
+    /// Who decides.
+    pub(super) actor: String,
+    /// When.
+    pub(super) now: Timestamp,
+    /// Held until the decision is on disk.
+    _folder: StateFolder,
+}
+
+/// An object of the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) kind: ObjectKind,
+    pub(super) id: SourceId,
+    /// For showing.
+    pub(super) name: String,
+    pub(super) target: Option<TargetId>,
+}
+
+/// A decision, as the history keeps it.
+pub(super) struct Decision<'a> {
+    /// `release`, `hold` and so on.
+    pub(super) verb: &'static str,
+    /// What it is about, where it is about one object.
+    pub(super) object: Option<&'a Named>,
+    /// What was decided, without a personal value in it.
+    pub(super) reason: String,
+    /// What the person said.
+    pub(super) comment: Option<&'a str>,
+}
+
+impl Desk {
+    /// Opens the job that stands first among the names, or the only one.
+    pub(super) fn open(globals: &Globals, names: &[String]) -> Result<Self, Failure> {
+        let settings = factory::settings(globals, true)?;
+        let first = names.first().filter(|name| settings.jobs.contains_key(*name));
+        let (job, _) = factory::choose(&settings, first.map(String::as_str))?;
+        let folder = factory::hold(&settings)?;
+        if !folder.job(job).exists() {
+            return Err(Failure::usage(
+                format!("job `{job}` has no snapshot in {} yet", folder.root().display()),
+                "check `path` under [state]; the first `melonsync plan` or `melonsync sync` makes one",
+            ));
+        }
+        let snapshot = factory::open(&folder, job)?;
+        Ok(Self {
+            job: job.to_owned(),
+            snapshot,
+            names: names.iter().skip(usize::from(first.is_some())).cloned().collect(),
+            actor: factory::local_user(),
+            now: SystemClock.now(),
+            _folder: folder,
+        })
+    }
+
+    /// For verbs that take a job and nothing else.
+    pub(super) fn open_job(globals: &Globals, job: Option<&str>) -> Result<Self, Failure> {
+        let names: Vec<String> = job.map(str::to_owned).into_iter().collect();
+        let desk = Self::open(globals, &names)?;
+        match desk.names.first() {
+            Some(name) => Err(Failure::usage(
+                format!("no job `{name}` in the settings"),
+                "leave it out where the settings have one job",
+            )),
+            None => Ok(desk),
+        }
+    }
+
+    /// The objects of these names: object id, UPN, mail or display name, in any case.
+    pub(super) fn find(&self, names: &[String]) -> Result<Vec<Named>, Failure> {
+        let mut found: BTreeMap<String, Vec<Named>> = names
+            .iter()
+            .map(|name| (name.to_lowercase(), Vec::new()))
+            .collect();
+        for kind in [ObjectKind::User, ObjectKind::Group] {
+            let mut after = None;
+            loop {
+                let page = self
+                    .snapshot
+                    .scan_records(kind, after.as_ref(), PAGE)
+                    .map_err(|error| factory::store_failure(&error))?;
+                let Some(last) = page.last() else { break };
+                after = Some(last.object.id);
+                for record in &page {
+                    let object = &record.object;
+                    let texts = ["userPrincipalName", "mail", "displayName"]
+                        .iter()
+                        .filter_map(|name| object.attribute(name)?.as_str())
+                        .map(str::to_lowercase);
+                    let mut keys: Vec<String> = texts.chain([object.id.to_string()]).collect();
+                    keys.sort();
+                    keys.dedup();
+                    for key in keys {
+                        if let Some(hits) = found.get_mut(&key) {
+                            hits.push(Named {
+                                kind,
+                                id: object.id,
+                                name: object.name(),
+                                target: record.link.as_ref().map(|link| link.target.clone()),
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        names
+            .iter()
+            .map(|name| one(name, &found[&name.to_lowercase()]))
+            .collect()
+    }
+
+    /// An object by its id, as well as it is known.
+    pub(super) fn known(&self, kind: ObjectKind, id: SourceId) -> Result<Named, Failure> {
+        let record = self
+            .snapshot
+            .record(kind, &id)
+            .map_err(|error| factory::store_failure(&error))?;
+        let name = record
+            .as_ref()
+            .map_or_else(|| id.to_string(), |record| record.object.name());
+        let target = record.and_then(|record| record.link).map(|link| link.target);
+        Ok(Named {
+            kind,
+            id,
+            name,
+            target,
+        })
+    }
+
+    /// Writes decisions with their history, all of them or none, and makes them durable.
+    pub(super) fn decide(
+        &self,
+        decisions: &[Decision<'_>],
+        write: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), Failure> {
+        let done = || {
+            let config = self.snapshot.meta(FINGERPRINT)?.unwrap_or_default();
+            let config = String::from_utf8_lossy(&config).into_owned();
+            let mut tx = self.snapshot.tx()?;
+            write(&mut tx)?;
+            let entries = decisions.iter().map(|decision| NewEntry {
+                time: self.now,
+                cycle: None,
+                actor: self.actor.clone(),
+                operation: decision.verb.to_owned(),
+                kind: decision.object.map(|object| object.kind),
+                object: decision.object.map(|object| object.id),
+                target: decision.object.and_then(|object| object.target.clone()),
+                reason: decision.reason.clone(),
+                result: "done".to_owned(),
+                config: config.clone(),
+                values: Values {
+                    changes: Vec::new(),
+                    detail: decision.comment.map(str::to_owned),
+                },
+                salt: rand::random(),
+            });
+            tx.append_history(entries.collect());
+            tx.commit(Durability::Synced)
+        };
+        done().map_err(|error| factory::store_failure(&error))
+    }
+}
+
+fn one(name: &str, hits: &[Named]) -> Result<Named, Failure> {
+    match hits {
+        [one] => Ok(one.clone()),
+        [] => Err(Failure::usage(
+            format!("no user or group `{name}` in the snapshot"),
+            "give its object id, or its UPN, mail or display name as Entra has it; run `melonsync sync` first if it is new",
+        )),
+        many => {
+            let ids: Vec<String> = many
+                .iter()
+                .map(|hit| format!("{} {}", hit.kind, hit.id))
+                .collect();
+            Err(Failure::new(
+                Exit::Usage,
+                Shown {
+                    what: format!("{} objects are called `{name}`: {}", many.len(), ids.join(", ")),
+                    ..Shown::default()
+                }
+                .advise("name one of them by its object id"),
+            ))
+        }
+    }
+}

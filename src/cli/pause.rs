@@ -1,0 +1,107 @@
+//! `pause` and `resume`: writes off and on. Reading and planning go on.
+
+use serde_json::json;
+
+use super::args;
+use super::args::Globals;
+use super::factory;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::objects::Decision;
+use super::objects::Desk;
+use super::report::Report;
+use crate::snapshot::kept_back::KeptBackReads;
+use crate::snapshot::kept_back::Pause;
+use crate::snapshot::read::Reads;
+use crate::snapshot::transfer::RESTORED;
+
+/// Writes off.
+pub fn pause(globals: &Globals, args: &args::Pause, report: &mut Report) -> Result<Exit, Failure> {
+    let desk = Desk::open_job(globals, args.job.as_deref())?;
+    let pause = Pause {
+        removals_only: args.removals_only,
+        until: args.lasts.map(|lasts| desk.now.plus(lasts)),
+        since: desk.now,
+        actor: desk.actor.clone(),
+        comment: args.comment.clone(),
+    };
+    let what = if args.removals_only {
+        "removals are paused"
+    } else {
+        "paused"
+    };
+    let until = pause
+        .until
+        .map_or_else(String::new, |until| format!(" until {until}"));
+    decide(
+        &desk,
+        "pause",
+        &format!("{what}{until}"),
+        args.comment.as_deref(),
+        Some(&pause),
+    )?;
+    if report.is_json() {
+        report.json(&json!({
+            "job": desk.job, "action": "pause", "removals_only": pause.removals_only,
+            "until": pause.until.map(|until| until.to_string()),
+        }));
+    } else {
+        report.text(&format!(
+            "Job `{}`: {what}{until}. Reading and planning go on; `melonsync resume` ends it.",
+            desk.job
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes on. After a restore, removals go again too.
+pub fn resume(globals: &Globals, args: &args::Resume, report: &mut Report) -> Result<Exit, Failure> {
+    let desk = Desk::open_job(globals, args.job.as_deref())?;
+    let failed = |error| factory::store_failure(&error);
+    let paused = desk.snapshot.pause_at(desk.now).map_err(failed)?.is_some();
+    let restored = desk.snapshot.meta(RESTORED).map_err(failed)?.is_some();
+    if !paused && !restored {
+        if report.is_json() {
+            report.json(&json!({"job": desk.job, "action": "resume", "was_paused": false}));
+        } else {
+            report.text(&format!("Job `{}` was not paused.", desk.job));
+        }
+        return Ok(Exit::Done);
+    }
+    let what = if restored {
+        "resumed; removals after the restore go again"
+    } else {
+        "resumed"
+    };
+    decide(&desk, "resume", what, args.comment.as_deref(), None)?;
+    if report.is_json() {
+        report.json(
+            &json!({"job": desk.job, "action": "resume", "was_paused": paused, "was_restored": restored}),
+        );
+    } else {
+        report.text(&format!("Job `{}`: {what}.", desk.job));
+    }
+    Ok(Exit::Done)
+}
+
+fn decide(
+    desk: &Desk,
+    verb: &'static str,
+    what: &str,
+    comment: Option<&str>,
+    pause: Option<&Pause>,
+) -> Result<(), Failure> {
+    let decision = Decision {
+        verb,
+        object: None,
+        reason: what.to_owned(),
+        comment,
+    };
+    desk.decide(&[decision], |tx| {
+        tx.put_pause(pause);
+        if pause.is_none() {
+            tx.delete_meta(RESTORED);
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,334 @@
+//! Which operations of a plan are carried out now: what is on hold, or what the guard withholds, is left and said.
+
+use super::apply::Work;
+use super::cycle::Cycle;
+use super::guarding::empties;
+use super::kept_back::Met;
+use super::kept_back::class_of;
+use super::passes::Pass;
+use super::passes::is_active;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::reconcile::guard;
+use crate::reconcile::guard::Approval;
+use crate::reconcile::guard::Class;
+use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Member;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Verb;
+use crate::snapshot::kept_back::Withheld;
+
+/// The path of a group's members, as holds name it.
+const MEMBERS: &str = "members";
+
+impl Cycle<'_> {
+    /// Lets one operation through, or keeps it (or a part of it) back. False: what follows it waits for it.
+    pub(super) fn admit(&mut self, pass: Pass, operation: Operation, counted: bool, work: &mut Work) -> bool {
+        let Some(mut operation) = self.without_held(pass, operation, work) else {
+            return true;
+        };
+        match operation.verb {
+            Verb::RemoveMember => self.admit_members(pass, operation, work),
+            Verb::CreateUser | Verb::CreateGroup => return self.admit_create(operation, work),
+            Verb::DisableUser | Verb::DeleteUser | Verb::DeleteGroup => {
+                self.withhold_identity(&mut operation, work);
+                self.admit_removal(pass, operation, counted, work);
+            }
+            verb if guard::updates(verb) => {
+                self.withhold_identity(&mut operation, work);
+                if !operation.changes.is_empty() {
+                    work.run.push(operation);
+                }
+            }
+            _ => work.run.push(operation),
+        }
+        true
+    }
+
+    // ---------------------------------------------------------------------------------------------- holds
+
+    /// The operation without what is on hold; `None` where nothing is left of it.
+    fn without_held(&mut self, pass: Pass, mut operation: Operation, work: &mut Work) -> Option<Operation> {
+        let (kind, id) = (operation.kind, operation.source);
+        if let Some(hold) = self.kept_back.whole(kind, id) {
+            let why = hold.words();
+            self.hold(pass, &operation, operation.count(), why, work);
+            return None;
+        }
+        if matches!(operation.verb, Verb::AddMember | Verb::RemoveMember)
+            && let Some(hold) = self.kept_back.attribute(kind, id, MEMBERS)
+        {
+            let why = hold.words();
+            self.hold(pass, &operation, operation.count(), why, work);
+            return None;
+        }
+        if operation.verb == Verb::RemoveMember {
+            return self.without_held_members(pass, operation, work);
+        }
+        if !guard::updates(operation.verb) {
+            return Some(operation);
+        }
+        let mut why = None;
+        let held = &self.kept_back;
+        operation
+            .changes
+            .retain(|change| match held.attribute(kind, id, &change.attribute) {
+                Some(hold) => {
+                    why = Some(format!("{} is on {}", change.attribute.as_str(), hold.words()));
+                    false
+                }
+                None => true,
+            });
+        if let Some(why) = why {
+            self.hold(pass, &operation, 1, why, work);
+            let sets_active = operation.changes.iter().any(is_active);
+            if matches!(operation.verb, Verb::DisableUser | Verb::EnableUser) && !sets_active {
+                operation.verb = Verb::UpdateUser;
+            }
+        }
+        (!operation.changes.is_empty()).then_some(operation)
+    }
+
+    /// Members that go because their user goes stay while that user is on hold.
+    fn without_held_members(
+        &mut self,
+        pass: Pass,
+        mut operation: Operation,
+        work: &mut Work,
+    ) -> Option<Operation> {
+        let held = &self.kept_back;
+        let is_held =
+            |member: &Member| member.with_user && held.whole(ObjectKind::User, member.source).is_some();
+        let (stay, go): (Vec<_>, Vec<_>) = operation.members.drain(..).partition(is_held);
+        if let Some(member) = stay.first() {
+            let why = self.kept_back.whole(ObjectKind::User, member.source);
+            let why = format!(
+                "its user is on {}",
+                why.map_or_else(String::new, |hold| hold.words())
+            );
+            self.hold(pass, &operation, stay.len() as u64, why, work);
+        }
+        operation.members = go;
+        (!operation.members.is_empty()).then_some(operation)
+    }
+
+    fn hold(&mut self, pass: Pass, operation: &Operation, count: u64, why: String, work: &mut Work) {
+        work.left = true;
+        // The groups' own pass meets it again, and says it.
+        if pass == Pass::MembersOut {
+            return;
+        }
+        if !self.said.contains(&(operation.kind, operation.source)) {
+            self.summary.held += count;
+        }
+        work.plan.omissions.push(Omission::Held {
+            verb: operation.verb,
+            why,
+        });
+    }
+
+    // ---------------------------------------------------------------------------------------------- guard
+
+    fn admit_removal(&mut self, pass: Pass, mut operation: Operation, counted: bool, work: &mut Work) {
+        let (kind, id) = (operation.kind, operation.source);
+        match self.approval(kind) {
+            Approval::Withheld(why) if !self.kept_back.lets_through(kind, id, operation.verb) => {
+                self.withhold(&operation, Class::Removal, Vec::new(), why, work);
+                // What does not take access away goes on.
+                if operation.verb == Verb::DisableUser {
+                    operation.verb = Verb::UpdateUser;
+                    operation.changes.retain(|change| !is_active(change));
+                    if !operation.changes.is_empty() {
+                        work.run.push(operation);
+                    }
+                }
+            }
+            word if counted => {
+                if word.withheld().is_some() {
+                    self.met.push(((kind, id, Class::Removal), Met::Released));
+                }
+                // Deletes have their own pass; until then the object stays as it is.
+                if matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup) && pass != Pass::Deletes {
+                    work.left = true;
+                } else {
+                    // Access first; the rest, and references that are yet to come, in the users' pass. An
+                    // adoption stays whole: only now is it known what the resource holds.
+                    let adopts = work.run.iter().any(|other| other.verb == Verb::LinkUser);
+                    if pass == Pass::Disables && !adopts {
+                        let all = operation.changes.len();
+                        operation.changes.retain(is_active);
+                        work.left |= operation.changes.len() < all || work.plan.pending_references > 0;
+                    }
+                    work.run.push(operation);
+                }
+            }
+            _ => {
+                work.left = true;
+                work.plan
+                    .omissions
+                    .push(Omission::NotCounted { verb: operation.verb });
+            }
+        }
+    }
+
+    fn admit_create(&mut self, operation: Operation, work: &mut Work) -> bool {
+        let key = (operation.kind, operation.source, Class::Create);
+        let word = self.approvals.as_ref().map(|approvals| approvals.creates.clone());
+        if let Some(Approval::Withheld(why)) = word {
+            if self.kept_back.released(&key, operation.verb).is_none() {
+                self.withhold(&operation, Class::Create, Vec::new(), why, work);
+                return false;
+            }
+            self.met.push((key, Met::Released));
+        }
+        work.run.push(operation);
+        true
+    }
+
+    /// Takes changes of userName, externalId and roles out of an update while they are withheld.
+    fn withhold_identity(&mut self, operation: &mut Operation, work: &mut Work) {
+        if !guard::changes_identity(operation) {
+            return;
+        }
+        let word = self
+            .approvals
+            .as_ref()
+            .map(|approvals| approvals.identities.clone());
+        let Some(Approval::Withheld(why)) = word else {
+            return;
+        };
+        let enables = operation.verb == Verb::EnableUser;
+        let mut change = operation.clone();
+        change.verb = match operation.kind {
+            ObjectKind::User => Verb::UpdateUser,
+            ObjectKind::Group => Verb::UpdateGroup,
+        };
+        let key = (operation.kind, operation.source, Class::Identity);
+        if self.kept_back.released(&key, change.verb).is_some() {
+            self.met.push((key, Met::Released));
+            return;
+        }
+        operation
+            .changes
+            .retain(|change| !guard::is_identity(change, enables));
+        self.withhold(&change, Class::Identity, Vec::new(), why, work);
+    }
+
+    /// Members that go with their user are counted with the user, those of a deleted group with the group;
+    /// the others by the group's own threshold.
+    fn admit_members(&mut self, pass: Pass, mut operation: Operation, work: &mut Work) {
+        let (kind, id) = (operation.kind, operation.source);
+        if pass == Pass::Groups && self.members_judged.contains(&id) {
+            work.left = true;
+            return;
+        }
+        let class = class_of(&operation).unwrap_or(Class::Members);
+        let (through, rest) = self.released_members(class, &mut operation);
+        if !through.is_empty() {
+            self.met.push(((kind, id, class), Met::Released));
+        }
+        let (with_user, own): (Vec<_>, Vec<_>) = rest.into_iter().partition(|member| member.with_user);
+        let (named, with_user): (Vec<_>, Vec<_>) = with_user
+            .into_iter()
+            .partition(|member| self.kept_back.lets_member_through(member.source));
+        operation.members.extend(through);
+        operation.members.extend(named);
+        let own_word = self.word_on_members(&operation, own.len() as u64, work.plan.members_held);
+        let user_word = self.approval(ObjectKind::User);
+        let (mut back, mut words) = (Vec::new(), Vec::new());
+        for (members, word) in [(with_user, user_word), (own, own_word)] {
+            match word {
+                _ if members.is_empty() => {}
+                Approval::Approved => operation.members.extend(members),
+                Approval::Withheld(why) => {
+                    back.extend(members.into_iter().map(|member| member.source));
+                    words.push(why);
+                }
+            }
+        }
+        if !back.is_empty() {
+            self.members_judged.insert(id);
+            words.dedup();
+            self.withhold(&operation, class, back, words.join("; "), work);
+        }
+        if !operation.members.is_empty() {
+            work.run.push(operation);
+        }
+    }
+
+    /// The members that a release lets go, and the rest.
+    fn released_members(&self, class: Class, operation: &mut Operation) -> (Vec<Member>, Vec<Member>) {
+        let key = (operation.kind, operation.source, class);
+        let members = std::mem::take(&mut operation.members);
+        match self.kept_back.released(&key, Verb::RemoveMember) {
+            Some(entry) if !self.kept_back.removals_paused() => {
+                let named: std::collections::BTreeSet<SourceId> = entry.members.iter().copied().collect();
+                members
+                    .into_iter()
+                    .partition(|member| named.contains(&member.source))
+            }
+            _ => (Vec::new(), members),
+        }
+    }
+
+    fn word_on_members(&self, operation: &Operation, asked: u64, holds: u64) -> Approval {
+        if let Some(word) = self.standing_word() {
+            return word;
+        }
+        if empties(operation) {
+            return self.approval(ObjectKind::Group);
+        }
+        let approvals = self.approvals.as_ref();
+        if let Some(word) = approvals.map(|approvals| approvals.members.clone())
+            && word.withheld().is_some()
+        {
+            return word;
+        }
+        let allowed = approvals.and_then(|approvals| approvals.allowed);
+        guard::approve_members(
+            operation.source,
+            asked,
+            holds,
+            &self.sent,
+            &self.job.policy,
+            allowed,
+        )
+    }
+
+    /// Says that an operation is held back, and counts it, once an object: a later sweep meets it again.
+    fn withhold(
+        &mut self,
+        operation: &Operation,
+        class: Class,
+        members: Vec<SourceId>,
+        why: String,
+        work: &mut Work,
+    ) {
+        let count = if operation.verb == Verb::RemoveMember {
+            members.len() as u64
+        } else {
+            1
+        };
+        work.left = true;
+        if !self.said.contains(&(operation.kind, operation.source)) {
+            self.summary.withhold(operation, count);
+        }
+        work.plan.omissions.push(Omission::Withheld {
+            verb: operation.verb,
+            why: why.clone(),
+        });
+        let entry = Withheld {
+            verb: operation.verb,
+            reason: operation.because.label().to_owned(),
+            because: operation.because.to_string(),
+            why,
+            count,
+            members,
+            since: self.now,
+            cycle: self.order.id,
+            released_by: None,
+        };
+        let key = (operation.kind, operation.source, class);
+        self.met.push((key, Met::Withheld(entry)));
+    }
+}

@@ -1,0 +1,85 @@
+//! Users who need a userName that another one gives up in this cycle wait for it; where they wait in a circle, one of
+//! them gets a temporary name first (DESIGN section 2.5).
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use crate::model::id::ObjectKind;
+use crate::reconcile::guard::updates;
+use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Reason;
+use crate::reconcile::plan::ObjectPlan;
+use crate::reconcile::unique_values::gives_up;
+use crate::reconcile::unique_values::make_way;
+
+/// Whether a user can have its userName now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Nobody has it, or it asks for none.
+    Free,
+    /// Another one has it, and gives it up.
+    Wait,
+    /// It takes a temporary one, because they wait for each other.
+    MakeWay,
+}
+
+impl Cycle<'_> {
+    /// Whether a plan of the users' pass can be carried out now. One that makes way is changed here.
+    pub(super) fn turn(&mut self, plan: &mut ObjectPlan) -> Turn {
+        let (kind, id) = (plan.kind, plan.source);
+        let approvals = self.approvals.as_ref();
+        let renames = approvals.is_some_and(|approvals| approvals.identities.withheld().is_none());
+        if kind != ObjectKind::User || !renames || self.kept_back.whole(kind, id).is_some() {
+            return Turn::Free;
+        }
+        let holder = self.values.holder(plan);
+        let Some(holder) = holder.filter(|holder| !self.freed.contains(holder)) else {
+            return Turn::Free;
+        };
+        if self.making_way.remove(&id) {
+            for operation in &mut plan.operations {
+                if updates(operation.verb) {
+                    make_way(operation);
+                    operation.because = Reason::MakesWay;
+                }
+            }
+            return Turn::MakeWay;
+        }
+        self.waiting.insert(id, (holder, plan.name.clone()));
+        Turn::Wait
+    }
+
+    /// Notes that a userName is free again.
+    pub(super) fn note_freed(&mut self, operation: &Operation) {
+        if gives_up(operation) {
+            self.freed.insert(operation.source);
+            self.freed_targets.extend(operation.target.clone());
+        }
+    }
+
+    /// Where users wait for each other's names, one of them makes way; true then.
+    pub(super) fn break_circle(&mut self) -> bool {
+        let waiting = self.waiting.keys().copied().collect();
+        match self.values.circle(&waiting) {
+            Some(first) => self.making_way.insert(first),
+            None => false,
+        }
+    }
+
+    /// Once the deletes are done, names may be free that users waited for. Whoever waits on waits for the next cycle.
+    pub(super) async fn late_values(&mut self) -> Result<(), CycleError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        self.users().await?;
+        self.groups().await?;
+        for (id, (holder, name)) in std::mem::take(&mut self.waiting) {
+            let omission = Omission::WaitsForValue {
+                attribute: "userName",
+                holder,
+            };
+            self.omit(ObjectKind::User, id, &name, &omission);
+        }
+        Ok(())
+    }
+}

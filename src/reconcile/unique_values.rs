@@ -1,0 +1,246 @@
+//! Values that only one resource may have (userName): who gives one up in this cycle, who wants one, and who has to
+//! make way where they want each other's.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use super::guard;
+use super::matching::fold;
+use super::omission::Omission;
+use super::operation::Change;
+use super::operation::Operation;
+use super::operation::Verb;
+use super::plan::ObjectPlan;
+use crate::model::id::SourceId;
+use crate::model::link::Link;
+use crate::model::value::Value;
+
+/// The attribute that every SCIM service keeps unique (RFC 7643 section 4.1.1).
+const USER_NAME: &str = "userName";
+
+/// What the users of a cycle give up and want.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UniqueValues {
+    /// Folded value to the user whose resource has it until its operation is done.
+    frees: BTreeMap<String, SourceId>,
+    /// Users who get another value, with the folded value.
+    wants: BTreeMap<SourceId, String>,
+}
+
+impl UniqueValues {
+    /// Notes what a plan gives up and wants. `link` is the object's link before it.
+    pub fn note(&mut self, plan: &ObjectPlan, link: Option<&Link>) {
+        for operation in &plan.operations {
+            if operation.verb == Verb::DeleteUser {
+                let sent = link.and_then(|link| link.sent.get(USER_NAME));
+                self.frees.extend(sent.map(|value| (fold(value), plan.source)));
+            }
+            let Some(change) = renames(operation) else {
+                continue;
+            };
+            let (before, after) = (fold(&change.before), fold(&change.after));
+            if before != after {
+                if !change.before.is_unassigned() {
+                    self.frees.insert(before, plan.source);
+                }
+                self.wants.insert(plan.source, after);
+            }
+        }
+    }
+
+    /// The other user who has what this plan needs, and gives it up in this cycle.
+    #[must_use]
+    pub fn holder(&self, plan: &ObjectPlan) -> Option<SourceId> {
+        let wanted = plan.operations.iter().find_map(|operation| {
+            let creates = operation.verb == Verb::CreateUser;
+            let change = if creates {
+                user_name(operation)
+            } else {
+                renames(operation)
+            };
+            self.frees.get(&fold(&change?.after)).copied()
+        });
+        let owned = || {
+            plan.omissions.iter().find_map(|omission| match omission {
+                Omission::OwnedByAnother { by, owner, .. } if by.eq_ignore_ascii_case(USER_NAME) => {
+                    Some(*owner)
+                }
+                _ => None,
+            })
+        };
+        let gives = |owner: &SourceId| self.frees.values().any(|holder| holder == owner);
+        wanted
+            .or_else(|| owned().filter(gives))
+            .filter(|holder| *holder != plan.source)
+    }
+
+    /// One of those who wait in a circle, each for the value of the next: it has to make way. `None` where nobody
+    /// waits in a circle.
+    #[must_use]
+    pub fn circle(&self, waiting: &BTreeSet<SourceId>) -> Option<SourceId> {
+        let next = |id: &SourceId| {
+            let holder = self.frees.get(self.wants.get(id)?)?;
+            waiting.contains(holder).then_some(*holder)
+        };
+        waiting.iter().copied().find(|first| {
+            let mut seen = BTreeSet::new();
+            let mut at = *first;
+            while let Some(holder) = next(&at) {
+                if holder == *first {
+                    return true;
+                }
+                if !seen.insert(holder) {
+                    return false;
+                }
+                at = holder;
+            }
+            false
+        })
+    }
+}
+
+/// True for an operation after which the resource has its userName no longer.
+#[must_use]
+pub fn gives_up(operation: &Operation) -> bool {
+    operation.verb == Verb::DeleteUser
+        || renames(operation).is_some_and(|change| fold(&change.before) != fold(&change.after))
+}
+
+/// The change of userName in an update.
+fn renames(operation: &Operation) -> Option<&Change> {
+    guard::updates(operation.verb)
+        .then(|| user_name(operation))
+        .flatten()
+}
+
+fn user_name(operation: &Operation) -> Option<&Change> {
+    operation
+        .changes
+        .iter()
+        .find(|change| change.attribute.eq_ignore_ascii_case(USER_NAME))
+}
+
+/// Gives an update a userName in place of the wanted one that nobody else has, in the form of the wanted one: servers
+/// ask for an address where they got addresses.
+pub fn make_way(operation: &mut Operation) {
+    let source = operation.source;
+    for change in &mut operation.changes {
+        if change.attribute.eq_ignore_ascii_case(USER_NAME) {
+            let domain = change.after.as_str().and_then(|name| name.split_once('@'));
+            let name = match domain {
+                Some((_, domain)) => format!("moving-{source}@{domain}"),
+                None => format!("moving-{source}"),
+            };
+            change.after = Value::text(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::ObjectKind;
+    use crate::reconcile::fixtures::id;
+    use crate::reconcile::operation::Reason;
+
+    fn plan(n: u32, verb: Verb, before: Option<&str>, after: &str) -> ObjectPlan {
+        let operation = Operation {
+            verb,
+            kind: ObjectKind::User,
+            source: id(n),
+            name: String::new(),
+            target: None,
+            because: Reason::SourceChanged,
+            changes: vec![Change {
+                attribute: "userName".into(),
+                before: before.map_or(Value::Null, Value::text),
+                after: Value::text(after),
+            }],
+            members: Vec::new(),
+        };
+        ObjectPlan {
+            kind: ObjectKind::User,
+            source: id(n),
+            name: String::new(),
+            operations: vec![operation],
+            record: Vec::new(),
+            omissions: Vec::new(),
+            need: None,
+            forget: false,
+            members_held: 0,
+            skipped_references: 0,
+            pending_references: 0,
+        }
+    }
+
+    fn values(plans: &[ObjectPlan]) -> UniqueValues {
+        let mut values = UniqueValues::default();
+        plans.iter().for_each(|plan| values.note(plan, None));
+        values
+    }
+
+    #[test]
+    fn whoever_needs_a_value_that_is_given_up_waits_for_its_holder() {
+        let rename = plan(1, Verb::UpdateUser, Some("A@x"), "b@x");
+        let held = values(std::slice::from_ref(&rename));
+        for (name, plan, expected) in [
+            (
+                "a create of it",
+                plan(2, Verb::CreateUser, None, "a@X"),
+                Some(id(1)),
+            ),
+            (
+                "a rename to it",
+                plan(2, Verb::UpdateUser, Some("c@x"), "a@x"),
+                Some(id(1)),
+            ),
+            ("another name", plan(2, Verb::CreateUser, None, "d@x"), None),
+            ("itself", rename.clone(), None),
+            (
+                "a change of case",
+                plan(1, Verb::UpdateUser, Some("a@x"), "A@x"),
+                None,
+            ),
+        ] {
+            assert_eq!(held.holder(&plan), expected, "{name}");
+        }
+        let case = values(&[plan(1, Verb::UpdateUser, Some("a@x"), "A@x")]);
+        assert_eq!(case, UniqueValues::default(), "a change of case gives nothing up");
+    }
+
+    #[test]
+    fn a_circle_is_found_whatever_its_length_and_a_chain_is_none() {
+        let names = ["a@x", "b@x", "c@x", "d@x"];
+        for length in 2..=4 {
+            let circle: Vec<ObjectPlan> = (0..length)
+                .map(|n| {
+                    let next = names[(n + 1) % length];
+                    plan(
+                        u32::try_from(n).unwrap() + 1,
+                        Verb::UpdateUser,
+                        Some(names[n]),
+                        next,
+                    )
+                })
+                .collect();
+            let waiting: BTreeSet<SourceId> = circle.iter().map(|plan| plan.source).collect();
+            assert!(values(&circle).circle(&waiting).is_some(), "{length}");
+            let chain: BTreeSet<SourceId> = waiting.iter().copied().skip(1).collect();
+            assert_eq!(
+                values(&circle).circle(&chain),
+                None,
+                "one of {length} has gone already"
+            );
+        }
+    }
+
+    #[test]
+    fn a_temporary_name_has_the_form_of_the_wanted_one() {
+        for (wanted, expected) in [("b@corp.example", "@corp.example"), ("plain", "")] {
+            let mut plan = plan(1, Verb::UpdateUser, Some("a"), wanted);
+            make_way(&mut plan.operations[0]);
+            let name = format!("moving-{}{expected}", id(1));
+            assert_eq!(plan.operations[0].changes[0].after, Value::text(name));
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! What is kept back from the target: operations withheld by the guard, objects on hold, and a job that is paused.
+//!
+//! A withheld operation is an entry here from the cycle that withheld it until it is sent, rejected, or a cycle finds
+//! that the source no longer asks for it. Entries say what was asked for; what is sent is planned anew each time.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::model::clock::Timestamp;
+use crate::model::id::CycleId;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::StoreError;
+use crate::ports::Table;
+use crate::reconcile::guard::Class;
+use crate::reconcile::operation::Verb;
+
+use super::keys;
+use super::read::PAGE;
+use super::read::Reads;
+use super::record;
+use super::tx::Tx;
+
+/// An operation that the guard holds back, or that a person let through and that is not sent yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// What is to be done.
+    pub verb: Verb,
+    /// The word for why it is asked for ([`crate::reconcile::operation::Reason::label`]).
+    pub reason: String,
+    /// Why it is asked for, in words.
+    pub because: String,
+    /// Why it is held back, in the guard's words.
+    pub why: String,
+    /// For how many operations it counts: one, or one a membership.
+    pub count: u64,
+    /// The members that the group would lose.
+    pub members: Vec<SourceId>,
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// The last cycle that met it.
+    pub cycle: CycleId,
+    /// Who let it through, once somebody did.
+    pub released_by: Option<String>,
+}
+
+/// What a withheld operation is found by.
+pub type WithheldKey = (ObjectKind, SourceId, Class);
+
+/// Why an object is on hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HoldCause {
+    /// By hand.
+    Hand,
+    /// A withheld operation on it was rejected.
+    Reject,
+    /// An undo touched it.
+    Undo,
+}
+
+impl HoldCause {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Hand => "hold",
+            Self::Reject => "reject",
+            Self::Undo => "undo",
+        }
+    }
+}
+
+/// One hold: of a whole object, or of one of its attributes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The target path, as the mapping writes it; absent: everything.
+    pub attribute: Option<String>,
+    /// It ends by itself then.
+    pub until: Option<Timestamp>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What they said.
+    pub comment: Option<String>,
+    /// Why.
+    pub cause: HoldCause,
+}
+
+impl Hold {
+    /// True while it has not ended by itself.
+    #[must_use]
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// In words, for whoever meets what it holds.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let until = self
+            .until
+            .map_or_else(String::new, |until| format!(", until {until}"));
+        let comment = self
+            .comment
+            .as_ref()
+            .map_or_else(String::new, |comment| format!(": {comment}"));
+        format!(
+            "{} by {} since {}{until}{comment}",
+            self.cause.word(),
+            self.actor,
+            self.since
+        )
+    }
+}
+
+/// A job that is paused: reading and planning go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Only removals wait.
+    pub removals_only: bool,
+    /// It ends by itself then.
+    pub until: Option<Timestamp>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What they said.
+    pub comment: Option<String>,
+}
+
+const PAUSE: &str = "pause";
+
+/// First byte of a key: what follows is a withheld operation.
+const WITHHELD: u8 = 1;
+/// First byte of a key: what follows is a hold.
+const HOLD: u8 = 2;
+
+const CLASSES: [Class; 4] = [Class::Removal, Class::Members, Class::Identity, Class::Create];
+
+const fn class_byte(class: Class) -> u8 {
+    match class {
+        Class::Removal => 1,
+        Class::Members => 2,
+        Class::Identity => 3,
+        Class::Create => 4,
+    }
+}
+
+fn withheld_key((kind, id, class): &WithheldKey) -> Vec<u8> {
+    let mut key = vec![WITHHELD];
+    key.extend(keys::object(*kind, id));
+    key.push(class_byte(*class));
+    key
+}
+
+fn parse_withheld(key: &[u8]) -> Option<WithheldKey> {
+    let (&WITHHELD, rest) = key.split_first()? else {
+        return None;
+    };
+    let (&class, object) = rest.split_last()?;
+    let (kind, id) = keys::parse_object(object)?;
+    let class = CLASSES.into_iter().find(|known| class_byte(*known) == class)?;
+    Some((kind, id, class))
+}
+
+fn hold_key(kind: ObjectKind, id: &SourceId, attribute: Option<&str>) -> Vec<u8> {
+    let mut key = vec![HOLD];
+    key.extend(keys::object(kind, id));
+    key.extend(attribute.unwrap_or_default().to_lowercase().into_bytes());
+    key
+}
+
+fn parse_hold(key: &[u8]) -> Option<(ObjectKind, SourceId)> {
+    let (&HOLD, rest) = key.split_first()? else {
+        return None;
+    };
+    keys::parse_object(rest.get(..17)?)
+}
+
+/// An entry as `state export` writes it.
+pub(super) fn line(key: &[u8], value: &[u8]) -> Result<serde_json::Value, record::Undecodable> {
+    if let Some((kind, id, class)) = parse_withheld(key) {
+        let entry: Withheld = record::decode(value)?;
+        let (id, withheld) = (id.to_string(), entry);
+        return Ok(json!({"type": "withheld", "kind": kind, "id": id, "class": class, "withheld": withheld}));
+    }
+    let Some((kind, id)) = parse_hold(key) else {
+        return Err(record::Undecodable("a key that is none".to_owned()));
+    };
+    let hold: Hold = record::decode(value)?;
+    Ok(json!({"type": "hold", "kind": kind, "id": id.to_string(), "hold": hold}))
+}
+
+/// Reads of what is kept back.
+pub trait KeptBackReads: Reads {
+    /// One withheld operation.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    fn withheld(&self, key: &WithheldKey) -> Result<Option<Withheld>, StoreError> {
+        self.decoded(Table::KeptBack, &withheld_key(key))
+    }
+
+    /// Every withheld operation, a page at a time.
+    ///
+    /// # Errors
+    /// As [`Reads`], and what `show` returns.
+    fn each_withheld(
+        &self,
+        mut show: impl FnMut(WithheldKey, Withheld) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.raw_scan(Table::KeptBack, &[WITHHELD], after.as_deref(), PAGE)?;
+            let full = page.len() == PAGE;
+            for (key, value) in page {
+                let parsed = parse_withheld(&key).ok_or_else(|| self.bad_key(Table::KeptBack))?;
+                show(parsed, self.decode(Table::KeptBack, &value)?)?;
+                after = Some(key);
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Every hold, ended ones included. As many as people and `reject` made: they fit in memory.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    fn holds(&self) -> Result<Vec<(ObjectKind, SourceId, Hold)>, StoreError> {
+        self.raw_scan(Table::KeptBack, &[HOLD], None, usize::MAX)?
+            .iter()
+            .map(|(key, value)| {
+                let (kind, id) = parse_hold(key).ok_or_else(|| self.bad_key(Table::KeptBack))?;
+                Ok((kind, id, self.decode(Table::KeptBack, value)?))
+            })
+            .collect()
+    }
+
+    /// The job's pause, also one that has ended by itself.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    fn pause(&self) -> Result<Option<Pause>, StoreError> {
+        let Some(bytes) = self.meta(PAUSE)? else {
+            return Ok(None);
+        };
+        // Not readable is not the same as not paused.
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| self.damaged(format_args!("the pause does not decode: {error}")))
+    }
+
+    /// The job's pause, where it holds at this moment.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    fn pause_at(&self, now: Timestamp) -> Result<Option<Pause>, StoreError> {
+        let holds = |pause: &Pause| pause.until.is_none_or(|until| now < until);
+        Ok(self.pause()?.filter(holds))
+    }
+}
+
+impl<R: Reads> KeptBackReads for R {}
+
+impl Tx<'_> {
+    /// Stores a withheld operation.
+    pub fn put_withheld(&mut self, key: &WithheldKey, entry: &Withheld) {
+        self.put(Table::KeptBack, withheld_key(key), record::encode(entry));
+    }
+
+    /// Forgets a withheld operation: it was sent or rejected, or is not asked for any more.
+    pub fn delete_withheld(&mut self, key: &WithheldKey) {
+        self.delete(Table::KeptBack, withheld_key(key));
+    }
+
+    /// Holds an object, or one attribute of it.
+    pub fn put_hold(&mut self, kind: ObjectKind, id: &SourceId, hold: &Hold) {
+        let key = hold_key(kind, id, hold.attribute.as_deref());
+        self.put(Table::KeptBack, key, record::encode(hold));
+    }
+
+    /// Ends a hold.
+    pub fn delete_hold(&mut self, kind: ObjectKind, id: &SourceId, attribute: Option<&str>) {
+        self.delete(Table::KeptBack, hold_key(kind, id, attribute));
+    }
+
+    /// Pauses the job, or ends its pause.
+    pub fn put_pause(&mut self, pause: Option<&Pause>) {
+        match pause.and_then(|pause| serde_json::to_vec(pause).ok()) {
+            Some(bytes) => self.put_meta(PAUSE, bytes),
+            None => self.delete_meta(PAUSE),
+        }
+    }
+}
