@@ -231,6 +231,17 @@ pub struct Sync {
     /// Let this cycle remove at most so many users; if there are more, none.
     #[arg(long, value_name = "N")]
     pub allow_deletions: Option<u64>,
+    /// Run a job here again that was handed over to another host.
+    #[arg(long)]
+    pub take_back: bool,
+}
+
+/// `run`.
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    /// Run jobs here again that were handed over to another host.
+    #[arg(long)]
+    pub take_back: bool,
 }
 
 /// `resync`: exactly one of who, all and from the beginning.
@@ -299,6 +310,62 @@ pub enum MappingAction {
     },
 }
 
+/// `history`.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct History {
+    /// What else to do with the history.
+    #[command(subcommand)]
+    pub action: Option<HistoryAction>,
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// Of this object: an id, or any name, UPN or mail that it ever had.
+    #[arg(long, value_name = "OBJ")]
+    pub object: Option<String>,
+    /// Of this cycle.
+    #[arg(long, value_name = "ID")]
+    pub cycle: Option<uuid::Uuid>,
+    /// From this time on: 2026-11-25, 2026-11-25T08:30:00Z, or how long ago (24h, 7d).
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Up to this time; a day counts whole.
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// With this operation, as in `update_user`.
+    #[arg(long, value_name = "OP")]
+    pub operation: Option<String>,
+    /// By this actor: `schedule`, or a user.
+    #[arg(long, value_name = "A")]
+    pub actor: Option<String>,
+    /// With this result: done, failed, …
+    #[arg(long, value_name = "R")]
+    pub result: Option<String>,
+}
+
+/// What else to do with the history.
+#[derive(Debug, Clone, Subcommand)]
+pub enum HistoryAction {
+    /// Write a part of it as JSON Lines, with the chain that proves it.
+    Export {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// From this time on; from the beginning where absent.
+        #[arg(long, value_name = "T")]
+        since: Option<String>,
+        /// Up to this time; up to now where absent.
+        #[arg(long, value_name = "T")]
+        until: Option<String>,
+        /// The folder to write; empty, or not there yet.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Check an export: needs neither the daemon nor the state, nor a config.
+    Verify {
+        /// The folder that `history export` wrote.
+        dir: PathBuf,
+    },
+}
+
 /// `state`.
 #[derive(Debug, Clone, Args)]
 pub struct State {
@@ -321,6 +388,9 @@ pub enum StateAction {
         /// The file to write; must not exist.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// Hand the job over to another host: `run` and `sync` refuse it here from now on.
+        #[arg(long)]
+        handover: bool,
     },
     /// Put a backup in the snapshot's place; the next cycle reads the source from the beginning.
     Restore {
@@ -332,5 +402,26 @@ pub enum StateAction {
         /// Set the snapshot that is there aside.
         #[arg(long)]
         force: bool,
+    },
+    /// Make the snapshot out of what `state export` printed; the next cycle reads the source from the beginning.
+    Import {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// The export.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// Set the snapshot that is there aside.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Write the snapshot anew without what was overwritten or erased in it.
+    Compact(OneJob),
+    /// Erase the personal values of an object that is neither linked nor in scope any more.
+    #[command(allow_missing_positional = true)]
+    Forget {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// An object id, or a name, UPN or mail that it had.
+        object: String,
     },
 }

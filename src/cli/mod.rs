@@ -7,6 +7,7 @@ mod daemon;
 mod demo;
 mod factory;
 pub mod failure;
+mod history;
 pub mod init;
 mod mapping;
 mod plan;
@@ -17,6 +18,7 @@ mod state;
 mod status;
 mod sync;
 mod watch;
+mod when;
 
 #[cfg(test)]
 mod tests;
@@ -64,14 +66,16 @@ pub enum Command {
     /// Run one cycle now.
     Sync(args::Sync),
     /// Run every enabled job on its schedule.
-    Run,
+    Run(args::Run),
     /// Look at certain objects again, or at all, now.
     Resync(args::Resync),
     /// Show the jobs, their last and next cycles, and what waits.
     Status(args::OneJob),
     /// Show the mapping in force, try an expression, carry over Entra's own schema.
     Mapping(args::Mapping),
-    /// Check, export, back up or restore the snapshot.
+    /// Show the audit log: who, what, when, before, after, why, result; export it, and check an export.
+    History(args::History),
+    /// Check, export, import, back up, restore or compact the snapshot; forget somebody in it.
     State(args::State),
     /// Print the completion script of a shell.
     Completions(args::Completions),
@@ -81,7 +85,7 @@ pub enum Command {
 #[must_use]
 pub fn run(cli: &Cli) -> Exit {
     let globals = &cli.globals;
-    let long_running = matches!(cli.command, Command::Run);
+    let long_running = matches!(cli.command, Command::Run(_));
     log::start(
         globals.level(long_running),
         globals.log_format.into(),
@@ -102,10 +106,11 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(&cli.globals, args, report),
         Command::Plan(args) => plan::run(&cli.globals, args, report),
         Command::Sync(args) => sync::sync(&cli.globals, args, report),
-        Command::Run => daemon::run(&cli.globals, report),
+        Command::Run(args) => daemon::run(&cli.globals, args, report),
         Command::Resync(args) => sync::resync(&cli.globals, args, report),
         Command::Status(args) => status::run(&cli.globals, args, report),
         Command::Mapping(args) => mapping::run(&cli.globals, &args.action, report),
+        Command::History(args) => history::run(&cli.globals, args, report),
         Command::State(args) => state::run(&cli.globals, &args.action, report),
         Command::Completions(args) => completions::run(args, report),
     }

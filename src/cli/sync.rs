@@ -20,7 +20,7 @@ use crate::engine::summary::Outcome;
 /// One cycle now.
 pub fn sync(globals: &Globals, args: &args::Sync, report: &mut Report) -> Result<Exit, Failure> {
     let extent = if args.full { Extent::Full } else { Extent::Changes };
-    once(globals, args.job.as_deref(), extent, args.allow_deletions, report)
+    once(globals, args.job.as_deref(), extent, Some(args), report)
 }
 
 /// Certain objects, or all, now.
@@ -62,19 +62,21 @@ fn once(
     globals: &Globals,
     job: Option<&str>,
     extent: Extent,
-    allow_deletions: Option<u64>,
+    args: Option<&args::Sync>,
     report: &mut Report,
 ) -> Result<Exit, Failure> {
     let settings = factory::settings(globals, false)?;
     let (name, job) = factory::choose(&settings, job)?;
     let folder = factory::hold(&settings)?;
+    factory::at_home(&folder, name, args.is_some_and(|args| args.take_back))?;
     let snapshot = factory::open_for(&folder, name, job)?;
-    let job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
+    let mut job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
+    job.audit = factory::audit(&settings, report.is_json())?;
     let watcher = Arc::new(Progress::new(report.progress()));
     let done = factory::runtime()?.block_on(async {
         let stop = factory::stop_on_signal();
         let mut order = factory::order(extent, true, Arc::clone(&watcher) as _, stop);
-        order.allow_deletions = allow_deletions;
+        order.allow_deletions = args.and_then(|args| args.allow_deletions);
         cycle::run(&job, &order).await
     });
     watcher.clear();

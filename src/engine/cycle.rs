@@ -42,6 +42,7 @@ use crate::reconcile::omission::Omission;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
+use crate::snapshot::forget::INCOMPLETE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
@@ -291,8 +292,13 @@ impl<'j> Cycle<'j> {
                         snapshot.mark_all_dirty(kind, cause)?;
                     }
                 }
+                // Whoever was forgotten while the rules left them out is asked for again where the rules change.
+                let lacks = changed && snapshot.meta(INCOMPLETE)?.is_some();
                 let mut tx = snapshot.tx()?;
-                if restart {
+                if lacks {
+                    tx.delete_meta(INCOMPLETE);
+                }
+                if restart || lacks {
                     for kind in [ObjectKind::User, ObjectKind::Group] {
                         let mut stream = snapshot.stream(kind)?;
                         stream.cursor = Cursor::Start;
@@ -434,6 +440,7 @@ fn add_traffic(summary: &mut Summary, source: Traffic, target: Traffic) {
 async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), CycleError> {
     let json = serde_json::to_value(summary).unwrap_or_default();
     let keep = order.apply;
+    let cycle = order.id;
     // With nothing held back, there was nothing left to look at.
     let looked = summary.withheld.count == 0;
     let oldest = job.clock.now().minus(job.history_retention);
@@ -451,7 +458,10 @@ async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), Cyc
             tx.delete_meta(RESTORED);
         }
         tx.commit(Durability::Synced)?;
-        snapshot.prune_history(oldest).map(|_| ())
+        snapshot.prune_history(oldest)?;
+        let head = snapshot.history_head()?;
+        info!(cycle.id = %cycle, history.entries = head.next, history.head = %head, "The history ends before entry {} with {head}", head.next);
+        Ok(())
     })
     .await
 }

@@ -22,6 +22,7 @@ use crate::reconcile::operation::Operation;
 use crate::reconcile::policy::Policy;
 use crate::reconcile::scope::ScopeRules;
 use crate::snapshot::store::Snapshot;
+use crate::telemetry::audit::AuditStream;
 
 /// One job: a source, a target, the snapshot between them, and the rules.
 #[derive(Clone)]
@@ -60,6 +61,8 @@ pub struct Job {
     pub history_retention: Duration,
     /// Objects planned at a time.
     pub batch: usize,
+    /// Where each operation is told as it happens, beside the history.
+    pub audit: Option<Arc<AuditStream>>,
     /// Sixteen random bytes: the salt of a history entry.
     pub entropy: fn() -> [u8; 16],
 }

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod ask;
 pub mod assigned;
+mod audit;
 pub mod cycle;
 pub mod evaluation;
 pub mod forecast;

@@ -7,8 +7,10 @@
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
 //! | [`assignments`] | who is assigned, and who is looked at when that moves |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
+//! | [`query`], [`proof`] | asking the history; exporting it with the chain's proof, and checking that |
 //! | [`keys`], [`record`], `coded` | encodings: part of the format |
-//! | [`migrate`], [`transfer`], [`export`], [`verify`] | older formats; backup and restore; JSON Lines; self-check |
+//! | [`migrate`], [`transfer`], [`export`], [`import`], [`verify`] | older formats; backup and restore; JSON Lines out and in; self-check |
+//! | [`forget`], [`place`] | erasing a person's values; whether the folder is where it was |
 //! | [`sled`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`] |
 //! | `recent` | who is linked, who is dirty: lately asked, remembered |
 //! | [`blocks`] | many small entries in one value, for [`sled`] |
@@ -23,12 +25,17 @@ pub mod blocks;
 mod coded;
 pub mod export;
 pub mod folder;
+pub mod forget;
 pub mod history;
+pub mod import;
 pub mod keys;
 pub mod lock;
 pub mod memory;
 pub mod migrate;
 pub mod page;
+pub mod place;
+pub mod proof;
+pub mod query;
 pub mod read;
 mod recent;
 pub mod record;

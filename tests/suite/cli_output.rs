@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod conformance;
+mod history;
 mod killed;
 mod verbs;
 mod world;

@@ -116,6 +116,7 @@ async fn initial_cycle(folder: &Path) {
         request_timeout: Duration::from_secs(10),
         history_retention: std::time::Duration::from_secs(400 * 86_400),
         batch: 500,
+        audit: None,
         entropy: || [7; 16],
     };
     let order = Order {

@@ -111,6 +111,7 @@ impl World {
             request_timeout,
             history_retention: std::time::Duration::from_secs(400 * 86_400),
             batch: 200,
+            audit: None,
             entropy: || [7; 16],
         };
         Self {
