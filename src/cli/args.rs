@@ -212,12 +212,28 @@ pub struct Plan {
     /// Read the target back and plan everything.
     #[arg(long)]
     pub full: bool,
-    /// The form of the plan: text or json; as `-o` says where absent.
+    /// Save the plan in this file, for `sync --plan`; with `--format csv` or `html`, for reading.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The form of the plan: text, json, csv or html; as `-o` says where absent.
     #[arg(long, value_enum, hide_possible_values = true)]
-    pub format: Option<Format>,
+    pub format: Option<PlanFormat>,
     /// Exit with 10 where something would change.
     #[arg(long)]
     pub detailed_exitcode: bool,
+}
+
+/// The form of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people, in a terminal.
+    Text,
+    /// For programs, and for `sync --plan`.
+    Json,
+    /// For spreadsheets: one line a change.
+    Csv,
+    /// For people, in a browser: one page, without anything beside it.
+    Html,
 }
 
 /// `sync`.
@@ -231,6 +247,12 @@ pub struct Sync {
     /// Let this cycle remove at most so many users; if there are more, none.
     #[arg(long, value_name = "N")]
     pub allow_deletions: Option<u64>,
+    /// Carry out what is in this saved plan and still wanted with the same values; the rest is listed and left.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Carry out nothing where anything differs from the saved plan.
+    #[arg(long, requires = "plan")]
+    pub exact: bool,
     /// Run a job here again that was handed over to another host.
     #[arg(long)]
     pub take_back: bool,

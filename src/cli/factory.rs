@@ -400,6 +400,7 @@ pub(super) fn order(
         id: CycleId(Uuid::now_v7()),
         extent,
         apply,
+        only: None,
         allow_deletions: None,
         actor: local_user(),
         stop,

@@ -11,12 +11,15 @@ mod history;
 pub mod init;
 mod mapping;
 mod plan;
+mod plan_sheet;
 pub mod report;
 mod sandbox;
+mod saved;
 mod show;
 mod state;
 mod status;
 mod sync;
+mod sync_plan;
 mod watch;
 mod when;
 

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::failure::Shown;
 use super::report::Report;
 use super::show;
+use super::sync_plan;
 use super::watch::Progress;
 use crate::engine::cycle;
 use crate::engine::cycle::CycleError;
@@ -19,6 +20,9 @@ use crate::engine::summary::Outcome;
 
 /// One cycle now.
 pub fn sync(globals: &Globals, args: &args::Sync, report: &mut Report) -> Result<Exit, Failure> {
+    if let Some(file) = &args.plan {
+        return sync_plan::run(globals, args, file, report);
+    }
     let extent = if args.full { Extent::Full } else { Extent::Changes };
     once(globals, args.job.as_deref(), extent, Some(args), report)
 }
@@ -106,7 +110,7 @@ pub(super) fn failure(error: &CycleError) -> Failure {
     Failure::new(exit, Shown::of(error).advise(error.hint()))
 }
 
-const fn exit(outcome: Outcome) -> Exit {
+pub(super) const fn exit(outcome: Outcome) -> Exit {
     match outcome {
         Outcome::Converged | Outcome::Planned => Exit::Done,
         Outcome::Partial => Exit::Entries,

@@ -162,6 +162,8 @@ pub struct Cycle<'j> {
     pub(super) entitlements: Entitlements,
     /// Objects whose loss of scope waits for a second cycle.
     pub(super) leaving: u64,
+    /// Operations that are not in the saved plan that is carried out.
+    pub(super) unplanned: u64,
     /// Answers in a row that say that the target as a whole is in trouble.
     pub(super) trouble: u32,
 }
@@ -223,6 +225,7 @@ impl<'j> Cycle<'j> {
             listing: Listing::default(),
             entitlements: Entitlements::default(),
             leaving: 0,
+            unplanned: 0,
             trouble: 0,
         }
     }
@@ -400,7 +403,11 @@ impl<'j> Cycle<'j> {
             Some(_) => Outcome::Failed,
             None if !applies => Outcome::Planned,
             None if summary.withheld.count > 0 => Outcome::Withheld,
-            None if !summary.failed.is_empty() || self.findings > 0 || !self.intents_open.is_empty() => {
+            None if !summary.failed.is_empty()
+                || self.findings > 0
+                || self.unplanned > 0
+                || !self.intents_open.is_empty() =>
+            {
                 Outcome::Partial
             }
             None => Outcome::Converged,

@@ -20,6 +20,7 @@ use crate::reconcile::assignment::Nesting;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::policy::Policy;
+use crate::reconcile::saved::SavedPlan;
 use crate::reconcile::scope::ScopeRules;
 use crate::snapshot::store::Snapshot;
 use crate::telemetry::audit::AuditStream;
@@ -153,6 +154,8 @@ pub struct Order {
     pub extent: Extent,
     /// True for `sync`, in a job that enforces: operations are carried out. Otherwise they are only planned.
     pub apply: bool,
+    /// Only operations that are in this saved plan are carried out.
+    pub only: Option<Arc<SavedPlan>>,
     /// `--allow-deletions`.
     pub allow_deletions: Option<u64>,
     /// Who asked: `schedule`, or the local user.

@@ -28,6 +28,7 @@ use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::value::Attributes;
 use crate::ports::StoreError;
+use crate::reconcile::explain;
 use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::omission::Omission;
@@ -277,6 +278,7 @@ impl Cycle<'_> {
             }
             self.admit(pass, operation, counted, &mut work);
         }
+        self.keep_to_plan(&mut work);
         match pass {
             Pass::Users if work.run.is_empty() && !work.plan.settles() => {
                 self.blocked.insert((work.plan.kind, work.plan.source));
@@ -294,6 +296,28 @@ impl Cycle<'_> {
         }
         self.report(pass, &work);
         (pass != Pass::MembersOut || !work.run.is_empty()).then_some(work)
+    }
+
+    /// Leaves what is not in the saved plan, where one is carried out.
+    fn keep_to_plan(&mut self, work: &mut Work) {
+        let Some(plan) = &self.order.only else { return };
+        let mut run = Vec::with_capacity(work.run.len());
+        for operation in std::mem::take(&mut work.run) {
+            let (verb, shown) = (
+                operation.verb,
+                explain::redacted(&self.job.mapping, &operation).into_owned(),
+            );
+            let (kept, left) = plan.admit(operation, &shown);
+            run.extend(kept);
+            if left > 0 {
+                self.unplanned += left;
+                work.left = true;
+                work.plan
+                    .omissions
+                    .push(Omission::NotInPlan { verb, count: left });
+            }
+        }
+        work.run = run;
     }
 
     /// Lets one operation through, or holds it (or a part of it) back.

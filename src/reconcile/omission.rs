@@ -101,6 +101,13 @@ pub enum Omission {
         /// The guard's words.
         why: String,
     },
+    /// Wanted now, and not in the saved plan that is carried out, or with other values there.
+    NotInPlan {
+        /// The verb.
+        verb: Verb,
+        /// How many operations that are.
+        count: u64,
+    },
     /// It is to be removed, but the guard has not counted it in this cycle: the next one does.
     NotCounted {
         /// The verb.
@@ -212,6 +219,7 @@ impl Omission {
             Self::WaitsForManager => "waits_for_manager",
             Self::WaitsForDelay => "waits_for_delay",
             Self::Withheld { .. } => "withheld",
+            Self::NotInPlan { .. } => "not_in_plan",
             Self::NotCounted { .. } => "not_counted",
             Self::OutOfScope { .. } => "out_of_scope",
             Self::ScopeLossUnconfirmed { .. } => "scope_loss_unconfirmed",
@@ -283,6 +291,15 @@ impl fmt::Display for Omission {
                     "nothing is done, because its scope depends on what is not known: {missing}"
                 )
             }
+            Self::NotInPlan { verb, count } => write!(
+                f,
+                "{verb}{} is new since the plan was saved, or has other values: left",
+                if *count > 1 {
+                    format!(" × {count}")
+                } else {
+                    String::new()
+                }
+            ),
             Self::NotCounted { verb } => {
                 write!(f, "{verb} waits for the next cycle, in which the guard counts it")
             }

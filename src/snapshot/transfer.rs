@@ -33,6 +33,9 @@ use super::{
 /// host), and how it came to that.
 pub const RESTORED: &str = "restored";
 
+/// The name under which a snapshot keeps a name of its own, once a plan of it was saved; another one after a restore.
+pub const STATE_ID: &str = "state_id";
+
 /// Every table, in the order in which they are written out.
 pub const TABLES: [Table; 16] = [
     Table::Meta,
@@ -275,6 +278,7 @@ pub fn begin_again(snapshot: &Snapshot, why: &str) -> Result<(), StoreError> {
         tx.put_stream(kind, &stream);
         tx.put_finishing(kind, None);
     }
+    tx.delete_meta(STATE_ID);
     tx.put_meta(RESTORED, why.as_bytes());
     tx.commit(Durability::Synced)
 }

@@ -4,5 +4,6 @@ mod bad_input;
 mod conformance;
 mod history;
 mod killed;
+mod state;
 mod verbs;
 mod world;

@@ -170,6 +170,7 @@ impl World {
             id: CycleId(uuid::Uuid::now_v7()),
             extent,
             apply,
+            only: None,
             allow_deletions,
             actor: "test".to_owned(),
             stop: CancellationToken::new(),
