@@ -332,6 +332,22 @@ pub enum MappingAction {
     },
 }
 
+/// `undo`.
+#[derive(Debug, Clone, Args)]
+pub struct Undo {
+    /// The cycle, as `history` and `sync` name it.
+    pub cycle: uuid::Uuid,
+    /// Only show what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Make anew what the cycle deleted: with new ids, and without the security keys.
+    #[arg(long)]
+    pub recreate: bool,
+    /// Why; kept in the history.
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+}
+
 /// `history`.
 #[derive(Debug, Clone, Args)]
 #[command(args_conflicts_with_subcommands = true)]

@@ -20,6 +20,7 @@ mod state;
 mod status;
 mod sync;
 mod sync_plan;
+mod undo;
 mod watch;
 mod when;
 
@@ -76,6 +77,8 @@ pub enum Command {
     Status(args::OneJob),
     /// Show the mapping in force, try an expression, carry over Entra's own schema.
     Mapping(args::Mapping),
+    /// Take back what a cycle did, as far as it still stands; shown first.
+    Undo(args::Undo),
     /// Show the audit log: who, what, when, before, after, why, result; export it, and check an export.
     History(args::History),
     /// Check, export, import, back up, restore or compact the snapshot; forget somebody in it.
@@ -114,6 +117,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(&cli.globals, args, report),
         Command::Mapping(args) => mapping::run(&cli.globals, &args.action, report),
         Command::History(args) => history::run(&cli.globals, args, report),
+        Command::Undo(args) => undo::run(&cli.globals, args, report),
         Command::State(args) => state::run(&cli.globals, &args.action, report),
         Command::Completions(args) => completions::run(args, report),
     }

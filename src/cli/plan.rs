@@ -59,7 +59,8 @@ pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<
     }
     match sheets.next() {
         Some((form, parts)) => {
-            show(form, &done.summary, parts, report).map_err(|error| spool_failure(&error))?;
+            show(form, &done.summary, parts, report, show::plan(&done.summary))
+                .map_err(|error| spool_failure(&error))?;
         }
         None if report.is_json() => report.json(&done.summary),
         None => report.text(&show::plan(&done.summary)),
@@ -80,7 +81,7 @@ fn forms(args: &args::Plan, json: bool) -> Vec<PlanFormat> {
     }
 }
 
-fn spool_failure(error: &io::Error) -> Failure {
+pub(super) fn spool_failure(error: &io::Error) -> Failure {
     let shown = Shown {
         what: "cannot keep the plan in a temporary file".to_owned(),
         causes: vec![error.to_string()],
@@ -144,9 +145,16 @@ fn write(
     file.get_ref().sync_all()
 }
 
-fn show(form: PlanFormat, summary: &Summary, parts: Parts, report: &mut Report) -> io::Result<()> {
+/// Shows a plan; as text, with these last words.
+pub(super) fn show(
+    form: PlanFormat,
+    summary: &Summary,
+    parts: Parts,
+    report: &mut Report,
+    last: String,
+) -> io::Result<()> {
     match form {
-        PlanFormat::Text => write_text(summary, parts, report),
+        PlanFormat::Text => write_text(parts, report, &last),
         _ => report.copy(&mut document(form, summary, parts, None)?),
     }
 }
@@ -186,7 +194,7 @@ fn document(
     })
 }
 
-fn write_text(summary: &Summary, parts: Parts, report: &mut Report) -> io::Result<()> {
+fn write_text(parts: Parts, report: &mut Report, last: &str) -> io::Result<()> {
     let (mut operations, mut omitted) = (parts.operations, parts.omitted);
     if operations.metadata()?.len() > 0 {
         report.copy(&mut operations)?;
@@ -197,6 +205,6 @@ fn write_text(summary: &Summary, parts: Parts, report: &mut Report) -> io::Resul
         report.copy(&mut omitted)?;
         report.text("");
     }
-    report.text(&show::plan(summary));
+    report.text(last);
     Ok(())
 }

@@ -221,7 +221,7 @@ impl Cycle<'_> {
         self.conclude(recorded)
     }
 
-    fn manager_path(&self) -> Option<String> {
+    pub(super) fn manager_path(&self) -> Option<String> {
         let row = self.job.mapping.reference_row(ObjectKind::User);
         row.map(|(_, row)| row.target.as_str().to_owned())
     }

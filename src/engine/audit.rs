@@ -11,15 +11,13 @@ use crate::model::name::Name;
 use crate::model::value::Value;
 use crate::reconcile::explain;
 use crate::reconcile::operation::Change;
+use crate::reconcile::operation::MEMBERS;
 use crate::reconcile::operation::Member;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
 use crate::snapshot::query;
-
-/// The name under which the history keeps memberships: source ids that went in `before`, that came in `after`.
-pub(super) const MEMBERS: &str = "members";
 
 /// As many memberships as one entry holds: a group of 100,000 members must not become one record.
 const MEMBERS_IN_ENTRY: usize = 128;
@@ -77,6 +75,7 @@ pub(super) fn entries(
     }
 }
 
+/// Memberships as the history keeps them: source ids that went in `before`, that came in `after`.
 fn membership(verb: Verb, members: &[Member]) -> Change {
     let ids = Value::List(
         members

@@ -24,6 +24,7 @@ use super::job::Report;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
+use super::undo::UndoRequest;
 use crate::mapping::Context;
 use crate::model::clock::Stopwatch;
 use crate::model::clock::Timestamp;
@@ -162,6 +163,8 @@ pub struct Cycle<'j> {
     pub(super) entitlements: Entitlements,
     /// Objects whose loss of scope waits for a second cycle.
     pub(super) leaving: u64,
+    /// True while an undo holds something.
+    pub(super) holds: bool,
     /// Operations that are not in the saved plan that is carried out.
     pub(super) unplanned: u64,
     /// Answers in a row that say that the target as a whole is in trouble.
@@ -170,12 +173,24 @@ pub struct Cycle<'j> {
 
 /// Runs one cycle. Never panics on what source or target say; the report has the error where there was one.
 pub async fn run(job: &Job, order: &Order) -> Report {
+    frame(job, order, None).await
+}
+
+/// Takes back what an earlier cycle did, as far as it still stands. Otherwise as [`run`].
+pub async fn undo(job: &Job, order: &Order, request: &UndoRequest) -> Report {
+    frame(job, order, Some(request)).await
+}
+
+async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
     let watch = Stopwatch::start();
     let now = job.clock.now();
     let (source, target) = (job.source.traffic(), job.target.traffic());
     let mode = if job.enforce { "enforce" } else { "observe" };
     let mut cycle = Cycle::new(job, order, now, mode);
-    let error = cycle.story().await.err();
+    let error = match undo {
+        None => cycle.story().await.err(),
+        Some(request) => cycle.undo_story(request).await.err(),
+    };
     let mut summary = cycle.close(error.as_ref());
     summary.duration_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
     add_traffic(
@@ -183,7 +198,7 @@ pub async fn run(job: &Job, order: &Order) -> Report {
         job.source.traffic().since(source),
         job.target.traffic().since(target),
     );
-    let error = match remember(job, order, &summary).await {
+    let error = match remember(job, order, &summary, undo.is_none()).await {
         Ok(()) => error,
         Err(late) => error.or(Some(late)),
     };
@@ -225,6 +240,7 @@ impl<'j> Cycle<'j> {
             listing: Listing::default(),
             entitlements: Entitlements::default(),
             leaving: 0,
+            holds: false,
             unplanned: 0,
             trouble: 0,
         }
@@ -319,6 +335,7 @@ impl<'j> Cycle<'j> {
                 Ok(if changed { all } else { 0 })
             })
             .await?;
+        self.holds = self.store(|snapshot| snapshot.holds_undone()).await?;
         if again > 0 {
             self.order.watcher.finding(&format!(
                 "mapping, scope or policy changed since the last cycle: {again} objects are looked at again; links stay"
@@ -383,6 +400,7 @@ impl<'j> Cycle<'j> {
             Omission::Unchanged => self.summary.skipped.unchanged += 1,
             Omission::OutOfScope { .. } => self.summary.skipped.out_of_scope += 1,
             Omission::ScopeLossUnconfirmed { .. } => self.leaving += 1,
+            Omission::HeldByUndo { count } => self.summary.held += count,
             Omission::DisabledAtSource => self.summary.skipped.disabled_at_source += 1,
             _ => {}
         }
@@ -444,12 +462,12 @@ fn add_traffic(summary: &mut Summary, source: Traffic, target: Traffic) {
 }
 
 /// Keeps the summary, and makes everything durable.
-async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), CycleError> {
+async fn remember(job: &Job, order: &Order, summary: &Summary, looked: bool) -> Result<(), CycleError> {
     let json = serde_json::to_value(summary).unwrap_or_default();
     let keep = order.apply;
     let cycle = order.id;
     // With nothing held back, there was nothing left to look at.
-    let looked = summary.withheld.count == 0;
+    let looked = looked && summary.withheld.count == 0;
     let oldest = job.clock.now().minus(job.history_retention);
     let through = job.enforce && !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
     blocking(&job.snapshot, move |snapshot| {

@@ -10,6 +10,7 @@ use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::passes::Rules;
 use super::readings::keys_of;
+use super::undo::keep_holds;
 use super::views::Context;
 use super::views::view;
 use crate::model::clock::Timestamp;
@@ -150,7 +151,10 @@ fn find_removals(
             let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
                 continue;
             };
-            let plan = planner.plan(&view);
+            let mut plan = planner.plan(&view);
+            if context.holds {
+                keep_holds(snapshot, &view, &mut plan)?;
+            }
             if let Some(operation) = plan.operations.iter().find(|operation| is_counted(operation)) {
                 *asked.entry(operation.because.label()).or_default() += 1;
                 tx.put_removal(kind, id, &Removal { verb: operation.verb });
@@ -184,7 +188,7 @@ fn sent_log(reads: &impl Reads) -> Result<Vec<SentAt>, StoreError> {
 }
 
 /// What was sent within the window before `now`.
-fn sent_within(snapshot: &Snapshot, now: Timestamp, window: Duration) -> Result<Sent, StoreError> {
+pub(super) fn sent_within(snapshot: &Snapshot, now: Timestamp, window: Duration) -> Result<Sent, StoreError> {
     let since = now.minus(window);
     let mut sum = Sent::default();
     for entry in sent_log(snapshot)?.into_iter().filter(|entry| entry.at >= since) {

@@ -21,4 +21,5 @@ pub mod runtime;
 pub mod schedule;
 mod scope;
 pub mod summary;
+pub mod undo;
 pub mod views;

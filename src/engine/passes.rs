@@ -15,6 +15,7 @@ use super::guarding::Removal;
 use super::guarding::empties;
 use super::job::Extent;
 use super::readings::keys_of;
+use super::undo::keep_holds;
 use super::views::Context;
 use super::views::view;
 use crate::mapping::Context as MappingContext;
@@ -27,6 +28,7 @@ use crate::model::id::TargetId;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::value::Attributes;
+use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::explain;
 use crate::reconcile::guard;
@@ -545,6 +547,7 @@ fn plan_batch(
 ) -> Result<PlannedBatch, StoreError> {
     let planner = rules.planner(settle);
     let mut planned = PlannedBatch::default();
+    let mut released = Vec::new();
     for id in ids {
         let forecast = context.forecast(snapshot, kind, id)?;
         let follows = forecast.late && pass == Pass::Users;
@@ -573,6 +576,9 @@ fn plan_batch(
             continue;
         }
         let mut plan = planner.plan(&view);
+        if context.holds {
+            released.extend(keep_holds(snapshot, &view, &mut plan)?);
+        }
         if forecast.members_out {
             plan.operations
                 .retain(|operation| operation.verb != Verb::RemoveMember);
@@ -597,6 +603,13 @@ fn plan_batch(
             removal,
             record,
         });
+    }
+    if context.releases && !released.is_empty() {
+        let mut tx = snapshot.tx()?;
+        for (kind, id, left) in released {
+            tx.put_undone(kind, &id, left.as_ref());
+        }
+        tx.commit(Durability::Lazy)?;
     }
     Ok(planned)
 }

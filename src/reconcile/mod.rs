@@ -21,6 +21,7 @@ pub mod policy;
 pub mod saved;
 pub mod scope;
 pub mod three_way;
+pub mod undo;
 pub mod view;
 
 pub use changes::members_of;

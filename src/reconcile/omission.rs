@@ -101,6 +101,11 @@ pub enum Omission {
         /// The guard's words.
         why: String,
     },
+    /// On hold since an undo: the source still asks for it, and it is not sent.
+    HeldByUndo {
+        /// How many operations.
+        count: u64,
+    },
     /// Wanted now, and not in the saved plan that is carried out, or with other values there.
     NotInPlan {
         /// The verb.
@@ -145,6 +150,7 @@ impl Omission {
                 | Self::KeptByPolicy { .. }
                 | Self::SwitchedOff { .. }
                 | Self::Protected
+                | Self::HeldByUndo { .. }
                 | Self::OutOfScope { .. }
         )
     }
@@ -219,6 +225,7 @@ impl Omission {
             Self::WaitsForManager => "waits_for_manager",
             Self::WaitsForDelay => "waits_for_delay",
             Self::Withheld { .. } => "withheld",
+            Self::HeldByUndo { .. } => "held",
             Self::NotInPlan { .. } => "not_in_plan",
             Self::NotCounted { .. } => "not_counted",
             Self::OutOfScope { .. } => "out_of_scope",
@@ -291,6 +298,10 @@ impl fmt::Display for Omission {
                     "nothing is done, because its scope depends on what is not known: {missing}"
                 )
             }
+            Self::HeldByUndo { count } => write!(
+                f,
+                "held, {count} of its operations: an undo took them back, and the source still asks for them"
+            ),
             Self::NotInPlan { verb, count } => write!(
                 f,
                 "{verb}{} is new since the plan was saved, or has other values: left",

@@ -10,6 +10,9 @@ use crate::model::id::TargetId;
 use crate::model::name::Name;
 use crate::model::value::Value;
 
+/// The name under which memberships stand among attributes, in plans and in the history.
+pub const MEMBERS: &str = "members";
+
 /// One attribute that changes at the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -180,6 +183,11 @@ pub enum Reason {
         /// The rule that leaves it out.
         why: String,
     },
+    /// The inverse of what a cycle did.
+    Undone {
+        /// The cycle.
+        cycle: String,
+    },
 }
 
 impl Reason {
@@ -202,6 +210,7 @@ impl Reason {
             Self::MemberLeft => "member_left",
             Self::MemberGone => "member_gone",
             Self::OutOfScope { .. } => "out_of_scope",
+            Self::Undone { .. } => "undone",
         }
     }
 }
@@ -226,6 +235,7 @@ impl fmt::Display for Reason {
             Self::MemberLeft => f.write_str("not a member of the group in Entra any more"),
             Self::MemberGone => f.write_str("the members themselves are deleted in Entra, or out of scope"),
             Self::OutOfScope { why } => write!(f, "out of scope: {why}"),
+            Self::Undone { cycle } => write!(f, "it undoes what cycle {cycle} did"),
         }
     }
 }

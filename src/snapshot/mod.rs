@@ -10,6 +10,7 @@
 //! | [`query`], [`proof`] | asking the history; exporting it with the chain's proof, and checking that |
 //! | [`keys`], [`record`], `coded` | encodings: part of the format |
 //! | [`migrate`], [`transfer`], [`export`], [`import`], [`verify`] | older formats; backup and restore; JSON Lines out and in; self-check |
+//! | [`undone`] | what an undo holds |
 //! | [`forget`], [`place`] | erasing a person's values; whether the folder is where it was |
 //! | [`sled`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`] |
 //! | `recent` | who is linked, who is dirty: lately asked, remembered |
@@ -46,6 +47,7 @@ pub mod sled;
 pub mod store;
 pub mod transfer;
 pub mod tx;
+pub mod undone;
 pub mod verify;
 pub mod work;
 

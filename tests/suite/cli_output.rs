@@ -4,6 +4,8 @@ mod bad_input;
 mod conformance;
 mod history;
 mod killed;
+mod saved_plan;
 mod state;
+mod undo;
 mod verbs;
 mod world;

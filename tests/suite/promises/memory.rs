@@ -123,6 +123,7 @@ async fn initial_cycle(folder: &Path) {
         id: CycleId(uuid::Uuid::now_v7()),
         extent: Extent::Changes,
         apply: true,
+        only: None,
         allow_deletions: None,
         actor: "test".to_owned(),
         stop: Default::default(),
