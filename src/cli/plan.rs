@@ -50,7 +50,9 @@ pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<
     }
     let parts = file.finish().map_err(|error| spool_failure(&error))?;
     let mut sheets = forms.into_iter().zip(parts);
-    if let (Some(out), Some((form, parts))) = (&args.out, sheets.next_back()) {
+    if let Some(out) = &args.out
+        && let Some((form, parts)) = sheets.next_back()
+    {
         let origin = match form {
             PlanFormat::Json => Some(Origin::of(&job, args.full)?),
             _ => None,

@@ -166,13 +166,16 @@ pub(super) fn html(operation: &Operation, name_of: impl Fn(SourceId) -> Option<S
     if !links && !operation.members.is_empty() {
         let _ = write!(
             out,
-            "<details{}><summary>{} members</summary><ul>\n",
+            "<details{}><summary>{}</summary><ul>\n",
             if operation.members.len() <= 20 {
                 " open"
             } else {
                 ""
             },
-            operation.members.len()
+            match operation.members.len() {
+                1 => "1 member".to_owned(),
+                many => format!("{many} members"),
+            }
         );
         for member in &operation.members {
             let name = name_of(member.source).unwrap_or_default();

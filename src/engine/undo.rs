@@ -352,10 +352,11 @@ fn plan(
         .filter(|(_, deeds)| deeds.iter().any(|deed| deed.operation.starts_with("delete_")))
         .map(|((_, id), _)| *id)
         .collect();
-    let mut pasts = if request.recreate && !deleted.is_empty() {
-        pasts(snapshot, deleted, last)?
-    } else {
+    // Also for the name of what is not made anew: nothing else knows it any more.
+    let mut pasts = if deleted.is_empty() {
         BTreeMap::new()
+    } else {
+        pasts(snapshot, deleted, last)?
     };
     let mut inverses = Vec::with_capacity(deeds.len());
     for ((kind, id), deeds) in deeds {

@@ -294,3 +294,55 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// Truncated or with flipped bits: said, not written over, and mended as docs/operations.md says.
+#[test]
+fn a_spoilt_file_is_said_and_the_way_back_works() {
+    let world = World::new(30, 3);
+    world.converges();
+    world.run(&["state", "backup", "--out", "copy"]).exits(0);
+    let (job, sound) = (world.path("state/idmelon"), world.path("sound"));
+    copy(&job, &sound);
+    let whole = fs::read(job.join("sled/db")).unwrap();
+    let written = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    let mut said = 0;
+    for part in 0..4 {
+        for truncate in [false, true] {
+            let mut bytes = whole.clone();
+            let at = written * part / 4;
+            if truncate {
+                bytes.truncate(at);
+            } else {
+                bytes[at..at + 512].iter_mut().for_each(|byte| *byte ^= 0xa5);
+            }
+            fs::write(job.join("sled/db"), &bytes).unwrap();
+            world.workspace.clear_requests();
+            let ran = world.run(&["sync"]);
+            assert!(!ran.err.contains("panicked at src"), "{ran:?}");
+            if ran.code == Some(1) {
+                said += 1;
+                assert!(
+                    ran.err.contains("damaged") && ran.err.contains("state restore"),
+                    "{ran:?}"
+                );
+                assert_eq!(world.workspace.writes(), 0);
+                assert!(job.join("sled").is_dir(), "nothing is thrown away");
+            }
+            fs::rename(&job, world.path("state/idmelon.damaged")).unwrap();
+            if truncate {
+                world.run(&["state", "restore", "--from", "copy"]).exits(0);
+            }
+            let sync = world.run(&["sync", "-o", "json"]).exits(0).json();
+            assert_eq!(
+                (removals(&sync), &sync["operations"]["create_user"]),
+                (0, &json!(0)),
+                "{sync}"
+            );
+            world.has_everybody_once();
+            fs::remove_dir_all(world.path("state/idmelon.damaged")).unwrap();
+            fs::remove_dir_all(&job).unwrap();
+            copy(&sound, &job);
+        }
+    }
+    assert!(said > 0, "no damage was ever met");
+}
