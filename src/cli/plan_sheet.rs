@@ -75,9 +75,9 @@ pub(super) fn html_head(summary: &Summary) -> String {
     page.truncate(page.find("<!-- operations -->").unwrap_or(page.len()));
     let mut counts = String::new();
     for (verb, count) in summary.operations.iter().filter(|(_, count)| **count > 0) {
-        let _ = write!(
+        let _ = writeln!(
             counts,
-            "<label class=\"{}\"><input type=\"checkbox\" value=\"{verb}\" checked> {} <b>{count}</b></label>\n",
+            "<label class=\"{}\"><input type=\"checkbox\" value=\"{verb}\" checked> {} <b>{count}</b></label>",
             tone(verb),
             verb.replace('_', " ")
         );
@@ -164,9 +164,9 @@ pub(super) fn html(operation: &Operation, name_of: impl Fn(SourceId) -> Option<S
         out.push_str("</table>\n");
     }
     if !links && !operation.members.is_empty() {
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<details{}><summary>{}</summary><ul>\n",
+            "<details{}><summary>{}</summary><ul>",
             if operation.members.len() <= 20 {
                 " open"
             } else {

@@ -153,10 +153,10 @@ mod tests {
             before: Value::Null,
             after: Value::text("Al"),
         });
-        let mut other = planned.clone();
+        let mut other = operation(Verb::UpdateUser, "Dr");
         other.source = id(2);
         for (name, now, expected) in [
-            ("the same", planned.clone(), true),
+            ("the same", operation(Verb::UpdateUser, "Dr"), true),
             ("another reason and base", reason, true),
             ("another value", operation(Verb::UpdateUser, "Prof"), false),
             ("another verb", operation(Verb::DisableUser, "Dr"), false),

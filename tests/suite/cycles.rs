@@ -10,6 +10,7 @@ mod on_demand;
 mod roles;
 mod scope;
 mod targets;
+mod undo;
 
 pub use incremental::CHANGES;
 pub use incremental::synced;

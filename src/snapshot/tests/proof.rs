@@ -26,13 +26,13 @@ fn entry(n: u64, before: Value, after: Value) -> NewEntry {
     NewEntry {
         time: Timestamp(i64::try_from(n).unwrap() * 10),
         cycle: None,
-        actor: if n % 2 == 0 { "schedule" } else { "ada" }.to_owned(),
+        actor: if n.is_multiple_of(2) { "schedule" } else { "ada" }.to_owned(),
         operation: "update_user".to_owned(),
         kind: Some(User),
         object: Some(id(n % 7)),
         target: Some(target(&format!("t{}", n % 7))),
         reason: "the source changed".to_owned(),
-        result: if n % 5 == 0 { "failed" } else { "done" }.to_owned(),
+        result: if n.is_multiple_of(5) { "failed" } else { "done" }.to_owned(),
         config: "f00d".to_owned(),
         values: Values {
             changes: vec![Change {
@@ -40,7 +40,7 @@ fn entry(n: u64, before: Value, after: Value) -> NewEntry {
                 before,
                 after,
             }],
-            detail: (n % 5 == 0).then(|| "400 invalidValue".to_owned()),
+            detail: n.is_multiple_of(5).then(|| "400 invalidValue".to_owned()),
         },
         salt: [u8::try_from(n).unwrap(); 16],
     }
@@ -93,7 +93,7 @@ fn entries_are_found_by_every_filter_alone_and_together() {
                 actor: Some("ada".to_owned()),
                 ..any.clone()
             },
-            |n| n % 2 == 1,
+            |n| !n.is_multiple_of(2),
         ),
         (
             "result and object",
@@ -102,7 +102,7 @@ fn entries_are_found_by_every_filter_alone_and_together() {
                 objects: Some(BTreeSet::from([id(3)])),
                 ..any.clone()
             },
-            |n| n % 5 == 0 && n % 7 == 3,
+            |n| n.is_multiple_of(5) && n % 7 == 3,
         ),
         (
             "operation",
