@@ -22,6 +22,7 @@ pub mod saved;
 pub mod scope;
 pub mod three_way;
 pub mod undo;
+pub mod undo_hold;
 pub mod view;
 
 pub use changes::members_of;
