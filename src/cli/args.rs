@@ -215,9 +215,12 @@ pub struct Plan {
     /// Read the target back and plan everything.
     #[arg(long)]
     pub full: bool,
-    /// The form of the plan: text or json; as `-o` says where absent.
+    /// Save the plan in this file, for `sync --plan`; with `--format csv` or `html`, for reading.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The form of the plan: text, json, csv or html; as `-o` says where absent.
     #[arg(long, value_enum, hide_possible_values = true)]
-    pub format: Option<Format>,
+    pub format: Option<PlanFormat>,
     /// Exit with 10 where something would change.
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -243,6 +246,19 @@ impl Explain {
     }
 }
 
+/// The form of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people, in a terminal.
+    Text,
+    /// For programs, and for `sync --plan`.
+    Json,
+    /// For spreadsheets: one line a change.
+    Csv,
+    /// For people, in a browser: one page, without anything beside it.
+    Html,
+}
+
 /// `sync`.
 #[derive(Debug, Clone, Args)]
 pub struct Sync {
@@ -257,6 +273,23 @@ pub struct Sync {
     /// Let this cycle create at most so many users and groups; if there are more, none.
     #[arg(long, value_name = "N")]
     pub allow_creations: Option<u64>,
+    /// Carry out what is in this saved plan and still wanted with the same values; the rest is listed and left.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Carry out nothing where anything differs from the saved plan.
+    #[arg(long, requires = "plan")]
+    pub exact: bool,
+    /// Run a job here again that was handed over to another host.
+    #[arg(long)]
+    pub take_back: bool,
+}
+
+/// `run`.
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    /// Run jobs here again that were handed over to another host.
+    #[arg(long)]
+    pub take_back: bool,
 }
 
 /// `resync`: exactly one of who, all and from the beginning.
@@ -325,6 +358,78 @@ pub enum MappingAction {
     },
 }
 
+/// `undo`.
+#[derive(Debug, Clone, Args)]
+pub struct Undo {
+    /// The cycle, as `history` and `sync` name it.
+    pub cycle: uuid::Uuid,
+    /// Only show what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Make anew what the cycle deleted: with new ids, and without the security keys.
+    #[arg(long)]
+    pub recreate: bool,
+    /// Why; kept in the history.
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+}
+
+/// `history`.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct History {
+    /// What else to do with the history.
+    #[command(subcommand)]
+    pub action: Option<HistoryAction>,
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// Of this object: an id, or any name, UPN or mail that it ever had.
+    #[arg(long, value_name = "OBJ")]
+    pub object: Option<String>,
+    /// Of this cycle.
+    #[arg(long, value_name = "ID")]
+    pub cycle: Option<uuid::Uuid>,
+    /// From this time on: 2026-11-25, 2026-11-25T08:30:00Z, or how long ago (24h, 7d).
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Up to this time; a day counts whole.
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// With this operation, as in `update_user`.
+    #[arg(long, value_name = "OP")]
+    pub operation: Option<String>,
+    /// By this actor: `schedule`, or a user.
+    #[arg(long, value_name = "A")]
+    pub actor: Option<String>,
+    /// With this result: done, failed, …
+    #[arg(long, value_name = "R")]
+    pub result: Option<String>,
+}
+
+/// What else to do with the history.
+#[derive(Debug, Clone, Subcommand)]
+pub enum HistoryAction {
+    /// Write a part of it as JSON Lines, with the chain that proves it.
+    Export {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// From this time on; from the beginning where absent.
+        #[arg(long, value_name = "T")]
+        since: Option<String>,
+        /// Up to this time; up to now where absent.
+        #[arg(long, value_name = "T")]
+        until: Option<String>,
+        /// The folder to write; empty, or not there yet.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Check an export: needs neither the daemon nor the state, nor a config.
+    Verify {
+        /// The folder that `history export` wrote.
+        dir: PathBuf,
+    },
+}
+
 /// `state`.
 #[derive(Debug, Clone, Args)]
 pub struct State {
@@ -347,6 +452,9 @@ pub enum StateAction {
         /// The file to write; must not exist.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// Hand the job over to another host: `run` and `sync` refuse it here from now on.
+        #[arg(long)]
+        handover: bool,
     },
     /// Put a backup in the snapshot's place; the next cycle reads the source from the beginning.
     Restore {
@@ -358,6 +466,27 @@ pub enum StateAction {
         /// Set the snapshot that is there aside.
         #[arg(long)]
         force: bool,
+    },
+    /// Make the snapshot out of what `state export` printed; the next cycle reads the source from the beginning.
+    Import {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// The export.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// Set the snapshot that is there aside.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Write the snapshot anew without what was overwritten or erased in it.
+    Compact(OneJob),
+    /// Erase the personal values of an object that is neither linked nor in scope any more.
+    #[command(allow_missing_positional = true)]
+    Forget {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// An object id, or a name, UPN or mail that it had.
+        object: String,
     },
 }
 

@@ -13,6 +13,7 @@ use tracing::error;
 use tracing::info;
 use uuid::Uuid;
 
+use super::args;
 use super::args::Globals;
 use super::factory;
 use super::failure::Exit;
@@ -28,9 +29,12 @@ use crate::snapshot::folder::StateFolder;
 use crate::snapshot::store::Snapshot;
 
 /// Runs until it is stopped.
-pub fn run(globals: &Globals, report: &mut Report) -> Result<Exit, Failure> {
+pub fn run(globals: &Globals, args: &args::Run, report: &mut Report) -> Result<Exit, Failure> {
     let settings = factory::settings(globals, false)?;
     let folder = factory::hold(&settings)?;
+    for (name, _) in settings.jobs.iter().filter(|(_, job)| job.enabled) {
+        factory::at_home(&folder, name, args.take_back)?;
+    }
     factory::runtime()?.block_on(async {
         let mut daemon = Daemon {
             globals,
@@ -94,6 +98,7 @@ struct Daemon<'g> {
 impl Daemon<'_> {
     fn jobs(&mut self, settings: &Settings) -> Result<Vec<(Job, Schedules)>, Failure> {
         let mut jobs = Vec::new();
+        let audit = factory::audit(settings, false)?;
         for (name, job) in settings.jobs.iter().filter(|(_, job)| job.enabled) {
             let snapshot = match self.snapshots.get(name) {
                 Some(snapshot) => snapshot.clone(),
@@ -104,10 +109,9 @@ impl Daemon<'_> {
                 incremental: job.schedule.clone(),
                 full: job.full_schedule.clone(),
             };
-            jobs.push((
-                factory::job(&self.globals.config, name, &settings.state, job, snapshot)?,
-                schedules,
-            ));
+            let mut job = factory::job(&self.globals.config, name, &settings.state, job, snapshot)?;
+            job.audit.clone_from(&audit);
+            jobs.push((job, schedules));
         }
         Ok(jobs)
     }

@@ -40,6 +40,8 @@ use crate::source::clouds::Cloud;
 use crate::target::Dialect;
 use crate::target::ScimOptions;
 use crate::target::ScimTarget;
+use crate::telemetry::audit::AuditStream;
+use crate::telemetry::audit::Stream;
 use crate::transport::NetworkOptions;
 use crate::transport::RetryPolicy;
 
@@ -96,6 +98,28 @@ pub(super) fn choose<'s>(
 /// Takes the state folder; another process that holds it is exit 5.
 pub(super) fn hold(settings: &Settings) -> Result<StateFolder, Failure> {
     StateFolder::hold(&settings.state.path).map_err(|error| store_failure(&error))
+}
+
+/// Refuses a job that was handed over to another host (exit 5), unless it is to be taken back.
+pub(super) fn at_home(folder: &StateFolder, name: &str, take_back: bool) -> Result<(), Failure> {
+    let failed = |error| store_failure(&error);
+    if take_back {
+        return folder
+            .take_back(name, DEFAULT_CACHE_BYTES)
+            .map(drop)
+            .map_err(failed);
+    }
+    let Some(text) = folder.moved(name).map_err(failed)? else {
+        return Ok(());
+    };
+    let shown = Shown {
+        what: format!("job `{name}` was handed over to another host"),
+        place: Some(format!("{}: {}", folder.job(name).display(), text.trim())),
+        ..Shown::default()
+    };
+    let advice = "run it there; to run it here again, stop it there and use --take-back: everything is then read again, and \
+                  removals are withheld until you have looked";
+    Err(Failure::new(Exit::NotBegun, shown.advise(advice)))
 }
 
 /// A store that did not open, or failed.
@@ -264,8 +288,31 @@ pub(super) fn job(
         request_timeout: settings.target.request_timeout,
         history_retention: state.history_retention,
         batch: BATCH,
+        audit: None,
         entropy: rand::random,
     })
+}
+
+/// The audit stream of the settings. Where stdout holds a document (`document`), the lines that were to go there go to stderr.
+pub(super) fn audit(settings: &Settings, document: bool) -> Result<Option<Arc<AuditStream>>, Failure> {
+    let stream = match &settings.audit.stream {
+        None => return Ok(None),
+        Some(settings::audit::Stream::Stdout) if document => Stream::Stderr,
+        Some(settings::audit::Stream::Stdout) => Stream::Stdout,
+        Some(settings::audit::Stream::File(path)) => Stream::File(path.clone()),
+        Some(settings::audit::Stream::Syslog) => Stream::Syslog,
+    };
+    let opened = AuditStream::open(&stream).map_err(|cause| {
+        let shown = Shown {
+            what: "cannot open the audit stream".to_owned(),
+            causes: vec![cause.to_string()],
+            ..Shown::default()
+        };
+        let advice =
+            "correct `stream` under [audit]: its folder must exist and be writable, and a syslog must listen";
+        Failure::new(Exit::Usage, shown.advise(advice))
+    })?;
+    Ok(Some(Arc::new(opened)))
 }
 
 /// The enterprise application whose assignments count, where one is named.
@@ -398,6 +445,7 @@ pub(super) fn order(
         id: CycleId(Uuid::now_v7()),
         extent,
         apply,
+        only: None,
         allow_deletions: None,
         allow_creations: None,
         actor: local_user(),

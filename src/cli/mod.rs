@@ -8,6 +8,7 @@ mod demo;
 mod explain;
 mod factory;
 pub mod failure;
+mod history;
 mod hold;
 pub mod init;
 mod link;
@@ -15,13 +16,18 @@ mod mapping;
 mod objects;
 mod pause;
 mod plan;
+mod plan_sheet;
 pub mod report;
 mod sandbox;
+mod saved;
 mod show;
 mod state;
 mod status;
 mod sync;
+mod sync_plan;
+mod undo;
 mod watch;
+mod when;
 mod withheld;
 
 #[cfg(test)]
@@ -72,7 +78,7 @@ pub enum Command {
     /// Run one cycle now.
     Sync(args::Sync),
     /// Run every enabled job on its schedule.
-    Run,
+    Run(args::Run),
     /// Look at certain objects again, or at all, now.
     Resync(args::Resync),
     /// Show, release or reject what the guard holds back.
@@ -91,7 +97,11 @@ pub enum Command {
     Status(args::OneJob),
     /// Show the mapping in force, try an expression, carry over Entra's own schema.
     Mapping(args::Mapping),
-    /// Check, export, back up or restore the snapshot.
+    /// Take back what a cycle did, as far as it still stands; shown first.
+    Undo(args::Undo),
+    /// Show the audit log: who, what, when, before, after, why, result; export it, and check an export.
+    History(args::History),
+    /// Check, export, import, back up, restore or compact the snapshot; forget somebody in it.
     State(args::State),
     /// Print the completion script of a shell.
     Completions(args::Completions),
@@ -101,7 +111,7 @@ pub enum Command {
 #[must_use]
 pub fn run(cli: &Cli) -> Exit {
     let globals = &cli.globals;
-    let long_running = matches!(cli.command, Command::Run);
+    let long_running = matches!(cli.command, Command::Run(_));
     log::start(
         globals.level(long_running),
         globals.log_format.into(),
@@ -123,7 +133,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(&cli.globals, args, report),
         Command::Explain(args) => explain::run(&cli.globals, args, report),
         Command::Sync(args) => sync::sync(&cli.globals, args, report),
-        Command::Run => daemon::run(&cli.globals, report),
+        Command::Run(args) => daemon::run(&cli.globals, args, report),
         Command::Resync(args) => sync::resync(&cli.globals, args, report),
         Command::Withheld(args) => withheld::run(&cli.globals, &args.action, report),
         Command::Hold(args) => hold::run(&cli.globals, args, report),
@@ -133,6 +143,8 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
         Command::Unlink(args) => link::unlink(&cli.globals, args, report),
         Command::Status(args) => status::run(&cli.globals, args, report),
         Command::Mapping(args) => mapping::run(&cli.globals, &args.action, report),
+        Command::History(args) => history::run(&cli.globals, args, report),
+        Command::Undo(args) => undo::run(&cli.globals, args, report),
         Command::State(args) => state::run(&cli.globals, &args.action, report),
         Command::Completions(args) => completions::run(args, report),
     }

@@ -1,16 +1,25 @@
-//! `plan`: what a cycle would do, and why, writing nothing to the target.
+//! `plan`: what a cycle would do, and why, writing nothing to the target; shown, or saved for `sync --plan`.
 
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::BufWriter;
 use std::io::Read;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::args;
-use super::args::Format;
 use super::args::Globals;
+use super::args::PlanFormat;
 use super::factory;
 use super::failure::Exit;
 use super::failure::Failure;
 use super::failure::Shown;
+use super::plan_sheet;
 use super::report::Report;
+use super::saved::Origin;
 use super::show;
 use super::sync;
 use super::watch::Parts;
@@ -21,14 +30,12 @@ use crate::engine::summary::Summary;
 
 /// Plans a cycle and shows it.
 pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<Exit, Failure> {
-    let json = args
-        .format
-        .map_or(report.is_json(), |format| format == Format::Json);
+    let forms = forms(args, report.is_json());
     let settings = factory::settings(globals, false)?;
     let (name, job) = factory::choose(&settings, args.job.as_deref())?;
     let folder = factory::hold(&settings)?;
     let snapshot = factory::open_for(&folder, name, job)?;
-    let file = PlanFile::new(json, report.progress(), snapshot.clone());
+    let file = PlanFile::new(&forms, report.progress(), snapshot.clone());
     let file = Arc::new(file.map_err(|error| spool_failure(&error))?);
     let job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
     let extent = if args.full { Extent::Full } else { Extent::Changes };
@@ -42,17 +49,41 @@ pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<
         return Err(sync::failure(error));
     }
     let parts = file.finish().map_err(|error| spool_failure(&error))?;
-    let written = if json {
-        write_json(&done.summary, parts, report)
-    } else {
-        write_text(&done.summary, parts, report)
-    };
-    written.map_err(|error| spool_failure(&error))?;
+    let mut sheets = forms.into_iter().zip(parts);
+    if let Some(out) = &args.out
+        && let Some((form, parts)) = sheets.next_back()
+    {
+        let origin = match form {
+            PlanFormat::Json => Some(Origin::of(&job, args.full)?),
+            _ => None,
+        };
+        save(out, form, &done.summary, parts, origin.as_ref()).map_err(|error| save_failure(out, &error))?;
+    }
+    match sheets.next() {
+        Some((form, parts)) => {
+            show(form, &done.summary, parts, report, show::plan(&done.summary))
+                .map_err(|error| spool_failure(&error))?;
+        }
+        None if report.is_json() => report.json(&done.summary),
+        None => report.text(&show::plan(&done.summary)),
+    }
     let changes = args.detailed_exitcode && done.summary.has_changes();
     Ok(if changes { Exit::Changes } else { Exit::Done })
 }
 
-fn spool_failure(error: &std::io::Error) -> Failure {
+/// The forms that are made: the one that is shown, and the one that is saved, which is the last. A plan that is saved
+/// for reading (csv, html) is not shown as well.
+fn forms(args: &args::Plan, json: bool) -> Vec<PlanFormat> {
+    let standard = if json { PlanFormat::Json } else { PlanFormat::Text };
+    let shown = args.format.unwrap_or(standard);
+    match (&args.out, shown) {
+        (None, shown) => vec![shown],
+        (Some(_), PlanFormat::Csv | PlanFormat::Html) => vec![shown],
+        (Some(_), shown) => vec![shown, PlanFormat::Json],
+    }
+}
+
+pub(super) fn spool_failure(error: &io::Error) -> Failure {
     let shown = Shown {
         what: "cannot keep the plan in a temporary file".to_owned(),
         causes: vec![error.to_string()],
@@ -64,20 +95,108 @@ fn spool_failure(error: &std::io::Error) -> Failure {
     )
 }
 
-/// The summary with two members more, streamed.
-fn write_json(summary: &Summary, parts: Parts, report: &mut Report) -> std::io::Result<()> {
-    let head = serde_json::to_string(summary)?;
-    let head = head.strip_suffix('}').unwrap_or(&head).to_owned();
-    let mut document = std::io::Cursor::new(head)
-        .chain(std::io::Cursor::new(",\"plan\":["))
-        .chain(parts.operations)
-        .chain(std::io::Cursor::new("],\"omitted\":["))
-        .chain(parts.omitted)
-        .chain(std::io::Cursor::new("]}\n"));
-    report.copy(&mut document)
+fn save_failure(out: &Path, error: &io::Error) -> Failure {
+    let shown = Shown {
+        what: format!("cannot save the plan in {}", out.display()),
+        causes: vec![error.to_string()],
+        ..Shown::default()
+    };
+    Failure::new(
+        Exit::Failed,
+        shown.advise("check free space and the permissions of the folder; nothing was written to the target"),
+    )
 }
 
-fn write_text(summary: &Summary, parts: Parts, report: &mut Report) -> std::io::Result<()> {
+/// Writes the plan beside the file, then in its place: a plan is there whole or not at all. It names people, so it is
+/// for its owner alone.
+fn save(
+    out: &Path,
+    form: PlanFormat,
+    summary: &Summary,
+    parts: Parts,
+    origin: Option<&Origin>,
+) -> io::Result<()> {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    let partial = out.with_file_name(name);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&partial)?;
+    let written = write(form, summary, parts, origin, file);
+    if written.is_err() {
+        // What is left of it is of no use to anybody.
+        let _ = std::fs::remove_file(&partial);
+    }
+    written?;
+    std::fs::rename(&partial, out)
+}
+
+fn write(
+    form: PlanFormat,
+    summary: &Summary,
+    parts: Parts,
+    origin: Option<&Origin>,
+    file: File,
+) -> io::Result<()> {
+    let mut file = BufWriter::new(file);
+    io::copy(&mut document(form, summary, parts, origin)?, &mut file)?;
+    file.flush()?;
+    file.get_ref().sync_all()
+}
+
+/// Shows a plan; as text, with these last words.
+pub(super) fn show(
+    form: PlanFormat,
+    summary: &Summary,
+    parts: Parts,
+    report: &mut Report,
+    last: String,
+) -> io::Result<()> {
+    match form {
+        PlanFormat::Text => write_text(parts, report, &last),
+        _ => report.copy(&mut document(form, summary, parts, None)?),
+    }
+}
+
+/// A plan as a whole document, streamed.
+fn document(
+    form: PlanFormat,
+    summary: &Summary,
+    parts: Parts,
+    origin: Option<&Origin>,
+) -> io::Result<Box<dyn Read>> {
+    let text = |text: String| io::Cursor::new(text.into_bytes());
+    Ok(match form {
+        PlanFormat::Csv => Box::new(text(plan_sheet::CSV_HEAD.to_owned()).chain(parts.operations)),
+        PlanFormat::Html => Box::new(
+            text(plan_sheet::html_head(summary))
+                .chain(parts.operations)
+                .chain(text(plan_sheet::HTML_OMITTED.to_owned()))
+                .chain(parts.omitted)
+                .chain(text(plan_sheet::HTML_END.to_owned())),
+        ),
+        PlanFormat::Json | PlanFormat::Text => {
+            // The summary with two members more; three where it says what it was made from.
+            let head = serde_json::to_string(summary)?;
+            let mut head = head.strip_suffix('}').unwrap_or(&head).to_owned();
+            if let Some(origin) = origin {
+                head += &format!(",\"saved\":{}", serde_json::to_string(origin)?);
+            }
+            Box::new(
+                text(head + ",\"plan\":[\n")
+                    .chain(parts.operations)
+                    .chain(text("\n],\"omitted\":[\n".to_owned()))
+                    .chain(parts.omitted)
+                    .chain(text("\n]}\n".to_owned())),
+            )
+        }
+    })
+}
+
+fn write_text(parts: Parts, report: &mut Report, last: &str) -> io::Result<()> {
     let (mut operations, mut omitted) = (parts.operations, parts.omitted);
     if operations.metadata()?.len() > 0 {
         report.copy(&mut operations)?;
@@ -88,6 +207,6 @@ fn write_text(summary: &Summary, parts: Parts, report: &mut Report) -> std::io::
         report.copy(&mut omitted)?;
         report.text("");
     }
-    report.text(&show::plan(summary));
+    report.text(last);
     Ok(())
 }

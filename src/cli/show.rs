@@ -77,6 +77,19 @@ pub fn plan(summary: &Summary) -> String {
     text
 }
 
+/// The last line of an undo's plan.
+#[must_use]
+pub fn undo(summary: &Summary, carries_out: bool) -> String {
+    let mut text = format!("Undo: {}.\n", operations(summary, true));
+    left(summary, &mut text);
+    if carries_out {
+        text.push_str(
+            "It is carried out now, and what it touches is held until the source says something else.\n",
+        );
+    }
+    text
+}
+
 /// The summary of a cycle.
 #[must_use]
 pub fn summary(summary: &Summary, findings: &[String]) -> String {

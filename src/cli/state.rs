@@ -1,4 +1,4 @@
-//! `state`: the snapshot checked, exported, backed up and restored.
+//! `state`: the snapshot checked, exported and imported, backed up and restored, compacted, and somebody in it forgotten.
 
 use std::io::Write;
 use std::path::Path;
@@ -10,8 +10,15 @@ use super::failure::Exit;
 use super::failure::Failure;
 use super::failure::Shown;
 use super::report::Report;
+use crate::model::clock::Clock;
+use crate::model::clock::SystemClock;
+use crate::model::id::SourceId;
+use crate::ports::StoreError;
 use crate::snapshot::export;
 use crate::snapshot::folder::StateFolder;
+use crate::snapshot::forget;
+use crate::snapshot::forget::StillOurs;
+use crate::snapshot::import;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::transfer;
@@ -21,21 +28,40 @@ use crate::snapshot::verify;
 pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Result<Exit, Failure> {
     let settings = factory::settings(globals, true)?;
     let wanted = match action {
-        StateAction::Verify(job) | StateAction::Export(job) => job.job.as_deref(),
-        StateAction::Backup { job, .. } | StateAction::Restore { job, .. } => job.as_deref(),
+        StateAction::Verify(job) | StateAction::Export(job) | StateAction::Compact(job) => job.job.as_deref(),
+        StateAction::Backup { job, .. }
+        | StateAction::Restore { job, .. }
+        | StateAction::Import { job, .. }
+        | StateAction::Forget { job, .. } => job.as_deref(),
     };
     let (name, _) = factory::choose(&settings, wanted)?;
     let folder = factory::hold(&settings)?;
     match action {
         StateAction::Verify(_) => verify(&known(&folder, name)?, name, report),
         StateAction::Export(_) => export(&known(&folder, name)?, name, report),
-        StateAction::Backup { out, .. } => backup(&known(&folder, name)?, name, out, report),
-        StateAction::Restore { from, force, .. } => restore(&folder, name, from, *force, report),
+        StateAction::Backup { out, handover, .. } => {
+            backup(&known(&folder, name)?, name, out, report)?;
+            if *handover {
+                hand_over(&folder, name, out, report)?;
+            }
+            Ok(Exit::Done)
+        }
+        StateAction::Restore { from, force, .. } => {
+            put(&folder, name, from, *force, "restore", report, transfer::restore)
+        }
+        StateAction::Import { from, force, .. } => {
+            put(&folder, name, from, *force, "import", report, import::import)
+        }
+        StateAction::Compact(_) => {
+            drop(known(&folder, name)?);
+            compact(&folder, name, report)
+        }
+        StateAction::Forget { object, .. } => forget(&folder, name, object, report),
     }
 }
 
 /// The job's snapshot; one that is not there is not made for the question's sake.
-fn known(folder: &StateFolder, name: &str) -> Result<Snapshot, Failure> {
+pub(super) fn known(folder: &StateFolder, name: &str) -> Result<Snapshot, Failure> {
     // By its folder, not by its store: one that lost its store is damaged, and opening it says so.
     if !folder.job(name).exists() {
         return Err(Failure::usage(
@@ -121,12 +147,15 @@ fn backup(snapshot: &Snapshot, name: &str, out: &Path, report: &mut Report) -> R
     Ok(Exit::Done)
 }
 
-fn restore(
+/// Puts a snapshot in its place, out of a backup or an export.
+fn put(
     folder: &StateFolder,
     name: &str,
     from: &Path,
     force: bool,
+    action: &str,
     report: &mut Report,
+    work: fn(&Path, &StateFolder, &str, bool) -> Result<u64, StoreError>,
 ) -> Result<Exit, Failure> {
     let jobs = folder.jobs().map_err(|error| factory::store_failure(&error))?;
     if !force && jobs.iter().any(|job| job == name) {
@@ -135,18 +164,17 @@ fn restore(
                 "job `{name}` has a snapshot already, in {}",
                 folder.root().display()
             ),
-            "with --force the backup takes its place, and it is kept beside it as `sled.replaced`",
+            "with --force the file takes its place, and it is kept beside it as `sled.replaced`",
         ));
     }
     if !from.is_file() {
         return Err(Failure::usage(
-            format!("there is no backup {}", from.display()),
-            "name a file that `melonsync state backup --out FILE` wrote",
+            format!("there is no file {}", from.display()),
+            "name a file that `melonsync state backup --out FILE` wrote (`import`: what `state export` printed)",
         ));
     }
-    let records =
-        transfer::restore(from, folder, name, force).map_err(|error| factory::store_failure(&error))?;
-    done(report, name, "restore", records, from);
+    let records = work(from, folder, name, force).map_err(|error| factory::store_failure(&error))?;
+    done(report, name, action, records, from);
     Ok(Exit::Done)
 }
 
@@ -160,8 +188,114 @@ fn done(report: &mut Report, job: &str, action: &str, records: u64, file: &Path)
         report.text(&format!("Job `{job}` is backed up in {file}: {records} records"));
     } else {
         report.text(&format!(
-            "Job `{job}` is restored from {file}: {records} records\n\
-             The next cycle reads the source from the beginning. Read its `melonsync plan` before you sync."
+            "Job `{job}` is {} from {file}: {records} records\n\
+             The next cycle reads the source from the beginning. Read its `melonsync plan` before you sync.",
+            if action == "import" {
+                "imported"
+            } else {
+                "restored"
+            }
         ));
     }
+}
+
+fn hand_over(folder: &StateFolder, name: &str, out: &Path, report: &Report) -> Result<(), Failure> {
+    let text = format!(
+        "handed over at {} by {}, in the backup {}\n",
+        SystemClock.now(),
+        factory::local_user(),
+        out.display()
+    );
+    folder
+        .hand_over(name, &text)
+        .map_err(|error| factory::store_failure(&error))?;
+    report.note(&format!(
+        "Job `{name}` is handed over: it does not run here any more. On the other host: melonsync state restore --from {}",
+        out.display()
+    ));
+    Ok(())
+}
+
+fn compact(folder: &StateFolder, name: &str, report: &mut Report) -> Result<Exit, Failure> {
+    let (before, after) = transfer::compact(folder, name).map_err(|error| factory::store_failure(&error))?;
+    if report.is_json() {
+        report.json(&serde_json::json!({"job": name, "action": "compact", "bytes_before": before, "bytes_after": after}));
+    } else {
+        report.text(&format!(
+            "Job `{name}` is compacted: {before} bytes before, {after} now"
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+fn forget(folder: &StateFolder, name: &str, object: &str, report: &mut Report) -> Result<Exit, Failure> {
+    let failed = |error| factory::store_failure(&error);
+    let erased = {
+        let snapshot = known(folder, name)?;
+        let id = one(&snapshot, name, object)?;
+        let word = forget::may_forget(&snapshot, &id).map_err(failed)?;
+        word.map_err(|still| still_ours(object, &still))?;
+        forget::forget(&snapshot, &folder.job(name), id, SystemClock.now()).map_err(failed)?
+    };
+    // What was overwritten lies in the store's files until they are written anew.
+    transfer::compact(folder, name).map_err(failed)?;
+    let aside = folder.job(name).join("sled.replaced");
+    if report.is_json() {
+        report.json(
+            &serde_json::json!({"job": name, "action": "forget", "history_entries": erased.entries,
+            "records": erased.records, "summaries": erased.summaries}),
+        );
+    } else {
+        report.text(&format!(
+            "Forgotten in job `{name}`: the values of {} history entries, {} records, {} quotations in summaries. The history's \
+             chain is as it was.",
+            erased.entries, erased.records, erased.summaries
+        ));
+    }
+    if aside.exists() {
+        report.note(&format!(
+            "{} still holds the old values: remove it",
+            aside.display()
+        ));
+    }
+    report.note(
+        "Backups made before still hold the old values; restoring one in this folder erases them again.",
+    );
+    Ok(Exit::Done)
+}
+
+/// The one object that is, or was, known by this.
+fn one(snapshot: &Snapshot, name: &str, object: &str) -> Result<SourceId, Failure> {
+    let found = snapshot
+        .who_is(object)
+        .map_err(|error| factory::store_failure(&error))?;
+    let mut ids = found.iter();
+    match (ids.next(), ids.next()) {
+        (Some(id), None) => Ok(*id),
+        (None, _) => Err(Failure::usage(
+            format!("nobody is, or ever was, known as `{object}` in job `{name}`"),
+            "give its object id",
+        )),
+        (Some(_), Some(_)) => {
+            let ids: Vec<String> = found.iter().map(ToString::to_string).collect();
+            Err(Failure::usage(
+                format!("{} objects are, or were, known as `{object}`", found.len()),
+                format!("give the object id of the one that you mean: {}", ids.join(", ")),
+            ))
+        }
+    }
+}
+
+fn still_ours(object: &str, still: &StillOurs) -> Failure {
+    let (why, advice) = match still {
+        StillOurs::Linked => (
+            "has a resource at the target",
+            "take it out of scope or delete it first; where `on_out_of_scope` disables, delete the resource at the target",
+        ),
+        StillOurs::Waits => (
+            "is still to be looked at",
+            "run `melonsync sync` first: who is in scope cannot be forgotten",
+        ),
+    };
+    Failure::usage(format!("`{object}` {why}, so it is not forgotten"), advice)
 }

@@ -10,22 +10,21 @@ use super::failure::Failure;
 use super::failure::Shown;
 use super::report::Report;
 use super::show;
+use super::sync_plan;
 use super::watch::Progress;
 use crate::engine::cycle;
 use crate::engine::cycle::CycleError;
 use crate::engine::job::Extent;
 use crate::engine::job::Report as CycleReport;
 use crate::engine::summary::Outcome;
-use crate::reconcile::guard::Allowed;
 
 /// One cycle now.
 pub fn sync(globals: &Globals, args: &args::Sync, report: &mut Report) -> Result<Exit, Failure> {
+    if let Some(file) = &args.plan {
+        return sync_plan::run(globals, args, file, report);
+    }
     let extent = if args.full { Extent::Full } else { Extent::Changes };
-    let allowed = Allowed {
-        deletions: args.allow_deletions,
-        creations: args.allow_creations,
-    };
-    once(globals, args.job.as_deref(), extent, allowed, report)
+    once(globals, args.job.as_deref(), extent, Some(args), report)
 }
 
 /// Certain objects, or all, now.
@@ -41,7 +40,7 @@ pub fn resync(globals: &Globals, args: &args::Resync, report: &mut Report) -> Re
             groups: what.group.clone(),
         }
     };
-    once(globals, args.job.as_deref(), extent, Allowed::default(), report)
+    once(globals, args.job.as_deref(), extent, None, report)
         .map_err(|failure| job_named_last(globals, args, failure))
 }
 
@@ -67,20 +66,22 @@ fn once(
     globals: &Globals,
     job: Option<&str>,
     extent: Extent,
-    allowed: Allowed,
+    args: Option<&args::Sync>,
     report: &mut Report,
 ) -> Result<Exit, Failure> {
     let settings = factory::settings(globals, false)?;
     let (name, job) = factory::choose(&settings, job)?;
     let folder = factory::hold(&settings)?;
+    factory::at_home(&folder, name, args.is_some_and(|args| args.take_back))?;
     let snapshot = factory::open_for(&folder, name, job)?;
-    let job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
+    let mut job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
+    job.audit = factory::audit(&settings, report.is_json())?;
     let watcher = Arc::new(Progress::new(report.progress()));
     let done = factory::runtime()?.block_on(async {
         let stop = factory::stop_on_signal();
         let mut order = factory::order(extent, true, Arc::clone(&watcher) as _, stop);
-        order.allow_deletions = allowed.deletions;
-        order.allow_creations = allowed.creations;
+        order.allow_deletions = args.and_then(|args| args.allow_deletions);
+        order.allow_creations = args.and_then(|args| args.allow_creations);
         cycle::run(&job, &order).await
     });
     watcher.clear();
@@ -110,7 +111,7 @@ pub(super) fn failure(error: &CycleError) -> Failure {
     Failure::new(exit, Shown::of(error).advise(error.hint()))
 }
 
-const fn exit(outcome: Outcome) -> Exit {
+pub(super) const fn exit(outcome: Outcome) -> Exit {
     match outcome {
         Outcome::Converged | Outcome::Planned => Exit::Done,
         Outcome::Partial => Exit::Entries,

@@ -12,6 +12,8 @@ use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use serde_json::json;
 
+use super::args::PlanFormat;
+use super::plan_sheet;
 use crate::engine::job::Watcher;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -93,7 +95,7 @@ impl Watcher for Progress {
 /// As many omissions of one reason as a plan lists; of more only their count is given (INTERFACE section 3).
 const OMISSIONS_LISTED: u64 = 1000;
 
-/// Collects a plan in a temporary file, so that a plan of any size needs no memory.
+/// Collects a plan in temporary files, one a form, so that a plan of any size needs no memory.
 pub(super) struct PlanFile {
     /// Where the names of members and managers are looked up.
     snapshot: Snapshot,
@@ -102,11 +104,62 @@ pub(super) struct PlanFile {
 }
 
 struct Inner {
-    json: bool,
-    operations: Spool,
-    omitted: Spool,
+    sheets: Vec<Sheet>,
     by_reason: BTreeMap<&'static str, (u64, String)>,
     failed: Option<std::io::Error>,
+}
+
+/// The plan in one form.
+struct Sheet {
+    form: PlanFormat,
+    operations: Spool,
+    omitted: Spool,
+}
+
+impl Sheet {
+    fn new(form: PlanFormat) -> std::io::Result<Self> {
+        Ok(Self {
+            form,
+            operations: Spool::new()?,
+            omitted: Spool::new()?,
+        })
+    }
+
+    /// An entry of what is left alone: about an object, or about all of them.
+    fn omit(
+        &mut self,
+        object: Option<(ObjectKind, SourceId, &str)>,
+        because: &str,
+        hint: &str,
+    ) -> std::io::Result<()> {
+        let text = match self.form {
+            PlanFormat::Json => {
+                let id = object.map(|(_, id, _)| id.to_string());
+                json!({"object": id, "because": because}).to_string()
+            }
+            PlanFormat::Csv => return Ok(()),
+            PlanFormat::Html => plan_sheet::html_omission(object, because, hint),
+            PlanFormat::Text => {
+                let hint = if hint.is_empty() {
+                    String::new()
+                } else {
+                    format!("\n      do: {hint}")
+                };
+                match object {
+                    Some((kind, id, name)) => format!("  {kind} {name}  ({id}): {because}{hint}\n"),
+                    None => format!("  {because}{hint}\n"),
+                }
+            }
+        };
+        self.omitted.add(&text, self.separator())
+    }
+
+    const fn separator(&self) -> &'static str {
+        match self.form {
+            PlanFormat::Json => ",\n",
+            _ => "",
+        }
+    }
 }
 
 struct Spool {
@@ -149,11 +202,12 @@ pub(super) struct Parts {
 impl PlanFile {
     /// # Errors
     /// When no temporary file can be made.
-    pub(super) fn new(json: bool, progress: bool, snapshot: Snapshot) -> std::io::Result<Self> {
+    pub(super) fn new(forms: &[PlanFormat], progress: bool, snapshot: Snapshot) -> std::io::Result<Self> {
         let inner = Inner {
-            json,
-            operations: Spool::new()?,
-            omitted: Spool::new()?,
+            sheets: forms
+                .iter()
+                .map(|form| Sheet::new(*form))
+                .collect::<Result<_, _>>()?,
             by_reason: BTreeMap::new(),
             failed: None,
         };
@@ -164,11 +218,11 @@ impl PlanFile {
         })
     }
 
-    /// The parts of the plan.
+    /// The parts of the plan, in each form.
     ///
     /// # Errors
-    /// When the temporary file could not be written.
-    pub(super) fn finish(self) -> std::io::Result<Parts> {
+    /// When a temporary file could not be written.
+    pub(super) fn finish(self) -> std::io::Result<Vec<Parts>> {
         self.progress.clear();
         let findings = self.progress.findings();
         let mut inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -178,25 +232,27 @@ impl PlanFile {
         let by_reason = std::mem::take(&mut inner.by_reason);
         for (count, because) in by_reason.values().filter(|(count, _)| *count > OMISSIONS_LISTED) {
             let more = count - OMISSIONS_LISTED;
-            let text = if inner.json {
-                json!({"object": null, "because": because, "count": more}).to_string()
-            } else {
-                format!("  … and {more} more: {because}\n")
-            };
-            inner.omitted.add(&text, if inner.json { "," } else { "" })?;
+            for sheet in &mut inner.sheets {
+                if sheet.form == PlanFormat::Json {
+                    let text = json!({"object": null, "because": because, "count": more}).to_string();
+                    sheet.omitted.add(&text, sheet.separator())?;
+                } else {
+                    sheet.omit(None, &format!("… and {more} more: {because}"), "")?;
+                }
+            }
         }
-        for finding in &findings {
-            let text = if inner.json {
-                json!({"object": null, "because": finding}).to_string()
-            } else {
-                format!("  {finding}\n")
-            };
-            inner.omitted.add(&text, if inner.json { "," } else { "" })?;
+        for sheet in &mut inner.sheets {
+            for finding in &findings {
+                sheet.omit(None, finding, "")?;
+            }
         }
-        Ok(Parts {
-            operations: inner.operations.rewound()?,
-            omitted: inner.omitted.rewound()?,
-        })
+        let parts = inner.sheets.into_iter().map(|sheet| {
+            Ok(Parts {
+                operations: sheet.operations.rewound()?,
+                omitted: sheet.omitted.rewound()?,
+            })
+        });
+        parts.collect()
     }
 
     /// The name of a user, as the snapshot has it; a plan without names is still a plan.
@@ -215,14 +271,18 @@ impl PlanFile {
 
 impl Watcher for PlanFile {
     fn operation(&self, operation: &Operation) {
+        let name_of = |id| self.name_of(id);
         self.with(|inner| {
-            if inner.json {
-                inner.operations.add(&explain::entry(operation).to_string(), ",")
-            } else {
-                inner
-                    .operations
-                    .add(&explain::text(operation, |id| self.name_of(id)), "")
+            for sheet in &mut inner.sheets {
+                let text = match sheet.form {
+                    PlanFormat::Text => explain::text(operation, name_of),
+                    PlanFormat::Json => explain::entry(operation).to_string(),
+                    PlanFormat::Csv => plan_sheet::csv(operation),
+                    PlanFormat::Html => plan_sheet::html(operation, name_of),
+                };
+                sheet.operations.add(&text, sheet.separator())?;
             }
+            Ok(())
         });
     }
 
@@ -237,21 +297,13 @@ impl Watcher for PlanFile {
             if *count > OMISSIONS_LISTED {
                 return Ok(());
             }
-            if inner.json {
-                let entry = json!({"object": object.to_string(), "because": because});
-                return inner.omitted.add(&entry.to_string(), ",");
+            for sheet in &mut inner.sheets {
+                // A person wants to know what is in the way, not that ten thousand are as they should be.
+                if sheet.form == PlanFormat::Json || !matches!(omission, Omission::Unchanged) {
+                    sheet.omit(Some((kind, object, name)), &because, omission.hint())?;
+                }
             }
-            // A person wants to know what is in the way, not that ten thousand are as they should be.
-            if matches!(omission, Omission::Unchanged) {
-                return Ok(());
-            }
-            let hint = match omission.hint() {
-                "" => String::new(),
-                hint => format!("\n      do: {hint}"),
-            };
-            inner
-                .omitted
-                .add(&format!("  {kind} {name}  ({object}): {because}{hint}\n"), "")
+            Ok(())
         });
     }
 

@@ -10,6 +10,8 @@ use std::sync::atomic::Ordering;
 use futures::StreamExt;
 use futures::stream;
 
+use super::audit;
+use super::audit::Ending;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::job::Job;
@@ -188,13 +190,23 @@ impl Cycle<'_> {
             })
             .await?;
         let trouble = AtomicU32::new(self.trouble);
-        let (job, stop) = (self.job, &self.order.stop);
+        let (job, order, stop) = (self.job, self.order, &self.order.stop);
         let results: Vec<(Work, Answer)> = stream::iter(works)
             .map(|work| {
                 let trouble = &trouble;
                 async move {
                     if work.sends() && (stop.is_cancelled() || trouble.load(Ordering::Relaxed) >= TROUBLE) {
                         return (work, Answer::NotSent);
+                    }
+                    if work.sends() {
+                        let ending = Ending {
+                            target: work.target.as_ref(),
+                            result: "sending",
+                            detail: None,
+                        };
+                        work.run
+                            .iter()
+                            .for_each(|operation| audit::tell(job, order, operation, ending));
                     }
                     let (work, answer) = send(job, work).await;
                     note_trouble(trouble, &answer, work.sends());
@@ -209,7 +221,7 @@ impl Cycle<'_> {
         self.conclude(recorded)
     }
 
-    fn manager_path(&self) -> Option<String> {
+    pub(super) fn manager_path(&self) -> Option<String> {
         let row = self.job.mapping.reference_row(ObjectKind::User);
         row.map(|(_, row)| row.target.as_str().to_owned())
     }

@@ -26,6 +26,7 @@ use super::kept_back::Met;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
+use super::undo::UndoRequest;
 use crate::mapping::Context;
 use crate::model::clock::Stopwatch;
 use crate::model::clock::Timestamp;
@@ -46,6 +47,7 @@ use crate::reconcile::plan::Planner;
 use crate::reconcile::unique_values::UniqueValues;
 use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
+use crate::snapshot::forget::INCOMPLETE;
 use crate::snapshot::kept_back::WithheldKey;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -182,18 +184,34 @@ pub struct Cycle<'j> {
     pub(super) entitlements: Entitlements,
     /// Objects whose loss of scope waits for a second cycle.
     pub(super) leaving: u64,
+    /// True while an undo holds something.
+    pub(super) holds: bool,
+    /// Operations that are not in the saved plan that is carried out.
+    pub(super) unplanned: u64,
     /// Answers in a row that say that the target as a whole is in trouble.
     pub(super) trouble: u32,
 }
 
 /// Runs one cycle. Never panics on what source or target say; the report has the error where there was one.
 pub async fn run(job: &Job, order: &Order) -> Report {
+    frame(job, order, None).await
+}
+
+/// Takes back what an earlier cycle did, as far as it still stands. Otherwise as [`run`].
+pub async fn undo(job: &Job, order: &Order, request: &UndoRequest) -> Report {
+    frame(job, order, Some(request)).await
+}
+
+async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
     let watch = Stopwatch::start();
     let now = job.clock.now();
     let (source, target) = (job.source.traffic(), job.target.traffic());
     let mode = if job.enforce { "enforce" } else { "observe" };
     let mut cycle = Cycle::new(job, order, now, mode);
-    let error = cycle.story().await.err();
+    let error = match undo {
+        None => cycle.story().await.err(),
+        Some(request) => cycle.undo_story(request).await.err(),
+    };
     let mut summary = cycle.close(error.as_ref());
     summary.duration_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
     add_traffic(
@@ -201,7 +219,7 @@ pub async fn run(job: &Job, order: &Order) -> Report {
         job.source.traffic().since(source),
         job.target.traffic().since(target),
     );
-    let error = match remember(job, order, &summary).await {
+    let error = match remember(job, order, &summary, undo.is_none()).await {
         Ok(()) => error,
         Err(late) => error.or(Some(late)),
     };
@@ -251,6 +269,8 @@ impl<'j> Cycle<'j> {
             listing: Listing::default(),
             entitlements: Entitlements::default(),
             leaving: 0,
+            holds: false,
+            unplanned: 0,
             trouble: 0,
         }
     }
@@ -327,8 +347,13 @@ impl<'j> Cycle<'j> {
                         snapshot.mark_all_dirty(kind, cause)?;
                     }
                 }
+                // Whoever was forgotten while the rules left them out is asked for again where the rules change.
+                let lacks = changed && snapshot.meta(INCOMPLETE)?.is_some();
                 let mut tx = snapshot.tx()?;
-                if restart {
+                if lacks {
+                    tx.delete_meta(INCOMPLETE);
+                }
+                if restart || lacks {
                     for kind in [ObjectKind::User, ObjectKind::Group] {
                         let mut stream = snapshot.stream(kind)?;
                         stream.cursor = Cursor::Start;
@@ -360,6 +385,7 @@ impl<'j> Cycle<'j> {
                     .map(|what| (what, users, groups)))
             })
             .await?;
+        self.holds = self.store(|snapshot| snapshot.holds_undone()).await?;
         if let Some((what, users, groups)) = again {
             self.order.watcher.finding(&format!(
                 "{what} changed since the last cycle: {users} users and {groups} groups are looked at again; links stay"
@@ -429,6 +455,7 @@ impl<'j> Cycle<'j> {
             Omission::Unchanged => self.summary.skipped.unchanged += 1,
             Omission::OutOfScope { .. } => self.summary.skipped.out_of_scope += 1,
             Omission::ScopeLossUnconfirmed { .. } => self.leaving += 1,
+            Omission::HeldByUndo { count } => self.summary.held += count,
             Omission::DisabledAtSource => self.summary.skipped.disabled_at_source += 1,
             _ => {}
         }
@@ -449,7 +476,11 @@ impl<'j> Cycle<'j> {
             Some(_) => Outcome::Failed,
             None if !applies => Outcome::Planned,
             None if summary.withheld.count > 0 => Outcome::Withheld,
-            None if !summary.failed.is_empty() || self.findings > 0 || !self.intents_open.is_empty() => {
+            None if !summary.failed.is_empty()
+                || self.findings > 0
+                || self.unplanned > 0
+                || !self.intents_open.is_empty() =>
+            {
                 Outcome::Partial
             }
             None => Outcome::Converged,
@@ -509,11 +540,12 @@ fn add_traffic(summary: &mut Summary, source: Traffic, target: Traffic) {
 }
 
 /// Keeps the summary, and makes everything durable.
-async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), CycleError> {
+async fn remember(job: &Job, order: &Order, summary: &Summary, looked: bool) -> Result<(), CycleError> {
     let json = serde_json::to_value(summary).unwrap_or_default();
     let keep = order.apply;
+    let cycle = order.id;
     // With nothing held back, there was nothing left to look at.
-    let looked = summary.withheld.count == 0;
+    let looked = looked && summary.withheld.count == 0;
     let oldest = job.clock.now().minus(job.history_retention);
     let fingerprint = job.fingerprint.clone();
     let ended = !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
@@ -538,7 +570,10 @@ async fn remember(job: &Job, order: &Order, summary: &Summary) -> Result<(), Cyc
             tx.delete_meta(RESTORED);
         }
         tx.commit(Durability::Synced)?;
-        snapshot.prune_history(oldest).map(|_| ())
+        snapshot.prune_history(oldest)?;
+        let head = snapshot.history_head()?;
+        info!(cycle.id = %cycle, history.entries = head.next, history.head = %head, "The history ends before entry {} with {head}", head.next);
+        Ok(())
     })
     .await
 }

@@ -14,6 +14,7 @@ use super::parallel::in_parallel;
 use super::passes::Rules;
 use super::passes::is_active;
 use super::readings::keys_of;
+use super::undo::keep_holds;
 use super::views::Context;
 use super::views::view_of;
 use crate::model::clock::Timestamp;
@@ -264,11 +265,14 @@ fn counted_among(
         let stays = view.link.is_some()
             && view.object.life == Life::Alive
             && matches!(view.scope, Standing::In | Standing::Leaving { .. });
-        let plan = if stays {
+        let mut plan = if stays {
             of_counted.plan(&view)
         } else {
             planner.plan(&view)
         };
+        if context.holds {
+            keep_holds(snapshot, &view, &mut plan)?;
+        }
         if !plan.operations.is_empty() {
             plans.push((plan, view.link));
         }
@@ -307,7 +311,7 @@ fn sent_log(reads: &impl Reads) -> Result<Vec<SentAt>, StoreError> {
 }
 
 /// What was sent within the window before `now`.
-fn sent_within(snapshot: &Snapshot, now: Timestamp, window: Duration) -> Result<Sent, StoreError> {
+pub(super) fn sent_within(snapshot: &Snapshot, now: Timestamp, window: Duration) -> Result<Sent, StoreError> {
     let since = now.minus(window);
     let mut sum = Sent::default();
     for entry in sent_log(snapshot)?.into_iter().filter(|entry| entry.at >= since) {

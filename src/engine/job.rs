@@ -20,8 +20,10 @@ use crate::reconcile::assignment::Nesting;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::policy::Policy;
+use crate::reconcile::saved::SavedPlan;
 use crate::reconcile::scope::ScopeRules;
 use crate::snapshot::store::Snapshot;
+use crate::telemetry::audit::AuditStream;
 
 /// One job: a source, a target, the snapshot between them, and the rules.
 #[derive(Clone)]
@@ -60,6 +62,8 @@ pub struct Job {
     pub history_retention: Duration,
     /// Objects planned at a time.
     pub batch: usize,
+    /// Where each operation is told as it happens, beside the history.
+    pub audit: Option<Arc<AuditStream>>,
     /// Sixteen random bytes: the salt of a history entry.
     pub entropy: fn() -> [u8; 16],
 }
@@ -152,6 +156,8 @@ pub struct Order {
     pub extent: Extent,
     /// True for `sync`, in a job that enforces: operations are carried out. Otherwise they are only planned.
     pub apply: bool,
+    /// Only operations that are in this saved plan are carried out.
+    pub only: Option<Arc<SavedPlan>>,
     /// `--allow-deletions`.
     pub allow_deletions: Option<u64>,
     /// `--allow-creations`.

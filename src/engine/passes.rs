@@ -15,6 +15,7 @@ use super::guarding::Removal;
 use super::job::Extent;
 use super::parallel::in_parallel;
 use super::readings::keys_of;
+use super::undo::keep_holds;
 use super::values::Turn;
 use super::views::Context;
 use super::views::view_of;
@@ -29,7 +30,9 @@ use crate::model::id::TargetId;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::value::Attributes;
+use crate::ports::Durability;
 use crate::ports::StoreError;
+use crate::reconcile::explain;
 use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::omission::Omission;
@@ -320,6 +323,7 @@ impl Cycle<'_> {
                 break;
             }
         }
+        self.keep_to_plan(&mut work);
         match pass {
             Pass::Users if work.run.is_empty() && !work.plan.settles() => {
                 self.blocked.insert((work.plan.kind, work.plan.source));
@@ -337,6 +341,28 @@ impl Cycle<'_> {
         }
         self.report(pass, &work);
         (pass != Pass::MembersOut || !work.run.is_empty()).then_some(work)
+    }
+
+    /// Leaves what is not in the saved plan, where one is carried out.
+    fn keep_to_plan(&mut self, work: &mut Work) {
+        let Some(plan) = &self.order.only else { return };
+        let mut run = Vec::with_capacity(work.run.len());
+        for operation in std::mem::take(&mut work.run) {
+            let (verb, shown) = (
+                operation.verb,
+                explain::redacted(&self.job.mapping, &operation).into_owned(),
+            );
+            let (kept, left) = plan.admit(operation, &shown);
+            run.extend(kept);
+            if left > 0 {
+                self.unplanned += left;
+                work.left = true;
+                work.plan
+                    .omissions
+                    .push(Omission::NotInPlan { verb, count: left });
+            }
+        }
+        work.run = run;
     }
 
     /// Says what is not done, once an object. Of the members' own pass only what it holds back: the rest is
@@ -482,6 +508,7 @@ fn plan_part(
     let mut planned = PlannedBatch::default();
     let mut forecasts = context.forecasts_of(snapshot, kind, ids)?;
     let objects = snapshot.raw_objects(kind, ids)?;
+    let mut released = Vec::new();
     for (id, bytes) in ids.iter().zip(objects) {
         let Some(bytes) = bytes else { continue };
         let forecast = forecasts.remove(id).unwrap_or_default();
@@ -512,6 +539,9 @@ fn plan_part(
             continue;
         }
         let mut plan = planner.plan(&view);
+        if context.holds {
+            released.extend(keep_holds(snapshot, &view, &mut plan)?);
+        }
         if forecast.members_out {
             plan.operations
                 .retain(|operation| operation.verb != Verb::RemoveMember);
@@ -536,6 +566,13 @@ fn plan_part(
             removal,
             record,
         });
+    }
+    if context.releases && !released.is_empty() {
+        let mut tx = snapshot.tx()?;
+        for (kind, id, left) in released {
+            tx.put_undone(kind, &id, left.as_ref());
+        }
+        tx.commit(Durability::Lazy)?;
     }
     Ok(planned)
 }

@@ -317,6 +317,8 @@ impl Cycle<'_> {
             entitlements: self.entitlements.clone(),
             sends_roles: kind == ObjectKind::User && self.job.sends_roles(),
             flattens: kind == ObjectKind::Group && self.job.assigning.nesting.members,
+            holds: self.holds,
+            releases: self.applies(),
             observed: matches!(self.order.extent, Extent::Objects { .. }),
             freed: self.freed_targets.clone(),
         }

@@ -9,6 +9,8 @@ use tracing::warn;
 
 use super::apply::Answer;
 use super::apply::Work;
+use super::audit;
+use super::audit::Ending;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::cycle::chain;
@@ -39,12 +41,12 @@ use crate::ports::TargetError;
 use crate::reconcile::explain;
 use crate::reconcile::guard::Sent;
 use crate::reconcile::guard::changes_identity;
+use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
 use crate::snapshot::counts::Facts;
 use crate::snapshot::history::NewEntry;
-use crate::snapshot::history::Values;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
@@ -95,7 +97,7 @@ impl Cycle<'_> {
                     identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
                     used.extend(self.kept_back.used_by(&work.run));
                     let mut work = work;
-                    self.note_done(&mut work, &mut history);
+                    self.note_done(&mut work, Some(&target), &mut history);
                     recorded.moved |= !work.run.is_empty() || work.completes();
                     done.push(Done {
                         work,
@@ -198,7 +200,7 @@ struct Done {
 
 impl Cycle<'_> {
     /// Counts and logs what was carried out, and adds it to the history.
-    fn note_done(&mut self, work: &mut Work, history: &mut Vec<NewEntry>) {
+    fn note_done(&mut self, work: &mut Work, target: Option<&TargetId>, history: &mut Vec<NewEntry>) {
         for operation in &mut work.run {
             self.note_freed(operation);
             self.summary.count(operation);
@@ -206,40 +208,23 @@ impl Cycle<'_> {
                 .watcher
                 .operation(&explain::redacted(&self.job.mapping, operation));
             debug!(object = %operation.source, op = operation.verb.name(), reason = operation.because.label(), "{} {}", operation.verb, operation.source);
+            let ending = Ending {
+                target,
+                result: "done",
+                detail: None,
+            };
+            audit::tell(self.job, self.order, operation, ending);
             // What an adoption found is still asked for; other changes are in `sent` too.
             let changes = match operation.verb {
                 Verb::LinkUser | Verb::LinkGroup => operation.changes.clone(),
                 _ => std::mem::take(&mut operation.changes),
             };
-            let values = Values {
-                changes: explain::redacted_changes(&self.job.mapping, operation.kind, changes),
-                detail: None,
-            };
-            history.push(self.entry(operation, work.target.as_ref(), "done", values));
+            history.extend(self.entries(operation, changes, ending));
         }
     }
 
-    fn entry(
-        &self,
-        operation: &Operation,
-        target: Option<&TargetId>,
-        result: &str,
-        values: Values,
-    ) -> NewEntry {
-        NewEntry {
-            time: self.now,
-            cycle: Some(self.order.id),
-            actor: self.order.actor.clone(),
-            operation: operation.verb.name().to_owned(),
-            kind: Some(operation.kind),
-            object: Some(operation.source),
-            target: target.cloned(),
-            reason: operation.because.to_string(),
-            result: result.to_owned(),
-            config: self.job.fingerprint.clone(),
-            values,
-            salt: (self.job.entropy)(),
-        }
+    fn entries(&self, operation: &Operation, changes: Vec<Change>, ending: Ending<'_>) -> Vec<NewEntry> {
+        audit::entries(self.job, self.order, self.now, operation, changes, ending)
     }
 
     fn note_failure(&mut self, work: &Work, error: &TargetError, history: &mut Vec<NewEntry>) {
@@ -253,15 +238,15 @@ impl Cycle<'_> {
         self.summary.fail(id, verb, chain(error), error.hint().to_owned());
         warn!(object = %id, op = verb, "Cannot {verb} {id}: it stays dirty and is tried again by the next cycle");
         if let Some(operation) = operation {
-            let values = Values {
-                changes: explain::redacted_changes(
-                    &self.job.mapping,
-                    operation.kind,
-                    operation.changes.clone(),
-                ),
-                detail: Some(error.to_string()),
+            let (target, changes) = (work.target.as_ref(), operation.changes.clone());
+            let detail = error.to_string();
+            let ending = Ending {
+                target,
+                result: "failed",
+                detail: Some(&detail),
             };
-            history.push(self.entry(operation, work.target.as_ref(), "failed", values));
+            audit::tell(self.job, self.order, operation, ending);
+            history.extend(self.entries(operation, changes, ending));
         }
     }
 

@@ -64,6 +64,7 @@ pub async fn run(
             id: new_id(),
             extent,
             apply: true,
+            only: None,
             allow_deletions: None,
             allow_creations: None,
             actor: "schedule".to_owned(),

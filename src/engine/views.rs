@@ -61,6 +61,10 @@ pub struct Context {
     pub sends_roles: bool,
     /// True where groups hold the users of the groups in them.
     pub flattens: bool,
+    /// True while an undo holds something.
+    pub holds: bool,
+    /// True where what the source no longer asks for is released from its hold.
+    pub releases: bool,
     /// True for what the snapshot alone knows of the linked resource is not enough: its reading is shown.
     pub observed: bool,
     /// Resources that gave their userName up in this cycle, or are deleted: their readings are older.

@@ -18,8 +18,11 @@ pub mod operation;
 mod out_of_scope;
 pub mod plan;
 pub mod policy;
+pub mod saved;
 pub mod scope;
 pub mod three_way;
+pub mod undo;
+pub mod undo_hold;
 pub mod unique_values;
 pub mod view;
 

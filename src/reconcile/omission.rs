@@ -115,6 +115,18 @@ pub enum Omission {
         /// Whose hold it is, since when, and what they said.
         why: String,
     },
+    /// On hold since an undo: the source still asks for it, and it is not sent.
+    HeldByUndo {
+        /// How many operations.
+        count: u64,
+    },
+    /// Wanted now, and not in the saved plan that is carried out, or with other values there.
+    NotInPlan {
+        /// The verb.
+        verb: Verb,
+        /// How many operations that are.
+        count: u64,
+    },
     /// It is to be removed, but the guard has not counted it in this cycle: the next one does.
     NotCounted {
         /// The verb.
@@ -152,6 +164,7 @@ impl Omission {
                 | Self::KeptByPolicy { .. }
                 | Self::SwitchedOff { .. }
                 | Self::Protected
+                | Self::HeldByUndo { .. }
                 | Self::OutOfScope { .. }
         )
     }
@@ -232,6 +245,8 @@ impl Omission {
             Self::WaitsForValue { .. } => "waits_for_value",
             Self::Withheld { .. } => "withheld",
             Self::Held { .. } => "held",
+            Self::HeldByUndo { .. } => "held",
+            Self::NotInPlan { .. } => "not_in_plan",
             Self::NotCounted { .. } => "not_counted",
             Self::OutOfScope { .. } => "out_of_scope",
             Self::ScopeLossUnconfirmed { .. } => "scope_loss_unconfirmed",
@@ -310,6 +325,19 @@ impl fmt::Display for Omission {
                     "nothing is done, because its scope depends on what is not known: {missing}"
                 )
             }
+            Self::HeldByUndo { count } => write!(
+                f,
+                "held, {count} of its operations: an undo took them back, and the source still asks for them"
+            ),
+            Self::NotInPlan { verb, count } => write!(
+                f,
+                "{verb}{} is new since the plan was saved, or has other values: left",
+                if *count > 1 {
+                    format!(" × {count}")
+                } else {
+                    String::new()
+                }
+            ),
             Self::NotCounted { verb } => {
                 write!(f, "{verb} waits for the next cycle, in which the guard counts it")
             }

@@ -10,6 +10,9 @@ use crate::model::id::TargetId;
 use crate::model::name::Name;
 use crate::model::value::Value;
 
+/// The name under which memberships stand among attributes, in plans and in the history.
+pub const MEMBERS: &str = "members";
+
 /// One attribute that changes at the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -182,6 +185,11 @@ pub enum Reason {
         /// The rule that leaves it out.
         why: String,
     },
+    /// The inverse of what a cycle did.
+    Undone {
+        /// The cycle.
+        cycle: String,
+    },
 }
 
 impl Reason {
@@ -205,6 +213,7 @@ impl Reason {
             Self::MemberGone => "member_gone",
             Self::MakesWay => "makes_way",
             Self::OutOfScope { .. } => "out_of_scope",
+            Self::Undone { .. } => "undone",
         }
     }
 }
@@ -232,6 +241,7 @@ impl fmt::Display for Reason {
                 "a temporary name: users take each other's, and one of them has to make way first",
             ),
             Self::OutOfScope { why } => write!(f, "out of scope: {why}"),
+            Self::Undone { cycle } => write!(f, "it undoes what cycle {cycle} did"),
         }
     }
 }

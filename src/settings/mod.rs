@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, env, fs, path::Path, path::PathBuf, time::Durat
 
 use toml::de::DeTable;
 
+pub mod audit;
 mod filter;
 pub mod job;
 pub mod network;
@@ -23,6 +24,7 @@ pub mod target;
 mod tree;
 mod value;
 
+pub use audit::Audit;
 pub use job::{Job, Mode};
 pub use network::Network;
 pub use problem::{Place, Problem, SettingsErrors};
@@ -83,6 +85,8 @@ impl State {
 pub struct Settings {
     /// Where the snapshot lives.
     pub state: State,
+    /// Where each operation is told as it happens.
+    pub audit: Audit,
     /// How to reach the outside; already merged into each job's source and target.
     pub network: Network,
     /// The jobs by name; at least one.
@@ -165,11 +169,17 @@ impl Settings {
     fn of_tree(context: &Context<'_>, tree: &Table, offline: bool) -> Self {
         let mut root = Section::root(context, tree);
         let state = State::read(root.child("state"));
+        let audit = Audit::read(root.child("audit"));
         let network = Network::read(root.child("network"));
         let section = root.child("jobs");
         let jobs = jobs(&section, &network, offline);
         root.finish();
-        Self { state, network, jobs }
+        Self {
+            state,
+            audit,
+            network,
+            jobs,
+        }
     }
 }
 

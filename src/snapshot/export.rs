@@ -25,6 +25,7 @@ use super::{
     history::{Batch, BatchValues, Entry, Values},
     kept_back, keys,
     migrate::FORMAT,
+    proof::hex,
     read::{ObjectIntent, Reads},
     record::{self, DirtyCause, Record},
     store::Snapshot,
@@ -131,6 +132,9 @@ fn export_history<W: Write>(
         Err(error) => return lines.damaged(Table::History, key, &error),
     };
     let values: Option<BatchValues> = snapshot.decoded(Table::HistoryValues, key).unwrap_or_default();
+    lines.write(
+        &json!({"type": "history-record", "entries": batch.entries.len(), "previous": hex(&batch.previous)}),
+    )?;
     let mut values = values
         .map_or_else(Vec::new, |BatchValues(values)| values)
         .into_iter();
@@ -152,7 +156,7 @@ fn object(record: &Record) -> Json {
     let object = &record.object;
     json!({
         "type": "object", "kind": object.kind, "id": object.id.to_string(), "life": life(object.life),
-        "generation": object.generation, "attributes": attributes(&object.attributes),
+        "generation": object.generation, "gone_since": object.gone_since.map(|time| time.to_string()), "attributes": attributes(&object.attributes),
         "manager": object.manager.map(|manager| manager.to_string()),
         "manager_generation": object.manager_generation, "link": record.link.as_ref().map(link),
     })
@@ -202,15 +206,7 @@ fn assignment(key: &[u8], roles: &[RoleId]) -> Json {
 
 fn dirty(key: &[u8], value: &[u8]) -> Json {
     let cause = DirtyCause(value.first().copied().unwrap_or_default());
-    let names = [
-        ("source", DirtyCause::SOURCE),
-        ("reference", DirtyCause::REFERENCE),
-        ("config", DirtyCause::CONFIG),
-        ("target", DirtyCause::TARGET),
-        ("manual", DirtyCause::MANUAL),
-        ("unread", DirtyCause::UNREAD),
-    ];
-    let causes: Vec<&str> = names
+    let causes: Vec<&str> = DirtyCause::NAMES
         .iter()
         .filter(|(_, bit)| cause.has(*bit))
         .map(|(name, _)| *name)

@@ -3,12 +3,17 @@
 //! ```text
 //! <state.path>/lock                 one melonsync process holds the whole folder
 //! <state.path>/<job>/sled/          the job's store
-//! <state.path>/<job>/created        written once the store has its format: an empty store beside it is damage
+//! <state.path>/<job>/created        written once the store has its format: an empty store beside it is damage;
+//!                                   in it, where that was ([`super::place`])
+//! <state.path>/<job>/moved          the job goes on elsewhere (`state backup --handover`)
+//! <state.path>/<job>/forgotten      whose personal values were erased: a restore repeats it
+//! <state.path>/<job>/sled.replaced/ what a restore or an import set aside
 //! <state.path>/<job>/before-format-N.backup   written before a migration
 //! ```
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,8 +24,10 @@ use crate::ports::StoreError;
 use super::{
     lock::{StateLock, create_private},
     migrate::{self, FORMAT, STEPS},
+    place,
     sled::SledStore,
     store::Snapshot,
+    transfer::begin_again,
 };
 
 /// The state folder, held by this process.
@@ -84,6 +91,47 @@ impl StateFolder {
         fs::remove_dir_all(folder.join(STORE)).map_err(refused)
     }
 
+    /// When and by whom the job was handed over to another host; `None` while it is at home here.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn moved(&self, job: &str) -> Result<Option<String>, StoreError> {
+        let mark = self.job(job).join(MOVED);
+        match fs::read_to_string(&mark) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error(&mark, "see whether the job was handed over", error)),
+        }
+    }
+
+    /// Marks a job as handed over; `text` says when, by whom and in which backup.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn hand_over(&self, job: &str, text: &str) -> Result<(), StoreError> {
+        let mark = self.job(job).join(MOVED);
+        let written = fs::File::create(&mark).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|error| io_error(&mark, "mark the job as handed over", error))
+    }
+
+    /// Takes a job back that was handed over: what the other host did is not known, so everything is read again and
+    /// removals wait. False where it was at home.
+    ///
+    /// # Errors
+    /// As [`Self::open_job`].
+    pub fn take_back(&self, job: &str, cache_bytes: u64) -> Result<bool, StoreError> {
+        if self.moved(job)?.is_none() {
+            return Ok(false);
+        }
+        begin_again(&self.open_job(job, cache_bytes)?, "taken back from another host")?;
+        let mark = self.job(job).join(MOVED);
+        fs::remove_file(&mark).map_err(|error| io_error(&mark, "take the job back", error))?;
+        Ok(true)
+    }
+
     /// Opens a job's snapshot, making or migrating it. `cache_bytes`: [`super::sled::DEFAULT_CACHE_BYTES`].
     ///
     /// # Errors
@@ -92,6 +140,11 @@ impl StateFolder {
         let folder = self.job(job);
         create_private(&folder)?;
         let marker = folder.join(CREATED);
+        let (live, old) = (folder.join(STORE), folder.join(OLD));
+        if old.exists() && !live.exists() {
+            // Compacting ended between its two renames.
+            fs::rename(&old, &live).map_err(|error| io_error(&folder, "put the snapshot back", error))?;
+        }
         let existed = marker.exists();
         if existed && !folder.join(STORE).join("db").exists() {
             return Err(lost(&folder, "its files are gone"));
@@ -109,16 +162,29 @@ impl StateFolder {
             _ => {}
         }
         let snapshot = Snapshot::open(store, &folder)?;
+        let note = |error| io_error(&marker, "note where the snapshot is", error);
         if !existed {
-            fs::write(&marker, "")
-                .map_err(|error| io_error(&marker, "note that the snapshot was created", error))?;
+            fs::write(&marker, "").map_err(note)?;
         }
+        let moved = place::compare(&marker).map_err(note)?;
+        if let Some(why) = moved {
+            tracing::warn!(
+                snapshot.path = path,
+                "The snapshot in {path} was {why}: everything is read again, and removals are withheld until a person has looked"
+            );
+            begin_again(&snapshot, why)?;
+        }
+        place::note(&marker).map_err(note)?;
         Ok(snapshot)
     }
 }
 
 /// The store's folder in a job's folder.
 pub(super) const STORE: &str = "sled";
+/// The file that says that the job was handed over.
+const MOVED: &str = "moved";
+/// The store while a compacted one takes its place.
+pub(super) const OLD: &str = "sled.old";
 /// The file that says that the store was created.
 pub(super) const CREATED: &str = "created";
 

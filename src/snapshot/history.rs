@@ -121,7 +121,8 @@ pub(super) struct Batch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BatchValues(pub(super) Vec<Option<([u8; 16], Values)>>);
 
-fn digest(salt: &[u8; 16], values: &Values) -> Hash {
+/// The digest of an entry's values under its salt.
+pub(super) fn digest(salt: &[u8; 16], values: &Values) -> Hash {
     digest_of(salt, &record::encode(values))
 }
 
@@ -292,7 +293,7 @@ impl Snapshot {
     }
 
     /// The key after which every entry since `since` lies: a search by halves over the entries' numbers.
-    fn first_after(&self, since: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(super) fn first_after(&self, since: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
         let (mut low, mut high) = (0, self.history_head()?.next);
         let mut after = None;
         while low < high {

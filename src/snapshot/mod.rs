@@ -7,8 +7,11 @@
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
 //! | [`assignments`] | who is assigned, and who is looked at when that moves |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
+//! | [`query`], [`proof`] | asking the history; exporting it with the chain's proof, and checking that |
 //! | [`keys`], [`record`], `coded`, [`counts`] | encodings: part of the format |
-//! | [`migrate`], [`transfer`], [`export`], [`verify`] | older formats; backup and restore; JSON Lines; self-check |
+//! | [`migrate`], [`transfer`], [`export`], [`import`], [`verify`] | older formats; backup and restore; JSON Lines out and in; self-check |
+//! | [`undone`] | what an undo holds |
+//! | [`forget`], [`place`] | erasing a person's values; whether the folder is where it was |
 //! | [`sled`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`] |
 //! | [`overlay`] | a store over one that is not to be written |
 //! | `recent` | who is linked, who is dirty: lately asked, remembered |
@@ -25,7 +28,9 @@ mod coded;
 pub mod counts;
 pub mod export;
 pub mod folder;
+pub mod forget;
 pub mod history;
+pub mod import;
 pub mod kept_back;
 pub mod keys;
 pub mod lock;
@@ -33,6 +38,9 @@ pub mod memory;
 pub mod migrate;
 pub mod overlay;
 pub mod page;
+pub mod place;
+pub mod proof;
+pub mod query;
 pub mod read;
 mod recent;
 pub mod record;
@@ -43,6 +51,7 @@ pub mod sled;
 pub mod store;
 pub mod transfer;
 pub mod tx;
+pub mod undone;
 pub mod verify;
 pub mod work;
 

@@ -196,6 +196,16 @@ impl DirtyCause {
     /// A delta round brought it for the first time, and incomplete: to be read by id before it is planned.
     pub const UNREAD: Self = Self(32);
 
+    /// Each cause with its name in an export.
+    pub(super) const NAMES: [(&'static str, Self); 6] = [
+        ("source", Self::SOURCE),
+        ("reference", Self::REFERENCE),
+        ("config", Self::CONFIG),
+        ("target", Self::TARGET),
+        ("manual", Self::MANUAL),
+        ("unread", Self::UNREAD),
+    ];
+
     /// A mark as it is stored.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Self {

@@ -21,15 +21,20 @@ use crate::ports::Table;
 use crate::ports::WriteBatch;
 
 use super::{
-    folder::{CREATED, STORE, StateFolder, io_error},
+    folder::{CREATED, OLD, STORE, StateFolder, io_error},
+    forget,
     lock::create_private,
     read::{PAGE, Reads},
     sled::{DEFAULT_CACHE_BYTES, SledStore},
     store::Snapshot,
 };
 
-/// The name under which a restored snapshot says that it is one.
+/// The name under which a snapshot says that it may be older than the target (restored, imported, found on another
+/// host), and how it came to that.
 pub const RESTORED: &str = "restored";
+
+/// The name under which a snapshot keeps a name of its own, once a plan of it was saved; another one after a restore.
+pub const STATE_ID: &str = "state_id";
 
 /// Every table, in the order in which they are written out.
 pub const TABLES: [Table; 17] = [
@@ -132,6 +137,26 @@ fn write_record(out: &mut impl Write, table: Table, key: &[u8], value: &[u8]) ->
 /// # Errors
 /// [`StoreError::Damaged`] for a backup that is not whole; [`StoreError::Io`].
 pub fn restore(file: &Path, state: &StateFolder, job: &str, force: bool) -> Result<u64, StoreError> {
+    let fill = |fresh: &Path, folder: &Path| {
+        read_records(file, |_| Ok(()))?;
+        remove_folder(fresh).map_err(|error| io_error(folder, "restore the snapshot", error))?;
+        load(file, fresh, folder)
+    };
+    let records = install(state, job, force, fill)?;
+    let snapshot = state.open_job(job, DEFAULT_CACHE_BYTES)?;
+    begin_again(&snapshot, "restored from a backup")?;
+    forget::repeat(&snapshot, &state.job(job))?;
+    Ok(records)
+}
+
+/// Puts a new store in the place of a job's: `fill` makes it, in the first folder that it gets, and nothing is
+/// touched where it fails. The store that is there is set aside as `sled.replaced`, with `force` only.
+pub(super) fn install<T>(
+    state: &StateFolder,
+    job: &str,
+    force: bool,
+    fill: impl FnOnce(&Path, &Path) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     let folder = state.job(job);
     create_private(&folder)?;
     let refused = |error| io_error(&folder, "restore the snapshot", error);
@@ -143,9 +168,7 @@ pub fn restore(file: &Path, state: &StateFolder, job: &str, force: bool) -> Resu
             io::ErrorKind::AlreadyExists.into(),
         ));
     }
-    read_records(file, |_| Ok(()))?;
-    remove_folder(&fresh).map_err(refused)?;
-    let records = load(file, &fresh, &folder)?;
+    let filled = fill(&fresh, &folder)?;
     if live.exists() {
         let aside = folder.join("sled.replaced");
         remove_folder(&aside).map_err(refused)?;
@@ -153,8 +176,70 @@ pub fn restore(file: &Path, state: &StateFolder, job: &str, force: bool) -> Resu
     }
     fs::rename(&fresh, &live).map_err(refused)?;
     fs::write(folder.join(CREATED), "").map_err(refused)?;
-    begin_again(&state.open_job(job, DEFAULT_CACHE_BYTES)?)?;
-    Ok(records)
+    Ok(filled)
+}
+
+/// Writes every record of a job's store into a new one, which takes its place: what was overwritten or erased is then
+/// on disk no more. Bytes before and after. Nobody may have the store open.
+///
+/// # Errors
+/// [`StoreError::Io`], and then the store is as it was; whatever the store says.
+pub fn compact(state: &StateFolder, job: &str) -> Result<(u64, u64), StoreError> {
+    let folder = state.job(job);
+    let refused = |error| io_error(&folder, "compact the snapshot", error);
+    let (live, fresh, old) = (
+        folder.join(STORE),
+        folder.join("sled.compacting"),
+        folder.join(OLD),
+    );
+    remove_folder(&fresh).map_err(refused)?;
+    let before = {
+        let snapshot = state.open_job(job, DEFAULT_CACHE_BYTES)?;
+        let store = SledStore::open(&fresh, DEFAULT_CACHE_BYTES)?;
+        copy_records(snapshot.store(), &store)?;
+        store.sync()?;
+        folder_bytes(&live).map_err(refused)?
+    };
+    // A crash between these two leaves the old one, and opening the job puts it back.
+    fs::rename(&live, &old).map_err(refused)?;
+    fs::rename(&fresh, &live).map_err(refused)?;
+    File::open(&folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(refused)?;
+    remove_folder(&old).map_err(refused)?;
+    let after = folder_bytes(&live).map_err(refused)?;
+    Ok((before, after))
+}
+
+fn copy_records(from: &dyn SnapshotStore, to: &dyn SnapshotStore) -> Result<(), StoreError> {
+    for table in TABLES {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = from.scan(table, &[], after.as_deref(), PAGE)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            let mut batch = WriteBatch::default();
+            for (key, value) in page {
+                batch.put(table, key, value);
+            }
+            to.commit(batch, Durability::Lazy)?;
+        }
+    }
+    Ok(())
+}
+
+fn folder_bytes(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let held = entry.metadata()?;
+        bytes += if held.is_dir() {
+            folder_bytes(&entry.path())?
+        } else {
+            held.len()
+        };
+    }
+    Ok(bytes)
 }
 
 fn load(file: &Path, fresh: &Path, folder: &Path) -> Result<u64, StoreError> {
@@ -181,8 +266,12 @@ fn load(file: &Path, fresh: &Path, folder: &Path) -> Result<u64, StoreError> {
     }
 }
 
-/// What the source and the target did since the backup is not known: read everything again.
-fn begin_again(snapshot: &Snapshot) -> Result<(), StoreError> {
+/// What the source and the target did meanwhile is not known: read everything again, and let no removal go before a
+/// person has looked. `why` says what happened, as in "restored from a backup".
+///
+/// # Errors
+/// As [`Reads`].
+pub fn begin_again(snapshot: &Snapshot, why: &str) -> Result<(), StoreError> {
     let mut tx = snapshot.tx()?;
     for kind in [ObjectKind::User, ObjectKind::Group] {
         let mut stream = tx.stream(kind)?;
@@ -190,7 +279,8 @@ fn begin_again(snapshot: &Snapshot) -> Result<(), StoreError> {
         tx.put_stream(kind, &stream);
         tx.put_finishing(kind, None);
     }
-    tx.put_meta(RESTORED, b"1");
+    tx.delete_meta(STATE_ID);
+    tx.put_meta(RESTORED, why.as_bytes());
     tx.commit(Durability::Synced)
 }
 
@@ -255,7 +345,7 @@ fn take(input: &mut impl Read, length: usize) -> io::Result<Vec<u8>> {
     }
 }
 
-fn remove_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -1,3 +1,4 @@
-//! What the program says while it works: logs on stderr.
+//! What the program says while it works: logs on stderr, and the audit stream.
 
+pub mod audit;
 pub mod log;

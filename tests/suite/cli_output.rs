@@ -3,6 +3,10 @@
 mod bad_input;
 mod conformance;
 mod decisions;
+mod history;
 mod killed;
+mod saved_plan;
+mod state;
+mod undo;
 mod verbs;
 mod world;

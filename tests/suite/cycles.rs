@@ -12,6 +12,7 @@ mod on_demand;
 mod roles;
 mod scope;
 mod targets;
+mod undo;
 mod values;
 
 pub use incremental::CHANGES;

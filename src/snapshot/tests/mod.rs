@@ -8,6 +8,7 @@ mod files;
 mod history;
 mod laws;
 mod pages;
+mod proof;
 mod scope;
 mod transactions;
 mod world;

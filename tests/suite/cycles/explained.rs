@@ -31,6 +31,7 @@ fn order() -> Order {
         apply: false,
         allow_deletions: None,
         allow_creations: None,
+        only: None,
         actor: "test".to_owned(),
         stop: CancellationToken::new(),
         watcher: Arc::new(NoWatcher),

@@ -116,12 +116,14 @@ async fn initial_cycle(folder: &Path) {
         request_timeout: Duration::from_secs(10),
         history_retention: std::time::Duration::from_secs(400 * 86_400),
         batch: 500,
+        audit: None,
         entropy: || [7; 16],
     };
     let order = Order {
         id: CycleId(uuid::Uuid::now_v7()),
         extent: Extent::Changes,
         apply: true,
+        only: None,
         allow_deletions: None,
         allow_creations: None,
         actor: "test".to_owned(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use melonsync::reconcile::policy::Policy;
+use melonsync::reconcile::undo::ids_of;
 
 use crate::cycles::synced;
 use crate::support::world::Ran;
@@ -61,7 +62,21 @@ async fn history_holds_every_operation_with_its_reason() {
         assert_eq!(entry.object, Some(operation.source));
         assert_eq!(entry.reason, operation.because.to_string());
         assert_eq!(entry.result, "done");
-        assert_eq!(values.as_ref().unwrap().changes, operation.changes);
+        let changes = &values.as_ref().unwrap().changes;
+        if operation.members.is_empty() {
+            assert_eq!(*changes, operation.changes);
+            continue;
+        }
+        let [change] = changes.as_slice() else {
+            panic!("{changes:?}")
+        };
+        let held = [ids_of(&change.before), ids_of(&change.after)].concat();
+        let moved = operation.members.iter().map(|member| member.source);
+        assert_eq!(
+            held,
+            moved.collect::<Vec<_>>(),
+            "memberships are in the history too"
+        );
     }
     assert_eq!(world.job.snapshot.verify_chain().unwrap(), Vec::<String>::new());
 }

@@ -111,6 +111,7 @@ impl World {
             request_timeout,
             history_retention: std::time::Duration::from_secs(400 * 86_400),
             batch: 200,
+            audit: None,
             entropy: || [7; 16],
         };
         Self {
@@ -184,6 +185,7 @@ impl World {
             id: CycleId(uuid::Uuid::now_v7()),
             extent,
             apply,
+            only: None,
             allow_deletions,
             allow_creations,
             actor: "test".to_owned(),

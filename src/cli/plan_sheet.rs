@@ -1,0 +1,280 @@
+//! A plan as a table for spreadsheets, and as one page for browsers.
+
+use std::fmt::Write;
+
+use super::show;
+use crate::engine::summary::Summary;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::value::Value;
+use crate::reconcile::explain;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Verb;
+
+/// The first line of the table.
+pub(super) const CSV_HEAD: &str = "operation,object,name,target,because,attribute,before,after\r\n";
+
+/// An operation as lines of a table (RFC 4180): one a change, or one where nothing changes.
+pub(super) fn csv(operation: &Operation) -> String {
+    let entry = explain::entry(operation);
+    let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+    let head = [
+        text("operation"),
+        text("object"),
+        operation.name.clone(),
+        text("target"),
+        text("because"),
+    ];
+    let mut lines = String::new();
+    let mut line = |change: [String; 3]| {
+        let cells: Vec<String> = head.iter().chain(&change).map(|cell| quoted(cell)).collect();
+        let _ = write!(lines, "{}\r\n", cells.join(","));
+    };
+    let changes = entry["changes"].as_array().map_or(&[] as &[_], Vec::as_slice);
+    for change in changes {
+        let attribute = change["attribute"].as_str().unwrap_or_default();
+        line([
+            attribute.to_owned(),
+            plain(&change["before"]),
+            plain(&change["after"]),
+        ]);
+    }
+    if changes.is_empty() {
+        line(Default::default());
+    }
+    lines
+}
+
+fn plain(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A cell. What a spreadsheet would take for a formula gets an apostrophe before it: values come from a directory in
+/// which people name themselves.
+fn quoted(cell: &str) -> String {
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let cell = if formula {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    };
+    if cell.contains(['"', ',', '\r', '\n']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell
+    }
+}
+
+/// The page up to the first operation.
+pub(super) fn html_head(summary: &Summary) -> String {
+    let mut page = include_str!("plan_sheet.html").to_owned();
+    page.truncate(page.find("<!-- operations -->").unwrap_or(page.len()));
+    let mut counts = String::new();
+    for (verb, count) in summary.operations.iter().filter(|(_, count)| **count > 0) {
+        let _ = writeln!(
+            counts,
+            "<label class=\"{}\"><input type=\"checkbox\" value=\"{verb}\" checked> {} <b>{count}</b></label>",
+            tone(verb),
+            verb.replace('_', " ")
+        );
+    }
+    let withheld = match summary.withheld.count {
+        0 => String::new(),
+        count => {
+            let reasons: Vec<String> = summary
+                .withheld
+                .by_reason
+                .iter()
+                .map(|(reason, count)| format!("{count} {}", reason.replace('_', " ")))
+                .collect();
+            format!(
+                "<p class=\"warn\">{count} removals are withheld by the guard: {}.</p>",
+                escaped(&reasons.join(", "))
+            )
+        }
+    };
+    let words = [
+        ("{{job}}", escaped(&summary.job)),
+        ("{{started}}", escaped(&summary.started)),
+        ("{{mode}}", escaped(&summary.mode)),
+        ("{{cycle}}", escaped(&summary.cycle)),
+        (
+            "{{summary}}",
+            escaped(show::plan(summary).lines().next().unwrap_or_default()),
+        ),
+        ("{{counts}}", counts),
+        ("{{withheld}}", withheld),
+    ];
+    for (name, word) in words {
+        page = page.replace(name, &word);
+    }
+    page
+}
+
+/// What stands between the operations and what is left alone, and after that.
+pub(super) const HTML_OMITTED: &str =
+    "</main>\n<details id=\"omitted\"><summary>Left alone, and why</summary>\n<ul>\n";
+/// The end of the page.
+pub(super) const HTML_END: &str = "</ul>\n</details>\n</body>\n</html>\n";
+
+/// One operation.
+pub(super) fn html(operation: &Operation, name_of: impl Fn(SourceId) -> Option<String>) -> String {
+    let verb = operation.verb.name();
+    let mut out = format!(
+        "<article data-verb=\"{verb}\" class=\"{}\"><h3><span class=\"sign\">{}</span> {} <b>{}</b></h3>\n<p class=\"ids\">{}{}</p>\n<p>because {}</p>\n",
+        tone(verb),
+        explain::sign(operation.verb),
+        verb.replace('_', " "),
+        escaped(&operation.name),
+        operation.source,
+        operation
+            .target
+            .as_ref()
+            .map_or_else(String::new, |target| format!(" → {}", escaped(target.as_str()))),
+        escaped(&operation.because.to_string()),
+    );
+    let links = matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup);
+    if !links && !operation.changes.is_empty() {
+        out.push_str("<table><tr><th>attribute</th><th>before</th><th>after</th></tr>\n");
+        for change in &operation.changes {
+            let cell = |value: &Value| {
+                let referred = value
+                    .as_str()
+                    .filter(|_| change.attribute.ends_with("manager"))
+                    .and_then(|id| id.parse().ok())
+                    .and_then(&name_of);
+                let shown = match value {
+                    Value::Null => "<i>none</i>".to_owned(),
+                    other => escaped(&other.to_string()),
+                };
+                referred.map_or(shown.clone(), |name| format!("{shown} ({})", escaped(&name)))
+            };
+            let _ = writeln!(
+                out,
+                "<tr><td>{}</td><td class=\"before\">{}</td><td class=\"after\">{}</td></tr>",
+                escaped(&change.attribute),
+                cell(&change.before),
+                cell(&change.after)
+            );
+        }
+        out.push_str("</table>\n");
+    }
+    if !links && !operation.members.is_empty() {
+        let _ = writeln!(
+            out,
+            "<details{}><summary>{}</summary><ul>",
+            if operation.members.len() <= 20 {
+                " open"
+            } else {
+                ""
+            },
+            match operation.members.len() {
+                1 => "1 member".to_owned(),
+                many => format!("{many} members"),
+            }
+        );
+        for member in &operation.members {
+            let name = name_of(member.source).unwrap_or_default();
+            let _ = writeln!(
+                out,
+                "<li>{} <span class=\"ids\">{}</span></li>",
+                escaped(&name),
+                member.source
+            );
+        }
+        out.push_str("</ul></details>\n");
+    }
+    out.push_str("</article>\n");
+    out
+}
+
+/// Something that is left alone.
+pub(super) fn html_omission(
+    object: Option<(ObjectKind, SourceId, &str)>,
+    because: &str,
+    hint: &str,
+) -> String {
+    let who = object.map_or_else(String::new, |(kind, id, name)| {
+        format!(
+            "{kind} <b>{}</b> <span class=\"ids\">{id}</span>: ",
+            escaped(name)
+        )
+    });
+    let hint = match hint {
+        "" => String::new(),
+        hint => format!(" <span class=\"do\">Do: {}</span>", escaped(hint)),
+    };
+    format!("<li>{who}{}{hint}</li>\n", escaped(because))
+}
+
+/// The colour of a verb.
+fn tone(verb: &str) -> &'static str {
+    if verb.starts_with("create") || verb.starts_with("add") || verb.starts_with("enable") {
+        "adds"
+    } else if verb.starts_with("update") {
+        "changes"
+    } else if verb.starts_with("link") {
+        "links"
+    } else {
+        "removes"
+    }
+}
+
+/// A text in which nothing is markup; what a control character would do to a page is not seen.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if c.is_control() && c != '\n' => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reconcile::operation::Change;
+    use crate::reconcile::operation::Reason;
+
+    fn hostile() -> Operation {
+        Operation {
+            verb: Verb::UpdateUser,
+            kind: ObjectKind::User,
+            source: SourceId::from_bytes([7; 16]),
+            name: "<script>alert(1)</script>@corp".to_owned(),
+            target: None,
+            because: Reason::SourceChanged,
+            changes: vec![Change {
+                attribute: "title".into(),
+                before: Value::text("a, \"b\""),
+                after: Value::text("=HYPERLINK(\"x\")"),
+            }],
+            members: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_value_is_neither_markup_nor_a_formula() {
+        let page = html(&hostile(), |_| None);
+        assert!(
+            !page.contains("<script") && page.contains("&lt;script&gt;"),
+            "{page}"
+        );
+        assert_eq!(
+            csv(&hostile()),
+            "update_user,07070707-0707-0707-0707-070707070707,<script>alert(1)</script>@corp,,the source changed,title,\
+             \"a, \"\"b\"\"\",\"'=HYPERLINK(\"\"x\"\")\"\r\n"
+        );
+    }
+}

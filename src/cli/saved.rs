@@ -1,0 +1,288 @@
+//! A saved plan's file: a `plan -o json` that says what it was made from, read without holding it.
+
+use std::fmt;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeSeed;
+use serde::de::IgnoredAny;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use serde_json::Value as Json;
+use serde_json::json;
+
+use super::factory;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::failure::Shown;
+use super::watch::Progress;
+use crate::engine::job::Job;
+use crate::engine::job::Watcher;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::reconcile::explain;
+use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::saved::SavedPlan;
+use crate::reconcile::saved::digests;
+use crate::snapshot::read::Reads;
+use crate::snapshot::transfer::STATE_ID;
+
+/// What a plan was made from; under `saved` in its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    /// The layout of the file.
+    format: u32,
+    /// The job.
+    job: String,
+    /// Of mapping, scope and policy.
+    config: String,
+    /// Tenant and target.
+    binding: String,
+    /// Which snapshot.
+    state: String,
+    /// Whether the target was read back.
+    pub(super) full: bool,
+}
+
+const FORMAT: u32 = 1;
+
+impl Origin {
+    /// What a plan of this job would be made from now. Gives the snapshot a name where it has none yet.
+    pub(super) fn of(job: &Job, full: bool) -> Result<Self, Failure> {
+        let failed = |error: StoreError| factory::store_failure(&error);
+        let snapshot = &job.snapshot;
+        let held = snapshot.meta(STATE_ID).map_err(failed)?;
+        let state = match held.and_then(|bytes| String::from_utf8(bytes).ok()) {
+            Some(state) => state,
+            None => {
+                let state = uuid::Uuid::new_v4().to_string();
+                let mut tx = snapshot.tx().map_err(failed)?;
+                tx.put_meta(STATE_ID, state.as_bytes());
+                tx.commit(Durability::Synced).map_err(failed)?;
+                state
+            }
+        };
+        let binding = snapshot.binding().map_err(failed)?;
+        Ok(Self {
+            format: FORMAT,
+            job: job.name.clone(),
+            config: job.fingerprint.clone(),
+            binding: binding.map_or_else(String::new, |binding| binding.to_string()),
+            state,
+            full,
+        })
+    }
+
+    /// What is another one here than there; `None` where the plan may be carried out.
+    fn differs(&self, now: &Self) -> Option<String> {
+        let other = |what: &str, theirs: &str, ours: &str| format!("{what} `{theirs}`, and this is `{ours}`");
+        if self.job != now.job {
+            Some(other("it is a plan of job", &self.job, &now.job))
+        } else if self.binding != now.binding {
+            Some(other("it is a plan for", &self.binding, &now.binding))
+        } else if self.config != now.config {
+            Some("mapping, scope or policy changed since it was made".to_owned())
+        } else if self.state != now.state {
+            Some("it was made from another snapshot: the state was restored, imported, moved or begun afresh since".to_owned())
+        } else {
+            None
+        }
+    }
+}
+
+/// Reads a saved plan for this job.
+///
+/// # Errors
+/// Exit 2 for a file that is none, and for a plan of another job, mapping, scope or state.
+pub(super) fn load(file: &Path, job: &Job) -> Result<(Origin, SavedPlan), Failure> {
+    let mut plan = SavedPlan::default();
+    let origin = read(file, |entry| plan.extend(digests(entry)))?;
+    let now = Origin::of(job, origin.full)?;
+    match origin.differs(&now) {
+        None => Ok((origin, plan)),
+        Some(why) => Err(Failure::usage(
+            format!("the plan in {} is not for here: {why}", file.display()),
+            "make a new one with `melonsync plan --out FILE`, and read it again",
+        )),
+    }
+}
+
+/// Shows every operation of a saved plan; what it was made from.
+pub(super) fn read(file: &Path, show: impl FnMut(&Json)) -> Result<Origin, Failure> {
+    let not_one = |cause: String| {
+        let shown = Shown {
+            what: format!("{} is not a saved plan", file.display()),
+            causes: vec![cause],
+            ..Shown::default()
+        };
+        let advice =
+            "save one with `melonsync plan --out FILE` (as JSON: a plan saved as csv or html is for reading)";
+        Failure::new(Exit::Usage, shown.advise(advice))
+    };
+    let opened = File::open(file).map_err(|error| not_one(error.to_string()))?;
+    let mut reader = serde_json::Deserializer::from_reader(BufReader::new(opened));
+    let origin = Document(show)
+        .deserialize(&mut reader)
+        .map_err(|error| not_one(error.to_string()))?;
+    reader.end().map_err(|error| not_one(error.to_string()))?;
+    match origin {
+        Some(origin) if origin.format == FORMAT => Ok(origin),
+        Some(origin) => Err(not_one(format!(
+            "it has format {}, and this melonsync reads {FORMAT}",
+            origin.format
+        ))),
+        None => Err(not_one(
+            "it does not say what it was made from: `plan -o json` is for reading".to_owned(),
+        )),
+    }
+}
+
+/// The document; shows each entry of its `plan` as it is met.
+struct Document<F>(F);
+
+impl<'de, F: FnMut(&Json)> DeserializeSeed<'de> for Document<F> {
+    type Value = Option<Origin>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_map(self)
+    }
+}
+
+impl<'de, F: FnMut(&Json)> Visitor<'de> for Document<F> {
+    type Value = Option<Origin>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a saved plan")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(mut self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut origin = None;
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "saved" => origin = Some(map.next_value()?),
+                "plan" => map.next_value_seed(Entries(&mut self.0))?,
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(origin)
+    }
+}
+
+struct Entries<'f, F>(&'f mut F);
+
+impl<'de, F: FnMut(&Json)> DeserializeSeed<'de> for Entries<'_, F> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_seq(self)
+    }
+}
+
+impl<'de, F: FnMut(&Json)> Visitor<'de> for Entries<'_, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of operations")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<(), S::Error> {
+        while let Some(entry) = seq.next_element::<Json>()? {
+            (self.0)(&entry);
+        }
+        Ok(())
+    }
+}
+
+/// Follows a cycle, and remembers what it did, or would do, and what it left because no plan has it.
+pub(super) struct Comparing {
+    plan: Arc<SavedPlan>,
+    progress: Progress,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    done: SavedPlan,
+    left: Vec<Json>,
+}
+
+/// As many as a list shows.
+const LISTED: usize = 1000;
+
+impl Comparing {
+    pub(super) fn new(plan: &Arc<SavedPlan>, progress: bool) -> Self {
+        Self {
+            plan: Arc::clone(plan),
+            progress: Progress::new(progress),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// Takes the bar off the screen.
+    pub(super) fn clear(&self) {
+        self.progress.clear();
+    }
+
+    pub(super) fn findings(&self) -> Vec<String> {
+        self.progress.findings()
+    }
+
+    /// What was left, or would be, because it is new, or has other values than in the plan.
+    pub(super) fn left(&self) -> Vec<Json> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.left.clone()
+    }
+
+    /// Operations of the file that did not come up: done by somebody else, or not wanted any more.
+    pub(super) fn missed(&self, file: &Path) -> Result<Vec<Json>, Failure> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut missed = Vec::new();
+        read(file, |entry| {
+            if missed.len() < LISTED && !seen.done.has(entry) {
+                missed.push(json!({"operation": entry["operation"], "object": entry["object"]}));
+            }
+        })?;
+        Ok(missed)
+    }
+}
+
+impl Watcher for Comparing {
+    fn operation(&self, operation: &Operation) {
+        let entry = explain::entry(operation);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.done.extend(digests(&entry));
+        if !self.plan.has(&entry) && seen.left.len() < LISTED {
+            seen.left
+                .push(json!({"operation": entry["operation"], "object": entry["object"],
+                "because": "new, or with other values than in the saved plan"}));
+        }
+    }
+
+    fn omission(&self, _: ObjectKind, object: SourceId, _: &str, omission: &Omission) {
+        if let Omission::NotInPlan { verb, .. } = omission {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if seen.left.len() < LISTED {
+                let left = json!({"operation": verb.name(), "object": object.to_string(), "because": omission.to_string()});
+                seen.left.push(left);
+            }
+        }
+    }
+
+    fn finding(&self, text: &str) {
+        self.progress.finding(text);
+    }
+
+    fn progress(&self, phase: &'static str, done: u64, of: Option<u64>) {
+        self.progress.progress(phase, done, of);
+    }
+}

@@ -1,0 +1,123 @@
+//! What is told of each operation: an entry of the history, and a line of the audit stream before it is sent and after.
+
+use serde_json::json;
+
+use super::job::Job;
+use super::job::Order;
+use crate::mapping::Mapping;
+use crate::model::clock::Timestamp;
+use crate::model::id::TargetId;
+use crate::model::name::Name;
+use crate::model::value::Value;
+use crate::reconcile::explain;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::MEMBERS;
+use crate::reconcile::operation::Member;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Verb;
+use crate::snapshot::history::NewEntry;
+use crate::snapshot::history::Values;
+use crate::snapshot::query;
+
+/// As many memberships as one entry holds: a group of 100,000 members must not become one record.
+const MEMBERS_IN_ENTRY: usize = 128;
+
+/// How an operation ended.
+#[derive(Clone, Copy)]
+pub(super) struct Ending<'a> {
+    /// The resource, where there is one.
+    pub(super) target: Option<&'a TargetId>,
+    /// `done` or `failed`.
+    pub(super) result: &'a str,
+    /// What a failure said.
+    pub(super) detail: Option<&'a str>,
+}
+
+/// The entries of an operation: one, or more where many memberships change. `changes` are its own.
+pub(super) fn entries(
+    job: &Job,
+    order: &Order,
+    now: Timestamp,
+    operation: &Operation,
+    changes: Vec<Change>,
+    ending: Ending<'_>,
+) -> Vec<NewEntry> {
+    let entry = |values: Values| NewEntry {
+        time: now,
+        cycle: Some(order.id),
+        actor: order.actor.clone(),
+        operation: operation.verb.name().to_owned(),
+        kind: Some(operation.kind),
+        object: Some(operation.source),
+        target: ending.target.or(operation.target.as_ref()).cloned(),
+        reason: operation.because.to_string(),
+        result: ending.result.to_owned(),
+        config: job.fingerprint.clone(),
+        values,
+        salt: (job.entropy)(),
+    };
+    let detail = ending.detail.map(str::to_owned);
+    match operation.verb {
+        Verb::AddMember | Verb::RemoveMember if !operation.members.is_empty() => operation
+            .members
+            .chunks(MEMBERS_IN_ENTRY)
+            .map(|members| {
+                entry(Values {
+                    changes: vec![membership(operation.verb, members)],
+                    detail: detail.clone(),
+                })
+            })
+            .collect(),
+        _ => vec![entry(Values {
+            changes: explain::redacted_changes(&job.mapping, operation.kind, changes),
+            detail,
+        })],
+    }
+}
+
+/// Memberships as the history keeps them: source ids that went in `before`, that came in `after`.
+fn membership(verb: Verb, members: &[Member]) -> Change {
+    let ids = Value::List(
+        members
+            .iter()
+            .map(|member| Value::text(member.source.to_string()))
+            .collect(),
+    );
+    let (before, after) = match verb {
+        Verb::RemoveMember => (ids, Value::Null),
+        _ => (Value::Null, ids),
+    };
+    Change {
+        attribute: Name::from(MEMBERS),
+        before,
+        after,
+    }
+}
+
+/// Tells the audit stream, where there is one, of an operation that is about to be sent (`sending`) or has ended.
+pub(super) fn tell(job: &Job, order: &Order, operation: &Operation, ending: Ending<'_>) {
+    let Some(stream) = &job.audit else { return };
+    let mut changes = shown_changes(&job.mapping, operation);
+    if matches!(operation.verb, Verb::AddMember | Verb::RemoveMember) {
+        changes = vec![membership(operation.verb, &operation.members)];
+    }
+    let values = Values {
+        changes,
+        detail: None,
+    };
+    let target = ending.target.or(operation.target.as_ref());
+    stream.write(&json!({
+        "time": job.clock.now().to_string(), "job": job.name, "cycle": order.id.to_string(), "event": ending.result,
+        "actor": order.actor, "operation": operation.verb.name(), "kind": operation.kind,
+        "object": operation.source.to_string(), "target": target.map(|target| target.as_str()),
+        "because": operation.because.to_string(), "config": job.fingerprint,
+        "changes": query::changes(&values), "detail": ending.detail,
+    }));
+}
+
+fn shown_changes(mapping: &Mapping, operation: &Operation) -> Vec<Change> {
+    match operation.verb {
+        Verb::LinkUser | Verb::LinkGroup => Vec::new(),
+        _ => explain::redacted_changes(mapping, operation.kind, operation.changes.clone()),
+    }
+}

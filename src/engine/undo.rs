@@ -1,0 +1,314 @@
+//! `undo`: plans the inverse of a cycle from the history, asks the guard, carries it out, and holds what it touched.
+//!
+//! The holds are on disk before anything is sent: after a crash in between, a hold on what was not undone is let go of
+//! by the next cycle, because the source asks for nothing then; without the hold that cycle would undo the undo.
+
+mod deeds;
+
+use std::collections::BTreeSet;
+
+use sha2::Digest;
+use sha2::Sha256;
+
+use super::apply::Work;
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::passes::Pass;
+use crate::model::id::CycleId;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::Life;
+use crate::model::object::Removed;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::reconcile::guard;
+use crate::reconcile::guard::Allowed;
+use crate::reconcile::guard::Approval;
+use crate::reconcile::guard::Asked;
+use crate::reconcile::guard::Totals;
+use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Verb;
+use crate::reconcile::plan::ObjectPlan;
+use crate::reconcile::undo::Now;
+use crate::reconcile::undo::Undo;
+use crate::reconcile::view::ObjectView;
+use crate::snapshot::history::NewEntry;
+use crate::snapshot::history::Values;
+use crate::snapshot::read::PAGE;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record;
+use crate::snapshot::record::Record;
+use crate::snapshot::store::Snapshot;
+use crate::snapshot::transfer::RESTORED;
+use crate::snapshot::undone::Undone;
+
+/// What is to be undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UndoRequest {
+    /// The cycle.
+    pub cycle: CycleId,
+    /// Whether what it deleted is made anew.
+    pub recreate: bool,
+    /// Why, for the history.
+    pub comment: Option<String>,
+}
+
+/// The inverse for one object, with what it was made from.
+struct Inverse {
+    now: Now,
+    undo: Undo,
+}
+
+impl Cycle<'_> {
+    /// The story of an undo.
+    pub(super) async fn undo_story(&mut self, request: &UndoRequest) -> Result<(), CycleError> {
+        let (wanted, manager) = (request.clone(), self.manager_path());
+        let (inverses, open) = self
+            .store(move |snapshot| {
+                snapshot.clear_forecast()?;
+                let open: BTreeSet<(ObjectKind, SourceId)> = snapshot
+                    .intents()?
+                    .into_iter()
+                    .flat_map(|(_, intents)| intents)
+                    .map(|(kind, id, _)| (kind, id))
+                    .collect();
+                Ok((deeds::plan(snapshot, &wanted, manager.as_deref())?, open))
+            })
+            .await?;
+        let mut inverses = inverses;
+        for inverse in &mut inverses {
+            let (kind, id) = (inverse.now.kind, inverse.now.source);
+            if open.contains(&(kind, id)) {
+                inverse.undo = Undo {
+                    findings: vec!["a create of it is open: run `melonsync sync` first".to_owned()],
+                    ..Undo::default()
+                };
+            }
+            for finding in &inverse.undo.findings {
+                self.order
+                    .watcher
+                    .finding(&format!("{kind} {} ({id}): {finding}", inverse.now.name));
+            }
+            // What the target answers is not planned anew here: it is a failure, and is said.
+            self.attempts.insert((kind, id), u8::MAX);
+        }
+        inverses.retain(|inverse| !inverse.undo.operations.is_empty());
+        self.judge_undo(&mut inverses).await?;
+        inverses.retain(|inverse| !inverse.undo.operations.is_empty());
+        if self.applies() {
+            self.prepare_undo(request, &inverses).await?;
+        }
+        let is_delete =
+            |operation: &Operation| matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup);
+        for (kind, deletes) in [
+            (ObjectKind::User, false),
+            (ObjectKind::Group, false),
+            (ObjectKind::Group, true),
+            (ObjectKind::User, true),
+        ] {
+            let works: Vec<Work> = inverses
+                .iter()
+                .filter(|inverse| inverse.now.kind == kind)
+                .filter_map(|inverse| work(inverse, |operation| is_delete(operation) == deletes))
+                .collect();
+            let mut works = works.into_iter().peekable();
+            while works.peek().is_some() {
+                self.check_stop()?;
+                let batch: Vec<Work> = works.by_ref().take(self.job.batch).collect();
+                if self.applies() {
+                    self.carry_out(kind, batch).await?;
+                } else {
+                    self.foresee(kind, batch).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the guard, as for any other operation; what it holds back is taken out and said.
+    async fn judge_undo(&mut self, inverses: &mut [Inverse]) -> Result<(), CycleError> {
+        let (now, window) = (self.now, self.job.policy.guard_window);
+        let (counts, sent, restored) = self
+            .store(move |snapshot| {
+                let sent = super::guarding::sent_within(snapshot, now, window)?;
+                Ok((snapshot.counts()?, sent, snapshot.meta(RESTORED)?.is_some()))
+            })
+            .await?;
+        (self.sent, self.restored) = (sent, restored);
+        let mut asked = Asked::default();
+        for operation in inverses.iter().flat_map(|inverse| &inverse.undo.operations) {
+            if operation.removes_user() {
+                *asked.users.entry(operation.because.label()).or_default() += 1;
+            } else if operation.verb == Verb::DeleteGroup {
+                *asked.groups.entry(operation.because.label()).or_default() += 1;
+            }
+        }
+        let totals = Totals {
+            linked_users: counts.linked_users,
+            linked_groups: counts.linked_groups,
+            alive_users: counts.alive_users,
+            alive_groups: counts.alive_groups,
+        };
+        let (policy, allowed) = (&self.job.policy, self.order.allow_deletions);
+        let lets_through = Allowed {
+            deletions: allowed,
+            creations: self.order.allow_creations,
+        };
+        let mut approvals = guard::approve(&asked, &self.sent, totals, policy, lets_through);
+        if let Some(why) = self.standing_word() {
+            approvals.users = why.clone();
+            approvals.groups = why;
+        }
+        for inverse in inverses {
+            let (kind, id, name) = (inverse.now.kind, inverse.now.source, inverse.now.name.clone());
+            for operation in std::mem::take(&mut inverse.undo.operations) {
+                let word = match operation.verb {
+                    Verb::DisableUser | Verb::DeleteUser => approvals.users.clone(),
+                    Verb::DeleteGroup => approvals.groups.clone(),
+                    Verb::RemoveMember => self.standing_word().unwrap_or_else(|| {
+                        let (holds, count) = (inverse.now.members.len() as u64, operation.count());
+                        guard::approve_members(id, count, holds, &self.sent, policy, allowed)
+                    }),
+                    _ => Approval::Approved,
+                };
+                match word {
+                    Approval::Approved => inverse.undo.operations.push(operation),
+                    Approval::Withheld(why) => {
+                        self.summary.withhold(&operation, operation.count());
+                        let omission = Omission::Withheld {
+                            verb: operation.verb,
+                            why,
+                        };
+                        self.omit(kind, id, &name, &omission);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The undo itself goes into the history, with its comment; the holds are made, and the records that a resource
+    /// made anew is linked with.
+    async fn prepare_undo(&self, request: &UndoRequest, inverses: &[Inverse]) -> Result<(), CycleError> {
+        let note = NewEntry {
+            time: self.now,
+            cycle: Some(self.order.id),
+            actor: self.order.actor.clone(),
+            operation: "undo".to_owned(),
+            kind: None,
+            object: None,
+            target: None,
+            reason: format!("undoes cycle {}", request.cycle),
+            result: "done".to_owned(),
+            config: self.job.fingerprint.clone(),
+            values: Values {
+                changes: Vec::new(),
+                detail: request.comment.clone(),
+            },
+            salt: (self.job.entropy)(),
+        };
+        let holds: Vec<_> = inverses
+            .iter()
+            .map(|inverse| (inverse.now.kind, inverse.now.source, inverse.undo.hold.clone()))
+            .collect();
+        let now = self.now;
+        self.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            tx.append_history(vec![note]);
+            tx.commit(Durability::Lazy)?;
+            for page in holds.chunks(PAGE) {
+                let mut tx = snapshot.tx()?;
+                for (kind, id, hold) in page {
+                    let record = match tx.record(*kind, id)? {
+                        Some(record) => record,
+                        None => {
+                            let mut record = Record::new(*kind, *id, 0);
+                            record.object.life = Life::Gone(Removed::HardDeleted);
+                            record.object.gone_since = Some(now);
+                            tx.put_record(&record)?;
+                            record
+                        }
+                    };
+                    let undone = Undone {
+                        hold: hold.clone(),
+                        source: print(&record),
+                    };
+                    tx.put_undone(*kind, id, Some(&undone));
+                }
+                tx.commit(Durability::Lazy)?;
+            }
+            snapshot.sync()
+        })
+        .await
+    }
+}
+
+/// What one phase does to one object. The dirty mark stays: an undo settles nothing of what the source asks for.
+fn work(inverse: &Inverse, takes: impl Fn(&Operation) -> bool) -> Option<Work> {
+    let run: Vec<Operation> = inverse
+        .undo
+        .operations
+        .iter()
+        .filter(|operation| takes(operation))
+        .cloned()
+        .collect();
+    let plan = ObjectPlan {
+        kind: inverse.now.kind,
+        source: inverse.now.source,
+        name: inverse.now.name.clone(),
+        operations: Vec::new(),
+        record: Vec::new(),
+        omissions: Vec::new(),
+        need: None,
+        forget: false,
+        members_held: inverse.now.members.len() as u64,
+        skipped_references: 0,
+        pending_references: 0,
+    };
+    let mut work = Work::new(plan, None, Pass::Users);
+    work.run = run;
+    work.left = true;
+    (!work.run.is_empty()).then_some(work)
+}
+
+/// What life and values at the source come to.
+fn print(record: &Record) -> [u8; 16] {
+    let bytes = record::encode(&(record.object.life, &record.object.attributes));
+    let hash: [u8; 32] = Sha256::digest(&bytes).into();
+    hash[..16].try_into().expect("sixteen of thirty-two bytes")
+}
+
+/// Takes what an undo holds out of a plan. The hold as it is to be kept, where the source let go of some of it.
+///
+/// # Errors
+/// As the store.
+pub(super) fn keep_holds(
+    snapshot: &Snapshot,
+    view: &ObjectView,
+    plan: &mut ObjectPlan,
+) -> Result<Option<(ObjectKind, SourceId, Option<Undone>)>, StoreError> {
+    let (kind, id) = (plan.kind, plan.source);
+    let Some(mut undone) = snapshot.undone(kind, &id)? else {
+        return Ok(None);
+    };
+    let before = undone.clone();
+    let moved = snapshot
+        .record(kind, &id)?
+        .is_some_and(|record| print(&record) != undone.source);
+    if moved {
+        (undone.hold.absent, undone.hold.present) = (false, false);
+    }
+    // Of a plan that waits for something it cannot be told what the source no longer asks for.
+    let tells = plan.settles() && plan.pending_references == 0 && view.link.is_some();
+    let (held, left) = undone.hold.keep(plan);
+    if held > 0 {
+        plan.omissions.push(Omission::HeldByUndo { count: held });
+        plan.omissions.retain(|omission| *omission != Omission::Unchanged);
+    }
+    if tells {
+        undone.hold = left;
+    }
+    let kept = (!undone.hold.is_empty()).then(|| undone.clone());
+    Ok((kept.as_ref() != Some(&before)).then_some((kind, id, kept)))
+}

@@ -1,0 +1,235 @@
+//! `state forget`: the personal values of an object that is ours no longer are erased.
+//!
+//! The chain of the history stays as it is: it holds ids, and digests that say nothing without their salt. What was
+//! forgotten is noted beside the store, by id, so that restoring an older backup erases it again.
+//! Crash in the middle: the note comes first, and forgetting twice is forgetting once.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::Life;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::ports::Table;
+
+use super::{
+    folder::io_error,
+    history::BatchValues,
+    read::{PAGE, Reads},
+    record,
+    store::Snapshot,
+};
+
+/// The file of notes in a job's folder.
+const FORGOTTEN: &str = "forgotten";
+
+/// Set once somebody was forgotten who is still in the directory: the snapshot no longer holds everybody, so changed
+/// rules need a full read.
+pub const INCOMPLETE: &str = "forgotten_alive";
+
+/// Why an object cannot be forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StillOurs {
+    /// It has a resource at the target.
+    Linked,
+    /// It is still to be planned or carried out.
+    Waits,
+}
+
+/// What was erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Forgotten {
+    /// History entries whose values went.
+    pub entries: u64,
+    /// Records of what the source said.
+    pub records: u64,
+    /// Summaries of cycles in which a failure of it was quoted.
+    pub summaries: u64,
+}
+
+/// One note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    object: SourceId,
+    /// What the history says later is of a new life of the object.
+    time: Timestamp,
+}
+
+/// Whether an object may be forgotten: it has no resource, and nothing is left to do for it. One that lives in the
+/// directory and is neither was left out by scope, or is disabled and was never created.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn may_forget(snapshot: &Snapshot, id: &SourceId) -> Result<Result<(), StillOurs>, StoreError> {
+    for kind in [ObjectKind::User, ObjectKind::Group] {
+        let Some(record) = snapshot.record(kind, id)? else {
+            continue;
+        };
+        if record.link.is_some() {
+            return Ok(Err(StillOurs::Linked));
+        }
+        if record.object.life == Life::Alive && snapshot.dirty_cause(kind, id)?.is_some() {
+            return Ok(Err(StillOurs::Waits));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Notes in the job's folder that an object is forgotten, and erases it.
+///
+/// # Errors
+/// [`StoreError::Io`], as [`Reads`].
+pub fn forget(
+    snapshot: &Snapshot,
+    folder: &Path,
+    id: SourceId,
+    now: Timestamp,
+) -> Result<Forgotten, StoreError> {
+    let note = Note {
+        object: id,
+        time: now,
+    };
+    add(folder, note).map_err(|error| io_error(folder, "note who is forgotten", error))?;
+    let erased = erase(snapshot, note)?;
+    snapshot.sync()?;
+    Ok(erased)
+}
+
+/// Erases again whoever was forgotten: after a restore.
+///
+/// # Errors
+/// As [`forget`].
+pub(super) fn repeat(snapshot: &Snapshot, folder: &Path) -> Result<(), StoreError> {
+    let notes = notes(folder).map_err(|error| io_error(folder, "read who is forgotten", error))?;
+    for note in notes {
+        erase(snapshot, note)?;
+    }
+    snapshot.sync()
+}
+
+fn add(folder: &Path, note: Note) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(folder.join(FORGOTTEN))?;
+    file.write_all(format!("{}\n", serde_json::to_string(&note)?).as_bytes())?;
+    file.sync_all()
+}
+
+fn notes(folder: &Path) -> io::Result<Vec<Note>> {
+    match fs::read_to_string(folder.join(FORGOTTEN)) {
+        Ok(text) => text
+            .lines()
+            .map(|line| serde_json::from_str(line).map_err(io::Error::from))
+            .collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn erase(snapshot: &Snapshot, note: Note) -> Result<Forgotten, StoreError> {
+    Ok(Forgotten {
+        entries: erase_history(snapshot, note)?,
+        records: erase_records(snapshot, &note.object)?,
+        summaries: erase_summaries(snapshot, note)?,
+    })
+}
+
+fn erase_history(snapshot: &Snapshot, note: Note) -> Result<u64, StoreError> {
+    let mut found = Vec::new();
+    let mut erased = 0;
+    snapshot.each_history(None, |key, batch, values| {
+        let mut left = values.clone();
+        let before = erased;
+        for (entry, value) in batch.entries.iter().zip(&mut left.0) {
+            if entry.object == Some(note.object) && entry.time <= note.time && value.take().is_some() {
+                erased += 1;
+            }
+        }
+        if erased > before {
+            found.push((key.to_vec(), left));
+        }
+        Ok(())
+    })?;
+    for page in found.chunks(PAGE) {
+        let mut tx = snapshot.tx()?;
+        for (key, left) in page {
+            tx.put(
+                Table::HistoryValues,
+                key.clone(),
+                record::encode::<BatchValues>(left),
+            );
+        }
+        tx.commit(Durability::Lazy)?;
+    }
+    Ok(erased)
+}
+
+/// The record goes; in a restored snapshot, which may still link it, the link stays and only the values go: the full
+/// read that follows decides.
+fn erase_records(snapshot: &Snapshot, id: &SourceId) -> Result<u64, StoreError> {
+    let mut erased = 0;
+    let mut tx = snapshot.tx()?;
+    for kind in [ObjectKind::User, ObjectKind::Group] {
+        let Some(mut record) = tx.record(kind, id)? else {
+            continue;
+        };
+        erased += 1;
+        if record.object.life == Life::Alive {
+            tx.put_meta(INCOMPLETE, b"1");
+        }
+        match &mut record.link {
+            Some(link) => {
+                link.sent = Default::default();
+                link.kept.clear();
+                record.object.attributes = Default::default();
+                tx.put_record(&record)?;
+            }
+            None => tx.delete_record(kind, id)?,
+        }
+    }
+    tx.commit(Durability::Lazy)?;
+    Ok(erased)
+}
+
+/// A summary quotes the target's words on an entry that failed, and they may name somebody.
+fn erase_summaries(snapshot: &Snapshot, note: Note) -> Result<u64, StoreError> {
+    let object = note.object.to_string();
+    let mut erased = 0;
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = snapshot.raw_scan(Table::Cycles, &[], after.as_deref(), PAGE)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(erased);
+        };
+        after = Some(last.clone());
+        let mut tx = snapshot.tx()?;
+        for (key, bytes) in page {
+            let Ok(mut summary) = serde_json::from_slice::<serde_json::Value>(&bytes) else {
+                continue;
+            };
+            let mut touched = false;
+            for failure in summary["failed"].as_array_mut().into_iter().flatten() {
+                if failure["object"] == object.as_str() && failure["error"] != "(erased)" {
+                    failure["error"] = "(erased)".into();
+                    touched = true;
+                }
+            }
+            if touched {
+                erased += 1;
+                tx.put(Table::Cycles, key, summary.to_string().into_bytes());
+            }
+        }
+        tx.commit(Durability::Lazy)?;
+    }
+}

@@ -1,0 +1,69 @@
+//! Where a snapshot is: whether its folder is the one that it was written in.
+//!
+//! A copy of the folder, or the same folder on another host, may be older than the target. The marker file knows its
+//! own inode and birth, which a copy does not keep, and the machine id where the system has one. A volume that is mounted
+//! again elsewhere keeps both, or has no machine id of its own (containers), and is at home.
+
+use std::{fs, io, os::unix::fs::MetadataExt, path::Path, time::UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What the marker says of its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    inode: u64,
+    /// Milliseconds since 1970; `None` where the file system does not say. Inode numbers are used again.
+    born: Option<u64>,
+    /// A hash of the machine id, which is not to be shown (machine-id(5)); `None` where there is none.
+    machine: Option<String>,
+}
+
+/// How the snapshot came here, where that is not by its own marker: `None` when it is at home, or nothing is known.
+///
+/// # Errors
+/// When the marker cannot be read.
+pub(super) fn compare(marker: &Path) -> io::Result<Option<&'static str>> {
+    let Ok(noted) = serde_json::from_slice::<Place>(&fs::read(marker)?) else {
+        return Ok(None);
+    };
+    let here = here(marker)?;
+    if let (Some(noted), Some(here)) = (&noted.machine, &here.machine)
+        && noted != here
+    {
+        return Ok(Some("found on another host"));
+    }
+    Ok(((noted.inode, noted.born) != (here.inode, here.born)).then_some("found in a copy of its folder"))
+}
+
+/// Writes the place into the marker, unless it is there already.
+///
+/// # Errors
+/// When the marker cannot be written.
+pub(super) fn note(marker: &Path) -> io::Result<()> {
+    let here = here(marker)?;
+    let noted = serde_json::from_slice::<Place>(&fs::read(marker)?).ok();
+    if noted.as_ref() == Some(&here) {
+        return Ok(());
+    }
+    // In place: a file that is written anew would have another inode.
+    fs::write(marker, serde_json::to_vec(&here)?)
+}
+
+fn here(marker: &Path) -> io::Result<Place> {
+    let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let machine = machine.trim();
+    let held = fs::metadata(marker)?;
+    let born = held
+        .created()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Ok(Place {
+        inode: held.ino(),
+        born: born.and_then(|born| u64::try_from(born.as_millis()).ok()),
+        machine: (machine.len() == 32).then(|| {
+            let hash = Sha256::digest(format!("melonsync {machine}"));
+            hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        }),
+    })
+}

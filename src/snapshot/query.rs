@@ -1,0 +1,237 @@
+//! Questions to the history: whose entries, from when, by whom; and whose a name once was.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+use serde_json::json;
+
+use crate::model::clock::Timestamp;
+use crate::model::id::CycleId;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::value::Value;
+use crate::ports::StoreError;
+use crate::ports::Table;
+
+use super::{
+    history::{Batch, BatchValues, Entry, Values},
+    read::{PAGE, Reads},
+    record::Record,
+    store::Snapshot,
+};
+
+/// Which entries are wanted; what is `None` does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    /// Of these objects.
+    pub objects: Option<BTreeSet<SourceId>>,
+    /// Of this cycle.
+    pub cycle: Option<CycleId>,
+    /// At this moment or later.
+    pub since: Option<Timestamp>,
+    /// At this moment or earlier.
+    pub until: Option<Timestamp>,
+    /// With this operation.
+    pub operation: Option<String>,
+    /// By this actor.
+    pub actor: Option<String>,
+    /// That ended so.
+    pub result: Option<String>,
+}
+
+impl Query {
+    /// True for an entry that is wanted.
+    #[must_use]
+    pub fn wants(&self, entry: &Entry) -> bool {
+        let is = |wanted: &Option<String>, held: &str| wanted.as_ref().is_none_or(|wanted| wanted == held);
+        let ours = |objects: &BTreeSet<SourceId>| entry.object.is_some_and(|id| objects.contains(&id));
+        self.objects.as_ref().is_none_or(ours)
+            && self.cycle.is_none_or(|cycle| entry.cycle == Some(cycle))
+            && self.since.is_none_or(|since| entry.time >= since)
+            && self.until.is_none_or(|until| entry.time <= until)
+            && is(&self.operation, &entry.operation)
+            && is(&self.actor, &entry.actor)
+            && is(&self.result, &entry.result)
+    }
+}
+
+/// An entry as programs read it, with its values where they were not erased. `members` are lists of source ids:
+/// those that went in `before`, those that came in `after`.
+#[must_use]
+pub fn document(entry: &Entry, values: Option<&Values>) -> Json {
+    let mut line = json!({
+        "seq": entry.seq, "time": entry.time.to_string(), "cycle": entry.cycle.map(|cycle| cycle.to_string()),
+        "actor": entry.actor, "operation": entry.operation, "kind": entry.kind,
+        "object": entry.object.map(|id| id.to_string()),
+        "target": entry.target.as_ref().map(|target| target.as_str()),
+        "because": entry.reason, "result": entry.result, "config": entry.config,
+    });
+    match values {
+        Some(values) => {
+            line["changes"] = changes(values);
+            line["detail"] = json!(values.detail);
+        }
+        None => line["erased"] = json!(true),
+    }
+    line
+}
+
+/// The changes of an entry.
+#[must_use]
+pub fn changes(values: &Values) -> Json {
+    let shown = values.changes.iter().map(|change| {
+        json!({"attribute": change.attribute, "before": change.before.to_json(), "after": change.after.to_json()})
+    });
+    shown.collect()
+}
+
+impl Snapshot {
+    /// Shows every entry that is wanted, oldest first, with its values (`None`: erased).
+    ///
+    /// # Errors
+    /// As [`Reads`], and what `show` says.
+    pub fn search_history(
+        &self,
+        query: &Query,
+        mut show: impl FnMut(&Entry, Option<&Values>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let after = match query.since {
+            Some(since) => self.first_after(since)?,
+            None => None,
+        };
+        self.each_history(after, |_, batch, values| {
+            for (at, entry) in batch.entries.iter().enumerate() {
+                if query.wants(entry) {
+                    let values = values.0.get(at).and_then(Option::as_ref);
+                    show(entry, values.map(|(_, values)| values))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Shows every record of the history after a key, with what lies beside it.
+    pub(super) fn each_history(
+        &self,
+        mut after: Option<Vec<u8>>,
+        mut show: impl FnMut(&[u8], &Batch, &BatchValues) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        loop {
+            let page = self.raw_scan(Table::History, &[], after.as_deref(), 16)?;
+            for (key, bytes) in &page {
+                let batch: Batch = self.decode(Table::History, bytes)?;
+                let values: Option<BatchValues> = self.decoded(Table::HistoryValues, key)?;
+                show(key, &batch, &values.unwrap_or(BatchValues(Vec::new())))?;
+            }
+            match page.into_iter().next_back() {
+                Some((key, _)) => after = Some(key),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// The objects that are, or ever were, known by this: an object id, the id of a resource, or a name, UPN or
+    /// mail in any case, at the source or as it was sent. What was erased, or pruned, tells nothing any more.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn who_is(&self, name: &str) -> Result<BTreeSet<SourceId>, StoreError> {
+        if let Ok(id) = name.parse() {
+            return Ok(BTreeSet::from([id]));
+        }
+        let wanted = name.to_lowercase();
+        let mut found = BTreeSet::new();
+        for kind in [ObjectKind::User, ObjectKind::Group] {
+            self.each_record(kind, |record| {
+                if is_known_as(record, name, &wanted) {
+                    found.insert(record.object.id);
+                }
+            })?;
+        }
+        self.each_history(None, |_, batch, values| {
+            for (at, entry) in batch.entries.iter().enumerate() {
+                let Some(id) = entry.object else { continue };
+                let resource = entry
+                    .target
+                    .as_ref()
+                    .is_some_and(|target| target.as_str() == name);
+                let values = values.0.get(at).and_then(Option::as_ref);
+                let named = values.is_some_and(|(_, values)| was_named(values, &wanted));
+                if resource || named {
+                    found.insert(id);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn each_record(&self, kind: ObjectKind, mut show: impl FnMut(&Record)) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.scan_records(kind, after.as_ref(), PAGE)?;
+            page.iter().for_each(&mut show);
+            match page.last() {
+                Some(last) => after = Some(last.object.id),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// The names of an object as the snapshot has it now: for showing beside its id.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn name_of(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<String>, StoreError> {
+        Ok(self.record(kind, id)?.map(|record| record.object.name()))
+    }
+}
+
+/// What a name may stand under, at the source and at the target.
+fn is_name(path: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "userPrincipalName",
+        "mail",
+        "displayName",
+        "mailNickname",
+        "otherMails",
+        "proxyAddresses",
+        "onPremisesUserPrincipalName",
+        "userName",
+        "externalId",
+        "name.formatted",
+        "nickName",
+        "emails",
+    ];
+    NAMES.contains(&path) || path.starts_with("emails[")
+}
+
+fn is_known_as(record: &Record, name: &str, wanted: &str) -> bool {
+    let link = record.link.as_ref();
+    let sent = link.into_iter().flat_map(|link| link.sent.iter());
+    link.is_some_and(|link| link.target.as_str() == name)
+        || record
+            .object
+            .attributes
+            .iter()
+            .chain(sent)
+            .any(|(path, value)| is_name(path.as_str()) && says(value, wanted))
+}
+
+fn was_named(values: &Values, wanted: &str) -> bool {
+    let named = values.changes.iter().filter(|change| is_name(&change.attribute));
+    let mut both = named.flat_map(|change| [&change.before, &change.after]);
+    both.any(|value| says(value, wanted))
+}
+
+/// True where a value is this text in any case, or holds it in a list; `smtp:` before an address does not count.
+fn says(value: &Value, wanted: &str) -> bool {
+    match value {
+        Value::String(text) => {
+            let text = text.to_lowercase();
+            text == wanted || text.strip_prefix("smtp:") == Some(wanted)
+        }
+        Value::List(items) => items.iter().any(|item| says(item, wanted)),
+        _ => false,
+    }
+}

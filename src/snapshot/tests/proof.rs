@@ -1,0 +1,219 @@
+//! The history asked and exported: names of former times are found, and no altered byte of an export goes unseen.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::world::*;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind::User;
+use crate::model::id::SourceId;
+use crate::model::value::Value;
+use crate::ports::Durability;
+use crate::ports::SnapshotStore;
+use crate::ports::StoreError;
+use crate::ports::Table;
+use crate::ports::WriteBatch;
+use crate::reconcile::operation::Change;
+use crate::snapshot::history::NewEntry;
+use crate::snapshot::history::Values;
+use crate::snapshot::keys;
+use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::proof;
+use crate::snapshot::query::Query;
+use crate::snapshot::store::Snapshot;
+
+fn entry(n: u64, before: Value, after: Value) -> NewEntry {
+    NewEntry {
+        time: Timestamp(i64::try_from(n).unwrap() * 10),
+        cycle: None,
+        actor: if n.is_multiple_of(2) { "schedule" } else { "ada" }.to_owned(),
+        operation: "update_user".to_owned(),
+        kind: Some(User),
+        object: Some(id(n % 7)),
+        target: Some(target(&format!("t{}", n % 7))),
+        reason: "the source changed".to_owned(),
+        result: if n.is_multiple_of(5) { "failed" } else { "done" }.to_owned(),
+        config: "f00d".to_owned(),
+        values: Values {
+            changes: vec![Change {
+                attribute: "userName".into(),
+                before,
+                after,
+            }],
+            detail: n.is_multiple_of(5).then(|| "400 invalidValue".to_owned()),
+        },
+        salt: [u8::try_from(n).unwrap(); 16],
+    }
+}
+
+/// A hundred entries in records of ten; entry n renames an object from `nN@…` to `nN+7@…`.
+fn filled() -> (MemoryStore, Snapshot) {
+    let store = MemoryStore::new();
+    let snapshot = open(&store);
+    let name = |n: u64| Value::text(format!("n{n}@corp.example"));
+    for tens in 0..10 {
+        let mut tx = snapshot.tx().unwrap();
+        let numbers = tens * 10..tens * 10 + 10;
+        tx.append_history(numbers.map(|n| entry(n, name(n), name(n + 7))).collect());
+        tx.commit(Durability::Synced).unwrap();
+    }
+    (store, snapshot)
+}
+
+fn found(snapshot: &Snapshot, query: &Query) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    snapshot
+        .search_history(query, |entry, _| {
+            numbers.push(entry.seq);
+            Ok(())
+        })
+        .unwrap();
+    numbers
+}
+
+#[test]
+fn entries_are_found_by_every_filter_alone_and_together() {
+    let (_, snapshot) = filled();
+    type Wanted = fn(u64) -> bool;
+    let any = Query::default();
+    let cases: [(&str, Query, Wanted); 6] = [
+        ("all", any.clone(), |_| true),
+        (
+            "time",
+            Query {
+                since: Some(Timestamp(305)),
+                until: Some(Timestamp(500)),
+                ..any.clone()
+            },
+            |n| (31..=50).contains(&n),
+        ),
+        (
+            "actor",
+            Query {
+                actor: Some("ada".to_owned()),
+                ..any.clone()
+            },
+            |n| !n.is_multiple_of(2),
+        ),
+        (
+            "result and object",
+            Query {
+                result: Some("failed".to_owned()),
+                objects: Some(BTreeSet::from([id(3)])),
+                ..any.clone()
+            },
+            |n| n.is_multiple_of(5) && n % 7 == 3,
+        ),
+        (
+            "operation",
+            Query {
+                operation: Some("update_user".to_owned()),
+                ..any.clone()
+            },
+            |_| true,
+        ),
+        (
+            "another operation",
+            Query {
+                operation: Some("delete_user".to_owned()),
+                ..any
+            },
+            |_| false,
+        ),
+    ];
+    for (name, query, wanted) in cases {
+        let expected: Vec<u64> = (0..100).filter(|n| wanted(*n)).collect();
+        assert_eq!(found(&snapshot, &query), expected, "{name}");
+    }
+}
+
+#[test]
+fn whoever_ever_had_a_name_is_found_by_it() {
+    let (_, snapshot) = filled();
+    full_round(
+        &snapshot,
+        User,
+        vec![user(9, &[("mail", Value::text("Ada@corp.example"))])],
+    );
+    let who = |name: &str| snapshot.who_is(name).unwrap();
+    for (name, expected) in [
+        ("n20@corp.example", vec![id(6)]), // before entry 20, after entry 13
+        ("N20@CORP.example", vec![id(6)]),
+        ("t4", vec![id(4)]),
+        ("ada@corp.example", vec![id(9)]),
+        ("u9@corp.example", vec![id(9)]),
+        ("nobody@corp.example", vec![]),
+    ] {
+        assert_eq!(who(name), BTreeSet::<SourceId>::from_iter(expected), "{name}");
+    }
+    assert_eq!(who(&id(77).to_string()), BTreeSet::from([id(77)]));
+}
+
+#[test]
+fn an_export_proves_itself_and_says_what_was_erased() {
+    let (store, snapshot) = filled();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("export");
+    let manifest = proof::export(&snapshot, "idmelon", Timestamp(255), Timestamp(700), &out).unwrap();
+    assert_eq!((manifest.entries, manifest.first, manifest.next), (45, 20, 100));
+    assert_eq!(manifest.head, snapshot.history_head().unwrap().to_string());
+    let checked = proof::verify(&out).unwrap();
+    assert_eq!(checked.findings, Vec::<String>::new());
+    assert_eq!((checked.proven, checked.erased), (45, 0));
+    let again = proof::export(&snapshot, "idmelon", Timestamp(0), Timestamp(0), &out);
+    assert!(
+        matches!(again, Err(StoreError::Io { .. })),
+        "nothing is overwritten"
+    );
+
+    let mut batch = WriteBatch::default();
+    batch.delete(Table::HistoryValues, keys::number(40));
+    store.commit(batch, Durability::Synced).unwrap();
+    snapshot.prune_history(Timestamp(195)).unwrap();
+    let erased = folder.path().join("erased");
+    proof::export(&snapshot, "idmelon", Timestamp(0), Timestamp(i64::MAX), &erased).unwrap();
+    let checked = proof::verify(&erased).unwrap();
+    assert_eq!(checked.findings, Vec::<String>::new());
+    assert_eq!((checked.proven, checked.erased), (70, 10));
+    assert_ne!(checked.manifest.anchor, "0".repeat(64), "pruned before");
+
+    let empty = folder.path().join("empty");
+    proof::export(&snapshot, "idmelon", Timestamp(5000), Timestamp(6000), &empty).unwrap();
+    assert_eq!(proof::verify(&empty).unwrap().findings, Vec::<String>::new());
+}
+
+#[test]
+fn every_altered_byte_and_every_lost_line_of_an_export_is_found() {
+    let (_, snapshot) = filled();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("export");
+    proof::export(&snapshot, "idmelon", Timestamp(300), Timestamp(600), &out).unwrap();
+    for file in ["entries.jsonl", "chain.jsonl"] {
+        let path = out.join(file);
+        let whole = fs::read_to_string(&path).unwrap();
+        let lines = whole.lines().count();
+        for (n, step) in (0..whole.len()).step_by(211).enumerate() {
+            let mut bytes = whole.clone().into_bytes();
+            bytes[step] = if bytes[step] == b'7' { b'8' } else { b'7' };
+            fs::write(&path, &bytes).unwrap();
+            assert!(
+                !proof::verify(&out).unwrap().findings.is_empty(),
+                "{file}, byte {step}"
+            );
+            let lost = n % lines;
+            let rest = whole.lines().enumerate().filter(|(at, _)| *at != lost);
+            let rest: String = rest.map(|(_, line)| format!("{line}\n")).collect();
+            fs::write(&path, rest).unwrap();
+            assert!(
+                !proof::verify(&out).unwrap().findings.is_empty(),
+                "{file}, line {lost}"
+            );
+        }
+        fs::write(&path, format!("{whole}{}\n", whole.lines().next().unwrap())).unwrap();
+        assert!(!proof::verify(&out).unwrap().findings.is_empty(), "a line more");
+        fs::write(&path, &whole).unwrap();
+    }
+    assert_eq!(proof::verify(&out).unwrap().findings, Vec::<String>::new());
+    fs::write(out.join("manifest.json"), "{}").unwrap();
+    assert!(matches!(proof::verify(&out), Err(StoreError::Damaged { .. })));
+}

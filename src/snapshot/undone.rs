@@ -1,0 +1,57 @@
+//! What an undo holds: one entry an object, under a name of its own, until the source says something else or somebody
+//! lets go of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::StoreError;
+use crate::ports::Table;
+use crate::reconcile::undo_hold::UndoHold;
+
+use super::{keys, read::Reads, record, store::Snapshot, tx::Tx};
+
+/// Before the names of these entries.
+const PREFIX: &str = "undone/";
+
+/// A hold, with what the source said of the object when it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undone {
+    /// What is held.
+    pub hold: UndoHold,
+    /// A hash over life and attributes at the source: another one lets the resource itself go its way again.
+    pub source: [u8; 16],
+}
+
+fn name(kind: ObjectKind, id: &SourceId) -> String {
+    format!("{PREFIX}{kind}/{id}")
+}
+
+impl Snapshot {
+    /// True while an undo holds anything.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn holds_undone(&self) -> Result<bool, StoreError> {
+        let found = self.raw_scan(Table::Meta, &keys::meta::free(PREFIX), None, 1)?;
+        Ok(!found.is_empty())
+    }
+
+    /// What an undo holds of an object.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn undone(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Undone>, StoreError> {
+        self.decoded(Table::Meta, &keys::meta::free(&name(kind, id)))
+    }
+}
+
+impl Tx<'_> {
+    /// Holds this of an object; `None` lets go of it.
+    pub fn put_undone(&mut self, kind: ObjectKind, id: &SourceId, undone: Option<&Undone>) {
+        match undone {
+            Some(undone) => self.put_meta(&name(kind, id), record::encode(undone)),
+            None => self.delete_meta(&name(kind, id)),
+        }
+    }
+}
