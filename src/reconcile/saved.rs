@@ -142,21 +142,22 @@ mod tests {
 
     #[test]
     fn only_the_same_operation_with_the_same_values_is_in_the_plan() {
-        let planned = operation(Verb::UpdateUser, "Dr");
+        let fresh = || operation(Verb::UpdateUser, "Dr");
+        let planned = fresh();
         let plan = saved(&planned);
-        let mut reason = planned.clone();
+        let mut reason = fresh();
         reason.because = Reason::TargetDiffers;
         reason.changes[0].before = Value::text("Mr");
-        let mut more = planned.clone();
+        let mut more = fresh();
         more.changes.push(Change {
             attribute: "nickName".into(),
             before: Value::Null,
             after: Value::text("Al"),
         });
-        let mut other = operation(Verb::UpdateUser, "Dr");
+        let mut other = fresh();
         other.source = id(2);
         for (name, now, expected) in [
-            ("the same", operation(Verb::UpdateUser, "Dr"), true),
+            ("the same", fresh(), true),
             ("another reason and base", reason, true),
             ("another value", operation(Verb::UpdateUser, "Prof"), false),
             ("another verb", operation(Verb::DisableUser, "Dr"), false),
