@@ -23,6 +23,7 @@ use super::job::Order;
 use super::job::Report;
 use super::kept_back::KeptBack;
 use super::kept_back::Met;
+use super::rehires::Rehires;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
@@ -154,6 +155,8 @@ pub struct Cycle<'j> {
     pub(super) approvals: Option<Approvals>,
     /// What people keep back or let through.
     pub(super) kept_back: KeptBack,
+    /// Who takes over whose resource.
+    pub(super) rehires: Rehires,
     /// Who gives a userName up in this cycle, and who wants one.
     pub(super) values: UniqueValues,
     /// Users who have given theirs up.
@@ -235,6 +238,7 @@ impl<'j> Cycle<'j> {
             members_gone: HashSet::new(),
             approvals: None,
             kept_back: KeptBack::default(),
+            rehires: Rehires::default(),
             values: UniqueValues::default(),
             freed: HashSet::new(),
             freed_targets: HashSet::new(),

@@ -199,6 +199,9 @@ fn find_counted(
             let Some(view) = view(snapshot, context, kind, *id, &|view| keys_of(&planner, view))? else {
                 continue;
             };
+            if kind == ObjectKind::User && view.link.is_some() && context.rehires.is_leaver(*id) {
+                continue;
+            }
             let plan = planner.plan(&view);
             found.values.note(&plan, view.link.as_ref());
             for operation in &plan.operations {

@@ -19,6 +19,7 @@ pub mod observe;
 pub mod passes;
 pub mod readings;
 pub mod record;
+pub mod rehires;
 pub mod runtime;
 pub mod schedule;
 mod scope;

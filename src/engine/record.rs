@@ -16,6 +16,7 @@ use super::forecast::Forecast;
 use super::guarding::empties;
 use super::guarding::remember_sent;
 use super::passes::Pass;
+use super::rehires::hand_over;
 use crate::mapping::Mapping;
 use crate::mapping::read_path;
 use crate::mapping::same;
@@ -404,6 +405,9 @@ impl Done {
         }
         self.notice_cleared(mapping, &mut link);
         record.link = Some(link);
+        if let Some(leaver) = rehired_from(&self.work.run) {
+            hand_over(tx, &leaver, &id)?;
+        }
         tx.write_record(Some(before), &record)?;
         if fresh && kind == ObjectKind::Group && linked_before.is_some() {
             forget_sent(tx, &id)?;
@@ -424,7 +428,7 @@ impl Done {
             .run
             .iter()
             .find_map(|operation| match &operation.because {
-                Reason::Matched { by } => Some(by.clone()),
+                Reason::Matched { by } | Reason::Rehired { by, .. } => Some(by.clone()),
                 _ => None,
             });
         matched.map_or(LinkOrigin::Created, LinkOrigin::Adopted)
@@ -516,6 +520,14 @@ impl Done {
     }
 }
 
+/// The object whose resource these operations take over.
+fn rehired_from(run: &[Operation]) -> Option<SourceId> {
+    run.iter().find_map(|operation| match operation.because {
+        Reason::Rehired { from, .. } => Some(from),
+        _ => None,
+    })
+}
+
 /// What was deleted at the target lives on at the source, out of scope: only the link goes, and what was sent.
 fn unlink(tx: &mut Tx<'_>, mut record: Record) -> Result<SourceId, StoreError> {
     let (kind, id) = (record.object.kind, record.object.id);
@@ -595,7 +607,7 @@ impl Cycle<'_> {
         works: Vec<Work>,
     ) -> Result<super::apply::Carried, CycleError> {
         let mut moved = false;
-        let mut forecasts = Vec::new();
+        let (mut forecasts, mut leavers) = (Vec::new(), Vec::new());
         for work in works {
             for operation in &work.run {
                 self.note_freed(operation);
@@ -618,10 +630,16 @@ impl Cycle<'_> {
                 .iter()
                 .any(|operation| operation.because == Reason::MakesWay);
             let late = kind == ObjectKind::User && work.plan.pending_references > 0;
+            leavers.extend(rehired_from(&work.run));
             forecasts.push((work.plan.source, work.pass, work.left, way, late, linked));
         }
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
+            for leaver in leavers {
+                let mut forecast = forecast_of(&tx, kind, &leaver)?;
+                forecast.lost = true;
+                tx.put_forecast::<Forecast>(kind, &leaver, &forecast);
+            }
             for (id, pass, left, way, late, linked) in forecasts {
                 let mut forecast = forecast_of(&tx, kind, &id)?;
                 match pass {
