@@ -23,6 +23,7 @@ use super::job::Order;
 use super::job::Report;
 use super::kept_back::KeptBack;
 use super::kept_back::Met;
+use super::rehires::Rehires;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
@@ -158,6 +159,8 @@ pub struct Cycle<'j> {
     pub(super) approvals: Option<Approvals>,
     /// What people keep back or let through.
     pub(super) kept_back: KeptBack,
+    /// Who takes over whose resource.
+    pub(super) rehires: Rehires,
     /// Who gives a userName up in this cycle, and who wants one.
     pub(super) values: UniqueValues,
     /// Users who have given theirs up.
@@ -256,6 +259,7 @@ impl<'j> Cycle<'j> {
             members_gone: HashSet::new(),
             approvals: None,
             kept_back: KeptBack::default(),
+            rehires: Rehires::default(),
             values: UniqueValues::default(),
             freed: HashSet::new(),
             freed_targets: HashSet::new(),

@@ -262,6 +262,9 @@ fn counted_among(
         let view = view_of(snapshot, context, record, &forecast, &|view| {
             keys_of(planner, view)
         })?;
+        if kind == ObjectKind::User && view.link.is_some() && context.rehires.is_leaver(*id) {
+            continue;
+        }
         let stays = view.link.is_some()
             && view.object.life == Life::Alive
             && matches!(view.scope, Standing::In | Standing::Leaving { .. });

@@ -111,6 +111,9 @@ impl Job {
     pub fn select(&self, kind: ObjectKind) -> Vec<String> {
         let mut select = self.mapping.graph_properties(kind);
         select.extend(self.scope.graph_properties(kind));
+        if kind == ObjectKind::User {
+            select.extend(self.policy.rehire_by.clone());
+        }
         if kind == ObjectKind::Group && self.assignments_of().is_some() {
             select.insert("members".to_owned());
         }

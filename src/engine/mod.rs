@@ -22,6 +22,7 @@ mod parallel;
 pub mod passes;
 pub mod readings;
 pub mod record;
+pub mod rehires;
 pub mod runtime;
 pub mod schedule;
 mod scope;

@@ -535,6 +535,10 @@ fn plan_part(
             }
             as_foreseen(&planner, &mut view, forecast.linked.clone().flatten());
         }
+        // Its resource goes to a newcomer, who may yet be kept from taking it.
+        if kind == ObjectKind::User && view.link.is_some() && context.rehires.is_leaver(*id) {
+            continue;
+        }
         if pass == Pass::MembersOut && view.link.is_none() {
             continue;
         }

@@ -88,7 +88,7 @@ impl Cycle<'_> {
             }
             self.stake_claims(kind).await?;
         }
-        Ok(())
+        self.find_rehires().await
     }
 
     /// Asks the target once what it can do, and leaves out what its schemas do not know: a finding, no failure.
@@ -321,6 +321,7 @@ impl Cycle<'_> {
             releases: self.applies(),
             observed: matches!(self.order.extent, Extent::Objects { .. }),
             freed: self.freed_targets.clone(),
+            rehires: self.rehires.clone(),
         }
     }
 }

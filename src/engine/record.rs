@@ -19,6 +19,7 @@ use super::forecast::Forecast;
 use super::guarding::empties;
 use super::guarding::remember_sent;
 use super::passes::Pass;
+use super::rehires::hand_over;
 use crate::mapping::Mapping;
 use crate::mapping::read_path;
 use crate::mapping::same;
@@ -390,6 +391,9 @@ impl Done {
         }
         self.notice_cleared(mapping, &mut link);
         record.link = Some(link);
+        if let Some(leaver) = rehired_from(&self.work.run) {
+            hand_over(tx, &leaver, &id)?;
+        }
         tx.write_record(Some(before), &record)?;
         if fresh && kind == ObjectKind::Group && linked_before.is_some() {
             forget_sent(tx, &id)?;
@@ -410,7 +414,7 @@ impl Done {
             .run
             .iter()
             .find_map(|operation| match &operation.because {
-                Reason::Matched { by } => Some(by.clone()),
+                Reason::Matched { by } | Reason::Rehired { by, .. } => Some(by.clone()),
                 _ => None,
             });
         matched.map_or(LinkOrigin::Created, LinkOrigin::Adopted)
@@ -502,6 +506,14 @@ impl Done {
     }
 }
 
+/// The object whose resource these operations take over.
+fn rehired_from(run: &[Operation]) -> Option<SourceId> {
+    run.iter().find_map(|operation| match operation.because {
+        Reason::Rehired { from, .. } => Some(from),
+        _ => None,
+    })
+}
+
 /// What was deleted at the target lives on at the source, out of scope: only the link goes, and what was sent.
 fn unlink(tx: &mut Tx<'_>, mut record: Record) -> Result<SourceId, StoreError> {
     let (kind, id) = (record.object.kind, record.object.id);
@@ -581,7 +593,7 @@ impl Cycle<'_> {
         works: Vec<Work>,
     ) -> Result<super::apply::Carried, CycleError> {
         let mut moved = false;
-        let mut forecasts = Vec::new();
+        let (mut forecasts, mut leavers) = (Vec::new(), Vec::new());
         for work in works {
             for operation in &work.run {
                 self.note_freed(operation);
@@ -611,6 +623,7 @@ impl Cycle<'_> {
                 .run
                 .iter()
                 .any(|operation| operation.because == Reason::MakesWay);
+            leavers.extend(rehired_from(&work.run));
             forecasts.push((work.plan.source, work.pass, work.left, way, late, linked));
         }
         if forecasts.is_empty() {
@@ -618,6 +631,7 @@ impl Cycle<'_> {
         }
         let known = self.forecasts;
         self.forecasts = true;
+        self.losses |= !leavers.is_empty();
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             let ids: Vec<SourceId> = forecasts.iter().map(|(id, ..)| *id).collect();
@@ -626,6 +640,11 @@ impl Cycle<'_> {
             } else {
                 HashMap::new()
             };
+            for leaver in leavers {
+                let mut forecast = forecast_of(&tx, kind, &leaver)?;
+                forecast.lost = true;
+                tx.put_forecast::<Forecast>(kind, &leaver, &forecast);
+            }
             for (id, pass, left, way, late, linked) in forecasts {
                 let mut forecast: Forecast = held.remove(&id).unwrap_or_default();
                 match pass {

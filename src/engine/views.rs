@@ -8,6 +8,7 @@ use super::assigned::Entitlements;
 use super::cycle::forecast_of;
 use super::forecast::Forecast;
 use super::readings::StoredReading;
+use super::rehires::Rehires;
 use super::scope::Scoping;
 use crate::mapping::names::APP_ROLES;
 use crate::model::id::ObjectKind;
@@ -69,6 +70,8 @@ pub struct Context {
     pub observed: bool,
     /// Resources that gave their userName up in this cycle, or are deleted: their readings are older.
     pub freed: HashSet<TargetId>,
+    /// Who takes over whose resource.
+    pub rehires: Rehires,
 }
 
 impl Context {
@@ -325,6 +328,7 @@ fn candidates(
     for (path, value) in keys {
         for target in snapshot.readings_by(kind, &path, &value)? {
             if found.contains_key(&target)
+                || context.rehires.is_taken(&target)
                 || (context.freed.contains(&target) && path.eq_ignore_ascii_case("userName"))
             {
                 continue;
@@ -339,10 +343,26 @@ fn candidates(
                         body: reading.body(),
                         owner,
                         rival,
+                        rehires: None,
                     },
                 );
             }
         }
+    }
+    if kind == ObjectKind::User
+        && let Some((leaver, target)) = context.rehires.of(&view.object.id)
+        && let Some(reading) = snapshot.reading::<StoredReading>(kind, target)?
+    {
+        found.insert(
+            target.clone(),
+            Candidate {
+                id: target.clone(),
+                body: reading.body(),
+                owner: Some(*leaver),
+                rival: None,
+                rehires: Some(*leaver),
+            },
+        );
     }
     let found = found.into_values().collect();
     Ok(TargetReading::Candidates {

@@ -9,6 +9,7 @@ use super::departures::verbs;
 use super::matching::EXTERNAL_ID;
 use super::matching::Key;
 use super::matching::Pairing;
+use super::matching::fold;
 use super::matching::pair;
 use super::membership_diff;
 use super::omission::Omission;
@@ -26,6 +27,7 @@ use super::view::TargetReading;
 use crate::mapping::Desired;
 use crate::mapping::DesiredValue;
 use crate::mapping::path::TargetPath;
+use crate::mapping::resource::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
@@ -44,14 +46,52 @@ impl Planner<'_> {
             return plan;
         };
         let ours = self.our_external_ids(view, &desired);
+        if let Some(candidate) = found.iter().find(|candidate| candidate.rehires.is_some()) {
+            return self.rehire(view, &desired, candidate, found, plan);
+        }
         match pair(&keys, &ours, found, absence, self.policy.adopt, view.object.id) {
             Pairing::Refused(finding) => plan.omit(finding),
             Pairing::Found { candidate, .. } if self.is_protected_resource(candidate) => {
                 plan.omit(Omission::Protected)
             }
-            Pairing::Found { candidate, by } => self.adopt(view, &desired, candidate, by, plan),
+            Pairing::Found { candidate, by } => {
+                self.adopt(view, &desired, candidate, Reason::Matched { by }, plan)
+            }
             Pairing::None(absence) => self.create(view, &desired, absence, plan),
         }
+    }
+
+    /// Takes over the resource of a deleted or disabled object with the same value, unless another resource is this
+    /// object's by matching: then it would have two.
+    fn rehire(
+        &self,
+        view: &ObjectView,
+        desired: &Desired,
+        candidate: &Candidate,
+        found: &[Candidate],
+        plan: ObjectPlan,
+    ) -> ObjectPlan {
+        let by = self.policy.rehire_by.clone().unwrap_or_default();
+        if self.is_protected_resource(candidate) {
+            return plan.omit(Omission::Protected);
+        }
+        let keys = self.keys(view, desired).unwrap_or_default();
+        let names = |other: &&Candidate, key: &Key| {
+            read_path(&other.body, &key.path).is_some_and(|held| fold(&held) == fold(&key.value))
+        };
+        let free = |other: &&Candidate| other.id != candidate.id && other.owner.is_none();
+        let rival = found
+            .iter()
+            .filter(free)
+            .find_map(|other| keys.iter().find(|key| names(&other, key)).map(|key| (other, key)));
+        if let Some((other, key)) = rival {
+            return plan.omit(Omission::Ambiguous {
+                by: format!("{by} or {}", key.path.as_str()),
+                targets: vec![candidate.id.clone(), other.id.clone()],
+            });
+        }
+        let from = candidate.rehires.unwrap_or(view.object.id);
+        self.adopt(view, desired, candidate, Reason::Rehired { by, from }, plan)
     }
 
     /// The keys to look the object up by: externalId = objectId, then the matching attributes that have a value.
@@ -149,7 +189,7 @@ impl Planner<'_> {
         view: &ObjectView,
         desired: &Desired,
         candidate: &Candidate,
-        by: String,
+        because: Reason,
         plan: ObjectPlan,
     ) -> ObjectPlan {
         if self.waits_for_manager(view) {
@@ -167,7 +207,7 @@ impl Planner<'_> {
         };
         let differences = self.differences(view, desired, &base, &mut plan);
         let (_, _, link_verb) = verbs(view.object.kind);
-        let mut link = self.operation(view, link_verb, Reason::Matched { by }, differences.record);
+        let mut link = self.operation(view, link_verb, because, differences.record);
         link.target = Some(candidate.id.clone());
         let manages = view.object.kind == ObjectKind::Group && self.manages_members();
         let diff = manages.then(|| {

@@ -239,6 +239,7 @@ pub(super) fn candidate(target: &str, body: serde_json::Value) -> Candidate {
         body,
         owner: None,
         rival: None,
+        rehires: None,
     }
 }
 

@@ -156,6 +156,13 @@ pub enum Reason {
         /// The target attribute that matched.
         by: String,
     },
+    /// The resource of a deleted or disabled object with the same value.
+    Rehired {
+        /// The source property.
+        by: String,
+        /// The object that had it.
+        from: SourceId,
+    },
     /// The resource was adopted and differs in these attributes.
     AdoptedDiffers,
     /// The source moved.
@@ -200,6 +207,7 @@ impl Reason {
             Self::New { .. } => "new",
             Self::MissingAtTarget => "missing_at_target",
             Self::Matched { .. } => "matched",
+            Self::Rehired { .. } => "rehired",
             Self::AdoptedDiffers => "adopted_differs",
             Self::SourceChanged => "source_changed",
             Self::TargetDiffers => "target_differs",
@@ -224,6 +232,12 @@ impl fmt::Display for Reason {
             Self::New { absence } => write!(f, "in scope, and not at the target: {absence}"),
             Self::MissingAtTarget => f.write_str("it was linked, but its resource is gone at the target"),
             Self::Matched { by } => write!(f, "an existing resource has the same {by}"),
+            Self::Rehired { by, from } => {
+                write!(
+                    f,
+                    "it takes over the link of {from}, deleted or disabled, which has the same {by}"
+                )
+            }
             Self::AdoptedDiffers => f.write_str("the adopted resource differs from the source"),
             Self::SourceChanged => f.write_str("the source changed"),
             Self::TargetDiffers => f.write_str("the target differs, and a resync was asked for"),

@@ -177,6 +177,8 @@ pub struct Policy {
     pub on_out_of_scope: OnRemoval,
     /// Which existing resources may be linked.
     pub adopt: Adopt,
+    /// A new object takes over the link of a deleted or disabled one with the same value of this Graph property.
+    pub rehire_by: Option<String>,
     /// Names (userName, mail, display name) or ids that are never updated, disabled, deleted or adopted.
     pub protect: Vec<String>,
     /// Most disables and deletes of users within the guard window.
@@ -204,6 +206,7 @@ impl Default for Policy {
             on_hard_delete: OnRemoval::Delete,
             on_out_of_scope: OnRemoval::Disable,
             adopt: Adopt::Unclaimed,
+            rehire_by: None,
             protect: Vec::new(),
             deletion_threshold: Threshold {
                 count: Some(500),

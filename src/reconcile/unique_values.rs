@@ -195,7 +195,7 @@ mod tests {
                 Some(id(1)),
             ),
             ("another name", plan(2, Verb::CreateUser, None, "d@x"), None),
-            ("itself", rename.clone(), None),
+            ("itself", rename, None),
             (
                 "a change of case",
                 plan(1, Verb::UpdateUser, Some("a@x"), "A@x"),

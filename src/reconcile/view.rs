@@ -92,6 +92,8 @@ pub struct Candidate {
     pub owner: Option<SourceId>,
     /// Another unlinked source object that matches it as well, if any.
     pub rival: Option<SourceId>,
+    /// The deleted or disabled object whose resource it is, where this object takes it over (`rehire_by`).
+    pub rehires: Option<SourceId>,
 }
 
 /// What it proves that a match was looked for and not found (DESIGN section 4).

@@ -1,9 +1,13 @@
 //! `[jobs.NAME.provisioning]`: the mapping, and the policy that planner and guard follow.
 
+use crate::mapping::Names;
+use crate::mapping::names;
+use crate::mapping::names::Access;
+use crate::model::id::ObjectKind;
 use crate::reconcile::policy::GroupPolicy;
 use crate::reconcile::policy::Policy;
 
-use super::section::Section;
+use super::section::{Field, Section};
 
 /// What is sent, and under which rules.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +37,7 @@ impl Provisioning {
             on_hard_delete: section.word("on_hard_delete", standard.on_hard_delete),
             on_out_of_scope: section.word("on_out_of_scope", standard.on_out_of_scope),
             adopt: section.word("adopt", standard.adopt),
+            rehire_by: section.get("rehire_by").and_then(|field| property(&field)),
             deletion_threshold: section.threshold("deletion_threshold", standard.deletion_threshold),
             membership_removal_threshold: section.threshold(
                 "membership_removal_threshold",
@@ -51,6 +56,25 @@ impl Provisioning {
             mapping: mapping.unwrap_or_else(|| default_mapping.to_owned()),
             policy,
         }
+    }
+}
+
+/// A user's property that holds one value of its own.
+fn property(field: &Field<'_>) -> Option<String> {
+    let name = field.text("employeeId")?;
+    match names::resolve(Names::Of(ObjectKind::User), name) {
+        Ok(attribute) if attribute.access == Access::Whole => Some(attribute.property.into()),
+        Ok(_) => field.bad(
+            &format!("= \"{name}\" has no value of its own"),
+            "name a property that is one person's, such as \"employeeId\"",
+        ),
+        Err(near) => field.bad(
+            &format!("= \"{name}\" is no property of a user"),
+            near.map_or_else(
+                || "name a property that is one person's, such as \"employeeId\"".to_owned(),
+                |near| format!("did you mean \"{near}\"?"),
+            ),
+        ),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whole cycles against the sample tenant and the sample workspace. Each runs twice: the second is quiet.
 
+mod adoption;
 mod assigned;
 mod evaluation;
 mod explained;

@@ -100,7 +100,7 @@ prop_compose! {
             id: tid(&format!("c{number}")),
             body: serde_json::json!({"userName": name.to_json(), "active": active}),
             owner: None,
-            rival: None,
+            rival: None, rehires: None,
         }).collect();
         let absence = if proven { Absence::Proven("listed".into()) } else { Absence::Unproven("cut".into()) };
         let target = if link.is_none() { TargetReading::Candidates { found, absence } } else { TargetReading::NotAsked };

@@ -215,6 +215,7 @@ impl Scenario {
             body: resource.body.clone(),
             owner: owner.map(|record| id(record.n)),
             rival: None,
+            rehires: None,
         }
     }
 

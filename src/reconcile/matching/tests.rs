@@ -65,8 +65,20 @@ fn each_way_of_matching_has_its_outcome() {
             "none",
         ),
         (
-            "externalId before userName",
+            "externalId before mail",
+            vec![by_mail(), by_id()],
+            Unclaimed,
+            "adopted t1 by externalId",
+        ),
+        (
+            "two resources for one object, by id and by name",
             vec![by_name(), by_id()],
+            Any,
+            "ambiguous",
+        ),
+        (
+            "by id, and the name is on another's",
+            vec![owned(by_name(), 2), by_id()],
             Unclaimed,
             "adopted t1 by externalId",
         ),

@@ -43,22 +43,22 @@ async fn names_move_along_a_chain_and_round_a_circle_of_four() {
     let world = synced().await;
     let users = world.tenant.user_ids();
     let names: Vec<String> = users[..4].iter().map(|id| upn(&world, id)).collect();
-    for n in 0..4 {
-        rename(&world, &users[n], &format!("moving{n}@corp.example"));
+    for (n, user) in users[..4].iter().enumerate() {
+        rename(&world, user, &format!("moving{n}@corp.example"));
     }
-    for n in 0..4 {
-        rename(&world, &users[n], &names[(n + 1) % 4]);
+    for (n, user) in users[..4].iter().enumerate() {
+        rename(&world, user, &names[(n + 1) % 4]);
     }
     let ran = world.cycle_twice().await;
     assert_eq!(ran.count(Verb::UpdateUser), 5, "{}", ran.story());
     world.assert_equal();
     // A chain: each takes the name of the next, the last a new one. No temporary name is needed, and no refusal met.
     rename(&world, &users[3], "last@corp.example");
-    for n in 0..3 {
-        rename(&world, &users[n], &format!("chain{n}@corp.example"));
+    for (n, user) in users[..3].iter().enumerate() {
+        rename(&world, user, &format!("chain{n}@corp.example"));
     }
-    for n in 0..3 {
-        rename(&world, &users[n], &names[(n + 2) % 4]);
+    for (n, user) in users[..3].iter().enumerate() {
+        rename(&world, user, &names[(n + 2) % 4]);
     }
     let ran = world.cycle_twice().await;
     assert_eq!(ran.count(Verb::UpdateUser), 4, "{}", ran.story());

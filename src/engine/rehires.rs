@@ -1,0 +1,193 @@
+//! Rehires (`rehire_by`): a new object takes over the link of a deleted or disabled one with the same value.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::readings::each_dirty;
+use super::readings::each_record;
+use super::readings::keep_readings;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::object::Life;
+use crate::model::object::MemberKind;
+use crate::model::object::Membership;
+use crate::ports::StoreError;
+use crate::reconcile::matching::fold;
+use crate::snapshot::read::PAGE;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+use crate::snapshot::record::Record;
+use crate::snapshot::tx::Tx;
+
+/// Newcomers with the leaver whose resource each takes over. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Rehires(Arc<HashMap<SourceId, (SourceId, TargetId)>>);
+
+impl Rehires {
+    /// The leaver and the resource that a newcomer takes over.
+    pub(super) fn of(&self, newcomer: &SourceId) -> Option<&(SourceId, TargetId)> {
+        self.0.get(newcomer)
+    }
+
+    /// True for a resource that a newcomer takes over: nobody else matches it.
+    pub(super) fn is_taken(&self, target: &TargetId) -> bool {
+        self.0.values().any(|(_, taken)| taken == target)
+    }
+
+    /// True for a leaver whose resource goes to a newcomer: nothing else happens to it before.
+    pub(super) fn is_leaver(&self, id: SourceId) -> bool {
+        self.0.values().any(|(leaver, _)| *leaver == id)
+    }
+}
+
+/// Newcomers and leavers of one value.
+#[derive(Default)]
+struct Same {
+    newcomers: Vec<SourceId>,
+    leavers: Vec<(SourceId, TargetId)>,
+}
+
+impl Cycle<'_> {
+    /// Pairs newcomers with leavers of the same value, and reads the resources that they take over. Where one of the
+    /// two sides is not alone, nobody takes anything over: a note says so.
+    pub(super) async fn find_rehires(&mut self) -> Result<(), CycleError> {
+        let kind = ObjectKind::User;
+        let Some(by) = self.job.policy.rehire_by.clone() else {
+            return Ok(());
+        };
+        if !self.job.managed.contains(&kind)
+            || self.stopped.contains(&kind)
+            || !self.absence.contains_key(&kind)
+        {
+            return Ok(());
+        }
+        let mut pairs = HashMap::new();
+        for (_, same) in self.of_same_value(&by).await? {
+            match (same.newcomers.as_slice(), same.leavers.as_slice()) {
+                (_, []) => {}
+                ([newcomer], [(leaver, target)]) => {
+                    let held = |id| self.kept_back.whole(kind, id).is_some();
+                    if held(*newcomer) || held(*leaver) {
+                        continue;
+                    }
+                    let read = self.job.target.read(kind, target).await;
+                    if let Some(resource) = read.map_err(CycleError::Target)? {
+                        let paths = self.key_paths(kind);
+                        self.readings.insert(kind);
+                        self.store(move |snapshot| keep_readings(snapshot, kind, &[resource], &paths))
+                            .await?;
+                        pairs.insert(*newcomer, (*leaver, target.clone()));
+                    }
+                }
+                (newcomers, leavers) => self.order.watcher.finding(&format!(
+                    "{} new and {} deleted or disabled users have the same {by} ({}): nobody takes a link over",
+                    newcomers.len(),
+                    leavers.len(),
+                    newcomers[0]
+                )),
+            }
+        }
+        self.rehires = Rehires(Arc::new(pairs));
+        Ok(())
+    }
+
+    /// Values that dirty users without a link have, with all who have them.
+    async fn of_same_value(&self, by: &str) -> Result<BTreeMap<String, Same>, CycleError> {
+        let (by, scope) = (by.to_owned(), self.scoping());
+        self.store(move |snapshot| {
+            let value = |record: &Record| {
+                let value = record.object.attribute(&by)?;
+                (!value.is_unassigned()).then(|| fold(value))
+            };
+            let mut all: BTreeMap<String, Same> = BTreeMap::new();
+            each_dirty(snapshot, ObjectKind::User, |id, _| {
+                if let Some(record) = snapshot.record(ObjectKind::User, &id)?
+                    && record.link.is_none()
+                    && record.object.life == Life::Alive
+                    && scope.takes(snapshot, &record)?
+                    && let Some(value) = value(&record)
+                {
+                    all.entry(value).or_default().newcomers.push(id);
+                }
+                Ok(())
+            })?;
+            if all.is_empty() || snapshot.counts()?.linked_users == 0 {
+                return Ok(BTreeMap::new());
+            }
+            each_record(snapshot, ObjectKind::User, |record| {
+                let disabled = record.object.life == Life::Alive && !record.object.account_enabled();
+                if let Some(link) = record.link.as_ref().filter(|_| record.is_gone() || disabled)
+                    && let Some(same) = value(record).and_then(|value| all.get_mut(&value))
+                {
+                    same.leavers.push((record.object.id, link.target.clone()));
+                }
+                Ok(())
+            })?;
+            Ok(all)
+        })
+        .await
+    }
+}
+
+/// Takes a leaver's link away, and hands what was sent of its memberships to the newcomer: the resource is in those
+/// groups still.
+pub(super) fn hand_over(tx: &mut Tx<'_>, leaver: &SourceId, newcomer: &SourceId) -> Result<(), StoreError> {
+    let Some(mut record) = tx.record(ObjectKind::User, leaver)? else {
+        return Ok(());
+    };
+    record.link = None;
+    tx.put_record(&record)?;
+    tx.mark_dirty(ObjectKind::User, leaver, DirtyCause::TARGET)?;
+    let mut after = None;
+    loop {
+        let page = tx.referrers(leaver, after, PAGE)?;
+        for (kind, by) in &page {
+            if *kind == ObjectKind::Group {
+                hand_over_membership(tx, by, leaver, newcomer)?;
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(*last),
+            _ => break,
+        }
+    }
+    tx.mark_referrers_dirty(leaver)
+}
+
+fn hand_over_membership(
+    tx: &mut Tx<'_>,
+    group: &SourceId,
+    leaver: &SourceId,
+    newcomer: &SourceId,
+) -> Result<(), StoreError> {
+    let Some(edge) = tx.edge(group, leaver)? else {
+        return Ok(());
+    };
+    let Some(sent) = edge.sent.clone() else {
+        return Ok(());
+    };
+    if edge.present {
+        tx.put_edge(group, leaver, &Membership { sent: None, ..edge })?;
+    } else {
+        tx.delete_edge(group, leaver)?;
+    }
+    let theirs = tx.edge(group, newcomer)?.unwrap_or(Membership {
+        kind: MemberKind::User,
+        generation: 0,
+        present: false,
+        sent: None,
+    });
+    tx.put_edge(
+        group,
+        newcomer,
+        &Membership {
+            sent: Some(sent),
+            ..theirs
+        },
+    )?;
+    tx.mark_dirty(ObjectKind::Group, group, DirtyCause::REFERENCE)
+}
