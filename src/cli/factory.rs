@@ -28,8 +28,10 @@ use crate::model::id::SourceId;
 use crate::ports::StoreError;
 use crate::settings;
 use crate::settings::Settings;
+use crate::settings::StoreKind;
 use crate::settings::job::Mode;
 use crate::settings::source::Scope;
+use crate::snapshot::embedded::Engine;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Binding;
@@ -96,14 +98,19 @@ pub(super) fn choose<'s>(
 
 /// Takes the state folder; another process that holds it is exit 5.
 pub(super) fn hold(settings: &Settings) -> Result<StateFolder, Failure> {
-    StateFolder::hold(&settings.state.path).map_err(|error| store_failure(&error))
+    let engine = match settings.state.store {
+        StoreKind::Sled => Engine::Sled,
+        StoreKind::Redb => Engine::Redb,
+    };
+    let held = StateFolder::hold(&settings.state.path).map_err(|error| store_failure(&error))?;
+    Ok(held.with_engine(engine))
 }
 
 /// A store that did not open, or failed.
 pub(super) fn store_failure(error: &StoreError) -> Failure {
     let exit = match error {
         StoreError::InUse { .. } => Exit::NotBegun,
-        StoreError::Bound { .. } => Exit::Usage,
+        StoreError::Bound { .. } | StoreError::OtherEngine { .. } => Exit::Usage,
         _ => Exit::Failed,
     };
     Failure::new(exit, Shown::of(error).advise(error.hint()))

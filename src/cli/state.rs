@@ -135,7 +135,7 @@ fn restore(
                 "job `{name}` has a snapshot already, in {}",
                 folder.root().display()
             ),
-            "with --force the backup takes its place, and it is kept beside it as `sled.replaced`",
+            "with --force the backup takes its place, and it is kept beside it as `sled.replaced` or `redb.replaced`",
         ));
     }
     if !from.is_file() {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <state.path>/lock                 one melonsync process holds the whole folder
-//! <state.path>/<job>/sled/          the job's store
+//! <state.path>/<job>/sled/          the job's store, or redb/: named by its engine
 //! <state.path>/<job>/created        written once the store has its format: an empty store beside it is damage
 //! <state.path>/<job>/before-format-N.backup   written before a migration
 //! ```
@@ -13,13 +13,12 @@ use std::{
     sync::Arc,
 };
 
-use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
 
 use super::{
+    embedded::Engine,
     lock::{StateLock, create_private},
     migrate::{self, FORMAT, STEPS},
-    sled::SledStore,
     store::Snapshot,
 };
 
@@ -27,6 +26,7 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct StateFolder {
     root: PathBuf,
+    engine: Engine,
     _lock: Arc<StateLock>,
 }
 
@@ -39,8 +39,21 @@ impl StateFolder {
         let lock = Arc::new(StateLock::acquire(root)?);
         Ok(Self {
             root: root.to_owned(),
+            engine: Engine::default(),
             _lock: lock,
         })
+    }
+
+    /// The same folder, whose stores are those of this engine; sled unless told otherwise.
+    #[must_use]
+    pub fn with_engine(self, engine: Engine) -> Self {
+        Self { engine, ..self }
+    }
+
+    /// The engine of the stores in it.
+    #[must_use]
+    pub const fn engine(&self) -> Engine {
+        self.engine
     }
 
     /// The folder.
@@ -55,7 +68,7 @@ impl StateFolder {
         self.root.join(job)
     }
 
-    /// The jobs that have a snapshot here, by name.
+    /// The jobs that have a snapshot here, of whichever engine, by name.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -64,7 +77,10 @@ impl StateFolder {
         let mut jobs = Vec::new();
         for entry in fs::read_dir(&self.root).map_err(refused)? {
             let entry = entry.map_err(refused)?;
-            if entry.path().join(STORE).is_dir() {
+            if Engine::ALL
+                .iter()
+                .any(|engine| engine.folder(&entry.path()).is_dir())
+            {
                 jobs.push(entry.file_name().to_string_lossy().into_owned());
             }
         }
@@ -81,24 +97,26 @@ impl StateFolder {
         let refused = |error| io_error(&folder, "begin afresh", error);
         // The marker first: a store without one is made anew, a marker without a store is damage.
         fs::remove_file(folder.join(CREATED)).map_err(refused)?;
-        fs::remove_dir_all(folder.join(STORE)).map_err(refused)
+        fs::remove_dir_all(self.engine.folder(&folder)).map_err(refused)
     }
 
     /// Opens a job's snapshot, making or migrating it. `cache_bytes`: [`super::sled::DEFAULT_CACHE_BYTES`].
     ///
     /// # Errors
-    /// [`StoreError::TooNew`]; [`StoreError::Damaged`], and then nothing was overwritten; [`StoreError::Io`].
+    /// [`StoreError::TooNew`]; [`StoreError::OtherEngine`]; [`StoreError::Damaged`], and then nothing was
+    /// overwritten; [`StoreError::Io`].
     pub fn open_job(&self, job: &str, cache_bytes: u64) -> Result<Snapshot, StoreError> {
         let folder = self.job(job);
+        // Before anything is made: a fresh store beside the one that is there would know nobody.
+        self.refuse_other_engine(&folder)?;
         create_private(&folder)?;
         let marker = folder.join(CREATED);
         let existed = marker.exists();
-        if existed && !folder.join(STORE).join("db").exists() {
+        if existed && !self.engine.file(&folder).exists() {
             return Err(lost(&folder, "its files are gone"));
         }
-        let store: Arc<dyn SnapshotStore> = Arc::new(
-            SledStore::open(&folder.join(STORE), cache_bytes).map_err(|error| of_job(&folder, error))?,
-        );
+        let opened = self.engine.open(&self.engine.folder(&folder), cache_bytes);
+        let store = opened.map_err(|error| of_job(&folder, error))?;
         let path = folder.display().to_string();
         match migrate::format_of(&*store, &path)? {
             None if existed => return Err(lost(&folder, "it is empty, though it was in use")),
@@ -115,10 +133,20 @@ impl StateFolder {
         }
         Ok(snapshot)
     }
+
+    fn refuse_other_engine(&self, folder: &Path) -> Result<(), StoreError> {
+        let mut others = Engine::ALL.into_iter().filter(|other| *other != self.engine);
+        match others.find(|other| other.file(folder).exists()) {
+            None => Ok(()),
+            Some(found) => Err(StoreError::OtherEngine {
+                path: folder.display().to_string(),
+                found: found.name(),
+                wanted: self.engine.name(),
+            }),
+        }
+    }
 }
 
-/// The store's folder in a job's folder.
-pub(super) const STORE: &str = "sled";
 /// The file that says that the store was created.
 pub(super) const CREATED: &str = "created";
 

@@ -9,7 +9,7 @@
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
 //! | [`keys`], [`record`], `coded`, [`counts`] | encodings: part of the format |
 //! | [`migrate`], [`transfer`], [`export`], [`verify`] | older formats; backup and restore; JSON Lines; self-check |
-//! | [`sled`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`] |
+//! | [`sled`], [`redb`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`]; [`embedded`] chooses |
 //! | `recent` | who is linked, who is dirty: lately asked, remembered |
 //! | [`blocks`] | many small entries in one value, for [`sled`] |
 //! | [`lock`], [`folder`] | one process a state folder; what lies where in it |
@@ -22,6 +22,7 @@ pub mod assignments;
 pub mod blocks;
 mod coded;
 pub mod counts;
+pub mod embedded;
 pub mod export;
 pub mod folder;
 pub mod history;
@@ -33,6 +34,7 @@ pub mod page;
 pub mod read;
 mod recent;
 pub mod record;
+pub mod redb;
 pub mod retention;
 pub mod round;
 pub mod scope;

@@ -39,7 +39,7 @@ const FLUSH_EVERY_MS: u64 = 500;
 const REOPEN_WAITS_MS: [u64; 8] = [5, 10, 20, 40, 80, 160, 320, 640];
 
 /// The names that sled 0.34 gives: its log, and the folder of values too large for it.
-const LOG_FILE: &str = "db";
+pub(super) const LOG_FILE: &str = "db";
 const BLOB_FOLDER: &str = "blobs";
 
 mod small;

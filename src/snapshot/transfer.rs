@@ -21,10 +21,11 @@ use crate::ports::Table;
 use crate::ports::WriteBatch;
 
 use super::{
-    folder::{CREATED, STORE, StateFolder, io_error},
+    embedded::Engine,
+    folder::{CREATED, StateFolder, io_error},
     lock::create_private,
     read::{PAGE, Reads},
-    sled::{DEFAULT_CACHE_BYTES, SledStore},
+    sled::DEFAULT_CACHE_BYTES,
     store::Snapshot,
 };
 
@@ -126,7 +127,8 @@ fn write_record(out: &mut impl Write, table: Table, key: &[u8], value: &[u8]) ->
 }
 
 /// Restores a job's snapshot from a backup; returns the number of records. The backup is checked whole first.
-/// Where the job has a snapshot already it is refused, or with `force` set aside as `sled.replaced`.
+/// Where the job has a snapshot already, of whichever engine, it is refused, or with `force` set aside as
+/// `sled.replaced` or `redb.replaced`.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] for a backup that is not whole; [`StoreError::Io`].
@@ -134,21 +136,26 @@ pub fn restore(file: &Path, state: &StateFolder, job: &str, force: bool) -> Resu
     let folder = state.job(job);
     create_private(&folder)?;
     let refused = |error| io_error(&folder, "restore the snapshot", error);
-    let (live, fresh) = (folder.join(STORE), folder.join("sled.restoring"));
-    if live.exists() && !force {
+    let engine = state.engine();
+    let live = engine.folder(&folder);
+    let fresh = folder.join(format!("{}.restoring", engine.name()));
+    let taken = Engine::ALL.map(|engine| engine.folder(&folder));
+    if let Some(taken) = taken.iter().find(|taken| taken.exists())
+        && !force
+    {
         return Err(io_error(
-            &live,
+            taken,
             "restore over the snapshot",
             io::ErrorKind::AlreadyExists.into(),
         ));
     }
     read_records(file, |_| Ok(()))?;
     remove_folder(&fresh).map_err(refused)?;
-    let records = load(file, &fresh, &folder)?;
-    if live.exists() {
-        let aside = folder.join("sled.replaced");
+    let records = load(file, engine, &fresh, &folder)?;
+    for taken in taken.iter().filter(|taken| taken.exists()) {
+        let aside = beside(taken, "replaced");
         remove_folder(&aside).map_err(refused)?;
-        fs::rename(&live, &aside).map_err(refused)?;
+        fs::rename(taken, &aside).map_err(refused)?;
     }
     fs::rename(&fresh, &live).map_err(refused)?;
     fs::write(folder.join(CREATED), "").map_err(refused)?;
@@ -156,8 +163,8 @@ pub fn restore(file: &Path, state: &StateFolder, job: &str, force: bool) -> Resu
     Ok(records)
 }
 
-fn load(file: &Path, fresh: &Path, folder: &Path) -> Result<u64, StoreError> {
-    let store = SledStore::open(fresh, DEFAULT_CACHE_BYTES)?;
+fn load(file: &Path, engine: Engine, fresh: &Path, folder: &Path) -> Result<u64, StoreError> {
+    let store = engine.open(fresh, DEFAULT_CACHE_BYTES)?;
     let (mut batch, mut records) = (WriteBatch::default(), 0);
     read_records(file, |(table, key, value)| {
         batch.put(table, key, value);
@@ -169,7 +176,7 @@ fn load(file: &Path, fresh: &Path, folder: &Path) -> Result<u64, StoreError> {
     })?;
     store.commit(batch, Durability::Synced)?;
     // A newer one is refused before it takes the place of what is there.
-    let format = super::migrate::format_of(&store, &folder.display().to_string())?;
+    let format = super::migrate::format_of(&*store, &folder.display().to_string())?;
     match format {
         Some(found) if found > super::migrate::FORMAT => Err(StoreError::TooNew {
             path: file.display().to_string(),
