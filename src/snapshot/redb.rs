@@ -9,7 +9,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io,
     ops::Bound,
     os::unix::fs::OpenOptionsExt,
@@ -30,7 +30,7 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 
-use super::lock::create_private;
+use super::lock::{create_private, sync_names};
 
 /// The file in the store's folder.
 pub(super) const FILE: &str = "snapshot.redb";
@@ -234,14 +234,6 @@ fn unless_new<T>(opened: Result<T, TableError>) -> Result<Option<T>, TableError>
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn sync_names(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()?;
-    folder
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .map_or(Ok(()), |parent| File::open(parent)?.sync_all())
 }
 
 fn not_opened(folder: &Path, error: DatabaseError) -> StoreError {

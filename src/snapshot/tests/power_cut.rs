@@ -187,7 +187,7 @@ fn check(engine: Engine, left: &Path, returned: u32, name: &str) {
     let store = engine.open(&engine.folder(left), CACHE);
     let contents = store
         .and_then(|store| read(&*store))
-        .unwrap_or_else(|error| panic!("{name}: {error}"));
+        .unwrap_or_else(|error| panic!("{name}, {returned} commits: {error}"));
     let n = contents
         .get(&(Table::Meta, b"n".to_vec()))
         .map_or(0, |n| u32::from_be_bytes(n.as_slice().try_into().unwrap()));
