@@ -484,6 +484,16 @@ pub enum StoreError {
         /// The newest format known here.
         known: u32,
     },
+    /// Made by another engine than the settings name.
+    #[error("the snapshot in `{path}` is one of {found}, and the settings say {wanted}")]
+    OtherEngine {
+        /// The job's folder.
+        path: String,
+        /// The engine that made it.
+        found: &'static str,
+        /// The engine of the settings.
+        wanted: &'static str,
+    },
     /// Not readable as what it should be.
     #[error("the snapshot in `{path}` is damaged: {what}")]
     Damaged {
@@ -536,6 +546,10 @@ impl StoreError {
         match self {
             Self::InUse { .. } => "stop that process, or wait for it to end".to_owned(),
             Self::TooNew { .. } => "run the melonsync that wrote it, or restore a backup made before the upgrade".to_owned(),
+            Self::OtherEngine { found, wanted, .. } => format!(
+                "write store = \"{found}\" under [state] again; or, to move to {wanted}, run `melonsync state backup --out FILE` \
+                 with that, then `melonsync state restore --from FILE --force` with store = \"{wanted}\""
+            ),
             Self::Damaged { path, .. } => format!(
                 "set the folder aside (mv {path} {path}.damaged) and restore a backup with `melonsync state restore`; \
                  without one, start afresh: the next cycle matches everyone again by externalId and userName"

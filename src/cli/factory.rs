@@ -27,8 +27,10 @@ use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::settings;
 use crate::settings::Settings;
+use crate::settings::StoreKind;
 use crate::settings::job::Mode;
 use crate::settings::source::Scope;
+use crate::snapshot::embedded::Engine;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Binding;
@@ -97,7 +99,12 @@ pub(super) fn choose<'s>(
 
 /// Takes the state folder; another process that holds it is exit 5.
 pub(super) fn hold(settings: &Settings) -> Result<StateFolder, Failure> {
-    StateFolder::hold(&settings.state.path).map_err(|error| store_failure(&error))
+    let engine = match settings.state.store {
+        StoreKind::Sled => Engine::Sled,
+        StoreKind::Redb => Engine::Redb,
+    };
+    let held = StateFolder::hold(&settings.state.path).map_err(|error| store_failure(&error))?;
+    Ok(held.with_engine(engine))
 }
 
 /// Refuses a job that was handed over to another host (exit 5), unless it is to be taken back.
@@ -126,7 +133,7 @@ pub(super) fn at_home(folder: &StateFolder, name: &str, take_back: bool) -> Resu
 pub(super) fn store_failure(error: &StoreError) -> Failure {
     let exit = match error {
         StoreError::InUse { .. } => Exit::NotBegun,
-        StoreError::Bound { .. } => Exit::Usage,
+        StoreError::Bound { .. } | StoreError::OtherEngine { .. } => Exit::Usage,
         _ => Exit::Failed,
     };
     Failure::new(exit, Shown::of(error).advise(error.hint()))

@@ -164,7 +164,7 @@ fn put(
                 "job `{name}` has a snapshot already, in {}",
                 folder.root().display()
             ),
-            "with --force the file takes its place, and it is kept beside it as `sled.replaced`",
+            "with --force the file takes its place, and it is kept beside it as `sled.replaced` or `redb.replaced`",
         ));
     }
     if !from.is_file() {

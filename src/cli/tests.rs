@@ -270,12 +270,12 @@ do:    take it out of the file; a proxy with a password goes into the environmen
 
 #[test]
 fn a_store_of_a_later_version_is_named_as_such() {
-    insta::assert_snapshot!(shown(&with("users = true", "users = true\n[state]\nstore = \"redb\"")), @r#"
-error: `state.store` = "redb" is not available in this version
+    insta::assert_snapshot!(shown(&with("users = true", "users = true\n[state]\nstore = \"postgres\"")), @r#"
+error: `state.store` = "postgres" is not available in this version
 where: melonsync.toml:7:9
-       | store = "redb"
-       |         ^^^^^^
-do:    write "sled"
+       | store = "postgres"
+       |         ^^^^^^^^^^
+do:    write "sled" or "redb"
 "#);
 }
 

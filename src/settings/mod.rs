@@ -39,11 +39,13 @@ use value::Word;
 pub enum StoreKind {
     /// Embedded.
     Sled,
+    /// Embedded too.
+    Redb,
 }
 
 impl Word for StoreKind {
-    const WORDS: &'static [(&'static str, Self)] = &[("sled", Self::Sled)];
-    const LATER: &'static [&'static str] = &["redb", "postgres"];
+    const WORDS: &'static [(&'static str, Self)] = &[("sled", Self::Sled), ("redb", Self::Redb)];
+    const LATER: &'static [&'static str] = &["postgres"];
 }
 
 /// `[state]`: where the snapshot lives.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <state.path>/lock                 one melonsync process holds the whole folder
-//! <state.path>/<job>/sled/          the job's store
+//! <state.path>/<job>/sled/          the job's store, or redb/: named by its engine
 //! <state.path>/<job>/created        written once the store has its format: an empty store beside it is damage;
 //!                                   in it, where that was ([`super::place`])
 //! <state.path>/<job>/moved          the job goes on elsewhere (`state backup --handover`)
@@ -18,22 +18,22 @@ use std::{
     sync::Arc,
 };
 
-use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
 
 use super::{
+    embedded::Engine,
     lock::{StateLock, create_private},
     migrate::{self, FORMAT, STEPS},
     place,
-    sled::SledStore,
     store::Snapshot,
-    transfer::begin_again,
+    transfer::{begin_again, beside},
 };
 
 /// The state folder, held by this process.
 #[derive(Debug, Clone)]
 pub struct StateFolder {
     root: PathBuf,
+    engine: Engine,
     _lock: Arc<StateLock>,
 }
 
@@ -46,8 +46,21 @@ impl StateFolder {
         let lock = Arc::new(StateLock::acquire(root)?);
         Ok(Self {
             root: root.to_owned(),
+            engine: Engine::default(),
             _lock: lock,
         })
+    }
+
+    /// The same folder, whose stores are those of this engine; sled unless told otherwise.
+    #[must_use]
+    pub fn with_engine(self, engine: Engine) -> Self {
+        Self { engine, ..self }
+    }
+
+    /// The engine of the stores in it.
+    #[must_use]
+    pub const fn engine(&self) -> Engine {
+        self.engine
     }
 
     /// The folder.
@@ -62,7 +75,7 @@ impl StateFolder {
         self.root.join(job)
     }
 
-    /// The jobs that have a snapshot here, by name.
+    /// The jobs that have a snapshot here, of whichever engine, by name.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -71,7 +84,10 @@ impl StateFolder {
         let mut jobs = Vec::new();
         for entry in fs::read_dir(&self.root).map_err(refused)? {
             let entry = entry.map_err(refused)?;
-            if entry.path().join(STORE).is_dir() {
+            if Engine::ALL
+                .iter()
+                .any(|engine| engine.folder(&entry.path()).is_dir())
+            {
                 jobs.push(entry.file_name().to_string_lossy().into_owned());
             }
         }
@@ -88,7 +104,7 @@ impl StateFolder {
         let refused = |error| io_error(&folder, "begin afresh", error);
         // The marker first: a store without one is made anew, a marker without a store is damage.
         fs::remove_file(folder.join(CREATED)).map_err(refused)?;
-        fs::remove_dir_all(folder.join(STORE)).map_err(refused)
+        fs::remove_dir_all(self.engine.folder(&folder)).map_err(refused)
     }
 
     /// When and by whom the job was handed over to another host; `None` while it is at home here.
@@ -135,23 +151,26 @@ impl StateFolder {
     /// Opens a job's snapshot, making or migrating it. `cache_bytes`: [`super::sled::DEFAULT_CACHE_BYTES`].
     ///
     /// # Errors
-    /// [`StoreError::TooNew`]; [`StoreError::Damaged`], and then nothing was overwritten; [`StoreError::Io`].
+    /// [`StoreError::TooNew`]; [`StoreError::OtherEngine`]; [`StoreError::Damaged`], and then nothing was
+    /// overwritten; [`StoreError::Io`].
     pub fn open_job(&self, job: &str, cache_bytes: u64) -> Result<Snapshot, StoreError> {
         let folder = self.job(job);
+        // Before anything is made: a fresh store beside the one that is there would know nobody.
+        self.refuse_other_engine(&folder)?;
         create_private(&folder)?;
         let marker = folder.join(CREATED);
-        let (live, old) = (folder.join(STORE), folder.join(OLD));
+        let live = self.engine.folder(&folder);
+        let old = beside(&live, OLD);
         if old.exists() && !live.exists() {
             // Compacting ended between its two renames.
             fs::rename(&old, &live).map_err(|error| io_error(&folder, "put the snapshot back", error))?;
         }
         let existed = marker.exists();
-        if existed && !folder.join(STORE).join("db").exists() {
+        if existed && !self.engine.file(&folder).exists() {
             return Err(lost(&folder, "its files are gone"));
         }
-        let store: Arc<dyn SnapshotStore> = Arc::new(
-            SledStore::open(&folder.join(STORE), cache_bytes).map_err(|error| of_job(&folder, error))?,
-        );
+        let opened = self.engine.open(&self.engine.folder(&folder), cache_bytes);
+        let store = opened.map_err(|error| of_job(&folder, error))?;
         let path = folder.display().to_string();
         match migrate::format_of(&*store, &path)? {
             None if existed => return Err(lost(&folder, "it is empty, though it was in use")),
@@ -177,14 +196,24 @@ impl StateFolder {
         place::note(&marker).map_err(note)?;
         Ok(snapshot)
     }
+
+    fn refuse_other_engine(&self, folder: &Path) -> Result<(), StoreError> {
+        let mut others = Engine::ALL.into_iter().filter(|other| *other != self.engine);
+        match others.find(|other| other.file(folder).exists()) {
+            None => Ok(()),
+            Some(found) => Err(StoreError::OtherEngine {
+                path: folder.display().to_string(),
+                found: found.name(),
+                wanted: self.engine.name(),
+            }),
+        }
+    }
 }
 
-/// The store's folder in a job's folder.
-pub(super) const STORE: &str = "sled";
 /// The file that says that the job was handed over.
 const MOVED: &str = "moved";
-/// The store while a compacted one takes its place.
-pub(super) const OLD: &str = "sled.old";
+/// Behind the name of the store's folder, while a compacted one takes its place.
+pub(super) const OLD: &str = "old";
 /// The file that says that the store was created.
 pub(super) const CREATED: &str = "created";
 

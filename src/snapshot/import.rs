@@ -8,7 +8,6 @@ use std::{
     fs::File,
     io::{BufRead, BufReader},
     path::Path,
-    sync::Arc,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -40,7 +39,7 @@ use super::{
     migrate::FORMAT,
     proof::hex,
     record::{self, Binding, DirtyCause, Record},
-    sled::{DEFAULT_CACHE_BYTES, SledStore},
+    sled::DEFAULT_CACHE_BYTES,
     store::Snapshot,
     transfer::{begin_again, install, remove_folder},
     tx::Tx,
@@ -50,15 +49,15 @@ use super::{
 const LINES: usize = 1000;
 
 /// Makes a job's snapshot out of an export; returns the number of lines. Where the job has a snapshot already it is
-/// refused, or with `force` set aside as `sled.replaced`.
+/// refused, or with `force` set aside as `sled.replaced` or `redb.replaced`.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] with the line that is wrong, and then nothing was changed; [`StoreError::Io`].
 pub fn import(file: &Path, state: &StateFolder, job: &str, force: bool) -> Result<u64, StoreError> {
     let fill = |fresh: &Path, folder: &Path| {
         remove_folder(fresh).map_err(|error| io_error(folder, "import the snapshot", error))?;
-        let store = SledStore::open(fresh, DEFAULT_CACHE_BYTES)?;
-        let snapshot = Snapshot::open(Arc::new(store), fresh)?;
+        let store = state.engine().open(fresh, DEFAULT_CACHE_BYTES)?;
+        let snapshot = Snapshot::open(store, fresh)?;
         let lines = read(file, &snapshot)?;
         for kind in [ObjectKind::User, ObjectKind::Group] {
             snapshot.mark_all_dirty(kind, DirtyCause::MANUAL)?;

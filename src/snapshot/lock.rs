@@ -101,6 +101,18 @@ pub fn create_private(folder: &Path) -> Result<(), StoreError> {
         .map_err(|error| refused("create the state folder", folder, error))
 }
 
+/// Makes the names in a folder durable, and the folder's own name: a file that is synced may else be lost by name.
+///
+/// # Errors
+/// What the disk says.
+pub(super) fn sync_names(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()?;
+    folder
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
 fn refused(action: &str, path: &Path, cause: io::Error) -> StoreError {
     StoreError::Io {
         action: action.to_owned(),

@@ -12,7 +12,7 @@
 //! | [`migrate`], [`transfer`], [`export`], [`import`], [`verify`] | older formats; backup and restore; JSON Lines out and in; self-check |
 //! | [`undone`] | what an undo holds |
 //! | [`forget`], [`place`] | erasing a person's values; whether the folder is where it was |
-//! | [`sled`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`] |
+//! | [`sled`], [`redb`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`]; [`embedded`] chooses |
 //! | [`overlay`] | a store over one that is not to be written |
 //! | `recent` | who is linked, who is dirty: lately asked, remembered |
 //! | [`blocks`] | many small entries in one value, for [`sled`] |
@@ -26,6 +26,7 @@ pub mod assignments;
 pub mod blocks;
 mod coded;
 pub mod counts;
+pub mod embedded;
 pub mod export;
 pub mod folder;
 pub mod forget;
@@ -44,6 +45,7 @@ pub mod query;
 pub mod read;
 mod recent;
 pub mod record;
+pub mod redb;
 pub mod retention;
 pub mod round;
 pub mod scope;

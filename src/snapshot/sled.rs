@@ -26,7 +26,11 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 
-use super::{blocks, lock::create_private, read::PAGE};
+use super::{
+    blocks,
+    lock::{create_private, sync_names},
+    read::PAGE,
+};
 
 /// The page cache that sled gets unless told otherwise; its resident size is three to four times as much.
 /// Measured: a larger one makes a cycle of 100,000 users no faster (docs/performance.md).
@@ -38,8 +42,9 @@ const FLUSH_EVERY_MS: u64 = 500;
 /// Waits before opening again: sled lets go of its own file lock some time after a drop (rule 7).
 const REOPEN_WAITS_MS: [u64; 8] = [5, 10, 20, 40, 80, 160, 320, 640];
 
-/// The names that sled 0.34 gives: its log, and the folder of values too large for it.
-const LOG_FILE: &str = "db";
+/// The names that sled 0.34 gives: its log, its own settings, and the folder of values too large for the log.
+pub(super) const LOG_FILE: &str = "db";
+const CONFIG_FILE: &str = "conf";
 const BLOB_FOLDER: &str = "blobs";
 
 mod small;
@@ -81,6 +86,11 @@ impl SledStore {
         let db = open_patiently(folder, cache_bytes)?;
         let log =
             File::open(folder.join(LOG_FILE)).map_err(|error| io_error(folder, "open the log", error))?;
+        // Written once, when the database is made, and never synced by sled; torn, nothing opens any more.
+        File::open(folder.join(CONFIG_FILE))
+            .and_then(|config| config.sync_all())
+            .and_then(|()| sync_names(folder))
+            .map_err(|error| io_error(folder, "sync sled's own settings", error))?;
         let store = Self {
             db: Some(db),
             log,

@@ -21,11 +21,12 @@ use crate::ports::Table;
 use crate::ports::WriteBatch;
 
 use super::{
-    folder::{CREATED, OLD, STORE, StateFolder, io_error},
+    embedded::Engine,
+    folder::{CREATED, OLD, StateFolder, io_error},
     forget,
     lock::create_private,
     read::{PAGE, Reads},
-    sled::{DEFAULT_CACHE_BYTES, SledStore},
+    sled::DEFAULT_CACHE_BYTES,
     store::Snapshot,
 };
 
@@ -132,7 +133,8 @@ fn write_record(out: &mut impl Write, table: Table, key: &[u8], value: &[u8]) ->
 }
 
 /// Restores a job's snapshot from a backup; returns the number of records. The backup is checked whole first.
-/// Where the job has a snapshot already it is refused, or with `force` set aside as `sled.replaced`.
+/// Where the job has a snapshot already, of whichever engine, it is refused, or with `force` set aside as
+/// `sled.replaced` or `redb.replaced`.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] for a backup that is not whole; [`StoreError::Io`].
@@ -140,7 +142,7 @@ pub fn restore(file: &Path, state: &StateFolder, job: &str, force: bool) -> Resu
     let fill = |fresh: &Path, folder: &Path| {
         read_records(file, |_| Ok(()))?;
         remove_folder(fresh).map_err(|error| io_error(folder, "restore the snapshot", error))?;
-        load(file, fresh, folder)
+        load(file, state.engine(), fresh, folder)
     };
     let records = install(state, job, force, fill)?;
     let snapshot = state.open_job(job, DEFAULT_CACHE_BYTES)?;
@@ -160,19 +162,24 @@ pub(super) fn install<T>(
     let folder = state.job(job);
     create_private(&folder)?;
     let refused = |error| io_error(&folder, "restore the snapshot", error);
-    let (live, fresh) = (folder.join(STORE), folder.join("sled.restoring"));
-    if live.exists() && !force {
+    let engine = state.engine();
+    let live = engine.folder(&folder);
+    let fresh = folder.join(format!("{}.restoring", engine.name()));
+    let taken = Engine::ALL.map(|engine| engine.folder(&folder));
+    if let Some(taken) = taken.iter().find(|taken| taken.exists())
+        && !force
+    {
         return Err(io_error(
-            &live,
+            taken,
             "restore over the snapshot",
             io::ErrorKind::AlreadyExists.into(),
         ));
     }
     let filled = fill(&fresh, &folder)?;
-    if live.exists() {
-        let aside = folder.join("sled.replaced");
+    for taken in taken.iter().filter(|taken| taken.exists()) {
+        let aside = beside(taken, "replaced");
         remove_folder(&aside).map_err(refused)?;
-        fs::rename(&live, &aside).map_err(refused)?;
+        fs::rename(taken, &aside).map_err(refused)?;
     }
     fs::rename(&fresh, &live).map_err(refused)?;
     fs::write(folder.join(CREATED), "").map_err(refused)?;
@@ -187,16 +194,13 @@ pub(super) fn install<T>(
 pub fn compact(state: &StateFolder, job: &str) -> Result<(u64, u64), StoreError> {
     let folder = state.job(job);
     let refused = |error| io_error(&folder, "compact the snapshot", error);
-    let (live, fresh, old) = (
-        folder.join(STORE),
-        folder.join("sled.compacting"),
-        folder.join(OLD),
-    );
+    let live = state.engine().folder(&folder);
+    let (fresh, old) = (beside(&live, "compacting"), beside(&live, OLD));
     remove_folder(&fresh).map_err(refused)?;
     let before = {
         let snapshot = state.open_job(job, DEFAULT_CACHE_BYTES)?;
-        let store = SledStore::open(&fresh, DEFAULT_CACHE_BYTES)?;
-        copy_records(snapshot.store(), &store)?;
+        let store = state.engine().open(&fresh, DEFAULT_CACHE_BYTES)?;
+        copy_records(snapshot.store(), &*store)?;
         store.sync()?;
         folder_bytes(&live).map_err(refused)?
     };
@@ -242,8 +246,8 @@ fn folder_bytes(folder: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-fn load(file: &Path, fresh: &Path, folder: &Path) -> Result<u64, StoreError> {
-    let store = SledStore::open(fresh, DEFAULT_CACHE_BYTES)?;
+fn load(file: &Path, engine: Engine, fresh: &Path, folder: &Path) -> Result<u64, StoreError> {
+    let store = engine.open(fresh, DEFAULT_CACHE_BYTES)?;
     let (mut batch, mut records) = (WriteBatch::default(), 0);
     read_records(file, |(table, key, value)| {
         batch.put(table, key, value);
@@ -255,7 +259,7 @@ fn load(file: &Path, fresh: &Path, folder: &Path) -> Result<u64, StoreError> {
     })?;
     store.commit(batch, Durability::Synced)?;
     // A newer one is refused before it takes the place of what is there.
-    let format = super::migrate::format_of(&store, &folder.display().to_string())?;
+    let format = super::migrate::format_of(&*store, &folder.display().to_string())?;
     match format {
         Some(found) if found > super::migrate::FORMAT => Err(StoreError::TooNew {
             path: file.display().to_string(),
@@ -352,7 +356,7 @@ pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-fn beside(file: &Path, word: &str) -> PathBuf {
+pub(super) fn beside(file: &Path, word: &str) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".");
     name.push(word);

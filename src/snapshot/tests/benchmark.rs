@@ -1,6 +1,6 @@
 //! What the store costs, in a release build:
 //! `cargo test --release --lib snapshot::tests::benchmark -- --ignored --nocapture`.
-//! `USERS`, `GROUP_COUNT`, `CACHE_MIB` and `BATCH` choose the size.
+//! `USERS`, `GROUP_COUNT`, `CACHE_MIB` and `BATCH` choose the size, `ENGINE` one of sled, redb and memory.
 
 use super::world::*;
 use crate::model::clock::Stopwatch;
@@ -10,6 +10,7 @@ use crate::model::id::ObjectKind::User;
 use crate::model::object::DeltaObject;
 use crate::model::value::Value;
 use crate::ports::Durability;
+use crate::snapshot::embedded::Engine;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
@@ -161,8 +162,12 @@ fn what_the_store_costs() {
     let (users, groups) = (number("USERS", 10_000), number("GROUP_COUNT", 100));
     let (cache, batch) = (number("CACHE_MIB", 64) << 20, number("BATCH", 256) as usize);
     let folder = tempfile::tempdir_in(std::env::var("STATE").unwrap_or_else(|_| "/tmp".to_owned())).unwrap();
-    let state = StateFolder::hold(folder.path()).unwrap();
-    if std::env::var("ENGINE").is_ok_and(|engine| engine == "memory") {
+    let wanted = std::env::var("ENGINE").unwrap_or_else(|_| "sled".to_owned());
+    let engine = Engine::ALL.into_iter().find(|engine| engine.name() == wanted);
+    let state = StateFolder::hold(folder.path())
+        .unwrap()
+        .with_engine(engine.unwrap_or_default());
+    if engine.is_none() {
         // What is left without an engine: our own share, and this test's.
         let snapshot = open(&crate::snapshot::memory::MemoryStore::new());
         phase("initial pull, in memory", || pull(&snapshot, users, groups));

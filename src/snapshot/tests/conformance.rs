@@ -6,14 +6,16 @@ use crate::ports::Durability;
 use crate::ports::SnapshotStore;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
+use crate::snapshot::embedded::Engine;
 use crate::snapshot::memory::MemoryStore;
-use crate::snapshot::sled::SledStore;
 
 /// Runs a law over every engine; each gets a fresh store.
 fn on_every_engine(law: impl Fn(&str, Arc<dyn SnapshotStore>)) {
     law("memory", Arc::new(MemoryStore::new()));
-    let folder = tempfile::tempdir().unwrap();
-    law("sled", Arc::new(SledStore::open(folder.path(), 1 << 20).unwrap()));
+    for engine in Engine::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        law(engine.name(), engine.open(folder.path(), 1 << 20).unwrap());
+    }
 }
 
 fn batch(writes: &[(Table, &str, Option<&str>)]) -> WriteBatch {
@@ -190,19 +192,50 @@ fn a_batch_is_seen_whole_or_not_at_all_while_it_is_written() {
 }
 
 #[test]
-fn sled_keeps_everything_over_a_reopening_right_after_a_drop() {
-    let folder = tempfile::tempdir().unwrap();
-    for n in 0..10_u8 {
-        let store = SledStore::open(folder.path(), 1 << 20).unwrap();
-        assert_eq!(
-            store.scan(Table::Objects, &[], None, 99).unwrap().len(),
-            usize::from(n)
-        );
-        let mut writes = WriteBatch::default();
-        writes.put(Table::Objects, vec![n], vec![n; 100]);
-        store.commit(writes, Durability::Synced).unwrap();
-        assert!(store.size_on_disk().unwrap() > 0);
+fn everything_is_there_over_a_reopening_right_after_a_drop() {
+    for engine in Engine::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        for n in 0..10_u8 {
+            let store = engine.open(folder.path(), 1 << 20).unwrap();
+            assert_eq!(
+                store.scan(Table::Objects, &[], None, 99).unwrap().len(),
+                usize::from(n),
+                "{}",
+                engine.name()
+            );
+            let durability = [Durability::Synced, Durability::Lazy][usize::from(n % 2)];
+            let mut writes = WriteBatch::default();
+            writes.put(Table::Objects, vec![n], vec![n; 100]);
+            store.commit(writes, durability).unwrap();
+            assert!(store.size_on_disk().unwrap() > 0, "{}", engine.name());
+        }
     }
+}
+
+#[test]
+fn syncing_is_repeatable_and_changes_nothing() {
+    on_every_engine(|name, store| {
+        for durability in [Durability::Lazy, Durability::Synced] {
+            store
+                .commit(batch(&[(Table::Meta, "k", Some("1"))]), durability)
+                .unwrap();
+            store.sync().unwrap();
+            store.sync().unwrap();
+            assert_eq!(keys(&*store, Table::Meta, "", None, 9), ["k"], "{name}");
+        }
+    });
+}
+
+#[test]
+fn an_empty_batch_is_a_commit_too() {
+    on_every_engine(|name, store| {
+        store.commit(WriteBatch::default(), Durability::Synced).unwrap();
+        assert_eq!(
+            keys(&*store, Table::Meta, "", None, 9),
+            Vec::<String>::new(),
+            "{name}"
+        );
+    });
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
+use crate::snapshot::embedded::Engine;
 use crate::snapshot::export::export;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::keys;
@@ -28,7 +29,6 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::record;
 use crate::snapshot::record::Record;
 use crate::snapshot::record::RecordHead;
-use crate::snapshot::sled::SledStore;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::transfer;
 use crate::snapshot::verify::verify;
@@ -55,7 +55,7 @@ fn set_format(store: &dyn SnapshotStore, format: u32) {
     store.commit(batch, Durability::Synced).unwrap();
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -101,14 +101,62 @@ fn a_state_path_that_is_no_folder_is_an_error_with_its_cause() {
 #[test]
 fn a_job_keeps_its_snapshot_over_a_restart_beside_other_jobs() {
     let folder = tempfile::tempdir().unwrap();
-    let state = StateFolder::hold(folder.path()).unwrap();
-    fill(&state.open_job("a", CACHE).unwrap());
-    state.open_job("b", CACHE).unwrap();
-    assert_eq!(state.jobs().unwrap(), ["a", "b"]);
-    assert_eq!(state.open_job("b", CACHE).unwrap().counts().unwrap().users, 0);
-    let snapshot = state.open_job("a", CACHE).unwrap();
-    assert_eq!(snapshot.counts().unwrap().linked_users, 1);
-    assert!(verify(&snapshot).unwrap().is_clean());
+    for engine in Engine::ALL {
+        let root = folder.path().join(engine.name());
+        let state = StateFolder::hold(&root).unwrap().with_engine(engine);
+        fill(&state.open_job("a", CACHE).unwrap());
+        state.open_job("b", CACHE).unwrap();
+        assert_eq!(state.jobs().unwrap(), ["a", "b"]);
+        assert_eq!(state.open_job("b", CACHE).unwrap().counts().unwrap().users, 0);
+        let snapshot = state.open_job("a", CACHE).unwrap();
+        assert_eq!(snapshot.counts().unwrap().linked_users, 1);
+        assert!(verify(&snapshot).unwrap().is_clean());
+        drop(snapshot);
+        state.forget("a").unwrap();
+        assert_eq!(state.open_job("a", CACHE).unwrap().counts().unwrap().users, 0);
+    }
+}
+
+#[test]
+fn a_store_of_another_engine_is_refused_and_moves_over_by_a_backup() {
+    for (old, new) in [(Engine::Sled, Engine::Redb), (Engine::Redb, Engine::Sled)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, file) = (folder.path().join("state"), folder.path().join("b.backup"));
+        let state = StateFolder::hold(&root).unwrap();
+        let before = state.clone().with_engine(old).open_job("j", CACHE).unwrap();
+        fill(&before);
+        let record = before.record(User, &id(1)).unwrap();
+        transfer::backup(before.store(), before.path(), &file).unwrap();
+        drop(before);
+
+        let state = state.with_engine(new);
+        let error = state.open_job("j", CACHE).unwrap_err();
+        assert!(matches!(error, StoreError::OtherEngine { .. }), "{error:?}");
+        assert!(error.hint().contains(&format!("store = \"{}\"", old.name())));
+        assert!(error.hint().contains("state restore"));
+        assert!(!new.folder(&root.join("j")).exists(), "nothing was begun");
+        assert_eq!(state.jobs().unwrap(), ["j"]);
+
+        transfer::restore(&file, &state, "j", false).unwrap_err();
+        transfer::restore(&file, &state, "j", true).unwrap();
+        let moved = state.open_job("j", CACHE).unwrap();
+        assert!(verify(&moved).unwrap().is_clean());
+        assert_eq!(moved.record(User, &id(1)).unwrap(), record);
+        assert!(root.join(format!("j/{}.replaced", old.name())).is_dir());
+    }
+}
+
+#[test]
+fn the_files_of_redb_are_for_this_user_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::hold(folder.path())
+        .unwrap()
+        .with_engine(Engine::Redb);
+    state.open_job("j", CACHE).unwrap();
+    for (name, mode) in [("j", 0o700), ("j/redb", 0o700), ("j/redb/snapshot.redb", 0o600)] {
+        let found = fs::metadata(folder.path().join(name)).unwrap().permissions();
+        assert_eq!(found.mode() & 0o777, mode, "{name}");
+    }
 }
 
 #[test]
@@ -249,21 +297,24 @@ fn records_without_a_format_number_are_damage() {
 
 #[test]
 fn lost_files_are_damage_and_not_a_fresh_start() {
-    for (name, spoil) in [
+    let spoilers = [
         (
             "folder gone",
-            (|sled: &Path| fs::remove_dir_all(sled).unwrap()) as fn(&Path),
+            (|file: &Path| fs::remove_dir_all(file.parent().unwrap()).unwrap()) as fn(&Path),
         ),
-        ("log gone", |sled| fs::remove_file(sled.join("db")).unwrap()),
-        ("log empty", |sled| fs::write(sled.join("db"), "").unwrap()),
-        ("log of zeros", |sled| {
-            fs::write(sled.join("db"), vec![0; 1 << 20]).unwrap()
-        }),
-    ] {
+        ("file gone", |file| fs::remove_file(file).unwrap()),
+        ("file empty", |file| fs::write(file, "").unwrap()),
+        ("file of zeros", |file| fs::write(file, vec![0; 1 << 20]).unwrap()),
+    ];
+    for (engine, (name, spoil)) in Engine::ALL
+        .into_iter()
+        .flat_map(|engine| spoilers.map(|how| (engine, how)))
+    {
+        let name = format!("{}, {name}", engine.name());
         let folder = tempfile::tempdir().unwrap();
-        let state = StateFolder::hold(folder.path()).unwrap();
+        let state = StateFolder::hold(folder.path()).unwrap().with_engine(engine);
         fill(&state.open_job("j", CACHE).unwrap());
-        spoil(&folder.path().join("j/sled"));
+        spoil(&engine.file(&folder.path().join("j")));
         let error = state.open_job("j", CACHE).unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }), "{name}: {error:?}");
         assert!(error.hint().contains("restore a backup"), "{name}");
@@ -272,16 +323,20 @@ fn lost_files_are_damage_and_not_a_fresh_start() {
 
 #[test]
 fn spoilt_bytes_are_never_a_panic_out_of_the_store() {
+    Engine::ALL.into_iter().for_each(spoilt_bytes);
+}
+
+fn spoilt_bytes(engine: Engine) {
     let folder = tempfile::tempdir().unwrap();
     let sound = folder.path().join("sound");
     {
-        let store = std::sync::Arc::new(SledStore::open(&sound, CACHE).unwrap());
+        let store = engine.open(&engine.folder(&sound), CACHE).unwrap();
         let snapshot = Snapshot::open(store, &sound).unwrap();
         fill(&snapshot);
         full_round(&snapshot, User, (0..500).map(|n| user(n, &[])).collect());
     }
-    let size = fs::metadata(sound.join("db")).unwrap().len();
-    let written = fs::read(sound.join("db"))
+    let size = fs::metadata(engine.file(&sound)).unwrap().len();
+    let written = fs::read(engine.file(&sound))
         .unwrap()
         .iter()
         .rposition(|byte| *byte != 0)
@@ -290,7 +345,7 @@ fn spoilt_bytes_are_never_a_panic_out_of_the_store() {
         for truncate in [false, true] {
             let spoilt = folder.path().join(format!("spoilt-{n}-{truncate}"));
             copy(&sound, &spoilt);
-            let log = spoilt.join("db");
+            let log = engine.file(&spoilt);
             if truncate {
                 fs::OpenOptions::new()
                     .write(true)
@@ -306,15 +361,19 @@ fn spoilt_bytes_are_never_a_panic_out_of_the_store() {
                     .for_each(|byte| *byte ^= 0xa5);
                 fs::write(&log, bytes).unwrap();
             }
-            let outcome = catch_unwind(AssertUnwindSafe(|| use_it(&spoilt)));
-            assert!(outcome.is_ok(), "a panic came out: part {n}, truncate {truncate}");
+            let outcome = catch_unwind(AssertUnwindSafe(|| use_it(engine, &spoilt)));
+            let name = engine.name();
+            assert!(
+                outcome.is_ok(),
+                "a panic came out of {name}: part {n}, truncate {truncate}"
+            );
         }
     }
 }
 
 /// Whatever it says, it says it as a value.
-fn use_it(folder: &Path) -> Result<(), StoreError> {
-    let store = std::sync::Arc::new(SledStore::open(folder, CACHE)?);
+fn use_it(engine: Engine, folder: &Path) -> Result<(), StoreError> {
+    let store = engine.open(&engine.folder(folder), CACHE)?;
     let snapshot = Snapshot::open(store, folder)?;
     verify(&snapshot)?;
     export(&snapshot, &mut std::io::sink())?;
