@@ -316,6 +316,7 @@ pub(super) fn target(settings: &settings::job::Job) -> Result<ScimTarget, Failur
         url: target.url.clone(),
         token,
         max_concurrency: target.max_concurrency,
+        least_gap: target.least_gap,
         request_timeout: target.request_timeout,
         network: network(&target.network),
         retry: RetryPolicy::default(),

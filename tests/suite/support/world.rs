@@ -364,6 +364,7 @@ fn scim_target(
         url: format!("{}/api/scim/v2/", server.url).parse().unwrap(),
         token: Secret::new(workspace.token()),
         max_concurrency: 8,
+        least_gap: None,
         request_timeout,
         network: NetworkOptions::default(),
         retry,
