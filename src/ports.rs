@@ -431,6 +431,8 @@ pub enum Table {
     Scope = 15,
     /// Kind and id of who is assigned to the enterprise application, with the roles: the last whole list.
     Assignments = 16,
+    /// Kind and id of who is set aside after a failure, with why and until when.
+    Escrow = 20,
 }
 
 /// What a commit promises when it returns.

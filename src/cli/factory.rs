@@ -226,6 +226,7 @@ pub(super) fn job(
         form: ResourceForm::default(),
         max_concurrency: settings.target.max_concurrency,
         request_timeout: settings.target.request_timeout,
+        escrow_first_retry: settings.provisioning.escrow_first_retry,
         history_retention: state.history_retention,
         batch: BATCH,
         entropy: rand::random,

@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod daemon;
 mod demo;
+mod escrow;
 mod factory;
 pub mod failure;
 pub mod init;
@@ -69,6 +70,8 @@ pub enum Command {
     Resync(args::Resync),
     /// Show the jobs, their last and next cycles, and what waits.
     Status(args::OneJob),
+    /// Show entries set aside after failures, try them again, or leave them until they change.
+    Escrow(args::Escrow),
     /// Show the mapping in force, try an expression, carry over Entra's own schema.
     Mapping(args::Mapping),
     /// Check, export, back up or restore the snapshot.
@@ -105,6 +108,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
         Command::Run => daemon::run(&cli.globals, report),
         Command::Resync(args) => sync::resync(&cli.globals, args, report),
         Command::Status(args) => status::run(&cli.globals, args, report),
+        Command::Escrow(args) => escrow::run(&cli.globals, &args.action, report),
         Command::Mapping(args) => mapping::run(&cli.globals, &args.action, report),
         Command::State(args) => state::run(&cli.globals, &args.action, report),
         Command::Completions(args) => completions::run(args, report),

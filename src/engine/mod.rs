@@ -7,6 +7,7 @@ pub mod apply;
 pub mod ask;
 pub mod assigned;
 pub mod cycle;
+pub mod escrow;
 pub mod evaluation;
 pub mod forecast;
 pub mod guarding;

@@ -20,6 +20,7 @@ use crate::model::value::Attributes;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
+use super::escrow::Escrowed;
 use super::{
     folder::io_error,
     history::{Batch, BatchValues, Entry, Values},
@@ -64,6 +65,7 @@ pub fn export(snapshot: &Snapshot, out: &mut impl Write) -> Result<Exported, Sto
         Table::Edges,
         Table::Assignments,
         Table::Dirty,
+        Table::Escrow,
         Table::Intents,
         Table::History,
         Table::Cycles,
@@ -107,6 +109,7 @@ fn export_record<W: Write>(
         Table::Edges => record::decode::<Membership>(value).map(|edge| membership(key, &edge)),
         Table::Assignments => record::decode::<Vec<RoleId>>(value).map(|roles| assignment(key, &roles)),
         Table::Dirty => Ok(dirty(key, value)),
+        Table::Escrow => record::decode::<Escrowed>(value).map(|entry| escrow(key, &entry)),
         Table::Intents => record::decode::<Vec<ObjectIntent>>(value).map(|open| intents(key, &open)),
         _ => serde_json::from_slice(value)
             .map(|summary: Json| json!({"type": "cycle", "summary": summary}))
@@ -198,6 +201,15 @@ fn assignment(key: &[u8], roles: &[RoleId]) -> Json {
     })
 }
 
+fn escrow(key: &[u8], entry: &Escrowed) -> Json {
+    let object = keys::parse_object(key);
+    json!({
+        "type": "escrow", "kind": object.map(|(kind, _)| kind), "id": object.map(|(_, id)| id.to_string()),
+        "operation": entry.operation, "error": entry.error, "failures": entry.failures,
+        "since": entry.since.to_string(), "next_try": entry.next_try.map(|at| at.to_string()),
+    })
+}
+
 fn dirty(key: &[u8], value: &[u8]) -> Json {
     let cause = DirtyCause(value.first().copied().unwrap_or_default());
     let names = [
@@ -207,6 +219,7 @@ fn dirty(key: &[u8], value: &[u8]) -> Json {
         ("target", DirtyCause::TARGET),
         ("manual", DirtyCause::MANUAL),
         ("unread", DirtyCause::UNREAD),
+        ("escrow", DirtyCause::ESCROW),
     ];
     let causes: Vec<&str> = names
         .iter()

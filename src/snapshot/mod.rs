@@ -6,6 +6,7 @@
 //! | [`read`] | everything that can be asked, of a snapshot or inside a transaction |
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
 //! | [`assignments`] | who is assigned, and who is looked at when that moves |
+//! | [`escrow`] | who is set aside after a failure, and until when |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
 //! | [`keys`], [`record`], `coded`, [`counts`] | encodings: part of the format |
 //! | [`migrate`], [`transfer`], [`export`], [`verify`] | older formats; backup and restore; JSON Lines; self-check |
@@ -22,6 +23,7 @@ pub mod assignments;
 pub mod blocks;
 mod coded;
 pub mod counts;
+pub mod escrow;
 pub mod export;
 pub mod folder;
 pub mod history;

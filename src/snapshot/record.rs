@@ -195,6 +195,8 @@ impl DirtyCause {
     pub const MANUAL: Self = Self(16);
     /// A delta round brought it for the first time, and incomplete: to be read by id before it is planned.
     pub const UNREAD: Self = Self(32);
+    /// Set aside after a failure: alone, it waits for its next try.
+    pub const ESCROW: Self = Self(64);
 
     /// A mark as it is stored.
     #[must_use]

@@ -32,7 +32,7 @@ use super::{
 pub const RESTORED: &str = "restored";
 
 /// Every table, in the order in which they are written out.
-pub const TABLES: [Table; 16] = [
+pub const TABLES: [Table; 17] = [
     Table::Meta,
     Table::Objects,
     Table::Edges,
@@ -49,6 +49,7 @@ pub const TABLES: [Table; 16] = [
     Table::Removals,
     Table::Scope,
     Table::Assignments,
+    Table::Escrow,
 ];
 
 const MAGIC: &[u8] = b"melonsync backup 1\n";

@@ -1,6 +1,7 @@
 //! Whole cycles against the sample tenant and the sample workspace. Each runs twice: the second is quiet.
 
 mod assigned;
+mod escrow;
 mod evaluation;
 mod facts;
 mod guard;

@@ -109,6 +109,7 @@ impl World {
             form: ResourceForm::default(),
             max_concurrency: 8,
             request_timeout,
+            escrow_first_retry: std::time::Duration::from_secs(300),
             history_retention: std::time::Duration::from_secs(400 * 86_400),
             batch: 200,
             entropy: || [7; 16],

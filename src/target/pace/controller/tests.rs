@@ -70,6 +70,9 @@ enum Event {
     Send,
 }
 
+/// When, in which order, what, and with which leave.
+type Due = (Duration, u64, Event, Duration, u64);
+
 struct Run {
     took: Duration,
     refused: u32,
@@ -78,7 +81,7 @@ struct Run {
 
 /// `work` writes, as many at once as the controller allows, each again when it is refused.
 fn run(controller: &mut Controller, service: &mut Service, work: u32) -> Run {
-    let mut events: BinaryHeap<Reverse<(Duration, u64, Event, Duration, u64)>> = BinaryHeap::new();
+    let mut events: BinaryHeap<Reverse<Due>> = BinaryHeap::new();
     let (mut waiting, mut done, mut slots, mut in_flight, mut serial) = (work, 0, 0, 0, 0);
     let mut run = Run {
         took: Duration::ZERO,
