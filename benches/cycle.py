@@ -60,13 +60,14 @@ mapping = "idmelon@1"
 class Sandbox(Process):
     """Both sample servers, with a tenant of plain users in groups of 100, one manager for ten users."""
 
-    def __init__(self, name, users, groups):
+    def __init__(self, name, users, groups, faults=None):
         self.graph, self.scim = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         self.size = {"users": users, "groups": groups, "members_per_group": 100, "plain": True}
         self.folder = os.path.join(WORK, name)
         super().__init__(f"{name}-sandbox", [
             PROGRAM, "sandbox", "--users", "1", "--groups", "1",
-            "--graph-listen", self.graph.removeprefix("http://"), "--scim-listen", self.scim.removeprefix("http://")])
+            "--graph-listen", self.graph.removeprefix("http://"), "--scim-listen", self.scim.removeprefix("http://"),
+            *(["--faults", faults] if faults else [])])
 
     def __enter__(self):
         self.wait_for(f"{self.graph}/sandbox/credentials")

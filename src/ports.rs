@@ -433,6 +433,8 @@ pub enum Table {
     Assignments = 16,
     /// What is kept back from the target: operations withheld by the guard, and holds.
     KeptBack = 17,
+    /// Kind and id of who is set aside after a failure, with why and until when.
+    Escrow = 20,
 }
 
 /// What a commit promises when it returns.

@@ -430,6 +430,35 @@ pub enum HistoryAction {
     },
 }
 
+/// `escrow`.
+#[derive(Debug, Clone, Args)]
+pub struct Escrow {
+    /// What to do with the entries.
+    #[command(subcommand)]
+    pub action: EscrowAction,
+}
+
+/// What to do with entries in escrow.
+#[derive(Debug, Clone, Subcommand)]
+pub enum EscrowAction {
+    /// Show them, with the reason and the next try.
+    List(EscrowObject),
+    /// Let the next cycle try them, whatever their gap.
+    Retry(EscrowObject),
+    /// Leave them alone until they change at the source, or the config does.
+    Drop(EscrowObject),
+}
+
+/// Which entries.
+#[derive(Debug, Clone, Args)]
+pub struct EscrowObject {
+    /// One entry, by object id, UPN, mail or display name; all where absent.
+    pub object: Option<String>,
+    /// The job; may be left out where there is one.
+    #[arg(long, value_name = "JOB")]
+    pub job: Option<String>,
+}
+
 /// `state`.
 #[derive(Debug, Clone, Args)]
 pub struct State {

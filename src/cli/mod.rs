@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod daemon;
 mod demo;
+mod escrow;
 mod explain;
 mod factory;
 pub mod failure;
@@ -95,6 +96,8 @@ pub enum Command {
     Unlink(args::Unlink),
     /// Show the jobs, their last and next cycles, and what waits.
     Status(args::OneJob),
+    /// Show entries set aside after failures, try them again, or leave them until they change.
+    Escrow(args::Escrow),
     /// Show the mapping in force, try an expression, carry over Entra's own schema.
     Mapping(args::Mapping),
     /// Take back what a cycle did, as far as it still stands; shown first.
@@ -142,6 +145,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
         Command::Link(args) => link::link(&cli.globals, args, report),
         Command::Unlink(args) => link::unlink(&cli.globals, args, report),
         Command::Status(args) => status::run(&cli.globals, args, report),
+        Command::Escrow(args) => escrow::run(&cli.globals, &args.action, report),
         Command::Mapping(args) => mapping::run(&cli.globals, &args.action, report),
         Command::History(args) => history::run(&cli.globals, args, report),
         Command::Undo(args) => undo::run(&cli.globals, args, report),

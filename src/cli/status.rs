@@ -99,6 +99,7 @@ fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<se
             "bytes": snapshot.size_on_disk().map_err(failed)?,
         },
         "waiting": { "users": counts.dirty_users, "groups": counts.dirty_groups, "open_creates": open },
+        "escrow": crate::snapshot::escrow::entries(&snapshot).map_err(failed)?.len(),
         "source_complete_since": complete.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
     });
     if let (Some(shown), Some(extra)) = (shown.as_object_mut(), extra.as_object()) {
@@ -169,10 +170,11 @@ fn text(job: &serde_json::Value) -> String {
                 .div_ceil(1024)
         ));
         lines.push(format!(
-            "  waiting      {} users, {} groups, {} open creates; {} withheld, {} failed in the last cycle",
+            "  waiting      {} users, {} groups, {} open creates; {} in escrow; {} withheld, {} failed in the last cycle",
             word("/waiting/users"),
             word("/waiting/groups"),
             word("/waiting/open_creates"),
+            word("/escrow"),
             word("/last_cycle/withheld/count"),
             job["last_cycle"]["failed"].as_array().map_or(0, Vec::len)
         ));

@@ -16,6 +16,7 @@ use tracing::warn;
 
 use super::assigned::Entitlements;
 use super::assigned::Listing;
+use super::escrow::Escrow;
 use super::forecast::Forecast;
 use super::job::Extent;
 use super::job::Job;
@@ -129,6 +130,8 @@ pub struct Cycle<'j> {
     pub(super) unsupported: BTreeSet<String>,
     /// Objects that failed in this cycle: not tried again in it, and not waited for.
     pub(super) failed: HashSet<(ObjectKind, SourceId)>,
+    /// Objects that are set aside after failures of earlier cycles, or of this one.
+    pub(super) escrow: Escrow,
     /// Objects that a finding keeps from being written: nobody waits for them, though they stay dirty.
     pub(super) blocked: HashSet<(ObjectKind, SourceId)>,
     /// How often an object was planned again because of what apply learned.
@@ -244,6 +247,7 @@ impl<'j> Cycle<'j> {
             summary,
             unsupported: BTreeSet::new(),
             failed: HashSet::new(),
+            escrow: Escrow::default(),
             blocked: HashSet::new(),
             attempts: HashMap::new(),
             intents_open: HashSet::new(),
@@ -289,6 +293,7 @@ impl<'j> Cycle<'j> {
         self.choose().await?;
         self.note_named();
         self.rescope().await?;
+        self.read_escrow().await?;
         if !self.has_work().await? {
             self.forget_unasked().await?;
             return self.settle_assignments().await;
@@ -307,6 +312,7 @@ impl<'j> Cycle<'j> {
         self.deletes().await?;
         self.late_values().await?;
         self.forget_unasked().await?;
+        self.settle_escrow().await?;
         self.settle_assignments().await
     }
 
@@ -402,10 +408,12 @@ impl<'j> Cycle<'j> {
     async fn has_work(&self) -> Result<bool, CycleError> {
         let managed = self.job.managed.clone();
         let full = self.order.extent == Extent::Full;
+        let waiting = self.escrow.waiting.clone();
         self.store(move |snapshot| {
             let mut work = full || !snapshot.intents()?.is_empty();
             for kind in managed {
-                work |= snapshot.dirty_count(kind)? > 0;
+                let waiting = waiting.iter().filter(|(of, _)| *of == kind).count() as u64;
+                work |= snapshot.dirty_count(kind)? > waiting;
             }
             Ok(work)
         })
@@ -475,12 +483,14 @@ impl<'j> Cycle<'j> {
     fn close(self, error: Option<&CycleError>) -> Summary {
         let applies = self.applies();
         let mut summary = self.summary;
+        summary.escrow = self.escrow.count();
         summary.outcome = match error {
             Some(error) if error.quarantines() => Outcome::Quarantined,
             Some(_) => Outcome::Failed,
             None if !applies => Outcome::Planned,
             None if summary.withheld.count > 0 => Outcome::Withheld,
-            None if !summary.failed.is_empty()
+            None if summary.escrow > 0
+                || !summary.failed.is_empty()
                 || self.findings > 0
                 || self.unplanned > 0
                 || !self.intents_open.is_empty() =>

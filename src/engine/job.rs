@@ -58,6 +58,8 @@ pub struct Job {
     pub max_concurrency: usize,
     /// How long a request may take: an open create is not judged before.
     pub request_timeout: Duration,
+    /// The first gap of an entry in escrow; it doubles up to 24 hours.
+    pub escrow_first_retry: Duration,
     /// How long history is kept.
     pub history_retention: Duration,
     /// Objects planned at a time.

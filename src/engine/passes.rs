@@ -282,6 +282,7 @@ impl Cycle<'_> {
     fn may_plan(&self, kind: ObjectKind, id: SourceId) -> bool {
         !self.stopped.contains(&kind)
             && !self.failed.contains(&(kind, id))
+            && !self.escrow.waiting.contains(&(kind, id))
             && self
                 .focus
                 .as_ref()

@@ -47,6 +47,7 @@ use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
 use crate::snapshot::counts::Facts;
+use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
@@ -64,6 +65,8 @@ pub(super) struct Recorded {
     pub(super) fatal: Option<TargetError>,
     /// The target did not answer for one of them.
     pub(super) unavailable: Option<TargetError>,
+    /// Who goes into escrow.
+    aside: Vec<(SourceId, Escrowed)>,
 }
 
 /// How often what apply learned lets an object be planned again in one cycle (DESIGN section 2.3).
@@ -115,6 +118,9 @@ impl Cycle<'_> {
                     recorded.moved = true;
                     let mut work = work;
                     self.note_failure(&work, &error, &mut history);
+                    if error.disposition() == Disposition::Escrow {
+                        recorded.aside.push(self.set_aside(&work, &error));
+                    }
                     work.left = true;
                     work.added.truncate(super::apply::MEMBERS_IN_CREATE);
                     done.push(Done {
@@ -140,6 +146,12 @@ impl Cycle<'_> {
                 }
             }
         }
+        let settled: Vec<SourceId> = done
+            .iter()
+            .map(|done| done.work.plan.source)
+            .filter(|id| self.escrow.settled((kind, *id)))
+            .collect();
+        let aside = std::mem::take(&mut recorded.aside);
         let mapping = std::sync::Arc::clone(&self.job.mapping);
         let (now, window) = (self.now, self.job.policy.guard_window);
         let forecasts = self.forecasts;
@@ -156,6 +168,13 @@ impl Cycle<'_> {
                 if flattens {
                     tx.mark_holders(&id)?;
                 }
+            }
+            for id in &settled {
+                tx.delete_escrow(kind, id);
+            }
+            // After the marks of this batch, which would make it due at once.
+            for (id, escrowed) in &aside {
+                tx.put_escrow(kind, id, escrowed)?;
             }
             let sent = Sent {
                 identities,
@@ -187,6 +206,17 @@ impl Cycle<'_> {
         .await?;
         Ok(recorded)
     }
+}
+
+/// The operation whose request failed; an adoption has none of its own.
+fn failed_operation(work: &Work) -> Option<&Operation> {
+    work.run
+        .iter()
+        .find(|operation| !matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup))
+}
+
+fn failed_verb(work: &Work) -> &'static str {
+    failed_operation(work).map_or("link", |operation| operation.verb.name())
 }
 
 /// A work that is to be recorded.
@@ -231,13 +261,10 @@ impl Cycle<'_> {
     fn note_failure(&mut self, work: &Work, error: &TargetError, history: &mut Vec<NewEntry>) {
         let (kind, id) = (work.plan.kind, work.plan.source);
         self.failed.insert((kind, id));
-        let operation = work
-            .run
-            .iter()
-            .find(|operation| !matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup));
-        let verb = operation.map_or("link", |operation| operation.verb.name());
+        let operation = failed_operation(work);
+        let verb = failed_verb(work);
         self.summary.fail(id, verb, chain(error), error.hint().to_owned());
-        warn!(object = %id, op = verb, "Cannot {verb} {id}: it stays dirty and is tried again by the next cycle");
+        warn!(object = %id, op = verb, "Cannot {verb} {id}: it stays dirty and is tried again");
         if let Some(operation) = operation {
             let (target, changes) = (work.target.as_ref(), operation.changes.clone());
             let detail = error.to_string();
@@ -276,9 +303,18 @@ impl Cycle<'_> {
             Disposition::Retry if matches!(error, TargetError::Unavailable { .. }) => {
                 recorded.unavailable = Some(error)
             }
-            Disposition::Retry | Disposition::Escrow => {}
+            Disposition::Escrow => recorded.aside.push(self.set_aside(work, &error)),
+            Disposition::Retry => {}
         }
         Ok(())
+    }
+
+    /// What is kept of an entry that goes into escrow.
+    fn set_aside(&mut self, work: &Work, error: &TargetError) -> (SourceId, Escrowed) {
+        let key = (work.plan.kind, work.plan.source);
+        let words = (failed_verb(work), chain(error), error.hint().to_owned());
+        let first = self.job.escrow_first_retry;
+        (key.1, self.escrow.set_aside(key, self.now, first, words))
     }
 
     /// Takes what a 409 or 404 says as an observation, so that the next sweep plans the object anew.

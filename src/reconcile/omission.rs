@@ -132,6 +132,13 @@ pub enum Omission {
         /// The verb.
         verb: Verb,
     },
+    /// The target refused it, and its next try has not come.
+    InEscrow {
+        /// The operation that failed, by its name.
+        operation: String,
+        /// When it is tried again; `None`: when something changes.
+        until: Option<String>,
+    },
     /// Alive at the source, and not ours to provision.
     OutOfScope {
         /// The rule that leaves it out.
@@ -251,6 +258,7 @@ impl Omission {
             Self::OutOfScope { .. } => "out_of_scope",
             Self::ScopeLossUnconfirmed { .. } => "scope_loss_unconfirmed",
             Self::ScopeUnknown { .. } => "scope_unknown",
+            Self::InEscrow { .. } => "in_escrow",
         }
     }
 }
@@ -338,6 +346,16 @@ impl fmt::Display for Omission {
                     String::new()
                 }
             ),
+            Self::InEscrow { operation, until } => match until {
+                Some(until) => write!(
+                    f,
+                    "in escrow since {operation} failed; tried again at {until}, or when it changes"
+                ),
+                None => write!(
+                    f,
+                    "in escrow since {operation} failed, and dropped: tried again when it changes"
+                ),
+            },
             Self::NotCounted { verb } => {
                 write!(f, "{verb} waits for the next cycle, in which the guard counts it")
             }

@@ -1,5 +1,7 @@
 //! `[jobs.NAME.provisioning]`: the mapping, and the policy that planner and guard follow.
 
+use std::time::Duration;
+
 use crate::mapping::Names;
 use crate::mapping::names;
 use crate::mapping::names::Access;
@@ -14,11 +16,16 @@ use super::section::{Field, Section};
 pub struct Provisioning {
     /// The mapping's name, as written: a preset (`idmelon`, `idmelon@1`) or a file `config/mappings/NAME.toml`.
     pub mapping: String,
+    /// The first gap of an entry in escrow; it doubles up to 24 hours.
+    pub escrow_first_retry: Duration,
     /// The rules.
     pub policy: Policy,
 }
 
 impl Provisioning {
+    /// The first gap where nothing is written.
+    pub const ESCROW_FIRST_RETRY: Duration = Duration::from_secs(5 * 60);
+
     pub(super) fn read(mut section: Section<'_>, default_mapping: &str) -> Self {
         let standard = Policy::default();
         let mapping = section
@@ -51,9 +58,11 @@ impl Provisioning {
             protect: section.texts("protect"),
             groups: groups(section.child("groups"), &standard.groups),
         };
+        let escrow_first_retry = section.duration("escrow_first_retry", Self::ESCROW_FIRST_RETRY);
         section.finish();
         Self {
             mapping: mapping.unwrap_or_else(|| default_mapping.to_owned()),
+            escrow_first_retry,
             policy,
         }
     }

@@ -7,7 +7,8 @@ use url::Url;
 
 use super::network::Network;
 use super::secret::SecretSource;
-use super::section::Section;
+use super::section::{Field, Section};
+use super::tree::Raw;
 use super::value::{Word, service_url};
 
 /// The kind of target; decides the preset mapping.
@@ -47,6 +48,8 @@ pub struct Target {
     pub expires: Option<NaiveDate>,
     /// Most requests in flight.
     pub max_concurrency: usize,
+    /// Least time between the starts of two requests, from `requests_per_second`; `None` for as fast as the target allows.
+    pub least_gap: Option<Duration>,
     /// How long one request may take. An open create-intent is not judged before this has passed.
     pub request_timeout: Duration,
     /// Proxy and certificates for the target.
@@ -69,6 +72,9 @@ impl Target {
         let expires = section.date("expires");
         // Above this, a service is hurt before it can say 429.
         let max_concurrency = section.whole("max_concurrency", 1, 512, Self::MAX_CONCURRENCY as u64);
+        let least_gap = section
+            .get("requests_per_second")
+            .and_then(|field| least_gap(&field));
         let request_timeout = section.duration("request_timeout", Self::REQUEST_TIMEOUT);
         if request_timeout.is_zero()
             && let Some(field) = section.get("request_timeout")
@@ -83,8 +89,26 @@ impl Target {
             token: token?,
             expires,
             max_concurrency: usize::try_from(max_concurrency).unwrap_or(Self::MAX_CONCURRENCY),
+            least_gap,
             request_timeout,
             network,
         })
+    }
+}
+
+/// A rate as the time between two requests. Fractions are allowed: services count by the minute.
+fn least_gap(field: &Field<'_>) -> Option<Duration> {
+    let rate = match field.node().raw {
+        Raw::Integer(n) => i32::try_from(n).map_or(f64::NAN, f64::from),
+        Raw::Float(n) => n,
+        _ => return field.wrong_type("a number", "50"),
+    };
+    if (0.01..=10_000.0).contains(&rate) {
+        Some(Duration::from_secs_f64(1.0 / rate))
+    } else {
+        field.bad(
+            "must be between 0.01 and 10000",
+            "leave it out for as fast as the target allows",
+        )
     }
 }

@@ -44,7 +44,9 @@ fn commented_keys_of_the_example_are_known_too() {
     let text: Vec<String> = EXAMPLE
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest.starts_with(['p', 'c', 'e', 'g']) && rest.contains(" = ") => rest.to_owned(),
+            Some(rest) if rest.starts_with(['p', 'c', 'e', 'g', 'r']) && rest.contains(" = ") => {
+                rest.to_owned()
+            }
             // Of the two examples of one key, the first.
             Some(rest) if rest.starts_with("user_filter") && rest.contains("IS TRUE") => rest.to_owned(),
             _ => line.to_owned(),
@@ -57,7 +59,34 @@ fn commented_keys_of_the_example_are_known_too() {
         "http://proxy:3128/"
     );
     assert!(job.source.credential.expires.is_some() && job.target.expires.is_some());
+    assert_eq!(job.target.least_gap, Some(std::time::Duration::from_millis(20)));
     assert!(job.source.rules.user_filter.is_some() && job.source.rules.group_filter.is_some());
+}
+
+#[test]
+fn requests_per_second_is_a_number_with_or_without_a_fraction() {
+    let with = |rate: &str| {
+        let variable = ("MELONSYNC__JOBS__IDMELON__TARGET__REQUESTS_PER_SECOND", rate);
+        let settings = parse(MINIMAL, &[variable]).map_err(|error| error.to_string())?;
+        Ok::<_, String>(
+            settings.jobs["idmelon"]
+                .target
+                .least_gap
+                .map(|gap| gap.as_millis()),
+        )
+    };
+    for (rate, gap) in [("50", 20), ("0.5", 2000), ("10000", 0)] {
+        assert_eq!(with(rate), Ok(Some(gap)), "{rate}");
+    }
+    for wrong in ["0", "-1", "10001", "0.001"] {
+        assert!(
+            with(wrong)
+                .unwrap_err()
+                .contains("must be between 0.01 and 10000"),
+            "{wrong}"
+        );
+    }
+    assert!(with("fast").unwrap_err().contains("must be a number"));
 }
 
 #[test]

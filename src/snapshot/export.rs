@@ -20,6 +20,7 @@ use crate::model::value::Attributes;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
+use super::escrow::Escrowed;
 use super::{
     folder::io_error,
     history::{Batch, BatchValues, Entry, Values},
@@ -66,6 +67,7 @@ pub fn export(snapshot: &Snapshot, out: &mut impl Write) -> Result<Exported, Sto
         Table::Assignments,
         Table::Dirty,
         Table::KeptBack,
+        Table::Escrow,
         Table::Intents,
         Table::History,
         Table::Cycles,
@@ -110,6 +112,7 @@ fn export_record<W: Write>(
         Table::Assignments => record::decode::<Vec<RoleId>>(value).map(|roles| assignment(key, &roles)),
         Table::Dirty => Ok(dirty(key, value)),
         Table::KeptBack => kept_back::line(key, value),
+        Table::Escrow => record::decode::<Escrowed>(value).map(|entry| escrow(key, &entry)),
         Table::Intents => record::decode::<Vec<ObjectIntent>>(value).map(|open| intents(key, &open)),
         _ => serde_json::from_slice(value)
             .map(|summary: Json| json!({"type": "cycle", "summary": summary}))
@@ -201,6 +204,15 @@ fn assignment(key: &[u8], roles: &[RoleId]) -> Json {
     json!({
         "type": "assignment", "kind": object.map(|(kind, _)| kind), "id": object.map(|(_, id)| id.to_string()),
         "roles": roles.iter().map(|role| role.0.to_string()).collect::<Vec<_>>(),
+    })
+}
+
+fn escrow(key: &[u8], entry: &Escrowed) -> Json {
+    let object = keys::parse_object(key);
+    json!({
+        "type": "escrow", "kind": object.map(|(kind, _)| kind), "id": object.map(|(_, id)| id.to_string()),
+        "operation": entry.operation, "error": entry.error, "failures": entry.failures,
+        "since": entry.since.to_string(), "next_try": entry.next_try.map(|at| at.to_string()),
     })
 }
 

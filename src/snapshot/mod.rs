@@ -6,6 +6,7 @@
 //! | [`read`] | everything that can be asked, of a snapshot or inside a transaction |
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
 //! | [`assignments`] | who is assigned, and who is looked at when that moves |
+//! | [`escrow`] | who is set aside after a failure, and until when |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
 //! | [`query`], [`proof`] | asking the history; exporting it with the chain's proof, and checking that |
 //! | [`keys`], [`record`], `coded`, [`counts`] | encodings: part of the format |
@@ -27,6 +28,7 @@ pub mod blocks;
 mod coded;
 pub mod counts;
 pub mod embedded;
+pub mod escrow;
 pub mod export;
 pub mod folder;
 pub mod forget;

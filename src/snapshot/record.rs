@@ -195,15 +195,18 @@ impl DirtyCause {
     pub const MANUAL: Self = Self(16);
     /// A delta round brought it for the first time, and incomplete: to be read by id before it is planned.
     pub const UNREAD: Self = Self(32);
+    /// Set aside after a failure: alone, it waits for its next try.
+    pub const ESCROW: Self = Self(64);
 
     /// Each cause with its name in an export.
-    pub(super) const NAMES: [(&'static str, Self); 6] = [
+    pub(super) const NAMES: [(&'static str, Self); 7] = [
         ("source", Self::SOURCE),
         ("reference", Self::REFERENCE),
         ("config", Self::CONFIG),
         ("target", Self::TARGET),
         ("manual", Self::MANUAL),
         ("unread", Self::UNREAD),
+        ("escrow", Self::ESCROW),
     ];
 
     /// A mark as it is stored.

@@ -38,7 +38,7 @@ pub const RESTORED: &str = "restored";
 pub const STATE_ID: &str = "state_id";
 
 /// Every table, in the order in which they are written out.
-pub const TABLES: [Table; 17] = [
+pub const TABLES: [Table; 18] = [
     Table::Meta,
     Table::Objects,
     Table::Edges,
@@ -56,6 +56,7 @@ pub const TABLES: [Table; 17] = [
     Table::Scope,
     Table::Assignments,
     Table::KeptBack,
+    Table::Escrow,
 ];
 
 const MAGIC: &[u8] = b"melonsync backup 1\n";

@@ -53,6 +53,8 @@ pub struct ScimOptions {
     pub token: Secret,
     /// Most requests in flight.
     pub max_concurrency: usize,
+    /// Least time between the starts of two requests; `None` for no limit of ours.
+    pub least_gap: Option<Duration>,
     /// Longest time for one request; overrides the one in `network`.
     pub request_timeout: Duration,
     /// Proxy, certificates and limits.
@@ -109,7 +111,7 @@ impl ScimTarget {
             ..options.network
         };
         let http = HttpClient::reaching(&network, &[Some(&options.url)])?;
-        let pace = Pace::new(options.max_concurrency, options.retry.budget);
+        let pace = Pace::new(options.max_concurrency, options.least_gap, options.retry.budget);
         let wire =
             Wire::new(http, pace, options.token, options.retry, options.clock).ok_or(SetupError::Token)?;
         Ok(Self {

@@ -1,6 +1,13 @@
-//! How many requests are in flight, and when none may be: Retry-After pauses the whole target.
+//! How many requests are in flight, how fast they follow each other, and when none may go out.
+//!
+//! Three limits, the tightest counts: the *window* (requests in flight: more while latency is flat, half as many after a
+//! 429 or 503), the *lanes* (reads and writes, each with the rate that its refusals or the RateLimit headers taught), and
+//! the settings' `requests_per_second`, which is never exceeded. Retry-After pauses the whole target.
+//! The arithmetic is in [`controller`], without a clock; here is only the waiting. What was learned lives as long as the
+//! process: another one learns it anew within a burst.
 
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -8,22 +15,55 @@ use tokio::sync::Semaphore;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
+pub mod controller;
+pub mod hint;
+pub mod lane;
+pub mod window;
+
+pub use controller::{Kind, Outcome};
+pub use hint::Hint;
+
+use controller::Controller;
+use controller::Leave;
+
 /// The gate that every request of one target passes.
 #[derive(Debug)]
 pub struct Pace {
+    began: Instant,
     slots: Semaphore,
-    paused_until: Mutex<Option<Instant>>,
+    state: Mutex<State>,
     longest_wait: Duration,
 }
 
+#[derive(Debug)]
+struct State {
+    controller: Controller,
+    /// Slots that exist, taken or not: what the semaphore was given.
+    slots: usize,
+}
+
+/// A request that may go out now. Dropped without [`Pass::done`], it teaches nothing and only makes room.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    pace: &'a Pace,
+    slot: SemaphorePermit<'a>,
+    kind: Kind,
+    leave: Leave,
+    sent: Duration,
+}
+
 impl Pace {
-    /// A gate for this many requests at once; nobody waits in it for a pause longer than `longest_wait`.
+    /// A gate for this many requests at once, each at least `least_gap` after the one before; nobody waits in it for a
+    /// pause longer than `longest_wait`.
     #[must_use]
-    pub fn new(max_concurrency: usize, longest_wait: Duration) -> Self {
-        let slots = Semaphore::new(max_concurrency.clamp(1, Semaphore::MAX_PERMITS));
+    pub fn new(max_concurrency: usize, least_gap: Option<Duration>, longest_wait: Duration) -> Self {
+        let most = max_concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        let controller = Controller::new(most, least_gap);
+        let slots = controller.limit();
         Self {
-            slots,
-            paused_until: Mutex::new(None),
+            began: Instant::now(),
+            slots: Semaphore::new(slots),
+            state: Mutex::new(State { controller, slots }),
             longest_wait,
         }
     }
@@ -32,48 +72,69 @@ impl Pace {
     ///
     /// # Errors
     /// The time that is left of a pause which is too long to wait for here.
-    pub async fn enter(&self) -> Result<SemaphorePermit<'_>, Duration> {
+    pub async fn enter(&self, kind: Kind) -> Result<Pass<'_>, Duration> {
+        // Said before waiting for a slot: whoever holds them may wait for the pause.
+        self.refuse_long_pause()?;
+        let slot = self.slots.acquire().await.expect("the semaphore is never closed");
         loop {
-            self.wait_for_pause().await?;
-            let slot = self.slots.acquire().await.expect("the semaphore is never closed");
-            // The pause may have begun while we waited for a slot.
-            if self.pause_left().is_zero() {
-                return Ok(slot);
+            self.refuse_long_pause()?;
+            let now = self.now();
+            let leave = self.state().controller.reserve(now, kind);
+            if leave.at > now {
+                tokio::time::sleep_until(self.began + leave.at).await;
+                // A pause may have begun meanwhile.
+                if !self.state().controller.holds(leave) {
+                    continue;
+                }
             }
+            let sent = now.max(leave.at);
+            return Ok(Pass {
+                pace: self,
+                slot,
+                kind,
+                leave,
+                sent,
+            });
         }
     }
 
-    /// No request goes out for this long. A pause that is under way is never shortened.
-    pub fn pause(&self, wait: Duration) {
-        let until = Instant::now() + wait;
-        let mut paused = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-        if paused.is_none_or(|old| old < until) {
-            *paused = Some(until);
+    fn refuse_long_pause(&self) -> Result<(), Duration> {
+        let left = self.state().controller.pause_left(self.now());
+        if left > self.longest_wait {
+            Err(left)
+        } else {
+            Ok(())
         }
     }
 
-    async fn wait_for_pause(&self) -> Result<(), Duration> {
-        loop {
-            let left = self.pause_left();
-            if left.is_zero() {
-                return Ok(());
-            }
-            if left > self.longest_wait {
-                return Err(left);
-            }
-            tokio::time::sleep(left).await;
-        }
+    fn now(&self) -> Duration {
+        self.began.elapsed()
     }
 
-    fn pause_left(&self) -> Duration {
-        let mut paused = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = paused.map_or(Duration::ZERO, |until| {
-            until.saturating_duration_since(Instant::now())
-        });
-        if left.is_zero() {
-            *paused = None;
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pass<'_> {
+    /// The request is over; `judge` gets the time that it took.
+    pub fn done(self, judge: impl FnOnce(Duration) -> Outcome, hint: Option<Hint>) {
+        let now = self.pace.now();
+        let outcome = judge(now.saturating_sub(self.sent));
+        let mut state = self.pace.state();
+        state
+            .controller
+            .answered(now, self.kind, self.leave, outcome, hint);
+        let limit = state.controller.limit();
+        if limit > state.slots {
+            self.pace.slots.add_permits(limit - state.slots);
+            state.slots = limit;
+        } else if limit < state.slots {
+            // Ours first; those of others when they come back.
+            self.slot.forget();
+            state.slots -= 1;
+            state.slots -= self.pace.slots.forget_permits(state.slots - limit);
         }
-        left
     }
 }
 
@@ -81,37 +142,83 @@ impl Pace {
 mod tests {
     use super::*;
 
+    const S: Duration = Duration::from_secs(1);
+
+    async fn refused(pace: &Pace, wait: Duration) {
+        let pass = pace.enter(Kind::Write).await.unwrap();
+        pass.done(|_| Outcome::Unavailable(Some(wait)), None);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_pause_stops_everybody_and_is_never_shortened() {
-        let pace = Pace::new(2, Duration::from_secs(60));
-        pace.pause(Duration::from_secs(7));
-        pace.pause(Duration::from_secs(1));
+        let pace = Pace::new(2, None, S * 60);
+        let second = pace.enter(Kind::Write).await.unwrap();
+        refused(&pace, S * 7).await;
+        second.done(|_| Outcome::Unavailable(Some(S)), None);
         let began = Instant::now();
-        drop(pace.enter().await.unwrap());
-        assert!(began.elapsed() >= Duration::from_secs(7), "{:?}", began.elapsed());
-        drop(pace.enter().await.unwrap());
-        assert!(began.elapsed() < Duration::from_secs(8));
+        drop(pace.enter(Kind::Read).await.unwrap());
+        assert!(began.elapsed() >= S * 7, "{:?}", began.elapsed());
+        drop(pace.enter(Kind::Write).await.unwrap());
+        assert!(began.elapsed() < S * 8);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_too_long_is_said_and_not_slept() {
-        let pace = Pace::new(1, Duration::from_secs(60));
-        pace.pause(Duration::from_secs(3600));
+        let pace = Pace::new(1, None, S * 60);
+        refused(&pace, S * 3600).await;
         let began = Instant::now();
-        assert!(pace.enter().await.unwrap_err() > Duration::from_secs(3500));
+        assert!(pace.enter(Kind::Read).await.unwrap_err() > S * 3500);
         assert_eq!(began.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_more_requests_at_once_than_allowed() {
-        let pace = Pace::new(1, Duration::from_secs(60));
-        let first = pace.enter().await.unwrap();
-        assert!(
-            tokio::time::timeout(Duration::from_secs(5), pace.enter())
-                .await
-                .is_err()
-        );
+        let pace = Pace::new(1, None, S * 60);
+        let first = pace.enter(Kind::Read).await.unwrap();
+        let second = tokio::time::timeout(S * 5, pace.enter(Kind::Read));
+        assert!(second.await.is_err());
         drop(first);
-        assert!(pace.enter().await.is_ok());
+        assert!(pace.enter(Kind::Read).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_when_a_pause_begins_waits_for_its_end() {
+        let pace = Pace::new(8, Some(S), S * 60);
+        let first = pace.enter(Kind::Write).await.unwrap();
+        let began = Instant::now();
+        let waiting = pace.enter(Kind::Write);
+        let pausing = async {
+            tokio::time::sleep(S / 2).await;
+            first.done(|_| Outcome::Unavailable(Some(S * 10)), None);
+        };
+        let (second, ()) = tokio::join!(waiting, pausing);
+        assert!(second.is_ok());
+        assert!(began.elapsed() >= S * 10, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_slots_follow_the_window() {
+        let pace = Pace::new(16, None, S);
+        let mut widest = 0;
+        for round in 0..90 {
+            let mut passes = Vec::new();
+            while let Ok(pass) = tokio::time::timeout(S / 1000, pace.enter(Kind::Read)).await {
+                passes.push(pass.unwrap());
+            }
+            assert_eq!(passes.len(), pace.state().controller.limit());
+            widest = widest.max(passes.len());
+            for pass in passes {
+                let stumbled = round % 30 == 29;
+                let outcome = |latency| {
+                    if stumbled {
+                        Outcome::Stumbled
+                    } else {
+                        Outcome::Answered(latency)
+                    }
+                };
+                pass.done(outcome, None);
+            }
+        }
+        assert_eq!(widest, 16);
     }
 }

@@ -9,12 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::Request;
+use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value as Json;
 use url::Url;
 
 use super::fault::{self, Asked};
-use super::pace::Pace;
+use super::pace::hint;
+use super::pace::{Kind, Outcome, Pace};
 use crate::model::clock::Clock;
 use crate::model::secret::Secret;
 use crate::ports::TargetError;
@@ -28,9 +30,6 @@ use crate::transport::retry;
 /// Attempts after a stumble (5xx, timeout, no connection). A target in trouble is left alone soon: the next cycle
 /// resumes, and pressing on would only delay its report.
 const STUMBLES: u32 = 2;
-
-/// The pause after a 429 without Retry-After.
-const UNSAID_PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether a request that may have been carried out may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,8 +114,21 @@ impl Wire {
         repeat: Repeat,
         made: u32,
     ) -> Attempt<Reply, TargetError> {
-        let sent = match self.pace.enter().await {
-            Ok(_slot) => self.http.send(self.request(asked, url, body)).await,
+        let kind = if asked.method == "GET" {
+            Kind::Read
+        } else {
+            Kind::Write
+        };
+        let sent = match self.pace.enter(kind).await {
+            Ok(pass) => {
+                let sent = self.http.send(self.request(asked, url, body)).await;
+                let hint = sent
+                    .as_ref()
+                    .ok()
+                    .and_then(|answer| hint::read(&answer.headers, self.clock.now()));
+                pass.done(|latency| self.outcome(&sent, latency), hint);
+                sent
+            }
             Err(left) => return Attempt::Fail(fault::paused(asked, left)),
         };
         match sent {
@@ -131,11 +143,27 @@ impl Wire {
         }
     }
 
+    /// What an answer says about the load.
+    fn outcome(&self, sent: &Result<Answer, TransportError>, latency: Duration) -> Outcome {
+        match sent {
+            Ok(answer) if answer.is_throttled() => {
+                let wait = answer.retry_after(self.clock.now());
+                match answer.status {
+                    StatusCode::TOO_MANY_REQUESTS => Outcome::Refused(wait),
+                    _ => Outcome::Unavailable(wait),
+                }
+            }
+            Ok(answer) if fault::is_stumble(answer.status.as_u16()) => Outcome::Stumbled,
+            Ok(_) => Outcome::Answered(latency),
+            Err(error) if error.may_have_been_carried_out() => Outcome::Stumbled,
+            Err(_) => Outcome::Other,
+        }
+    }
+
     fn judge(&self, asked: &Asked, answer: Answer, repeat: Repeat, made: u32) -> Attempt<Reply, TargetError> {
         if answer.is_throttled() {
-            let wait = answer.retry_after(self.clock.now());
             // Without a word on how long, the gaps of the retry grow by themselves.
-            self.pace.pause(wait.unwrap_or(UNSAID_PAUSE));
+            let wait = answer.retry_after(self.clock.now());
             let error = fault::fault(asked, answer.status.as_u16(), &answer, &self.token);
             return Attempt::Again { after: wait, error };
         }

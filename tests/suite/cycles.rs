@@ -2,6 +2,7 @@
 
 mod adoption;
 mod assigned;
+mod escrow;
 mod evaluation;
 mod explained;
 mod facts;

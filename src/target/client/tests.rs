@@ -102,6 +102,7 @@ fn options(url: &str) -> ScimOptions {
         url: Url::parse(url).unwrap(),
         token: Secret::new("t0p-secret".to_owned()),
         max_concurrency: 4,
+        least_gap: None,
         request_timeout: Duration::from_millis(300),
         network: NetworkOptions::default(),
         retry: RetryPolicy {

@@ -97,7 +97,26 @@ fn failed_entry_is_exit_3_with_object_and_hint() {
     world
         .workspace
         .update_faults(|faults| faults.refuse_user_names.clear());
+    // It waits in escrow, until somebody says otherwise.
+    world.run(&["sync"]).exits(3);
+    let entry = |action: &[&str]| {
+        let shown = world
+            .run(&[&["escrow", "-o", "json"], action].concat())
+            .exits(0)
+            .json();
+        shown["entries"][0].clone()
+    };
+    let listed = entry(&["list"]);
+    assert_eq!(
+        (&listed["object"], &listed["failures"], &listed["due"]),
+        (&json!(id), &json!(1), &json!(false))
+    );
+    entry(&["drop", &id]);
+    assert_eq!(entry(&["list"])["next_try"], json!(null));
+    world.run(&["escrow", "retry", "nobody@corp.example"]).exits(2);
+    entry(&["retry", &id]);
     world.converges();
+    assert_eq!(entry(&["list"]), json!(null));
 }
 
 #[test]

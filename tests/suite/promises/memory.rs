@@ -114,6 +114,7 @@ async fn initial_cycle(folder: &Path) {
         form: ResourceForm::default(),
         max_concurrency: 8,
         request_timeout: Duration::from_secs(10),
+        escrow_first_retry: std::time::Duration::from_secs(300),
         history_retention: std::time::Duration::from_secs(400 * 86_400),
         batch: 500,
         audit: None,

@@ -1,0 +1,167 @@
+//! `escrow`: entries set aside after failures: shown, tried again, or left until something changes.
+
+use serde_json::json;
+
+use super::args::EscrowAction;
+use super::args::EscrowObject;
+use super::args::Globals;
+use super::factory;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::report::Report;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::snapshot::escrow;
+use crate::snapshot::escrow::Entry;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+use crate::snapshot::store::Snapshot;
+
+/// An entry, and a name of its object for people.
+struct Named {
+    entry: Entry,
+    names: Vec<String>,
+}
+
+/// Carries out one of them. Each needs the state folder for itself.
+pub fn run(globals: &Globals, action: &EscrowAction, report: &mut Report) -> Result<Exit, Failure> {
+    let (EscrowAction::List(args) | EscrowAction::Retry(args) | EscrowAction::Drop(args)) = action;
+    let settings = factory::settings(globals, true)?;
+    let (name, _) = factory::choose(&settings, args.job.as_deref())?;
+    let folder = factory::hold(&settings)?;
+    let chosen = if folder.job(name).exists() {
+        let snapshot = factory::open(&folder, name)?;
+        let chosen = choose(&snapshot, args)?;
+        let failed = |error| factory::store_failure(&error);
+        match action {
+            EscrowAction::List(_) => {}
+            EscrowAction::Retry(_) => retry(&snapshot, &chosen).map_err(failed)?,
+            EscrowAction::Drop(_) => drop_entries(&snapshot, &chosen).map_err(failed)?,
+        }
+        chosen
+    } else {
+        Vec::new()
+    };
+    show(name, action, &chosen, report);
+    Ok(Exit::Done)
+}
+
+/// The entries that the object names; all where none is named.
+fn choose(snapshot: &Snapshot, args: &EscrowObject) -> Result<Vec<Named>, Failure> {
+    let all = named(snapshot).map_err(|error| factory::store_failure(&error))?;
+    let Some(wanted) = &args.object else {
+        return Ok(all);
+    };
+    let matches = |known: &String| known.to_lowercase() == wanted.to_lowercase();
+    let found: Vec<Named> = all
+        .into_iter()
+        .filter(|one| one.entry.id.to_string() == wanted.to_lowercase() || one.names.iter().any(matches))
+        .collect();
+    match found.len() {
+        0 => Err(Failure::usage(
+            format!("`{wanted}` is not in escrow"),
+            "`melonsync escrow list` shows who is; name one by object id, UPN, mail or display name",
+        )),
+        1 => Ok(found),
+        _ => Err(Failure::usage(
+            format!("`{wanted}` is the name of {} entries in escrow", found.len()),
+            "name one by its object id, as `melonsync escrow list` shows it",
+        )),
+    }
+}
+
+fn named(snapshot: &Snapshot) -> Result<Vec<Named>, StoreError> {
+    let mut all = Vec::new();
+    for entry in escrow::entries(snapshot)? {
+        let record = snapshot.record(entry.kind, &entry.id)?;
+        let names = ["userPrincipalName", "displayName", "mail"]
+            .iter()
+            .filter_map(|attribute| {
+                let object = &record.as_ref()?.object;
+                Some(object.attribute(attribute)?.as_str()?.to_owned())
+            })
+            .collect();
+        all.push(Named { entry, names });
+    }
+    Ok(all)
+}
+
+/// Marks them by hand: the next cycle tries them, whatever their gap.
+fn retry(snapshot: &Snapshot, chosen: &[Named]) -> Result<(), StoreError> {
+    let mut tx = snapshot.tx()?;
+    for one in chosen {
+        tx.mark_dirty(one.entry.kind, &one.entry.id, DirtyCause::MANUAL)?;
+    }
+    tx.commit(Durability::Synced)
+}
+
+/// Takes the next try away: only a change makes them due.
+fn drop_entries(snapshot: &Snapshot, chosen: &[Named]) -> Result<(), StoreError> {
+    let mut tx = snapshot.tx()?;
+    for one in chosen {
+        let mut escrowed = one.entry.escrowed.clone();
+        escrowed.next_try = None;
+        tx.put_escrow(one.entry.kind, &one.entry.id, &escrowed)?;
+    }
+    tx.commit(Durability::Synced)
+}
+
+fn show(job: &str, action: &EscrowAction, chosen: &[Named], report: &mut Report) {
+    let (word, after) = match action {
+        EscrowAction::List(_) => ("list", ""),
+        EscrowAction::Retry(_) => ("retry", "the next cycle tries them: `melonsync sync` starts one"),
+        EscrowAction::Drop(_) => (
+            "drop",
+            "they wait until they change at the source, or the config does",
+        ),
+    };
+    if report.is_json() {
+        let entries: Vec<_> = chosen.iter().map(shown).collect();
+        return report.json(&json!({"job": job, "action": word, "entries": entries}));
+    }
+    if word != "list" {
+        return report.text(&format!("{} entries: {after}", chosen.len()));
+    }
+    if chosen.is_empty() {
+        report.text("nothing is in escrow");
+    }
+    for one in chosen {
+        let escrowed = &one.entry.escrowed;
+        report.text(&format!(
+            "{} {}  {}\n  {} failed {} times since {}; next try: {}\n  {}\n  do: {}",
+            one.entry.kind,
+            one.entry.id,
+            one.names.first().map_or("", String::as_str),
+            escrowed.operation,
+            escrowed.failures,
+            escrowed.since,
+            next_try(&one.entry),
+            escrowed.error,
+            escrowed.hint,
+        ));
+    }
+}
+
+fn next_try(entry: &Entry) -> String {
+    match (entry.waits, entry.escrowed.next_try) {
+        (false, _) => "in the next cycle".to_owned(),
+        (true, Some(at)) => at.to_string(),
+        (true, None) => "dropped; when it changes".to_owned(),
+    }
+}
+
+fn shown(one: &Named) -> serde_json::Value {
+    let escrowed = &one.entry.escrowed;
+    json!({
+        "object": one.entry.id.to_string(),
+        "kind": one.entry.kind.word(),
+        "name": one.names.first(),
+        "operation": escrowed.operation,
+        "error": escrowed.error,
+        "hint": escrowed.hint,
+        "failures": escrowed.failures,
+        "since": escrowed.since.to_string(),
+        "next_try": escrowed.next_try.map(|at| at.to_string()),
+        "due": !one.entry.waits,
+    })
+}

@@ -1,0 +1,156 @@
+//! Escrow: an entry that the target refuses waits with growing gaps, and the cycle goes on without it (DESIGN section 7).
+//!
+//! A failure of the target as a whole puts nobody here: [`crate::ports::TargetError::disposition`] says which is which.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::Durability;
+use crate::reconcile::omission::Omission;
+use crate::snapshot::escrow;
+use crate::snapshot::escrow::Escrowed;
+
+/// The longest gap between two tries.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Entries in escrow, as a cycle sees them.
+#[derive(Debug, Default)]
+pub(super) struct Escrow {
+    /// Not tried in this cycle.
+    pub(super) waiting: HashSet<(ObjectKind, SourceId)>,
+    /// Tried in this cycle: how often they failed before, and since when.
+    due: HashMap<(ObjectKind, SourceId), (u32, Timestamp)>,
+    /// Set aside, or set aside again, in this cycle.
+    failed: HashSet<(ObjectKind, SourceId)>,
+}
+
+/// The gap after so many failures in a row: doubles, up to 24 hours.
+#[must_use]
+pub fn gap(first: Duration, failures: u32) -> Duration {
+    let doubled = 2_u32.checked_pow(failures.saturating_sub(1));
+    doubled
+        .and_then(|times| first.checked_mul(times))
+        .map_or(LONGEST, |gap| gap.min(LONGEST))
+}
+
+impl Escrow {
+    /// What becomes of an object whose operation failed now.
+    pub(super) fn set_aside(
+        &mut self,
+        key: (ObjectKind, SourceId),
+        now: Timestamp,
+        first_retry: Duration,
+        words: (&str, String, String),
+    ) -> Escrowed {
+        let (before, since) = self.due.get(&key).copied().unwrap_or((0, now));
+        self.failed.insert(key);
+        let failures = before.saturating_add(1);
+        Escrowed {
+            operation: words.0.to_owned(),
+            error: words.1,
+            hint: words.2,
+            failures,
+            since,
+            next_try: Some(now.plus(gap(first_retry, failures))),
+        }
+    }
+
+    /// An object was carried out. True when it has an entry that is to go.
+    pub(super) fn settled(&mut self, key: (ObjectKind, SourceId)) -> bool {
+        self.due.remove(&key).is_some()
+    }
+
+    /// How many entries there are when the cycle ends.
+    pub(super) fn count(&self) -> u64 {
+        let tried = self.due.keys().filter(|key| !self.failed.contains(*key)).count();
+        (self.waiting.len() + self.failed.len() + tried) as u64
+    }
+}
+
+impl Cycle<'_> {
+    /// Reads who waits. Entries of objects that were settled since go when this cycle writes.
+    pub(super) async fn read_escrow(&mut self) -> Result<(), CycleError> {
+        let entries = self.store(escrow::entries).await?;
+        for entry in entries {
+            let key = (entry.kind, entry.id);
+            if entry.is_due(self.now) {
+                self.escrow
+                    .due
+                    .insert(key, (entry.escrowed.failures, entry.escrowed.since));
+                continue;
+            }
+            self.escrow.waiting.insert(key);
+            let omission = Omission::InEscrow {
+                operation: entry.escrowed.operation,
+                until: entry.escrowed.next_try.map(|at| at.to_string()),
+            };
+            self.omit(entry.kind, entry.id, "", &omission);
+        }
+        Ok(())
+    }
+
+    /// Takes away the entries of objects that have nothing left to do.
+    pub(super) async fn settle_escrow(&mut self) -> Result<(), CycleError> {
+        if !self.applies() || self.escrow.due.is_empty() {
+            return Ok(());
+        }
+        let due: Vec<_> = self.escrow.due.keys().copied().collect();
+        let gone = self
+            .store(move |snapshot| {
+                let (mut tx, mut gone) = (snapshot.tx()?, Vec::new());
+                for (kind, id) in due {
+                    if crate::snapshot::read::Reads::dirty_cause(&tx, kind, &id)?.is_none() {
+                        tx.delete_escrow(kind, &id);
+                        gone.push((kind, id));
+                    }
+                }
+                tx.commit(Durability::Lazy)?;
+                Ok(gone)
+            })
+            .await?;
+        for key in gone {
+            self.escrow.due.remove(&key);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_double_up_to_a_day() {
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        for (failures, expected) in [
+            (0, 5),
+            (1, 5),
+            (2, 10),
+            (3, 20),
+            (9, 1280),
+            (10, 1440),
+            (u32::MAX, 1440),
+        ] {
+            assert_eq!(gap(minutes(5), failures), minutes(expected), "{failures}");
+        }
+        assert_eq!(gap(minutes(9999), 1), LONGEST);
+    }
+
+    #[test]
+    fn a_failure_again_waits_longer_and_remembers_the_first() {
+        let key = (ObjectKind::User, SourceId::from_bytes([1; 16]));
+        let mut escrow = Escrow::default();
+        escrow.due.insert(key, (2, Timestamp(7)));
+        let words = ("create_user", "refused".to_owned(), "look".to_owned());
+        let set = escrow.set_aside(key, Timestamp(1000), Duration::from_secs(60), words);
+        assert_eq!((set.failures, set.since), (3, Timestamp(7)));
+        assert_eq!(set.next_try, Some(Timestamp(241_000)));
+        assert_eq!(escrow.count(), 1, "once, though it was there before");
+    }
+}

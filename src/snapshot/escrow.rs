@@ -1,0 +1,112 @@
+//! Entries in escrow: objects whose operation the target refused, with when it is tried again.
+//!
+//! An entry waits while its object's dirty mark says nothing but [`DirtyCause::ESCROW`]: whatever marks the object
+//! again (a change at the source, of a reference, of the config, or somebody by hand) makes it due at once, without
+//! knowing of escrow.
+
+use serde::{Deserialize, Serialize};
+
+use super::keys;
+use super::read::{PAGE, Reads};
+use super::record::{self, DirtyCause};
+use super::tx::Tx;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::StoreError;
+use crate::ports::Table;
+
+/// Why an object is in escrow, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escrowed {
+    /// The operation that failed, by its name.
+    pub operation: String,
+    /// What the target said.
+    pub error: String,
+    /// What to do about it.
+    pub hint: String,
+    /// How often it failed in a row.
+    pub failures: u32,
+    /// When it failed first.
+    pub since: Timestamp,
+    /// When it is tried again; `None`: dropped, not before something changes.
+    pub next_try: Option<Timestamp>,
+}
+
+/// An entry with its object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// User or group.
+    pub kind: ObjectKind,
+    /// The object.
+    pub id: SourceId,
+    /// Why, and until when.
+    pub escrowed: Escrowed,
+    /// True while nothing but the next try is waited for.
+    pub waits: bool,
+}
+
+impl Entry {
+    /// True when a cycle at this time tries it.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        !self.waits || self.escrowed.next_try.is_some_and(|at| at <= now)
+    }
+}
+
+/// Every entry, by kind and id. Entries of objects that were settled otherwise are left out.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn entries(reads: &impl Reads) -> Result<Vec<Entry>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), None::<Vec<u8>>);
+    loop {
+        let page = reads.raw_scan(Table::Escrow, &[], after.as_deref(), PAGE)?;
+        for (key, value) in &page {
+            let (kind, id) = keys::parse_object(key).ok_or_else(|| reads.bad_key(Table::Escrow))?;
+            let Some(cause) = reads.dirty_cause(kind, &id)? else {
+                continue;
+            };
+            found.push(Entry {
+                kind,
+                id,
+                escrowed: reads.decode(Table::Escrow, value)?,
+                waits: cause.without(DirtyCause::UNREAD) == DirtyCause::ESCROW,
+            });
+        }
+        match page.into_iter().next_back() {
+            Some((key, _)) => after = Some(key),
+            None => return Ok(found),
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Sets an object aside: it stays dirty, and waits.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn put_escrow(
+        &mut self,
+        kind: ObjectKind,
+        id: &SourceId,
+        escrowed: &Escrowed,
+    ) -> Result<(), StoreError> {
+        let unread = self
+            .dirty_cause(kind, id)?
+            .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
+        // Anew, so that the causes so far are forgotten: only a later one makes it due.
+        self.clear_dirty(kind, id)?;
+        self.mark_dirty(kind, id, DirtyCause::ESCROW)?;
+        if unread {
+            self.mark_dirty(kind, id, DirtyCause::UNREAD)?;
+        }
+        self.put(Table::Escrow, keys::object(kind, id), record::encode(escrowed));
+        Ok(())
+    }
+
+    /// Takes an object's entry away; whether it is dirty is not touched.
+    pub fn delete_escrow(&mut self, kind: ObjectKind, id: &SourceId) {
+        self.delete(Table::Escrow, keys::object(kind, id));
+    }
+}

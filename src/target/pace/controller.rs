@@ -1,0 +1,153 @@
+//! The pace of one target as arithmetic: what may go out when, and what an answer changes. No clock and no waiting here.
+
+use std::time::Duration;
+
+use super::hint::Hint;
+use super::lane::Lane;
+use super::window::Window;
+
+/// The pause after a refusal that does not say for how long.
+const UNSAID_PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether a request changes something: services often count reads and writes apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A GET.
+    Read,
+    /// Anything else.
+    Write,
+}
+
+/// What became of a request, as far as the pace is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Answered, after this long.
+    Answered(Duration),
+    /// 429: too many; with what Retry-After says.
+    Refused(Option<Duration>),
+    /// 503 with Retry-After: not now.
+    Unavailable(Option<Duration>),
+    /// 5xx, no answer in time, or a broken connection.
+    Stumbled,
+    /// Nothing that says anything about load.
+    Other,
+}
+
+/// Leave to send a request at a moment, unless the pace changes before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leave {
+    /// The moment, since the pace began.
+    pub at: Duration,
+    /// Changes with each pause; a leave from before it is void.
+    pub epoch: u64,
+}
+
+/// The state of the pace. All times are since the pace began.
+#[derive(Debug)]
+pub struct Controller {
+    window: Window,
+    lanes: [Lane; 2],
+    /// Between two requests of any kind, by the settings; zero for none.
+    ceiling: Duration,
+    ceiling_next: Duration,
+    paused_until: Duration,
+    epoch: u64,
+}
+
+impl Controller {
+    /// A pace of at most so many requests in flight, each at least `least_gap` after the one before.
+    pub fn new(max_concurrency: usize, least_gap: Option<Duration>) -> Self {
+        Self {
+            window: Window::new(max_concurrency),
+            lanes: [Lane::default(), Lane::default()],
+            ceiling: least_gap.unwrap_or_default(),
+            ceiling_next: Duration::ZERO,
+            paused_until: Duration::ZERO,
+            epoch: 0,
+        }
+    }
+
+    /// Requests that may be in flight now.
+    pub fn limit(&self) -> usize {
+        self.window.limit()
+    }
+
+    /// What is left of a pause of the whole target.
+    pub const fn pause_left(&self, now: Duration) -> Duration {
+        self.paused_until.saturating_sub(now)
+    }
+
+    /// The next free moment for a request; it is taken.
+    pub fn reserve(&mut self, now: Duration, kind: Kind) -> Leave {
+        let lane = &mut self.lanes[kind as usize];
+        let at = lane.earliest(now).max(self.ceiling_next).max(self.paused_until);
+        lane.take(at);
+        if !self.ceiling.is_zero() {
+            self.ceiling_next = at + self.ceiling;
+        }
+        Leave {
+            at,
+            epoch: self.epoch,
+        }
+    }
+
+    /// Whether a leave still holds.
+    pub const fn holds(&self, leave: Leave) -> bool {
+        self.epoch == leave.epoch
+    }
+
+    /// What an answer changes, to a request with this leave.
+    pub fn answered(
+        &mut self,
+        now: Duration,
+        kind: Kind,
+        leave: Leave,
+        outcome: Outcome,
+        hint: Option<Hint>,
+    ) {
+        let lane = &mut self.lanes[kind as usize];
+        // Several refused at once are one refusal: they went out before the first of them was known.
+        let news = leave.epoch == self.epoch;
+        match outcome {
+            Outcome::Answered(latency) => {
+                lane.answered(now);
+                self.window.answered(latency);
+            }
+            Outcome::Refused(wait) => {
+                if news {
+                    lane.refused(now, wait);
+                    self.window.fell();
+                }
+                self.pause(now, wait.unwrap_or(UNSAID_PAUSE));
+            }
+            Outcome::Unavailable(wait) => {
+                if news {
+                    self.window.fell();
+                }
+                self.pause(now, wait.unwrap_or(UNSAID_PAUSE));
+            }
+            Outcome::Stumbled => self.window.fell(),
+            Outcome::Other => {}
+        }
+        if let Some(hint) = hint {
+            let in_flight = self.window.limit();
+            if self.lanes[kind as usize].hint(now, hint, in_flight) {
+                self.epoch += 1;
+            }
+        }
+    }
+
+    /// Nothing goes out for this long. A pause that is under way is never shortened.
+    fn pause(&mut self, now: Duration, wait: Duration) {
+        self.epoch += 1;
+        self.paused_until = self.paused_until.max(now + wait);
+        // Every leave from before is void: the moments they had taken are free again. What went out did so by now.
+        for lane in &mut self.lanes {
+            lane.restart(self.paused_until);
+        }
+        self.ceiling_next = self.paused_until.max(now + self.ceiling);
+    }
+}
+
+#[cfg(test)]
+mod tests;
