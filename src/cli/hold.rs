@@ -15,6 +15,7 @@ use super::report::Report;
 use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::HoldCause;
 use crate::snapshot::kept_back::KeptBackReads;
+use crate::snapshot::record::DirtyCause;
 
 /// Holds, lists or releases.
 pub fn run(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exit, Failure> {
@@ -80,11 +81,13 @@ fn release(desk: &Desk, comment: Option<&str>, report: &mut Report) -> Result<Ex
         .snapshot
         .holds()
         .map_err(|error| factory::store_failure(&error))?;
+    let undone = desk
+        .snapshot
+        .all_undone()
+        .map_err(|error| factory::store_failure(&error))?;
     for object in &objects {
-        if !holds
-            .iter()
-            .any(|(kind, id, _)| (*kind, *id) == (object.kind, object.id))
-        {
+        let key = (object.kind, object.id);
+        if !undone.contains(&key) && !holds.iter().any(|(kind, id, _)| (*kind, *id) == key) {
             return Err(Failure::usage(
                 format!("{} {} is not on hold", object.kind, object.name),
                 "`melonsync hold list` shows what is",
@@ -104,6 +107,11 @@ fn release(desk: &Desk, comment: Option<&str>, report: &mut Report) -> Result<Ex
             {
                 tx.delete_hold(*kind, id, hold.attribute.as_deref());
             }
+        }
+        for object in &objects {
+            tx.put_undone(object.kind, &object.id, None);
+            // What the source still asks for is looked at again.
+            tx.mark_dirty(object.kind, &object.id, DirtyCause::MANUAL)?;
         }
         Ok(())
     })?;
@@ -129,20 +137,31 @@ fn list(desk: &Desk, report: &mut Report) -> Result<Exit, Failure> {
     for (kind, id, hold) in holds.into_iter().filter(|(_, _, hold)| hold.holds_at(desk.now)) {
         shown.push((desk.known(kind, id)?, hold));
     }
+    let undone = desk
+        .snapshot
+        .all_undone()
+        .map_err(|error| factory::store_failure(&error))?;
+    let undone: Vec<Named> = undone
+        .into_iter()
+        .map(|(kind, id)| desk.known(kind, id))
+        .collect::<Result<_, _>>()?;
     if report.is_json() {
-        let list: Vec<_> = shown
-            .iter()
-            .map(|(object, hold)| {
-                json!({
-                    "object": object.id.to_string(), "kind": object.kind, "name": object.name,
-                    "attribute": hold.attribute, "until": hold.until.map(|until| until.to_string()),
-                    "since": hold.since.to_string(), "actor": hold.actor, "comment": hold.comment,
-                    "cause": hold.cause.word(),
-                })
+        let by_hand = shown.iter().map(|(object, hold)| {
+            json!({
+                "object": object.id.to_string(), "kind": object.kind, "name": object.name,
+                "attribute": hold.attribute, "until": hold.until.map(|until| until.to_string()),
+                "since": hold.since.to_string(), "actor": hold.actor, "comment": hold.comment,
+                "cause": hold.cause.word(),
             })
-            .collect();
+        });
+        let by_undo = undone.iter().map(|object| {
+            json!({
+                "object": object.id.to_string(), "kind": object.kind, "name": object.name, "cause": "undo",
+            })
+        });
+        let list: Vec<_> = by_hand.chain(by_undo).collect();
         report.json(&json!({"job": desk.job, "holds": list}));
-    } else if shown.is_empty() {
+    } else if shown.is_empty() && undone.is_empty() {
         report.text("Nothing is on hold.");
     } else {
         for (object, hold) in shown {
@@ -156,6 +175,12 @@ fn list(desk: &Desk, report: &mut Report) -> Result<Exit, Failure> {
                 object.name,
                 object.id,
                 hold.words()
+            ));
+        }
+        for object in undone {
+            report.text(&format!(
+                "{} {}  ({}): taken back by an undo, until the source says something else",
+                object.kind, object.name, object.id
             ));
         }
     }

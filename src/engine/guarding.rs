@@ -203,7 +203,7 @@ fn find_counted(
         after = Some(*last);
         let ids = page.iter().map(|(id, _)| *id);
         let ids: Vec<SourceId> = ids.filter(|id| kept_back.whole(kind, *id).is_none()).collect();
-        let plans = in_parallel(&ids, |ids| {
+        let plans = in_parallel(&ids, !context.releases, |ids| {
             counted_among(snapshot, kind, ids, context, (&planner, &of_counted))
         })?;
         let mut tx = snapshot.tx()?;

@@ -6,14 +6,16 @@ use crate::ports::StoreError;
 /// Fewer than so many objects are not worth a thread.
 const FEW: usize = 64;
 
-/// Shares ids out among the processors; the results in the order of the ids.
+/// Shares ids out among the processors; the results in the order of the ids. Without `spread` this thread does all of
+/// it: a cycle that sends waits for the target anyway, and each thread would keep memory of its own.
 pub(super) fn in_parallel<T: Send>(
     ids: &[SourceId],
+    spread: bool,
     work: impl Fn(&[SourceId]) -> Result<T, StoreError> + Sync,
 ) -> Result<Vec<T>, StoreError> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = ids.len().div_ceil(processors).max(FEW);
-    if ids.len() <= share {
+    if !spread || ids.len() <= share {
         return Ok(vec![work(ids)?]);
     }
     std::thread::scope(|scope| {

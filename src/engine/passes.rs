@@ -486,7 +486,7 @@ fn plan_batch(
     settle: bool,
 ) -> Result<PlannedBatch, StoreError> {
     let mut planned = PlannedBatch::default();
-    for part in in_parallel(ids, |ids| {
+    for part in in_parallel(ids, !context.releases, |ids| {
         plan_part(snapshot, kind, ids, pass, rules, context, settle)
     })? {
         planned.waiting |= part.waiting;

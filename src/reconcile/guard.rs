@@ -80,6 +80,11 @@ pub enum Class {
     Create,
 }
 
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Removal, Self::Members, Self::Identity, Self::Create];
+}
+
 /// The guard's word on one kind of operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Approval {

@@ -20,10 +20,12 @@ use crate::model::object::Life;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::Table;
+use crate::reconcile::guard::Class;
 
 use super::{
     folder::io_error,
     history::BatchValues,
+    kept_back::KeptBackReads,
     read::{PAGE, Reads},
     record,
     store::Snapshot,
@@ -181,6 +183,19 @@ fn erase_records(snapshot: &Snapshot, id: &SourceId) -> Result<u64, StoreError> 
     let mut erased = 0;
     let mut tx = snapshot.tx()?;
     for kind in [ObjectKind::User, ObjectKind::Group] {
+        // What was said of it: a target's refusal, a person's comment.
+        tx.delete_escrow(kind, id);
+        tx.put_undone(kind, id, None);
+        for class in Class::ALL {
+            tx.delete_withheld(&(kind, *id, class));
+        }
+        for (_, _, hold) in snapshot
+            .holds()?
+            .iter()
+            .filter(|(of, held, _)| (*of, held) == (kind, id))
+        {
+            tx.delete_hold(kind, id, hold.attribute.as_deref());
+        }
         let Some(mut record) = tx.record(kind, id)? else {
             continue;
         };

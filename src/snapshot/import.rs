@@ -171,6 +171,17 @@ impl Reading {
             }
             "assignment" => assignment(tx, line),
             "dirty" => dirty(tx, line),
+            "hold" => {
+                tx.put_hold(of(line, "kind")?, &id(line, "id")?, &of(line, "hold")?);
+                Ok(())
+            }
+            "withheld" => {
+                let key = (of(line, "kind")?, id(line, "id")?, of(line, "class")?);
+                tx.put_withheld(&key, &of(line, "withheld")?);
+                Ok(())
+            }
+            // Everything is looked at anew after an import, and whoever is refused again is set aside again.
+            "escrow" => Ok(()),
             "intents" => intents(tx, line),
             "history-record" => {
                 let previous = hash(line, "previous")?;

@@ -54,8 +54,6 @@ pub enum HoldCause {
     Hand,
     /// A withheld operation on it was rejected.
     Reject,
-    /// An undo touched it.
-    Undo,
 }
 
 impl HoldCause {
@@ -65,7 +63,6 @@ impl HoldCause {
         match self {
             Self::Hand => "hold",
             Self::Reject => "reject",
-            Self::Undo => "undo",
         }
     }
 }

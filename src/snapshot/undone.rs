@@ -37,6 +37,25 @@ impl Snapshot {
         Ok(!found.is_empty())
     }
 
+    /// The objects of which an undo holds something; as many as undone cycles touched.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn all_undone(&self) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
+        let prefix = keys::meta::free(PREFIX);
+        let found = self.raw_scan(Table::Meta, &prefix, None, usize::MAX)?;
+        let parse = |key: &[u8]| {
+            let (kind, id) = std::str::from_utf8(&key[prefix.len()..]).ok()?.split_once('/')?;
+            let kinds = [ObjectKind::User, ObjectKind::Group];
+            let kind = kinds.into_iter().find(|known| known.word() == kind)?;
+            Some((kind, id.parse().ok()?))
+        };
+        found
+            .iter()
+            .map(|(key, _)| parse(key).ok_or_else(|| self.bad_key(Table::Meta)))
+            .collect()
+    }
+
     /// What an undo holds of an object.
     ///
     /// # Errors
