@@ -195,3 +195,48 @@ fn an_undo_is_guarded_like_anything_else() {
     assert!(done["withheld"]["count"].as_u64().unwrap() > 5, "{done}");
     assert_eq!(world.workspace.users().len(), users);
 }
+
+#[test]
+fn what_an_undo_holds_is_listed_and_goes_on_once_it_is_released() {
+    let world = World::new(20, 3);
+    world.converges();
+    let id = &world.tenant.user_ids()[1];
+    world.tenant.set_user(id, json!({"jobTitle": "Captain"}));
+    let cycle = sync(&world);
+    world.run(&["undo", &cycle]).exits(0);
+    let listed = world.run(&["hold", "list", "-o", "json"]).exits(0).json();
+    assert_eq!(
+        (&listed["holds"][0]["object"], &listed["holds"][0]["cause"]),
+        (&json!(id), &json!("undo"))
+    );
+    let shown = world.run(&["hold", "list"]).exits(0).out;
+    assert!(shown.contains("taken back by an undo"), "{shown}");
+    assert_ne!(user(&world, id)["title"], "Captain");
+
+    world.run(&["hold", "release", id]).exits(0);
+    assert_eq!(
+        world.run(&["hold", "list", "-o", "json"]).exits(0).json()["holds"],
+        json!([])
+    );
+    sync(&world);
+    assert_eq!(user(&world, id)["title"], "Captain", "the source's word goes on");
+    world.workspace.clear_requests();
+    sync(&world);
+    assert_eq!(world.workspace.writes(), 0);
+}
+
+#[test]
+fn holds_outlive_an_export_and_its_import() {
+    let world = World::new(20, 3);
+    world.converges();
+    let id = &world.tenant.user_ids()[1];
+    world.run(&["hold", id, "--comment", "on leave"]).exits(0);
+    let export = world.run(&["state", "export"]).exits(0).out;
+    std::fs::write(world.path("export.jsonl"), export).unwrap();
+    let file = world.path("export.jsonl").display().to_string();
+    world
+        .run(&["state", "import", "--from", &file, "--force"])
+        .exits(0);
+    let listed = world.run(&["hold", "list", "-o", "json"]).exits(0).json();
+    assert_eq!(listed["holds"][0]["comment"], "on leave");
+}
