@@ -559,7 +559,9 @@ async fn remember(job: &Job, order: &Order, summary: &Summary, looked: bool) -> 
     let keep = order.apply;
     let cycle = order.id;
     // With nothing held back, there was nothing left to look at.
-    let looked = looked && summary.withheld.count == 0;
+    // Of a cycle over a few objects, or with something left undone, that cannot be said.
+    let whole = summary.outcome == Outcome::Converged && !matches!(order.extent, Extent::Objects { .. });
+    let looked = looked && whole && summary.withheld.count == 0;
     let oldest = job.clock.now().minus(job.history_retention);
     let fingerprint = job.fingerprint.clone();
     let ended = !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);

@@ -22,6 +22,7 @@ use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::kept_back::Pause;
 use crate::snapshot::kept_back::Withheld;
 use crate::snapshot::kept_back::WithheldKey;
+use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 
 /// As many users as may be disabled by name although the guard is closed (INTERFACE, `resync`).
@@ -187,7 +188,9 @@ impl Cycle<'_> {
             snapshot.each_withheld(|key, entry| {
                 let mine = planned.contains(&key.0)
                     && focus.as_ref().is_none_or(|focus| focus.contains(&(key.0, key.1)));
-                if mine && entry.cycle != cycle {
+                // A release waits with its object: in escrow, behind an open create, for a value.
+                let waits = entry.released_by.is_some() && snapshot.dirty_cause(key.0, &key.1)?.is_some();
+                if mine && entry.cycle != cycle && !waits {
                     stale.push(key);
                 }
                 Ok(())

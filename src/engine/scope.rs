@@ -416,6 +416,13 @@ fn entry(
 ) -> Option<ScopeEntry> {
     match (decision, before) {
         (Decision::InScope, _) => None,
+        // We disabled it ourselves, and lost the word for it (an import): it is not let in again for a cycle.
+        (
+            Decision::OutOfScope {
+                by_membership: true, ..
+            },
+            None,
+        ) if disabled => Some(ScopeEntry::Out),
         (
             Decision::OutOfScope {
                 by_membership: true, ..

@@ -63,6 +63,7 @@ struct Inverse {
 impl Cycle<'_> {
     /// The story of an undo.
     pub(super) async fn undo_story(&mut self, request: &UndoRequest) -> Result<(), CycleError> {
+        self.prepare_kept_back().await?;
         let (wanted, manager) = (request.clone(), self.manager_path());
         let (inverses, open) = self
             .store(move |snapshot| {
@@ -143,6 +144,8 @@ impl Cycle<'_> {
             } else if operation.verb == Verb::DeleteGroup {
                 *asked.groups.entry(operation.because.label()).or_default() += 1;
             }
+            asked.identities += u64::from(guard::changes_identity(operation));
+            asked.creates += u64::from(matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup));
         }
         let totals = Totals {
             linked_users: counts.linked_users,
@@ -163,6 +166,12 @@ impl Cycle<'_> {
         for inverse in inverses {
             let (kind, id, name) = (inverse.now.kind, inverse.now.source, inverse.now.name.clone());
             for operation in std::mem::take(&mut inverse.undo.operations) {
+                if let Some(hold) = self.kept_back.whole(kind, id) {
+                    let (verb, why) = (operation.verb, hold.words());
+                    self.summary.held += operation.count();
+                    self.omit(kind, id, &name, &Omission::Held { verb, why });
+                    continue;
+                }
                 let word = match operation.verb {
                     Verb::DisableUser | Verb::DeleteUser => approvals.users.clone(),
                     Verb::DeleteGroup => approvals.groups.clone(),
@@ -170,7 +179,13 @@ impl Cycle<'_> {
                         let (holds, count) = (inverse.now.members.len() as u64, operation.count());
                         guard::approve_members(id, count, holds, &self.sent, policy, allowed)
                     }),
+                    Verb::CreateUser | Verb::CreateGroup => approvals.creates.clone(),
                     _ => Approval::Approved,
+                };
+                // A disable or an enable may change who somebody is as well: it needs both words.
+                let word = match word {
+                    Approval::Approved if guard::changes_identity(&operation) => approvals.identities.clone(),
+                    word => word,
                 };
                 match word {
                     Approval::Approved => inverse.undo.operations.push(operation),

@@ -200,6 +200,8 @@ pub fn compact(state: &StateFolder, job: &str) -> Result<(u64, u64), StoreError>
     remove_folder(&fresh).map_err(refused)?;
     let before = {
         let snapshot = state.open_job(job, DEFAULT_CACHE_BYTES)?;
+        // Left by a compaction that ended after its second rename: the one that is live was opened just now.
+        remove_folder(&old).map_err(refused)?;
         let store = state.engine().open(&fresh, DEFAULT_CACHE_BYTES)?;
         copy_records(snapshot.store(), &*store)?;
         store.sync()?;
