@@ -4,7 +4,7 @@
 //! returns: what redb calls `Durability::None` is lost when the process is killed, which
 //! [`Durability::Lazy`] must survive. What differs is how the file opens after a crash. A synced commit saves the
 //! allocator's state with it (quick repair, two writes to disk), and opens at once. A lazy one does not (one write
-//! to disk); after a crash on top of it every page is read once, a second or two for a million users.
+//! to disk); after a crash on top of it every page is read once, which for a large file takes seconds.
 //! It blocks: never call it from an async worker.
 
 use std::{
