@@ -23,6 +23,7 @@ mod parallel;
 pub mod passes;
 pub mod readings;
 pub mod record;
+mod recording;
 pub mod rehires;
 pub mod runtime;
 pub mod schedule;

@@ -1,7 +1,8 @@
-//! Record: what apply did goes into the snapshot, with its history, one transaction a batch.
+//! Record: what apply did goes into the snapshot, with its history: one transaction a batch, or, of a large one, for
+//! each part that is answered, while the rest is still being sent. A crash between two parts leaves the objects of the
+//! second dirty and their intents open, as one before the batch was recorded does.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::collections::HashMap;
 
 use tracing::debug;
@@ -16,13 +17,14 @@ use super::cycle::CycleError;
 use super::cycle::chain;
 use super::cycle::forecast_of;
 use super::forecast::Forecast;
-use super::guarding::empties;
-use super::guarding::remember_sent;
 use super::passes::Pass;
+use super::recording::Part;
+use super::recording::Recording;
 use super::rehires::hand_over;
 use crate::mapping::Mapping;
 use crate::mapping::read_path;
 use crate::mapping::same;
+use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -40,7 +42,6 @@ use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
 use crate::reconcile::explain;
-use crate::reconcile::guard::Sent;
 use crate::reconcile::guard::changes_identity;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
@@ -49,7 +50,6 @@ use crate::reconcile::operation::Verb;
 use crate::snapshot::counts::Facts;
 use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::history::NewEntry;
-use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
 use crate::snapshot::tx::Tx;
@@ -73,138 +73,104 @@ pub(super) struct Recorded {
 const MOST_ATTEMPTS: u8 = 2;
 
 impl Cycle<'_> {
-    /// Records the results of a batch. Creates whose outcome is not known keep their intents.
+    /// Records results that are good, while others of the batch are still on their way.
+    pub(super) fn record_early(
+        &mut self,
+        kind: ObjectKind,
+        results: Vec<(Work, Answer)>,
+        recording: &mut Recording,
+        recorded: &mut Recorded,
+    ) {
+        let mut part = Part::default();
+        for (work, answer) in results {
+            self.take_done(work, answer, &mut part, recorded);
+        }
+        self.start(kind, part, Vec::new(), recording);
+    }
+
+    /// Records the other results of a batch. Creates whose outcome is not known keep their intents.
     pub(super) async fn record(
         &mut self,
         kind: ObjectKind,
         results: Vec<(Work, Answer)>,
-        intents: Vec<(u64, Vec<ObjectIntent>)>,
+        mut recording: Recording,
+        mut recorded: Recorded,
     ) -> Result<Recorded, CycleError> {
-        let mut recorded = Recorded::default();
-        let mut done = Vec::new();
-        let mut open = BTreeSet::new();
-        let judged: BTreeSet<SourceId> = results
-            .iter()
-            .filter(|(work, _)| work.creates())
-            .map(|(work, _)| work.plan.source)
-            .collect();
-        let mut history = Vec::new();
-        // Counted here: what was sent moves into the history with the notes below.
-        let (mut identities, mut used) = (0, Vec::new());
+        let mut part = Part::default();
+        let mut failure = Ok(());
         for (work, answer) in results {
+            if work.creates() {
+                part.judged.insert(work.plan.source);
+            }
             match answer {
-                Answer::Done {
-                    target,
-                    resource,
-                    whole,
-                } => {
-                    identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
-                    used.extend(self.kept_back.used_by(&work.run));
-                    let mut work = work;
-                    self.note_done(&mut work, Some(&target), &mut history);
-                    recorded.moved |= !work.run.is_empty() || work.completes();
-                    done.push(Done {
-                        work,
-                        target: Some(target),
-                        resource,
-                        whole,
-                    });
-                }
-                Answer::Half {
-                    target,
-                    resource,
-                    error,
-                } => {
-                    recorded.moved = true;
-                    let mut work = work;
-                    self.note_failure(&work, &error, &mut history);
-                    if error.disposition() == Disposition::Escrow {
-                        recorded.aside.push(self.set_aside(&work, &error));
-                    }
-                    work.left = true;
-                    work.added.truncate(super::apply::MEMBERS_IN_CREATE);
-                    done.push(Done {
-                        work,
-                        target: Some(target),
-                        resource: Some(resource),
-                        whole: false,
-                    });
-                }
-                Answer::NotSent => {
-                    if work.run.is_empty() && (work.completes() || work.plan.forget) {
-                        recorded.moved |= !work.plan.omissions.is_empty();
-                        done.push(Done::nothing(work));
-                    }
-                }
                 Answer::Failed(error) => {
                     if work.creates() && error.maybe_done() {
-                        open.insert(work.plan.source);
+                        part.open.insert(work.plan.source);
                         self.intents_open.insert((kind, work.plan.source));
                     }
-                    self.failed_work(kind, &work, error, &mut history, &mut recorded)
-                        .await?;
+                    let failed = self.failed_work(kind, &work, error, &mut part.history, &mut recorded);
+                    failure = failure.and(failed.await);
                 }
+                answer => self.take_done(work, answer, &mut part, &mut recorded),
             }
         }
-        let settled: Vec<SourceId> = done
-            .iter()
-            .map(|done| done.work.plan.source)
-            .filter(|id| self.escrow.settled((kind, *id)))
-            .collect();
         let aside = std::mem::take(&mut recorded.aside);
-        let mapping = std::sync::Arc::clone(&self.job.mapping);
-        let (now, window) = (self.now, self.job.policy.guard_window);
-        let forecasts = self.forecasts;
-        let flattens = self.job.assigning.nesting.members;
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            let mut relinked = Vec::new();
-            for done in &mut done {
-                relinked.extend(done.record(&mut tx, &mapping, kind, now, forecasts)?);
-            }
-            // Marks last: whoever was recorded above without one of these references is dirty again.
-            for id in relinked {
-                tx.mark_referrers_dirty(&id)?;
-                if flattens {
-                    tx.mark_holders(&id)?;
-                }
-            }
-            for id in &settled {
-                tx.delete_escrow(kind, id);
-            }
-            // After the marks of this batch, which would make it due at once.
-            for (id, escrowed) in &aside {
-                tx.put_escrow(kind, id, escrowed)?;
-            }
-            let sent = Sent {
-                identities,
-                ..sent_by(&done)
-            };
-            remember_sent(&mut tx, now, window, sent)?;
-            for key in &used {
-                tx.delete_withheld(key);
-            }
-            for (batch, entries) in &intents {
-                let left: Vec<ObjectIntent> = entries
-                    .iter()
-                    .filter(|(of, id, _)| *of != kind || open.contains(id) || !judged.contains(id))
-                    .cloned()
-                    .collect();
-                if left.len() != entries.len() {
-                    tx.replace_intents(*batch, &left);
-                }
-            }
-            if !history.is_empty() {
-                tx.append_history(history);
-            }
-            if tx.is_empty() {
-                Ok(())
-            } else {
-                tx.commit(Durability::Lazy)
-            }
-        })
-        .await?;
+        self.start(kind, part, aside, &mut recording);
+        recording.end().await?;
+        failure?;
         Ok(recorded)
+    }
+
+    /// A result that is to be written as it is.
+    fn take_done(&mut self, work: Work, answer: Answer, part: &mut Part, recorded: &mut Recorded) {
+        let mut work = work;
+        if work.creates() {
+            part.judged.insert(work.plan.source);
+        }
+        match answer {
+            Answer::Done {
+                target,
+                resource,
+                whole,
+            } => {
+                part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
+                part.used.extend(self.kept_back.used_by(&work.run));
+                self.note_done(&mut work, Some(&target), &mut part.history);
+                recorded.moved |= !work.run.is_empty() || work.completes();
+                part.done.push(Done {
+                    work,
+                    target: Some(target),
+                    resource,
+                    whole,
+                });
+            }
+            Answer::Half {
+                target,
+                resource,
+                error,
+            } => {
+                recorded.moved = true;
+                self.note_failure(&work, &error, &mut part.history);
+                if error.disposition() == Disposition::Escrow {
+                    recorded.aside.push(self.set_aside(&work, &error));
+                }
+                work.left = true;
+                work.added.truncate(super::apply::MEMBERS_IN_CREATE);
+                part.done.push(Done {
+                    work,
+                    target: Some(target),
+                    resource: Some(resource),
+                    whole: false,
+                });
+            }
+            Answer::NotSent => {
+                if work.run.is_empty() && (work.completes() || work.plan.forget) {
+                    recorded.moved |= !work.plan.omissions.is_empty();
+                    part.done.push(Done::nothing(work));
+                }
+            }
+            Answer::Failed(_) => debug_assert!(false, "a failed request is nothing to write"),
+        }
     }
 }
 
@@ -220,8 +186,8 @@ fn failed_verb(work: &Work) -> &'static str {
 }
 
 /// A work that is to be recorded.
-struct Done {
-    work: Work,
+pub(super) struct Done {
+    pub(super) work: Work,
     /// The resource, unless there is none.
     target: Option<TargetId>,
     resource: Option<serde_json::Value>,
@@ -345,12 +311,12 @@ impl Done {
 
     /// Writes one result: link, sent, kept, memberships, its own mark. The id, where its referrers are now to
     /// be looked at: it was linked, relinked or deleted.
-    fn record(
+    pub(super) fn record(
         &mut self,
         tx: &mut Tx<'_>,
         mapping: &Mapping,
         kind: ObjectKind,
-        now: crate::model::clock::Timestamp,
+        now: Timestamp,
         forecasts: bool,
     ) -> Result<Option<SourceId>, StoreError> {
         let id = self.work.plan.source;
@@ -395,7 +361,7 @@ impl Done {
         mapping: &Mapping,
         kind: ObjectKind,
         target: &TargetId,
-        now: crate::model::clock::Timestamp,
+        now: Timestamp,
         forecasts: bool,
     ) -> Result<bool, StoreError> {
         let id = self.work.plan.source;
@@ -597,27 +563,6 @@ pub(super) fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), Store
             }
         }
     }
-}
-
-/// What a batch sent of what the guard window counts; identity changes are counted before their values are taken out.
-fn sent_by(done: &[Done]) -> Sent {
-    let mut sent = Sent::default();
-    for operation in done.iter().flat_map(|done| &done.work.run) {
-        sent.users += u64::from(operation.removes_user());
-        sent.groups += u64::from(operation.verb == Verb::DeleteGroup);
-        sent.creates += u64::from(matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup));
-        if operation.verb == Verb::RemoveMember && !empties(operation) {
-            let own = operation
-                .members
-                .iter()
-                .filter(|member| !member.with_user)
-                .count() as u64;
-            if own > 0 {
-                *sent.members.entry(operation.source).or_default() += own;
-            }
-        }
-    }
-    sent
 }
 
 impl Cycle<'_> {

@@ -86,6 +86,24 @@ async fn managers_in_a_circle_are_created_and_then_referred_to() {
     world.assert_equal();
 }
 
+/// A batch this large is recorded in parts, while its later requests are still on their way: the report that a later part
+/// records as done was sent without the manager that an earlier part recorded.
+#[tokio::test]
+async fn large_circle_of_managers_is_recorded_in_parts_and_nobody_loses_theirs() {
+    let mut world = World::new(Tenant::empty()).await;
+    world.job.batch = 500;
+    let name = |number: usize| format!("user{number:03}@corp.example");
+    let ids: Vec<String> = (0..300)
+        .map(|number| world.tenant.add_user(json!({"userPrincipalName": name(number)})))
+        .collect();
+    for (report, manager) in ids.iter().zip(ids.iter().cycle().skip(1)) {
+        world.tenant.set_manager(report, Some(manager));
+    }
+    let first = world.cycle_twice().await;
+    world.assert_equal();
+    assert_eq!(first.count(Verb::CreateUser), 300);
+}
+
 #[tokio::test]
 async fn managers_in_a_circle_do_not_keep_a_cycle_with_a_deletion_from_ending() {
     let world = super::incremental::synced().await;

@@ -1,0 +1,219 @@
+//! Recording a batch: one transaction, or, of a large batch, one for each part that is answered, while the rest of it is
+//! still being sent.
+//!
+//! Guarantee: after a crash between two parts the objects of the second are dirty and their intents open, as before
+//! the batch. Parts are written one after the other; their order does not matter.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::guarding::empties;
+use super::guarding::remember_sent;
+use super::record::Done;
+use crate::mapping::Mapping;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::reconcile::guard::Sent;
+use crate::reconcile::operation::Verb;
+use crate::snapshot::escrow::Escrowed;
+use crate::snapshot::history::NewEntry;
+use crate::snapshot::kept_back::WithheldKey;
+use crate::snapshot::read::ObjectIntent;
+use crate::snapshot::store::Snapshot;
+use crate::snapshot::tx::Tx;
+
+/// What is recorded in one transaction: the results of a batch, or of the part of it that is answered already.
+#[derive(Default)]
+pub(super) struct Part {
+    pub(super) done: Vec<Done>,
+    /// Creates that were sent, whatever came of them.
+    pub(super) judged: BTreeSet<SourceId>,
+    /// Those of them whose outcome is open: their intents stay.
+    pub(super) open: BTreeSet<SourceId>,
+    pub(super) history: Vec<NewEntry>,
+    /// Changes of identity: counted before what was sent moves into the history.
+    pub(super) identities: u64,
+    /// Withheld operations that were let through, and are used up.
+    pub(super) used: Vec<WithheldKey>,
+    /// Who leaves escrow.
+    settled: Vec<SourceId>,
+}
+
+/// What the parts of a batch have in common. They are written one after the other, in any order.
+#[derive(Debug, Default)]
+struct Ledger {
+    /// Intents still open, by the number of their batch.
+    intents: Vec<(u64, Vec<ObjectIntent>)>,
+    /// Who was linked, relinked or deleted.
+    relinked: Vec<SourceId>,
+}
+
+/// A batch that is being recorded, part by part, while the rest of it is still being sent.
+pub(super) struct Recording {
+    ledger: Arc<Mutex<Ledger>>,
+    under_way: Vec<JoinHandle<Result<(), StoreError>>>,
+}
+
+impl Recording {
+    /// A batch whose creates have these intents.
+    pub(super) fn new(intents: Vec<(u64, Vec<ObjectIntent>)>) -> Self {
+        let ledger = Ledger {
+            intents,
+            relinked: Vec::new(),
+        };
+        Self {
+            ledger: Arc::new(Mutex::new(ledger)),
+            under_way: Vec::new(),
+        }
+    }
+
+    /// Waits until all that was begun is written.
+    pub(super) async fn end(self) -> Result<(), CycleError> {
+        let mut result = Ok(());
+        for part in self.under_way {
+            let ended = match part.await {
+                Ok(ended) => ended.map_err(CycleError::Store),
+                Err(broken) => Err(CycleError::Broken(broken)),
+            };
+            result = result.and(ended);
+        }
+        result
+    }
+}
+
+/// What writing a part needs to know of the cycle.
+struct Setting {
+    mapping: Arc<Mapping>,
+    kind: ObjectKind,
+    now: Timestamp,
+    window: Duration,
+    forecasts: bool,
+    flattens: bool,
+}
+
+impl Cycle<'_> {
+    /// Begins to write a part, on the thread that serves the store.
+    pub(super) fn start(
+        &mut self,
+        kind: ObjectKind,
+        mut part: Part,
+        aside: Vec<(SourceId, Escrowed)>,
+        recording: &mut Recording,
+    ) {
+        let sources = part.done.iter().map(|done| done.work.plan.source);
+        part.settled = sources.filter(|id| self.escrow.settled((kind, *id))).collect();
+        let setting = Setting {
+            mapping: Arc::clone(&self.job.mapping),
+            kind,
+            now: self.now,
+            window: self.job.policy.guard_window,
+            forecasts: self.forecasts,
+            flattens: self.job.assigning.nesting.members,
+        };
+        let (snapshot, ledger) = (self.job.snapshot.clone(), Arc::clone(&recording.ledger));
+        recording.under_way.push(tokio::task::spawn_blocking(move || {
+            let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            part.write(&snapshot, &setting, &aside, &mut ledger)
+        }));
+    }
+}
+impl Part {
+    fn write(
+        mut self,
+        snapshot: &Snapshot,
+        setting: &Setting,
+        aside: &[(SourceId, Escrowed)],
+        ledger: &mut Ledger,
+    ) -> Result<(), StoreError> {
+        let kind = setting.kind;
+        let mut tx = snapshot.tx()?;
+        let mut relinked = ledger.relinked.clone();
+        for done in &mut self.done {
+            relinked.extend(done.record(&mut tx, &setting.mapping, kind, setting.now, setting.forecasts)?);
+        }
+        // Marks last: whoever was recorded above without one of these references is dirty again. Those of earlier
+        // parts too, which this part may have been planned without.
+        for id in &relinked {
+            tx.mark_referrers_dirty(id)?;
+            if setting.flattens {
+                tx.mark_holders(id)?;
+            }
+        }
+        for id in &self.settled {
+            tx.delete_escrow(kind, id);
+        }
+        // After the marks of this batch, which would make it due at once.
+        for (id, escrowed) in aside {
+            tx.put_escrow(kind, id, escrowed)?;
+        }
+        let sent = Sent {
+            identities: self.identities,
+            ..sent_by(&self.done)
+        };
+        remember_sent(&mut tx, setting.now, setting.window, sent)?;
+        for key in &self.used {
+            tx.delete_withheld(key);
+        }
+        let intents = self.close_intents(&mut tx, kind, &ledger.intents);
+        if !self.history.is_empty() {
+            tx.append_history(self.history);
+        }
+        if !tx.is_empty() {
+            tx.commit(Durability::Lazy)?;
+        }
+        // Only now: an intent that this part could not close is not to be closed by the next one.
+        *ledger = Ledger { intents, relinked };
+        Ok(())
+    }
+
+    /// Takes the intents out that this part settles; those that are left.
+    fn close_intents(
+        &self,
+        tx: &mut Tx<'_>,
+        kind: ObjectKind,
+        intents: &[(u64, Vec<ObjectIntent>)],
+    ) -> Vec<(u64, Vec<ObjectIntent>)> {
+        let stays =
+            |(of, id, _): &&ObjectIntent| *of != kind || self.open.contains(id) || !self.judged.contains(id);
+        let mut all = Vec::with_capacity(intents.len());
+        for (batch, entries) in intents {
+            let left: Vec<ObjectIntent> = entries.iter().filter(stays).cloned().collect();
+            if left.len() != entries.len() {
+                tx.replace_intents(*batch, &left);
+            }
+            all.push((*batch, left));
+        }
+        all
+    }
+}
+
+/// What a batch sent of what the guard window counts; identity changes are counted before their values are taken out.
+fn sent_by(done: &[Done]) -> Sent {
+    let mut sent = Sent::default();
+    for operation in done.iter().flat_map(|done| &done.work.run) {
+        sent.users += u64::from(operation.removes_user());
+        sent.groups += u64::from(operation.verb == Verb::DeleteGroup);
+        sent.creates += u64::from(matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup));
+        if operation.verb == Verb::RemoveMember && !empties(operation) {
+            let own = operation
+                .members
+                .iter()
+                .filter(|member| !member.with_user)
+                .count() as u64;
+            if own > 0 {
+                *sent.members.entry(operation.source).or_default() += own;
+            }
+        }
+    }
+    sent
+}
