@@ -1,8 +1,10 @@
-//! The yardstick of `benches/cycle.py`: sends recorded SCIM requests with a bare hyper client, and does nothing else.
+//! The yardstick of `benches/cycle.py`: sends the requests of an initial cycle with a bare hyper client, and does nothing
+//! else: the pages of the source one after the other, then the recorded SCIM requests.
 //!
-//! usage: `bare_client ADDR TOKEN FILE`. Each line of FILE is `wave TAB path TAB source id TAB body`. The waves are sent
-//! one after the other, each over 16 connections; `@@source id@@` in a body stands for the id that the target gave to
-//! an earlier request. It prints the wall time of the requests in milliseconds.
+//! usage: `bare_client ADDR TOKEN FILE [SOURCE_ADDR SOURCE_TOKEN FIRST_PAGE...]`. Each line of FILE is
+//! `wave TAB path TAB source id TAB body`; without a body it is a GET. The waves are sent one after the other, each over
+//! 16 connections; `@@source id@@` in a body stands for the id that the target gave to an earlier request. Of a page of
+//! the source only its nextLink is read. It prints the wall time of the requests in milliseconds, and how many pages there were.
 #![allow(clippy::disallowed_methods)] // it measures, and replays nothing that depends on time
 #![allow(clippy::print_stdout)] // its result is its output
 
@@ -41,11 +43,17 @@ struct Created {
     id: String,
 }
 
+#[derive(Deserialize)]
+struct Page {
+    #[serde(rename = "@odata.nextLink")]
+    next: Option<String>,
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(addr), Some(token), Some(file)) = (arguments.next(), arguments.next(), arguments.next()) else {
-        return Err("usage: bare_client ADDR TOKEN FILE".into());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [addr, token, file, source @ ..] = arguments.as_slice() else {
+        return Err("usage: bare_client ADDR TOKEN FILE [SOURCE_ADDR SOURCE_TOKEN FIRST_PAGE...]".into());
     };
     let mut waves: Vec<Vec<Line>> = Vec::new();
     for line in std::fs::read_to_string(file)?.lines().filter_map(parse) {
@@ -57,14 +65,58 @@ async fn main() -> Result<(), Failure> {
     let ids = Ids::default();
     let mut connections = Vec::with_capacity(CONNECTIONS);
     let began = Instant::now();
+    let pages = match source {
+        [addr, token, first_pages @ ..] => read_pages(addr, token, first_pages).await?,
+        _ => 0,
+    };
     for _ in 0..CONNECTIONS {
-        connections.push(connect(&addr).await?);
+        connections.push(connect(addr).await?);
     }
     for wave in waves {
-        connections = send_wave(wave, connections, &addr, &token, &ids).await?;
+        connections = send_wave(wave, connections, addr, token, &ids).await?;
     }
-    println!("{}", began.elapsed().as_millis());
+    println!("{} {pages}", began.elapsed().as_millis());
     Ok(())
+}
+
+/// Reads these streams to their ends; how many pages they have.
+async fn read_pages(addr: &str, token: &str, first_pages: &[String]) -> Result<usize, Failure> {
+    let mut connection = connect(addr).await?;
+    let mut pages = 0;
+    for first in first_pages {
+        let mut next = Some(first.clone());
+        while let Some(path) = next {
+            let request = Request::get(&path)
+                .header("host", addr)
+                .header("authorization", format!("Bearer {token}"))
+                .header("accept", "application/json")
+                .body(Full::default())?;
+            let (status, body) = exchange(&mut connection, request).await?;
+            if status != 200 {
+                return Err(format!("GET {path} answered {status}").into());
+            }
+            pages += 1;
+            let page: Page = serde_json::from_slice(&body)?;
+            next = page.next.map(|link| path_of(&link)).transpose()?;
+        }
+    }
+    Ok(pages)
+}
+
+/// Path and query of a link.
+fn path_of(link: &str) -> Result<String, Failure> {
+    let uri: hyper::Uri = link.parse()?;
+    Ok(uri.path_and_query().ok_or("a link without a path")?.to_string())
+}
+
+async fn exchange(
+    connection: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<(u16, Bytes), Failure> {
+    connection.ready().await?;
+    let answer = connection.send_request(request).await?;
+    let status = answer.status().as_u16();
+    Ok((status, answer.into_body().collect().await?.to_bytes()))
 }
 
 fn parse(line: &str) -> Option<Line> {
@@ -119,24 +171,29 @@ async fn send(
     bearer: &str,
     ids: &Ids,
 ) -> Result<(), Failure> {
-    let body = fill_in(&line.body, ids)?;
-    let request = Request::post(&line.path)
+    let creates = !line.body.is_empty();
+    let request = if creates {
+        Request::post(&line.path)
+    } else {
+        Request::get(&line.path)
+    };
+    let request = request
         .header("host", addr)
         .header("authorization", bearer)
         .header("content-type", "application/scim+json")
         .header("accept", "application/scim+json")
-        .body(Full::new(Bytes::from(body)))?;
-    connection.ready().await?;
-    let answer = connection.send_request(request).await?;
-    let status = answer.status();
-    let body = answer.into_body().collect().await?.to_bytes();
-    if status != 201 {
+        .body(Full::new(Bytes::from(fill_in(&line.body, ids)?)))?;
+    let (status, body) = exchange(connection, request).await?;
+    if status != if creates { 201 } else { 200 } {
         return Err(format!(
-            "POST {} answered {status}: {}",
+            "{} answered {status}: {}",
             line.path,
             String::from_utf8_lossy(&body)
         )
         .into());
+    }
+    if !creates {
+        return Ok(());
     }
     let created: Created = serde_json::from_slice(&body)?;
     let mut ids = ids.write().map_err(|_| "another request failed")?;

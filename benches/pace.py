@@ -69,7 +69,8 @@ def counting(report, writes):
 
 
 def slow(report, requests):
-    file, count = cycle.record(requests, 0)
+    recorded = cycle.record(requests, 0)
+    file, count = recorded["file"], recorded["creates"]
     setting = faults("slow", SLOW)
     with cycle.Sandbox("slow-bare", requests, 0, setting) as sandbox:
         watch = Writing(sandbox, count)
