@@ -444,9 +444,20 @@ pub enum EscrowAction {
     /// Show them, with the reason and the next try.
     List(EscrowObject),
     /// Let the next cycle try them, whatever their gap.
-    Retry(EscrowObject),
+    Retry(EscrowDecision),
     /// Leave them alone until they change at the source, or the config does.
-    Drop(EscrowObject),
+    Drop(EscrowDecision),
+}
+
+/// A decision on entries in escrow.
+#[derive(Debug, Clone, Args)]
+pub struct EscrowDecision {
+    /// Which.
+    #[command(flatten)]
+    pub which: EscrowObject,
+    /// Why; kept in the history.
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
 }
 
 /// Which entries.
@@ -457,6 +468,27 @@ pub struct EscrowObject {
     /// The job; may be left out where there is one.
     #[arg(long, value_name = "JOB")]
     pub job: Option<String>,
+}
+
+/// `quarantine`.
+#[derive(Debug, Clone, Args)]
+pub struct Quarantine {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: QuarantineAction,
+}
+
+/// What to do with what is stopped.
+#[derive(Debug, Clone, Subcommand)]
+pub enum QuarantineAction {
+    /// Let it go on with the next cycle, without a probe first.
+    Release {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// Why; kept in the history.
+        #[arg(long, value_name = "TEXT")]
+        comment: Option<String>,
+    },
 }
 
 /// `state`.

@@ -2,9 +2,11 @@
 //!
 //! SIGTERM and SIGINT finish the requests in flight, record them, and end; a second one ends at once. SIGHUP
 //! reads the settings again: good ones take effect after the cycles under way, bad ones are named and the old
-//! ones stay.
+//! ones stay. A credential file that changes does the same.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+use std::time::SystemTime;
 
 use tokio::signal::unix::SignalKind;
 use tokio::task::JoinSet;
@@ -25,6 +27,7 @@ use crate::engine::schedule;
 use crate::engine::schedule::Schedules;
 use crate::model::id::CycleId;
 use crate::settings::Settings;
+use crate::settings::secret::SecretSource;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::store::Snapshot;
 
@@ -57,9 +60,17 @@ pub fn run(globals: &Globals, args: &args::Run, report: &mut Report) -> Result<E
             let reload = CancellationToken::new();
             let mut running = start(jobs, &stop, &reload);
             let mut next = None;
+            let mut credentials = credentials_of(&daemon.settings);
             while next.is_none() && !stop.is_cancelled() {
                 tokio::select! {
                     _ = hangup.recv() => next = daemon.reload(report),
+                    () = tokio::time::sleep(CREDENTIALS_EVERY) => {
+                        let now = credentials_of(&daemon.settings);
+                        if now != std::mem::replace(&mut credentials, now.clone()) {
+                            info!("A credential file changed: the settings are read again");
+                            next = daemon.reload(report);
+                        }
+                    }
                     () = stop.cancelled() => {}
                 }
             }
@@ -70,6 +81,28 @@ pub fn run(globals: &Globals, args: &args::Run, report: &mut Report) -> Result<E
         info!("Stopped: nothing is in flight, everything done is recorded");
         Ok(Exit::Done)
     })
+}
+
+/// How often the credential files are looked at: a look is a few `stat` calls, and who renews a credential waits for this.
+const CREDENTIALS_EVERY: Duration = Duration::from_secs(10);
+
+/// When each credential file was last written, and how long it is. One that is not there is that.
+fn credentials_of(settings: &Settings) -> Vec<Option<(SystemTime, u64)>> {
+    let places = settings
+        .jobs
+        .values()
+        .filter(|job| job.enabled)
+        .flat_map(|job| [&job.source.credential.client_secret, &job.target.token]);
+    let files = places.filter_map(|place| match place {
+        SecretSource::File(path) => Some(path),
+        SecretSource::Env(_) => None,
+    });
+    files
+        .map(|path| {
+            let held = std::fs::metadata(path).ok()?;
+            Some((held.modified().ok()?, held.len()))
+        })
+        .collect()
 }
 
 fn start(jobs: Vec<(Job, Schedules)>, stop: &CancellationToken, reload: &CancellationToken) -> JoinSet<()> {

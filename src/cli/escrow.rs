@@ -3,19 +3,22 @@
 use serde_json::json;
 
 use super::args::EscrowAction;
+use super::args::EscrowDecision;
 use super::args::EscrowObject;
 use super::args::Globals;
 use super::factory;
 use super::failure::Exit;
 use super::failure::Failure;
+use super::objects::Decision;
+use super::objects::Desk;
 use super::report::Report;
-use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::snapshot::escrow;
 use crate::snapshot::escrow::Entry;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
+use crate::snapshot::tx::Tx;
 
 /// An entry, and a name of its object for people.
 struct Named {
@@ -25,25 +28,72 @@ struct Named {
 
 /// Carries out one of them. Each needs the state folder for itself.
 pub fn run(globals: &Globals, action: &EscrowAction, report: &mut Report) -> Result<Exit, Failure> {
-    let (EscrowAction::List(args) | EscrowAction::Retry(args) | EscrowAction::Drop(args)) = action;
+    let (job, chosen) = match action {
+        EscrowAction::List(args) => list(globals, args)?,
+        EscrowAction::Retry(args) => decide(
+            globals,
+            args,
+            "escrow_retry",
+            "let the next cycle try it",
+            |tx, one| {
+                // Marked by hand: it is due, whatever its gap.
+                tx.mark_dirty(one.kind, &one.id, DirtyCause::MANUAL)
+            },
+        )?,
+        EscrowAction::Drop(args) => decide(
+            globals,
+            args,
+            "escrow_drop",
+            "left until it changes",
+            |tx, one| {
+                // Without a next try: only a change makes it due.
+                let mut escrowed = one.escrowed.clone();
+                escrowed.next_try = None;
+                tx.put_escrow(one.kind, &one.id, &escrowed)
+            },
+        )?,
+    };
+    show(&job, action, &chosen, report);
+    Ok(Exit::Done)
+}
+
+fn list(globals: &Globals, args: &EscrowObject) -> Result<(String, Vec<Named>), Failure> {
     let settings = factory::settings(globals, true)?;
     let (name, _) = factory::choose(&settings, args.job.as_deref())?;
     let folder = factory::hold(&settings)?;
-    let chosen = if folder.job(name).exists() {
-        let snapshot = factory::open(&folder, name)?;
-        let chosen = choose(&snapshot, args)?;
-        let failed = |error| factory::store_failure(&error);
-        match action {
-            EscrowAction::List(_) => {}
-            EscrowAction::Retry(_) => retry(&snapshot, &chosen).map_err(failed)?,
-            EscrowAction::Drop(_) => drop_entries(&snapshot, &chosen).map_err(failed)?,
-        }
-        chosen
-    } else {
-        Vec::new()
-    };
-    show(name, action, &chosen, report);
-    Ok(Exit::Done)
+    if !folder.job(name).exists() {
+        return Ok((name.to_owned(), Vec::new()));
+    }
+    Ok((name.to_owned(), choose(&factory::open(&folder, name)?, args)?))
+}
+
+/// Writes a decision on each of the chosen, with an entry of the history.
+fn decide(
+    globals: &Globals,
+    args: &EscrowDecision,
+    verb: &'static str,
+    reason: &str,
+    write: impl Fn(&mut Tx<'_>, &Entry) -> Result<(), StoreError>,
+) -> Result<(String, Vec<Named>), Failure> {
+    let desk = Desk::open_job(globals, args.which.job.as_deref())?;
+    let chosen = choose(&desk.snapshot, &args.which)?;
+    let mut objects = Vec::with_capacity(chosen.len());
+    for one in &chosen {
+        objects.push(desk.known(one.entry.kind, one.entry.id)?);
+    }
+    let decisions: Vec<Decision<'_>> = objects
+        .iter()
+        .map(|object| Decision {
+            verb,
+            object: Some(object),
+            reason: reason.to_owned(),
+            comment: args.comment.as_deref(),
+        })
+        .collect();
+    desk.decide(&decisions, |tx| {
+        chosen.iter().try_for_each(|one| write(tx, &one.entry))
+    })?;
+    Ok((desk.job, chosen))
 }
 
 /// The entries that the object names; all where none is named.
@@ -84,26 +134,6 @@ fn named(snapshot: &Snapshot) -> Result<Vec<Named>, StoreError> {
         all.push(Named { entry, names });
     }
     Ok(all)
-}
-
-/// Marks them by hand: the next cycle tries them, whatever their gap.
-fn retry(snapshot: &Snapshot, chosen: &[Named]) -> Result<(), StoreError> {
-    let mut tx = snapshot.tx()?;
-    for one in chosen {
-        tx.mark_dirty(one.entry.kind, &one.entry.id, DirtyCause::MANUAL)?;
-    }
-    tx.commit(Durability::Synced)
-}
-
-/// Takes the next try away: only a change makes them due.
-fn drop_entries(snapshot: &Snapshot, chosen: &[Named]) -> Result<(), StoreError> {
-    let mut tx = snapshot.tx()?;
-    for one in chosen {
-        let mut escrowed = one.entry.escrowed.clone();
-        escrowed.next_try = None;
-        tx.put_escrow(one.entry.kind, &one.entry.id, &escrowed)?;
-    }
-    tx.commit(Durability::Synced)
 }
 
 fn show(job: &str, action: &EscrowAction, chosen: &[Named], report: &mut Report) {

@@ -32,6 +32,7 @@ use crate::settings::job::Mode;
 use crate::settings::source::Scope;
 use crate::snapshot::embedded::Engine;
 use crate::snapshot::folder::StateFolder;
+use crate::snapshot::query::Query;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Binding;
 use crate::snapshot::sled::DEFAULT_CACHE_BYTES;
@@ -164,13 +165,26 @@ pub(super) fn open_for(
     open(folder, name)
 }
 
-/// True while nothing was ever done at the target: no link, no open create, no history.
+/// True while nothing was ever done at the target: no link, no open create, no history but of being refused there.
 pub(super) fn is_untouched(snapshot: &Snapshot) -> Result<bool, StoreError> {
     let counts = snapshot.counts()?;
-    Ok(counts.linked_users + counts.linked_groups == 0
-        && snapshot.intents()?.is_empty()
-        && snapshot.history_head()?.next == 0)
+    if counts.linked_users + counts.linked_groups > 0 || !snapshot.intents()?.is_empty() {
+        return Ok(false);
+    }
+    let entries = snapshot.history_head()?.next;
+    if entries > REFUSALS {
+        return Ok(false);
+    }
+    let mut only_refusals = true;
+    snapshot.search_history(&Query::default(), |entry, _| {
+        only_refusals &= entry.object.is_none() && entry.operation.starts_with("quarantine");
+        Ok(())
+    })?;
+    Ok(only_refusals)
 }
+
+/// More entries than these are not those of a job that never got anywhere.
+const REFUSALS: u64 = 1000;
 
 /// What a job's snapshot belongs to.
 pub(super) fn binding(settings: &settings::job::Job) -> Binding {

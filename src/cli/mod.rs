@@ -18,6 +18,7 @@ mod objects;
 mod pause;
 mod plan;
 mod plan_sheet;
+mod quarantine;
 pub mod report;
 mod sandbox;
 mod saved;
@@ -96,6 +97,8 @@ pub enum Command {
     Unlink(args::Unlink),
     /// Show the jobs, their last and next cycles, and what waits.
     Status(args::OneJob),
+    /// Let a job, or a kind of operation, that stopped go on.
+    Quarantine(args::Quarantine),
     /// Show entries set aside after failures, try them again, or leave them until they change.
     Escrow(args::Escrow),
     /// Show the mapping in force, try an expression, carry over Entra's own schema.
@@ -145,6 +148,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
         Command::Link(args) => link::link(&cli.globals, args, report),
         Command::Unlink(args) => link::unlink(&cli.globals, args, report),
         Command::Status(args) => status::run(&cli.globals, args, report),
+        Command::Quarantine(args) => quarantine::run(&cli.globals, &args.action, report),
         Command::Escrow(args) => escrow::run(&cli.globals, &args.action, report),
         Command::Mapping(args) => mapping::run(&cli.globals, &args.action, report),
         Command::History(args) => history::run(&cli.globals, args, report),

@@ -7,6 +7,7 @@ use super::args::OneJob;
 use super::factory;
 use super::failure::Exit;
 use super::failure::Failure;
+use super::quarantine;
 use super::report::Report;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
@@ -16,6 +17,7 @@ use crate::settings::job::Job;
 use crate::settings::job::Mode;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::kept_back::KeptBackReads;
+use crate::snapshot::quarantine::QuarantineReads;
 use crate::snapshot::read::Reads;
 
 /// Shows one job, or all.
@@ -92,6 +94,7 @@ fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<se
             "removals_only": pause.removals_only, "since": pause.since.to_string(), "actor": pause.actor,
             "until": pause.until.map(|until| until.to_string()), "comment": pause.comment,
         })),
+        "quarantine": quarantine::shown(&snapshot.quarantine().map_err(failed)?),
         "holds": holds,
         "snapshot": {
             "users": counts.users, "groups": counts.groups, "linked_users": counts.linked_users,
@@ -147,6 +150,7 @@ fn text(job: &serde_json::Value) -> String {
             word("/paused/since")
         ));
     }
+    lines.extend(quarantine::lines(&job["quarantine"]));
     if job["last_cycle"].is_null() {
         lines.push("  last cycle   none yet".to_owned());
     } else {

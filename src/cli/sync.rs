@@ -106,6 +106,7 @@ pub(super) fn shown(done: &CycleReport, findings: Vec<String>, report: &mut Repo
 pub(super) fn failure(error: &CycleError) -> Failure {
     let exit = match error {
         CycleError::NoSuchObject { .. } => Exit::Usage,
+        CycleError::Quarantined { .. } => Exit::NotBegun,
         _ => Exit::Failed,
     };
     Failure::new(exit, Shown::of(error).advise(error.hint()))

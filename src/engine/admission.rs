@@ -48,7 +48,12 @@ impl Cycle<'_> {
     // ---------------------------------------------------------------------------------------------- holds
 
     /// The operation without what is on hold; `None` where nothing is left of it.
-    fn without_held(&mut self, pass: Pass, mut operation: Operation, work: &mut Work) -> Option<Operation> {
+    pub(super) fn without_held(
+        &mut self,
+        pass: Pass,
+        mut operation: Operation,
+        work: &mut Work,
+    ) -> Option<Operation> {
         let (kind, id) = (operation.kind, operation.source);
         if let Some(hold) = self.kept_back.whole(kind, id) {
             let why = hold.words();
@@ -271,7 +276,7 @@ impl Cycle<'_> {
         }
     }
 
-    fn word_on_members(&self, operation: &Operation, asked: u64, holds: u64) -> Approval {
+    pub(super) fn word_on_members(&self, operation: &Operation, asked: u64, holds: u64) -> Approval {
         if let Some(word) = self.standing_word() {
             return word;
         }

@@ -4,6 +4,10 @@
 //! ids are put in here, from the snapshot. Before the creates of a batch are sent, their intents are durable.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
@@ -14,7 +18,9 @@ use super::audit;
 use super::audit::Ending;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::cycle::chain;
 use super::job::Job;
+use super::job::Order;
 use super::passes::Pass;
 use super::record::Recorded;
 use super::recording::Recording;
@@ -35,10 +41,13 @@ use crate::ports::Patch;
 use crate::ports::Resource;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
+use crate::reconcile::explain;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
+use crate::reconcile::quarantine::Kinds;
+use crate::reconcile::quarantine::Said;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
@@ -103,6 +112,8 @@ pub(super) enum Answer {
     Failed(TargetError),
     /// Not sent: the cycle was asked to stop, or the target is in trouble.
     NotSent,
+    /// Not sent: operations of this kind stopped after it was planned.
+    Cut(Verb),
 }
 
 /// What became of a batch.
@@ -195,11 +206,22 @@ impl Cycle<'_> {
             })
             .await?;
         let trouble = AtomicU32::new(self.trouble);
+        let (kinds, began) = (Mutex::new(std::mem::take(&mut self.kinds)), self.now);
+        let retried: HashSet<SourceId> = works
+            .iter()
+            .map(|work| work.plan.source)
+            .filter(|id| self.escrow.is_due((kind, *id)))
+            .collect();
         let (job, order, stop) = (self.job, self.order, &self.order.stop);
         let mut sending = stream::iter(works)
             .map(|work| {
-                let trouble = &trouble;
+                let (trouble, kinds, retried) = (&trouble, &kinds, &retried);
                 async move {
+                    if work.sends()
+                        && let Some(verb) = locked(kinds).cuts(&work.run)
+                    {
+                        return (work, Answer::Cut(verb));
+                    }
                     if work.sends() && (stop.is_cancelled() || trouble.load(Ordering::Relaxed) >= TROUBLE) {
                         return (work, Answer::NotSent);
                     }
@@ -215,6 +237,10 @@ impl Cycle<'_> {
                     }
                     let (work, answer) = send(job, work).await;
                     note_trouble(trouble, &answer, work.sends());
+                    if work.sends() {
+                        let retry = retried.contains(&work.plan.source);
+                        note_kinds(&mut locked(kinds), job, order, (&work, &answer), retry, began);
+                    }
                     (work, answer)
                 }
             })
@@ -233,6 +259,7 @@ impl Cycle<'_> {
         }
         drop(sending);
         self.trouble = trouble.load(Ordering::Relaxed);
+        self.kinds = kinds.into_inner().unwrap_or_else(PoisonError::into_inner);
         good.append(&mut others);
         let recorded = self.record(kind, good, recording, recorded).await?;
         self.conclude(recorded)
@@ -257,6 +284,43 @@ impl Cycle<'_> {
             moved: recorded.moved,
             again: recorded.again,
         })
+    }
+}
+
+fn locked(kinds: &Mutex<Kinds>) -> MutexGuard<'_, Kinds> {
+    kinds.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What an answer says of the kinds of operations that were sent. A 409 and a 404 are observations first, and a target in
+/// trouble says nothing of a kind. `retry`: an entry from escrow counts only as a probe.
+fn note_kinds(
+    kinds: &mut Kinds,
+    job: &Job,
+    order: &Order,
+    (work, answer): (&Work, &Answer),
+    retry: bool,
+    now: Timestamp,
+) {
+    let refused = |error: &TargetError| matches!(error, TargetError::Refused { .. });
+    for operation in &work.run {
+        if retry && !kinds.is_probe(operation) {
+            continue;
+        }
+        match answer {
+            Answer::Done { .. } => kinds.done(operation),
+            Answer::Half { .. } if operation.verb != Verb::AddMember => kinds.done(operation),
+            Answer::Half { error, .. } | Answer::Failed(error) if refused(error) => {
+                let cause = explain::scrubbed(&job.mapping, Some(operation), chain(error));
+                let said = Said {
+                    cause: &cause,
+                    hint: error.hint(),
+                    now,
+                    actor: &order.actor,
+                };
+                kinds.refused(operation, &said);
+            }
+            _ => {}
+        }
     }
 }
 

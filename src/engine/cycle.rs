@@ -24,6 +24,7 @@ use super::job::Order;
 use super::job::Report;
 use super::kept_back::KeptBack;
 use super::kept_back::Met;
+use super::quarantine::is_gone;
 use super::rehires::Rehires;
 use super::summary::Kind;
 use super::summary::Outcome;
@@ -43,14 +44,20 @@ use crate::ports::StoreError;
 use crate::ports::TargetError;
 use crate::ports::Traffic;
 use crate::reconcile::guard::Approvals;
+use crate::reconcile::guard::Asked;
 use crate::reconcile::guard::Sent;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::plan::Planner;
+use crate::reconcile::quarantine::Kinds;
 use crate::reconcile::unique_values::UniqueValues;
 use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
 use crate::snapshot::forget::INCOMPLETE;
+use crate::snapshot::history::NewEntry;
 use crate::snapshot::kept_back::WithheldKey;
+use crate::snapshot::quarantine::JobStop;
+use crate::snapshot::quarantine::Quarantine;
+use crate::snapshot::quarantine::QuarantineReads;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
@@ -65,6 +72,18 @@ pub enum CycleError {
     /// The target is out of reach; what was not sent stays dirty.
     #[error("the target is out of reach; what was not sent is sent by the next cycle")]
     Target(#[source] TargetError),
+    /// The job is stopped, and its probe failed: nothing was begun.
+    #[error("the job is quarantined since {since} ({cause}), and a probe failed: {probe}")]
+    Quarantined {
+        /// Since when.
+        since: Timestamp,
+        /// Why it stopped.
+        cause: String,
+        /// What the probe was answered.
+        probe: String,
+        /// What to do about that.
+        hint: String,
+    },
     /// The snapshot could not be read or written.
     #[error("the snapshot failed")]
     Store(#[source] StoreError),
@@ -97,6 +116,9 @@ impl CycleError {
         match self {
             Self::Source(cause) => cause.hint().to_owned(),
             Self::Target(cause) => cause.hint().to_owned(),
+            Self::Quarantined { hint, .. } => {
+                format!("{hint}; each cycle tries again, and `melonsync sync` does at once")
+            }
             Self::Store(cause) => cause.hint(),
             Self::Stopped => "nothing to do".to_owned(),
             Self::NoSuchObject { .. } => {
@@ -112,7 +134,8 @@ impl CycleError {
     pub const fn quarantines(&self) -> bool {
         match self {
             Self::Source(cause) => matches!(cause.disposition(), Disposition::Quarantine),
-            Self::Target(cause) => matches!(cause.disposition(), Disposition::Quarantine),
+            Self::Target(cause) => matches!(cause.disposition(), Disposition::Quarantine) || is_gone(cause),
+            Self::Quarantined { .. } => true,
             _ => false,
         }
     }
@@ -196,6 +219,22 @@ pub struct Cycle<'j> {
     pub(super) unplanned: u64,
     /// Answers in a row that say that the target as a whole is in trouble.
     pub(super) trouble: u32,
+    /// Why the job is stopped, where it is.
+    pub(super) quarantine: Option<JobStop>,
+    /// Kinds of operations, and which of them are stopped.
+    pub(super) kinds: Kinds,
+    /// Operations left because their kind is stopped.
+    pub(super) left_by_kind: u64,
+    /// What the guard has counted so far.
+    pub(super) asked: Asked,
+    /// When the source's users were last looked at.
+    pub(super) looked: Timestamp,
+    /// True once looking at them again in this cycle failed.
+    pub(super) blind: bool,
+    /// Users whose disable the target did not answer.
+    pub(super) unreached: BTreeSet<SourceId>,
+    /// Users met in the middle of the cycle: but for a disable they are the next one's.
+    pub(super) latecomers: HashSet<(ObjectKind, SourceId)>,
 }
 
 /// Runs one cycle. Never panics on what source or target say; the report has the error where there was one.
@@ -218,6 +257,7 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
         None => cycle.story().await.err(),
         Some(request) => cycle.undo_story(request).await.err(),
     };
+    let quarantine = cycle.quarantine_after(error.as_ref());
     let mut summary = cycle.close(error.as_ref());
     summary.duration_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
     add_traffic(
@@ -225,7 +265,7 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
         job.source.traffic().since(source),
         job.target.traffic().since(target),
     );
-    let error = match remember(job, order, &summary, undo.is_none()).await {
+    let error = match remember(job, order, &summary, undo.is_none(), quarantine).await {
         Ok(()) => error,
         Err(late) => error.or(Some(late)),
     };
@@ -280,11 +320,20 @@ impl<'j> Cycle<'j> {
             holds: false,
             unplanned: 0,
             trouble: 0,
+            quarantine: None,
+            kinds: Kinds::default(),
+            left_by_kind: 0,
+            asked: Asked::default(),
+            looked: now,
+            blind: false,
+            unreached: BTreeSet::new(),
+            latecomers: HashSet::new(),
         }
     }
 
     /// The story of a cycle.
     async fn story(&mut self) -> Result<(), CycleError> {
+        self.pass_quarantine().await?;
         self.prepare().await?;
         self.prepare_kept_back().await?;
         self.prepare_evaluation().await?;
@@ -493,6 +542,7 @@ impl<'j> Cycle<'j> {
                 || !summary.failed.is_empty()
                 || self.findings > 0
                 || self.unplanned > 0
+                || self.left_by_kind > 0
                 || !self.intents_open.is_empty() =>
             {
                 Outcome::Partial
@@ -554,7 +604,13 @@ fn add_traffic(summary: &mut Summary, source: Traffic, target: Traffic) {
 }
 
 /// Keeps the summary, and makes everything durable.
-async fn remember(job: &Job, order: &Order, summary: &Summary, looked: bool) -> Result<(), CycleError> {
+async fn remember(
+    job: &Job,
+    order: &Order,
+    summary: &Summary,
+    looked: bool,
+    quarantine: Option<(Quarantine, Vec<NewEntry>)>,
+) -> Result<(), CycleError> {
     let json = serde_json::to_value(summary).unwrap_or_default();
     let keep = order.apply;
     let cycle = order.id;
@@ -576,6 +632,12 @@ async fn remember(job: &Job, order: &Order, summary: &Summary, looked: bool) -> 
         }
         let mut tx = snapshot.tx()?;
         tx.put_cycle(&json);
+        if let Some((stopped, entries)) = quarantine
+            && (snapshot.quarantine()? != stopped || !entries.is_empty())
+        {
+            tx.put_quarantine(&stopped);
+            tx.append_history(entries);
+        }
         if ended && snapshot.meta(CARRIED_OUT)?.as_deref() != Some(fingerprint.as_bytes()) {
             tx.put_meta(CARRIED_OUT, fingerprint.as_bytes());
         }

@@ -13,6 +13,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Operation;
 use crate::snapshot::escrow;
 use crate::snapshot::escrow::Escrowed;
 
@@ -24,10 +25,21 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct Escrow {
     /// Not tried in this cycle.
     pub(super) waiting: HashSet<(ObjectKind, SourceId)>,
-    /// Tried in this cycle: how often they failed before, and since when.
-    due: HashMap<(ObjectKind, SourceId), (u32, Timestamp)>,
+    /// Tried in this cycle, with what was set aside before.
+    due: HashMap<(ObjectKind, SourceId), Due>,
     /// Set aside, or set aside again, in this cycle.
     failed: HashSet<(ObjectKind, SourceId)>,
+}
+
+/// What is known of an entry that is tried.
+#[derive(Debug)]
+struct Due {
+    /// How often it failed before.
+    failures: u32,
+    /// When it failed first.
+    since: Timestamp,
+    /// The operation that failed, by its name.
+    operation: String,
 }
 
 /// The gap after so many failures in a row: doubles, up to 24 hours.
@@ -48,7 +60,8 @@ impl Escrow {
         first_retry: Duration,
         words: (&str, String, String),
     ) -> Escrowed {
-        let (before, since) = self.due.get(&key).copied().unwrap_or((0, now));
+        let due = self.due.get(&key);
+        let (before, since) = due.map_or((0, now), |due| (due.failures, due.since));
         self.failed.insert(key);
         let failures = before.saturating_add(1);
         Escrowed {
@@ -59,6 +72,23 @@ impl Escrow {
             since,
             next_try: Some(now.plus(gap(first_retry, failures))),
         }
+    }
+
+    /// True for an entry that is tried in this cycle.
+    pub(super) fn is_due(&self, key: (ObjectKind, SourceId)) -> bool {
+        self.due.contains_key(&key)
+    }
+
+    /// An object that was set aside in this cycle is not: its whole kind of operation stopped. True where it was.
+    pub(super) fn excuse(&mut self, key: (ObjectKind, SourceId)) -> bool {
+        !self.is_due(key) && self.failed.remove(&key)
+    }
+
+    /// True where one of these operations is the one for which the object was set aside: another one that goes through
+    /// says nothing of it, and the gap goes on growing.
+    pub(super) fn is_for(&self, key: (ObjectKind, SourceId), run: &[Operation]) -> bool {
+        let due = self.due.get(&key);
+        due.is_some_and(|due| run.iter().any(|operation| operation.verb.name() == due.operation))
     }
 
     /// An object was carried out. True when it has an entry that is to go.
@@ -80,9 +110,18 @@ impl Cycle<'_> {
         for entry in entries {
             let key = (entry.kind, entry.id);
             if entry.is_due(self.now) {
-                self.escrow
-                    .due
-                    .insert(key, (entry.escrowed.failures, entry.escrowed.since));
+                let Escrowed {
+                    failures,
+                    since,
+                    operation,
+                    ..
+                } = entry.escrowed;
+                let due = Due {
+                    failures,
+                    since,
+                    operation,
+                };
+                self.escrow.due.insert(key, due);
                 continue;
             }
             self.escrow.waiting.insert(key);
@@ -146,7 +185,12 @@ mod tests {
     fn a_failure_again_waits_longer_and_remembers_the_first() {
         let key = (ObjectKind::User, SourceId::from_bytes([1; 16]));
         let mut escrow = Escrow::default();
-        escrow.due.insert(key, (2, Timestamp(7)));
+        let due = Due {
+            failures: 2,
+            since: Timestamp(7),
+            operation: "create_user".to_owned(),
+        };
+        escrow.due.insert(key, due);
         let words = ("create_user", "refused".to_owned(), "look".to_owned());
         let set = escrow.set_aside(key, Timestamp(1000), Duration::from_secs(60), words);
         assert_eq!((set.failures, set.since), (3, Timestamp(7)));

@@ -31,6 +31,7 @@ use crate::model::object::Life;
 use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
+use crate::reconcile::explain;
 use crate::reconcile::explain::object::Explanation;
 use crate::reconcile::explain::object::Found;
 use crate::reconcile::explain::object::InScope;
@@ -198,6 +199,7 @@ impl Cycle<'_> {
     ) -> Result<Explanation, CycleError> {
         self.prepare().await?;
         self.prepare_evaluation().await?;
+        self.pass_quarantine().await?;
         self.recall_assignments().await?;
         if self.entitlements.known {
             // What a cycle comes to whose list says the same.
@@ -364,7 +366,15 @@ impl Cycle<'_> {
         let keys = planner.match_keys(view).unwrap_or_default();
         let keys = keys
             .into_iter()
-            .map(|key| (key.path.as_str().to_owned(), key.value))
+            .map(|key| {
+                let hidden = self.job.mapping.is_redacted(kind, key.path.name());
+                let value = if hidden {
+                    explain::hidden(key.value)
+                } else {
+                    key.value
+                };
+                (key.path.as_str().to_owned(), value)
+            })
             .collect();
         let held = Held {
             link: view.link.as_ref(),

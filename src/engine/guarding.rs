@@ -98,6 +98,13 @@ impl Cycle<'_> {
                 ObjectKind::Group => asked.groups = found.removals,
             }
         }
+        self.asked = asked;
+        self.looked = self.job.clock.now();
+        self.judge().await
+    }
+
+    /// Asks the guard for its word on what was counted so far in this cycle.
+    pub(super) async fn judge(&mut self) -> Result<(), CycleError> {
         let counts = self.store(Snapshot::counts).await?;
         let totals = Totals {
             linked_users: counts.linked_users,
@@ -106,7 +113,7 @@ impl Cycle<'_> {
             alive_groups: counts.alive_groups,
         };
         let mut approvals = guard::approve(
-            &asked,
+            &self.asked,
             &self.sent,
             totals,
             &self.job.policy,
@@ -281,6 +288,61 @@ fn counted_among(
         }
     }
     Ok(plans)
+}
+
+/// A user who is to be disabled, found in the middle of a cycle.
+pub(super) struct Leaver {
+    pub(super) id: SourceId,
+    /// The word for why.
+    pub(super) reason: &'static str,
+    /// False where it was counted before, or was let through.
+    pub(super) counts: bool,
+}
+
+/// Who of these linked users is to be disabled. Each is noted as a removal, as the first pass does.
+pub(super) fn leavers(
+    snapshot: &Snapshot,
+    ids: &[SourceId],
+    rules: &Rules,
+    context: &Context,
+    kept_back: &KeptBack,
+) -> Result<Vec<Leaver>, StoreError> {
+    let kind = ObjectKind::User;
+    let ids: Vec<SourceId> = ids
+        .iter()
+        .copied()
+        .filter(|id| kept_back.whole(kind, *id).is_none())
+        .collect();
+    let planner = rules.planner(true);
+    let counted = rules.only_counted();
+    let of_counted = counted.planner(true);
+    let mut found = Vec::new();
+    let mut tx = snapshot.tx()?;
+    for (plan, link) in counted_among(snapshot, kind, &ids, context, (&planner, &of_counted))? {
+        let disable = plan
+            .operations
+            .iter()
+            .find(|operation| operation.verb == Verb::DisableUser);
+        let Some(disable) = disable.filter(|disable| link.is_some() && !is_active_held(kept_back, disable))
+        else {
+            continue;
+        };
+        let id = plan.source;
+        let known = snapshot.removal::<Removal>(kind, &id)?.is_some();
+        let through = kept_back
+            .released(&(kind, id, Class::Removal), disable.verb)
+            .is_some();
+        tx.put_removal(kind, &id, &Removal { verb: disable.verb });
+        found.push(Leaver {
+            id,
+            reason: disable.because.label(),
+            counts: !(known || through),
+        });
+    }
+    if !tx.is_empty() {
+        tx.commit(Durability::Lazy)?;
+    }
+    Ok(found)
 }
 
 /// True for a disable of a user whose `active` is on hold.

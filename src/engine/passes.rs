@@ -109,7 +109,7 @@ impl Rules {
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, Default)]
-struct Progress {
+pub(super) struct Progress {
     /// Something was carried out or settled.
     moved: bool,
     /// Something waits for another object of the same pass.
@@ -146,14 +146,23 @@ impl Cycle<'_> {
         if !self.job.managed.contains(&of) {
             return Ok(());
         }
-        let closed = self.approval(of).withheld().is_some();
-        let mut after = None;
+        let (mut after, mut again) = (None, false);
         loop {
+            if pass == Pass::Deletes {
+                self.overtake().await?;
+            }
+            let closed = self.approval(of).withheld().is_some();
             let limit = self.job.batch;
             let page = self
                 .store(move |snapshot| snapshot.removals::<Removal>(after, limit))
                 .await?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else {
+                if !std::mem::take(&mut again) {
+                    return Ok(());
+                }
+                after = None;
+                continue;
+            };
             after = Some((last.0, last.1));
             let ids: Vec<SourceId> = page
                 .iter()
@@ -163,7 +172,9 @@ impl Cycle<'_> {
                 })
                 .map(|(_, id, _)| *id)
                 .collect();
+            let released = self.kinds.released.len();
             self.batch(of, ids, pass, true).await?;
+            again |= self.kinds.released.len() > released;
         }
     }
 
@@ -220,6 +231,7 @@ impl Cycle<'_> {
         let of = self.store(move |snapshot| snapshot.dirty_count(kind)).await?;
         let mut seen = 0;
         loop {
+            self.overtake().await?;
             let limit = self.job.batch;
             let page = self
                 .store(move |snapshot| snapshot.dirty(kind, after.as_ref(), limit))
@@ -238,7 +250,7 @@ impl Cycle<'_> {
     }
 
     /// Plans a batch, and carries out what the pass may do.
-    async fn batch(
+    pub(super) async fn batch(
         &mut self,
         kind: ObjectKind,
         ids: Vec<SourceId>,
@@ -259,7 +271,7 @@ impl Cycle<'_> {
             ..Progress::default()
         };
         let mut works = Vec::new();
-        let blocked = self.blocked.len();
+        let (blocked, released) = (self.blocked.len(), self.kinds.released.len());
         for one in planned.plans {
             progress.waiting |=
                 one.plan.pending_references > 0 || one.plan.omissions.contains(&Omission::WaitsForManager);
@@ -273,8 +285,10 @@ impl Cycle<'_> {
         } else {
             self.foresee(kind, works).await?
         };
-        progress.moved |= outcome.moved;
-        progress.waiting |= outcome.again;
+        // Where a probe worked, the others of its kind follow.
+        let released = self.kinds.released.len() > released;
+        progress.moved |= outcome.moved || released;
+        progress.waiting |= outcome.again || released;
         self.keep_withheld().await?;
         Ok(progress)
     }
@@ -282,6 +296,7 @@ impl Cycle<'_> {
     fn may_plan(&self, kind: ObjectKind, id: SourceId) -> bool {
         !self.stopped.contains(&kind)
             && !self.failed.contains(&(kind, id))
+            && !self.latecomers.contains(&(kind, id))
             && !self.escrow.waiting.contains(&(kind, id))
             && self
                 .focus
@@ -325,6 +340,7 @@ impl Cycle<'_> {
             }
         }
         self.keep_to_plan(&mut work);
+        self.keep_to_kinds(&mut work);
         match pass {
             Pass::Users if work.run.is_empty() && !work.plan.settles() => {
                 self.blocked.insert((work.plan.kind, work.plan.source));

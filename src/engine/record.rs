@@ -3,6 +3,7 @@
 //! second dirty and their intents open, as one before the batch was recorded does.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 
 use tracing::debug;
@@ -47,6 +48,7 @@ use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
+use crate::reconcile::quarantine::Said;
 use crate::snapshot::counts::Facts;
 use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::history::NewEntry;
@@ -114,7 +116,10 @@ impl Cycle<'_> {
                 answer => self.take_done(work, answer, &mut part, &mut recorded),
             }
         }
-        let aside = std::mem::take(&mut recorded.aside);
+        let mut aside = std::mem::take(&mut recorded.aside);
+        part.excused = self.kinds.take_excused();
+        part.excused.retain(|key| self.escrow.excuse(*key));
+        aside.retain(|(id, _)| !part.excused.contains(&(kind, *id)));
         self.start(kind, part, aside, &mut recording);
         recording.end().await?;
         failure?;
@@ -150,12 +155,21 @@ impl Cycle<'_> {
                 error,
             } => {
                 recorded.moved = true;
-                self.note_failure(&work, &error, &mut part.history);
-                if error.disposition() == Disposition::Escrow {
-                    recorded.aside.push(self.set_aside(&work, &error));
+                // Two requests: the create is done, and what was to follow is not.
+                let rest = part_at_create(&mut work);
+                part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
+                part.used.extend(self.kept_back.used_by(&work.run));
+                self.note_done(&mut work, Some(&target), &mut part.history);
+                self.note_failure(&work, rest.as_ref(), &error, &mut part.history);
+                match error.disposition() {
+                    Disposition::Escrow => {
+                        let aside = self.set_aside(&work, rest.as_ref(), &error);
+                        recorded.aside.extend(aside);
+                    }
+                    Disposition::Quarantine => recorded.fatal = Some(error),
+                    Disposition::Retry => recorded.unavailable = Some(error),
                 }
                 work.left = true;
-                work.added.truncate(super::apply::MEMBERS_IN_CREATE);
                 part.done.push(Done {
                     work,
                     target: Some(target),
@@ -169,6 +183,7 @@ impl Cycle<'_> {
                     part.done.push(Done::nothing(work));
                 }
             }
+            Answer::Cut(verb) => self.note_cut(work.plan.kind, work.plan.source, &work.plan.name, verb),
             Answer::Failed(_) => debug_assert!(false, "a failed request is nothing to write"),
         }
     }
@@ -181,8 +196,31 @@ fn failed_operation(work: &Work) -> Option<&Operation> {
         .find(|operation| !matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup))
 }
 
-fn failed_verb(work: &Work) -> &'static str {
-    failed_operation(work).map_or("link", |operation| operation.verb.name())
+fn failed_verb(operation: Option<&Operation>) -> &'static str {
+    operation.map_or("link", |operation| operation.verb.name())
+}
+
+/// Leaves in the work of a group what its create brought over; the members that were to follow in requests of their own,
+/// as an operation.
+fn part_at_create(work: &mut Work) -> Option<Operation> {
+    let rode = work.added.len().min(super::apply::MEMBERS_IN_CREATE);
+    work.added.truncate(rode);
+    let in_it: BTreeSet<SourceId> = work.added.iter().map(|(member, _)| *member).collect();
+    let at = work
+        .run
+        .iter()
+        .position(|operation| operation.verb == Verb::AddMember)?;
+    let mut rest = work.run[at].clone();
+    let all = std::mem::take(&mut rest.members);
+    let (done, left) = all
+        .into_iter()
+        .partition::<Vec<_>, _>(|member| in_it.contains(&member.source));
+    work.run[at].members = done;
+    rest.members = left;
+    if work.run[at].members.is_empty() {
+        work.run.remove(at);
+    }
+    Some(rest)
 }
 
 /// A work that is to be recorded.
@@ -224,16 +262,23 @@ impl Cycle<'_> {
         audit::entries(self.job, self.order, self.now, operation, changes, ending)
     }
 
-    fn note_failure(&mut self, work: &Work, error: &TargetError, history: &mut Vec<NewEntry>) {
+    /// `operation` is the one that failed; an adoption has none of its own.
+    fn note_failure(
+        &mut self,
+        work: &Work,
+        operation: Option<&Operation>,
+        error: &TargetError,
+        history: &mut Vec<NewEntry>,
+    ) {
         let (kind, id) = (work.plan.kind, work.plan.source);
         self.failed.insert((kind, id));
-        let operation = failed_operation(work);
-        let verb = failed_verb(work);
-        self.summary.fail(id, verb, chain(error), error.hint().to_owned());
+        let verb = failed_verb(operation);
+        let said = explain::scrubbed(&self.job.mapping, operation, chain(error));
+        self.summary.fail(id, verb, said, error.hint().to_owned());
         warn!(object = %id, op = verb, "Cannot {verb} {id}: it stays dirty and is tried again");
         if let Some(operation) = operation {
             let (target, changes) = (work.target.as_ref(), operation.changes.clone());
-            let detail = error.to_string();
+            let detail = explain::scrubbed(&self.job.mapping, Some(operation), error.to_string());
             let ending = Ending {
                 target,
                 result: "failed",
@@ -263,24 +308,51 @@ impl Cycle<'_> {
             recorded.moved = true;
             return Ok(());
         }
-        self.note_failure(work, &error, history);
+        let operation = failed_operation(work);
+        if let Some(operation) = operation.filter(|_| learns && !self.escrow.is_due((kind, id))) {
+            // What was an observation before is a failure now.
+            let cause = explain::scrubbed(&self.job.mapping, Some(operation), chain(&error));
+            let said = Said {
+                cause: &cause,
+                hint: error.hint(),
+                now: self.now,
+                actor: &self.order.actor,
+            };
+            self.kinds.refused(operation, &said);
+        }
+        self.note_failure(work, operation, &error, history);
         match error.disposition() {
             Disposition::Quarantine => recorded.fatal = Some(error),
             Disposition::Retry if matches!(error, TargetError::Unavailable { .. }) => {
+                if work.pass == Pass::Disables {
+                    self.unreached.insert(id);
+                }
                 recorded.unavailable = Some(error)
             }
-            Disposition::Escrow => recorded.aside.push(self.set_aside(work, &error)),
+            Disposition::Escrow => {
+                let aside = self.set_aside(work, operation, &error);
+                recorded.aside.extend(aside);
+            }
             Disposition::Retry => {}
         }
         Ok(())
     }
 
-    /// What is kept of an entry that goes into escrow.
-    fn set_aside(&mut self, work: &Work, error: &TargetError) -> (SourceId, Escrowed) {
+    /// What is kept of an entry that goes into escrow; nothing where it is the whole kind that fails.
+    fn set_aside(
+        &mut self,
+        work: &Work,
+        operation: Option<&Operation>,
+        error: &TargetError,
+    ) -> Option<(SourceId, Escrowed)> {
         let key = (work.plan.kind, work.plan.source);
-        let words = (failed_verb(work), chain(error), error.hint().to_owned());
+        if self.kinds.excuses(&work.run) && !self.escrow.is_due(key) {
+            return None;
+        }
+        let said = explain::scrubbed(&self.job.mapping, operation, chain(error));
+        let words = (failed_verb(operation), said, error.hint().to_owned());
         let first = self.job.escrow_first_retry;
-        (key.1, self.escrow.set_aside(key, self.now, first, words))
+        Some((key.1, self.escrow.set_aside(key, self.now, first, words)))
     }
 
     /// Takes what a 409 or 404 says as an observation, so that the next sweep plans the object anew.

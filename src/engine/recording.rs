@@ -47,6 +47,8 @@ pub(super) struct Part {
     pub(super) used: Vec<WithheldKey>,
     /// Who leaves escrow.
     settled: Vec<SourceId>,
+    /// Who was set aside by an earlier batch of this cycle, before the whole kind of operation stopped.
+    pub(super) excused: Vec<(ObjectKind, SourceId)>,
 }
 
 /// What the parts of a batch have in common. They are written one after the other, in any order.
@@ -110,8 +112,20 @@ impl Cycle<'_> {
         aside: Vec<(SourceId, Escrowed)>,
         recording: &mut Recording,
     ) {
-        let sources = part.done.iter().map(|done| done.work.plan.source);
-        part.settled = sources.filter(|id| self.escrow.settled((kind, *id))).collect();
+        let through = |done: &&Done| {
+            let (work, key) = (&done.work, (kind, done.work.plan.source));
+            work.completes() || self.escrow.is_for(key, &work.run)
+        };
+        let settled: Vec<SourceId> = part
+            .done
+            .iter()
+            .filter(through)
+            .map(|done| done.work.plan.source)
+            .collect();
+        part.settled = settled
+            .into_iter()
+            .filter(|id| self.escrow.settled((kind, *id)))
+            .collect();
         let setting = Setting {
             mapping: Arc::clone(&self.job.mapping),
             kind,
@@ -155,6 +169,9 @@ impl Part {
         // After the marks of this batch, which would make it due at once.
         for (id, escrowed) in aside {
             tx.put_escrow(kind, id, escrowed)?;
+        }
+        for (of, id) in &self.excused {
+            tx.delete_escrow(*of, id);
         }
         let sent = Sent {
             identities: self.identities,

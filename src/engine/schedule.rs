@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 use tracing::info;
+use tracing::warn;
 
 use super::cycle;
 use super::job::Extent;
@@ -15,6 +16,7 @@ use super::job::Order;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
 use crate::settings::schedule::Schedule;
+use crate::snapshot::quarantine::QuarantineReads;
 
 /// The two schedules of a job.
 #[derive(Debug, Clone, Default)]
@@ -50,8 +52,16 @@ pub async fn run(
     stop: CancellationToken,
     reload: CancellationToken,
 ) {
+    // Stopped when it was loaded: what was changed since may be what it stopped for.
+    let mut at_once = is_stopped(&job).await;
     loop {
-        let Some((due, extent)) = next(&schedules, job.clock.now()) else {
+        let now = job.clock.now();
+        let due = if std::mem::take(&mut at_once) {
+            Some((now, Extent::Changes))
+        } else {
+            next(&schedules, now)
+        };
+        let Some((due, extent)) = due else {
             info!(job = %job.name, "Job {} has no schedule: it runs only when asked to", job.name);
             tokio::select! { () = stop.cancelled() => {}, () = reload.cancelled() => {} }
             return;
@@ -74,6 +84,22 @@ pub async fn run(
         let report = cycle::run(&job, &order).await;
         if let Some(cause) = report.error {
             error!(job = %job.name, cycle.id = %order.id, "{}: {}; {}", job.name, cycle::chain(&cause), cause.hint());
+        }
+    }
+}
+
+/// True for a job in quarantine; that it is, is said.
+async fn is_stopped(job: &Job) -> bool {
+    let read = cycle::blocking(&job.snapshot, |snapshot| snapshot.quarantine()).await;
+    match read.map(|held| held.job) {
+        Ok(Some(stop)) => {
+            warn!(job = %job.name, side = stop.side.word(), "Job {} is quarantined since {}: {}; {}", job.name, stop.since, stop.cause, stop.hint);
+            true
+        }
+        Ok(None) => false,
+        Err(cause) => {
+            error!(job = %job.name, "{}: {}; {}", job.name, cycle::chain(&cause), cause.hint());
+            false
         }
     }
 }

@@ -30,6 +30,7 @@ use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
+use crate::reconcile::scope::Standing;
 use crate::reconcile::undo::Now;
 use crate::reconcile::undo::Undo;
 use crate::reconcile::view::ObjectView;
@@ -63,6 +64,7 @@ struct Inverse {
 impl Cycle<'_> {
     /// The story of an undo.
     pub(super) async fn undo_story(&mut self, request: &UndoRequest) -> Result<(), CycleError> {
+        self.pass_quarantine().await?;
         self.prepare_kept_back().await?;
         let (wanted, manager) = (request.clone(), self.manager_path());
         let (inverses, open) = self
@@ -161,24 +163,20 @@ impl Cycle<'_> {
         let mut approvals = guard::approve(&asked, &self.sent, totals, policy, lets_through);
         if let Some(why) = self.standing_word() {
             approvals.users = why.clone();
+            approvals.members = why.clone();
             approvals.groups = why;
         }
+        self.approvals = Some(approvals.clone());
         for inverse in inverses {
             let (kind, id, name) = (inverse.now.kind, inverse.now.source, inverse.now.name.clone());
-            for operation in std::mem::take(&mut inverse.undo.operations) {
-                if let Some(hold) = self.kept_back.whole(kind, id) {
-                    let (verb, why) = (operation.verb, hold.words());
-                    self.summary.held += operation.count();
-                    self.omit(kind, id, &name, &Omission::Held { verb, why });
-                    continue;
-                }
+            for operation in self.without_what_is_held(inverse) {
                 let word = match operation.verb {
                     Verb::DisableUser | Verb::DeleteUser => approvals.users.clone(),
                     Verb::DeleteGroup => approvals.groups.clone(),
-                    Verb::RemoveMember => self.standing_word().unwrap_or_else(|| {
+                    Verb::RemoveMember => {
                         let (holds, count) = (inverse.now.members.len() as u64, operation.count());
-                        guard::approve_members(id, count, holds, &self.sent, policy, allowed)
-                    }),
+                        self.word_on_members(&operation, count, holds)
+                    }
                     Verb::CreateUser | Verb::CreateGroup => approvals.creates.clone(),
                     _ => Approval::Approved,
                 };
@@ -201,6 +199,20 @@ impl Cycle<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Takes an object's operations out of the inverse; without what a person holds, which is said.
+    fn without_what_is_held(&mut self, inverse: &mut Inverse) -> Vec<Operation> {
+        let mut scratch = Work::new(plan_of(inverse), None, Pass::Users);
+        let mut left = Vec::new();
+        for operation in std::mem::take(&mut inverse.undo.operations) {
+            left.extend(self.without_held(Pass::Users, operation, &mut scratch));
+        }
+        let (kind, id, name) = (inverse.now.kind, inverse.now.source, inverse.now.name.clone());
+        for omission in &scratch.plan.omissions {
+            self.omit(kind, id, &name, omission);
+        }
+        left
     }
 
     /// The undo itself goes into the history, with its comment; the holds are made, and the records that a resource
@@ -245,10 +257,8 @@ impl Cycle<'_> {
                             record
                         }
                     };
-                    let undone = Undone {
-                        hold: hold.clone(),
-                        source: print(&record),
-                    };
+                    let before = snapshot.undone(*kind, id)?;
+                    let undone = Undone::over(before, hold.clone(), print(&record));
                     tx.put_undone(*kind, id, Some(&undone));
                 }
                 tx.commit(Durability::Lazy)?;
@@ -268,7 +278,15 @@ fn work(inverse: &Inverse, takes: impl Fn(&Operation) -> bool) -> Option<Work> {
         .filter(|operation| takes(operation))
         .cloned()
         .collect();
-    let plan = ObjectPlan {
+    let mut work = Work::new(plan_of(inverse), None, Pass::Users);
+    work.run = run;
+    work.left = true;
+    (!work.run.is_empty()).then_some(work)
+}
+
+/// A plan without operations, for a work to carry.
+fn plan_of(inverse: &Inverse) -> ObjectPlan {
+    ObjectPlan {
         kind: inverse.now.kind,
         source: inverse.now.source,
         name: inverse.now.name.clone(),
@@ -280,11 +298,7 @@ fn work(inverse: &Inverse, takes: impl Fn(&Operation) -> bool) -> Option<Work> {
         members_held: inverse.now.members.len() as u64,
         skipped_references: 0,
         pending_references: 0,
-    };
-    let mut work = Work::new(plan, None, Pass::Users);
-    work.run = run;
-    work.left = true;
-    (!work.run.is_empty()).then_some(work)
+    }
 }
 
 /// What life and values at the source come to.
@@ -313,9 +327,18 @@ pub(super) fn keep_holds(
         .is_some_and(|record| print(&record) != undone.source);
     if moved {
         (undone.hold.absent, undone.hold.present) = (false, false);
+        if view.object.life != Life::Alive {
+            // Gone since the undo: that access was given back does not keep a leaver in.
+            undone
+                .hold
+                .attributes
+                .retain(|path, _| !path.eq_ignore_ascii_case("active"));
+        }
     }
-    // Of a plan that waits for something it cannot be told what the source no longer asks for.
-    let tells = plan.settles() && plan.pending_references == 0 && view.link.is_some();
+    // Of a plan that waits for something it cannot be told what the source no longer asks for; nor of one for somebody who
+    // has left, of whom nothing but `active` is ours meanwhile.
+    let ours = view.object.life == Life::Alive && view.scope == Standing::In;
+    let tells = ours && plan.settles() && plan.pending_references == 0 && view.link.is_some();
     let (held, left) = undone.hold.keep(plan);
     if held > 0 {
         plan.omissions.push(Omission::HeldByUndo { count: held });

@@ -47,6 +47,30 @@ pub fn redacted_changes(mapping: &Mapping, kind: ObjectKind, mut changes: Vec<Ch
     changes
 }
 
+/// A value as it may be shown of a row that calls `Redact`: that there is one, not which.
+#[must_use]
+pub fn hidden(value: Value) -> Value {
+    if value.is_unassigned() {
+        value
+    } else {
+        Value::text(REDACTED)
+    }
+}
+
+/// What the target said of an operation, as it may be kept: servers quote the value that they refuse.
+#[must_use]
+pub fn scrubbed(mapping: &Mapping, operation: Option<&Operation>, text: String) -> String {
+    let Some(operation) = operation else { return text };
+    let hides = |change: &&Change| mapping.is_redacted(operation.kind, &change.attribute);
+    operation
+        .changes
+        .iter()
+        .filter(hides)
+        .flat_map(|change| [&change.before, &change.after])
+        .filter_map(|value| value.as_str().filter(|value| !value.is_empty()))
+        .fold(text, |text, value| text.replace(value, REDACTED))
+}
+
 /// One operation as a JSON entry of `plan -o json`.
 #[must_use]
 pub fn entry(operation: &Operation) -> serde_json::Value {

@@ -287,12 +287,15 @@ enum Identity {
 }
 
 fn identity_part(path: &str) -> Option<Identity> {
-    let attribute = path.to_lowercase();
-    // Under the core schema's name too; roles as `roles`, `roles.value`, `roles[primary eq "True"].value`.
-    match attribute.rsplit(':').next()? {
+    let path = path.to_lowercase();
+    // Under the core schema's name too; roles as `roles`, `roles.value`, `roles[primary eq "True"].value`. A filter may
+    // hold any text, colons and points too, so it goes first.
+    let outside = path.split('[').next()?;
+    let attribute = outside.rsplit(':').next()?;
+    match attribute.split('.').next()? {
         "username" => Some(Identity::UserName),
         "externalid" => Some(Identity::ExternalId),
-        name if name.starts_with("roles") => Some(Identity::Roles),
+        "roles" => Some(Identity::Roles),
         _ => None,
     }
 }

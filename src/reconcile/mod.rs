@@ -18,6 +18,7 @@ pub mod operation;
 mod out_of_scope;
 pub mod plan;
 pub mod policy;
+pub mod quarantine;
 pub mod saved;
 pub mod scope;
 pub mod three_way;

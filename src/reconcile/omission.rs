@@ -132,6 +132,13 @@ pub enum Omission {
         /// The verb.
         verb: Verb,
     },
+    /// Too many operations of this kind failed: it is stopped but for a probe a cycle.
+    KindStopped {
+        /// The verb.
+        verb: Verb,
+        /// How many failed, and when it goes on.
+        why: String,
+    },
     /// The target refused it, and its next try has not come.
     InEscrow {
         /// The operation that failed, by its name.
@@ -259,6 +266,7 @@ impl Omission {
             Self::ScopeLossUnconfirmed { .. } => "scope_loss_unconfirmed",
             Self::ScopeUnknown { .. } => "scope_unknown",
             Self::InEscrow { .. } => "in_escrow",
+            Self::KindStopped { .. } => "kind_stopped",
         }
     }
 }
@@ -322,6 +330,7 @@ impl fmt::Display for Omission {
             }
             Self::Withheld { verb, why } => write!(f, "{verb} withheld by the guard: {why}"),
             Self::Held { verb, why } => write!(f, "{verb} held: {why}"),
+            Self::KindStopped { verb, why } => write!(f, "{verb} is stopped: {why}"),
             Self::OutOfScope { why, then } => write!(f, "out of scope, {then}: {why}"),
             Self::ScopeLossUnconfirmed { why } => write!(
                 f,

@@ -34,6 +34,20 @@ impl UndoHold {
         *self == Self::default()
     }
 
+    /// This hold with that of a later undo of the same object: for what both speak of, the later one speaks.
+    #[must_use]
+    pub fn followed_by(mut self, later: Self) -> Self {
+        if later.absent {
+            // Nothing of the resource is left that anything else could be held of.
+            return later;
+        }
+        self.attributes.extend(later.attributes);
+        self.members.extend(later.members);
+        self.present |= later.present;
+        self.absent &= !later.present;
+        self
+    }
+
     /// Takes out of a plan what is held; how many operations that are. What the plan does not ask for any more, because
     /// the source says something else by now, is released: the hold as it is then.
     #[must_use]
@@ -106,5 +120,65 @@ fn renamed(verb: Verb, kind: ObjectKind, changes: &[Change]) -> Verb {
     match verb {
         Verb::DisableUser | Verb::EnableUser => verb_of(kind, changes),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold(attributes: &[(&str, &str)], members: &[(u8, bool)], absent: bool, present: bool) -> UndoHold {
+        UndoHold {
+            attributes: attributes
+                .iter()
+                .map(|(name, value)| (Name::from(*name), Value::text(*value)))
+                .collect(),
+            members: members
+                .iter()
+                .map(|(id, is)| (SourceId::from_bytes([*id; 16]), *is))
+                .collect(),
+            absent,
+            present,
+        }
+    }
+
+    #[test]
+    fn a_later_undo_adds_to_what_an_earlier_one_holds() {
+        let title = [("title", "Captain")];
+        let both = [("department", "Sea"), ("title", "Captain")];
+        for (name, earlier, later, expected) in [
+            (
+                "other attributes",
+                hold(&title, &[], false, false),
+                hold(&[("department", "Sea")], &[], false, false),
+                hold(&both, &[], false, false),
+            ),
+            (
+                "the same one: the later value",
+                hold(&title, &[(1, true)], false, false),
+                hold(&[("title", "Mate")], &[(1, false), (2, true)], false, false),
+                hold(&[("title", "Mate")], &[(1, false), (2, true)], false, false),
+            ),
+            (
+                "made anew after it was deleted",
+                hold(&[], &[], true, false),
+                hold(&[], &[], false, true),
+                hold(&[], &[], false, true),
+            ),
+            (
+                "deleted after it was held",
+                hold(&title, &[(1, true)], false, true),
+                hold(&[], &[], true, false),
+                hold(&[], &[], true, false),
+            ),
+            (
+                "made anew, then a value",
+                hold(&[], &[], false, true),
+                hold(&title, &[], false, false),
+                hold(&title, &[], false, true),
+            ),
+        ] {
+            assert_eq!(earlier.followed_by(later), expected, "{name}");
+        }
     }
 }

@@ -84,10 +84,11 @@ impl StateFolder {
         let mut jobs = Vec::new();
         for entry in fs::read_dir(&self.root).map_err(refused)? {
             let entry = entry.map_err(refused)?;
-            if Engine::ALL
-                .iter()
-                .any(|engine| engine.folder(&entry.path()).is_dir())
-            {
+            let has = |engine: &Engine| {
+                let live = engine.folder(&entry.path());
+                live.is_dir() || beside(&live, OLD).is_dir()
+            };
+            if Engine::ALL.iter().any(has) {
                 jobs.push(entry.file_name().to_string_lossy().into_owned());
             }
         }
@@ -199,7 +200,8 @@ impl StateFolder {
 
     fn refuse_other_engine(&self, folder: &Path) -> Result<(), StoreError> {
         let mut others = Engine::ALL.into_iter().filter(|other| *other != self.engine);
-        match others.find(|other| other.file(folder).exists()) {
+        let has = |other: &Engine| other.file(folder).exists() || beside(&other.folder(folder), OLD).exists();
+        match others.find(has) {
             None => Ok(()),
             Some(found) => Err(StoreError::OtherEngine {
                 path: folder.display().to_string(),

@@ -182,6 +182,7 @@ fn erase_history(snapshot: &Snapshot, note: Note) -> Result<u64, StoreError> {
 fn erase_records(snapshot: &Snapshot, id: &SourceId) -> Result<u64, StoreError> {
     let mut erased = 0;
     let mut tx = snapshot.tx()?;
+    tx.forget_in_quarantine(id)?;
     for kind in [ObjectKind::User, ObjectKind::Group] {
         // What was said of it: a target's refusal, a person's comment.
         tx.delete_escrow(kind, id);

@@ -63,11 +63,10 @@ pub fn import(file: &Path, state: &StateFolder, job: &str, force: bool) -> Resul
             snapshot.mark_all_dirty(kind, DirtyCause::MANUAL)?;
         }
         begin_again(&snapshot, "imported")?;
+        forget::repeat(&snapshot, folder)?;
         Ok(lines)
     };
-    let lines = install(state, job, force, fill)?;
-    forget::repeat(&state.open_job(job, DEFAULT_CACHE_BYTES)?, &state.job(job))?;
-    Ok(lines)
+    install(state, job, force, fill)
 }
 
 /// Reads an export into an empty snapshot.

@@ -43,6 +43,7 @@ pub mod overlay;
 pub mod page;
 pub mod place;
 pub mod proof;
+pub mod quarantine;
 pub mod query;
 pub mod read;
 mod recent;

@@ -12,7 +12,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     thread::sleep,
@@ -60,6 +60,10 @@ pub struct SledStore {
     folder: PathBuf,
     /// One commit at a time: a block is read, changed and written back.
     committing: Mutex<()>,
+    /// Blocks are cut and joined by a commit, and sled's ranges are not of one moment: a scan that went on meanwhile would
+    /// meet an entry twice, in its old block and in the one that was cut off. So no scan of blocks runs beside the one step
+    /// that writes them.
+    shape: RwLock<()>,
     /// True while tables of small entries still have entries outside of blocks, as format 1 kept them.
     scattered: AtomicBool,
     /// Large values that are on disk already: sled writes them beside the log and never syncs them.
@@ -96,6 +100,7 @@ impl SledStore {
             log,
             folder: folder.to_owned(),
             committing: Mutex::default(),
+            shape: RwLock::default(),
             scattered: AtomicBool::new(false),
             synced_blobs: Mutex::default(),
             broken: AtomicBool::new(false),
@@ -205,6 +210,7 @@ impl SnapshotStore for SledStore {
         if !in_blocks(table) {
             return self.scan_plain(table, prefix, after, limit);
         }
+        let _still = self.shape.read().unwrap_or_else(PoisonError::into_inner);
         let found = self.scan_blocks(table, prefix, after, limit)?;
         if !self.is_scattered() {
             return Ok(found);
@@ -232,7 +238,7 @@ impl SnapshotStore for SledStore {
             self.change_blocks(*table, changes, &mut writes)?;
         }
         self.call("a commit", |db| {
-            db.apply_batch(writes)?;
+            self.apply(db, writes)?;
             // Without this a killed process loses what sits in sled's buffers.
             db.flush().map(drop)
         })?;
@@ -265,7 +271,7 @@ impl SnapshotStore for SledStore {
                 }
                 let changes = page.into_iter().map(|(key, value)| (key, Some(value))).collect();
                 self.change_blocks(*table, &changes, &mut writes)?;
-                self.call("moving entries into blocks", |db| db.apply_batch(writes))?;
+                self.call("moving entries into blocks", |db| self.apply(db, writes))?;
             }
         }
         self.scattered.store(false, Ordering::Release);
@@ -274,6 +280,11 @@ impl SnapshotStore for SledStore {
 }
 
 impl SledStore {
+    fn apply(&self, db: &::sled::Db, writes: ::sled::Batch) -> ::sled::Result<()> {
+        let _alone = self.shape.write().unwrap_or_else(PoisonError::into_inner);
+        db.apply_batch(writes)
+    }
+
     fn scan_plain(
         &self,
         table: Table,

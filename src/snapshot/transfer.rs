@@ -23,7 +23,7 @@ use crate::ports::WriteBatch;
 use super::{
     embedded::Engine,
     folder::{CREATED, OLD, StateFolder, io_error},
-    forget,
+    forget, keys,
     lock::create_private,
     read::{PAGE, Reads},
     sled::DEFAULT_CACHE_BYTES,
@@ -140,15 +140,39 @@ fn write_record(out: &mut impl Write, table: Table, key: &[u8], value: &[u8]) ->
 /// # Errors
 /// [`StoreError::Damaged`] for a backup that is not whole; [`StoreError::Io`].
 pub fn restore(file: &Path, state: &StateFolder, job: &str, force: bool) -> Result<u64, StoreError> {
-    let fill = |fresh: &Path, folder: &Path| {
+    install(state, job, force, |fresh, folder| {
         read_records(file, |_| Ok(()))?;
         remove_folder(fresh).map_err(|error| io_error(folder, "restore the snapshot", error))?;
-        load(file, state.engine(), fresh, folder)
-    };
-    let records = install(state, job, force, fill)?;
-    let snapshot = state.open_job(job, DEFAULT_CACHE_BYTES)?;
-    begin_again(&snapshot, "restored from a backup")?;
-    forget::repeat(&snapshot, &state.job(job))?;
+        make(file, state.engine(), fresh, folder)
+    })
+}
+
+/// How a restored snapshot came to be what it is.
+const FROM_BACKUP: &str = "restored from a backup";
+
+/// Makes the restored store ready to take its place: in today's format, beginning again, with those forgotten who were.
+/// A crash before it is put there leaves what was there; after it, nothing is left to do.
+fn make(file: &Path, engine: Engine, fresh: &Path, folder: &Path) -> Result<u64, StoreError> {
+    let store = engine.open(fresh, DEFAULT_CACHE_BYTES)?;
+    let records = load(file, &*store, folder)?;
+    // The backup itself is the way back; this copy of it goes with the folder of the store.
+    let copy = beside(fresh, "migrating");
+    super::migrate::migrate(
+        &*store,
+        &folder.display().to_string(),
+        &copy,
+        super::migrate::STEPS,
+        super::migrate::FORMAT,
+    )?;
+    match fs::remove_file(&copy) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(io_error(folder, "restore the snapshot", error));
+        }
+        _ => {}
+    }
+    let snapshot = Snapshot::open(store, folder)?;
+    begin_again(&snapshot, FROM_BACKUP)?;
+    forget::repeat(&snapshot, folder)?;
     Ok(records)
 }
 
@@ -166,7 +190,12 @@ pub(super) fn install<T>(
     let engine = state.engine();
     let live = engine.folder(&folder);
     let fresh = folder.join(format!("{}.restoring", engine.name()));
-    let taken = Engine::ALL.map(|engine| engine.folder(&folder));
+    // A compaction that ended between its two renames leaves the store under its old name alone: it counts as there.
+    let stores = Engine::ALL.map(|engine| engine.folder(&folder));
+    let taken = stores.clone().map(|live| {
+        let old = beside(&live, OLD);
+        if old.exists() && !live.exists() { old } else { live }
+    });
     if let Some(taken) = taken.iter().find(|taken| taken.exists())
         && !force
     {
@@ -177,10 +206,12 @@ pub(super) fn install<T>(
         ));
     }
     let filled = fill(&fresh, &folder)?;
-    for taken in taken.iter().filter(|taken| taken.exists()) {
-        let aside = beside(taken, "replaced");
+    for (store, taken) in stores.iter().zip(&taken).filter(|(_, taken)| taken.exists()) {
+        let aside = beside(store, "replaced");
         remove_folder(&aside).map_err(refused)?;
         fs::rename(taken, &aside).map_err(refused)?;
+        // Behind a store that is there, what a compaction left is of no use; it must not come back in its place.
+        remove_folder(&beside(store, OLD)).map_err(refused)?;
     }
     fs::rename(&fresh, &live).map_err(refused)?;
     fs::write(folder.join(CREATED), "").map_err(refused)?;
@@ -249,20 +280,22 @@ fn folder_bytes(folder: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-fn load(file: &Path, engine: Engine, fresh: &Path, folder: &Path) -> Result<u64, StoreError> {
-    let store = engine.open(fresh, DEFAULT_CACHE_BYTES)?;
+/// Puts the records into an empty store; never all of them without the mark that they are older than the target.
+pub(super) fn load(file: &Path, store: &dyn SnapshotStore, folder: &Path) -> Result<u64, StoreError> {
     let (mut batch, mut records) = (WriteBatch::default(), 0);
     read_records(file, |(table, key, value)| {
-        batch.put(table, key, value);
-        records += 1;
+        // One is always kept back, for the batch with the mark.
         if batch.writes.len() >= PAGE {
             store.commit(std::mem::take(&mut batch), Durability::Lazy)?;
         }
+        batch.put(table, key, value);
+        records += 1;
         Ok(())
     })?;
+    batch.put(Table::Meta, keys::meta::free(RESTORED), FROM_BACKUP.as_bytes());
     store.commit(batch, Durability::Synced)?;
     // A newer one is refused before it takes the place of what is there.
-    let format = super::migrate::format_of(&*store, &folder.display().to_string())?;
+    let format = super::migrate::format_of(store, &folder.display().to_string())?;
     match format {
         Some(found) if found > super::migrate::FORMAT => Err(StoreError::TooNew {
             path: file.display().to_string(),

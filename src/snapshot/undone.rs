@@ -23,6 +23,24 @@ pub struct Undone {
     pub source: [u8; 16],
 }
 
+impl Undone {
+    /// A new hold on top of one that is there already. Where the source moved since that one, it no longer says that the
+    /// resource is to be absent or present.
+    #[must_use]
+    pub fn over(before: Option<Self>, hold: UndoHold, source: [u8; 16]) -> Self {
+        let Some(mut before) = before else {
+            return Self { hold, source };
+        };
+        if before.source != source {
+            (before.hold.absent, before.hold.present) = (false, false);
+        }
+        Self {
+            hold: before.hold.followed_by(hold),
+            source,
+        }
+    }
+}
+
 fn name(kind: ObjectKind, id: &SourceId) -> String {
     format!("{PREFIX}{kind}/{id}")
 }

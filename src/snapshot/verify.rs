@@ -9,7 +9,8 @@ use crate::ports::Table;
 use super::escrow::Escrowed;
 use super::{
     counts::{Counts, Facts},
-    keys,
+    kept_back, keys,
+    quarantine::QuarantineReads,
     read::{ObjectIntent, PAGE, Reads},
     record::{self, Record},
     store::Snapshot,
@@ -80,6 +81,12 @@ pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
     each(snapshot, Table::Escrow, |key, value| {
         if keys::parse_object(key).is_none() || record::decode::<Escrowed>(value).is_err() {
             report.add("an entry in escrow does not decode".to_owned());
+        }
+        Ok(())
+    })?;
+    each(snapshot, Table::KeptBack, |key, value| {
+        if let Err(error) = kept_back::line(key, value) {
+            report.add(format!("something withheld or on hold: {error}"));
         }
         Ok(())
     })?;
@@ -228,6 +235,7 @@ fn check_meta(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreError
         )?;
     }
     decodes("the binding", snapshot.binding().map(drop))?;
+    decodes("the quarantine", snapshot.quarantine().map(drop))?;
     decodes(
         "the summaries of cycles",
         snapshot.cycles(super::store::CYCLES_KEPT).map(drop),

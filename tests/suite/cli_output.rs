@@ -5,6 +5,7 @@ mod conformance;
 mod decisions;
 mod history;
 mod killed;
+mod quarantine;
 mod saved_plan;
 mod state;
 mod undo;

@@ -11,6 +11,8 @@ mod incremental;
 mod initial;
 mod kept_back;
 mod on_demand;
+mod overtaking;
+mod quarantine;
 mod roles;
 mod scope;
 mod targets;

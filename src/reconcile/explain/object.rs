@@ -4,8 +4,8 @@
 use serde_json::Value as Json;
 use serde_json::json;
 
-use super::REDACTED;
 use super::entry;
+use super::hidden;
 use crate::mapping::Filter;
 use crate::mapping::MemberOf;
 use crate::mapping::Stop;
@@ -179,14 +179,6 @@ impl Shown {
             Self::Value(value) => Self::Value(hidden(value)),
             words @ Self::Words(_) => words,
         }
-    }
-}
-
-fn hidden(value: Value) -> Value {
-    if value.is_unassigned() {
-        value
-    } else {
-        Value::text(REDACTED)
     }
 }
 

@@ -35,7 +35,7 @@ use crate::snapshot::verify::verify;
 
 const CACHE: u64 = 1 << 20;
 
-fn fill(snapshot: &Snapshot) {
+pub(super) fn fill(snapshot: &Snapshot) {
     let mut report = user(2, &[("mail", Value::text("b@corp.example"))]);
     report.manager = vec![reference(1, false)];
     full_round(snapshot, User, vec![user(1, &[]), report]);
@@ -470,7 +470,14 @@ fn an_export_has_a_line_for_everything_and_goes_on_over_damage() {
 #[test]
 fn the_self_check_finds_what_does_not_agree() {
     type Spoil = fn(&mut WriteBatch);
-    let spoils: [(&str, Spoil); 6] = [
+    let spoils: [(&str, Spoil); 8] = [
+        ("a hold that does not decode", |batch| {
+            let key = [&[2], keys::object(User, &id(1)).as_slice()].concat();
+            batch.put(Table::KeptBack, key, "rubbish")
+        }),
+        ("withheld under a key that is none", |batch| {
+            batch.put(Table::KeptBack, "rubbish", "")
+        }),
         ("owner gone", |batch| {
             batch.delete(Table::Owners, keys::resource(User, &target("t1")))
         }),

@@ -2,6 +2,7 @@
 
 mod assignments;
 mod benchmark;
+mod concurrent;
 mod conformance;
 mod crash;
 mod disk;
@@ -11,6 +12,7 @@ mod laws;
 mod pages;
 mod power_cut;
 mod proof;
+mod restore;
 mod scope;
 mod strace;
 mod transactions;

@@ -6,6 +6,7 @@ use melonsync::engine::job::Assigning;
 use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
 use melonsync::model::id::ObjectKind;
+use melonsync::ports::Durability;
 use melonsync::reconcile::assignment::Nesting;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::Threshold;
@@ -13,6 +14,7 @@ use melonsync::sandbox::Fault;
 use melonsync::sandbox::SampleOptions;
 use melonsync::sandbox::Tenant;
 use melonsync::snapshot::memory::LastCommit;
+use melonsync::snapshot::quarantine::Quarantine;
 use serde_json::json;
 
 use crate::support::world::Ran;
@@ -465,6 +467,9 @@ async fn without_a_list_nothing_is_planned() {
     assert_eq!(ran.summary.outcome, Outcome::Quarantined);
     assert!(ran.error.unwrap().hint().contains("Application.Read.All"));
     world.tenant.grant_permission("Application.Read.All");
+    let mut tx = world.job.snapshot.tx().unwrap();
+    tx.put_quarantine(&Quarantine::default());
+    tx.commit(Durability::Synced).unwrap();
     let real = world.job.assigning.application;
     world.job.assigning.application = Some("5a3d0b0c-7e57-4000-8000-00000000dead".parse().unwrap());
     let ran = world.cycle().await;

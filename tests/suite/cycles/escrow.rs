@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
+use melonsync::model::value::Value;
 use melonsync::reconcile::operation::Verb;
 use melonsync::sandbox::Fault;
 use melonsync::sandbox::Tenant;
 use melonsync::snapshot::escrow;
+use melonsync::snapshot::query::Query;
 use serde_json::json;
 
 use crate::support::world::World;
@@ -116,4 +118,95 @@ async fn a_target_in_trouble_sets_nobody_aside() {
         assert!(ran.error.is_some(), "{fault}");
         assert_eq!((ran.summary.escrow, failures(&world)), (0, vec![]), "{fault}");
     }
+}
+
+#[tokio::test]
+async fn a_partial_success_does_not_begin_the_gaps_anew() {
+    let world = World::new(Tenant::empty()).await;
+    let id = world
+        .tenant
+        .add_user(json!({"userPrincipalName": "good@corp.example", "accountEnabled": true}));
+    world.cycle().await.expect(Outcome::Converged);
+    refuse(&world, &["bad@corp.example"]);
+    world
+        .tenant
+        .set_user(&id, json!({"userPrincipalName": "bad@corp.example"}));
+    world.cycle().await.expect(Outcome::Partial);
+    assert_eq!(failures(&world), [1]);
+    world.tenant.disable_user(&id);
+    let ran = world.cycle().await;
+    assert_eq!(world.resource(&id)["active"], false, "{}", ran.story());
+    assert_eq!(
+        failures(&world),
+        [2],
+        "the update failed again, whatever else went through"
+    );
+    refuse(&world, &[]);
+    world.clock.advance(MINUTE * 11);
+    world.cycle().await.expect(Outcome::Converged);
+    assert!(failures(&world).is_empty());
+}
+
+#[tokio::test]
+async fn a_group_whose_members_did_not_all_fit_is_created_in_the_history() {
+    let world = World::new(Tenant::empty()).await;
+    let group = world.tenant.add_group(json!({"displayName": "Everybody"}));
+    for n in 0..1003 {
+        let user = world
+            .tenant
+            .add_user(json!({"userPrincipalName": format!("user{n}@corp.example")}));
+        world.tenant.add_member(&group, &user);
+    }
+    world
+        .workspace
+        .update_faults(|faults| faults.forbidden = Fault::once().only("PATCH"));
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Partial);
+    assert_eq!(
+        (ran.count(Verb::CreateGroup), ran.count(Verb::AddMember)),
+        (1, 1000)
+    );
+    let mut entries = Vec::new();
+    let id = group.parse().unwrap();
+    let query = Query {
+        objects: Some([id].into()),
+        ..Query::default()
+    };
+    world
+        .job
+        .snapshot
+        .search_history(&query, |entry, values| {
+            let members = values
+                .iter()
+                .flat_map(|values| &values.changes)
+                .map(|change| match &change.after {
+                    Value::List(ids) if change.attribute == "members" => ids.len(),
+                    _ => 0,
+                })
+                .sum::<usize>();
+            entries.push((entry.operation.clone(), entry.result.clone(), members));
+            Ok(())
+        })
+        .unwrap();
+    let sum = |operation: &str, result: &str| {
+        let same = entries
+            .iter()
+            .filter(|(of, ended, _)| of == operation && ended == result);
+        same.map(|(_, _, members)| *members).sum::<usize>()
+    };
+    assert!(
+        entries.contains(&("create_group".to_owned(), "done".to_owned(), 0)),
+        "{entries:?}"
+    );
+    assert_eq!(
+        (sum("add_member", "done"), sum("add_member", "failed")),
+        (1000, 3)
+    );
+    let set_aside = escrow::entries(&world.job.snapshot).unwrap();
+    assert_eq!(set_aside[0].escrowed.operation, "add_member");
+    world.clock.advance(MINUTE * 6);
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Converged);
+    assert_eq!(ran.count(Verb::AddMember), 3);
+    world.expect_quiet().await;
 }

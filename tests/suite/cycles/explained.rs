@@ -197,6 +197,30 @@ async fn what_is_redacted_is_nowhere_in_it() {
 }
 
 #[tokio::test]
+async fn what_a_redacting_row_is_looked_up_by_is_not_shown() {
+    let mut world = synced().await;
+    let rows = include_str!("../../../config/mappings/idmelon.toml").replacen(
+        "\"[userPrincipalName]\"",
+        "'Redact([userPrincipalName])'",
+        1,
+    );
+    world.map_by(Mapping::from_toml("redacted", &rows).unwrap());
+    let id = world
+        .tenant
+        .add_user(json!({"userPrincipalName": "new@corp.example"}));
+    world.cycle().await;
+    world.tenant.set_user(&id, json!({"jobTitle": "Secretive"}));
+    let id = world
+        .tenant
+        .add_user(json!({"userPrincipalName": "newer@corp.example"}));
+    world.plan().await;
+    let shown = explained(&world, &id).await.to_json();
+    let keys = shown["matching"]["keys"].as_array().unwrap();
+    let by_name = keys.iter().find(|key| key["attribute"] == "userName").unwrap();
+    assert_eq!(by_name["value"], "[Redact]", "{keys:?}");
+}
+
+#[tokio::test]
 async fn a_changed_mapping_is_announced_by_every_plan_until_it_is_carried_out_and_keeps_the_links() {
     let mut world = synced().await;
     let rows = include_str!("../../../config/mappings/idmelon.toml").replacen(

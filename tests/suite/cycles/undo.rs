@@ -9,7 +9,15 @@ use melonsync::engine::job::Order;
 use melonsync::engine::job::Report;
 use melonsync::engine::summary::Outcome;
 use melonsync::engine::undo::UndoRequest;
+use melonsync::model::clock::Clock;
 use melonsync::model::id::CycleId;
+use melonsync::model::id::ObjectKind;
+use melonsync::ports::Durability;
+use melonsync::reconcile::operation::Verb;
+use melonsync::reconcile::policy::OnRemoval;
+use melonsync::reconcile::policy::Policy;
+use melonsync::snapshot::kept_back::Hold;
+use melonsync::snapshot::kept_back::HoldCause;
 use melonsync::snapshot::memory::LastCommit;
 use melonsync::snapshot::verify::verify;
 use serde_json::Value;
@@ -150,4 +158,106 @@ async fn a_snapshot_lost_in_the_middle_of_everything_finds_everybody_again() {
     assert_eq!(world.workspace.users_by_external_id(&new).len(), 1);
     world.assert_equal();
     world.expect_quiet().await;
+}
+
+/// A world whose first user got another title in one cycle and another department in the next; the two cycles.
+async fn changed_twice() -> (World, String, CycleId, CycleId) {
+    let world = World::sample(12, 2).await;
+    let id = world.tenant.user_ids()[1].clone();
+    world
+        .tenant
+        .set_user(&id, json!({"jobTitle": "Mate", "department": "Harbour"}));
+    world.cycle_twice().await;
+    world.tenant.set_user(&id, json!({"jobTitle": "Captain"}));
+    let first = id_of(&world.cycle().await);
+    world.tenant.set_user(&id, json!({"department": "Sea"}));
+    let second = id_of(&world.cycle().await);
+    (world, id, first, second)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_undos_of_one_object_hold_what_both_took_back() {
+    let (world, id, first, second) = changed_twice().await;
+    for cycle in [second, first] {
+        let undone = undo(&world, cycle).await;
+        assert_eq!(undone.summary.outcome, Outcome::Converged, "{undone:?}");
+    }
+    let before = content(&world);
+    assert_eq!(world.resource(&id)["title"], "Mate");
+    let again = world.run(Extent::All, true, None).await;
+    assert_eq!(again.summary.held, 1, "one update, of both");
+    assert!(content(&world) == before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_undo_holds_outlasts_a_leave_and_keeps_no_leaver_in() {
+    let (mut world, id, first, _) = changed_twice().await;
+    world.job.policy.on_soft_delete = OnRemoval::Disable;
+    undo(&world, first).await;
+    assert_eq!(world.resource(&id)["title"], "Mate");
+    // Disabled, undone, and then really gone.
+    world.tenant.disable_user(&id);
+    let disabled = world.cycle().await;
+    assert_eq!(disabled.count(Verb::DisableUser), 1, "{}", disabled.story());
+    undo(&world, id_of(&disabled)).await;
+    world.run(Extent::All, true, None).await;
+    assert_eq!(world.resource(&id)["active"], true, "held");
+    world.tenant.soft_delete_user(&id);
+    world.cycle().await.expect(Outcome::Converged);
+    assert_eq!(world.resource(&id)["active"], false, "gone since the undo");
+    world.tenant.restore_user(&id);
+    world.tenant.enable_user(&id);
+    world.cycle().await.expect(Outcome::Converged);
+    let held = world.resource(&id);
+    assert_eq!((&held["active"], &held["title"]), (&json!(true), &json!("Mate")));
+    world.expect_no_write().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_leaves_an_attribute_that_is_on_hold() {
+    let world = World::sample(12, 2).await;
+    let id = world.tenant.user_ids()[1].clone();
+    world
+        .tenant
+        .set_user(&id, json!({"jobTitle": "Mate", "department": "Harbour"}));
+    world.cycle_twice().await;
+    world
+        .tenant
+        .set_user(&id, json!({"jobTitle": "Captain", "department": "Sea"}));
+    let cycle = id_of(&world.cycle().await);
+    let mut tx = world.job.snapshot.tx().unwrap();
+    let hold = Hold {
+        attribute: Some("title".to_owned()),
+        until: None,
+        since: world.clock.now(),
+        actor: "test".to_owned(),
+        comment: None,
+        cause: HoldCause::Hand,
+    };
+    tx.put_hold(ObjectKind::User, &id.parse().unwrap(), &hold);
+    tx.commit(Durability::Synced).unwrap();
+    let undone = undo(&world, cycle).await;
+    assert_eq!(undone.summary.held, 1, "{undone:?}");
+    assert_eq!(undone.summary.operation(Verb::UpdateUser), 1);
+    assert_eq!(world.resource(&id)["title"], "Captain");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_takes_no_member_out_while_the_source_is_small() {
+    let mut world = World::sample(12, 2).await;
+    world.cycle_twice().await;
+    world.job.policy = Policy::default();
+    let (ids, group) = (world.tenant.user_ids(), world.tenant.group_ids()[0].clone());
+    let members = world.tenant.user_members(&group);
+    let newcomer = ids.iter().find(|id| !members.contains(id)).unwrap();
+    world.tenant.add_member(&group, newcomer);
+    let cycle = id_of(&world.cycle().await);
+    for id in ids.iter().filter(|id| *id != newcomer).take(8) {
+        world.tenant.hard_delete_user(id);
+    }
+    world.cycle().await.expect(Outcome::Withheld);
+    let before = content(&world);
+    let undone = undo(&world, cycle).await;
+    assert_eq!(undone.summary.withheld.count, 1, "{undone:?}");
+    assert_eq!(content(&world), before);
 }

@@ -1,0 +1,168 @@
+//! Access is taken away first, also in the middle of a long cycle (DESIGN section 2.5): between two batches the users'
+//! delta is looked at again, and disables found there are counted, judged and sent before the cycle goes on.
+//!
+//! Whoever is met that way is left alone otherwise until the next cycle: the guard, the target's readings and the proofs of
+//! absence of this one do not know them. Deletes wait for it too: it asks for each object once more first.
+//! Crash in the middle: the pages are stored as any page is, and whoever is on them is dirty.
+
+use std::time::Duration;
+
+use tracing::debug;
+use tracing::info;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::guarding::leavers;
+use super::job::Extent;
+use super::passes::Pass;
+use crate::model::cursor::Cursor;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::DeltaPage;
+use crate::ports::Durability;
+use crate::ports::NextPage;
+use crate::ports::PageRequest;
+use crate::snapshot::page::apply_page;
+use crate::snapshot::read::Reads;
+use crate::snapshot::round::begin_delta;
+
+/// Between two looks. One request, nearly always answered by an empty page: four a minute are nothing beside Graph's limits,
+/// and Graph itself may take longer to show a change (`reference` of its delta query: "replication delays").
+const GAP: Duration = Duration::from_secs(15);
+
+/// As many pages as one look reads; what is longer is no handful of leavers but a round, and a cycle's business.
+const PAGES: usize = 20;
+
+impl Cycle<'_> {
+    /// Sends what takes access away and was not known, or could not be sent, when the cycle began.
+    pub(super) async fn overtake(&mut self) -> Result<(), CycleError> {
+        let user = ObjectKind::User;
+        let whole = !matches!(self.order.extent, Extent::Objects { .. } | Extent::Explain);
+        if !(whole && self.applies() && self.job.managed.contains(&user))
+            || self.order.only.is_some()
+            || self.stopped.contains(&user)
+        {
+            return Ok(());
+        }
+        self.disable_unreached().await?;
+        let now = self.job.clock.now();
+        if self.blind || now.since(self.looked) < GAP {
+            return Ok(());
+        }
+        self.looked = now;
+        let touched = self.glance().await?;
+        if touched.is_empty() {
+            return Ok(());
+        }
+        let (rules, context, kept_back) = (self.rules(), self.context(user, false), self.kept_back.clone());
+        let ids = touched.clone();
+        let found = self
+            .store(move |snapshot| leavers(snapshot, &ids, &rules, &context, &kept_back))
+            .await?;
+        let ids: Vec<SourceId> = found.iter().map(|leaver| leaver.id).collect();
+        if !ids.is_empty() {
+            info!(
+                found = ids.len(),
+                "{} users lost access while the cycle runs: they go first",
+                ids.len()
+            );
+            for leaver in found.iter().filter(|leaver| leaver.counts) {
+                *self.asked.users.entry(leaver.reason).or_default() += 1;
+            }
+            self.removals = true;
+            self.judge().await?;
+            self.batch(user, ids, Pass::Disables, true).await?;
+        }
+        let touched = touched.into_iter().map(|id| (user, id));
+        self.latecomers.extend(touched.clone());
+        self.blocked.extend(touched);
+        Ok(())
+    }
+
+    /// Disables that the target did not answer, once it answers again.
+    async fn disable_unreached(&mut self) -> Result<(), CycleError> {
+        if self.unreached.is_empty() || self.trouble > 0 {
+            return Ok(());
+        }
+        let ids = std::mem::take(&mut self.unreached);
+        for id in &ids {
+            self.failed.remove(&(ObjectKind::User, *id));
+            let text = id.to_string();
+            self.summary
+                .failed
+                .retain(|failure| failure.object != text || failure.operation != "disable_user");
+        }
+        let ids = ids.into_iter().collect();
+        self.batch(ObjectKind::User, ids, Pass::Disables, true)
+            .await
+            .map(drop)
+    }
+
+    /// What changed of users since they were read, stored; whom. Read to its end before any of it is stored: nothing is
+    /// planned on a part of a round. A source that does not answer now is the next cycle's to tell of.
+    async fn glance(&mut self) -> Result<Vec<SourceId>, CycleError> {
+        let kind = ObjectKind::User;
+        let stream = self.store(move |snapshot| snapshot.stream(kind)).await?;
+        let Cursor::Following { delta_link } = stream.cursor else {
+            return Ok(Vec::new());
+        };
+        let (mut pages, mut link) = (Vec::<DeltaPage>::new(), delta_link);
+        loop {
+            let request = PageRequest::Follow { link, minimal: true };
+            match self.job.source.page(kind, request).await {
+                Ok(page) => {
+                    let next = page.next.clone();
+                    pages.push(page);
+                    match next {
+                        NextPage::Complete { .. } => break,
+                        NextPage::More { next_link } if pages.len() < PAGES => link = next_link,
+                        NextPage::More { .. } => {
+                            self.blind = true;
+                            return Ok(Vec::new());
+                        }
+                    }
+                }
+                Err(error) => {
+                    debug!("The source was not looked at again in this cycle: {error}");
+                    self.blind = true;
+                    return Ok(Vec::new());
+                }
+            }
+        }
+        if pages.iter().all(|page| page.objects.is_empty()) {
+            return Ok(Vec::new());
+        }
+        for page in &pages {
+            self.summary.read(kind, page.objects.len() as u64);
+        }
+        let now = self.job.clock.now();
+        self.store(move |snapshot| {
+            let mut ids: Vec<SourceId> = pages
+                .iter()
+                .flat_map(|page| page.objects.iter().map(|object| object.id))
+                .collect();
+            ids.sort_unstable();
+            ids.dedup();
+            let before = ids
+                .iter()
+                .map(|id| snapshot.record(kind, id))
+                .collect::<Result<Vec<_>, _>>()?;
+            let mut tx = snapshot.tx()?;
+            begin_delta(&mut tx, kind, now)?;
+            tx.commit(Durability::Lazy)?;
+            for page in &pages {
+                let mut tx = snapshot.tx()?;
+                apply_page(&mut tx, kind, page)?;
+                tx.commit(Durability::Synced)?;
+            }
+            let mut touched = Vec::new();
+            for (id, before) in ids.into_iter().zip(before) {
+                if snapshot.record(kind, &id)? != before {
+                    touched.push(id);
+                }
+            }
+            Ok(touched)
+        })
+        .await
+    }
+}

@@ -1,0 +1,275 @@
+//! Quarantine: a job, or one kind of operation, stops, is probed, and goes on by itself (DESIGN section 7).
+//!
+//! A job stops on an error that every further cycle would meet: a bad credential, a permission that is missing, an
+//! endpoint that is gone. While it is stopped, a cycle begins with one probe of the side that refused, and ends there when
+//! that fails; `plan` does not stop, because it asks for what it can get. A kind of operation stops by
+//! [`crate::reconcile::quarantine`].
+//! Crash in the middle: the state is written with the cycle's summary; a cycle that wrote none meets the trouble again.
+
+use tracing::info;
+use tracing::warn;
+
+use super::apply::Work;
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::cycle::chain;
+use super::job::Job;
+use super::job::Order;
+use crate::model::clock::Timestamp;
+use crate::model::cursor::Cursor;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::Durability;
+use crate::ports::PageRequest;
+use crate::ports::SourceError;
+use crate::ports::TargetError;
+use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Verb;
+use crate::reconcile::quarantine::Kinds;
+use crate::snapshot::history::NewEntry;
+use crate::snapshot::history::Values;
+use crate::snapshot::quarantine::JobStop;
+use crate::snapshot::quarantine::Quarantine;
+use crate::snapshot::quarantine::QuarantineReads;
+use crate::snapshot::quarantine::Side;
+use crate::snapshot::read::Reads;
+
+/// A probe that failed.
+struct Refused {
+    words: String,
+    hint: String,
+}
+
+impl Cycle<'_> {
+    /// Reads what is stopped. A cycle that is to write goes on only when the probe of a stopped job works.
+    pub(super) async fn pass_quarantine(&mut self) -> Result<(), CycleError> {
+        let Quarantine { job, kinds } = self.store(|snapshot| snapshot.quarantine()).await?;
+        self.kinds = Kinds::new(kinds);
+        let Some(stop) = job else { return Ok(()) };
+        if !self.order.apply {
+            self.order.watcher.finding(&format!(
+                "the job is quarantined since {}, and sends nothing: {}; {}",
+                stop.since, stop.cause, stop.hint
+            ));
+            self.quarantine = Some(stop);
+            return Ok(());
+        }
+        match self.probe(stop.side).await? {
+            Ok(()) => self.end_quarantine(&stop).await,
+            Err(refused) => {
+                let error = CycleError::Quarantined {
+                    since: stop.since,
+                    cause: stop.cause.clone(),
+                    probe: refused.words,
+                    hint: refused.hint,
+                };
+                self.quarantine = Some(JobStop {
+                    probed: Some(self.now),
+                    ..stop
+                });
+                Err(error)
+            }
+        }
+    }
+
+    /// One question to the side that refused, of the kind that a cycle asks. Nothing of the answer is kept.
+    async fn probe(&self, side: Side) -> Result<Result<(), Refused>, CycleError> {
+        match side {
+            Side::Source => self.probe_source().await,
+            Side::Target => {
+                let kind = self.job.managed.first().copied().unwrap_or(ObjectKind::User);
+                let answer = self.job.target.list(kind, None).await;
+                Ok(answer.map(drop).map_err(|error| Refused {
+                    words: chain(&error),
+                    hint: error.hint().to_owned(),
+                }))
+            }
+        }
+    }
+
+    /// A token, and a page of each stream: each may lack a permission of its own.
+    async fn probe_source(&self) -> Result<Result<(), Refused>, CycleError> {
+        for kind in self.job.streams() {
+            let select = self.job.select(kind);
+            let request = self
+                .store(move |snapshot| {
+                    Ok(match snapshot.stream(kind)?.cursor {
+                        Cursor::Following { delta_link } => PageRequest::Follow {
+                            link: delta_link,
+                            minimal: true,
+                        },
+                        _ => PageRequest::First { select },
+                    })
+                })
+                .await?;
+            match self.job.source.page(kind, request).await {
+                // An outdated token was read by somebody who let us in.
+                Ok(_) | Err(SourceError::Reset { .. }) => {}
+                Err(error) => return Ok(Err(of_source(&error))),
+            }
+        }
+        if let Some(application) = self.job.assignments_of()
+            && let Err(error) = self.job.source.app_roles(application).await
+        {
+            return Ok(Err(of_source(&error)));
+        }
+        Ok(Ok(()))
+    }
+
+    async fn end_quarantine(&self, stop: &JobStop) -> Result<(), CycleError> {
+        info!(job = %self.job.name, "Job {} goes on: the probe of the {} worked", self.job.name, stop.side.word());
+        let reason = format!("the probe of the {} worked", stop.side.word());
+        let entry = note(self.job, self.order, self.now, "quarantine_end", reason, None);
+        self.store(move |snapshot| {
+            let held = snapshot.quarantine()?;
+            let mut tx = snapshot.tx()?;
+            tx.put_quarantine(&Quarantine { job: None, ..held });
+            tx.append_history(vec![entry]);
+            tx.commit(Durability::Lazy)
+        })
+        .await
+    }
+
+    /// What is stopped when the cycle ends, with its entries of the history; `None` where that is as it was kept.
+    pub(super) fn quarantine_after(&self, error: Option<&CycleError>) -> Option<(Quarantine, Vec<NewEntry>)> {
+        if !self.order.apply {
+            return None;
+        }
+        let entry = |operation: &str, reason: String, detail: Option<String>| {
+            note(self.job, self.order, self.now, operation, reason, detail)
+        };
+        let mut entries = Vec::new();
+        let mut job = self.quarantine.clone();
+        if let Some(error) = error
+            && job.is_none()
+            && let Some(stop) = self.stop_by(error)
+        {
+            warn!(job = %self.job.name, side = stop.side.word(), "Job {} is quarantined: {}", self.job.name, stop.cause);
+            let reason = format!("the {} refuses every request", stop.side.word());
+            entries.push(entry("quarantine", reason, Some(stop.cause.clone())));
+            job = Some(stop);
+        }
+        for (verb, stopped) in self.kinds.stopped() {
+            if stopped.since == self.now {
+                warn!(job = %self.job.name, op = verb.name(), "{verb} stops: {} of {} failed", stopped.failed, stopped.sent);
+                let reason = format!("{verb} stops: {} of {} failed", stopped.failed, stopped.sent);
+                entries.push(entry("quarantine", reason, Some(stopped.cause.clone())));
+            }
+        }
+        for verb in &self.kinds.released {
+            info!(job = %self.job.name, op = verb.name(), "{verb} goes on: the probe worked");
+            let reason = format!("{verb} goes on: the probe worked");
+            entries.push(entry("quarantine_end", reason, None));
+        }
+        let kinds = self.kinds.clone().into_stopped();
+        Some((Quarantine { job, kinds }, entries))
+    }
+
+    fn stop_by(&self, error: &CycleError) -> Option<JobStop> {
+        if !error.quarantines() {
+            return None;
+        }
+        let (side, cause) = match error {
+            CycleError::Source(cause) => (Side::Source, chain(cause)),
+            CycleError::Target(cause) => (Side::Target, chain(cause)),
+            _ => return None,
+        };
+        Some(JobStop {
+            side,
+            since: self.now,
+            cause,
+            hint: error.hint(),
+            actor: self.order.actor.clone(),
+            probed: None,
+        })
+    }
+
+    /// Leaves what is of a stopped kind, but for its probe.
+    pub(super) fn keep_to_kinds(&mut self, work: &mut Work) {
+        if self.kinds.stopped().is_empty() {
+            return;
+        }
+        let (kind, id) = (work.plan.kind, work.plan.source);
+        let mut run = Vec::with_capacity(work.run.len());
+        // Without its create nothing that follows can be sent.
+        let mut created = true;
+        for operation in std::mem::take(&mut work.run) {
+            let verb = operation.verb;
+            let creates = matches!(verb, Verb::CreateUser | Verb::CreateGroup);
+            match self.kinds.leaves(verb, id) {
+                None if created => run.push(operation),
+                None => work.left = true,
+                Some(stopped) => {
+                    created &= !creates;
+                    work.left = true;
+                    let why = stopped.words();
+                    if !self.said.contains(&(kind, id)) {
+                        self.left_by_kind += 1;
+                    }
+                    work.plan.omissions.push(Omission::KindStopped { verb, why });
+                }
+            }
+        }
+        work.run = run;
+    }
+
+    /// Says of a work that was not sent that its kind stopped meanwhile.
+    pub(super) fn note_cut(&mut self, kind: ObjectKind, id: SourceId, name: &str, verb: Verb) {
+        let Some(stopped) = self.kinds.stopped().get(&verb) else {
+            return;
+        };
+        let omission = Omission::KindStopped {
+            verb,
+            why: stopped.words(),
+        };
+        self.left_by_kind += 1;
+        self.failed.insert((kind, id));
+        self.omit(kind, id, name, &omission);
+    }
+}
+
+fn of_source(error: &SourceError) -> Refused {
+    Refused {
+        words: chain(error),
+        hint: error.hint().to_owned(),
+    }
+}
+
+/// True for an answer that the whole target would give again: no entry was asked for, and it said no.
+pub(super) const fn is_gone(error: &TargetError) -> bool {
+    // 3xx: it is elsewhere; 403: the token may not even read; 404, 410: nothing is there.
+    matches!(
+        error,
+        TargetError::Refused {
+            status: 300..=399 | 403 | 404 | 410,
+            ..
+        }
+    )
+}
+
+fn note(
+    job: &Job,
+    order: &Order,
+    now: Timestamp,
+    operation: &str,
+    reason: String,
+    detail: Option<String>,
+) -> NewEntry {
+    NewEntry {
+        time: now,
+        cycle: Some(order.id),
+        actor: order.actor.clone(),
+        operation: operation.to_owned(),
+        kind: None,
+        object: None,
+        target: None,
+        reason,
+        result: "done".to_owned(),
+        config: job.fingerprint.clone(),
+        values: Values {
+            changes: Vec::new(),
+            detail,
+        },
+        salt: (job.entropy)(),
+    }
+}
