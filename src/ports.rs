@@ -284,7 +284,7 @@ pub enum TargetError {
     Refused {
         /// Request, status, scimType, detail, request id.
         what: String,
-        /// HTTP status.
+        /// HTTP status; 0 where it was not even sent.
         status: u16,
         /// What to do.
         hint: String,
@@ -358,6 +358,16 @@ impl TargetError {
     }
 }
 
+/// Keeps what a target taught of the forms that it wants, for the next process.
+#[async_trait]
+pub trait Memory: Send + Sync + fmt::Debug {
+    /// Keeps this text in place of the one before.
+    ///
+    /// # Errors
+    /// When the snapshot does not take it.
+    async fn keep(&self, learned: String, durability: Durability) -> Result<(), StoreError>;
+}
+
 /// A directory that is written by SCIM 2.0.
 #[async_trait]
 pub trait TargetDirectory: Send + Sync {
@@ -388,6 +398,15 @@ pub trait TargetDirectory: Send + Sync {
 
     /// Deletes; a 404 is done.
     async fn delete(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError>;
+
+    /// Before a cycle talks to the target: what was kept of its dialect, and who keeps what is learned from now on.
+    async fn recall(&self, _learned: Option<String>, _memory: std::sync::Arc<dyn Memory>) {}
+
+    /// What there is to say about the target as a whole since the last time: forms learned, forms found to be unsafe, what
+    /// it takes and does not keep.
+    fn findings(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Requests so far.
     fn traffic(&self) -> Traffic;

@@ -1,5 +1,6 @@
 //! `check`: "Test connection". One line for each thing looked at: ok, warn or fail, and what to do.
 
+mod dialect;
 mod scope;
 
 use serde::Serialize;
@@ -98,6 +99,7 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
             factory::runtime()?.block_on(async {
                 source(name, job, &mapping, &mut lines).await;
                 target(job, &mapping, &mut lines).await;
+                dialect::dialect(&settings, name, job, &mut lines);
             });
         }
         Err(failure) => lines.failure("mapping", &failure),

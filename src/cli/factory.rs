@@ -40,7 +40,6 @@ use crate::snapshot::store::Snapshot;
 use crate::source::GraphOptions;
 use crate::source::GraphSource;
 use crate::source::clouds::Cloud;
-use crate::target::Dialect;
 use crate::target::ScimOptions;
 use crate::target::ScimTarget;
 use crate::telemetry::audit::AuditStream;
@@ -434,7 +433,7 @@ pub(super) fn target(settings: &settings::job::Job) -> Result<ScimTarget, Failur
         request_timeout: target.request_timeout,
         network: network(&target.network),
         retry: RetryPolicy::default(),
-        dialect: Dialect::default(),
+        dialect: target.dialect,
         clock: Arc::new(SystemClock),
     })
     .map_err(|error| {

@@ -253,7 +253,7 @@ error: unknown key `jobs.idmelon.target.guard`
 where: melonsync.toml:13:1
        | guard = …
        | ^^^^^
-do:    take it out; known here: kind, url, token, expires, max_concurrency, requests_per_second, request_timeout, network
+do:    take it out; known here: kind, url, token, expires, max_concurrency, requests_per_second, request_timeout, dialect, network
 "#);
 }
 

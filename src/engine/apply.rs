@@ -626,11 +626,18 @@ async fn create(job: &Job, kind: ObjectKind, body: serde_json::Value, rest: &[Ta
 /// attributes with it (IDmelon clears roles).
 async fn update(job: &Job, kind: ObjectKind, target: TargetId, patch: &Patch) -> Answer {
     match job.target.patch(kind, &target, patch).await {
-        Ok(Some(resource)) => Answer::Done {
-            target,
-            resource: Some(resource.body),
-            whole: true,
-        },
+        Ok(Some(resource)) => {
+            // Where ids are made of names, a rename moves the resource.
+            let renamed = patch
+                .changes
+                .iter()
+                .any(|change| change.attribute.eq_ignore_ascii_case("userName"));
+            Answer::Done {
+                target: if renamed { resource.id } else { target },
+                resource: Some(resource.body),
+                whole: true,
+            }
+        }
         Ok(None) if patch.changes.iter().any(|change| change.attribute == "active") => {
             // The change itself is done; an unreadable resource only leaves what it kept unknown.
             let resource = job

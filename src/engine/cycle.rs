@@ -257,6 +257,7 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
         None => cycle.story().await.err(),
         Some(request) => cycle.undo_story(request).await.err(),
     };
+    cycle.tell_findings();
     let quarantine = cycle.quarantine_after(error.as_ref());
     let mut summary = cycle.close(error.as_ref());
     summary.duration_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);

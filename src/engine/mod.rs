@@ -9,6 +9,7 @@ pub mod ask;
 pub mod assigned;
 mod audit;
 pub mod cycle;
+pub mod dialect;
 pub mod escrow;
 pub mod evaluation;
 pub mod explain;

@@ -93,6 +93,7 @@ impl Cycle<'_> {
 
     /// Asks the target once what it can do, and leaves out what its schemas do not know: a finding, no failure.
     pub(super) async fn prepare_target(&mut self) -> Result<(), CycleError> {
+        self.recall_dialect().await?;
         let capabilities = self.job.target.capabilities().await.map_err(CycleError::Target)?;
         for kind in self.job.managed.clone() {
             for row in self.job.mapping.rows(kind) {

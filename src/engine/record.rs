@@ -446,8 +446,14 @@ impl Done {
         if !fresh && self.work.plan.record.is_empty() && self.work.sent.is_empty() {
             return Ok(false);
         }
+        // The same resource under another id: what was sent is still in it.
+        let moved = !self.work.creates() && self.work.target == linked_before && linked_before.is_some();
         let mut link = match record.link.take() {
             Some(link) if !fresh => link,
+            Some(link) if moved => Link {
+                target: target.clone(),
+                ..link
+            },
             _ => Link {
                 target: target.clone(),
                 origin: self.origin(),
@@ -469,7 +475,7 @@ impl Done {
             hand_over(tx, &leaver, &id)?;
         }
         tx.write_record(Some(before), &record)?;
-        if fresh && kind == ObjectKind::Group && linked_before.is_some() {
+        if fresh && !moved && kind == ObjectKind::Group && linked_before.is_some() {
             forget_sent(tx, &id)?;
         }
         if fresh && forecasts {

@@ -100,6 +100,7 @@ impl Cycle<'_> {
         self.judge_undo(&mut inverses).await?;
         inverses.retain(|inverse| !inverse.undo.operations.is_empty());
         if self.applies() {
+            self.recall_dialect().await?;
             self.prepare_undo(request, &inverses).await?;
         }
         let is_delete =

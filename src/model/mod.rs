@@ -4,6 +4,7 @@ pub mod assignment;
 pub mod attributes;
 pub mod clock;
 pub mod cursor;
+pub mod dialect;
 pub mod id;
 pub mod link;
 pub mod name;

@@ -7,6 +7,8 @@
 use serde::Deserialize;
 use serde::Deserializer;
 
+use super::oddities::Oddities;
+
 /// When one kind of fault strikes. The default is never.
 #[derive(Clone, Debug, Default)]
 pub struct Fault {
@@ -312,6 +314,8 @@ pub struct ScimFaults {
     pub writes_per_minute: Option<u32>,
     /// How many writes may come at once before the rate counts; default 10.
     pub burst: Option<u32>,
+    /// Behaviours of servers in the field, a switch each.
+    pub odd: Oddities,
 }
 
 #[derive(Deserialize)]
@@ -332,7 +336,8 @@ pub enum FaultsError {
     Invalid(#[source] toml::de::Error),
 }
 
-/// Reads a faults file: the fields of [`GraphFaults`] under `[graph]`, those of [`ScimFaults`] under `[scim]`.
+/// Reads a faults file: the fields of [`GraphFaults`] under `[graph]`, those of [`ScimFaults`] under `[scim]`, and those of
+/// [`Oddities`] under `[scim.odd]`.
 pub fn load_faults(text: &str) -> Result<(GraphFaults, ScimFaults), FaultsError> {
     let file: FaultsFile = toml::from_str(text).map_err(FaultsError::Invalid)?;
     Ok((file.graph, file.scim))

@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, env, fs, path::Path, path::PathBuf, time::Durat
 use toml::de::DeTable;
 
 pub mod audit;
+mod dialect;
 mod filter;
 pub mod job;
 pub mod network;

@@ -5,11 +5,13 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use url::Url;
 
+use super::dialect;
 use super::network::Network;
 use super::secret::SecretSource;
 use super::section::{Field, Section};
 use super::tree::Raw;
 use super::value::{Word, service_url};
+use crate::model::dialect::PinnedDialect;
 
 /// The kind of target; decides the preset mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub struct Target {
     pub least_gap: Option<Duration>,
     /// How long one request may take. An open create-intent is not judged before this has passed.
     pub request_timeout: Duration,
+    /// The forms of requests that are written down; the others are learned.
+    pub dialect: PinnedDialect,
     /// Proxy and certificates for the target.
     pub network: Network,
 }
@@ -81,6 +85,7 @@ impl Target {
         {
             let _: Option<()> = field.bad("must be longer than 0s", "the default is 30s");
         }
+        let dialect = dialect::read(section.child("dialect"));
         let network = Network::read(section.child("network")).over(network);
         section.finish();
         Some(Self {
@@ -91,6 +96,7 @@ impl Target {
             max_concurrency: usize::try_from(max_concurrency).unwrap_or(Self::MAX_CONCURRENCY),
             least_gap,
             request_timeout,
+            dialect,
             network,
         })
     }

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::model::dialect::MemberRemoval;
+use crate::model::dialect::OpCase;
+use crate::model::dialect::PinnedDialect;
+use crate::model::dialect::Update;
 use crate::reconcile::assignment::Nesting;
 use crate::reconcile::policy::Policy;
 use crate::reconcile::policy::Threshold;
@@ -44,7 +48,7 @@ fn commented_keys_of_the_example_are_known_too() {
     let text: Vec<String> = EXAMPLE
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest.starts_with(['p', 'c', 'e', 'g', 'r']) && rest.contains(" = ") => {
+            Some(rest) if rest.starts_with(['p', 'c', 'd', 'e', 'g', 'r']) && rest.contains(" = ") => {
                 rest.to_owned()
             }
             // Of the two examples of one key, the first.
@@ -60,7 +64,40 @@ fn commented_keys_of_the_example_are_known_too() {
     );
     assert!(job.source.credential.expires.is_some() && job.target.expires.is_some());
     assert_eq!(job.target.least_gap, Some(std::time::Duration::from_millis(20)));
+    let dialect = job.target.dialect;
+    assert_eq!(
+        (dialect.op_case, dialect.update),
+        (Some(OpCase::Lower), Some(Update::Patch))
+    );
+    assert_eq!(dialect.extension_urn_in_schemas, Some(true));
     assert!(job.source.rules.user_filter.is_some() && job.source.rules.group_filter.is_some());
+}
+
+#[test]
+fn each_form_of_the_dialect_is_named_alone_and_by_its_word() {
+    let with = |key: &str, value: &str| {
+        let variable = format!("MELONSYNC__JOBS__IDMELON__TARGET__DIALECT__{key}");
+        let settings = parse(MINIMAL, &[(&variable, value)]).map_err(|error| error.to_string())?;
+        Ok::<_, String>(settings.jobs["idmelon"].target.dialect)
+    };
+    assert_eq!(
+        parse(MINIMAL, &[]).unwrap().jobs["idmelon"].target.dialect,
+        PinnedDialect::default()
+    );
+    let named = PinnedDialect {
+        member_removal: Some(MemberRemoval::ValueArray),
+        ..PinnedDialect::default()
+    };
+    assert_eq!(with("MEMBER_REMOVAL", "value_array"), Ok(named));
+    for (key, value, said) in [
+        ("MEMBER_REMOVAL", "values", "cannot be \"values\""),
+        ("OP_CASE", "upper", "cannot be \"upper\""),
+        ("UPDATES", "put", "unknown key"),
+        ("EXTENSION_URN_IN_SCHEMAS", "often", "must be true or false"),
+    ] {
+        let error = with(key, value).unwrap_err();
+        assert!(error.contains(said), "{key} = {value}: {error}");
+    }
 }
 
 #[test]

@@ -157,7 +157,7 @@ impl Section<'_> {
     }
 }
 
-fn word<T: Word>(field: &Field<'_>) -> Option<T> {
+pub(super) fn word<T: Word>(field: &Field<'_>) -> Option<T> {
     let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
     let text = field.text(words[0])?;
     if let Some((_, meaning)) = T::WORDS.iter().find(|(word, _)| *word == text) {

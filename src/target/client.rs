@@ -15,17 +15,19 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::capabilities::{Advertised, schemas};
-use super::dialect::{Dialect, MemberRemoval, Update};
+use super::create::in_values;
+use super::dialect::{Aspect, Dialect, Paging, PinnedDialect};
+use super::experience::Experience;
 use super::fault::{self, Asked};
 use super::find::filter;
+use super::learning::{Failing, Witness};
 use super::list::{PAGE, Progress};
-use super::members::Removal;
 use super::pace::Pace;
-use super::patch::{PatchBody, compile};
+use super::patch::PatchBody;
 use super::path::PathError;
 use super::replace::apply_to_resource;
 use super::request::{Repeat, Reply, Wire};
-use super::resource::{Listing, complete_schemas, id_in_location, resource};
+use super::resource::{Listing, complete_schemas, resource};
 use super::urls::{Addresses, collection, set_query};
 use crate::model::clock::Clock;
 use crate::model::id::ObjectKind;
@@ -34,6 +36,7 @@ use crate::model::secret::Secret;
 use crate::ports::Capabilities;
 use crate::ports::ListPage;
 use crate::ports::ListPosition;
+use crate::ports::Memory;
 use crate::ports::Patch;
 use crate::ports::Resource;
 use crate::ports::TargetDirectory;
@@ -61,8 +64,8 @@ pub struct ScimOptions {
     pub network: NetworkOptions,
     /// How often and how long to try again.
     pub retry: RetryPolicy,
-    /// The forms of requests.
-    pub dialect: Dialect,
+    /// The forms of requests that the configuration names; the others are learned.
+    pub dialect: PinnedDialect,
     /// Tells the time, for Retry-After with a date.
     pub clock: Arc<dyn Clock>,
 }
@@ -84,12 +87,11 @@ pub enum SetupError {
 /// A SCIM 2.0 service. One value for one target: it holds the pace and what was learned.
 pub struct ScimTarget {
     pub(super) wire: Wire,
-    addresses: Addresses,
-    pub(super) dialect: Dialect,
+    pub(super) addresses: Addresses,
+    pub(super) experience: Experience,
     advertised: OnceCell<Advertised>,
     capabilities: OnceCell<Capabilities>,
     listing: Progress,
-    pub(super) removal: Removal,
 }
 
 impl fmt::Debug for ScimTarget {
@@ -112,20 +114,20 @@ impl ScimTarget {
         };
         let http = HttpClient::reaching(&network, &[Some(&options.url)])?;
         let pace = Pace::new(options.max_concurrency, options.least_gap, options.retry.budget);
+        let experience = Experience::new(options.dialect, Arc::clone(&options.clock));
         let wire =
             Wire::new(http, pace, options.token, options.retry, options.clock).ok_or(SetupError::Token)?;
         Ok(Self {
             wire,
             addresses: Addresses::new(&options.url).map_err(SetupError::Url)?,
-            dialect: options.dialect,
+            experience,
             advertised: OnceCell::new(),
             capabilities: OnceCell::new(),
             listing: Progress::default(),
-            removal: Removal::default(),
         })
     }
 
-    async fn advertised(&self) -> Result<&Advertised, TargetError> {
+    pub(super) async fn advertised(&self) -> Result<&Advertised, TargetError> {
         self.advertised
             .get_or_try_init(|| async {
                 let config = self.service("ServiceProviderConfig").await?;
@@ -174,6 +176,7 @@ impl ScimTarget {
         kind: ObjectKind,
         id: &TargetId,
         patch: &Patch,
+        dialect: &Dialect,
     ) -> Result<Option<Resource>, TargetError> {
         let asked = asked_one("PUT", kind, id);
         let Some(mut fresh) = self.read(kind, id).await? else {
@@ -181,8 +184,11 @@ impl ScimTarget {
                 what: format!("{} {}: it is not there", asked.method, asked.path),
             });
         };
-        apply_to_resource(&mut fresh.body, patch, &self.dialect)
-            .map_err(|error| unwritable(&asked, &error))?;
+        apply_to_resource(&mut fresh.body, patch, dialect).map_err(|error| unwritable(&asked, &error))?;
+        in_values(&mut fresh.body, dialect);
+        if !dialect.extension_urn_in_schemas {
+            complete_schemas(kind, &mut fresh.body, false);
+        }
         let reply = self.one("PUT", kind, id, Some(bytes(&fresh.body)), &[]).await?;
         Ok(reply.body.and_then(resource))
     }
@@ -204,6 +210,23 @@ impl ScimTarget {
         Ok(reply.body.and_then(resource))
     }
 
+    /// A listing is read either way, so there is nothing to read back; after three, the question is spared.
+    async fn cursor_refused(&self, kind: ObjectKind, status: u16) {
+        let now = self.experience.now();
+        let witness = Witness::named(&format!("listing of {}s, {now}", kind.word()));
+        let aspect = Aspect::Paging;
+        self.experience.add(|learned| {
+            learned.failed(
+                aspect,
+                Paging::AsAnnounced as usize,
+                &witness,
+                Failing::Refused(status),
+            )
+        });
+        self.helped(&[(aspect, Paging::Index as usize)], &witness);
+        self.experience.keep().await;
+    }
+
     async fn find_page(
         &self,
         kind: ObjectKind,
@@ -218,7 +241,7 @@ impl ScimTarget {
     }
 }
 
-fn asked_one(method: &'static str, kind: ObjectKind, id: &TargetId) -> Asked {
+pub(super) fn asked_one(method: &'static str, kind: ObjectKind, id: &TargetId) -> Asked {
     Asked {
         method,
         path: format!("/{}/{id}", collection(kind)),
@@ -229,12 +252,12 @@ fn asked_one(method: &'static str, kind: ObjectKind, id: &TargetId) -> Asked {
 pub(super) fn unwritable(asked: &Asked, error: &PathError) -> TargetError {
     TargetError::Refused {
         what: format!("{} {} was not sent: {error}", asked.method, asked.path),
-        status: 400,
+        status: 0,
         hint: "correct the target column of this mapping row".to_owned(),
     }
 }
 
-fn bytes(body: &impl Serialize) -> Bytes {
+pub(super) fn bytes(body: &impl Serialize) -> Bytes {
     // Texts, numbers and maps with text keys: serde_json fails only for other keys.
     serde_json::to_vec(body)
         .expect("a JSON value is always written")
@@ -284,12 +307,15 @@ impl TargetDirectory for ScimTarget {
                 let listing = self.find_page(kind, &by("cursor"), &query).await?;
                 return Ok(self.listing.page(kind, from.as_ref(), listing, true));
             }
-            None if advertised.cursor => {
+            None if advertised.cursor && self.experience.dialect().paging == Paging::AsAnnounced => {
                 let query = [("cursor", ""), ("count", count.as_str())];
                 match self.find_page(kind, &by("cursor"), &query).await {
                     Ok(listing) => return Ok(self.listing.page(kind, None, listing, true)),
                     // Advertised and refused: the plain way is left.
-                    Err(TargetError::Refused { .. }) => 1,
+                    Err(TargetError::Refused { status, .. }) => {
+                        self.cursor_refused(kind, status).await;
+                        1
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -330,28 +356,9 @@ impl TargetDirectory for ScimTarget {
         }
     }
 
-    async fn create(&self, kind: ObjectKind, mut body: Json) -> Result<Resource, TargetError> {
-        complete_schemas(kind, &mut body, self.dialect.extension_urn_in_schemas);
-        let asked = Asked {
-            method: "POST",
-            path: format!("/{}", collection(kind)),
-            one_resource: false,
-        };
-        let url = self.addresses.collection(kind);
-        let Reply { answer, body } = self
-            .wire
-            .send(&asked, url, Some(bytes(&body)), Repeat::Never)
-            .await?;
-        let from_location = || id_in_location(answer.header("location")?, collection(kind));
-        match body {
-            // 201 with an empty body, and Location says who it is: what was kept is then unknown.
-            None => from_location().map(|id| Resource {
-                body: serde_json::json!({"id": id.as_str()}),
-                id,
-            }),
-            Some(body) => resource(body),
-        }
-        .ok_or_else(|| fault::malformed(&asked, &answer, "without the id of what it created"))
+    async fn create(&self, kind: ObjectKind, body: Json) -> Result<Resource, TargetError> {
+        self.finish_trial().await?;
+        self.create_resource(kind, &body).await
     }
 
     async fn patch(
@@ -360,31 +367,15 @@ impl TargetDirectory for ScimTarget {
         id: &TargetId,
         patch: &Patch,
     ) -> Result<Option<Resource>, TargetError> {
-        if self.dialect.update == Update::Put || !self.advertised().await?.patch {
-            return self.put(kind, id, patch).await;
-        }
-        if self.dialect.member_removal == MemberRemoval::Put && !patch.remove_members.is_empty() {
-            return self.put(kind, id, patch).await;
-        }
-        if self.removal.path_is_refused() && !patch.remove_members.is_empty() {
-            return self.remove_in_another_form(kind, id, patch).await;
-        }
-        let bodies = compile(patch, &self.dialect)
-            .map_err(|error| unwritable(&asked_one("PATCH", kind, id), &error))?;
-        let members_change = !patch.add_members.is_empty() || !patch.remove_members.is_empty();
-        let mut last = None;
-        for (at, body) in bodies.iter().enumerate() {
-            let without_members = kind == ObjectKind::Group && (!members_change || at + 1 < bodies.len());
-            match self.send_patch(kind, id, body, without_members).await {
-                Ok(resource) => last = resource,
-                Err(error) if body.removes_members && self.may_be_the_form(&error) => {
-                    // What went before is done, and doing it again changes nothing.
-                    return self.remove_in_another_form(kind, id, patch).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(last)
+        self.change(kind, id, patch).await
+    }
+
+    async fn recall(&self, learned: Option<String>, memory: Arc<dyn Memory>) {
+        self.experience.recall(learned, memory).await;
+    }
+
+    fn findings(&self) -> Vec<String> {
+        self.experience.take_findings()
     }
 
     async fn delete(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError> {

@@ -1,65 +1,15 @@
-//! How this target wants its PATCHes: the RFC form, unless the configuration says otherwise.
-//!
-//! Evidence for each switch: what products in the field refuse, or take and silently do not do.
+//! How this target wants its requests: the RFC form, unless the configuration or experience says otherwise.
 
 use serde::{Deserialize, Serialize};
 
-/// How `op` is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OpCase {
-    /// `add`, `replace`, `remove` (RFC 7644 section 3.5.2).
-    #[default]
-    Lower,
-    /// `Add`, `Replace`, `Remove`, as Entra's older form.
-    Capital,
-}
-
-/// How a boolean is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Booleans {
-    /// `true`.
-    #[default]
-    Json,
-    /// `"True"`, as Entra's older form.
-    String,
-}
-
-/// How members are taken out of a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MemberRemoval {
-    /// `members[value eq "x"]`, one operation a member (RFC 7644 section 3.5.2.2).
-    #[default]
-    Path,
-    /// `members` with an array of values, as Entra's older form. A server that follows the RFC may remove everybody.
-    ValueArray,
-    /// A PUT of the group without them, from a fresh read.
-    Put,
-}
-
-/// How a manager is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ManagerForm {
-    /// `{"value": "x"}` (RFC 7643 section 4.3).
-    #[default]
-    Object,
-    /// `"x"`, and `""` for none.
-    String,
-}
-
-/// How a resource is changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Update {
-    /// PATCH, unless the service says that it has none.
-    #[default]
-    Patch,
-    /// PUT from a fresh read, with everything else kept.
-    Put,
-}
+pub use crate::model::dialect::Booleans;
+pub use crate::model::dialect::ManagerForm;
+pub use crate::model::dialect::MemberRemoval;
+pub use crate::model::dialect::NewElement;
+pub use crate::model::dialect::OpCase;
+pub use crate::model::dialect::Paging;
+pub use crate::model::dialect::PinnedDialect;
+pub use crate::model::dialect::Update;
 
 /// The forms that one target is spoken to in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +24,12 @@ pub struct Dialect {
     pub manager: ManagerForm,
     /// The URN of each extension in use is listed in `schemas` (RFC 7643 section 3); Entra leaves its own out.
     pub extension_urn_in_schemas: bool,
+    /// Form of a multi-valued element that is not there yet.
+    pub new_element: NewElement,
     /// PATCH or PUT.
     pub update: Update,
+    /// Form of paging.
+    pub paging: Paging,
     /// Most membership changes in one PATCH. Services limit the size of a body; 1000 ids are some 50 kB.
     pub members_per_patch: usize,
 }
@@ -88,8 +42,177 @@ impl Default for Dialect {
             member_removal: MemberRemoval::default(),
             manager: ManagerForm::default(),
             extension_urn_in_schemas: true,
+            new_element: NewElement::default(),
             update: Update::default(),
+            paging: Paging::default(),
             members_per_patch: 1000,
+        }
+    }
+}
+
+/// What a dialect says something about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aspect {
+    /// Case of `op`.
+    OpCase,
+    /// Form of booleans.
+    Booleans,
+    /// Form of member removal.
+    MemberRemoval,
+    /// Form of a manager.
+    Manager,
+    /// Extension URNs in `schemas`.
+    ExtensionUrnInSchemas,
+    /// Form of a multi-valued element that is not there yet.
+    NewElement,
+    /// PATCH or PUT.
+    Update,
+    /// Form of paging.
+    Paging,
+}
+
+impl Aspect {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 8] = [
+        Self::OpCase,
+        Self::Booleans,
+        Self::MemberRemoval,
+        Self::Manager,
+        Self::ExtensionUrnInSchemas,
+        Self::NewElement,
+        Self::Update,
+        Self::Paging,
+    ];
+
+    /// Its name, which is the key of the configuration where there is one.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpCase => "op_case",
+            Self::Booleans => "booleans",
+            Self::MemberRemoval => "member_removal",
+            Self::Manager => "manager",
+            Self::ExtensionUrnInSchemas => "extension_urn_in_schemas",
+            Self::NewElement => "new_element",
+            Self::Update => "update",
+            Self::Paging => "paging",
+        }
+    }
+
+    /// Its forms by number, the first one the default; the words are those of the configuration.
+    #[must_use]
+    pub const fn forms(self) -> &'static [&'static str] {
+        match self {
+            Self::OpCase => &["lower", "capital"],
+            Self::Booleans => &["json", "string"],
+            Self::MemberRemoval => &["path", "value_array", "put"],
+            Self::Manager => &["object", "string"],
+            Self::ExtensionUrnInSchemas => &["true", "false"],
+            Self::NewElement => &["whole", "path"],
+            Self::Update => &["patch", "put"],
+            Self::Paging => &["as_announced", "index"],
+        }
+    }
+
+    /// The form that the configuration names.
+    #[must_use]
+    pub fn pinned(self, pinned: &PinnedDialect) -> Option<usize> {
+        match self {
+            Self::OpCase => pinned.op_case.map(|form| form as usize),
+            Self::Booleans => pinned.booleans.map(|form| form as usize),
+            Self::MemberRemoval => pinned.member_removal.map(|form| form as usize),
+            Self::Manager => pinned.manager.map(|form| form as usize),
+            Self::ExtensionUrnInSchemas => pinned.extension_urn_in_schemas.map(|listed| usize::from(!listed)),
+            Self::Update => pinned.update.map(|form| form as usize),
+            Self::NewElement | Self::Paging => None,
+        }
+    }
+}
+
+impl Dialect {
+    /// The form of one aspect, by number.
+    #[must_use]
+    pub const fn form(&self, aspect: Aspect) -> usize {
+        match aspect {
+            Aspect::OpCase => self.op_case as usize,
+            Aspect::Booleans => self.booleans as usize,
+            Aspect::MemberRemoval => self.member_removal as usize,
+            Aspect::Manager => self.manager as usize,
+            Aspect::ExtensionUrnInSchemas => !self.extension_urn_in_schemas as usize,
+            Aspect::NewElement => self.new_element as usize,
+            Aspect::Update => self.update as usize,
+            Aspect::Paging => self.paging as usize,
+        }
+    }
+
+    /// The same with another form of one aspect; a number that is no form is the default.
+    #[must_use]
+    pub fn with(mut self, aspect: Aspect, form: usize) -> Self {
+        match aspect {
+            Aspect::OpCase => self.op_case = pick(&[OpCase::Lower, OpCase::Capital], form),
+            Aspect::Booleans => self.booleans = pick(&[Booleans::Json, Booleans::String], form),
+            Aspect::MemberRemoval => {
+                let forms = [MemberRemoval::Path, MemberRemoval::ValueArray, MemberRemoval::Put];
+                self.member_removal = pick(&forms, form);
+            }
+            Aspect::Manager => self.manager = pick(&[ManagerForm::Object, ManagerForm::String], form),
+            Aspect::ExtensionUrnInSchemas => self.extension_urn_in_schemas = form == 0,
+            Aspect::NewElement => self.new_element = pick(&[NewElement::Whole, NewElement::Path], form),
+            Aspect::Update => self.update = pick(&[Update::Patch, Update::Put], form),
+            Aspect::Paging => self.paging = pick(&[Paging::AsAnnounced, Paging::Index], form),
+        }
+        self
+    }
+}
+
+fn pick<T: Copy>(forms: &[T], form: usize) -> T {
+    forms.get(form).copied().unwrap_or(forms[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_has_a_word_and_a_place() {
+        for aspect in Aspect::ALL {
+            let made: Vec<Dialect> = (0..aspect.forms().len())
+                .map(|form| Dialect::default().with(aspect, form))
+                .collect();
+            assert_eq!(
+                made[0],
+                Dialect::default(),
+                "{}: the first is the default",
+                aspect.name()
+            );
+            for (at, one) in made.iter().enumerate() {
+                assert_eq!(one.form(aspect), at);
+                assert!(
+                    !made[..at].contains(one),
+                    "{}: form {at} is none of its own",
+                    aspect.name()
+                );
+            }
+        }
+        let pinned = PinnedDialect {
+            op_case: Some(OpCase::Capital),
+            booleans: Some(Booleans::String),
+            member_removal: Some(MemberRemoval::Put),
+            manager: Some(ManagerForm::String),
+            extension_urn_in_schemas: Some(false),
+            update: Some(Update::Put),
+        };
+        for aspect in Aspect::ALL {
+            let word = aspect.pinned(&pinned).map(|form| aspect.forms()[form]);
+            let expected = match aspect {
+                Aspect::OpCase => Some("capital"),
+                Aspect::Booleans | Aspect::Manager => Some("string"),
+                Aspect::MemberRemoval | Aspect::Update => Some("put"),
+                Aspect::ExtensionUrnInSchemas => Some("false"),
+                Aspect::NewElement | Aspect::Paging => None,
+            };
+            assert_eq!(word, expected, "{}", aspect.name());
         }
     }
 }

@@ -1,22 +1,25 @@
-//! Taking members out of a group where the target refuses `members[value eq "x"]`.
+//! Members in and out of a group, where a form is new here or was refused.
 //!
-//! The next form is the value array, and it is dangerous: a server that follows the RFC ignores the values and removes
-//! everybody (RFC 7644 section 3.5.2.2). So each use is read back; if more than the named ones went, they are put back
-//! at once and the form is never used again. The last form is a PUT of the group from a fresh read.
+//! Promise: nobody leaves a group who was not named. A server that follows the RFC takes a removal with a value array for
+//! the removal of everybody (RFC 7644 section 3.5.2.2), and some do worse. So the first use of a form is made by one group
+//! at a time: who is in it is read and noted on disk, the request is sent, and the group is read again. If more than the
+//! named ones went, they are put back at once and the form is not used again. If the program ends in between, the next one
+//! finds the note and puts them back before it writes anything else.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 
-use serde_json::Value as Json;
-
-use super::client::{ScimTarget, unwritable};
-use super::dialect::{Dialect, MemberRemoval};
-use super::fault::Asked;
-use super::patch::compile;
-use super::resource::field;
+use super::change::Miss;
+use super::change::not_carried_out;
+use super::client::ScimTarget;
+use super::dialect::Aspect;
+use super::dialect::Dialect;
+use super::dialect::MemberRemoval;
+use super::dialect::Update;
+use super::learning::Failing;
+use super::learning::Trial;
+use super::learning::Witness;
+use super::usage;
+use super::usage::members_in;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::ports::Patch;
@@ -24,159 +27,385 @@ use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 
-/// Groups that must refuse a form before it is no longer tried: one may be odd, three are a habit (DESIGN section 6).
-const ENOUGH: usize = 3;
+/// Who is in a group, and the resource that says so.
+type Held = (Resource, BTreeSet<TargetId>);
 
-/// What was learned about member removal.
-#[derive(Debug, Default)]
-pub struct Removal {
-    refused_by: Mutex<BTreeSet<TargetId>>,
-    array_is_unsafe: AtomicBool,
-}
-
-impl Removal {
-    /// True when the path form was refused for so many groups, and another form worked there, that it is not tried.
-    #[must_use]
-    pub fn path_is_refused(&self) -> bool {
-        self.refused_by
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
-            >= ENOUGH
-    }
-
-    fn another_form_worked(&self, group: &TargetId) {
-        self.refused_by
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(group.clone());
-    }
+/// How one use of a form ended.
+enum Used {
+    /// The named ones, and only they, went or came.
+    Right,
+    /// Some are not as they should be.
+    Silent,
+    /// Others went too, and were put back.
+    Harmful,
+    /// Refused.
+    Refused(TargetError, u16),
 }
 
 impl ScimTarget {
-    /// True when an error may be about the form of a member removal.
-    pub(super) fn may_be_the_form(&self, error: &TargetError) -> bool {
-        self.dialect.member_removal == MemberRemoval::Path
-            && matches!(
-                error,
-                TargetError::Refused {
-                    status: 400 | 501,
-                    ..
-                }
-            )
-    }
-
-    /// Carries out a patch whose removals the target refused by path.
-    pub(super) async fn remove_in_another_form(
-        &self,
-        kind: ObjectKind,
-        id: &TargetId,
-        patch: &Patch,
-    ) -> Result<Option<Resource>, TargetError> {
-        let rest = Patch {
-            remove_members: Vec::new(),
-            ..patch.clone()
-        };
-        self.compiled(kind, id, &rest, &self.dialect).await?;
-        let before = self.members(kind, id).await?;
-        let named: Vec<TargetId> = patch
-            .remove_members
-            .iter()
-            .filter(|id| before.contains(*id))
-            .cloned()
-            .collect();
-        if named.is_empty() {
-            return self.read(kind, id).await; // some servers refuse to remove who is not there
-        }
-        let some_were_gone = patch.remove_members.iter().any(|id| !before.contains(id));
-        let removal = members_only(Vec::new(), named);
-        // Perhaps it was not the form: a path to a member who is not there is refused by some (`noTarget`).
-        if some_were_gone && !self.removal.path_is_refused() {
-            match self.compiled(kind, id, &removal, &self.dialect).await {
-                Err(error) if self.may_be_the_form(&error) => {}
-                Err(error) => return Err(error),
-                Ok(()) => return self.read(kind, id).await,
-            }
-        }
-        if !self.removal.array_is_unsafe.load(Relaxed) && self.by_array(kind, id, &removal, &before).await? {
-            self.removal.another_form_worked(id);
-            return self.read(kind, id).await;
-        }
-        let put = self.put(kind, id, &removal).await?;
-        self.removal.another_form_worked(id);
-        Ok(put)
-    }
-
-    /// True when the named members, and only they, went.
-    async fn by_array(
-        &self,
-        kind: ObjectKind,
-        id: &TargetId,
-        removal: &Patch,
-        before: &BTreeSet<TargetId>,
-    ) -> Result<bool, TargetError> {
-        let dialect = Dialect {
-            member_removal: MemberRemoval::ValueArray,
-            ..self.dialect.clone()
-        };
-        match self.compiled(kind, id, removal, &dialect).await {
-            Ok(()) => {}
-            Err(TargetError::Refused { .. }) => return Ok(false),
-            Err(error) => return Err(error),
-        }
-        let after = self.members(kind, id).await?;
-        let named: BTreeSet<&TargetId> = removal.remove_members.iter().collect();
-        let lost: Vec<TargetId> = before
-            .iter()
-            .filter(|id| !named.contains(id) && !after.contains(*id))
-            .cloned()
-            .collect();
-        if !lost.is_empty() {
-            self.removal.array_is_unsafe.store(true, Relaxed);
-            tracing::warn!(
-                target.id = id.as_str(),
-                members.restored = lost.len(),
-                "The target removed more members of group {id} than were named; they are put back, and this form is not used again"
-            );
-            self.compiled(kind, id, &members_only(lost, Vec::new()), &self.dialect)
-                .await?;
-        }
-        Ok(!removal.remove_members.iter().any(|id| after.contains(id)))
-    }
-
-    async fn compiled(
+    /// Changes the members of a group, removals first.
+    pub(super) async fn change_members(
         &self,
         kind: ObjectKind,
         id: &TargetId,
         patch: &Patch,
         dialect: &Dialect,
-    ) -> Result<(), TargetError> {
-        let asked = || Asked {
-            method: "PATCH",
-            path: format!("/{}/{id}", super::urls::collection(kind)),
-            one_resource: true,
-        };
-        for body in compile(patch, dialect).map_err(|error| unwritable(&asked(), &error))? {
-            self.send_patch(kind, id, &body, kind == ObjectKind::Group)
-                .await?;
+    ) -> Result<Option<Resource>, TargetError> {
+        let _turn = self.experience.first_use.lock().await;
+        let (mut found, mut held) = self.held(kind, id).await?;
+        let named: Vec<TargetId> = distinct(&patch.remove_members, |id| held.contains(id));
+        if !named.is_empty() {
+            (found, held) = self.remove(kind, id, named, held, dialect).await?;
         }
-        Ok(())
+        let wanted: Vec<TargetId> = distinct(&patch.add_members, |id| !held.contains(id));
+        if !wanted.is_empty() {
+            (found, _) = self.add(kind, id, wanted, held, dialect).await?;
+        }
+        Ok(Some(found))
     }
 
-    async fn members(&self, kind: ObjectKind, id: &TargetId) -> Result<BTreeSet<TargetId>, TargetError> {
+    async fn remove(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        named: Vec<TargetId>,
+        mut held: BTreeSet<TargetId>,
+        dialect: &Dialect,
+    ) -> Result<Held, TargetError> {
+        let (aspect, witness) = (Aspect::MemberRemoval, Witness::of(kind, id));
+        let removal = members_only(Vec::new(), named);
+        let (current, unsafe_now) = self.experience.ask(|learned| {
+            let form = learned.form(aspect);
+            (
+                form,
+                learned.is_harmful(aspect, form) && !learned.is_pinned(aspect),
+            )
+        });
+        let mut forms = std::collections::VecDeque::new();
+        if !unsafe_now {
+            forms.push_back((aspect, current));
+        }
+        let mut error = not_carried_out(kind, id, "members who were to go are still in it");
+        while let Some((of, form)) = forms.pop_front() {
+            let used_in = dialect.clone().with(aspect, current).with(of, form);
+            let first = of == aspect && form == current;
+            let (used, now) = self.use_once(kind, id, &removal, &held, &used_in).await?;
+            match used {
+                Used::Right => {
+                    self.right(usage::MEMBERS_REMOVED, (of, form), first, &witness);
+                    return Ok(now);
+                }
+                Used::Harmful => {
+                    self.harmed(form, id);
+                    let left = removal.remove_members.iter().any(|member| now.1.contains(member));
+                    if !left {
+                        return Ok(now);
+                    }
+                    held = now.1;
+                    if first {
+                        forms.extend(self.other_removals(&witness, &used_in, Failing::Silent));
+                    }
+                }
+                Used::Silent if first => {
+                    forms.extend(self.other_removals(&witness, &used_in, Failing::Silent))
+                }
+                Used::Refused(refusal, status) if first => {
+                    error = refusal;
+                    forms.extend(self.other_removals(&witness, &used_in, Failing::Refused(status)));
+                }
+                Used::Silent | Used::Refused(..) => {
+                    self.experience.add(|learned| learned.futile(of, form, &witness));
+                }
+            }
+        }
+        self.experience.say(
+            "the target takes members out of a group in no form that was tried; until it does, whoever leaves a group stays \
+             in it there"
+                .to_owned(),
+        );
+        Err(error)
+    }
+
+    /// The other forms of a removal, a PUT last: another case of `op` costs nobody anything.
+    fn other_removals(&self, witness: &Witness, used: &Dialect, how: Failing) -> Vec<(Aspect, usize)> {
+        self.experience.add(|learned| {
+            let alone = match how {
+                Failing::Refused(status) => Failing::Alone(status),
+                how => how,
+            };
+            let case = learned.failed(Aspect::OpCase, used.form(Aspect::OpCase), witness, how);
+            let removals = learned.failed(
+                Aspect::MemberRemoval,
+                used.form(Aspect::MemberRemoval),
+                witness,
+                alone,
+            );
+            let mut forms: Vec<(Aspect, usize)> = removals
+                .into_iter()
+                .map(|form| (Aspect::MemberRemoval, form))
+                .collect();
+            let put = forms
+                .iter()
+                .position(|(_, form)| *form == MemberRemoval::Put as usize);
+            let before = put.unwrap_or(forms.len());
+            forms.splice(
+                before..before,
+                case.into_iter().map(|form| (Aspect::OpCase, form)),
+            );
+            forms
+        })
+    }
+
+    async fn add(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        wanted: Vec<TargetId>,
+        held: BTreeSet<TargetId>,
+        dialect: &Dialect,
+    ) -> Result<Held, TargetError> {
+        let (aspect, witness) = (Aspect::OpCase, Witness::of(kind, id));
+        let by_patch = dialect.update == Update::Patch;
+        if by_patch
+            && self
+                .experience
+                .ask(|learned| learned.is_barred(usage::MEMBERS_ADDED))
+        {
+            return Err(replaces(id));
+        }
+        let addition = members_only(wanted, Vec::new());
+        let current = self.experience.ask(|learned| learned.form(aspect));
+        let mut forms = vec![current];
+        let mut error = not_carried_out(kind, id, "members who were to come are not in it");
+        while let Some(form) = forms.pop() {
+            let (used, now) = self
+                .use_once(kind, id, &addition, &held, &dialect.clone().with(aspect, form))
+                .await?;
+            match used {
+                Used::Right => {
+                    self.right(usage::MEMBERS_ADDED, (aspect, form), form == current, &witness);
+                    return Ok(now);
+                }
+                Used::Harmful => {
+                    let at = self.experience.now();
+                    self.experience
+                        .add(|learned| learned.bar(usage::MEMBERS_ADDED, at));
+                    self.experience.say(
+                        "the target replaces all members of a group where one is added; they were put back, and nobody is \
+                         added by PATCH any more: set dialect = { update = \"put\" } under the job's [target]"
+                            .to_owned(),
+                    );
+                    return if addition.add_members.iter().all(|member| now.1.contains(member)) {
+                        Ok(now)
+                    } else {
+                        Err(replaces(id))
+                    };
+                }
+                Used::Silent if form == current => {}
+                Used::Refused(refusal, status) if form == current => {
+                    error = refusal;
+                    let how = Failing::Refused(status);
+                    forms = self
+                        .experience
+                        .add(|learned| learned.failed(aspect, form, &witness, how));
+                }
+                Used::Silent | Used::Refused(..) => {
+                    self.experience
+                        .add(|learned| learned.futile(aspect, form, &witness));
+                }
+            }
+        }
+        Err(error)
+    }
+
+    fn right(&self, usage: &'static str, form: (Aspect, usize), in_force: bool, witness: &Witness) {
+        if in_force {
+            self.experience.note(|learned| {
+                let news = learned.seen(usage);
+                learned.worked(form.0) | news
+            });
+        } else {
+            self.helped(&[form], witness);
+        }
+    }
+
+    fn harmed(&self, form: usize, group: &TargetId) {
+        let (now, aspect) = (self.experience.now(), Aspect::MemberRemoval);
+        let what = format!("it took more members out of group {group} than were named; they were put back");
+        let finding = self
+            .experience
+            .add(|learned| learned.harmed(aspect, form, now, &what));
+        self.experience.say(finding);
+    }
+
+    /// One use of a form by one group, watched: reads before, sends, reads after, and puts back who was not named.
+    async fn use_once(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+        before: &BTreeSet<TargetId>,
+        dialect: &Dialect,
+    ) -> Result<(Used, Held), TargetError> {
+        let trial = Trial {
+            group: id.as_str().to_owned(),
+            before: before.iter().map(|id| id.as_str().to_owned()).collect(),
+            named: patch
+                .remove_members
+                .iter()
+                .map(|id| id.as_str().to_owned())
+                .collect(),
+        };
+        self.experience.add(|learned| learned.set_trial(Some(trial)));
+        self.experience.keep_durably().await?;
+        let sent = self.send(kind, id, patch, dialect).await;
+        // Read whatever the answer: a refusal, too, may have been carried out in part. Where that fails, the note stays.
+        let mut now = self.held(kind, id).await?;
+        let named: BTreeSet<&TargetId> = patch.remove_members.iter().collect();
+        let stays = |member: &&TargetId| !named.contains(*member);
+        let lost: Vec<TargetId> = before
+            .iter()
+            .filter(stays)
+            .filter(|member| !now.1.contains(*member))
+            .cloned()
+            .collect();
+        if !lost.is_empty() {
+            let mut whole: BTreeSet<TargetId> = before.iter().filter(stays).cloned().collect();
+            whole.extend(patch.add_members.iter().cloned());
+            now = self.put_back(kind, id, lost.clone(), whole).await?;
+        }
+        self.experience.add(|learned| learned.set_trial(None));
+        let harmful = !lost.is_empty();
+        let right = patch.remove_members.iter().all(|member| !now.1.contains(member))
+            && patch.add_members.iter().all(|member| now.1.contains(member));
+        let used = match sent.map_err(Miss::of) {
+            _ if harmful => Used::Harmful,
+            _ if right => Used::Right,
+            Ok(_) | Err(Miss::Silent(..)) => Used::Silent,
+            Err(Miss::Refused(error, status)) => Used::Refused(error, status),
+            Err(Miss::Failed(error)) => return Err(error),
+        };
+        Ok((used, now))
+    }
+
+    /// Puts members back: the lost ones; all of them at once, where adding replaces; by PUT, where nothing else helps.
+    async fn put_back(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        lost: Vec<TargetId>,
+        whole: BTreeSet<TargetId>,
+    ) -> Result<Held, TargetError> {
+        tracing::warn!(
+            target.id = id.as_str(),
+            members.restored = lost.len(),
+            "The target took more members out of group {id} than were named; they are put back"
+        );
+        let dialect = self.dialect().await?;
+        let all: Vec<TargetId> = whole.iter().cloned().collect();
+        let by_put = Dialect {
+            update: Update::Put,
+            ..dialect.clone()
+        };
+        for (members, dialect) in [(lost, &dialect), (all.clone(), &dialect), (all, &by_put)] {
+            // A refusal is answered by the next way; what it did is read.
+            let sent = self
+                .send(kind, id, &members_only(members, Vec::new()), dialect)
+                .await;
+            let now = self.held(kind, id).await?;
+            if whole.iter().all(|member| now.1.contains(member)) {
+                return Ok(now);
+            }
+            if let Err(error) = sent
+                && !matches!(error, TargetError::Refused { .. })
+            {
+                return Err(error);
+            }
+        }
+        self.experience.say(format!(
+            "members of group {id} that the target took out by itself could not be put back; the next cycle tries again"
+        ));
+        Err(not_carried_out(
+            kind,
+            id,
+            "members that it lost could not be put back",
+        ))
+    }
+
+    /// Ends a first use that an earlier process did not see the end of.
+    pub(super) async fn finish_trial(&self) -> Result<(), TargetError> {
+        if self.experience.ask(|learned| learned.trial().is_none()) || self.experience.gave_up() {
+            return Ok(());
+        }
+        let _turn = self.experience.first_use.lock().await;
+        let Some(trial) = self.experience.ask(|learned| learned.trial().cloned()) else {
+            return Ok(());
+        };
+        let kind = ObjectKind::Group;
+        if let Some(id) = TargetId::new(&trial.group) {
+            let now = match self.held(kind, &id).await {
+                Ok((_, now)) => Some(now),
+                Err(TargetError::NotFound { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            let whole: BTreeSet<TargetId> = trial
+                .before
+                .iter()
+                .filter(|member| !trial.named.contains(member))
+                .filter_map(|member| TargetId::new(member))
+                .collect();
+            if let Some(now) = now {
+                let lost: Vec<TargetId> = whole.difference(&now).cloned().collect();
+                if !lost.is_empty() {
+                    match self.put_back(kind, &id, lost, whole).await {
+                        Ok(_) => {}
+                        // Said already; the next cycle tries again, and this one does not keep everybody else waiting.
+                        Err(TargetError::Refused { .. }) => {
+                            self.experience.give_up();
+                            return Ok(());
+                        }
+                        Err(error) => return Err(error),
+                    }
+                    let form = self.experience.ask(|learned| learned.form(Aspect::MemberRemoval));
+                    self.experience.say(format!(
+                        "the first use of `{}` for member removal was cut short; members of group {id} that were gone were \
+                         put back",
+                        Aspect::MemberRemoval.forms()[form]
+                    ));
+                }
+            }
+        }
+        self.experience.add(|learned| learned.set_trial(None));
+        self.experience.keep_durably().await
+    }
+
+    async fn held(&self, kind: ObjectKind, id: &TargetId) -> Result<Held, TargetError> {
         let Some(group) = self.read(kind, id).await? else {
             return Err(TargetError::NotFound {
                 what: format!("group {id} is gone at the target"),
             });
         };
-        let members = group
-            .body
-            .as_object()
-            .and_then(|group| field(group, "members"))
-            .and_then(Json::as_array);
-        let value = |member: &Json| TargetId::new(field(member.as_object()?, "value")?.as_str()?);
-        Ok(members.into_iter().flatten().filter_map(value).collect())
+        let members = members_in(&group.body);
+        Ok((group, members))
     }
+}
+
+fn replaces(id: &TargetId) -> TargetError {
+    TargetError::Refused {
+        what: format!(
+            "members were not added to group {id}: this target replaces all members where one is added"
+        ),
+        status: 200,
+        hint: "set dialect = { update = \"put\" } under the job's [target]".to_owned(),
+    }
+}
+
+fn distinct(ids: &[TargetId], wanted: impl Fn(&TargetId) -> bool) -> Vec<TargetId> {
+    let mut seen = BTreeSet::new();
+    ids.iter()
+        .filter(|id| wanted(id) && seen.insert(*id))
+        .cloned()
+        .collect()
 }
 
 fn members_only(add_members: Vec<TargetId>, remove_members: Vec<TargetId>) -> Patch {

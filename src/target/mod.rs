@@ -6,10 +6,14 @@
 //! The rules come from RFC 7643, RFC 7644 and RFC 9865, and from what servers in the field do instead.
 
 pub mod capabilities;
+pub mod change;
 pub mod client;
+pub mod create;
 pub mod dialect;
+pub mod experience;
 pub mod fault;
 pub mod find;
+pub mod learning;
 pub mod list;
 pub mod members;
 pub mod pace;
@@ -19,6 +23,9 @@ pub mod replace;
 pub mod request;
 pub mod resource;
 pub mod urls;
+pub mod usage;
 
 pub use client::{ScimOptions, ScimTarget, SetupError};
 pub use dialect::Dialect;
+pub use dialect::PinnedDialect;
+pub use learning::Learned;

@@ -11,11 +11,13 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use serde_json::json;
 
-use super::dialect::{Booleans, Dialect, ManagerForm, MemberRemoval, OpCase};
+use super::create::write_booleans;
+use super::dialect::{Booleans, Dialect, ManagerForm, MemberRemoval, NewElement, OpCase};
 use super::path::{PathError, TargetPath};
 use crate::model::id::TargetId;
 use crate::model::value::Value;
 use crate::ports::Patch;
+use crate::reconcile::operation::Change;
 
 /// The schema of a PATCH body.
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
@@ -58,6 +60,7 @@ pub fn compile(patch: &Patch, dialect: &Dialect) -> Result<Vec<PatchBody>, PathE
         writer.change(&TargetPath::parse(&change.attribute)?, &change.after, &held);
     }
     let mut operations = writer.operations;
+    dialect.dress(&mut operations);
     let (remove, add) = (distinct(&patch.remove_members), distinct(&patch.add_members));
     let mut bodies = Vec::new();
     let room = dialect.members_per_patch.max(1);
@@ -91,6 +94,20 @@ pub fn compile(patch: &Patch, dialect: &Dialect) -> Result<Vec<PatchBody>, PathE
         close(std::mem::take(&mut operations), !removed.is_empty());
     }
     Ok(bodies)
+}
+
+/// The attributes of a patch that make an element which the target does not hold, as the changes name them.
+#[must_use]
+pub fn new_elements(patch: &Patch) -> BTreeSet<String> {
+    let Ok(held) = Held::of(patch) else {
+        return BTreeSet::new();
+    };
+    let is_new = |change: &&Change| {
+        let path = TargetPath::parse(&change.attribute);
+        !change.after.is_unassigned() && path.is_ok_and(|path| path.selects_element() && !held.had(&path))
+    };
+    let new = patch.changes.iter().filter(is_new);
+    new.map(|change| change.attribute.to_string()).collect()
 }
 
 fn removals<'a>(ids: impl Iterator<Item = &'a TargetId>, dialect: &Dialect) -> Vec<Operation> {
@@ -137,6 +154,16 @@ impl Dialect {
             (OpCase::Capital, Op::Remove) => "Remove",
         };
         Operation { op, path, value }
+    }
+
+    /// Operations with their booleans as this target wants them, also those that select an element.
+    fn dress(&self, operations: &mut [Operation]) {
+        if self.booleans == Booleans::String {
+            let values = operations
+                .iter_mut()
+                .filter_map(|operation| operation.value.as_mut());
+            values.for_each(write_booleans);
+        }
     }
 
     /// A value as this target wants it at this path.
@@ -223,7 +250,13 @@ impl Writer<'_> {
     fn change(&mut self, path: &TargetPath, after: &Value, held: &Held) {
         match (path.selects_element(), after.is_unassigned()) {
             (true, true) => self.clear_in_element(path, held),
-            (true, false) if !held.had(path) => self.add_to_new_element(path, after),
+            (true, false) if !held.had(path) && self.dialect.new_element == NewElement::Whole => {
+                self.add_to_new_element(path, after);
+            }
+            (true, false) if !held.had(path) => {
+                let value = self.dialect.value_at(path, after);
+                self.push(Op::Add, path.wire(), Some(value));
+            }
             (false, true) => self.clear(path),
             (_, false) => {
                 let value = self.dialect.value_at(path, after);

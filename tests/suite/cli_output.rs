@@ -3,6 +3,7 @@
 mod bad_input;
 mod conformance;
 mod decisions;
+mod dialect;
 mod history;
 mod killed;
 mod quarantine;

@@ -4,6 +4,7 @@ mod cli_output;
 mod crash_points;
 mod cycles;
 mod graph_wire;
+mod hostile_target;
 mod planner_laws;
 mod promises;
 mod scenarios;

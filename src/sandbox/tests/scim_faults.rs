@@ -146,15 +146,18 @@ async fn a_stopped_server_can_be_started_again_with_the_same_content() {
 fn a_faults_file_is_read_and_an_unknown_fault_refused() {
     let text = "[graph]\nempty_pages = true\nthrottle = 2\nretry_after = \"0.5\"\nreset_form = \"bad_request\"\n\
                 missing_permissions = [\"User.Read.All\"]\npage_size = 3\nformer_manager = \"after\"\n\
-                [scim]\nserver_error = 0.1\ndrop_after = { times = 1, after = 3, only = \"POST\" }\nwrites_per_minute = 600\n";
+                [scim]\nserver_error = 0.1\ndrop_after = { times = 1, after = 3, only = \"POST\" }\nwrites_per_minute = 600\n\
+                [scim.odd]\nnot_atomic = true\nmost_members_in_patch = 3\n";
     let (graph, scim) = load_faults(text).unwrap();
     assert!(graph.empty_pages.is_armed() && graph.throttle.is_armed() && !graph.unavailable.is_armed());
     assert!(scim.drop_after.is_armed() && scim.server_error.is_armed());
     assert_eq!(scim.writes_per_minute, Some(600));
+    assert!(scim.odd.not_atomic && scim.odd.most_members_in_patch == Some(3) && !scim.odd.no_patch);
     for wrong in [
         "[graph]\nno_such_fault = true\n",
         "[other]\n",
         "[scim]\nthrottle = \"often\"\n",
+        "[scim.odd]\nno_such_oddity = true\n",
     ] {
         assert!(load_faults(wrong).is_err(), "{wrong}");
     }

@@ -8,15 +8,21 @@ use super::schema;
 use super::schema::Type;
 
 pub(super) fn service_provider_config(options: &WorkspaceOptions) -> Value {
-    json!({
+    let odd = &options.odd;
+    let mut config = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
-        "patch": {"supported": options.patch_supported},
+        "patch": {"supported": options.patch_supported || odd.patch_unannounced},
         "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
         "filter": {"supported": options.filters, "maxResults": options.max_results},
         "changePassword": {"supported": false}, "sort": {"supported": false}, "etag": {"supported": false},
         "authenticationSchemes": [{"type": "oauthbearertoken", "name": "Bearer", "description": "SCIM token"}],
         "meta": {"resourceType": "ServiceProviderConfig"},
-    })
+    });
+    if odd.cursor_paging || odd.cursor_refused {
+        config["pagination"] =
+            json!({"cursor": true, "index": !odd.cursor_paging, "maxPageSize": options.max_results});
+    }
+    config
 }
 
 fn list(resources: Vec<Value>) -> Value {

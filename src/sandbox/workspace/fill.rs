@@ -32,8 +32,9 @@ impl Workspace {
             );
             resource["schemas"] = urns.into();
         }
+        let named = super::odd::id_of(&core, kind, &resource);
         let shelf = core.shelf(kind);
-        let id = shelf.next_id();
+        let id = named.unwrap_or_else(|| shelf.next_id());
         shelf.insert(id.clone(), resource);
         id
     }

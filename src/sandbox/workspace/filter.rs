@@ -114,6 +114,13 @@ struct Reader<'a> {
 
 /// Reads a whole filter.
 pub(super) fn parse(kind: Type, text: &str, options: &WorkspaceOptions) -> Result<Filter, ScimError> {
+    let plain = |c: char| c.is_alphanumeric() || "@._- ".contains(c);
+    let special = |token: &Token| matches!(token, Token::Text(text) if !text.chars().all(plain));
+    if options.odd.special_characters_fail && tokens(text)?.iter().any(special) {
+        return Err(ScimError::filter(
+            "the value holds a character that is not supported",
+        ));
+    }
     let mut reader = Reader {
         kind,
         options,

@@ -10,6 +10,7 @@ use super::clock;
 use super::discovery;
 use super::error::SCIM_JSON;
 use super::error::ScimError;
+use super::odd;
 use super::resources;
 use super::schema::Type;
 use crate::sandbox::faults::retry_after_value;
@@ -139,7 +140,12 @@ fn carry_out(core: &mut Core, call: &Call) -> Answer {
         return ScimError::not_found(&call.path).answer();
     };
     let parts: Vec<&str> = resource.trim_matches('/').split('/').collect();
-    route(core, call, &parts).unwrap_or_else(|refusal| refusal.answer())
+    let decoded: Vec<String> = parts.iter().map(|part| odd::decoded(part)).collect();
+    let parts: Vec<&str> = decoded.iter().map(String::as_str).collect();
+    match route(core, call, &parts) {
+        Ok(answer) => answer,
+        Err(refusal) => odd::worded(&core.options, &refusal),
+    }
 }
 
 fn route(core: &mut Core, call: &Call, parts: &[&str]) -> Result<Answer, ScimError> {
@@ -152,6 +158,7 @@ fn route(core: &mut Core, call: &Call, parts: &[&str]) -> Result<Answer, ScimErr
         ["ServiceProviderConfig"] if !call.is_write() => {
             return found(Some(discovery::service_provider_config(options)));
         }
+        ["Schemas", ..] if options.odd.no_schemas => return Err(ScimError::not_found(&call.path)),
         ["Schemas"] if !call.is_write() => return found(discovery::schemas(None, options)),
         ["Schemas", id] if !call.is_write() => return found(discovery::schemas(Some(id), options)),
         ["ResourceTypes"] if !call.is_write() => return found(discovery::resource_types(None, options)),

@@ -11,6 +11,7 @@ mod error;
 mod fill;
 mod filter;
 mod http;
+mod odd;
 mod patch;
 mod place;
 mod resources;
@@ -28,6 +29,7 @@ use serde_json::Value;
 
 use super::clock;
 use super::faults::ScimFaults;
+use super::oddities::Oddities;
 use super::server::Answer;
 use super::server::Call;
 use super::server::RequestLog;
@@ -144,6 +146,8 @@ pub struct WorkspaceOptions {
     pub latency_ms: u64,
     /// Bodies of writes are kept in the request log. Default false.
     pub record_bodies: bool,
+    /// What else is switched on by the faults; not set by hand.
+    pub(super) odd: Oddities,
 }
 
 impl Default for WorkspaceOptions {
@@ -176,6 +180,7 @@ impl Default for WorkspaceOptions {
             strict_slashes: true,
             latency_ms: 0,
             record_bodies: false,
+            odd: Oddities::default(),
         }
     }
 }
@@ -194,6 +199,9 @@ struct Inner {
 struct Core {
     users: Shelf,
     groups: Shelf,
+    /// As set by hand.
+    base: WorkspaceOptions,
+    /// As in force: with the odd behaviours that the faults switch on.
     options: WorkspaceOptions,
     faults: ScimFaults,
     token: String,
@@ -223,6 +231,7 @@ impl Workspace {
         let core = Core {
             users: Shelf::new(Type::User),
             groups: Shelf::new(Type::Group),
+            base: WorkspaceOptions::default(),
             options: WorkspaceOptions::default(),
             faults: ScimFaults::default(),
             token: DEFAULT_TOKEN.into(),
@@ -253,7 +262,8 @@ impl Workspace {
     /// Changes how the workspace behaves.
     pub fn update_options(&self, change: impl FnOnce(&mut WorkspaceOptions)) {
         let mut core = self.core();
-        change(&mut core.options);
+        change(&mut core.base);
+        core.options = core.faults.odd.over(&core.base);
         self.inner.log.keep_bodies(core.options.record_bodies);
     }
 
@@ -261,6 +271,7 @@ impl Workspace {
     pub fn update_faults(&self, change: impl FnOnce(&mut ScimFaults)) {
         let mut core = self.core();
         change(&mut core.faults);
+        core.options = core.faults.odd.over(&core.base);
         core.bucket = None;
     }
 

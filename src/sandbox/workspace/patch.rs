@@ -11,6 +11,7 @@ use super::check;
 use super::error::ScimError;
 use super::filter;
 use super::filter::Filter;
+use super::odd;
 use super::place;
 use super::place::Place;
 use super::schema;
@@ -52,9 +53,15 @@ pub(super) fn apply(
     let Some(operations) = operations.filter(|list| !list.is_empty()) else {
         return Err(ScimError::syntax("`Operations` is missing or empty"));
     };
+    if let Some(refusal) = odd::patch_refused(operations, options) {
+        return Err(refusal);
+    }
     let mut copy = resource.clone();
-    for operation in operations {
-        apply_one(kind, &mut copy, operation, options)?;
+    for (at, operation) in operations.iter().enumerate() {
+        match apply_one(kind, &mut copy, operation, options) {
+            Err(_) if at > 0 && options.odd.not_atomic => break,
+            done => done?,
+        }
     }
     if let Some(map) = copy.as_object_mut() {
         name_extensions(kind, map, options);
@@ -109,6 +116,14 @@ fn one_path(
     value: Option<&Value>,
     options: &WorkspaceOptions,
 ) -> Result<(), ScimError> {
+    let word = match verb {
+        Verb::Add => "add",
+        Verb::Replace => "replace",
+        Verb::Remove => "remove",
+    };
+    if odd::swallowed(copy, word, path, value, options) {
+        return Ok(());
+    }
     let target = target(kind, path, options)?;
     let verb = match (verb, value) {
         (Verb::Add, None) => return Err(ScimError::value("add needs a value")),
@@ -238,6 +253,13 @@ impl Change<'_> {
             if self.verb == Verb::Remove && self.options.removal_of_absent_is_done {
                 return Ok(());
             }
+            if let Some((name, element)) = odd::made_element(name, self.path, self.value, self.options) {
+                let list = holder.entry(name).or_insert_with(|| Vec::<Value>::new().into());
+                list.as_array_mut()
+                    .into_iter()
+                    .for_each(|list| list.push(element.clone()));
+                return Ok(());
+            }
             return Err(ScimError::no_target(&format!("{}: no value matches", self.path)));
         }
         let Some(items) = items else { return Ok(()) };
@@ -335,7 +357,9 @@ impl Change<'_> {
         let Value::Array(new) = check::check_value(self.attribute, &given.into(), self.path)? else {
             return Ok(());
         };
+        let merges = name == "members" && self.options.odd.replace_merges_members;
         let mut items = match (self.verb, holder.remove(name)) {
+            (Verb::Replace, Some(Value::Array(held))) if merges => held,
             (Verb::Add, Some(Value::Array(held))) => held,
             _ => Vec::new(),
         };

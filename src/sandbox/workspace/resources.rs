@@ -15,6 +15,7 @@ use super::filter;
 use super::filter::Filter;
 use super::filter::Op;
 use super::http::location;
+use super::odd;
 use super::patch as patch_form;
 use super::place;
 use super::schema::Type;
@@ -25,6 +26,9 @@ use crate::sandbox::server::Call;
 const UNPAGED: usize = 20;
 
 pub(super) fn list(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, ScimError> {
+    if let Some(refusal) = cursor_refused(core, call) {
+        return Err(refusal);
+    }
     let number = |name: &str| call.option(name).and_then(|text| text.parse::<i64>().ok());
     let (start, count) = match core.options.paging {
         true => {
@@ -32,12 +36,13 @@ pub(super) fn list(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, S
             let count = number("count")
                 .map_or(most, |count| usize::try_from(count).unwrap_or(0))
                 .min(most);
-            (
-                usize::try_from(number("startIndex").unwrap_or(1))
-                    .unwrap_or(1)
-                    .max(1),
-                count,
-            )
+            // A cursor of ours is the index of the page's first resource.
+            let start = if core.options.odd.cursor_paging && call.option("cursor").is_some() {
+                number("cursor")
+            } else {
+                number("startIndex")
+            };
+            (usize::try_from(start.unwrap_or(1)).unwrap_or(1).max(1), count)
         }
         false => (1, UNPAGED),
     };
@@ -61,14 +66,36 @@ pub(super) fn list(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, S
         .into_iter()
         .map(|resource| shown(core, call, kind, resource))
         .collect();
-    Ok(Answer::json(
-        200,
-        SCIM_JSON,
-        &json!({
-            "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-            "totalResults": total, "startIndex": start, "itemsPerPage": resources.len(), "Resources": resources,
-        }),
-    ))
+    let mut listing = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+        "totalResults": total, "startIndex": start, "itemsPerPage": resources.len(), "Resources": resources,
+    });
+    let after = start + resources.len();
+    if core.options.odd.cursor_paging && call.option("cursor").is_some() {
+        if let Some(listing) = listing.as_object_mut() {
+            listing.remove("startIndex");
+        }
+        if after <= total {
+            listing["nextCursor"] = after.to_string().into();
+        }
+    }
+    Ok(Answer::json(200, SCIM_JSON, &listing))
+}
+
+/// RFC 9865: a server may page by cursor only, and some announce cursors that they refuse.
+fn cursor_refused(core: &Core, call: &Call) -> Option<ScimError> {
+    let odd = &core.options.odd;
+    let by_cursor = call.option("cursor").is_some();
+    let later = call
+        .option("startIndex")
+        .is_some_and(|start| start.parse::<usize>().is_ok_and(|start| start > 1));
+    match () {
+        () if odd.cursor_refused && by_cursor => {
+            Some(ScimError::new(501, "", "paging by cursor is not supported"))
+        }
+        () if odd.cursor_paging && later => Some(ScimError::value("pages are asked for by cursor")),
+        () => None,
+    }
 }
 
 fn filtered(core: &Core, kind: Type, text: &str) -> Result<Vec<Value>, ScimError> {
@@ -237,10 +264,14 @@ fn body(call: &Call) -> Result<Value, ScimError> {
 }
 
 pub(super) fn create(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, ScimError> {
-    let mut resource = Value::Object(check::check_resource(kind, &body(call)?, &core.options)?);
+    let body = odd::taken(kind, body(call)?, &core.options)?;
+    if core.options.odd.nameless_create && kind == Type::User && body.get("userName").is_none() {
+        return Ok(Answer::raw(201, SCIM_JSON, b"{}".to_vec()));
+    }
+    let mut resource = Value::Object(check::check_resource(kind, &body, &core.options)?);
     accept(core, kind, None, &mut resource)?;
     let ignored = core.faults.ignore_write.strikes_on("POST");
-    let id = core.shelf(kind).next_id();
+    let id = odd::id_of(core, kind, &resource).unwrap_or_else(|| core.shelf(kind).next_id());
     let stored = if ignored {
         resource["id"] = id.clone().into();
         resource
@@ -260,7 +291,7 @@ pub(super) fn replace(core: &mut Core, call: &Call, kind: Type, id: &str) -> Res
         .get(id)
         .cloned()
         .ok_or_else(|| ScimError::not_found(id))?;
-    let body = body(call)?;
+    let body = odd::taken(kind, body(call)?, &core.options)?;
     if body.get("id").is_some_and(|given| given != id) {
         return Err(ScimError::mutability("id is read-only"));
     }
@@ -269,7 +300,8 @@ pub(super) fn replace(core: &mut Core, call: &Call, kind: Type, id: &str) -> Res
     if !core.faults.ignore_write.strikes_on("PUT") {
         core.shelf(kind).replace(id, resource);
     }
-    read(core, call, kind, id)
+    let id = odd::moved(core, kind, id);
+    read(core, call, kind, &id)
 }
 
 pub(super) fn patch(core: &mut Core, call: &Call, kind: Type, id: &str) -> Result<Answer, ScimError> {
@@ -281,13 +313,15 @@ pub(super) fn patch(core: &mut Core, call: &Call, kind: Type, id: &str) -> Resul
         .get(id)
         .cloned()
         .ok_or_else(|| ScimError::not_found(id))?;
-    let mut resource = patch_form::apply(kind, &before, &body(call)?, &core.options)?;
+    let body = odd::taken(kind, body(call)?, &core.options)?;
+    let mut resource = patch_form::apply(kind, &before, &body, &core.options)?;
     accept(core, kind, Some(&before), &mut resource)?;
     if !core.faults.ignore_write.strikes_on("PATCH") {
         core.shelf(kind).replace(id, resource);
     }
+    let id = odd::moved(core, kind, id);
     if core.options.patch_answers_body {
-        read(core, call, kind, id)
+        read(core, call, kind, &id)
     } else {
         Ok(Answer::empty(204))
     }
@@ -295,6 +329,9 @@ pub(super) fn patch(core: &mut Core, call: &Call, kind: Type, id: &str) -> Resul
 
 pub(super) fn delete(core: &mut Core, kind: Type, id: &str) -> Result<Answer, ScimError> {
     if core.shelf(kind).get(id).is_none() {
+        if core.options.odd.second_delete_500 {
+            return Err(ScimError::new(500, "", "something broke"));
+        }
         return Err(ScimError::not_found(id));
     }
     if !core.faults.ignore_write.strikes_on("DELETE") {
@@ -323,7 +360,11 @@ fn accept(core: &Core, kind: Type, before: Option<&Value>, resource: &mut Value)
     };
     let name = resource[naming].as_str().unwrap_or_default();
     let unique = kind == Type::User || options.unique_group_names;
-    if unique && shelf.named(name).iter().any(|other| other["id"].as_str() != id) {
+    let taken = |other: &&Value| {
+        let cased = options.odd.case_sensitive_names && kind == Type::User && other[naming] != name;
+        other["id"].as_str() != id && !cased
+    };
+    if unique && shelf.named(name).iter().any(taken) {
         return Err(ScimError::uniqueness(&format!("{naming} is taken")));
     }
     let refused = &core.faults.refuse_user_names;

@@ -88,6 +88,22 @@ impl Shelf {
         self.slots[slot].insert(resource)
     }
 
+    /// All ids.
+    pub fn ids(&self) -> Vec<String> {
+        self.by_id.keys().cloned().collect()
+    }
+
+    /// Gives a resource another id.
+    pub fn rename(&mut self, old: &str, new: &str) {
+        let Some(slot) = self.by_id.remove(old) else {
+            return;
+        };
+        if let Some(resource) = self.slots[slot].as_mut() {
+            resource["id"] = new.into();
+        }
+        self.by_id.insert(new.to_owned(), slot);
+    }
+
     /// Puts another content under the same id; `meta` moves on.
     pub fn replace(&mut self, id: &str, mut resource: Value) {
         let Some(slot) = self.by_id.get(id).copied() else {

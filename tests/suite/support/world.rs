@@ -36,7 +36,7 @@ use melonsync::snapshot::store::Snapshot;
 use melonsync::source::GraphOptions;
 use melonsync::source::GraphSource;
 use melonsync::source::clouds::Cloud;
-use melonsync::target::Dialect;
+use melonsync::target::PinnedDialect;
 use melonsync::target::ScimOptions;
 use melonsync::target::ScimTarget;
 use melonsync::transport::NetworkOptions;
@@ -64,6 +64,8 @@ pub struct World {
     pub allow: Allowances,
     pub retry: RetryPolicy,
     pub request_timeout: Duration,
+    /// The forms that the configuration names; in force after [`Self::restart`].
+    pub dialect: PinnedDialect,
     graph: Server,
     scim: Server,
 }
@@ -92,7 +94,8 @@ impl World {
         let (clock, store) = (ManualClock::new(), MemoryStore::new());
         let (retry, request_timeout) = (RETRY, Duration::from_secs(20));
         let source = graph_source(&tenant, &graph, &clock, retry, request_timeout);
-        let target = scim_target(&workspace, &scim, &clock, retry, request_timeout);
+        let dialect = PinnedDialect::default();
+        let target = scim_target(&workspace, &scim, &clock, retry, request_timeout, dialect);
         let job = Job {
             name: "idmelon".to_owned(),
             enforce: true,
@@ -124,6 +127,7 @@ impl World {
             allow: Allowances::default(),
             retry,
             request_timeout,
+            dialect,
             graph,
             scim,
         }
@@ -134,7 +138,14 @@ impl World {
         self.clock.advance(self.request_timeout * 2);
         let (retry, timeout) = (self.retry, self.request_timeout);
         self.job.source = graph_source(&self.tenant, &self.graph, &self.clock, retry, timeout);
-        self.job.target = scim_target(&self.workspace, &self.scim, &self.clock, retry, timeout);
+        self.job.target = scim_target(
+            &self.workspace,
+            &self.scim,
+            &self.clock,
+            retry,
+            timeout,
+            self.dialect,
+        );
         self.job.request_timeout = timeout;
         self.job.snapshot = Snapshot::open(Arc::new(self.store.clone()), Path::new("memory")).unwrap();
     }
@@ -377,6 +388,7 @@ fn scim_target(
     clock: &ManualClock,
     retry: RetryPolicy,
     request_timeout: Duration,
+    dialect: PinnedDialect,
 ) -> Arc<dyn TargetDirectory> {
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let options = ScimOptions {
@@ -387,7 +399,7 @@ fn scim_target(
         request_timeout,
         network: NetworkOptions::default(),
         retry,
-        dialect: Dialect::default(),
+        dialect,
         clock,
     };
     Arc::new(ScimTarget::new(options).unwrap())

@@ -1,0 +1,122 @@
+//! What must hold of any answer of a SCIM service, whatever its bytes: reading it ends, and no id is invented. Used by the
+//! fuzz target `scim_response` and by the tests of the suite.
+
+use melonsync::model::secret::Secret;
+use melonsync::ports::TargetError;
+use melonsync::target::capabilities;
+use melonsync::target::capabilities::Advertised;
+use melonsync::target::fault;
+use melonsync::target::fault::Asked;
+use melonsync::target::resource;
+use melonsync::target::resource::Listing;
+use melonsync::target::urls;
+use melonsync::target::usage;
+use melonsync::transport::Answer;
+use serde_json::Value as Json;
+
+/// A token that must never show up in an error.
+const TOKEN: &str = "t0p-secret-token";
+
+/// Reads an answer in every way in which the client does, and checks what comes of it.
+pub fn check(status: u16, location: &str, bytes: &[u8]) {
+    let body = serde_json::from_slice::<Json>(bytes).ok();
+    if let Some(body) = &body {
+        check_body(body);
+    }
+    if let Some(id) = resource::id_in_location(location, "Users") {
+        let decoded = urls::percent_decoded(location).unwrap_or_else(|| location.to_owned());
+        assert!(
+            decoded.contains(id.as_str()),
+            "the id {id} is not in the Location {location:?}"
+        );
+    }
+    let Some(answer) = answer(status, location, bytes) else {
+        return;
+    };
+    let counted = fault::status_of(&answer, body.as_ref());
+    if !answer.status.is_success() {
+        assert_eq!(counted, answer.status.as_u16(), "only a 2xx is looked into");
+    }
+    let _ = answer.retry_after(melonsync::model::clock::Timestamp(0));
+    let asked = Asked {
+        method: "PATCH",
+        path: "/Users/1".to_owned(),
+        one_resource: true,
+    };
+    let error = fault::fault(&asked, counted, &answer, &Secret::new(TOKEN.to_owned()));
+    let said = error.to_string();
+    assert!(!said.contains(TOKEN), "the token is shown: {said}");
+    assert!(
+        said.chars().count() < 1000 && !said.contains('\n'),
+        "not one short line: {said}"
+    );
+    if (500..600).contains(&counted) && counted != 501 && counted != 505 {
+        assert!(
+            matches!(error, TargetError::Unavailable { .. }),
+            "{counted} puts nobody into escrow"
+        );
+    }
+}
+
+fn check_body(body: &Json) {
+    let ids = scalars(body);
+    let known = |id: &str| ids.contains(&id.to_owned());
+    if let Some(listing) = Listing::from_json(body.clone()) {
+        assert!(listing.resources.len() as u64 <= listing.entries);
+        for found in &listing.resources {
+            assert!(known(found.id.as_str()), "the id {} was invented", found.id);
+        }
+        if listing.entries == 0 && !body.is_array() {
+            let empty = listing.total == Some(0) || has_results(body);
+            assert!(
+                empty,
+                "an answer without results was read as an empty listing: {body}"
+            );
+        }
+    }
+    if let Some(found) = resource::resource(body.clone()) {
+        assert!(known(found.id.as_str()), "the id {} was invented", found.id);
+        assert_eq!(found.body, *body, "the body is kept as it came");
+    }
+    for member in usage::members_in(body) {
+        assert!(known(member.as_str()), "the member {member} was invented");
+    }
+    let _ = usage::not_created(body, body);
+    let _ = Advertised::from_json(body);
+    let _ = capabilities::schemas(body);
+}
+
+/// Every text and number in a document.
+fn scalars(value: &Json) -> Vec<String> {
+    match value {
+        // Ids are trimmed nowhere: what is compared is what came.
+        Json::String(text) => vec![text.clone()],
+        Json::Number(number) => vec![number.to_string()],
+        Json::Array(items) => items.iter().flat_map(scalars).collect(),
+        Json::Object(map) => map.values().flat_map(scalars).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn has_results(body: &Json) -> bool {
+    let object = body.as_object();
+    object.is_some_and(|object| {
+        object
+            .iter()
+            .any(|(name, value)| name.eq_ignore_ascii_case("Resources") && value.is_array())
+    })
+}
+
+fn answer(status: u16, location: &str, bytes: &[u8]) -> Option<Answer> {
+    let mut headers = reqwest::header::HeaderMap::new();
+    if let Ok(value) = reqwest::header::HeaderValue::from_str(location) {
+        headers.insert("location", value.clone());
+        headers.insert("retry-after", value.clone());
+        headers.insert("x-request-id", value);
+    }
+    Some(Answer {
+        status: reqwest::StatusCode::from_u16(status).ok()?,
+        headers,
+        body: bytes.to_vec().into(),
+    })
+}

@@ -1,0 +1,62 @@
+//! What the target taught of the forms that it wants: kept in the snapshot, and said with the cycle's findings.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use crate::ports::Durability;
+use crate::ports::Memory;
+use crate::ports::StoreError;
+use crate::snapshot::read::Reads;
+use crate::snapshot::store::Snapshot;
+
+/// The snapshot's name for it: a text that only the target's client reads.
+pub const LEARNED: &str = "dialect";
+
+/// Keeps what is learned in the job's snapshot.
+struct InSnapshot(Snapshot);
+
+impl fmt::Debug for InSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the job's snapshot")
+    }
+}
+
+#[async_trait]
+impl Memory for InSnapshot {
+    async fn keep(&self, learned: String, durability: Durability) -> Result<(), StoreError> {
+        let snapshot = self.0.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let mut tx = snapshot.tx()?;
+            tx.put_meta(LEARNED, learned.as_bytes());
+            tx.commit(durability)
+        });
+        written.await.unwrap_or_else(|broken| {
+            Err(StoreError::Io {
+                action: "keep what was learned of the target".to_owned(),
+                path: self.0.path().to_owned(),
+                cause: Box::new(broken),
+            })
+        })
+    }
+}
+
+impl Cycle<'_> {
+    /// Gives the target what it taught before.
+    pub(super) async fn recall_dialect(&self) -> Result<(), CycleError> {
+        let kept = self.store(|snapshot| snapshot.meta(LEARNED)).await?;
+        let kept = kept.map(|kept| String::from_utf8_lossy(&kept).into_owned());
+        let memory = InSnapshot(self.job.snapshot.clone());
+        self.job.target.recall(kept, std::sync::Arc::new(memory)).await;
+        Ok(())
+    }
+
+    /// Passes on what there is to say about the target.
+    pub(super) fn tell_findings(&self) {
+        for finding in self.job.target.findings() {
+            self.order.watcher.finding(&finding);
+        }
+    }
+}

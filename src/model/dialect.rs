@@ -1,0 +1,101 @@
+//! The forms in which a target may want its requests: words that settings, target and store share.
+//!
+//! Evidence for each: what products in the field refuse, or take and silently do not do.
+
+use serde::{Deserialize, Serialize};
+
+/// How `op` is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpCase {
+    /// `add`, `replace`, `remove` (RFC 7644 section 3.5.2).
+    #[default]
+    Lower,
+    /// `Add`, `Replace`, `Remove`, as Entra's older form.
+    Capital,
+}
+
+/// How a boolean is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Booleans {
+    /// `true`.
+    #[default]
+    Json,
+    /// `"True"`, as Entra's older form.
+    String,
+}
+
+/// How members are taken out of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberRemoval {
+    /// `members[value eq "x"]`, one operation a member (RFC 7644 section 3.5.2.2).
+    #[default]
+    Path,
+    /// `members` with an array of values, as Entra's older form. A server that follows the RFC may remove everybody.
+    ValueArray,
+    /// A PUT of the group without them, from a fresh read.
+    Put,
+}
+
+/// How a manager is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ManagerForm {
+    /// `{"value": "x"}` (RFC 7643 section 4.3).
+    #[default]
+    Object,
+    /// `"x"`, and `""` for none.
+    String,
+}
+
+/// How a multi-valued element that is not there yet is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NewElement {
+    /// `add` of the whole element to its attribute: servers refuse a path into what is not there with `noTarget`.
+    #[default]
+    Whole,
+    /// `add` at a path that selects it, as Entra does.
+    Path,
+}
+
+/// How a resource is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Update {
+    /// PATCH, unless the service says that it has none.
+    #[default]
+    Patch,
+    /// PUT from a fresh read, with everything else kept.
+    Put,
+}
+
+/// How a listing is paged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Paging {
+    /// By cursor where the service says that it can (RFC 9865), else by index.
+    #[default]
+    AsAnnounced,
+    /// `startIndex`, whatever the service says.
+    Index,
+}
+
+/// The forms that the settings name. What they do not name is learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PinnedDialect {
+    /// Case of `op`.
+    pub op_case: Option<OpCase>,
+    /// Form of booleans.
+    pub booleans: Option<Booleans>,
+    /// Form of member removal.
+    pub member_removal: Option<MemberRemoval>,
+    /// Form of a manager.
+    pub manager: Option<ManagerForm>,
+    /// Whether extension URNs are listed in `schemas`.
+    pub extension_urn_in_schemas: Option<bool>,
+    /// PATCH or PUT.
+    pub update: Option<Update>,
+}

@@ -1,0 +1,153 @@
+//! How servers in the field differ from the RFCs, switch by switch: what was seen at products in use, and at the two open
+//! servers that the project is tried against. In a faults file they stand under `[scim.odd]`; all are off by default.
+
+use serde::Deserialize;
+
+use super::workspace::LegacyRemoval;
+use super::workspace::LocationForm;
+use super::workspace::UnauthorizedBody;
+use super::workspace::UnknownExtension;
+use super::workspace::WorkspaceOptions;
+
+/// Odd behaviours of the workspace. "Silent" means: answered 2xx and not done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Oddities {
+    // ---- silent
+    /// Silent: a PATCH of `name.familyName` is stored under that very key.
+    pub literal_sub_attribute: bool,
+    /// Silent: a PATCH of an extension's attribute is stored under a key of its own, after which a PUT of what is read
+    /// back is refused.
+    pub literal_extension: bool,
+    /// Silent: `remove members[value eq "A" or value eq "B"]`.
+    pub silent_or_removal: bool,
+    /// Silent: `replace members` adds and removes nobody.
+    pub replace_merges_members: bool,
+    /// Silent: `remove members` without a value.
+    pub silent_removal_of_all: bool,
+    /// A PATCH with a bad operation keeps those before it, and answers 200.
+    pub not_atomic: bool,
+    /// Silent: `remove members[value eq "x"]`.
+    pub silent_path_removal: bool,
+    /// Silent and worse: `remove members[value eq "x"]` removes everybody.
+    pub path_removal_removes_all: bool,
+    /// Silent and worse: `add members` replaces all members.
+    pub add_replaces_members: bool,
+    /// Silent: an extension that is not registered is dropped.
+    pub extension_dropped: bool,
+    /// Silent: a change of `active` by PATCH.
+    pub silent_active: bool,
+    // ---- refusing
+    /// `remove members[value eq "x"]` is answered 501.
+    pub path_removal_refused: bool,
+    /// `remove members` with a value array removes those that are listed.
+    pub array_removal: bool,
+    /// `remove members` with a value array removes everybody, as the RFC has it.
+    pub array_removal_removes_all: bool,
+    /// A filter on externalId finds nothing.
+    pub external_id_filter_empty: bool,
+    /// IDmelon's extension is not registered: 400.
+    pub extension_refused: bool,
+    /// An extension of our own in `schemas` is answered 400; its attributes are welcome without.
+    pub extension_urn_refused: bool,
+    /// `/Schemas` is answered 404.
+    pub no_schemas: bool,
+    /// Booleans are taken as the texts `True` and `False` only.
+    pub booleans_only_as_strings: bool,
+    /// A PATCH without a path is answered 400.
+    pub pathless_refused: bool,
+    /// `op` is taken with a capital only.
+    pub capital_ops_only: bool,
+    /// A manager is taken as the bare id only.
+    pub manager_only_as_string: bool,
+    /// `add phoneNumbers [{…}]` is answered 400; a path into the new element creates it.
+    pub whole_element_refused: bool,
+    /// PATCH is answered 501, and ServiceProviderConfig does not say so.
+    pub patch_unannounced: bool,
+    /// PATCH is answered 501.
+    pub no_patch: bool,
+    /// Filters are answered 501.
+    pub no_filters: bool,
+    /// A filter value with other characters than letters, digits and `@._- ` is answered 400.
+    pub special_characters_fail: bool,
+    /// More members in one PATCH are answered 413.
+    pub most_members_in_patch: Option<usize>,
+    // ---- odd
+    /// `startIndex` and `count` are ignored: every GET shows the first 20.
+    pub ignored_paging: bool,
+    /// Paging by cursor (RFC 9865), announced; `startIndex` beyond 1 is answered 400.
+    pub cursor_paging: bool,
+    /// Paging by cursor is announced, and answered 501.
+    pub cursor_refused: bool,
+    /// A created resource has no `Location`.
+    pub missing_location: bool,
+    /// `Location` is a path.
+    pub relative_location: bool,
+    /// Adding a member twice stores it twice.
+    pub duplicate_members: bool,
+    /// Filters compare with case.
+    pub exact_case_filters: bool,
+    /// A create with another case of an existing userName is answered 201.
+    pub case_sensitive_names: bool,
+    /// The id of a user is the url-encoded userName, so that a rename moves the resource.
+    pub ids_from_names: bool,
+    /// Deleting what is gone is answered 500.
+    pub second_delete_500: bool,
+    /// `status` of an error is an object.
+    pub status_object: bool,
+    /// `status` of an error is a number.
+    pub status_number: bool,
+    /// A create without userName is answered 201 without an id, and stores nothing.
+    pub nameless_create: bool,
+    /// The body of a 401 is a line of text.
+    pub unauthorized_plain: bool,
+    /// The body of a 401 is empty.
+    pub unauthorized_empty: bool,
+    /// Two groups cannot have one displayName.
+    pub unique_group_names: bool,
+    /// A deleted user stays a member.
+    pub dangling_members: bool,
+    /// PATCH answers 204 without a body.
+    pub patch_without_body: bool,
+}
+
+impl Oddities {
+    /// The options with these switches thrown.
+    pub(super) fn over(&self, base: &WorkspaceOptions) -> WorkspaceOptions {
+        let mut options = base.clone();
+        options.odd = self.clone();
+        options.paging &= !self.ignored_paging;
+        options.filters &= !self.no_filters;
+        options.patch_supported &= !(self.no_patch || self.patch_unannounced);
+        options.path_filter_removal &= !self.path_removal_refused;
+        options.patch_answers_body &= !self.patch_without_body;
+        options.idmelon_extension &= !(self.extension_dropped || self.extension_refused);
+        options.case_sensitive_filters |= self.exact_case_filters;
+        options.external_id_filter_is_empty |= self.external_id_filter_empty;
+        options.unique_group_names |= self.unique_group_names;
+        options.dangling_members |= self.dangling_members;
+        options.duplicate_members |= self.duplicate_members;
+        if self.extension_dropped {
+            options.unknown_extension = UnknownExtension::Drop;
+        }
+        if self.array_removal {
+            options.legacy_removal = LegacyRemoval::Honour;
+        }
+        if self.array_removal_removes_all {
+            options.legacy_removal = LegacyRemoval::RemovesAll;
+        }
+        if self.missing_location {
+            options.location = LocationForm::Missing;
+        }
+        if self.relative_location {
+            options.location = LocationForm::Relative;
+        }
+        if self.unauthorized_plain {
+            options.unauthorized_body = UnauthorizedBody::Plain;
+        }
+        if self.unauthorized_empty {
+            options.unauthorized_body = UnauthorizedBody::Empty;
+        }
+        options
+    }
+}

@@ -1,0 +1,277 @@
+//! The odd behaviours of servers in the field, as far as they are no option: see [`crate::sandbox::Oddities`].
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::Core;
+use super::WorkspaceOptions;
+use super::error::ScimError;
+use super::schema::ENTERPRISE;
+use super::schema::Type;
+use crate::sandbox::server::Answer;
+
+/// A part of a path, percent-decoded once.
+pub(super) fn decoded(part: &str) -> String {
+    let bytes = part.as_bytes();
+    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while at < bytes.len() {
+        let hex = (bytes[at] == b'%').then(|| part.get(at + 1..at + 3)).flatten();
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The id that a user of this name has where ids are made of names.
+fn encoded(name: &str) -> String {
+    name.bytes()
+        .map(|byte| match byte {
+            b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// A refusal in the words of this server: `status` as a text, a number or an object.
+pub(super) fn worded(options: &WorkspaceOptions, refusal: &ScimError) -> Answer {
+    let mut answer = refusal.answer();
+    let status = match (options.odd.status_object, options.odd.status_number) {
+        (true, _) => json!({"code": refusal.status.to_string()}),
+        (_, true) => json!(refusal.status),
+        _ => return answer,
+    };
+    if let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) {
+        body["status"] = status;
+        answer.body = body.to_string().into_bytes();
+    }
+    answer
+}
+
+/// A body as this server takes it, in the form in which the rest of the workspace works with it; or its refusal.
+pub(super) fn taken(kind: Type, mut body: Value, options: &WorkspaceOptions) -> Result<Value, ScimError> {
+    let odd = &options.odd;
+    if odd.extension_urn_refused {
+        let urns = body.get("schemas").and_then(Value::as_array);
+        let own = |urn: &Value| {
+            urn.as_str()
+                .is_some_and(|urn| urn.contains(":extension:") && urn != ENTERPRISE)
+        };
+        if urns.is_some_and(|urns| urns.iter().any(own)) {
+            return Err(ScimError::value(
+                "`schemas` names an extension that this service does not list",
+            ));
+        }
+    }
+    if odd.booleans_only_as_strings {
+        booleans(&mut body, "")?;
+    }
+    if odd.manager_only_as_string && kind == Type::User {
+        managers(&mut body, "")?;
+    }
+    Ok(body)
+}
+
+/// Texts at the places of booleans become booleans; booleans are refused.
+fn booleans(value: &mut Value, name: &str) -> Result<(), ScimError> {
+    match value {
+        Value::Bool(_) => return Err(ScimError::value(&format!("{name} must be a string"))),
+        Value::String(text) if name == "active" || name == "primary" => {
+            *value = text.eq_ignore_ascii_case("true").into();
+        }
+        Value::Array(items) => items.iter_mut().try_for_each(|item| booleans(item, name))?,
+        Value::Object(map) => {
+            let path = map.get("path").and_then(Value::as_str).map(str::to_owned);
+            for (key, value) in map.iter_mut() {
+                let name = match (&path, key.as_str()) {
+                    (Some(path), "value") => path.rsplit('.').next().unwrap_or_default(),
+                    (_, key) => key,
+                };
+                booleans(value, name)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A bare id at the place of a manager becomes the RFC's object; the object is refused.
+fn managers(value: &mut Value, name: &str) -> Result<(), ScimError> {
+    let is_manager = name == "manager" || name.ends_with(":manager");
+    match value {
+        Value::Object(_) if is_manager => return Err(ScimError::value("manager must be a string")),
+        Value::String(id) if is_manager && id.is_empty() => *value = Value::Null,
+        Value::String(id) if is_manager => *value = json!({"value": id}),
+        Value::Array(items) => items.iter_mut().try_for_each(|item| managers(item, ""))?,
+        Value::Object(map) => {
+            let path = map.get("path").and_then(Value::as_str).map(str::to_owned);
+            for (key, value) in map.iter_mut() {
+                let name = match (&path, key.as_str()) {
+                    (Some(path), "value") => path,
+                    (_, key) => key,
+                };
+                managers(value, name)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What this server refuses of a PATCH as a whole.
+pub(super) fn patch_refused(operations: &[Value], options: &WorkspaceOptions) -> Option<ScimError> {
+    let odd = &options.odd;
+    let of_members = |operation: &&Value| {
+        operation["path"]
+            .as_str()
+            .is_some_and(|path| path.starts_with("members"))
+    };
+    let members: usize = operations
+        .iter()
+        .filter(of_members)
+        .map(|operation| operation["value"].as_array().map_or(1, |list| list.len().max(1)))
+        .sum();
+    if odd.most_members_in_patch.is_some_and(|most| members > most) {
+        return Some(ScimError::new(413, "tooLarge", "too many members"));
+    }
+    operations
+        .iter()
+        .find_map(|operation| operation_refused(operation, options))
+}
+
+fn operation_refused(operation: &Value, options: &WorkspaceOptions) -> Option<ScimError> {
+    let odd = &options.odd;
+    let (op, path) = (
+        operation["op"].as_str().unwrap_or_default(),
+        operation["path"].as_str(),
+    );
+    if odd.capital_ops_only && !op.starts_with(|first: char| first.is_ascii_uppercase()) {
+        return Some(ScimError::syntax("`op` must be Add, Replace or Remove"));
+    }
+    if odd.pathless_refused && path.is_none() {
+        return Some(ScimError::new(400, "noTarget", "an operation needs a path"));
+    }
+    let whole =
+        op.eq_ignore_ascii_case("add") && path.is_some_and(|path| path != "members" && !path.contains('['));
+    if odd.whole_element_refused && whole && operation["value"].is_array() {
+        return Some(ScimError::value("one value at a time"));
+    }
+    None
+}
+
+/// What became of an operation that this server treats in a way of its own.
+pub(super) fn swallowed(
+    copy: &mut Value,
+    verb: &str,
+    path: &str,
+    value: Option<&Value>,
+    options: &WorkspaceOptions,
+) -> bool {
+    let odd = &options.odd;
+    let removes = verb == "remove";
+    let by_filter = removes && path.starts_with("members[");
+    if by_filter && odd.path_removal_removes_all {
+        copy.as_object_mut()
+            .into_iter()
+            .for_each(|map| drop(map.remove("members")));
+        return true;
+    }
+    if verb == "add" && path == "members" && odd.add_replaces_members {
+        copy["members"] = value.cloned().unwrap_or_default();
+        return true;
+    }
+    let of_extension = path.contains(":extension:") && !path.starts_with(ENTERPRISE);
+    let silent = (of_extension && odd.extension_dropped)
+        || (by_filter && odd.silent_path_removal)
+        || (by_filter && path.contains(" or ") && odd.silent_or_removal)
+        || (removes && path == "members" && value.is_none() && odd.silent_removal_of_all)
+        || (path == "active" && odd.silent_active);
+    let sub = !path.contains(['[', ':']) && path.contains('.');
+    if (sub && odd.literal_sub_attribute) || (of_extension && odd.literal_extension) {
+        match value {
+            Some(value) => copy[path] = value.clone(),
+            None => copy
+                .as_object_mut()
+                .into_iter()
+                .for_each(|map| drop(map.remove(path))),
+        }
+        return true;
+    }
+    silent
+}
+
+/// A new element at a path that selects it, where this server makes one: `phoneNumbers[type eq "mobile"].value`.
+pub(super) fn made_element(
+    attribute: &str,
+    path: &str,
+    value: Option<&Value>,
+    options: &WorkspaceOptions,
+) -> Option<(String, Value)> {
+    if !options.odd.whole_element_refused {
+        return None;
+    }
+    let (_, rest) = path.split_once('[')?;
+    let (selector, sub) = rest.split_once("].")?;
+    let (name, wanted) = selector.split_once(" eq ")?;
+    let wanted: Value = serde_json::from_str(wanted).ok()?;
+    Some((attribute.to_owned(), json!({name: wanted, sub: value?})))
+}
+
+/// The id under which a user of this name is stored, where ids are made of names.
+pub(super) fn id_of(core: &Core, kind: Type, resource: &Value) -> Option<String> {
+    let named = core.options.odd.ids_from_names && kind == Type::User;
+    named.then(|| encoded(resource["userName"].as_str().unwrap_or_default()))
+}
+
+/// Moves a user whose name changed, where ids are made of names; whoever refers to it follows. The id that it has then.
+pub(super) fn moved(core: &mut Core, kind: Type, id: &str) -> String {
+    let Some(now) = core
+        .shelf(kind)
+        .get(id)
+        .cloned()
+        .and_then(|user| id_of(core, kind, &user))
+    else {
+        return id.to_owned();
+    };
+    if now == id {
+        return now;
+    }
+    core.users.rename(id, &now);
+    let (users, groups) = (core.users.ids(), core.groups.ids());
+    for user in users {
+        if core
+            .users
+            .get(&user)
+            .is_some_and(|user| user[ENTERPRISE]["manager"]["value"] == id)
+        {
+            let mut changed = core.users.get(&user).cloned().unwrap_or_default();
+            changed[ENTERPRISE]["manager"]["value"] = now.clone().into();
+            core.users.replace(&user, changed);
+        }
+    }
+    for group in groups {
+        let mut changed = core.groups.get(&group).cloned().unwrap_or_default();
+        let members = changed.get_mut("members").and_then(Value::as_array_mut);
+        let mut hit = false;
+        for member in members
+            .into_iter()
+            .flatten()
+            .filter(|member| member["value"] == id)
+        {
+            member["value"] = now.clone().into();
+            hit = true;
+        }
+        if hit {
+            core.groups.replace(&group, changed);
+        }
+    }
+    now
+}

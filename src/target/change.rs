@@ -1,0 +1,465 @@
+//! Changing a resource: in the form in force, read back on its first uses, and in another form where that one fails.
+//!
+//! Promises: a form is trusted only after a read-back showed what it did; a change of `active` that the target answered 2xx
+//! and did not carry out is a failure, whatever else; other values that it does not keep are said and recorded as they are.
+//! Everything here may be sent again. Members are taken care of in [`super::members`].
+
+use super::client::ScimTarget;
+use super::client::asked_one;
+use super::client::unwritable;
+use super::dialect::Aspect;
+use super::dialect::Dialect;
+use super::dialect::MemberRemoval;
+use super::dialect::Update;
+use super::learning::ENOUGH;
+use super::learning::Failing;
+use super::learning::Witness;
+use super::patch::compile;
+use super::usage;
+use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
+use crate::ports::Patch;
+use crate::ports::Resource;
+use crate::ports::TargetDirectory;
+use crate::ports::TargetError;
+use crate::reconcile::operation::Change;
+
+/// Why a form did not do its work.
+#[derive(Debug)]
+pub(super) enum Miss {
+    /// Refused with 400 or 501: perhaps for its form.
+    Refused(TargetError, u16),
+    /// Answered 2xx; the resource as it is read back, and the attributes that it does not show.
+    Silent(Box<Resource>, Vec<String>),
+    /// Anything else: no other form would help.
+    Failed(TargetError),
+}
+
+impl Miss {
+    pub(super) fn of(error: TargetError) -> Self {
+        match error {
+            TargetError::Refused { status, .. } if matches!(status, 400 | 501) => {
+                Self::Refused(error, status)
+            }
+            error => Self::Failed(error),
+        }
+    }
+
+    fn how(&self) -> Failing {
+        match self {
+            Self::Refused(_, status) => Failing::Refused(*status),
+            _ => Failing::Silent,
+        }
+    }
+}
+
+impl ScimTarget {
+    /// Carries out a patch: attributes and members together where every form in it was seen to work, else apart.
+    pub(super) async fn change(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+    ) -> Result<Option<Resource>, TargetError> {
+        self.finish_trial().await?;
+        let done = self.change_in(kind, id, patch).await;
+        self.experience.keep().await;
+        done
+    }
+
+    /// The dialect in force. A service that says that it has no PATCH gets PUT.
+    pub(super) async fn dialect(&self) -> Result<Dialect, TargetError> {
+        let mut dialect = self.experience.dialect();
+        if !self.advertised().await?.patch {
+            dialect.update = Update::Put;
+        }
+        Ok(dialect)
+    }
+
+    async fn change_in(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+    ) -> Result<Option<Resource>, TargetError> {
+        let dialect = self.dialect().await?;
+        let (attributes, members) = apart(patch);
+        if members.add_members.is_empty() && members.remove_members.is_empty() {
+            return self.change_attributes(kind, id, &attributes, &dialect).await;
+        }
+        if self.trusts(kind, patch) {
+            match self.send(kind, id, patch, &dialect).await {
+                Ok(last) => return Ok(last),
+                Err(error) => {
+                    // A refusal may be about a form: attributes and members are then tried apart.
+                    if let Miss::Failed(error) = Miss::of(error) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        if !attributes.changes.is_empty() {
+            self.change_attributes(kind, id, &attributes, &dialect).await?;
+        }
+        self.change_members(kind, id, &members, &dialect).await
+    }
+
+    /// True when each form in this patch was read back as right before.
+    fn trusts(&self, kind: ObjectKind, patch: &Patch) -> bool {
+        self.experience.ask(|learned| {
+            let seen = |usage: &str| learned.is_seen(usage);
+            usage::usages(kind, patch).iter().all(|usage| seen(usage))
+                && (patch.add_members.is_empty() || seen(usage::MEMBERS_ADDED))
+                && (patch.remove_members.is_empty() || seen(usage::MEMBERS_REMOVED))
+        })
+    }
+
+    /// Sends a patch as it is: in PATCHes, the members in chunks that are halved where they are too large, or in one PUT.
+    pub(super) async fn send(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+        dialect: &Dialect,
+    ) -> Result<Option<Resource>, TargetError> {
+        let removes_by_put = dialect.member_removal == MemberRemoval::Put && !patch.remove_members.is_empty();
+        if dialect.update == Update::Put || removes_by_put {
+            return self.put(kind, id, patch, dialect).await;
+        }
+        let mut room = dialect.members_per_patch.max(1);
+        let members = patch.add_members.len() + patch.remove_members.len();
+        let mut refused = false;
+        loop {
+            let dialect = Dialect {
+                members_per_patch: room,
+                ..dialect.clone()
+            };
+            let bodies = compile(patch, &dialect)
+                .map_err(|error| unwritable(&asked_one("PATCH", kind, id), &error))?;
+            let mut last = Ok(None);
+            for (at, body) in bodies.iter().enumerate() {
+                let without_members = kind == ObjectKind::Group && (members == 0 || at + 1 < bodies.len());
+                last = self.send_patch(kind, id, body, without_members).await;
+                if last.is_err() {
+                    break;
+                }
+            }
+            match last {
+                Err(TargetError::Refused { status: 413, .. }) if room.min(members) > 1 => {
+                    room = room.min(members) / 2;
+                    refused = true;
+                }
+                Ok(last) => {
+                    if refused {
+                        let (witness, now) = (Witness::of(kind, id), self.experience.now());
+                        let learned = self
+                            .experience
+                            .add(|learned| learned.too_large(room, &witness, now));
+                        learned
+                            .into_iter()
+                            .for_each(|finding| self.experience.say(finding));
+                    }
+                    return Ok(last);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn change_attributes(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+        dialect: &Dialect,
+    ) -> Result<Option<Resource>, TargetError> {
+        match self.attempt(kind, id, patch, dialect, false).await {
+            Ok(done) => {
+                self.experience.note(|learned| {
+                    let worked = |aspect| learned.worked(aspect);
+                    let aspects = usage::aspects(usage::usages(kind, patch)).into_iter();
+                    aspects
+                        .chain([Aspect::OpCase, Aspect::Update])
+                        .map(worked)
+                        .fold(false, |a, b| a | b)
+                });
+                Ok(done)
+            }
+            Err(Miss::Failed(error)) => Err(error),
+            Err(miss) => self.in_another_form(kind, id, patch, dialect, miss).await,
+        }
+    }
+
+    /// One try in one form, with a look at what came of it where that form is new (`always` for another form than the one
+    /// in force), or where the answer itself contradicts.
+    async fn attempt(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+        dialect: &Dialect,
+        always: bool,
+    ) -> Result<Option<Resource>, Miss> {
+        let last = self.send(kind, id, patch, dialect).await.map_err(Miss::of)?;
+        let usages = usage::usages(kind, patch);
+        let is_new = self
+            .experience
+            .ask(|learned| usages.iter().any(|usage| !learned.is_seen(usage)));
+        let doubtful = last
+            .as_ref()
+            .is_some_and(|last| last.id == *id && !self.undone(&patch.changes, last).is_empty());
+        if !always && !is_new && !doubtful {
+            return Ok(last);
+        }
+        let Some(found) = self.look_again(kind, id, patch, last.as_ref()).await else {
+            return Ok(last); // the change is done; what it came to is for the next reading to say
+        };
+        let undone = self.undone(&patch.changes, &found);
+        let stays = found.id == *id;
+        self.experience.note(|learned| {
+            let mut news = false;
+            for (change, usage) in usage::each(patch) {
+                let done = !undone.contains(&change.attribute.to_string());
+                news |= done && learned.seen(usage);
+            }
+            let whole = patch.changes.len() > 1 && undone.is_empty();
+            news |= whole && learned.seen(usage::SEVERAL);
+            news | (stays && usage::renames(kind, &patch.changes) && learned.seen(usage::RENAMED))
+        });
+        if undone.is_empty() {
+            Ok(Some(found))
+        } else {
+            Err(Miss::Silent(Box::new(found), undone))
+        }
+    }
+
+    /// What a resource does not show of these changes, but for what the target is known not to keep.
+    fn undone(&self, changes: &[Change], found: &Resource) -> Vec<String> {
+        let undone = usage::not_done(changes, &found.body).into_iter();
+        let undone = undone.map(|change| change.attribute.to_string());
+        self.experience
+            .ask(|learned| undone.filter(|path| !learned.is_unkept(path)).collect())
+    }
+
+    /// Reads a resource back; one that a rename has moved is found by its new id, or by its new name. `None` where that
+    /// cannot be said now.
+    async fn look_again(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+        answer: Option<&Resource>,
+    ) -> Option<Resource> {
+        let id = answer.map_or(id, |answer| &answer.id);
+        if let Some(found) = self.read(kind, id).await.ok()? {
+            return Some(found);
+        }
+        let name = patch
+            .changes
+            .iter()
+            .find(|change| change.attribute.eq_ignore_ascii_case("userName"))?;
+        let found = self.find(kind, "userName", name.after.as_str()?).await.ok()?;
+        match found.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        }
+    }
+
+    /// Tries the other forms that may be meant, one after the other, and then all together, as Entra's older form.
+    async fn in_another_form(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+        dialect: &Dialect,
+        miss: Miss,
+    ) -> Result<Option<Resource>, TargetError> {
+        let (witness, alone) = (Witness::of(kind, id), patch.changes.len() == 1);
+        let (mut tried, mut unsupported) = (Vec::new(), None);
+        for aspect in self.suspects(patch, &miss) {
+            let how = match miss.how() {
+                // Any refusal could be about the case of `op`.
+                Failing::Refused(status) if alone && aspect != Aspect::OpCase => Failing::Alone(status),
+                how => how,
+            };
+            for form in self
+                .experience
+                .add(|learned| learned.failed(aspect, dialect.form(aspect), &witness, how))
+            {
+                let other = dialect.clone().with(aspect, form);
+                match self.attempt(kind, id, patch, &other, true).await {
+                    Ok(done) => {
+                        self.helped(&[(aspect, form)], &witness);
+                        return Ok(done);
+                    }
+                    Err(Miss::Failed(error)) => return Err(error),
+                    // Another refusal: the form is right, perhaps, and something else is not supported.
+                    Err(Miss::Refused(error, 501)) if miss.how() != Failing::Refused(501) => {
+                        unsupported = Some((other, error));
+                    }
+                    Err(_) => self
+                        .experience
+                        .add(|learned| learned.futile(aspect, form, &witness)),
+                }
+                tried.push((aspect, form));
+            }
+        }
+        if tried.len() > 1 {
+            let together = tried.iter().fold(dialect.clone(), |dialect, (aspect, form)| {
+                dialect.with(*aspect, *form)
+            });
+            match self.attempt(kind, id, patch, &together, true).await {
+                Ok(done) => {
+                    self.helped(&tried, &witness);
+                    return Ok(done);
+                }
+                Err(Miss::Failed(error)) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        if let Some((other, error)) = unsupported {
+            return self.without_patch(kind, id, patch, &other, error).await;
+        }
+        match miss {
+            Miss::Refused(error, 501) if dialect.update == Update::Patch => {
+                self.without_patch(kind, id, patch, dialect, error).await
+            }
+            Miss::Refused(error, _) | Miss::Failed(error) => Err(error),
+            Miss::Silent(found, undone) => self.unkept(kind, *found, &undone, patch, &witness).map(Some),
+        }
+    }
+
+    /// The aspects that a failure may be about.
+    fn suspects(&self, patch: &Patch, miss: &Miss) -> Vec<Aspect> {
+        match miss {
+            Miss::Silent(_, undone) => {
+                let concerned = usage::each(patch).into_iter();
+                let concerned =
+                    concerned.filter(|(change, _)| undone.contains(&change.attribute.to_string()));
+                usage::aspects(concerned.map(|(_, usage)| usage))
+            }
+            _ => {
+                let mut suspects = usage::aspects(usage::each(patch).into_iter().map(|(_, usage)| usage));
+                suspects.push(Aspect::OpCase);
+                suspects
+            }
+        }
+    }
+
+    pub(super) fn helped(&self, forms: &[(Aspect, usize)], witness: &Witness) {
+        let now = self.experience.now();
+        for (aspect, form) in forms {
+            let finding = self
+                .experience
+                .add(|learned| learned.helped(*aspect, *form, witness, now));
+            finding
+                .into_iter()
+                .for_each(|finding| self.experience.say(finding));
+        }
+    }
+
+    /// 501: this PATCH is not supported, so this object gets a PUT from a fresh read. Only where no PATCH was ever seen to
+    /// work is that learned for all.
+    async fn without_patch(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+        dialect: &Dialect,
+        error: TargetError,
+    ) -> Result<Option<Resource>, TargetError> {
+        let (aspect, form, witness) = (Aspect::Update, Update::Put as usize, Witness::of(kind, id));
+        let pinned = self.experience.ask(|learned| learned.is_pinned(aspect));
+        if pinned {
+            return Err(error);
+        }
+        let learns = self.experience.add(|learned| {
+            let others = learned.failed(aspect, dialect.form(aspect), &witness, Failing::Refused(501));
+            !learned.is_proven(aspect) && others.contains(&form)
+        });
+        let other = dialect.clone().with(aspect, form);
+        match self.attempt(kind, id, patch, &other, true).await {
+            Ok(done) => {
+                if learns {
+                    self.helped(&[(aspect, form)], &witness);
+                }
+                Ok(done)
+            }
+            Err(Miss::Silent(found, undone)) => self.unkept(kind, *found, &undone, patch, &witness).map(Some),
+            Err(Miss::Failed(error) | Miss::Refused(error, _)) => Err(error),
+        }
+    }
+
+    /// What was answered 2xx and is not there in any form. `active` is a failure; anything else is said, and recorded as
+    /// the target holds it.
+    fn unkept(
+        &self,
+        kind: ObjectKind,
+        found: Resource,
+        undone: &[String],
+        patch: &Patch,
+        witness: &Witness,
+    ) -> Result<Resource, TargetError> {
+        let now = self.experience.now();
+        let concerned = usage::each(patch).into_iter();
+        for (change, usage) in concerned.filter(|(change, _)| undone.contains(&change.attribute.to_string()))
+        {
+            let (path, word) = (&change.attribute, kind.word());
+            // Where others of its kind are kept, it is this attribute; where the form was never seen to work, it is the form.
+            let known = self.experience.ask(|learned| learned.is_seen(usage));
+            let told = self.experience.add(|learned| {
+                learned.unseen(usage, witness);
+                let again = learned.silent_for(usage) >= ENOUGH;
+                if known {
+                    learned.seen(usage);
+                    learned.not_kept(path, now);
+                }
+                again
+            });
+            if known {
+                self.experience.say(format!(
+                    "the target answers 2xx to a change of the {word} attribute `{path}` and does not keep it; take its row \
+                     out of the mapping, or have it added at the target"
+                ));
+            } else {
+                let habit = if told { ", for three objects and more" } else { "" };
+                self.experience.say(format!(
+                    "the target answers 2xx to a PATCH of the {word} attribute `{path}` ({usage}) and does not carry it \
+                     out{habit}; set dialect = {{ update = \"put\" }} under the job's [target]"
+                ));
+            }
+        }
+        if let Some(path) = undone.iter().find(|path| path.eq_ignore_ascii_case("active")) {
+            return Err(not_carried_out(
+                kind,
+                &found.id,
+                &format!("`{path}` is as it was"),
+            ));
+        }
+        Ok(found)
+    }
+}
+
+/// The error for a request that was answered 2xx and did not do what matters.
+pub(super) fn not_carried_out(kind: ObjectKind, id: &TargetId, what: &str) -> TargetError {
+    TargetError::Refused {
+        what: format!("the change of {} {id} was answered 2xx and not carried out: {what}", kind.word()),
+        status: 200,
+        hint: "set dialect = { update = \"put\" } under the job's [target], or report this to the target's maker".to_owned(),
+    }
+}
+
+/// Attributes and members of a patch, each alone.
+fn apart(patch: &Patch) -> (Patch, Patch) {
+    let attributes = Patch {
+        add_members: Vec::new(),
+        remove_members: Vec::new(),
+        ..patch.clone()
+    };
+    let members = Patch {
+        changes: Vec::new(),
+        held: Default::default(),
+        ..patch.clone()
+    };
+    (attributes, members)
+}

@@ -1,0 +1,264 @@
+//! Creating a resource: sent once in a form; in another form only after the target surely refused and does not hold it.
+//!
+//! A refused create (400, 501) was not carried out, says RFC 7644; but servers differ, so before another form is sent the
+//! target is asked for the resource by its name, and one that is found ends this as a conflict, which leads to a match.
+
+use serde_json::Map;
+use serde_json::Value as Json;
+use serde_json::json;
+
+use super::change::Miss;
+use super::client::ScimTarget;
+use super::client::bytes;
+use super::dialect::Aspect;
+use super::dialect::Booleans;
+use super::dialect::Dialect;
+use super::dialect::ManagerForm;
+use super::fault;
+use super::fault::Asked;
+use super::learning::Failing;
+use super::learning::Witness;
+use super::path::ENTERPRISE_USER;
+use super::replace::key_of;
+use super::request::Repeat;
+use super::request::Reply;
+use super::resource::complete_schemas;
+use super::resource::field;
+use super::resource::id_in_location;
+use super::resource::resource;
+use super::urls::collection;
+use super::usage;
+use crate::model::id::ObjectKind;
+use crate::ports::Resource;
+use crate::ports::TargetDirectory;
+use crate::ports::TargetError;
+
+/// A body in a dialect: booleans, manager, and what `schemas` lists.
+pub(super) fn dressed(kind: ObjectKind, body: &Json, dialect: &Dialect) -> Json {
+    let mut body = body.clone();
+    complete_schemas(kind, &mut body, dialect.extension_urn_in_schemas);
+    in_values(&mut body, dialect);
+    body
+}
+
+/// The values of a body in a dialect.
+pub(super) fn in_values(body: &mut Json, dialect: &Dialect) {
+    if dialect.booleans == Booleans::String {
+        write_booleans(body);
+    }
+    if dialect.manager == ManagerForm::String {
+        let extension = body.as_object_mut().and_then(|map| {
+            let key = key_of(map, ENTERPRISE_USER)?;
+            map.get_mut(&key)?.as_object_mut()
+        });
+        if let Some(extension) = extension
+            && let Some(key) = key_of(extension, "manager")
+            && let Some(id) = extension[&key]
+                .as_object()
+                .and_then(|manager| field(manager, "value"))
+                .cloned()
+        {
+            extension.insert(key, id);
+        }
+    }
+}
+
+pub(super) fn write_booleans(value: &mut Json) {
+    match value {
+        Json::Bool(truth) => *value = if *truth { "True" } else { "False" }.into(),
+        Json::Array(items) => items.iter_mut().for_each(write_booleans),
+        Json::Object(map) => map.values_mut().for_each(write_booleans),
+        _ => {}
+    }
+}
+
+fn holds_boolean(value: &Json) -> bool {
+    match value {
+        Json::Bool(_) => true,
+        Json::Array(items) => items.iter().any(holds_boolean),
+        Json::Object(map) => map.values().any(holds_boolean),
+        _ => false,
+    }
+}
+
+impl ScimTarget {
+    pub(super) async fn create_resource(
+        &self,
+        kind: ObjectKind,
+        body: &Json,
+    ) -> Result<Resource, TargetError> {
+        let dialect = self.experience.dialect();
+        let made = match self.post(kind, body, &dialect).await.map_err(Miss::of) {
+            Ok(made) => {
+                self.experience.note(|learned| {
+                    let worked = |aspect| learned.worked(aspect);
+                    suspects(kind, body)
+                        .into_iter()
+                        .map(worked)
+                        .fold(false, |a, b| a | b)
+                });
+                made
+            }
+            Err(Miss::Refused(error, status)) => {
+                self.create_in_another_form(kind, body, &dialect, error, status)
+                    .await?
+            }
+            Err(Miss::Failed(error)) => return Err(error),
+            Err(Miss::Silent(made, _)) => *made,
+        };
+        let made = self.look_at_created(kind, body, made).await;
+        self.experience.keep().await;
+        Ok(made)
+    }
+
+    async fn post(&self, kind: ObjectKind, body: &Json, dialect: &Dialect) -> Result<Resource, TargetError> {
+        let asked = Asked {
+            method: "POST",
+            path: format!("/{}", collection(kind)),
+            one_resource: false,
+        };
+        let url = self.addresses.collection(kind);
+        let body = dressed(kind, body, dialect);
+        let Reply { answer, body } = self
+            .wire
+            .send(&asked, url, Some(bytes(&body)), Repeat::Never)
+            .await?;
+        let from_location = || id_in_location(answer.header("location")?, collection(kind));
+        match body {
+            // 201 with an empty body, and Location says who it is: what was kept is then unknown.
+            None => from_location().map(|id| Resource {
+                body: json!({"id": id.as_str()}),
+                id,
+            }),
+            Some(body) => resource(body),
+        }
+        .ok_or_else(|| fault::malformed(&asked, &answer, "without the id of what it created"))
+    }
+
+    async fn create_in_another_form(
+        &self,
+        kind: ObjectKind,
+        body: &Json,
+        dialect: &Dialect,
+        error: TargetError,
+        status: u16,
+    ) -> Result<Resource, TargetError> {
+        let (attribute, name) = name_of(kind, body);
+        let witness = Witness::named(&format!("{} {name}", kind.word()));
+        let how = Failing::Refused(status);
+        let mut tried = Vec::new();
+        for aspect in suspects(kind, body) {
+            for form in self
+                .experience
+                .add(|learned| learned.failed(aspect, dialect.form(aspect), &witness, how))
+            {
+                tried.push((aspect, form));
+            }
+        }
+        let mut ways: Vec<Vec<(Aspect, usize)>> = tried.iter().map(|one| vec![*one]).collect();
+        if tried.len() > 1 {
+            ways.push(tried);
+        }
+        for way in ways {
+            match self.find(kind, attribute, &name).await {
+                Ok(found) if found.is_empty() => {}
+                Ok(_) => {
+                    return Err(TargetError::Conflict {
+                        what: format!("POST /{} was refused, and it is there: {error}", collection(kind)),
+                    });
+                }
+                // Nobody says that it is not there: no second create.
+                Err(_) => return Err(error),
+            }
+            let other = way.iter().fold(dialect.clone(), |dialect, (aspect, form)| {
+                dialect.with(*aspect, *form)
+            });
+            match self.post(kind, body, &other).await.map_err(Miss::of) {
+                Ok(made) => {
+                    // Read back, because a form is learned by what it did.
+                    let found = self.read(kind, &made.id).await.ok().flatten();
+                    if found.is_some_and(|found| usage::not_created(body, &found.body).is_empty()) {
+                        self.helped(&way, &witness);
+                    }
+                    return Ok(made);
+                }
+                Err(Miss::Refused(..) | Miss::Silent(..)) => {
+                    for (aspect, form) in way {
+                        self.experience
+                            .add(|learned| learned.futile(aspect, form, &witness));
+                    }
+                }
+                Err(Miss::Failed(error)) => return Err(error),
+            }
+        }
+        Err(error)
+    }
+
+    /// Reads a created resource back where something in it was created for the first time, and says what is not there.
+    async fn look_at_created(&self, kind: ObjectKind, sent: &Json, made: Resource) -> Resource {
+        let uses = self.experience.claim(usage::creating(kind, sent));
+        if uses.is_empty() {
+            return made;
+        }
+        let found = self.read(kind, &made.id).await;
+        self.experience.release(&uses);
+        let Ok(Some(found)) = found else {
+            return made; // not readable yet: it is there all the same
+        };
+        let missing = usage::not_created(sent, &found.body);
+        let now = self.experience.now();
+        let mut new = Vec::new();
+        self.experience.note(|learned| {
+            let mut news = false;
+            for usage in &uses {
+                news |= learned.seen(usage);
+            }
+            for path in &missing {
+                if learned.not_kept(path, now) {
+                    news = true;
+                    new.push(path.clone());
+                }
+            }
+            news
+        });
+        for path in new {
+            let word = kind.word();
+            self.experience.say(format!(
+                "the target answers 2xx to a create with the {word} attribute `{path}` and does not keep it; take its row \
+                 out of the mapping, or have it added at the target"
+            ));
+        }
+        found
+    }
+}
+
+/// The aspects that a refusal of this create may be about, the likeliest first.
+fn suspects(kind: ObjectKind, body: &Json) -> Vec<Aspect> {
+    let object = body.as_object();
+    let own = |name: &String| name.contains(':') && !name.eq_ignore_ascii_case(ENTERPRISE_USER);
+    let mut suspects = Vec::new();
+    if object.into_iter().flat_map(Map::keys).any(own) {
+        suspects.push(Aspect::ExtensionUrnInSchemas);
+    }
+    if holds_boolean(body) {
+        suspects.push(Aspect::Booleans);
+    }
+    let manager = object
+        .and_then(|object| field(object, ENTERPRISE_USER))
+        .and_then(Json::as_object)
+        .and_then(|extension| field(extension, "manager"));
+    if kind == ObjectKind::User && manager.is_some() {
+        suspects.push(Aspect::Manager);
+    }
+    suspects
+}
+
+/// The attribute that names a resource, and the name.
+fn name_of(kind: ObjectKind, body: &Json) -> (&'static str, String) {
+    let attribute = match kind {
+        ObjectKind::User => "userName",
+        ObjectKind::Group => "displayName",
+    };
+    let name = body.get(attribute).and_then(Json::as_str).unwrap_or_default();
+    (attribute, name.to_owned())
+}

@@ -1,0 +1,483 @@
+//! What a target taught of the forms in which it wants its requests: evidence in, dialect out. Pure.
+//!
+//! A form is learned only when the form in force failed for three different objects, refused with 400 or 501 or answered
+//! 2xx and not carried out, and another form was read back as right for them (DESIGN section 6). While the form in force
+//! was never seen to work, the others are tried at its first failure; once it worked, a refusal is about the value until
+//! three different objects in a row were refused. So what was learned goes back, or on, by the same rule, and a target
+//! that refuses bad values is not asked twice each time. A form that the configuration names is in force without any of
+//! this; another configuration begins anew. A form that did harm is never used again unless the configuration says so.
+//!
+//! Objects are kept as short digests: the ids of some targets are names.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::dialect::Aspect;
+use super::dialect::Dialect;
+use super::dialect::PinnedDialect;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
+
+/// Objects that must tell the same before a form is learned: one may be odd, three are a habit (DESIGN section 6).
+pub const ENOUGH: usize = 3;
+
+/// A different object, as evidence counts it: the same for the same object, and no name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Witness(String);
+
+impl Witness {
+    /// A resource.
+    #[must_use]
+    pub fn of(kind: ObjectKind, id: &TargetId) -> Self {
+        Self::named(&format!("{}/{}", kind.word(), id.as_str()))
+    }
+
+    /// Anything else that can tell: a create by its name, a listing by its time.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let digest = Sha256::digest(name.as_bytes());
+        Self(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// How a form failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failing {
+    /// Refused with this status.
+    Refused(u16),
+    /// Refused with this status, and little else was in the request that the refusal could be about.
+    Alone(u16),
+    /// Answered 2xx, and a read-back did not show it.
+    Silent,
+}
+
+/// All that was learned, as it is kept in the snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Learned {
+    /// The forms that the configuration named when this was learned.
+    pinned: BTreeMap<Aspect, usize>,
+    lessons: BTreeMap<Aspect, Lesson>,
+    /// Most membership changes in one PATCH, where a target refused more with 413.
+    room: Option<Room>,
+    /// Uses of a form that were read back as right.
+    proven: BTreeSet<String>,
+    /// Uses that were answered 2xx and not carried out, with how many objects told.
+    silent: BTreeMap<String, BTreeSet<Witness>>,
+    /// Uses that did harm, and since when.
+    barred: BTreeMap<String, Timestamp>,
+    /// Attributes that the target takes and does not keep, and since when that is known.
+    unkept: BTreeMap<String, Timestamp>,
+    /// A first use that is under way: who was in the group before it.
+    trial: Option<Trial>,
+}
+
+/// What is known of one aspect.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Lesson {
+    chosen: Option<Chosen>,
+    /// The form in force was seen to work.
+    proven: bool,
+    /// Who was failed by the form in force, since it last worked.
+    failed: BTreeSet<Witness>,
+    /// The last status, 0 for a 2xx that was not carried out.
+    status: u16,
+    /// For whom another form was then read back as right.
+    helped: BTreeMap<usize, BTreeSet<Witness>>,
+    /// Whom another form failed as well.
+    futile: BTreeMap<usize, BTreeSet<Witness>>,
+    /// Forms that did harm, and since when.
+    harmful: BTreeMap<usize, Timestamp>,
+}
+
+/// A form that was learned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Chosen {
+    form: usize,
+    since: Timestamp,
+    why: String,
+}
+
+/// How large a PATCH may be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Room {
+    members: usize,
+    told: BTreeSet<Witness>,
+    since: Option<Timestamp>,
+}
+
+/// A first use of a form that changes members, noted before it is sent: if the program ends in between, whoever went and
+/// was not named is put back by the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// The group.
+    pub group: String,
+    /// Who was in it.
+    pub before: Vec<String>,
+    /// Who was to be taken out.
+    pub named: Vec<String>,
+}
+
+/// Where a form in force comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The configuration names it.
+    Configured,
+    /// It was learned.
+    Learned {
+        /// When.
+        since: Timestamp,
+        /// From what.
+        why: String,
+    },
+    /// Nothing speaks against the default.
+    Default,
+}
+
+impl Learned {
+    /// Takes the configuration in: where it names another form than before, or none any more, that aspect begins anew.
+    pub fn under(&mut self, pinned: &PinnedDialect) {
+        for aspect in Aspect::ALL {
+            let now = aspect.pinned(pinned);
+            if self.pinned.get(&aspect).copied() == now {
+                continue;
+            }
+            // Harm is forgotten only where the configuration asks for the very form; with the pin it is in force anyway.
+            let harmful = self.lessons.remove(&aspect).map(|lesson| lesson.harmful);
+            if let Some(harmful) = harmful.filter(|harmful| !harmful.is_empty()) {
+                self.lesson(aspect).harmful = harmful;
+            }
+            match now {
+                Some(form) => self.pinned.insert(aspect, form),
+                None => self.pinned.remove(&aspect),
+            };
+            // What was proven was proven in the other form.
+            self.proven.clear();
+            self.silent.clear();
+        }
+    }
+
+    /// The dialect in force.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        let mut dialect = Dialect::default();
+        for aspect in Aspect::ALL {
+            dialect = dialect.with(aspect, self.form(aspect));
+        }
+        if let Some(room) = self.room.as_ref().filter(|room| room.since.is_some()) {
+            dialect.members_per_patch = room.members;
+        }
+        dialect
+    }
+
+    /// The form in force of one aspect.
+    #[must_use]
+    pub fn form(&self, aspect: Aspect) -> usize {
+        let learned = || {
+            let lesson = self.lessons.get(&aspect)?;
+            let form = lesson.chosen.as_ref().map_or(0, |chosen| chosen.form);
+            // Harm done by the default leaves the next one.
+            (form..aspect.forms().len()).find(|form| !lesson.harmful.contains_key(form))
+        };
+        self.pinned.get(&aspect).copied().or_else(learned).unwrap_or(0)
+    }
+
+    /// Each aspect with its form in force, and where that comes from.
+    #[must_use]
+    pub fn shown(&self) -> Vec<(Aspect, &'static str, Origin)> {
+        Aspect::ALL
+            .into_iter()
+            .map(|aspect| (aspect, aspect.forms()[self.form(aspect)], self.origin(aspect)))
+            .collect()
+    }
+
+    fn origin(&self, aspect: Aspect) -> Origin {
+        if self.pinned.contains_key(&aspect) {
+            return Origin::Configured;
+        }
+        let form = self.form(aspect);
+        let Some(lesson) = self.lessons.get(&aspect) else {
+            return Origin::Default;
+        };
+        match &lesson.chosen {
+            Some(chosen) if chosen.form == form => Origin::Learned {
+                since: chosen.since,
+                why: chosen.why.clone(),
+            },
+            _ => match lesson.harmful.iter().next() {
+                Some((harmful, since)) if form > 0 => Origin::Learned {
+                    since: *since,
+                    why: format!("`{}` did harm", aspect.forms()[*harmful]),
+                },
+                _ => Origin::Default,
+            },
+        }
+    }
+
+    /// What else is worth showing: harmful forms, limits, and what the target does not keep.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for (aspect, lesson) in &self.lessons {
+            for (form, since) in &lesson.harmful {
+                let (name, word) = (aspect.name(), aspect.forms()[*form]);
+                notes.push(format!(
+                    "{name} = \"{word}\" did harm on {since} and is not used unless the configuration names it"
+                ));
+            }
+        }
+        if let Some(Room {
+            members,
+            since: Some(since),
+            ..
+        }) = &self.room
+        {
+            notes.push(format!(
+                "at most {members} members in one PATCH, learned on {since} from 413"
+            ));
+        }
+        for (usage, since) in &self.barred {
+            notes.push(format!("`{usage}` by PATCH did harm on {since} and is not used"));
+        }
+        for (path, since) in &self.unkept {
+            notes.push(format!("`{path}` is taken and not kept, seen on {since}"));
+        }
+        notes
+    }
+
+    fn lesson(&mut self, aspect: Aspect) -> &mut Lesson {
+        self.lessons.entry(aspect).or_default()
+    }
+
+    /// The form in force worked. True where that was news.
+    pub fn worked(&mut self, aspect: Aspect) -> bool {
+        if self.pinned.contains_key(&aspect) {
+            return false;
+        }
+        let lesson = self.lesson(aspect);
+        let news = !lesson.proven || !lesson.failed.is_empty();
+        lesson.proven = true;
+        lesson.failed.clear();
+        lesson.helped.clear();
+        lesson.futile.clear();
+        news
+    }
+
+    /// The form that was used failed for an object. Which other forms to try for it, in order.
+    pub fn failed(&mut self, aspect: Aspect, used: usize, witness: &Witness, how: Failing) -> Vec<usize> {
+        if self.pinned.contains_key(&aspect) {
+            return Vec::new();
+        }
+        let form = self.form(aspect);
+        if used != form {
+            return vec![form]; // another one was learned while this request was under way
+        }
+        let lesson = self.lesson(aspect);
+        lesson.failed.insert(witness.clone());
+        lesson.status = match how {
+            Failing::Refused(status) | Failing::Alone(status) => status,
+            Failing::Silent => 0,
+        };
+        // A form that worked before is in doubt only when it fails as a habit; a silent failure is never about the value,
+        // and a disable or a removal need not wait for two others.
+        if lesson.proven && lesson.failed.len() < ENOUGH && matches!(how, Failing::Refused(_)) {
+            return Vec::new();
+        }
+        let forms = aspect.forms().len();
+        (1..forms)
+            .map(|step| (form + step) % forms)
+            .filter(|form| !lesson.harmful.contains_key(form))
+            .filter(|form| {
+                let tried = lesson.futile.get(form);
+                tried.is_none_or(|tried| tried.len() < ENOUGH)
+            })
+            .collect()
+    }
+
+    /// Another form failed for the object as well.
+    pub fn futile(&mut self, aspect: Aspect, form: usize, witness: &Witness) {
+        self.lesson(aspect)
+            .futile
+            .entry(form)
+            .or_default()
+            .insert(witness.clone());
+    }
+
+    /// Another form was read back as right where the one in force had failed. What to say, where that makes it learned.
+    pub fn helped(
+        &mut self,
+        aspect: Aspect,
+        form: usize,
+        witness: &Witness,
+        now: Timestamp,
+    ) -> Option<String> {
+        if self.pinned.contains_key(&aspect) {
+            return None;
+        }
+        let old = self.form(aspect);
+        if form == old {
+            return None;
+        }
+        let lesson = self.lesson(aspect);
+        let told = lesson.helped.entry(form).or_default();
+        told.insert(witness.clone());
+        let told = told.intersection(&lesson.failed).count();
+        if told < ENOUGH {
+            return None;
+        }
+        let (before, word) = (aspect.forms()[old], aspect.forms()[form]);
+        let how = match lesson.status {
+            0 => "answered 2xx and not carried out".to_owned(),
+            status => format!("refused with {status}"),
+        };
+        let why =
+            format!("`{before}` was {how} for {told} objects, and `{word}` was read back as right for them");
+        *lesson = Lesson {
+            chosen: Some(Chosen {
+                form,
+                since: now,
+                why: why.clone(),
+            }),
+            proven: true,
+            harmful: std::mem::take(&mut lesson.harmful),
+            ..Lesson::default()
+        };
+        self.proven.clear();
+        self.silent.clear();
+        let name = aspect.name();
+        Some(format!(
+            "learned that this target wants {name} = \"{word}\": {why}; `dialect` in the job's [target] overrides this"
+        ))
+    }
+
+    /// A form did harm: it is not used again unless the configuration names it. What to say.
+    pub fn harmed(&mut self, aspect: Aspect, form: usize, now: Timestamp, what: &str) -> String {
+        let lesson = self.lesson(aspect);
+        lesson.harmful.insert(form, now);
+        if lesson.chosen.as_ref().is_some_and(|chosen| chosen.form == form) {
+            lesson.chosen = None;
+        }
+        lesson.proven = false;
+        let (name, word) = (aspect.name(), aspect.forms()[form]);
+        format!(
+            "{name} = \"{word}\" is unsafe at this target and is not used again unless `dialect` names it: {what}"
+        )
+    }
+
+    /// True when a form did harm.
+    #[must_use]
+    pub fn is_harmful(&self, aspect: Aspect, form: usize) -> bool {
+        self.lessons
+            .get(&aspect)
+            .is_some_and(|lesson| lesson.harmful.contains_key(&form))
+    }
+
+    /// True when the form in force of this aspect was seen to work.
+    #[must_use]
+    pub fn is_proven(&self, aspect: Aspect) -> bool {
+        self.lessons.get(&aspect).is_some_and(|lesson| lesson.proven)
+    }
+
+    /// A PATCH with more members than this was answered 413, and one with so many went through. What to say, where that
+    /// makes it learned.
+    pub fn too_large(&mut self, members: usize, witness: &Witness, now: Timestamp) -> Option<String> {
+        let room = self.room.get_or_insert_with(Room::default);
+        room.members = if room.told.is_empty() {
+            members
+        } else {
+            room.members.min(members)
+        }
+        .max(1);
+        room.told.insert(witness.clone());
+        if room.told.len() < ENOUGH || room.since.is_some() {
+            return None;
+        }
+        room.since = Some(now);
+        Some(format!(
+            "learned that this target takes at most {} members in one PATCH: it answered 413 to more for {} groups",
+            room.members,
+            room.told.len()
+        ))
+    }
+
+    /// True when this use of the forms in force was read back as right.
+    #[must_use]
+    pub fn is_seen(&self, usage: &str) -> bool {
+        self.proven.contains(usage)
+    }
+
+    /// A use was read back as right. True where that was news.
+    pub fn seen(&mut self, usage: &str) -> bool {
+        self.silent.remove(usage);
+        self.proven.insert(usage.to_owned())
+    }
+
+    /// A use was answered 2xx and not carried out. True where that was news, for this use.
+    pub fn unseen(&mut self, usage: &str, witness: &Witness) -> bool {
+        self.proven.remove(usage);
+        let told = self.silent.entry(usage.to_owned()).or_default();
+        let news = told.is_empty();
+        if told.len() < ENOUGH {
+            told.insert(witness.clone());
+        }
+        news
+    }
+
+    /// An attribute was taken and is not kept. True where that was news.
+    pub fn not_kept(&mut self, path: &str, now: Timestamp) -> bool {
+        self.unkept.insert(path.to_owned(), now).is_none()
+    }
+
+    /// True where it is known that the target does not keep this.
+    #[must_use]
+    pub fn is_unkept(&self, path: &str) -> bool {
+        self.unkept.contains_key(path)
+    }
+
+    /// An attribute is kept after all. True where that was news.
+    pub fn kept(&mut self, path: &str) -> bool {
+        self.unkept.remove(path).is_some()
+    }
+
+    /// True when the configuration names the form.
+    #[must_use]
+    pub fn is_pinned(&self, aspect: Aspect) -> bool {
+        self.pinned.contains_key(&aspect)
+    }
+
+    /// For how many objects, up to three, a use was answered 2xx and not carried out since it was last seen to work.
+    #[must_use]
+    pub fn silent_for(&self, usage: &str) -> usize {
+        self.silent.get(usage).map_or(0, BTreeSet::len)
+    }
+
+    /// A use did harm: it is not made again under this configuration.
+    pub fn bar(&mut self, usage: &str, now: Timestamp) {
+        self.barred.insert(usage.to_owned(), now);
+    }
+
+    /// True when a use did harm.
+    #[must_use]
+    pub fn is_barred(&self, usage: &str) -> bool {
+        self.barred.contains_key(usage)
+    }
+
+    /// The first use that is under way, or was when the program ended.
+    #[must_use]
+    pub const fn trial(&self) -> Option<&Trial> {
+        self.trial.as_ref()
+    }
+
+    /// Begins or ends a first use.
+    pub fn set_trial(&mut self, trial: Option<Trial>) {
+        self.trial = trial;
+    }
+}
+
+#[cfg(test)]
+mod tests;
