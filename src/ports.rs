@@ -588,7 +588,8 @@ impl StoreError {
 /// One entry of a table.
 pub type KeyValue = (Vec<u8>, Vec<u8>);
 
-/// An ordered key-value store with atomic batches over all its tables. Calls block: not from an async worker.
+/// An ordered key-value store with atomic batches over all its tables. Calls block: not from an async
+/// worker, unless [`SnapshotStore::blocks`] says otherwise.
 pub trait SnapshotStore: Send + Sync + fmt::Debug {
     /// One value.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
@@ -607,6 +608,11 @@ pub trait SnapshotStore: Send + Sync + fmt::Debug {
 
     /// Makes every earlier commit durable.
     fn sync(&self) -> Result<(), StoreError>;
+
+    /// False for a store without a disk, whose calls may be made where they stand: no thread need wait for them.
+    fn blocks(&self) -> bool {
+        true
+    }
 
     /// Bytes on disk; 0 for a store without one.
     fn size_on_disk(&self) -> Result<u64, StoreError>;

@@ -21,6 +21,7 @@ use super::cycle::CycleError;
 use super::cycle::chain;
 use super::job::Job;
 use super::job::Order;
+use super::open_writes;
 use super::passes::Pass;
 use super::record::Recorded;
 use super::recording::Recording;
@@ -165,6 +166,30 @@ impl Work {
         !self.left && self.unresolved == 0 && self.plan.settles() && self.pass != Pass::MembersOut
     }
 
+    /// True when members are added or removed by it.
+    pub(super) const fn moves_members(&self) -> bool {
+        !self.added.is_empty() || !self.removed.is_empty()
+    }
+
+    /// True for a create whose members do not all fit into it.
+    pub(super) const fn patches_after_create(&self) -> bool {
+        matches!(&self.request, Request::Create { rest, .. } if !rest.is_empty())
+    }
+
+    /// The resource that it takes over, where it is an adoption.
+    pub(super) fn adopts(&self) -> Option<TargetId> {
+        let links = |operation: &&Operation| matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup);
+        self.run
+            .iter()
+            .find(links)
+            .and_then(|operation| operation.target.clone())
+    }
+
+    /// The target paths that it sets.
+    pub(super) fn sent_paths(&self) -> Vec<String> {
+        self.sent.keys().map(|path| path.as_str().to_owned()).collect()
+    }
+
     /// True when there is a request to send.
     pub(super) const fn sends(&self) -> bool {
         self.sends
@@ -201,7 +226,7 @@ impl Cycle<'_> {
                 for work in &mut works {
                     preparing.prepare(work)?;
                 }
-                let intents = keep_intents(snapshot, &works, now, &keys)?;
+                let intents = keep_open(snapshot, &works, now, &keys)?;
                 Ok((works, intents))
             })
             .await?;
@@ -530,8 +555,9 @@ const fn no_patch() -> Patch {
     }
 }
 
-/// Makes the intents of a batch's creates durable, before any of them is sent; the numbers of their records.
-fn keep_intents(
+/// Makes durable what a batch is about to send: the intents of its creates, and what its other writes touch. The
+/// numbers of the intents' records.
+fn keep_open(
     snapshot: &Snapshot,
     works: &[Work],
     now: Timestamp,
@@ -556,10 +582,15 @@ fn keep_intents(
             (work.plan.kind, work.plan.source, intent)
         })
         .collect();
-    if intents.is_empty() {
+    let mut tx = snapshot.tx()?;
+    let writes = open_writes::note(&mut tx, works, now)?;
+    if intents.is_empty() && !writes {
         return Ok(Vec::new());
     }
-    let mut tx = snapshot.tx()?;
+    if intents.is_empty() {
+        tx.commit(Durability::Synced)?;
+        return Ok(Vec::new());
+    }
     let _ = tx.put_intents(&intents);
     tx.commit(Durability::Synced)?;
     snapshot.intents()

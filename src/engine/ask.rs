@@ -125,7 +125,7 @@ impl Cycle<'_> {
                     }
                     Life::Alive => unread,
                     Life::Missing | Life::Unknown => true,
-                    Life::Gone(Removed::SoftDeleted) => soft && brief.target.is_some(),
+                    Life::Gone(Removed::SoftDeleted) => (soft || unread) && brief.target.is_some(),
                     Life::Gone(Removed::HardDeleted) => hard && brief.target.is_some(),
                 };
                 if asked {

@@ -24,6 +24,7 @@ use super::job::Order;
 use super::job::Report;
 use super::kept_back::KeptBack;
 use super::kept_back::Met;
+use super::open_writes::open_writes;
 use super::quarantine::is_gone;
 use super::rehires::Rehires;
 use super::summary::Kind;
@@ -350,6 +351,7 @@ impl<'j> Cycle<'j> {
         }
         self.prepare_target().await?;
         self.settle_intents().await?;
+        self.settle_writes().await?;
         if self.ask_for_doubtful().await? {
             self.settle_scope().await?;
         }
@@ -460,7 +462,7 @@ impl<'j> Cycle<'j> {
         let full = self.order.extent == Extent::Full;
         let waiting = self.escrow.waiting.clone();
         self.store(move |snapshot| {
-            let mut work = full || !snapshot.intents()?.is_empty();
+            let mut work = full || !snapshot.intents()?.is_empty() || !open_writes(snapshot)?.is_empty();
             for kind in managed {
                 let waiting = waiting.iter().filter(|(of, _)| *of == kind).count() as u64;
                 work |= snapshot.dirty_count(kind)? > waiting;
@@ -589,6 +591,9 @@ where
     T: Send + 'static,
     F: FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
 {
+    if !snapshot.store().blocks() {
+        return work(snapshot).map_err(CycleError::Store);
+    }
     let snapshot = snapshot.clone();
     match tokio::task::spawn_blocking(move || work(&snapshot)).await {
         Ok(result) => result.map_err(CycleError::Store),

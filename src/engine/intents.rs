@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use tracing::info;
 use tracing::warn;
 
 use super::ask::FilterProof;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::open_writes::note_members;
+use super::open_writes::take_members;
 use super::readings::StoredReading;
 use crate::mapping::Mapping;
 use crate::mapping::Reference;
@@ -55,7 +55,10 @@ impl Cycle<'_> {
         if all.is_empty() || !self.applies() {
             return Ok(());
         }
-        self.wait_for_timeout(&all).await?;
+        // Nothing is concluded before the request timeout has passed since the last was sent: the target may still be
+        // working on it.
+        let latest = all.iter().map(|(_, _, intent)| intent.sent_at).max();
+        self.wait_until_answered(latest, all.len()).await?;
         for kind in [ObjectKind::User, ObjectKind::Group] {
             let mine: Vec<ObjectIntent> = all.iter().filter(|(of, _, _)| *of == kind).cloned().collect();
             if !mine.is_empty() {
@@ -64,28 +67,6 @@ impl Cycle<'_> {
         }
         // Whoever was linked just now may be out of scope by now: its references must know.
         self.settle_scope().await
-    }
-
-    /// Nothing is concluded before the request timeout has passed since the create was sent: the target may
-    /// still be working on it.
-    async fn wait_for_timeout(&self, all: &[ObjectIntent]) -> Result<(), CycleError> {
-        let latest = all.iter().map(|(_, _, intent)| intent.sent_at).max();
-        let due = latest.map(|sent| sent.plus(self.job.request_timeout));
-        let left = due
-            .map_or(Duration::ZERO, |due| due.since(self.job.clock.now()))
-            .min(self.job.request_timeout);
-        if left > Duration::ZERO {
-            info!(
-                open = all.len(),
-                wait_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
-                "Creates of an interrupted cycle may still be under way at the target: waiting"
-            );
-            tokio::select! {
-                () = tokio::time::sleep(left) => {}
-                () = self.order.stop.cancelled() => return Err(CycleError::Stopped),
-            }
-        }
-        Ok(())
     }
 
     async fn settle_kind(&mut self, kind: ObjectKind, intents: Vec<ObjectIntent>) -> Result<(), CycleError> {
@@ -131,7 +112,8 @@ impl Cycle<'_> {
         });
         self.absence.insert(kind, absence);
         let mapping = std::sync::Arc::clone(&self.job.mapping);
-        self.store(move |snapshot| record(snapshot, &mapping, kind, &intents, &resolved))
+        let users_open = self.intents_open.iter().any(|(of, _)| *of == ObjectKind::User);
+        self.store(move |snapshot| record(snapshot, &mapping, kind, &intents, &resolved, users_open))
             .await
     }
 }
@@ -208,6 +190,7 @@ fn record(
     kind: ObjectKind,
     intents: &[ObjectIntent],
     resolved: &BTreeMap<SourceId, Resolution>,
+    users_open: bool,
 ) -> Result<(), StoreError> {
     let mut tx = snapshot.tx()?;
     for (_, id, intent) in intents {
@@ -226,7 +209,12 @@ fn record(
             tx.mark_referrers_dirty(id)?;
             tx.mark_holders(id)?;
             if kind == ObjectKind::Group {
-                take_members(&mut tx, id, target)?;
+                if let Some(reading) = tx.reading::<StoredReading>(kind, target)? {
+                    take_members(&mut tx, id, &members_of(&reading.body()))?;
+                }
+                if users_open {
+                    note_members(&mut tx, *id, intent.sent_at)?;
+                }
             }
         }
     }
@@ -266,24 +254,4 @@ fn sent_into(
     Ok(rows
         .filter_map(|row| Some((row.target.as_str().to_owned(), read_path(&body, &row.target)?)))
         .collect())
-}
-
-/// The members that the found group holds already: recorded as sent, so that none is added twice.
-fn take_members(
-    tx: &mut crate::snapshot::tx::Tx<'_>,
-    group: &SourceId,
-    target: &TargetId,
-) -> Result<(), StoreError> {
-    let Some(reading) = tx.reading::<StoredReading>(ObjectKind::Group, target)? else {
-        return Ok(());
-    };
-    for id in members_of(&reading.body()) {
-        if let Some(owner) = tx.owner(ObjectKind::User, &id)?
-            && let Some(mut edge) = tx.edge(group, &owner)?
-        {
-            edge.sent = Some(id);
-            tx.put_edge(group, &owner, &edge)?;
-        }
-    }
-    Ok(())
 }

@@ -20,6 +20,7 @@ pub mod job;
 mod kept_back;
 pub mod linking;
 pub mod observe;
+pub mod open_writes;
 mod overtake;
 mod parallel;
 pub mod passes;

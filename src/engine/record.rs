@@ -18,6 +18,7 @@ use super::cycle::CycleError;
 use super::cycle::chain;
 use super::cycle::forecast_of;
 use super::forecast::Forecast;
+use super::open_writes;
 use super::passes::Pass;
 use super::recording::Part;
 use super::recording::Recording;
@@ -104,6 +105,9 @@ impl Cycle<'_> {
             if work.creates() {
                 part.judged.insert(work.plan.source);
             }
+            if open_writes::is_certain(&work, &answer) {
+                part.certain.insert(work.plan.source);
+            }
             match answer {
                 Answer::Failed(error) => {
                     if work.creates() && error.maybe_done() {
@@ -131,6 +135,9 @@ impl Cycle<'_> {
         let mut work = work;
         if work.creates() {
             part.judged.insert(work.plan.source);
+        }
+        if open_writes::is_certain(&work, &answer) {
+            part.certain.insert(work.plan.source);
         }
         match answer {
             Answer::Done {

@@ -16,6 +16,7 @@ use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::guarding::empties;
 use super::guarding::remember_sent;
+use super::open_writes;
 use super::record::Done;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
@@ -40,6 +41,8 @@ pub(super) struct Part {
     pub(super) judged: BTreeSet<SourceId>,
     /// Those of them whose outcome is open: their intents stay.
     pub(super) open: BTreeSet<SourceId>,
+    /// Whose other writes are told for certain: they are open no longer.
+    pub(super) certain: BTreeSet<SourceId>,
     pub(super) history: Vec<NewEntry>,
     /// Changes of identity: counted before what was sent moves into the history.
     pub(super) identities: u64,
@@ -64,6 +67,8 @@ struct Ledger {
 pub(super) struct Recording {
     ledger: Arc<Mutex<Ledger>>,
     under_way: Vec<JoinHandle<Result<(), StoreError>>>,
+    /// What a store that does not block answered at once.
+    written: Result<(), StoreError>,
 }
 
 impl Recording {
@@ -76,12 +81,13 @@ impl Recording {
         Self {
             ledger: Arc::new(Mutex::new(ledger)),
             under_way: Vec::new(),
+            written: Ok(()),
         }
     }
 
     /// Waits until all that was begun is written.
     pub(super) async fn end(self) -> Result<(), CycleError> {
-        let mut result = Ok(());
+        let mut result = self.written.map_err(CycleError::Store);
         for part in self.under_way {
             let ended = match part.await {
                 Ok(ended) => ended.map_err(CycleError::Store),
@@ -135,6 +141,12 @@ impl Cycle<'_> {
             flattens: self.job.assigning.nesting.members,
         };
         let (snapshot, ledger) = (self.job.snapshot.clone(), Arc::clone(&recording.ledger));
+        if !snapshot.store().blocks() {
+            let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            let written = part.write(&snapshot, &setting, &aside, &mut ledger);
+            recording.written = std::mem::replace(&mut recording.written, Ok(())).and(written);
+            return;
+        }
         recording.under_way.push(tokio::task::spawn_blocking(move || {
             let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
             part.write(&snapshot, &setting, &aside, &mut ledger)
@@ -182,6 +194,7 @@ impl Part {
             tx.delete_withheld(key);
         }
         let intents = self.close_intents(&mut tx, kind, &ledger.intents);
+        open_writes::settle(&mut tx, kind, &self.certain)?;
         if !self.history.is_empty() {
             tx.append_history(self.history);
         }

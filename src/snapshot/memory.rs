@@ -171,6 +171,10 @@ impl SnapshotStore for MemoryStore {
         Ok(())
     }
 
+    fn blocks(&self) -> bool {
+        false
+    }
+
     fn size_on_disk(&self) -> Result<u64, StoreError> {
         Ok(0)
     }

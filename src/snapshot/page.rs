@@ -34,7 +34,8 @@ pub struct PageOutcome {
     pub read: usize,
     /// Objects that it changed, and that are dirty now; in page order, without repetition.
     pub touched: Vec<SourceId>,
-    /// Objects to be read one by one before they are planned: new in a delta round, and without their name.
+    /// Objects to be read one by one before they are planned: new in a delta round and without their name, or back from
+    /// the recycle bin.
     /// They are dirty with [`DirtyCause::UNREAD`], so a crash forgets none of them.
     pub unread: Vec<SourceId>,
     /// What comes next.
@@ -160,7 +161,10 @@ fn apply_object(
     let changed = members || !same(before.as_ref(), &record);
     let nameless = before.is_none() && !round.full && lacks_its_name(&record, round);
     tx.replace_record(before.as_ref(), &record)?;
-    if nameless {
+    // What came back from the recycle bin comes with the properties that it has: of those that it lost before it was
+    // deleted nobody tells.
+    let back = !round.full && before.as_ref().is_some_and(Record::is_gone);
+    if nameless || back {
         tx.mark_dirty(kind, &object.id, DirtyCause::UNREAD)?;
         outcome.unread.push(object.id);
     }

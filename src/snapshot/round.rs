@@ -11,6 +11,7 @@ use crate::model::id::SourceId;
 use crate::model::object::Generation;
 use crate::model::object::Life;
 use crate::model::object::Membership;
+use crate::model::object::Removed;
 use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
@@ -129,6 +130,10 @@ fn finish_objects(
             RecordHead::decode(value).map_err(|error| tx.damaged(format_args!("{kind} {id}: {error}")))?;
         let mut settled = head;
         settle(&mut settled, stream.generation, selects("manager"), outcome);
+        // Whoever was in the recycle bin may be gone for good by now, and no later round will say so.
+        if head.generation < stream.generation && head.life == Life::Gone(Removed::SoftDeleted) {
+            tx.mark_dirty(kind, &id, DirtyCause::UNREAD)?;
+        }
         if settled != head {
             let before = tx.decode_record(kind, id, value)?;
             let mut record = before.clone();

@@ -8,4 +8,5 @@ mod hostile_target;
 mod planner_laws;
 mod promises;
 mod scenarios;
+mod simulation;
 mod support;

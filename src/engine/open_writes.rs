@@ -1,0 +1,376 @@
+//! Open writes: PATCHes and DELETEs that were sent, with an outcome that was never recorded, because the answer got
+//! lost or the process died.
+//!
+//! They may be sent again, but that alone does not help where the source goes back on its change meanwhile: then what
+//! was last recorded equals what is wanted, nothing is sent, and the target keeps what it should not have. So a batch
+//! notes what it touches before it is sent, on disk; and whatever was not recorded since is read back before anything
+//! is planned: what the target holds is then what was sent.
+//!
+//! Guarantee: no value is kept here, only ids and paths. After a crash in the middle they are read back again.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tracing::info;
+
+use super::apply::Answer;
+use super::apply::Work;
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use crate::mapping::Mapping;
+use crate::mapping::read_path;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::link::Kept;
+use crate::model::link::Link;
+use crate::model::link::LinkOrigin;
+use crate::model::name::Name;
+use crate::model::object::MemberKind;
+use crate::model::object::Membership;
+use crate::model::value::Attributes;
+use crate::model::value::Value;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::reconcile::members_of;
+use crate::snapshot::read::PAGE;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+use crate::snapshot::record::Record;
+use crate::snapshot::store::Snapshot;
+use crate::snapshot::tx::Tx;
+
+/// One request whose outcome is not recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenWrite {
+    /// User or group.
+    pub kind: ObjectKind,
+    /// The source object.
+    pub id: SourceId,
+    /// The target paths that it sets.
+    pub paths: Vec<String>,
+    /// True when it adds or removes members.
+    pub members: bool,
+    /// The resource that it takes over for an object that has none yet.
+    pub adopts: Option<TargetId>,
+    /// When its batch was sent.
+    pub at: Timestamp,
+}
+
+/// The snapshot's name for them.
+const OPEN_WRITES: &str = "open_writes";
+
+/// Those of this snapshot.
+///
+/// # Errors
+/// As the store.
+pub fn open_writes(reads: &impl Reads) -> Result<Vec<OpenWrite>, StoreError> {
+    let bytes = reads.meta(OPEN_WRITES)?;
+    Ok(bytes
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default())
+}
+
+fn put(tx: &mut Tx<'_>, writes: &[OpenWrite]) {
+    if writes.is_empty() {
+        tx.delete_meta(OPEN_WRITES);
+    } else {
+        tx.put_meta(OPEN_WRITES, serde_json::to_vec(writes).unwrap_or_default());
+    }
+}
+
+/// Adds those of a batch that is about to be sent; true where there are any.
+pub(super) fn note(tx: &mut Tx<'_>, works: &[Work], now: Timestamp) -> Result<bool, StoreError> {
+    let noted: Vec<OpenWrite> = works.iter().filter_map(|work| of(work, now)).collect();
+    if noted.is_empty() {
+        return Ok(false);
+    }
+    let fresh: BTreeSet<(ObjectKind, SourceId)> = noted.iter().map(|write| (write.kind, write.id)).collect();
+    let mut all = open_writes(&*tx)?;
+    // Who is sent again was read back before; what is open of it is of this cycle, and is all the same still open.
+    for write in noted {
+        match all
+            .iter_mut()
+            .find(|held| (held.kind, held.id) == (write.kind, write.id))
+        {
+            Some(held) => held.join(write),
+            None => all.push(write),
+        }
+    }
+    debug_assert!(all.len() >= fresh.len());
+    put(tx, &all);
+    Ok(true)
+}
+
+fn of(work: &Work, at: Timestamp) -> Option<OpenWrite> {
+    // A create has its intent; only members that do not fit into it follow in a PATCH.
+    if !work.sends() || (work.creates() && !work.patches_after_create()) {
+        return None;
+    }
+    let paths = if work.creates() {
+        Vec::new()
+    } else {
+        work.sent_paths()
+    };
+    Some(OpenWrite {
+        kind: work.plan.kind,
+        id: work.plan.source,
+        paths,
+        members: work.moves_members(),
+        adopts: work.adopts(),
+        at,
+    })
+}
+
+impl OpenWrite {
+    fn join(&mut self, other: Self) {
+        for path in other.paths {
+            if !self.paths.contains(&path) {
+                self.paths.push(path);
+            }
+        }
+        self.members |= other.members;
+        self.adopts = other.adopts.or(self.adopts.take());
+        self.at = other.at;
+    }
+}
+
+/// True when an answer says for certain what the target holds now. Members may go in several requests, of which some
+/// were carried out before one failed.
+pub(super) fn is_certain(work: &Work, answer: &Answer) -> bool {
+    match answer {
+        Answer::Done { .. } | Answer::NotSent | Answer::Cut(_) => true,
+        Answer::Half { .. } => false,
+        Answer::Failed(error) => !error.maybe_done() && !work.moves_members(),
+    }
+}
+
+/// A group whose members are to be read back in the next cycle, when more of them are linked.
+pub(super) fn note_members(tx: &mut Tx<'_>, id: SourceId, at: Timestamp) -> Result<(), StoreError> {
+    let mut all = open_writes(&*tx)?;
+    all.push(OpenWrite {
+        kind: ObjectKind::Group,
+        id,
+        paths: Vec::new(),
+        members: true,
+        adopts: None,
+        at,
+    });
+    put(tx, &all);
+    Ok(())
+}
+
+/// Takes away those whose outcome is recorded in this transaction.
+pub(super) fn settle(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    certain: &BTreeSet<SourceId>,
+) -> Result<(), StoreError> {
+    let all = open_writes(&*tx)?;
+    let left: Vec<OpenWrite> = all
+        .iter()
+        .filter(|write| write.kind != kind || !certain.contains(&write.id))
+        .cloned()
+        .collect();
+    if left.len() != all.len() {
+        put(tx, &left);
+    }
+    Ok(())
+}
+
+impl Cycle<'_> {
+    /// Reads back whatever may have been written without its being recorded. A cycle that only plans leaves it.
+    pub(super) async fn settle_writes(&mut self) -> Result<(), CycleError> {
+        let open = self.store(open_writes).await?;
+        if open.is_empty() || !self.applies() {
+            return Ok(());
+        }
+        let latest = open.iter().map(|write| write.at).max();
+        self.wait_until_answered(latest, open.len()).await?;
+        info!(open = open.len(), "Writes without an answer are read back");
+        for write in open {
+            self.check_stop()?;
+            self.read_back(write).await?;
+        }
+        self.settle_scope().await
+    }
+
+    /// Until no request that was sent at this moment can still be under way.
+    pub(super) async fn wait_until_answered(
+        &self,
+        sent: Option<Timestamp>,
+        open: usize,
+    ) -> Result<(), CycleError> {
+        let due = sent.map(|sent| sent.plus(self.job.request_timeout));
+        let left = due
+            .map_or(Duration::ZERO, |due| due.since(self.job.clock.now()))
+            .min(self.job.request_timeout);
+        if left > Duration::ZERO {
+            info!(
+                open,
+                wait_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+                "Requests without an answer may still be under way at the target: waiting"
+            );
+            tokio::select! {
+                () = tokio::time::sleep(left) => {}
+                () = self.order.stop.cancelled() => return Err(CycleError::Stopped),
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_back(&mut self, write: OpenWrite) -> Result<(), CycleError> {
+        let (kind, id) = (write.kind, write.id);
+        let link = self
+            .store(move |snapshot| Ok(snapshot.record(kind, &id)?.and_then(|record| record.link)))
+            .await?;
+        let linked = link.is_some();
+        let target = link.map(|link| link.target).or_else(|| write.adopts.clone());
+        let mut body = None;
+        if let Some(target) = &target {
+            let read = self.job.target.read(kind, target).await;
+            match read.map_err(CycleError::Target)? {
+                Some(resource) => body = Some(resource.body),
+                None if linked => self.lose(kind, id).await?,
+                None => {}
+            }
+        }
+        let mapping = std::sync::Arc::clone(&self.job.mapping);
+        self.store(move |snapshot| record(snapshot, &mapping, &write, body.as_ref()))
+            .await
+    }
+}
+
+/// What was read back is what was sent.
+fn record(
+    snapshot: &Snapshot,
+    mapping: &Mapping,
+    write: &OpenWrite,
+    body: Option<&serde_json::Value>,
+) -> Result<(), StoreError> {
+    let mut tx = snapshot.tx()?;
+    let adopts = write.adopts.is_some();
+    if let (Some(body), Some(mut record)) = (body, tx.record(write.kind, &write.id)?)
+        && let Some(link) = link_of(&mut record, &tx, write, body)?
+    {
+        take_values(link, mapping, write, body);
+        tx.put_record(&record)?;
+        if adopts {
+            tx.mark_referrers_dirty(&write.id)?;
+            tx.mark_holders(&write.id)?;
+        }
+        if write.members {
+            take_members(&mut tx, &write.id, &members_of(body))?;
+        }
+        tx.mark_dirty(write.kind, &write.id, DirtyCause::TARGET)?;
+    }
+    settle(&mut tx, write.kind, &BTreeSet::from([write.id]))?;
+    tx.commit(Durability::Lazy)
+}
+
+/// The link of the object; a new one where its adoption is seen to have gone through.
+fn link_of<'r>(
+    record: &'r mut Record,
+    reads: &impl Reads,
+    write: &OpenWrite,
+    body: &serde_json::Value,
+) -> Result<Option<&'r mut Link>, StoreError> {
+    let Some(target) = write.adopts.as_ref().filter(|_| record.link.is_none()) else {
+        return Ok(record.link.as_mut());
+    };
+    let ours = body.get("externalId").and_then(serde_json::Value::as_str);
+    let ours = ours.is_some_and(|held| held.eq_ignore_ascii_case(&write.id.to_string()));
+    if ours && reads.owner(write.kind, target)?.is_none() {
+        record.link = Some(Link {
+            target: target.clone(),
+            origin: LinkOrigin::Adopted("externalId".to_owned()),
+            since: write.at,
+            sent: Attributes::new(),
+            kept: BTreeMap::new(),
+        });
+    }
+    Ok(record.link.as_mut())
+}
+
+fn take_values(link: &mut Link, mapping: &Mapping, write: &OpenWrite, body: &serde_json::Value) {
+    notice_emptied(link, mapping, write, body);
+    for path in &write.paths {
+        let name = Name::from(path);
+        let Some(target) = mapping.target_path(write.kind, &name) else {
+            continue;
+        };
+        match read_path(body, &target) {
+            // As it was recorded already: the form that we sent stays the one to compare with.
+            Some(held)
+                if link
+                    .sent
+                    .get(path)
+                    .is_some_and(|sent| crate::mapping::same(&target, sent, &held)) => {}
+            Some(held) => {
+                link.sent.insert(&name, held);
+                link.kept.remove(&name);
+            }
+            None => {
+                link.sent.remove(&name);
+                link.kept.remove(&name);
+            }
+        }
+    }
+}
+
+/// With `active` some targets empty other attributes: what is gone counts as not sent, as after any change of it.
+fn notice_emptied(link: &mut Link, mapping: &Mapping, write: &OpenWrite, body: &serde_json::Value) {
+    if !write.paths.iter().any(|path| path.eq_ignore_ascii_case("active")) {
+        return;
+    }
+    for (path, value) in &link.sent {
+        if let Some(target) = mapping.target_path(write.kind, path)
+            && !value.is_unassigned()
+            && read_path(body, &target).is_none()
+        {
+            link.kept.insert(path.clone(), Kept::Other(Value::Null));
+        }
+    }
+}
+
+/// Memberships as the target holds them: of members that are linked.
+pub(super) fn take_members(
+    tx: &mut Tx<'_>,
+    group: &SourceId,
+    there: &BTreeSet<TargetId>,
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let page = tx.edges(group, after.as_ref(), PAGE)?;
+        let Some((last, _)) = page.last() else { break };
+        after = Some(*last);
+        for (member, edge) in page {
+            match &edge.sent {
+                Some(sent) if !there.contains(sent) && !edge.present => tx.delete_edge(group, &member)?,
+                Some(sent) if !there.contains(sent) => {
+                    tx.put_edge(group, &member, &Membership { sent: None, ..edge })?;
+                }
+                _ => {}
+            }
+        }
+    }
+    for target in there {
+        let Some(owner) = tx.owner(ObjectKind::User, target)? else {
+            continue;
+        };
+        let edge = tx.edge(group, &owner)?.unwrap_or(Membership {
+            kind: MemberKind::User,
+            generation: 0,
+            present: false,
+            sent: None,
+        });
+        let sent = Some(target.clone());
+        if edge.sent != sent {
+            tx.put_edge(group, &owner, &Membership { sent, ..edge })?;
+        }
+    }
+    Ok(())
+}

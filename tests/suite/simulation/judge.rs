@@ -1,0 +1,342 @@
+//! The judge at every request: what the source had said by then, and whether this write may follow from it.
+//!
+//! It knows nothing of the planner. It keeps what pages and answers said, word by word, and compares.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use melonsync::model::id::ObjectKind;
+use melonsync::model::id::SourceId;
+use melonsync::model::object::DeltaObject;
+use melonsync::model::object::Existence;
+use melonsync::model::object::Removed;
+use melonsync::model::value::Attributes;
+use melonsync::ports::DeltaPage;
+use melonsync::ports::NextPage;
+use melonsync::reconcile::policy::OnRemoval;
+use melonsync::reconcile::policy::Policy;
+
+use super::directory::Directory;
+use super::service::Resource;
+use super::service::Service;
+use super::service::Write;
+
+/// What the source last said of an object.
+#[derive(Debug, Clone, Default)]
+struct Said {
+    enabled: Option<bool>,
+    elsewhere: bool,
+    gone: Option<Removed>,
+    /// The last answer to a question about it alone said that it is gone, or out of scope.
+    asked: bool,
+    /// A process died over what was said of it: either may be known.
+    unsure: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Judge {
+    pub policy: Policy,
+    pub found: Vec<String>,
+    /// The cycle under way only plans.
+    pub planning: bool,
+    said: BTreeMap<SourceId, Said>,
+    members: BTreeMap<SourceId, BTreeSet<SourceId>>,
+    /// Members that the full round under way brought.
+    brought: BTreeMap<SourceId, BTreeSet<SourceId>>,
+    unsure_members: BTreeSet<(SourceId, SourceId)>,
+    last_page: Vec<DeltaObject>,
+    last_asked: Vec<SourceId>,
+    owners: BTreeMap<String, SourceId>,
+    /// Resources whose last write took access away.
+    removing: BTreeMap<String, bool>,
+    /// Users who lost access in the cycle under way, and were answered.
+    pub removed: BTreeSet<SourceId>,
+    /// Objects with an answered write in the cycle under way.
+    pub answered: BTreeSet<SourceId>,
+    pub writes: u64,
+}
+
+impl Judge {
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            ..Self::default()
+        }
+    }
+
+    fn object(&mut self, condition: bool, what: impl FnOnce() -> String) {
+        if condition {
+            self.found.push(what());
+        }
+    }
+
+    // ------------------------------------------------------------------------------------ what is said
+
+    pub fn read(&mut self, kind: ObjectKind, page: &DeltaPage, full: bool, first: bool) {
+        if kind == ObjectKind::Group && first {
+            self.brought.clear();
+        }
+        for object in &page.objects {
+            self.read_object(object, full);
+        }
+        let complete = matches!(page.next, NextPage::Complete { .. });
+        if kind == ObjectKind::Group && full && complete {
+            // Kept until the next round begins: the process may die over this page, and read it again.
+            self.members.extend(self.brought.clone());
+        }
+        self.last_page = page.objects.clone();
+    }
+
+    fn read_object(&mut self, object: &DeltaObject, full: bool) {
+        let said = self.said.entry(object.id).or_default();
+        // What comes back comes with all that it has.
+        let back = said.gone.is_some();
+        said.gone = object.removed;
+        said.asked = false;
+        if object.removed.is_some() {
+            return;
+        }
+        said.learn(&object.attributes, full || back);
+        let members = self.members.entry(object.id).or_default();
+        for member in &object.members {
+            if member.removed {
+                members.remove(&member.id);
+            } else {
+                members.insert(member.id);
+            }
+        }
+        if full {
+            let brought = self.brought.entry(object.id).or_default();
+            brought.extend(object.members.iter().filter(|m| !m.removed).map(|m| m.id));
+        }
+    }
+
+    pub fn asked(&mut self, id: &SourceId, existence: &Existence) {
+        let said = self.said.entry(*id).or_default();
+        match existence {
+            Existence::Alive(attributes) => {
+                said.gone = None;
+                said.learn(attributes, true);
+                said.asked = said.elsewhere;
+            }
+            Existence::SoftDeleted => (said.gone, said.asked) = (Some(Removed::SoftDeleted), true),
+            Existence::HardDeleted => (said.gone, said.asked) = (Some(Removed::HardDeleted), true),
+            Existence::Unknown(_) => said.asked = false,
+        }
+        self.last_asked.push(*id);
+    }
+
+    /// The process died: of the last answers nobody knows whether they were kept.
+    pub fn died(&mut self) {
+        for object in std::mem::take(&mut self.last_page) {
+            self.said.entry(object.id).or_default().unsure = true;
+            let members = object.members.iter();
+            self.unsure_members
+                .extend(members.map(|member| (object.id, member.id)));
+        }
+        for id in std::mem::take(&mut self.last_asked) {
+            self.said.entry(id).or_default().unsure = true;
+        }
+        self.begin(false);
+    }
+
+    pub fn begin(&mut self, planning: bool) {
+        self.planning = planning;
+        self.removed.clear();
+        self.answered.clear();
+        self.removing.clear();
+        self.last_asked.clear();
+        self.writes = 0;
+    }
+
+    // --------------------------------------------------------------------------------- what is written
+
+    pub fn written(
+        &mut self,
+        write: &Write,
+        id: &str,
+        before: &BTreeMap<String, Resource>,
+        service: &Service,
+        directory: &Directory,
+        late: bool,
+    ) {
+        self.writes += u64::from(!late);
+        self.object(self.planning && !late, || {
+            format!("a cycle that only plans sent {write:?}")
+        });
+        let (old, new) = (before.get(id), service.held.get(id));
+        if let Some(owner) = new.and_then(Resource::owner) {
+            self.owners.insert(id.to_owned(), owner);
+        }
+        // Linked by its name, and never written to: then it does not say whose it is.
+        let named = old.and_then(|old| directory.who_was_named(&old.user_name));
+        let Some(owner) = self.owners.get(id).copied().or(named) else {
+            self.found
+                .push(format!("{write:?} reached a resource that is nobody's"));
+            return;
+        };
+        let known = directory.objects.contains_key(&owner);
+        self.object(!known, || {
+            format!("{write:?} reached a resource of somebody else")
+        });
+        let twins = service.owned_by(&owner).len();
+        self.object(twins > 1, || {
+            format!("{owner} has {twins} resources after {write:?}")
+        });
+        self.removing.insert(id.to_owned(), false);
+        match write {
+            Write::Create(..) => {}
+            Write::Delete(kind, _) => self.deleted(*kind, id, &owner),
+            Write::Patch(..) => {
+                let (Some(old), Some(new)) = (old, new) else {
+                    return;
+                };
+                self.changed(id, &owner, old, new, directory);
+                self.members_moved(&owner, old, new, before, directory);
+            }
+        }
+    }
+
+    /// The client got its answer.
+    pub fn answered(&mut self, write: &Write) {
+        let id = match write {
+            Write::Create(_, body) => {
+                let owner: Option<SourceId> = body["externalId"].as_str().and_then(|text| text.parse().ok());
+                let said = owner
+                    .and_then(|owner| self.said.get(&owner))
+                    .cloned()
+                    .unwrap_or_default();
+                let unwanted = said.gone.is_some() || said.enabled == Some(false) || said.elsewhere;
+                self.object(unwanted && !said.unsure, || {
+                    format!("created {owner:?}, of whom the source says {said:?}")
+                });
+                self.answered.extend(owner);
+                return;
+            }
+            Write::Patch(_, id, _) | Write::Delete(_, id) => id,
+        };
+        if let Some(owner) = self.owners.get(id).copied() {
+            self.answered.insert(owner);
+            if self.removing.get(id) == Some(&true) {
+                self.removed.insert(owner);
+            }
+        }
+    }
+
+    fn deleted(&mut self, kind: ObjectKind, id: &str, owner: &SourceId) {
+        self.removing.insert(id.to_owned(), kind == ObjectKind::User);
+        let said = self.said.entry(*owner).or_default().clone();
+        let allowed = match (kind, said.gone) {
+            (ObjectKind::Group, gone) => gone.is_some(),
+            (ObjectKind::User, Some(Removed::SoftDeleted)) => self.policy.on_soft_delete == OnRemoval::Delete,
+            (ObjectKind::User, Some(Removed::HardDeleted)) => self.policy.on_hard_delete == OnRemoval::Delete,
+            (ObjectKind::User, None) => said.elsewhere && self.policy.on_out_of_scope == OnRemoval::Delete,
+        };
+        self.object(!allowed && !said.unsure, || {
+            format!("deleted {kind} {owner} without proof that it is gone: {said:?}")
+        });
+        self.object(!said.asked && !said.unsure, || {
+            format!("deleted {kind} {owner} without asking for it: {said:?}")
+        });
+    }
+
+    fn changed(&mut self, id: &str, owner: &SourceId, old: &Resource, new: &Resource, directory: &Directory) {
+        let said = self.said.entry(*owner).or_default().clone();
+        if old.active && !new.active {
+            self.removing.insert(id.to_owned(), true);
+            let proof = said.gone.is_some() || said.enabled == Some(false) || said.elsewhere;
+            self.object(!proof && !said.unsure, || {
+                format!("disabled {owner}, of whom the source says {said:?}")
+            });
+        }
+        let taken = !old.external_id.is_empty() && old.external_id != new.external_id;
+        self.object(taken, || {
+            format!("{owner} took a resource over that belongs to {}", old.external_id)
+        });
+        let versions = &directory.objects[owner];
+        let ever = |property: &str, value: &str| {
+            versions
+                .iter()
+                .any(|version| version.entity.text(property).eq_ignore_ascii_case(value))
+        };
+        let adopts = old.external_id.is_empty() && !new.external_id.is_empty();
+        let matching = match old.kind {
+            ObjectKind::User => ever("userPrincipalName", &old.user_name),
+            ObjectKind::Group => ever("displayName", &old.display),
+        };
+        self.object(adopts && !matching, || {
+            format!("{owner} adopted {}, which never had its name", old.user_name)
+        });
+        self.object(
+            old.display != new.display && !ever("displayName", &new.display),
+            || format!("{owner} got the name {}, which was never its own", new.display),
+        );
+    }
+
+    fn members_moved(
+        &mut self,
+        group: &SourceId,
+        old: &Resource,
+        new: &Resource,
+        before: &BTreeMap<String, Resource>,
+        directory: &Directory,
+    ) {
+        let gone = self
+            .said
+            .get(group)
+            .is_some_and(|said| said.gone.is_some() || said.unsure);
+        // Of a resource that is gone only the id was left.
+        let there = |id: &&String| before.contains_key(*id);
+        for id in old.members.difference(&new.members).filter(there) {
+            let owner = before
+                .get(id)
+                .and_then(Resource::owner)
+                .or(self.owners.get(id).copied());
+            let named = before
+                .get(id)
+                .and_then(|held| directory.who_was_named(&held.user_name));
+            let Some(member) = owner.or(named) else {
+                self.found
+                    .push(format!("{group} lost member {id}, who is nobody of ours"));
+                continue;
+            };
+            let said = self.said.get(&member);
+            let left = said.is_none_or(|said| said.gone.is_some() || said.elsewhere || said.unsure);
+            let stays = self.members.get(group).is_some_and(|held| held.contains(&member));
+            let unsure = self.unsure_members.contains(&(*group, member));
+            self.object(stays && !left && !gone && !unsure, || {
+                format!("{group} lost member {member}, whom the source has in it")
+            });
+        }
+        for id in new.members.difference(&old.members) {
+            let owner = before
+                .get(id)
+                .and_then(Resource::owner)
+                .or(self.owners.get(id).copied());
+            let Some(member) = owner else { continue };
+            let wanted = self.members.get(group).is_some_and(|held| held.contains(&member));
+            let unsure = self.unsure_members.contains(&(*group, member));
+            self.object(!wanted && !unsure, || {
+                format!("{group} got member {member}, whom the source does not have in it")
+            });
+        }
+    }
+}
+
+impl Said {
+    fn learn(&mut self, attributes: &Attributes, whole: bool) {
+        if let Some(enabled) = attributes.get("accountEnabled") {
+            self.enabled = Some(enabled.as_bool() != Some(false));
+        } else if whole {
+            self.enabled = self.enabled.or(Some(true));
+        }
+        match attributes.get("department") {
+            Some(department) => self.elsewhere = department.as_str() == Some("Elsewhere"),
+            None if whole => self.elsewhere = false,
+            None => {}
+        }
+        if whole || attributes.get("accountEnabled").is_some() {
+            self.unsure = false;
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The service as the engine sees it, through the weather: answers that get lost, writes that are carried out late,
+//! listings that end early.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use melonsync::model::id::ObjectKind;
+use melonsync::model::id::TargetId;
+use melonsync::ports::Capabilities;
+use melonsync::ports::ListPage;
+use melonsync::ports::ListPosition;
+use melonsync::ports::Patch;
+use melonsync::ports::Resource;
+use melonsync::ports::TargetDirectory;
+use melonsync::ports::TargetError;
+use melonsync::ports::Traffic;
+use serde_json::Value as Json;
+
+use super::service::Filters;
+use super::service::No;
+use super::service::Write;
+use super::site::Inner;
+use super::site::Site;
+
+/// How long the client waits for an answer. What is carried out late is carried out within it.
+pub const REQUEST_TIMEOUT_MS: u64 = 30_000;
+
+/// The target, as the engine sees it.
+pub struct Scim {
+    pub site: Arc<Site>,
+    pub start: tokio::time::Instant,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Good,
+    AnswerLost,
+    AnswerMalformed,
+    Late,
+    Lost,
+    Throttled,
+    Refused,
+    Unauthorized,
+}
+
+impl Scim {
+    fn now_ms(&self) -> u64 {
+        (tokio::time::Instant::now() - self.start).as_millis() as u64
+    }
+
+    async fn write(&self, write: Write) -> Result<Resource, TargetError> {
+        let sent = self.now_ms();
+        let ticket = {
+            let mut inner = self.site.lock();
+            inner.service.tickets += 1;
+            let ticket = inner.service.tickets;
+            inner.service.under_way.insert(ticket, (sent, write.clone()));
+            ticket
+        };
+        self.site.step().await;
+        let answer = {
+            let mut inner = self.site.lock();
+            inner.service.under_way.remove(&ticket);
+            inner.settle(self.now_ms());
+            inner.fated(&write, sent)
+        };
+        self.site.step().await;
+        let mut inner = self.site.lock();
+        inner
+            .trace
+            .note(|| format!("{} {write:?}: {answer:?}", self.now_ms()));
+        if answer.is_ok() {
+            inner.judge.answered(&write);
+        }
+        answer
+    }
+
+    async fn read<T: std::fmt::Debug>(
+        &self,
+        what: &str,
+        how: impl FnOnce(&mut Inner) -> Result<T, TargetError>,
+    ) -> Result<T, TargetError> {
+        self.site.step().await;
+        let answer = {
+            let mut inner = self.site.lock();
+            inner.settle(self.now_ms());
+            let fate = inner.fate(false);
+            match fate {
+                Fate::Good => how(&mut inner),
+                fate => Err(failure(fate)),
+            }
+        };
+        self.site.step().await;
+        self.site
+            .lock()
+            .trace
+            .note(|| format!("{} {what}: {answer:?}", self.now_ms()));
+        answer
+    }
+}
+
+#[async_trait]
+impl TargetDirectory for Scim {
+    async fn capabilities(&self) -> Result<Capabilities, TargetError> {
+        Ok(Capabilities {
+            patch: true,
+            filter: true,
+            ..Capabilities::default()
+        })
+    }
+
+    async fn list(&self, kind: ObjectKind, from: Option<ListPosition>) -> Result<ListPage, TargetError> {
+        let start = match from {
+            Some(ListPosition::Index(start)) => start as usize,
+            _ => 0,
+        };
+        self.read(&format!("list {kind} from {start}"), |inner| {
+            Ok(inner.list(kind, start))
+        })
+        .await
+    }
+
+    async fn find(&self, kind: ObjectKind, path: &str, value: &str) -> Result<Vec<Resource>, TargetError> {
+        self.read(&format!("find {kind} {path} {value}"), |inner| {
+            inner.find(kind, path, value)
+        })
+        .await
+    }
+
+    async fn read(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetError> {
+        self.read(&format!("read {kind} {id}"), |inner| {
+            Ok(inner
+                .service
+                .get(kind, id.as_str())
+                .map(|held| shown(id.as_str(), held)))
+        })
+        .await
+    }
+
+    async fn create(&self, kind: ObjectKind, body: Json) -> Result<Resource, TargetError> {
+        self.write(Write::Create(kind, body)).await
+    }
+
+    async fn patch(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+    ) -> Result<Option<Resource>, TargetError> {
+        let write = Write::Patch(kind, id.as_str().to_owned(), patch.clone());
+        let resource = self.write(write).await?;
+        let answers = self.site.lock().service.habits.patch_answers;
+        Ok(answers.then_some(resource))
+    }
+
+    async fn delete(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError> {
+        match self.write(Write::Delete(kind, id.as_str().to_owned())).await {
+            Ok(_) | Err(TargetError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
+}
+
+fn shown(id: &str, resource: &super::service::Resource) -> Resource {
+    Resource {
+        id: TargetId::new(id).unwrap(),
+        body: resource.body(id),
+    }
+}
+
+impl Inner {
+    fn fate(&mut self, creates: bool) -> Fate {
+        let weather = self.weather;
+        for (percent, fate) in [
+            (weather.answer_lost, Fate::AnswerLost),
+            (weather.answer_malformed, Fate::AnswerMalformed),
+            (if creates { weather.late } else { 0 }, Fate::Late),
+            (weather.lost, Fate::Lost),
+            (weather.throttled, Fate::Throttled),
+            (weather.refused, Fate::Refused),
+            (weather.target_unauthorized, Fate::Unauthorized),
+        ] {
+            if percent > 0 && self.dice.chance(percent) {
+                return fate;
+            }
+        }
+        Fate::Good
+    }
+
+    /// Carries a write out, or not, as the weather has it.
+    fn fated(&mut self, write: &Write, sent: u64) -> Result<Resource, TargetError> {
+        let fate = self.fate(matches!(write, Write::Create(..)));
+        match fate {
+            Fate::Good | Fate::AnswerLost | Fate::AnswerMalformed => {
+                let done = self.carry_out(write, false);
+                match (fate, done) {
+                    (Fate::Good, Ok(id)) => {
+                        let held = self.service.held.get(&id).cloned();
+                        let held = held.unwrap_or_else(|| super::service::Resource::new(ObjectKind::User));
+                        Ok(shown(&id, &held))
+                    }
+                    (Fate::Good, Err(no)) => Err(refusal(no)),
+                    _ => Err(failure(fate)),
+                }
+            }
+            Fate::Late => {
+                let due = sent + self.dice.between(0, REQUEST_TIMEOUT_MS - 1_000);
+                self.service.late.push((due, write.clone()));
+                Err(failure(fate))
+            }
+            _ => Err(failure(fate)),
+        }
+    }
+
+    /// The one place at which a write of the engine reaches the service: the judge sees it before and after.
+    pub fn carry_out(&mut self, write: &Write, late: bool) -> Result<String, No> {
+        let before = self.service.held.clone();
+        let done = self.service.carry_out(write);
+        self.trace.note(|| format!("  carried out {write:?}: {done:?}"));
+        if let Ok(id) = &done {
+            self.judge
+                .written(write, id, &before, &self.service, &self.directory, late);
+        }
+        done
+    }
+
+    /// Carries out what was late and is due.
+    pub fn settle(&mut self, now_ms: u64) {
+        let (due, later) = std::mem::take(&mut self.service.late)
+            .into_iter()
+            .partition(|(at, _)| *at <= now_ms);
+        self.service.late = later;
+        let due: Vec<(u64, Write)> = due;
+        for (_, write) in due {
+            let _ = self.carry_out(&write, true);
+        }
+    }
+
+    /// The process died: what it had sent arrives, or not, or (a create) a little later.
+    pub fn strand(&mut self) {
+        for (_, (sent, write)) in std::mem::take(&mut self.service.under_way) {
+            if self.dice.chance(50) {
+                continue;
+            }
+            if matches!(write, Write::Create(..)) && self.dice.chance(50) {
+                let due = sent + self.dice.between(0, REQUEST_TIMEOUT_MS - 1_000);
+                self.service.late.push((due, write));
+            } else {
+                let _ = self.carry_out(&write, true);
+            }
+        }
+    }
+
+    fn list(&mut self, kind: ObjectKind, start: usize) -> ListPage {
+        let all: Vec<Resource> = self.service.of(kind).map(|(id, held)| shown(id, held)).collect();
+        let (total, size) = (all.len(), self.service.habits.page);
+        let mut page: Vec<Resource> = all.into_iter().skip(start).take(size).collect();
+        let mut next = (start + size < total).then_some(start + size);
+        if self.dice.chance(self.weather.torn) {
+            match self.dice.below(4) {
+                0 => next = None,
+                1 => page.truncate(1),
+                2 => next = next.map(|_| start),
+                _ => page.clear(),
+            }
+        }
+        let says_total = !self.dice.chance(self.weather.torn / 4);
+        ListPage {
+            resources: page,
+            total: says_total.then_some(total as u64),
+            next: next.map(|next| ListPosition::Index(next as u64)),
+        }
+    }
+
+    fn find(&mut self, kind: ObjectKind, path: &str, value: &str) -> Result<Vec<Resource>, TargetError> {
+        let filters = self.service.habits.filters;
+        if filters == Filters::Refused {
+            return Err(refusal(No::BadValue));
+        }
+        let held = self.service.of(kind).filter(|(_, resource)| match path {
+            _ if filters == Filters::Empty => false,
+            "externalId" => resource.external_id == value,
+            "userName" if filters == Filters::CaseSensitive => resource.user_name == value,
+            "userName" => resource.user_name.eq_ignore_ascii_case(value),
+            _ => resource.display.eq_ignore_ascii_case(value),
+        });
+        Ok(held.map(|(id, resource)| shown(id, resource)).collect())
+    }
+}
+
+fn refusal(no: No) -> TargetError {
+    match no {
+        No::Conflict => TargetError::Conflict {
+            what: "409 uniqueness".to_owned(),
+        },
+        No::NotFound => TargetError::NotFound {
+            what: "404".to_owned(),
+        },
+        No::BadValue => failure(Fate::Refused),
+    }
+}
+
+fn failure(fate: Fate) -> TargetError {
+    let what = format!("{fate:?}");
+    let hint = "wait".to_owned();
+    match fate {
+        Fate::Refused => TargetError::Refused {
+            what,
+            status: 400,
+            hint,
+        },
+        Fate::Unauthorized => TargetError::Unauthorized { what, hint },
+        Fate::AnswerMalformed => TargetError::Malformed {
+            what,
+            hint,
+            maybe_done: true,
+        },
+        _ => TargetError::Unavailable {
+            what,
+            hint,
+            maybe_done: fate != Fate::Throttled,
+            cause: None,
+        },
+    }
+}

@@ -1,0 +1,468 @@
+//! One world: built from a seed, lived through, and judged.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use melonsync::engine::cycle;
+use melonsync::engine::job::Assigning;
+use melonsync::engine::job::Extent;
+use melonsync::engine::job::Job;
+use melonsync::engine::job::NoWatcher;
+use melonsync::engine::job::Order;
+use melonsync::engine::job::Report;
+use melonsync::engine::summary::Outcome;
+use melonsync::mapping::Mapping;
+use melonsync::mapping::ResourceForm;
+use melonsync::mapping::filter::Filter;
+use melonsync::model::clock::Clock;
+use melonsync::model::clock::Timestamp;
+use melonsync::model::id::CycleId;
+use melonsync::model::id::ObjectKind;
+use melonsync::reconcile::policy::Adopt;
+use melonsync::reconcile::policy::OnRemoval;
+use melonsync::reconcile::policy::Policy;
+use melonsync::reconcile::policy::Threshold;
+use melonsync::reconcile::scope::ScopeRules;
+use melonsync::snapshot::memory::MemoryStore;
+use melonsync::snapshot::store::Snapshot;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::dice::Dice;
+use super::directory::Directory;
+use super::directory::Life;
+use super::events::populate;
+use super::graph::Graph;
+use super::graph::Rounds;
+use super::judge::Judge;
+use super::scim::REQUEST_TIMEOUT_MS;
+use super::scim::Scim;
+use super::service::Habits;
+use super::service::Service;
+use super::site::Inner;
+use super::site::MortalStore;
+use super::site::Site;
+use super::trace::Trace;
+use super::weather::Weather;
+
+const MAPPING: &str = r#"
+[[user]]
+target = "userName"
+source = "[userPrincipalName]"
+matching = 1
+[[user]]
+target = "active"
+source = 'Switch([IsSoftDeleted], , "False", "True", "True", "False")'
+[[user]]
+target = "displayName"
+source = "[displayName]"
+[[user]]
+target = "title"
+source = "[jobTitle]"
+[[user]]
+target = "externalId"
+source = "[objectId]"
+[[user]]
+target = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"
+source = "[manager]"
+[[group]]
+target = "displayName"
+source = "[displayName]"
+matching = 1
+[[group]]
+target = "externalId"
+source = "[objectId]"
+[[group]]
+target = "members"
+source = "[members]"
+"#;
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Story {
+    pub hash: u64,
+    pub cycles: u64,
+    pub deaths: u64,
+    pub writes: u64,
+    pub found: Vec<String>,
+    pub lines: Vec<String>,
+}
+
+/// The wall clock: the runtime's paused time, and jumps.
+#[derive(Debug, Clone)]
+struct Wall {
+    start: Instant,
+    jumped_ms: Arc<AtomicI64>,
+}
+
+impl Clock for Wall {
+    fn now(&self) -> Timestamp {
+        let since = (Instant::now() - self.start).as_millis() as i64;
+        Timestamp(1_780_000_000_000 + since + self.jumped_ms.load(Ordering::Relaxed))
+    }
+}
+
+struct World {
+    site: Arc<Site>,
+    memory: MemoryStore,
+    job: Job,
+    wall: Wall,
+    dice: Dice,
+    /// Users who lost access, each with the time of the cycle: what the guard should count.
+    ledger: Vec<(Timestamp, u64)>,
+    cycles: u64,
+    deaths: u64,
+    writes: u64,
+}
+
+/// Lives through the world of a seed. The same seed always gives the same story.
+pub fn play(seed: u64, keep_lines: bool) -> Story {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut world = World::new(seed, keep_lines);
+        world.live().await;
+        let mut inner = world.site.lock();
+        Story {
+            hash: inner.trace.hash(),
+            cycles: world.cycles,
+            deaths: world.deaths,
+            writes: world.writes,
+            found: std::mem::take(&mut inner.judge.found),
+            lines: std::mem::take(&mut inner.trace.lines),
+        }
+    })
+}
+
+fn policy(dice: &mut Dice) -> Policy {
+    let mut policy = Policy {
+        on_soft_delete: *dice
+            .pick(&[OnRemoval::Disable, OnRemoval::Disable, OnRemoval::Delete])
+            .unwrap(),
+        on_hard_delete: *dice
+            .pick(&[OnRemoval::Delete, OnRemoval::Delete, OnRemoval::Disable])
+            .unwrap(),
+        on_out_of_scope: *dice
+            .pick(&[
+                OnRemoval::Disable,
+                OnRemoval::Disable,
+                OnRemoval::Delete,
+                OnRemoval::Keep,
+            ])
+            .unwrap(),
+        deletion_threshold: Threshold::count(*dice.pick(&[1, 2, 4, 1_000, 1_000]).unwrap()),
+        guard_window: Duration::from_secs(3_600 * dice.between(1, 24)),
+        ..Policy::default()
+    };
+    policy.groups.deletion_threshold = Threshold::count(*dice.pick(&[1, 1_000]).unwrap());
+    if dice.chance(10) {
+        policy.adopt = Adopt::Never;
+    }
+    policy
+}
+
+impl World {
+    fn new(seed: u64, keep: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let policy = policy(&mut dice);
+        let mut inner = Inner {
+            weather: Weather::calm(),
+            directory: Directory::default(),
+            rounds: Rounds::default(),
+            service: Service::new(Habits::roll(&mut dice)),
+            judge: Judge::new(policy.clone()),
+            trace: Trace::new(keep),
+            dies_in: None,
+            stops_in: None,
+            dead: false,
+            dice: dice.fork(),
+        };
+        populate(&mut inner);
+        let (site, memory, start) = (Site::new(inner), MemoryStore::new(), Instant::now());
+        let wall = Wall {
+            start,
+            jumped_ms: Arc::default(),
+        };
+        let filter = r#"department NOT EQUALS "Elsewhere" OR department IS NULL"#;
+        let filter = Filter::parse(ObjectKind::User, filter).unwrap();
+        let job = Job {
+            name: "simulated".to_owned(),
+            enforce: true,
+            mapping: Arc::new(Mapping::from_toml("simulated", MAPPING).unwrap()),
+            policy,
+            scope: Arc::new(ScopeRules {
+                user_filter: Some(filter),
+                ..ScopeRules::default()
+            }),
+            managed: [ObjectKind::User, ObjectKind::Group].into(),
+            assigning: Assigning::default(),
+            fingerprint: "first".to_owned(),
+            source: Arc::new(Graph(Arc::clone(&site))),
+            target: Arc::new(Scim {
+                site: Arc::clone(&site),
+                start,
+            }),
+            snapshot: open(&site, &memory),
+            clock: Arc::new(wall.clone()),
+            form: ResourceForm::default(),
+            max_concurrency: *dice.pick(&[1, 2, 4]).unwrap(),
+            request_timeout: Duration::from_millis(REQUEST_TIMEOUT_MS),
+            escrow_first_retry: Duration::from_secs(300),
+            history_retention: Duration::from_secs(400 * 86_400),
+            batch: *dice.pick(&[1, 3, 200]).unwrap(),
+            audit: None,
+            entropy: || [7; 16],
+        };
+        Self {
+            site,
+            memory,
+            job,
+            wall,
+            dice,
+            ledger: Vec::new(),
+            cycles: 0,
+            deaths: 0,
+            writes: 0,
+        }
+    }
+
+    fn broken(&self) -> bool {
+        !self.site.lock().judge.found.is_empty()
+    }
+
+    async fn live(&mut self) {
+        for _ in 0..self.dice.between(1, 3) {
+            for _ in 0..self.dice.between(1, 5) {
+                self.site.lock().life_goes_on(6);
+                self.stormy_cycle().await;
+                if self.broken() {
+                    return;
+                }
+                self.pass_time().await;
+            }
+            self.quiet().await;
+            if self.broken() {
+                return;
+            }
+        }
+    }
+
+    /// Minutes or days; and now and then the wall clock is wrong.
+    async fn pass_time(&mut self) {
+        let seconds = match self.dice.below(10) {
+            0..2 => 0,
+            2..8 => self.dice.between(60, 3_600),
+            _ => self.dice.between(3_600, 90_000),
+        };
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        if self.dice.chance(10) {
+            tokio::time::advance(Duration::from_millis(REQUEST_TIMEOUT_MS)).await;
+            let hours = self.dice.between(0, 8) as i64 - 3;
+            self.wall
+                .jumped_ms
+                .fetch_add(hours * 3_600_000, Ordering::Relaxed);
+            // What happened when is not to be told any more.
+            self.ledger.clear();
+            self.note(|| format!("the clock jumps by {hours} h"));
+        }
+    }
+
+    fn note(&self, line: impl FnOnce() -> String) {
+        self.site.lock().trace.note(line);
+    }
+
+    /// Any cycle, in any weather, and perhaps not to its end.
+    async fn stormy_cycle(&mut self) {
+        let weather = Weather::roll(&mut self.dice);
+        let dies_in = self.dice.chance(30).then(|| self.dice.between(0, 120));
+        let stops_in = self.dice.chance(6).then(|| self.dice.between(0, 60));
+        let extent = match self.dice.below(100) {
+            0..75 => Extent::Changes,
+            75..82 => Extent::Full,
+            82..87 => Extent::All,
+            87..92 => Extent::Restart,
+            _ => self.chosen(),
+        };
+        let apply = self.dice.chance(92);
+        {
+            let mut inner = self.site.lock();
+            inner.weather = weather;
+            inner.dies_in = dies_in;
+            inner
+                .trace
+                .note(|| format!("{extent:?} {weather:?}, dies in {dies_in:?}"));
+        }
+        self.cycle(extent, apply, None, stops_in).await;
+        let mut inner = self.site.lock();
+        (inner.weather, inner.dies_in) = (Weather::calm(), None);
+    }
+
+    fn chosen(&mut self) -> Extent {
+        let mut inner = self.site.lock();
+        let live = |kind| inner.directory.ids(kind, Life::Live);
+        let (users, groups) = (live(ObjectKind::User), live(ObjectKind::Group));
+        let name = |id: Option<&melonsync::model::id::SourceId>| id.map(ToString::to_string);
+        let user = name(inner.dice.pick(&users));
+        let group = name(inner.dice.pick(&groups).filter(|_| users.len() % 2 == 0));
+        Extent::Objects {
+            users: user.into_iter().collect(),
+            groups: group.into_iter().collect(),
+        }
+    }
+
+    /// Runs a cycle; `None` where the process died in it, and has been started again.
+    async fn cycle(
+        &mut self,
+        extent: Extent,
+        apply: bool,
+        allow_deletions: Option<u64>,
+        stops_in: Option<u64>,
+    ) -> Option<Report> {
+        self.cycles += 1;
+        let (stop, now) = (CancellationToken::new(), self.wall.now());
+        let number = u128::from(self.cycles);
+        let order = Order {
+            id: CycleId(uuid::Uuid::from_u128(number)),
+            extent,
+            apply,
+            only: None,
+            allow_deletions,
+            allow_creations: None,
+            actor: "simulation".to_owned(),
+            stop: stop.clone(),
+            watcher: Arc::new(NoWatcher),
+        };
+        {
+            let mut inner = self.site.lock();
+            inner.judge.begin(!apply);
+            inner.stops_in = stops_in.map(|steps| (steps, stop));
+        }
+        let before = self.job.snapshot.history_head().unwrap().next;
+        let (job, site) = (self.job.clone(), Arc::clone(&self.site));
+        let report = tokio::select! {
+            biased;
+            () = site.death() => None,
+            report = cycle::run(&job, &order) => Some(report),
+        };
+        let dead = self.site.lock().dead;
+        self.writes += self.site.lock().judge.writes;
+        let report = report.filter(|_| !dead);
+        match &report {
+            Some(report) => {
+                self.note(|| format!("ended: {:?} {:?}", report.summary.outcome, report.error));
+                self.judge_cycle(now, allow_deletions, before);
+            }
+            None => self.start_again(),
+        }
+        report
+    }
+
+    /// Killed, or without power: then what was not synced is lost.
+    fn start_again(&mut self) {
+        self.deaths += 1;
+        let power = self.dice.chance(40);
+        self.note(|| format!("died; power cut: {power}"));
+        if power {
+            self.memory.crash();
+        } else {
+            self.memory.kill();
+        }
+        self.ledger.clear();
+        let mut inner = self.site.lock();
+        (inner.dead, inner.dies_in, inner.stops_in) = (false, None, None);
+        inner.strand();
+        inner.judge.died();
+        drop(inner);
+        self.site.forget_death();
+        self.job.snapshot = open(&self.site, &self.memory);
+    }
+
+    /// What must hold after any cycle that came to an end.
+    fn judge_cycle(&mut self, now: Timestamp, allowed: Option<u64>, history: u64) {
+        let entries = self.job.snapshot.history(history, usize::MAX).unwrap();
+        let told = |id| entries.iter().any(|(entry, _)| entry.object == Some(id));
+        let mut inner = self.site.lock();
+        let untold: Vec<_> = inner
+            .judge
+            .answered
+            .iter()
+            .copied()
+            .filter(|id| !told(*id))
+            .collect();
+        for id in untold {
+            inner
+                .judge
+                .found
+                .push(format!("the history says nothing of what was done to {id}"));
+        }
+        let removed = inner.judge.removed.len() as u64;
+        let since = now.minus(self.job.policy.guard_window);
+        let before: u64 = self
+            .ledger
+            .iter()
+            .filter(|(at, _)| *at >= since)
+            .map(|(_, n)| n)
+            .sum();
+        let limit = self.job.policy.deletion_threshold.limit(u64::MAX);
+        if removed > 0 && allowed.is_none() && removed + before > limit {
+            inner.judge.found.push(format!(
+                "{removed} users lost access, and {before} within the window before: the guard lets {limit} through"
+            ));
+        }
+        self.ledger.push((now, removed));
+    }
+
+    /// Nothing goes wrong any more, nothing changes, and nobody stands in the way: every promise must hold.
+    async fn quiet(&mut self) {
+        self.note(|| "quiet".to_owned());
+        self.site.lock().clear_the_way();
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        let mut last = None;
+        for round in 0..8 {
+            let extent = if round == 2 { Extent::Full } else { Extent::Changes };
+            let report = self.cycle(extent, true, Some(10_000), None).await;
+            if self.broken() {
+                return;
+            }
+            let writes = self.site.lock().judge.writes;
+            let done = report.as_ref().is_some_and(|report| {
+                report.error.is_none() && report.summary.outcome == Outcome::Converged && writes == 0
+            });
+            last = report;
+            if done && round > 2 {
+                break;
+            }
+            // Entries in escrow wait a day at most.
+            tokio::time::advance(Duration::from_secs(25 * 3_600)).await;
+        }
+        let mut found = self.site.lock().differences();
+        match last {
+            Some(report) if report.summary.outcome == Outcome::Converged => {}
+            Some(report) => found.push(format!(
+                "all is quiet, and it does not converge: {:?}, {:?}, {:?}",
+                report.summary.outcome, report.error, report.summary.failed
+            )),
+            None => found.push("all is quiet, and it does not come to an end".to_owned()),
+        }
+        let writes = self.site.lock().judge.writes;
+        if writes > 0 {
+            found.push(format!("nothing changed, and {writes} writes were sent"));
+        }
+        self.site.lock().judge.found.extend(found);
+    }
+}
+
+fn open(site: &Arc<Site>, memory: &MemoryStore) -> Snapshot {
+    let store = MortalStore {
+        site: Arc::clone(site),
+        memory: memory.clone(),
+    };
+    Snapshot::open(Arc::new(store), Path::new("memory")).unwrap()
+}
