@@ -71,6 +71,15 @@ impl SourceDirectory for Graph {
         self.0.step().await;
         let mut inner = self.0.lock();
         inner.trace.note(|| format!("page {request:?}: {answer:?}"));
+        if inner.judge.probed.remove(&kind) {
+            return answer;
+        }
+        if !is_page(&request) {
+            inner.judge.round_begins();
+        }
+        if answer.is_err() {
+            inner.judge.broke_off();
+        }
         if let Ok(page) = &answer {
             let full = matches!(request, PageRequest::First { .. }) || is_full(&request);
             inner
@@ -108,6 +117,10 @@ impl SourceDirectory for Graph {
     fn traffic(&self) -> Traffic {
         Traffic::default()
     }
+}
+
+fn is_page(request: &PageRequest) -> bool {
+    matches!(request, PageRequest::Follow { link, .. } if link.starts_with("page"))
 }
 
 fn is_full(request: &PageRequest) -> bool {

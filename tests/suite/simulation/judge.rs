@@ -44,7 +44,10 @@ pub struct Judge {
     /// Members that the full round under way brought.
     brought: BTreeMap<SourceId, BTreeSet<SourceId>>,
     unsure_members: BTreeSet<(SourceId, SourceId)>,
-    last_page: Vec<DeltaObject>,
+    /// What the pages of the round under way said.
+    round: Vec<DeltaObject>,
+    /// Streams whose next page is only asked for to see whether the source lets us in.
+    pub probed: BTreeSet<ObjectKind>,
     last_asked: Vec<SourceId>,
     owners: BTreeMap<String, SourceId>,
     /// Resources whose last write took access away.
@@ -84,7 +87,7 @@ impl Judge {
             // Kept until the next round begins: the process may die over this page, and read it again.
             self.members.extend(self.brought.clone());
         }
-        self.last_page = page.objects.clone();
+        self.round.extend(page.objects.clone());
     }
 
     fn read_object(&mut self, object: &DeltaObject, full: bool) {
@@ -126,14 +129,24 @@ impl Judge {
         self.last_asked.push(*id);
     }
 
-    /// The process died: of the last answers nobody knows whether they were kept.
-    pub fn died(&mut self) {
-        for object in std::mem::take(&mut self.last_page) {
+    /// A round begins, from the beginning or from where the last one ended.
+    pub fn round_begins(&mut self) {
+        self.round.clear();
+    }
+
+    /// A page was not read: of what this round said before, nobody knows whether it was kept.
+    pub fn broke_off(&mut self) {
+        for object in std::mem::take(&mut self.round) {
             self.said.entry(object.id).or_default().unsure = true;
             let members = object.members.iter();
             self.unsure_members
                 .extend(members.map(|member| (object.id, member.id)));
         }
+    }
+
+    /// The process died: of the last answers nobody knows whether they were kept.
+    pub fn died(&mut self) {
+        self.broke_off();
         for id in std::mem::take(&mut self.last_asked) {
             self.said.entry(id).or_default().unsure = true;
         }

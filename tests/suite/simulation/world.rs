@@ -27,6 +27,8 @@ use melonsync::reconcile::policy::Policy;
 use melonsync::reconcile::policy::Threshold;
 use melonsync::reconcile::scope::ScopeRules;
 use melonsync::snapshot::memory::MemoryStore;
+use melonsync::snapshot::quarantine::QuarantineReads;
+use melonsync::snapshot::quarantine::Side;
 use melonsync::snapshot::store::Snapshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -339,9 +341,14 @@ impl World {
             stop: stop.clone(),
             watcher: Arc::new(NoWatcher),
         };
+        let stopped = self.job.snapshot.quarantine().unwrap().job;
+        let probes = stopped.is_some_and(|stop| stop.side == Side::Source);
         {
             let mut inner = self.site.lock();
             inner.judge.begin(!apply);
+            if apply && probes {
+                inner.judge.probed = [ObjectKind::User, ObjectKind::Group].into();
+            }
             inner.stops_in = stops_in.map(|steps| (steps, stop));
         }
         let before = self.job.snapshot.history_head().unwrap().next;
