@@ -11,7 +11,7 @@ mod convert;
 mod delta;
 mod fault;
 mod look_up;
-mod page;
+pub mod page;
 pub mod permissions;
 mod skew;
 mod token;

@@ -17,8 +17,11 @@ use crate::model::value::Attributes;
 use crate::ports::DeltaPage;
 use crate::ports::NextPage;
 
-/// Reads a page. The error says what is wrong with it, without quoting values.
-pub(super) fn read(kind: ObjectKind, body: &[u8]) -> Result<DeltaPage, String> {
+/// Reads a page.
+///
+/// # Errors
+/// What is wrong with it, without quoting values.
+pub fn read(kind: ObjectKind, body: &[u8]) -> Result<DeltaPage, String> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let page = PageSeed(kind)
         .deserialize(&mut json)

@@ -11,6 +11,7 @@ mod incremental;
 mod initial;
 mod kept_back;
 mod on_demand;
+mod open_writes;
 mod overtaking;
 mod quarantine;
 mod roles;

@@ -3,6 +3,7 @@ mod architecture;
 mod cli_output;
 mod crash_points;
 mod cycles;
+mod delta_pages;
 mod graph_wire;
 mod hostile_target;
 mod planner_laws;

@@ -1,0 +1,108 @@
+//! Writes that were carried out and never answered, where the source goes back on its change before the next cycle: the
+//! target must not keep what nobody wants any more.
+
+use std::time::Duration;
+
+use melonsync::engine::summary::Outcome;
+use melonsync::sandbox::Fault;
+use serde_json::json;
+
+use super::incremental::synced;
+use crate::support::world::World;
+
+/// Runs a cycle in which every write is carried out and no answer comes back.
+async fn unanswered(world: &mut World) {
+    world.retry.budget = Duration::from_millis(40);
+    world.restart();
+    world
+        .workspace
+        .update_faults(|faults| faults.drop_after = Fault::always());
+    world.cycle().await;
+    world.workspace.set_faults(Default::default());
+    world.clock.advance(world.request_timeout);
+}
+
+async fn converges(world: &World) {
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Converged);
+    world.expect_quiet().await;
+    world.assert_equal();
+}
+
+#[tokio::test]
+async fn disable_without_an_answer_is_taken_back_when_the_user_is_enabled_again() {
+    let mut world = synced().await;
+    let user = world.tenant.user_ids()[2].clone();
+    world.tenant.set_user(&user, json!({"accountEnabled": false}));
+    unanswered(&mut world).await;
+    assert_eq!(world.resource(&user)["active"], false, "it was carried out");
+    world.tenant.set_user(&user, json!({"accountEnabled": true}));
+    converges(&world).await;
+    assert_eq!(world.resource(&user)["active"], true);
+}
+
+#[tokio::test]
+async fn value_without_an_answer_is_cleared_when_the_source_clears_it() {
+    let mut world = synced().await;
+    let user = world.tenant.user_ids()[2].clone();
+    world.tenant.set_user(&user, json!({"jobTitle": null}));
+    converges(&world).await;
+    world.tenant.set_user(&user, json!({"jobTitle": "Interim"}));
+    unanswered(&mut world).await;
+    assert_eq!(world.resource(&user)["title"], "Interim", "it was carried out");
+    world.tenant.set_user(&user, json!({"jobTitle": null}));
+    converges(&world).await;
+}
+
+#[tokio::test]
+async fn members_without_an_answer_are_as_the_source_has_them() {
+    let mut world = synced().await;
+    let (users, group) = (world.tenant.user_ids(), world.tenant.group_ids()[0].clone());
+    let member = users[1].clone();
+    for joins in [false, true, false] {
+        let change = |world: &World, joins: bool| {
+            if joins {
+                world.tenant.add_member(&group, &member);
+            } else {
+                world.tenant.remove_member(&group, &member);
+            }
+        };
+        change(&world, !joins);
+        converges(&world).await;
+        change(&world, joins);
+        unanswered(&mut world).await;
+        change(&world, !joins);
+        converges(&world).await;
+    }
+}
+
+#[tokio::test]
+async fn adoption_without_an_answer_is_found_when_the_user_has_left_meanwhile() {
+    let mut world = synced().await;
+    let held = world
+        .workspace
+        .insert_user(json!({"userName": "local@corp.example", "active": true}));
+    let user = world
+        .tenant
+        .add_user(json!({"userPrincipalName": "local@corp.example", "displayName": "Local"}));
+    unanswered(&mut world).await;
+    assert_eq!(world.resource(&user)["id"], held["id"], "it was carried out");
+    world.tenant.soft_delete_user(&user);
+    world.cycle().await.expect(Outcome::Converged);
+    world.expect_quiet().await;
+    assert_eq!(world.resource(&user)["active"], false);
+}
+
+#[tokio::test]
+async fn user_deleted_for_good_while_the_tokens_were_lost_is_asked_for_and_deleted() {
+    let world = synced().await;
+    let user = world.tenant.user_ids()[2].clone();
+    world.tenant.soft_delete_user(&user);
+    world.cycle_twice().await;
+    assert_eq!(world.resource(&user)["active"], false);
+    world.tenant.hard_delete_user(&user);
+    world.tenant.forget_tokens();
+    world.cycle().await.expect(Outcome::Converged);
+    world.expect_quiet().await;
+    assert!(world.workspace.users_by_external_id(&user).is_empty());
+}
