@@ -30,8 +30,16 @@ fn pages() -> impl Strategy<Value = String> {
         Just("7".to_owned()),
     ];
     let key = prop::sample::select(vec![
-        "id", "@removed", "members@delta", "manager@delta", "members", "displayName", "x@odata.type", "value",
-        "@odata.nextLink", "@odata.deltaLink",
+        "id",
+        "@removed",
+        "members@delta",
+        "manager@delta",
+        "members",
+        "displayName",
+        "x@odata.type",
+        "value",
+        "@odata.nextLink",
+        "@odata.deltaLink",
     ]);
     let leaf = prop_oneof![
         id,
@@ -56,7 +64,10 @@ fn pages() -> impl Strategy<Value = String> {
 fn a_page_that_breaks_off_anywhere_is_refused() {
     assert!(check(ObjectKind::User, PAGE.as_bytes()));
     for end in 0..PAGE.len() {
-        assert!(!check(ObjectKind::User, &PAGE.as_bytes()[..end]), "it breaks off at {end}");
+        assert!(
+            !check(ObjectKind::User, &PAGE.as_bytes()[..end]),
+            "it breaks off at {end}"
+        );
     }
 }
 
