@@ -452,6 +452,8 @@ pub enum Table {
     Assignments = 16,
     /// What is kept back from the target: operations withheld by the guard, and holds.
     KeptBack = 17,
+    /// Where the target, as last read, is not as we left it; and its resources that nobody is linked to.
+    Drift = 18,
     /// Kind and id of who is set aside after a failure, with why and until when.
     Escrow = 20,
 }

@@ -259,6 +259,22 @@ pub enum PlanFormat {
     Html,
 }
 
+/// `drift`.
+#[derive(Debug, Clone, Args)]
+pub struct Drift {
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// Read the target now, with GET only; without it, what the last reading found.
+    #[arg(long)]
+    pub refresh: bool,
+    /// Read the target now, and put right what drifted, whatever the drift policy; the guard counts it.
+    #[arg(long)]
+    pub heal: bool,
+    /// Exit with 10 where there is drift.
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
 /// `sync`.
 #[derive(Debug, Clone, Args)]
 pub struct Sync {

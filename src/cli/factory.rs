@@ -279,6 +279,7 @@ pub(super) fn job(
     snapshot: Snapshot,
 ) -> Result<Job, Failure> {
     let mapping = pinned_mapping(config, &settings.provisioning.mapping, &snapshot)?;
+    check_drift(name, settings, &mapping)?;
     snapshot
         .bind(&binding(settings))
         .map_err(|error| store_failure(&error))?;
@@ -312,6 +313,26 @@ pub(super) fn job(
         audit: None,
         entropy: rand::random,
     })
+}
+
+/// Refuses a drift policy for an attribute that the mapping does not send.
+fn check_drift(name: &str, settings: &settings::job::Job, mapping: &Mapping) -> Result<(), Failure> {
+    let rows = || mapping.user.iter().chain(&mapping.group);
+    let is_sent = |wanted: &str| {
+        let named = |name: &str| name.eq_ignore_ascii_case(wanted);
+        named("active") || rows().any(|row| named(row.target.as_str()) || named(row.target.attribute()))
+    };
+    let drift = &settings.provisioning.policy.drift;
+    let Some(unknown) = drift.attributes.keys().find(|wanted| !is_sent(wanted)) else {
+        return Ok(());
+    };
+    Err(Failure::usage(
+        format!(
+            "jobs.{name}.provisioning.drift names `{unknown}`, and the mapping `{}` sends no such attribute",
+            mapping.name
+        ),
+        "name a target path as `melonsync mapping show` prints it, or the attribute's name alone, such as active or roles",
+    ))
 }
 
 /// The audit stream of the settings. Where stdout holds a document (`document`), the lines that were to go there go to stderr.

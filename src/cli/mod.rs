@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod daemon;
 mod demo;
+mod drift;
 mod escrow;
 mod explain;
 mod factory;
@@ -77,6 +78,8 @@ pub enum Command {
     Plan(args::Plan),
     /// Show one user or group, step by step: source, scope, match, attributes, what it leads to.
     Explain(args::Explain),
+    /// Show where the target is not as it was left; read it again, or put it right.
+    Drift(args::Drift),
     /// Run one cycle now.
     Sync(args::Sync),
     /// Run every enabled job on its schedule.
@@ -138,6 +141,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(&cli.globals, args, report),
         Command::Plan(args) => plan::run(&cli.globals, args, report),
         Command::Explain(args) => explain::run(&cli.globals, args, report),
+        Command::Drift(args) => drift::run(&cli.globals, args, report),
         Command::Sync(args) => sync::sync(&cli.globals, args, report),
         Command::Run(args) => daemon::run(&cli.globals, args, report),
         Command::Resync(args) => sync::resync(&cli.globals, args, report),

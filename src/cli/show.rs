@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
+use super::drift;
 use crate::engine::summary::Kind;
 use crate::engine::summary::Outcome;
 use crate::engine::summary::Summary;
 use crate::reconcile::operation::Verb;
+use crate::snapshot::drift::Counts;
 
 /// What was, or would be, done, in words: `3 users created, 2 members added`.
 fn operations(summary: &Summary, planned: bool) -> String {
@@ -161,6 +163,20 @@ fn left(summary: &Summary, text: &mut String) {
             "            look at them with `melonsync withheld list` and `melonsync plan`; if they are right, \
              `melonsync withheld release --all --expect {count}`, or for removals `melonsync sync --allow-deletions {count}`",
             count = summary.withheld.count
+        );
+    }
+    let drift = &summary.drift;
+    let found = drift::in_words(&Counts {
+        missing: drift.missing,
+        orphaned: drift.orphaned,
+        modified: drift.modified,
+        membership: drift.membership,
+        unmanaged: drift.unmanaged,
+    });
+    if !found.is_empty() {
+        let _ = writeln!(
+            text,
+            "  drift     {found} at the target: `melonsync drift` shows it"
         );
     }
     if summary.held > 0 {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::args::Globals;
 use super::args::OneJob;
+use super::drift;
 use super::factory;
 use super::failure::Exit;
 use super::failure::Failure;
@@ -85,6 +86,7 @@ fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<se
     }
     let lag = lag(&last, now);
     let pause = snapshot.pause_at(now).map_err(failed)?;
+    let found = snapshot.drift_counts().map_err(failed)?;
     let holds = snapshot.holds().map_err(failed)?;
     let holds = holds.iter().filter(|(_, _, hold)| hold.holds_at(now)).count();
     let extra = json!({
@@ -103,6 +105,7 @@ fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<se
         },
         "waiting": { "users": counts.dirty_users, "groups": counts.dirty_groups, "open_creates": open },
         "escrow": crate::snapshot::escrow::entries(&snapshot).map_err(failed)?.len(),
+        "drift": drift::counts(&found),
         "source_complete_since": complete.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
     });
     if let (Some(shown), Some(extra)) = (shown.as_object_mut(), extra.as_object()) {
@@ -181,6 +184,17 @@ fn text(job: &serde_json::Value) -> String {
             word("/escrow"),
             word("/last_cycle/withheld/count"),
             job["last_cycle"]["failed"].as_array().map_or(0, Vec::len)
+        ));
+    }
+    let classes = job["drift"].as_object().into_iter().flatten();
+    let words: Vec<String> = classes
+        .filter(|(_, count)| count.as_u64() > Some(0))
+        .map(|(class, count)| format!("{count} {class}"))
+        .collect();
+    if !words.is_empty() {
+        lines.push(format!(
+            "  drift        {}: `melonsync drift` shows it",
+            words.join(", ")
         ));
     }
     lines.push(format!(

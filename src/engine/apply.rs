@@ -190,6 +190,11 @@ impl Work {
         self.sent.keys().map(|path| path.as_str().to_owned()).collect()
     }
 
+    /// True when drift is put right: what the target then holds is read back.
+    pub(super) fn heals(&self) -> bool {
+        self.run.iter().any(|operation| operation.because.heals())
+    }
+
     /// True when there is a request to send.
     pub(super) const fn sends(&self) -> bool {
         self.sends
@@ -606,7 +611,7 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
             resource: None,
             whole: false,
         },
-        (Request::Patch(patch), Some(target)) => update(job, kind, target, &patch).await,
+        (Request::Patch(patch), Some(target)) => update(job, kind, target, &patch, work.heals()).await,
         (Request::Delete, Some(target)) => match job.target.delete(kind, &target).await {
             Ok(()) => Answer::Done {
                 target,
@@ -653,43 +658,33 @@ async fn create(job: &Job, kind: ObjectKind, body: serde_json::Value, rest: &[Ta
     }
 }
 
-/// A PATCH; after a change of `active` the resource is read back whole, because some targets clear other
-/// attributes with it (IDmelon clears roles).
-async fn update(job: &Job, kind: ObjectKind, target: TargetId, patch: &Patch) -> Answer {
-    match job.target.patch(kind, &target, patch).await {
-        Ok(Some(resource)) => {
-            // Where ids are made of names, a rename moves the resource.
-            let renamed = patch
-                .changes
-                .iter()
-                .any(|change| change.attribute.eq_ignore_ascii_case("userName"));
-            Answer::Done {
-                target: if renamed { resource.id } else { target },
-                resource: Some(resource.body),
-                whole: true,
-            }
-        }
-        Ok(None) if patch.changes.iter().any(|change| change.attribute == "active") => {
-            // The change itself is done; an unreadable resource only leaves what it kept unknown.
-            let resource = job
-                .target
-                .read(kind, &target)
-                .await
-                .ok()
-                .flatten()
-                .map(|resource| resource.body);
-            let whole = resource.is_some();
-            Answer::Done {
-                target,
-                resource,
-                whole,
-            }
-        }
-        Ok(None) => Answer::Done {
-            target,
-            resource: None,
-            whole: false,
-        },
-        Err(error) => Answer::Failed(error),
+/// A PATCH; after a change of `active` the resource is read back whole, because some targets clear other attributes
+/// with it (IDmelon clears roles). So it is after a heal, whatever was answered: services answer 200 and do nothing.
+async fn update(job: &Job, kind: ObjectKind, target: TargetId, patch: &Patch, heals: bool) -> Answer {
+    let answered = match job.target.patch(kind, &target, patch).await {
+        Ok(answered) => answered,
+        Err(error) => return Answer::Failed(error),
+    };
+    let sets = |attribute: &str| {
+        let mut changes = patch.changes.iter();
+        changes.any(|change| change.attribute.eq_ignore_ascii_case(attribute))
+    };
+    // Where ids are made of names, a rename moves the resource.
+    let target = match &answered {
+        Some(resource) if sets("userName") => resource.id.clone(),
+        _ => target,
+    };
+    let resource = if heals || (answered.is_none() && sets("active")) {
+        // The change itself is done; an unreadable resource only leaves what it kept unknown.
+        let read = job.target.read(kind, &target).await;
+        read.ok().flatten().or(answered)
+    } else {
+        answered
+    };
+    let resource = resource.map(|resource| resource.body);
+    Answer::Done {
+        target,
+        whole: resource.is_some(),
+        resource,
     }
 }

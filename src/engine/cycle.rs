@@ -16,8 +16,10 @@ use tracing::warn;
 
 use super::assigned::Entitlements;
 use super::assigned::Listing;
+use super::drift::Looked;
 use super::escrow::Escrow;
 use super::forecast::Forecast;
+use super::foreign::UNDER_WAY;
 use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
@@ -26,6 +28,7 @@ use super::kept_back::KeptBack;
 use super::kept_back::Met;
 use super::open_writes::open_writes;
 use super::quarantine::is_gone;
+use super::refresh::Due;
 use super::rehires::Rehires;
 use super::summary::Kind;
 use super::summary::Outcome;
@@ -236,6 +239,10 @@ pub struct Cycle<'j> {
     pub(super) unreached: BTreeSet<SourceId>,
     /// Users met in the middle of the cycle: but for a disable they are the next one's.
     pub(super) latecomers: HashSet<(ObjectKind, SourceId)>,
+    /// Linked resources to be read again.
+    pub(super) due: Due,
+    /// What was compared with what was left at the target.
+    pub(super) drift: Looked,
 }
 
 /// Runs one cycle. Never panics on what source or target say; the report has the error where there was one.
@@ -330,6 +337,8 @@ impl<'j> Cycle<'j> {
             blind: false,
             unreached: BTreeSet::new(),
             latecomers: HashSet::new(),
+            due: Due::default(),
+            drift: Looked::default(),
         }
     }
 
@@ -345,17 +354,23 @@ impl<'j> Cycle<'j> {
         self.note_named();
         self.rescope().await?;
         self.read_escrow().await?;
+        self.find_due().await?;
         if !self.has_work().await? {
             self.forget_unasked().await?;
             return self.settle_assignments().await;
         }
         self.prepare_target().await?;
+        self.note_under_way().await?;
         self.settle_intents().await?;
         self.settle_writes().await?;
         if self.ask_for_doubtful().await? {
             self.settle_scope().await?;
         }
         self.read_target().await?;
+        self.find_drift().await?;
+        if !self.go_on_with_drift() {
+            return self.settle_assignments().await;
+        }
         self.guard().await?;
         self.disables().await?;
         self.members_out().await?;
@@ -363,6 +378,7 @@ impl<'j> Cycle<'j> {
         self.groups().await?;
         self.deletes().await?;
         self.late_values().await?;
+        self.tell_not_kept();
         self.forget_unasked().await?;
         self.settle_escrow().await?;
         self.settle_assignments().await
@@ -459,7 +475,7 @@ impl<'j> Cycle<'j> {
     /// True when there is anything to plan: without it, the target is not even asked.
     async fn has_work(&self) -> Result<bool, CycleError> {
         let managed = self.job.managed.clone();
-        let full = self.order.extent == Extent::Full;
+        let full = self.order.extent.lists_target() || !self.due.is_empty();
         let waiting = self.escrow.waiting.clone();
         self.store(move |snapshot| {
             let mut work = full || !snapshot.intents()?.is_empty() || !open_writes(snapshot)?.is_empty();
@@ -622,7 +638,7 @@ async fn remember(
     let cycle = order.id;
     // With nothing held back, there was nothing left to look at.
     // Of a cycle over a few objects, or with something left undone, that cannot be said.
-    let whole = summary.outcome == Outcome::Converged && !matches!(order.extent, Extent::Objects { .. });
+    let whole = summary.outcome == Outcome::Converged && !order.extent.is_partial();
     let looked = looked && whole && summary.withheld.count == 0;
     let oldest = job.clock.now().minus(job.history_retention);
     let fingerprint = job.fingerprint.clone();
@@ -649,6 +665,9 @@ async fn remember(
         }
         if through && snapshot.meta(INITIAL_DONE)?.is_none() {
             tx.put_meta(INITIAL_DONE, *b"1");
+        }
+        if snapshot.meta(UNDER_WAY)?.is_some() {
+            tx.delete_meta(UNDER_WAY);
         }
         if through && looked && snapshot.meta(RESTORED)?.is_some() {
             tx.delete_meta(RESTORED);

@@ -148,6 +148,11 @@ pub enum Extent {
         /// Groups: object id or display name.
         groups: Vec<String>,
     },
+    /// What drifted at the target, which is listed; nothing else is planned.
+    Drift {
+        /// True: it is put right, whatever the drift policy says. False: it is only found.
+        heal: bool,
+    },
     /// One object, over a snapshot that forgets what is written to it: to be explained ([`super::explain`]).
     Explain,
 }
@@ -193,13 +198,27 @@ pub struct NoWatcher;
 impl Watcher for NoWatcher {}
 
 impl Extent {
+    /// True where the target is listed, and compared with what was left there.
+    #[must_use]
+    pub const fn lists_target(&self) -> bool {
+        matches!(self, Self::Full | Self::Drift { .. })
+    }
+
+    /// True where only some objects are looked at.
+    #[must_use]
+    pub const fn is_partial(&self) -> bool {
+        matches!(self, Self::Objects { .. } | Self::Drift { .. })
+    }
+
     /// The kind of cycle that this makes, unless it is the first one.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Changes => Kind::Incremental,
             Self::Full => Kind::Full,
-            Self::All | Self::Restart | Self::Objects { .. } | Self::Explain => Kind::OnDemand,
+            Self::All | Self::Restart | Self::Objects { .. } | Self::Drift { .. } | Self::Explain => {
+                Kind::OnDemand
+            }
         }
     }
 }

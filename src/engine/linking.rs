@@ -42,6 +42,7 @@ pub fn relink(
         kept: BTreeMap::new(),
     });
     tx.put_record(&record)?;
+    tx.delete_drift(kind, id);
     if kind == ObjectKind::Group {
         forget_sent(tx, id)?;
     }

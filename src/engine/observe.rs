@@ -182,6 +182,10 @@ impl Cycle<'_> {
 
     /// The objects that an admin named: found, read afresh at the source, and marked.
     pub(super) async fn choose(&mut self) -> Result<(), CycleError> {
+        if matches!(self.order.extent, Extent::Drift { .. }) {
+            // Nobody, until it is known what drifted.
+            self.focus = Some(std::collections::BTreeSet::new());
+        }
         let Extent::Objects { users, groups } = &self.order.extent else {
             return Ok(());
         };

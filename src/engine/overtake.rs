@@ -37,7 +37,7 @@ impl Cycle<'_> {
     /// Sends what takes access away and was not known, or could not be sent, when the cycle began.
     pub(super) async fn overtake(&mut self) -> Result<(), CycleError> {
         let user = ObjectKind::User;
-        let whole = !matches!(self.order.extent, Extent::Objects { .. } | Extent::Explain);
+        let whole = !self.order.extent.is_partial() && self.order.extent != Extent::Explain;
         if !(whole && self.applies() && self.job.managed.contains(&user))
             || self.order.only.is_some()
             || self.stopped.contains(&user)

@@ -121,7 +121,10 @@ impl Cycle<'_> {
         Rules {
             mapping: Arc::clone(&self.job.mapping),
             context: self.context.clone(),
-            policy: self.job.policy.clone(),
+            policy: Policy {
+                drift: self.drift_policy(),
+                ..self.job.policy.clone()
+            },
             unsupported: self.unsupported.clone(),
             now: self.now,
             forced: matches!(self.order.extent, Extent::Objects { .. }),

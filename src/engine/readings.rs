@@ -15,7 +15,6 @@ use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::cycle::forecast_of;
 use super::forecast::Forecast;
-use super::job::Extent;
 use super::passes::Rules;
 use super::views::Context;
 use super::views::view;
@@ -26,6 +25,7 @@ use crate::mapping::resource::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::model::name::Name;
 use crate::model::object::Life;
 use crate::ports::Durability;
 use crate::ports::ListPosition;
@@ -46,6 +46,8 @@ pub struct StoredReading {
     body: String,
     /// Objects without a link that match it.
     pub claims: Vec<SourceId>,
+    /// Attributes that this cycle wrote after the reading, whose values it no longer tells.
+    written: Vec<String>,
 }
 
 impl StoredReading {
@@ -53,6 +55,35 @@ impl StoredReading {
         Self {
             body: resource.body.to_string(),
             claims: Vec::new(),
+            written: Vec::new(),
+        }
+    }
+
+    /// The attributes that were written after it.
+    pub(super) fn written(&self) -> Vec<Name> {
+        self.written
+            .iter()
+            .map(|name| Name::from(name.as_str()))
+            .collect()
+    }
+
+    /// The resource was read again: this is all of it.
+    pub(super) fn replace(&mut self, body: &serde_json::Value) {
+        self.set_body(body);
+        self.written.clear();
+    }
+
+    /// The body as it must be by now.
+    pub(super) fn set_body(&mut self, body: &serde_json::Value) {
+        self.body = body.to_string();
+    }
+
+    /// These attributes were written, and not read again.
+    pub(super) fn overwrite<'n>(&mut self, names: impl Iterator<Item = &'n Name>) {
+        for name in names {
+            if !self.written.iter().any(|known| name.as_str() == known) {
+                self.written.push(name.as_str().to_owned());
+            }
         }
     }
 
@@ -63,6 +94,9 @@ impl StoredReading {
     }
 }
 
+/// The snapshot's name for when the target was last listed whole.
+pub const LISTED_AT: &str = "target_listed_at";
+
 /// Where a lookup by question is cheaper than a listing: few objects, against many resources.
 const FEW: usize = 20;
 
@@ -70,16 +104,23 @@ impl Cycle<'_> {
     /// Reads what matching needs, and in a full cycle everything.
     pub(super) async fn read_target(&mut self) -> Result<(), CycleError> {
         self.read_chosen().await?;
+        self.read_due().await?;
         for kind in self.job.managed.clone() {
             if self.stopped.contains(&kind) {
                 continue;
             }
             self.order.watcher.progress("reading the target", 0, None);
             let waiting = self.unlinked(kind).await?;
-            if self.order.extent == Extent::Full {
+            if self.order.extent.lists_target() {
                 let absence = self.list(kind).await?;
-                if matches!(absence, Absence::Proven(_)) {
-                    self.find_missing(kind).await?;
+                match &absence {
+                    Absence::Proven(_) => {
+                        self.find_missing(kind).await?;
+                        self.drift.whole.insert(kind);
+                    }
+                    Absence::Unproven(why) => self.order.watcher.finding(&format!(
+                        "no drift was looked for among {kind}s, because {why}: make the target's listing whole"
+                    )),
                 }
                 self.absence.insert(kind, absence);
             } else if !waiting.is_empty() {
@@ -125,16 +166,8 @@ impl Cycle<'_> {
             };
             let read = self.job.target.read(kind, &target).await;
             match read.map_err(CycleError::Target)? {
-                Some(resource) => {
-                    let paths = self.key_paths(kind);
-                    self.readings.insert(kind);
-                    self.store(move |snapshot| keep_readings(snapshot, kind, &[resource], &paths))
-                        .await?;
-                }
-                None => {
-                    self.summary.drift.missing += 1;
-                    self.lose(kind, id).await?;
-                }
+                Some(resource) => self.keep_reading(kind, id, resource).await?,
+                None => self.note_missing(kind, id, target, true).await?,
             }
         }
         Ok(())
@@ -256,9 +289,8 @@ impl Cycle<'_> {
                 .map_err(CycleError::Target)?
                 .is_none()
             {
-                self.summary.drift.missing += 1;
                 info!(object = %id, target = %target, "The resource of {kind} {id} is gone at the target");
-                self.lose(kind, id).await?;
+                self.note_missing(kind, id, target, false).await?;
             }
         }
         Ok(())
@@ -320,7 +352,8 @@ impl Cycle<'_> {
             flattens: kind == ObjectKind::Group && self.job.assigning.nesting.members,
             holds: self.holds,
             releases: self.applies(),
-            observed: matches!(self.order.extent, Extent::Objects { .. }),
+            observed: self.drift.is_looked_for(kind),
+            missing: std::sync::Arc::clone(&self.drift.missing_users),
             freed: self.freed_targets.clone(),
             rehires: self.rehires.clone(),
         }

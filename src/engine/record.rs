@@ -18,6 +18,8 @@ use super::cycle::CycleError;
 use super::cycle::chain;
 use super::cycle::forecast_of;
 use super::forecast::Forecast;
+use super::heal;
+use super::heal::NotKept;
 use super::open_writes;
 use super::passes::Pass;
 use super::recording::Part;
@@ -125,7 +127,8 @@ impl Cycle<'_> {
         part.excused.retain(|key| self.escrow.excuse(*key));
         aside.retain(|(id, _)| !part.excused.contains(&(kind, *id)));
         self.start(kind, part, aside, &mut recording);
-        recording.end().await?;
+        let not_kept = recording.end().await?;
+        self.note_not_kept(not_kept);
         failure?;
         Ok(recorded)
     }
@@ -154,6 +157,7 @@ impl Cycle<'_> {
                     target: Some(target),
                     resource,
                     whole,
+                    not_kept: NotKept::default(),
                 });
             }
             Answer::Half {
@@ -182,6 +186,7 @@ impl Cycle<'_> {
                     target: Some(target),
                     resource: Some(resource),
                     whole: false,
+                    not_kept: NotKept::default(),
                 });
             }
             Answer::NotSent => {
@@ -238,6 +243,8 @@ pub(super) struct Done {
     resource: Option<serde_json::Value>,
     /// True when `resource` is the whole resource as it is after the request.
     whole: bool,
+    /// What of a heal the target does not hold.
+    not_kept: NotKept,
 }
 
 impl Cycle<'_> {
@@ -385,7 +392,29 @@ impl Done {
             target: None,
             resource: None,
             whole: false,
+            not_kept: NotKept::default(),
         }
+    }
+
+    /// What is left of the drift of an object once this was done; what the target did not keep, in words.
+    pub(super) fn settle_drift(
+        &mut self,
+        tx: &mut Tx<'_>,
+        kind: ObjectKind,
+        observes: bool,
+    ) -> Result<Vec<String>, StoreError> {
+        let id = self.work.plan.source;
+        let whole = self.resource.as_ref().filter(|_| self.whole);
+        if let (true, Some(target)) = (observes && self.work.sends(), &self.target) {
+            heal::renew_reading(tx, kind, target, &self.work, whole)?;
+        }
+        let mut not_kept = std::mem::take(&mut self.not_kept);
+        if let (true, Some(body)) = (self.work.heals(), whole) {
+            not_kept.add_members(&self.work, body);
+        }
+        let words = not_kept.words(kind, id);
+        heal::settle(tx, kind, id, &self.work, not_kept)?;
+        Ok(words)
     }
 
     /// Writes one result: link, sent, kept, memberships, its own mark. The id, where its referrers are now to
@@ -477,6 +506,9 @@ impl Done {
             self.keep(mapping, &mut link, path, value);
         }
         self.notice_cleared(mapping, &mut link);
+        if self.work.heals() && self.whole {
+            self.not_kept = NotKept::of(&self.work, &link);
+        }
         record.link = Some(link);
         if let Some(leaver) = rehired_from(&self.work.run) {
             hand_over(tx, &leaver, &id)?;
@@ -519,6 +551,8 @@ impl Done {
                 Some(held) if same(&target, &held, value) => Kept::AsSent,
                 Some(held) => Kept::Other(held),
                 None if value.is_unassigned() => Kept::AsSent,
+                // A heal was read back whole: what is not there was not kept.
+                None if self.whole && self.work.heals() => Kept::Other(Value::Null),
                 None => Kept::Unknown,
             },
             _ => Kept::Unknown,
@@ -609,6 +643,7 @@ fn unlink(tx: &mut Tx<'_>, mut record: Record) -> Result<SourceId, StoreError> {
     }
     record.link = None;
     tx.put_record(&record)?;
+    tx.delete_drift(kind, &id);
     tx.clear_dirty(kind, &id)?;
     Ok(id)
 }

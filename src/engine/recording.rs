@@ -61,6 +61,8 @@ struct Ledger {
     intents: Vec<(u64, Vec<ObjectIntent>)>,
     /// Who was linked, relinked or deleted.
     relinked: Vec<SourceId>,
+    /// What the target did not keep as it was healed, in words.
+    not_kept: Vec<String>,
 }
 
 /// A batch that is being recorded, part by part, while the rest of it is still being sent.
@@ -76,7 +78,7 @@ impl Recording {
     pub(super) fn new(intents: Vec<(u64, Vec<ObjectIntent>)>) -> Self {
         let ledger = Ledger {
             intents,
-            relinked: Vec::new(),
+            ..Ledger::default()
         };
         Self {
             ledger: Arc::new(Mutex::new(ledger)),
@@ -85,8 +87,8 @@ impl Recording {
         }
     }
 
-    /// Waits until all that was begun is written.
-    pub(super) async fn end(self) -> Result<(), CycleError> {
+    /// Waits until all that was begun is written. What the target did not keep as it was healed, in words.
+    pub(super) async fn end(self) -> Result<Vec<String>, CycleError> {
         let mut result = self.written.map_err(CycleError::Store);
         for part in self.under_way {
             let ended = match part.await {
@@ -95,7 +97,8 @@ impl Recording {
             };
             result = result.and(ended);
         }
-        result
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        result.map(|()| std::mem::take(&mut ledger.not_kept))
     }
 }
 
@@ -107,6 +110,10 @@ struct Setting {
     window: Duration,
     forecasts: bool,
     flattens: bool,
+    /// True where readings are compared with, and have to be renewed.
+    observes: bool,
+    /// True where the store has rows of drift.
+    drifted: bool,
 }
 
 impl Cycle<'_> {
@@ -139,6 +146,8 @@ impl Cycle<'_> {
             window: self.job.policy.guard_window,
             forecasts: self.forecasts,
             flattens: self.job.assigning.nesting.members,
+            observes: self.drift.is_any(),
+            drifted: self.drift.rows,
         };
         let (snapshot, ledger) = (self.job.snapshot.clone(), Arc::clone(&recording.ledger));
         if !snapshot.store().blocks() {
@@ -163,9 +172,12 @@ impl Part {
     ) -> Result<(), StoreError> {
         let kind = setting.kind;
         let mut tx = snapshot.tx()?;
-        let mut relinked = ledger.relinked.clone();
+        let (mut relinked, mut not_kept) = (ledger.relinked.clone(), Vec::new());
         for done in &mut self.done {
             relinked.extend(done.record(&mut tx, &setting.mapping, kind, setting.now, setting.forecasts)?);
+            if setting.observes || setting.drifted {
+                not_kept.extend(done.settle_drift(&mut tx, kind, setting.observes)?);
+            }
         }
         // Marks last: whoever was recorded above without one of these references is dirty again. Those of earlier
         // parts too, which this part may have been planned without.
@@ -202,7 +214,12 @@ impl Part {
             tx.commit(Durability::Lazy)?;
         }
         // Only now: an intent that this part could not close is not to be closed by the next one.
-        *ledger = Ledger { intents, relinked };
+        not_kept.splice(0..0, ledger.not_kept.drain(..));
+        *ledger = Ledger {
+            intents,
+            relinked,
+            not_kept,
+        };
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::assigned::Entitlements;
 use super::cycle::forecast_of;
@@ -24,6 +25,7 @@ use crate::reconcile::view::Candidate;
 use crate::reconcile::view::MemberView;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::Reference;
+use crate::reconcile::view::Since;
 use crate::reconcile::view::TargetReading;
 use crate::snapshot::assignments::each_member;
 use crate::snapshot::assignments::nested_groups;
@@ -68,6 +70,8 @@ pub struct Context {
     pub releases: bool,
     /// True for what the snapshot alone knows of the linked resource is not enough: its reading is shown.
     pub observed: bool,
+    /// Users whose resource is gone, which is only reported.
+    pub missing: Arc<HashSet<SourceId>>,
     /// Resources that gave their userName up in this cycle, or are deleted: their readings are older.
     pub freed: HashSet<TargetId>,
     /// Who takes over whose resource.
@@ -180,6 +184,7 @@ pub fn view_of(
         lost: forecast.lost,
         manager,
         target: TargetReading::NotAsked,
+        since: Since::default(),
         members: Vec::new(),
         member_owners: BTreeMap::new(),
     };
@@ -198,6 +203,13 @@ pub fn view_of(
         Some(link) if context.observed => {
             if let Some(reading) = snapshot.reading::<StoredReading>(kind, &link.target)? {
                 view.target = TargetReading::Held(reading.body());
+                view.since.written = reading.written();
+                if kind == ObjectKind::Group {
+                    let row = snapshot.drift(kind, &id)?;
+                    view.since.not_kept = row.map(|row| row.not_kept_members).unwrap_or_default();
+                    let members = view.members.iter().map(|member| member.id);
+                    view.since.missing = members.filter(|id| context.missing.contains(id)).collect();
+                }
             }
         }
         Some(_) => {}

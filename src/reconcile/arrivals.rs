@@ -204,6 +204,7 @@ impl Planner<'_> {
             observed: Some(&candidate.body),
             repair: true,
             enables: false,
+            written: &[],
         };
         let differences = self.differences(view, desired, &base, &mut plan);
         let (_, _, link_verb) = verbs(view.object.kind);
@@ -212,7 +213,10 @@ impl Planner<'_> {
         let manages = view.object.kind == ObjectKind::Group && self.manages_members();
         let diff = manages.then(|| {
             let there = members_of(&candidate.body);
-            membership_diff::compare(&view.members, Some(&there), &view.member_owners)
+            let mut diff = membership_diff::compare(&view.members, Some(&there), &view.member_owners);
+            // Whatever it holds, nothing of it was ever ours to drift from.
+            diff.drift.clear();
+            diff
         });
         link.members = diff.as_ref().map(|diff| diff.found.clone()).unwrap_or_default();
         plan.operations.push(link);

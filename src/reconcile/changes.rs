@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::departures::ACTIVE;
 use super::departures::verbs;
+use super::drift::AttributeDrift;
 use super::membership_diff;
 use super::membership_diff::MembershipDiff;
 use super::omission::Omission;
@@ -51,6 +52,8 @@ pub(super) struct Base<'a> {
     pub(super) repair: bool,
     /// True when the user comes back: what the target emptied by itself meanwhile counts as not sent.
     pub(super) enables: bool,
+    /// Attributes that were written after the reading: for them there is none.
+    pub(super) written: &'a [Name],
 }
 
 /// The differences of one object.
@@ -62,6 +65,12 @@ pub(super) struct Differences {
     pub(super) record: Vec<Change>,
     /// True when some of them are repairs of the target rather than changes of the source.
     pub(super) repairs: bool,
+    /// What the target holds instead of what it kept.
+    pub(super) drift: Vec<AttributeDrift>,
+    /// Already as the source wants it, though it was neither there before nor sent.
+    pub(super) foreign: Vec<Change>,
+    /// What the target kept, where that was not known: `None` is what was sent.
+    pub(super) filled: Vec<(Name, Option<Value>)>,
 }
 
 impl Planner<'_> {
@@ -75,30 +84,40 @@ impl Planner<'_> {
             TargetReading::Held(body) => Some(body),
             _ => None,
         };
-        let base = Base {
-            sent: &link.sent,
-            kept: &link.kept,
-            observed,
-            repair: self.forced,
-            enables: self.enables(view, &desired, link),
-        };
+        let base = self.base(view, &desired, link);
         let differences = self.differences(view, &desired, &base, &mut plan);
+        let because = self.why(&differences);
         plan.record = differences.record;
-        let because = if differences.repairs {
-            Reason::TargetDiffers
-        } else {
-            Reason::SourceChanged
-        };
         plan = self.update(view, differences.write, because, plan);
         if view.object.kind == ObjectKind::Group && self.manages_members() {
-            let there = observed.filter(|_| self.forced).map(members_of);
-            let diff = membership_diff::compare(&view.members, there.as_ref(), &view.member_owners);
+            let there = self.members_to_compare(view, observed);
+            let mut diff = membership_diff::compare(&view.members, there.as_ref(), &view.member_owners);
+            if self.forced {
+                // Asked for: the reasons are those of the source's own memberships.
+                diff.drift.clear();
+            }
             plan = self.memberships(view, diff, plan);
         }
         if plan.operations.is_empty() && plan.omissions.is_empty() {
             plan = plan.omit(Omission::Unchanged);
         }
         plan
+    }
+
+    /// What a linked object is compared with.
+    pub(super) fn base<'v>(&self, view: &'v ObjectView, desired: &Desired, link: &'v Link) -> Base<'v> {
+        let observed = match &view.target {
+            TargetReading::Held(body) => Some(body),
+            _ => None,
+        };
+        Base {
+            sent: &link.sent,
+            kept: &link.kept,
+            observed,
+            repair: self.forced,
+            enables: self.enables(view, desired, link),
+            written: &view.since.written,
+        }
     }
 
     /// The mapping's say on this object.
@@ -164,7 +183,8 @@ impl Planner<'_> {
                 }),
                 _ => {
                     if let Some(want) = value.on_update() {
-                        differences.attribute(&row.target, want, want.clone(), base);
+                        let heals = self.heals(&row.target, row.drift);
+                        differences.attribute(&row.target, want, want.clone(), base, heals);
                     }
                 }
             }
@@ -186,7 +206,8 @@ impl Planner<'_> {
         if !enabled || sent_active(base.sent, ACTIVE) == Some(false) {
             let path: TargetPath = ACTIVE.parse().expect("active is a target path");
             let want = Value::Bool(enabled);
-            differences.attribute(&path, &want, want.clone(), base);
+            let heals = self.heals(&path, None);
+            differences.attribute(&path, &want, want.clone(), base, heals);
         }
     }
 
@@ -226,7 +247,8 @@ impl Planner<'_> {
             });
         } else {
             let after = if want.is_null() { Value::Null } else { shown };
-            differences.attribute(&row.target, &want, after, base);
+            let heals = self.heals(&row.target, row.drift);
+            differences.attribute(&row.target, &want, after, base, heals);
         }
     }
 
@@ -258,7 +280,10 @@ impl Planner<'_> {
     /// what was sent, so that a heal of `active` is counted by the guard like any other disable.
     fn verb_of(&self, view: &ObjectView, changes: &[Change], because: Reason) -> (Verb, Reason) {
         let active = changes.iter().find(|change| self.is_active(&change.attribute));
+        let heals = because.heals();
         match active.map(|change| (change.before.as_bool(), change.after.as_bool())) {
+            Some((was, Some(false))) if was != Some(false) && heals => (Verb::DisableUser, because),
+            Some((Some(false), Some(true))) if heals => (Verb::EnableUser, because),
             Some((was, Some(false))) if was != Some(false) => {
                 let because = if view.object.account_enabled() {
                     Reason::MappedActive
@@ -277,7 +302,7 @@ impl Planner<'_> {
         self.active_row().map_or(ACTIVE, |row| row.target.as_str())
     }
 
-    fn is_active(&self, attribute: &str) -> bool {
+    pub(super) fn is_active(&self, attribute: &str) -> bool {
         attribute.eq_ignore_ascii_case(ACTIVE) || attribute == self.active()
     }
 
@@ -330,6 +355,13 @@ impl Planner<'_> {
             // Users who are kept are not counted themselves, so their memberships must be.
             diff.remove.iter_mut().for_each(|member| member.with_user = false);
         }
+        let (heals_out, heals_in) = (diff.only_drift(&diff.remove), diff.only_drift(&diff.add));
+        let left = if heals_out { Reason::Drifted } else { left };
+        let joined = if heals_in {
+            Reason::Drifted
+        } else {
+            Reason::MemberJoined
+        };
         plan.members_held = diff.sent + diff.found.len() as u64;
         plan.skipped_references += diff.skipped;
         self.note_pending(diff.pending, &mut plan);
@@ -341,7 +373,7 @@ impl Planner<'_> {
         }
         for (verb, because, members) in [
             (Verb::RemoveMember, left, diff.remove),
-            (Verb::AddMember, Reason::MemberJoined, diff.add),
+            (Verb::AddMember, joined, diff.add),
         ] {
             if !members.is_empty() {
                 let mut operation = self.operation(view, verb, because, Vec::new());
@@ -354,40 +386,94 @@ impl Planner<'_> {
 }
 
 impl Differences {
-    fn attribute(&mut self, target: &TargetPath, want: &Value, shown: Value, base: &Base<'_>) {
+    /// Compares one attribute. `heals`: what the target changed by itself is put right.
+    fn attribute(&mut self, target: &TargetPath, want: &Value, shown: Value, base: &Base<'_>, heals: bool) {
         let sent = base.sent.get_named(target.name());
         let now = base
             .observed
+            .filter(|_| !base.written.contains(target.name()))
             .map(|body| read_path(body, target).unwrap_or_default());
         let kept = base.kept.get(target.name());
+        let filled = self.fill(target, sent, kept, now.as_ref());
+        let kept = filled.as_ref().or(kept);
         let verdict = three_way::compare(want, sent, kept, now.as_ref(), &|a, b| same(target, a, b));
         let held = match kept {
             Some(Kept::Other(value)) => Some(value),
             _ => sent,
         };
-        let before = now.or_else(|| held.cloned()).unwrap_or_default();
+        let before = now.clone().or_else(|| held.cloned()).unwrap_or_default();
         let change = Change {
             attribute: target.name().clone(),
             before,
             after: shown,
         };
+        // Whoever is to be disabled is, whatever the policy says (DESIGN section 5).
+        let takes_back = target.is_core(ACTIVE) && want.as_bool() == Some(false);
+        let heals = heals || takes_back;
         match verdict {
             Verdict::Keep if is_cleared_by_target(kept, want) && (base.repair || base.enables) => {
                 self.repairs |= base.repair;
                 self.write.push(change);
             }
             Verdict::Keep => {}
-            Verdict::Record => self.record.push(Change {
-                after: want.clone(),
-                ..change
-            }),
-            Verdict::Write | Verdict::Conflict => self.write.push(change),
-            Verdict::Repair if base.repair => {
-                self.repairs = true;
+            Verdict::Record => {
+                let base_value = held.cloned().unwrap_or_default();
+                let moved = sent.is_some_and(|sent| !sent.is_unassigned() && sent != want);
+                if moved && now.is_some_and(|now| !same(target, &now, &base_value)) {
+                    self.foreign.push(Change {
+                        before: base_value,
+                        ..change.clone()
+                    });
+                }
+                self.record.push(Change {
+                    after: want.clone(),
+                    ..change
+                });
+            }
+            Verdict::Write => self.write.push(change),
+            Verdict::Conflict => {
+                self.drift.push(AttributeDrift::of(&change, held, true, true));
                 self.write.push(change);
             }
-            Verdict::Repair => {}
+            Verdict::Repair => {
+                self.drift.push(AttributeDrift::of(&change, held, false, heals));
+                if heals || base.repair {
+                    self.repairs |= base.repair;
+                    self.write.push(change);
+                }
+            }
         }
+    }
+
+    /// What the target kept of what was sent, where that was not known until this reading: the same under the
+    /// schema's rules, or a form of its own that only trims it. Anything else is drift.
+    fn fill(
+        &mut self,
+        target: &TargetPath,
+        sent: Option<&Value>,
+        kept: Option<&Kept>,
+        now: Option<&Value>,
+    ) -> Option<Kept> {
+        let (Some(Kept::Unknown), Some(sent), Some(now)) = (kept, sent, now) else {
+            return None;
+        };
+        let (found, value) = if same(target, now, sent) {
+            (Kept::AsSent, None)
+        } else if is_trimmed(target, now, sent) {
+            (Kept::Other(now.clone()), Some(now.clone()))
+        } else {
+            return None;
+        };
+        self.filled.push((target.name().clone(), value));
+        Some(found)
+    }
+}
+
+/// True where two texts differ in the blanks around them only.
+fn is_trimmed(target: &TargetPath, now: &Value, sent: &Value) -> bool {
+    match (now, sent) {
+        (Value::String(now), Value::String(sent)) => same(target, &now.trim().into(), &sent.trim().into()),
+        _ => false,
     }
 }
 

@@ -46,6 +46,7 @@ impl Planner<'_> {
                     before: Value::Bool(true),
                     after: Value::Bool(false),
                 };
+                let because = self.disabled_because(link, because);
                 self.with(plan, view, Verb::DisableUser, because, vec![change])
             }
             OnRemoval::Delete => self.with(plan, view, Verb::DeleteUser, because, Vec::new()),
@@ -57,12 +58,20 @@ impl Planner<'_> {
         let sent = link.sent.get(self.active()).and_then(Value::as_bool) == Some(false);
         let active: TargetPath = ACTIVE.parse().expect("active is a target path");
         let enabled_there = match &view.target {
-            TargetReading::Held(body) => {
+            TargetReading::Held(body) if !view.since.written.iter().any(|name| self.is_active(name)) => {
                 read_path(body, &active).is_some_and(|now| now.as_bool() == Some(true))
             }
             _ => false,
         };
         sent && !enabled_there
+    }
+
+    /// Why somebody is disabled, who was disabled before: the target enabled them again.
+    pub(super) fn disabled_because(&self, link: &Link, because: Reason) -> Reason {
+        match link.sent.get(self.active()).and_then(Value::as_bool) {
+            Some(false) => Reason::ReenabledAtTarget,
+            _ => because,
+        }
     }
 
     /// A linked group was deleted at the source: deleted, emptied or kept, as the policy says. With a delay

@@ -18,7 +18,7 @@ use crate::model::id::SourceId;
 use crate::model::value::Value;
 
 /// What stands in place of a value that is not to be seen, as in Entra's provisioning logs.
-const REDACTED: &str = "[Redact]";
+pub const REDACTED: &str = "[Redact]";
 
 /// The operation as it may be shown: values of rows that call `Redact` are hidden; that they change is not.
 #[must_use]

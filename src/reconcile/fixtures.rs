@@ -12,6 +12,7 @@ use super::view::Candidate;
 use super::view::MemberView;
 use super::view::ObjectView;
 use super::view::Reference;
+use super::view::Since;
 use super::view::TargetReading;
 use crate::mapping::Context;
 use crate::mapping::Mapping;
@@ -189,6 +190,7 @@ pub(super) fn view(object: SourceObject) -> ObjectView {
         lost: false,
         manager: Reference::None,
         target: TargetReading::NotAsked,
+        since: Since::default(),
         members: Vec::new(),
         member_owners: BTreeMap::new(),
     }

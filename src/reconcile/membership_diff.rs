@@ -25,6 +25,15 @@ pub struct MembershipDiff {
     pub skipped: u64,
     /// Members whose turn comes in this cycle.
     pub pending: u64,
+    /// Those of `add` and `remove` that the source did not move: the target lost or took them by itself.
+    pub drift: BTreeSet<SourceId>,
+}
+
+impl MembershipDiff {
+    /// True for memberships that all put drift right.
+    pub(super) fn only_drift(&self, members: &[Member]) -> bool {
+        !members.is_empty() && members.iter().all(|member| self.drift.contains(&member.source))
+    }
 }
 
 /// Compares the memberships of one group. `observed` is what the group holds at the target, where it was read:
@@ -51,6 +60,7 @@ pub fn compare(
             && !desired.contains(owner)
             && !recorded.contains(target)
         {
+            diff.drift.insert(*owner);
             diff.remove.push(Member {
                 source: *owner,
                 target: Some(target.clone()),
@@ -84,6 +94,7 @@ fn compare_one(member: &MemberView, observed: Option<&BTreeSet<TargetId>>, diff:
         (None, None) => {}
         (Some(Some(target)), Some(sent)) if target == sent => {
             if observed.is_some_and(|there| !there.contains(sent)) {
+                diff.drift.insert(member.id);
                 diff.add.push(plain(None));
             }
         }

@@ -7,6 +7,8 @@ mod arrivals;
 pub mod assignment;
 mod changes;
 mod departures;
+pub mod drift;
+pub mod drift_policy;
 pub mod explain;
 #[cfg(test)]
 mod fixtures;
@@ -19,6 +21,7 @@ mod out_of_scope;
 pub mod plan;
 pub mod policy;
 pub mod quarantine;
+pub mod refresh;
 pub mod saved;
 pub mod scope;
 pub mod three_way;

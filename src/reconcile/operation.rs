@@ -192,6 +192,12 @@ pub enum Reason {
         /// The rule that leaves it out.
         why: String,
     },
+    /// The target was changed there, and is put right.
+    Drifted,
+    /// Enabled at the target, though it is to be disabled.
+    ReenabledAtTarget,
+    /// The source changed, and so did the target: the source wins.
+    Conflict,
     /// The inverse of what a cycle did.
     Undone {
         /// The cycle.
@@ -200,6 +206,12 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// True for an operation that puts drift right: read back once it is carried out.
+    #[must_use]
+    pub const fn heals(&self) -> bool {
+        matches!(self, Self::Drifted | Self::ReenabledAtTarget)
+    }
+
     /// The word it is grouped by in JSON (`withheld.by_reason`) and metrics.
     #[must_use]
     pub const fn label(&self) -> &'static str {
@@ -221,6 +233,9 @@ impl Reason {
             Self::MemberGone => "member_gone",
             Self::MakesWay => "makes_way",
             Self::OutOfScope { .. } => "out_of_scope",
+            Self::Drifted => "drifted",
+            Self::ReenabledAtTarget => "reenabled_at_target",
+            Self::Conflict => "conflict",
             Self::Undone { .. } => "undone",
         }
     }
@@ -255,6 +270,11 @@ impl fmt::Display for Reason {
                 "a temporary name: users take each other's, and one of them has to make way first",
             ),
             Self::OutOfScope { why } => write!(f, "out of scope: {why}"),
+            Self::Drifted => f.write_str("it was changed at the target, and is put right"),
+            Self::ReenabledAtTarget => f.write_str(
+                "it was enabled at the target, and is to be disabled: that is put right whatever the drift policy",
+            ),
+            Self::Conflict => f.write_str("the source changed, and so did the target: the source wins"),
             Self::Undone { cycle } => write!(f, "it undoes what cycle {cycle} did"),
         }
     }

@@ -49,13 +49,8 @@ impl Planner<'_> {
                     before: Value::Bool(true),
                     after: Value::Bool(false),
                 };
-                self.with(
-                    plan,
-                    view,
-                    Verb::DisableUser,
-                    Reason::OutOfScope { why },
-                    vec![change],
-                )
+                let because = self.disabled_because(link, Reason::OutOfScope { why });
+                self.with(plan, view, Verb::DisableUser, because, vec![change])
             }
             OnRemoval::Delete => self.with(
                 plan,

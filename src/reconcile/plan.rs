@@ -152,7 +152,7 @@ impl Planner<'_> {
     }
 
     /// Protected under its names at the source, or under the one it was given at the target.
-    fn is_protected(&self, view: &ObjectView) -> bool {
+    pub(super) fn is_protected(&self, view: &ObjectView) -> bool {
         let sent = view.link.as_ref().map(|link| &link.sent);
         let held = ["userPrincipalName", "mail", "displayName"]
             .iter()

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::drift_policy::DriftPolicy;
+
 /// What happens to a linked user who leaves (INTERFACE: `on_soft_delete`, `on_hard_delete`, `on_out_of_scope`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -193,6 +195,12 @@ pub struct Policy {
     pub guard_window: Duration,
     /// Resources that no source object matches.
     pub unmanaged: Unmanaged,
+    /// What is done about drift. No part of the fingerprint: it changes no desired state.
+    #[serde(skip)]
+    pub drift: DriftPolicy,
+    /// Every linked resource is read again at least this often; zero switches that off. As above.
+    #[serde(skip)]
+    pub refresh_within: Duration,
     /// The rules for groups.
     pub groups: GroupPolicy,
 }
@@ -220,6 +228,8 @@ impl Default for Policy {
             creation_threshold: None,
             guard_window: Duration::from_secs(24 * 60 * 60),
             unmanaged: Unmanaged::Keep,
+            drift: DriftPolicy::default(),
+            refresh_within: Duration::from_secs(24 * 60 * 60),
             groups: GroupPolicy::default(),
         }
     }

@@ -1,11 +1,13 @@
 //! What the planner sees of one object: everything it may judge by, read beforehand.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::scope::Standing;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Link;
+use crate::model::name::Name;
 use crate::model::object::MemberKind;
 use crate::model::object::SourceObject;
 
@@ -26,6 +28,8 @@ pub struct ObjectView {
     pub manager: Reference,
     /// What was read at the target for this object.
     pub target: TargetReading,
+    /// What is known beyond that reading.
+    pub since: Since,
     /// The memberships at the source, with what was sent (groups only), in order of member id.
     pub members: Vec<MemberView>,
     /// Owners of the members of candidate resources: known links of other source users.
@@ -62,6 +66,17 @@ pub enum Reference {
     Absent,
     /// Deleted at the source (soft or hard), or out of scope: no longer referred to.
     Gone,
+}
+
+/// What is known beyond the reading of a linked resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Since {
+    /// Attributes that were written after it: it says nothing of them any more.
+    pub written: Vec<Name>,
+    /// Members that the target did not keep as they were healed: whether it then held them.
+    pub not_kept: BTreeMap<SourceId, bool>,
+    /// Members whose own resource is gone, which is only reported: they cannot be put back.
+    pub missing: BTreeSet<SourceId>,
 }
 
 /// What was read at the target.

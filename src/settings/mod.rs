@@ -12,6 +12,7 @@ use toml::de::DeTable;
 
 pub mod audit;
 mod dialect;
+mod drift;
 mod filter;
 pub mod job;
 pub mod network;

@@ -9,6 +9,7 @@ use crate::model::id::ObjectKind;
 use crate::reconcile::policy::GroupPolicy;
 use crate::reconcile::policy::Policy;
 
+use super::drift;
 use super::section::{Field, Section};
 
 /// What is sent, and under which rules.
@@ -55,6 +56,11 @@ impl Provisioning {
             creation_threshold: section.threshold_or_none("creation_threshold"),
             guard_window: section.duration("guard_window", standard.guard_window),
             unmanaged: section.word("unmanaged", standard.unmanaged),
+            drift: section
+                .get("drift")
+                .and_then(|field| drift::read(&field))
+                .unwrap_or_default(),
+            refresh_within: section.duration("refresh_within", standard.refresh_within),
             protect: section.texts("protect"),
             groups: groups(section.child("groups"), &standard.groups),
         };

@@ -6,6 +6,7 @@
 //! | [`read`] | everything that can be asked, of a snapshot or inside a transaction |
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
 //! | [`assignments`] | who is assigned, and who is looked at when that moves |
+//! | [`drift`] | where the target, as last read, is not as we left it |
 //! | [`escrow`] | who is set aside after a failure, and until when |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
 //! | [`query`], [`proof`] | asking the history; exporting it with the chain's proof, and checking that |
@@ -27,6 +28,7 @@ pub mod assignments;
 pub mod blocks;
 mod coded;
 pub mod counts;
+pub mod drift;
 pub mod embedded;
 pub mod escrow;
 pub mod export;

@@ -166,6 +166,24 @@ pub trait Reads {
             .collect()
     }
 
+    /// The beginnings of the objects of a kind.
+    fn scan_briefs(
+        &self,
+        kind: ObjectKind,
+        after: Option<&SourceId>,
+        limit: usize,
+    ) -> Result<Vec<(SourceId, Brief)>, StoreError> {
+        let after = after.map(|id| keys::object(kind, id));
+        let found = self.raw_scan(Table::Objects, &[keys::kind_byte(kind)], after.as_deref(), limit)?;
+        found
+            .iter()
+            .map(|(key, value)| {
+                let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Objects))?;
+                Ok((id, self.decode_brief(kind, id, value)?))
+            })
+            .collect()
+    }
+
     /// The stream of a kind; a fresh one before the first round.
     fn stream(&self, kind: ObjectKind) -> Result<Stream, StoreError> {
         Ok(self

@@ -225,6 +225,7 @@ const fn definition(table: Table) -> Definition {
         Table::Scope => "scope",
         Table::Assignments => "assignments",
         Table::KeptBack => "kept-back",
+        Table::Drift => "drift",
         Table::Escrow => "escrow",
     })
 }

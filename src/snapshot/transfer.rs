@@ -38,7 +38,7 @@ pub const RESTORED: &str = "restored";
 pub const STATE_ID: &str = "state_id";
 
 /// Every table, in the order in which they are written out.
-pub const TABLES: [Table; 18] = [
+pub const TABLES: [Table; 19] = [
     Table::Meta,
     Table::Objects,
     Table::Edges,
@@ -56,6 +56,7 @@ pub const TABLES: [Table; 18] = [
     Table::Scope,
     Table::Assignments,
     Table::KeptBack,
+    Table::Drift,
     Table::Escrow,
 ];
 

@@ -208,6 +208,7 @@ impl<'s> Tx<'s> {
         self.move_manager(*id, before.object.manager, None);
         self.heads.counts.count_record(kind, &Facts::of(&before), false);
         self.delete(Table::Objects, keys::object(kind, id));
+        self.delete_drift(kind, id);
         self.clear_dirty(kind, id)
     }
 

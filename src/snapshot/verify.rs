@@ -6,6 +6,7 @@ use crate::model::object::Membership;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
+use super::drift;
 use super::escrow::Escrowed;
 use super::{
     counts::{Counts, Facts},
@@ -75,6 +76,12 @@ pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
     each(snapshot, Table::Assignments, |key, value| {
         if keys::parse_object(key).is_none() || record::decode::<Vec<RoleId>>(value).is_err() {
             report.add("an entry of the assignment list does not decode".to_owned());
+        }
+        Ok(())
+    })?;
+    each(snapshot, Table::Drift, |key, value| {
+        if !drift::is_sound(key, value) {
+            report.add("an entry of the drift found does not decode".to_owned());
         }
         Ok(())
     })?;

@@ -4,6 +4,7 @@ mod bad_input;
 mod conformance;
 mod decisions;
 mod dialect;
+mod drift;
 mod history;
 mod killed;
 mod quarantine;

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod assigned;
+mod drift;
 mod escrow;
 mod evaluation;
 mod explained;

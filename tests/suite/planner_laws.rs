@@ -28,6 +28,7 @@ use melonsync::reconcile::view::Candidate;
 use melonsync::reconcile::view::MemberView;
 use melonsync::reconcile::view::ObjectView;
 use melonsync::reconcile::view::Reference;
+use melonsync::reconcile::view::Since;
 use melonsync::reconcile::view::TargetReading;
 use proptest::prelude::*;
 
@@ -111,7 +112,7 @@ prop_compose! {
                 gone_since: None, generation: 1, manager_generation: 1,
             },
             link, intent_open: false, lost: false, manager: Reference::None, target,
-            members: Vec::new(), member_owners: BTreeMap::new(),
+            since: Since::default(), members: Vec::new(), member_owners: BTreeMap::new(),
         }
     }
 }
@@ -209,6 +210,7 @@ fn group(members: Vec<(bool, Option<bool>, u8)>) -> ObjectView {
         lost: false,
         manager: Reference::None,
         target: TargetReading::NotAsked,
+        since: Since::default(),
         members: members.collect(),
         member_owners: BTreeMap::new(),
     }

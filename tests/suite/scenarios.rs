@@ -36,6 +36,7 @@ use melonsync::reconcile::view::Candidate;
 use melonsync::reconcile::view::MemberView;
 use melonsync::reconcile::view::ObjectView;
 use melonsync::reconcile::view::Reference;
+use melonsync::reconcile::view::Since;
 use melonsync::reconcile::view::TargetReading;
 use serde::Deserialize;
 
@@ -177,6 +178,7 @@ impl Scenario {
             lost: false,
             manager: object.manager.map_or(Reference::None, |n| self.reference(n)),
             target: self.reading(kind, record),
+            since: Since::default(),
             members: self.members(object, record),
             member_owners: BTreeMap::new(),
         }

@@ -342,7 +342,7 @@ fn a_forced_resync_repairs_what_the_target_changed() {
             true,
             disabled(),
             body(true, "Dr"),
-            "disable_user(account_disabled) active=false",
+            "disable_user(reenabled_at_target) active=false",
         ),
     ] {
         let desk = if forced { Desk::forced() } else { Desk::new() };

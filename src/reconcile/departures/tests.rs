@@ -111,7 +111,7 @@ fn a_disabled_leaver_who_is_active_at_the_target_again_is_disabled_again() {
     view.target = TargetReading::Held(json!({"id": "t1", "active": true}));
     assert_eq!(
         Desk::forced().line(&view),
-        "disable_user(soft_deleted) active=false"
+        "disable_user(reenabled_at_target) active=false"
     );
 }
 

@@ -78,7 +78,7 @@ fn somebody_who_was_enabled_at_the_target_meanwhile_is_disabled_again() {
     view.target = TargetReading::Held(json!({"active": true}));
     assert_eq!(
         Desk::forced().line(&view),
-        "disable_user(out_of_scope) active=false"
+        "disable_user(reenabled_at_target) active=false"
     );
 }
 

@@ -9,8 +9,9 @@ use serde_json::json;
 use super::incremental::synced;
 
 #[tokio::test]
-async fn full_cycle_finds_a_missing_user_and_a_missing_group_and_creates_them_again() {
-    let world = synced().await;
+async fn full_cycle_that_heals_missing_creates_a_user_and_a_group_again() {
+    let mut world = synced().await;
+    world.job.policy.drift.missing = Some(melonsync::mapping::Drift::Heal);
     let (user, group) = (
         world.tenant.user_ids()[10].clone(),
         world.tenant.group_ids()[1].clone(),

@@ -2,6 +2,8 @@
 
 use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
+use melonsync::mapping::Drift;
+use melonsync::reconcile::drift_policy::DriftPolicy;
 use melonsync::reconcile::operation::Operation;
 use melonsync::reconcile::policy::Adopt;
 use melonsync::reconcile::policy::Policy;
@@ -131,18 +133,38 @@ async fn plan_for_managers_in_a_circle_is_what_is_synced() {
     world.expect_quiet().await;
 }
 
-#[tokio::test]
-async fn plan_of_a_full_cycle_with_missing_resources_is_what_is_synced() {
+/// One with reports and memberships, and a whole group, are gone; others drifted; the source moves too.
+async fn disturbed() -> World {
     let world = synced().await;
     let (users, groups) = (world.tenant.user_ids(), world.tenant.group_ids());
-    // One with reports and memberships, and a whole group.
+    let id = |resource: serde_json::Value| resource["id"].as_str().unwrap().to_owned();
+    world.workspace.remove_user(&id(world.resource(&users[10])));
     world
         .workspace
-        .remove_user(world.resource(&users[10])["id"].as_str().unwrap());
+        .remove_group(&id(world.group_resource(&groups[1])));
+    for user in &users[11..15] {
+        let edit = json!({"title": "Pirate", "active": false, "userName": format!("{user}@pirates.example")});
+        world.workspace.edit_user(&id(world.resource(user)), edit);
+    }
     world
         .workspace
-        .remove_group(world.group_resource(&groups[1])["id"].as_str().unwrap());
+        .edit_group(&id(world.group_resource(&groups[2])), json!({"members": []}));
     world.tenant.mutate(0.2, 3);
+    world
+}
+
+#[tokio::test]
+async fn plan_of_a_full_cycle_that_reports_drift_is_what_is_synced() {
+    let world = disturbed().await;
+    let done = plan_then_sync(&world, Extent::Full, None).await;
+    assert_eq!(done.summary.drift.missing, 2, "{}", done.story());
+    world.expect_quiet().await;
+}
+
+#[tokio::test]
+async fn plan_of_a_full_cycle_that_heals_drift_is_what_is_synced() {
+    let mut world = disturbed().await;
+    world.job.policy.drift = DriftPolicy::all(Drift::Heal);
     plan_then_sync(&world, Extent::Full, None)
         .await
         .expect(Outcome::Converged);

@@ -1,0 +1,546 @@
+//! Drift: what the target was read to hold, compared with what was left there, before anything is planned.
+//!
+//! What is found goes into rows of the store, into the cycle's summary, and, where the policy heals it, into dirty
+//! marks: the same planner then plans the heal from the same reading, the guard counts it, and apply sends it.
+//! Nothing is sent here but GET.
+
+use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::foreign::Suspect;
+use super::job::Extent;
+use super::parallel::in_parallel;
+use super::passes::Rules;
+use super::readings::LISTED_AT;
+use super::readings::StoredReading;
+use super::views::Context;
+use super::views::view;
+use super::views::view_of;
+use crate::mapping::Mapping;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::link::Kept;
+use crate::model::object::Life;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::reconcile::drift::AttributeDrift;
+use crate::reconcile::drift::Drift;
+use crate::reconcile::drift_policy::DriftPolicy;
+use crate::reconcile::explain;
+use crate::reconcile::operation::Change;
+use crate::reconcile::policy::Unmanaged;
+use crate::reconcile::view::ObjectView;
+use crate::reconcile::view::TargetReading;
+use crate::snapshot::drift::Attribute;
+use crate::snapshot::drift::Members;
+use crate::snapshot::drift::Row;
+use crate::snapshot::drift::Stranger;
+use crate::snapshot::read::PAGE;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+use crate::snapshot::scope::ScopeEntry;
+use crate::snapshot::scope::ScopeReads;
+use crate::snapshot::store::Snapshot;
+use crate::snapshot::tx::Tx;
+
+/// What a cycle looks at, and what it came to.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    /// Types whose listing was whole.
+    pub(super) whole: BTreeSet<ObjectKind>,
+    /// Objects whose resources were read by themselves.
+    pub(super) read: Vec<(ObjectKind, SourceId)>,
+    /// Objects of which something is to be put right.
+    pub(super) heals: BTreeSet<(ObjectKind, SourceId)>,
+    /// Objects whose resource is gone, which is only reported.
+    missing: Vec<(ObjectKind, SourceId)>,
+    /// The users among them.
+    pub(super) missing_users: Arc<HashSet<SourceId>>,
+    /// True once the store has rows.
+    pub(super) rows: bool,
+    /// Values that the target did not keep as they were healed: how many, and the first of them.
+    pub(super) not_kept: (u64, Vec<String>),
+    /// Values that look like another writer's.
+    pub(super) suspects: Vec<Suspect>,
+    /// The cycle before this one broke off: what it sent may not be recorded.
+    pub(super) unsure: bool,
+}
+
+impl Looked {
+    /// True when readings of this type are compared with.
+    pub(super) fn is_looked_for(&self, kind: ObjectKind) -> bool {
+        self.whole.contains(&kind) || self.read.iter().any(|(of, _)| *of == kind)
+    }
+
+    /// True when readings are compared with at all.
+    pub(super) fn is_any(&self) -> bool {
+        !(self.whole.is_empty() && self.read.is_empty())
+    }
+}
+
+impl Cycle<'_> {
+    /// The drift policy of this cycle.
+    pub(super) fn drift_policy(&self) -> DriftPolicy {
+        match self.order.extent {
+            Extent::Drift { heal: true } => DriftPolicy::everything(),
+            _ => self.job.policy.drift.clone(),
+        }
+    }
+
+    /// Compares everything that was read with what was left there.
+    pub(super) async fn find_drift(&mut self) -> Result<(), CycleError> {
+        for kind in self.drift.whole.clone() {
+            self.compare_all(kind).await?;
+            self.find_unmanaged(kind).await?;
+        }
+        self.miss_the_changed().await?;
+        let mut read = self.drift.read.clone();
+        read.sort_unstable();
+        for kind in [ObjectKind::User, ObjectKind::Group] {
+            let ids: Vec<SourceId> = read
+                .iter()
+                .filter(|(of, _)| *of == kind)
+                .map(|(_, id)| *id)
+                .collect();
+            for page in ids.chunks(PAGE) {
+                self.compare(kind, page.to_vec()).await?;
+            }
+        }
+        if !self.drift.whole.is_empty() && self.drift.whole == self.job.managed {
+            self.note_all_read().await?;
+            let at = self.now.to_string();
+            self.store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                tx.put_meta(LISTED_AT, at.into_bytes());
+                tx.commit(Durability::Lazy)
+            })
+            .await?;
+        }
+        self.tell_of_another_writer().await
+    }
+
+    /// Goes on with what is to be put right alone. False where there is nothing more to do.
+    pub(super) fn go_on_with_drift(&mut self) -> bool {
+        let Extent::Drift { heal } = self.order.extent else {
+            return true;
+        };
+        self.focus = Some(self.drift.heals.clone());
+        heal && !self.drift.heals.is_empty()
+    }
+
+    async fn compare_all(&mut self, kind: ObjectKind) -> Result<(), CycleError> {
+        let mut after = None;
+        loop {
+            self.check_stop()?;
+            let page = self
+                .store(move |snapshot| snapshot.scan_briefs(kind, after.as_ref(), PAGE))
+                .await?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = Some(*last);
+            let linked = page.iter().filter(|(_, brief)| brief.target.is_some());
+            self.compare(kind, linked.map(|(id, _)| *id).collect()).await?;
+        }
+    }
+
+    /// Compares these objects. A group is looked at twice where something tells against the first look: it shows no
+    /// members at all, and services may leave them out of listings; or it lacks some, who may be gone themselves.
+    async fn compare(&mut self, kind: ObjectKind, ids: Vec<SourceId>) -> Result<(), CycleError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let again = self.compare_read(kind, ids, false).await?;
+        for doubt in again {
+            self.check_stop()?;
+            if doubt.lacking.is_empty() {
+                self.read_by_itself(kind, &doubt.target).await?;
+            } else {
+                self.find_lacking(doubt.lacking).await?;
+            }
+            self.compare_read(kind, vec![doubt.id], true).await?;
+        }
+        Ok(())
+    }
+
+    /// Replaces what a listing brought by the resource itself.
+    async fn read_by_itself(&self, kind: ObjectKind, target: &TargetId) -> Result<(), CycleError> {
+        let read = self.job.target.read(kind, target).await;
+        let Some(resource) = read.map_err(CycleError::Target)? else {
+            return Ok(());
+        };
+        self.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            if let Some(mut reading) = tx.reading::<StoredReading>(kind, &resource.id)? {
+                reading.replace(&resource.body);
+                tx.put_reading(kind, &resource.id, &reading, &[]);
+            }
+            tx.commit(Durability::Lazy)
+        })
+        .await
+    }
+
+    /// Asks for the members that a group lost: a service takes whoever is deleted out of groups.
+    async fn find_lacking(&mut self, members: Vec<SourceId>) -> Result<(), CycleError> {
+        let kind = ObjectKind::User;
+        for id in members {
+            let brief = self.store(move |snapshot| snapshot.brief(kind, &id)).await?;
+            let Some(target) = brief.and_then(|brief| brief.target) else {
+                continue;
+            };
+            if self.drift.missing_users.contains(&id) || self.drift.heals.contains(&(kind, id)) {
+                continue;
+            }
+            let read = self.job.target.read(kind, &target).await;
+            if read.map_err(CycleError::Target)?.is_none() {
+                self.note_missing(kind, id, target, false).await?;
+            }
+        }
+        self.miss_the_changed().await
+    }
+
+    /// Compares, and keeps what is found. Who is to be read by itself first.
+    async fn compare_read(
+        &mut self,
+        kind: ObjectKind,
+        ids: Vec<SourceId>,
+        surely: bool,
+    ) -> Result<Vec<Doubt>, CycleError> {
+        let (rules, context) = (self.rules(), self.context(kind, true));
+        let sure = Sure {
+            members_shown: surely,
+            members_there: surely || self.drift.whole.contains(&ObjectKind::User),
+        };
+        let keeping = Keeping {
+            now: self.now,
+            enforce: self.job.enforce,
+            fills: self.order.apply || matches!(self.order.extent, Extent::Drift { .. }),
+            rows: self.drift.rows,
+        };
+        let mapping = Arc::clone(&self.job.mapping);
+        let found = self
+            .store(move |snapshot| {
+                let mut found = Found::default();
+                for part in in_parallel(&ids, !context.releases, |ids| {
+                    compare_part(snapshot, kind, ids, &rules, &context, sure)
+                })? {
+                    found.compared.extend(part.compared);
+                    found.again.extend(part.again);
+                }
+                let mut tx = snapshot.tx()?;
+                for one in &found.compared {
+                    keeping.keep(&mut tx, &mapping, kind, one)?;
+                }
+                if !tx.is_empty() {
+                    tx.commit(Durability::Lazy)?;
+                }
+                Ok(found)
+            })
+            .await?;
+        for one in found.compared {
+            self.count_drift(kind, one);
+        }
+        Ok(found.again)
+    }
+
+    fn count_drift(&mut self, kind: ObjectKind, one: Compared) {
+        let drift = one.drift;
+        let counts = &mut self.summary.drift;
+        counts.modified += u64::from(!drift.attributes.is_empty());
+        counts.membership += u64::from(!(drift.lacking.is_empty() && drift.extra.is_empty()));
+        counts.orphaned += u64::from(drift.orphaned);
+        self.drift.rows |= !drift.is_none();
+        if drift.heals() {
+            self.drift.heals.insert((kind, one.id));
+        }
+        let suspects = drift.foreign.into_iter().map(|change| Suspect {
+            kind,
+            id: one.id,
+            attribute: change.attribute,
+            value: change.after,
+        });
+        self.drift.suspects.extend(suspects);
+    }
+
+    /// The resource of a linked object is gone. Created again where the policy heals that, or where somebody asked
+    /// for this object; of an object that is gone itself, or not ours, nothing is missing.
+    pub(super) async fn note_missing(
+        &mut self,
+        kind: ObjectKind,
+        id: SourceId,
+        target: TargetId,
+        by_hand: bool,
+    ) -> Result<(), CycleError> {
+        let heals = by_hand || (self.job.policy.create && self.drift_policy().heals_missing());
+        let mut row = Row::new(target, self.now);
+        (row.missing, row.pending) = (true, heals && self.job.enforce);
+        let (is_gone, is_missing) = self
+            .store(move |snapshot| {
+                let brief = snapshot.brief(kind, &id)?;
+                let is_gone = brief.is_some_and(|brief| matches!(brief.head.life, Life::Gone(_)));
+                let is_ours = snapshot.scope_entry(kind, &id)? != Some(ScopeEntry::Out);
+                let is_missing = is_ours && !is_gone;
+                if is_missing {
+                    let mut tx = snapshot.tx()?;
+                    tx.put_drift(kind, &id, &row);
+                    tx.commit(Durability::Lazy)?;
+                }
+                Ok((is_gone, is_missing))
+            })
+            .await?;
+        if is_missing {
+            self.summary.drift.missing += 1;
+            self.drift.rows = true;
+            if heals {
+                self.drift.heals.insert((kind, id));
+            } else {
+                self.drift.missing.push((kind, id));
+                if kind == ObjectKind::User {
+                    Arc::make_mut(&mut self.drift.missing_users).insert(id);
+                }
+            }
+        }
+        if is_gone || (is_missing && heals) || by_hand {
+            self.lose(kind, id).await?;
+        }
+        Ok(())
+    }
+
+    /// Of the objects whose resource is gone, those that the source changed have to be created again all the same:
+    /// there is nothing that could be changed.
+    async fn miss_the_changed(&mut self) -> Result<(), CycleError> {
+        for (kind, id) in std::mem::take(&mut self.drift.missing) {
+            let (rules, context) = (self.rules(), self.context(kind, true));
+            let changed = self
+                .store(move |snapshot| {
+                    let view = view(snapshot, &context, kind, id, &|_| Vec::new())?;
+                    Ok(view.is_some_and(|view| !rules.planner(true).plan(&view).operations.is_empty()))
+                })
+                .await?;
+            if changed {
+                Arc::make_mut(&mut self.drift.missing_users).remove(&id);
+                self.lose(kind, id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Resources in a whole listing that nobody is linked to, and nobody is about to adopt. Never touched.
+    async fn find_unmanaged(&mut self, kind: ObjectKind) -> Result<(), CycleError> {
+        let (report, now) = (self.job.policy.unmanaged == Unmanaged::Report, self.now);
+        let count = self
+            .store(move |snapshot| {
+                snapshot.clear_strangers(kind)?;
+                if report {
+                    note_strangers(snapshot, kind, now)
+                } else {
+                    Ok(0)
+                }
+            })
+            .await?;
+        self.summary.drift.unmanaged += count;
+        Ok(())
+    }
+}
+
+/// One object that was compared.
+struct Compared {
+    id: SourceId,
+    target: TargetId,
+    drift: Drift,
+}
+
+#[derive(Default)]
+struct Found {
+    compared: Vec<Compared>,
+    again: Vec<Doubt>,
+}
+
+/// A group to be looked at twice.
+struct Doubt {
+    id: SourceId,
+    target: TargetId,
+    /// Members that may be gone themselves; none where it shows no members at all.
+    lacking: Vec<SourceId>,
+}
+
+/// What needs no second look.
+#[derive(Clone, Copy)]
+struct Sure {
+    /// Groups show their members.
+    members_shown: bool,
+    /// It is known which users are gone.
+    members_there: bool,
+}
+
+/// As many lost members are asked for one by one; of a group that lost more, the first.
+const ASKED: usize = 100;
+
+fn compare_part(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    ids: &[SourceId],
+    rules: &Rules,
+    context: &Context,
+    sure: Sure,
+) -> Result<Found, StoreError> {
+    let planner = rules.planner(true);
+    let mut found = Found::default();
+    let mut forecasts = context.forecasts_of(snapshot, kind, ids)?;
+    for (id, bytes) in ids.iter().zip(snapshot.raw_objects(kind, ids)?) {
+        let Some(bytes) = bytes else { continue };
+        let forecast = forecasts.remove(id).unwrap_or_default();
+        let record = snapshot.decode_record(kind, *id, &bytes)?;
+        let view = view_of(snapshot, context, record, &forecast, &|_| Vec::new())?;
+        let (Some(link), TargetReading::Held(body)) = (&view.link, &view.target) else {
+            continue;
+        };
+        let target = link.target.clone();
+        let mut doubt = Doubt {
+            id: *id,
+            target: target.clone(),
+            lacking: Vec::new(),
+        };
+        if !sure.members_shown && hides_members(&view, body) {
+            found.again.push(doubt);
+            continue;
+        }
+        let drift = planner.drift(&view);
+        if !sure.members_there && !drift.lacking.is_empty() {
+            doubt.lacking = drift.lacking.into_iter().take(ASKED).collect();
+            found.again.push(doubt);
+            continue;
+        }
+        found.compared.push(Compared {
+            id: *id,
+            target,
+            drift,
+        });
+    }
+    Ok(found)
+}
+
+/// True for a group that members were sent into, and whose reading has no members at all.
+fn hides_members(view: &ObjectView, body: &serde_json::Value) -> bool {
+    body.get("members").is_none() && view.members.iter().any(|member| member.sent.is_some())
+}
+
+/// How what is found is kept.
+#[derive(Clone, Copy)]
+struct Keeping {
+    now: Timestamp,
+    enforce: bool,
+    /// Whether what the target kept is filled in: a plan stores nothing of a link.
+    fills: bool,
+    /// False while the store has no rows at all.
+    rows: bool,
+}
+
+impl Keeping {
+    fn keep(
+        self,
+        tx: &mut Tx<'_>,
+        mapping: &Mapping,
+        kind: ObjectKind,
+        one: &Compared,
+    ) -> Result<(), StoreError> {
+        let before = if self.rows { tx.drift(kind, &one.id)? } else { None };
+        if !one.drift.is_none() || before.is_some() {
+            let row = self.row(mapping, kind, one, before);
+            tx.put_drift(kind, &one.id, &row);
+        }
+        if one.drift.heals() {
+            tx.mark_dirty(kind, &one.id, DirtyCause::TARGET)?;
+        }
+        if self.fills && !one.drift.filled.is_empty() {
+            fill(tx, kind, one)?;
+        }
+        Ok(())
+    }
+
+    fn row(self, mapping: &Mapping, kind: ObjectKind, one: &Compared, before: Option<Row>) -> Row {
+        let drift = &one.drift;
+        let mut row = Row::new(one.target.clone(), self.now);
+        row.orphaned = drift.orphaned;
+        row.attributes = drift
+            .attributes
+            .iter()
+            .map(|found| attribute(mapping, kind, found))
+            .collect();
+        row.lacking = Members::of(drift.lacking.clone());
+        row.extra = Members::of(drift.extra.clone());
+        row.pending = drift.heals() && self.enforce;
+        row.not_kept_members = drift.not_kept.iter().copied().collect();
+        // Still as the target made it: had it moved, it would be drift again.
+        let moved = |name| {
+            row.attributes
+                .iter()
+                .any(|found: &Attribute| found.attribute == name)
+        };
+        row.not_kept = before.map(|before| before.not_kept).unwrap_or_default();
+        row.not_kept.retain(|held| !moved(held.attribute.clone()));
+        row
+    }
+}
+
+/// One attribute as it is kept: values that the mapping hides stay hidden.
+fn attribute(mapping: &Mapping, kind: ObjectKind, found: &AttributeDrift) -> Attribute {
+    let change = Change {
+        attribute: found.attribute.clone(),
+        before: found.held.clone(),
+        after: found.wanted.clone(),
+    };
+    let shown = explain::redacted_changes(mapping, kind, vec![change]).remove(0);
+    Attribute {
+        attribute: shown.attribute,
+        held: shown.before,
+        wanted: shown.after,
+        conflict: found.conflict,
+    }
+}
+
+/// Keeps what the target was found to have kept of what was sent.
+fn fill(tx: &mut Tx<'_>, kind: ObjectKind, one: &Compared) -> Result<(), StoreError> {
+    let Some(mut record) = tx.record(kind, &one.id)? else {
+        return Ok(());
+    };
+    if let Some(link) = &mut record.link {
+        for (name, value) in &one.drift.filled {
+            match value {
+                None => link.kept.remove::<str>(name),
+                Some(value) => link.kept.insert(name.clone(), Kept::Other(value.clone())),
+            };
+        }
+    }
+    tx.put_record(&record)
+}
+
+fn note_strangers(snapshot: &Snapshot, kind: ObjectKind, now: Timestamp) -> Result<u64, StoreError> {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let page = snapshot.scan_readings::<StoredReading>(kind, after.as_ref(), PAGE)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(count);
+        };
+        after = Some(last.clone());
+        let mut tx = snapshot.tx()?;
+        for (target, reading) in &page {
+            if !reading.claims.is_empty() || snapshot.owner(kind, target)?.is_some() {
+                continue;
+            }
+            let body = reading.body();
+            let name = ["userName", "displayName"]
+                .iter()
+                .find_map(|name| body.get(name)?.as_str());
+            let name = name.map(str::to_owned);
+            tx.put_stranger(kind, target, &Stranger { name, seen: now });
+            count += 1;
+        }
+        tx.commit(Durability::Lazy)?;
+    }
+}

@@ -1,0 +1,190 @@
+//! Another writer: values at the target that are what our mapping makes, that were not there before, and that we did
+//! not send. They tell of Azure's own provisioning service, or of a second melonsync, writing the same target.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::name::Name;
+use crate::model::value::Value;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::snapshot::query::Query;
+use crate::snapshot::read::Reads;
+use crate::snapshot::store::Snapshot;
+use crate::snapshot::transfer::RESTORED;
+
+/// The snapshot's name for what was last found.
+pub const ANOTHER_WRITER: &str = "another_writer";
+
+/// The snapshot's name for the cycle that may have sent something that is not recorded.
+pub(super) const UNDER_WAY: &str = "cycle_under_way";
+
+/// As many examples as are shown.
+const EXAMPLES: usize = 3;
+
+/// As many objects as the history is asked about: of more, the number alone speaks.
+const ASKED: usize = 1000;
+
+/// One value that somebody else seems to have written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Suspect {
+    pub(super) kind: ObjectKind,
+    pub(super) id: SourceId,
+    pub(super) attribute: Name,
+    pub(super) value: Value,
+}
+
+/// What a cycle found of another writer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnotherWriter {
+    /// The cycle.
+    pub cycle: String,
+    /// When, RFC 3339.
+    pub found: String,
+    /// How many values.
+    pub values: u64,
+    /// The first of them, as `title of user ID`.
+    pub examples: Vec<String>,
+    /// The snapshot was restored: they may be our own, sent after the backup.
+    pub restored: bool,
+}
+
+impl AnotherWriter {
+    /// In words, with what to do.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let restored = if self.restored {
+            " (the snapshot was restored: they may be what this melonsync itself sent after the backup was made)"
+        } else {
+            ""
+        };
+        format!(
+            "another writer: {} values at the target are as this mapping makes them, and were not sent by this melonsync, for \
+             example {}{restored}; stop Azure's own provisioning of this application (Entra admin centre, Enterprise \
+             applications, Provisioning, Stop), or the other melonsync that writes to this target",
+            self.values,
+            self.examples.join(", ")
+        )
+    }
+}
+
+impl Cycle<'_> {
+    /// Notes that from now on something may be sent: a cycle that breaks off leaves the note.
+    pub(super) async fn note_under_way(&mut self) -> Result<(), CycleError> {
+        if !self.applies() {
+            return Ok(());
+        }
+        let cycle = self.order.id.to_string();
+        self.drift.unsure = self
+            .store(move |snapshot| {
+                let broke_off = snapshot.meta(UNDER_WAY)?.is_some();
+                let mut tx = snapshot.tx()?;
+                tx.put_meta(UNDER_WAY, cycle.into_bytes());
+                tx.commit(Durability::Lazy)?;
+                Ok(broke_off)
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Says what looks like another writer's, unless it is our own by the history, or may be: sent by a cycle that
+    /// broke off before it was recorded.
+    pub(super) async fn tell_of_another_writer(&mut self) -> Result<(), CycleError> {
+        if !self.drift.is_any() || self.drift.unsure {
+            return Ok(());
+        }
+        let suspects = std::mem::take(&mut self.drift.suspects);
+        let whole = !self.drift.whole.is_empty();
+        let (cycle, found) = (self.order.id.to_string(), self.now.to_string());
+        let another = self
+            .store(move |snapshot| {
+                let suspects = not_ours(snapshot, suspects)?;
+                let restored = snapshot.meta(RESTORED)?.is_some();
+                let examples = suspects.iter().take(EXAMPLES);
+                let another = (!suspects.is_empty()).then(|| AnotherWriter {
+                    cycle,
+                    found,
+                    values: suspects.len() as u64,
+                    examples: examples
+                        .map(|one| format!("{} of {} {}", one.attribute, one.kind, one.id))
+                        .collect(),
+                    restored,
+                });
+                let mut tx = snapshot.tx()?;
+                match &another {
+                    Some(another) => {
+                        tx.put_meta(ANOTHER_WRITER, serde_json::to_vec(another).unwrap_or_default());
+                    }
+                    None if whole && snapshot.meta(ANOTHER_WRITER)?.is_some() => {
+                        tx.delete_meta(ANOTHER_WRITER)
+                    }
+                    None => {}
+                }
+                if !tx.is_empty() {
+                    tx.commit(Durability::Lazy)?;
+                }
+                Ok(another)
+            })
+            .await?;
+        if let Some(another) = another {
+            warn!(
+                values = another.values,
+                "Another writer: {} values at the target were not sent by this melonsync", another.values
+            );
+            self.order.watcher.finding(&another.words());
+        }
+        Ok(())
+    }
+}
+
+/// Those that the history does not know as sent by us, with whatever result. Where its values were erased or hidden,
+/// it cannot be told, and nobody is accused.
+fn not_ours(snapshot: &Snapshot, mut suspects: Vec<Suspect>) -> Result<Vec<Suspect>, StoreError> {
+    if suspects.is_empty() {
+        return Ok(suspects);
+    }
+    let mut ours: BTreeMap<SourceId, BTreeSet<Name>> = BTreeMap::new();
+    let objects: BTreeSet<SourceId> = suspects.iter().map(|one| one.id).take(ASKED).collect();
+    let query = Query {
+        objects: Some(objects),
+        ..Query::default()
+    };
+    snapshot.search_history(&query, |entry, values| {
+        let Some(id) = entry.object else { return Ok(()) };
+        for one in suspects.iter().filter(|one| one.id == id) {
+            let is_ours = values.is_none_or(|values| {
+                let mut changes = values.changes.iter();
+                changes.any(|change| {
+                    change.attribute == one.attribute
+                        && (change.after == one.value
+                            || change.after.as_str() == Some(crate::reconcile::explain::REDACTED))
+                })
+            });
+            if is_ours {
+                ours.entry(id).or_default().insert(one.attribute.clone());
+            }
+        }
+        Ok(())
+    })?;
+    suspects.retain(|one| {
+        ours.get(&one.id)
+            .is_none_or(|names| !names.contains(&one.attribute))
+    });
+    Ok(suspects)
+}
+
+/// What the last readings found of another writer.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn another_writer(snapshot: &Snapshot) -> Result<Option<AnotherWriter>, StoreError> {
+    let bytes = snapshot.meta(ANOTHER_WRITER)?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}

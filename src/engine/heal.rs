@@ -1,0 +1,193 @@
+//! After a write: what the reading of this cycle still says, and whether the target kept what was healed.
+
+use super::apply::Work;
+use super::cycle::Cycle;
+use super::readings::StoredReading;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::link::Kept;
+use crate::model::link::Link;
+use crate::model::name::Name;
+use crate::model::value::Value;
+use crate::ports::StoreError;
+use crate::reconcile::members_of;
+use crate::reconcile::operation::MEMBERS;
+use crate::reconcile::operation::Verb;
+use crate::snapshot::drift::Attribute;
+use crate::snapshot::drift::Members;
+use crate::snapshot::read::Reads;
+use crate::snapshot::tx::Tx;
+
+/// Examples that are shown of what the target does not keep.
+const EXAMPLES: usize = 3;
+
+/// What one object's heal came to at the target, which was read back.
+#[derive(Debug, Default)]
+pub(super) struct NotKept {
+    attributes: Vec<Attribute>,
+    members: Vec<(SourceId, bool)>,
+}
+
+impl NotKept {
+    /// Of a heal that was read back, and the link as it was recorded.
+    pub(super) fn of(work: &Work, link: &Link) -> Self {
+        let held = |path: &Name| match link.kept.get(path) {
+            Some(Kept::Other(held)) => Some(held.clone()),
+            _ => None,
+        };
+        let of = |(path, wanted): (&Name, &Value)| {
+            Some(Attribute {
+                attribute: path.clone(),
+                held: held(path).filter(|held| !is_form_of(held, wanted))?,
+                wanted: wanted.clone(),
+                conflict: false,
+            })
+        };
+        Self {
+            attributes: work.sent.iter().filter_map(of).collect(),
+            members: Vec::new(),
+        }
+    }
+
+    /// And of the members that were healed, as the resource was read back.
+    pub(super) fn add_members(&mut self, work: &Work, body: &serde_json::Value) {
+        let there = members_of(body);
+        let lacking = work.added.iter().filter(|(_, target)| !there.contains(target));
+        let extra = work.removed.iter().filter(|(_, target)| there.contains(target));
+        self.members.extend(lacking.map(|(id, _)| (*id, false)));
+        self.members.extend(extra.map(|(id, _)| (*id, true)));
+    }
+
+    /// Each of them in words, without a value.
+    pub(super) fn words(&self, kind: ObjectKind, id: SourceId) -> Vec<String> {
+        let attributes = self.attributes.iter().map(|one| one.attribute.as_str());
+        let members = (!self.members.is_empty()).then_some(MEMBERS);
+        attributes
+            .chain(members)
+            .map(|what| format!("{what} of {kind} {id}"))
+            .collect()
+    }
+}
+
+/// True for a text that the target trims or folds: its own form of what was sent.
+fn is_form_of(held: &Value, wanted: &Value) -> bool {
+    match (held.as_str(), wanted.as_str()) {
+        (Some(held), Some(wanted)) => held.trim().to_lowercase() == wanted.trim().to_lowercase(),
+        _ => false,
+    }
+}
+
+/// Takes what was written out of the object's row of drift, and notes what the target did not keep.
+pub(super) fn settle(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    id: SourceId,
+    work: &Work,
+    not_kept: NotKept,
+) -> Result<(), StoreError> {
+    let Some(mut row) = tx.drift(kind, &id)? else {
+        return Ok(());
+    };
+    if work.creates() {
+        tx.delete_drift(kind, &id);
+        return Ok(());
+    }
+    let written = |name: &Name| work.sent.contains_key(name.as_str());
+    row.attributes.retain(|found| !written(&found.attribute));
+    row.not_kept.retain(|found| !written(&found.attribute));
+    row.not_kept.extend(not_kept.attributes);
+    take_out(&mut row.lacking, &work.added, heals(work, Verb::AddMember));
+    take_out(&mut row.extra, &work.removed, heals(work, Verb::RemoveMember));
+    row.not_kept_members.extend(not_kept.members);
+    row.pending &= row.is_drift();
+    tx.put_drift(kind, &id, &row);
+    Ok(())
+}
+
+fn heals(work: &Work, verb: Verb) -> bool {
+    let mut run = work.run.iter();
+    run.any(|operation| operation.verb == verb && operation.because.heals())
+}
+
+/// Members that are as they should be by now; `all` where nothing else was sent, so that those without a name went too.
+fn take_out(members: &mut Members, sent: &[(SourceId, TargetId)], all: bool) {
+    if all {
+        *members = Members::default();
+        return;
+    }
+    let before = members.named.len();
+    members
+        .named
+        .retain(|id| !sent.iter().any(|(other, _)| other == id));
+    members.count -= (before - members.named.len()) as u64;
+}
+
+/// The reading of this cycle after a write: replaced by what the target answered whole, else without what was
+/// written, so that no later pass compares with what was there before.
+pub(super) fn renew_reading(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    target: &TargetId,
+    work: &Work,
+    whole: Option<&serde_json::Value>,
+) -> Result<(), StoreError> {
+    let Some(mut reading) = tx.reading::<StoredReading>(kind, target)? else {
+        return Ok(());
+    };
+    let before = reading.body();
+    match whole {
+        Some(body) => {
+            let mut body = body.clone();
+            // Services may leave members out of the answer to a PATCH.
+            if kind == ObjectKind::Group && body.get(MEMBERS).is_none() && before.get(MEMBERS).is_some() {
+                body[MEMBERS] = members_after(&before, work);
+            }
+            reading.replace(&body);
+        }
+        None => {
+            if !(work.added.is_empty() && work.removed.is_empty()) {
+                let mut body = before.clone();
+                body[MEMBERS] = members_after(&before, work);
+                reading.set_body(&body);
+            }
+            reading.overwrite(work.sent.keys());
+        }
+    }
+    tx.put_reading(kind, target, &reading, &[]);
+    Ok(())
+}
+
+/// The members of a group once these were added and removed.
+fn members_after(before: &serde_json::Value, work: &Work) -> serde_json::Value {
+    let mut there = members_of(before);
+    there.extend(work.added.iter().map(|(_, target)| target.clone()));
+    for (_, target) in &work.removed {
+        there.remove(target);
+    }
+    there
+        .iter()
+        .map(|target| serde_json::json!({"value": target.as_str()}))
+        .collect()
+}
+
+impl Cycle<'_> {
+    /// Remembers what the target did not keep, to be told at the end.
+    pub(super) fn note_not_kept(&mut self, words: Vec<String>) {
+        self.drift.not_kept.0 += words.len() as u64;
+        let room = EXAMPLES.saturating_sub(self.drift.not_kept.1.len());
+        self.drift.not_kept.1.extend(words.into_iter().take(room));
+    }
+
+    /// Says what the target did not keep.
+    pub(super) fn tell_not_kept(&self) {
+        let (count, examples) = &self.drift.not_kept;
+        if *count > 0 {
+            self.order.watcher.finding(&format!(
+                "the target does not keep {count} values as they were healed, for example {}: what it holds instead counts as \
+                 kept, and is not healed again until it moves; take the row out of the mapping, or change what it makes",
+                examples.join(", ")
+            ));
+        }
+    }
+}

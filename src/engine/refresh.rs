@@ -1,0 +1,231 @@
+//! Linked resources that are read again in ordinary cycles: a few of those read longest ago, and those of which
+//! something found is still to be put right.
+
+use futures::StreamExt;
+use futures::stream;
+use tracing::warn;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::cycle::chain;
+use super::job::Extent;
+use super::summary::Kind;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::ports::Disposition;
+use crate::ports::Durability;
+use crate::ports::Resource;
+use crate::ports::StoreError;
+use crate::ports::TargetError;
+use crate::reconcile::refresh::Sweep;
+use crate::snapshot::read::PAGE;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record;
+use crate::snapshot::store::Snapshot;
+
+/// The snapshot's name for how far the sweep has come.
+pub const SWEEP: &str = "refresh_sweep";
+
+/// Answers in trouble after which no more is read in this cycle: the next one goes on.
+const TROUBLE: usize = 5;
+
+/// Resources held in memory together.
+const AT_A_TIME: usize = 100;
+
+/// A linked object with its resource.
+type Linked = (ObjectKind, SourceId, TargetId);
+
+/// What is to be read again.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    resources: Vec<Linked>,
+    /// The sweep as it stands once they were read.
+    sweep: Option<Sweep>,
+}
+
+impl Due {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+    }
+}
+
+impl Cycle<'_> {
+    /// Finds out what is due, before it is known whether there is anything to do at all.
+    pub(super) async fn find_due(&mut self) -> Result<(), CycleError> {
+        let (now, window) = (self.now, self.job.policy.refresh_within);
+        let managed = self.job.managed.clone();
+        let waiting = self.escrow.waiting.clone();
+        self.drift.rows = self.store(Snapshot::has_drift).await?;
+        if self.order.extent != Extent::Changes || self.summary.kind == Kind::Initial {
+            return Ok(());
+        }
+        let (pending, sweep, swept) = self
+            .store(move |snapshot| {
+                let pending = pending(snapshot, |key| {
+                    managed.contains(&key.0) && !waiting.contains(&key)
+                })?;
+                let sweep: Option<Sweep> = match snapshot.meta(SWEEP)? {
+                    Some(bytes) => record::decode(&bytes).ok(),
+                    None => None,
+                };
+                let Some(sweep) = sweep else {
+                    return Ok((pending, Some(Sweep::all_read(now, window)), Vec::new()));
+                };
+                let counts = snapshot.counts()?;
+                let linked = managed.iter().map(|kind| counts.linked(*kind)).sum();
+                let due = usize::try_from(sweep.due(now, window, linked)).unwrap_or(usize::MAX);
+                if due == 0 {
+                    return Ok((pending, None, Vec::new()));
+                }
+                let kinds: Vec<ObjectKind> = managed.iter().copied().collect();
+                let (swept, end) = next_linked(snapshot, &kinds, sweep.after, due)?;
+                let last = swept.last().map(|(kind, id, _)| (*kind, *id));
+                let sweep = sweep.read(now, window, swept.len() as u64, last, end);
+                Ok((pending, Some(sweep), swept))
+            })
+            .await?;
+        self.due.resources = pending;
+        for one in swept {
+            if !self.due.resources.contains(&one) {
+                self.due.resources.push(one);
+            }
+        }
+        self.due.sweep = sweep;
+        if self.due.is_empty() {
+            self.keep_sweep().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads what is due, single resources by GET. One that does not answer is read the next time round.
+    pub(super) async fn read_due(&mut self) -> Result<(), CycleError> {
+        let due = std::mem::take(&mut self.due.resources);
+        if due.is_empty() {
+            return Ok(());
+        }
+        let (of, mut done, mut trouble) = (due.len() as u64, 0, 0);
+        for part in due.chunks(AT_A_TIME) {
+            self.order
+                .watcher
+                .progress("reading the target again", done, Some(of));
+            self.check_stop()?;
+            trouble += self.read_again(part).await?;
+            if trouble >= TROUBLE {
+                return Ok(());
+            }
+            done += part.len() as u64;
+        }
+        self.keep_sweep().await
+    }
+
+    /// Reads these; how often the target as a whole was in trouble.
+    async fn read_again(&mut self, part: &[Linked]) -> Result<usize, CycleError> {
+        let target = &self.job.target;
+        let answers: Vec<_> = stream::iter(part.iter().cloned())
+            .map(|(kind, id, resource)| async move {
+                let read = target.read(kind, &resource).await;
+                (kind, id, resource, read)
+            })
+            .buffer_unordered(self.job.max_concurrency.max(1))
+            .collect()
+            .await;
+        let mut trouble = 0;
+        for (kind, id, resource, answer) in answers {
+            match answer {
+                Ok(Some(body)) => self.keep_reading(kind, id, body).await?,
+                Ok(None) => self.note_missing(kind, id, resource, false).await?,
+                Err(error) if error.disposition() == Disposition::Quarantine => {
+                    return Err(CycleError::Target(error));
+                }
+                Err(error) => {
+                    warn!(object = %id, "Cannot read the resource of {kind} {id} again: {}", chain(&error));
+                    trouble += usize::from(matches!(error, TargetError::Unavailable { .. }));
+                }
+            }
+        }
+        Ok(trouble)
+    }
+
+    /// Everything linked was read: the sweep begins anew.
+    pub(super) async fn note_all_read(&mut self) -> Result<(), CycleError> {
+        self.due.sweep = Some(Sweep::all_read(self.now, self.job.policy.refresh_within));
+        self.keep_sweep().await
+    }
+
+    /// A plan reads the same, and leaves the sweep where it is.
+    async fn keep_sweep(&mut self) -> Result<(), CycleError> {
+        let Some(sweep) = self.due.sweep.take().filter(|_| self.order.apply) else {
+            return Ok(());
+        };
+        self.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            tx.put_meta(SWEEP, record::encode(&sweep));
+            tx.commit(Durability::Lazy)
+        })
+        .await
+    }
+
+    /// Takes a resource that was read by itself as a reading to compare with.
+    pub(super) async fn keep_reading(
+        &mut self,
+        kind: ObjectKind,
+        id: SourceId,
+        resource: Resource,
+    ) -> Result<(), CycleError> {
+        let paths = self.key_paths(kind);
+        self.readings.insert(kind);
+        self.drift.read.push((kind, id));
+        self.store(move |snapshot| super::readings::keep_readings(snapshot, kind, &[resource], &paths))
+            .await?;
+        Ok(())
+    }
+}
+
+/// Objects of which something found is still to be put right: what was found may have moved since.
+fn pending(
+    snapshot: &Snapshot,
+    wanted: impl Fn((ObjectKind, SourceId)) -> bool,
+) -> Result<Vec<Linked>, StoreError> {
+    let mut found = Vec::new();
+    snapshot.each_drift(|kind, id, row| {
+        if row.pending && wanted((kind, id)) && snapshot.dirty_cause(kind, &id)?.is_some() {
+            found.push((kind, id, row.target));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The next linked objects in key order, and whether none is left behind them.
+fn next_linked(
+    snapshot: &Snapshot,
+    kinds: &[ObjectKind],
+    after: Option<(ObjectKind, SourceId)>,
+    count: usize,
+) -> Result<(Vec<Linked>, bool), StoreError> {
+    let mut found = Vec::new();
+    let mut at = after;
+    for kind in kinds {
+        if at.is_some_and(|(of, _)| of > *kind) {
+            continue;
+        }
+        let mut after = at.take().filter(|(of, _)| of == kind).map(|(_, id)| id);
+        loop {
+            let page = snapshot.scan_briefs(*kind, after.as_ref(), PAGE)?;
+            for (id, brief) in &page {
+                if let Some(target) = &brief.target {
+                    if found.len() == count {
+                        return Ok((found, false));
+                    }
+                    found.push((*kind, *id, target.clone()));
+                }
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == PAGE => after = Some(*last),
+                _ => break,
+            }
+        }
+    }
+    Ok((found, true))
+}
