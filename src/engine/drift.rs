@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::foreign;
 use super::foreign::Suspect;
 use super::job::Extent;
 use super::parallel::in_parallel;
@@ -67,6 +68,8 @@ pub(super) struct Looked {
     pub(super) not_kept: (u64, Vec<String>),
     /// Values that look like another writer's.
     pub(super) suspects: Vec<Suspect>,
+    /// How many more.
+    pub(super) more_suspects: u64,
     /// The cycle before this one broke off: what it sent may not be recorded.
     pub(super) unsure: bool,
 }
@@ -258,13 +261,18 @@ impl Cycle<'_> {
         if drift.heals() {
             self.drift.heals.insert((kind, one.id));
         }
-        let suspects = drift.foreign.into_iter().map(|change| Suspect {
-            kind,
-            id: one.id,
-            attribute: change.attribute,
-            value: change.after,
-        });
-        self.drift.suspects.extend(suspects);
+        for change in drift.foreign {
+            if self.drift.suspects.len() < foreign::ASKED {
+                self.drift.suspects.push(Suspect {
+                    kind,
+                    id: one.id,
+                    attribute: change.attribute,
+                    value: change.after,
+                });
+            } else {
+                self.drift.more_suspects += 1;
+            }
+        }
     }
 
     /// The resource of a linked object is gone. Created again where the policy heals that, or where somebody asked

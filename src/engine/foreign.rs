@@ -29,8 +29,8 @@ pub(super) const UNDER_WAY: &str = "cycle_under_way";
 /// As many examples as are shown.
 const EXAMPLES: usize = 3;
 
-/// As many objects as the history is asked about: of more, the number alone speaks.
-const ASKED: usize = 1000;
+/// As many values as the history is asked about: of more, the number alone speaks.
+pub(super) const ASKED: usize = 1000;
 
 /// One value that somebody else seems to have written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl Cycle<'_> {
             return Ok(());
         }
         let suspects = std::mem::take(&mut self.drift.suspects);
-        let whole = !self.drift.whole.is_empty();
+        let (whole, more) = (!self.drift.whole.is_empty(), self.drift.more_suspects);
         let (cycle, found) = (self.order.id.to_string(), self.now.to_string());
         let another = self
             .store(move |snapshot| {
@@ -111,7 +111,7 @@ impl Cycle<'_> {
                 let another = (!suspects.is_empty()).then(|| AnotherWriter {
                     cycle,
                     found,
-                    values: suspects.len() as u64,
+                    values: suspects.len() as u64 + more,
                     examples: examples
                         .map(|one| format!("{} of {} {}", one.attribute, one.kind, one.id))
                         .collect(),
@@ -151,7 +151,7 @@ fn not_ours(snapshot: &Snapshot, mut suspects: Vec<Suspect>) -> Result<Vec<Suspe
         return Ok(suspects);
     }
     let mut ours: BTreeMap<SourceId, BTreeSet<Name>> = BTreeMap::new();
-    let objects: BTreeSet<SourceId> = suspects.iter().map(|one| one.id).take(ASKED).collect();
+    let objects: BTreeSet<SourceId> = suspects.iter().map(|one| one.id).collect();
     let query = Query {
         objects: Some(objects),
         ..Query::default()

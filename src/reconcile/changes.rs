@@ -410,6 +410,12 @@ impl Differences {
         // Whoever is to be disabled is, whatever the policy says (DESIGN section 5).
         let takes_back = target.is_core(ACTIVE) && want.as_bool() == Some(false);
         let heals = heals || takes_back;
+        // Nor is it left so because the target did not take the last disable either.
+        let enabled = takes_back && now.as_ref().and_then(Value::as_bool) == Some(true);
+        let verdict = match verdict {
+            Verdict::Keep if enabled && base.sent.get_named(target.name()) == Some(want) => Verdict::Repair,
+            verdict => verdict,
+        };
         match verdict {
             Verdict::Keep if is_cleared_by_target(kept, want) && (base.repair || base.enables) => {
                 self.repairs |= base.repair;

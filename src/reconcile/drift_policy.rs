@@ -6,10 +6,10 @@ use crate::mapping::Drift as OnDrift;
 use crate::mapping::TargetPath;
 
 /// The drift policy of a job (INTERFACE: `drift`). A mapping row's own word goes before it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DriftPolicy {
     /// Where nothing more exact is said: report.
-    pub default: Option<OnDrift>,
+    pub default: OnDrift,
     /// Linked resources that are gone at the target: healed, they are created again.
     pub missing: Option<OnDrift>,
     /// Attributes that hold another value, where no attribute of that name is said.
@@ -22,12 +22,25 @@ pub struct DriftPolicy {
     pub everything: bool,
 }
 
+impl Default for DriftPolicy {
+    fn default() -> Self {
+        Self {
+            default: OnDrift::Report,
+            missing: None,
+            modified: None,
+            membership: None,
+            attributes: BTreeMap::new(),
+            everything: false,
+        }
+    }
+}
+
 impl DriftPolicy {
     /// The same word for all of it.
     #[must_use]
     pub fn all(word: OnDrift) -> Self {
         Self {
-            default: Some(word),
+            default: word,
             ..Self::default()
         }
     }
@@ -65,7 +78,7 @@ impl DriftPolicy {
     }
 
     fn word(&self, exact: Option<OnDrift>) -> bool {
-        self.everything || exact.or(self.default) == Some(OnDrift::Heal)
+        self.everything || exact.unwrap_or(self.default) == OnDrift::Heal
     }
 }
 

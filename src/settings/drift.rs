@@ -42,7 +42,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<DriftPolicy> {
             continue;
         };
         match key {
-            "default" => policy.default = Some(word),
+            "default" => policy.default = word,
             "missing" => policy.missing = Some(word),
             "modified" => policy.modified = Some(word),
             "membership" => policy.membership = Some(word),
@@ -89,7 +89,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             (table.default, table.membership),
-            (Some(Drift::Report), Some(Drift::Heal))
+            (Drift::Report, Some(Drift::Heal))
         );
         let names: Vec<&String> = table.attributes.keys().collect();
         assert_eq!(names, ["active", "emails[type eq \"work\"].value"]);

@@ -260,6 +260,22 @@ fn what_the_target_keeps_of_a_value_is_no_drift() {
 }
 
 #[test]
+fn a_disable_that_the_target_did_not_take_is_tried_again() {
+    let mut view = held(
+        json!({"accountEnabled": false}),
+        json!({"active": false}),
+        json!({"active": true}),
+    );
+    let link = view.link.as_mut().unwrap();
+    link.kept.insert("active".into(), Kept::Other(Value::Bool(true)));
+    assert_eq!(drift(&Desk::new(), &view), "active: true for false+");
+    assert_eq!(
+        Desk::new().line(&view),
+        "disable_user(reenabled_at_target) active=false"
+    );
+}
+
+#[test]
 fn what_was_written_since_the_reading_is_not_compared() {
     let mut view = held(json!({}), json!({}), json!({"title": "Pirate", "active": false}));
     view.since.written = vec!["title".into()];
@@ -291,7 +307,7 @@ fn the_policy_is_by_class_and_attribute() {
         (
             "all but one",
             DriftPolicy {
-                default: Some(OnDrift::Heal),
+                default: OnDrift::Heal,
                 ..of(&[("title", OnDrift::Report)])
             },
             "update_user(drifted) userName=\"u1@corp\"",

@@ -178,6 +178,13 @@ async fn roles_return_with_the_user_because_the_target_clears_them_on_deactivati
             Vec::<String>::new(),
             "{name}: the target cleared them"
         );
+        // What it cleared by itself is no drift either.
+        let full = world.run(melonsync::engine::job::Extent::Full, true, None).await;
+        assert_eq!(
+            full.summary.drift,
+            melonsync::engine::summary::Drift::default(),
+            "{name}"
+        );
         world.tenant.enable_user(&ids[0]);
         world.cycle_twice().await;
         assert_eq!(world.resource(&ids[0])["active"], true, "{name}");
