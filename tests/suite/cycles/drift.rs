@@ -187,7 +187,11 @@ async fn drift_is_healed_read_back_and_in_the_history_with_its_own_reason() {
         .filter(|one| one.path.ends_with(&path))
         .map(|one| one.method.as_str())
         .collect();
-    assert_eq!(of_user, ["PATCH", "GET"], "a heal is read back once");
+    // Once for the heal, and once where the form of the request is used for the first time.
+    assert!(
+        of_user[0] == "PATCH" && [&["GET"][..], &["GET", "GET"]].contains(&&of_user[1..]),
+        "{of_user:?}"
+    );
     let query = Query {
         objects: Some([user.parse().unwrap()].into()),
         ..Query::default()
@@ -384,8 +388,14 @@ async fn what_the_target_does_not_keep_is_healed_once_and_again_when_it_moves() 
     let mut world = synced().await;
     heals(&mut world);
     let user = world.tenant.user_ids()[3].clone();
-    let title = world.resource(&user)["title"].clone();
     let group = world.tenant.group_ids()[2].clone();
+    // The forms of both requests are in use: a first use is read back by itself.
+    world.tenant.set_user(&user, json!({"jobTitle": "Captain"}));
+    let outside = |id: &&String| !world.tenant.user_members(&group).contains(*id);
+    let newcomer = world.tenant.user_ids().iter().find(outside).unwrap().clone();
+    world.tenant.add_member(&group, &newcomer);
+    world.cycle_twice().await;
+    let title = world.resource(&user)["title"].clone();
     let members = member_ids(&world, &group);
     edit(&world, &user, json!({"title": "Pirate"}));
     let fewer: Vec<Value> = members.iter().skip(1).map(|id| json!({"value": id})).collect();
