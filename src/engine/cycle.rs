@@ -19,7 +19,6 @@ use super::assigned::Listing;
 use super::drift::Looked;
 use super::escrow::Escrow;
 use super::forecast::Forecast;
-use super::foreign::UNDER_WAY;
 use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
@@ -360,7 +359,6 @@ impl<'j> Cycle<'j> {
             return self.settle_assignments().await;
         }
         self.prepare_target().await?;
-        self.note_under_way().await?;
         self.settle_intents().await?;
         self.settle_writes().await?;
         if self.ask_for_doubtful().await? {
@@ -665,9 +663,6 @@ async fn remember(
         }
         if through && snapshot.meta(INITIAL_DONE)?.is_none() {
             tx.put_meta(INITIAL_DONE, *b"1");
-        }
-        if snapshot.meta(UNDER_WAY)?.is_some() {
-            tx.delete_meta(UNDER_WAY);
         }
         if through && looked && snapshot.meta(RESTORED)?.is_some() {
             tx.delete_meta(RESTORED);

@@ -70,8 +70,6 @@ pub(super) struct Looked {
     pub(super) suspects: Vec<Suspect>,
     /// How many more.
     pub(super) more_suspects: u64,
-    /// The cycle before this one broke off: what it sent may not be recorded.
-    pub(super) unsure: bool,
 }
 
 impl Looked {

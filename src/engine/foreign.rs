@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::open_writes::open_writes;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
@@ -22,9 +23,6 @@ use crate::snapshot::transfer::RESTORED;
 
 /// The snapshot's name for what was last found.
 pub const ANOTHER_WRITER: &str = "another_writer";
-
-/// The snapshot's name for the cycle that may have sent something that is not recorded.
-pub(super) const UNDER_WAY: &str = "cycle_under_way";
 
 /// As many examples as are shown.
 const EXAMPLES: usize = 3;
@@ -76,28 +74,10 @@ impl AnotherWriter {
 }
 
 impl Cycle<'_> {
-    /// Notes that from now on something may be sent: a cycle that breaks off leaves the note.
-    pub(super) async fn note_under_way(&mut self) -> Result<(), CycleError> {
-        if !self.applies() {
-            return Ok(());
-        }
-        let cycle = self.order.id.to_string();
-        self.drift.unsure = self
-            .store(move |snapshot| {
-                let broke_off = snapshot.meta(UNDER_WAY)?.is_some();
-                let mut tx = snapshot.tx()?;
-                tx.put_meta(UNDER_WAY, cycle.into_bytes());
-                tx.commit(Durability::Lazy)?;
-                Ok(broke_off)
-            })
-            .await?;
-        Ok(())
-    }
-
-    /// Says what looks like another writer's, unless it is our own by the history, or may be: sent by a cycle that
-    /// broke off before it was recorded.
+    /// Says what looks like another writer's, unless it is our own by the history, or may be: sent, and never
+    /// recorded.
     pub(super) async fn tell_of_another_writer(&mut self) -> Result<(), CycleError> {
-        if !self.drift.is_any() || self.drift.unsure {
+        if !self.drift.is_any() {
             return Ok(());
         }
         let suspects = std::mem::take(&mut self.drift.suspects);
@@ -147,6 +127,12 @@ impl Cycle<'_> {
 /// Those that the history does not know as sent by us, with whatever result. Where its values were erased or hidden,
 /// it cannot be told, and nobody is accused.
 fn not_ours(snapshot: &Snapshot, mut suspects: Vec<Suspect>) -> Result<Vec<Suspect>, StoreError> {
+    let open = open_writes(snapshot)?;
+    suspects.retain(|one| {
+        !open
+            .iter()
+            .any(|write| (write.kind, write.id) == (one.kind, one.id))
+    });
     if suspects.is_empty() {
         return Ok(suspects);
     }

@@ -101,7 +101,6 @@ impl Cycle<'_> {
         inverses.retain(|inverse| !inverse.undo.operations.is_empty());
         if self.applies() {
             self.recall_dialect().await?;
-            self.note_under_way().await?;
             self.prepare_undo(request, &inverses).await?;
         }
         let is_delete =

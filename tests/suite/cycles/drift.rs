@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use melonsync::engine::foreign;
 use melonsync::engine::job::Extent;
+use melonsync::engine::open_writes::OpenWrite;
 use melonsync::engine::summary::Drift as Counts;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Drift;
+use melonsync::model::clock::Timestamp;
 use melonsync::model::id::ObjectKind;
 use melonsync::ports::Durability;
 use melonsync::reconcile::drift_policy::DriftPolicy;
@@ -653,20 +655,30 @@ async fn what_we_sent_ourselves_is_no_other_writer() {
 }
 
 #[tokio::test]
-async fn a_cycle_that_broke_off_accuses_nobody_and_a_restored_snapshot_says_what_it_may_be() {
+async fn a_write_that_was_never_recorded_accuses_nobody_and_a_restored_snapshot_says_what_it_may_be() {
     let world = synced().await;
     let user = world.tenant.user_ids()[3].clone();
     let write_twice = |title: &str| {
         world.tenant.set_user(&user, json!({"jobTitle": title}));
         edit(&world, &user, json!({"title": title}));
     };
-    let note = |name: &str| {
+    let note = |name: &str, value: Vec<u8>| {
         let mut tx = world.job.snapshot.tx().unwrap();
-        tx.put_meta(name, *b"before");
+        tx.put_meta(name, value);
         tx.commit(Durability::Lazy).unwrap();
     };
     write_twice("Captain");
-    note("cycle_under_way");
+    let open = OpenWrite {
+        kind: ObjectKind::User,
+        id: user.parse().unwrap(),
+        paths: vec!["title".to_owned()],
+        members: false,
+        adopts: None,
+        at: Timestamp(0),
+    };
+    note("open_writes", serde_json::to_vec(&[open]).unwrap());
+    let looked = world.run(Extent::Drift { heal: false }, false, None).await;
+    assert!(!looked.findings.iter().any(|text| text.contains("another writer")));
     let ran = full(&world).await;
     assert!(
         !ran.findings.iter().any(|text| text.contains("another writer")),
@@ -674,7 +686,7 @@ async fn a_cycle_that_broke_off_accuses_nobody_and_a_restored_snapshot_says_what
         ran.findings
     );
     write_twice("Admiral");
-    note(RESTORED);
+    note(RESTORED, b"before".to_vec());
     let ran = full(&world).await;
     assert!(
         ran.findings

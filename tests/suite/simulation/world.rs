@@ -167,6 +167,8 @@ fn policy(dice: &mut Dice) -> Policy {
     if dice.chance(10) {
         policy.adopt = Adopt::Never;
     }
+    // What another hand deletes is to be there again.
+    policy.drift.missing = Some(melonsync::mapping::Drift::Heal);
     policy
 }
 
