@@ -6,6 +6,7 @@ mod laws;
 mod scim;
 mod scim_content;
 mod scim_faults;
+mod scim_odd;
 mod tokens;
 
 use std::collections::BTreeMap;
