@@ -67,10 +67,11 @@ impl ScimTarget {
         done
     }
 
-    /// The dialect in force. A service that says that it has no PATCH gets PUT.
+    /// The dialect in force. A service that says that it has no PATCH gets PUT, unless the configuration knows better.
     pub(super) async fn dialect(&self) -> Result<Dialect, TargetError> {
         let mut dialect = self.experience.dialect();
-        if !self.advertised().await?.patch {
+        let named = self.experience.ask(|learned| learned.is_pinned(Aspect::Update));
+        if !named && !self.advertised().await?.patch {
             dialect.update = Update::Put;
         }
         Ok(dialect)

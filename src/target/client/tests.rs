@@ -403,6 +403,34 @@ async fn a_target_without_patch_gets_a_put_of_everything_it_had() {
 }
 
 #[tokio::test]
+async fn the_configuration_knows_better_than_the_service_what_it_can_do() {
+    let mut world = world(|_, (_, path, _)| match path {
+        path if path.ends_with("ServiceProviderConfig") => said(200, json!({"patch": {"supported": false}})),
+        _ => said(200, json!({"id": "u-1", "displayName": "N"})),
+    })
+    .await;
+    let url = format!(
+        "{}/",
+        world.target.addresses.service("").as_str().trim_end_matches('/')
+    );
+    world.target = ScimTarget::new(ScimOptions {
+        dialect: PinnedDialect {
+            update: Some(crate::model::dialect::Update::Patch),
+            op_case: Some(crate::model::dialect::OpCase::Capital),
+            ..PinnedDialect::default()
+        },
+        ..options(&url)
+    })
+    .unwrap();
+    world.target.patch(USER, &id("u-1"), &rename()).await.unwrap();
+    let (method, _, body) = &world.seen()[0];
+    assert_eq!(
+        (method.as_str(), &body["Operations"][0]["op"]),
+        ("PATCH", &json!("Replace"))
+    );
+}
+
+#[tokio::test]
 async fn capabilities_send_only_get_and_survive_their_absence() {
     let bare = world(|_, _| (404, vec![("content-type", "text/html")], "<html>".to_owned())).await;
     let capabilities = bare.target.capabilities().await.unwrap();
