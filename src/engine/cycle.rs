@@ -224,6 +224,8 @@ pub struct Cycle<'j> {
     pub(super) trouble: u32,
     /// Why the job is stopped, where it is.
     pub(super) quarantine: Option<JobStop>,
+    /// True where the target refused one request and answers others.
+    pub(super) answers: bool,
     /// Kinds of operations, and which of them are stopped.
     pub(super) kinds: Kinds,
     /// Operations left because their kind is stopped.
@@ -265,7 +267,9 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
         Some(request) => cycle.undo_story(request).await.err(),
     };
     cycle.tell_findings();
+    cycle.confirm_refusal(error.as_ref()).await;
     let quarantine = cycle.quarantine_after(error.as_ref());
+    let whole = undo.is_none() && cycle.latecomers.is_empty();
     let mut summary = cycle.close(error.as_ref());
     summary.duration_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
     add_traffic(
@@ -273,7 +277,7 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
         job.source.traffic().since(source),
         job.target.traffic().since(target),
     );
-    let error = match remember(job, order, &summary, undo.is_none(), quarantine).await {
+    let error = match remember(job, order, &summary, whole, quarantine).await {
         Ok(()) => error,
         Err(late) => error.or(Some(late)),
     };
@@ -329,6 +333,7 @@ impl<'j> Cycle<'j> {
             unplanned: 0,
             trouble: 0,
             quarantine: None,
+            answers: false,
             kinds: Kinds::default(),
             left_by_kind: 0,
             asked: Asked::default(),
@@ -548,10 +553,11 @@ impl<'j> Cycle<'j> {
 
     fn close(self, error: Option<&CycleError>) -> Summary {
         let applies = self.applies();
+        let stops = error.is_some_and(|error| self.stops(error));
         let mut summary = self.summary;
         summary.escrow = self.escrow.count();
         summary.outcome = match error {
-            Some(error) if error.quarantines() => Outcome::Quarantined,
+            Some(_) if stops => Outcome::Quarantined,
             Some(_) => Outcome::Failed,
             None if !applies => Outcome::Planned,
             None if summary.withheld.count > 0 => Outcome::Withheld,

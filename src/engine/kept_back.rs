@@ -183,10 +183,12 @@ impl Cycle<'_> {
         }
         let (cycle, focus) = (self.order.id, self.focus.clone());
         let planned: BTreeSet<ObjectKind> = self.job.managed.difference(&self.stopped).copied().collect();
+        let latecomers = self.latecomers.clone();
         self.store(move |snapshot| {
             let mut stale = Vec::new();
             snapshot.each_withheld(|key, entry| {
                 let mine = planned.contains(&key.0)
+                    && !latecomers.contains(&(key.0, key.1))
                     && focus.as_ref().is_none_or(|focus| focus.contains(&(key.0, key.1)));
                 // A release waits with its object: in escrow, behind an open create, for a value.
                 let waits = entry.released_by.is_some() && snapshot.dirty_cause(key.0, &key.1)?.is_some();

@@ -13,6 +13,7 @@ use super::apply::Work;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::cycle::chain;
+use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
 use crate::model::clock::Timestamp;
@@ -132,7 +133,8 @@ impl Cycle<'_> {
 
     /// What is stopped when the cycle ends, with its entries of the history; `None` where that is as it was kept.
     pub(super) fn quarantine_after(&self, error: Option<&CycleError>) -> Option<(Quarantine, Vec<NewEntry>)> {
-        if !self.order.apply {
+        // Where the store failed, what was stopped may not even have been read.
+        if !self.order.apply || matches!(error, Some(CycleError::Store(_) | CycleError::Broken(_))) {
             return None;
         }
         let entry = |operation: &str, reason: String, detail: Option<String>| {
@@ -165,8 +167,23 @@ impl Cycle<'_> {
         Some((Quarantine { job, kinds }, entries))
     }
 
+    /// Asks once more where the target refused a request that may have been about one resource only: what answers
+    /// another question is not gone.
+    pub(super) async fn confirm_refusal(&mut self, error: Option<&CycleError>) {
+        if let Some(CycleError::Target(cause)) = error
+            && is_gone(cause)
+        {
+            self.answers = matches!(self.probe(Side::Target).await, Ok(Ok(())));
+        }
+    }
+
+    /// True for an error that stops the job.
+    pub(super) const fn stops(&self, error: &CycleError) -> bool {
+        error.quarantines() && !self.answers
+    }
+
     fn stop_by(&self, error: &CycleError) -> Option<JobStop> {
-        if !error.quarantines() {
+        if !self.stops(error) {
             return None;
         }
         let (side, cause) = match error {
@@ -190,13 +207,20 @@ impl Cycle<'_> {
             return;
         }
         let (kind, id) = (work.plan.kind, work.plan.source);
+        // Of one object nobody can tell whether it will be the probe.
+        let explained = self.order.extent == Extent::Explain;
         let mut run = Vec::with_capacity(work.run.len());
         // Without its create nothing that follows can be sent.
         let mut created = true;
         for operation in std::mem::take(&mut work.run) {
             let verb = operation.verb;
             let creates = matches!(verb, Verb::CreateUser | Verb::CreateGroup);
-            match self.kinds.leaves(verb, id) {
+            let left = if explained {
+                self.kinds.stopped().get(&verb)
+            } else {
+                self.kinds.leaves(verb, id)
+            };
+            match left {
                 None if created => run.push(operation),
                 None => work.left = true,
                 Some(stopped) => {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use melonsync::engine::cycle::CycleError;
+use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::Threshold;
@@ -114,6 +115,23 @@ async fn a_missing_permission_at_the_source_and_an_endpoint_that_is_gone_stop_it
         .workspace
         .update_faults(|faults| faults.forbidden = Fault::never());
     world.cycle_twice().await;
+}
+
+#[tokio::test]
+async fn one_resource_that_may_not_be_read_does_not_stop_the_job() {
+    let world = World::sample(10, 2).await;
+    world.cycle().await.expect(Outcome::Converged);
+    world
+        .workspace
+        .update_faults(|faults| faults.forbidden = Fault::once());
+    let extent = Extent::Objects {
+        users: vec![world.tenant.user_ids()[0].clone()],
+        groups: vec![],
+    };
+    let ran = world.run(extent, true, None).await;
+    assert_eq!(ran.summary.outcome, Outcome::Failed, "{}", ran.story());
+    assert!(kept(&world).is_empty());
+    world.expect_quiet().await;
 }
 
 /// A world of linked users whom the target lets nobody change, but for `active`; all are to change, one to go.
