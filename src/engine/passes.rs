@@ -114,7 +114,13 @@ pub(super) struct Progress {
     moved: bool,
     /// Something waits for another object of the same pass.
     waiting: bool,
+    /// Objects that had something to carry out or to record.
+    works: usize,
 }
+
+/// Pages that are planned together where most of their objects wait for others: managers are one in ten, and a batch of
+/// few requests leaves the target idle at its end. More would only cost memory where the next page is a full one.
+const PAGES_TOGETHER: usize = 4;
 
 impl Cycle<'_> {
     pub(super) fn rules(&self) -> Rules {
@@ -232,10 +238,10 @@ impl Cycle<'_> {
         let mut sum = Progress::default();
         let mut after: Option<SourceId> = None;
         let of = self.store(move |snapshot| snapshot.dirty_count(kind)).await?;
-        let mut seen = 0;
+        let (mut seen, mut pages) = (0, 1);
         loop {
             self.overtake().await?;
-            let limit = self.job.batch;
+            let limit = self.job.batch * pages;
             let page = self
                 .store(move |snapshot| snapshot.dirty(kind, after.as_ref(), limit))
                 .await?;
@@ -245,8 +251,13 @@ impl Cycle<'_> {
             after = Some(*last);
             seen += page.len() as u64;
             self.order.watcher.progress(pass.phase(), seen.min(of), Some(of));
-            let ids = page.into_iter().map(|(id, _)| id).collect();
+            let ids: Vec<SourceId> = page.into_iter().map(|(id, _)| id).collect();
+            let looked_at = ids.len();
             let progress = self.batch(kind, ids, pass, settle).await?;
+            pages = match progress.works.saturating_mul(PAGES_TOGETHER) {
+                few if few < looked_at => (pages * 2).min(PAGES_TOGETHER),
+                _ => 1,
+            };
             sum.moved |= progress.moved;
             sum.waiting |= progress.waiting;
         }
@@ -280,6 +291,7 @@ impl Cycle<'_> {
                 one.plan.pending_references > 0 || one.plan.omissions.contains(&Omission::WaitsForManager);
             works.extend(self.select(pass, one));
         }
+        progress.works = works.len();
         progress.waiting |= pass == Pass::Users && !self.waiting.is_empty();
         // Who is found to be held up moves those who waited for it.
         progress.moved |= self.blocked.len() > blocked;
