@@ -5,7 +5,7 @@
 //! `cargo test --release --test suite simulation` plays 400 seeds. `SEEDS=1000000` plays so many, `FROM=n` begins
 //! at another one, `SECONDS=n` ends when the time is up, and `SEED=n` tells one story line by line.
 
-mod dice;
+pub mod dice;
 mod directory;
 mod events;
 mod expected;

@@ -114,11 +114,21 @@ def life_of_a_job():
 
 
 def killed_and_run_again():
-    dice = random.Random(2)
+    """Fifty kills at random moments, ten in each of five worlds. KILLS=n for more, SEED=n to begin elsewhere."""
+    worlds = -(-int(os.environ.get("KILLS", "50")) // 10)
+    first = int(os.environ.get("SEED", "1"))
+    for seed in range(first, first + worlds):
+        killed_world(seed)
+
+
+def killed_world(seed):
+    dice = random.Random(seed)
     with Sandbox("killed", USERS, GROUPS) as sandbox, server("killed") as process:
         world = World("killed", sandbox, process)
-        killed = sum(world.job.killed(after=dice.uniform(0.1, 0.9)) for _ in range(5))
-        say(f"    killed {killed} times, {len(world.scim.all('Users'))} users at the target")
+        # Long enough now and then for an open create to be resolved, which waits for request_timeout.
+        moments = [dice.uniform(0.05, 0.6) if dice.random() < 0.7 else dice.uniform(3.0, 4.0) for _ in range(10)]
+        killed = sum(world.job.killed(after=moment) for moment in moments)
+        say(f"    seed {seed}: killed {killed} times, {len(world.scim.all('Users'))} users at the target")
         # An open intent is not resolved before request_timeout (3 s in this config) has passed since it was sent.
         time.sleep(3.5)
         world.sync_and_compare("after the kills")
