@@ -113,6 +113,9 @@ pub(super) enum Answer {
     Failed(TargetError),
     /// Not sent: the cycle was asked to stop, or the target is in trouble.
     NotSent,
+    /// A create that was not sent, because its intent would be too old by the time it is carried out: it is judged by the
+    /// intent's age, see [`super::intents`]. It comes with the next sweep.
+    TooLate,
     /// Not sent: operations of this kind stopped after it was planned.
     Cut(Verb),
 }
@@ -251,6 +254,9 @@ impl Cycle<'_> {
                         && let Some(verb) = locked(kinds).cuts(&work.run)
                     {
                         return (work, Answer::Cut(verb));
+                    }
+                    if work.creates() && job.clock.now().since(now) > job.request_timeout {
+                        return (work, Answer::TooLate);
                     }
                     if work.sends() && (stop.is_cancelled() || trouble.load(Ordering::Relaxed) >= TROUBLE) {
                         return (work, Answer::NotSent);

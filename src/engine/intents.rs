@@ -55,9 +55,11 @@ impl Cycle<'_> {
         if all.is_empty() || !self.applies() {
             return Ok(());
         }
-        // Nothing is concluded before the request timeout has passed since the last was sent: the target may still be
+        // Nothing is concluded before the request timeout has passed since the last can have been sent: the target may still be
         // working on it.
+        // The intents of a batch are as old as the batch; its creates are sent until they are a timeout old.
         let latest = all.iter().map(|(_, _, intent)| intent.sent_at).max();
+        let latest = latest.map(|at| at.plus(self.job.request_timeout));
         self.wait_until_answered(latest, all.len()).await?;
         for kind in [ObjectKind::User, ObjectKind::Group] {
             let mine: Vec<ObjectIntent> = all.iter().filter(|(of, _, _)| *of == kind).cloned().collect();

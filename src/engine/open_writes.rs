@@ -142,7 +142,7 @@ impl OpenWrite {
 /// were carried out before one failed.
 pub(super) fn is_certain(work: &Work, answer: &Answer) -> bool {
     match answer {
-        Answer::Done { .. } | Answer::NotSent | Answer::Cut(_) => true,
+        Answer::Done { .. } | Answer::NotSent | Answer::TooLate | Answer::Cut(_) => true,
         Answer::Half { .. } => false,
         Answer::Failed(error) => !error.maybe_done() && !work.moves_members(),
     }
@@ -207,7 +207,7 @@ impl Cycle<'_> {
         let due = sent.map(|sent| sent.plus(self.job.request_timeout));
         let left = due
             .map_or(Duration::ZERO, |due| due.since(self.job.clock.now()))
-            .min(self.job.request_timeout);
+            .min(self.job.request_timeout * 2);
         if left > Duration::ZERO {
             info!(
                 open,

@@ -189,6 +189,7 @@ impl Cycle<'_> {
                     not_kept: NotKept::default(),
                 });
             }
+            Answer::TooLate => (recorded.again, recorded.moved) = (true, true),
             Answer::NotSent => {
                 if work.run.is_empty() && (work.completes() || work.plan.forget) {
                     recorded.moved |= !work.plan.omissions.is_empty();

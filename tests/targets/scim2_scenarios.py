@@ -123,8 +123,9 @@ def killed_and_run_again():
 
 def killed_world(seed):
     dice = random.Random(seed)
-    with Sandbox("killed", USERS, GROUPS) as sandbox, server("killed") as process:
-        world = World("killed", sandbox, process)
+    name = f"killed-{seed}"
+    with Sandbox(name, USERS, GROUPS) as sandbox, server(name) as process:
+        world = World(name, sandbox, process)
         # Long enough now and then for an open create to be resolved, which waits for request_timeout.
         moments = [dice.uniform(0.05, 0.6) if dice.random() < 0.7 else dice.uniform(3.0, 4.0) for _ in range(10)]
         killed = sum(world.job.killed(after=moment) for moment in moments)

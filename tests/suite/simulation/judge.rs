@@ -94,12 +94,16 @@ impl Judge {
         let said = self.said.entry(object.id).or_default();
         // What comes back comes with all that it has.
         let back = said.gone.is_some();
+        let before = (said.gone, said.elsewhere);
         said.gone = object.removed;
-        said.asked = false;
+        if object.removed.is_none() {
+            said.learn(&object.attributes, full || back);
+        }
+        // The same once more needs no second question.
+        said.asked &= before == (said.gone, said.elsewhere);
         if object.removed.is_some() {
             return;
         }
-        said.learn(&object.attributes, full || back);
         let members = self.members.entry(object.id).or_default();
         for member in &object.members {
             if member.removed {
