@@ -10,4 +10,5 @@ mod planner_laws;
 mod promises;
 mod scenarios;
 mod simulation;
+mod stories;
 mod support;
