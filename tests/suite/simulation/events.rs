@@ -322,6 +322,7 @@ impl Inner {
                 let ids: Vec<String> = self.service.held.keys().cloned().collect();
                 if let Some(id) = dice.pick(&ids) {
                     self.service.remove(id);
+                    self.service.spoiled = true;
                     self.trace.note(|| format!("another hand deletes {id}"));
                 }
             }

@@ -12,6 +12,15 @@ use super::service::Resource;
 use super::site::Inner;
 
 impl Inner {
+    /// Every difference, unless another hand has deleted what was ours.
+    pub fn before_the_full_cycle(&self) -> Vec<String> {
+        if self.service.spoiled {
+            Vec::new()
+        } else {
+            self.differences()
+        }
+    }
+
     /// Every difference, in words.
     pub fn differences(&self) -> Vec<String> {
         let mut found = Vec::new();

@@ -228,9 +228,10 @@ impl Inner {
             ..
         } = self.rounds.known[after];
         let (select, now) = (select.clone(), self.directory.seq);
-        // Replication is behind: the newest changes come in this round or in the next.
+        // Replication is behind: the newest changes come in this round or in the next. Once all is quiet it catches up.
         let token = if self.dice.chance(25) {
-            self.dice.between(from, now)
+            let behind = self.dice.between(from, now);
+            if self.quiet { now } else { behind }
         } else {
             now
         };

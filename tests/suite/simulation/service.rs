@@ -173,6 +173,8 @@ pub struct Service {
     pub tickets: u64,
     /// Members, by group, that another hand put in.
     pub put_in: BTreeSet<(String, String)>,
+    /// True once another hand deleted a resource.
+    pub spoiled: bool,
 }
 
 /// A title that the service refuses.
@@ -188,6 +190,7 @@ impl Service {
             late: Vec::new(),
             tickets: 0,
             put_in: BTreeSet::new(),
+            spoiled: false,
         }
     }
 

@@ -42,6 +42,8 @@ pub struct Inner {
     /// So many steps from now somebody asks the cycle to stop.
     pub stops_in: Option<(u64, CancellationToken)>,
     pub dead: bool,
+    /// Nothing changes any more.
+    pub quiet: bool,
 }
 
 impl Site {
