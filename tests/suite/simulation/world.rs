@@ -357,6 +357,8 @@ impl World {
         }
         let before = self.job.snapshot.history_head().unwrap().next;
         let (job, site) = (self.job.clone(), Arc::clone(&self.site));
+        // A person who names users lets them through (`resync --user`).
+        let named = matches!(order.extent, Extent::Objects { .. });
         let report = tokio::select! {
             biased;
             () = site.death() => None,
@@ -368,7 +370,7 @@ impl World {
         match &report {
             Some(report) => {
                 self.note(|| format!("ended: {:?} {:?}", report.summary.outcome, report.error));
-                self.judge_cycle(now, allow_deletions, before);
+                self.judge_cycle(now, named || allow_deletions.is_some(), before);
             }
             None => self.start_again(),
         }
@@ -396,7 +398,7 @@ impl World {
     }
 
     /// What must hold after any cycle that came to an end.
-    fn judge_cycle(&mut self, now: Timestamp, allowed: Option<u64>, history: u64) {
+    fn judge_cycle(&mut self, now: Timestamp, allowed: bool, history: u64) {
         let entries = self.job.snapshot.history(history, usize::MAX).unwrap();
         let told = |id| entries.iter().any(|(entry, _)| entry.object == Some(id));
         let mut inner = self.site.lock();
@@ -422,7 +424,7 @@ impl World {
             .map(|(_, n)| n)
             .sum();
         let limit = self.job.policy.deletion_threshold.limit(u64::MAX);
-        if removed > 0 && allowed.is_none() && removed + before > limit {
+        if removed > 0 && !allowed && removed + before > limit {
             inner.judge.found.push(format!(
                 "{removed} users lost access, and {before} within the window before: the guard lets {limit} through"
             ));
