@@ -240,6 +240,10 @@ pub struct Cycle<'j> {
     pub(super) unreached: BTreeSet<SourceId>,
     /// Users met in the middle of the cycle: but for a disable they are the next one's.
     pub(super) latecomers: HashSet<(ObjectKind, SourceId)>,
+    /// True while users are disabled who lost access in the middle of the cycle.
+    pub(super) overtaking: bool,
+    /// True in an undo: it plans once, and has no second sweep.
+    pub(super) undoes: bool,
     /// Linked resources to be read again.
     pub(super) due: Due,
     /// What was compared with what was left at the target.
@@ -341,6 +345,8 @@ impl<'j> Cycle<'j> {
             blind: false,
             unreached: BTreeSet::new(),
             latecomers: HashSet::new(),
+            overtaking: false,
+            undoes: false,
             due: Due::default(),
             drift: Looked::default(),
         }

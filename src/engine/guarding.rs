@@ -141,6 +141,21 @@ impl Cycle<'_> {
                 warn!(kind, "{kind} are withheld: {why}");
             }
         }
+        // Asked again in the middle of a cycle, the guard takes nothing back: what it withheld was said, and the
+        // totals that its percentages are of have grown by what this cycle linked.
+        if let Some(before) = &self.approvals {
+            for (word, before) in [
+                (&mut approvals.users, &before.users),
+                (&mut approvals.groups, &before.groups),
+                (&mut approvals.identities, &before.identities),
+                (&mut approvals.creates, &before.creates),
+                (&mut approvals.members, &before.members),
+            ] {
+                if before.withheld().is_some() && word.withheld().is_none() {
+                    word.clone_from(before);
+                }
+            }
+        }
         self.approvals = Some(approvals);
         Ok(())
     }

@@ -14,11 +14,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tracing::info;
+use tracing::warn;
 
 use super::apply::Answer;
 use super::apply::Work;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::cycle::chain;
 use crate::mapping::Mapping;
 use crate::mapping::read_path;
 use crate::model::clock::Timestamp;
@@ -35,6 +37,7 @@ use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
+use crate::ports::TargetError;
 use crate::reconcile::members_of;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
@@ -58,7 +61,13 @@ pub struct OpenWrite {
     pub adopts: Option<TargetId>,
     /// When its batch was sent.
     pub at: Timestamp,
+    /// True when an earlier request for it is open too: that a later one was not sent settles nothing.
+    #[serde(default)]
+    pub earlier: bool,
 }
+
+/// As many resources in a row that the target does not answer for are one by one in trouble; more are the whole target's.
+const SILENT: u32 = 3;
 
 /// The snapshot's name for them.
 const OPEN_WRITES: &str = "open_writes";
@@ -122,6 +131,7 @@ fn of(work: &Work, at: Timestamp) -> Option<OpenWrite> {
         members: work.moves_members(),
         adopts: work.adopts(),
         at,
+        earlier: false,
     })
 }
 
@@ -135,6 +145,7 @@ impl OpenWrite {
         self.members |= other.members;
         self.adopts = other.adopts.or(self.adopts.take());
         self.at = other.at;
+        self.earlier = true;
     }
 }
 
@@ -142,10 +153,16 @@ impl OpenWrite {
 /// were carried out before one failed.
 pub(super) fn is_certain(work: &Work, answer: &Answer) -> bool {
     match answer {
-        Answer::Done { .. } | Answer::NotSent | Answer::TooLate | Answer::Cut(_) => true,
-        Answer::Half { .. } => false,
+        Answer::Done { .. } => true,
+        // Of this batch's own request; see `is_unsent`.
+        Answer::NotSent | Answer::TooLate | Answer::Cut(_) | Answer::Half { .. } => false,
         Answer::Failed(error) => !error.maybe_done() && !work.moves_members(),
     }
+}
+
+/// True when this batch's request did not go out.
+pub(super) const fn is_unsent(answer: &Answer) -> bool {
+    matches!(answer, Answer::NotSent | Answer::TooLate | Answer::Cut(_))
 }
 
 /// A group whose members are to be read back in the next cycle, when more of them are linked.
@@ -158,6 +175,7 @@ pub(super) fn note_members(tx: &mut Tx<'_>, id: SourceId, at: Timestamp) -> Resu
         members: true,
         adopts: None,
         at,
+        earlier: false,
     });
     put(tx, &all);
     Ok(())
@@ -168,11 +186,14 @@ pub(super) fn settle(
     tx: &mut Tx<'_>,
     kind: ObjectKind,
     certain: &BTreeSet<SourceId>,
+    unsent: &BTreeSet<SourceId>,
 ) -> Result<(), StoreError> {
     let all = open_writes(&*tx)?;
+    let is_settled =
+        |write: &OpenWrite| certain.contains(&write.id) || (unsent.contains(&write.id) && !write.earlier);
     let left: Vec<OpenWrite> = all
         .iter()
-        .filter(|write| write.kind != kind || !certain.contains(&write.id))
+        .filter(|write| write.kind != kind || !is_settled(write))
         .cloned()
         .collect();
     if left.len() != all.len() {
@@ -191,9 +212,26 @@ impl Cycle<'_> {
         let latest = open.iter().map(|write| write.at).max();
         self.wait_until_answered(latest, open.len()).await?;
         info!(open = open.len(), "Writes without an answer are read back");
+        let mut silent = 0;
         for write in open {
             self.check_stop()?;
-            self.read_back(write).await?;
+            let (kind, id) = (write.kind, write.id);
+            match self.read_back(write).await {
+                // One resource that cannot be read stops nobody else; it stays open, and nothing is sent to it.
+                Err(CycleError::Target(error))
+                    if silent < SILENT && !matches!(error, TargetError::Unauthorized { .. }) =>
+                {
+                    silent += u32::from(matches!(error, TargetError::Unavailable { .. }));
+                    warn!(object = %id, "{kind} {id} cannot be read back after a write without an answer: it waits for the next cycle");
+                    self.summary
+                        .fail(id, "read_back", chain(&error), error.hint().to_owned());
+                    self.failed.insert((kind, id));
+                }
+                other => {
+                    other?;
+                    silent = 0;
+                }
+            }
         }
         self.settle_scope().await
     }
@@ -267,7 +305,7 @@ fn record(
         }
         tx.mark_dirty(write.kind, &write.id, DirtyCause::TARGET)?;
     }
-    settle(&mut tx, write.kind, &BTreeSet::from([write.id]))?;
+    settle(&mut tx, write.kind, &BTreeSet::from([write.id]), &BTreeSet::new())?;
     tx.commit(Durability::Lazy)
 }
 

@@ -71,7 +71,10 @@ impl Cycle<'_> {
             }
             self.removals = true;
             self.judge().await?;
-            self.batch(user, ids, Pass::Disables, true).await?;
+            self.overtaking = true;
+            let done = self.batch(user, ids, Pass::Disables, true).await;
+            self.overtaking = false;
+            done?;
         }
         let touched = touched.into_iter().map(|id| (user, id));
         self.latecomers.extend(touched.clone());

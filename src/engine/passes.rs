@@ -311,8 +311,9 @@ impl Cycle<'_> {
     fn may_plan(&self, kind: ObjectKind, id: SourceId) -> bool {
         !self.stopped.contains(&kind)
             && !self.failed.contains(&(kind, id))
-            && !self.latecomers.contains(&(kind, id))
-            && !self.escrow.waiting.contains(&(kind, id))
+            // Who came in the middle of the cycle is the next one's, but for what takes access away.
+            && (self.overtaking
+                || !(self.latecomers.contains(&(kind, id)) || self.escrow.waiting.contains(&(kind, id))))
             && self
                 .focus
                 .as_ref()
@@ -343,7 +344,8 @@ impl Cycle<'_> {
         }
         let counted = planned.removal.is_some();
         let mut work = Work::new(planned.plan, planned.record, pass);
-        work.left = turn == Turn::MakeWay;
+        // Neither its scope nor what was not read of it was looked at again: its mark is for the next cycle.
+        work.left = turn == Turn::MakeWay || self.overtaking;
         let all = std::mem::take(&mut work.plan.operations);
         for operation in all {
             if !pass.takes(operation.verb) {

@@ -110,6 +110,9 @@ impl Cycle<'_> {
             if open_writes::is_certain(&work, &answer) {
                 part.certain.insert(work.plan.source);
             }
+            if open_writes::is_unsent(&answer) {
+                part.unsent.insert(work.plan.source);
+            }
             match answer {
                 Answer::Failed(error) => {
                     if work.creates() && error.maybe_done() {
@@ -188,6 +191,16 @@ impl Cycle<'_> {
                     whole: false,
                     not_kept: NotKept::default(),
                 });
+            }
+            // Of an undo there is no other sweep.
+            Answer::TooLate if self.undoes => {
+                let operation = failed_verb(failed_operation(&work));
+                let (what, hint) = (
+                    "not sent: its turn came too late in a large batch",
+                    "run the same undo again: it takes up what is left",
+                );
+                self.summary
+                    .fail(work.plan.source, operation, what.to_owned(), hint.to_owned());
             }
             Answer::TooLate => (recorded.again, recorded.moved) = (true, true),
             Answer::NotSent => {

@@ -43,6 +43,8 @@ pub(super) struct Part {
     pub(super) open: BTreeSet<SourceId>,
     /// Whose other writes are told for certain: they are open no longer.
     pub(super) certain: BTreeSet<SourceId>,
+    /// Whose request did not go out.
+    pub(super) unsent: BTreeSet<SourceId>,
     pub(super) history: Vec<NewEntry>,
     /// Changes of identity: counted before what was sent moves into the history.
     pub(super) identities: u64,
@@ -206,7 +208,7 @@ impl Part {
             tx.delete_withheld(key);
         }
         let intents = self.close_intents(&mut tx, kind, &ledger.intents);
-        open_writes::settle(&mut tx, kind, &self.certain)?;
+        open_writes::settle(&mut tx, kind, &self.certain, &self.unsent)?;
         if !self.history.is_empty() {
             tx.append_history(self.history);
         }

@@ -5,7 +5,7 @@
 
 mod deeds;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use sha2::Digest;
 use sha2::Sha256;
@@ -13,6 +13,7 @@ use sha2::Sha256;
 use super::apply::Work;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::open_writes::open_writes;
 use super::passes::Pass;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
@@ -64,27 +65,28 @@ struct Inverse {
 impl Cycle<'_> {
     /// The story of an undo.
     pub(super) async fn undo_story(&mut self, request: &UndoRequest) -> Result<(), CycleError> {
+        self.undoes = true;
         self.pass_quarantine().await?;
         self.prepare_kept_back().await?;
         let (wanted, manager) = (request.clone(), self.manager_path());
         let (inverses, open) = self
             .store(move |snapshot| {
                 snapshot.clear_forecast()?;
-                let open: BTreeSet<(ObjectKind, SourceId)> = snapshot
-                    .intents()?
+                let mut open: BTreeMap<(ObjectKind, SourceId), &str> = open_writes(snapshot)?
                     .into_iter()
-                    .flat_map(|(_, intents)| intents)
-                    .map(|(kind, id, _)| (kind, id))
+                    .map(|write| ((write.kind, write.id), "a write"))
                     .collect();
+                let intents = snapshot.intents()?.into_iter().flat_map(|(_, intents)| intents);
+                open.extend(intents.map(|(kind, id, _)| ((kind, id), "a create")));
                 Ok((deeds::plan(snapshot, &wanted, manager.as_deref())?, open))
             })
             .await?;
         let mut inverses = inverses;
         for inverse in &mut inverses {
             let (kind, id) = (inverse.now.kind, inverse.now.source);
-            if open.contains(&(kind, id)) {
+            if let Some(what) = open.get(&(kind, id)) {
                 inverse.undo = Undo {
-                    findings: vec!["a create of it is open: run `melonsync sync` first".to_owned()],
+                    findings: vec![format!("{what} of it is open: run `melonsync sync` first")],
                     ..Undo::default()
                 };
             }

@@ -96,7 +96,7 @@ impl ScimTarget {
                     return Ok(now);
                 }
                 Used::Harmful => {
-                    self.harmed(form, id);
+                    self.harmed(form, id, "were put back");
                     let left = removal.remove_members.iter().any(|member| now.1.contains(member));
                     if !left {
                         return Ok(now);
@@ -229,9 +229,9 @@ impl ScimTarget {
         }
     }
 
-    fn harmed(&self, form: usize, group: &TargetId) {
+    fn harmed(&self, form: usize, group: &TargetId, they: &str) {
         let (now, aspect) = (self.experience.now(), Aspect::MemberRemoval);
-        let what = format!("it took more members out of group {group} than were named; they were put back");
+        let what = format!("it took more members out of group {group} than were named; they {they}");
         let finding = self
             .experience
             .add(|learned| learned.harmed(aspect, form, now, &what));
@@ -247,6 +247,16 @@ impl ScimTarget {
         before: &BTreeSet<TargetId>,
         dialect: &Dialect,
     ) -> Result<(Used, Held), TargetError> {
+        let unfinished = self
+            .experience
+            .ask(|learned| learned.trial().map(|trial| trial.group.clone()));
+        if let Some(other) = unfinished {
+            return Err(not_carried_out(
+                kind,
+                id,
+                &format!("members of group {other} are still to be put back, and come first"),
+            ));
+        }
         let trial = Trial {
             group: id.as_str().to_owned(),
             before: before.iter().map(|id| id.as_str().to_owned()).collect(),
@@ -272,7 +282,21 @@ impl ScimTarget {
         if !lost.is_empty() {
             let mut whole: BTreeSet<TargetId> = before.iter().filter(stays).cloned().collect();
             whole.extend(patch.add_members.iter().cloned());
-            now = self.put_back(kind, id, lost.clone(), whole).await?;
+            now = match self.put_back(kind, id, lost.clone(), whole).await {
+                Ok(now) => now,
+                // The note of who was there stays; and no other group is to lose its members to this form meanwhile.
+                Err(error) => {
+                    if !patch.remove_members.is_empty() {
+                        self.harmed(
+                            dialect.form(Aspect::MemberRemoval),
+                            id,
+                            "are still to be put back",
+                        );
+                        self.experience.keep_durably().await?;
+                    }
+                    return Err(error);
+                }
+            };
         }
         self.experience.add(|learned| learned.set_trial(None));
         let harmful = !lost.is_empty();
