@@ -205,9 +205,17 @@ pub(super) fn settle(
 impl Cycle<'_> {
     /// Reads back whatever may have been written without its being recorded. A cycle that only plans leaves it.
     pub(super) async fn settle_writes(&mut self) -> Result<(), CycleError> {
+        if self.read_writes_back().await? {
+            self.settle_scope().await?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::settle_writes`], and leaves what it marks to the next cycle; true where there was something to read.
+    pub(super) async fn read_writes_back(&mut self) -> Result<bool, CycleError> {
         let open = self.store(open_writes).await?;
         if open.is_empty() || !self.applies() {
-            return Ok(());
+            return Ok(false);
         }
         let latest = open.iter().map(|write| write.at).max();
         self.wait_until_answered(latest, open.len()).await?;
@@ -233,7 +241,7 @@ impl Cycle<'_> {
                 }
             }
         }
-        self.settle_scope().await
+        Ok(true)
     }
 
     /// Until no request that was sent at this moment can still be under way.

@@ -68,6 +68,10 @@ impl Cycle<'_> {
         self.undoes = true;
         self.pass_quarantine().await?;
         self.prepare_kept_back().await?;
+        if self.applies() {
+            self.recall_dialect().await?;
+            self.read_writes_back().await?;
+        }
         let (wanted, manager) = (request.clone(), self.manager_path());
         let (inverses, open) = self
             .store(move |snapshot| {
@@ -102,7 +106,6 @@ impl Cycle<'_> {
         self.judge_undo(&mut inverses).await?;
         inverses.retain(|inverse| !inverse.undo.operations.is_empty());
         if self.applies() {
-            self.recall_dialect().await?;
             self.prepare_undo(request, &inverses).await?;
         }
         let is_delete =
