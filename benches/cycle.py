@@ -182,7 +182,9 @@ def record(users, groups):
         sent = get(f"{sandbox.scim}/sandbox/requests?list=true")["requests"]
         asked = get(f"{sandbox.graph}/sandbox/requests?list=true")["requests"]
     first_pages = [r["path"] for r in asked if "/delta?" in r["path"] and "skiptoken" not in r["path"].lower()]
-    reads = [r["path"] for r in sent if r["method"] == "GET" and r["status"] == 200]
+    # Those before the first create; a later one reads a resource of that run back.
+    first = next(at for at, request in enumerate(sent) if request["method"] == "POST")
+    reads = [r["path"] for r in sent[:first] if r["method"] == "GET" and r["status"] == 200]
     source_of = {r["id"]: r["externalId"] for kind in ("users", "groups") for r in held[kind]}
     identifier = re.compile(r'"value":\s*"([^"]+)"')
     bodies = {}

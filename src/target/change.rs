@@ -13,6 +13,7 @@ use super::dialect::MemberRemoval;
 use super::dialect::Update;
 use super::learning::ENOUGH;
 use super::learning::Failing;
+use super::learning::Learned;
 use super::learning::Witness;
 use super::patch::compile;
 use super::usage;
@@ -201,11 +202,21 @@ impl ScimTarget {
         dialect: &Dialect,
         always: bool,
     ) -> Result<Option<Resource>, Miss> {
-        let last = self.send(kind, id, patch, dialect).await.map_err(Miss::of)?;
         let usages = usage::usages(kind, patch);
-        let is_new = self
-            .experience
-            .ask(|learned| usages.iter().any(|usage| !learned.is_seen(usage)));
+        let is_new = || {
+            let unseen = |learned: &Learned| usages.iter().any(|usage| !learned.is_seen(usage));
+            self.experience.ask(unseen)
+        };
+        // The first use goes alone: once it was read back as right, whoever waited need not be read back too.
+        let mut turn = None;
+        if !always && is_new() {
+            turn = Some(self.experience.first_change.lock().await);
+            if !is_new() {
+                turn = None;
+            }
+        }
+        let last = self.send(kind, id, patch, dialect).await.map_err(Miss::of)?;
+        let is_new = turn.is_some() || is_new();
         let doubtful = last
             .as_ref()
             .is_some_and(|last| last.id == *id && !self.undone(&patch.changes, last).is_empty());

@@ -32,6 +32,8 @@ pub struct Experience {
     gave_up: AtomicBool,
     /// One first use of a form that could take members away at a time: the next one knows what it taught.
     pub(super) first_use: tokio::sync::Mutex<()>,
+    /// One first change of a kind of attribute at a time.
+    pub(super) first_change: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +58,7 @@ impl Experience {
             claimed: Mutex::default(),
             gave_up: AtomicBool::new(false),
             first_use: tokio::sync::Mutex::default(),
+            first_change: tokio::sync::Mutex::default(),
         }
     }
 
