@@ -218,6 +218,8 @@ impl Stage {
             });
         }
         world.job.batch = story.policy.batch.unwrap_or(world.job.batch);
+        // One request at a time: the order of a story is the plan's, not that of answers which happen to be quicker.
+        world.job.max_concurrency = 1;
         Self {
             world,
             names,
