@@ -358,6 +358,10 @@ impl TargetError {
     }
 }
 
+/// The member of what was learned (a JSON object) that tells of a trial under way: who was in a group before it. It is of
+/// one moment, so a snapshot that is older than its target drops it.
+pub const TRIAL: &str = "trial";
+
 /// Keeps what a target taught of the forms that it wants, for the next process.
 #[async_trait]
 pub trait Memory: Send + Sync + fmt::Debug {

@@ -176,7 +176,7 @@ fn left(summary: &Summary, text: &mut String) {
     if !found.is_empty() {
         let _ = writeln!(
             text,
-            "  drift     {found} at the target: `melonsync drift` shows it"
+            "  drift     found {found} at the target: `melonsync drift` shows what is left of it"
         );
     }
     if summary.held > 0 {

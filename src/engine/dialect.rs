@@ -11,9 +11,7 @@ use crate::ports::Memory;
 use crate::ports::StoreError;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
-
-/// The snapshot's name for it: a text that only the target's client reads.
-pub const LEARNED: &str = "dialect";
+use crate::snapshot::transfer::LEARNED;
 
 /// Keeps what is learned in the job's snapshot.
 struct InSnapshot(Snapshot);

@@ -29,7 +29,6 @@ use crate::model::link::Kept;
 use crate::model::object::Life;
 use crate::ports::Durability;
 use crate::ports::StoreError;
-use crate::reconcile::drift::AttributeDrift;
 use crate::reconcile::drift::Drift;
 use crate::reconcile::drift_policy::DriftPolicy;
 use crate::reconcile::explain;
@@ -476,7 +475,14 @@ impl Keeping {
         row.attributes = drift
             .attributes
             .iter()
-            .map(|found| attribute(mapping, kind, found))
+            .map(|found| {
+                let change = Change {
+                    attribute: found.attribute.clone(),
+                    before: found.held.clone(),
+                    after: found.wanted.clone(),
+                };
+                attribute(mapping, kind, change, found.conflict)
+            })
             .collect();
         row.lacking = Members::of(drift.lacking.clone());
         row.extra = Members::of(drift.extra.clone());
@@ -494,19 +500,14 @@ impl Keeping {
     }
 }
 
-/// One attribute as it is kept: values that the mapping hides stay hidden.
-fn attribute(mapping: &Mapping, kind: ObjectKind, found: &AttributeDrift) -> Attribute {
-    let change = Change {
-        attribute: found.attribute.clone(),
-        before: found.held.clone(),
-        after: found.wanted.clone(),
-    };
-    let shown = explain::redacted_changes(mapping, kind, vec![change]).remove(0);
+/// One attribute as it is kept, from what is held to what is wanted: values that the mapping hides stay hidden.
+pub(super) fn attribute(mapping: &Mapping, kind: ObjectKind, found: Change, conflict: bool) -> Attribute {
+    let shown = explain::redacted_changes(mapping, kind, vec![found]).remove(0);
     Attribute {
         attribute: shown.attribute,
         held: shown.before,
         wanted: shown.after,
-        conflict: found.conflict,
+        conflict,
     }
 }
 

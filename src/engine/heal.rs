@@ -2,7 +2,9 @@
 
 use super::apply::Work;
 use super::cycle::Cycle;
+use super::drift;
 use super::readings::StoredReading;
+use crate::mapping::Mapping;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -12,6 +14,7 @@ use crate::model::name::Name;
 use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::reconcile::members_of;
+use crate::reconcile::operation::Change;
 use crate::reconcile::operation::MEMBERS;
 use crate::reconcile::operation::Verb;
 use crate::snapshot::drift::Attribute;
@@ -30,19 +33,19 @@ pub(super) struct NotKept {
 }
 
 impl NotKept {
-    /// Of a heal that was read back, and the link as it was recorded.
-    pub(super) fn of(work: &Work, link: &Link) -> Self {
+    /// Of a heal that was read back, and the link as it was recorded. Values that the mapping hides stay hidden.
+    pub(super) fn of(mapping: &Mapping, work: &Work, link: &Link) -> Self {
         let held = |path: &Name| match link.kept.get(path) {
             Some(Kept::Other(held)) => Some(held.clone()),
             _ => None,
         };
         let of = |(path, wanted): (&Name, &Value)| {
-            Some(Attribute {
+            let found = Change {
                 attribute: path.clone(),
-                held: held(path).filter(|held| !is_form_of(held, wanted))?,
-                wanted: wanted.clone(),
-                conflict: false,
-            })
+                before: held(path).filter(|held| !is_form_of(held, wanted))?,
+                after: wanted.clone(),
+            };
+            Some(drift::attribute(mapping, work.plan.kind, found, false))
         };
         Self {
             attributes: work.sent.iter().filter_map(of).collect(),

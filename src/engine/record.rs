@@ -521,7 +521,7 @@ impl Done {
         }
         self.notice_cleared(mapping, &mut link);
         if self.work.heals() && self.whole {
-            self.not_kept = NotKept::of(&self.work, &link);
+            self.not_kept = NotKept::of(mapping, &self.work, &link);
         }
         record.link = Some(link);
         if let Some(leaver) = rehired_from(&self.work.run) {

@@ -71,6 +71,8 @@ impl Cycle<'_> {
         if self.applies() {
             self.recall_dialect().await?;
             self.read_writes_back().await?;
+            // What an undo writes is no longer drift either.
+            self.drift.rows = self.store(Snapshot::has_drift).await?;
         }
         let (wanted, manager) = (request.clone(), self.manager_path());
         let (inverses, open) = self

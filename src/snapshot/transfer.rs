@@ -17,6 +17,7 @@ use crate::model::id::ObjectKind;
 use crate::ports::Durability;
 use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
+use crate::ports::TRIAL;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 
@@ -36,6 +37,9 @@ pub const RESTORED: &str = "restored";
 
 /// The name under which a snapshot keeps a name of its own, once a plan of it was saved; another one after a restore.
 pub const STATE_ID: &str = "state_id";
+
+/// The name under which a snapshot keeps what the target taught of its forms, as [`crate::ports::Memory`] wants it.
+pub const LEARNED: &str = "dialect";
 
 /// Every table, in the order in which they are written out.
 pub const TABLES: [Table; 19] = [
@@ -321,8 +325,23 @@ pub fn begin_again(snapshot: &Snapshot, why: &str) -> Result<(), StoreError> {
         tx.put_finishing(kind, None);
     }
     tx.delete_meta(STATE_ID);
+    if let Some(learned) = tx.meta(LEARNED)? {
+        tx.put_meta(LEARNED, without_trial(&learned));
+    }
     tx.put_meta(RESTORED, why.as_bytes());
     tx.commit(Durability::Synced)
+}
+
+/// What was learned, without the members that a trial of then would put back: they may have left since.
+fn without_trial(learned: &[u8]) -> Vec<u8> {
+    match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(learned) {
+        Ok(mut learned) => {
+            learned.remove(TRIAL);
+            serde_json::Value::Object(learned).to_string().into_bytes()
+        }
+        // Unreadable for the target's client too, which says so and learns anew.
+        Err(_) => learned.to_vec(),
+    }
 }
 
 /// Shows every record of a backup; an error at the end when the hash says that it is not what was written.

@@ -5,10 +5,10 @@ use super::Level;
 use super::Lines;
 use crate::cli::factory;
 use crate::cli::failure::Failure;
-use crate::engine::dialect::LEARNED;
 use crate::settings::Settings;
 use crate::settings::job::Job;
 use crate::snapshot::read::Reads;
+use crate::snapshot::transfer::LEARNED;
 use crate::target::Learned;
 use crate::target::learning::Origin;
 

@@ -7,6 +7,7 @@ use super::files::fill;
 use super::world::*;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind::User;
+use crate::ports::Durability;
 use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
 use crate::ports::Table;
@@ -105,4 +106,22 @@ fn a_store_that_a_compaction_left_under_its_old_name_is_not_restored_over() {
     assert!(job.join("sled.replaced").is_dir() && !job.join("sled.old").exists());
     let restored = state.open_job("j", CACHE).unwrap();
     assert!(restored.meta(transfer::RESTORED).unwrap().is_some());
+}
+
+#[test]
+fn a_trial_of_before_is_not_finished_with_the_members_of_then() {
+    let store = MemoryStore::new();
+    let snapshot = open(&store);
+    for (learned, left) in [
+        (r#"{"proven":["a"],"trial":{"group":"g"}}"#, r#"{"proven":["a"]}"#),
+        (r#"{"proven":["a"]}"#, r#"{"proven":["a"]}"#),
+        ("not ours", "not ours"),
+    ] {
+        let mut tx = snapshot.tx().unwrap();
+        tx.put_meta(transfer::LEARNED, learned.as_bytes());
+        tx.commit(Durability::Lazy).unwrap();
+        transfer::begin_again(&snapshot, "restored").unwrap();
+        let kept = snapshot.meta(transfer::LEARNED).unwrap().unwrap();
+        assert_eq!(String::from_utf8(kept).unwrap(), left);
+    }
 }

@@ -197,3 +197,22 @@ fn three_groups_teach_how_many_members_fit() {
     );
     assert_eq!(learned.dialect().members_per_patch, 125);
 }
+
+#[test]
+fn a_trial_is_kept_under_the_name_by_which_others_drop_it() {
+    let mut learned = Learned::default();
+    learned.set_trial(Some(Trial {
+        group: "g".to_owned(),
+        before: vec!["a".to_owned()],
+        named: Vec::new(),
+    }));
+    let mut kept = serde_json::to_value(&learned).unwrap();
+    assert!(
+        kept.as_object_mut()
+            .unwrap()
+            .remove(crate::ports::TRIAL)
+            .is_some()
+    );
+    let without: Learned = serde_json::from_value(kept).unwrap();
+    assert_eq!(without, Learned::default());
+}
