@@ -12,6 +12,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::DeltaPage;
 use crate::ports::Durability;
+use crate::ports::NextPage;
 use crate::ports::PageRequest;
 use crate::ports::SourceError;
 use crate::snapshot::page::AfterPage;
@@ -26,49 +27,75 @@ use crate::snapshot::round::restart_delta;
 /// A stream that is reset this often in one cycle is not read any further in it.
 const MOST_RESETS: u32 = 4;
 
+/// A stream that is being read.
+#[derive(Default)]
+struct Reading {
+    /// How often it was reset.
+    resets: u32,
+    /// Entries read so far, each page counted as one at least: a round that began is known even by its empty first page.
+    read: u64,
+    /// The page that was asked for while the one before it was stored, with what was asked.
+    ahead: Option<(PageRequest, Result<DeltaPage, SourceError>)>,
+}
+
+/// What comes after a page that was asked for so; nothing at the end of the round.
+fn following(asked: &PageRequest, next: &NextPage) -> Option<PageRequest> {
+    let minimal = matches!(asked, PageRequest::Follow { minimal: true, .. });
+    match next {
+        NextPage::More { next_link } => Some(PageRequest::Follow {
+            link: next_link.clone(),
+            minimal,
+        }),
+        NextPage::Complete { .. } => None,
+    }
+}
+
 impl Cycle<'_> {
     /// Reads every managed stream to the end of its round, users first: a group's members are then known.
     pub(super) async fn pull(&mut self) -> Result<(), CycleError> {
         for kind in self.job.streams() {
-            let mut resets = 0;
-            let mut read = 0;
-            while !self.pull_page(kind, &mut resets, &mut read).await? {
+            let mut reading = Reading::default();
+            while !self.pull_page(kind, &mut reading).await? {
                 self.check_stop()?;
             }
         }
         Ok(())
     }
 
-    /// One page; true when the round is whole.
-    async fn pull_page(
-        &mut self,
-        kind: ObjectKind,
-        resets: &mut u32,
-        read: &mut u64,
-    ) -> Result<bool, CycleError> {
-        let (request, lacking) = self.next_request(kind, *read == 0).await?;
+    /// One page; true when the round is whole. What is asked for is what the snapshot says comes next, whatever was
+    /// asked for ahead.
+    async fn pull_page(&mut self, kind: ObjectKind, reading: &mut Reading) -> Result<bool, CycleError> {
+        let (request, lacking) = self.next_request(kind, reading.read == 0).await?;
         if !lacking.is_empty() {
             self.order.watcher.finding(&format!(
                 "mapping or scope need {} of {kind}s, which was not read before: that costs one full round, in which all {kind}s are read from the beginning",
                 lacking.join(", ")
             ));
         }
-        match self.job.source.page(kind, request).await {
+        let answer = match reading.ahead.take() {
+            Some((asked, answer)) if asked == request => answer,
+            _ => self.job.source.page(kind, request.clone()).await,
+        };
+        match answer {
             Ok(page) => {
                 let entries = page.objects.len() as u64;
                 self.summary.read(kind, entries);
-                // Counted from one, so that a round that began is known even by its empty first page.
-                *read += entries.max(1);
-                self.order.watcher.progress("reading the source", *read, None);
-                let after = self.store_page(kind, page).await?;
+                reading.read += entries.max(1);
+                self.order
+                    .watcher
+                    .progress("reading the source", reading.read, None);
+                let next = following(&request, &page.next);
+                let (after, ahead) = tokio::join!(self.store_page(kind, page), self.read_ahead(kind, next));
+                let after = after?;
+                reading.ahead = ahead;
                 if after == AfterPage::Finish {
                     self.finish(kind).await?;
                 }
                 Ok(after != AfterPage::Read)
             }
             Err(SourceError::Reset { what, location }) => {
-                *resets += 1;
-                if *resets > MOST_RESETS {
+                reading.resets += 1;
+                if reading.resets > MOST_RESETS {
                     return Err(CycleError::Source(SourceError::Reset { what, location }));
                 }
                 warn!(
@@ -76,11 +103,22 @@ impl Cycle<'_> {
                     "The source reset its stream of {kind}s: {what}"
                 );
                 self.reset(kind).await?;
-                *read = 0;
+                reading.read = 0;
                 Ok(false)
             }
             Err(error) => Err(CycleError::Source(error)),
         }
+    }
+
+    /// Asks for the page after the one that is being stored; its cursor is not stored before it is stored itself.
+    async fn read_ahead(
+        &self,
+        kind: ObjectKind,
+        next: Option<PageRequest>,
+    ) -> Option<(PageRequest, Result<DeltaPage, SourceError>)> {
+        let request = next?;
+        let answer = self.job.source.page(kind, request.clone()).await;
+        Some((request, answer))
     }
 
     /// What to ask for next. Begins a full round where there is no cursor, or where the mapping needs a

@@ -63,6 +63,8 @@ struct Ledger {
     intents: Vec<(u64, Vec<ObjectIntent>)>,
     /// Who was linked, relinked or deleted.
     relinked: Vec<SourceId>,
+    /// Who was marked because of them, of the kind that this batch is of.
+    marked: BTreeSet<SourceId>,
     /// What the target did not keep as it was healed, in words.
     not_kept: Vec<String>,
 }
@@ -174,21 +176,14 @@ impl Part {
     ) -> Result<(), StoreError> {
         let kind = setting.kind;
         let mut tx = snapshot.tx()?;
-        let (mut relinked, mut not_kept) = (ledger.relinked.clone(), Vec::new());
+        let (mut relinked, mut not_kept) = (Vec::new(), Vec::new());
         for done in &mut self.done {
             relinked.extend(done.record(&mut tx, &setting.mapping, kind, setting.now, setting.forecasts)?);
             if setting.observes || setting.drifted {
                 not_kept.extend(done.settle_drift(&mut tx, kind, setting.observes)?);
             }
         }
-        // Marks last: whoever was recorded above without one of these references is dirty again. Those of earlier
-        // parts too, which this part may have been planned without.
-        for id in &relinked {
-            tx.mark_referrers_dirty(id)?;
-            if setting.flattens {
-                tx.mark_holders(id)?;
-            }
-        }
+        let marked = self.mark(&mut tx, setting, &relinked, ledger)?;
         for id in &self.settled {
             tx.delete_escrow(kind, id);
         }
@@ -216,13 +211,39 @@ impl Part {
             tx.commit(Durability::Lazy)?;
         }
         // Only now: an intent that this part could not close is not to be closed by the next one.
-        not_kept.splice(0..0, ledger.not_kept.drain(..));
-        *ledger = Ledger {
-            intents,
-            relinked,
-            not_kept,
-        };
+        ledger.intents = intents;
+        ledger.marked.extend(marked);
+        ledger.relinked.extend(relinked);
+        ledger.not_kept.extend(not_kept);
         Ok(())
+    }
+
+    /// Marks last: whoever is recorded in this part without one of these references is dirty again. So is whoever an
+    /// earlier part marked: this one may have been planned without what that one recorded. Who was marked, of this kind.
+    fn mark(
+        &self,
+        tx: &mut Tx<'_>,
+        setting: &Setting,
+        relinked: &[SourceId],
+        ledger: &Ledger,
+    ) -> Result<Vec<SourceId>, StoreError> {
+        let mut marked = Vec::new();
+        for id in relinked {
+            let of_this_kind = |(kind, by)| (kind == setting.kind).then_some(by);
+            marked.extend(tx.mark_referrers_dirty(id)?.into_iter().filter_map(of_this_kind));
+        }
+        for done in &self.done {
+            let id = done.work.plan.source;
+            if ledger.marked.contains(&id) {
+                tx.mark_referrer(setting.kind, &id)?;
+            }
+        }
+        if setting.flattens {
+            for id in ledger.relinked.iter().chain(relinked) {
+                tx.mark_holders(id)?;
+            }
+        }
+        Ok(marked)
     }
 
     /// Takes the intents out that this part settles; those that are left.

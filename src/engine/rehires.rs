@@ -155,7 +155,8 @@ pub(super) fn hand_over(tx: &mut Tx<'_>, leaver: &SourceId, newcomer: &SourceId)
             _ => break,
         }
     }
-    tx.mark_referrers_dirty(leaver)
+    tx.mark_referrers_dirty(leaver)?;
+    Ok(())
 }
 
 fn hand_over_membership(

@@ -336,27 +336,42 @@ impl<'s> Tx<'s> {
         Ok(())
     }
 
-    /// Marks everyone dirty who refers to an object: it was linked or relinked, or comes, leaves or is deleted.
+    /// Marks everyone dirty who refers to an object: it was linked or relinked, or comes, leaves or is deleted. Who was
+    /// marked.
     ///
     /// # Errors
     /// As [`Reads`].
-    pub fn mark_referrers_dirty(&mut self, referred: &SourceId) -> Result<(), StoreError> {
-        let mut after = None;
+    pub fn mark_referrers_dirty(
+        &mut self,
+        referred: &SourceId,
+    ) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
+        let (mut marked, mut after) = (Vec::new(), None);
         loop {
             let page = self.referrers(referred, after, PAGE)?;
             for (kind, by) in &page {
-                // Whoever is neither at the target nor waiting has no reference there to be mended: when it
-                // comes, it is planned with all of them.
-                let waits = self.dirty_cause(*kind, by)?.is_some();
-                let linked = || Ok(self.brief(*kind, by)?.is_some_and(|brief| brief.target.is_some()));
-                if waits || linked()? {
-                    self.mark_dirty(*kind, by, DirtyCause::REFERENCE)?;
+                if self.mark_referrer(*kind, by)? {
+                    marked.push((*kind, *by));
                 }
             }
             match page.last() {
                 Some(last) if page.len() == PAGE => after = Some(*last),
-                _ => return Ok(()),
+                _ => return Ok(marked),
             }
         }
+    }
+
+    /// Marks an object dirty that refers to one that changed; false where nothing is to be mended.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn mark_referrer(&mut self, kind: ObjectKind, by: &SourceId) -> Result<bool, StoreError> {
+        // Whoever is neither at the target nor waiting has no reference there: when it comes, it is planned with all
+        // of them.
+        let before = self.dirty_cause(kind, by)?;
+        let there = before.is_some() || self.brief(kind, by)?.is_some_and(|brief| brief.target.is_some());
+        if there {
+            self.mark_over(kind, &keys::object(kind, by), before, DirtyCause::REFERENCE);
+        }
+        Ok(there)
     }
 }

@@ -3,6 +3,8 @@
 //! A refused create (400, 501) was not carried out, says RFC 7644; but servers differ, so before another form is sent the
 //! target is asked for the resource by its name, and one that is found ends this as a conflict, which leads to a match.
 
+use std::borrow::Cow;
+
 use serde_json::Map;
 use serde_json::Value as Json;
 use serde_json::json;
@@ -24,6 +26,7 @@ use super::request::Repeat;
 use super::request::Reply;
 use super::resource::complete_schemas;
 use super::resource::field;
+use super::resource::has_its_schemas;
 use super::resource::id_in_location;
 use super::resource::resource;
 use super::urls::collection;
@@ -33,12 +36,17 @@ use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 
-/// A body in a dialect: booleans, manager, and what `schemas` lists.
-pub(super) fn dressed(kind: ObjectKind, body: &Json, dialect: &Dialect) -> Json {
+/// A body in a dialect: booleans, manager, and what `schemas` lists. Mostly it is so already.
+fn dressed<'b>(kind: ObjectKind, body: &'b Json, dialect: &Dialect) -> Cow<'b, Json> {
+    let list = dialect.extension_urn_in_schemas;
+    let plain = dialect.booleans != Booleans::String && dialect.manager != ManagerForm::String;
+    if plain && has_its_schemas(kind, body, list) {
+        return Cow::Borrowed(body);
+    }
     let mut body = body.clone();
-    complete_schemas(kind, &mut body, dialect.extension_urn_in_schemas);
+    complete_schemas(kind, &mut body, list);
     in_values(&mut body, dialect);
-    body
+    Cow::Owned(body)
 }
 
 /// The values of a body in a dialect.
@@ -121,7 +129,7 @@ impl ScimTarget {
         let body = dressed(kind, body, dialect);
         let Reply { answer, body } = self
             .wire
-            .send(&asked, url, Some(bytes(&body)), Repeat::Never)
+            .send(&asked, url, Some(bytes(&*body)), Repeat::Never)
             .await?;
         let from_location = || id_in_location(answer.header("location")?, collection(kind));
         match body {
@@ -196,7 +204,10 @@ impl ScimTarget {
 
     /// Reads a created resource back where something in it was created for the first time, and says what is not there.
     async fn look_at_created(&self, kind: ObjectKind, sent: &Json, made: Resource) -> Resource {
-        let uses = self.experience.claim(usage::creating(kind, sent));
+        let uses = self
+            .experience
+            .ask(|learned| usage::creating(kind, sent, |usage| !learned.is_seen(usage)));
+        let uses = self.experience.claim(uses);
         if uses.is_empty() {
             return made;
         }

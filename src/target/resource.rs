@@ -112,15 +112,27 @@ pub fn number(value: &Json) -> Option<u64> {
 
 /// Makes `schemas` say what the body holds: the core schema always, the extensions in use where the dialect lists them.
 pub fn complete_schemas(kind: ObjectKind, body: &mut Json, list_extensions: bool) {
-    let Json::Object(object) = body else { return };
+    if let Json::Object(object) = body {
+        let schemas = schemas_of(kind, object, list_extensions);
+        object.insert("schemas".to_owned(), Json::Array(schemas));
+    }
+}
+
+/// True for a body that [`complete_schemas`] would leave as it is.
+pub fn has_its_schemas(kind: ObjectKind, body: &Json, list_extensions: bool) -> bool {
+    body.as_object().is_none_or(|object| {
+        let listed = object.get("schemas").and_then(Json::as_array);
+        listed.is_some_and(|listed| *listed == schemas_of(kind, object, list_extensions))
+    })
+}
+
+fn schemas_of(kind: ObjectKind, object: &Map<String, Json>, list_extensions: bool) -> Vec<Json> {
     let core = match kind {
         ObjectKind::User => "urn:ietf:params:scim:schemas:core:2.0:User",
         ObjectKind::Group => "urn:ietf:params:scim:schemas:core:2.0:Group",
     };
-    let mut schemas = match object.remove("schemas") {
-        Some(Json::Array(schemas)) => schemas,
-        _ => Vec::new(),
-    };
+    let listed = object.get("schemas").and_then(Json::as_array);
+    let mut schemas = listed.cloned().unwrap_or_default();
     let used = object
         .keys()
         .filter(|key| key.len() > 4 && key[..4].eq_ignore_ascii_case("urn:"));
@@ -144,7 +156,7 @@ pub fn complete_schemas(kind: ObjectKind, body: &mut Json, list_extensions: bool
             schemas.push(urn.into());
         }
     }
-    object.insert("schemas".to_owned(), Json::Array(schemas));
+    schemas
 }
 
 #[cfg(test)]

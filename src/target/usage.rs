@@ -130,16 +130,23 @@ fn is_done(change: &Change, body: &Json) -> bool {
     }
 }
 
-/// The uses that the body of a create makes: each attribute of its kind.
+/// Those uses of the body of a create that are new: each attribute of its kind is one. Asked of every create, and mostly
+/// none is, so that one text serves to ask for all.
 #[must_use]
-pub fn creating(kind: ObjectKind, body: &Json) -> BTreeSet<String> {
-    let object = body.as_object();
-    object
-        .into_iter()
-        .flat_map(Map::keys)
-        .filter(|name| !matches!(name.as_str(), "schemas" | "meta" | "id"))
-        .map(|name| format!("{} created with {name}", kind.word()))
-        .collect()
+pub fn creating(kind: ObjectKind, body: &Json, is_new: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let mut new = BTreeSet::new();
+    let mut usage = format!("{} created with ", kind.word());
+    let start = usage.len();
+    for name in body.as_object().into_iter().flat_map(Map::keys) {
+        if !matches!(name.as_str(), "schemas" | "meta" | "id") {
+            usage.truncate(start);
+            usage.push_str(name);
+            if is_new(&usage) {
+                new.insert(usage.clone());
+            }
+        }
+    }
+    new
 }
 
 /// The attributes of a create that a read-back does not show. A value that differs is the target's own doing, but for
