@@ -560,6 +560,10 @@ fn plan_part(
             continue;
         }
         let record = snapshot.decode_record(kind, *id, &bytes)?;
+        // Nobody is a member of a resource that is not there; looking at each of the group's members would be in vain.
+        if pass == Pass::MembersOut && (record.link.is_none() || forecast.lost) {
+            continue;
+        }
         let mut view = view_of(snapshot, context, record, &forecast, &|view| {
             keys_of(&planner, view)
         })?;
@@ -571,9 +575,6 @@ fn plan_part(
         }
         // Its resource goes to a newcomer, who may yet be kept from taking it.
         if kind == ObjectKind::User && view.link.is_some() && context.rehires.is_leaver(*id) {
-            continue;
-        }
-        if pass == Pass::MembersOut && view.link.is_none() {
             continue;
         }
         let mut plan = planner.plan(&view);

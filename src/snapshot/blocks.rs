@@ -125,6 +125,16 @@ pub fn merge(block: &[u8], writes: &[Write<'_>]) -> Result<Vec<Part>, Undecodabl
     Ok(entries.cut())
 }
 
+/// Entries in order, written as new blocks: none, one or several.
+#[must_use]
+pub fn pack(entries: &[Write<'_>]) -> Vec<Part> {
+    let mut all = Entries::default();
+    for (key, value) in entries {
+        all.extend(key, *value);
+    }
+    all.cut()
+}
+
 /// Entries in order: keys in one buffer, values where they are.
 #[derive(Default)]
 struct Entries<'v> {

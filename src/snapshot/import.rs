@@ -36,7 +36,7 @@ use super::{
     forget,
     history::{Batch, BatchValues, Entry, Hash, Values},
     keys,
-    migrate::FORMAT,
+    migrate::{FORMAT, OLDEST_EXPORT},
     proof::hex,
     record::{self, Binding, DirtyCause, Record},
     sled::DEFAULT_CACHE_BYTES,
@@ -209,9 +209,9 @@ impl Reading {
 
     fn head(&mut self, tx: &mut Tx<'_>, line: &Json) -> Done {
         let format: u32 = of(line, "format")?;
-        if format != FORMAT {
+        if !(OLDEST_EXPORT..=FORMAT).contains(&format) {
             return Err(Wrong::line(format!(
-                "has format {format}; this melonsync imports {FORMAT}"
+                "has format {format}; this melonsync imports {OLDEST_EXPORT} to {FORMAT}"
             )));
         }
         if let Some(binding) = of::<Option<Binding>>(line, "binding")? {

@@ -44,6 +44,7 @@ pub mod migrate;
 pub mod overlay;
 pub mod page;
 pub mod place;
+mod possible;
 pub mod proof;
 pub mod quarantine;
 pub mod query;

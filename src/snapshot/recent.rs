@@ -6,26 +6,31 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 
-use super::record::{Brief, DirtyCause};
+use super::record::{Brief, DirtyCause, RecordHead};
 
-/// Answers of one kind in one generation; two generations are held. Bounds memory: some 6 MB in all.
-const GENERATION: usize = 16_384;
+/// What was written, in one generation; two are held. Bounds memory: some 20 MB in all, at 131,072 objects.
+const WRITTEN: usize = 65_536;
+
+/// What was asked for and not among that.
+const ASKED: usize = 16_384;
 
 /// Keys as in the tables: kind and id.
 type Key = [u8; 17];
 
 /// The newer and the older half of what is remembered: when the newer one is full, the older one goes.
 #[derive(Debug)]
-struct Generations<T> {
+struct Generations<T, const SIZE: usize> {
     young: HashMap<Key, T>,
     old: HashMap<Key, T>,
 }
 
-impl<T> Default for Generations<T> {
+impl<T, const SIZE: usize> Default for Generations<T, SIZE> {
     fn default() -> Self {
         Self {
             young: HashMap::new(),
@@ -34,21 +39,107 @@ impl<T> Default for Generations<T> {
     }
 }
 
-impl<T: Clone> Generations<T> {
-    fn get(&self, key: &Key) -> Option<T> {
-        self.young.get(key).or_else(|| self.old.get(key)).cloned()
-    }
-
+impl<T, const SIZE: usize> Generations<T, SIZE> {
     fn put(&mut self, key: Key, answer: T) {
-        if self.young.len() >= GENERATION {
+        if self.young.len() >= SIZE {
             self.old = std::mem::take(&mut self.young);
         }
+        self.old.remove(&key);
         self.young.insert(key, answer);
     }
 
+    fn take(&mut self, key: &Key) -> Option<T> {
+        let young = self.young.remove(key);
+        let old = self.old.remove(key);
+        young.or(old)
+    }
+}
+
+/// What was asked for, apart from what was only written: a cycle writes everybody once, and would in a large directory push
+/// out the few that everybody asks for, the managers.
+#[derive(Debug)]
+struct Answers<T> {
+    asked: Generations<T, ASKED>,
+    written: Generations<T, WRITTEN>,
+}
+
+impl<T> Default for Answers<T> {
+    fn default() -> Self {
+        Self {
+            asked: Generations::default(),
+            written: Generations::default(),
+        }
+    }
+}
+
+impl<T: Clone> Answers<T> {
+    fn get(&mut self, key: &Key) -> Option<T> {
+        let known = [&self.written.young, &self.written.old, &self.asked.young];
+        if let Some(answer) = known.into_iter().find_map(|part| part.get(key)) {
+            return Some(answer.clone());
+        }
+        // Whoever is asked for again stays.
+        let answer = self.asked.old.remove(key)?;
+        self.asked.put(*key, answer.clone());
+        Some(answer)
+    }
+
+    /// What was read.
+    fn put(&mut self, key: Key, answer: T) {
+        self.asked.put(key, answer);
+    }
+
+    /// What was written.
+    fn follow(&mut self, key: Key, answer: T) {
+        self.asked.take(&key);
+        self.written.put(key, answer);
+    }
+
     fn forget(&mut self, key: &Key) {
-        self.young.remove(key);
-        self.old.remove(key);
+        self.asked.take(key);
+        self.written.take(key);
+    }
+}
+
+/// A [`Brief`] in little memory.
+#[derive(Debug, Clone)]
+struct Held {
+    head: RecordHead,
+    target: Option<HeldTarget>,
+}
+
+/// Most target ids are UUIDs, in the one way of writing that source ids have.
+#[derive(Debug, Clone)]
+enum HeldTarget {
+    Uuid(SourceId),
+    Other(TargetId),
+}
+
+impl From<Brief> for Held {
+    fn from(brief: Brief) -> Self {
+        let target = brief
+            .target
+            .map(|target| match target.as_str().parse::<SourceId>() {
+                Ok(uuid) if uuid.to_string() == target.as_str() => HeldTarget::Uuid(uuid),
+                _ => HeldTarget::Other(target),
+            });
+        Self {
+            head: brief.head,
+            target,
+        }
+    }
+}
+
+impl From<Held> for Brief {
+    fn from(held: Held) -> Self {
+        let target = held.target.and_then(|target| match target {
+            HeldTarget::Uuid(uuid) => TargetId::new(&uuid.to_string()),
+            HeldTarget::Other(target) => Some(target),
+        });
+        Self {
+            head: held.head,
+            target,
+        }
     }
 }
 
@@ -56,8 +147,8 @@ impl<T: Clone> Generations<T> {
 struct State {
     /// Counts commits: what was read before one must not be remembered after it.
     version: u64,
-    briefs: Generations<Option<Brief>>,
-    marks: Generations<Option<DirtyCause>>,
+    briefs: Answers<Option<Held>>,
+    marks: Answers<Option<DirtyCause>>,
 }
 
 /// What a batch writes, as far as it is remembered.
@@ -103,7 +194,8 @@ impl Recent {
         key: &[u8],
         read: impl FnOnce() -> Result<Option<Brief>, StoreError>,
     ) -> Result<Option<Brief>, StoreError> {
-        self.ask(key, |state| &mut state.briefs, read)
+        let held = self.ask(key, |state| &mut state.briefs, || Ok(read()?.map(Held::from)))?;
+        Ok(held.map(Brief::from))
     }
 
     /// Why an object is dirty, as [`Self::brief`].
@@ -118,7 +210,7 @@ impl Recent {
     fn ask<T: Clone>(
         &self,
         key: &[u8],
-        part: impl Fn(&mut State) -> &mut Generations<T>,
+        part: impl Fn(&mut State) -> &mut Answers<T>,
         read: impl FnOnce() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let Ok(key) = Key::try_from(key) else {
@@ -145,12 +237,12 @@ impl Recent {
         state.version += 1;
         for (key, brief) in news.briefs {
             match brief {
-                Some(brief) => state.briefs.put(key, brief),
+                Some(brief) => state.briefs.follow(key, brief.map(Held::from)),
                 None => state.briefs.forget(&key),
             }
         }
         for (key, cause) in news.marks {
-            state.marks.put(key, cause);
+            state.marks.follow(key, cause);
         }
     }
 

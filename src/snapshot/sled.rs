@@ -2,7 +2,8 @@
 //!
 //! One sled tree holds all tables, with the table's number before the key: one `apply_batch` is then one atomic
 //! step over all of them, recovered whole or not at all, and cheaper than a transaction over several trees.
-//! Tables of small entries are kept in [`blocks`], because sled copies a whole node for every key that it writes.
+//! Tables of small entries are kept in [`blocks`], because sled copies a whole node for every key that it writes, and come
+//! there by way of [`journal`], because a block is written whole.
 //! It blocks: never call it from an async worker.
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError, RwLock,
+        Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicBool, Ordering},
     },
     thread::sleep,
@@ -33,8 +34,8 @@ use super::{
 };
 
 /// The page cache that sled gets unless told otherwise; its resident size is three to four times as much.
-/// Measured: a larger one makes a cycle of 100,000 users no faster (docs/performance.md).
-pub const DEFAULT_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// Measured: docs/performance.md.
+pub const DEFAULT_CACHE_BYTES: u64 = 24 * 1024 * 1024;
 
 /// How often sled flushes by itself. Never "never": its resident size would explode (rule 4).
 const FLUSH_EVERY_MS: u64 = 500;
@@ -47,8 +48,10 @@ pub(super) const LOG_FILE: &str = "db";
 const CONFIG_FILE: &str = "conf";
 const BLOB_FOLDER: &str = "blobs";
 
+mod journal;
 mod small;
 
+use journal::{Changes, FOLDED_AT, Journal, SmallChanges, Step};
 use small::{BLOCKED, block_of, first_from, in_blocks};
 
 /// A sled database in a folder of its own.
@@ -60,10 +63,10 @@ pub struct SledStore {
     folder: PathBuf,
     /// One commit at a time: a block is read, changed and written back.
     committing: Mutex<()>,
-    /// Blocks are cut and joined by a commit, and sled's ranges are not of one moment: a scan that went on meanwhile would
-    /// meet an entry twice, in its old block and in the one that was cut off. So no scan of blocks runs beside the one step
-    /// that writes them.
-    shape: RwLock<()>,
+    /// Small changes that are in no block yet. Also what a scan of blocks holds: blocks are cut and joined by a commit, and
+    /// sled's ranges are not of one moment, so a scan that went on meanwhile would meet an entry twice, in its old block and
+    /// in the one that was cut off. No scan of blocks runs beside the one step that writes them.
+    journal: RwLock<Journal>,
     /// True while tables of small entries still have entries outside of blocks, as format 1 kept them.
     scattered: AtomicBool,
     /// Large values that are on disk already: sled writes them beside the log and never syncs them.
@@ -86,6 +89,12 @@ impl SledStore {
     /// # Errors
     /// [`StoreError::Damaged`] where sled cannot read its own files (or panics over them); [`StoreError::Io`].
     pub fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        Self::open_with(folder, cache_bytes, FOLDED_AT)
+    }
+
+    /// As [`Self::open`], with another size at which the journal is folded: for tests, which see both without a million
+    /// changes.
+    pub(super) fn open_with(folder: &Path, cache_bytes: u64, folded_at: usize) -> Result<Self, StoreError> {
         create_private(folder)?;
         let db = open_patiently(folder, cache_bytes)?;
         let log =
@@ -100,7 +109,7 @@ impl SledStore {
             log,
             folder: folder.to_owned(),
             committing: Mutex::default(),
-            shape: RwLock::default(),
+            journal: RwLock::new(Journal::new(folded_at)),
             scattered: AtomicBool::new(false),
             synced_blobs: Mutex::default(),
             broken: AtomicBool::new(false),
@@ -112,6 +121,10 @@ impl SledStore {
             found.try_fold(false, |any, one: ::sled::Result<bool>| Ok(any | one?))
         })?;
         store.scattered.store(scattered, Ordering::Release);
+        let journal = store
+            .call("reading the journal", |db| Journal::read(db, folded_at))?
+            .map_err(|error| store.undecodable(error))?;
+        *store.journal.write().unwrap_or_else(PoisonError::into_inner) = journal;
         Ok(store)
     }
 
@@ -185,6 +198,9 @@ impl SnapshotStore for SledStore {
             let key = prefixed(table as u8, key);
             return self.call("a read", |db| Ok(db.get(key)?.map(|value| value.to_vec())));
         }
+        if let Some(newer) = self.journal().newer(table, key) {
+            return Ok(newer.clone());
+        }
         let block = self.call("a read", |db| block_of(db, table, key))?;
         let held = block.map(|(_, block)| blocks::find(&block, key).map(|value| value.map(<[u8]>::to_vec)));
         match held
@@ -210,8 +226,9 @@ impl SnapshotStore for SledStore {
         if !in_blocks(table) {
             return self.scan_plain(table, prefix, after, limit);
         }
-        let _still = self.shape.read().unwrap_or_else(PoisonError::into_inner);
-        let found = self.scan_blocks(table, prefix, after, limit)?;
+        let journal = self.journal();
+        let newer = journal.newer_in(table, prefix, after);
+        let found = self.scan_blocks(table, prefix, after, limit, newer)?;
         if !self.is_scattered() {
             return Ok(found);
         }
@@ -226,7 +243,7 @@ impl SnapshotStore for SledStore {
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError> {
         let _one = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut writes = ::sled::Batch::default();
-        let mut small: BTreeMap<Table, BTreeMap<Vec<u8>, Option<Vec<u8>>>> = BTreeMap::new();
+        let mut small = SmallChanges::new();
         for (table, key, value) in batch.writes {
             if in_blocks(table) {
                 small.entry(table).or_default().insert(key, value);
@@ -234,11 +251,9 @@ impl SnapshotStore for SledStore {
                 put(&mut writes, prefixed(table as u8, &key), value);
             }
         }
-        for (table, changes) in &small {
-            self.change_blocks(*table, changes, &mut writes)?;
-        }
+        let step = self.write_small(small, &mut writes)?;
         self.call("a commit", |db| {
-            self.apply(db, writes)?;
+            self.apply(db, writes, step)?;
             // Without this a killed process loses what sits in sled's buffers.
             db.flush().map(drop)
         })?;
@@ -269,9 +284,10 @@ impl SnapshotStore for SledStore {
                 for (key, _) in &page {
                     writes.remove(prefixed(*table as u8, key));
                 }
-                let changes = page.into_iter().map(|(key, value)| (key, Some(value))).collect();
-                self.change_blocks(*table, &changes, &mut writes)?;
-                self.call("moving entries into blocks", |db| self.apply(db, writes))?;
+                let moved: Changes = page.into_iter().map(|(key, value)| (key, Some(value))).collect();
+                let moved = SmallChanges::from([(*table, moved)]);
+                let step = self.fold(&moved, &mut writes)?;
+                self.call("moving entries into blocks", |db| self.apply(db, writes, step))?;
             }
         }
         self.scattered.store(false, Ordering::Release);
@@ -280,9 +296,36 @@ impl SnapshotStore for SledStore {
 }
 
 impl SledStore {
-    fn apply(&self, db: &::sled::Db, writes: ::sled::Batch) -> ::sled::Result<()> {
-        let _alone = self.shape.write().unwrap_or_else(PoisonError::into_inner);
+    fn journal(&self) -> RwLockReadGuard<'_, Journal> {
+        self.journal.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds to `writes` what makes these changes to tables of small entries, in the journal or in the blocks.
+    fn write_small(&self, changes: SmallChanges, writes: &mut ::sled::Batch) -> Result<Step, StoreError> {
+        if self.journal().folds(&changes) {
+            self.fold(&changes, writes)
+        } else {
+            Ok(self.journal().note(changes, writes))
+        }
+    }
+
+    /// Adds to `writes` what brings the journal and these changes into the blocks.
+    fn fold(&self, changes: &SmallChanges, writes: &mut ::sled::Batch) -> Result<Step, StoreError> {
+        let journal = self.journal();
+        for (table, changes) in journal.fold(changes, writes) {
+            self.change_blocks(table, &changes, writes)?;
+        }
+        Ok(Step::Folded)
+    }
+
+    /// One atomic step, for readers too: the journal follows what sled holds.
+    fn apply(&self, db: &::sled::Db, writes: ::sled::Batch, step: Step) -> ::sled::Result<()> {
+        let mut journal = self.journal.write().unwrap_or_else(PoisonError::into_inner);
+        // Whether it was carried out is not known then, and what the journal says might be older.
         db.apply_batch(writes)
+            .inspect_err(|_| self.broken.store(true, Ordering::Release))?;
+        journal.follow(step);
+        Ok(())
     }
 
     fn scan_plain(

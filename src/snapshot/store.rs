@@ -21,6 +21,7 @@ use super::{
     history, keys,
     migrate::{self, FORMAT},
     overlay::Overlay,
+    possible::Possible,
     read::{PAGE, Reads},
     recent::{News, Recent},
     record::{self, Binding, Brief, DirtyCause, Heads},
@@ -43,10 +44,14 @@ struct Inner {
     /// `None` after a commit that failed: it may have been carried out, so the store is asked again.
     heads: RwLock<Option<Heads>>,
     recent: Recent,
+    possible: Possible,
 }
 
 impl Reads for Snapshot {
     fn raw(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.0.possible.excludes(table, key) {
+            return Ok(None);
+        }
         self.0.store.get(table, key)
     }
 
@@ -103,12 +108,14 @@ impl Snapshot {
             }
         }
         let (writer, heads) = (Mutex::default(), RwLock::default());
+        let possible = Possible::of(&*store)?;
         let snapshot = Self(Arc::new(Inner {
             store,
             path,
             writer,
             heads,
             recent: Recent::default(),
+            possible,
         }));
         snapshot.current_heads()?;
         Ok(snapshot)
@@ -314,6 +321,7 @@ impl Snapshot {
         _writer: &MutexGuard<'_, ()>,
     ) -> Result<(), StoreError> {
         let news = News::of(&batch);
+        self.0.possible.note(&batch);
         let done = self.0.store.commit(batch, durability);
         match &done {
             Ok(()) => self.0.recent.committed(news),

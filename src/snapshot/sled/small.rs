@@ -1,6 +1,5 @@
 //! Tables of small entries in [`blocks`]: which block holds a key, and what a commit makes of the blocks it touches.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::atomic::Ordering;
 
@@ -9,6 +8,7 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 
 use super::super::blocks;
+use super::journal::Newer;
 use super::{SledStore, damaged, prefixed};
 
 /// The tables of small entries.
@@ -40,20 +40,28 @@ impl SledStore {
         damaged(&self.folder, &error.to_string())
     }
 
+    /// The entries of the blocks, with what the journal says over them.
     pub(super) fn scan_blocks(
         &self,
         table: Table,
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
+        newer: Newer<'_>,
     ) -> Result<Vec<KeyValue>, StoreError> {
         let from = after.filter(|after| *after >= prefix);
-        let mut found = Vec::with_capacity(limit.min(64));
+        let mut scan = Scan {
+            prefix,
+            after: from,
+            limit,
+            newer,
+            found: Vec::with_capacity(limit.min(64)),
+        };
         let read = self.call("a scan", |db| {
             // Most scans end in the block that they begin in.
             let first = block_of(db, table, from.unwrap_or(prefix))?;
             let next = match &first {
-                Some((low, block)) => match collect(block, prefix, from, limit, &mut found) {
+                Some((low, block)) => match scan.collect(block) {
                     Ok(true) => (Bound::Excluded(low.clone()), Bound::Unbounded),
                     done => return Ok(done.map(|_| ())),
                 },
@@ -67,7 +75,7 @@ impl SledStore {
                 if low[0] != block_byte(table) {
                     break;
                 }
-                match collect(&block, prefix, from, limit, &mut found) {
+                match scan.collect(&block) {
                     Ok(true) => {}
                     done => return Ok(done.map(|_| ())),
                 }
@@ -75,21 +83,17 @@ impl SledStore {
             Ok(Ok(()))
         })?;
         read.map_err(|error| self.undecodable(error))?;
-        Ok(found)
+        Ok(scan.end())
     }
 
     /// Adds to `writes` what makes these changes to a table of small entries.
     pub(super) fn change_blocks(
         &self,
         table: Table,
-        changes: &BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+        changes: &[blocks::Write<'_>],
         writes: &mut ::sled::Batch,
     ) -> Result<(), StoreError> {
-        let changes: Vec<blocks::Write<'_>> = changes
-            .iter()
-            .map(|(key, value)| (key.as_slice(), value.as_deref()))
-            .collect();
-        let mut rest = changes.as_slice();
+        let mut rest = changes;
         while let Some((key, _)) = rest.first() {
             let (low, block, end) = self.call("a read", |db| {
                 let held = match block_of(db, table, key)? {
@@ -142,29 +146,52 @@ fn replace_block(
     }
 }
 
-/// Takes what a scan wants out of one block; false when nothing that follows can be wanted.
-fn collect(
-    block: &[u8],
-    prefix: &[u8],
-    after: Option<&[u8]>,
+/// A scan under way.
+struct Scan<'s, 'j> {
+    prefix: &'s [u8],
+    after: Option<&'s [u8]>,
     limit: usize,
-    found: &mut Vec<KeyValue>,
-) -> Result<bool, blocks::Undecodable> {
-    let mut reader = blocks::Reader::new(block);
-    loop {
-        if found.len() >= limit {
-            return Ok(false);
-        }
-        let Some((key, value)) = reader.next_entry()? else {
-            return Ok(true);
-        };
-        if key.starts_with(prefix) {
-            if after.is_none_or(|after| key > after) {
-                found.push((key.to_vec(), value.to_vec()));
+    newer: Newer<'j>,
+    found: Vec<KeyValue>,
+}
+
+impl Scan<'_, '_> {
+    /// Takes what it wants out of one block; false when nothing that follows can be wanted.
+    fn collect(&mut self, block: &[u8]) -> Result<bool, blocks::Undecodable> {
+        let mut reader = blocks::Reader::new(block);
+        loop {
+            if self.found.len() >= self.limit {
+                return Ok(false);
             }
-        } else if key > prefix {
-            return Ok(false);
+            let Some((key, value)) = reader.next_entry()? else {
+                return Ok(true);
+            };
+            if key.starts_with(self.prefix) {
+                if self.after.is_none_or(|after| key > after) {
+                    self.meet(key, value);
+                }
+            } else if key > self.prefix {
+                return Ok(false);
+            }
         }
+    }
+
+    /// The next entry of the blocks: what the journal has before it comes first, and what it has of it is newer.
+    fn meet(&mut self, key: &[u8], value: &[u8]) {
+        self.newer.go_to(Some(key), &mut self.found, self.limit);
+        if self.found.len() >= self.limit {
+            return;
+        }
+        match self.newer.at(key) {
+            Some(Some(newer)) => self.found.push((key.to_vec(), newer)),
+            Some(None) => {}
+            None => self.found.push((key.to_vec(), value.to_vec())),
+        }
+    }
+
+    fn end(mut self) -> Vec<KeyValue> {
+        self.newer.go_to(None, &mut self.found, self.limit);
+        self.found
     }
 }
 

@@ -6,16 +6,17 @@ use std::sync::atomic::Ordering;
 use crate::ports::Durability;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
-use crate::snapshot::embedded::Engine;
+
+use super::engines::Tried;
 
 /// Kept from the beginning to the end; the commits put others between them and take them away again.
 const KEPT: u32 = 400;
 
 #[test]
 fn a_scan_beside_commits_meets_every_entry_once_and_in_order() {
-    for engine in Engine::ALL {
+    for engine in Tried::ALL {
         let folder = tempfile::tempdir().unwrap();
-        let store = engine.open(&folder.path().join("store"), 1 << 20).unwrap();
+        let store = engine.open(&folder.path().join("store")).unwrap();
         let key = |n: u32| n.to_be_bytes().to_vec();
         let mut batch = WriteBatch::default();
         for n in 0..KEPT {

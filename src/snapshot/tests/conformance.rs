@@ -6,15 +6,16 @@ use crate::ports::Durability;
 use crate::ports::SnapshotStore;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
-use crate::snapshot::embedded::Engine;
 use crate::snapshot::memory::MemoryStore;
+
+use super::engines::Tried;
 
 /// Runs a law over every engine; each gets a fresh store.
 fn on_every_engine(law: impl Fn(&str, Arc<dyn SnapshotStore>)) {
     law("memory", Arc::new(MemoryStore::new()));
-    for engine in Engine::ALL {
+    for engine in Tried::ALL {
         let folder = tempfile::tempdir().unwrap();
-        law(engine.name(), engine.open(folder.path(), 1 << 20).unwrap());
+        law(&engine.name(), engine.open(folder.path()).unwrap());
     }
 }
 
@@ -193,10 +194,10 @@ fn a_batch_is_seen_whole_or_not_at_all_while_it_is_written() {
 
 #[test]
 fn everything_is_there_over_a_reopening_right_after_a_drop() {
-    for engine in Engine::ALL {
+    for engine in Tried::ALL {
         let folder = tempfile::tempdir().unwrap();
         for n in 0..10_u8 {
-            let store = engine.open(folder.path(), 1 << 20).unwrap();
+            let store = engine.open(folder.path()).unwrap();
             assert_eq!(
                 store.scan(Table::Objects, &[], None, 99).unwrap().len(),
                 usize::from(n),

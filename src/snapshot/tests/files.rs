@@ -273,7 +273,7 @@ fn a_store_of_format_1_is_read_whole_backed_up_and_moved_into_blocks() {
         "moved, not copied"
     );
     drop(left);
-    let backup = job.join("before-format-2.backup");
+    let backup = job.join("before-format-3.backup");
     let other = StateFolder::hold(&folder.path().join("other")).unwrap();
     let restored = transfer::restore(&backup, &other, "j", false).unwrap();
     assert_eq!(

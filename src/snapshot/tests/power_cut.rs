@@ -10,6 +10,7 @@ use std::path::Path;
 
 use super::disk::Call;
 use super::disk::Disk;
+use super::engines::Tried;
 use super::strace;
 use crate::ports::Durability;
 use crate::ports::SnapshotStore;
@@ -21,7 +22,8 @@ use crate::snapshot::transfer::TABLES;
 
 const COMMITS: u32 = 120;
 const CUTS: u64 = 60;
-const CACHE: u64 = 1 << 20;
+/// The store's folder in that of a run.
+const STORE: &str = "store";
 /// How the traced half is told what to do.
 const TASK: &str = "MELONSYNC_TEST_POWER_CUT";
 /// Written by the workload when a commit has returned.
@@ -80,12 +82,12 @@ fn workload() {
         return;
     };
     let (engine, folder) = task.split_once(' ').unwrap();
-    let engine = Engine::ALL
+    let engine = Tried::ALL
         .into_iter()
         .find(|known| known.name() == engine)
         .unwrap();
     let folder = Path::new(folder);
-    let store = engine.open(&engine.folder(folder), CACHE).unwrap();
+    let store = engine.open(&folder.join(STORE)).unwrap();
     let mut acknowledged = fs::File::create(folder.join(ACKNOWLEDGED)).unwrap();
     for n in 1..=COMMITS {
         store.commit(commit(n), durability(n)).unwrap();
@@ -94,7 +96,7 @@ fn workload() {
 }
 
 /// Records the workload; the calls under the folder, checked to be all that changed a file there.
-fn recorded(engine: Engine, folder: &Path, log: &Path) -> Option<Vec<Call>> {
+fn recorded(engine: Tried, folder: &Path, log: &Path) -> Option<Vec<Call>> {
     let task = format!("{TASK}={} {}", engine.name(), folder.display());
     let program = std::env::current_exe().unwrap();
     let test = concat!(module_path!(), "::workload").split_once("::").unwrap().1;
@@ -144,7 +146,7 @@ fn pick(manner: u64, seed: &mut u64, versions: usize) -> usize {
     }
 }
 
-fn survives_power_cuts(engine: Engine) {
+fn survives_power_cuts(engine: Tried) {
     let folder = tempfile::tempdir().unwrap();
     let root = fs::canonicalize(folder.path()).unwrap();
     let work = root.join("work");
@@ -180,11 +182,11 @@ fn survives_power_cuts(engine: Engine) {
     }
 }
 
-fn check(engine: Engine, left: &Path, returned: u32, name: &str) {
+fn check(engine: Tried, left: &Path, returned: u32, name: &str) {
     let synced = (1..=returned)
         .rev()
         .find(|n| durability(*n) == Durability::Synced);
-    let store = engine.open(&engine.folder(left), CACHE);
+    let store = engine.open(&left.join(STORE));
     let contents = store
         .and_then(|store| read(&*store))
         .unwrap_or_else(|error| panic!("{name}, {returned} commits: {error}"));
@@ -204,25 +206,30 @@ fn check(engine: Engine, left: &Path, returned: u32, name: &str) {
 
 #[test]
 fn sled_keeps_over_a_power_cut_what_was_synced_and_the_rest_in_order() {
-    survives_power_cuts(Engine::Sled);
+    survives_power_cuts(Tried::Plain(Engine::Sled));
+}
+
+#[test]
+fn so_does_sled_where_the_journal_is_folded_in_between() {
+    survives_power_cuts(Tried::Folding(16_000));
 }
 
 #[test]
 fn redb_keeps_over_a_power_cut_what_was_synced_and_the_rest_in_order() {
-    survives_power_cuts(Engine::Redb);
+    survives_power_cuts(Tried::Plain(Engine::Redb));
 }
 
 /// What a process leaves that is killed: the files as they are, without its buffers.
 #[test]
 fn a_lazy_commit_survives_a_kill() {
-    for engine in Engine::ALL {
+    for engine in Tried::ALL {
         let folder = tempfile::tempdir().unwrap();
         let (live, left) = (folder.path().join("live"), folder.path().join("left"));
-        let store = engine.open(&live, CACHE).unwrap();
+        let store = engine.open(&live).unwrap();
         for n in 1..=9 {
             store.commit(commit(n), Durability::Lazy).unwrap();
             super::files::copy(&live, &left);
-            let found = read(&*engine.open(&left, CACHE).unwrap()).unwrap();
+            let found = read(&*engine.open(&left).unwrap()).unwrap();
             assert!(found == after(n), "{}, {n} commits", engine.name());
             fs::remove_dir_all(&left).unwrap();
         }

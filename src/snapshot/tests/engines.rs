@@ -1,0 +1,47 @@
+//! The engines that a law is tried on: each as it comes, and sled with a journal that is folded every few changes, which
+//! comes to a fold within a test's few commits.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::ports::SnapshotStore;
+use crate::ports::StoreError;
+use crate::snapshot::embedded::Engine;
+use crate::snapshot::sled::SledStore;
+
+const CACHE: u64 = 1 << 20;
+
+/// An engine, and how it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// As it comes.
+    Plain(Engine),
+    /// sled with a journal of at most so many bytes.
+    Folding(usize),
+}
+
+impl Tried {
+    /// All of them: with a journal of nothing, and of some twenty changes.
+    pub const ALL: [Self; 4] = [
+        Self::Plain(Engine::Sled),
+        Self::Folding(0),
+        Self::Folding(16_000),
+        Self::Plain(Engine::Redb),
+    ];
+
+    /// For messages, and to find it again.
+    pub fn name(self) -> String {
+        match self {
+            Self::Plain(engine) => engine.name().to_owned(),
+            Self::Folding(size) => format!("sled-folded-at-{size}"),
+        }
+    }
+
+    /// Opens the store in `folder`, or makes one.
+    pub fn open(self, folder: &Path) -> Result<Arc<dyn SnapshotStore>, StoreError> {
+        match self {
+            Self::Plain(engine) => engine.open(folder, CACHE),
+            Self::Folding(size) => Ok(Arc::new(SledStore::open_with(folder, CACHE, size)?)),
+        }
+    }
+}
