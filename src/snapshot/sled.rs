@@ -138,9 +138,7 @@ impl SledStore {
             .db
             .as_ref()
             .expect("the database is there until the store is dropped");
-        if self.broken.load(Ordering::Acquire) {
-            return Err(damaged(&self.folder, "an earlier call failed beyond repair"));
-        }
+        self.intact()?;
         match catch_unwind(AssertUnwindSafe(|| run(db))) {
             Ok(done) => done.map_err(|error| sled_error(&self.folder, what, error)),
             Err(_) => {
@@ -148,6 +146,14 @@ impl SledStore {
                 Err(damaged(&self.folder, &format!("sled panicked at {what}")))
             }
         }
+    }
+
+    /// An error where an earlier call left it open what the store holds. So does one that panicked while it held the journal.
+    fn intact(&self) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::Acquire) || self.journal.is_poisoned() {
+            return Err(damaged(&self.folder, "an earlier call failed beyond repair"));
+        }
+        Ok(())
     }
 
     fn sync_to_disk(&self) -> Result<(), StoreError> {
@@ -198,8 +204,9 @@ impl SnapshotStore for SledStore {
             let key = prefixed(table as u8, key);
             return self.call("a read", |db| Ok(db.get(key)?.map(|value| value.to_vec())));
         }
-        if let Some(newer) = self.journal().newer(table, key) {
-            return Ok(newer.clone());
+        let newer = self.journal().newer(table, key).cloned();
+        if let Some(newer) = newer {
+            return self.intact().map(|()| newer);
         }
         let block = self.call("a read", |db| block_of(db, table, key))?;
         let held = block.map(|(_, block)| blocks::find(&block, key).map(|value| value.map(<[u8]>::to_vec)));
@@ -420,5 +427,23 @@ fn damaged(folder: &Path, what: &str) -> StoreError {
     StoreError::Damaged {
         path: folder.display().to_string(),
         what: what.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn once_a_commit_broke_off_nothing_is_answered_from_the_journal_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::open(folder.path(), 1 << 20).unwrap();
+        let mut batch = WriteBatch::default();
+        batch.put(Table::Dirty, "k", [1]);
+        store.commit(batch, Durability::Lazy).unwrap();
+        assert_eq!(store.get(Table::Dirty, b"k").unwrap(), Some(vec![1]));
+        store.broken.store(true, Ordering::Release);
+        let error = store.get(Table::Dirty, b"k").unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
     }
 }
