@@ -3,7 +3,7 @@
 //! One sled tree holds all tables, with the table's number before the key: one `apply_batch` is then one atomic
 //! step over all of them, recovered whole or not at all, and cheaper than a transaction over several trees.
 //! Tables of small entries are kept in [`blocks`], because sled copies a whole node for every key that it writes, and come
-//! there by way of [`journal`], because a block is written whole.
+//! there by way of a journal, because a block is written whole.
 //! It blocks: never call it from an async worker.
 
 use std::{
