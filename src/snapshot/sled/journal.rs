@@ -87,8 +87,9 @@ impl Journal {
         let changes = self.changes.entry(table).or_default();
         let mut reader = blocks::Reader::new(value);
         while let Some((key, value)) = reader.next_entry()? {
-            self.bytes += OVERHEAD + key.len() + value.len();
-            changes.insert(key.to_vec(), (!removed).then(|| value.to_vec()));
+            let value = (!removed).then(|| value.to_vec());
+            self.bytes += size_of(key, value.as_ref());
+            changes.insert(key.to_vec(), value);
         }
         self.values.push(key.to_vec());
         self.next = commit + 1;
@@ -181,10 +182,13 @@ impl Journal {
 }
 
 fn bytes_of(changes: &SmallChanges) -> usize {
-    let of_one = |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| {
-        OVERHEAD + key.len() + value.as_ref().map_or(0, Vec::len)
-    };
-    changes.values().flatten().map(of_one).sum()
+    let all = changes.values().flatten();
+    all.map(|(key, value)| size_of(key, value.as_ref())).sum()
+}
+
+/// One change in memory.
+fn size_of(key: &[u8], value: Option<&Vec<u8>>) -> usize {
+    OVERHEAD + key.len() + value.map_or(0, Vec::len)
 }
 
 /// The number of the commit, the table, whether these keys were removed, and which piece of them it is. In this order,

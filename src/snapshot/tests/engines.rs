@@ -21,11 +21,15 @@ pub enum Tried {
 }
 
 impl Tried {
-    /// All of them: with a journal of nothing, and of some twenty changes.
-    pub const ALL: [Self; 4] = [
+    /// A commit of twenty small changes goes into the journal, and every thirtieth folds it.
+    pub const FOLDING: Self = Self::Folding(64_000);
+
+    /// All of them: also with a journal of nothing, and one that takes in commits of a hundred larger changes.
+    pub const ALL: [Self; 5] = [
         Self::Plain(Engine::Sled),
         Self::Folding(0),
-        Self::Folding(16_000),
+        Self::FOLDING,
+        Self::Folding(1_000_000),
         Self::Plain(Engine::Redb),
     ];
 

@@ -211,7 +211,7 @@ fn sled_keeps_over_a_power_cut_what_was_synced_and_the_rest_in_order() {
 
 #[test]
 fn so_does_sled_where_the_journal_is_folded_in_between() {
-    survives_power_cuts(Tried::Folding(16_000));
+    survives_power_cuts(Tried::FOLDING);
 }
 
 #[test]
