@@ -50,6 +50,7 @@ const BLOB_FOLDER: &str = "blobs";
 
 mod journal;
 mod small;
+mod unfinished;
 
 use journal::{Changes, FOLDED_AT, Journal, SmallChanges, Step};
 use small::{BLOCKED, block_of, first_from, in_blocks};
@@ -96,6 +97,8 @@ impl SledStore {
     /// changes.
     pub(super) fn open_with(folder: &Path, cache_bytes: u64, folded_at: usize) -> Result<Self, StoreError> {
         create_private(folder)?;
+        unfinished::remove_torn(folder)
+            .map_err(|error| io_error(folder, "remove half-written files", error))?;
         let db = open_patiently(folder, cache_bytes)?;
         let log =
             File::open(folder.join(LOG_FILE)).map_err(|error| io_error(folder, "open the log", error))?;
