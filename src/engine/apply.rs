@@ -193,6 +193,11 @@ impl Work {
         self.sent.keys().map(|path| path.as_str().to_owned()).collect()
     }
 
+    /// True when it enables or disables.
+    pub(super) fn sets_active(&self) -> bool {
+        self.sent.contains_key("active")
+    }
+
     /// True when drift is put right: what the target then holds is read back.
     pub(super) fn heals(&self) -> bool {
         self.run.iter().any(|operation| operation.because.heals())

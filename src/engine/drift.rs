@@ -284,9 +284,13 @@ impl Cycle<'_> {
         let heals = by_hand || (self.job.policy.create && self.drift_policy().heals_missing());
         let mut row = Row::new(target, self.now);
         (row.missing, row.pending) = (true, heals && self.job.enforce);
-        let (is_gone, is_missing) = self
+        let found = self
             .store(move |snapshot| {
                 let brief = snapshot.brief(kind, &id)?;
+                // Of a resource that is no longer its own nothing is missing.
+                if brief.as_ref().and_then(|brief| brief.target.as_ref()) != Some(&row.target) {
+                    return Ok(None);
+                }
                 let is_gone = brief.is_some_and(|brief| matches!(brief.head.life, Life::Gone(_)));
                 let is_ours = snapshot.scope_entry(kind, &id)? != Some(ScopeEntry::Out);
                 let is_missing = is_ours && !is_gone;
@@ -295,9 +299,12 @@ impl Cycle<'_> {
                     tx.put_drift(kind, &id, &row);
                     tx.commit(Durability::Lazy)?;
                 }
-                Ok((is_gone, is_missing))
+                Ok(Some((is_gone, is_missing)))
             })
             .await?;
+        let Some((is_gone, is_missing)) = found else {
+            return Ok(());
+        };
         if is_missing {
             self.summary.drift.missing += 1;
             self.drift.rows = true;

@@ -150,10 +150,10 @@ impl OpenWrite {
 }
 
 /// True when an answer says for certain what the target holds now. Members may go in several requests, of which some
-/// were carried out before one failed.
+/// were carried out before one failed; and what a target empties together with `active` shows only in the resource.
 pub(super) fn is_certain(work: &Work, answer: &Answer) -> bool {
     match answer {
-        Answer::Done { .. } => true,
+        Answer::Done { resource, .. } => resource.is_some() || !work.sets_active(),
         // Of this batch's own request; see `is_unsent`.
         Answer::NotSent | Answer::TooLate | Answer::Cut(_) | Answer::Half { .. } => false,
         Answer::Failed(error) => !error.maybe_done() && !work.moves_members(),

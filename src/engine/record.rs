@@ -443,6 +443,7 @@ impl Done {
     ) -> Result<Option<SourceId>, StoreError> {
         let id = self.work.plan.source;
         if self.work.plan.forget {
+            forget_members(tx, kind, &id)?;
             tx.clear_dirty(kind, &id)?;
             tx.delete_record(kind, &id)?;
             return Ok(None);
@@ -585,7 +586,7 @@ impl Done {
     /// After a change of `active`, what the target emptied by itself counts as not sent: it returns when the
     /// user does (DESIGN section 5).
     fn notice_cleared(&self, mapping: &Mapping, link: &mut Link) {
-        let touched = self.work.sent.contains_key("active") && !self.work.creates();
+        let touched = self.work.sets_active() && !self.work.creates();
         let (Some(body), true, true) = (&self.resource, self.whole, touched) else {
             return;
         };

@@ -193,8 +193,8 @@ pub fn view_of(
         if context.flattens {
             flatten(snapshot, context, id, &mut view.members)?;
         }
-        if forecast.lost {
-            // What was sent went into the resource that is gone.
+        if view.link.is_none() {
+            // What was sent went into a resource that is gone.
             view.members.iter_mut().for_each(|member| member.sent = None);
         }
     }

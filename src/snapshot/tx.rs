@@ -222,6 +222,9 @@ impl<'s> Tx<'s> {
         if before == after {
             return Ok(());
         }
+        if before.is_some() {
+            self.delete_drift(kind, &id); // it was found at the resource before
+        }
         if let Some(after) = after {
             if let Some(owner) = self.owner(kind, &after)?.filter(|owner| *owner != id) {
                 let (target, owner, claimant) = (after.to_string(), owner.to_string(), id.to_string());

@@ -86,7 +86,7 @@ fn every_promise_holds_in_every_world() {
 }
 
 /// Seeds that found a bug, and what it was.
-const FOUND: [(u64, &str); 9] = [
+const FOUND: [(u64, &str); 12] = [
     (
         427,
         "a disable whose answer got lost, and whose user came back before the next cycle, stayed at the target",
@@ -116,6 +116,21 @@ const FOUND: [(u64, &str); 9] = [
     (
         612,
         "a 409 whose cause could not be asked for threw away what the same batch had done, and its history",
+    ),
+    (
+        50_558,
+        "a title that the target emptied together with `active` did not return, because the resource could not be read \
+         after the disable",
+    ),
+    (
+        50_987,
+        "a group was deleted without an answer and forgotten, and what was sent into it was not: when it came back, its new \
+         resource got no members",
+    ),
+    (
+        53_890,
+        "a resource that had gone was still looked for after its user had another one, which then counted as gone too: the \
+         user lost its groups",
     ),
 ];
 

@@ -588,6 +588,35 @@ async fn a_resource_found_missing_by_the_sweep_is_created_again_where_that_is_he
 }
 
 #[tokio::test]
+async fn a_resource_created_again_without_an_answer_is_not_missed_a_second_time() {
+    let mut world = synced().await;
+    heals(&mut world);
+    world.expect_quiet().await;
+    let user = world.tenant.user_ids()[7].clone();
+    world.workspace.remove_user(&target_id(&world.resource(&user)));
+    world.clock.advance(Duration::from_secs(24 * 3600));
+    world
+        .workspace
+        .update_faults(|faults| faults.drop_after = Fault::always().only("POST"));
+    let ran = world.cycle().await;
+    assert_eq!(ran.summary.drift.missing, 1, "{}", ran.story());
+    assert_eq!(
+        world.workspace.users_by_external_id(&user).len(),
+        1,
+        "it was carried out"
+    );
+    world
+        .workspace
+        .update_faults(|faults| faults.drop_after = Fault::never());
+    world.clock.advance(world.request_timeout);
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Converged);
+    assert_eq!(ran.summary.drift.missing, 0, "{}", ran.story());
+    world.assert_equal();
+    world.expect_quiet().await;
+}
+
+#[tokio::test]
 async fn a_resource_that_cannot_be_read_again_fails_nobody() {
     let world = synced().await;
     world.expect_quiet().await;

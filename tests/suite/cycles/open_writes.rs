@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use melonsync::engine::summary::Outcome;
+use melonsync::reconcile::policy::GroupRemoval;
 use melonsync::sandbox::Fault;
 use serde_json::json;
 
@@ -105,4 +106,28 @@ async fn user_deleted_for_good_while_the_tokens_were_lost_is_asked_for_and_delet
     world.cycle().await.expect(Outcome::Converged);
     world.expect_quiet().await;
     assert!(world.workspace.users_by_external_id(&user).is_empty());
+}
+
+/// What was sent into the resource that is gone is forgotten with it.
+#[tokio::test]
+async fn group_deleted_without_an_answer_has_its_members_again_when_it_comes_back() {
+    let mut world = synced().await;
+    world.job.policy.groups.delete_after = Duration::ZERO;
+    world.job.policy.groups.on_delete = GroupRemoval::Delete;
+    let group = world.tenant.group_ids()[0].clone();
+    world.tenant.soft_delete_group(&group);
+    // Nor can it be asked for at once: only what the service can do is answered.
+    world
+        .workspace
+        .update_faults(|faults| faults.html_success = Fault::always().only("GET").after(2));
+    unanswered(&mut world).await;
+    assert!(
+        world.workspace.groups_by_external_id(&group).is_empty(),
+        "it was carried out"
+    );
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Converged);
+    assert_eq!(ran.summary.target.requests, 1, "it is read back: {}", ran.story());
+    world.tenant.restore_group(&group);
+    converges(&world).await;
 }

@@ -5,6 +5,7 @@ use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Mapping;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::Threshold;
+use melonsync::sandbox::Fault;
 use melonsync::sandbox::SampleOptions;
 use melonsync::sandbox::Tenant;
 use serde_json::Value;
@@ -190,6 +191,36 @@ async fn roles_return_with_the_user_because_the_target_clears_them_on_deactivati
         assert_eq!(world.resource(&ids[0])["active"], true, "{name}");
         assert_eq!(roles(&world, &ids[0]), expected, "{name}: sent again");
     }
+}
+
+/// The PATCH says nothing, and what it did besides cannot be read at once: it is read before anything else is planned.
+#[tokio::test]
+async fn roles_return_with_the_user_although_the_target_was_not_readable_after_it_cleared_them() {
+    let world = with_roles(SINGLE).await;
+    let ids = world.tenant.user_ids();
+    world.tenant.assign(&ids[0], "GlobalAdministrator");
+    world
+        .workspace
+        .update_faults(|faults| faults.odd.patch_without_body = true);
+    world.cycle_twice().await;
+    world.tenant.disable_user(&ids[0]);
+    world
+        .workspace
+        .update_faults(|faults| faults.html_success = Fault::always().only("GET"));
+    world.cycle().await;
+    assert_eq!(world.resource(&ids[0])["active"], false);
+    assert_eq!(
+        roles(&world, &ids[0]),
+        Vec::<String>::new(),
+        "the target cleared them"
+    );
+    world
+        .workspace
+        .update_faults(|faults| faults.html_success = Fault::never());
+    world.tenant.enable_user(&ids[0]);
+    world.cycle_twice().await;
+    assert_eq!(world.resource(&ids[0])["active"], true);
+    assert_eq!(roles(&world, &ids[0]), ["GlobalAdministrator"], "sent again");
 }
 
 #[tokio::test]

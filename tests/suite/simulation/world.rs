@@ -350,6 +350,8 @@ impl World {
         {
             let mut inner = self.site.lock();
             inner.judge.begin(!apply);
+            // What an earlier probe did not come to is not left over.
+            inner.judge.probed.clear();
             if apply && probes {
                 inner.judge.probed = [ObjectKind::User, ObjectKind::Group].into();
             }
