@@ -8,8 +8,8 @@
 #![allow(clippy::disallowed_methods)] // it measures, and replays nothing that depends on time
 #![allow(clippy::print_stdout)] // its result is its output
 
-use std::collections::HashMap;
-use std::error::Error;
+mod requests;
+
 use std::sync::Arc;
 use std::sync::RwLock;
 use std::sync::atomic::AtomicUsize;
@@ -25,18 +25,14 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 
+use requests::Failure;
+use requests::Ids;
+use requests::Line;
+
 /// As many as melonsync keeps in flight by default.
 const CONNECTIONS: usize = 16;
 
-type Failure = Box<dyn Error + Send + Sync>;
-type Ids = Arc<RwLock<HashMap<String, String>>>;
-
-struct Line {
-    wave: usize,
-    path: String,
-    source: String,
-    body: String,
-}
+type SharedIds = Arc<RwLock<Ids>>;
 
 #[derive(Deserialize)]
 struct Created {
@@ -55,14 +51,8 @@ async fn main() -> Result<(), Failure> {
     let [addr, token, file, source @ ..] = arguments.as_slice() else {
         return Err("usage: bare_client ADDR TOKEN FILE [SOURCE_ADDR SOURCE_TOKEN FIRST_PAGE...]".into());
     };
-    let mut waves: Vec<Vec<Line>> = Vec::new();
-    for line in std::fs::read_to_string(file)?.lines().filter_map(parse) {
-        while waves.len() <= line.wave {
-            waves.push(Vec::new());
-        }
-        waves[line.wave].push(line);
-    }
-    let ids = Ids::default();
+    let waves = requests::read(file)?;
+    let ids = SharedIds::default();
     let mut connections = Vec::with_capacity(CONNECTIONS);
     let began = Instant::now();
     let pages = match source {
@@ -119,16 +109,6 @@ async fn exchange(
     Ok((status, answer.into_body().collect().await?.to_bytes()))
 }
 
-fn parse(line: &str) -> Option<Line> {
-    let mut parts = line.splitn(4, '\t');
-    Some(Line {
-        wave: parts.next()?.parse().ok()?,
-        path: parts.next()?.to_owned(),
-        source: parts.next()?.to_owned(),
-        body: parts.next()?.to_owned(),
-    })
-}
-
 async fn connect(addr: &str) -> Result<SendRequest<Full<Bytes>>, Failure> {
     let stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
@@ -142,7 +122,7 @@ async fn send_wave(
     connections: Vec<SendRequest<Full<Bytes>>>,
     addr: &str,
     token: &str,
-    ids: &Ids,
+    ids: &SharedIds,
 ) -> Result<Vec<SendRequest<Full<Bytes>>>, Failure> {
     let wave = Arc::new(wave);
     let next = Arc::new(AtomicUsize::new(0));
@@ -169,20 +149,21 @@ async fn send(
     line: &Line,
     addr: &str,
     bearer: &str,
-    ids: &Ids,
+    ids: &SharedIds,
 ) -> Result<(), Failure> {
-    let creates = !line.body.is_empty();
+    let creates = line.creates();
     let request = if creates {
         Request::post(&line.path)
     } else {
         Request::get(&line.path)
     };
+    let body = line.body(&*ids.read().map_err(|_| "another request failed")?)?;
     let request = request
         .header("host", addr)
         .header("authorization", bearer)
         .header("content-type", "application/scim+json")
         .header("accept", "application/scim+json")
-        .body(Full::new(Bytes::from(fill_in(&line.body, ids)?)))?;
+        .body(Full::new(Bytes::from(body)))?;
     let (status, body) = exchange(connection, request).await?;
     if status != if creates { 201 } else { 200 } {
         return Err(format!(
@@ -199,20 +180,4 @@ async fn send(
     let mut ids = ids.write().map_err(|_| "another request failed")?;
     ids.insert(line.source.clone(), created.id);
     Ok(())
-}
-
-fn fill_in(body: &str, ids: &Ids) -> Result<String, Failure> {
-    let mut filled = String::with_capacity(body.len());
-    let ids = ids.read().map_err(|_| "another request failed")?;
-    for (turn, part) in body.split("@@").enumerate() {
-        if turn % 2 == 0 {
-            filled.push_str(part);
-        } else {
-            filled.push_str(
-                ids.get(part)
-                    .ok_or("a body refers to an object of a later wave")?,
-            );
-        }
-    }
-    Ok(filled)
 }

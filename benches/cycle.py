@@ -2,7 +2,8 @@
 """Measures provisioning cycles against `melonsync sandbox` in a process of its own on loopback, beside a bare HTTP client
 that sends the same requests in the same run, and checks the limits. Exits with 1 when one is missed.
 
-    benches/cycle.py [--repeat 3] [--skip-large]        Linux; MELONSYNC and BARE_CLIENT name ready programs, else built
+    benches/cycle.py [--repeat 3] [--skip-large]        Linux; MELONSYNC, BARE_CLIENT and NAMED_LIBRARIES name ready
+                                                        programs, else built
 
 The sandbox's own CPU time is in no figure: only that of the measured client.
 """
@@ -27,7 +28,9 @@ import machinery  # noqa: E402
 
 TARGET = os.path.abspath(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")))
 PROGRAM = os.environ.get("MELONSYNC", os.path.join(TARGET, "release", "melonsync"))
-BARE = os.environ.get("BARE_CLIENT", os.path.join(TARGET, "release", "examples", "bare_client"))
+EXAMPLES = os.path.join(TARGET, "release", "examples")
+BARE = os.environ.get("BARE_CLIENT", os.path.join(EXAMPLES, "bare_client"))
+LIBRARIES = os.environ.get("NAMED_LIBRARIES", os.path.join(EXAMPLES, "named_libraries"))
 WORK = machinery.WORK = os.path.join(TARGET, "cycle-bench")
 TOKEN = "sandbox-token"
 
@@ -181,7 +184,7 @@ def record(users, groups):
         held = get(f"{sandbox.scim}/sandbox/workspace")
         sent = get(f"{sandbox.scim}/sandbox/requests?list=true")["requests"]
         asked = get(f"{sandbox.graph}/sandbox/requests?list=true")["requests"]
-    first_pages = [r["path"] for r in asked if "/delta?" in r["path"] and "skiptoken" not in r["path"].lower()]
+    first_pages = [r["path"] for r in asked if "/delta?" in r["path"] and "token=" not in r["path"].lower()]
     # Those before the first create; a later one reads a resource of that run back.
     first = next(at for at, request in enumerate(sent) if request["method"] == "POST")
     reads = [r["path"] for r in sent[:first] if r["method"] == "GET" and r["status"] == 200]
@@ -218,17 +221,28 @@ def record(users, groups):
     return {"file": file, "first_pages": first_pages, "reads": len(reads), "creates": len(bodies)}
 
 
-def bare(recorded, turn, users, groups):
-    with Sandbox(f"bare-{turn}", users, groups) as sandbox:
+def yardstick(name, program, recorded, users, groups):
+    """One run of a program that sends what was recorded; its wall time is that of the requests."""
+    with Sandbox(name, users, groups) as sandbox:
         address = sandbox.scim.removeprefix("http://")
         source = [sandbox.graph.removeprefix("http://"), sandbox.source_token()]
-        measured = run([BARE, address, TOKEN, recorded["file"], *source, *recorded["first_pages"]], dict(os.environ),
-                       os.path.join(WORK, "bare.txt"))
+        measured = run([*program, address, TOKEN, recorded["file"], *source, *recorded["first_pages"]],
+                       dict(os.environ), os.path.join(WORK, f"{name}.txt"))
         if measured["code"] != 0:
-            sys.exit("the bare client failed")
+            sys.exit(f"{program[0]} failed")
         wall, measured["pages"] = (int(number) for number in measured["text"].split())
         measured["wall"] = wall / 1000
         return measured
+
+
+def bare(recorded, turn, users, groups):
+    return yardstick(f"bare-{turn}", [BARE], recorded, users, groups)
+
+
+def floor(recorded, turn, users, groups):
+    """The same with the libraries that melonsync is made of, sled included, and nothing that it decides."""
+    name = f"libraries-{turn}"
+    return yardstick(name, [LIBRARIES, os.path.join(WORK, name, "store")], recorded, users, groups)
 
 
 def initial(name, users, groups, then=None):
@@ -276,16 +290,20 @@ def ten_thousand(report, repeat):
     users, groups = 10_000, 100
     recorded = record(users, groups)
     bares = [bare(recorded, turn, users, groups) for turn in range(repeat)]
+    floors = [floor(recorded, turn, users, groups) for turn in range(repeat)]
     firsts, others = zip(*(initial(f"ours-{turn}", users, groups, later_cycles(users // 100))
                            for turn in range(repeat)))
     report.line("SCIM requests that the bare client sends", recorded["reads"] + recorded["creates"])
     report.line("pages of the source that it reads", max(r["pages"] for r in bares))
     report.line("bare client, wall", median(bares, "wall"), unit=" s")
     report.line("bare client, CPU", median(bares, "cpu"), unit=" s")
+    report.line("the libraries alone, wall / bare client", median(floors, "wall") / median(bares, "wall"))
+    report.line("the libraries alone, CPU / bare client", median(floors, "cpu") / median(bares, "cpu"))
     report.line("initial, 10,000 users and 100 groups, wall", median(firsts, "wall"), unit=" s")
     report.line("initial, CPU", median(firsts, "cpu"), unit=" s")
     report.line("initial, wall / bare client", median(firsts, "wall") / median(bares, "wall"), 3.5)
     report.line("initial, CPU / bare client", median(firsts, "cpu") / median(bares, "cpu"), 4.0)
+    report.line("initial, CPU / the libraries alone", median(firsts, "cpu") / median(floors, "cpu"))
     report.line("initial, Graph requests", max(r["graph"] for r in firsts), 13, exact=True)
     report.line("initial, SCIM requests", max(r["scim"]["total"] for r in firsts), 10_120)
     report.line("initial, peak resident", median(firsts, "rss_mb"), unit=" MB")
@@ -326,7 +344,8 @@ def main():
     shutil.rmtree(WORK, ignore_errors=True)
     os.makedirs(WORK)
     if "MELONSYNC" not in os.environ:
-        subprocess.run(["cargo", "build", "--release", "--locked", "--bin", "melonsync", "--example", "bare_client"],
+        subprocess.run(["cargo", "build", "--release", "--locked", "--bin", "melonsync", "--example", "bare_client",
+                        "--example", "named_libraries"],
                        cwd=ROOT, check=True)
     report = Report()
     firsts = ten_thousand(report, asked.repeat)

@@ -26,6 +26,7 @@ use super::recording::Part;
 use super::recording::Recording;
 use super::rehires::hand_over;
 use crate::mapping::Mapping;
+use crate::mapping::plainly_holds;
 use crate::mapping::read_path;
 use crate::mapping::same;
 use crate::model::clock::Timestamp;
@@ -562,6 +563,7 @@ impl Done {
         });
         let kept = match (&self.resource, mapping.target_path(self.work.plan.kind, path)) {
             _ if found_equal => Kept::AsSent,
+            (Some(body), Some(target)) if plainly_holds(body, &target, value) => Kept::AsSent,
             (Some(body), Some(target)) => match read_path(body, &target) {
                 Some(held) if same(&target, &held, value) => Kept::AsSent,
                 Some(held) => Kept::Other(held),

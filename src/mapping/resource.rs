@@ -47,12 +47,12 @@ where
     };
     let mut schemas = vec![core.to_owned()];
     let mut resource = Map::new();
-    for (path, value) in values {
-        let (path, value) = (path.borrow(), value.borrow());
-        if value.is_unassigned() {
-            continue;
-        }
-        let holder = match path.urn() {
+    // Most of one schema come together.
+    for part in values.chunk_by(|(a, _), (b, _)| a.borrow().urn() == b.borrow().urn()) {
+        let part = part.iter().map(|(path, value)| (path.borrow(), value.borrow()));
+        let mut part = part.filter(|(_, value)| !value.is_unassigned()).peekable();
+        let Some((first, _)) = part.peek() else { continue };
+        let holder = match first.urn() {
             None => &mut resource,
             Some(urn) => {
                 let listed = form.extension_urns_in_schemas || urn.eq_ignore_ascii_case(ENTERPRISE_USER);
@@ -62,7 +62,9 @@ where
                 object_at(&mut resource, urn)
             }
         };
-        put(holder, path, json_value(form, path, value));
+        for (path, value) in part {
+            put(holder, path, json_value(form, path, value));
+        }
     }
     resource.insert("schemas".to_owned(), schemas.into());
     Json::Object(resource)
@@ -221,14 +223,50 @@ fn references(path: &TargetPath, whole: &Json) -> Value {
 fn fits(element: &Json, path: &TargetPath) -> bool {
     element.is_object()
         && path.filter().iter().all(|(name, wanted)| {
-            get(element, name).is_some_and(|held| match (wanted, Value::from_json(held)) {
-                (Value::Bool(wanted), held) => held.as_bool() == Some(*wanted),
+            get(element, name).is_some_and(|held| match (wanted, held) {
+                (Value::Bool(wanted), Json::Bool(held)) => held == wanted,
+                (Value::Bool(wanted), Json::String(held)) => {
+                    held.eq_ignore_ascii_case(if *wanted { "true" } else { "false" })
+                }
                 // `type` and its like have no case (RFC 7643 section 2.4).
-                (Value::String(wanted), Value::String(held)) => held.eq_ignore_ascii_case(wanted),
-                (Value::String(wanted), Value::Integer(held)) => held.to_string() == *wanted,
+                (Value::String(wanted), Json::String(held)) => held.eq_ignore_ascii_case(wanted),
+                (Value::String(wanted), Json::Number(held)) => held.to_string().eq_ignore_ascii_case(wanted),
                 _ => false,
             })
         })
+}
+
+/// True where a resource holds exactly this text or boolean at a path: what [`read_path`] would find to be equal, without
+/// a copy of it. False says nothing.
+#[must_use]
+pub fn plainly_holds(resource: &Json, path: &TargetPath, value: &Value) -> bool {
+    match (plain_value(resource, path), value) {
+        (Some(Json::String(held)), Value::String(value)) => held == value,
+        (Some(Json::Bool(held)), Value::Bool(value)) => held == value,
+        _ => false,
+    }
+}
+
+/// The one value at a path; `None` where there are several, or none.
+fn plain_value<'j>(resource: &'j Json, path: &TargetPath) -> Option<&'j Json> {
+    let holder = match path.urn() {
+        Some(urn) => get(resource, urn)?,
+        None => resource,
+    };
+    let attribute = get(holder, path.attribute())?;
+    match (path.sub_attribute(), attribute) {
+        (_, Json::Array(elements)) if !path.filter().is_empty() => {
+            let mut fitting = elements.iter().filter(|element| fits(element, path));
+            match path.sub_attribute() {
+                Some(sub) => fitting.find_map(|element| get(element, sub)),
+                None => fitting.next(),
+            }
+        }
+        _ if !path.filter().is_empty() => None,
+        (Some(sub), one) => get(one, sub),
+        (None, Json::Object(_)) if path.is_manager() => get(attribute, "value"),
+        (None, whole) => Some(whole),
+    }
 }
 
 /// A key of an object: as written, else in another case.

@@ -149,6 +149,12 @@ impl Mapping {
             .any(|row| row.source.is_redacted() && row.target.name() == target)
     }
 
+    /// Whether any value of this kind is not to be shown.
+    #[must_use]
+    pub fn redacts(&self, kind: ObjectKind) -> bool {
+        self.rows(kind).iter().any(|row| row.source.is_redacted())
+    }
+
     /// The matching rows, first precedence first.
     #[must_use]
     pub fn matching(&self, kind: ObjectKind) -> Vec<&Row> {

@@ -24,7 +24,7 @@ pub const REDACTED: &str = "[Redact]";
 #[must_use]
 pub fn redacted<'o>(mapping: &Mapping, operation: &'o Operation) -> Cow<'o, Operation> {
     let hidden = |change: &Change| mapping.is_redacted(operation.kind, &change.attribute);
-    if !operation.changes.iter().any(hidden) {
+    if !mapping.redacts(operation.kind) || !operation.changes.iter().any(hidden) {
         return Cow::Borrowed(operation);
     }
     let mut shown = operation.clone();
@@ -35,6 +35,9 @@ pub fn redacted<'o>(mapping: &Mapping, operation: &'o Operation) -> Cow<'o, Oper
 /// Changes as they may be kept, as [`redacted`].
 #[must_use]
 pub fn redacted_changes(mapping: &Mapping, kind: ObjectKind, mut changes: Vec<Change>) -> Vec<Change> {
+    if !mapping.redacts(kind) {
+        return changes;
+    }
     for change in &mut changes {
         if mapping.is_redacted(kind, &change.attribute) {
             for value in [&mut change.before, &mut change.after] {

@@ -19,6 +19,7 @@ use super::dialect::ManagerForm;
 use super::fault;
 use super::fault::Asked;
 use super::learning::Failing;
+use super::learning::Learned;
 use super::learning::Witness;
 use super::path::ENTERPRISE_USER;
 use super::replace::key_of;
@@ -98,13 +99,16 @@ impl ScimTarget {
         let dialect = self.experience.dialect();
         let made = match self.post(kind, body, &dialect).await.map_err(Miss::of) {
             Ok(made) => {
-                self.experience.note(|learned| {
-                    let worked = |aspect| learned.worked(aspect);
-                    suspects(kind, body)
-                        .into_iter()
-                        .map(worked)
-                        .fold(false, |a, b| a | b)
-                });
+                let settled = |learned: &Learned| SUSPECTS.iter().all(|aspect| learned.is_settled(*aspect));
+                if !self.experience.ask(settled) {
+                    self.experience.note(|learned| {
+                        let worked = |aspect| learned.worked(aspect);
+                        suspects(kind, body)
+                            .into_iter()
+                            .map(worked)
+                            .fold(false, |a, b| a | b)
+                    });
+                }
                 made
             }
             Err(Miss::Refused(error, status)) => {
@@ -243,7 +247,10 @@ impl ScimTarget {
     }
 }
 
-/// The aspects that a refusal of this create may be about, the likeliest first.
+/// All aspects that the refusal of a create may be about.
+const SUSPECTS: [Aspect; 3] = [Aspect::ExtensionUrnInSchemas, Aspect::Booleans, Aspect::Manager];
+
+/// Those of them that this create has, the likeliest first.
 fn suspects(kind: ObjectKind, body: &Json) -> Vec<Aspect> {
     let object = body.as_object();
     let own = |name: &String| name.contains(':') && !name.eq_ignore_ascii_case(ENTERPRISE_USER);

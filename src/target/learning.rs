@@ -254,6 +254,15 @@ impl Learned {
         self.lessons.entry(aspect).or_default()
     }
 
+    /// True where [`Self::worked`] would learn nothing more.
+    #[must_use]
+    pub fn is_settled(&self, aspect: Aspect) -> bool {
+        let known = |lesson: &Lesson| {
+            lesson.proven && lesson.failed.is_empty() && lesson.helped.is_empty() && lesson.futile.is_empty()
+        };
+        self.pinned.contains_key(&aspect) || self.lessons.get(&aspect).is_some_and(known)
+    }
+
     /// The form in force worked. True where that was news.
     pub fn worked(&mut self, aspect: Aspect) -> bool {
         if self.pinned.contains_key(&aspect) {

@@ -120,39 +120,54 @@ pub fn complete_schemas(kind: ObjectKind, body: &mut Json, list_extensions: bool
 
 /// True for a body that [`complete_schemas`] would leave as it is.
 pub fn has_its_schemas(kind: ObjectKind, body: &Json, list_extensions: bool) -> bool {
-    body.as_object().is_none_or(|object| {
-        let listed = object.get("schemas").and_then(Json::as_array);
-        listed.is_some_and(|listed| *listed == schemas_of(kind, object, list_extensions))
-    })
+    let Some(object) = body.as_object() else {
+        return true;
+    };
+    let Some(listed) = object.get("schemas").and_then(Json::as_array) else {
+        return false;
+    };
+    let core = core_schema(kind);
+    let plain = |urn: &Json| urn.as_str().is_some_and(|urn| is_plain(urn, core));
+    let mut needed = std::iter::once(core).chain(extensions_in(object, list_extensions));
+    (list_extensions || listed.iter().all(plain)) && needed.all(|urn| is_listed(listed, urn))
+}
+
+const fn core_schema(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::User => "urn:ietf:params:scim:schemas:core:2.0:User",
+        ObjectKind::Group => "urn:ietf:params:scim:schemas:core:2.0:Group",
+    }
+}
+
+/// As Entra: its own enterprise schema is named, a custom one is not.
+fn is_plain(urn: &str, core: &str) -> bool {
+    urn == core || urn == ENTERPRISE_USER
+}
+
+/// The extensions in use that are to be listed.
+fn extensions_in(object: &Map<String, Json>, list_extensions: bool) -> impl Iterator<Item = &str> {
+    let used = object.keys().filter(|key| {
+        key.get(..4)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"))
+    });
+    used.map(String::as_str)
+        .filter(move |urn| list_extensions || *urn == ENTERPRISE_USER)
+}
+
+fn is_listed(schemas: &[Json], urn: &str) -> bool {
+    let mut listed = schemas.iter().filter_map(Json::as_str);
+    listed.any(|listed| listed.eq_ignore_ascii_case(urn))
 }
 
 fn schemas_of(kind: ObjectKind, object: &Map<String, Json>, list_extensions: bool) -> Vec<Json> {
-    let core = match kind {
-        ObjectKind::User => "urn:ietf:params:scim:schemas:core:2.0:User",
-        ObjectKind::Group => "urn:ietf:params:scim:schemas:core:2.0:Group",
-    };
+    let core = core_schema(kind);
     let listed = object.get("schemas").and_then(Json::as_array);
     let mut schemas = listed.cloned().unwrap_or_default();
-    let used = object
-        .keys()
-        .filter(|key| key.len() > 4 && key[..4].eq_ignore_ascii_case("urn:"));
-    let used: Vec<String> = used
-        .filter(|urn| list_extensions || *urn == ENTERPRISE_USER)
-        .cloned()
-        .collect();
     if !list_extensions {
-        // As Entra: its own enterprise schema is named, a custom one is not.
-        schemas.retain(|urn| {
-            urn.as_str()
-                .is_some_and(|urn| urn == core || urn == ENTERPRISE_USER)
-        });
+        schemas.retain(|urn| urn.as_str().is_some_and(|urn| is_plain(urn, core)));
     }
-    for urn in std::iter::once(core.to_owned()).chain(used) {
-        if !schemas
-            .iter()
-            .filter_map(Json::as_str)
-            .any(|listed| listed.eq_ignore_ascii_case(&urn))
-        {
+    for urn in std::iter::once(core).chain(extensions_in(object, list_extensions)) {
+        if !is_listed(&schemas, urn) {
             schemas.push(urn.into());
         }
     }
@@ -251,5 +266,38 @@ mod tests {
         let all = listed(true);
         assert_eq!(all[0], core);
         assert_eq!(all.as_array().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_body_has_its_schemas_where_completing_them_changes_nothing() {
+        let (core, other) = ("urn:ietf:params:scim:schemas:core:2.0:User", "urn:x:2.0:User");
+        for schemas in [
+            json!(null),
+            json!([]),
+            json!([core]),
+            json!([core, ENTERPRISE_USER]),
+            json!([core.to_lowercase(), ENTERPRISE_USER, other]),
+            json!([other, core, 7]),
+            json!([core, "URN:X:2.0:USER"]),
+        ] {
+            for body in [
+                json!({"userName": "a", "é": 1}),
+                json!({"userName": "a", ENTERPRISE_USER: {"department": "d"}}),
+                json!({"userName": "a", other: {"a": 1}, ENTERPRISE_USER: {"department": "d"}}),
+            ] {
+                for list in [false, true] {
+                    let mut body = body.clone();
+                    body["schemas"] = schemas.clone();
+                    let mut completed = body.clone();
+                    complete_schemas(ObjectKind::User, &mut completed, list);
+                    let same = completed == body;
+                    assert_eq!(
+                        has_its_schemas(ObjectKind::User, &body, list),
+                        same,
+                        "{list} {body}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use crate::mapping::path::PathError;
-use crate::mapping::{ResourceForm, TargetPath, build_resource, read_path, same, whole_element};
+use crate::mapping::{
+    ResourceForm, TargetPath, build_resource, plainly_holds, read_path, same, whole_element,
+};
 use crate::model::id::ObjectKind;
 use crate::model::value::Value;
 
@@ -159,6 +161,11 @@ fn what_was_built_reads_back_the_same() {
         for (path, value) in sample() {
             let read = read_path(&built, &path).unwrap_or_default();
             assert!(same(&path, &read, &value), "{path}: {read} for {value}");
+            let plain = plainly_holds(&built, &path, &value);
+            let written_otherwise =
+                value.is_null() || (matches!(value, Value::Bool(_)) && !form.json_booleans);
+            assert_eq!(plain, !written_otherwise, "{path}: {value}");
+            assert!(!plainly_holds(&built, &path, &"something else".into()), "{path}");
         }
     }
 }
@@ -195,6 +202,26 @@ fn reading_bears_whatever_a_service_answers() {
     ];
     for (text, expected) in table {
         assert_eq!(read_path(&resource, &path(text)), expected, "{text}");
+        for value in [
+            "",
+            "ada",
+            "x",
+            "no",
+            "1",
+            "London",
+            "A",
+            "m-1",
+            "u-1",
+            "not a list",
+        ] {
+            let value = Value::from(value);
+            let found = plainly_holds(&resource, &path(text), &value);
+            // An empty text is no value, on either side.
+            assert!(
+                !found || value.is_unassigned() || expected == Some(value.clone()),
+                "{text}: {value}"
+            );
+        }
     }
     for hostile in [
         json!(null),

@@ -216,3 +216,16 @@ fn a_trial_is_kept_under_the_name_by_which_others_drop_it() {
     let without: Learned = serde_json::from_value(kept).unwrap();
     assert_eq!(without, Learned::default());
 }
+
+#[test]
+fn settled_is_what_one_more_success_would_teach_nothing() {
+    let mut learned = Learned::default();
+    assert!(!learned.is_settled(Aspect::Booleans));
+    assert!(learned.worked(Aspect::Booleans));
+    assert!(learned.is_settled(Aspect::Booleans));
+    assert!(!learned.worked(Aspect::Booleans), "nothing new");
+    learned.failed(Aspect::Booleans, 0, &witness(1), Failing::Refused(400));
+    assert!(!learned.is_settled(Aspect::Booleans));
+    assert!(learned.worked(Aspect::Booleans));
+    assert!(learned.is_settled(Aspect::Booleans));
+}
