@@ -5,6 +5,7 @@
 use std::{error::Error, fmt};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::model::assignment::AppRole;
@@ -218,6 +219,51 @@ pub struct Resource {
     pub body: serde_json::Value,
 }
 
+/// A resource that is to be created, as it goes out: most are sent as they are, and nobody looks into them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewResource {
+    text: Bytes,
+    lists_extensions: Option<bool>,
+}
+
+impl NewResource {
+    /// The JSON text of a resource; whether its `schemas` list all extensions that it uses, or else only Entra's own.
+    #[must_use]
+    pub fn new(text: impl Into<Bytes>, lists_extensions: bool) -> Self {
+        Self {
+            text: text.into(),
+            lists_extensions: Some(lists_extensions),
+        }
+    }
+
+    /// As it goes out.
+    #[must_use]
+    pub const fn text(&self) -> &Bytes {
+        &self.text
+    }
+
+    /// What `schemas` list, where that is known: see [`Self::new`].
+    #[must_use]
+    pub const fn lists_extensions(&self) -> Option<bool> {
+        self.lists_extensions
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.text).unwrap_or_default()
+    }
+}
+
+impl From<serde_json::Value> for NewResource {
+    fn from(body: serde_json::Value) -> Self {
+        Self {
+            text: body.to_string().into(),
+            lists_extensions: None,
+        }
+    }
+}
+
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListPage {
@@ -390,7 +436,7 @@ pub trait TargetDirectory: Send + Sync {
     async fn read(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetError>;
 
     /// Sends a create once (again only after 429, or 503 with Retry-After).
-    async fn create(&self, kind: ObjectKind, body: serde_json::Value) -> Result<Resource, TargetError>;
+    async fn create(&self, kind: ObjectKind, body: NewResource) -> Result<Resource, TargetError>;
 
     /// Changes attributes and members; the resource as the target then holds it, where it says so.
     async fn patch(

@@ -27,7 +27,7 @@ use super::record::Recorded;
 use super::recording::Recording;
 use crate::mapping::Mapping;
 use crate::mapping::ResourceForm;
-use crate::mapping::build_resource;
+use crate::mapping::write_resource;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -38,6 +38,7 @@ use crate::model::link::Link;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Durability;
+use crate::ports::NewResource;
 use crate::ports::Patch;
 use crate::ports::Resource;
 use crate::ports::StoreError;
@@ -86,10 +87,7 @@ pub(super) struct Work {
 #[derive(Debug)]
 enum Request {
     None,
-    Create {
-        body: serde_json::Value,
-        rest: Vec<TargetId>,
-    },
+    Create { body: NewResource, rest: Vec<TargetId> },
     Patch(Patch),
     Delete,
 }
@@ -433,15 +431,10 @@ impl Preparing<'_> {
             let values: Vec<_> = sent
                 .filter_map(|(path, value)| Some((self.mapping.target_path(kind, path)?, value)))
                 .collect();
-            let mut body = build_resource(kind, self.form, &values);
             let mut members = std::mem::take(&mut parts.patch.add_members);
             let rest = members.split_off(members.len().min(MEMBERS_IN_CREATE));
-            if !members.is_empty() {
-                body["members"] = members
-                    .iter()
-                    .map(|t| serde_json::json!({"value": t.as_str()}))
-                    .collect();
-            }
+            let text = write_resource(kind, self.form, &values, &members);
+            let body = NewResource::new(text, self.form.extension_urns_in_schemas);
             return Request::Create { body, rest };
         }
         let mut patch = std::mem::replace(&mut parts.patch, no_patch());
@@ -637,7 +630,7 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
     (work, answer)
 }
 
-async fn create(job: &Job, kind: ObjectKind, body: serde_json::Value, rest: &[TargetId]) -> Answer {
+async fn create(job: &Job, kind: ObjectKind, body: NewResource, rest: &[TargetId]) -> Answer {
     let Resource { id, body } = match job.target.create(kind, body).await {
         Ok(resource) => resource,
         Err(error) => return Answer::Failed(error),

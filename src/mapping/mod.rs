@@ -40,5 +40,7 @@ pub use filter::{Filter, MemberOf, Verdict};
 pub use names::{Names, Reference};
 pub use path::TargetPath;
 pub use pattern::{Pattern, PatternError};
-pub use resource::{ResourceForm, build_resource, json_value, plainly_holds, read_path, same, whole_element};
+pub use resource::{
+    ResourceForm, build_resource, json_value, plainly_holds, read_path, same, whole_element, write_resource,
+};
 pub use rows::{Apply, Authority, Drift, Mapping, Row};

@@ -4,12 +4,18 @@
 
 use std::borrow::Borrow;
 
-use serde_json::{Map, Value as Json, json};
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
 
 use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
 use crate::model::value::Value;
 
 use super::path::{CORE_GROUP, CORE_USER, ENTERPRISE_USER, TargetPath};
+
+mod body;
+
+use body::{Fields, Node};
 
 /// What services differ in when a resource is written (reference/scim-servers.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +47,40 @@ where
     P: Borrow<TargetPath>,
     V: Borrow<Value>,
 {
+    as_json(&fields_of(kind, form, values))
+}
+
+/// As [`build_resource`], as it goes out, and with these members where there are any.
+#[must_use]
+pub fn write_resource<P, V>(
+    kind: ObjectKind,
+    form: ResourceForm,
+    values: &[(P, V)],
+    members: &[TargetId],
+) -> Vec<u8>
+where
+    P: Borrow<TargetPath>,
+    V: Borrow<Value>,
+{
+    let mut fields = fields_of(kind, form, values);
+    if !members.is_empty() {
+        let members = members.iter().map(|member| Node::reference(member.as_str()));
+        fields.insert("members", Node::List(members.collect()));
+    }
+    serde_json::to_vec(&fields).expect("texts, numbers and lists of them are always written")
+}
+
+fn fields_of<P, V>(kind: ObjectKind, form: ResourceForm, values: &[(P, V)]) -> Fields<'_>
+where
+    P: Borrow<TargetPath>,
+    V: Borrow<Value>,
+{
     let core = match kind {
         ObjectKind::User => CORE_USER,
         ObjectKind::Group => CORE_GROUP,
     };
-    let mut schemas = vec![core.to_owned()];
-    let mut resource = Map::new();
+    let mut schemas = vec![core];
+    let mut resource = Fields::default();
     // Most of one schema come together.
     for part in values.chunk_by(|(a, _), (b, _)| a.borrow().urn() == b.borrow().urn()) {
         let part = part.iter().map(|(path, value)| (path.borrow(), value.borrow()));
@@ -57,34 +91,30 @@ where
             Some(urn) => {
                 let listed = form.extension_urns_in_schemas || urn.eq_ignore_ascii_case(ENTERPRISE_USER);
                 if listed && !schemas.iter().any(|known| known.eq_ignore_ascii_case(urn)) {
-                    schemas.push(urn.to_owned());
+                    schemas.push(urn);
                 }
-                object_at(&mut resource, urn)
+                resource.object_at(urn)
             }
         };
         for (path, value) in part {
-            put(holder, path, json_value(form, path, value));
+            holder.put(path, Node::at(form, path, value));
         }
     }
-    resource.insert("schemas".to_owned(), schemas.into());
-    Json::Object(resource)
+    resource.insert(
+        "schemas",
+        Node::List(schemas.into_iter().map(Node::Text).collect()),
+    );
+    resource
+}
+
+fn as_json(value: &impl Serialize) -> Json {
+    serde_json::to_value(value).expect("texts, numbers and lists of them are always written")
 }
 
 /// The value as it is written at a path, in a create and in a PATCH alike.
 #[must_use]
 pub fn json_value(form: ResourceForm, path: &TargetPath, value: &Value) -> Json {
-    match value {
-        Value::String(id) if path.is_manager() && form.manager_as_object => json!({ "value": id }),
-        Value::List(ids) if path.is_members() => ids
-            .iter()
-            .map(|id| match id {
-                Value::String(id) => json!({ "value": id }),
-                other => other.to_json(),
-            })
-            .collect(),
-        Value::Bool(truth) if !form.json_booleans => if *truth { "True" } else { "False" }.into(),
-        other => other.to_json(),
-    }
+    as_json(&Node::at(form, path, value))
 }
 
 /// For a path with a filter: the whole element that holds the value, with the filter's own values in it. A
@@ -114,58 +144,6 @@ fn new_element(path: &TargetPath) -> Map<String, Json> {
         .iter()
         .map(|(name, value)| (name.clone(), value.to_json()))
         .collect()
-}
-
-fn put(holder: &mut Map<String, Json>, path: &TargetPath, value: Json) {
-    let target = if path.filter().is_empty() {
-        match path.sub_attribute() {
-            None => {
-                holder.insert(path.attribute().to_owned(), value);
-                return;
-            }
-            Some(_) => object_at(holder, path.attribute()),
-        }
-    } else {
-        element_at(holder, path)
-    };
-    match (path.sub_attribute(), value) {
-        (Some(sub), value) => {
-            target.insert(sub.to_owned(), value);
-        }
-        (None, Json::Object(map)) => target.extend(map),
-        // A filtered path without a sub-attribute takes an object; a bare value is the element's `value`.
-        (None, value) => {
-            target.insert("value".to_owned(), value);
-        }
-    }
-}
-
-/// The object under this key, made if it is not there (or is something else: the later row wins).
-fn object_at<'m>(map: &'m mut Map<String, Json>, key: &str) -> &'m mut Map<String, Json> {
-    let entry = map.entry(key).or_insert_with(|| Json::Object(Map::new()));
-    if !entry.is_object() {
-        *entry = Json::Object(Map::new());
-    }
-    entry.as_object_mut().expect("made an object just above")
-}
-
-/// The element that the path's filter picks, made if it is not there.
-fn element_at<'m>(map: &'m mut Map<String, Json>, path: &TargetPath) -> &'m mut Map<String, Json> {
-    let entry = map
-        .entry(path.attribute())
-        .or_insert_with(|| Json::Array(Vec::new()));
-    if !entry.is_array() {
-        *entry = Json::Array(Vec::new());
-    }
-    let list = entry.as_array_mut().expect("made a list just above");
-    let at = list
-        .iter()
-        .position(|element| fits(element, path))
-        .unwrap_or_else(|| {
-            list.push(Json::Object(new_element(path)));
-            list.len() - 1
-        });
-    list[at].as_object_mut().expect("only objects fit a filter")
 }
 
 /// What a resource holds at a path; `None` where it holds nothing there. Attribute names and URNs are found

@@ -37,6 +37,7 @@ use crate::ports::Capabilities;
 use crate::ports::ListPage;
 use crate::ports::ListPosition;
 use crate::ports::Memory;
+use crate::ports::NewResource;
 use crate::ports::Patch;
 use crate::ports::Resource;
 use crate::ports::TargetDirectory;
@@ -356,7 +357,7 @@ impl TargetDirectory for ScimTarget {
         }
     }
 
-    async fn create(&self, kind: ObjectKind, body: Json) -> Result<Resource, TargetError> {
+    async fn create(&self, kind: ObjectKind, body: NewResource) -> Result<Resource, TargetError> {
         self.finish_trial().await?;
         self.create_resource(kind, &body).await
     }

@@ -3,8 +3,7 @@
 //! A refused create (400, 501) was not carried out, says RFC 7644; but servers differ, so before another form is sent the
 //! target is asked for the resource by its name, and one that is found ends this as a conflict, which leads to a match.
 
-use std::borrow::Cow;
-
+use bytes::Bytes;
 use serde_json::Map;
 use serde_json::Value as Json;
 use serde_json::json;
@@ -27,27 +26,27 @@ use super::request::Repeat;
 use super::request::Reply;
 use super::resource::complete_schemas;
 use super::resource::field;
-use super::resource::has_its_schemas;
 use super::resource::id_in_location;
 use super::resource::resource;
 use super::urls::collection;
 use super::usage;
 use crate::model::id::ObjectKind;
+use crate::ports::NewResource;
 use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 
-/// A body in a dialect: booleans, manager, and what `schemas` lists. Mostly it is so already.
-fn dressed<'b>(kind: ObjectKind, body: &'b Json, dialect: &Dialect) -> Cow<'b, Json> {
+/// A body in a dialect: booleans, manager, and what `schemas` lists. Mostly it is so already, and then it is not looked into.
+fn dressed(kind: ObjectKind, body: &NewResource, dialect: &Dialect) -> Bytes {
     let list = dialect.extension_urn_in_schemas;
     let plain = dialect.booleans != Booleans::String && dialect.manager != ManagerForm::String;
-    if plain && has_its_schemas(kind, body, list) {
-        return Cow::Borrowed(body);
+    if plain && body.lists_extensions() == Some(list) {
+        return body.text().clone();
     }
-    let mut body = body.clone();
+    let mut body = body.json();
     complete_schemas(kind, &mut body, list);
     in_values(&mut body, dialect);
-    Cow::Owned(body)
+    bytes(&body)
 }
 
 /// The values of a body in a dialect.
@@ -94,19 +93,17 @@ impl ScimTarget {
     pub(super) async fn create_resource(
         &self,
         kind: ObjectKind,
-        body: &Json,
+        body: &NewResource,
     ) -> Result<Resource, TargetError> {
         let dialect = self.experience.dialect();
         let made = match self.post(kind, body, &dialect).await.map_err(Miss::of) {
             Ok(made) => {
                 let settled = |learned: &Learned| SUSPECTS.iter().all(|aspect| learned.is_settled(*aspect));
                 if !self.experience.ask(settled) {
+                    let suspects = suspects(kind, &body.json());
                     self.experience.note(|learned| {
                         let worked = |aspect| learned.worked(aspect);
-                        suspects(kind, body)
-                            .into_iter()
-                            .map(worked)
-                            .fold(false, |a, b| a | b)
+                        suspects.into_iter().map(worked).fold(false, |a, b| a | b)
                     });
                 }
                 made
@@ -123,7 +120,12 @@ impl ScimTarget {
         Ok(made)
     }
 
-    async fn post(&self, kind: ObjectKind, body: &Json, dialect: &Dialect) -> Result<Resource, TargetError> {
+    async fn post(
+        &self,
+        kind: ObjectKind,
+        body: &NewResource,
+        dialect: &Dialect,
+    ) -> Result<Resource, TargetError> {
         let asked = Asked {
             method: "POST",
             path: format!("/{}", collection(kind)),
@@ -131,10 +133,7 @@ impl ScimTarget {
         };
         let url = self.addresses.collection(kind);
         let body = dressed(kind, body, dialect);
-        let Reply { answer, body } = self
-            .wire
-            .send(&asked, url, Some(bytes(&*body)), Repeat::Never)
-            .await?;
+        let Reply { answer, body } = self.wire.send(&asked, url, Some(body), Repeat::Never).await?;
         let from_location = || id_in_location(answer.header("location")?, collection(kind));
         match body {
             // 201 with an empty body, and Location says who it is: what was kept is then unknown.
@@ -150,16 +149,17 @@ impl ScimTarget {
     async fn create_in_another_form(
         &self,
         kind: ObjectKind,
-        body: &Json,
+        body: &NewResource,
         dialect: &Dialect,
         error: TargetError,
         status: u16,
     ) -> Result<Resource, TargetError> {
-        let (attribute, name) = name_of(kind, body);
+        let sent = body.json();
+        let (attribute, name) = name_of(kind, &sent);
         let witness = Witness::named(&format!("{} {name}", kind.word()));
         let how = Failing::Refused(status);
         let mut tried = Vec::new();
-        for aspect in suspects(kind, body) {
+        for aspect in suspects(kind, &sent) {
             for form in self
                 .experience
                 .add(|learned| learned.failed(aspect, dialect.form(aspect), &witness, how))
@@ -189,7 +189,7 @@ impl ScimTarget {
                 Ok(made) => {
                     // Read back, because a form is learned by what it did.
                     let found = self.read(kind, &made.id).await.ok().flatten();
-                    if found.is_some_and(|found| usage::not_created(body, &found.body).is_empty()) {
+                    if found.is_some_and(|found| usage::not_created(&sent, &found.body).is_empty()) {
                         self.helped(&way, &witness);
                     }
                     return Ok(made);
@@ -207,10 +207,10 @@ impl ScimTarget {
     }
 
     /// Reads a created resource back where something in it was created for the first time, and says what is not there.
-    async fn look_at_created(&self, kind: ObjectKind, sent: &Json, made: Resource) -> Resource {
+    async fn look_at_created(&self, kind: ObjectKind, sent: &NewResource, made: Resource) -> Resource {
         let uses = self
             .experience
-            .ask(|learned| usage::creating(kind, sent, |usage| !learned.is_seen(usage)));
+            .ask(|learned| usage::creating(kind, sent.text(), |usage| !learned.is_seen(usage)));
         let uses = self.experience.claim(uses);
         if uses.is_empty() {
             return made;
@@ -220,7 +220,7 @@ impl ScimTarget {
         let Ok(Some(found)) = found else {
             return made; // not readable yet: it is there all the same
         };
-        let missing = usage::not_created(sent, &found.body);
+        let missing = usage::not_created(&sent.json(), &found.body);
         let now = self.experience.now();
         let mut new = Vec::new();
         self.experience.note(|learned| {

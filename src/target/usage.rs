@@ -3,8 +3,13 @@
 //! Each use of a form is proven apart: a server that knows `displayName` may store `name.familyName` under that very key.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-use serde_json::Map;
+use serde::Deserializer;
+use serde::de::DeserializeSeed;
+use serde::de::IgnoredAny;
+use serde::de::MapAccess;
+use serde::de::Visitor;
 use serde_json::Value as Json;
 
 use super::dialect::Aspect;
@@ -131,22 +136,67 @@ fn is_done(change: &Change, body: &Json) -> bool {
 }
 
 /// Those uses of the body of a create that are new: each attribute of its kind is one. Asked of every create, and mostly
-/// none is, so that one text serves to ask for all.
+/// none is, so that one text serves to ask for all, and only the names are read.
 #[must_use]
-pub fn creating(kind: ObjectKind, body: &Json, is_new: impl Fn(&str) -> bool) -> BTreeSet<String> {
+pub fn creating(kind: ObjectKind, body: &[u8], is_new: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let mut new = BTreeSet::new();
     let mut usage = format!("{} created with ", kind.word());
     let start = usage.len();
-    for name in body.as_object().into_iter().flat_map(Map::keys) {
-        if !matches!(name.as_str(), "schemas" | "meta" | "id") {
+    each_name(body, |name| {
+        if !matches!(name, "schemas" | "meta" | "id") {
             usage.truncate(start);
             usage.push_str(name);
             if is_new(&usage) {
                 new.insert(usage.clone());
             }
         }
-    }
+    });
     new
+}
+
+/// The names in a JSON object, one after the other. Of what is none, those before it went wrong.
+fn each_name(object: &[u8], see: impl FnMut(&str)) {
+    let _ = serde_json::Deserializer::from_slice(object).deserialize_map(Names(see));
+}
+
+struct Names<F>(F);
+
+impl<'de, F: FnMut(&str)> Visitor<'de> for Names<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while map.next_key_seed(Name(&mut self.0))?.is_some() {
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+}
+
+struct Name<'f, F>(&'f mut F);
+
+impl<'de, F: FnMut(&str)> DeserializeSeed<'de> for Name<'_, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de, F: FnMut(&str)> Visitor<'de> for Name<'_, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<(), E> {
+        (self.0)(name);
+        Ok(())
+    }
 }
 
 /// The attributes of a create that a read-back does not show. A value that differs is the target's own doing, but for
@@ -344,5 +394,25 @@ mod tests {
             found.sort();
             assert_eq!(found, missing);
         }
+    }
+
+    #[test]
+    fn each_attribute_of_a_create_is_a_use_of_its_own() {
+        let body = json!({"schemas": ["x"], "id": 1, "userName": "a", "q\"uote\n": [{"inner": {}}], "name": {"givenName": "A"}});
+        let new = |known: &str| {
+            let text = body.to_string();
+            let uses = creating(ObjectKind::User, text.as_bytes(), |usage| !usage.ends_with(known));
+            uses.into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(
+            new("nothing"),
+            [
+                "user created with name",
+                "user created with q\"uote\n",
+                "user created with userName"
+            ]
+        );
+        assert_eq!(new("name").len(), 2);
+        assert!(creating(ObjectKind::User, b"no object", |_| true).is_empty());
     }
 }

@@ -4,9 +4,10 @@ use serde_json::json;
 
 use crate::mapping::path::PathError;
 use crate::mapping::{
-    ResourceForm, TargetPath, build_resource, plainly_holds, read_path, same, whole_element,
+    ResourceForm, TargetPath, build_resource, plainly_holds, read_path, same, whole_element, write_resource,
 };
 use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
 use crate::model::value::Value;
 
 const IMMUTABLE: &str = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User:immutable_id";
@@ -145,6 +146,37 @@ fn a_group_takes_its_members_along() {
                "members": [{"value": "u-1"}, {"value": "u-2"}]})
     );
     assert_eq!(read_path(&built, &path("members")), Some(members));
+}
+
+#[test]
+fn what_goes_out_is_what_was_built() {
+    let form = ResourceForm::default();
+    let mut built = build_resource(ObjectKind::User, form, &sample());
+    let text = write_resource(ObjectKind::User, form, &sample(), &[]);
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&text).unwrap(), built);
+    let members = ["u-1", "u \"2\""].map(|id| TargetId::new(id).unwrap());
+    let text = write_resource(ObjectKind::User, form, &sample(), &members);
+    built["members"] = json!([{"value": "u-1"}, {"value": "u \"2\""}]);
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&text).unwrap(), built);
+}
+
+#[test]
+fn of_two_values_for_one_place_the_later_one_is_written() {
+    let values = [
+        ("name", "Ada King"),
+        ("name.givenName", "Ada"),
+        ("emails", "a@x"),
+        ("emails[type eq \"work\"].value", "b@x"),
+        ("emails[type eq \"WORK\"].value", "c@x"),
+        ("title", "Countess"),
+        ("title", "Programmer"),
+    ]
+    .map(|(text, value)| (path(text), Value::from(value)));
+    let built = build_resource(ObjectKind::User, ResourceForm::default(), &values);
+    let mut expected = json!({"name": {"givenName": "Ada"}, "title": "Programmer",
+                              "emails": [{"type": "work", "value": "c@x"}]});
+    expected["schemas"] = json!(["urn:ietf:params:scim:schemas:core:2.0:User"]);
+    assert_eq!(built, expected);
 }
 
 #[test]

@@ -167,7 +167,7 @@ async fn create_is_never_sent_twice_when_it_may_have_been_carried_out() {
         let world = world(move |_, _| answer.clone()).await;
         let error = world
             .target
-            .create(USER, json!({"userName": "a"}))
+            .create(USER, json!({"userName": "a"}).into())
             .await
             .unwrap_err();
         assert!(error.maybe_done(), "{name}: {error:?}");
@@ -187,7 +187,7 @@ async fn create_goes_out_again_after_429_and_after_503_with_retry_after() {
     assert_eq!(
         world
             .target
-            .create(USER, json!({"userName": "a"}))
+            .create(USER, json!({"userName": "a"}).into())
             .await
             .unwrap()
             .id,
@@ -214,7 +214,7 @@ async fn nobody_at_home_means_surely_not_done() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
     let target = ScimTarget::new(options(&url)).unwrap();
-    let error = target.create(USER, json!({})).await.unwrap_err();
+    let error = target.create(USER, json!({}).into()).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -258,8 +258,14 @@ async fn location_gives_the_id_where_the_body_is_empty_and_may_be_missing_else()
         _ => said(201, json!({"id": 42})),
     })
     .await;
-    assert_eq!(world.target.create(USER, json!({})).await.unwrap().id, id("u@1"));
-    assert_eq!(world.target.create(USER, json!({})).await.unwrap().id, id("42"));
+    assert_eq!(
+        world.target.create(USER, json!({}).into()).await.unwrap().id,
+        id("u@1")
+    );
+    assert_eq!(
+        world.target.create(USER, json!({}).into()).await.unwrap().id,
+        id("42")
+    );
 }
 
 #[tokio::test]
@@ -277,7 +283,7 @@ async fn conflict_is_said_and_the_match_that_follows_uses_a_filter() {
     .await;
     let error = world
         .target
-        .create(USER, json!({"userName": "ada@x"}))
+        .create(USER, json!({"userName": "ada@x"}).into())
         .await
         .unwrap_err();
     assert!(matches!(error, TargetError::Conflict { .. }), "{error:?}");

@@ -35,6 +35,7 @@ use melonsync::ports::Capabilities;
 use melonsync::ports::DeltaPage;
 use melonsync::ports::ListPage;
 use melonsync::ports::ListPosition;
+use melonsync::ports::NewResource;
 use melonsync::ports::NextPage;
 use melonsync::ports::PageRequest;
 use melonsync::ports::Patch;
@@ -285,10 +286,13 @@ impl TargetDirectory for Swallowing {
         Ok(None)
     }
 
-    async fn create(&self, _: ObjectKind, body: serde_json::Value) -> Result<Resource, TargetError> {
+    async fn create(&self, _: ObjectKind, body: NewResource) -> Result<Resource, TargetError> {
         let number = self.created.fetch_add(1, Ordering::Relaxed);
         let id = TargetId::new(&format!("resource-{number:032}")).unwrap();
-        Ok(Resource { id, body })
+        Ok(Resource {
+            id,
+            body: body.json(),
+        })
     }
 
     async fn patch(&self, _: ObjectKind, _: &TargetId, _: &Patch) -> Result<Option<Resource>, TargetError> {

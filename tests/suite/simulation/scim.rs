@@ -9,12 +9,12 @@ use melonsync::model::id::TargetId;
 use melonsync::ports::Capabilities;
 use melonsync::ports::ListPage;
 use melonsync::ports::ListPosition;
+use melonsync::ports::NewResource;
 use melonsync::ports::Patch;
 use melonsync::ports::Resource;
 use melonsync::ports::TargetDirectory;
 use melonsync::ports::TargetError;
 use melonsync::ports::Traffic;
-use serde_json::Value as Json;
 
 use super::service::Filters;
 use super::service::No;
@@ -138,8 +138,8 @@ impl TargetDirectory for Scim {
         .await
     }
 
-    async fn create(&self, kind: ObjectKind, body: Json) -> Result<Resource, TargetError> {
-        self.write(Write::Create(kind, body)).await
+    async fn create(&self, kind: ObjectKind, body: NewResource) -> Result<Resource, TargetError> {
+        self.write(Write::Create(kind, body.json())).await
     }
 
     async fn patch(
