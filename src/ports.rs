@@ -264,6 +264,24 @@ impl From<serde_json::Value> for NewResource {
     }
 }
 
+/// A resource that was created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Its `id`.
+    pub id: TargetId,
+    /// The whole of it, as the target wrote it.
+    pub text: Bytes,
+}
+
+impl From<Resource> for Created {
+    fn from(resource: Resource) -> Self {
+        Self {
+            id: resource.id,
+            text: resource.body.to_string().into(),
+        }
+    }
+}
+
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListPage {
@@ -436,7 +454,7 @@ pub trait TargetDirectory: Send + Sync {
     async fn read(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetError>;
 
     /// Sends a create once (again only after 429, or 503 with Retry-After).
-    async fn create(&self, kind: ObjectKind, body: NewResource) -> Result<Resource, TargetError>;
+    async fn create(&self, kind: ObjectKind, body: NewResource) -> Result<Created, TargetError>;
 
     /// Changes attributes and members; the resource as the target then holds it, where it says so.
     async fn patch(

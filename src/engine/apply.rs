@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use futures::StreamExt;
 use futures::stream;
 
+use super::answered::Answered;
 use super::audit;
 use super::audit::Ending;
 use super::cycle::Cycle;
@@ -37,10 +38,10 @@ use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
+use crate::ports::Created;
 use crate::ports::Durability;
 use crate::ports::NewResource;
 use crate::ports::Patch;
-use crate::ports::Resource;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
 use crate::reconcile::explain;
@@ -98,13 +99,13 @@ pub(super) enum Answer {
     /// Done; the resource as the target now holds it, where it said so.
     Done {
         target: TargetId,
-        resource: Option<serde_json::Value>,
+        resource: Option<Answered>,
         whole: bool,
     },
     /// The create went through; the members that did not fit into it did not.
     Half {
         target: TargetId,
-        resource: serde_json::Value,
+        resource: Answered,
         error: TargetError,
     },
     /// Not done, or not known to be.
@@ -631,14 +632,15 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
 }
 
 async fn create(job: &Job, kind: ObjectKind, body: NewResource, rest: &[TargetId]) -> Answer {
-    let Resource { id, body } = match job.target.create(kind, body).await {
-        Ok(resource) => resource,
+    let Created { id, text } = match job.target.create(kind, body).await {
+        Ok(created) => created,
         Err(error) => return Answer::Failed(error),
     };
+    let resource = Answered::Text(text);
     if rest.is_empty() {
         return Answer::Done {
             target: id,
-            resource: Some(body),
+            resource: Some(resource),
             whole: true,
         };
     }
@@ -651,12 +653,12 @@ async fn create(job: &Job, kind: ObjectKind, body: NewResource, rest: &[TargetId
     match job.target.patch(kind, &id, &patch).await {
         Ok(_) => Answer::Done {
             target: id,
-            resource: Some(body),
+            resource: Some(resource),
             whole: true,
         },
         Err(error) => Answer::Half {
             target: id,
-            resource: body,
+            resource,
             error,
         },
     }
@@ -685,7 +687,7 @@ async fn update(job: &Job, kind: ObjectKind, target: TargetId, patch: &Patch, he
     } else {
         answered
     };
-    let resource = resource.map(|resource| resource.body);
+    let resource = resource.map(|resource| Answered::Tree(resource.body));
     Answer::Done {
         target,
         whole: resource.is_some(),

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use tracing::debug;
 use tracing::warn;
 
+use super::answered::Answered;
+use super::answered::Comparing;
 use super::apply::Answer;
 use super::apply::Work;
 use super::audit;
@@ -26,7 +28,6 @@ use super::recording::Part;
 use super::recording::Recording;
 use super::rehires::hand_over;
 use crate::mapping::Mapping;
-use crate::mapping::plainly_holds;
 use crate::mapping::read_path;
 use crate::mapping::same;
 use crate::model::clock::Timestamp;
@@ -255,7 +256,7 @@ pub(super) struct Done {
     pub(super) work: Work,
     /// The resource, unless there is none.
     target: Option<TargetId>,
-    resource: Option<serde_json::Value>,
+    resource: Option<Answered>,
     /// True when `resource` is the whole resource as it is after the request.
     whole: bool,
     /// What of a heal the target does not hold.
@@ -420,6 +421,8 @@ impl Done {
     ) -> Result<Vec<String>, StoreError> {
         let id = self.work.plan.source;
         let whole = self.resource.as_ref().filter(|_| self.whole);
+        let whole = whole.map(Answered::tree);
+        let whole = whole.as_deref();
         if let (true, Some(target)) = (observes && self.work.sends(), &self.target) {
             heal::renew_reading(tx, kind, target, &self.work, whole)?;
         }
@@ -518,8 +521,9 @@ impl Done {
             link.sent.insert(change.attribute.clone(), change.after.clone());
             link.kept.remove(&change.attribute);
         }
+        let answered = self.resource.as_ref().map(Comparing::with);
         for (path, value) in &self.work.sent {
-            self.keep(mapping, &mut link, path, value);
+            self.keep(answered.as_ref(), mapping, &mut link, (path, value));
         }
         self.notice_cleared(mapping, &mut link);
         if self.work.heals() && self.whole {
@@ -556,15 +560,21 @@ impl Done {
     }
 
     /// What was sent, and what the answer says that the target kept of it.
-    fn keep(&self, mapping: &Mapping, link: &mut Link, path: &Name, value: &Value) {
+    fn keep(
+        &self,
+        answered: Option<&Comparing<'_>>,
+        mapping: &Mapping,
+        link: &mut Link,
+        (path, value): (&Name, &Value),
+    ) {
         let found_equal = self.work.run.iter().any(|operation| {
             matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup)
                 && operation.changes.iter().any(|change| change.attribute == *path)
         });
-        let kept = match (&self.resource, mapping.target_path(self.work.plan.kind, path)) {
+        let kept = match (answered, mapping.target_path(self.work.plan.kind, path)) {
             _ if found_equal => Kept::AsSent,
-            (Some(body), Some(target)) if plainly_holds(body, &target, value) => Kept::AsSent,
-            (Some(body), Some(target)) => match read_path(body, &target) {
+            (Some(answered), Some(target)) if answered.plainly_holds(&target, value) => Kept::AsSent,
+            (Some(answered), Some(target)) => match answered.read(&target) {
                 Some(held) if same(&target, &held, value) => Kept::AsSent,
                 Some(held) => Kept::Other(held),
                 None if value.is_unassigned() => Kept::AsSent,
@@ -589,14 +599,15 @@ impl Done {
     /// user does (DESIGN section 5).
     fn notice_cleared(&self, mapping: &Mapping, link: &mut Link) {
         let touched = self.work.sets_active() && !self.work.creates();
-        let (Some(body), true, true) = (&self.resource, self.whole, touched) else {
+        let (Some(resource), true, true) = (&self.resource, self.whole, touched) else {
             return;
         };
+        let body = resource.tree();
         for (path, value) in &link.sent {
             let Some(target) = mapping.target_path(self.work.plan.kind, path) else {
                 continue;
             };
-            if !value.is_unassigned() && read_path(body, &target).is_none() {
+            if !value.is_unassigned() && read_path(&body, &target).is_none() {
                 link.kept.insert(path.clone(), Kept::Other(Value::Null));
             }
         }

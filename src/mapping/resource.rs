@@ -14,8 +14,10 @@ use crate::model::value::Value;
 use super::path::{CORE_GROUP, CORE_USER, ENTERPRISE_USER, TargetPath};
 
 mod body;
+mod tree;
 
 use body::{Fields, Node};
+use tree::{Tree, fits};
 
 /// What services differ in when a resource is written (reference/scim-servers.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +104,7 @@ where
     }
     resource.insert(
         "schemas",
-        Node::List(schemas.into_iter().map(Node::Text).collect()),
+        Node::List(schemas.into_iter().map(Node::text).collect()),
     );
     resource
 }
@@ -173,7 +175,7 @@ pub fn read_path(resource: &Json, path: &TargetPath) -> Option<Value> {
             // Seen in the field: a single element without its list.
             one => std::slice::from_ref(one),
         };
-        let mut fitting = elements.iter().filter(|element| fits(element, path));
+        let mut fitting = elements.iter().filter(|element| fits(*element, path));
         match path.sub_attribute() {
             Some(sub) => Value::from_json(fitting.find_map(|element| get(element, sub))?),
             None => Value::from_json(fitting.next()?),
@@ -198,65 +200,34 @@ fn references(path: &TargetPath, whole: &Json) -> Value {
     }
 }
 
-fn fits(element: &Json, path: &TargetPath) -> bool {
-    element.is_object()
-        && path.filter().iter().all(|(name, wanted)| {
-            get(element, name).is_some_and(|held| match (wanted, held) {
-                (Value::Bool(wanted), Json::Bool(held)) => held == wanted,
-                (Value::Bool(wanted), Json::String(held)) => {
-                    held.eq_ignore_ascii_case(if *wanted { "true" } else { "false" })
-                }
-                // `type` and its like have no case (RFC 7643 section 2.4).
-                (Value::String(wanted), Json::String(held)) => held.eq_ignore_ascii_case(wanted),
-                (Value::String(wanted), Json::Number(held)) => held.to_string().eq_ignore_ascii_case(wanted),
-                _ => false,
-            })
-        })
+/// A resource as a target answered it, to be compared with what was sent: the text is read once, and little of it is copied.
+#[derive(Debug)]
+pub struct BorrowedResource<'a>(Node<'a>);
+
+impl<'a> BorrowedResource<'a> {
+    /// Reads it; `None` for what is no JSON.
+    #[must_use]
+    pub fn read(text: &'a [u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok().map(Self)
+    }
+
+    /// As [`plainly_holds`].
+    #[must_use]
+    pub fn plainly_holds(&self, path: &TargetPath, value: &Value) -> bool {
+        tree::plainly_holds(&self.0, path, value)
+    }
 }
 
 /// True where a resource holds exactly this text or boolean at a path: what [`read_path`] would find to be equal, without
 /// a copy of it. False says nothing.
 #[must_use]
 pub fn plainly_holds(resource: &Json, path: &TargetPath, value: &Value) -> bool {
-    match (plain_value(resource, path), value) {
-        (Some(Json::String(held)), Value::String(value)) => held == value,
-        (Some(Json::Bool(held)), Value::Bool(value)) => held == value,
-        _ => false,
-    }
-}
-
-/// The one value at a path; `None` where there are several, or none.
-fn plain_value<'j>(resource: &'j Json, path: &TargetPath) -> Option<&'j Json> {
-    let holder = match path.urn() {
-        Some(urn) => get(resource, urn)?,
-        None => resource,
-    };
-    let attribute = get(holder, path.attribute())?;
-    match (path.sub_attribute(), attribute) {
-        (_, Json::Array(elements)) if !path.filter().is_empty() => {
-            let mut fitting = elements.iter().filter(|element| fits(element, path));
-            match path.sub_attribute() {
-                Some(sub) => fitting.find_map(|element| get(element, sub)),
-                None => fitting.next(),
-            }
-        }
-        _ if !path.filter().is_empty() => None,
-        (Some(sub), one) => get(one, sub),
-        (None, Json::Object(_)) if path.is_manager() => get(attribute, "value"),
-        (None, whole) => Some(whole),
-    }
+    tree::plainly_holds(resource, path, value)
 }
 
 /// A key of an object: as written, else in another case.
 fn get<'j>(object: &'j Json, key: &str) -> Option<&'j Json> {
-    let map = object.as_object()?;
-    map.get(key)
-        .or_else(|| {
-            map.iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(key))
-                .map(|(_, value)| value)
-        })
-        .filter(|value| !value.is_null())
+    object.field(key)
 }
 
 /// Whether two values at a path are the same to the service: for what was *observed*. A change of the

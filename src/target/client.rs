@@ -34,6 +34,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::model::secret::Secret;
 use crate::ports::Capabilities;
+use crate::ports::Created;
 use crate::ports::ListPage;
 use crate::ports::ListPosition;
 use crate::ports::Memory;
@@ -357,7 +358,7 @@ impl TargetDirectory for ScimTarget {
         }
     }
 
-    async fn create(&self, kind: ObjectKind, body: NewResource) -> Result<Resource, TargetError> {
+    async fn create(&self, kind: ObjectKind, body: NewResource) -> Result<Created, TargetError> {
         self.finish_trial().await?;
         self.create_resource(kind, &body).await
     }

@@ -17,6 +17,7 @@ use super::dialect::Dialect;
 use super::dialect::ManagerForm;
 use super::fault;
 use super::fault::Asked;
+use super::glance::Glance;
 use super::learning::Failing;
 use super::learning::Learned;
 use super::learning::Witness;
@@ -27,12 +28,11 @@ use super::request::Reply;
 use super::resource::complete_schemas;
 use super::resource::field;
 use super::resource::id_in_location;
-use super::resource::resource;
 use super::urls::collection;
 use super::usage;
 use crate::model::id::ObjectKind;
+use crate::ports::Created;
 use crate::ports::NewResource;
-use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 
@@ -94,7 +94,7 @@ impl ScimTarget {
         &self,
         kind: ObjectKind,
         body: &NewResource,
-    ) -> Result<Resource, TargetError> {
+    ) -> Result<Created, TargetError> {
         let dialect = self.experience.dialect();
         let made = match self.post(kind, body, &dialect).await.map_err(Miss::of) {
             Ok(made) => {
@@ -113,7 +113,7 @@ impl ScimTarget {
                     .await?
             }
             Err(Miss::Failed(error)) => return Err(error),
-            Err(Miss::Silent(made, _)) => *made,
+            Err(Miss::Silent(made, _)) => (*made).into(),
         };
         let made = self.look_at_created(kind, body, made).await;
         self.experience.keep().await;
@@ -125,7 +125,7 @@ impl ScimTarget {
         kind: ObjectKind,
         body: &NewResource,
         dialect: &Dialect,
-    ) -> Result<Resource, TargetError> {
+    ) -> Result<Created, TargetError> {
         let asked = Asked {
             method: "POST",
             path: format!("/{}", collection(kind)),
@@ -133,15 +133,21 @@ impl ScimTarget {
         };
         let url = self.addresses.collection(kind);
         let body = dressed(kind, body, dialect);
-        let Reply { answer, body } = self.wire.send(&asked, url, Some(body), Repeat::Never).await?;
+        let sent = self
+            .wire
+            .send_for::<Glance>(&asked, url, Some(body), Repeat::Never);
+        let Reply { answer, body } = sent.await?;
         let from_location = || id_in_location(answer.header("location")?, collection(kind));
         match body {
             // 201 with an empty body, and Location says who it is: what was kept is then unknown.
-            None => from_location().map(|id| Resource {
-                body: json!({"id": id.as_str()}),
+            None => from_location().map(|id| Created {
+                text: json!({"id": id.as_str()}).to_string().into(),
                 id,
             }),
-            Some(body) => resource(body),
+            Some(seen) => seen.id().map(|id| Created {
+                id,
+                text: answer.body.clone(),
+            }),
         }
         .ok_or_else(|| fault::malformed(&asked, &answer, "without the id of what it created"))
     }
@@ -153,7 +159,7 @@ impl ScimTarget {
         dialect: &Dialect,
         error: TargetError,
         status: u16,
-    ) -> Result<Resource, TargetError> {
+    ) -> Result<Created, TargetError> {
         let sent = body.json();
         let (attribute, name) = name_of(kind, &sent);
         let witness = Witness::named(&format!("{} {name}", kind.word()));
@@ -207,7 +213,7 @@ impl ScimTarget {
     }
 
     /// Reads a created resource back where something in it was created for the first time, and says what is not there.
-    async fn look_at_created(&self, kind: ObjectKind, sent: &NewResource, made: Resource) -> Resource {
+    async fn look_at_created(&self, kind: ObjectKind, sent: &NewResource, made: Created) -> Created {
         let uses = self
             .experience
             .ask(|learned| usage::creating(kind, sent.text(), |usage| !learned.is_seen(usage)));
@@ -243,7 +249,7 @@ impl ScimTarget {
                  out of the mapping, or have it added at the target"
             ));
         }
-        found
+        found.into()
     }
 }
 

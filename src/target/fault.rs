@@ -15,7 +15,7 @@ use crate::transport::TransportError;
 const LONGEST_DETAIL: usize = 300;
 
 /// The schema of an error body.
-const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+pub(super) const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
 /// What was asked, as named in messages: ids and attribute names, never values.
 #[derive(Debug, Clone)]
@@ -44,26 +44,42 @@ pub fn is_stumble(status: u16) -> bool {
     status == 408 || (status >= 500 && status != 501 && status != 505)
 }
 
+/// What is read of the body of an answer.
+pub trait Content: Sized {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// For what is no JSON.
+    fn read(body: &[u8]) -> serde_json::Result<Self>;
+
+    /// What `status` says, where the body is a SCIM error; `None` for a body that is none.
+    fn error_status(&self) -> Option<Option<u16>>;
+}
+
+impl Content for Json {
+    fn read(body: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(body)
+    }
+
+    fn error_status(&self) -> Option<Option<u16>> {
+        let object = self.as_object()?;
+        let schemas = field(object, "schemas")?.as_array()?;
+        let is_error = schemas.iter().any(|schema| schema == ERROR_SCHEMA);
+        is_error.then(|| field(object, "status").and_then(status_in))
+    }
+}
+
 /// The status that counts: an error body in a 2xx answer is still an error.
 #[must_use]
-pub fn status_of(answer: &Answer, body: Option<&Json>) -> u16 {
-    let status = answer.status.as_u16();
-    let object = body.and_then(Json::as_object);
-    let is_error = |object: &serde_json::Map<String, Json>| {
-        let schemas = field(object, "schemas").and_then(Json::as_array);
-        schemas.is_some_and(|schemas| schemas.iter().any(|schema| schema == ERROR_SCHEMA))
-    };
-    match object {
-        Some(object) if answer.status.is_success() && is_error(object) => field(object, "status")
-            .and_then(status_in)
-            .filter(|status| *status >= 400)
-            .unwrap_or(500),
-        _ => status,
+pub fn status_of(answer: &Answer, body: Option<&impl Content>) -> u16 {
+    match body.and_then(Content::error_status) {
+        Some(status) if answer.status.is_success() => status.filter(|status| *status >= 400).unwrap_or(500),
+        _ => answer.status.as_u16(),
     }
 }
 
 /// `"409"`, `409` or `{"code": "409"}`.
-fn status_in(value: &Json) -> Option<u16> {
+pub(super) fn status_in(value: &Json) -> Option<u16> {
     match value {
         Json::String(text) => text.trim().parse().ok(),
         Json::Number(number) => number.as_u64().and_then(|n| u16::try_from(n).ok()),

@@ -13,6 +13,7 @@ pub mod dialect;
 pub mod experience;
 pub mod fault;
 pub mod find;
+pub mod glance;
 pub mod learning;
 pub mod list;
 pub mod members;

@@ -14,7 +14,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use serde_json::Value as Json;
 use url::Url;
 
-use super::fault::{self, Asked};
+use super::fault::{self, Asked, Content};
 use super::pace::hint;
 use super::pace::{Kind, Outcome, Pace};
 use crate::model::clock::Clock;
@@ -52,11 +52,11 @@ pub struct Wire {
 
 /// A good answer with its body, where there was one.
 #[derive(Debug)]
-pub struct Reply {
+pub struct Reply<B = Json> {
     /// The answer.
     pub answer: Answer,
     /// Its body, `None` where it was empty.
-    pub body: Option<Json>,
+    pub body: Option<B>,
 }
 
 impl Wire {
@@ -99,6 +99,17 @@ impl Wire {
         body: Option<Bytes>,
         repeat: Repeat,
     ) -> Result<Reply, TargetError> {
+        self.send_for(asked, url, body, repeat).await
+    }
+
+    /// The same, for as much of the body as is wanted.
+    pub async fn send_for<B: Content>(
+        &self,
+        asked: &Asked,
+        url: &Url,
+        body: Option<Bytes>,
+        repeat: Repeat,
+    ) -> Result<Reply<B>, TargetError> {
         let body = &body;
         retry(&self.policy, self.http.traffic(), |made| {
             self.attempt(asked, url, body.clone(), repeat, made)
@@ -106,14 +117,14 @@ impl Wire {
         .await
     }
 
-    async fn attempt(
+    async fn attempt<B: Content>(
         &self,
         asked: &Asked,
         url: &Url,
         body: Option<Bytes>,
         repeat: Repeat,
         made: u32,
-    ) -> Attempt<Reply, TargetError> {
+    ) -> Attempt<Reply<B>, TargetError> {
         let kind = if asked.method == "GET" {
             Kind::Read
         } else {
@@ -160,7 +171,13 @@ impl Wire {
         }
     }
 
-    fn judge(&self, asked: &Asked, answer: Answer, repeat: Repeat, made: u32) -> Attempt<Reply, TargetError> {
+    fn judge<B: Content>(
+        &self,
+        asked: &Asked,
+        answer: Answer,
+        repeat: Repeat,
+        made: u32,
+    ) -> Attempt<Reply<B>, TargetError> {
         if answer.is_throttled() {
             // Without a word on how long, the gaps of the retry grow by themselves.
             let wait = answer.retry_after(self.clock.now());
@@ -170,7 +187,7 @@ impl Wire {
         let body = if answer.body.is_empty() {
             Ok(None)
         } else {
-            serde_json::from_slice::<Json>(&answer.body).map(Some)
+            B::read(&answer.body).map(Some)
         };
         let status = fault::status_of(&answer, body.as_ref().ok().and_then(Option::as_ref));
         if !(200..300).contains(&status) {

@@ -70,7 +70,12 @@ pub fn resource(body: Json) -> Option<Resource> {
 }
 
 fn id_of(object: &Map<String, Json>) -> Option<TargetId> {
-    match field(object, "id")? {
+    id_in(field(object, "id")?)
+}
+
+/// What an `id` says.
+pub(super) fn id_in(id: &Json) -> Option<TargetId> {
+    match id {
         Json::String(id) => TargetId::new(id),
         Json::Number(id) => TargetId::new(&id.to_string()),
         _ => None,

@@ -1,27 +1,38 @@
-//! The body of a create in the making. It is written once and thrown away, for everybody of an initial cycle, so it borrows
-//! what it holds.
+//! The body of a create in the making, and the answer to it. Each is written or read once and thrown away, for everybody of
+//! an initial cycle, so they borrow what they hold.
 
-use serde::ser::Serialize;
-use serde::ser::Serializer;
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::Serialize;
+use serde::Serializer;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
 
 use super::ResourceForm;
+use super::tree::Tree;
+use super::tree::fits;
 use crate::mapping::path::TargetPath;
 use crate::model::value::Value;
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Node<'a> {
+    /// Also a number that is not whole, where it was read.
     Null,
     Bool(bool),
     Integer(i64),
-    Text(&'a str),
+    Text(Cow<'a, str>),
     List(Vec<Self>),
     Object(Fields<'a>),
 }
 
 /// A JSON object: a list, because few have more than twenty keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Fields<'a>(Vec<(&'a str, Node<'a>)>);
+pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
 
 impl<'a> Node<'a> {
     /// A value as it is.
@@ -30,10 +41,10 @@ impl<'a> Node<'a> {
             Value::Null => Self::Null,
             Value::Bool(truth) => Self::Bool(*truth),
             Value::Integer(number) => Self::Integer(*number),
-            Value::String(text) => Self::Text(text),
+            Value::String(text) => Self::text(text),
             Value::List(items) => Self::List(items.iter().map(Self::of).collect()),
             Value::Map(map) => {
-                let fields = map.iter().map(|(key, value)| (key.as_str(), Self::of(value)));
+                let fields = map.iter().map(|(key, value)| (Cow::from(key), Self::of(value)));
                 Self::Object(Fields(fields.collect()))
             }
         }
@@ -50,26 +61,30 @@ impl<'a> Node<'a> {
                 };
                 Self::List(ids.iter().map(member).collect())
             }
-            Value::Bool(truth) if !form.json_booleans => Self::Text(if *truth { "True" } else { "False" }),
+            Value::Bool(truth) if !form.json_booleans => Self::text(if *truth { "True" } else { "False" }),
             other => Self::of(other),
         }
     }
 
     /// `{"value": id}`.
     pub(super) fn reference(id: &'a str) -> Self {
-        Self::Object(Fields(vec![("value", Self::Text(id))]))
+        Self::Object(Fields(vec![("value".into(), Self::text(id))]))
+    }
+
+    pub(super) const fn text(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
     }
 }
 
 impl<'a> Fields<'a> {
     /// Sets a field, in the place of one that is there.
-    pub(super) fn insert(&mut self, key: &'a str, value: Node<'a>) {
-        *self.entry(key) = value;
+    pub(super) fn insert(&mut self, key: impl Into<Cow<'a, str>>, value: Node<'a>) {
+        *self.entry(key.into()) = value;
     }
 
     /// The object under this key, made if it is not there (or is something else: the later row wins).
     pub(super) fn object_at(&mut self, key: &'a str) -> &mut Self {
-        let entry = self.entry(key);
+        let entry = self.entry(key.into());
         if !matches!(entry, Node::Object(_)) {
             *entry = Node::Object(Self::default());
         }
@@ -98,7 +113,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn entry(&mut self, key: &'a str) -> &mut Node<'a> {
+    fn entry(&mut self, key: Cow<'a, str>) -> &mut Node<'a> {
         let at = self.0.iter().position(|(held, _)| *held == key);
         let at = at.unwrap_or_else(|| {
             self.0.push((key, Node::Null));
@@ -109,17 +124,17 @@ impl<'a> Fields<'a> {
 
     /// The element that the path's filter picks, made if it is not there.
     fn element_at(&mut self, path: &'a TargetPath) -> &mut Self {
-        let entry = self.entry(path.attribute());
+        let entry = self.entry(path.attribute().into());
         if !matches!(entry, Node::List(_)) {
             *entry = Node::List(Vec::new());
         }
         let Node::List(elements) = entry else {
             unreachable!("made a list just above")
         };
-        let at = elements.iter().position(|element| element.fits(path));
+        let at = elements.iter().position(|element| fits(element, path));
         let at = at.unwrap_or_else(|| {
             let fields = path.filter().iter();
-            let fields = fields.map(|(name, value)| (name.as_str(), Node::of(value)));
+            let fields = fields.map(|(name, value)| (Cow::from(name), Node::of(value)));
             elements.push(Node::Object(Fields(fields.collect())));
             elements.len() - 1
         });
@@ -130,27 +145,48 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl Node<'_> {
-    /// True for an element that the path's filter picks.
-    fn fits(&self, path: &TargetPath) -> bool {
-        let Self::Object(fields) = self else { return false };
-        let held = |name: &str| {
-            let mut fields = fields.0.iter();
-            fields
-                .find(|(key, _)| key.eq_ignore_ascii_case(name))
-                .map(|(_, node)| node)
+impl Tree for Node<'_> {
+    fn field(&self, key: &str) -> Option<&Self> {
+        let Self::Object(fields) = self else { return None };
+        let named = |same: fn(&str, &str) -> bool| {
+            let mut fields = fields.0.iter().rev(); // of two with one name the later one counts
+            fields.find(|(name, _)| same(name, key)).map(|(_, value)| value)
         };
-        path.filter()
-            .iter()
-            .all(|(name, wanted)| match (wanted, held(name)) {
-                (Value::Bool(wanted), Some(Node::Bool(held))) => held == wanted,
-                (Value::Bool(wanted), Some(Node::Text(held))) => {
-                    held.eq_ignore_ascii_case(if *wanted { "true" } else { "false" })
-                }
-                (Value::String(wanted), Some(Node::Text(held))) => held.eq_ignore_ascii_case(wanted),
-                (Value::String(wanted), Some(Node::Integer(held))) => held.to_string() == *wanted,
-                _ => false,
-            })
+        named(|a, b| a == b)
+            .or_else(|| named(str::eq_ignore_ascii_case))
+            .filter(|value| **value != Self::Null)
+    }
+
+    fn elements(&self) -> Option<&[Self]> {
+        match self {
+            Self::List(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    fn is_object(&self) -> bool {
+        matches!(self, Self::Object(_))
+    }
+
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn truth(&self) -> Option<bool> {
+        match self {
+            Self::Bool(truth) => Some(*truth),
+            _ => None,
+        }
+    }
+
+    fn number(&self) -> Option<String> {
+        match self {
+            Self::Integer(number) => Some(number.to_string()),
+            _ => None,
+        }
     }
 }
 
@@ -172,3 +208,67 @@ impl Serialize for Fields<'_> {
         serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
     }
 }
+
+impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Node<'de>, E> {
+        Ok(Node::Bool(truth))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Node<'de>, E> {
+        Ok(Node::Integer(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Node<'de>, E> {
+        Ok(i64::try_from(number).map_or(Node::Null, Node::Integer))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Node<'de>, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
+        Ok(Node::text(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node<'de>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Node::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
+        let mut fields = Vec::new();
+        while let Some((Key(key), value)) = map.next_entry()? {
+            fields.push((key, value));
+        }
+        Ok(Node::Object(Fields(fields)))
+    }
+}
+
+/// A name, borrowed where it is written plainly.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::mapping::path::PathError;
 use crate::mapping::{
-    ResourceForm, TargetPath, build_resource, plainly_holds, read_path, same, whole_element, write_resource,
+    BorrowedResource, ResourceForm, TargetPath, build_resource, plainly_holds, read_path, same,
+    whole_element, write_resource,
 };
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
@@ -161,6 +162,23 @@ fn what_goes_out_is_what_was_built() {
 }
 
 #[test]
+fn a_borrowed_resource_reads_escapes_and_refuses_what_is_no_json() {
+    let text =
+        br#"{"user\u004eame": "Zo\u00eb", "title": "a\"b", "count": 7.5, "active": true, "active": false}"#;
+    let resource = BorrowedResource::read(text).unwrap();
+    assert!(resource.plainly_holds(&path("userName"), &"Zo\u{eb}".into()));
+    assert!(resource.plainly_holds(&path("title"), &"a\"b".into()));
+    assert!(
+        resource.plainly_holds(&path("active"), &false.into()),
+        "the later one counts"
+    );
+    assert!(!resource.plainly_holds(&path("count"), &"7.5".into()));
+    for text in [&b""[..], b"<html>", b"{\"a\": \"\xff\"}", b"{} x"] {
+        assert!(BorrowedResource::read(text).is_none());
+    }
+}
+
+#[test]
 fn of_two_values_for_one_place_the_later_one_is_written() {
     let values = [
         ("name", "Ada King"),
@@ -194,6 +212,9 @@ fn what_was_built_reads_back_the_same() {
             let read = read_path(&built, &path).unwrap_or_default();
             assert!(same(&path, &read, &value), "{path}: {read} for {value}");
             let plain = plainly_holds(&built, &path, &value);
+            let text = built.to_string();
+            let borrowed = BorrowedResource::read(text.as_bytes()).unwrap();
+            assert_eq!(borrowed.plainly_holds(&path, &value), plain, "{path}");
             let written_otherwise =
                 value.is_null() || (matches!(value, Value::Bool(_)) && !form.json_booleans);
             assert_eq!(plain, !written_otherwise, "{path}: {value}");
@@ -232,6 +253,8 @@ fn reading_bears_whatever_a_service_answers() {
         (IMMUTABLE, None),
         ("members", Some(Value::List(vec!["u-1".into(), "u-2".into()]))),
     ];
+    let written = resource.to_string();
+    let borrowed = BorrowedResource::read(written.as_bytes()).unwrap();
     for (text, expected) in table {
         assert_eq!(read_path(&resource, &path(text)), expected, "{text}");
         for value in [
@@ -248,6 +271,11 @@ fn reading_bears_whatever_a_service_answers() {
         ] {
             let value = Value::from(value);
             let found = plainly_holds(&resource, &path(text), &value);
+            assert_eq!(
+                borrowed.plainly_holds(&path(text), &value),
+                found,
+                "{text}: {value}"
+            );
             // An empty text is no value, on either side.
             assert!(
                 !found || value.is_unassigned() || expected == Some(value.clone()),

@@ -32,6 +32,7 @@ use melonsync::model::object::MemberKind;
 use melonsync::model::object::ReferenceChange;
 use melonsync::model::value::Value;
 use melonsync::ports::Capabilities;
+use melonsync::ports::Created;
 use melonsync::ports::DeltaPage;
 use melonsync::ports::ListPage;
 use melonsync::ports::ListPosition;
@@ -286,12 +287,12 @@ impl TargetDirectory for Swallowing {
         Ok(None)
     }
 
-    async fn create(&self, _: ObjectKind, body: NewResource) -> Result<Resource, TargetError> {
+    async fn create(&self, _: ObjectKind, body: NewResource) -> Result<Created, TargetError> {
         let number = self.created.fetch_add(1, Ordering::Relaxed);
         let id = TargetId::new(&format!("resource-{number:032}")).unwrap();
-        Ok(Resource {
+        Ok(Created {
             id,
-            body: body.json(),
+            text: body.text().clone(),
         })
     }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use melonsync::model::id::ObjectKind;
 use melonsync::model::id::TargetId;
 use melonsync::ports::Capabilities;
+use melonsync::ports::Created;
 use melonsync::ports::ListPage;
 use melonsync::ports::ListPosition;
 use melonsync::ports::NewResource;
@@ -138,8 +139,10 @@ impl TargetDirectory for Scim {
         .await
     }
 
-    async fn create(&self, kind: ObjectKind, body: NewResource) -> Result<Resource, TargetError> {
-        self.write(Write::Create(kind, body.json())).await
+    async fn create(&self, kind: ObjectKind, body: NewResource) -> Result<Created, TargetError> {
+        self.write(Write::Create(kind, body.json()))
+            .await
+            .map(Created::from)
     }
 
     async fn patch(
