@@ -178,7 +178,7 @@ def run(command, environment, output):
 def record(users, groups):
     """The requests of an initial cycle: the first page of each stream, and the SCIM requests with placeholders for the
     target's ids, in waves that respect them."""
-    with Sandbox("record", users, groups) as sandbox:
+    with Sandbox(f"record-{users}", users, groups) as sandbox:
         post(f"{sandbox.scim}/sandbox/record-bodies", {})
         sandbox.sync()
         held = get(f"{sandbox.scim}/sandbox/workspace")

@@ -138,8 +138,8 @@ impl Cycle<'_> {
         .await
     }
 
-    /// Asks the target for one object by every key, and keeps what comes as readings.
-    pub(super) async fn ask_for(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+    /// Asks the target for one object by every key, and keeps what comes as readings. As [`Self::ask_by`].
+    pub(super) async fn ask_for(&mut self, kind: ObjectKind, id: SourceId) -> Result<bool, CycleError> {
         let planner = self.planner(true);
         let context = self.context(kind, false);
         let found = view(&self.job.snapshot, &context, kind, id, &|view| {
@@ -148,25 +148,24 @@ impl Cycle<'_> {
         let keys = found
             .and_then(|view| planner.match_keys(&view).ok())
             .unwrap_or_default();
-        self.ask_by(kind, &keys).await.map(|_| ())
+        self.ask_by(kind, &keys).await
     }
 
-    /// Asks the target by these keys; whatever comes is kept as readings. A refused filter is no answer.
-    pub(super) async fn ask_by(
-        &mut self,
-        kind: ObjectKind,
-        keys: &[Key],
-    ) -> Result<Vec<TargetId>, CycleError> {
-        let mut found = Vec::new();
+    /// Asks the target by these keys; whatever comes is kept as readings. A refused filter is no answer: false where one
+    /// was refused that has to be proven ([`Self::filter_proof`]). Then nothing that did not come is proven to be absent.
+    pub(super) async fn ask_by(&mut self, kind: ObjectKind, keys: &[Key]) -> Result<bool, CycleError> {
+        let mut answered = true;
         let paths = self.key_paths(kind);
         for key in keys {
             let Some(text) = key.value.as_str() else { continue };
             let resources: Vec<Resource> = match self.job.target.find(kind, key.path.as_str(), text).await {
                 Ok(resources) => resources,
-                Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => continue,
+                Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => {
+                    answered &= paths.len() > 1 && paths.first() == Some(&key.path);
+                    continue;
+                }
                 Err(error) => return Err(CycleError::Target(error)),
             };
-            found.extend(resources.iter().map(|resource| resource.id.clone()));
             let paths = paths.clone();
             if !resources.is_empty() {
                 self.readings.insert(kind);
@@ -174,7 +173,7 @@ impl Cycle<'_> {
             self.store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
                 .await?;
         }
-        Ok(found)
+        Ok(answered)
     }
 
     /// Shows that filters on every matching attribute find a resource that is known to exist, in its own case

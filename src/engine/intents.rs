@@ -81,10 +81,15 @@ impl Cycle<'_> {
         };
         let absence = match proof {
             FilterProof::Proven(how) => {
+                let mut answered = true;
                 for (_, id, intent) in &intents {
-                    self.ask_by(kind, &keys(*id, intent)).await?;
+                    answered &= self.ask_by(kind, &keys(*id, intent)).await?;
                 }
-                Absence::Proven(how)
+                if answered {
+                    Absence::Proven(how)
+                } else {
+                    self.list(kind).await?
+                }
             }
             FilterProof::Unproven => self.list(kind).await?,
         };

@@ -214,10 +214,13 @@ impl Cycle<'_> {
         if waiting.len() <= FEW
             && let FilterProof::Proven(how) = self.filter_proof(kind).await?
         {
+            let mut answered = true;
             for id in waiting {
-                self.ask_for(kind, *id).await?;
+                answered &= self.ask_for(kind, *id).await?;
             }
-            return Ok(Absence::Proven(how));
+            if answered {
+                return Ok(Absence::Proven(how));
+            }
         }
         self.list(kind).await
     }

@@ -391,13 +391,13 @@ impl Cycle<'_> {
         if matches!(error, TargetError::NotFound { .. }) {
             self.lose(kind, id).await?;
         }
-        if self.absence.contains_key(&kind) {
-            self.ask_for(kind, id).await
-        } else {
+        if !self.absence.contains_key(&kind) {
             let absence = self.look_for(kind, &[id]).await?;
             self.absence.insert(kind, absence);
-            Ok(())
+        } else if !self.ask_for(kind, id).await? {
+            self.list(kind).await?;
         }
+        Ok(())
     }
 }
 

@@ -86,7 +86,7 @@ fn every_promise_holds_in_every_world() {
 }
 
 /// Seeds that found a bug, and what it was.
-const FOUND: [(u64, &str); 12] = [
+const FOUND: [(u64, &str); 13] = [
     (
         427,
         "a disable whose answer got lost, and whose user came back before the next cycle, stayed at the target",
@@ -131,6 +131,11 @@ const FOUND: [(u64, &str); 12] = [
         53_890,
         "a resource that had gone was still looked for after its user had another one, which then counted as gone too: the \
          user lost its groups",
+    ),
+    (
+        65_164,
+        "a question that was refused passed for the answer that nobody is there: the intent of a create was given up, and its \
+         user, who had left meanwhile, stayed active",
     ),
 ];
 

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use melonsync::engine::cycle;
+use melonsync::engine::cycle::CycleError;
 use melonsync::engine::job::Assigning;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Job;
@@ -372,6 +373,10 @@ impl World {
         match &report {
             Some(report) => {
                 self.note(|| format!("ended: {:?} {:?}", report.summary.outcome, report.error));
+                if matches!(report.error, Some(CycleError::Stopped)) {
+                    // Its last page was perhaps not kept, and is then read again, as it is by then.
+                    self.site.lock().judge.broke_off();
+                }
                 self.judge_cycle(now, named || allow_deletions.is_some(), before);
             }
             None => self.start_again(),
