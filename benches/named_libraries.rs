@@ -3,7 +3,7 @@
 //! was sent. There is no mapping, no plan, no intent, no history and no retry in it.
 //!
 //! usage: `named_libraries STORE ADDR TOKEN FILE SOURCE_ADDR SOURCE_TOKEN FIRST_PAGE...`; FILE is that of `bare_client`.
-//! `STORE` is a folder for sled, or `-` for none. It prints the wall time in milliseconds, and how many pages there were.
+//! `STORE` is a folder for sled. It prints the wall time in milliseconds, and how many pages there were.
 #![allow(clippy::disallowed_methods)] // it measures, and replays nothing that depends on time
 #![allow(clippy::print_stdout)] // its result is its output
 
@@ -34,23 +34,22 @@ const RECORDED_TOGETHER: usize = 125;
 /// Keys and values to be written.
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// The objects, each under its id; nothing where the store is left out.
-struct Store(Option<sled::Db>);
+/// The objects, each under its id.
+struct Store(sled::Db);
 
 impl Store {
     fn open(folder: &str) -> Result<Self, Failure> {
         let config = sled::Config::new().path(folder).cache_capacity(24 << 20);
-        Ok(Self((folder != "-").then(|| config.open()).transpose()?))
+        Ok(Self(config.open()?))
     }
 
     fn write(&self, objects: Entries) -> Result<(), Failure> {
-        let Some(db) = &self.0 else { return Ok(()) };
         let mut batch = sled::Batch::default();
         for (key, value) in objects {
             batch.insert(key, value);
         }
-        db.apply_batch(batch)?;
-        db.flush()?;
+        self.0.apply_batch(batch)?;
+        self.0.flush()?;
         Ok(())
     }
 }

@@ -81,15 +81,14 @@ impl Cycle<'_> {
         };
         let absence = match proof {
             FilterProof::Proven(how) => {
-                let mut answered = true;
+                let mut absence = Absence::Proven(how);
                 for (_, id, intent) in &intents {
-                    answered &= self.ask_by(kind, &keys(*id, intent)).await?;
+                    if !self.ask_by(kind, &keys(*id, intent)).await? {
+                        absence = self.list(kind).await?;
+                        break;
+                    }
                 }
-                if answered {
-                    Absence::Proven(how)
-                } else {
-                    self.list(kind).await?
-                }
+                absence
             }
             FilterProof::Unproven => self.list(kind).await?,
         };

@@ -4,8 +4,8 @@
 //! `observe → plan → guard → apply → record`; see [`cycle`] for its story.
 
 mod admission;
-pub mod answered;
-mod apply;
+mod answered;
+pub mod apply;
 pub mod ask;
 pub mod assigned;
 mod audit;

@@ -214,13 +214,12 @@ impl Cycle<'_> {
         if waiting.len() <= FEW
             && let FilterProof::Proven(how) = self.filter_proof(kind).await?
         {
-            let mut answered = true;
             for id in waiting {
-                answered &= self.ask_for(kind, *id).await?;
+                if !self.ask_for(kind, *id).await? {
+                    return self.list(kind).await;
+                }
             }
-            if answered {
-                return Ok(Absence::Proven(how));
-            }
+            return Ok(Absence::Proven(how));
         }
         self.list(kind).await
     }

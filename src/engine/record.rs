@@ -446,28 +446,23 @@ impl Done {
         forecasts: bool,
     ) -> Result<Option<SourceId>, StoreError> {
         let id = self.work.plan.source;
-        if self.work.plan.forget {
-            forget_members(tx, kind, &id)?;
-            tx.clear_dirty(kind, &id)?;
-            tx.delete_record(kind, &id)?;
-            return Ok(None);
-        }
         let deleted = self
             .work
             .run
             .iter()
             .any(|o| matches!(o.verb, Verb::DeleteUser | Verb::DeleteGroup));
-        if deleted {
-            if let Some(record) = tx
-                .record(kind, &id)?
-                .filter(|record| record.object.life == Life::Alive)
+        if deleted || self.work.plan.forget {
+            if deleted
+                && let Some(record) = tx
+                    .record(kind, &id)?
+                    .filter(|record| record.object.life == Life::Alive)
             {
                 return unlink(tx, record).map(Some);
             }
             forget_members(tx, kind, &id)?;
             tx.clear_dirty(kind, &id)?;
             tx.delete_record(kind, &id)?;
-            return Ok(Some(id));
+            return Ok(deleted.then_some(id));
         }
         let fresh = match self.target.clone() {
             Some(target) => self.record_link(tx, mapping, kind, &target, now, forecasts)?,
@@ -671,7 +666,6 @@ fn unlink(tx: &mut Tx<'_>, mut record: Record) -> Result<SourceId, StoreError> {
     }
     record.link = None;
     tx.put_record(&record)?;
-    tx.delete_drift(kind, &id);
     tx.clear_dirty(kind, &id)?;
     Ok(id)
 }

@@ -41,7 +41,6 @@ pub use names::{Names, Reference};
 pub use path::TargetPath;
 pub use pattern::{Pattern, PatternError};
 pub use resource::{
-    BorrowedResource, ResourceForm, build_resource, json_value, plainly_holds, read_path, same,
-    whole_element, write_resource,
+    BorrowedResource, ResourceForm, json_value, plainly_holds, read_path, same, whole_element, write_resource,
 };
 pub use rows::{Apply, Authority, Drift, Mapping, Row};

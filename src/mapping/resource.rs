@@ -4,7 +4,6 @@
 
 use std::borrow::Borrow;
 
-use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use crate::model::id::ObjectKind;
@@ -41,18 +40,8 @@ impl Default for ResourceForm {
     }
 }
 
-/// The resource that holds these values, for a create. Null and empty values are left out: some services
-/// refuse explicit nulls. Of two values for one place the later one wins.
-#[must_use]
-pub fn build_resource<P, V>(kind: ObjectKind, form: ResourceForm, values: &[(P, V)]) -> Json
-where
-    P: Borrow<TargetPath>,
-    V: Borrow<Value>,
-{
-    as_json(&fields_of(kind, form, values))
-}
-
-/// As [`build_resource`], as it goes out, and with these members where there are any.
+/// The resource that holds these values and members, for a create, as it goes out. Null and empty values are left out:
+/// some services refuse explicit nulls. Of two values for one place the later one wins.
 #[must_use]
 pub fn write_resource<P, V>(
     kind: ObjectKind,
@@ -109,14 +98,11 @@ where
     resource
 }
 
-fn as_json(value: &impl Serialize) -> Json {
-    serde_json::to_value(value).expect("texts, numbers and lists of them are always written")
-}
-
 /// The value as it is written at a path, in a create and in a PATCH alike.
 #[must_use]
 pub fn json_value(form: ResourceForm, path: &TargetPath, value: &Value) -> Json {
-    as_json(&Node::at(form, path, value))
+    serde_json::to_value(Node::at(form, path, value))
+        .expect("texts, numbers and lists of them are always written")
 }
 
 /// For a path with a filter: the whole element that holds the value, with the filter's own values in it. A
@@ -153,21 +139,21 @@ fn new_element(path: &TargetPath) -> Map<String, Json> {
 #[must_use]
 pub fn read_path(resource: &Json, path: &TargetPath) -> Option<Value> {
     let holder = match path.urn() {
-        Some(urn) => get(resource, urn)?,
+        Some(urn) => resource.field(urn)?,
         None => resource,
     };
-    let attribute = get(holder, path.attribute())?;
+    let attribute = holder.field(path.attribute())?;
     let found = if path.filter().is_empty() {
         match (path.sub_attribute(), attribute) {
             (None, whole) => references(path, whole),
             (Some(sub), Json::Array(elements)) => Value::List(
                 elements
                     .iter()
-                    .filter_map(|e| get(e, sub))
+                    .filter_map(|e| e.field(sub))
                     .map(Value::from_json)
                     .collect(),
             ),
-            (Some(sub), one) => Value::from_json(get(one, sub)?),
+            (Some(sub), one) => Value::from_json(one.field(sub)?),
         }
     } else {
         let elements = match attribute {
@@ -177,7 +163,7 @@ pub fn read_path(resource: &Json, path: &TargetPath) -> Option<Value> {
         };
         let mut fitting = elements.iter().filter(|element| fits(*element, path));
         match path.sub_attribute() {
-            Some(sub) => Value::from_json(fitting.find_map(|element| get(element, sub))?),
+            Some(sub) => Value::from_json(fitting.find_map(|element| element.field(sub))?),
             None => Value::from_json(fitting.next()?),
         }
     };
@@ -186,7 +172,7 @@ pub fn read_path(resource: &Json, path: &TargetPath) -> Option<Value> {
 
 fn references(path: &TargetPath, whole: &Json) -> Value {
     let id = |one: &Json| match one {
-        Json::Object(_) => get(one, "value").map(Value::from_json).unwrap_or_default(),
+        Json::Object(_) => one.field("value").map(Value::from_json).unwrap_or_default(),
         other => Value::from_json(other),
     };
     match whole {
@@ -223,11 +209,6 @@ impl<'a> BorrowedResource<'a> {
 #[must_use]
 pub fn plainly_holds(resource: &Json, path: &TargetPath, value: &Value) -> bool {
     tree::plainly_holds(resource, path, value)
-}
-
-/// A key of an object: as written, else in another case.
-fn get<'j>(object: &'j Json, key: &str) -> Option<&'j Json> {
-    object.field(key)
 }
 
 /// Whether two values at a path are the same to the service: for what was *observed*. A change of the

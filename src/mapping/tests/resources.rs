@@ -4,8 +4,7 @@ use serde_json::json;
 
 use crate::mapping::path::PathError;
 use crate::mapping::{
-    BorrowedResource, ResourceForm, TargetPath, build_resource, plainly_holds, read_path, same,
-    whole_element, write_resource,
+    BorrowedResource, ResourceForm, TargetPath, plainly_holds, read_path, same, whole_element, write_resource,
 };
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
@@ -16,6 +15,11 @@ const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:Use
 
 fn path(text: &str) -> TargetPath {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What goes out for these values.
+fn build_resource(kind: ObjectKind, form: ResourceForm, values: &[(TargetPath, Value)]) -> serde_json::Value {
+    serde_json::from_slice(&write_resource(kind, form, values, &[])).unwrap()
 }
 
 fn sample() -> Vec<(TargetPath, Value)> {
