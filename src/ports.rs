@@ -224,6 +224,7 @@ pub struct Resource {
 pub struct NewResource {
     text: Bytes,
     lists_extensions: Option<bool>,
+    shape: Option<u64>,
 }
 
 impl NewResource {
@@ -233,7 +234,23 @@ impl NewResource {
         Self {
             text: text.into(),
             lists_extensions: Some(lists_extensions),
+            shape: None,
         }
+    }
+
+    /// The same, with a number that only resources with the same attributes have.
+    #[must_use]
+    pub fn of_shape(self, shape: u64) -> Self {
+        Self {
+            shape: Some(shape),
+            ..self
+        }
+    }
+
+    /// See [`Self::of_shape`]; `None` where nobody said.
+    #[must_use]
+    pub const fn shape(&self) -> Option<u64> {
+        self.shape
     }
 
     /// As it goes out.
@@ -260,6 +277,7 @@ impl From<serde_json::Value> for NewResource {
         Self {
             text: body.to_string().into(),
             lists_extensions: None,
+            shape: None,
         }
     }
 }

@@ -5,6 +5,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::hash::DefaultHasher;
+use std::hash::Hash;
+use std::hash::Hasher;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -435,7 +438,8 @@ impl Preparing<'_> {
             let mut members = std::mem::take(&mut parts.patch.add_members);
             let rest = members.split_off(members.len().min(MEMBERS_IN_CREATE));
             let text = write_resource(kind, self.form, &values, &members);
-            let body = NewResource::new(text, self.form.extension_urns_in_schemas);
+            let body = NewResource::new(text, self.form.extension_urns_in_schemas)
+                .of_shape(shape_of(&parts.sent, !members.is_empty()));
             return Request::Create { body, rest };
         }
         let mut patch = std::mem::replace(&mut parts.patch, no_patch());
@@ -501,6 +505,21 @@ impl Preparing<'_> {
         }
         Ok(Some(Cow::Borrowed(&change.after)))
     }
+}
+
+/// The same for all resources that have the same attributes.
+fn shape_of(sent: &Attributes, members: bool) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    members.hash(&mut hasher);
+    for (name, value) in sent {
+        if !value.is_unassigned() {
+            match name.code() {
+                Some(code) => code.hash(&mut hasher),
+                None => name.hash(&mut hasher),
+            }
+        }
+    }
+    hasher.finish()
 }
 
 /// What the operations of one object come to.

@@ -185,7 +185,7 @@ impl Cycle<'_> {
     async fn store_page(&self, kind: ObjectKind, page: DeltaPage) -> Result<AfterPage, CycleError> {
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
-            let outcome = apply_page(&mut tx, kind, &page)?;
+            let outcome = apply_page(&mut tx, kind, page)?;
             tx.commit(Durability::Synced)?;
             Ok(outcome.next)
         })

@@ -153,7 +153,7 @@ impl Cycle<'_> {
             let mut tx = snapshot.tx()?;
             begin_delta(&mut tx, kind, now)?;
             tx.commit(Durability::Lazy)?;
-            for page in &pages {
+            for page in pages {
                 let mut tx = snapshot.tx()?;
                 apply_page(&mut tx, kind, page)?;
                 tx.commit(Durability::Synced)?;

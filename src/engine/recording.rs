@@ -227,11 +227,9 @@ impl Part {
         relinked: &[SourceId],
         ledger: &Ledger,
     ) -> Result<Vec<SourceId>, StoreError> {
-        let mut marked = Vec::new();
-        for id in relinked {
-            let of_this_kind = |(kind, by)| (kind == setting.kind).then_some(by);
-            marked.extend(tx.mark_referrers_dirty(id)?.into_iter().filter_map(of_this_kind));
-        }
+        let of_this_kind = |(kind, by)| (kind == setting.kind).then_some(by);
+        let marked = tx.mark_referrers_of(relinked)?;
+        let marked: Vec<SourceId> = marked.into_iter().filter_map(of_this_kind).collect();
         for done in &self.done {
             let id = done.work.plan.source;
             if ledger.marked.contains(&id) {

@@ -40,6 +40,9 @@ impl Default for ResourceForm {
     }
 }
 
+/// What most resources fit into, in bytes.
+const ROOM: usize = 1024;
+
 /// The resource that holds these values and members, for a create, as it goes out. Null and empty values are left out:
 /// some services refuse explicit nulls. Of two values for one place the later one wins.
 #[must_use]
@@ -58,7 +61,9 @@ where
         let members = members.iter().map(|member| Node::reference(member.as_str()));
         fields.insert("members", Node::List(members.collect()));
     }
-    serde_json::to_vec(&fields).expect("texts, numbers and lists of them are always written")
+    let mut text = Vec::with_capacity(ROOM);
+    serde_json::to_writer(&mut text, &fields).expect("texts, numbers and lists of them are always written");
+    text
 }
 
 fn fields_of<P, V>(kind: ObjectKind, form: ResourceForm, values: &[(P, V)]) -> Fields<'_>

@@ -1,4 +1,4 @@
-//! Attributes as an object's record holds them: known names as their numbers.
+//! Attributes as an object's record holds them, and changes as the history does: known names as their numbers.
 //!
 //! An entry is the number of its name plus one, or zero and the name, and then the value. Part of the format.
 
@@ -14,6 +14,7 @@ use crate::model::link::Kept;
 use crate::model::name::Name;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
+use crate::reconcile::operation::Change;
 
 /// Attributes, to be written.
 pub(super) struct CodedValues<'a>(pub(super) &'a Attributes);
@@ -33,20 +34,53 @@ impl Serialize for CodedKept<'_> {
     }
 }
 
+/// Changes in the history, to be written.
+pub(super) struct CodedChanges<'a>(pub(super) &'a [Change]);
+
+/// Names with a smaller number are numbers in the history. A digest is made anew when it is verified, so a name that became a
+/// known one later must stay a text there: this never changes.
+const LASTING: u16 = 77;
+
+impl Serialize for CodedChanges<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let lasting = |change: &Change| change.attribute.code().filter(|code| *code < LASTING);
+        let changes = self.0.iter();
+        serializer.collect_seq(changes.map(|change| Coded {
+            code: lasting(change),
+            name: &change.attribute,
+            value: (&change.before, &change.after),
+        }))
+    }
+}
+
 struct Entry<'a, T>(&'a Name, &'a T);
 
 impl<T: Serialize> Serialize for Entry<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(name, value) = *self;
+        let code = name.code();
+        Coded { code, name, value }.serialize(serializer)
+    }
+}
+
+struct Coded<'a, T> {
+    code: Option<u16>,
+    name: &'a Name,
+    value: T,
+}
+
+impl<T: Serialize> Serialize for Coded<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // A tuple has no length on the wire, so it may have two fields or three.
         let mut tuple = serializer.serialize_tuple(3)?;
-        match self.0.code() {
+        match self.code {
             Some(code) => tuple.serialize_element(&(code + 1))?,
             None => {
                 tuple.serialize_element(&0u16)?;
-                tuple.serialize_element(self.0.as_str())?;
+                tuple.serialize_element(self.name.as_str())?;
             }
         }
-        tuple.serialize_element(self.1)?;
+        tuple.serialize_element(&self.value)?;
         tuple.end()
     }
 }
@@ -88,6 +122,21 @@ impl From<DecodedValues> for Attributes {
             .into_iter()
             .map(|Decoded(name, value)| (name, value))
             .collect()
+    }
+}
+
+/// Changes in the history, as read.
+#[derive(Deserialize)]
+pub(super) struct DecodedChanges(Vec<Decoded<(Value, Value)>>);
+
+impl From<DecodedChanges> for Vec<Change> {
+    fn from(read: DecodedChanges) -> Self {
+        let change = |Decoded(attribute, (before, after))| Change {
+            attribute,
+            before,
+            after,
+        };
+        read.0.into_iter().map(change).collect()
     }
 }
 

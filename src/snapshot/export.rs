@@ -134,13 +134,11 @@ fn export_history<W: Write>(
         Ok(batch) => batch,
         Err(error) => return lines.damaged(Table::History, key, &error),
     };
-    let values: Option<BatchValues> = snapshot.decoded(Table::HistoryValues, key).unwrap_or_default();
+    let values = BatchValues::beside(snapshot, key).unwrap_or_default();
     lines.write(
         &json!({"type": "history-record", "entries": batch.entries.len(), "previous": hex(&batch.previous)}),
     )?;
-    let mut values = values
-        .map_or_else(Vec::new, |BatchValues(values)| values)
-        .into_iter();
+    let mut values = values.0.into_iter();
     for entry in &batch.entries {
         lines.write(&history(entry, values.next().flatten()))?;
     }

@@ -24,10 +24,8 @@ use crate::reconcile::guard::Class;
 
 use super::{
     folder::io_error,
-    history::BatchValues,
     kept_back::KeptBackReads,
     read::{PAGE, Reads},
-    record,
     store::Snapshot,
 };
 
@@ -166,11 +164,7 @@ fn erase_history(snapshot: &Snapshot, note: Note) -> Result<u64, StoreError> {
     for page in found.chunks(PAGE) {
         let mut tx = snapshot.tx()?;
         for (key, left) in page {
-            tx.put(
-                Table::HistoryValues,
-                key.clone(),
-                record::encode::<BatchValues>(left),
-            );
+            tx.put(Table::HistoryValues, key.clone(), left.encode());
         }
         tx.commit(Durability::Lazy)?;
     }

@@ -13,7 +13,6 @@ use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::ports::StoreError;
 use crate::ports::Table;
-use crate::reconcile::operation::Change;
 
 use super::{
     keys,
@@ -23,6 +22,13 @@ use super::{
     tx::Tx,
     work::SMALL,
 };
+
+mod values;
+
+pub(super) use values::BatchValues;
+pub use values::Values;
+use values::Written;
+use values::digest_of;
 
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
@@ -72,15 +78,6 @@ pub struct Entry {
     pub digest: Hash,
 }
 
-/// What may be erased: the values, and texts of others that may hold some.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Values {
-    /// Before and after, by attribute.
-    pub changes: Vec<Change>,
-    /// What a failure said.
-    pub detail: Option<String>,
-}
-
 /// An entry to be appended; its number and digest are given to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
@@ -117,46 +114,18 @@ pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,
 }
 
-/// What lies beside it; an erased entry is `None`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct BatchValues(pub(super) Vec<Option<([u8; 16], Values)>>);
-
-/// The digest of an entry's values under its salt.
-pub(super) fn digest(salt: &[u8; 16], values: &Values) -> Hash {
-    digest_of(salt, &record::encode(values))
-}
-
-/// The digest of values that are written already.
-fn digest_of(salt: &[u8; 16], values: &[u8]) -> Hash {
-    Sha256::new()
-        .chain_update(salt)
-        .chain_update(values)
-        .finalize()
-        .into()
-}
-
-/// A batch in the making. Values are written once, for their digest and for the record alike.
+/// A batch in the making.
 #[derive(Default)]
 struct Making {
     entries: Vec<Entry>,
-    /// What [`BatchValues`] holds, written: present, salt, values.
-    values: Vec<u8>,
+    values: Written,
     size: usize,
 }
 
 impl Making {
     fn add(&mut self, new: NewEntry, seq: u64, values: &[u8]) {
-        self.values.push(1);
-        self.values.extend_from_slice(&new.salt);
-        self.values.extend_from_slice(&values[1..]); // without its version: that of the record counts
+        self.values.add(&new.salt, values);
         self.entries.push(numbered(new, seq, values));
-    }
-
-    /// As [`record::encode`] would write the [`BatchValues`].
-    fn written_values(&self) -> Vec<u8> {
-        let mut bytes = record::encode(&self.entries.len());
-        bytes.extend_from_slice(&self.values);
-        bytes
     }
 }
 
@@ -166,7 +135,7 @@ impl Tx<'_> {
         let first = self.heads.next_history;
         let mut making = Making::default();
         for new in entries {
-            let values = record::encode(&new.values);
+            let values = new.values.encode();
             let length = values.len() + new.reason.len() + new.config.len() + 160;
             if making.size + length > SMALL {
                 self.append_batch(std::mem::take(&mut making));
@@ -185,7 +154,7 @@ impl Tx<'_> {
         }
         let key = keys::number(self.heads.next_history);
         self.heads.next_history += batch.entries.len() as u64;
-        let values = batch.written_values();
+        let values = batch.values.end();
         let bytes = record::encode(&Batch {
             previous: self.heads.history_hash,
             entries: batch.entries,
@@ -228,10 +197,7 @@ impl Snapshot {
                 break;
             };
             let batch: Batch = self.decode(Table::History, &bytes)?;
-            let values: Option<BatchValues> = self.decoded(Table::HistoryValues, &key)?;
-            let mut values = values
-                .map_or_else(Vec::new, |BatchValues(values)| values)
-                .into_iter();
+            let mut values = BatchValues::beside(self, &key)?.0.into_iter();
             for entry in batch.entries {
                 let value = values.next().flatten().map(|(_, values)| values);
                 if entry.seq >= from {
@@ -368,13 +334,13 @@ impl Snapshot {
             ));
         }
         let values = self.raw(Table::HistoryValues, key)?;
-        let values: Option<BatchValues> = values.and_then(|bytes| record::decode(&bytes).ok());
+        let values = values.and_then(|bytes| BatchValues::decode(&bytes).ok());
         for (at, entry) in batch.entries.iter().enumerate() {
             if Some(entry.seq) != first.map(|first| first + at as u64) {
                 findings.push(format!("history entry {} lies in the wrong place", entry.seq));
             }
             let kept = values.as_ref().and_then(|BatchValues(all)| all.get(at)?.as_ref());
-            if kept.is_some_and(|(salt, values)| digest(salt, values) != entry.digest) {
+            if kept.is_some_and(|(salt, values)| !values.are_those_of(&entry.digest, salt)) {
                 findings.push(format!("the values of history entry {} were altered", entry.seq));
             }
         }

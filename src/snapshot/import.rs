@@ -192,7 +192,7 @@ impl Reading {
                     previous,
                     entries: Vec::new(),
                 };
-                self.open = Some((batch, BatchValues(Vec::new()), count));
+                self.open = Some((batch, BatchValues::default(), count));
                 Ok(())
             }
             "history" => self.entry(tx, line),
@@ -261,7 +261,7 @@ impl Reading {
         self.hash = Sha256::digest(&bytes).into();
         self.begun = true;
         tx.put(Table::History, keys::number(first), bytes);
-        tx.put(Table::HistoryValues, keys::number(first), record::encode(values));
+        tx.put(Table::HistoryValues, keys::number(first), values.encode());
         tx.heads.next_history = first + batch.entries.len() as u64;
         tx.heads.history_hash = self.hash;
     }

@@ -9,6 +9,7 @@ use crate::model::cursor::Cursor;
 use crate::model::cursor::Stream;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::name::Name;
 use crate::model::object::DeltaObject;
 use crate::model::object::Existence;
 use crate::model::object::Generation;
@@ -16,6 +17,7 @@ use crate::model::object::Life;
 use crate::model::object::Membership;
 use crate::model::object::ReferenceChange;
 use crate::model::object::Removed;
+use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::DeltaPage;
 use crate::ports::NextPage;
@@ -59,18 +61,13 @@ struct Round<'s> {
     full: bool,
     generation: Generation,
     select: &'s [String],
+    /// The attributes among the selected properties: references and the id are none.
+    attributes: Vec<Name>,
 }
 
 impl Round<'_> {
     fn selects(&self, property: &str) -> bool {
         self.select.iter().any(|name| name == property)
-    }
-
-    /// The attributes among the selected properties: references and the id are no attributes.
-    fn attributes(&self) -> impl Iterator<Item = &String> {
-        self.select
-            .iter()
-            .filter(|name| !matches!(name.as_str(), "id" | "manager" | "members"))
     }
 }
 
@@ -78,29 +75,38 @@ impl Round<'_> {
 ///
 /// # Errors
 /// As [`Reads`]. Nothing has happened before the transaction is committed.
-pub fn apply_page(tx: &mut Tx<'_>, kind: ObjectKind, page: &DeltaPage) -> Result<PageOutcome, StoreError> {
+pub fn apply_page(tx: &mut Tx<'_>, kind: ObjectKind, page: DeltaPage) -> Result<PageOutcome, StoreError> {
     let mut stream = tx.stream(kind)?;
     let full = matches!(stream.cursor, Cursor::Start | Cursor::Listing { .. });
     let round = Round {
         full,
         generation: stream.generation,
         select: &stream.select,
+        attributes: attributes_of(&stream.select),
     };
     let mut outcome = PageOutcome {
         read: page.objects.len(),
         ..PageOutcome::default()
     };
-    for object in &page.objects {
+    for object in page.objects {
         apply_object(tx, kind, object, &round, &mut outcome)?;
     }
     let mut seen = HashSet::new();
     outcome.touched.retain(|id| seen.insert(*id));
-    outcome.next = advance(tx, kind, &mut stream, &page.next);
+    outcome.next = advance(tx, kind, &mut stream, page.next);
     Ok(outcome)
 }
 
-fn advance(tx: &mut Tx<'_>, kind: ObjectKind, stream: &mut Stream, next: &NextPage) -> AfterPage {
-    let (cursor, after) = match (next.clone(), &stream.cursor) {
+fn attributes_of(select: &[String]) -> Vec<Name> {
+    let attributes = select.iter().map(String::as_str);
+    attributes
+        .filter(|name| !matches!(*name, "id" | "manager" | "members"))
+        .map(Name::from)
+        .collect()
+}
+
+fn advance(tx: &mut Tx<'_>, kind: ObjectKind, stream: &mut Stream, next: NextPage) -> AfterPage {
+    let (cursor, after) = match (next, &stream.cursor) {
         (NextPage::More { next_link }, Cursor::Start | Cursor::Listing { .. }) => {
             (Cursor::Listing { next_link }, AfterPage::Read)
         }
@@ -137,7 +143,7 @@ fn advance(tx: &mut Tx<'_>, kind: ObjectKind, stream: &mut Stream, next: &NextPa
 fn apply_object(
     tx: &mut Tx<'_>,
     kind: ObjectKind,
-    object: &DeltaObject,
+    mut object: DeltaObject,
     round: &Round<'_>,
     outcome: &mut PageOutcome,
 ) -> Result<(), StoreError> {
@@ -153,11 +159,16 @@ fn apply_object(
     let replaced = before
         .as_ref()
         .is_none_or(|known| round.full && known.object.generation < round.generation);
-    merge(&mut record, object, round, replaced);
+    merge(
+        &mut record,
+        std::mem::take(&mut object.attributes),
+        round,
+        replaced,
+    );
     if kind == ObjectKind::User && round.selects("manager") {
         apply_manager(&mut record, &object.manager, round);
     }
-    let members = kind == ObjectKind::Group && apply_members(tx, object, round)?;
+    let members = kind == ObjectKind::Group && apply_members(tx, &object, round)?;
     let changed = members || !same(before.as_ref(), &record);
     let nameless = before.is_none() && !round.full && lacks_its_name(&record, round);
     tx.replace_record(before.as_ref(), &record)?;
@@ -214,20 +225,21 @@ fn touch(
 
 /// Absent is unchanged; on an object's first occurrence in a full round, and on one that we did not know, a
 /// selected property that is absent is null. What was not selected stays as it is.
-fn merge(record: &mut Record, object: &DeltaObject, round: &Round<'_>, replaced: bool) {
+fn merge(record: &mut Record, read: Attributes, round: &Round<'_>, replaced: bool) {
     let known = &mut record.object;
-    if replaced {
-        for name in round
-            .attributes()
-            .filter(|name| !object.attributes.contains_key(name))
-        {
-            known.attributes.insert(name.clone(), Value::Null);
-        }
+    let absent: Vec<Name> = if replaced {
+        let absent = |name: &&Name| read.get_named(name).is_none();
+        round.attributes.iter().filter(absent).cloned().collect()
+    } else {
+        Vec::new()
+    };
+    if known.attributes.is_empty() {
+        known.attributes = read;
+    } else {
+        known.attributes.extend(read);
     }
-    for (name, value) in &object.attributes {
-        if known.attributes.get(name) != Some(value) {
-            known.attributes.insert(name.clone(), value.clone());
-        }
+    for name in absent {
+        known.attributes.insert(name, Value::Null);
     }
     known.life = Life::Alive;
     known.generation = round.generation;

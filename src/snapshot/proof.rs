@@ -31,7 +31,7 @@ use crate::reconcile::operation::Change;
 
 use super::{
     folder::io_error,
-    history::{Batch, BatchValues, Entry, Hash, Values, digest},
+    history::{Batch, BatchValues, Entry, Hash, Values},
     lock::create_private,
     query::document,
     read::{PAGE, Reads},
@@ -108,7 +108,7 @@ pub fn export(
                 manifest.anchor = hex(&batch.previous);
                 manifest.first = batch.entries.first().map_or(manifest.next, |entry| entry.seq);
             }
-            let values: Option<BatchValues> = snapshot.decoded(Table::HistoryValues, key)?;
+            let values = BatchValues::beside(snapshot, key)?;
             manifest.entries += write_entries(&mut entries, &batch, values, since, until).map_err(refused)?;
             let line = json!({"first": batch.entries.first().map(|entry| entry.seq),
                 "hash": hex(&Sha256::digest(bytes).into()), "record": STANDARD.encode(bytes)});
@@ -130,13 +130,11 @@ pub fn export(
 fn write_entries(
     out: &mut impl Write,
     batch: &Batch,
-    values: Option<BatchValues>,
+    values: BatchValues,
     since: Timestamp,
     until: Timestamp,
 ) -> io::Result<u64> {
-    let mut values = values
-        .map_or_else(Vec::new, |BatchValues(values)| values)
-        .into_iter();
+    let mut values = values.0.into_iter();
     let mut written = 0;
     for entry in &batch.entries {
         let held = values.next().flatten();
@@ -284,7 +282,7 @@ impl Check {
         };
         let (values, mut expected) = match values_of(&line) {
             Some((salt, values)) => {
-                if digest(&salt, &values) == entry.digest {
+                if values.are_those_of(&entry.digest, &salt) {
                     self.checked.proven += 1;
                 } else {
                     self.finding(format!("the values of entry {} were altered", entry.seq));

@@ -120,8 +120,7 @@ impl Snapshot {
             let page = self.raw_scan(Table::History, &[], after.as_deref(), 16)?;
             for (key, bytes) in &page {
                 let batch: Batch = self.decode(Table::History, bytes)?;
-                let values: Option<BatchValues> = self.decoded(Table::HistoryValues, key)?;
-                show(key, &batch, &values.unwrap_or(BatchValues(Vec::new())))?;
+                show(key, &batch, &BatchValues::beside(self, key)?)?;
             }
             match page.into_iter().next_back() {
                 Some((key, _)) => after = Some(key),

@@ -268,6 +268,53 @@ pub trait Reads {
             .collect()
     }
 
+    /// Who refers to any of these objects. Read together for as long as they lie close: an initial cycle asks of everybody, in
+    /// order.
+    fn referrers_of(&self, referred: &[SourceId]) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
+        let mut ids = referred.to_vec();
+        ids.sort_unstable();
+        let (mut found, mut rest) = (Vec::new(), ids.as_slice());
+        while rest.len() > FEW {
+            let limit = (rest.len() * FEW).min(PAGE);
+            let page = self.raw_scan(Table::Referrers, &[], Some(rest[0].as_bytes()), limit)?;
+            let read = page
+                .iter()
+                .map(|(key, _)| keys::parse_referrer(key).ok_or_else(|| self.bad_key(Table::Referrers)));
+            let read: Vec<(SourceId, ObjectKind, SourceId)> = read.collect::<Result<_, _>>()?;
+            // Of the last one that was met there may be more to come.
+            let met = match read.last() {
+                Some((last, ..)) if read.len() == limit => rest.partition_point(|id| id < last),
+                _ => rest.len(),
+            };
+            let whole;
+            (whole, rest) = rest.split_at(met);
+            let wanted = read
+                .into_iter()
+                .filter(|(id, ..)| whole.binary_search(id).is_ok());
+            found.extend(wanted.map(|(_, kind, by)| (kind, by)));
+            if met < limit / (4 * FEW) {
+                break; // they lie too far apart, or one has very many
+            }
+        }
+        for id in rest {
+            found.extend(self.all_referrers(id)?);
+        }
+        Ok(found)
+    }
+
+    /// Who refers to one object.
+    fn all_referrers(&self, referred: &SourceId) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
+        let mut all = Vec::new();
+        loop {
+            let page = self.referrers(referred, all.last().copied(), PAGE)?;
+            let more = page.len() == PAGE;
+            all.extend(page);
+            if !more {
+                return Ok(all);
+            }
+        }
+    }
+
     // --------------------------------------------------------------------------------------------- work
 
     /// What is still to be planned or carried out.

@@ -134,7 +134,7 @@ impl Record {
         let record = (head, link, CodedValues(&object.attributes));
         let mut bytes = Vec::with_capacity(1024);
         bytes.push(OBJECT_VERSION);
-        postcard::to_extend(&record, bytes).expect("postcard writes every derived type into a vector")
+        encode_onto(bytes, &record)
     }
 
     /// Reads it back.
@@ -294,7 +294,13 @@ pub struct Undecodable(pub String);
 /// Types with `skip_serializing_if`, `untagged` or `flatten` must not come here: postcard cannot read them back.
 #[must_use]
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    postcard::to_extend(value, vec![VERSION]).expect("postcard writes every derived type into a vector")
+    encode_onto(vec![VERSION], value)
+}
+
+/// Writes a value without a version behind what is there.
+pub(super) fn encode_onto<T: Serialize + ?Sized>(bytes: Vec<u8>, value: &T) -> Vec<u8> {
+    // As a writer, because postcard's own vectors of a given beginning take texts in byte by byte.
+    postcard::to_io(value, bytes).expect("postcard writes every derived type into a vector")
 }
 
 /// Reads a value that [`encode`] wrote, to its last byte.
@@ -318,7 +324,7 @@ fn object_version(bytes: &[u8]) -> Result<(u8, &[u8]), Undecodable> {
     }
 }
 
-fn take_all<T: DeserializeOwned>(body: &[u8]) -> Result<T, Undecodable> {
+pub(super) fn take_all<T: DeserializeOwned>(body: &[u8]) -> Result<T, Undecodable> {
     match take(body)? {
         (value, []) => Ok(value),
         (_, rest) => Err(Undecodable(format!("{} bytes too many in a record", rest.len()))),

@@ -19,7 +19,7 @@ use crate::ports::WriteBatch;
 use super::{
     counts::{Counts, Facts},
     keys,
-    read::{PAGE, Reads},
+    read::Reads,
     record::{self, Brief, DirtyCause, Finishing, Heads, Record},
     store::Snapshot,
 };
@@ -348,19 +348,27 @@ impl<'s> Tx<'s> {
         &mut self,
         referred: &SourceId,
     ) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
-        let (mut marked, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.referrers(referred, after, PAGE)?;
-            for (kind, by) in &page {
-                if self.mark_referrer(*kind, by)? {
-                    marked.push((*kind, *by));
-                }
-            }
-            match page.last() {
-                Some(last) if page.len() == PAGE => after = Some(*last),
-                _ => return Ok(marked),
+        self.mark_referrers_of(std::slice::from_ref(referred))
+    }
+
+    /// [`Self::mark_referrers_dirty`] of several objects.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn mark_referrers_of(
+        &mut self,
+        referred: &[SourceId],
+    ) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
+        let mut referrers = self.referrers_of(referred)?;
+        referrers.sort_unstable();
+        referrers.dedup();
+        let mut marked = Vec::with_capacity(referrers.len());
+        for (kind, by) in referrers {
+            if self.mark_referrer(kind, &by)? {
+                marked.push((kind, by));
             }
         }
+        Ok(marked)
     }
 
     /// Marks an object dirty that refers to one that changed; false where nothing is to be mended.

@@ -150,7 +150,7 @@ impl<'de> Visitor<'de> for ObjectSeed {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DeltaObject, A::Error> {
         let (mut id, mut removed, mut attributes) = (None, None, Attributes::new());
         let (mut manager, mut members) = (Vec::new(), Vec::new());
-        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+        while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
                 "id" => id = Some(map.next_value::<WireId>()?.0),
                 "@removed" => removed = map.next_value::<Option<WireRemoved<'_>>>()?,
@@ -176,11 +176,15 @@ impl<'de> Visitor<'de> for ObjectSeed {
     }
 }
 
+/// A text, borrowed where it is written plainly.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 struct WireId(SourceId);
 
 impl<'de> Deserialize<'de> for WireId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'_, str>::deserialize(deserializer)?;
+        let Text(text) = Text::deserialize(deserializer)?;
         text.parse()
             .map(Self)
             .map_err(|_| D::Error::custom("page: an `id` is not a GUID"))

@@ -1,6 +1,7 @@
 //! What a client learned of its target, in one place: shared by all requests in flight, kept through the port, and told.
 
 use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -13,9 +14,13 @@ use super::dialect::PinnedDialect;
 use super::learning::Learned;
 use crate::model::clock::Clock;
 use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
 use crate::ports::Durability;
 use crate::ports::Memory;
 use crate::ports::TargetError;
+
+/// Shapes that are remembered. Bounds memory: a mapping makes few, but each attribute that some have and some lack doubles them.
+const MOST_SHAPES: usize = 1024;
 
 /// What was learned, and who keeps it.
 #[derive(Debug)]
@@ -28,6 +33,9 @@ pub struct Experience {
     findings: Mutex<Findings>,
     /// Uses that are being read back just now: one read is enough for all that are in flight.
     claimed: Mutex<BTreeSet<String>>,
+    /// Shapes of resources of which every use is known, until something else is learned. Asked for each create, whose text is
+    /// then not looked into.
+    shapes: Mutex<HashSet<(ObjectKind, u64)>>,
     /// A first use that was cut short could not be put right in this cycle.
     gave_up: AtomicBool,
     /// One first use of a form that could take members away at a time: the next one knows what it taught.
@@ -56,6 +64,7 @@ impl Experience {
             memory: tokio::sync::Mutex::default(),
             findings: Mutex::default(),
             claimed: Mutex::default(),
+            shapes: Mutex::default(),
             gave_up: AtomicBool::new(false),
             first_use: tokio::sync::Mutex::default(),
             first_change: tokio::sync::Mutex::default(),
@@ -78,6 +87,7 @@ impl Experience {
             Ok(mut kept) => {
                 kept.under(&self.pinned);
                 *self.learned() = kept;
+                self.shapes().clear();
             }
             Err(error) => tracing::warn!(
                 "What was learned of the target's dialect cannot be read, and is learned again: {error}"
@@ -108,16 +118,50 @@ impl Experience {
     /// Adds evidence that is always news.
     pub fn add<T>(&self, add: impl FnOnce(&mut Learned) -> T) -> T {
         self.changed.store(true, Ordering::Relaxed);
-        add(&mut self.learned())
+        let mut learned = self.learned();
+        let added = add(&mut learned);
+        self.shapes().clear();
+        added
     }
 
     /// Adds what may be known already: `add` says whether it was news.
     pub fn note(&self, add: impl FnOnce(&mut Learned) -> bool) -> bool {
-        let news = add(&mut self.learned());
+        let mut learned = self.learned();
+        let news = add(&mut learned);
         if news {
             self.changed.store(true, Ordering::Relaxed);
+            self.shapes().clear();
         }
         news
+    }
+
+    /// True when every use of a create of this shape is known.
+    pub fn knows_shape(&self, kind: ObjectKind, shape: u64) -> bool {
+        self.shapes().contains(&(kind, shape))
+    }
+
+    /// The uses of a create of this shape that are not known; with none, its shape is remembered.
+    pub fn new_uses(
+        &self,
+        kind: ObjectKind,
+        shape: Option<u64>,
+        look: impl FnOnce(&Learned) -> BTreeSet<String>,
+    ) -> BTreeSet<String> {
+        // Held, so that nothing else is learned between the look and what is remembered of it.
+        let learned = self.learned();
+        let uses = look(&learned);
+        if let (true, Some(shape)) = (uses.is_empty(), shape) {
+            let mut shapes = self.shapes();
+            if shapes.len() >= MOST_SHAPES {
+                shapes.clear();
+            }
+            shapes.insert((kind, shape));
+        }
+        uses
+    }
+
+    fn shapes(&self) -> MutexGuard<'_, HashSet<(ObjectKind, u64)>> {
+        self.shapes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Those of these uses that nobody has read back, or is reading back: they are the caller's.

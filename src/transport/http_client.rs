@@ -241,12 +241,12 @@ impl HttpClient {
     pub async fn send(&self, request: Request) -> Result<Answer, TransportError> {
         let host = host_of(request.url());
         self.traffic.sent();
-        let response = self
+        let mut response = self
             .client
             .execute(request)
             .await
             .map_err(|error| self.explain(error, &host))?;
-        let (status, headers) = (response.status(), response.headers().clone());
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let body = self.read(response, &host).await?;
         let answer = Answer {
             status,

@@ -253,7 +253,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node<'de>, A::Error> {
-        let mut list = Vec::new();
+        let mut list = Vec::with_capacity(1);
         while let Some(item) = items.next_element()? {
             list.push(item);
         }
@@ -261,7 +261,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
-        let mut fields = Vec::new();
+        let mut fields = Vec::with_capacity(4);
         while let Some((Key(key), value)) = map.next_entry()? {
             fields.push((key, value));
         }

@@ -6,6 +6,7 @@
 //! is what a reader sees first.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::btree_map::Range;
 use std::iter::Peekable;
 use std::ops::Bound;
@@ -25,6 +26,9 @@ pub(super) const FOLDED_AT: usize = 4 * 1024 * 1024;
 
 /// What one change takes in memory beside its bytes, roughly: two vectors and its place in the map.
 const OVERHEAD: usize = 96;
+
+/// A key, and its value, `None` where it was removed.
+pub(super) type Change = (Vec<u8>, Option<Vec<u8>>);
 
 /// Changes to one table: a key, and its value, `None` where it was removed.
 pub(super) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -153,16 +157,10 @@ impl Journal {
         for key in &self.values {
             writes.remove(key.as_slice());
         }
-        let mut all: BTreeMap<Table, BTreeMap<&[u8], Option<&[u8]>>> = BTreeMap::new();
-        for (table, changes) in self.changes.iter().chain(changes) {
-            let changes = changes
-                .iter()
-                .map(|(key, value)| (key.as_slice(), value.as_deref()));
-            all.entry(*table).or_default().extend(changes);
-        }
-        all.into_iter()
-            .map(|(table, changes)| (table, changes.into_iter().collect()))
-            .collect()
+        let tables: BTreeSet<Table> = self.changes.keys().chain(changes.keys()).copied().collect();
+        let of = |all: &'c SmallChanges, table| all.get(&table).map(Changes::iter).into_iter().flatten();
+        let both = |table| newest(of(&self.changes, table), of(changes, table));
+        tables.into_iter().map(|table| (table, both(table))).collect()
     }
 
     /// The commit is carried out.
@@ -179,6 +177,25 @@ impl Journal {
             Step::Folded => *self = Self::new(self.folded_at),
         }
     }
+}
+
+/// Two lists of changes, each in order, as one; of two to one key the later one.
+fn newest<'c>(
+    earlier: impl Iterator<Item = (&'c Vec<u8>, &'c Option<Vec<u8>>)>,
+    later: impl Iterator<Item = (&'c Vec<u8>, &'c Option<Vec<u8>>)>,
+) -> Vec<blocks::Write<'c>> {
+    let mut all = Vec::new();
+    let mut earlier = earlier.peekable();
+    for (key, value) in later {
+        while let Some((before, value)) = earlier.next_if(|(before, _)| *before <= key) {
+            if before < key {
+                all.push((before.as_slice(), value.as_deref()));
+            }
+        }
+        all.push((key.as_slice(), value.as_deref()));
+    }
+    all.extend(earlier.map(|(key, value)| (key.as_slice(), value.as_deref())));
+    all
 }
 
 fn bytes_of(changes: &SmallChanges) -> usize {

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use super::history::entry;
 use super::world::*;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind::Group;
@@ -20,6 +21,7 @@ use crate::ports::WriteBatch;
 use crate::snapshot::embedded::Engine;
 use crate::snapshot::export::export;
 use crate::snapshot::folder::StateFolder;
+use crate::snapshot::history::BatchValues;
 use crate::snapshot::keys;
 use crate::snapshot::memory::MemoryStore;
 use crate::snapshot::migrate::FORMAT;
@@ -214,7 +216,7 @@ fn an_older_format_is_migrated_step_by_step_after_a_backup() {
     ));
 }
 
-/// A store as format 1 kept it: every entry by itself, and all names in records as texts.
+/// A store as format 1 kept it: every entry by itself, and all names in records and in the history as texts.
 fn write_format_1(folder: &Path, entries: &[(Table, Vec<u8>, Vec<u8>)]) {
     let db = ::sled::open(folder).unwrap();
     for (table, key, value) in entries {
@@ -225,6 +227,7 @@ fn write_format_1(folder: &Path, entries: &[(Table, Vec<u8>, Vec<u8>)]) {
                 let head = RecordHead::decode(value).unwrap();
                 record::encode(&(head, record.link, record.object.attributes))
             }
+            Table::HistoryValues => record::encode(&BatchValues::decode(value).unwrap().0),
             Table::Meta if key == keys::meta::FORMAT => 1u32.to_be_bytes().to_vec(),
             _ => value.clone(),
         };
@@ -248,6 +251,10 @@ fn a_store_of_format_1_is_read_whole_backed_up_and_moved_into_blocks() {
     let folder = tempfile::tempdir().unwrap();
     let memory = MemoryStore::new();
     fill(&open(&memory));
+    let told = open(&memory);
+    let mut tx = told.tx().unwrap();
+    tx.append_history(vec![entry(1), entry(2)]);
+    tx.commit(Durability::Synced).unwrap();
     let job = folder.path().join("j");
     fs::create_dir_all(&job).unwrap();
     write_format_1(&job.join("sled"), &everything(&memory));
@@ -256,7 +263,8 @@ fn a_store_of_format_1_is_read_whole_backed_up_and_moved_into_blocks() {
     let state = StateFolder::hold(folder.path()).unwrap();
     let snapshot = state.open_job("j", CACHE).unwrap();
     assert!(verify(&snapshot).unwrap().is_clean(), "{:?}", verify(&snapshot));
-    let small = |(table, _, _): &(Table, _, _)| *table != Table::Objects && *table != Table::Meta;
+    let small =
+        |(table, _, _): &(Table, _, _)| !matches!(table, Table::Objects | Table::HistoryValues | Table::Meta);
     let now: Vec<_> = everything(snapshot.store()).into_iter().filter(small).collect();
     assert_eq!(
         now,
@@ -264,6 +272,9 @@ fn a_store_of_format_1_is_read_whole_backed_up_and_moved_into_blocks() {
     );
     let before = open(&memory).scan_records(User, None, 9).unwrap();
     assert_eq!(snapshot.scan_records(User, None, 9).unwrap(), before);
+    let told = told.history(0, 99).unwrap();
+    assert_eq!(told.len(), 2);
+    assert_eq!(snapshot.history(0, 99).unwrap(), told);
     drop(snapshot);
 
     let left = ::sled::open(job.join("sled")).unwrap();
@@ -273,7 +284,7 @@ fn a_store_of_format_1_is_read_whole_backed_up_and_moved_into_blocks() {
         "moved, not copied"
     );
     drop(left);
-    let backup = job.join("before-format-3.backup");
+    let backup = job.join("before-format-4.backup");
     let other = StateFolder::hold(&folder.path().join("other")).unwrap();
     let restored = transfer::restore(&backup, &other, "j", false).unwrap();
     assert_eq!(

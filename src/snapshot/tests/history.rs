@@ -15,7 +15,7 @@ use crate::snapshot::keys;
 use crate::snapshot::memory::MemoryStore;
 use crate::snapshot::store::Snapshot;
 
-fn entry(n: u64) -> NewEntry {
+pub(super) fn entry(n: u64) -> NewEntry {
     NewEntry {
         time: Timestamp(i64::try_from(n).unwrap() * 10),
         cycle: None,

@@ -8,15 +8,20 @@ use super::world::*;
 use crate::model::id::ObjectKind;
 use crate::model::id::ObjectKind::Group;
 use crate::model::id::ObjectKind::User;
+use crate::model::id::SourceId;
 use crate::model::object::DeltaObject;
 use crate::model::object::Life;
+use crate::model::object::MemberKind;
+use crate::model::object::Membership;
 use crate::model::object::Removed;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
+use crate::ports::Durability;
 use crate::ports::Table;
 use crate::snapshot::memory::MemoryStore;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
+use crate::snapshot::tx::Tx;
 use crate::snapshot::verify::verify;
 
 const USERS: u64 = 6;
@@ -64,6 +69,38 @@ fn any_group() -> impl Strategy<Value = DeltaObject> {
         true => gone(Group, n, Removed::SoftDeleted),
         false => group(n, &members),
     })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Whether they are read together or one by one, and whatever of it the transaction itself wrote.
+    #[test]
+    fn who_refers_to_many_is_who_refers_to_each(
+        edges in prop::collection::vec((0..200_u64, 0..90_u64), 0..400),
+        popular in prop::collection::vec(0..90_u64, 0..2),
+        asked in prop::collection::vec(0..90_u64, 0..90),
+        written in 0..400_usize,
+    ) {
+        let snapshot = open(&MemoryStore::new());
+        let crowd = popular.iter().flat_map(|member| (1000..2100).map(move |group| (group, *member)));
+        let all: Vec<(u64, u64)> = edges.into_iter().chain(crowd).collect();
+        let put = |tx: &mut Tx<'_>, edges: &[(u64, u64)]| {
+            let edge = Membership { kind: MemberKind::User, generation: 1, present: true, sent: None };
+            for (group, member) in edges {
+                tx.put_edge(&id(*group), &id(*member), &edge).unwrap();
+            }
+        };
+        let (before, own) = all.split_at(written.min(all.len()));
+        let mut tx = snapshot.tx().unwrap();
+        put(&mut tx, before);
+        tx.commit(Durability::Lazy).unwrap();
+        let mut tx = snapshot.tx().unwrap();
+        put(&mut tx, own);
+        let asked: Vec<SourceId> = asked.into_iter().map(id).collect();
+        let each = asked.iter().collect::<BTreeSet<_>>().into_iter().map(|id| tx.referrers(id, None, usize::MAX).unwrap());
+        let expected: BTreeSet<_> = each.flatten().collect();
+        prop_assert_eq!(tx.referrers_of(&asked).unwrap().into_iter().collect::<BTreeSet<_>>(), expected);
+    }
 }
 
 /// A round: full or delta, with its objects in order, and where it is cut into pages.

@@ -132,7 +132,7 @@ pub fn begin_full(snapshot: &Snapshot, kind: ObjectKind) {
 
 pub fn store_page(snapshot: &Snapshot, kind: ObjectKind, page: &DeltaPage) -> PageOutcome {
     let mut tx = snapshot.tx().unwrap();
-    let outcome = apply_page(&mut tx, kind, page).unwrap();
+    let outcome = apply_page(&mut tx, kind, page.clone()).unwrap();
     tx.commit(Durability::Synced).unwrap();
     outcome
 }

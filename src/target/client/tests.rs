@@ -380,6 +380,36 @@ async fn patch_is_repeated_after_a_stumble_and_says_what_is_missing_or_refused()
 }
 
 #[tokio::test]
+async fn creates_of_a_shape_that_is_known_are_not_read_back_and_others_are() {
+    let world = world(|_, (method, path, body)| match method.as_str() {
+        _ if path.ends_with("ServiceProviderConfig") => (404, vec![], String::new()),
+        "POST" => {
+            let mut made = body.clone();
+            made["id"] = "u-1".into();
+            said(201, made)
+        }
+        _ => said(200, json!({"id": "u-1", "userName": "a", "title": "t"})),
+    })
+    .await;
+    let (named, titled) = (json!({"userName": "a"}), json!({"userName": "a", "title": "t"}));
+    let mut read_back = Vec::new();
+    for (body, shape) in [
+        (&named, 1),
+        (&named, 1),
+        (&named, 1),
+        (&titled, 2),
+        (&named, 1),
+        (&titled, 2),
+    ] {
+        let before = world.lines().len();
+        let body = NewResource::from(body.clone()).of_shape(shape);
+        world.target.create(USER, body).await.unwrap();
+        read_back.push(world.lines().len() - before > 1);
+    }
+    assert_eq!(read_back, [true, false, false, true, false, false]);
+}
+
+#[tokio::test]
 async fn a_target_without_patch_gets_a_put_of_everything_it_had() {
     let world = world(|n, (method, path, _)| match method.as_str() {
         _ if path.ends_with("ServiceProviderConfig") => said(200, json!({"patch": {"supported": false}})),
