@@ -584,8 +584,8 @@ const fn no_patch() -> Patch {
     }
 }
 
-/// Makes durable what a batch is about to send: the intents of its creates, and what its other writes touch. The
-/// numbers of the intents' records.
+/// Makes durable what a batch is about to send: the intents of its creates, and what its other writes touch. All intents that
+/// are open then, by the number of their record; none where nothing is created.
 fn keep_open(
     snapshot: &Snapshot,
     works: &[Work],
@@ -611,18 +611,19 @@ fn keep_open(
             (work.plan.kind, work.plan.source, intent)
         })
         .collect();
+    let mut open = if intents.is_empty() {
+        Vec::new()
+    } else {
+        snapshot.intents()?
+    };
     let mut tx = snapshot.tx()?;
     let writes = open_writes::note(&mut tx, works, now)?;
     if intents.is_empty() && !writes {
-        return Ok(Vec::new());
+        return Ok(open);
     }
-    if intents.is_empty() {
-        tx.commit(Durability::Synced)?;
-        return Ok(Vec::new());
-    }
-    let _ = tx.put_intents(&intents);
+    open.extend(tx.put_intents(intents));
     tx.commit(Durability::Synced)?;
-    snapshot.intents()
+    Ok(open)
 }
 
 async fn send(job: &Job, mut work: Work) -> (Work, Answer) {

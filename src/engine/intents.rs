@@ -230,10 +230,9 @@ fn record(
                 .get(id)
                 .is_some_and(|resolution| !matches!(resolution, Resolution::Open(_)))
         };
-        let left: Vec<ObjectIntent> = entries
+        let left: Vec<&ObjectIntent> = entries
             .iter()
             .filter(|(of, id, _)| *of != kind || !settled(id))
-            .cloned()
             .collect();
         if left.len() != entries.len() {
             tx.replace_intents(batch, &left);

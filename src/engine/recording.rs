@@ -202,7 +202,9 @@ impl Part {
         for key in &self.used {
             tx.delete_withheld(key);
         }
-        let intents = self.close_intents(&mut tx, kind, &ledger.intents);
+        let (open, judged) = (&self.open, &self.judged);
+        let stays = |(of, id, _): &ObjectIntent| *of != kind || open.contains(id) || !judged.contains(id);
+        close_intents(&mut tx, &ledger.intents, stays);
         open_writes::settle(&mut tx, kind, &self.certain, &self.unsent)?;
         if !self.history.is_empty() {
             tx.append_history(self.history);
@@ -211,7 +213,9 @@ impl Part {
             tx.commit(Durability::Lazy)?;
         }
         // Only now: an intent that this part could not close is not to be closed by the next one.
-        ledger.intents = intents;
+        for (_, entries) in &mut ledger.intents {
+            entries.retain(stays);
+        }
         ledger.marked.extend(marked);
         ledger.relinked.extend(relinked);
         ledger.not_kept.extend(not_kept);
@@ -243,25 +247,19 @@ impl Part {
         }
         Ok(marked)
     }
+}
 
-    /// Takes the intents out that this part settles; those that are left.
-    fn close_intents(
-        &self,
-        tx: &mut Tx<'_>,
-        kind: ObjectKind,
-        intents: &[(u64, Vec<ObjectIntent>)],
-    ) -> Vec<(u64, Vec<ObjectIntent>)> {
-        let stays =
-            |(of, id, _): &&ObjectIntent| *of != kind || self.open.contains(id) || !self.judged.contains(id);
-        let mut all = Vec::with_capacity(intents.len());
-        for (batch, entries) in intents {
-            let left: Vec<ObjectIntent> = entries.iter().filter(stays).cloned().collect();
-            if left.len() != entries.len() {
-                tx.replace_intents(*batch, &left);
-            }
-            all.push((*batch, left));
+/// Takes the intents out that a part settles.
+fn close_intents(
+    tx: &mut Tx<'_>,
+    intents: &[(u64, Vec<ObjectIntent>)],
+    stays: impl Fn(&ObjectIntent) -> bool,
+) {
+    for (batch, entries) in intents {
+        let left: Vec<&ObjectIntent> = entries.iter().filter(|entry| stays(entry)).collect();
+        if left.len() != entries.len() {
+            tx.replace_intents(*batch, &left);
         }
-        all
     }
 }
 

@@ -344,7 +344,7 @@ fn intents(tx: &mut Tx<'_>, line: &Json) -> Done {
     for intent in line["open"].as_array().into_iter().flatten() {
         open.push((of(intent, "kind")?, id(intent, "id")?, of(intent, "intent")?));
     }
-    let _ = tx.put_intents(&open);
+    let _ = tx.put_intents(open);
     Ok(())
 }
 

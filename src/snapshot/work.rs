@@ -64,22 +64,25 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Stores create-intents, and returns the numbers of their batches: several where one would be too large.
+    /// Stores create-intents, and returns them in their batches, each with its number: several where one would be too large.
     /// They protect nothing before they are committed with [`crate::ports::Durability::Synced`].
     #[must_use = "the numbers say what to settle later"]
-    pub fn put_intents(&mut self, intents: &[ObjectIntent]) -> Vec<u64> {
-        let mut numbers = Vec::new();
-        for batch in in_small_pieces(intents) {
+    pub fn put_intents(&mut self, intents: Vec<ObjectIntent>) -> Vec<(u64, Vec<ObjectIntent>)> {
+        let sizes: Vec<usize> = in_small_pieces(&intents).into_iter().map(<[_]>::len).collect();
+        let mut rest = intents.into_iter();
+        let mut batches = Vec::with_capacity(sizes.len());
+        for size in sizes {
+            let batch: Vec<ObjectIntent> = rest.by_ref().take(size).collect();
             let number = self.heads.next_intents;
             self.heads.next_intents += 1;
-            self.put(Table::Intents, keys::number(number), record::encode(batch));
-            numbers.push(number);
+            self.put(Table::Intents, keys::number(number), record::encode(&batch));
+            batches.push((number, batch));
         }
-        numbers
+        batches
     }
 
     /// Leaves only these intents open in a batch; none: the batch is settled.
-    pub fn replace_intents(&mut self, batch: u64, open: &[ObjectIntent]) {
+    pub fn replace_intents(&mut self, batch: u64, open: &[&ObjectIntent]) {
         if open.is_empty() {
             self.delete(Table::Intents, keys::number(batch));
         } else {

@@ -128,7 +128,7 @@ fn apply(snapshot: &Snapshot, batch: usize) {
         }
         let mut tx = snapshot.tx().unwrap();
         let intents: Vec<_> = dirty.iter().map(|(id, _)| (User, *id, intent(*id))).collect();
-        let numbers = tx.put_intents(&intents);
+        let batches = tx.put_intents(intents);
         tx.commit(Durability::Synced).unwrap();
         let mut tx = snapshot.tx().unwrap();
         let mut entries = Vec::new();
@@ -142,7 +142,9 @@ fn apply(snapshot: &Snapshot, batch: usize) {
             entries.push(entry(n as u64, 3));
         }
         tx.append_history(entries.clone());
-        numbers.iter().for_each(|number| tx.replace_intents(*number, &[]));
+        for (number, _) in batches {
+            tx.replace_intents(number, &[]);
+        }
         tx.commit(Durability::Lazy).unwrap();
     }
     snapshot.sync().unwrap();

@@ -93,8 +93,8 @@ fn intents_readings_and_names_come_back_as_they_went_in() {
         sent_at: crate::model::clock::Timestamp(5),
     };
     let all: Vec<_> = (0..5).map(|n| (User, id(n), intent.clone())).collect();
-    let numbers = tx.put_intents(&all);
-    assert_eq!(numbers.len(), 5, "cut, so that no value is large");
+    let batches = tx.put_intents(all.clone());
+    assert_eq!(batches.len(), 5, "cut, so that no value is large");
     tx.put_reading(
         User,
         &target("t1"),
@@ -114,17 +114,13 @@ fn intents_readings_and_names_come_back_as_they_went_in() {
     tx.put_cycle(&serde_json::json!({"n": 2}));
     tx.commit(Durability::Synced).unwrap();
 
-    assert_eq!(
-        snapshot
-            .intents()
-            .unwrap()
-            .into_iter()
-            .flat_map(|(_, open)| open)
-            .collect::<Vec<_>>(),
-        all
-    );
+    assert_eq!(snapshot.intents().unwrap(), batches);
+    let open: Vec<_> = batches.iter().flat_map(|(_, open)| open.clone()).collect();
+    assert_eq!(open, all);
     let mut tx = snapshot.tx().unwrap();
-    numbers.iter().for_each(|number| tx.replace_intents(*number, &[]));
+    for (number, _) in &batches {
+        tx.replace_intents(*number, &[]);
+    }
     tx.commit(Durability::Synced).unwrap();
     assert!(snapshot.intents().unwrap().is_empty());
     assert_eq!(
