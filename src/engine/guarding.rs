@@ -395,19 +395,13 @@ pub(super) fn sent_within(snapshot: &Snapshot, now: Timestamp, window: Duration)
     let since = now.minus(window);
     let mut sum = Sent::default();
     for entry in sent_log(snapshot)?.into_iter().filter(|entry| entry.at >= since) {
-        sum.users += entry.sent.users;
-        sum.groups += entry.sent.groups;
-        sum.identities += entry.sent.identities;
-        sum.creates += entry.sent.creates;
-        for (group, count) in entry.sent.members {
-            *sum.members.entry(group).or_default() += count;
-        }
+        sum.add(entry.sent);
     }
     Ok(sum)
 }
 
 /// Adds what was sent to the log that the window is counted from, in the transaction that records it; what
-/// is older than the window goes.
+/// is older than the window goes. What one cycle sends is one entry: it is written with every part of every batch.
 pub(super) fn remember_sent(
     tx: &mut Tx<'_>,
     at: Timestamp,
@@ -422,8 +416,58 @@ pub(super) fn remember_sent(
         .into_iter()
         .filter(|entry| entry.at >= since)
         .collect();
-    log.push(SentAt { at, sent });
+    match log.last_mut().filter(|last| last.at == at) {
+        Some(last) => last.sent.add(sent),
+        None => log.push(SentAt { at, sent }),
+    }
     let bytes = serde_json::to_vec(&log).unwrap_or_default();
     tx.put_meta(SENT_REMOVALS, bytes);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ports::Durability;
+    use crate::snapshot::memory::MemoryStore;
+
+    #[test]
+    fn what_a_cycle_sent_in_parts_counts_whole_and_is_one_entry() {
+        let snapshot = Snapshot::open(Arc::new(MemoryStore::new()), Path::new("memory")).unwrap();
+        let minutes = |n: i64| Timestamp(n * 60_000);
+        let window = Duration::from_secs(3600);
+        let group = SourceId::from_bytes([7; 16]);
+        let one = Sent {
+            users: 1,
+            groups: 2,
+            members: [(group, 3)].into(),
+            identities: 4,
+            creates: 5,
+        };
+        for (at, parts) in [(0, 1), (30, 3), (61, 2)] {
+            for _ in 0..parts {
+                let mut tx = snapshot.tx().unwrap();
+                remember_sent(&mut tx, minutes(at), window, one.clone()).unwrap();
+                tx.commit(Durability::Lazy).unwrap();
+            }
+        }
+        assert_eq!(
+            sent_log(&snapshot).unwrap().len(),
+            2,
+            "the first is too old, and each cycle is one"
+        );
+        let sum = sent_within(&snapshot, minutes(61), window).unwrap();
+        let expected = Sent {
+            users: 5,
+            groups: 10,
+            members: [(group, 15)].into(),
+            identities: 20,
+            creates: 25,
+        };
+        assert_eq!(sum, expected);
+        assert_eq!(sent_within(&snapshot, minutes(91), window).unwrap().users, 2);
+    }
 }

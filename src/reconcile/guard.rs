@@ -45,6 +45,19 @@ pub struct Sent {
     pub creates: u64,
 }
 
+impl Sent {
+    /// Adds what was sent besides.
+    pub fn add(&mut self, more: Self) {
+        self.users += more.users;
+        self.groups += more.groups;
+        self.identities += more.identities;
+        self.creates += more.creates;
+        for (group, count) in more.members {
+            *self.members.entry(group).or_default() += count;
+        }
+    }
+}
+
 /// What the first planning pass found: removals by kind and reason, the rest by its number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {

@@ -22,7 +22,7 @@ const JOURNAL: u8 = 0x7f;
 
 /// Folded when its changes are larger than this, in memory: at 100,000 users a block then takes in several changes at once.
 /// Bounds memory too.
-pub(super) const FOLDED_AT: usize = 4 * 1024 * 1024;
+pub(super) const FOLDED_AT: usize = 8 * 1024 * 1024;
 
 /// What one change takes in memory beside its bytes, roughly: two vectors and its place in the map.
 const OVERHEAD: usize = 96;
