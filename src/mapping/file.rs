@@ -46,6 +46,7 @@ pub(super) fn read(file_name: &str, text: &str) -> Result<Mapping, Problems> {
         name: file_name.to_owned(),
         user: Vec::new(),
         group: Vec::new(),
+        places: Default::default(),
     };
     // What TOML itself could not read would only bring follow-up problems.
     if reader.problems.is_empty() {

@@ -76,7 +76,7 @@ where
         ObjectKind::Group => CORE_GROUP,
     };
     let mut schemas = vec![core];
-    let mut resource = Fields::default();
+    let mut resource = Fields::with_capacity(values.len() + 1);
     // Most of one schema come together.
     for part in values.chunk_by(|(a, _), (b, _)| a.borrow().urn() == b.borrow().urn()) {
         let part = part.iter().map(|(path, value)| (path.borrow(), value.borrow()));

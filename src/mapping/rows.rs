@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
@@ -80,7 +81,12 @@ pub struct Mapping {
     pub user: Vec<Row>,
     /// Rows for groups.
     pub group: Vec<Row>,
+    /// Where the rows of known names are, by kind; made when it is first asked for.
+    pub(super) places: [OnceLock<Places>; 2],
 }
+
+/// By the number of a known name, its row.
+type Places = Vec<Option<u16>>;
 
 impl Mapping {
     /// The preset of that name; without a version, its newest.
@@ -180,11 +186,29 @@ impl Mapping {
     /// comparing, so whoever has a mapping asks it. `None` for what is no path.
     #[must_use]
     pub fn target_path(&self, kind: ObjectKind, name: &Name) -> Option<Cow<'_, TargetPath>> {
-        let row = self.rows(kind).iter().find(|row| row.target.name() == name);
-        row.map_or_else(
+        let rows = self.rows(kind);
+        let there = |row: &&Row| row.target.name() == name;
+        let row = self.place(kind, name).and_then(|at| rows.get(at)).filter(there);
+        row.or_else(|| rows.iter().find(there)).map_or_else(
             || name.parse().ok().map(Cow::Owned),
             |row| Some(Cow::Borrowed(&row.target)),
         )
+    }
+
+    /// Where the row of a known name was when this was first asked.
+    fn place(&self, kind: ObjectKind, name: &Name) -> Option<usize> {
+        let code = usize::from(name.code()?);
+        let places = self.places[kind as usize].get_or_init(|| {
+            let mut places = Places::new();
+            for (at, row) in (0..).zip(self.rows(kind)) {
+                if let Some(code) = row.target.name().code().map(usize::from) {
+                    places.resize(places.len().max(code + 1), None);
+                    places[code] = places[code].or(Some(at));
+                }
+            }
+            places
+        });
+        places.get(code).copied().flatten().map(usize::from)
     }
 
     /// The row of references of this kind: manager or members.

@@ -93,6 +93,15 @@ impl Snapshot {
     /// As [`Reads`].
     pub fn finish_round(&self, kind: ObjectKind) -> Result<FinishOutcome, StoreError> {
         let mut outcome = FinishOutcome::default();
+        if self.stream(kind)?.generation <= FIRST
+            && let Some(finishing) = self.finishing(kind)?
+        {
+            // Nothing that is known is older than this round.
+            let mut tx = self.tx()?;
+            complete(&mut tx, kind, finishing)?;
+            tx.commit(Durability::Synced)?;
+            return Ok(outcome);
+        }
         while let Some(finishing) = self.finishing(kind)? {
             let mut tx = self.tx()?;
             let done = match finishing.phase {
@@ -108,6 +117,9 @@ impl Snapshot {
         Ok(outcome)
     }
 }
+
+/// The generation of the first full round of all.
+const FIRST: Generation = 1;
 
 /// One page of objects; true when the whole end is done.
 fn finish_objects(

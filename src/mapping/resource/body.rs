@@ -77,6 +77,11 @@ impl<'a> Node<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// None yet, and room for so many.
+    pub(super) fn with_capacity(fields: usize) -> Self {
+        Self(Vec::with_capacity(fields))
+    }
+
     /// Sets a field, in the place of one that is there.
     pub(super) fn insert(&mut self, key: impl Into<Cow<'a, str>>, value: Node<'a>) {
         *self.entry(key.into()) = value;
@@ -261,7 +266,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
-        let mut fields = Vec::with_capacity(4);
+        let mut fields = Vec::with_capacity(8);
         while let Some((Key(key), value)) = map.next_entry()? {
             fields.push((key, value));
         }
