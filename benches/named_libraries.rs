@@ -29,7 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const IN_FLIGHT: usize = 16;
 
 /// As many results as melonsync records in one transaction.
-const RECORDED_TOGETHER: usize = 125;
+const RECORDED_TOGETHER: usize = 250;
 
 /// Keys and values to be written.
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;

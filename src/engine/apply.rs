@@ -136,7 +136,7 @@ pub(super) const MEMBERS_IN_CREATE: usize = 1000;
 
 /// Good answers that are recorded while other requests of their batch are still on their way. Fewer would cost more
 /// transactions than the overlap saves.
-const RECORDED_EARLY: usize = 125;
+const RECORDED_EARLY: usize = 250;
 
 /// Answers in a row after which the target as a whole counts as out of reach. One record that a server
 /// answers with 500 must not stop the others; ten in a row are not one record.
