@@ -340,6 +340,7 @@ def hundred_thousand(report, floors):
     quiet, remapped = then
     report.line("initial, 100,000 users and 1,000 groups, wall", median(larges, "wall"), unit=" s")
     report.line("100,000 users, CPU", median(larges, "cpu"), unit=" s")
+    report.line("10,000 users, CPU, these beside the large ones", median(smalls, "cpu"), unit=" s")
     # Linear, with a quarter for caches that no longer hold everything.
     report.line("CPU of 100,000 users / CPU of 10,000 users", median(larges, "cpu") / median(smalls, "cpu"), 12.5)
     report.line("100,000 users, SCIM requests", max(r["scim"]["total"] for r in larges))

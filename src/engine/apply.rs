@@ -714,3 +714,31 @@ async fn update(job: &Job, kind: ObjectKind, target: TargetId, patch: &Patch, he
         resource,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_is_which_attributes_there_are_and_not_what_they_hold() {
+        let sent = |values: &[(&str, Value)]| -> Attributes { values.iter().cloned().collect() };
+        let (a, b) = (Value::text("a"), Value::text("b"));
+        let named = sent(&[("userName", a.clone())]);
+        let shape = shape_of(&named, false);
+        assert_eq!(shape_of(&sent(&[("userName", b.clone())]), false), shape);
+        assert_eq!(
+            shape_of(&sent(&[("userName", a.clone()), ("title", Value::Null)]), false),
+            shape
+        );
+        for other in [
+            sent(&[]),
+            sent(&[("title", a.clone())]),
+            sent(&[("userName", a.clone()), ("title", b.clone())]),
+            sent(&[("userName", a.clone()), ("urn:none:of:ours:x", b.clone())]),
+            sent(&[("userName", a), ("urn:none:of:ours:y", b)]),
+        ] {
+            assert_ne!(shape_of(&other, false), shape, "{other:?}");
+        }
+        assert_ne!(shape_of(&named, true), shape);
+    }
+}

@@ -40,7 +40,10 @@ use super::{
 };
 
 /// What kind of folder it is; another word is another layout.
-const LAYOUT: &str = "melonsync history 1";
+const LAYOUT: &str = "melonsync history 2";
+
+/// The layout of before, which is read as well: the same, with digests of values whose names are written out.
+const LAYOUT_BEFORE: &str = "melonsync history 1";
 
 /// What an export says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,7 +194,7 @@ pub fn verify(folder: &Path) -> Result<Checked, StoreError> {
                 what: format!("its manifest.json is none ({error})"),
             }
         })?;
-    if manifest.layout != LAYOUT {
+    if ![LAYOUT, LAYOUT_BEFORE].contains(&manifest.layout.as_str()) {
         return Err(StoreError::Damaged {
             path: folder.display().to_string(),
             what: format!("it is `{}`, and this melonsync reads `{LAYOUT}`", manifest.layout),

@@ -25,6 +25,9 @@ pub type ObjectIntent = (ObjectKind, SourceId, Intent);
 /// How many entries a loop over a table takes at a time: bounds memory, whatever the directory's size.
 pub const PAGE: usize = 1000;
 
+/// How many refer to an object, roughly: a group or two, and for some of them ten reports.
+const REFERRERS_EACH: usize = 4;
+
 /// Up to so many memberships of a group are looked up one by one; for more, a page of the group's is read.
 const FEW: usize = 4;
 
@@ -268,14 +271,14 @@ pub trait Reads {
             .collect()
     }
 
-    /// Who refers to any of these objects. Read together for as long as they lie close: an initial cycle asks of everybody, in
-    /// order.
+    /// Who refers to any of these objects, some more than once. Read together for as long as they lie close: an initial cycle
+    /// asks of everybody, in order.
     fn referrers_of(&self, referred: &[SourceId]) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
         let mut ids = referred.to_vec();
         ids.sort_unstable();
         let (mut found, mut rest) = (Vec::new(), ids.as_slice());
         while rest.len() > FEW {
-            let limit = (rest.len() * FEW).min(PAGE);
+            let limit = (rest.len() * REFERRERS_EACH).min(PAGE);
             let page = self.raw_scan(Table::Referrers, &[], Some(rest[0].as_bytes()), limit)?;
             let read = page
                 .iter()
@@ -292,8 +295,9 @@ pub trait Reads {
                 .into_iter()
                 .filter(|(id, ..)| whole.binary_search(id).is_ok());
             found.extend(wanted.map(|(_, kind, by)| (kind, by)));
-            if met < limit / (4 * FEW) {
-                break; // they lie too far apart, or one has very many
+            // Most of what was read is of nobody who was asked for, or all of one who has very many.
+            if met * REFERRERS_EACH < limit / 4 {
+                break;
             }
         }
         for id in rest {

@@ -2,7 +2,7 @@
 //!
 //! A full round counts a new generation; at its end, what it did not bring is *missing*, its edges and managers
 //! are no more. The end goes through the tables a page a commit and remembers how far it came, so a crash in the
-//! middle goes on there; only its last commit says that the round is whole.
+//! middle goes on there; only its last commit says that the round is whole. The very first round has nothing to look at.
 
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
@@ -96,7 +96,7 @@ impl Snapshot {
         if self.stream(kind)?.generation <= FIRST
             && let Some(finishing) = self.finishing(kind)?
         {
-            // Nothing that is known is older than this round.
+            // Nobody who is alive, and no membership that is there, is older than this round.
             let mut tx = self.tx()?;
             complete(&mut tx, kind, finishing)?;
             tx.commit(Durability::Synced)?;

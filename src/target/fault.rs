@@ -52,11 +52,6 @@ pub trait Content: Sized {
     /// For what is no JSON.
     fn read(body: &[u8]) -> serde_json::Result<Self>;
 
-    /// What is wanted of it, where that can be told without reading it.
-    fn at_once(_answer: &Answer) -> Option<Self> {
-        None
-    }
-
     /// What `status` says, where the body is a SCIM error; `None` for a body that is none.
     fn error_status(&self) -> Option<Option<u16>>;
 }

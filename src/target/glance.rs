@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::de::DeserializeSeed;
@@ -18,7 +17,6 @@ use super::fault::ERROR_SCHEMA;
 use super::fault::status_in;
 use super::resource::id_in;
 use crate::model::id::TargetId;
-use crate::transport::Answer;
 
 /// What was seen of a body.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,32 +39,9 @@ impl Content for Glance {
         serde_json::from_slice(body)
     }
 
-    /// 201, and `Location` and the body agree on the id (RFC 7644 section 3.3 asks for both): no error, whatever else it says.
-    fn at_once(answer: &Answer) -> Option<Self> {
-        if answer.status != StatusCode::CREATED {
-            return None;
-        }
-        let id = last_of_location(answer.header("location")?)?;
-        let body = std::str::from_utf8(&answer.body).ok()?;
-        let agrees = [r#""id":""#, r#""id": ""#]
-            .iter()
-            .any(|before| body.contains(&format!("{before}{id}\"")));
-        (agrees && !body.contains(ERROR_SCHEMA)).then(|| Self {
-            id: Some(id.into()),
-            ..Self::default()
-        })
-    }
-
     fn error_status(&self) -> Option<Option<u16>> {
         self.is_error.then(|| self.status.as_ref().and_then(status_in))
     }
-}
-
-/// The last part of a `Location`, where it is written plainly.
-fn last_of_location(location: &str) -> Option<&str> {
-    let path = location.split(['?', '#']).next()?;
-    let last = path.trim_end_matches('/').rsplit('/').next()?;
-    (!last.is_empty() && !last.contains('%')).then_some(last)
 }
 
 impl<'de> Deserialize<'de> for Glance {
@@ -179,62 +154,8 @@ impl Visitor<'_> for FieldSeed {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderMap;
-    use reqwest::header::HeaderValue;
-    use reqwest::header::LOCATION;
-
     use super::*;
     use crate::target::resource::resource;
-
-    fn answer(status: u16, location: &str, body: &str) -> Answer {
-        let mut headers = HeaderMap::new();
-        if !location.is_empty() {
-            headers.insert(LOCATION, HeaderValue::from_str(location).unwrap());
-        }
-        Answer {
-            status: StatusCode::from_u16(status).unwrap(),
-            headers,
-            body: body.to_owned().into(),
-        }
-    }
-
-    #[test]
-    fn what_location_and_body_agree_on_is_told_at_once_and_nothing_else() {
-        for (status, location, body, told) in [
-            (
-                201,
-                "https://x/scim/v2/Users/a-1",
-                r#"{"schemas":[],"id":"a-1"}"#,
-                true,
-            ),
-            (
-                201,
-                "/Users/a-1/?x#y",
-                r#"{"userName": "b", "id": "a-1", "meta": {}}"#,
-                true,
-            ),
-            (200, "/Users/a-1", r#"{"id":"a-1"}"#, false),
-            (201, "", r#"{"id":"a-1"}"#, false),
-            (201, "/Users/a-1", r#"{"id":"a-2"}"#, false),
-            (201, "/Users/a-1", r#"{"id":"a-11"}"#, false),
-            (201, "/Users/a-1", r#"{"externalId":"a-1","id":7}"#, false),
-            (201, "/Users/", r#"{"id":""}"#, false),
-            (201, "/Users/a%2F1", r#"{"id":"a/1"}"#, false),
-            (
-                201,
-                "/Users/a-1",
-                r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"id":"a-1","status":"409"}"#,
-                false,
-            ),
-        ] {
-            let seen = Glance::at_once(&answer(status, location, body));
-            assert_eq!(seen.is_some(), told, "{status} {location} {body}");
-            if let Some(seen) = seen {
-                assert_eq!(seen.id(), Glance::read(body.as_bytes()).unwrap().id());
-                assert_eq!(seen.error_status(), None);
-            }
-        }
-    }
 
     #[test]
     fn a_glance_sees_what_a_reading_of_the_whole_sees() {

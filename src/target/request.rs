@@ -186,8 +186,6 @@ impl Wire {
         }
         let body = if answer.body.is_empty() {
             Ok(None)
-        } else if let Some(seen) = B::at_once(&answer) {
-            Ok(Some(seen))
         } else {
             B::read(&answer.body).map(Some)
         };

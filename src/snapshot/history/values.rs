@@ -1,7 +1,7 @@
 //! What lies beside the chain: the personal values of the entries, each with its salt. They can be erased without breaking it.
 //!
-//! The names of attributes are numbers here, as in an object's record: written out, they were more than half of what a create leaves
-//! behind. Format 3 and older wrote them as texts; both are read, and both digests hold.
+//! The names of attributes are numbers here, as in an object's record: written out, they were more than half of all values. Format 3 and
+//! older wrote them as texts; both are read, and both digests hold.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

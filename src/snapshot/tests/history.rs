@@ -1,5 +1,8 @@
 //! The chain: appended, walked, searched by time; altered or cut is found; erased values do not break it.
 
+use sha2::Digest;
+use sha2::Sha256;
+
 use super::world::*;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind::User;
@@ -9,10 +12,14 @@ use crate::ports::SnapshotStore;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 use crate::reconcile::operation::Change;
+use crate::snapshot::history::Batch;
+use crate::snapshot::history::BatchValues;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
 use crate::snapshot::keys;
 use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::record;
+use crate::snapshot::record::Heads;
 use crate::snapshot::store::Snapshot;
 
 pub(super) fn entry(n: u64) -> NewEntry {
@@ -155,6 +162,60 @@ fn values_can_be_erased_but_not_altered() {
     store.commit(batch, Durability::Synced).unwrap();
     assert_eq!(
         snapshot.verify_chain().unwrap(),
+        ["the values of history entry 0 were altered"]
+    );
+}
+
+/// The digest is in the chain, so it stays what it was when the values beside it are written anew, as when others of the same
+/// record are erased.
+#[test]
+fn digests_that_formats_before_made_are_proven() {
+    let store = MemoryStore::new();
+    let snapshot = open(&store);
+    append(&snapshot, 0..3);
+    let key = keys::number(0);
+    let bytes = store.get(Table::History, &key).unwrap().unwrap();
+    let mut batch: Batch = record::decode(&bytes).unwrap();
+    let values = BatchValues::beside(&snapshot, &key).unwrap();
+    for (made, held) in batch.entries.iter_mut().zip(&values.0) {
+        let (salt, values) = held.as_ref().unwrap();
+        let written = record::encode(values);
+        made.digest = Sha256::new()
+            .chain_update(salt)
+            .chain_update(written)
+            .finalize()
+            .into();
+    }
+    let bytes = record::encode(&batch);
+    let head = store.get(Table::Meta, keys::meta::HEADS).unwrap().unwrap();
+    let mut heads: Heads = record::decode(&head).unwrap();
+    heads.history_hash = Sha256::digest(&bytes).into();
+    let mut old = WriteBatch::default();
+    old.put(Table::History, key.clone(), bytes);
+    old.put(Table::HistoryValues, key.clone(), record::encode(&values.0));
+    old.put(Table::Meta, keys::meta::HEADS, record::encode(&heads));
+    store.commit(old, Durability::Synced).unwrap();
+
+    let proven = |erased: usize| {
+        let snapshot = open(&store);
+        assert_eq!(snapshot.verify_chain().unwrap(), Vec::<String>::new());
+        let told = snapshot.history(0, 9).unwrap();
+        assert_eq!(told.iter().filter(|(_, values)| values.is_none()).count(), erased);
+    };
+    proven(0);
+    let mut left = BatchValues::beside(&open(&store), &key).unwrap();
+    assert_eq!(left, values);
+    left.0[1] = None;
+    let mut anew = WriteBatch::default();
+    anew.put(Table::HistoryValues, key.clone(), left.encode());
+    store.commit(anew, Durability::Synced).unwrap();
+    proven(1);
+    left.0[0].as_mut().unwrap().1.changes[0].after = Value::text("altered");
+    let mut altered = WriteBatch::default();
+    altered.put(Table::HistoryValues, key, left.encode());
+    store.commit(altered, Durability::Synced).unwrap();
+    assert_eq!(
+        open(&store).verify_chain().unwrap(),
         ["the values of history entry 0 were altered"]
     );
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use super::engines::Tried;
 use super::world::*;
 use crate::model::id::ObjectKind;
 use crate::model::id::ObjectKind::Group;
@@ -80,8 +81,14 @@ proptest! {
         popular in prop::collection::vec(0..90_u64, 0..2),
         asked in prop::collection::vec(0..90_u64, 0..90),
         written in 0..400_usize,
+        on_disk in prop::bool::weighted(0.2),
     ) {
-        let snapshot = open(&MemoryStore::new());
+        let folder = tempfile::tempdir().unwrap();
+        let snapshot = if on_disk {
+            Snapshot::open(Tried::FOLDING.open(folder.path()).unwrap(), folder.path()).unwrap()
+        } else {
+            open(&MemoryStore::new())
+        };
         let crowd = popular.iter().flat_map(|member| (1000..2100).map(move |group| (group, *member)));
         let all: Vec<(u64, u64)> = edges.into_iter().chain(crowd).collect();
         let put = |tx: &mut Tx<'_>, edges: &[(u64, u64)]| {

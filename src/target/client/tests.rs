@@ -407,6 +407,16 @@ async fn creates_of_a_shape_that_is_known_are_not_read_back_and_others_are() {
         read_back.push(world.lines().len() - before > 1);
     }
     assert_eq!(read_back, [true, false, false, true, false, false]);
+    // What is learned anew of a use counts for shapes that were known.
+    let witness = Witness::named("somebody");
+    let experience = &world.target.experience;
+    assert!(experience.note(|learned| learned.unseen("user created with title", &witness)));
+    for (body, shape, expected) in [(&titled, 2, true), (&titled, 2, false), (&named, 1, false)] {
+        let before = world.lines().len();
+        let body = NewResource::from(body.clone()).of_shape(shape);
+        world.target.create(USER, body).await.unwrap();
+        assert_eq!(world.lines().len() - before > 1, expected, "{shape}");
+    }
 }
 
 #[tokio::test]
