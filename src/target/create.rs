@@ -214,12 +214,6 @@ impl ScimTarget {
 
     /// Reads a created resource back where something in it was created for the first time, and says what is not there.
     async fn look_at_created(&self, kind: ObjectKind, sent: &NewResource, made: Created) -> Created {
-        if sent
-            .shape()
-            .is_some_and(|shape| self.experience.knows_shape(kind, shape))
-        {
-            return made;
-        }
         let uses = self.experience.new_uses(kind, sent.shape(), |learned| {
             usage::creating(kind, sent.text(), |usage| !learned.is_seen(usage))
         });

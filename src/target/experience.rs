@@ -135,18 +135,17 @@ impl Experience {
         news
     }
 
-    /// True when every use of a create of this shape is known.
-    pub fn knows_shape(&self, kind: ObjectKind, shape: u64) -> bool {
-        self.shapes().contains(&(kind, shape))
-    }
-
-    /// The uses of a create of this shape that are not known; with none, its shape is remembered.
+    /// The uses of a create of this shape that are not known; with none, its shape is remembered, and the next one of it is not
+    /// looked at.
     pub fn new_uses(
         &self,
         kind: ObjectKind,
         shape: Option<u64>,
         look: impl FnOnce(&Learned) -> BTreeSet<String>,
     ) -> BTreeSet<String> {
+        if shape.is_some_and(|shape| self.shapes().contains(&(kind, shape))) {
+            return BTreeSet::new();
+        }
         // Held, so that nothing else is learned between the look and what is remembered of it.
         let learned = self.learned();
         let uses = look(&learned);

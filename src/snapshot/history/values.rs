@@ -96,10 +96,8 @@ impl BatchValues {
         let Some(bytes) = snapshot.raw(Table::HistoryValues, key)? else {
             return Ok(Self::default());
         };
-        Self::decode(&bytes).map_err(|error| StoreError::Damaged {
-            path: snapshot.path().to_owned(),
-            what: format!("{error}, in table {:?}", Table::HistoryValues),
-        })
+        Self::decode(&bytes)
+            .map_err(|error| snapshot.damaged(format_args!("{error}, in table {:?}", Table::HistoryValues)))
     }
 }
 
