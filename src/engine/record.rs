@@ -38,7 +38,6 @@ use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::name::Name;
-use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::model::object::Membership;
 use crate::model::value::Attributes;
@@ -452,11 +451,8 @@ impl Done {
             .iter()
             .any(|o| matches!(o.verb, Verb::DeleteUser | Verb::DeleteGroup));
         if deleted || self.work.plan.forget {
-            if deleted
-                && let Some(record) = tx
-                    .record(kind, &id)?
-                    .filter(|record| record.object.life == Life::Alive)
-            {
+            if deleted && let Some(record) = tx.record(kind, &id)?.filter(|record| !record.is_gone()) {
+                // Alive, or not known to be gone: it may come back, and then with what changed alone.
                 return unlink(tx, record).map(Some);
             }
             forget_members(tx, kind, &id)?;

@@ -335,7 +335,7 @@ pub(super) fn keep_holds(
         .is_some_and(|record| print(&record) != undone.source);
     if moved {
         (undone.hold.absent, undone.hold.present) = (false, false);
-        if view.object.life != Life::Alive {
+        if matches!(view.object.life, Life::Gone(_)) {
             // Gone since the undo: that access was given back does not keep a leaver in.
             undone
                 .hold

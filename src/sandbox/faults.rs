@@ -248,6 +248,8 @@ pub struct GraphFaults {
     pub replication_delay: Fault,
     /// 429 inside a `$batch` (chance: each inner request), with `retry_after`.
     pub batch_throttle: Fault,
+    /// 403 inside a `$batch` (chance: each inner request): whether the object is there is not told.
+    pub batch_denied: Fault,
     /// The token endpoint answers 503.
     pub token_unavailable: Fault,
     /// A page of the assignment list (chance: each, and so for the other `assignment_` faults) is answered 503.

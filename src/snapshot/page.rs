@@ -37,7 +37,7 @@ pub struct PageOutcome {
     /// Objects that it changed, and that are dirty now; in page order, without repetition.
     pub touched: Vec<SourceId>,
     /// Objects to be read one by one before they are planned: new in a delta round and without their name, or back from
-    /// the recycle bin.
+    /// any life but alive.
     /// They are dirty with [`DirtyCause::UNREAD`], so a crash forgets none of them.
     pub unread: Vec<SourceId>,
     /// What comes next.
@@ -172,9 +172,12 @@ fn apply_object(
     let changed = members || !same(before.as_ref(), &record);
     let nameless = before.is_none() && !round.full && lacks_its_name(&record, round);
     tx.replace_record(before.as_ref(), &record)?;
-    // What came back from the recycle bin comes with the properties that it has: of those that it lost before it was
-    // deleted nobody tells.
-    let back = !round.full && before.as_ref().is_some_and(Record::is_gone);
+    // What comes back from any life but alive comes with the properties that it has: of those that it lost before or
+    // meanwhile no page tells. The words between alive and gone (missing, unknown) are stations on the way to both.
+    let back = !replaced
+        && before
+            .as_ref()
+            .is_some_and(|known| known.object.life != Life::Alive);
     if nameless || back {
         tx.mark_dirty(kind, &object.id, DirtyCause::UNREAD)?;
         outcome.unread.push(object.id);

@@ -86,7 +86,12 @@ fn every_promise_holds_in_every_world() {
 }
 
 /// Seeds that found a bug, and what it was.
-const FOUND: [(u64, &str); 13] = [
+const FOUND: [(u64, &str); 14] = [
+    (
+        904_950,
+        "a user lost its title while it was in the recycle bin, a look-up of it proved nothing, and it was restored: it was not \
+         read whole, because it came back from unknown and not from gone, and the old title stayed for ever",
+    ),
     (
         427,
         "a disable whose answer got lost, and whose user came back before the next cycle, stayed at the target",

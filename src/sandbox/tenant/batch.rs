@@ -55,6 +55,10 @@ fn one(core: &mut Core, outer: &Call, id: &str, request: &Value) -> Value {
         }
         return json!({"id": id, "status": 429, "headers": headers, "body": page::error_body("TooManyRequests", "Too many requests.")});
     }
+    if core.faults.batch_denied.strikes() {
+        let body = page::error_body("Authorization_RequestDenied", "Insufficient privileges.");
+        return json!({"id": id, "status": 403, "headers": {"Content-Type": "application/json"}, "body": body});
+    }
     let url = request.get("url").and_then(Value::as_str).unwrap_or_default();
     let method = request.get("method").and_then(Value::as_str).unwrap_or_default();
     let answer = if !method.eq_ignore_ascii_case("GET") || url.contains("://") {

@@ -229,7 +229,8 @@ impl Directory {
         object.life = life;
         object.life_seq = seq;
         if life == Life::Live {
-            // A restored object comes back whole, without any annotation.
+            // A restored object comes back with what it has, without any annotation: what it lost is not mentioned.
+            object.props.retain(|_, value| !value.is_null());
             object.born = seq;
             object.changed.clear();
             object.manager_seq = seq;

@@ -192,6 +192,43 @@ fn a_removed_object_is_kept_as_a_tombstone_and_its_referrers_are_looked_at() {
 }
 
 #[test]
+fn what_comes_back_from_any_life_but_alive_is_to_be_read_whole() {
+    let lives = [
+        Life::Missing,
+        Life::Unknown,
+        Life::Gone(Removed::SoftDeleted),
+        Life::Gone(Removed::HardDeleted),
+    ];
+    for life in lives {
+        for full in [false, true] {
+            let snapshot = fresh();
+            full_round(&snapshot, User, vec![user(1, &[("mail", Value::text("lost"))])]);
+            if full {
+                // Read once in this round already: what comes later in it is merged.
+                begin_full(&snapshot, User);
+                store_page(
+                    &snapshot,
+                    User,
+                    &more(vec![user(1, &[("mail", Value::text("lost"))])]),
+                );
+            }
+            let mut tx = snapshot.tx().unwrap();
+            let mut known = tx.record(User, &id(1)).unwrap().unwrap();
+            known.object.life = life;
+            tx.put_record(&known).unwrap();
+            tx.commit(Durability::Synced).unwrap();
+            clear_all_dirty(&snapshot);
+            let outcome = store_page(&snapshot, User, &more(vec![user(1, &[])]));
+            assert_eq!(outcome.unread, [id(1)], "{life:?}, full round: {full}");
+            let cause = snapshot.dirty_cause(User, &id(1)).unwrap().unwrap();
+            assert!(cause.has(DirtyCause::UNREAD), "{life:?}, full round: {full}");
+            assert_eq!(record(&snapshot, User, 1).object.life, Life::Alive);
+            assert_sound(&snapshot);
+        }
+    }
+}
+
+#[test]
 fn an_object_new_in_a_delta_round_without_its_name_is_to_be_read() {
     let snapshot = fresh();
     full_round(&snapshot, User, vec![]);

@@ -18,6 +18,7 @@ use melonsync::ports::SourceDirectory;
 use melonsync::ports::SourceError;
 use melonsync::ports::Traffic;
 use melonsync::reconcile::operation::Verb;
+use melonsync::reconcile::policy::OnRemoval;
 use melonsync::reconcile::policy::Threshold;
 use melonsync::sandbox::Fault;
 use melonsync::sandbox::GraphFaults;
@@ -330,4 +331,36 @@ async fn disabled_is_the_evidence_and_not_absence_of_the_property() {
     world.tenant.set_user(&users[2], json!({"accountEnabled": null}));
     world.cycle().await.expect(Outcome::Converged);
     assert_eq!(world.resource(&users[2])["active"], true);
+}
+
+#[tokio::test]
+async fn user_who_comes_back_from_any_life_but_alive_is_read_whole() {
+    let mut world = synced().await;
+    world.job.policy.on_soft_delete = OnRemoval::Delete;
+    let users = world.tenant.user_ids();
+    let (told, untold) = (&users[2], &users[3]);
+    for user in [told, untold] {
+        world.tenant.set_user(user, json!({"jobTitle": "Courier"}));
+    }
+    world.cycle_twice().await;
+    for user in [told, untold] {
+        assert_eq!(world.resource(user)["title"], "Courier");
+        world.tenant.soft_delete_user(user);
+        world.tenant.set_user(user, json!({"jobTitle": null}));
+    }
+    // One of the two look-ups before the deletes proves nothing.
+    world
+        .tenant
+        .update_faults(|faults| faults.batch_denied = Fault::once());
+    world.cycle().await;
+    world.tenant.set_faults(GraphFaults::default());
+    for user in [told, untold] {
+        world.tenant.restore_user(user);
+    }
+    world.cycle().await.expect(Outcome::Converged);
+    for user in [told, untold] {
+        assert_eq!(world.resource(user)["title"], serde_json::Value::Null);
+    }
+    world.expect_no_write().await.expect(Outcome::Converged);
+    world.assert_equal();
 }
