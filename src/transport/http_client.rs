@@ -42,7 +42,7 @@ impl Default for NetworkOptions {
             ca_file: None,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(100), // long delta pages take their time (graph-facts section 4)
-            largest_body: 64 << 20, // a page of 999 users with everything selected is near 2 MiB
+            largest_body: 64 << 20, // a listing of a target that gives everything on one page: 30,000 users of 2 KiB
         }
     }
 }

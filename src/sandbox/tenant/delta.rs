@@ -97,7 +97,8 @@ pub(super) fn answer(core: &mut Core, call: &Call, kind: Kind) -> Answer {
     }) {
         return page::denied();
     }
-    for refused in ["expand", "top", "orderby", "search", "count"] {
+    // `$top` is left out here: the service takes it and gives pages of its own size.
+    for refused in ["expand", "orderby", "search", "count"] {
         if call.option(refused).is_some() {
             let text = format!("${refused} is not supported on delta queries.");
             return page::error(400, "Request_UnsupportedQuery", &text);
@@ -349,7 +350,8 @@ fn put_links(
     }
 }
 
-/// A page is full, or would show two slices of one group.
+/// Where a page that begins at `from` ends: before the entry that it has no room for, and before a second slice of one
+/// group. A first entry always has room, however many links it has.
 fn end_of_page(core: &Core, round: &Round, from: usize) -> usize {
     let size = if round.kind == Kind::Group {
         core.options.groups_per_page
@@ -357,12 +359,13 @@ fn end_of_page(core: &Core, round: &Round, from: usize) -> usize {
         core.options.users_per_page
     };
     let size = core.faults.page_size.unwrap_or(size);
-    let mut to = from;
+    let links_of = |at: usize| round.entries[at].members.as_ref().map_or(0, Vec::len);
+    let (mut to, mut links) = (from, 0);
     while to < round.entries.len() && to - from < size.max(1) {
-        if to > from
-            && round.entries[to].at == round.entries[to - 1].at
-            && round.entries[to].members.is_some()
-        {
+        links += links_of(to);
+        let same = |before: usize| round.entries[to].at == round.entries[before].at;
+        let slice = round.entries[to].members.is_some();
+        if to > from && (links > core.options.links_per_page || (slice && same(to - 1))) {
             break;
         }
         to += 1;

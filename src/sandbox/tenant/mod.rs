@@ -42,10 +42,12 @@ const GRANTED: [&str; 3] = ["User.Read.All", "GroupMember.Read.All", "Group.Read
 /// Sizes and lifetimes; they change no meaning.
 #[derive(Clone, Debug)]
 pub struct TenantOptions {
-    /// Users on a delta page. Default 999.
+    /// Users on a delta page, whatever is asked for. Default 200.
     pub users_per_page: usize,
-    /// Groups on a delta page. Default 100.
+    /// Groups on a delta page, where their links leave room for so many. Default 200.
     pub groups_per_page: usize,
+    /// Links (members) on a delta page of groups: their pages shrink to few groups, down to one. Default 500.
+    pub links_per_page: usize,
     /// Members in one slice of a group; a larger group comes in several. Default 500.
     pub members_per_slice: usize,
     /// Assignments on a page, where the request does not say (`$top`). Default 100.
@@ -61,8 +63,9 @@ pub struct TenantOptions {
 impl Default for TenantOptions {
     fn default() -> Self {
         TenantOptions {
-            users_per_page: 999,
-            groups_per_page: 100,
+            users_per_page: 200,
+            groups_per_page: 200,
+            links_per_page: 500,
             members_per_slice: 500,
             assignments_per_page: 100,
             token_seconds: 3599,

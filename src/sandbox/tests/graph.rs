@@ -17,7 +17,6 @@ async fn unsupported_options_are_refused() {
     let (_tenant, _server, reader) = small().await;
     for query in [
         "users/delta?$expand=manager",
-        "users/delta?$top=5",
         "groups/delta?$orderby=displayName",
         "users/delta?$filter=accountEnabled eq true",
     ] {
@@ -131,6 +130,34 @@ async fn a_large_group_comes_in_slices_on_several_pages() {
     let mut reader = Reader::new(&tenant, &server).await;
     reader.round("groups").await;
     assert_eq!((reader.pages, reader.members[&group].len()), (4, 30));
+}
+
+#[tokio::test]
+async fn pages_are_those_of_the_service() {
+    let tenant = Tenant::sample(450, 0);
+    let people = tenant.user_ids();
+    // Four groups of 180 members: two have room beside each other on a page of 500 links, a third has not.
+    for name in ["a", "b", "c", "d"] {
+        let group = tenant.add_group(json!({"displayName": name}));
+        for id in &people[..180] {
+            tenant.add_member(&group, id);
+        }
+    }
+    let server = serve_tenant(&tenant).await;
+    let mut reader = Reader::new(&tenant, &server).await;
+    let size = |body: &Value| body["value"].as_array().unwrap().len();
+    let (status, body) = reader.json("users/delta?$select=displayName&$top=5").await;
+    assert_eq!(
+        (status, size(&body)),
+        (200, 200),
+        "$top is taken and not followed"
+    );
+    reader.round("users").await;
+    assert_eq!(reader.pages, 3, "200, 200 and 50 users");
+    let (_, body) = reader.json("groups/delta?$select=displayName,members").await;
+    assert_eq!(size(&body), 2);
+    let (_, body) = reader.json("groups/delta?$select=displayName").await;
+    assert_eq!(size(&body), 4, "without links there is room");
 }
 
 #[tokio::test]

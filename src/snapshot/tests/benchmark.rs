@@ -94,7 +94,7 @@ fn entry(n: u64, salt: u8) -> NewEntry {
 fn pull(snapshot: &Snapshot, users: u64, groups: u64) {
     begin_full(snapshot, User);
     let all: Vec<u64> = (0..users).collect();
-    for page in all.chunks(999) {
+    for page in all.chunks(200) {
         lazy_page(snapshot, User, more(page.iter().map(|n| full_user(*n)).collect()));
     }
     lazy_page(snapshot, User, last(vec![]));

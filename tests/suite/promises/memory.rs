@@ -54,8 +54,9 @@ use melonsync::snapshot::store::Snapshot;
 
 const USERS: u64 = 100_000;
 const GROUPS: u64 = 1_000;
-const USERS_PER_PAGE: u64 = 999;
-const GROUPS_PER_PAGE: u64 = 100;
+const USERS_PER_PAGE: u64 = 200;
+/// 500 links, of groups of 100 members.
+const GROUPS_PER_PAGE: u64 = 5;
 const MOST_KB: u64 = 300 * 1024;
 
 /// Where the child writes what it needed; without it, this is not the child.
