@@ -145,6 +145,7 @@ fn left(summary: &Summary, text: &mut String) {
     if !words.is_empty() {
         let _ = writeln!(text, "  left      {}", words.join(", "));
     }
+    pending(summary, text);
     if summary.withheld.count > 0 {
         let reasons: Vec<String> = summary
             .withheld
@@ -202,6 +203,25 @@ fn left(summary: &Summary, text: &mut String) {
             "  failed    … and {} more (all of them with -o json)",
             summary.failed.len() - FAILURES_SHOWN
         );
+    }
+}
+
+/// What the next cycle does if nothing changes until then.
+fn pending(summary: &Summary, text: &mut String) {
+    if summary.pending.is_empty() {
+        return;
+    }
+    text.push_str("  pending   the next cycle that may write does this, if nothing changes until then:\n");
+    for pending in summary.pending.iter().take(FAILURES_SHOWN) {
+        let verb = pending.operation.replace('_', " ");
+        let _ = writeln!(
+            text,
+            "            {verb} {}  ({}): {}",
+            pending.name, pending.object, pending.because
+        );
+    }
+    if let more @ 1.. = summary.pending.len().saturating_sub(FAILURES_SHOWN) {
+        let _ = writeln!(text, "            … and {more} more (all of them with -o json)");
     }
 }
 

@@ -170,6 +170,8 @@ pub struct Cycle<'j> {
     pub(super) absence: BTreeMap<ObjectKind, Absence>,
     /// Objects whose omissions were said and whose withheld operations were counted: sweeps come back to them.
     pub(super) said: HashSet<(ObjectKind, SourceId)>,
+    /// True in a cycle that only looks, where one that writes would try everything in escrow again.
+    pub(super) retries: bool,
     /// True once an object of this cycle has a forecast (`applies` makes few: lost links).
     pub(super) forecasts: bool,
     /// True once a link of this cycle was found to be lost.
@@ -310,6 +312,7 @@ impl<'j> Cycle<'j> {
             listed: BTreeSet::new(),
             absence: BTreeMap::new(),
             said: HashSet::new(),
+            retries: false,
             forecasts: false,
             losses: false,
             removals: false,
@@ -409,10 +412,13 @@ impl<'j> Cycle<'j> {
             nesting: self.job.assigning.nesting,
         };
         let managed = self.job.managed.clone();
+        // What only looks leaves marks that wake nobody in escrow, and does not take a changed config for carried over.
+        let looks = !self.order.apply;
         let again = self
             .store(move |snapshot| {
                 snapshot.clear_forecast()?;
                 snapshot.clear_removals()?;
+                snapshot.clear_scope_seen()?;
                 for kind in [ObjectKind::User, ObjectKind::Group] {
                     snapshot.clear_readings(kind)?;
                 }
@@ -420,16 +426,14 @@ impl<'j> Cycle<'j> {
                 let rewatched = tx.put_watch(watch)?;
                 tx.commit(Durability::Lazy)?;
                 let marked = snapshot.meta(FINGERPRINT)?;
-                let changed = rewatched
-                    || marked
-                        .as_ref()
-                        .is_some_and(|held| held.as_slice() != fingerprint.as_bytes());
+                let differs = |held: &Vec<u8>| held.as_slice() != fingerprint.as_bytes();
+                let changed = rewatched || marked.as_ref().is_some_and(differs);
                 for kind in [ObjectKind::User, ObjectKind::Group] {
                     if changed || all {
-                        let cause = if all {
-                            DirtyCause::MANUAL
-                        } else {
-                            DirtyCause::CONFIG
+                        let cause = match (looks, all) {
+                            (true, _) => DirtyCause::LOOK,
+                            (false, true) => DirtyCause::MANUAL,
+                            (false, false) => DirtyCause::CONFIG,
                         };
                         snapshot.mark_all_dirty(kind, cause)?;
                     }
@@ -447,7 +451,7 @@ impl<'j> Cycle<'j> {
                         tx.put_stream(kind, &stream);
                     }
                 }
-                if marked.as_deref() != Some(fingerprint.as_bytes()) {
+                if !(looks && marked.is_some()) && marked.as_deref() != Some(fingerprint.as_bytes()) {
                     tx.put_meta(FINGERPRINT, fingerprint.as_bytes());
                 }
                 if !tx.is_empty() {
@@ -459,6 +463,7 @@ impl<'j> Cycle<'j> {
                     before.and_then(|before| what_changed(&String::from_utf8_lossy(&before), &fingerprint));
                 let what = what.or_else(|| rewatched.then(|| "the scope".to_owned()));
                 let counts = snapshot.counts()?;
+                let again = changed || all;
                 let count = |kind| {
                     if managed.contains(&kind) {
                         counts.objects(kind)
@@ -467,13 +472,16 @@ impl<'j> Cycle<'j> {
                     }
                 };
                 let (users, groups) = (count(ObjectKind::User), count(ObjectKind::Group));
-                Ok(what
+                let what = what
                     .filter(|_| users + groups > 0)
-                    .map(|what| (what, users, groups)))
+                    .map(|what| (what, users, groups));
+                Ok((again, what))
             })
             .await?;
+        let (again, what) = again;
+        self.retries = looks && again;
         self.holds = self.store(|snapshot| snapshot.holds_undone()).await?;
-        if let Some((what, users, groups)) = again {
+        if let Some((what, users, groups)) = what {
             self.order.watcher.finding(&format!(
                 "{what} changed since the last cycle: {users} users and {groups} groups are looked at again; links stay"
             ));
@@ -643,7 +651,10 @@ async fn remember(
     looked: bool,
     quarantine: Option<(Quarantine, Vec<NewEntry>)>,
 ) -> Result<(), CycleError> {
-    let json = serde_json::to_value(summary).unwrap_or_default();
+    let mut kept = summary.clone();
+    // Names are for whoever reads the summary; what is kept names objects by their ids, so that `state forget` is true.
+    kept.pending.iter_mut().for_each(|pending| pending.name.clear());
+    let json = serde_json::to_value(kept).unwrap_or_default();
     let keep = order.apply;
     let cycle = order.id;
     // With nothing held back, there was nothing left to look at.

@@ -284,6 +284,7 @@ impl Cycle<'_> {
         let heals = by_hand || (self.job.policy.create && self.drift_policy().heals_missing());
         let mut row = Row::new(target, self.now);
         (row.missing, row.pending) = (true, heals && self.job.enforce);
+        let looks = !self.applies();
         let found = self
             .store(move |snapshot| {
                 let brief = snapshot.brief(kind, &id)?;
@@ -292,7 +293,7 @@ impl Cycle<'_> {
                     return Ok(None);
                 }
                 let is_gone = brief.is_some_and(|brief| matches!(brief.head.life, Life::Gone(_)));
-                let is_ours = snapshot.scope_entry(kind, &id)? != Some(ScopeEntry::Out);
+                let is_ours = snapshot.scope_entry_in(looks, kind, &id)? != Some(ScopeEntry::Out);
                 let is_missing = is_ours && !is_gone;
                 if is_missing {
                     let mut tx = snapshot.tx()?;

@@ -109,7 +109,7 @@ impl Cycle<'_> {
         let entries = self.store(escrow::entries).await?;
         for entry in entries {
             let key = (entry.kind, entry.id);
-            if entry.is_due(self.now) {
+            if entry.is_due(self.now) || self.retries {
                 let Escrowed {
                     failures,
                     since,

@@ -414,6 +414,9 @@ impl Cycle<'_> {
             }
         }
         if !out {
+            for operation in &plan.pending {
+                self.summary.await_next(operation);
+            }
             self.summary.skipped.reference_out_of_scope += plan.skipped_references;
             if !(plan.omissions.is_empty() && plan.skipped_references == 0) {
                 self.said.insert((kind, id));

@@ -46,15 +46,18 @@ pub(super) struct Scoping {
     asked: Arc<[MemberOf]>,
     /// Who is assigned, where only the assigned are in scope.
     assigned: Option<Entitlements>,
+    /// True in a cycle that may not write: what it sees of scopes is its own, and no cycle counts it.
+    pub(super) looks: bool,
 }
 
 impl Scoping {
     /// Of these rules; with who is assigned, where that counts.
-    fn new(rules: &Arc<ScopeRules>, assigned: Option<Entitlements>) -> Self {
+    fn new(rules: &Arc<ScopeRules>, assigned: Option<Entitlements>, looks: bool) -> Self {
         Self {
             rules: Arc::clone(rules),
             asked: rules.member_of().into_iter().collect(),
             assigned,
+            looks,
         }
     }
 
@@ -97,7 +100,7 @@ impl Scoping {
         let decision = self.decide(reads, record)?;
         let confirmed = linked
             && matches!(decision, Decision::OutOfScope { .. })
-            && reads.scope_entry(kind, &id)? == Some(ScopeEntry::Out);
+            && reads.scope_entry_in(self.looks, kind, &id)? == Some(ScopeEntry::Out);
         Ok(decision.standing(linked, confirmed))
     }
 
@@ -160,7 +163,7 @@ impl Cycle<'_> {
     /// The scope of this cycle, ready to be asked.
     pub(super) fn scoping(&self) -> Scoping {
         let assigned = self.job.assigning.scope.then(|| self.entitlements.clone());
-        Scoping::new(&self.job.scope, assigned)
+        Scoping::new(&self.job.scope, assigned, !self.applies())
     }
 
     /// Notes who of the dirty left the scope, and who came back: whoever refers to them looks again.
@@ -340,7 +343,8 @@ fn forget(snapshot: &Snapshot, of: &MemberOf) -> Result<(), StoreError> {
 }
 
 /// Every dirty object of a kind, compared with what is kept of its scope. `cycle` is none where the cycle did not read
-/// everything that memberships come from.
+/// everything that memberships come from. A cycle that may not write comes to the same and keeps it beside: it is no look
+/// that another one could agree with, nor does it take one back.
 fn settle(
     snapshot: &Snapshot,
     kind: ObjectKind,
@@ -374,9 +378,18 @@ fn settle(
                 Some(_) => before,
                 None => None,
             };
-            if entry != before {
-                tx.put_scope_entry(kind, id, entry);
-                let (was, is) = (before == Some(ScopeEntry::Out), entry == Some(ScopeEntry::Out));
+            let held = if scoping.looks {
+                snapshot.scope_entry_in(true, kind, id)?
+            } else {
+                before
+            };
+            if entry != held {
+                if scoping.looks {
+                    tx.put_scope_seen(kind, id, entry);
+                } else {
+                    tx.put_scope_entry(kind, id, entry);
+                }
+                let (was, is) = (held == Some(ScopeEntry::Out), entry == Some(ScopeEntry::Out));
                 if was != is {
                     tx.mark_referrers_dirty(id)?;
                     tx.mark_holders(id)?;

@@ -101,6 +101,19 @@ pub struct Withheld {
     pub by_reason: BTreeMap<String, u64>,
 }
 
+/// What the next cycle does if nothing changes until then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The object's id.
+    pub object: String,
+    /// Its name, as people know it.
+    pub name: String,
+    /// The operation.
+    pub operation: String,
+    /// Why.
+    pub because: String,
+}
+
 /// Differences found at the target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
@@ -145,6 +158,9 @@ pub struct Summary {
     pub failed: Vec<Failure>,
     /// Operations held back.
     pub withheld: Withheld,
+    /// What the next cycle does if nothing changes, at most [`FAILURES_SHOWN`]: losses of scope that were seen once.
+    #[serde(default)]
+    pub pending: Vec<Pending>,
     /// Operations on objects on hold.
     pub held: u64,
     /// Entries in escrow.
@@ -189,6 +205,7 @@ impl Summary {
             skipped: Skipped::default(),
             failed: Vec::new(),
             withheld: Withheld::default(),
+            pending: Vec::new(),
             held: 0,
             escrow: 0,
             drift: Drift::default(),
@@ -211,6 +228,18 @@ impl Summary {
             .by_reason
             .entry(operation.because.label().to_owned())
             .or_default() += count;
+    }
+
+    /// Notes what the next cycle does.
+    pub fn await_next(&mut self, operation: &Operation) {
+        if self.pending.len() < FAILURES_SHOWN {
+            self.pending.push(Pending {
+                object: operation.source.to_string(),
+                name: operation.name.clone(),
+                operation: operation.verb.name().to_owned(),
+                because: operation.because.to_string(),
+            });
+        }
     }
 
     /// Notes an entry that failed.

@@ -78,6 +78,7 @@ impl Cycle<'_> {
         let (inverses, open) = self
             .store(move |snapshot| {
                 snapshot.clear_forecast()?;
+                snapshot.clear_scope_seen()?;
                 let mut open: BTreeMap<(ObjectKind, SourceId), &str> = open_writes(snapshot)?
                     .into_iter()
                     .map(|write| ((write.kind, write.id), "a write"))
@@ -301,6 +302,7 @@ fn plan_of(inverse: &Inverse) -> ObjectPlan {
         operations: Vec::new(),
         record: Vec::new(),
         omissions: Vec::new(),
+        pending: Vec::new(),
         need: None,
         forget: false,
         members_held: inverse.now.members.len() as u64,

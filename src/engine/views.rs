@@ -240,7 +240,8 @@ fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Re
     }
     match brief.target {
         Some(_)
-            if context.scope.divides(kind) && snapshot.scope_entry(kind, id)? == Some(ScopeEntry::Out) =>
+            if context.scope.divides(kind)
+                && snapshot.scope_entry_in(context.scope.looks, kind, id)? == Some(ScopeEntry::Out) =>
         {
             return Ok(Reference::Gone);
         }

@@ -53,6 +53,8 @@ pub struct ObjectPlan {
     pub record: Vec<Change>,
     /// What is not done, and why.
     pub omissions: Vec<Omission>,
+    /// What the next cycle does if nothing changes until then: a loss that has been seen once.
+    pub pending: Vec<Operation>,
     /// Keys to look up at the target before this can be planned.
     pub need: Option<Vec<Key>>,
     /// The object is gone and nothing of it is at the target: its record can go.
@@ -76,6 +78,7 @@ impl ObjectPlan {
             operations: Vec::new(),
             record: Vec::new(),
             omissions: Vec::new(),
+            pending: Vec::new(),
             need: None,
             forget: false,
             members_held: 0,
@@ -139,6 +142,7 @@ impl Planner<'_> {
                 });
             }
             Standing::Leaving { because } => {
+                plan.pending = self.out_of_scope(view, because, ObjectPlan::new(view)).operations;
                 plan = plan.omit(Omission::ScopeLossUnconfirmed {
                     why: because.to_string(),
                 });

@@ -165,6 +165,7 @@ mod tests {
             operations: vec![operation],
             record: Vec::new(),
             omissions: Vec::new(),
+            pending: Vec::new(),
             need: None,
             forget: false,
             members_held: 0,

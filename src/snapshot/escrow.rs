@@ -71,7 +71,7 @@ pub fn entries(reads: &impl Reads) -> Result<Vec<Entry>, StoreError> {
                 kind,
                 id,
                 escrowed: reads.decode(Table::Escrow, value)?,
-                waits: cause.without(DirtyCause::UNREAD) == DirtyCause::ESCROW,
+                waits: cause.without(DirtyCause::UNREAD.and(DirtyCause::LOOK)) == DirtyCause::ESCROW,
             });
         }
         match page.into_iter().next_back() {

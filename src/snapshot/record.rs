@@ -197,9 +197,12 @@ impl DirtyCause {
     pub const UNREAD: Self = Self(32);
     /// Set aside after a failure: alone, it waits for its next try.
     pub const ESCROW: Self = Self(64);
+    /// A cycle that may not write looked at it: nothing that another cycle would not do anyway, and no reason to try an
+    /// entry in escrow again.
+    pub const LOOK: Self = Self(128);
 
     /// Each cause with its name in an export.
-    pub(super) const NAMES: [(&'static str, Self); 7] = [
+    pub(super) const NAMES: [(&'static str, Self); 8] = [
         ("source", Self::SOURCE),
         ("reference", Self::REFERENCE),
         ("config", Self::CONFIG),
@@ -207,6 +210,7 @@ impl DirtyCause {
         ("manual", Self::MANUAL),
         ("unread", Self::UNREAD),
         ("escrow", Self::ESCROW),
+        ("look", Self::LOOK),
     ];
 
     /// A mark as it is stored.

@@ -12,7 +12,7 @@ use crate::model::id::SourceId;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
-use super::{keys, read::Reads, record, tx::Tx};
+use super::{keys, read::Reads, record, store::Snapshot, tx::Tx};
 
 /// A linked object that is out of scope, or about to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,13 +23,19 @@ pub enum ScopeEntry {
     Leaving(CycleId),
 }
 
-/// The three sorts of keys in the table, by their first byte.
+/// The four sorts of keys in the table, by their first byte.
 const STANDING: u8 = b's';
 const GROUPS: u8 = b'g';
 const MEMBER: u8 = b'm';
+/// What a cycle that may not write makes of an object's scope: beside what is kept, and forgotten when the next one begins.
+const SEEN: u8 = b'p';
 
 fn standing_key(kind: ObjectKind, id: &SourceId) -> Vec<u8> {
     [[STANDING].as_slice(), &keys::object(kind, id)].concat()
+}
+
+fn seen_key(kind: ObjectKind, id: &SourceId) -> Vec<u8> {
+    [[SEEN].as_slice(), &keys::object(kind, id)].concat()
 }
 
 fn group_key(first: u8, of: &MemberOf) -> Vec<u8> {
@@ -53,6 +59,24 @@ pub trait ScopeReads: Reads {
     /// As [`Reads`].
     fn scope_entry(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<ScopeEntry>, StoreError> {
         self.decoded(Table::Scope, &standing_key(kind, id))
+    }
+
+    /// As [`Self::scope_entry`]; in a cycle that may not write (`looks`), what that cycle itself came to goes before.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    fn scope_entry_in(
+        &self,
+        looks: bool,
+        kind: ObjectKind,
+        id: &SourceId,
+    ) -> Result<Option<ScopeEntry>, StoreError> {
+        let seen: Option<Option<ScopeEntry>> = if looks {
+            self.decoded(Table::Scope, &seen_key(kind, id))?
+        } else {
+            None
+        };
+        seen.map_or_else(|| self.scope_entry(kind, id), Ok)
     }
 
     /// True while nobody is out of scope, or about to be.
@@ -124,6 +148,16 @@ pub trait ScopeReads: Reads {
 
 impl<R: Reads> ScopeReads for R {}
 
+impl Snapshot {
+    /// Forgets what the last cycle that may not write made of scopes.
+    ///
+    /// # Errors
+    /// As the engine below.
+    pub fn clear_scope_seen(&self) -> Result<(), StoreError> {
+        self.clear(Table::Scope, &[SEEN])
+    }
+}
+
 impl Tx<'_> {
     /// Keeps, or forgets, what is known of an object's scope.
     pub fn put_scope_entry(&mut self, kind: ObjectKind, id: &SourceId, entry: Option<ScopeEntry>) {
@@ -132,6 +166,11 @@ impl Tx<'_> {
             Some(entry) => self.put(Table::Scope, key, record::encode(&entry)),
             None => self.delete(Table::Scope, key),
         }
+    }
+
+    /// Notes what a cycle that may not write makes of an object's scope.
+    pub fn put_scope_seen(&mut self, kind: ObjectKind, id: &SourceId, entry: Option<ScopeEntry>) {
+        self.put(Table::Scope, seen_key(kind, id), record::encode(&entry));
     }
 
     /// Notes that an object is a member, or no longer.

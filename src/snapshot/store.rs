@@ -265,7 +265,7 @@ impl Snapshot {
         self.clear(Table::Removals, &[])
     }
 
-    fn clear(&self, table: Table, prefix: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn clear(&self, table: Table, prefix: &[u8]) -> Result<(), StoreError> {
         loop {
             let page = self.raw_scan(table, prefix, None, PAGE)?;
             if page.is_empty() {

@@ -11,6 +11,7 @@ mod guard;
 mod incremental;
 mod initial;
 mod kept_back;
+mod looking;
 mod on_demand;
 mod open_writes;
 mod overtaking;

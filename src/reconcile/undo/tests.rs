@@ -183,6 +183,7 @@ fn plan(operations: Vec<Operation>) -> ObjectPlan {
         operations,
         record: Vec::new(),
         omissions: Vec::new(),
+        pending: Vec::new(),
         need: None,
         forget: false,
         members_held: 0,

@@ -35,7 +35,7 @@ const FLATTEN: Nesting = Nesting {
 
 /// Twelve users. Group alpha holds 0 to 2 and group beta; beta holds 3, 4 and group gamma; gamma holds 5 and, in a circle,
 /// alpha. Group delta holds 6. Alpha and user 7 are assigned.
-pub async fn assigned(nesting: Nesting) -> World {
+pub(super) async fn assigned(nesting: Nesting) -> World {
     let tenant = Tenant::sample_with(SampleOptions {
         users: 12,
         groups: 0,
