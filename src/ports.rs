@@ -17,6 +17,7 @@ use crate::model::object::DeltaObject;
 use crate::model::object::Existence;
 use crate::model::value::Attributes;
 use crate::reconcile::operation::Change;
+use crate::reconcile::target_schema::Schemas;
 
 /// The cause of an edge's error, kept for whoever prints the chain.
 pub type Cause = Box<dyn Error + Send + Sync>;
@@ -329,8 +330,8 @@ pub struct Capabilities {
     pub filter: bool,
     /// `filter.maxResults`, where said.
     pub max_results: Option<u64>,
-    /// Schema URN to its attribute paths in lower case (`name.givenname`); empty when `/Schemas` is not served.
-    pub schemas: std::collections::BTreeMap<String, std::collections::BTreeSet<String>>,
+    /// Schema URN to its attributes; empty when `/Schemas` is not served.
+    pub schemas: Schemas,
 }
 
 /// One PATCH, in our terms; the dialect decides its wire form.

@@ -52,6 +52,7 @@ use crate::reconcile::guard::Sent;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::quarantine::Kinds;
+use crate::reconcile::target_schema::Unsupported;
 use crate::reconcile::unique_values::UniqueValues;
 use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
@@ -152,8 +153,8 @@ pub struct Cycle<'j> {
     /// What mapping expressions draw on beside the object.
     pub(super) context: Context,
     pub(super) summary: Summary,
-    /// Target paths that the target's schema does not know.
-    pub(super) unsupported: BTreeSet<String>,
+    /// Target paths that the target's schema does not take, by kind.
+    pub(super) unsupported: Unsupported,
     /// Objects that failed in this cycle: not tried again in it, and not waited for.
     pub(super) failed: HashSet<(ObjectKind, SourceId)>,
     /// Objects that are set aside after failures of earlier cycles, or of this one.
@@ -303,7 +304,7 @@ impl<'j> Cycle<'j> {
             now,
             context: Context::default().at(now),
             summary,
-            unsupported: BTreeSet::new(),
+            unsupported: Unsupported::default(),
             failed: HashSet::new(),
             escrow: Escrow::default(),
             blocked: HashSet::new(),

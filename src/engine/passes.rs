@@ -5,7 +5,6 @@
 //! (or, when only planning, forecast) before the next batch is read.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::apply::Work;
@@ -42,6 +41,7 @@ use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::policy::Policy;
+use crate::reconcile::target_schema::Unsupported;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::Reference;
 use crate::reconcile::view::TargetReading;
@@ -70,7 +70,7 @@ pub(super) struct Rules {
     mapping: Arc<Mapping>,
     context: MappingContext,
     policy: Policy,
-    unsupported: BTreeSet<String>,
+    unsupported: Unsupported,
     now: Timestamp,
     forced: bool,
 }

@@ -4,7 +4,6 @@
 //! answer proves is decided here, once for each type (DESIGN section 4).
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use tracing::info;
@@ -18,8 +17,6 @@ use super::forecast::Forecast;
 use super::passes::Rules;
 use super::views::Context;
 use super::views::view;
-use crate::mapping::path::CORE_GROUP;
-use crate::mapping::path::CORE_USER;
 use crate::mapping::path::TargetPath;
 use crate::mapping::resource::read_path;
 use crate::model::id::ObjectKind;
@@ -32,6 +29,7 @@ use crate::ports::ListPosition;
 use crate::ports::Resource;
 use crate::ports::StoreError;
 use crate::reconcile::matching::fold;
+use crate::reconcile::target_schema::judged;
 use crate::reconcile::view::Absence;
 use crate::reconcile::view::ObjectView;
 use crate::snapshot::read::PAGE;
@@ -138,18 +136,19 @@ impl Cycle<'_> {
         let capabilities = self.job.target.capabilities().await.map_err(CycleError::Target)?;
         for kind in self.job.managed.clone() {
             for row in self.job.mapping.rows(kind) {
-                if !knows(&capabilities.schemas, kind, &row.target) {
-                    let path = row.target.as_str().to_owned();
-                    warn!(
-                        attribute = path,
-                        "The target's schema has no {kind} attribute {path}: it is left out"
-                    );
-                    self.order.watcher.finding(&format!(
-                        "the target's schema has no {kind} attribute `{path}`, so it is left out; \
-                         add it at the target, or take its row out of the mapping"
-                    ));
-                    self.unsupported.insert(path);
-                }
+                let Some(why) = judged(&capabilities.schemas, kind, row) else {
+                    continue;
+                };
+                let path = row.target.as_str();
+                warn!(
+                    attribute = path,
+                    "The target's schema {why} {kind} attribute {path}: it is left out"
+                );
+                self.order.watcher.finding(&format!(
+                    "the target's schema {why} {kind} attribute `{path}`, so it is left out; \
+                     add it at the target, or take its row out of the mapping"
+                ));
+                self.unsupported.insert(kind, path);
             }
         }
         Ok(())
@@ -359,42 +358,6 @@ impl Cycle<'_> {
             freed: self.freed_targets.clone(),
             rehires: self.rehires.clone(),
         }
-    }
-}
-
-/// Whether the target's schemas know a path. Without schemas nothing is known against it.
-fn knows(schemas: &BTreeMap<String, BTreeSet<String>>, kind: ObjectKind, path: &TargetPath) -> bool {
-    let core = match kind {
-        ObjectKind::User => CORE_USER,
-        ObjectKind::Group => CORE_GROUP,
-    };
-    let find = |urn: &str| {
-        schemas
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(urn))
-            .map(|(_, known)| known)
-    };
-    let Some(core_attributes) = find(core) else {
-        return true;
-    };
-    let attributes = match path.urn() {
-        None => core_attributes,
-        Some(urn) => match find(urn) {
-            Some(attributes) => attributes,
-            None => return false,
-        },
-    };
-    // externalId is common to all resources and in no schema (RFC 7643 section 3.1).
-    let attribute = path.attribute().to_lowercase();
-    let subs = format!("{attribute}.");
-    if attribute == "externalid" {
-        return true;
-    }
-    match path.sub_attribute() {
-        Some(sub) if attributes.iter().any(|known| known.starts_with(&subs)) => {
-            attributes.contains(&format!("{subs}{}", sub.to_lowercase()))
-        }
-        _ => attributes.contains(&attribute),
     }
 }
 

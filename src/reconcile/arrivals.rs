@@ -283,7 +283,10 @@ impl Planner<'_> {
     fn initial_attributes(&self, view: &ObjectView, desired: &Desired, plan: &mut ObjectPlan) -> Vec<Change> {
         let rows = self.mapping.rows(view.object.kind);
         let mut changes = Vec::with_capacity(rows.len());
-        for (row, value) in desired.with_rows(rows).filter(|(row, _)| self.is_supported(row)) {
+        for (row, value) in desired
+            .with_rows(rows)
+            .filter(|(row, _)| self.is_supported(view.object.kind, row))
+        {
             match value {
                 DesiredValue::Unknown { missing } => {
                     plan.omissions.push(Omission::PropertyUnread {

@@ -143,7 +143,7 @@ impl Planner<'_> {
     pub fn sends_managers(&self) -> bool {
         self.mapping
             .reference_row(ObjectKind::User)
-            .is_some_and(|(_, row)| self.is_supported(row))
+            .is_some_and(|(_, row)| self.is_supported(ObjectKind::User, row))
     }
 
     /// The row of references of a user: its manager.
@@ -152,12 +152,12 @@ impl Planner<'_> {
             .rows(view.object.kind)
             .iter()
             .find(|row| row.reference == Some(names::Reference::Manager))
-            .filter(|row| self.is_supported(row))
+            .filter(|row| self.is_supported(view.object.kind, row))
     }
 
-    /// False for a row whose target attribute the target's schema does not know.
-    pub(super) fn is_supported(&self, row: &Row) -> bool {
-        !self.unsupported.contains(row.target.as_str())
+    /// False for a row whose target attribute the target's schema does not take.
+    pub(super) fn is_supported(&self, kind: ObjectKind, row: &Row) -> bool {
+        !self.unsupported.contains(kind, row.target.as_str())
     }
 
     /// Every attribute that differs from the base.
@@ -170,7 +170,10 @@ impl Planner<'_> {
     ) -> Differences {
         let rows = self.mapping.rows(view.object.kind);
         let mut differences = Differences::default();
-        for (row, value) in desired.with_rows(rows).filter(|(row, _)| self.is_supported(row)) {
+        for (row, value) in desired
+            .with_rows(rows)
+            .filter(|(row, _)| self.is_supported(view.object.kind, row))
+        {
             match value {
                 DesiredValue::Unknown { missing } => {
                     plan.omissions.push(Omission::PropertyUnread {

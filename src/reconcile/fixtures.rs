@@ -1,12 +1,12 @@
 //! Small worlds for the planner's table tests: one mapping, one user or group, and what is known of it.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
 use super::plan::ObjectPlan;
 use super::plan::Planner;
 use super::policy::Policy;
 use super::scope::Standing;
+use super::target_schema::Unsupported;
 use super::view::Absence;
 use super::view::Candidate;
 use super::view::MemberView;
@@ -64,7 +64,7 @@ pub(super) fn tid(text: &str) -> TargetId {
 pub(super) struct Desk {
     pub(super) mapping: Mapping,
     pub(super) policy: Policy,
-    pub(super) unsupported: BTreeSet<String>,
+    pub(super) unsupported: Unsupported,
     pub(super) now: Timestamp,
     pub(super) forced: bool,
     pub(super) settle: bool,
@@ -75,7 +75,7 @@ impl Desk {
         Self {
             mapping: mapping(MAPPING),
             policy: Policy::default(),
-            unsupported: BTreeSet::new(),
+            unsupported: Unsupported::default(),
             now: Timestamp(1_000_000),
             forced: false,
             settle: true,

@@ -24,6 +24,7 @@ pub mod quarantine;
 pub mod refresh;
 pub mod saved;
 pub mod scope;
+pub mod target_schema;
 pub mod three_way;
 pub mod undo;
 pub mod undo_hold;

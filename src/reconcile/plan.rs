@@ -1,7 +1,6 @@
 //! The planner: one object's view in, what to do about it out. Pure: no I/O, no clock, no randomness.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
 use super::matching::Key;
 use super::omission::Omission;
@@ -9,6 +8,7 @@ use super::operation::Change;
 use super::operation::Operation;
 use super::policy::Policy;
 use super::scope::Standing;
+use super::target_schema::Unsupported;
 use super::view::ObjectView;
 use crate::mapping::Context;
 use crate::mapping::Mapping;
@@ -27,8 +27,8 @@ pub struct Planner<'a> {
     pub context: &'a Context,
     /// The policy in force.
     pub policy: &'a Policy,
-    /// Target paths that the target's schema does not know: left out, with a finding.
-    pub unsupported: &'a BTreeSet<String>,
+    /// Target paths that the target's schema does not take: left out, with a finding.
+    pub unsupported: &'a Unsupported,
     /// The cycle's time.
     pub now: Timestamp,
     /// An admin asked for these objects: where the target differs from what it kept, it is written again.

@@ -50,6 +50,8 @@ pub struct Oddities {
     pub extension_refused: bool,
     /// An extension of our own in `schemas` is answered 400; its attributes are welcome without.
     pub extension_urn_refused: bool,
+    /// Attributes that `/Schemas` does not name, as `User:displayName`; they are taken all the same.
+    pub schema_lacks: Vec<String>,
     /// `/Schemas` is answered 404.
     pub no_schemas: bool,
     /// Booleans are taken as the texts `True` and `False` only.

@@ -1,12 +1,14 @@
 //! What a service says of itself (RFC 7644 section 4): read tolerantly, every part optional.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
 use serde_json::Map;
 use serde_json::Value as Json;
 
 use super::resource::{field, number};
+use crate::reconcile::target_schema::Attribute;
+use crate::reconcile::target_schema::Mutability;
+use crate::reconcile::target_schema::Schemas;
 
 /// What ServiceProviderConfig says, as far as it concerns us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,9 +77,9 @@ fn boolean(value: &Json) -> Option<bool> {
     }
 }
 
-/// Reads `/Schemas`: schema URN to attribute paths in lower case. A listing, a bare array or one schema will do.
+/// Reads `/Schemas`: a listing, a bare array or one schema will do.
 #[must_use]
-pub fn schemas(body: &Json) -> BTreeMap<String, BTreeSet<String>> {
+pub fn schemas(body: &Json) -> Schemas {
     let listed = body
         .as_object()
         .and_then(|object| field(object, "Resources"))
@@ -94,14 +96,14 @@ pub fn schemas(body: &Json) -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
-fn schema(schema: &Map<String, Json>) -> Option<(String, BTreeSet<String>)> {
+fn schema(schema: &Map<String, Json>) -> Option<(String, BTreeMap<String, Attribute>)> {
     let urn = field(schema, "id")?.as_str()?.to_owned();
-    let mut paths = BTreeSet::new();
-    collect_paths("", field(schema, "attributes"), &mut paths);
-    Some((urn, paths))
+    let mut attributes = BTreeMap::new();
+    collect_attributes("", field(schema, "attributes"), &mut attributes);
+    Some((urn, attributes))
 }
 
-fn collect_paths(prefix: &str, attributes: Option<&Json>, into: &mut BTreeSet<String>) {
+fn collect_attributes(prefix: &str, attributes: Option<&Json>, into: &mut BTreeMap<String, Attribute>) {
     for attribute in attributes
         .and_then(Json::as_array)
         .into_iter()
@@ -112,10 +114,28 @@ fn collect_paths(prefix: &str, attributes: Option<&Json>, into: &mut BTreeSet<St
             let path = format!("{prefix}{}", name.to_ascii_lowercase());
             // RFC 7643 section 7 has one level of sub-attributes; anything deeper is not asked for.
             if prefix.is_empty() {
-                collect_paths(&format!("{path}."), field(attribute, "subAttributes"), into);
+                collect_attributes(&format!("{path}."), field(attribute, "subAttributes"), into);
             }
-            into.insert(path);
+            into.insert(path, characteristics(attribute));
         }
+    }
+}
+
+/// What is not said has the default of RFC 7643 section 2.2.
+fn characteristics(attribute: &Map<String, Json>) -> Attribute {
+    let word = |name: &str| {
+        let word = field(attribute, name).and_then(Json::as_str).unwrap_or_default();
+        word.trim().to_ascii_lowercase()
+    };
+    Attribute {
+        mutability: match word("mutability").as_str() {
+            "readonly" => Mutability::ReadOnly,
+            "immutable" => Mutability::Immutable,
+            "writeonly" => Mutability::WriteOnly,
+            _ => Mutability::ReadWrite,
+        },
+        required: field(attribute, "required").and_then(boolean) == Some(true),
+        returned: !matches!(word("returned").as_str(), "never" | "request"),
     }
 }
 
@@ -141,15 +161,30 @@ mod tests {
     }
 
     #[test]
-    fn schemas_give_their_paths_in_lower_case() {
-        let user = json!({"id": "urn:u", "attributes": [{"name": "userName"},
-            {"name": "name", "subAttributes": [{"name": "givenName"}]}]});
+    fn schemas_give_their_paths_in_lower_case_and_what_they_say_of_each() {
+        let user = json!({"id": "urn:u", "attributes": [
+            {"name": "userName", "required": "True", "mutability": "Immutable"},
+            {"name": "password", "mutability": "writeOnly", "returned": "never"},
+            {"name": "name", "subAttributes": [{"name": "givenName", "mutability": "readonly"}]}]});
+        let said = |mutability, required, returned| Attribute {
+            mutability,
+            required,
+            returned,
+        };
         for body in [
             json!({"totalResults": 1, "Resources": [user]}),
             json!([user]),
             user,
         ] {
-            let expected: BTreeSet<String> = ["username", "name", "name.givenname"].map(str::to_owned).into();
+            let expected = BTreeMap::from([
+                ("username".to_owned(), said(Mutability::Immutable, true, true)),
+                ("password".to_owned(), said(Mutability::WriteOnly, false, false)),
+                ("name".to_owned(), Attribute::default()),
+                (
+                    "name.givenname".to_owned(),
+                    said(Mutability::ReadOnly, false, true),
+                ),
+            ]);
             assert_eq!(schemas(&body), BTreeMap::from([("urn:u".to_owned(), expected)]));
         }
         assert!(schemas(&json!("x")).is_empty());

@@ -23,6 +23,7 @@ use melonsync::reconcile::plan::Planner;
 use melonsync::reconcile::policy::Policy;
 use melonsync::reconcile::scope::ScopeReason;
 use melonsync::reconcile::scope::Standing;
+use melonsync::reconcile::target_schema::Unsupported;
 use melonsync::reconcile::view::Absence;
 use melonsync::reconcile::view::Candidate;
 use melonsync::reconcile::view::MemberView;
@@ -53,7 +54,7 @@ fn planned(view: &ObjectView, policy: &Policy) -> ObjectPlan {
         mapping: &mapping,
         context: &Context::default(),
         policy,
-        unsupported: &BTreeSet::new(),
+        unsupported: &Unsupported::default(),
         now: Timestamp(0),
         forced: false,
         settle_references: true,

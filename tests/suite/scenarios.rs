@@ -31,6 +31,7 @@ use melonsync::reconcile::plan::ObjectPlan;
 use melonsync::reconcile::plan::Planner;
 use melonsync::reconcile::policy::Policy;
 use melonsync::reconcile::scope::Standing;
+use melonsync::reconcile::target_schema::Unsupported;
 use melonsync::reconcile::view::Absence;
 use melonsync::reconcile::view::Candidate;
 use melonsync::reconcile::view::MemberView;
@@ -252,7 +253,7 @@ impl Scenario {
             mapping: &mapping,
             context: &Context::default(),
             policy: &policy,
-            unsupported: &BTreeSet::new(),
+            unsupported: &Unsupported::default(),
             now: Timestamp(0),
             forced: self.forced,
             settle_references: true,

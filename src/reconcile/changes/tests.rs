@@ -302,7 +302,7 @@ fn a_report_waits_for_its_manager_until_the_last_sweep() {
     let plan = desk.plan(&view);
     assert_eq!(crate::reconcile::fixtures::line(&plan), "| waits_for_manager");
     assert!(!plan.settles());
-    desk.unsupported.insert(MANAGER.to_owned());
+    desk.unsupported.insert(ObjectKind::User, MANAGER);
     assert_eq!(desk.line(&view), "update_user(source_changed) title=\"Dr\"");
 }
 
@@ -403,7 +403,7 @@ fn members_that_go_with_their_user_count_with_the_user_unless_users_are_kept() {
 #[test]
 fn an_attribute_that_the_target_does_not_know_is_left_out() {
     let mut desk = Desk::new();
-    desk.unsupported.insert("title".to_owned());
+    desk.unsupported.insert(ObjectKind::User, "title");
     let view = linked(user(json!({"jobTitle": "Dr"})), json!({}));
     assert_eq!(desk.line(&view), "| unchanged");
 }

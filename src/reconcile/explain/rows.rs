@@ -14,6 +14,7 @@ use crate::mapping::same;
 use crate::mapping::trace::Trace;
 use crate::mapping::trace::Traced;
 use crate::mapping::trace::trace;
+use crate::model::id::ObjectKind;
 use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::value::Value;
@@ -49,21 +50,27 @@ impl Planner<'_> {
                     of_row(row, traced, held)
                 }
             };
-            self.judged(row, attribute, operations)
+            self.judged(view.object.kind, row, attribute, operations)
         })
         .collect()
     }
 
-    fn judged(&self, row: &Row, mut attribute: Attribute, operations: &[Operation]) -> Attribute {
+    fn judged(
+        &self,
+        kind: ObjectKind,
+        row: &Row,
+        mut attribute: Attribute,
+        operations: &[Operation],
+    ) -> Attribute {
         let changes = operations.iter().flat_map(|operation| &operation.changes);
         let members = operations.iter().any(|operation| !operation.members.is_empty());
         let written = changes
             .into_iter()
             .any(|change| change.attribute == attribute.target)
             || (row.reference == Some(RowReference::Members) && members);
-        if self.unsupported.contains(&attribute.target) {
+        if self.unsupported.contains(kind, &attribute.target) {
             attribute.state = "no_opinion";
-            attribute.remark = Some("left out: the target's schema does not know it".to_owned());
+            attribute.remark = Some("left out: the target's schema does not take it".to_owned());
         } else if written {
             attribute.state = "write";
         }

@@ -283,5 +283,10 @@ pub(super) fn core_attributes(kind: Type, options: &WorkspaceOptions) -> Vec<Val
     if kind == Type::Group && !options.group_description {
         all.retain(|a| a["name"] != "description");
     }
+    let lacks = |a: &Value| {
+        let name = format!("{}:{}", kind.name(), a["name"].as_str().unwrap_or_default());
+        options.odd.schema_lacks.contains(&name)
+    };
+    all.retain(|a| !lacks(a));
     all
 }

@@ -201,6 +201,27 @@ pub static BEHAVIOURS: &[Behaviour] = &[
         f.odd.extension_urn_refused = true
     }),
     same("no schemas", |f| f.odd.no_schemas = true),
+    Behaviour {
+        without: &["displayName"],
+        truth: always,
+        ..says(
+            "the schema of users lacks what that of groups has",
+            |f| f.odd.schema_lacks = vec!["User:displayName".to_owned()],
+            &["schema has no user attribute `displayName`"],
+        )
+    },
+    same("the schema of groups lacks what that of users has", |f| {
+        f.odd.schema_lacks = vec!["Group:displayName".to_owned()]
+    }),
+    same("schemas lack what nobody can be without", |f| {
+        let lacks = [
+            "User:userName",
+            "User:active",
+            "Group:displayName",
+            "Group:members",
+        ];
+        f.odd.schema_lacks = lacks.map(str::to_owned).to_vec();
+    }),
     same("booleans only as strings", |f| {
         f.odd.booleans_only_as_strings = true
     }),
