@@ -43,7 +43,13 @@ pub fn check(status: u16, location: &str, bytes: &[u8]) {
         path: "/Users/1".to_owned(),
         one_resource: true,
     };
-    let error = fault::fault(&asked, counted, &answer, &Secret::new(TOKEN.to_owned()));
+    let error = fault::fault(
+        &asked,
+        counted,
+        &answer,
+        &Secret::new(TOKEN.to_owned()),
+        fault::Words::Kept,
+    );
     let said = error.to_string();
     assert!(!said.contains(TOKEN), "the token is shown: {said}");
     assert!(

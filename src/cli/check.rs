@@ -311,7 +311,7 @@ fn permissions(job: &Job, assignments: bool, granted: Option<&[String]>, lines: 
 }
 
 async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) {
-    let scim = match factory::target(job) {
+    let scim = match factory::target(job, mapping) {
         Ok(scim) => scim,
         Err(failure) => return lines.failure("target", &failure),
     };

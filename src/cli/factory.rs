@@ -291,6 +291,7 @@ pub(super) fn job(
     let mut managed = BTreeSet::new();
     managed.extend(settings.source.users.then_some(ObjectKind::User));
     managed.extend(settings.source.groups.then_some(ObjectKind::Group));
+    let target = target(settings, &mapping)?;
     Ok(Job {
         name: name.to_owned(),
         enforce: settings.mode == Mode::Enforce,
@@ -301,7 +302,7 @@ pub(super) fn job(
         managed,
         assigning,
         source: Arc::new(source(settings)?),
-        target: Arc::new(target(settings)?),
+        target: Arc::new(target),
         snapshot,
         clock: Arc::new(SystemClock),
         form: ResourceForm::default(),
@@ -443,8 +444,15 @@ pub(super) fn source(settings: &settings::job::Job) -> Result<GraphSource, Failu
 }
 
 /// The target's client.
-pub(super) fn target(settings: &settings::job::Job) -> Result<ScimTarget, Failure> {
-    let target = &settings.target;
+pub(super) fn target(settings: &settings::job::Job, mapping: &Mapping) -> Result<ScimTarget, Failure> {
+    let client = client_of(&settings.target)?;
+    let redacts = [ObjectKind::User, ObjectKind::Group]
+        .into_iter()
+        .any(|kind| mapping.redacts(kind));
+    Ok(if redacts { client.without_words() } else { client })
+}
+
+fn client_of(target: &settings::target::Target) -> Result<ScimTarget, Failure> {
     let token = target.token.read().map_err(|error| secret_failure(&error))?;
     ScimTarget::new(ScimOptions {
         url: target.url.clone(),

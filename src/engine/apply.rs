@@ -47,7 +47,6 @@ use crate::ports::NewResource;
 use crate::ports::Patch;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
-use crate::reconcile::explain;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
@@ -282,7 +281,7 @@ impl Cycle<'_> {
                     note_trouble(trouble, &answer, work.sends());
                     if work.sends() {
                         let retry = retried.contains(&work.plan.source);
-                        note_kinds(&mut locked(kinds), job, order, (&work, &answer), retry, began);
+                        note_kinds(&mut locked(kinds), order, (&work, &answer), retry, began);
                     }
                     (work, answer)
                 }
@@ -338,7 +337,6 @@ fn locked(kinds: &Mutex<Kinds>) -> MutexGuard<'_, Kinds> {
 /// trouble says nothing of a kind. `retry`: an entry from escrow counts only as a probe.
 fn note_kinds(
     kinds: &mut Kinds,
-    job: &Job,
     order: &Order,
     (work, answer): (&Work, &Answer),
     retry: bool,
@@ -353,7 +351,7 @@ fn note_kinds(
             Answer::Done { .. } => kinds.done(operation),
             Answer::Half { .. } if operation.verb != Verb::AddMember => kinds.done(operation),
             Answer::Half { error, .. } | Answer::Failed(error) if refused(error) => {
-                let cause = explain::scrubbed(&job.mapping, Some(operation), chain(error));
+                let cause = chain(error);
                 let said = Said {
                     cause: &cause,
                     hint: error.hint(),

@@ -302,12 +302,12 @@ impl Cycle<'_> {
         let (kind, id) = (work.plan.kind, work.plan.source);
         self.failed.insert((kind, id));
         let verb = failed_verb(operation);
-        let said = explain::scrubbed(&self.job.mapping, operation, chain(error));
+        let said = chain(error);
         self.summary.fail(id, verb, said, error.hint().to_owned());
         warn!(object = %id, op = verb, "Cannot {verb} {id}: it stays dirty and is tried again");
         if let Some(operation) = operation {
             let (target, changes) = (work.target.as_ref(), operation.changes.clone());
-            let detail = explain::scrubbed(&self.job.mapping, Some(operation), error.to_string());
+            let detail = error.to_string();
             let ending = Ending {
                 target,
                 result: "failed",
@@ -340,7 +340,7 @@ impl Cycle<'_> {
         let operation = failed_operation(work);
         if let Some(operation) = operation.filter(|_| learns && !self.escrow.is_due((kind, id))) {
             // What was an observation before is a failure now.
-            let cause = explain::scrubbed(&self.job.mapping, Some(operation), chain(&error));
+            let cause = chain(&error);
             let said = Said {
                 cause: &cause,
                 hint: error.hint(),
@@ -378,7 +378,7 @@ impl Cycle<'_> {
         if self.kinds.excuses(&work.run) && !self.escrow.is_due(key) {
             return None;
         }
-        let said = explain::scrubbed(&self.job.mapping, operation, chain(error));
+        let said = chain(error);
         let words = (failed_verb(operation), said, error.hint().to_owned());
         let first = self.job.escrow_first_retry;
         Some((key.1, self.escrow.set_aside(key, self.now, first, words)))

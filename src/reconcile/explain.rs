@@ -60,20 +60,6 @@ pub fn hidden(value: Value) -> Value {
     }
 }
 
-/// What the target said of an operation, as it may be kept: servers quote the value that they refuse.
-#[must_use]
-pub fn scrubbed(mapping: &Mapping, operation: Option<&Operation>, text: String) -> String {
-    let Some(operation) = operation else { return text };
-    let hides = |change: &&Change| mapping.is_redacted(operation.kind, &change.attribute);
-    operation
-        .changes
-        .iter()
-        .filter(hides)
-        .flat_map(|change| [&change.before, &change.after])
-        .filter_map(|value| value.as_str().filter(|value| !value.is_empty()))
-        .fold(text, |text, value| text.replace(value, REDACTED))
-}
-
 /// One operation as a JSON entry of `plan -o json`.
 #[must_use]
 pub fn entry(operation: &Operation) -> serde_json::Value {

@@ -310,6 +310,8 @@ pub struct ScimFaults {
     pub unauthorized: Fault,
     /// 403, not carried out.
     pub forbidden: Fault,
+    /// A write is refused with 400, and the refusal quotes all that was sent.
+    pub refuse_quoting: Fault,
     /// userNames (compared without case) whose create or update is answered 400.
     pub refuse_user_names: Vec<String>,
     /// Writes a minute; more are answered 429 with the wait in `Retry-After`. Absent: as fast as it can.

@@ -17,6 +17,29 @@ const LONGEST_DETAIL: usize = 300;
 /// The schema of an error body.
 pub(super) const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
+/// What an error keeps of the words that the target itself wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// Kept, short and on one line.
+    Kept,
+    /// Left out: servers quote the value that they refuse, and the mapping has rows whose values are not to be kept.
+    LeftOut,
+}
+
+/// The kinds of error that RFC 7644 names (table 9).
+const SCIM_TYPES: [&str; 10] = [
+    "invalidFilter",
+    "tooMany",
+    "uniqueness",
+    "mutability",
+    "invalidSyntax",
+    "invalidPath",
+    "noTarget",
+    "invalidValue",
+    "invalidVers",
+    "sensitive",
+];
+
 /// What was asked, as named in messages: ids and attribute names, never values.
 #[derive(Debug, Clone)]
 pub struct Asked {
@@ -90,11 +113,14 @@ pub(super) fn status_in(value: &Json) -> Option<u16> {
 
 /// The error that an answer stands for.
 #[must_use]
-pub fn fault(asked: &Asked, status: u16, answer: &Answer, token: &Secret) -> TargetError {
+pub fn fault(asked: &Asked, status: u16, answer: &Answer, token: &Secret, words: Words) -> TargetError {
+    let said = match words {
+        Words::Kept => said(answer, token),
+        Words::LeftOut => kind_alone(answer),
+    };
     let what = format!(
-        "{} answered {status}{}{}",
+        "{} answered {status}{said}{}",
         asked.name(),
-        said(answer, token),
         request_id(answer, token)
     );
     match status {
@@ -251,6 +277,25 @@ fn said(answer: &Answer, token: &Secret) -> String {
         (false, true) => format!(" {}", clean(kind, token)),
         (false, false) => format!(" {}: {detail}", clean(kind, token)),
     }
+}
+
+/// The scimType, where it is one that the protocol knows, and that the words are left out.
+fn kind_alone(answer: &Answer) -> String {
+    let body = serde_json::from_slice::<Json>(&answer.body).ok();
+    let kind = body
+        .as_ref()
+        .and_then(Json::as_object)
+        .and_then(|object| field(object, "scimType"))
+        .and_then(Json::as_str)
+        .and_then(|kind| {
+            SCIM_TYPES
+                .into_iter()
+                .find(|known| known.eq_ignore_ascii_case(kind))
+        });
+    let kind = kind.map_or_else(String::new, |kind| format!(" {kind}"));
+    format!(
+        "{kind} (the target's words are left out: a refusal may quote a value that a row with Redact hides)"
+    )
 }
 
 fn request_id(answer: &Answer, token: &Secret) -> String {

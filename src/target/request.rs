@@ -14,7 +14,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use serde_json::Value as Json;
 use url::Url;
 
-use super::fault::{self, Asked, Content};
+use super::fault::{self, Asked, Content, Words};
 use super::pace::hint;
 use super::pace::{Kind, Outcome, Pace};
 use crate::model::clock::Clock;
@@ -48,6 +48,7 @@ pub struct Wire {
     token: Secret,
     policy: RetryPolicy,
     clock: Arc<dyn Clock>,
+    words: Words,
 }
 
 /// A good answer with its body, where there was one.
@@ -83,7 +84,13 @@ impl Wire {
             token,
             policy,
             clock,
+            words: Words::Kept,
         })
+    }
+
+    /// From now on errors are without the target's own words.
+    pub fn leave_words_out(&mut self) {
+        self.words = Words::LeftOut;
     }
 
     /// The client, for its counters.
@@ -181,7 +188,7 @@ impl Wire {
         if answer.is_throttled() {
             // Without a word on how long, the gaps of the retry grow by themselves.
             let wait = answer.retry_after(self.clock.now());
-            let error = fault::fault(asked, answer.status.as_u16(), &answer, &self.token);
+            let error = self.fault(asked, answer.status.as_u16(), &answer);
             return Attempt::Again { after: wait, error };
         }
         let body = if answer.body.is_empty() {
@@ -192,12 +199,16 @@ impl Wire {
         let status = fault::status_of(&answer, body.as_ref().ok().and_then(Option::as_ref));
         if !(200..300).contains(&status) {
             let again = repeat == Repeat::Safe && fault::is_stumble(status) && made < STUMBLES;
-            return again_or_fail(again, None, fault::fault(asked, status, &answer, &self.token));
+            return again_or_fail(again, None, self.fault(asked, status, &answer));
         }
         match body {
             Ok(body) => Attempt::Done(Reply { answer, body }),
             Err(_) => Attempt::Fail(fault::malformed(asked, &answer, fault::not_json(&answer))),
         }
+    }
+
+    fn fault(&self, asked: &Asked, status: u16, answer: &Answer) -> TargetError {
+        fault::fault(asked, status, answer, &self.token, self.words)
     }
 
     fn request(&self, asked: &Asked, url: &Url, body: Option<Bytes>) -> Request {

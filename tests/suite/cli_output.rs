@@ -8,6 +8,7 @@ mod drift;
 mod history;
 mod killed;
 mod quarantine;
+mod redaction;
 mod saved_plan;
 mod state;
 mod undo;

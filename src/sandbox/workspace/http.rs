@@ -49,6 +49,9 @@ fn before(core: &mut Core, call: &Call) -> Option<Answer> {
         return Some(ScimError::new(500, "", "something broke").answer());
     } else if faults.forbidden.strikes_on(method) {
         return Some(ScimError::new(403, "", "not allowed").answer());
+    } else if call.is_write() && faults.refuse_quoting.strikes_on(method) {
+        let sent = String::from_utf8_lossy(&call.body);
+        return Some(ScimError::value(&format!("cannot accept {sent}")).answer());
     } else if faults.unauthorized.strikes_on(method) {
         return Some(unauthorized(core));
     } else if faults.throttle.strikes_on(method) {

@@ -49,7 +49,13 @@ fn every_status_has_its_meaning() {
         ("POST", 429, &[], "Unavailable"),
         ("GET", 502, &[], "Unavailable"),
     ] {
-        let error = fault(&asked(method), status, &answer(status, headers, ""), &token());
+        let error = fault(
+            &asked(method),
+            status,
+            &answer(status, headers, ""),
+            &token(),
+            Words::Kept,
+        );
         let variant = format!("{error:?}").split([' ', '{']).next().unwrap().to_owned();
         let maybe = if error.maybe_done() { " maybe" } else { "" };
         assert_eq!(format!("{variant}{maybe}"), expected, "{method} {status}");
@@ -86,7 +92,7 @@ fn what_the_body_says_is_kept_short_and_without_the_token() {
         (long, "text/plain", "…"),
     ] {
         let answer = answer(400, &[("content-type", kind), ("x-request-id", "r-1")], &body);
-        let error = fault(&asked("PATCH"), 400, &answer, &token());
+        let error = fault(&asked("PATCH"), 400, &answer, &token(), Words::Kept);
         let shown = error.to_string();
         assert!(shown.starts_with("PATCH /Users/u-1 answered 400"), "{shown}");
         assert!(
@@ -114,4 +120,22 @@ fn an_error_body_in_a_good_answer_is_an_error() {
     }
     assert_eq!(status_of(&ok, Some(&json!({"id": "1", "status": "409"}))), 200);
     assert_eq!(status_of(&ok, None::<&serde_json::Value>), 200);
+}
+
+#[test]
+fn without_words_an_error_keeps_status_and_kind_and_nothing_that_the_target_wrote() {
+    for (body, expected) in [
+        (
+            r#"{"scimType":"INVALIDVALUE","detail":"cannot accept canary"}"#,
+            " invalidValue (",
+        ),
+        (r#"{"scimType":"canary","detail":"canary"}"#, "400 ("),
+        ("canary", "400 ("),
+        ("", "400 ("),
+    ] {
+        let answer = answer(400, &[], body);
+        let error = fault(&asked("PATCH"), 400, &answer, &token(), Words::LeftOut).to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(!error.contains("canary"), "{error}");
+    }
 }
