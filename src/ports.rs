@@ -312,6 +312,15 @@ pub struct ListPage {
     pub next: Option<ListPosition>,
 }
 
+/// The answer to a filter of several terms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The resources that it holds.
+    pub resources: Vec<Resource>,
+    /// False where it says itself that there are more.
+    pub whole: bool,
+}
+
 /// Where a listing goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListPosition {
@@ -468,6 +477,10 @@ pub trait TargetDirectory: Send + Sync {
     /// Resources whose attribute at this path equals the value, by filter. Proves absence only where this
     /// filter form was seen to answer rightly (DESIGN section 4).
     async fn find(&self, kind: ObjectKind, path: &str, value: &str) -> Result<Vec<Resource>, TargetError>;
+
+    /// Resources whose attribute at this path equals any of these values, by one filter of several terms. Proves absence as
+    /// [`Self::find`] does, and only where the answer is whole.
+    async fn find_any(&self, kind: ObjectKind, path: &str, values: &[String]) -> Result<Found, TargetError>;
 
     /// One resource; `None` on 404.
     async fn read(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetError>;

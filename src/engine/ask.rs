@@ -5,6 +5,7 @@ use tracing::info;
 
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::questions::only_asked;
 use super::readings::each_dirty;
 use super::readings::each_dirty_object;
 use super::readings::keep_readings;
@@ -29,7 +30,7 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 
 /// Whether this target's filters were seen to answer rightly (DESIGN section 4): asked for a resource that
-/// exists, in its own case and in another.
+/// exists, in its own case and in another, and shown no other. A service that ignores filters shows others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FilterProof {
     /// They were; an empty answer proves absence. The text says how it was seen.
@@ -190,7 +191,9 @@ impl Cycle<'_> {
             };
             for spelling in [text.to_owned(), swap_case(text)] {
                 match self.job.target.find(kind, path.as_str(), &spelling).await {
-                    Ok(found) if found.iter().any(|resource| resource.id == target) => {}
+                    Ok(found)
+                        if found.iter().any(|resource| resource.id == target)
+                            && only_asked(&found, path, std::slice::from_ref(&spelling)) => {}
                     Ok(_) | Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => {
                         return Ok(FilterProof::Unproven);
                     }
@@ -244,7 +247,7 @@ impl Cycle<'_> {
 }
 
 /// Upper case where it was lower, and the other way round.
-fn swap_case(text: &str) -> String {
+pub(super) fn swap_case(text: &str) -> String {
     let upper = text.to_uppercase();
     if upper == text { text.to_lowercase() } else { upper }
 }

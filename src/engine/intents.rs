@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use tracing::warn;
 
-use super::ask::FilterProof;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::open_writes::note_members;
@@ -74,24 +73,8 @@ impl Cycle<'_> {
     async fn settle_kind(&mut self, kind: ObjectKind, intents: Vec<ObjectIntent>) -> Result<(), CycleError> {
         // A listing read before the timeout had passed may lack what was created since.
         self.store(move |snapshot| snapshot.clear_readings(kind)).await?;
-        let proof = if intents.len() <= 20 {
-            self.filter_proof(kind).await?
-        } else {
-            FilterProof::Unproven
-        };
-        let absence = match proof {
-            FilterProof::Proven(how) => {
-                let mut absence = Absence::Proven(how);
-                for (_, id, intent) in &intents {
-                    if !self.ask_by(kind, &keys(*id, intent)).await? {
-                        absence = self.list(kind).await?;
-                        break;
-                    }
-                }
-                absence
-            }
-            FilterProof::Unproven => self.list(kind).await?,
-        };
+        let wanted: Vec<Vec<Key>> = intents.iter().map(|(_, id, intent)| keys(*id, intent)).collect();
+        let absence = self.look_up(kind, &wanted).await?;
         let mut resolved: BTreeMap<SourceId, Resolution> = BTreeMap::new();
         for (_, id, intent) in &intents {
             let (keys, id, absence) = (keys(*id, intent), *id, absence.clone());

@@ -29,6 +29,7 @@ mod overtake;
 mod parallel;
 pub mod passes;
 mod quarantine;
+mod questions;
 pub mod readings;
 pub mod record;
 mod recording;

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 use tracing::warn;
 
-use super::ask::FilterProof;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::cycle::forecast_of;
@@ -95,9 +94,6 @@ impl StoredReading {
 /// The snapshot's name for when the target was last listed whole.
 pub const LISTED_AT: &str = "target_listed_at";
 
-/// Where a lookup by question is cheaper than a listing: few objects, against many resources.
-const FEW: usize = 20;
-
 impl Cycle<'_> {
     /// Reads what matching needs, and in a full cycle everything.
     pub(super) async fn read_target(&mut self) -> Result<(), CycleError> {
@@ -108,7 +104,8 @@ impl Cycle<'_> {
                 continue;
             }
             self.order.watcher.progress("reading the target", 0, None);
-            let waiting = self.unlinked(kind).await?;
+            let most = self.most_worth_asking(kind).await?;
+            let waiting = self.unlinked(kind, most).await?;
             if self.order.extent.lists_target() {
                 let absence = self.list(kind).await?;
                 match &absence {
@@ -172,8 +169,8 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// Objects to be matched, at most one more than [`FEW`]: the number only decides how to ask.
-    async fn unlinked(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
+    /// Objects to be matched, at most one more than `most`: beyond it the number does not matter.
+    async fn unlinked(&self, kind: ObjectKind, most: usize) -> Result<Vec<SourceId>, CycleError> {
         let scope = self.scoping();
         let (focus, forecasts) = (self.focus.clone(), self.forecasts);
         self.store(move |snapshot| {
@@ -196,31 +193,11 @@ impl Cycle<'_> {
                 {
                     waiting.push(id);
                 }
-                Ok(waiting.len() <= FEW)
+                Ok(waiting.len() <= most)
             })?;
             Ok(waiting)
         })
         .await
-    }
-
-    /// Looks for objects at the target: by questions where they are few and answers can be trusted, by a
-    /// listing otherwise. What it proves that nothing was found.
-    pub(super) async fn look_for(
-        &mut self,
-        kind: ObjectKind,
-        waiting: &[SourceId],
-    ) -> Result<Absence, CycleError> {
-        if waiting.len() <= FEW
-            && let FilterProof::Proven(how) = self.filter_proof(kind).await?
-        {
-            for id in waiting {
-                if !self.ask_for(kind, *id).await? {
-                    return self.list(kind).await;
-                }
-            }
-            return Ok(Absence::Proven(how));
-        }
-        self.list(kind).await
     }
 
     /// Lists a type, page by page into the store. Complete is: as many distinct ids as `totalResults` says.
@@ -231,7 +208,7 @@ impl Cycle<'_> {
         let paths = self.key_paths(kind);
         // Only what this listing brings counts, not what single questions brought before.
         self.store(move |snapshot| snapshot.clear_readings(kind)).await?;
-        let mut distinct: u64 = 0;
+        let (mut distinct, mut pages): (u64, u64) = (0, 0);
         let mut total = None;
         let mut from: Option<ListPosition> = None;
         loop {
@@ -243,6 +220,7 @@ impl Cycle<'_> {
                 .await
                 .map_err(CycleError::Target)?;
             total = page.total.or(total);
+            pages += u64::from(!page.resources.is_empty());
             let paths = paths.clone();
             let resources = page.resources;
             if !resources.is_empty() {
@@ -259,6 +237,8 @@ impl Cycle<'_> {
             }
         }
         let absence = judge(kind, distinct, total);
+        self.keep_size(kind, total.map_or(distinct, |total| total.max(distinct)), pages)
+            .await?;
         self.listed.insert(kind);
         self.absence.insert(kind, absence.clone());
         Ok(absence)

@@ -13,7 +13,7 @@ use crate::model::id::SourceId;
 use crate::model::value::Value;
 
 /// The SCIM attribute that says whose a resource is (RFC 7643 section 3.1).
-pub(super) const EXTERNAL_ID: &str = "externalId";
+pub const EXTERNAL_ID: &str = "externalId";
 
 /// The SCIM attribute that is unique among users.
 const USER_NAME: &str = "userName";

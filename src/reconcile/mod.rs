@@ -4,6 +4,7 @@
 //! and `melonsync sync` carries out.
 
 mod arrivals;
+pub mod asking;
 pub mod assignment;
 mod changes;
 mod departures;

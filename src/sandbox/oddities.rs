@@ -70,6 +70,14 @@ pub struct Oddities {
     pub no_patch: bool,
     /// Filters are answered 501.
     pub no_filters: bool,
+    /// A filter with `or` is answered 400.
+    pub or_filters_refused: bool,
+    /// Silent: of a filter with `or`, only the resources of the first term are shown.
+    pub or_filters_see_the_first: bool,
+    /// Silent: an answer to a filter holds at most so many resources, and its `totalResults` counts those.
+    pub most_results_of_a_filter: Option<usize>,
+    /// Silent: filters are ignored, all resources are shown.
+    pub filters_ignored: bool,
     /// A filter value with other characters than letters, digits and `@._- ` is answered 400.
     pub special_characters_fail: bool,
     /// More members in one PATCH are answered 413.

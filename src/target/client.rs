@@ -19,7 +19,7 @@ use super::create::in_values;
 use super::dialect::{Aspect, Dialect, Paging, PinnedDialect};
 use super::experience::Experience;
 use super::fault::{self, Asked};
-use super::find::filter;
+use super::find::{any_filter, filter};
 use super::learning::{Failing, Witness};
 use super::list::{PAGE, Progress};
 use super::pace::Pace;
@@ -35,6 +35,7 @@ use crate::model::id::TargetId;
 use crate::model::secret::Secret;
 use crate::ports::Capabilities;
 use crate::ports::Created;
+use crate::ports::Found;
 use crate::ports::ListPage;
 use crate::ports::ListPosition;
 use crate::ports::Memory;
@@ -350,6 +351,23 @@ impl TargetDirectory for ScimTarget {
             .find_page(kind, &asked, &[("filter", &filter)])
             .await?
             .resources)
+    }
+
+    async fn find_any(&self, kind: ObjectKind, path: &str, values: &[String]) -> Result<Found, TargetError> {
+        let terms = values.len();
+        let asked = Asked {
+            method: "GET",
+            path: format!("/{}?filter={path} eq … ({terms} values)", collection(kind)),
+            one_resource: false,
+        };
+        let filter = any_filter(path, values).map_err(|error| unwritable(&asked, &error))?;
+        let listing = self.find_page(kind, &asked, &[("filter", &filter)]).await?;
+        let more =
+            listing.next_cursor.is_some() || listing.total.is_some_and(|total| total > listing.entries);
+        Ok(Found {
+            resources: listing.resources,
+            whole: !more,
+        })
     }
 
     async fn read(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetError> {

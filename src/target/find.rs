@@ -25,9 +25,27 @@ pub fn filter(path: &str, value: &str) -> Result<String, PathError> {
     ))
 }
 
+/// The filter that finds resources whose attribute at `path` equals any of the values: terms joined by `or`.
+///
+/// # Errors
+/// As [`filter`].
+pub fn any_filter(path: &str, values: &[String]) -> Result<String, PathError> {
+    let terms: Result<Vec<String>, PathError> = values.iter().map(|value| filter(path, value)).collect();
+    Ok(terms?.join(" or "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_values_are_terms_of_one_filter() {
+        let values = ["a@x".to_owned(), "b \"or\" c".to_owned()];
+        assert_eq!(
+            any_filter("userName", &values).unwrap(),
+            r#"userName eq "a@x" or userName eq "b \"or\" c""#
+        );
+    }
 
     #[test]
     fn filters_follow_the_grammar_and_escape_their_value() {

@@ -16,6 +16,7 @@ mod on_demand;
 mod open_writes;
 mod overtaking;
 mod quarantine;
+mod questions;
 mod roles;
 mod scope;
 mod targets;

@@ -103,7 +103,16 @@ fn filtered(core: &Core, kind: Type, text: &str) -> Result<Vec<Value>, ScimError
     if !options.filters {
         return Err(ScimError::new(501, "", "filters are not supported"));
     }
-    let filter = filter::parse(kind, text, options)?;
+    let mut filter = filter::parse(kind, text, options)?;
+    let odd = &options.odd;
+    if odd.or_filters_refused && matches!(filter, Filter::Or(..)) {
+        return Err(ScimError::filter("`or` is not supported"));
+    }
+    while odd.or_filters_see_the_first
+        && let Filter::Or(first, _) = filter
+    {
+        filter = *first;
+    }
     let shelf = if kind == Type::User {
         &core.users
     } else {
@@ -134,9 +143,13 @@ fn filtered(core: &Core, kind: Type, text: &str) -> Result<Vec<Value>, ScimError
         name if name == naming => shelf.named(value),
         _ => shelf.all().collect(),
     };
+    if odd.filters_ignored {
+        return Ok(shelf.all().cloned().collect());
+    }
     Ok(candidates
         .into_iter()
         .filter(|resource| filter::matches(&filter, resource, options))
+        .take(odd.most_results_of_a_filter.unwrap_or(usize::MAX))
         .cloned()
         .collect())
 }

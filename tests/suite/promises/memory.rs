@@ -34,6 +34,7 @@ use melonsync::model::value::Value;
 use melonsync::ports::Capabilities;
 use melonsync::ports::Created;
 use melonsync::ports::DeltaPage;
+use melonsync::ports::Found;
 use melonsync::ports::ListPage;
 use melonsync::ports::ListPosition;
 use melonsync::ports::NewResource;
@@ -282,6 +283,13 @@ impl TargetDirectory for Swallowing {
 
     async fn find(&self, _: ObjectKind, _: &str, _: &str) -> Result<Vec<Resource>, TargetError> {
         Ok(Vec::new())
+    }
+
+    async fn find_any(&self, _: ObjectKind, _: &str, _: &[String]) -> Result<Found, TargetError> {
+        Ok(Found {
+            resources: Vec::new(),
+            whole: true,
+        })
     }
 
     async fn read(&self, _: ObjectKind, _: &TargetId) -> Result<Option<Resource>, TargetError> {

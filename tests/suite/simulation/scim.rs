@@ -8,6 +8,7 @@ use melonsync::model::id::ObjectKind;
 use melonsync::model::id::TargetId;
 use melonsync::ports::Capabilities;
 use melonsync::ports::Created;
+use melonsync::ports::Found;
 use melonsync::ports::ListPage;
 use melonsync::ports::ListPosition;
 use melonsync::ports::NewResource;
@@ -19,6 +20,7 @@ use melonsync::ports::Traffic;
 
 use super::service::Filters;
 use super::service::No;
+use super::service::OrFilters;
 use super::service::Write;
 use super::site::Inner;
 use super::site::Site;
@@ -125,6 +127,13 @@ impl TargetDirectory for Scim {
     async fn find(&self, kind: ObjectKind, path: &str, value: &str) -> Result<Vec<Resource>, TargetError> {
         self.read(&format!("find {kind} {path} {value}"), |inner| {
             inner.find(kind, path, value)
+        })
+        .await
+    }
+
+    async fn find_any(&self, kind: ObjectKind, path: &str, values: &[String]) -> Result<Found, TargetError> {
+        self.read(&format!("find {kind} {path} {values:?}"), |inner| {
+            inner.find_any(kind, path, values)
         })
         .await
     }
@@ -293,6 +302,31 @@ impl Inner {
             _ => resource.display.eq_ignore_ascii_case(value),
         });
         Ok(held.map(|(id, resource)| shown(id, resource)).collect())
+    }
+}
+
+impl Inner {
+    /// A filter with `or`, as right or wrong as this service does it.
+    fn find_any(&mut self, kind: ObjectKind, path: &str, values: &[String]) -> Result<Found, TargetError> {
+        let (terms, most) = match self.service.habits.or_filters {
+            OrFilters::Right => (values, usize::MAX),
+            OrFilters::FirstTerm => (&values[..1], usize::MAX),
+            OrFilters::Few => (values, 2),
+            OrFilters::Refused => return Err(refusal(No::BadValue)),
+        };
+        let mut resources: Vec<Resource> = Vec::new();
+        for value in terms {
+            for one in self.find(kind, path, value)? {
+                if !resources.iter().any(|known| known.id == one.id) {
+                    resources.push(one);
+                }
+            }
+        }
+        resources.truncate(most);
+        Ok(Found {
+            resources,
+            whole: true,
+        })
     }
 }
 

@@ -104,9 +104,21 @@ pub enum Filters {
     Empty,
 }
 
+/// What becomes of a filter with `or`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrFilters {
+    Right,
+    /// Only the first term counts.
+    FirstTerm,
+    /// At most two resources come, and nothing says that there are more.
+    Few,
+    Refused,
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Habits {
     pub filters: Filters,
+    pub or_filters: OrFilters,
     /// Refuses a second user of the same name.
     pub unique: bool,
     /// A PATCH is answered with the resource.
@@ -141,6 +153,15 @@ impl Habits {
             clears_titles: dice.chance(20),
             dangling: dice.chance(15),
             page: dice.between(2, 6) as usize,
+            or_filters: *dice
+                .pick(&[
+                    OrFilters::Right,
+                    OrFilters::Right,
+                    OrFilters::FirstTerm,
+                    OrFilters::Few,
+                    OrFilters::Refused,
+                ])
+                .unwrap_or(&OrFilters::Right),
         }
     }
 }
