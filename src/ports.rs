@@ -13,6 +13,7 @@ use crate::model::assignment::AssignmentList;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::model::name::Name;
 use crate::model::object::DeltaObject;
 use crate::model::object::Existence;
 use crate::model::value::Attributes;
@@ -356,6 +357,33 @@ pub struct Patch {
     pub remove_members: Vec<TargetId>,
 }
 
+/// An attribute that the target refused while it took the rest.
+#[derive(Debug)]
+pub struct RefusedPart {
+    /// Target path, as the mapping writes it.
+    pub attribute: Name,
+    /// The answer to it.
+    pub error: TargetError,
+}
+
+/// Every attribute of a patch, refused with one answer.
+#[must_use]
+pub fn all_refused(patch: &Patch, error: &TargetError) -> Vec<RefusedPart> {
+    let status = match error {
+        TargetError::Refused { status, .. } => *status,
+        _ => 0,
+    };
+    let one = |change: &Change| RefusedPart {
+        attribute: change.attribute.clone(),
+        error: TargetError::Refused {
+            what: error.to_string(),
+            status,
+            hint: error.hint().to_owned(),
+        },
+    };
+    patch.changes.iter().map(one).collect()
+}
+
 /// Why the target did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
@@ -380,6 +408,16 @@ pub enum TargetError {
         status: u16,
         /// What to do.
         hint: String,
+    },
+    /// Attributes were refused, and the rest of the request was carried out.
+    #[error("{what}")]
+    Partly {
+        /// What was refused, in short.
+        what: String,
+        /// Each refused attribute with the answer to it.
+        refused: Vec<RefusedPart>,
+        /// The resource as it then is, where the target said so.
+        rest: Option<Box<Resource>>,
     },
     /// 401: the token is wrong or expired.
     #[error("{what}")]
@@ -419,7 +457,9 @@ impl TargetError {
     #[must_use]
     pub const fn disposition(&self) -> Disposition {
         match self {
-            Self::Conflict { .. } | Self::NotFound { .. } | Self::Refused { .. } => Disposition::Escrow,
+            Self::Conflict { .. } | Self::NotFound { .. } | Self::Refused { .. } | Self::Partly { .. } => {
+                Disposition::Escrow
+            }
             Self::Unauthorized { .. } => Disposition::Quarantine,
             Self::Unavailable { .. } | Self::Malformed { .. } => Disposition::Retry,
         }
@@ -442,6 +482,7 @@ impl TargetError {
                 "the value is looked up at the target in this cycle; if this stays, free the name there"
             }
             Self::NotFound { .. } => "the next cycle treats it as missing at the target",
+            Self::Partly { refused, .. } => refused.first().map_or("", |part| part.error.hint()),
             Self::Refused { hint, .. }
             | Self::Unauthorized { hint, .. }
             | Self::Unavailable { hint, .. }
@@ -556,6 +597,8 @@ pub enum Table {
     Drift = 18,
     /// Kind and id of who is set aside after a failure, with why and until when.
     Escrow = 20,
+    /// Kind and id of whose attributes the target refused while it took the rest, with why and until when.
+    Refused = 21,
 }
 
 /// What a commit promises when it returns.

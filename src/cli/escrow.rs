@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::objects::Decision;
 use super::objects::Desk;
 use super::report::Report;
+use crate::model::clock::Timestamp;
 use crate::ports::StoreError;
 use crate::snapshot::escrow;
 use crate::snapshot::escrow::Entry;
@@ -37,6 +38,7 @@ pub fn run(globals: &Globals, action: &EscrowAction, report: &mut Report) -> Res
             "let the next cycle try it",
             |tx, one| {
                 // Marked by hand: it is due, whatever its gap.
+                tx.reschedule_refusals(one.kind, &one.id, Some(Timestamp(0)))?;
                 tx.mark_dirty(one.kind, &one.id, DirtyCause::MANUAL)
             },
         )?,
@@ -49,6 +51,7 @@ pub fn run(globals: &Globals, action: &EscrowAction, report: &mut Report) -> Res
                 // Without a next try: only a change makes it due.
                 let mut escrowed = one.escrowed.clone();
                 escrowed.next_try = None;
+                tx.reschedule_refusals(one.kind, &one.id, None)?;
                 tx.put_escrow(one.kind, &one.id, &escrowed)
             },
         )?,

@@ -29,6 +29,7 @@ use super::open_writes;
 use super::passes::Pass;
 use super::record::Recorded;
 use super::recording::Recording;
+use super::refused::create_without;
 use crate::mapping::Mapping;
 use crate::mapping::ResourceForm;
 use crate::mapping::write_resource;
@@ -45,6 +46,7 @@ use crate::ports::Created;
 use crate::ports::Durability;
 use crate::ports::NewResource;
 use crate::ports::Patch;
+use crate::ports::RefusedPart;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
 use crate::reconcile::operation::Change;
@@ -83,6 +85,8 @@ pub(super) struct Work {
     pub(super) added: Vec<(SourceId, TargetId)>,
     /// See [`Self::added`].
     pub(super) removed: Vec<(SourceId, TargetId)>,
+    /// Attributes that the target refused while it took the rest.
+    pub(super) refused: Vec<RefusedPart>,
     /// References that have no target id at this moment: the object stays dirty.
     pub(super) unresolved: u64,
 }
@@ -156,6 +160,7 @@ impl Work {
             sent: Attributes::new(),
             added: Vec::new(),
             removed: Vec::new(),
+            refused: Vec::new(),
             unresolved: 0,
         }
     }
@@ -345,6 +350,17 @@ fn note_kinds(
     let refused = |error: &TargetError| matches!(error, TargetError::Refused { .. });
     for operation in &work.run {
         if retry && !kinds.is_probe(operation) {
+            continue;
+        }
+        if let Some(error) = work.refused_whole(operation) {
+            let cause = chain(error);
+            let said = Said {
+                cause: &cause,
+                hint: error.hint(),
+                now,
+                actor: &order.actor,
+            };
+            kinds.refused(operation, &said);
             continue;
         }
         match answer {
@@ -628,13 +644,16 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
     let kind = work.plan.kind;
     let request = std::mem::replace(&mut work.request, Request::None);
     let answer = match (request, work.target.clone()) {
-        (Request::Create { body, rest }, _) => create(job, kind, body, &rest).await,
+        (Request::Create { body, rest }, _) => match create(job, kind, body, &rest).await {
+            Answer::Failed(error) => create_without(job, &mut work, error, &rest).await,
+            answer => answer,
+        },
         (Request::None, Some(target)) => Answer::Done {
             target,
             resource: None,
             whole: false,
         },
-        (Request::Patch(patch), Some(target)) => update(job, kind, target, &patch, work.heals()).await,
+        (Request::Patch(patch), Some(target)) => update(job, target, &patch, &mut work).await,
         (Request::Delete, Some(target)) => match job.target.delete(kind, &target).await {
             Ok(()) => Answer::Done {
                 target,
@@ -649,7 +668,7 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
     (work, answer)
 }
 
-async fn create(job: &Job, kind: ObjectKind, body: NewResource, rest: &[TargetId]) -> Answer {
+pub(super) async fn create(job: &Job, kind: ObjectKind, body: NewResource, rest: &[TargetId]) -> Answer {
     let Created { id, text } = match job.target.create(kind, body).await {
         Ok(created) => created,
         Err(error) => return Answer::Failed(error),
@@ -684,9 +703,11 @@ async fn create(job: &Job, kind: ObjectKind, body: NewResource, rest: &[TargetId
 
 /// A PATCH; after a change of `active` the resource is read back whole, because some targets clear other attributes
 /// with it (IDmelon clears roles). So it is after a heal, whatever was answered: services answer 200 and do nothing.
-async fn update(job: &Job, kind: ObjectKind, target: TargetId, patch: &Patch, heals: bool) -> Answer {
+async fn update(job: &Job, target: TargetId, patch: &Patch, work: &mut Work) -> Answer {
+    let (kind, heals) = (work.plan.kind, work.heals());
     let answered = match job.target.patch(kind, &target, patch).await {
         Ok(answered) => answered,
+        Err(error) if work.takes_apart(patch, &error) => work.set_refused(patch, error),
         Err(error) => return Answer::Failed(error),
     };
     let sets = |attribute: &str| {

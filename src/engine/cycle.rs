@@ -247,6 +247,8 @@ pub struct Cycle<'j> {
     pub(super) overtaking: bool,
     /// True in an undo: it plans once, and has no second sweep.
     pub(super) undoes: bool,
+    /// True once an attribute of somebody was refused, in this cycle or before.
+    pub(super) refused: bool,
     /// Linked resources to be read again.
     pub(super) due: Due,
     /// What was compared with what was left at the target.
@@ -351,6 +353,7 @@ impl<'j> Cycle<'j> {
             latecomers: HashSet::new(),
             overtaking: false,
             undoes: false,
+            refused: false,
             due: Due::default(),
             drift: Looked::default(),
         }
@@ -437,6 +440,13 @@ impl<'j> Cycle<'j> {
                             (false, false) => DirtyCause::CONFIG,
                         };
                         snapshot.mark_all_dirty(kind, cause)?;
+                    }
+                }
+                if changed {
+                    let mut tx = snapshot.tx()?;
+                    tx.hasten_refusals()?;
+                    if !tx.is_empty() {
+                        tx.commit(Durability::Lazy)?;
                     }
                 }
                 // Whoever was forgotten while the rules left them out is asked for again where the rules change.

@@ -29,6 +29,8 @@ pub(super) struct Escrow {
     due: HashMap<(ObjectKind, SourceId), Due>,
     /// Set aside, or set aside again, in this cycle.
     failed: HashSet<(ObjectKind, SourceId)>,
+    /// Those of which a part was set aside in this cycle, while the rest was carried out.
+    pub(super) in_part: HashSet<(ObjectKind, SourceId)>,
 }
 
 /// What is known of an entry that is tried.
@@ -74,6 +76,17 @@ impl Escrow {
         }
     }
 
+    /// Notes an object of which a part waits, while the rest was carried out.
+    pub(super) fn wait_in_part(&mut self, key: (ObjectKind, SourceId)) {
+        self.failed.insert(key);
+        self.in_part.insert(key);
+    }
+
+    /// How often an entry that is tried in this cycle failed before.
+    pub(super) fn failures(&self, key: (ObjectKind, SourceId)) -> u32 {
+        self.due.get(&key).map_or(0, |due| due.failures)
+    }
+
     /// True for an entry that is tried in this cycle.
     pub(super) fn is_due(&self, key: (ObjectKind, SourceId)) -> bool {
         self.due.contains_key(&key)
@@ -106,7 +119,15 @@ impl Escrow {
 impl Cycle<'_> {
     /// Reads who waits. Entries of objects that were settled since go when this cycle writes.
     pub(super) async fn read_escrow(&mut self) -> Result<(), CycleError> {
-        let entries = self.store(escrow::entries).await?;
+        let (entries, refused) = self
+            .store(|snapshot| {
+                Ok((
+                    escrow::entries(snapshot)?,
+                    crate::snapshot::refused::any(snapshot)?,
+                ))
+            })
+            .await?;
+        self.refused |= refused;
         for entry in entries {
             let key = (entry.kind, entry.id);
             if entry.is_due(self.now) || self.retries {
@@ -146,6 +167,7 @@ impl Cycle<'_> {
                 for (kind, id) in due {
                     if crate::snapshot::read::Reads::dirty_cause(&tx, kind, &id)?.is_none() {
                         tx.delete_escrow(kind, &id);
+                        tx.put_refusals(kind, &id, &[]);
                         gone.push((kind, id));
                     }
                 }

@@ -311,6 +311,8 @@ impl Cycle<'_> {
     fn may_plan(&self, kind: ObjectKind, id: SourceId) -> bool {
         !self.stopped.contains(&kind)
             && !self.failed.contains(&(kind, id))
+            // Named by an admin, whatever waits is tried: once.
+            && (self.focus.is_none() || !self.escrow.in_part.contains(&(kind, id)))
             // Who came in the middle of the cycle is the next one's, but for what takes access away.
             && (self.overtaking
                 || !(self.latecomers.contains(&(kind, id)) || self.escrow.waiting.contains(&(kind, id))))

@@ -337,6 +337,7 @@ impl Cycle<'_> {
             missing: std::sync::Arc::clone(&self.drift.missing_users),
             freed: self.freed_targets.clone(),
             rehires: self.rehires.clone(),
+            refused: self.refused,
         }
     }
 }

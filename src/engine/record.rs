@@ -40,6 +40,7 @@ use crate::model::link::LinkOrigin;
 use crate::model::name::Name;
 use crate::model::object::MemberKind;
 use crate::model::object::Membership;
+use crate::model::refusal::Refusal;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Disposition;
@@ -152,6 +153,7 @@ impl Cycle<'_> {
                 resource,
                 whole,
             } => {
+                let refusals = self.take_refused(&mut work, part);
                 part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
                 part.used.extend(self.kept_back.used_by(&work.run));
                 self.note_done(&mut work, Some(&target), &mut part.history);
@@ -161,6 +163,7 @@ impl Cycle<'_> {
                     target: Some(target),
                     resource,
                     whole,
+                    refusals,
                     not_kept: NotKept::default(),
                 });
             }
@@ -172,6 +175,7 @@ impl Cycle<'_> {
                 recorded.moved = true;
                 // Two requests: the create is done, and what was to follow is not.
                 let rest = part_at_create(&mut work);
+                let refusals = self.take_refused(&mut work, part);
                 part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
                 part.used.extend(self.kept_back.used_by(&work.run));
                 self.note_done(&mut work, Some(&target), &mut part.history);
@@ -190,6 +194,7 @@ impl Cycle<'_> {
                     target: Some(target),
                     resource: Some(resource),
                     whole: false,
+                    refusals,
                     not_kept: NotKept::default(),
                 });
             }
@@ -217,7 +222,7 @@ impl Cycle<'_> {
 }
 
 /// The operation whose request failed; an adoption has none of its own.
-fn failed_operation(work: &Work) -> Option<&Operation> {
+pub(super) fn failed_operation(work: &Work) -> Option<&Operation> {
     work.run
         .iter()
         .find(|operation| !matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup))
@@ -258,6 +263,8 @@ pub(super) struct Done {
     resource: Option<Answered>,
     /// True when `resource` is the whole resource as it is after the request.
     whole: bool,
+    /// What is kept of its refused attributes from now on; `None` where that does not change.
+    refusals: Option<Vec<Refusal>>,
     /// What of a heal the target does not hold.
     not_kept: NotKept,
 }
@@ -287,7 +294,12 @@ impl Cycle<'_> {
         }
     }
 
-    fn entries(&self, operation: &Operation, changes: Vec<Change>, ending: Ending<'_>) -> Vec<NewEntry> {
+    pub(super) fn entries(
+        &self,
+        operation: &Operation,
+        changes: Vec<Change>,
+        ending: Ending<'_>,
+    ) -> Vec<NewEntry> {
         audit::entries(self.job, self.order, self.now, operation, changes, ending)
     }
 
@@ -407,6 +419,7 @@ impl Done {
             target: None,
             resource: None,
             whole: false,
+            refusals: None,
             not_kept: NotKept::default(),
         }
     }
@@ -465,6 +478,9 @@ impl Done {
             None => false,
         };
         self.record_members(tx, &id)?;
+        if let Some(refusals) = &self.refusals {
+            tx.put_refusals(kind, &id, refusals);
+        }
         if self.work.completes() {
             tx.clear_dirty(kind, &id)?;
         }
@@ -662,6 +678,7 @@ fn unlink(tx: &mut Tx<'_>, mut record: Record) -> Result<SourceId, StoreError> {
     }
     record.link = None;
     tx.put_record(&record)?;
+    tx.put_refusals(kind, &id, &[]);
     tx.clear_dirty(kind, &id)?;
     Ok(id)
 }

@@ -50,6 +50,8 @@ pub(super) struct Part {
     pub(super) identities: u64,
     /// Withheld operations that were let through, and are used up.
     pub(super) used: Vec<WithheldKey>,
+    /// Who goes into escrow in part: the rest was carried out.
+    pub(super) aside: Vec<(SourceId, Escrowed)>,
     /// Who leaves escrow.
     settled: Vec<SourceId>,
     /// Who was set aside by an earlier batch of this cycle, before the whole kind of operation stopped.
@@ -188,7 +190,7 @@ impl Part {
             tx.delete_escrow(kind, id);
         }
         // After the marks of this batch, which would make it due at once.
-        for (id, escrowed) in aside {
+        for (id, escrowed) in aside.iter().chain(&self.aside) {
             tx.put_escrow(kind, id, escrowed)?;
         }
         for (of, id) in &self.excused {

@@ -308,6 +308,8 @@ fn plan_of(inverse: &Inverse) -> ObjectPlan {
         members_held: inverse.now.members.len() as u64,
         skipped_references: 0,
         pending_references: 0,
+        refused: Vec::new(),
+        waiting: std::collections::BTreeSet::new(),
     }
 }
 

@@ -33,6 +33,7 @@ use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Brief;
 use crate::snapshot::record::Record;
+use crate::snapshot::refused::refusals;
 use crate::snapshot::scope::ScopeEntry;
 use crate::snapshot::scope::ScopeReads;
 use crate::snapshot::store::Snapshot;
@@ -76,6 +77,8 @@ pub struct Context {
     pub freed: HashSet<TargetId>,
     /// Who takes over whose resource.
     pub rehires: Rehires,
+    /// False while no attribute of anybody was refused: then none is looked up.
+    pub refused: bool,
 }
 
 impl Context {
@@ -187,6 +190,11 @@ pub fn view_of(
         since: Since::default(),
         members: Vec::new(),
         member_owners: BTreeMap::new(),
+        refused: if context.refused {
+            refusals(snapshot, kind, &id)?
+        } else {
+            Vec::new()
+        },
     };
     if kind == ObjectKind::Group && context.references {
         view.members = members(snapshot, context, &id)?;

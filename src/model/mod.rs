@@ -9,5 +9,6 @@ pub mod id;
 pub mod link;
 pub mod name;
 pub mod object;
+pub mod refusal;
 pub mod secret;
 pub mod value;

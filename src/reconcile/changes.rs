@@ -194,6 +194,7 @@ impl Planner<'_> {
         }
         self.mappingless_active(view, base, &mut differences);
         self.manager(view, base, &mut differences, plan);
+        self.leave_refused(view, &mut differences, plan);
         differences
     }
 

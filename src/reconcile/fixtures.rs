@@ -193,6 +193,7 @@ pub(super) fn view(object: SourceObject) -> ObjectView {
         since: Since::default(),
         members: Vec::new(),
         member_owners: BTreeMap::new(),
+        refused: Vec::new(),
     }
 }
 

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod policy;
 pub mod quarantine;
 pub mod refresh;
+pub mod refused;
 pub mod saved;
 pub mod scope;
 pub mod target_schema;

@@ -146,6 +146,13 @@ pub enum Omission {
         /// When it is tried again; `None`: when something changes.
         until: Option<String>,
     },
+    /// The target refused this attribute while it took the rest, and its next try has not come.
+    AttributeRefused {
+        /// The target attribute.
+        attribute: String,
+        /// When it is tried again; `None`: when something changes.
+        until: Option<String>,
+    },
     /// Alive at the source, and not ours to provision.
     OutOfScope {
         /// The rule that leaves it out.
@@ -179,6 +186,7 @@ impl Omission {
                 | Self::SwitchedOff { .. }
                 | Self::Protected
                 | Self::HeldByUndo { .. }
+                | Self::AttributeRefused { .. }
                 | Self::OutOfScope { .. }
         )
     }
@@ -266,6 +274,7 @@ impl Omission {
             Self::ScopeLossUnconfirmed { .. } => "scope_loss_unconfirmed",
             Self::ScopeUnknown { .. } => "scope_unknown",
             Self::InEscrow { .. } => "in_escrow",
+            Self::AttributeRefused { .. } => "attribute_refused",
             Self::KindStopped { .. } => "kind_stopped",
         }
     }
@@ -355,6 +364,13 @@ impl fmt::Display for Omission {
                     String::new()
                 }
             ),
+            Self::AttributeRefused { attribute, until } => {
+                let when = until.as_deref().map_or_else(
+                    || "and dropped: tried again when it changes".to_owned(),
+                    |at| format!("and tried again at {at}, or when it changes"),
+                );
+                write!(f, "the target refused `{attribute}`, which waits alone, {when}")
+            }
             Self::InEscrow { operation, until } => match until {
                 Some(until) => write!(
                     f,

@@ -1,6 +1,7 @@
 //! The planner: one object's view in, what to do about it out. Pure: no I/O, no clock, no randomness.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::matching::Key;
 use super::omission::Omission;
@@ -16,6 +17,7 @@ use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Life;
+use crate::model::refusal::Refusal;
 use crate::model::value::Value;
 
 /// What every plan of a cycle depends on.
@@ -65,6 +67,10 @@ pub struct ObjectPlan {
     pub skipped_references: u64,
     /// References that may come later in this cycle: whoever they are marks the object then.
     pub pending_references: u64,
+    /// Attributes that the target refused before, as they are kept.
+    pub refused: Vec<Refusal>,
+    /// Those of them that are still wanted, and whose next try has not come.
+    pub waiting: BTreeSet<String>,
 }
 
 impl ObjectPlan {
@@ -84,6 +90,8 @@ impl ObjectPlan {
             members_held: 0,
             skipped_references: 0,
             pending_references: 0,
+            refused: view.refused.clone(),
+            waiting: BTreeSet::new(),
         }
     }
 

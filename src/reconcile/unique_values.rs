@@ -171,6 +171,8 @@ mod tests {
             members_held: 0,
             skipped_references: 0,
             pending_references: 0,
+            refused: Vec::new(),
+            waiting: BTreeSet::new(),
         }
     }
 

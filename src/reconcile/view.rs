@@ -10,6 +10,7 @@ use crate::model::link::Link;
 use crate::model::name::Name;
 use crate::model::object::MemberKind;
 use crate::model::object::SourceObject;
+use crate::model::refusal::Refusal;
 
 /// One object with all that its plan depends on.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct ObjectView {
     pub members: Vec<MemberView>,
     /// Owners of the members of candidate resources: known links of other source users.
     pub member_owners: BTreeMap<TargetId, SourceId>,
+    /// Attributes that the target refused while it took the rest.
+    pub refused: Vec<Refusal>,
 }
 
 /// One membership of the group that is planned.

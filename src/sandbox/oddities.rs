@@ -52,6 +52,16 @@ pub struct Oddities {
     pub extension_urn_refused: bool,
     /// Attributes that `/Schemas` does not name, as `User:displayName`; they are taken all the same.
     pub schema_lacks: Vec<String>,
+    /// Paths that a PATCH may not change: 400 `mutability`. What is a whole core attribute is announced so.
+    pub immutable_attributes: Vec<String>,
+    /// A refusal of such a path does not name it.
+    pub unnamed_refusals: bool,
+    /// `remove` of anything but members is answered 400.
+    pub remove_refused: bool,
+    /// `replace` with null is answered 400.
+    pub null_refused: bool,
+    /// Attributes that a create may not have: 400, and it names them.
+    pub refused_in_create: Vec<String>,
     /// `/Schemas` is answered 404.
     pub no_schemas: bool,
     /// Booleans are taken as the texts `True` and `False` only.

@@ -16,6 +16,7 @@ use crate::model::link::Link;
 use crate::model::object::Life;
 use crate::model::object::Membership;
 use crate::model::object::Removed;
+use crate::model::refusal::Refusal;
 use crate::model::value::Attributes;
 use crate::ports::StoreError;
 use crate::ports::Table;
@@ -68,6 +69,7 @@ pub fn export(snapshot: &Snapshot, out: &mut impl Write) -> Result<Exported, Sto
         Table::Dirty,
         Table::KeptBack,
         Table::Escrow,
+        Table::Refused,
         Table::Intents,
         Table::History,
         Table::Cycles,
@@ -113,6 +115,7 @@ fn export_record<W: Write>(
         Table::Dirty => Ok(dirty(key, value)),
         Table::KeptBack => kept_back::line(key, value),
         Table::Escrow => record::decode::<Escrowed>(value).map(|entry| escrow(key, &entry)),
+        Table::Refused => record::decode::<Vec<Refusal>>(value).map(|rows| refused(key, &rows)),
         Table::Intents => record::decode::<Vec<ObjectIntent>>(value).map(|open| intents(key, &open)),
         _ => serde_json::from_slice(value)
             .map(|summary: Json| json!({"type": "cycle", "summary": summary}))
@@ -211,6 +214,20 @@ fn escrow(key: &[u8], entry: &Escrowed) -> Json {
         "type": "escrow", "kind": object.map(|(kind, _)| kind), "id": object.map(|(_, id)| id.to_string()),
         "operation": entry.operation, "error": entry.error, "failures": entry.failures,
         "since": entry.since.to_string(), "next_try": entry.next_try.map(|at| at.to_string()),
+    })
+}
+
+fn refused(key: &[u8], rows: &[Refusal]) -> Json {
+    let object = keys::parse_object(key);
+    let one = |row: &Refusal| {
+        json!({
+            "attribute": row.attribute, "operation": row.operation, "error": row.error, "failures": row.failures,
+            "since": row.since.to_string(), "next_try": row.next_try.map(|at| at.to_string()),
+        })
+    };
+    json!({
+        "type": "refused", "kind": object.map(|(kind, _)| kind), "id": object.map(|(_, id)| id.to_string()),
+        "attributes": rows.iter().map(one).collect::<Vec<_>>(),
     })
 }
 

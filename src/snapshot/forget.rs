@@ -180,6 +180,7 @@ fn erase_records(snapshot: &Snapshot, id: &SourceId) -> Result<u64, StoreError> 
     for kind in [ObjectKind::User, ObjectKind::Group] {
         // What was said of it: a target's refusal, a person's comment.
         tx.delete_escrow(kind, id);
+        tx.put_refusals(kind, id, &[]);
         tx.delete_drift(kind, id);
         tx.put_undone(kind, id, None);
         for class in Class::ALL {

@@ -180,7 +180,7 @@ impl Reading {
                 Ok(())
             }
             // Everything is looked at anew after an import, and whoever is refused again is set aside again.
-            "escrow" => Ok(()),
+            "escrow" | "refused" => Ok(()),
             "intents" => intents(tx, line),
             "history-record" => {
                 let previous = hash(line, "previous")?;

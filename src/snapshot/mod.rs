@@ -52,6 +52,7 @@ pub mod read;
 mod recent;
 pub mod record;
 pub mod redb;
+pub mod refused;
 pub mod retention;
 pub mod round;
 pub mod scope;

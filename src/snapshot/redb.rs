@@ -227,6 +227,7 @@ const fn definition(table: Table) -> Definition {
         Table::KeptBack => "kept-back",
         Table::Drift => "drift",
         Table::Escrow => "escrow",
+        Table::Refused => "refused",
     })
 }
 

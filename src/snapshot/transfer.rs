@@ -42,7 +42,7 @@ pub const STATE_ID: &str = "state_id";
 pub const LEARNED: &str = "dialect";
 
 /// Every table, in the order in which they are written out.
-pub const TABLES: [Table; 19] = [
+pub const TABLES: [Table; 20] = [
     Table::Meta,
     Table::Objects,
     Table::Edges,
@@ -62,6 +62,7 @@ pub const TABLES: [Table; 19] = [
     Table::KeptBack,
     Table::Drift,
     Table::Escrow,
+    Table::Refused,
 ];
 
 const MAGIC: &[u8] = b"melonsync backup 1\n";

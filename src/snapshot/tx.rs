@@ -209,6 +209,7 @@ impl<'s> Tx<'s> {
         self.heads.counts.count_record(kind, &Facts::of(&before), false);
         self.delete(Table::Objects, keys::object(kind, id));
         self.delete_drift(kind, id);
+        self.put_refusals(kind, id, &[]);
         self.clear_dirty(kind, id)
     }
 

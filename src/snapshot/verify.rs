@@ -3,6 +3,7 @@
 use crate::model::assignment::RoleId;
 use crate::model::id::ObjectKind;
 use crate::model::object::Membership;
+use crate::model::refusal::Refusal;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
@@ -88,6 +89,12 @@ pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
     each(snapshot, Table::Escrow, |key, value| {
         if keys::parse_object(key).is_none() || record::decode::<Escrowed>(value).is_err() {
             report.add("an entry in escrow does not decode".to_owned());
+        }
+        Ok(())
+    })?;
+    each(snapshot, Table::Refused, |key, value| {
+        if keys::parse_object(key).is_none() || record::decode::<Vec<Refusal>>(value).is_err() {
+            report.add("refused attributes that do not decode".to_owned());
         }
         Ok(())
     })?;

@@ -16,6 +16,7 @@ use super::learning::Failing;
 use super::learning::Learned;
 use super::learning::Witness;
 use super::patch::compile;
+use super::refused::Taken;
 use super::usage;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
@@ -23,6 +24,7 @@ use crate::ports::Patch;
 use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
+use crate::ports::all_refused;
 use crate::reconcile::operation::Change;
 
 /// Why a form did not do its work.
@@ -87,23 +89,33 @@ impl ScimTarget {
         let dialect = self.dialect().await?;
         let (attributes, members) = apart(patch);
         if members.add_members.is_empty() && members.remove_members.is_empty() {
-            return self.change_attributes(kind, id, &attributes, &dialect).await;
+            return partly(self.change_what_is_taken(kind, id, &attributes, &dialect).await?);
         }
         if self.trusts(kind, patch) {
             match self.send(kind, id, patch, &dialect).await {
                 Ok(last) => return Ok(last),
                 Err(error) => {
-                    // A refusal may be about a form: attributes and members are then tried apart.
-                    if let Miss::Failed(error) = Miss::of(error) {
-                        return Err(error);
-                    }
+                    // A refusal may be about a form, or a part: attributes and members are then tried apart.
+                    self.about_a_part(kind, id, error).await?;
                 }
             }
         }
-        if !attributes.changes.is_empty() {
-            self.change_attributes(kind, id, &attributes, &dialect).await?;
+        let taken = self.change_what_is_taken(kind, id, &attributes, &dialect).await;
+        // Members do not wait for an attribute that is refused.
+        if let Err(error) = &taken
+            && !matches!(error, TargetError::Refused { .. } | TargetError::Conflict { .. })
+        {
+            return partly(taken?);
         }
-        self.change_members(kind, id, &members, &dialect).await
+        let last = self.change_members(kind, id, &members, &dialect).await?;
+        match taken {
+            Ok(taken) => partly(Taken { last, ..taken }),
+            Err(error @ TargetError::Refused { .. }) => partly(Taken {
+                last,
+                refused: all_refused(&attributes, &error),
+            }),
+            Err(error) => Err(error),
+        }
     }
 
     /// True when each form in this patch was read back as right before.
@@ -125,7 +137,7 @@ impl ScimTarget {
         dialect: &Dialect,
     ) -> Result<Option<Resource>, TargetError> {
         let removes_by_put = dialect.member_removal == MemberRemoval::Put && !patch.remove_members.is_empty();
-        if dialect.update == Update::Put || removes_by_put {
+        if dialect.update == Update::Put || removes_by_put || dialect.clears_by_put(patch) {
             return self.put(kind, id, patch, dialect).await;
         }
         let mut room = dialect.members_per_patch.max(1);
@@ -168,7 +180,7 @@ impl ScimTarget {
         }
     }
 
-    async fn change_attributes(
+    pub(super) async fn change_attributes(
         &self,
         kind: ObjectKind,
         id: &TargetId,
@@ -194,7 +206,7 @@ impl ScimTarget {
 
     /// One try in one form, with a look at what came of it where that form is new (`always` for another form than the one
     /// in force), or where the answer itself contradicts.
-    async fn attempt(
+    pub(super) async fn attempt(
         &self,
         kind: ObjectKind,
         id: &TargetId,
@@ -459,6 +471,23 @@ pub(super) fn not_carried_out(kind: ObjectKind, id: &TargetId, what: &str) -> Ta
         status: 200,
         hint: "set dialect = { update = \"put\" } under the job's [target], or report this to the target's maker".to_owned(),
     }
+}
+
+/// What was taken, as an answer; an error where something was refused.
+fn partly(taken: Taken) -> Result<Option<Resource>, TargetError> {
+    if taken.refused.is_empty() {
+        return Ok(taken.last);
+    }
+    let names: Vec<String> = taken
+        .refused
+        .iter()
+        .map(|part| format!("`{}`", part.attribute))
+        .collect();
+    Err(TargetError::Partly {
+        what: format!("{} refused, and the rest was carried out", names.join(", ")),
+        rest: taken.last.map(Box::new),
+        refused: taken.refused,
+    })
 }
 
 /// Attributes and members of a patch, each alone.

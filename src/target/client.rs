@@ -147,6 +147,17 @@ impl ScimTarget {
             .await
     }
 
+    /// What the target said that it can do, where it was asked.
+    pub(super) fn known_capabilities(&self) -> Option<&Capabilities> {
+        self.capabilities.get()
+    }
+
+    /// True where the configuration says PATCH.
+    pub(super) fn keeps_to_patch(&self) -> bool {
+        self.experience.ask(|learned| learned.is_pinned(Aspect::Update))
+            && self.experience.dialect().update == super::dialect::Update::Patch
+    }
+
     /// A service document; `None` where the service has none (404, 403, 501 and the like).
     async fn service(&self, name: &str) -> Result<Option<Json>, TargetError> {
         let asked = Asked {

@@ -1,6 +1,11 @@
 //! How this target wants its requests: the RFC form, unless the configuration or experience says otherwise.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use super::path::TargetPath;
+use crate::ports::Patch;
 
 pub use crate::model::dialect::Booleans;
 pub use crate::model::dialect::ManagerForm;
@@ -32,6 +37,39 @@ pub struct Dialect {
     pub paging: Paging,
     /// Most membership changes in one PATCH. Services limit the size of a body; 1000 ids are some 50 kB.
     pub members_per_patch: usize,
+    /// How an attribute is cleared, where it is not by its removal: by its path.
+    pub clearings: BTreeMap<String, Clearing>,
+}
+
+/// A way of clearing an attribute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clearing {
+    /// `remove`, as the RFC has it.
+    #[default]
+    Remove,
+    /// `replace` with null.
+    Null,
+    /// `replace` with an empty text, or an empty list.
+    Empty,
+    /// A PUT without it.
+    Put,
+}
+
+impl Clearing {
+    /// All of them, in the order in which they are tried.
+    pub const ALL: [Self; 4] = [Self::Remove, Self::Null, Self::Empty, Self::Put];
+
+    /// For showing, after "by".
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Remove => "its removal",
+            Self::Null => "a null in its place",
+            Self::Empty => "an empty value in its place",
+            Self::Put => "a PUT without it",
+        }
+    }
 }
 
 impl Default for Dialect {
@@ -46,6 +84,7 @@ impl Default for Dialect {
             update: Update::default(),
             paging: Paging::default(),
             members_per_patch: 1000,
+            clearings: BTreeMap::new(),
         }
     }
 }
@@ -131,6 +170,24 @@ impl Aspect {
 }
 
 impl Dialect {
+    /// How an attribute is cleared.
+    #[must_use]
+    pub fn clearing(&self, path: &TargetPath) -> Clearing {
+        if self.clearings.is_empty() {
+            return Clearing::Remove;
+        }
+        self.clearings.get(&path.wire()).copied().unwrap_or_default()
+    }
+
+    /// True for a patch that clears what is cleared by PUT.
+    #[must_use]
+    pub fn clears_by_put(&self, patch: &Patch) -> bool {
+        let by_put = |path: TargetPath| self.clearing(&path) == Clearing::Put;
+        let mut cleared = patch.changes.iter().filter(|change| change.after.is_unassigned());
+        !self.clearings.is_empty()
+            && cleared.any(|change| TargetPath::parse(&change.attribute).is_ok_and(by_put))
+    }
+
     /// The form of one aspect, by number.
     #[must_use]
     pub const fn form(&self, aspect: Aspect) -> usize {

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 use super::dialect::Dialect;
@@ -38,6 +39,8 @@ pub struct Experience {
     shapes: Mutex<HashSet<(ObjectKind, u64)>>,
     /// A first use that was cut short could not be put right in this cycle.
     gave_up: AtomicBool,
+    /// Bundles in a row that were split in vain: see [`Self::splits_in_vain`].
+    vain_splits: AtomicU32,
     /// One first use of a form that could take members away at a time: the next one knows what it taught.
     pub(super) first_use: tokio::sync::Mutex<()>,
     /// One first change of a kind of attribute at a time.
@@ -66,6 +69,7 @@ impl Experience {
             claimed: Mutex::default(),
             shapes: Mutex::default(),
             gave_up: AtomicBool::new(false),
+            vain_splits: AtomicU32::new(0),
             first_use: tokio::sync::Mutex::default(),
             first_change: tokio::sync::Mutex::default(),
         }
@@ -93,6 +97,20 @@ impl Experience {
                 "What was learned of the target's dialect cannot be read, and is learned again: {error}"
             ),
         }
+    }
+
+    /// Notes a bundle that was split, and whether anything of it was taken.
+    pub fn note_split(&self, taken: bool) {
+        if taken {
+            self.vain_splits.store(0, Ordering::Relaxed);
+        } else {
+            self.vain_splits.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// True where of the last bundles that were refused no part was taken: splitting costs two requests an attribute.
+    pub fn splits_in_vain(&self) -> bool {
+        self.vain_splits.load(Ordering::Relaxed) >= super::learning::ENOUGH as u32
     }
 
     /// Leaves a first use that was cut short to the next cycle.

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::dialect::Aspect;
+use super::dialect::Clearing;
 use super::dialect::Dialect;
 use super::dialect::PinnedDialect;
 use crate::model::clock::Timestamp;
@@ -72,6 +73,10 @@ pub struct Learned {
     barred: BTreeMap<String, Timestamp>,
     /// Attributes that the target takes and does not keep, and since when that is known.
     unkept: BTreeMap<String, Timestamp>,
+    /// Ways in which an attribute was cleared after its removal was refused, with the objects that told.
+    clearings: BTreeMap<String, BTreeMap<Clearing, BTreeSet<Witness>>>,
+    /// Attributes that were refused alone since they were last taken, with up to three of the objects that told.
+    refused: BTreeMap<String, BTreeSet<Witness>>,
     /// A first use that is under way: who was in the group before it.
     trial: Option<Trial>,
 }
@@ -172,6 +177,12 @@ impl Learned {
         if let Some(room) = self.room.as_ref().filter(|room| room.since.is_some()) {
             dialect.members_per_patch = room.members;
         }
+        for (path, ways) in &self.clearings {
+            let learned = ways.iter().find(|(_, told)| told.len() >= ENOUGH);
+            dialect
+                .clearings
+                .extend(learned.map(|(way, _)| (path.clone(), *way)));
+        }
         dialect
     }
 
@@ -243,6 +254,12 @@ impl Learned {
         }
         for (usage, since) in &self.barred {
             notes.push(format!("`{usage}` by PATCH did harm on {since} and is not used"));
+        }
+        for (path, way) in &self.dialect().clearings {
+            notes.push(format!("`{path}` is cleared by {}", way.words()));
+        }
+        for path in self.refused.keys().filter(|path| self.is_refused(path)) {
+            notes.push(format!("`{path}` is refused, and sent in a request of its own"));
         }
         for (path, since) in &self.unkept {
             notes.push(format!("`{path}` is taken and not kept, seen on {since}"));
@@ -451,6 +468,40 @@ impl Learned {
     /// An attribute is kept after all. True where that was news.
     pub fn kept(&mut self, path: &str) -> bool {
         self.unkept.remove(path).is_some()
+    }
+
+    /// An attribute was cleared in this way after its removal was refused. True where that makes the way learned.
+    pub fn cleared(&mut self, path: &str, way: Clearing, witness: &Witness) -> bool {
+        let ways = self.clearings.entry(path.to_owned()).or_default();
+        let told = ways.entry(way).or_default();
+        if told.len() >= ENOUGH {
+            return false;
+        }
+        told.insert(witness.clone());
+        let learned = told.len() >= ENOUGH;
+        if learned {
+            ways.retain(|other, _| *other == way);
+        }
+        learned
+    }
+
+    /// An attribute was refused in a request of its own.
+    pub fn refused(&mut self, path: &str, witness: &Witness) {
+        let told = self.refused.entry(path.to_owned()).or_default();
+        if told.len() < ENOUGH {
+            told.insert(witness.clone());
+        }
+    }
+
+    /// An attribute was taken. True where that was news.
+    pub fn taken(&mut self, path: &str) -> bool {
+        !self.refused.is_empty() && self.refused.remove(path).is_some()
+    }
+
+    /// True for an attribute that was refused for three objects in a row.
+    #[must_use]
+    pub fn is_refused(&self, path: &str) -> bool {
+        self.refused.get(path).is_some_and(|told| told.len() >= ENOUGH)
     }
 
     /// True when the configuration names the form.

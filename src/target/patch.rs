@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use serde_json::json;
 
 use super::create::write_booleans;
-use super::dialect::{Booleans, Dialect, ManagerForm, MemberRemoval, NewElement, OpCase};
+use super::dialect::{Booleans, Clearing, Dialect, ManagerForm, MemberRemoval, NewElement, OpCase};
 use super::path::{PathError, TargetPath};
 use crate::model::id::TargetId;
 use crate::model::value::Value;
@@ -57,7 +57,7 @@ pub fn compile(patch: &Patch, dialect: &Dialect) -> Result<Vec<PatchBody>, PathE
     };
     let held = Held::of(patch)?;
     for change in &patch.changes {
-        writer.change(&TargetPath::parse(&change.attribute)?, &change.after, &held);
+        writer.change(&TargetPath::parse(&change.attribute)?, change, &held);
     }
     let mut operations = writer.operations;
     dialect.dress(&mut operations);
@@ -247,7 +247,11 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn change(&mut self, path: &TargetPath, after: &Value, held: &Held) {
+    fn change(&mut self, path: &TargetPath, change: &Change, held: &Held) {
+        let after = &change.after;
+        if after.is_unassigned() && self.empty(path, change, held) {
+            return;
+        }
         match (path.selects_element(), after.is_unassigned()) {
             (true, true) => self.clear_in_element(path, held),
             (true, false) if !held.had(path) && self.dialect.new_element == NewElement::Whole => {
@@ -263,6 +267,20 @@ impl Writer<'_> {
                 self.push(Op::Replace, path.wire(), Some(value));
             }
         }
+    }
+
+    /// Clears an attribute by putting nothing in its place, where this target wants that; false where it does not.
+    fn empty(&mut self, path: &TargetPath, change: &Change, held: &Held) -> bool {
+        let nothing = match self.dialect.clearing(path) {
+            Clearing::Remove | Clearing::Put => return false,
+            Clearing::Null => Json::Null,
+            Clearing::Empty if matches!(change.before, Value::List(_)) => Json::Array(Vec::new()),
+            Clearing::Empty => "".into(),
+        };
+        if !path.selects_element() || held.had(path) {
+            self.push(Op::Replace, path.wire(), Some(nothing));
+        }
+        true
     }
 
     fn push(&mut self, op: Op, path: String, value: Option<Json>) {

@@ -17,6 +17,7 @@ mod open_writes;
 mod overtaking;
 mod quarantine;
 mod questions;
+mod refused_attributes;
 mod roles;
 mod scope;
 mod targets;

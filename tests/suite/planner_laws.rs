@@ -113,7 +113,7 @@ prop_compose! {
                 gone_since: None, generation: 1, manager_generation: 1,
             },
             link, intent_open: false, lost: false, manager: Reference::None, target,
-            since: Since::default(), members: Vec::new(), member_owners: BTreeMap::new(),
+            since: Since::default(), members: Vec::new(), member_owners: BTreeMap::new(), refused: Vec::new(),
         }
     }
 }
@@ -214,6 +214,7 @@ fn group(members: Vec<(bool, Option<bool>, u8)>) -> ObjectView {
         since: Since::default(),
         members: members.collect(),
         member_owners: BTreeMap::new(),
+        refused: Vec::new(),
     }
 }
 

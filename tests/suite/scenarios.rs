@@ -182,6 +182,7 @@ impl Scenario {
             since: Since::default(),
             members: self.members(object, record),
             member_owners: BTreeMap::new(),
+            refused: Vec::new(),
         }
     }
 

@@ -189,6 +189,8 @@ fn plan(operations: Vec<Operation>) -> ObjectPlan {
         members_held: 0,
         skipped_references: 0,
         pending_references: 0,
+        refused: Vec::new(),
+        waiting: std::collections::BTreeSet::new(),
     }
 }
 

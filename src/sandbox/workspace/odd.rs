@@ -80,6 +80,13 @@ pub(super) fn taken(kind: Type, mut body: Value, options: &WorkspaceOptions) -> 
     Ok(body)
 }
 
+/// What this server refuses of a create.
+pub(super) fn create_refused(body: &Value, options: &WorkspaceOptions) -> Option<ScimError> {
+    let given = |name: &&String| body.get(name.as_str()).is_some_and(|value| !value.is_null());
+    let name = options.odd.refused_in_create.iter().find(given)?;
+    Some(ScimError::value(&format!("{name} is not welcome here")))
+}
+
 /// Texts at the places of booleans become booleans; booleans are refused.
 fn booleans(value: &mut Value, name: &str) -> Result<(), ScimError> {
     match value {
@@ -158,6 +165,24 @@ fn operation_refused(operation: &Value, options: &WorkspaceOptions) -> Option<Sc
     }
     if odd.pathless_refused && path.is_none() {
         return Some(ScimError::new(400, "noTarget", "an operation needs a path"));
+    }
+    let of_members = path.is_some_and(|path| path.starts_with("members"));
+    if odd.remove_refused && op.eq_ignore_ascii_case("remove") && !of_members {
+        return Some(ScimError::value("remove is not supported"));
+    }
+    if odd.null_refused && op.eq_ignore_ascii_case("replace") && operation["value"].is_null() {
+        return Some(ScimError::value("null is no value"));
+    }
+    let immutable = |path: &str| {
+        let mut paths = odd.immutable_attributes.iter();
+        paths.any(|known| known.eq_ignore_ascii_case(path))
+    };
+    if let Some(path) = path.filter(|path| immutable(path)) {
+        return Some(if odd.unnamed_refusals {
+            ScimError::syntax("the request cannot be carried out")
+        } else {
+            ScimError::new(400, "mutability", &format!("{path} is immutable"))
+        });
     }
     let whole =
         op.eq_ignore_ascii_case("add") && path.is_some_and(|path| path != "members" && !path.contains('['));

@@ -278,6 +278,9 @@ fn body(call: &Call) -> Result<Value, ScimError> {
 
 pub(super) fn create(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, ScimError> {
     let body = odd::taken(kind, body(call)?, &core.options)?;
+    if let Some(refusal) = odd::create_refused(&body, &core.options) {
+        return Err(refusal);
+    }
     if core.options.odd.nameless_create && kind == Type::User && body.get("userName").is_none() {
         return Ok(Answer::raw(201, SCIM_JSON, b"{}".to_vec()));
     }

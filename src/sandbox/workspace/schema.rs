@@ -288,5 +288,11 @@ pub(super) fn core_attributes(kind: Type, options: &WorkspaceOptions) -> Vec<Val
         options.odd.schema_lacks.contains(&name)
     };
     all.retain(|a| !lacks(a));
+    for one in &mut all {
+        let immutable = &options.odd.immutable_attributes;
+        if immutable.iter().any(|path| one["name"] == path.as_str()) {
+            one["mutability"] = "immutable".into();
+        }
+    }
     all
 }

@@ -1,0 +1,304 @@
+//! Attributes that the target refused while it took the rest: what is recorded of them, and a create without one of them.
+//!
+//! Guarantee: what an object keeps of its refused attributes, and that it waits in escrow for them, is written in the
+//! transaction that records the rest; a crash before it leaves the object dirty.
+
+use super::apply::Answer;
+use super::apply::MEMBERS_IN_CREATE;
+use super::apply::Work;
+use super::apply::create;
+use super::audit;
+use super::audit::Ending;
+use super::cycle::Cycle;
+use super::cycle::chain;
+use super::escrow::gap;
+use super::job::Job;
+use super::recording::Part;
+use crate::mapping::write_resource;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
+use crate::model::name::Name;
+use crate::model::refusal::Refusal;
+use crate::model::refusal::names;
+use crate::model::value::Value;
+use crate::ports::NewResource;
+use crate::ports::Patch;
+use crate::ports::RefusedPart;
+use crate::ports::Resource;
+use crate::ports::TargetError;
+use crate::ports::all_refused;
+use crate::reconcile::guard::updates;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::refused::hint;
+use crate::reconcile::target_schema::Knowledge;
+use crate::reconcile::target_schema::is_essential;
+use crate::reconcile::target_schema::knowledge;
+use crate::snapshot::escrow::Escrowed;
+
+impl Work {
+    /// True for an answer after which the rest of the patch counts as done, and what was refused waits alone: something was
+    /// taken, or nothing was sent but what waits alone already.
+    pub(super) fn takes_apart(&self, patch: &Patch, error: &TargetError) -> bool {
+        let known = |change: &Change| {
+            let mut rows = self.plan.refused.iter();
+            rows.any(|row| row.attribute == change.attribute.as_str())
+        };
+        let members = !(patch.add_members.is_empty() && patch.remove_members.is_empty());
+        let known = !members && !patch.changes.is_empty() && patch.changes.iter().all(known);
+        match error {
+            TargetError::Partly { .. } => true,
+            TargetError::Refused { .. } => known,
+            TargetError::Conflict { .. }
+            | TargetError::NotFound { .. }
+            | TargetError::Unauthorized { .. }
+            | TargetError::Unavailable { .. }
+            | TargetError::Malformed { .. } => false,
+        }
+    }
+
+    /// Notes what was refused; the resource as it was answered for the rest.
+    pub(super) fn set_refused(&mut self, patch: &Patch, error: TargetError) -> Option<Resource> {
+        match error {
+            TargetError::Partly { refused, rest, .. } => {
+                self.refused = refused;
+                rest.map(|rest| *rest)
+            }
+            error => {
+                self.refused = all_refused(patch, &error);
+                None
+            }
+        }
+    }
+
+    /// The refusal of an operation of which nothing was taken.
+    pub(super) fn refused_whole(&self, operation: &Operation) -> Option<&TargetError> {
+        let refused = |change: &Change| self.refused.iter().any(|part| part.attribute == change.attribute);
+        let first = self.refused.first()?;
+        let whole = !operation.changes.is_empty() && operation.changes.iter().all(refused);
+        whole.then_some(&first.error)
+    }
+}
+
+impl Cycle<'_> {
+    /// Takes what was refused out of a work, so that the rest is recorded, and says so. What is kept of the object's refused
+    /// attributes from now on; `None` where there were and are none.
+    pub(super) fn take_refused(&mut self, work: &mut Work, part: &mut Part) -> Option<Vec<Refusal>> {
+        let refused = std::mem::take(&mut work.refused);
+        if refused.is_empty() && work.plan.refused.is_empty() {
+            return None;
+        }
+        let new: Vec<Refusal> = refused
+            .into_iter()
+            .filter_map(|one| self.set_apart(work, one, part))
+            .collect();
+        work.run.retain(|operation| {
+            !(operation.changes.is_empty() && operation.members.is_empty() && updates(operation.verb))
+        });
+        let completes = work.completes();
+        let stays = |row: &&Refusal| {
+            let again = new.iter().any(|other| other.attribute == row.attribute);
+            let open = !completes && !work.sent.contains_key(row.attribute.as_str());
+            !again && (open || work.plan.waiting.contains(&row.attribute))
+        };
+        let mut rows: Vec<Refusal> = work.plan.refused.iter().filter(stays).cloned().collect();
+        rows.extend(new);
+        if let Some(escrowed) = escrowed(&rows) {
+            let key = (work.plan.kind, work.plan.source);
+            self.refused = true;
+            self.escrow.wait_in_part(key);
+            if completes {
+                part.aside.push((key.1, escrowed));
+            }
+        }
+        Some(rows)
+    }
+
+    /// One refused attribute: out of what was sent, into the summary, the log and the history.
+    fn set_apart(&mut self, work: &mut Work, refused: RefusedPart, part: &mut Part) -> Option<Refusal> {
+        let RefusedPart { attribute, error } = refused;
+        work.sent.remove(attribute.as_str());
+        let operation = work.run.iter_mut().find(|operation| {
+            operation
+                .changes
+                .iter()
+                .any(|change| change.attribute == attribute)
+        })?;
+        let at = operation
+            .changes
+            .iter()
+            .position(|change| change.attribute == attribute)?;
+        let change = operation.changes.remove(at);
+        let operation = Operation {
+            changes: vec![change.clone()],
+            members: Vec::new(),
+            ..operation.clone()
+        };
+        let said = chain(&error);
+        let hint = hint(&attribute, change.after.is_unassigned(), &said);
+        let hint = hint.unwrap_or_else(|| error.hint().to_owned());
+        let words = format!("the target refused `{attribute}`, and the rest was carried out: {said}");
+        let (id, verb) = (operation.source, operation.verb.name());
+        self.summary.fail(id, verb, words.clone(), hint.clone());
+        tracing::warn!(object = %id, op = verb, attribute = %attribute, "The target refused {attribute} of {id}: it waits alone");
+        let ending = Ending {
+            target: work.target.as_ref(),
+            result: "failed",
+            detail: Some(&said),
+        };
+        audit::tell(self.job, self.order, &operation, ending);
+        part.history
+            .extend(self.entries(&operation, vec![change.clone()], ending));
+        let before = work
+            .plan
+            .refused
+            .iter()
+            .find(|row| row.attribute == attribute.as_str());
+        // Where the whole object waited before, its gaps go on growing.
+        let known = self.escrow.failures((work.plan.kind, id));
+        let failures = before.map_or(known, |row| row.failures).saturating_add(1);
+        Some(Refusal {
+            attribute: attribute.as_str().to_owned(),
+            wanted: Refusal::digest(&change.after),
+            operation: verb.to_owned(),
+            error: words,
+            hint,
+            failures,
+            since: before.map_or(self.now, |row| row.since),
+            next_try: Some(self.now.plus(gap(self.job.escrow_first_retry, failures))),
+        })
+    }
+}
+
+/// The entry in escrow of an object with these refused attributes.
+fn escrowed(rows: &[Refusal]) -> Option<Escrowed> {
+    let first = rows
+        .iter()
+        .min_by_key(|row| row.next_try.unwrap_or(Timestamp(i64::MAX)))?;
+    let others = match rows.len() {
+        1 => String::new(),
+        count => format!(" (and {} attributes more)", count - 1),
+    };
+    Some(Escrowed {
+        operation: first.operation.clone(),
+        error: format!("{}{others}", first.error),
+        hint: first.hint.clone(),
+        failures: rows.iter().map(|row| row.failures).max().unwrap_or_default(),
+        since: rows.iter().map(|row| row.since).min().unwrap_or(first.since),
+        next_try: first.next_try,
+    })
+}
+
+/// How often a create is tried with less.
+const TRIES: usize = 4;
+
+/// A create that was refused for attributes that the refusal names, and that the resource can be without: once more without
+/// them, as long as the target does not hold it. They come by themselves later.
+pub(super) async fn create_without(
+    job: &Job,
+    work: &mut Work,
+    error: TargetError,
+    rest: &[TargetId],
+) -> Answer {
+    let (mut error, mut left) = (error, Vec::<RefusedPart>::new());
+    for _ in 0..TRIES {
+        let named = named_and_optional(job, work, &error, &left).await;
+        if named.is_empty() {
+            return Answer::Failed(error);
+        }
+        match absent(job, work).await {
+            Some(true) => {}
+            Some(false) => {
+                return Answer::Failed(TargetError::Conflict {
+                    what: format!("the create was refused, and the resource is there: {error}"),
+                });
+            }
+            // Nobody says that it is not there: no second create.
+            None => return Answer::Failed(error),
+        }
+        left.extend(named.into_iter().map(|attribute| RefusedPart {
+            attribute,
+            error: TargetError::Refused {
+                what: error.to_string(),
+                status: 400,
+                hint: error.hint().to_owned(),
+            },
+        }));
+        let body = body_without(job, work, &left);
+        match create(job, work.plan.kind, body, rest).await {
+            Answer::Failed(next) => error = next,
+            answer => {
+                work.refused = left;
+                return answer;
+            }
+        }
+    }
+    Answer::Failed(error)
+}
+
+/// The attributes of a refused create that its refusal names, and that the resource can be without.
+async fn named_and_optional(job: &Job, work: &Work, error: &TargetError, left: &[RefusedPart]) -> Vec<Name> {
+    let TargetError::Refused {
+        status: 400..=499 | 501,
+        ..
+    } = error
+    else {
+        return Vec::new();
+    };
+    let said = error.to_string();
+    let Ok(capabilities) = job.target.capabilities().await else {
+        return Vec::new();
+    };
+    let kind = work.plan.kind;
+    let optional = |name: &Name| {
+        let row = job
+            .mapping
+            .rows(kind)
+            .iter()
+            .find(|row| row.target.name() == name);
+        row.is_some_and(|row| {
+            let required = match knowledge(&capabilities.schemas, kind, &row.target) {
+                Knowledge::Known(said) => said.required,
+                Knowledge::Unknown | Knowledge::Unsaid => false,
+            };
+            !required && !is_essential(kind, row) && !row.target.is_core("externalId")
+        })
+    };
+    let sent = work.sent.iter().filter(|(_, value)| !value.is_unassigned());
+    sent.map(|(name, _)| name)
+        .filter(|name| names(&said, name) && !left.iter().any(|part| part.attribute == **name))
+        .filter(|name| optional(name))
+        .cloned()
+        .collect()
+}
+
+/// Whether the target does not hold the resource that was to be made; `None` where it does not say.
+async fn absent(job: &Job, work: &Work) -> Option<bool> {
+    let attribute = match work.plan.kind {
+        ObjectKind::User => "userName",
+        ObjectKind::Group => "displayName",
+    };
+    let name = work.sent.get(attribute).and_then(Value::as_str)?;
+    let found = job.target.find(work.plan.kind, attribute, name).await.ok()?;
+    Some(found.is_empty())
+}
+
+fn body_without(job: &Job, work: &Work, left: &[RefusedPart]) -> NewResource {
+    let kind = work.plan.kind;
+    let sent = work.sent.iter();
+    let values: Vec<_> = sent
+        .filter(|(name, _)| !left.iter().any(|part| part.attribute == **name))
+        .filter_map(|(name, value)| Some((job.mapping.target_path(kind, name)?, value)))
+        .collect();
+    let members: Vec<TargetId> = work
+        .added
+        .iter()
+        .take(MEMBERS_IN_CREATE)
+        .map(|(_, target)| target.clone())
+        .collect();
+    NewResource::new(
+        write_resource(kind, job.form, &values, &members),
+        job.form.extension_urns_in_schemas,
+    )
+}

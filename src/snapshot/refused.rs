@@ -1,0 +1,81 @@
+//! Attributes that the target refused, object by object: see [`Refusal`].
+//!
+//! The rows of an object lie in one value. An object that has some is in escrow as well, which
+//! says when the first of them is tried again.
+
+use super::keys;
+use super::read::PAGE;
+use super::read::Reads;
+use super::record;
+use super::tx::Tx;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::refusal::Refusal;
+use crate::ports::StoreError;
+use crate::ports::Table;
+
+/// The refused attributes of an object.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn refusals(reads: &impl Reads, kind: ObjectKind, id: &SourceId) -> Result<Vec<Refusal>, StoreError> {
+    let rows = reads.decoded(Table::Refused, &keys::object(kind, id))?;
+    Ok(rows.unwrap_or_default())
+}
+
+/// True when there is any.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn any(reads: &impl Reads) -> Result<bool, StoreError> {
+    Ok(!reads.raw_scan(Table::Refused, &[], None, 1)?.is_empty())
+}
+
+impl Tx<'_> {
+    /// Replaces the rows of an object.
+    pub fn put_refusals(&mut self, kind: ObjectKind, id: &SourceId, refusals: &[Refusal]) {
+        let key = keys::object(kind, id);
+        if refusals.is_empty() {
+            return self.delete(Table::Refused, key);
+        }
+        self.put(Table::Refused, key, record::encode(refusals));
+    }
+
+    /// Sets when the refused attributes of an object are tried again.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn reschedule_refusals(
+        &mut self,
+        kind: ObjectKind,
+        id: &SourceId,
+        next_try: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let mut rows = refusals(self, kind, id)?;
+        rows.iter_mut().for_each(|row| row.next_try = next_try);
+        if !rows.is_empty() {
+            self.put_refusals(kind, id, &rows);
+        }
+        Ok(())
+    }
+
+    /// All of them are due: under another configuration everything is tried at once.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn hasten_refusals(&mut self) -> Result<(), StoreError> {
+        let mut after = None::<Vec<u8>>;
+        loop {
+            let page = self.raw_scan(Table::Refused, &[], after.as_deref(), PAGE)?;
+            for (key, _) in &page {
+                let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Refused))?;
+                self.reschedule_refusals(kind, &id, Some(Timestamp(0)))?;
+            }
+            match page.into_iter().next_back() {
+                Some((key, _)) => after = Some(key),
+                None => return Ok(()),
+            }
+        }
+    }
+}
