@@ -344,6 +344,15 @@ pub struct Capabilities {
     pub schemas: Schemas,
 }
 
+/// Who was put into a group before a change of it, as far as we know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MembersBefore {
+    /// How many were sent and accepted.
+    pub sent: u64,
+    /// True for a group that we made, and whose members are ours to write.
+    pub ours: bool,
+}
+
 /// One PATCH, in our terms; the dialect decides its wire form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
@@ -355,6 +364,8 @@ pub struct Patch {
     pub add_members: Vec<TargetId>,
     /// Members to remove.
     pub remove_members: Vec<TargetId>,
+    /// Who was put into the group before.
+    pub members_before: MembersBefore,
 }
 
 /// An attribute that the target refused while it took the rest.

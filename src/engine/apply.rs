@@ -40,10 +40,12 @@ use crate::model::id::TargetId;
 use crate::model::link::Intent;
 use crate::model::link::Kept;
 use crate::model::link::Link;
+use crate::model::link::LinkOrigin;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Created;
 use crate::ports::Durability;
+use crate::ports::MembersBefore;
 use crate::ports::NewResource;
 use crate::ports::Patch;
 use crate::ports::RefusedPart;
@@ -241,6 +243,7 @@ impl Cycle<'_> {
                     form,
                     manager: manager.as_deref(),
                     forecasts,
+                    manages_members: mapping.reference_row(ObjectKind::Group).is_some(),
                 };
                 for work in &mut works {
                     preparing.prepare(work)?;
@@ -402,6 +405,15 @@ fn held_through(link: &Link) -> Attributes {
     held
 }
 
+/// How many members were sent before, are not at the target any more, and are sent again.
+fn healed(run: &[Operation]) -> u64 {
+    let heals = |operation: &&Operation| operation.verb == Verb::AddMember && operation.because.heals();
+    run.iter()
+        .filter(heals)
+        .map(|operation| operation.members.len() as u64)
+        .sum()
+}
+
 /// What the requests of a batch are made from.
 struct Preparing<'a> {
     snapshot: &'a Snapshot,
@@ -411,6 +423,8 @@ struct Preparing<'a> {
     manager: Option<&'a str>,
     /// False while no object of this cycle has a forecast.
     forecasts: bool,
+    /// True where the mapping writes the members of groups.
+    manages_members: bool,
 }
 
 impl Preparing<'_> {
@@ -432,6 +446,10 @@ impl Preparing<'_> {
                 _ => self.change(operation, &mut parts)?,
             }
         }
+        parts.patch.members_before = MembersBefore {
+            sent: work.plan.members_held.saturating_sub(healed(&work.run)),
+            ours: link.is_some_and(|link| link.origin == LinkOrigin::Created) && self.manages_members,
+        };
         work.request = self.request(kind, &mut parts, link);
         work.creates = parts.create && !parts.delete;
         work.sends = !matches!(work.request, Request::None);
@@ -595,6 +613,7 @@ const fn no_patch() -> Patch {
         held: Attributes::new(),
         add_members: Vec::new(),
         remove_members: Vec::new(),
+        members_before: MembersBefore { sent: 0, ours: false },
     }
 }
 
@@ -686,6 +705,10 @@ pub(super) async fn create(job: &Job, kind: ObjectKind, body: NewResource, rest:
         held: Attributes::new(),
         add_members: rest.to_vec(),
         remove_members: Vec::new(),
+        members_before: MembersBefore {
+            sent: MEMBERS_IN_CREATE as u64,
+            ours: true,
+        },
     };
     match job.target.patch(kind, &id, &patch).await {
         Ok(_) => Answer::Done {

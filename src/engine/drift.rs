@@ -32,8 +32,10 @@ use crate::ports::StoreError;
 use crate::reconcile::drift::Drift;
 use crate::reconcile::drift_policy::DriftPolicy;
 use crate::reconcile::explain;
+use crate::reconcile::members_of;
 use crate::reconcile::operation::Change;
 use crate::reconcile::policy::Unmanaged;
+use crate::reconcile::shown_members::asks_for_members;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::TargetReading;
 use crate::snapshot::drift::Attribute;
@@ -150,20 +152,25 @@ impl Cycle<'_> {
     }
 
     /// Compares these objects. A group is looked at twice where something tells against the first look: it shows no
-    /// members at all, and services may leave them out of listings; or it lacks some, who may be gone themselves.
+    /// members at all, or not all of them, and services may leave them out of listings; or it lacks some, who may be gone
+    /// themselves.
     async fn compare(&mut self, kind: ObjectKind, ids: Vec<SourceId>) -> Result<(), CycleError> {
         if ids.is_empty() {
             return Ok(());
         }
-        let again = self.compare_read(kind, ids, false).await?;
-        for doubt in again {
+        let listed = self.order.extent.lists_target();
+        for doubt in self.compare_read(kind, ids, Sure::NOTHING).await? {
             self.check_stop()?;
-            if doubt.lacking.is_empty() {
+            let doubts = if listed || doubt.lacking.is_empty() {
                 self.read_by_itself(kind, &doubt.target).await?;
+                self.compare_read(kind, vec![doubt.id], Sure::SHOWN).await?
             } else {
+                vec![doubt]
+            };
+            for doubt in doubts {
                 self.find_lacking(doubt.lacking).await?;
+                self.compare_read(kind, vec![doubt.id], Sure::ALL).await?;
             }
-            self.compare_read(kind, vec![doubt.id], true).await?;
         }
         Ok(())
     }
@@ -209,12 +216,12 @@ impl Cycle<'_> {
         &mut self,
         kind: ObjectKind,
         ids: Vec<SourceId>,
-        surely: bool,
+        sure: Sure,
     ) -> Result<Vec<Doubt>, CycleError> {
         let (rules, context) = (self.rules(), self.context(kind, true));
         let sure = Sure {
-            members_shown: surely,
-            members_there: surely || self.drift.whole.contains(&ObjectKind::User),
+            members_there: sure.members_there || self.drift.whole.contains(&ObjectKind::User),
+            ..sure
         };
         let keeping = Keeping {
             now: self.now,
@@ -222,12 +229,13 @@ impl Cycle<'_> {
             fills: self.order.apply || matches!(self.order.extent, Extent::Drift { .. }),
             rows: self.drift.rows,
         };
+        let listed = self.order.extent.lists_target();
         let mapping = Arc::clone(&self.job.mapping);
         let found = self
             .store(move |snapshot| {
                 let mut found = Found::default();
                 for part in in_parallel(&ids, !context.releases, |ids| {
-                    compare_part(snapshot, kind, ids, &rules, &context, sure)
+                    compare_part(snapshot, kind, ids, &rules, &context, sure, listed)
                 })? {
                     found.compared.extend(part.compared);
                     found.again.extend(part.again);
@@ -391,6 +399,22 @@ struct Sure {
     members_there: bool,
 }
 
+impl Sure {
+    const NOTHING: Self = Self {
+        members_shown: false,
+        members_there: false,
+    };
+    /// The group was read by itself.
+    const SHOWN: Self = Self {
+        members_shown: true,
+        members_there: false,
+    };
+    const ALL: Self = Self {
+        members_shown: true,
+        members_there: true,
+    };
+}
+
 /// As many lost members are asked for one by one; of a group that lost more, the first.
 const ASKED: usize = 100;
 
@@ -401,6 +425,7 @@ fn compare_part(
     rules: &Rules,
     context: &Context,
     sure: Sure,
+    listed: bool,
 ) -> Result<Found, StoreError> {
     let planner = rules.planner(true);
     let mut found = Found::default();
@@ -424,7 +449,8 @@ fn compare_part(
             continue;
         }
         let drift = planner.drift(&view);
-        if !sure.members_there && !drift.lacking.is_empty() {
+        let doubtful = !sure.members_there || (listed && !sure.members_shown);
+        if doubtful && !drift.lacking.is_empty() {
             doubt.lacking = drift.lacking.into_iter().take(ASKED).collect();
             found.again.push(doubt);
             continue;
@@ -438,9 +464,10 @@ fn compare_part(
     Ok(found)
 }
 
-/// True for a group that members were sent into, and whose reading has no members at all.
+/// True for a group that members were sent into, and whose reading has no members at all, but may have by itself.
 fn hides_members(view: &ObjectView, body: &serde_json::Value) -> bool {
-    body.get("members").is_none() && view.members.iter().any(|member| member.sent.is_some())
+    let bare = asks_for_members(body) || (body.get("members").is_none() && members_of(body).whole);
+    bare && view.members.iter().any(|member| member.sent.is_some())
 }
 
 /// How what is found is kept.

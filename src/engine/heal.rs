@@ -17,6 +17,8 @@ use crate::reconcile::members_of;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::MEMBERS;
 use crate::reconcile::operation::Verb;
+use crate::reconcile::shown_members::ShownMembers;
+use crate::reconcile::shown_members::set_members;
 use crate::snapshot::drift::Attribute;
 use crate::snapshot::drift::Members;
 use crate::snapshot::read::Reads;
@@ -56,8 +58,8 @@ impl NotKept {
     /// And of the members that were healed, as the resource was read back.
     pub(super) fn add_members(&mut self, work: &Work, body: &serde_json::Value) {
         let there = members_of(body);
-        let lacking = work.added.iter().filter(|(_, target)| !there.contains(target));
-        let extra = work.removed.iter().filter(|(_, target)| there.contains(target));
+        let lacking = work.added.iter().filter(|(_, target)| there.lacks(target));
+        let extra = work.removed.iter().filter(|(_, target)| there.holds(target));
         self.members.extend(lacking.map(|(id, _)| (*id, false)));
         self.members.extend(extra.map(|(id, _)| (*id, true)));
     }
@@ -142,16 +144,16 @@ pub(super) fn renew_reading(
     match whole {
         Some(body) => {
             let mut body = body.clone();
-            // Services may leave members out of the answer to a PATCH.
-            if kind == ObjectKind::Group && body.get(MEMBERS).is_none() && before.get(MEMBERS).is_some() {
-                body[MEMBERS] = members_after(&before, work);
+            // Services may leave members out of the answer to a PATCH: what was known of them, and what was done, stays.
+            if kind == ObjectKind::Group && !members_of(&body).whole {
+                set_members(&mut body, &members_after(&before, work));
             }
             reading.replace(&body);
         }
         None => {
             if !(work.added.is_empty() && work.removed.is_empty()) {
                 let mut body = before.clone();
-                body[MEMBERS] = members_after(&before, work);
+                set_members(&mut body, &members_after(&before, work));
                 reading.set_body(&body);
             }
             reading.overwrite(work.sent.keys());
@@ -162,16 +164,15 @@ pub(super) fn renew_reading(
 }
 
 /// The members of a group once these were added and removed.
-fn members_after(before: &serde_json::Value, work: &Work) -> serde_json::Value {
-    let mut there = members_of(before);
-    there.extend(work.added.iter().map(|(_, target)| target.clone()));
+fn members_after(before: &serde_json::Value, work: &Work) -> ShownMembers {
+    let mut shown = members_of(before);
+    shown
+        .there
+        .extend(work.added.iter().map(|(_, target)| target.clone()));
     for (_, target) in &work.removed {
-        there.remove(target);
+        shown.there.remove(target);
     }
-    there
-        .iter()
-        .map(|target| serde_json::json!({"value": target.as_str()}))
-        .collect()
+    shown
 }
 
 impl Cycle<'_> {

@@ -39,6 +39,7 @@ use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
 use crate::reconcile::members_of;
+use crate::reconcile::shown_members::ShownMembers;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -382,11 +383,12 @@ fn notice_emptied(link: &mut Link, mapping: &Mapping, write: &OpenWrite, body: &
     }
 }
 
-/// Memberships as the target holds them: of members that are linked.
+/// Memberships as the target holds them: of members that are linked. Who is not seen in a reading that is not whole stays as
+/// recorded: whether a removal went through cannot be seen there, so it is sent again.
 pub(super) fn take_members(
     tx: &mut Tx<'_>,
     group: &SourceId,
-    there: &BTreeSet<TargetId>,
+    shown: &ShownMembers,
 ) -> Result<(), StoreError> {
     let mut after = None;
     loop {
@@ -395,15 +397,15 @@ pub(super) fn take_members(
         after = Some(*last);
         for (member, edge) in page {
             match &edge.sent {
-                Some(sent) if !there.contains(sent) && !edge.present => tx.delete_edge(group, &member)?,
-                Some(sent) if !there.contains(sent) => {
+                Some(sent) if shown.lacks(sent) && !edge.present => tx.delete_edge(group, &member)?,
+                Some(sent) if shown.lacks(sent) => {
                     tx.put_edge(group, &member, &Membership { sent: None, ..edge })?;
                 }
                 _ => {}
             }
         }
     }
-    for target in there {
+    for target in &shown.there {
         let Some(owner) = tx.owner(ObjectKind::User, target)? else {
             continue;
         };

@@ -412,7 +412,7 @@ fn owners(snapshot: &Snapshot, target: &TargetReading) -> Result<BTreeMap<Target
     };
     let mut owners = BTreeMap::new();
     for body in bodies {
-        for id in members_of(body) {
+        for id in members_of(body).there {
             if let Some(owner) = snapshot.owner(ObjectKind::User, &id)? {
                 owners.insert(id, owner);
             }

@@ -98,4 +98,6 @@ pub struct PinnedDialect {
     pub extension_urn_in_schemas: Option<bool>,
     /// PATCH or PUT.
     pub update: Option<Update>,
+    /// Whether groups show their members when they are read.
+    pub members_shown: Option<bool>,
 }

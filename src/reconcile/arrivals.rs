@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::changes::Base;
 use super::changes::all_members;
-use super::changes::members_of;
 use super::departures::verbs;
 use super::matching::EXTERNAL_ID;
 use super::matching::Key;
@@ -19,6 +18,7 @@ use super::operation::Verb;
 use super::plan::ObjectPlan;
 use super::plan::Planner;
 use super::scope::Standing;
+use super::shown_members::members_of;
 use super::view::Absence;
 use super::view::Candidate;
 use super::view::ObjectView;

@@ -1,7 +1,6 @@
 //! A linked object that lives: which attributes and memberships differ, and which verb that makes.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
 use super::departures::ACTIVE;
 use super::departures::verbs;
@@ -33,7 +32,6 @@ use crate::mapping::names;
 use crate::mapping::resource::read_path;
 use crate::mapping::resource::same;
 use crate::model::id::ObjectKind;
-use crate::model::id::TargetId;
 use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::name::Name;
@@ -507,17 +505,6 @@ fn known_enabled(view: &ObjectView) -> Option<bool> {
 /// What the target emptied by itself although we sent it.
 fn is_cleared_by_target(kept: Option<&Kept>, want: &Value) -> bool {
     matches!(kept, Some(Kept::Other(value)) if value.is_unassigned()) && !want.is_unassigned()
-}
-
-/// The member ids that a group resource holds.
-#[must_use]
-pub fn members_of(body: &serde_json::Value) -> BTreeSet<TargetId> {
-    let list = body.get("members").and_then(serde_json::Value::as_array);
-    list.into_iter()
-        .flatten()
-        .filter_map(|member| member.get("value").unwrap_or(member).as_str())
-        .filter_map(TargetId::new)
-        .collect()
 }
 
 /// The members of a view that can go into a create, for a group that has no resource yet.

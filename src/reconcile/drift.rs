@@ -3,10 +3,7 @@
 //! The comparison is the planner's own ([`super::three_way`]): what is called drift here is what the plan heals, or
 //! leaves because the policy says report. A change of the source is no drift.
 
-use std::collections::BTreeSet;
-
 use super::changes::Differences;
-use super::changes::members_of;
 use super::membership_diff;
 use super::operation::Change;
 use super::operation::Reason;
@@ -15,6 +12,8 @@ use super::plan::Planner;
 use super::policy::GroupRemoval;
 use super::policy::OnRemoval;
 use super::scope::Standing;
+use super::shown_members::ShownMembers;
+use super::shown_members::members_of;
 use super::view::ObjectView;
 use super::view::Reference;
 use super::view::TargetReading;
@@ -23,7 +22,6 @@ use crate::mapping::TargetPath;
 use crate::mapping::names;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-use crate::model::id::TargetId;
 use crate::model::link::Link;
 use crate::model::name::Name;
 use crate::model::object::Life;
@@ -221,26 +219,28 @@ impl Planner<'_> {
         &self,
         view: &ObjectView,
         observed: Option<&serde_json::Value>,
-    ) -> Option<BTreeSet<TargetId>> {
+    ) -> Option<ShownMembers> {
         if !(self.forced || self.heals_members()) {
             return None;
         }
-        let mut there = members_of(observed?);
+        let mut shown = members_of(observed?);
         if self.forced {
-            return Some(there);
+            return Some(shown);
         }
         let missing = view.since.missing.iter().map(|id| (id, &false));
         for (id, held) in view.since.not_kept.iter().chain(missing) {
             let member = view.members.iter().find(|member| member.id == *id);
             match (held, member.map(|member| (&member.sent, &member.state))) {
                 (false, Some((Some(sent), Reference::Linked(_)))) => {
-                    there.insert(sent.clone());
+                    shown.there.insert(sent.clone());
                 }
-                (true, _) => there.retain(|target| view.member_owners.get(target) != Some(id)),
+                (true, _) => shown
+                    .there
+                    .retain(|target| view.member_owners.get(target) != Some(id)),
                 (false, _) => {}
             }
         }
-        Some(there)
+        Some(shown)
     }
 
     /// Why an update is sent: what puts drift right says so, unless the source asks for more.

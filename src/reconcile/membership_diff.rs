@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use super::operation::Member;
+use super::shown_members::ShownMembers;
 use super::view::MemberView;
 use super::view::Reference;
 use crate::model::id::SourceId;
@@ -38,11 +39,11 @@ impl MembershipDiff {
 
 /// Compares the memberships of one group. `observed` is what the group holds at the target, where it was read:
 /// members there that belong to linked users who are not in the source group are removed, members that nobody
-/// is linked to are left alone (promise 4), and who was sent and is not there is sent again.
+/// is linked to are left alone (promise 4), and who was sent and is surely not there is sent again.
 #[must_use]
 pub fn compare(
     members: &[MemberView],
-    observed: Option<&BTreeSet<TargetId>>,
+    observed: Option<&ShownMembers>,
     owners: &BTreeMap<TargetId, SourceId>,
 ) -> MembershipDiff {
     let mut diff = MembershipDiff::default();
@@ -55,7 +56,7 @@ pub fn compare(
         compare_one(member, observed, &mut diff);
     }
     let recorded: BTreeSet<&TargetId> = members.iter().filter_map(|member| member.sent.as_ref()).collect();
-    for target in observed.into_iter().flatten() {
+    for target in observed.into_iter().flat_map(|shown| &shown.there) {
         if let Some(owner) = owners.get(target)
             && !desired.contains(owner)
             && !recorded.contains(target)
@@ -71,7 +72,7 @@ pub fn compare(
     diff
 }
 
-fn compare_one(member: &MemberView, observed: Option<&BTreeSet<TargetId>>, diff: &mut MembershipDiff) {
+fn compare_one(member: &MemberView, observed: Option<&ShownMembers>, diff: &mut MembershipDiff) {
     let wanted = match (&member.state, member.present, member.kind) {
         (_, false, _) => None,
         (Reference::Linked(target), true, MemberKind::User) => Some(Some(target)),
@@ -93,14 +94,14 @@ fn compare_one(member: &MemberView, observed: Option<&BTreeSet<TargetId>>, diff:
     match (wanted, &member.sent) {
         (None, None) => {}
         (Some(Some(target)), Some(sent)) if target == sent => {
-            if observed.is_some_and(|there| !there.contains(sent)) {
+            if observed.is_some_and(|shown| shown.lacks(sent)) {
                 diff.drift.insert(member.id);
                 diff.add.push(plain(None));
             }
         }
         // An expected link of a member that was sent before: its new id is not known until it is made.
         (Some(None), Some(_)) => {}
-        (Some(Some(target)), None) if observed.is_some_and(|there| there.contains(target)) => {
+        (Some(Some(target)), None) if observed.is_some_and(|shown| shown.holds(target)) => {
             diff.found.push(plain(Some(target.clone())))
         }
         (Some(_), None) => diff.add.push(plain(None)),

@@ -26,6 +26,7 @@ pub mod refresh;
 pub mod refused;
 pub mod saved;
 pub mod scope;
+pub mod shown_members;
 pub mod target_schema;
 pub mod three_way;
 pub mod undo;
@@ -33,4 +34,4 @@ pub mod undo_hold;
 pub mod unique_values;
 pub mod view;
 
-pub use changes::members_of;
+pub use shown_members::members_of;

@@ -92,7 +92,22 @@ pub struct Oddities {
     pub special_characters_fail: bool,
     /// More members in one PATCH are answered 413.
     pub most_members_in_patch: Option<usize>,
+    // ---- showing less than is held
+    /// Groups are shown with an empty list of members, whoever is in them.
+    pub members_shown_empty: bool,
+    /// Groups are shown without members, whoever is in them.
+    pub members_omitted: bool,
+    /// Members are shown only where `attributes` names them.
+    pub members_by_name_only: bool,
+    /// Members are shown by a GET of the group, and not in listings.
+    pub members_not_listed: bool,
+    /// No more members of a group are shown.
+    pub most_members_shown: Option<usize>,
+    /// A filter on members finds nothing.
+    pub member_filter_empty: bool,
     // ---- odd
+    /// The shape in which members are shown, and may be sent back.
+    pub member_shape: MemberShape,
     /// `startIndex` and `count` are ignored: every GET shows the first 20.
     pub ignored_paging: bool,
     /// Paging by cursor (RFC 9865), announced; `startIndex` beyond 1 is answered 400.
@@ -129,6 +144,23 @@ pub struct Oddities {
     pub dangling_members: bool,
     /// PATCH answers 204 without a body.
     pub patch_without_body: bool,
+}
+
+/// How a member of a group is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemberShape {
+    /// `{"value": "id"}`.
+    #[default]
+    Value,
+    /// `"id"`.
+    Bare,
+    /// `{"id": "id"}`.
+    Id,
+    /// `{"$ref": "…/Users/id"}`.
+    Reference,
+    /// `{"value": "id"}`, each of them twice.
+    Twice,
 }
 
 impl Oddities {

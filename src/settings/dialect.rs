@@ -48,6 +48,7 @@ pub(super) fn read(mut section: Section<'_>) -> PinnedDialect {
         member_removal: section.get("member_removal").and_then(|field| word(&field)),
         manager: section.get("manager").and_then(|field| word(&field)),
         extension_urn_in_schemas: section.get("extension_urn_in_schemas").and_then(flag),
+        members_shown: section.get("members_shown").and_then(flag),
         update: section.get("update").and_then(|field| word(&field)),
     };
     section.finish();

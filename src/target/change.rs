@@ -17,6 +17,7 @@ use super::learning::Learned;
 use super::learning::Witness;
 use super::patch::compile;
 use super::refused::Taken;
+use super::shown::Put;
 use super::usage;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
@@ -93,7 +94,10 @@ impl ScimTarget {
         }
         if self.trusts(kind, patch) {
             match self.send(kind, id, patch, &dialect).await {
-                Ok(last) => return Ok(last),
+                Ok(last) => {
+                    self.ask_for_leavers(kind, id, &patch.remove_members).await?;
+                    return Ok(last);
+                }
                 Err(error) => {
                     // A refusal may be about a form, or a part: attributes and members are then tried apart.
                     self.about_a_part(kind, id, error).await?;
@@ -138,7 +142,14 @@ impl ScimTarget {
     ) -> Result<Option<Resource>, TargetError> {
         let removes_by_put = dialect.member_removal == MemberRemoval::Put && !patch.remove_members.is_empty();
         if dialect.update == Update::Put || removes_by_put || dialect.clears_by_put(patch) {
-            return self.put(kind, id, patch, dialect).await;
+            match self.put(kind, id, patch, dialect).await? {
+                Put::Sent(answer) => return Ok(answer),
+                // By PATCH nobody is lost. A service that says that it has none is not asked.
+                Put::NotWhole
+                    if self.advertised().await?.patch && !removes_by_put && !dialect.clears_by_put(patch) => {
+                }
+                Put::NotWhole => return Err(not_whole(id)),
+            }
         }
         let mut room = dialect.members_per_patch.max(1);
         let members = patch.add_members.len() + patch.remove_members.len();
@@ -488,6 +499,19 @@ fn partly(taken: Taken) -> Result<Option<Resource>, TargetError> {
         rest: taken.last.map(Box::new),
         refused: taken.refused,
     })
+}
+
+/// The error for a group that cannot be changed by PUT, because that would take out members whom nobody sees.
+fn not_whole(id: &TargetId) -> TargetError {
+    TargetError::Refused {
+        what: format!(
+            "PUT /Groups/{id} was not sent: the target does not show who is in the group, and a PUT would take them out"
+        ),
+        status: 0,
+        hint: "have the target take PATCH for groups, or show their members; dialect = { update = \"patch\" } under the job's \
+               [target] uses PATCH"
+            .to_owned(),
+    }
 }
 
 /// Attributes and members of a patch, each alone.

@@ -28,6 +28,8 @@ use super::path::PathError;
 use super::replace::apply_to_resource;
 use super::request::{Repeat, Reply, Wire};
 use super::resource::{Listing, complete_schemas, resource};
+use super::showing::Door;
+use super::shown::Put;
 use super::urls::{Addresses, collection, set_query};
 use crate::model::clock::Clock;
 use crate::model::id::ObjectKind;
@@ -192,27 +194,34 @@ impl ScimTarget {
         self.wire.send(&asked, &url, body, Repeat::Safe).await
     }
 
-    /// PUT from a fresh read, with everything else kept.
+    /// PUT from a fresh read, with everything else kept. A group whose members were not read whole is not sent: a PUT takes
+    /// out whoever it does not carry.
     pub(super) async fn put(
         &self,
         kind: ObjectKind,
         id: &TargetId,
         patch: &Patch,
         dialect: &Dialect,
-    ) -> Result<Option<Resource>, TargetError> {
+    ) -> Result<Put, TargetError> {
         let asked = asked_one("PUT", kind, id);
-        let Some(mut fresh) = self.read(kind, id).await? else {
+        let Some(mut fresh) = self.fetch(kind, id).await? else {
             return Err(TargetError::NotFound {
                 what: format!("{} {}: it is not there", asked.method, asked.path),
             });
         };
+        if kind == ObjectKind::Group && !self.is_whole(&fresh, patch) {
+            return Ok(Put::NotWhole);
+        }
         apply_to_resource(&mut fresh.body, patch, dialect).map_err(|error| unwritable(&asked, &error))?;
         in_values(&mut fresh.body, dialect);
         if !dialect.extension_urn_in_schemas {
             complete_schemas(kind, &mut fresh.body, false);
         }
         let reply = self.one("PUT", kind, id, Some(bytes(&fresh.body)), &[]).await?;
-        Ok(reply.body.and_then(resource))
+        let answer = reply.body.and_then(resource);
+        Ok(Put::Sent(
+            answer.map(|answer| self.as_shown(kind, answer, Door::Answer)),
+        ))
     }
 
     pub(super) async fn send_patch(
@@ -229,7 +238,8 @@ impl ScimTarget {
             &[]
         };
         let reply = self.one("PATCH", kind, id, Some(bytes(body)), query).await?;
-        Ok(reply.body.and_then(resource))
+        let answer = reply.body.and_then(resource);
+        Ok(answer.map(|answer| self.as_shown(kind, answer, Door::Answer)))
     }
 
     /// A listing is read either way, so there is nothing to read back; after three, the question is spared.
@@ -249,7 +259,7 @@ impl ScimTarget {
         self.experience.keep().await;
     }
 
-    async fn find_page(
+    pub(super) async fn find_page(
         &self,
         kind: ObjectKind,
         asked: &Asked,
@@ -259,7 +269,13 @@ impl ScimTarget {
         set_query(&mut url, query);
         let Reply { answer, body } = self.wire.send(asked, &url, None, Repeat::Safe).await?;
         let listing = body.and_then(Listing::from_json);
-        listing.ok_or_else(|| fault::malformed(asked, &answer, "it is not a SCIM listing with its results"))
+        let mut listing = listing
+            .ok_or_else(|| fault::malformed(asked, &answer, "it is not a SCIM listing with its results"))?;
+        let shown = listing.resources.into_iter();
+        listing.resources = shown
+            .map(|resource| self.as_shown(kind, resource, Door::Listed))
+            .collect();
+        Ok(listing)
     }
 }
 
@@ -382,17 +398,8 @@ impl TargetDirectory for ScimTarget {
     }
 
     async fn read(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetError> {
-        match self.one("GET", kind, id, None, &[]).await {
-            Ok(Reply { answer, body }) => body.and_then(resource).map(Some).ok_or_else(|| {
-                fault::malformed(
-                    &asked_one("GET", kind, id),
-                    &answer,
-                    "it is not a SCIM resource with an id",
-                )
-            }),
-            Err(TargetError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let found = self.fetch(kind, id).await?;
+        Ok(found.map(|found| self.as_shown(kind, found, Door::Alone)))
     }
 
     async fn create(&self, kind: ObjectKind, body: NewResource) -> Result<Created, TargetError> {

@@ -35,6 +35,7 @@ use crate::ports::Created;
 use crate::ports::NewResource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
+use crate::reconcile::operation::MEMBERS;
 
 /// A body in a dialect: booleans, manager, and what `schemas` lists. Mostly it is so already, and then it is not looked into.
 fn dressed(kind: ObjectKind, body: &NewResource, dialect: &Dialect) -> Bytes {
@@ -226,7 +227,9 @@ impl ScimTarget {
         let Ok(Some(found)) = found else {
             return made; // not readable yet: it is there all the same
         };
-        let missing = usage::not_created(&sent.json(), &found.body);
+        // Who is in a group need not be shown; whether a create brings members is told by what is added later.
+        let mut missing = usage::not_created(&sent.json(), &found.body);
+        missing.retain(|path| !(kind == ObjectKind::Group && path == MEMBERS));
         let now = self.experience.now();
         let mut new = Vec::new();
         self.experience.note(|learned| {

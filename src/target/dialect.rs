@@ -35,6 +35,8 @@ pub struct Dialect {
     pub update: Update,
     /// Form of paging.
     pub paging: Paging,
+    /// Groups show their members when they are read.
+    pub members_shown: bool,
     /// Most membership changes in one PATCH. Services limit the size of a body; 1000 ids are some 50 kB.
     pub members_per_patch: usize,
     /// How an attribute is cleared, where it is not by its removal: by its path.
@@ -83,6 +85,7 @@ impl Default for Dialect {
             new_element: NewElement::default(),
             update: Update::default(),
             paging: Paging::default(),
+            members_shown: true,
             members_per_patch: 1000,
             clearings: BTreeMap::new(),
         }
@@ -109,11 +112,13 @@ pub enum Aspect {
     Update,
     /// Form of paging.
     Paging,
+    /// Whether groups show their members.
+    MembersShown,
 }
 
 impl Aspect {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OpCase,
         Self::Booleans,
         Self::MemberRemoval,
@@ -122,6 +127,7 @@ impl Aspect {
         Self::NewElement,
         Self::Update,
         Self::Paging,
+        Self::MembersShown,
     ];
 
     /// Its name, which is the key of the configuration where there is one.
@@ -136,6 +142,7 @@ impl Aspect {
             Self::NewElement => "new_element",
             Self::Update => "update",
             Self::Paging => "paging",
+            Self::MembersShown => "members_shown",
         }
     }
 
@@ -151,6 +158,7 @@ impl Aspect {
             Self::NewElement => &["whole", "path"],
             Self::Update => &["patch", "put"],
             Self::Paging => &["as_announced", "index"],
+            Self::MembersShown => &["true", "false"],
         }
     }
 
@@ -164,6 +172,7 @@ impl Aspect {
             Self::Manager => pinned.manager.map(|form| form as usize),
             Self::ExtensionUrnInSchemas => pinned.extension_urn_in_schemas.map(|listed| usize::from(!listed)),
             Self::Update => pinned.update.map(|form| form as usize),
+            Self::MembersShown => pinned.members_shown.map(|shown| usize::from(!shown)),
             Self::NewElement | Self::Paging => None,
         }
     }
@@ -200,6 +209,7 @@ impl Dialect {
             Aspect::NewElement => self.new_element as usize,
             Aspect::Update => self.update as usize,
             Aspect::Paging => self.paging as usize,
+            Aspect::MembersShown => !self.members_shown as usize,
         }
     }
 
@@ -217,6 +227,7 @@ impl Dialect {
             Aspect::ExtensionUrnInSchemas => self.extension_urn_in_schemas = form == 0,
             Aspect::NewElement => self.new_element = pick(&[NewElement::Whole, NewElement::Path], form),
             Aspect::Update => self.update = pick(&[Update::Patch, Update::Put], form),
+            Aspect::MembersShown => self.members_shown = form == 0,
             Aspect::Paging => self.paging = pick(&[Paging::AsAnnounced, Paging::Index], form),
         }
         self
@@ -259,6 +270,7 @@ mod tests {
             manager: Some(ManagerForm::String),
             extension_urn_in_schemas: Some(false),
             update: Some(Update::Put),
+            members_shown: Some(false),
         };
         for aspect in Aspect::ALL {
             let word = aspect.pinned(&pinned).map(|form| aspect.forms()[form]);
@@ -266,7 +278,7 @@ mod tests {
                 Aspect::OpCase => Some("capital"),
                 Aspect::Booleans | Aspect::Manager => Some("string"),
                 Aspect::MemberRemoval | Aspect::Update => Some("put"),
-                Aspect::ExtensionUrnInSchemas => Some("false"),
+                Aspect::ExtensionUrnInSchemas | Aspect::MembersShown => Some("false"),
                 Aspect::NewElement | Aspect::Paging => None,
             };
             assert_eq!(word, expected, "{}", aspect.name());

@@ -19,6 +19,7 @@ use super::dialect::Aspect;
 use super::dialect::Clearing;
 use super::dialect::Dialect;
 use super::dialect::PinnedDialect;
+use super::showing::Showing;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
@@ -77,6 +78,8 @@ pub struct Learned {
     clearings: BTreeMap<String, BTreeMap<Clearing, BTreeSet<Witness>>>,
     /// Attributes that were refused alone since they were last taken, with up to three of the objects that told.
     refused: BTreeMap<String, BTreeSet<Witness>>,
+    /// How the target shows the members of groups.
+    pub(super) showing: Showing,
     /// A first use that is under way: who was in the group before it.
     trial: Option<Trial>,
 }
@@ -264,6 +267,7 @@ impl Learned {
         for (path, since) in &self.unkept {
             notes.push(format!("`{path}` is taken and not kept, seen on {since}"));
         }
+        notes.extend(self.notes_on_members());
         notes
     }
 
@@ -292,6 +296,21 @@ impl Learned {
         lesson.helped.clear();
         lesson.futile.clear();
         news
+    }
+
+    /// One look shows that the default of this aspect is right, whatever was learned. True where that was news.
+    pub(super) fn settle(&mut self, aspect: Aspect) -> bool {
+        let lesson = self.lesson(aspect);
+        let news = !lesson.proven || lesson.chosen.is_some();
+        lesson.chosen = None;
+        lesson.proven = true;
+        news
+    }
+
+    /// One look shows that this form is in force.
+    pub(super) fn choose(&mut self, aspect: Aspect, form: usize, since: Timestamp, why: &str) {
+        let why = why.to_owned();
+        self.lesson(aspect).chosen = Some(Chosen { form, since, why });
     }
 
     /// The form that was used failed for an object. Which other forms to try for it, in order.

@@ -16,19 +16,26 @@ use super::dialect::Dialect;
 use super::dialect::MemberRemoval;
 use super::dialect::Update;
 use super::learning::Failing;
+use super::learning::Learned;
 use super::learning::Trial;
 use super::learning::Witness;
+use super::showing::Shows;
 use super::usage;
-use super::usage::members_in;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
+use crate::ports::MembersBefore;
 use crate::ports::Patch;
 use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
+use crate::reconcile::members_of;
+use crate::reconcile::shown_members::ShownMembers;
 
-/// Who is in a group, and the resource that says so.
-type Held = (Resource, BTreeSet<TargetId>);
+/// Who is seen in a group, and the resource that says so.
+type Held = (Resource, ShownMembers);
+
+/// As many members are asked for one by one after a change that is not seen.
+const MOST_ASKED: usize = 20;
 
 /// How one use of a form ended.
 enum Used {
@@ -53,13 +60,17 @@ impl ScimTarget {
     ) -> Result<Option<Resource>, TargetError> {
         let _turn = self.experience.first_use.lock().await;
         let (mut found, mut held) = self.held(kind, id).await?;
-        let named: Vec<TargetId> = distinct(&patch.remove_members, |id| held.contains(id));
+        // Who is not seen is taken out all the same, unless as many are shown as were put in.
+        let all_shown = held.there.len() as u64 >= patch.members_before.sent;
+        let named: Vec<TargetId> = distinct(&patch.remove_members, |id| !(all_shown && held.lacks(id)));
         if !named.is_empty() {
-            (found, held) = self.remove(kind, id, named, held, dialect).await?;
+            let removal = members_only(Vec::new(), named, patch.members_before);
+            (found, held) = self.remove(kind, id, removal, held, dialect).await?;
         }
-        let wanted: Vec<TargetId> = distinct(&patch.add_members, |id| !held.contains(id));
+        let wanted: Vec<TargetId> = distinct(&patch.add_members, |id| !held.holds(id));
         if !wanted.is_empty() {
-            (found, _) = self.add(kind, id, wanted, held, dialect).await?;
+            let addition = members_only(wanted, Vec::new(), patch.members_before);
+            (found, _) = self.add(kind, id, addition, held, dialect).await?;
         }
         Ok(Some(found))
     }
@@ -68,12 +79,11 @@ impl ScimTarget {
         &self,
         kind: ObjectKind,
         id: &TargetId,
-        named: Vec<TargetId>,
-        mut held: BTreeSet<TargetId>,
+        removal: Patch,
+        mut held: ShownMembers,
         dialect: &Dialect,
     ) -> Result<Held, TargetError> {
         let (aspect, witness) = (Aspect::MemberRemoval, Witness::of(kind, id));
-        let removal = members_only(Vec::new(), named);
         let (current, unsafe_now) = self.experience.ask(|learned| {
             let form = learned.form(aspect);
             (
@@ -97,21 +107,21 @@ impl ScimTarget {
                 }
                 Used::Harmful => {
                     self.harmed(form, id, "were put back");
-                    let left = removal.remove_members.iter().any(|member| now.1.contains(member));
+                    let left = removal.remove_members.iter().any(|member| now.1.holds(member));
                     if !left {
                         return Ok(now);
                     }
                     held = now.1;
                     if first {
-                        forms.extend(self.other_removals(&witness, &used_in, Failing::Silent));
+                        forms.extend(self.other_removals(&witness, &used_in, Failing::Silent, &held));
                     }
                 }
                 Used::Silent if first => {
-                    forms.extend(self.other_removals(&witness, &used_in, Failing::Silent))
+                    forms.extend(self.other_removals(&witness, &used_in, Failing::Silent, &held))
                 }
                 Used::Refused(refusal, status) if first => {
                     error = refusal;
-                    forms.extend(self.other_removals(&witness, &used_in, Failing::Refused(status)));
+                    forms.extend(self.other_removals(&witness, &used_in, Failing::Refused(status), &held));
                 }
                 Used::Silent | Used::Refused(..) => {
                     self.experience.add(|learned| learned.futile(of, form, &witness));
@@ -126,8 +136,16 @@ impl ScimTarget {
         Err(error)
     }
 
-    /// The other forms of a removal, a PUT last: another case of `op` costs nobody anything.
-    fn other_removals(&self, witness: &Witness, used: &Dialect, how: Failing) -> Vec<(Aspect, usize)> {
+    /// The other forms of a removal, a PUT last: another case of `op` costs nobody anything. Forms that could take others out
+    /// are not tried where nobody would see it.
+    fn other_removals(
+        &self,
+        witness: &Witness,
+        used: &Dialect,
+        how: Failing,
+        held: &ShownMembers,
+    ) -> Vec<(Aspect, usize)> {
+        let blind = !held.whole && held.there.is_empty();
         self.experience.add(|learned| {
             let alone = match how {
                 Failing::Refused(status) => Failing::Alone(status),
@@ -142,6 +160,7 @@ impl ScimTarget {
             );
             let mut forms: Vec<(Aspect, usize)> = removals
                 .into_iter()
+                .filter(|_| !blind)
                 .map(|form| (Aspect::MemberRemoval, form))
                 .collect();
             let put = forms
@@ -160,8 +179,8 @@ impl ScimTarget {
         &self,
         kind: ObjectKind,
         id: &TargetId,
-        wanted: Vec<TargetId>,
-        held: BTreeSet<TargetId>,
+        addition: Patch,
+        held: ShownMembers,
         dialect: &Dialect,
     ) -> Result<Held, TargetError> {
         let (aspect, witness) = (Aspect::OpCase, Witness::of(kind, id));
@@ -173,7 +192,6 @@ impl ScimTarget {
         {
             return Err(replaces(id));
         }
-        let addition = members_only(wanted, Vec::new());
         let current = self.experience.ask(|learned| learned.form(aspect));
         let mut forms = vec![current];
         let mut error = not_carried_out(kind, id, "members who were to come are not in it");
@@ -195,7 +213,7 @@ impl ScimTarget {
                          added by PATCH any more: set dialect = { update = \"put\" } under the job's [target]"
                             .to_owned(),
                     );
-                    return if addition.add_members.iter().all(|member| now.1.contains(member)) {
+                    return if addition.add_members.iter().all(|member| now.1.holds(member)) {
                         Ok(now)
                     } else {
                         Err(replaces(id))
@@ -244,7 +262,7 @@ impl ScimTarget {
         kind: ObjectKind,
         id: &TargetId,
         patch: &Patch,
-        before: &BTreeSet<TargetId>,
+        before: &ShownMembers,
         dialect: &Dialect,
     ) -> Result<(Used, Held), TargetError> {
         let unfinished = self
@@ -259,7 +277,7 @@ impl ScimTarget {
         }
         let trial = Trial {
             group: id.as_str().to_owned(),
-            before: before.iter().map(|id| id.as_str().to_owned()).collect(),
+            before: before.there.iter().map(|id| id.as_str().to_owned()).collect(),
             named: patch
                 .remove_members
                 .iter()
@@ -274,13 +292,14 @@ impl ScimTarget {
         let named: BTreeSet<&TargetId> = patch.remove_members.iter().collect();
         let stays = |member: &&TargetId| !named.contains(*member);
         let lost: Vec<TargetId> = before
+            .there
             .iter()
             .filter(stays)
-            .filter(|member| !now.1.contains(*member))
+            .filter(|member| now.1.lacks(member))
             .cloned()
             .collect();
         if !lost.is_empty() {
-            let mut whole: BTreeSet<TargetId> = before.iter().filter(stays).cloned().collect();
+            let mut whole: BTreeSet<TargetId> = before.there.iter().filter(stays).cloned().collect();
             whole.extend(patch.add_members.iter().cloned());
             now = match self.put_back(kind, id, lost.clone(), whole).await {
                 Ok(now) => now,
@@ -300,16 +319,97 @@ impl ScimTarget {
         }
         self.experience.add(|learned| learned.set_trial(None));
         let harmful = !lost.is_empty();
-        let right = patch.remove_members.iter().all(|member| !now.1.contains(member))
-            && patch.add_members.iter().all(|member| now.1.contains(member));
         let used = match sent.map_err(Miss::of) {
             _ if harmful => Used::Harmful,
-            _ if right => Used::Right,
-            Ok(_) | Err(Miss::Silent(..)) => Used::Silent,
+            _ if is_right(patch, before, &now.1) => Used::Right,
+            Ok(_) => {
+                let used = self.unseen(id, patch, before, &mut now).await?;
+                if matches!(used, Used::Right) {
+                    used
+                } else {
+                    Used::Silent
+                }
+            }
+            Err(Miss::Silent(..)) => Used::Silent,
             Err(Miss::Refused(error, status)) => Used::Refused(error, status),
             Err(Miss::Failed(error)) => return Err(error),
         };
         Ok((used, now))
+    }
+
+    /// What became of a change that was answered 2xx and is not seen. Where a group shows everybody, it was not done. Where it
+    /// does not, what was accepted counts, unless a question to the target tells otherwise.
+    async fn unseen(
+        &self,
+        id: &TargetId,
+        patch: &Patch,
+        before: &ShownMembers,
+        now: &mut Held,
+    ) -> Result<Used, TargetError> {
+        let shows = |learned: &Learned| learned.shows_members();
+        let nobody = before.there.is_empty() && now.1.there.is_empty();
+        if nobody && self.experience.ask(shows) == Shows::Unknown && self.shows_by_name(&now.0).await? {
+            *now = self.held(ObjectKind::Group, id).await?;
+            return Ok(if is_right(patch, before, &now.1) {
+                Used::Right
+            } else {
+                Used::Silent
+            });
+        }
+        // As many as before although more came, and nobody else: what is shown has an end.
+        let same = !before.there.is_empty() && now.1.there == before.there && patch.remove_members.is_empty();
+        if now.1.whole && !same {
+            return Ok(Used::Silent);
+        }
+        let mut told = None;
+        for (members, wanted) in [(&patch.add_members, true), (&patch.remove_members, false)] {
+            for member in members
+                .iter()
+                .filter(|member| now.1.holds(member) != wanted)
+                .take(MOST_ASKED)
+            {
+                told = self.is_in(id, member).await?;
+                if told == Some(!wanted) {
+                    return Ok(Used::Silent);
+                }
+            }
+        }
+        // Without a question that tells: more were accepted before than are shown, so that this one may be there as well.
+        let more = patch.members_before.sent > now.1.there.len() as u64;
+        if same && told.is_none() && now.1.whole && !more {
+            return Ok(Used::Silent);
+        }
+        let (at, count) = (self.experience.now(), now.1.there.len());
+        let finding = self.experience.add(|learned| match (nobody, same) {
+            (true, _) => learned.hides_members(at),
+            (false, true) => learned.shows_at_most(count),
+            (false, false) => None,
+        });
+        finding
+            .into_iter()
+            .for_each(|finding| self.experience.say(finding));
+        Ok(Used::Right)
+    }
+
+    /// After a removal that was answered 2xx, by a target that shows no members and where a question tells: are they out?
+    pub(super) async fn ask_for_leavers(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        leavers: &[TargetId],
+    ) -> Result<(), TargetError> {
+        let asks =
+            |learned: &Learned| learned.shows_members() == Shows::Not && learned.showing.question.is_some();
+        if leavers.is_empty() || !self.experience.ask(asks) {
+            return Ok(());
+        }
+        for leaver in leavers.iter().take(MOST_ASKED) {
+            if self.is_in(id, leaver).await? == Some(true) {
+                let what = "members who were to go are still in it, as a filter tells";
+                return Err(not_carried_out(kind, id, what));
+            }
+        }
+        Ok(())
     }
 
     /// Puts members back: the lost ones; all of them at once, where adding replaces; by PUT, where nothing else helps.
@@ -334,10 +434,15 @@ impl ScimTarget {
         for (members, dialect) in [(lost, &dialect), (all.clone(), &dialect), (all, &by_put)] {
             // A refusal is answered by the next way; what it did is read.
             let sent = self
-                .send(kind, id, &members_only(members, Vec::new()), dialect)
+                .send(
+                    kind,
+                    id,
+                    &members_only(members, Vec::new(), MembersBefore::default()),
+                    dialect,
+                )
                 .await;
             let now = self.held(kind, id).await?;
-            if whole.iter().all(|member| now.1.contains(member)) {
+            if whole.iter().all(|member| now.1.holds(member)) {
                 return Ok(now);
             }
             if let Err(error) = sent
@@ -379,7 +484,7 @@ impl ScimTarget {
                 .filter_map(|member| TargetId::new(member))
                 .collect();
             if let Some(now) = now {
-                let lost: Vec<TargetId> = whole.difference(&now).cloned().collect();
+                let lost: Vec<TargetId> = whole.iter().filter(|member| now.lacks(member)).cloned().collect();
                 if !lost.is_empty() {
                     match self.put_back(kind, &id, lost, whole).await {
                         Ok(_) => {}
@@ -409,9 +514,15 @@ impl ScimTarget {
                 what: format!("group {id} is gone at the target"),
             });
         };
-        let members = members_in(&group.body);
+        let members = members_of(&group.body);
         Ok((group, members))
     }
+}
+
+/// True where a reading shows that this was done: who came is seen, and whoever went is not, and was seen before or would be.
+fn is_right(patch: &Patch, before: &ShownMembers, now: &ShownMembers) -> bool {
+    let out = |member: &TargetId| now.lacks(member) || (before.holds(member) && !now.holds(member));
+    patch.remove_members.iter().all(out) && patch.add_members.iter().all(|member| now.holds(member))
 }
 
 fn replaces(id: &TargetId) -> TargetError {
@@ -432,11 +543,16 @@ fn distinct(ids: &[TargetId], wanted: impl Fn(&TargetId) -> bool) -> Vec<TargetI
         .collect()
 }
 
-fn members_only(add_members: Vec<TargetId>, remove_members: Vec<TargetId>) -> Patch {
+fn members_only(
+    add_members: Vec<TargetId>,
+    remove_members: Vec<TargetId>,
+    members_before: MembersBefore,
+) -> Patch {
     Patch {
         changes: Vec::new(),
         held: Default::default(),
         add_members,
         remove_members,
+        members_before,
     }
 }

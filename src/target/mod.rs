@@ -24,6 +24,8 @@ pub mod refused;
 pub mod replace;
 mod request;
 pub mod resource;
+pub mod showing;
+mod shown;
 pub mod urls;
 pub mod usage;
 

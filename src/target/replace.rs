@@ -12,7 +12,11 @@ use serde_json::json;
 use super::dialect::Dialect;
 use super::patch::put_into_element;
 use super::path::{PathError, TargetPath};
+use crate::model::id::TargetId;
 use crate::ports::Patch;
+use crate::reconcile::operation::MEMBERS;
+use crate::reconcile::shown_members::Member;
+use crate::reconcile::shown_members::member_in;
 
 /// The resource as it shall be after the patch.
 ///
@@ -127,22 +131,50 @@ fn selected(element: &Json, path: &TargetPath) -> bool {
     })
 }
 
+/// Members are known by whatever shape they come in, and who joins is written in the shape of those that are there.
 fn change_members(resource: &mut Map<String, Json>, patch: &Patch) {
-    let gone: BTreeSet<&str> = patch.remove_members.iter().map(|id| id.as_str()).collect();
-    let key = key_of(resource, "members").unwrap_or_else(|| "members".to_owned());
+    let gone: BTreeSet<&TargetId> = patch.remove_members.iter().collect();
+    let key = key_of(resource, MEMBERS).unwrap_or_else(|| MEMBERS.to_owned());
     let mut members = match resource.remove(&key) {
         Some(Json::Array(members)) => members,
-        _ => Vec::new(),
+        None | Some(Json::Null) => Vec::new(),
+        Some(one) => vec![one],
     };
-    let id_of = |member: &Json| member.get("value").and_then(Json::as_str).map(str::to_owned);
-    members.retain(|member| id_of(member).is_none_or(|id| !gone.contains(id.as_str())));
-    let mut present: BTreeSet<String> = members.iter().filter_map(id_of).collect();
+    let id_of = |member: &Json| match member_in(member) {
+        Some(Member::User(id)) => Some(id),
+        Some(Member::Group) | None => None,
+    };
+    let shape = members.iter().find(|member| id_of(member).is_some()).cloned();
+    members.retain(|member| id_of(member).is_none_or(|id| !gone.contains(&id)));
+    let mut present: BTreeSet<TargetId> = members.iter().filter_map(id_of).collect();
     for id in &patch.add_members {
-        if present.insert(id.as_str().to_owned()) {
-            members.push(json!({"value": id.as_str()}));
+        if present.insert(id.clone()) {
+            members.push(like(shape.as_ref(), id));
         }
     }
     resource.insert(key, Json::Array(members));
+}
+
+/// A member in the shape of another one.
+fn like(shape: Option<&Json>, id: &TargetId) -> Json {
+    let number = |shape: &Json| {
+        shape
+            .is_number()
+            .then(|| serde_json::from_str(id.as_str()).ok())
+            .flatten()
+    };
+    let plain = |shape: &Json| number(shape).unwrap_or_else(|| id.as_str().into());
+    match shape {
+        Some(Json::Object(other)) => match ["value", "id"].iter().find_map(|name| key_of(other, name)) {
+            Some(key) => {
+                let value = plain(&other[&key]);
+                json!({key: value})
+            }
+            None => json!({"value": id.as_str()}),
+        },
+        Some(other) => plain(other),
+        None => json!({"value": id.as_str()}),
+    }
 }
 
 fn list_schema(resource: &mut Map<String, Json>, urn: &str) {
@@ -192,7 +224,6 @@ fn set(map: &mut Map<String, Json>, name: &str, value: Option<Json>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::id::TargetId;
     use crate::model::value::Value;
     use crate::reconcile::operation::Change;
 
@@ -212,6 +243,7 @@ mod tests {
             held: Default::default(),
             add_members: vec![],
             remove_members: vec![],
+            members_before: Default::default(),
         };
         let mut body = before;
         apply_to_resource(&mut body, &patch, &Dialect::default()).unwrap();
@@ -263,6 +295,7 @@ mod tests {
             held: Default::default(),
             add_members: vec![id("a"), id("c"), id("c")],
             remove_members: vec![id("b")],
+            members_before: Default::default(),
         };
         let mut body = json!({"members": [{"value": "a", "display": "A"}, {"value": "b"}]});
         apply_to_resource(&mut body, &patch, &Dialect::default()).unwrap();
@@ -270,5 +303,38 @@ mod tests {
             body,
             json!({"members": [{"value": "a", "display": "A"}, {"value": "c"}]})
         );
+    }
+    #[test]
+    fn who_joins_is_written_in_the_shape_of_those_that_are_there() {
+        let id = |text: &str| TargetId::new(text).unwrap();
+        for (before, after) in [
+            (json!(["1", "2"]), json!(["1", "3"])),
+            (json!([1, 2]), json!([1, 3])),
+            (
+                json!([{"value": 1}, {"value": 2}]),
+                json!([{"value": 1}, {"value": 3}]),
+            ),
+            (
+                json!([{"id": "1", "display": "A"}, {"id": "2"}]),
+                json!([{"id": "1", "display": "A"}, {"id": "3"}]),
+            ),
+            (
+                json!([{"type": "Group", "value": "2"}]),
+                json!([{"type": "Group", "value": "2"}, {"value": "3"}]),
+            ),
+            (json!({"value": "1"}), json!([{"value": "1"}, {"value": "3"}])),
+            (Json::Null, json!([{"value": "3"}])),
+        ] {
+            let patch = Patch {
+                changes: vec![],
+                held: Default::default(),
+                add_members: vec![id("3")],
+                remove_members: vec![id("2")],
+                members_before: Default::default(),
+            };
+            let mut body = json!({"members": before});
+            apply_to_resource(&mut body, &patch, &Dialect::default()).unwrap();
+            assert_eq!(body, json!({"members": after}));
+        }
     }
 }

@@ -19,7 +19,6 @@ use super::path::TargetPath;
 use super::resource::field;
 use crate::mapping;
 use crate::model::id::ObjectKind;
-use crate::model::id::TargetId;
 use crate::model::value::Value;
 use crate::ports::Patch;
 use crate::reconcile::operation::Change;
@@ -248,17 +247,6 @@ fn truth(value: &Json) -> Option<bool> {
         Json::String(text) => text.to_ascii_lowercase().parse().ok(),
         _ => None,
     }
-}
-
-/// Who is in a group, by what it holds.
-#[must_use]
-pub fn members_in(body: &Json) -> BTreeSet<TargetId> {
-    let members = body
-        .as_object()
-        .and_then(|group| field(group, "members"))
-        .and_then(Json::as_array);
-    let value = |member: &Json| TargetId::new(field(member.as_object()?, "value")?.as_str()?);
-    members.into_iter().flatten().filter_map(value).collect()
 }
 
 #[cfg(test)]

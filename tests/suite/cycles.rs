@@ -12,6 +12,7 @@ mod incremental;
 mod initial;
 mod kept_back;
 mod looking;
+mod members_shown;
 mod on_demand;
 mod open_writes;
 mod overtaking;

@@ -194,9 +194,7 @@ fn referred(row: &Row, reference: RowReference, view: &ObjectView, held: Held<'_
             base = Base {
                 sent: None,
                 kept: None,
-                actual: held
-                    .actual
-                    .map(|body| Value::text(format!("{} members", members_of(body).len()))),
+                actual: held.actual.map(|body| Value::text(shown_in_words(body))),
             };
             members_in_words(view)
         }
@@ -218,6 +216,15 @@ fn referred(row: &Row, reference: RowReference, view: &ObjectView, held: Held<'_
         kept: base.kept,
         actual: base.actual,
         state: if drifts { "drift" } else { "same" },
+    }
+}
+
+fn shown_in_words(body: &serde_json::Value) -> String {
+    let shown = members_of(body);
+    match (shown.there.len(), shown.whole) {
+        (count, true) => format!("{count} members"),
+        (0, false) => "not shown by the target".to_owned(),
+        (count, false) => format!("{count} members shown, perhaps not all"),
     }
 }
 

@@ -15,7 +15,10 @@ fn of_kind(mut member: MemberView, kind: MemberKind) -> MemberView {
 
 /// What becomes of one membership: `+` add, `-ID` remove (`!` with its user), `=ID` found, `skipped`, `pending`.
 fn outcome(member: MemberView, observed: Option<&[&str]>) -> String {
-    let observed: Option<BTreeSet<TargetId>> = observed.map(|ids| ids.iter().map(|id| tid(id)).collect());
+    let observed = observed.map(|ids| ShownMembers {
+        there: ids.iter().map(|id| tid(id)).collect(),
+        whole: true,
+    });
     let diff = compare(&[member], observed.as_ref(), &BTreeMap::new());
     let removed = diff.remove.iter().map(|m| {
         format!(
@@ -157,7 +160,10 @@ fn each_state_of_a_member_has_its_outcome() {
 #[test]
 fn strangers_are_left_alone_and_known_users_without_membership_go() {
     let members = [member(1, None, Reference::Linked(tid("u1")))];
-    let observed = BTreeSet::from([tid("u1"), tid("u2"), tid("stranger")]);
+    let observed = ShownMembers {
+        there: [tid("u1"), tid("u2"), tid("stranger")].into(),
+        whole: true,
+    };
     let owners = BTreeMap::from([(tid("u1"), id(1)), (tid("u2"), id(2))]);
     let diff = compare(&members, Some(&observed), &owners);
     let removed: Vec<_> = diff.remove.iter().map(|m| m.source).collect();
@@ -169,7 +175,10 @@ fn strangers_are_left_alone_and_known_users_without_membership_go() {
 #[test]
 fn a_member_that_was_sent_and_left_is_removed_once() {
     let members = [left(member(1, Some("u1"), Reference::Linked(tid("u1"))))];
-    let observed = BTreeSet::from([tid("u1")]);
+    let observed = ShownMembers {
+        there: [tid("u1")].into(),
+        whole: true,
+    };
     let owners = BTreeMap::from([(tid("u1"), id(1))]);
     assert_eq!(compare(&members, Some(&observed), &owners).remove.len(), 1);
 }
@@ -183,4 +192,22 @@ fn what_the_target_holds_through_us_is_counted() {
         left(member(3, Some("u3"), linked("u3"))),
     ];
     assert_eq!(compare(&members, None, &BTreeMap::new()).sent, 2);
+}
+
+#[test]
+fn who_is_not_seen_in_a_reading_that_is_not_whole_was_not_lost() {
+    let linked = |id: &str| Reference::Linked(tid(id));
+    let members = [
+        member(1, Some("u1"), linked("u1")),
+        member(2, None, linked("u2")),
+        left(member(3, Some("u3"), linked("u3"))),
+    ];
+    let unseen = ShownMembers::default();
+    let diff = compare(&members, Some(&unseen), &BTreeMap::new());
+    assert!(diff.drift.is_empty(), "{diff:?}");
+    let (add, remove): (Vec<_>, Vec<_>) = (
+        diff.add.iter().map(|member| member.source).collect(),
+        diff.remove.iter().map(|member| member.source).collect(),
+    );
+    assert_eq!((add, remove), (vec![id(2)], vec![id(3)]));
 }

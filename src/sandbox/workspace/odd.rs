@@ -1,5 +1,6 @@
 //! The odd behaviours of servers in the field, as far as they are no option: see [`crate::sandbox::Oddities`].
 
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
@@ -8,6 +9,7 @@ use super::WorkspaceOptions;
 use super::error::ScimError;
 use super::schema::ENTERPRISE;
 use super::schema::Type;
+use crate::sandbox::oddities::MemberShape;
 use crate::sandbox::server::Answer;
 
 /// A part of a path, percent-decoded once.
@@ -77,6 +79,11 @@ pub(super) fn taken(kind: Type, mut body: Value, options: &WorkspaceOptions) -> 
     if odd.manager_only_as_string && kind == Type::User {
         managers(&mut body, "")?;
     }
+    if odd.member_shape != MemberShape::Value
+        && let Some(Value::Array(members)) = body.get_mut("members")
+    {
+        unshaped(members);
+    }
     Ok(body)
 }
 
@@ -85,6 +92,22 @@ pub(super) fn create_refused(body: &Value, options: &WorkspaceOptions) -> Option
     let given = |name: &&String| body.get(name.as_str()).is_some_and(|value| !value.is_null());
     let name = options.odd.refused_in_create.iter().find(given)?;
     Some(ScimError::value(&format!("{name} is not welcome here")))
+}
+
+/// Members in whatever shape they are shown become the RFC's.
+fn unshaped(members: &mut Vec<Value>) {
+    for member in members.iter_mut() {
+        let id = match &*member {
+            Value::String(id) => Some(id.as_str()),
+            one => one["value"].as_str().or_else(|| one["id"].as_str()),
+        };
+        let referred = || member["$ref"].as_str()?.rsplit('/').next();
+        if let Some(id) = id.or_else(referred) {
+            *member = json!({"value": id});
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    members.retain(|member| seen.insert(member.to_string()));
 }
 
 /// Texts at the places of booleans become booleans; booleans are refused.
@@ -248,6 +271,45 @@ pub(super) fn made_element(
     let (name, wanted) = selector.split_once(" eq ")?;
     let wanted: Value = serde_json::from_str(wanted).ok()?;
     Some((attribute.to_owned(), json!({name: wanted, sub: value?})))
+}
+
+/// The members of a group as this server shows them, which may be less than it holds.
+pub(super) fn show_members(
+    group: &mut Map<String, Value>,
+    by_name: bool,
+    listed: bool,
+    options: &WorkspaceOptions,
+) {
+    let odd = &options.odd;
+    if odd.members_shown_empty {
+        group.insert("members".to_owned(), json!([]));
+    }
+    let unasked = odd.members_by_name_only && !by_name;
+    if odd.members_omitted || unasked || (odd.members_not_listed && listed) {
+        group.remove("members");
+    }
+    let Some(Value::Array(members)) = group.get_mut("members") else {
+        return;
+    };
+    members.truncate(odd.most_members_shown.unwrap_or(usize::MAX));
+    let shape = |member: &Value| match odd.member_shape {
+        MemberShape::Value | MemberShape::Twice => member.clone(),
+        MemberShape::Bare => member["value"].clone(),
+        MemberShape::Id => json!({"id": member["value"]}),
+        MemberShape::Reference => {
+            let id = member["value"].as_str().unwrap_or_default();
+            json!({"$ref": format!("https://workspace.example/Users/{id}")})
+        }
+    };
+    let times = if odd.member_shape == MemberShape::Twice {
+        2
+    } else {
+        1
+    };
+    *members = members
+        .iter()
+        .flat_map(|member| std::iter::repeat_n(shape(member), times))
+        .collect();
 }
 
 /// The id under which a user of this name is stored, where ids are made of names.

@@ -129,7 +129,8 @@ fn filtered(core: &Core, kind: Type, text: &str) -> Result<Vec<Value>, ScimError
         ),
         _ => ("", ""),
     };
-    if name == "externalId" && options.external_id_filter_is_empty {
+    let no_answer = name == "externalId" && options.external_id_filter_is_empty;
+    if no_answer || (options.odd.member_filter_empty && text.contains("members")) {
         return Ok(Vec::new());
     }
     let naming = if kind == Type::User {
@@ -165,9 +166,16 @@ fn shown(core: &Core, call: &Call, kind: Type, mut resource: Value) -> Value {
             .map(|name| name.trim().to_owned())
             .collect::<Vec<_>>()
     };
+    let by_name = call
+        .option("attributes")
+        .is_some_and(|text| text.contains("members"));
     let Value::Object(map) = &mut resource else {
         return resource;
     };
+    if kind == Type::Group {
+        let listed = !call.is_write() && !call.path.trim_end_matches('/').ends_with(&id);
+        odd::show_members(map, by_name, listed, &core.options);
+    }
     if let Some(wanted) = call.option("attributes").map(names) {
         let mut out = Map::new();
         for always in ["schemas", "id"] {

@@ -130,6 +130,7 @@ fn rename() -> Patch {
         held: Attributes::new(),
         add_members: vec![],
         remove_members: vec![],
+        members_before: Default::default(),
     }
 }
 
@@ -140,6 +141,7 @@ fn membership(add: &[&str], remove: &[&str]) -> Patch {
         held: Attributes::new(),
         add_members: ids(add),
         remove_members: ids(remove),
+        members_before: Default::default(),
     }
 }
 

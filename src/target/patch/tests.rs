@@ -27,6 +27,7 @@ fn patch(held: &[(&str, Value)], changes: &[(&str, Value)]) -> Patch {
         held,
         add_members: vec![],
         remove_members: vec![],
+        members_before: Default::default(),
     }
 }
 

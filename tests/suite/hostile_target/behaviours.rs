@@ -4,6 +4,7 @@ use melonsync::model::dialect::PinnedDialect;
 use melonsync::model::dialect::Update;
 use melonsync::sandbox::Fault;
 use melonsync::sandbox::ScimFaults;
+use melonsync::sandbox::oddities::MemberShape;
 
 /// One behaviour.
 pub struct Behaviour {
@@ -165,6 +166,23 @@ pub static BEHAVIOURS: &[Behaviour] = &[
     same_by_put("adding replaces all members; PUT named", |f| {
         f.odd.add_replaces_members = true
     }),
+    // Showing less than is held.
+    same("members are shown as an empty list", |f| {
+        f.odd.members_shown_empty = true
+    }),
+    same("members are not shown, and no filter tells", |f| {
+        f.odd.members_omitted = true;
+        f.odd.member_filter_empty = true;
+    }),
+    same_by_put("members are not shown; PUT named", |f| {
+        f.odd.members_omitted = true
+    }),
+    same("members are shown only by name", |f| {
+        f.odd.members_by_name_only = true
+    }),
+    same("members are not in listings", |f| f.odd.members_not_listed = true),
+    same("three members are shown", |f| f.odd.most_members_shown = Some(3)),
+    same("members are bare ids", |f| f.odd.member_shape = MemberShape::Bare),
     // Refusing.
     same("removal by path is refused, by array works", |f| {
         f.odd.path_removal_refused = true;
