@@ -229,10 +229,12 @@ impl Directory {
         object.life = life;
         object.life_seq = seq;
         if life == Life::Live {
-            // A restored object comes back with what it has, without any annotation: what it lost is not mentioned.
-            object.props.retain(|_, value| !value.is_null());
+            // A restored object comes back with what it has, without any annotation: what it lost is mentioned only in a
+            // round that began before the loss.
+            let lost = object.props.iter().filter(|(_, value)| value.is_null());
+            let lost = lost.map(|(name, _)| (name.clone(), object.property_seq(name)));
+            object.changed = lost.collect();
             object.born = seq;
-            object.changed.clear();
             object.manager_seq = seq;
             for edge in object.members.values_mut() {
                 edge.seq = seq;
