@@ -70,7 +70,8 @@ impl Inner {
                         || !resource.external_id.is_empty()
                         || self.judge.policy.adopt == Adopt::Never =>
                     {
-                        resource.user_name = format!("was-{held}");
+                        resource.name_before =
+                            std::mem::replace(&mut resource.user_name, format!("was-{held}"));
                     }
                     None => {}
                 }

@@ -278,7 +278,12 @@ impl Judge {
         };
         let adopts = old.external_id.is_empty() && !new.external_id.is_empty();
         let matching = match old.kind {
-            ObjectKind::User => ever("userPrincipalName", &old.user_name),
+            // A link may be older than the request that shows it: the adoption's own PATCH was refused, and meanwhile another
+            // hand gave the resource another name.
+            ObjectKind::User => {
+                ever("userPrincipalName", &old.user_name)
+                    || (!old.name_before.is_empty() && ever("userPrincipalName", &old.name_before))
+            }
             ObjectKind::Group => ever("displayName", &old.display),
         };
         self.object(adopts && !matching, || {

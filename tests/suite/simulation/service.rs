@@ -31,6 +31,8 @@ pub struct Resource {
     pub foreign: bool,
     /// What the other hand had put in: stays where the source is empty.
     pub title_before: String,
+    /// The name that it had until another hand took it from it: who was linked to it by that name stays linked.
+    pub name_before: String,
 }
 
 impl Resource {
@@ -46,6 +48,7 @@ impl Resource {
             members: BTreeSet::new(),
             foreign: false,
             title_before: String::new(),
+            name_before: String::new(),
         }
     }
 
