@@ -1,7 +1,11 @@
 //! `check`: "Test connection". One line for each thing looked at: ok, warn or fail, and what to do.
 
 mod dialect;
+mod directory;
+mod schedule;
 mod scope;
+
+use std::error::Error;
 
 use serde::Serialize;
 
@@ -10,8 +14,10 @@ use super::args::OneJob;
 use super::factory;
 use super::failure::Exit;
 use super::failure::Failure;
+use super::failure::Shown;
 use super::report::Report;
 use crate::mapping::Mapping;
+use crate::model::assignment::AssignmentList;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::id::ObjectKind;
@@ -22,10 +28,12 @@ use crate::ports::TargetDirectory;
 use crate::settings::Settings;
 use crate::settings::job::Job;
 use crate::settings::network::Network;
+use crate::settings::source::Scope;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::read::Reads;
 use crate::source::GraphSource;
 use crate::source::permissions::permissions_needed;
+use crate::transport::http_client::host_of;
 
 /// How one thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -61,6 +69,13 @@ impl Lines {
 
     fn ok(&mut self, what: &'static str, text: impl Into<String>) {
         self.add(Level::Ok, what, text, "");
+    }
+
+    /// An error with its causes: the last of them is what names the trouble.
+    fn error(&mut self, what: &'static str, error: &dyn Error, advice: &str) {
+        let shown = Shown::of(error);
+        let text = std::iter::once(shown.what).chain(shown.causes);
+        self.add(Level::Fail, what, text.collect::<Vec<_>>().join(": "), advice);
     }
 
     fn failure(&mut self, what: &'static str, failure: &Failure) {
@@ -104,9 +119,13 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
         }
         Err(failure) => lines.failure("mapping", &failure),
     }
-    let failed = lines.0.iter().any(|line| line.level == Level::Fail);
+    schedule::mode(name, job, &mut lines);
+    let verdict = schedule::verdict(job, &lines.0);
+    let failed = verdict.level == Level::Fail;
+    let said = verdict.text.clone();
+    lines.0.push(verdict);
     if report.is_json() {
-        report.json(&serde_json::json!({"job": name, "ok": !failed, "checks": lines.0}));
+        report.json(&serde_json::json!({"job": name, "ok": !failed, "verdict": said, "checks": lines.0}));
     } else {
         lines.0.iter().for_each(|line| report.text(&text(line)));
     }
@@ -199,9 +218,10 @@ async fn source(name: &str, job: &Job, mapping: &Mapping, lines: &mut Lines) {
         Ok(graph) => graph,
         Err(failure) => return lines.failure("source", &failure),
     };
-    let proxy = |network: &Network| match network.proxy {
-        Some(_) => "as set",
-        None => "none set, HTTPS_PROXY applies",
+    let proxy = |network: &Network| match (&network.proxy, from_environment()) {
+        (Some(proxy), _) => host_of(proxy),
+        (None, Some(variable)) => format!("as {variable} says"),
+        (None, None) => "none".to_owned(),
     };
     let (source, target) = (proxy(&job.source.network), proxy(&job.target.network));
     lines.ok(
@@ -210,7 +230,7 @@ async fn source(name: &str, job: &Job, mapping: &Mapping, lines: &mut Lines) {
     );
     let facts = match graph.token_facts().await {
         Ok(facts) => facts,
-        Err(error) => return lines.add(Level::Fail, "token", error.to_string(), error.hint()),
+        Err(error) => return lines.error("token", &error, error.hint()),
     };
     lines.ok(
         "token",
@@ -225,7 +245,7 @@ async fn source(name: &str, job: &Job, mapping: &Mapping, lines: &mut Lines) {
         facts.granted.as_deref(),
         lines,
     );
-    assignments(name, job, mapping, &graph, lines).await;
+    let assigned = assignments(name, job, mapping, &graph, lines).await;
     match graph.clock_skew_seconds() {
         Some(skew) if skew.abs() > 60 => {
             lines.add(
@@ -242,15 +262,31 @@ async fn source(name: &str, job: &Job, mapping: &Mapping, lines: &mut Lines) {
         None => {}
     }
     scope::scope(&graph, job, lines).await;
+    directory::directory(&graph, job, mapping, assigned.as_ref(), lines).await;
 }
 
-/// The enterprise application, where its assignments are read.
-async fn assignments(name: &str, job: &Job, mapping: &Mapping, graph: &GraphSource, lines: &mut Lines) {
+/// The variable that names a proxy for HTTPS, where one is set.
+fn from_environment() -> Option<&'static str> {
+    ["HTTPS_PROXY", "https_proxy"]
+        .into_iter()
+        .find(|name| std::env::var(name).is_ok_and(|value| !value.trim().is_empty()))
+}
+
+/// The enterprise application, where its assignments are read; the list, where it decides who is in scope.
+async fn assignments(
+    name: &str,
+    job: &Job,
+    mapping: &Mapping,
+    graph: &GraphSource,
+    lines: &mut Lines,
+) -> Option<AssignmentList> {
     let application = match factory::application(name, job, mapping) {
-        Ok(application) => application.filter(|_| factory::reads_assignments(job, mapping)),
-        Err(failure) => return lines.failure("assignments", &failure),
+        Ok(application) => application.filter(|_| factory::reads_assignments(job, mapping))?,
+        Err(failure) => {
+            lines.failure("assignments", &failure);
+            return None;
+        }
     };
-    let Some(application) = application else { return };
     match graph.app_roles(application).await {
         Ok(roles) => lines.ok(
             "assignments",
@@ -260,8 +296,21 @@ async fn assignments(name: &str, job: &Job, mapping: &Mapping, graph: &GraphSour
             ),
         ),
         // Its own line says so already.
-        Err(SourceError::Forbidden { .. }) => {}
-        Err(error) => lines.add(Level::Fail, "assignments", error.to_string(), error.hint()),
+        Err(SourceError::Forbidden { .. }) => return None,
+        Err(error) => {
+            lines.error("assignments", &error, error.hint());
+            return None;
+        }
+    }
+    if job.source.scope != Scope::Assigned {
+        return None;
+    }
+    match graph.assignments(application).await {
+        Ok(list) => Some(list),
+        Err(error) => {
+            lines.error("assignments", &error, error.hint());
+            None
+        }
     }
 }
 
@@ -336,7 +385,7 @@ async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) {
                 ),
             );
         }
-        Err(error) => return lines.add(Level::Fail, "target", error.to_string(), error.hint()),
+        Err(error) => return lines.error("target", &error, error.hint()),
     }
     for (kind, managed) in [
         (ObjectKind::User, job.source.users),
@@ -358,7 +407,7 @@ async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) {
                     ),
                 );
             }
-            Err(error) => lines.add(Level::Fail, "target", error.to_string(), error.hint()),
+            Err(error) => lines.error("target", &error, error.hint()),
         }
     }
 }

@@ -481,6 +481,7 @@ fn network(settings: &settings::network::Network) -> NetworkOptions {
     NetworkOptions {
         proxy: settings.proxy.clone(),
         ca_file: settings.ca_file.clone(),
+        section: settings.section.clone(),
         ..NetworkOptions::default()
     }
 }

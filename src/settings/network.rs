@@ -14,6 +14,8 @@ pub struct Network {
     pub proxy: Option<Url>,
     /// PEM certificates added to the system's roots. Verification has no off switch.
     pub ca_file: Option<PathBuf>,
+    /// The section that it is of, such as `jobs.idmelon.target`: hints name its keys in full.
+    pub section: String,
 }
 
 impl Network {
@@ -22,8 +24,14 @@ impl Network {
             .get("proxy")
             .and_then(|field| any_url(&field, "http://proxy:3128"));
         let ca_file = section.path_name("ca_file", "corp-root.pem");
+        let of = section.path.trim_end_matches("network").trim_end_matches('.');
+        let of = of.to_owned();
         section.finish();
-        Self { proxy, ca_file }
+        Self {
+            proxy,
+            ca_file,
+            section: of,
+        }
     }
 
     /// What is not said here is as in `base`.
@@ -31,6 +39,7 @@ impl Network {
         Self {
             proxy: self.proxy.or_else(|| base.proxy.clone()),
             ca_file: self.ca_file.or_else(|| base.ca_file.clone()),
+            section: self.section,
         }
     }
 }

@@ -208,7 +208,7 @@ impl GraphClient {
                 Ok(answer) => answer,
                 Err(error) => {
                     let what = format!("{shown} -> no answer (client-request-id {id})");
-                    return unreachable(&what, "graph_url", error, made);
+                    return unreachable(&what, &self.http.keys("graph_url"), error, made);
                 }
             };
             self.tokens.skew().note(&answer, self.clock.now());

@@ -25,6 +25,7 @@ use crate::transport::HttpClient;
 use crate::transport::RetryPolicy;
 use crate::transport::TransportError;
 use crate::transport::retry;
+use crate::transport::unreached::Keys;
 
 /// A token is renewed this long before its end, or a tenth of its life where that is shorter: long enough for
 /// the retries of one request.
@@ -149,7 +150,7 @@ impl TokenSource {
         match answered {
             Ok(answer) if answer.status.is_success() => self.grant(&answer, asked_at),
             Ok(answer) => self.refusal(&answer),
-            Err(error) => unreachable(&self.what("no token"), "login_url", error, made),
+            Err(error) => unreachable(&self.what("no token"), &self.http.keys("login_url"), error, made),
         }
     }
 
@@ -270,7 +271,7 @@ impl TokenSource {
 /// No answer: worth some more attempts, fewer where not even a connection can be had.
 pub(super) fn unreachable<T>(
     what: &str,
-    setting: &str,
+    keys: &Keys<'_>,
     error: TransportError,
     made: u32,
 ) -> Attempt<T, SourceError> {
@@ -278,7 +279,7 @@ pub(super) fn unreachable<T>(
     let hopeless = error.is_configuration() || matches!(error, TransportError::TooLarge { .. });
     let error = SourceError::Unavailable {
         what: what.to_owned(),
-        hint: format!("check the network, `{setting}`, `proxy` and `ca_file`; the next cycle tries again"),
+        hint: error.advice(keys),
         cause: Some(error.into()),
     };
     if hopeless || (connect && made + 1 >= CONNECT_ATTEMPTS) {

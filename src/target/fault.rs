@@ -10,6 +10,7 @@ use crate::model::secret::Secret;
 use crate::ports::TargetError;
 use crate::transport::Answer;
 use crate::transport::TransportError;
+use crate::transport::unreached::Keys;
 
 /// Longest text that is kept of an error body, in characters.
 const LONGEST_DETAIL: usize = 300;
@@ -178,21 +179,20 @@ fn hint_for(status: u16) -> &'static str {
 
 /// The error for a request without a whole answer.
 #[must_use]
-pub fn no_answer(asked: &Asked, error: TransportError) -> TargetError {
+pub fn no_answer(asked: &Asked, error: TransportError, keys: &Keys<'_>) -> TargetError {
     let maybe_done = asked.writes() && error.may_have_been_carried_out();
     let hint = match &error {
-        TransportError::Connect { .. } => {
-            "check `url`, name resolution, firewall, proxy and certificates (`ca_file`)"
-        }
-        TransportError::Timeout { .. } => {
-            "the target is slow: raise `request_timeout`, or lower `max_concurrency`"
-        }
-        _ => "check the network between here and the target; the next cycle goes on",
+        TransportError::Timeout { .. } => format!(
+            "the target is slow: raise {}, or lower {}",
+            keys.key("request_timeout"),
+            keys.key("max_concurrency")
+        ),
+        _ => error.advice(keys),
     };
     let what = format!("{} got no answer", asked.name());
     TargetError::Unavailable {
         what,
-        hint: hint.to_owned(),
+        hint,
         maybe_done,
         cause: Some(Box::new(error)),
     }

@@ -156,7 +156,11 @@ impl Wire {
                     && !matches!(error, TransportError::TooLarge { .. })
                     && (repeat == Repeat::Safe || !error.may_have_been_carried_out())
                     && made < STUMBLES;
-                again_or_fail(again, None, fault::no_answer(asked, error))
+                again_or_fail(
+                    again,
+                    None,
+                    fault::no_answer(asked, error, &self.http.keys("url")),
+                )
             }
         }
     }

@@ -14,7 +14,11 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{retry_after, traffic::TrafficCounter};
+use super::{
+    retry_after,
+    traffic::TrafficCounter,
+    unreached::{Keys, Unreached},
+};
 use crate::model::clock::Timestamp;
 
 /// What is never reached through a proxy: this machine, and the cloud's metadata address.
@@ -33,6 +37,8 @@ pub struct NetworkOptions {
     pub request_timeout: Duration,
     /// Largest body that is read, in bytes, after decompression.
     pub largest_body: usize,
+    /// The section of the settings that all this is from, such as `jobs.idmelon.target`: hints name its keys in full.
+    pub section: String,
 }
 
 impl Default for NetworkOptions {
@@ -43,6 +49,7 @@ impl Default for NetworkOptions {
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(100), // long delta pages take their time (graph-facts section 4)
             largest_body: 64 << 20, // a listing of a target that gives everything on one page: 30,000 users of 2 KiB
+            section: String::new(),
         }
     }
 }
@@ -86,7 +93,7 @@ pub enum TransportError {
         host: String,
         /// Why.
         #[source]
-        cause: reqwest::Error,
+        why: Unreached,
     },
     /// No complete answer in time. The request may have been carried out.
     #[error("no complete answer from {host} within {} s", after.as_secs_f32())]
@@ -123,6 +130,31 @@ impl TransportError {
             self,
             Self::Timeout { .. } | Self::Broken { .. } | Self::TooLarge { .. }
         )
+    }
+
+    /// What to do about it; `keys` are those of the side that was asked.
+    #[must_use]
+    pub fn advice(&self, keys: &Keys<'_>) -> String {
+        match self {
+            Self::Connect { why, .. } => why.advice(keys),
+            Self::CaFileUnreadable { .. } | Self::CaFileNotPem { .. } => {
+                format!("correct {}", keys.key("network.ca_file"))
+            }
+            Self::Proxy { setting, .. } if *setting != "proxy" => format!("correct the variable {setting}"),
+            Self::Proxy { .. } => format!("correct {}", keys.key("network.proxy")),
+            Self::Setup(_) => format!(
+                "install the system's certificates, or name a PEM file in {}",
+                keys.key("network.ca_file")
+            ),
+            Self::Timeout { .. } | Self::Broken { .. } => format!(
+                "check the network between here and the host in {}; the next cycle goes on",
+                keys.key(keys.address)
+            ),
+            Self::TooLarge { .. } => format!(
+                "check {}: no answer of this kind is that large",
+                keys.key(keys.address)
+            ),
+        }
     }
 
     /// Whether it is a setting that is wrong, so that no later attempt can help.
@@ -173,7 +205,36 @@ pub struct HttpClient {
     client: reqwest::Client,
     traffic: Arc<TrafficCounter>,
     request_timeout: Duration,
+    connect_timeout: Duration,
     largest_body: usize,
+    section: Arc<str>,
+    proxy: Option<Arc<ProxyInUse>>,
+}
+
+/// The proxy that requests go through, for messages.
+#[derive(Debug)]
+struct ProxyInUse {
+    /// Without user and password.
+    shown: String,
+    /// The setting, or the variable.
+    setting: &'static str,
+    /// For HTTPS alone.
+    only_https: bool,
+    /// As NO_PROXY is written.
+    exceptions: String,
+}
+
+impl ProxyInUse {
+    /// Whether a request to this address goes through it. For messages only: the client decides for itself.
+    fn leads_to(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let is_local = host == "localhost" || host.starts_with("127.") || host == "::1";
+        let excepted = self.exceptions.split(',').map(str::trim).any(|rule| {
+            let rule = rule.trim_start_matches("*.").trim_start_matches('.');
+            !rule.is_empty() && (rule == "*" || host == rule || host.ends_with(&format!(".{rule}")))
+        });
+        (url.scheme() == "https" || !self.only_https) && !is_local && !excepted
+    }
 }
 
 impl HttpClient {
@@ -210,7 +271,8 @@ impl HttpClient {
             .connect_timeout(options.connect_timeout)
             .timeout(options.request_timeout)
             .no_proxy();
-        builder = with_proxy(builder, options.proxy.as_ref(), |name| std::env::var(name).ok())?;
+        let (with, proxy) = with_proxy(builder, options.proxy.as_ref(), |name| std::env::var(name).ok())?;
+        builder = with;
         for certificate in certificates(options)? {
             builder = builder.add_root_certificate(certificate);
         }
@@ -218,7 +280,10 @@ impl HttpClient {
             client: builder.build().map_err(TransportError::Setup)?,
             traffic: Arc::default(),
             request_timeout: options.request_timeout,
+            connect_timeout: options.connect_timeout,
             largest_body: options.largest_body,
+            section: options.section.as_str().into(),
+            proxy: proxy.map(Arc::new),
         })
     }
 
@@ -226,6 +291,15 @@ impl HttpClient {
     #[must_use]
     pub const fn builder(&self) -> &reqwest::Client {
         &self.client
+    }
+
+    /// The settings that hints point at; `address` is the key of the address.
+    #[must_use]
+    pub fn keys<'k>(&'k self, address: &'k str) -> Keys<'k> {
+        Keys {
+            section: &self.section,
+            address,
+        }
     }
 
     /// This side's counters.
@@ -240,12 +314,14 @@ impl HttpClient {
     /// When there is no whole answer; [`TransportError::may_have_been_carried_out`] says what that leaves open.
     pub async fn send(&self, request: Request) -> Result<Answer, TransportError> {
         let host = host_of(request.url());
+        let proxy = self.proxy.as_ref().filter(|proxy| proxy.leads_to(request.url()));
+        let proxy = proxy.map(|proxy| (proxy.shown.clone(), proxy.setting));
         self.traffic.sent();
         let mut response = self
             .client
             .execute(request)
             .await
-            .map_err(|error| self.explain(error, &host))?;
+            .map_err(|error| self.explain(error, &host, proxy))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let body = self.read(response, &host).await?;
         let answer = Answer {
@@ -273,7 +349,7 @@ impl HttpClient {
         while let Some(chunk) = response
             .chunk()
             .await
-            .map_err(|error| self.explain(error, host))?
+            .map_err(|error| self.explain(error, host, None))?
         {
             if body.len() + chunk.len() > self.largest_body {
                 return Err(too_large());
@@ -284,10 +360,16 @@ impl HttpClient {
     }
 
     /// URLs are taken out of reqwest's errors: they may hold page tokens, and the caller names the request.
-    fn explain(&self, error: reqwest::Error, host: &str) -> TransportError {
+    fn explain(
+        &self,
+        error: reqwest::Error,
+        host: &str,
+        proxy: Option<(String, &'static str)>,
+    ) -> TransportError {
         let (host, cause) = (host.to_owned(), error.without_url());
         if cause.is_connect() || cause.is_builder() {
-            TransportError::Connect { host, cause }
+            let why = Unreached::of(&cause, cause.is_timeout(), self.connect_timeout, proxy);
+            TransportError::Connect { host, why }
         } else if cause.is_timeout() {
             TransportError::Timeout {
                 host,
@@ -332,7 +414,7 @@ fn with_proxy(
     builder: ClientBuilder,
     configured: Option<&Url>,
     environment: impl Fn(&str) -> Option<String>,
-) -> Result<ClientBuilder, TransportError> {
+) -> Result<(ClientBuilder, Option<ProxyInUse>), TransportError> {
     let from_environment = |upper: &str, lower: &str| {
         environment(upper)
             .or_else(|| environment(lower))
@@ -342,7 +424,7 @@ fn with_proxy(
         Some(url) => ("proxy", url.to_string()),
         None => match from_environment("HTTPS_PROXY", "https_proxy") {
             Some(address) => ("HTTPS_PROXY", address),
-            None => return Ok(builder),
+            None => return Ok((builder, None)),
         },
     };
     let refused = || TransportError::Proxy {
@@ -355,11 +437,22 @@ fn with_proxy(
         let listed = from_environment("NO_PROXY", "no_proxy").unwrap_or_default();
         (Proxy::https(&address), format!("{NEVER_PROXIED},{listed}"))
     };
-    Ok(builder.proxy(
-        proxy
-            .map_err(|_| refused())?
-            .no_proxy(NoProxy::from_string(&exceptions)),
-    ))
+    let proxy = proxy
+        .map_err(|_| refused())?
+        .no_proxy(NoProxy::from_string(&exceptions));
+    let in_use = ProxyInUse {
+        shown: shown(&address),
+        setting,
+        only_https: configured.is_none(),
+        exceptions,
+    };
+    Ok((builder.proxy(proxy), Some(in_use)))
+}
+
+/// Host and port, where the address has them.
+fn shown(address: &str) -> String {
+    let url = Url::parse(address).ok().filter(Url::has_host);
+    url.map_or_else(|| without_credentials(address), |url| host_of(&url))
 }
 
 fn without_credentials(address: &str) -> String {

@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod http_client;
 pub mod retry_after;
 pub mod traffic;
+pub mod unreached;
 
 pub use backoff::{Attempt, RetryPolicy, retry};
 pub use http_client::{Answer, HttpClient, NetworkOptions, TransportError};

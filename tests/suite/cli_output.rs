@@ -1,6 +1,7 @@
 //! The real program, as somebody at a terminal or a script meets it: output, exit codes, signals, bad input.
 
 mod bad_input;
+mod check;
 mod conformance;
 mod decisions;
 mod dialect;

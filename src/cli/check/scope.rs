@@ -50,6 +50,6 @@ pub(super) async fn scope(source: &impl SourceDirectory, job: &Job, lines: &mut 
                 );
             }
         }
-        Err(error) => lines.add(Level::Fail, "scope", error.to_string(), error.hint()),
+        Err(error) => lines.error("scope", &error, error.hint()),
     }
 }

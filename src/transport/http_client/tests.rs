@@ -10,6 +10,7 @@ use axum::{
 };
 
 use super::*;
+use crate::transport::unreached::Cause;
 
 async fn serve(router: Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -91,6 +92,10 @@ async fn a_closed_port_is_named_and_nothing_was_sent() {
     let error = ask(&short(), address, "/").await.unwrap_err();
     assert!(!error.may_have_been_carried_out());
     assert_eq!(error.to_string(), format!("cannot connect to {address}"));
+    assert!(
+        matches!(&error, TransportError::Connect { why, .. } if why.cause == Cause::Refused),
+        "{error:?}"
+    );
     assert!(
         !format!("{error:?}").contains("secret") && !format!("{error:?}").contains("opaque"),
         "{error:?}"

@@ -1,0 +1,213 @@
+//! `check` asks: who is there, who is in scope, why a connection fails and which key is to be set, and the verdict.
+
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
+
+use serde_json::Value;
+
+use super::world::Ran;
+use super::world::World;
+
+/// A port at which nothing listens.
+fn closed() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// A port that answers every connection with this text and hangs up.
+fn answering(text: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut socket in listener.incoming().flatten() {
+            let _ = socket.read(&mut [0; 1024]);
+            let _ = socket.write_all(text.as_bytes());
+        }
+    });
+    address
+}
+
+fn lines(ran: &Ran, what: &str) -> Vec<Value> {
+    let shown = ran.json();
+    let lines = shown["checks"].as_array().unwrap().iter();
+    lines.filter(|line| line["what"] == what).cloned().collect()
+}
+
+/// `check` fails with this cause, and names this key in full.
+#[track_caller]
+fn names(world: &World, variables: &[(&str, &str)], cause: &str, key: &str) {
+    let mut command = world.command(&["check", "-o", "json"]);
+    command.envs(variables.iter().copied());
+    let ran = super::world::finished(command.spawn().unwrap()).exits(1);
+    let failed: Vec<Value> = ran.json()["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line["level"] == "fail" && line["what"] != "verdict")
+        .cloned()
+        .collect();
+    let [line] = failed.as_slice() else {
+        panic!("not one failure: {failed:#?}")
+    };
+    assert!(
+        line["text"].as_str().unwrap().contains(cause),
+        "no `{cause}` in {line}"
+    );
+    assert!(line["do"].as_str().unwrap().contains(key), "no `{key}` in {line}");
+}
+
+#[test]
+fn a_connection_that_fails_names_its_cause_and_the_key_in_full() {
+    let world = World::new(6, 1);
+    let at = |key: &str, address: &str| {
+        let mut config = world.config();
+        let line = |key: &str| {
+            let start = config
+                .find(&format!("\n{key} "))
+                .unwrap_or_else(|| panic!("no {key} in {config}"));
+            let start = start + 1;
+            let end = start + config[start..].find('\n').unwrap();
+            start..end
+        };
+        let range = line(key);
+        config.replace_range(range, &format!("{key} = \"{address}\""));
+        world.write(&config);
+    };
+    at("url", &format!("http://{}/scim", closed()));
+    names(&world, &[], "connection refused", "`jobs.idmelon.target.url`");
+    at("url", "https://scim.invalid/v2");
+    names(&world, &[], "unknown host", "`jobs.idmelon.target.url`");
+    let plain = answering("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
+    at("url", &format!("https://{plain}/scim"));
+    names(
+        &world,
+        &[],
+        "TLS: what answers there does not speak TLS",
+        "`jobs.idmelon.target.url`",
+    );
+    at("login_url", "https://login.invalid");
+    names(&world, &[], "unknown host", "`jobs.idmelon.source.login_url`");
+    at("graph_url", &format!("http://{}", closed()));
+    let ran = world.run(&["check", "-o", "json"]).exits(1);
+    let asked = &lines(&ran, "directory")[0];
+    assert!(
+        asked["text"].as_str().unwrap().contains("connection refused"),
+        "{asked}"
+    );
+    assert!(
+        asked["do"]
+            .as_str()
+            .unwrap()
+            .contains("`jobs.idmelon.source.graph_url`"),
+        "{asked}"
+    );
+}
+
+#[test]
+fn a_proxy_in_the_way_is_named_with_the_setting_that_names_it() {
+    let world = World::new(6, 1);
+    let scim = format!("\"{}/api/scim/v2/\"", world.scim.url);
+    let config = world.config();
+    assert!(config.contains(&scim), "{config}");
+    let away = config.replace(&scim, "\"https://scim.example/v2\"");
+    let proxied = |address: &str| {
+        let network = format!("{away}\n[jobs.idmelon.target.network]\nproxy = \"http://{address}\"\n");
+        world.write(&network);
+    };
+    let gone = closed();
+    proxied(&gone);
+    names(
+        &world,
+        &[],
+        &format!("the proxy {gone} refuses the connection"),
+        "`jobs.idmelon.target.network.proxy`",
+    );
+    proxied(&answering(
+        "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n",
+    ));
+    names(&world, &[], "407", "`jobs.idmelon.target.network.proxy`");
+    proxied(&answering("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"));
+    names(
+        &world,
+        &[],
+        "does not lead to this host",
+        "`jobs.idmelon.target.network.proxy`",
+    );
+    world.write(&away);
+    let variable = [("HTTPS_PROXY", &*format!("http://user:hunter2@{gone}"))];
+    names(
+        &world,
+        &variable,
+        &format!("the proxy {gone} refuses"),
+        "`HTTPS_PROXY`",
+    );
+}
+
+#[test]
+fn sync_and_plan_name_the_cause_as_check_does() {
+    let world = World::new(6, 1);
+    let login = format!("login_url = \"{}\"", world.graph.url);
+    world.change(&login, "login_url = \"https://login.invalid\"");
+    for verb in ["sync", "plan"] {
+        let ran = world.run(&[verb]).exits(1);
+        for part in ["unknown host", "`jobs.idmelon.source.login_url`"] {
+            assert!(ran.err.contains(part), "{verb}: no `{part}` in\n{}", ran.err);
+        }
+        assert!(!ran.err.contains("error sending request"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn who_is_there_and_in_scope_is_counted_and_the_last_line_is_the_verdict() {
+    let world = World::new(6, 2);
+    let ran = world.run(&["check", "-o", "json"]).exits(0);
+    let texts: Vec<Value> = lines(&ran, "directory")
+        .iter()
+        .map(|line| line["text"].clone())
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            "6 users are there; all of them are in scope",
+            "2 groups are there; all of them are in scope"
+        ]
+    );
+    let last = ran.json()["checks"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["what"], &last["level"]), (&"verdict".into(), &"ok".into()));
+    let mode = "mode = \"enforce\"";
+    let users = world.tenant.user_ids();
+    let filter = format!(
+        "[jobs.idmelon.source]\nuser_filter = 'id EQUALS \"{}\"'",
+        users[0]
+    );
+    let config = world.config().replace("[jobs.idmelon.source]", &filter);
+    world.write(&config.replace(mode, "mode = \"observe\"\nenabled = false"));
+    let ran = world.run(&["check"]).exits(0);
+    for part in [
+        "6 users are there; 1 of them are in scope",
+        "nothing written",
+        "the job is not enabled",
+    ] {
+        assert!(ran.out.contains(part), "no `{part}` in\n{}", ran.out);
+    }
+    let last = ran.out.lines().last().unwrap();
+    assert!(
+        last.contains("verdict") && last.contains("will write nothing"),
+        "{last}"
+    );
+    assert_eq!(world.workspace.writes(), 0);
+}
+
+#[test]
+fn a_failure_is_in_the_verdict() {
+    let world = World::new(6, 1);
+    world.tenant.expire_secret();
+    let ran = world.run(&["check"]).exits(1);
+    let last: Vec<&str> = ran.out.lines().rev().take(2).collect();
+    assert!(
+        last[1].starts_with("FAIL  verdict") && last[1].contains("token"),
+        "{last:?}"
+    );
+    assert!(last[0].contains("do: "), "{last:?}");
+}
