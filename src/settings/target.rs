@@ -61,8 +61,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// Requests in flight where nothing is written.
-    pub const MAX_CONCURRENCY: usize = 16;
+    /// Most requests in flight where nothing is written. What is right below it is found by latency and refusals.
+    pub const MAX_CONCURRENCY: usize = 64;
     /// Time for one request where nothing is written.
     pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 

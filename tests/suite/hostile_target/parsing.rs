@@ -43,6 +43,7 @@ fn answers_as_seen_in_the_field_are_read_to_an_end() {
                 "/Users/a%40b",
                 "Users//",
                 "https://x.example/scim/v2/Users/%zz",
+                "/a%zz/Users/a%40b?x=%zz",
                 "%",
                 "-1",
             ] {
