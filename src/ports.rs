@@ -307,10 +307,21 @@ impl From<Resource> for Created {
 pub struct ListPage {
     /// The resources on it.
     pub resources: Vec<Resource>,
-    /// `totalResults`, where said.
+    /// How many entries it had, those that are no resource (no `id`) included.
+    pub entries: u64,
+    /// `totalResults`, where said. A hint: services in use count a page, cap silently, or say nothing.
     pub total: Option<u64>,
-    /// How to ask for the next page; `None` when the service has no more to give.
-    pub next: Option<ListPosition>,
+    /// Where it stands in the listing.
+    pub paged: Paged,
+}
+
+/// Where a page stands in its listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Paged {
+    /// By `startIndex`: the index of its first entry. What follows is asked for by index, until nothing comes.
+    Index(u64),
+    /// By cursor: the next one, where there is a next page.
+    Cursor(Option<String>),
 }
 
 /// The answer to a filter of several terms.
@@ -327,6 +338,8 @@ pub struct Found {
 pub enum ListPosition {
     /// `startIndex` (RFC 7644 section 3.4.2.4).
     Index(u64),
+    /// `startIndex` without `count`: a second look where the first one was refused or contradicts itself.
+    Uncounted(u64),
     /// `cursor` (RFC 9865).
     Cursor(String),
 }
@@ -443,6 +456,8 @@ pub enum TargetError {
     Unavailable {
         /// Request and what happened.
         what: String,
+        /// HTTP status; 0 where no answer came, or nothing was sent.
+        status: u16,
         /// What to do.
         hint: String,
         /// True when the request may have been carried out all the same.
@@ -522,8 +537,8 @@ pub trait TargetDirectory: Send + Sync {
     /// What the service says of itself. Sends only GET; asked once, then remembered.
     async fn capabilities(&self) -> Result<Capabilities, TargetError>;
 
-    /// One page of all users or groups; `None` is the first. Whether the listing was complete is for the
-    /// caller to judge, by distinct ids against `total`.
+    /// One page of all users or groups; `None` is the first. Whether the listing was whole is for the caller to
+    /// judge ([`crate::reconcile::listing`]).
     async fn list(&self, kind: ObjectKind, from: Option<ListPosition>) -> Result<ListPage, TargetError>;
 
     /// Resources whose attribute at this path equals the value, by filter. Proves absence only where this

@@ -23,6 +23,7 @@ pub mod intents;
 pub mod job;
 mod kept_back;
 pub mod linking;
+mod listing;
 pub mod observe;
 pub mod open_writes;
 mod overtake;

@@ -1,5 +1,7 @@
 //! Observe: reads the source's streams to their end, and asks for the objects that an admin named.
 
+use std::time::Duration;
+
 use tracing::info;
 use tracing::warn;
 
@@ -26,6 +28,9 @@ use crate::snapshot::round::restart_delta;
 
 /// A stream that is reset this often in one cycle is not read any further in it.
 const MOST_RESETS: u32 = 4;
+
+/// While something long is read, a line is logged this often.
+pub(super) const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// A stream that is being read.
 #[derive(Default)]

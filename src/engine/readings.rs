@@ -24,7 +24,6 @@ use crate::model::id::TargetId;
 use crate::model::name::Name;
 use crate::model::object::Life;
 use crate::ports::Durability;
-use crate::ports::ListPosition;
 use crate::ports::Resource;
 use crate::ports::StoreError;
 use crate::reconcile::matching::fold;
@@ -200,50 +199,6 @@ impl Cycle<'_> {
         .await
     }
 
-    /// Lists a type, page by page into the store. Complete is: as many distinct ids as `totalResults` says.
-    pub(super) async fn list(&mut self, kind: ObjectKind) -> Result<Absence, CycleError> {
-        if let Some(absence) = self.absence.get(&kind).filter(|_| self.listed.contains(&kind)) {
-            return Ok(absence.clone());
-        }
-        let paths = self.key_paths(kind);
-        // Only what this listing brings counts, not what single questions brought before.
-        self.store(move |snapshot| snapshot.clear_readings(kind)).await?;
-        let (mut distinct, mut pages): (u64, u64) = (0, 0);
-        let mut total = None;
-        let mut from: Option<ListPosition> = None;
-        loop {
-            self.check_stop()?;
-            let page = self
-                .job
-                .target
-                .list(kind, from)
-                .await
-                .map_err(CycleError::Target)?;
-            total = page.total.or(total);
-            pages += u64::from(!page.resources.is_empty());
-            let paths = paths.clone();
-            let resources = page.resources;
-            if !resources.is_empty() {
-                self.readings.insert(kind);
-            }
-            let fresh = self
-                .store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
-                .await?;
-            distinct += fresh;
-            self.order.watcher.progress("reading the target", distinct, total);
-            from = page.next;
-            if from.is_none() || (fresh == 0 && total.is_none_or(|total| distinct < total)) {
-                break;
-            }
-        }
-        let absence = judge(kind, distinct, total);
-        self.keep_size(kind, total.map_or(distinct, |total| total.max(distinct)), pages)
-            .await?;
-        self.listed.insert(kind);
-        self.absence.insert(kind, absence.clone());
-        Ok(absence)
-    }
-
     /// Linked objects that a complete listing did not bring: each is asked for once, and marked as lost.
     async fn find_missing(&mut self, kind: ObjectKind) -> Result<(), CycleError> {
         let suspects = self
@@ -355,22 +310,6 @@ pub(super) fn keys_of(
                 .collect()
         })
         .unwrap_or_default()
-}
-
-/// What a listing proves of what it did not bring.
-fn judge(kind: ObjectKind, distinct: u64, total: Option<u64>) -> Absence {
-    match total {
-        Some(total) if distinct >= total => Absence::Proven(format!(
-            "a complete listing of {distinct} {kind}s has none that matches"
-        )),
-        Some(total) => {
-            warn!(distinct, total, "The target's listing of {kind}s is incomplete");
-            Absence::Unproven(format!(
-                "the target lists {distinct} distinct {kind}s where it says that it has {total}"
-            ))
-        }
-        None => Absence::Unproven("the target's listing does not say how many there are".to_owned()),
-    }
 }
 
 /// Stores resources as readings, findable by these paths; how many were not there before.

@@ -83,6 +83,19 @@ pub enum Paging {
     Index,
 }
 
+/// How many resources a page of a listing is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageSize {
+    /// As many as the service says that it shows, at most 500.
+    #[default]
+    AsAnnounced,
+    /// At most 100.
+    Small,
+    /// Without `count`.
+    None,
+}
+
 /// The forms that the settings name. What they do not name is learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PinnedDialect {

@@ -14,6 +14,7 @@ pub mod explain;
 #[cfg(test)]
 mod fixtures;
 pub mod guard;
+pub mod listing;
 pub mod matching;
 pub mod membership_diff;
 pub mod omission;

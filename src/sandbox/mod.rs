@@ -31,5 +31,6 @@ pub use server::RequestRecord;
 pub use server::Server;
 pub use tenant::Tenant;
 pub use tenant::TenantOptions;
+pub use workspace::Numbers;
 pub use workspace::Workspace;
 pub use workspace::WorkspaceOptions;

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::workspace::LegacyRemoval;
 use super::workspace::LocationForm;
+use super::workspace::Numbers;
 use super::workspace::UnauthorizedBody;
 use super::workspace::UnknownExtension;
 use super::workspace::WorkspaceOptions;
@@ -114,6 +115,22 @@ pub struct Oddities {
     pub cursor_paging: bool,
     /// Paging by cursor is announced, and answered 501.
     pub cursor_refused: bool,
+    /// The cursor of the last page leads to the first one.
+    pub cursor_loops: bool,
+    /// What `totalResults` and `itemsPerPage` say.
+    pub numbers: Numbers,
+    /// A page shows at most so many, whatever `count` asks for.
+    pub most_shown: Option<usize>,
+    /// Pages are short in the middle.
+    pub short_pages: bool,
+    /// `Resources` is left out where there are none.
+    pub no_empty_resources: bool,
+    /// A listing is the bare array of its resources.
+    pub bare_listings: bool,
+    /// A larger `count` is answered with this status.
+    pub count_refused: Option<(u64, u16)>,
+    /// An index behind the last resource is answered with this status.
+    pub behind_the_end_refused: Option<u16>,
     /// A created resource has no `Location`.
     pub missing_location: bool,
     /// `Location` is a path.

@@ -16,12 +16,11 @@ use url::Url;
 
 use super::capabilities::{Advertised, schemas};
 use super::create::in_values;
-use super::dialect::{Aspect, Dialect, Paging, PinnedDialect};
+use super::dialect::{Aspect, Dialect, PinnedDialect};
 use super::experience::Experience;
 use super::fault::{self, Asked};
 use super::find::{any_filter, filter};
-use super::learning::{Failing, Witness};
-use super::list::{PAGE, Progress};
+use super::list::Progress;
 use super::pace::Pace;
 use super::patch::PatchBody;
 use super::path::PathError;
@@ -96,7 +95,7 @@ pub struct ScimTarget {
     pub(super) experience: Experience,
     advertised: OnceCell<Advertised>,
     capabilities: OnceCell<Capabilities>,
-    listing: Progress,
+    pub(super) listing: Progress,
 }
 
 impl fmt::Debug for ScimTarget {
@@ -242,33 +241,21 @@ impl ScimTarget {
         Ok(answer.map(|answer| self.as_shown(kind, answer, Door::Answer)))
     }
 
-    /// A listing is read either way, so there is nothing to read back; after three, the question is spared.
-    async fn cursor_refused(&self, kind: ObjectKind, status: u16) {
-        let now = self.experience.now();
-        let witness = Witness::named(&format!("listing of {}s, {now}", kind.word()));
-        let aspect = Aspect::Paging;
-        self.experience.add(|learned| {
-            learned.failed(
-                aspect,
-                Paging::AsAnnounced as usize,
-                &witness,
-                Failing::Refused(status),
-            )
-        });
-        self.helped(&[(aspect, Paging::Index as usize)], &witness);
-        self.experience.keep().await;
-    }
-
+    /// A page of a listing. A `later` one, behind what was shown before, may hold no results: then it is an empty one.
     pub(super) async fn find_page(
         &self,
         kind: ObjectKind,
         asked: &Asked,
         query: &[(&str, &str)],
+        later: bool,
     ) -> Result<Listing, TargetError> {
         let mut url = self.addresses.collection(kind).clone();
         set_query(&mut url, query);
         let Reply { answer, body } = self.wire.send(asked, &url, None, Repeat::Safe).await?;
-        let listing = body.and_then(Listing::from_json);
+        let listing = match body {
+            Some(body) => Listing::from_json(body, later),
+            None => later.then(Listing::default),
+        };
         let mut listing = listing
             .ok_or_else(|| fault::malformed(asked, &answer, "it is not a SCIM listing with its results"))?;
         let shown = listing.resources.into_iter();
@@ -329,41 +316,7 @@ impl TargetDirectory for ScimTarget {
     }
 
     async fn list(&self, kind: ObjectKind, from: Option<ListPosition>) -> Result<ListPage, TargetError> {
-        let advertised = *self.advertised().await?;
-        let count = advertised
-            .max_results
-            .map_or(PAGE, |most| most.min(PAGE))
-            .to_string();
-        let by = |what| Asked {
-            method: "GET",
-            path: format!("/{}?{what}", collection(kind)),
-            one_resource: false,
-        };
-        let start = match &from {
-            Some(ListPosition::Cursor(cursor)) => {
-                let query = [("cursor", cursor.as_str()), ("count", count.as_str())];
-                let listing = self.find_page(kind, &by("cursor"), &query).await?;
-                return Ok(self.listing.page(kind, from.as_ref(), listing, true));
-            }
-            None if advertised.cursor && self.experience.dialect().paging == Paging::AsAnnounced => {
-                let query = [("cursor", ""), ("count", count.as_str())];
-                match self.find_page(kind, &by("cursor"), &query).await {
-                    Ok(listing) => return Ok(self.listing.page(kind, None, listing, true)),
-                    // Advertised and refused: the plain way is left.
-                    Err(TargetError::Refused { status, .. }) => {
-                        self.cursor_refused(kind, status).await;
-                        1
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            None => 1,
-            Some(ListPosition::Index(start)) => *start,
-        };
-        let (start, asked) = (start.to_string(), by("startIndex"));
-        let query = [("startIndex", start.as_str()), ("count", count.as_str())];
-        let listing = self.find_page(kind, &asked, &query).await?;
-        Ok(self.listing.page(kind, from.as_ref(), listing, false))
+        self.page(kind, from).await
     }
 
     async fn find(&self, kind: ObjectKind, path: &str, value: &str) -> Result<Vec<Resource>, TargetError> {
@@ -375,7 +328,7 @@ impl TargetDirectory for ScimTarget {
         };
         let filter = filter(path, value).map_err(|error| unwritable(&asked, &error))?;
         Ok(self
-            .find_page(kind, &asked, &[("filter", &filter)])
+            .find_page(kind, &asked, &[("filter", &filter)], false)
             .await?
             .resources)
     }
@@ -388,7 +341,9 @@ impl TargetDirectory for ScimTarget {
             one_resource: false,
         };
         let filter = any_filter(path, values).map_err(|error| unwritable(&asked, &error))?;
-        let listing = self.find_page(kind, &asked, &[("filter", &filter)]).await?;
+        let listing = self
+            .find_page(kind, &asked, &[("filter", &filter)], false)
+            .await?;
         let more =
             listing.next_cursor.is_some() || listing.total.is_some_and(|total| total > listing.entries);
         Ok(Found {

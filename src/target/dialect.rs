@@ -12,6 +12,7 @@ pub use crate::model::dialect::ManagerForm;
 pub use crate::model::dialect::MemberRemoval;
 pub use crate::model::dialect::NewElement;
 pub use crate::model::dialect::OpCase;
+pub use crate::model::dialect::PageSize;
 pub use crate::model::dialect::Paging;
 pub use crate::model::dialect::PinnedDialect;
 pub use crate::model::dialect::Update;
@@ -37,6 +38,8 @@ pub struct Dialect {
     pub paging: Paging,
     /// Groups show their members when they are read.
     pub members_shown: bool,
+    /// How many resources a page of a listing is asked for.
+    pub page_size: PageSize,
     /// Most membership changes in one PATCH. Services limit the size of a body; 1000 ids are some 50 kB.
     pub members_per_patch: usize,
     /// How an attribute is cleared, where it is not by its removal: by its path.
@@ -86,6 +89,7 @@ impl Default for Dialect {
             update: Update::default(),
             paging: Paging::default(),
             members_shown: true,
+            page_size: PageSize::default(),
             members_per_patch: 1000,
             clearings: BTreeMap::new(),
         }
@@ -114,11 +118,13 @@ pub enum Aspect {
     Paging,
     /// Whether groups show their members.
     MembersShown,
+    /// How many resources a page of a listing is asked for.
+    PageSize,
 }
 
 impl Aspect {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::OpCase,
         Self::Booleans,
         Self::MemberRemoval,
@@ -128,6 +134,7 @@ impl Aspect {
         Self::Update,
         Self::Paging,
         Self::MembersShown,
+        Self::PageSize,
     ];
 
     /// Its name, which is the key of the configuration where there is one.
@@ -143,6 +150,7 @@ impl Aspect {
             Self::Update => "update",
             Self::Paging => "paging",
             Self::MembersShown => "members_shown",
+            Self::PageSize => "page_size",
         }
     }
 
@@ -159,6 +167,7 @@ impl Aspect {
             Self::Update => &["patch", "put"],
             Self::Paging => &["as_announced", "index"],
             Self::MembersShown => &["true", "false"],
+            Self::PageSize => &["as_announced", "small", "none"],
         }
     }
 
@@ -173,7 +182,7 @@ impl Aspect {
             Self::ExtensionUrnInSchemas => pinned.extension_urn_in_schemas.map(|listed| usize::from(!listed)),
             Self::Update => pinned.update.map(|form| form as usize),
             Self::MembersShown => pinned.members_shown.map(|shown| usize::from(!shown)),
-            Self::NewElement | Self::Paging => None,
+            Self::NewElement | Self::Paging | Self::PageSize => None,
         }
     }
 }
@@ -210,6 +219,7 @@ impl Dialect {
             Aspect::Update => self.update as usize,
             Aspect::Paging => self.paging as usize,
             Aspect::MembersShown => !self.members_shown as usize,
+            Aspect::PageSize => self.page_size as usize,
         }
     }
 
@@ -229,6 +239,10 @@ impl Dialect {
             Aspect::Update => self.update = pick(&[Update::Patch, Update::Put], form),
             Aspect::MembersShown => self.members_shown = form == 0,
             Aspect::Paging => self.paging = pick(&[Paging::AsAnnounced, Paging::Index], form),
+            Aspect::PageSize => {
+                let forms = [PageSize::AsAnnounced, PageSize::Small, PageSize::None];
+                self.page_size = pick(&forms, form);
+            }
         }
         self
     }
@@ -279,7 +293,7 @@ mod tests {
                 Aspect::Booleans | Aspect::Manager => Some("string"),
                 Aspect::MemberRemoval | Aspect::Update => Some("put"),
                 Aspect::ExtensionUrnInSchemas | Aspect::MembersShown => Some("false"),
-                Aspect::NewElement | Aspect::Paging => None,
+                Aspect::NewElement | Aspect::Paging | Aspect::PageSize => None,
             };
             assert_eq!(word, expected, "{}", aspect.name());
         }

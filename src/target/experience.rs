@@ -235,6 +235,7 @@ impl Experience {
             .await
             .map_err(|error| TargetError::Unavailable {
                 what: format!("the first use of a form was not tried: {error}"),
+                status: 0,
                 hint: error.hint(),
                 maybe_done: false,
                 cause: Some(Box::new(error)),

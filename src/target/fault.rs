@@ -134,6 +134,7 @@ pub fn fault(asked: &Asked, status: u16, answer: &Answer, token: &Secret, words:
         404 | 410 if asked.one_resource => TargetError::NotFound { what },
         429 => TargetError::Unavailable {
             what,
+            status,
             hint: "the target asks to slow down: lower `max_concurrency`, or wait; the next cycle goes on"
                 .to_owned(),
             maybe_done: false,
@@ -141,12 +142,14 @@ pub fn fault(asked: &Asked, status: u16, answer: &Answer, token: &Secret, words:
         },
         503 if answer.is_throttled() => TargetError::Unavailable {
             what,
+            status,
             hint: "the target is busy or in maintenance; the next cycle goes on".to_owned(),
             maybe_done: false,
             cause: None,
         },
         status if is_stumble(status) => TargetError::Unavailable {
             what,
+            status,
             hint: "the target is in trouble: look at its own status page or log; the next cycle goes on"
                 .to_owned(),
             maybe_done: asked.writes(),
@@ -192,6 +195,7 @@ pub fn no_answer(asked: &Asked, error: TransportError, keys: &Keys<'_>) -> Targe
     let what = format!("{} got no answer", asked.name());
     TargetError::Unavailable {
         what,
+        status: 0,
         hint,
         maybe_done,
         cause: Some(Box::new(error)),
@@ -207,6 +211,7 @@ pub fn paused(asked: &Asked, left: std::time::Duration) -> TargetError {
             asked.name(),
             left.as_secs()
         ),
+        status: 0,
         hint: "nothing to do: a later cycle goes on".to_owned(),
         maybe_done: false,
         cause: None,

@@ -1,156 +1,216 @@
-//! Paging: by what was returned, until nothing new comes (RFC 7644 section 3.4.2.4, RFC 9865).
+//! Listings: one page at a time, by index or by cursor (RFC 7644 section 3.4.2.4, RFC 9865).
 //!
-//! Servers ignore `count`, ignore `startIndex` and answer the first page for ever, or leave out `totalResults`. A
-//! listing therefore ends where a page begins with a resource that an earlier page began with. Whether it was complete
-//! is for the caller to judge, by distinct ids against the total.
+//! Whether a listing was whole is not decided here. What is: how a page is asked for, and in what other way where the first
+//! one is refused. Some services refuse a cursor that they announce, or a `count` that they find too large (with 400, 422, or
+//! 500): the next listing begins with what worked, once three have told the same.
 
-use std::collections::HashSet;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
+use super::client::ScimTarget;
+use super::dialect::Aspect;
+use super::dialect::PageSize;
+use super::dialect::Paging;
+use super::fault::Asked;
+use super::learning::Failing;
+use super::learning::Witness;
 use super::resource::Listing;
+use super::urls::collection;
 use crate::model::id::ObjectKind;
-use crate::model::id::TargetId;
 use crate::ports::ListPage;
 use crate::ports::ListPosition;
+use crate::ports::Paged;
+use crate::ports::TargetError;
 
 /// The page that is asked for where the service names no limit: large enough to be quick, small enough to answer soon.
 pub const PAGE: u64 = 500;
 
-/// With which resource each page of the listing under way began, for users and groups.
+/// The page that is asked for where that is refused.
+const SMALL_PAGE: u64 = 100;
+
+/// With which page size the listing under way is read, for users and groups.
 #[derive(Debug, Default)]
 pub struct Progress {
-    users: Mutex<HashSet<TargetId>>,
-    groups: Mutex<HashSet<TargetId>>,
+    users: AtomicUsize,
+    groups: AtomicUsize,
 }
 
 impl Progress {
-    /// Turns an answer into a page, and says where the listing goes on.
-    pub fn page(
-        &self,
-        kind: ObjectKind,
-        from: Option<&ListPosition>,
-        listing: Listing,
-        by_cursor: bool,
-    ) -> ListPage {
-        let fresh = self.is_fresh(kind, from.is_none(), &listing);
-        let next = if fresh {
-            next(from, &listing, by_cursor)
-        } else {
-            None
-        };
-        ListPage {
-            resources: listing.resources,
-            total: listing.total,
-            next,
-        }
-    }
-
-    fn is_fresh(&self, kind: ObjectKind, first_page: bool, listing: &Listing) -> bool {
-        let begun = match kind {
+    const fn of(&self, kind: ObjectKind) -> &AtomicUsize {
+        match kind {
             ObjectKind::User => &self.users,
             ObjectKind::Group => &self.groups,
-        };
-        let mut begun = begun.lock().unwrap_or_else(PoisonError::into_inner);
-        if first_page {
-            begun.clear();
         }
-        listing
-            .resources
-            .first()
-            .is_none_or(|first| begun.insert(first.id.clone()))
     }
 }
 
-/// Where a listing goes on after this answer.
-fn next(from: Option<&ListPosition>, listing: &Listing, by_cursor: bool) -> Option<ListPosition> {
-    if by_cursor && let Some(cursor) = &listing.next_cursor {
-        let repeated = matches!(from, Some(ListPosition::Cursor(old)) if old == cursor);
-        return (!repeated).then(|| ListPosition::Cursor(cursor.clone()));
+impl ScimTarget {
+    /// One page.
+    pub(super) async fn page(
+        &self,
+        kind: ObjectKind,
+        from: Option<ListPosition>,
+    ) -> Result<ListPage, TargetError> {
+        match from {
+            None => self.first_page(kind).await,
+            Some(ListPosition::Cursor(cursor)) => {
+                let size = self.listing.of(kind).load(Ordering::Relaxed);
+                let listing = self.page_at(kind, ("cursor", &cursor), size).await?;
+                let next = listing.next_cursor.clone();
+                Ok(page_of(listing, Paged::Cursor(next)))
+            }
+            Some(ListPosition::Index(start)) => {
+                let size = self.listing.of(kind).load(Ordering::Relaxed);
+                self.page_by_index(kind, start, size).await
+            }
+            Some(ListPosition::Uncounted(start)) => {
+                self.page_by_index(kind, start, PageSize::None as usize).await
+            }
+        }
     }
-    let start = match from {
-        None => 1,
-        Some(ListPosition::Index(start)) => *start,
-        // The last page of a listing by cursor has no next one.
-        Some(ListPosition::Cursor(_)) => return None,
+
+    /// The first page: by cursor where that is announced, and with a smaller `count`, then without, where it is refused.
+    async fn first_page(&self, kind: ObjectKind) -> Result<ListPage, TargetError> {
+        let advertised = *self.advertised().await?;
+        if advertised.cursor && self.experience.dialect().paging == Paging::AsAnnounced {
+            match self.sized(kind, ("cursor", "")).await {
+                Ok(listing) => return Ok(first_by_cursor(listing)),
+                // Advertised and refused: the plain way is left.
+                Err(TargetError::Refused { status, .. }) => {
+                    let index = Paging::Index as usize;
+                    self.listing_helped(kind, Aspect::Paging, Paging::AsAnnounced as usize, index, status)
+                        .await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let listing = self.sized(kind, ("startIndex", "1")).await?;
+        Ok(page_of(listing, Paged::Index(1)))
+    }
+
+    /// A first page in the size in force, else in a smaller one. The error is that of the first try: where the size was not
+    /// to blame, it says what is.
+    async fn sized(&self, kind: ObjectKind, from: (&str, &str)) -> Result<Listing, TargetError> {
+        let first = self.experience.dialect().page_size as usize;
+        let mut refusal = None;
+        for size in first..Aspect::PageSize.forms().len() {
+            match (self.page_at(kind, from, size).await, refusal) {
+                (Ok(listing), None) => {
+                    self.listing.of(kind).store(size, Ordering::Relaxed);
+                    return Ok(listing);
+                }
+                (Ok(listing), Some((_, status))) => {
+                    self.listing.of(kind).store(size, Ordering::Relaxed);
+                    self.listing_helped(kind, Aspect::PageSize, first, size, status)
+                        .await;
+                    return Ok(listing);
+                }
+                (Err(error), None) => match may_be_its_count(&error) {
+                    Some(status) => refusal = Some((error, status)),
+                    None => return Err(error),
+                },
+                (Err(_), Some(earlier)) => refusal = Some(earlier),
+            }
+        }
+        Err(refusal.map_or_else(|| unreachable!("there is a size to try"), |(error, _)| error))
+    }
+
+    async fn page_by_index(
+        &self,
+        kind: ObjectKind,
+        start: u64,
+        size: usize,
+    ) -> Result<ListPage, TargetError> {
+        let listing = self
+            .page_at(kind, ("startIndex", &start.to_string()), size)
+            .await?;
+        Ok(page_of(listing, Paged::Index(start)))
+    }
+
+    async fn page_at(
+        &self,
+        kind: ObjectKind,
+        (by, from): (&str, &str),
+        size: usize,
+    ) -> Result<Listing, TargetError> {
+        let asked = Asked {
+            method: "GET",
+            path: format!("/{}?{by}", collection(kind)),
+            one_resource: false,
+        };
+        let count = self.count(size).await?.map(|count| count.to_string());
+        let mut query = vec![(by, from)];
+        query.extend(count.as_deref().map(|count| ("count", count)));
+        let later = by == "startIndex" && from != "1";
+        self.find_page(kind, &asked, &query, later).await
+    }
+
+    /// `count` in this form; the smaller one is smaller than the first whatever the service announces.
+    async fn count(&self, size: usize) -> Result<Option<u64>, TargetError> {
+        let most = self.advertised().await?.max_results.unwrap_or(PAGE).min(PAGE);
+        Ok(match size {
+            size if size == PageSize::None as usize => None,
+            size if size == PageSize::Small as usize => Some(SMALL_PAGE.min(most.div_ceil(2))),
+            _ => Some(most),
+        })
+    }
+
+    /// A listing is read in either form, so there is nothing to read back; after three, the question is spared.
+    async fn listing_helped(
+        &self,
+        kind: ObjectKind,
+        aspect: Aspect,
+        refused: usize,
+        helped: usize,
+        status: u16,
+    ) {
+        let now = self.experience.now();
+        let witness = Witness::named(&format!("listing of {}s, {now}", kind.word()));
+        self.experience
+            .add(|learned| learned.failed(aspect, refused, &witness, Failing::Refused(status)));
+        self.helped(&[(aspect, helped)], &witness);
+        self.experience.keep().await;
+    }
+}
+
+/// The status, where a refused listing may be refused for its `count`.
+const fn may_be_its_count(error: &TargetError) -> Option<u16> {
+    match error {
+        TargetError::Refused {
+            status: status @ (400 | 413 | 416 | 422 | 501),
+            ..
+        }
+        | TargetError::Unavailable {
+            status: status @ 500, ..
+        } => Some(*status),
+        TargetError::Conflict { .. }
+        | TargetError::NotFound { .. }
+        | TargetError::Partly { .. }
+        | TargetError::Refused { .. }
+        | TargetError::Unauthorized { .. }
+        | TargetError::Unavailable { .. }
+        | TargetError::Malformed { .. } => None,
+    }
+}
+
+/// What was asked for by cursor may be answered by index all the same: the answer names its index, or announces more than it
+/// holds and no cursor.
+fn first_by_cursor(listing: Listing) -> ListPage {
+    let more = listing.total.is_some_and(|total| total > listing.entries);
+    let by_index = listing.next_cursor.is_none() && (listing.start.is_some() || more);
+    let paged = if by_index {
+        Paged::Index(1)
+    } else {
+        Paged::Cursor(listing.next_cursor.clone())
     };
-    let after = start + listing.entries;
-    let all = listing.total.is_some_and(|total| after > total);
-    (listing.entries > 0 && !all).then_some(ListPosition::Index(after))
+    page_of(listing, paged)
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn listing(ids: &[&str], total: Option<u64>, cursor: Option<&str>) -> Listing {
-        let items: Vec<_> = ids.iter().map(|id| json!({"id": id})).collect();
-        let mut listing = Listing::from_json(json!(items)).unwrap();
-        listing.total = total;
-        listing.next_cursor = cursor.map(str::to_owned);
-        listing
-    }
-
-    #[test]
-    fn pages_go_on_by_what_was_returned() {
-        let progress = Progress::default();
-        let page = |from: Option<ListPosition>, listing| {
-            progress
-                .page(ObjectKind::User, from.as_ref(), listing, false)
-                .next
-        };
-        assert_eq!(
-            page(None, listing(&["a", "b"], Some(3), None)),
-            Some(ListPosition::Index(3))
-        );
-        assert_eq!(
-            page(Some(ListPosition::Index(3)), listing(&["c"], Some(3), None)),
-            None
-        );
-        assert_eq!(
-            page(None, listing(&["a"], None, None)),
-            Some(ListPosition::Index(2)),
-            "no total: ask on"
-        );
-        assert_eq!(
-            page(Some(ListPosition::Index(2)), listing(&[], None, None)),
-            None,
-            "until a page is empty"
-        );
-    }
-
-    #[test]
-    fn the_first_page_again_and_again_ends_the_listing() {
-        let progress = Progress::default();
-        let page = |kind, from: Option<ListPosition>| {
-            progress.page(kind, from.as_ref(), listing(&["a", "b"], Some(9), None), false)
-        };
-        assert_eq!(page(ObjectKind::User, None).next, Some(ListPosition::Index(3)));
-        assert!(
-            page(ObjectKind::Group, None).next.is_some(),
-            "users and groups are apart"
-        );
-        assert_eq!(page(ObjectKind::User, Some(ListPosition::Index(3))).next, None);
-        assert!(
-            page(ObjectKind::User, None).next.is_some(),
-            "a new listing begins anew"
-        );
-    }
-
-    #[test]
-    fn cursors_are_followed_only_where_they_are_in_use() {
-        let progress = Progress::default();
-        let with = |by| {
-            progress
-                .page(ObjectKind::User, None, listing(&["a"], Some(2), Some("c1")), by)
-                .next
-        };
-        assert_eq!(with(true), Some(ListPosition::Cursor("c1".to_owned())));
-        assert_eq!(with(false), Some(ListPosition::Index(2)));
-        let at = ListPosition::Cursor("c1".to_owned());
-        let last = progress.page(ObjectKind::User, Some(&at), listing(&["b"], Some(2), None), true);
-        assert_eq!(last.next, None);
+fn page_of(listing: Listing, paged: Paged) -> ListPage {
+    ListPage {
+        resources: listing.resources,
+        entries: listing.entries,
+        total: listing.total,
+        paged,
     }
 }

@@ -13,6 +13,9 @@ use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::ports::Resource;
 
+/// The schema of a listing.
+const LIST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+
 /// A listing as it was answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
@@ -22,43 +25,85 @@ pub struct Listing {
     pub entries: u64,
     /// `totalResults`, where said.
     pub total: Option<u64>,
+    /// `startIndex`, where said.
+    pub start: Option<u64>,
     /// `nextCursor` (RFC 9865), where said.
     pub next_cursor: Option<String>,
 }
 
 impl Listing {
     /// Reads a ListResponse, a bare array, or a single resource. `None` for anything else, and for an answer that
-    /// announces results but does not hold them: that is never an empty listing.
+    /// announces results but does not hold them: that is never an empty listing, but behind the last entry (`later`),
+    /// where services leave out `Resources` and go on announcing the total.
     #[must_use]
-    pub fn from_json(body: Json) -> Option<Self> {
+    pub fn from_json(body: Json, later: bool) -> Option<Self> {
         let mut object = match body {
-            Json::Array(items) => return Some(Self::of(items, None, None)),
+            Json::Array(items) => return Some(Self::default().holding(items)),
             Json::Object(object) => object,
-            _ => return None,
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => return None,
         };
-        let total = field(&object, "totalResults").and_then(number);
-        let next_cursor = field(&object, "nextCursor")
-            .and_then(Json::as_str)
-            .filter(|c| !c.is_empty())
-            .map(str::to_owned);
-        match key_of(&object, "Resources").and_then(|key| object.remove(&key)) {
-            Some(Json::Array(items)) => Some(Self::of(items, total, next_cursor)),
-            None | Some(Json::Null) if total == Some(0) => Some(Self::of(Vec::new(), total, next_cursor)),
-            None if total.is_none() && id_of(&object).is_some() => {
-                Some(Self::of(vec![Json::Object(object)], None, None))
+        let counted = |name: &str| field(&object, name).and_then(number);
+        let listing = Self {
+            total: counted("totalResults"),
+            start: counted("startIndex"),
+            next_cursor: field(&object, "nextCursor").and_then(cursor_in),
+            ..Self::default()
+        };
+        let says_none = listing.total == Some(0)
+            || counted("itemsPerPage") == Some(0)
+            || (listing.total.is_none() && is_list_response(&object))
+            || (later && listing.total.is_some());
+        let held = key_of(&object, "Resources").and_then(|key| object.remove(&key));
+        match held {
+            Some(Json::Array(items)) => Some(listing.holding(items)),
+            Some(Json::Object(one)) => Some(listing.holding(single_or_numbered(one)?)),
+            None | Some(Json::Null) if says_none => Some(listing),
+            None if listing.total.is_none() && id_of(&object).is_some() => {
+                Some(Self::default().holding(vec![Json::Object(object)]))
             }
-            _ => None,
+            None | Some(Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_)) => None,
         }
     }
 
-    fn of(items: Vec<Json>, total: Option<u64>, next_cursor: Option<String>) -> Self {
-        let entries = items.len() as u64;
+    fn holding(self, items: Vec<Json>) -> Self {
         Self {
+            entries: items.len() as u64,
             resources: items.into_iter().filter_map(resource).collect(),
-            entries,
-            total,
-            next_cursor,
+            ..self
         }
+    }
+}
+
+fn is_list_response(object: &Map<String, Json>) -> bool {
+    let names = |schema: &Json| {
+        schema
+            .as_str()
+            .is_some_and(|urn| urn.eq_ignore_ascii_case(LIST_SCHEMA))
+    };
+    match field(object, "schemas") {
+        Some(Json::Array(schemas)) => schemas.iter().any(names),
+        Some(one) => names(one),
+        None => false,
+    }
+}
+
+/// One resource where a list of one belongs; or a list that a service wrote as an object of numbered entries, or as an empty
+/// one (PHP's arrays).
+fn single_or_numbered(object: Map<String, Json>) -> Option<Vec<Json>> {
+    if id_of(&object).is_some() {
+        return Some(vec![Json::Object(object)]);
+    }
+    let numbered = object
+        .iter()
+        .all(|(key, value)| key.parse::<u64>().is_ok() && value.is_object());
+    numbered.then(|| object.into_iter().map(|(_, value)| value).collect())
+}
+
+fn cursor_in(value: &Json) -> Option<String> {
+    match value {
+        Json::String(cursor) if !cursor.is_empty() => Some(cursor.clone()),
+        Json::Number(cursor) => Some(cursor.to_string()),
+        Json::String(_) | Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
     }
 }
 
@@ -105,11 +150,18 @@ pub fn field<'a>(object: &'a Map<String, Json>, name: &str) -> Option<&'a Json> 
     })
 }
 
-/// A count, also where it is written as a text.
+/// A count, also where it is written as a text or with a point.
 #[must_use]
 pub fn number(value: &Json) -> Option<u64> {
+    // Exact up to 2^53; a count beyond that is none.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole, not negative and below 2^53: see the guard"
+    )]
+    let whole = |n: f64| (n.fract() == 0.0 && (0.0..9e15).contains(&n)).then_some(n as u64);
     match value {
-        Json::Number(n) => n.as_u64(),
+        Json::Number(n) => n.as_u64().or_else(|| n.as_f64().and_then(whole)),
         Json::String(text) => text.trim().parse().ok(),
         _ => None,
     }
@@ -201,13 +253,38 @@ mod tests {
                 None,
             ),
             (
+                "no Resources and no total because there are none",
+                json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"]}),
+                vec![],
+                None,
+            ),
+            (
+                "no entries on the page",
+                json!({"totalResults": 5, "itemsPerPage": 0, "Resources": null}),
+                vec![],
+                Some(5),
+            ),
+            (
+                "a single element instead of a list",
+                json!({"totalResults": 1.0, "Resources": {"id": 3}}),
+                vec!["3"],
+                Some(1),
+            ),
+            (
+                "numbered entries",
+                json!({"Resources": {"0": {"id": "a"}, "2": {"id": "b"}}}),
+                vec!["a", "b"],
+                None,
+            ),
+            ("an empty object", json!({"Resources": {}}), vec![], None),
+            (
                 "an entry without an id",
                 json!({"totalResults": 2, "Resources": [{"id": "a"}, {"x": 1}]}),
                 vec!["a"],
                 Some(2),
             ),
         ] {
-            let listing = Listing::from_json(body).unwrap_or_else(|| panic!("{name}"));
+            let listing = Listing::from_json(body, false).unwrap_or_else(|| panic!("{name}"));
             let found: Vec<&str> = listing.resources.iter().map(|r| r.id.as_str()).collect();
             assert_eq!((found, listing.total), (ids, total), "{name}");
         }
@@ -220,10 +297,16 @@ mod tests {
             json!({}),
             json!("x"),
             json!({"Resources": "x"}),
+            json!({"Resources": {"x": 1}}),
             json!({"error": 1}),
         ] {
-            assert_eq!(Listing::from_json(body.clone()), None, "{body}");
+            assert_eq!(Listing::from_json(body.clone(), false), None, "{body}");
         }
+        let behind = Listing::from_json(json!({"totalResults": 3}), true);
+        assert_eq!(
+            behind.map(|listing| (listing.entries, listing.total)),
+            Some((0, Some(3)))
+        );
     }
 
     #[test]

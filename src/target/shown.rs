@@ -172,7 +172,7 @@ impl ScimTarget {
             path: format!("/{}?filter=id eq … and {form} …", collection(kind)),
             one_resource: false,
         };
-        match self.find_page(kind, &asked, &[("filter", &filter)]).await {
+        match self.find_page(kind, &asked, &[("filter", &filter)], false).await {
             Ok(listing) => Ok(Some(listing.resources.iter().any(|found| found.id == *group))),
             Err(
                 TargetError::Refused { .. } | TargetError::NotFound { .. } | TargetError::Malformed { .. },

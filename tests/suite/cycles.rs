@@ -11,6 +11,7 @@ mod guard;
 mod incremental;
 mod initial;
 mod kept_back;
+mod listings;
 mod looking;
 mod members_shown;
 mod on_demand;

@@ -10,6 +10,7 @@ use super::clock;
 use super::discovery;
 use super::error::SCIM_JSON;
 use super::error::ScimError;
+use super::list;
 use super::odd;
 use super::resources;
 use super::schema::Type;
@@ -175,7 +176,7 @@ fn route(core: &mut Core, call: &Call, parts: &[&str]) -> Result<Answer, ScimErr
         _ => return Err(ScimError::not_found(&call.path)),
     };
     match (call.method.as_str(), id) {
-        ("GET", None) => resources::list(core, call, kind),
+        ("GET", None) => list::list(core, call, kind),
         ("GET", Some(id)) => resources::read(core, call, kind, id),
         ("POST", None) => resources::create(core, call, kind),
         ("PUT", Some(id)) => resources::replace(core, call, kind, id),

@@ -11,7 +11,9 @@ mod error;
 mod fill;
 mod filter;
 mod http;
+mod list;
 mod odd;
+mod odd_listing;
 mod patch;
 mod place;
 mod resources;
@@ -37,6 +39,7 @@ use super::server::RequestRecord;
 use super::server::Server;
 use super::server::Service;
 use super::server::locked;
+pub use odd_listing::Numbers;
 use schema::Type;
 use store::Shelf;
 

@@ -11,9 +11,6 @@ use super::WorkspaceOptions;
 use super::check;
 use super::error::SCIM_JSON;
 use super::error::ScimError;
-use super::filter;
-use super::filter::Filter;
-use super::filter::Op;
 use super::http::location;
 use super::odd;
 use super::patch as patch_form;
@@ -22,141 +19,8 @@ use super::schema::Type;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
 
-/// What a GET shows where paging is not supported.
-const UNPAGED: usize = 20;
-
-pub(super) fn list(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, ScimError> {
-    if let Some(refusal) = cursor_refused(core, call) {
-        return Err(refusal);
-    }
-    let number = |name: &str| call.option(name).and_then(|text| text.parse::<i64>().ok());
-    let (start, count) = match core.options.paging {
-        true => {
-            let most = core.options.max_results;
-            let count = number("count")
-                .map_or(most, |count| usize::try_from(count).unwrap_or(0))
-                .min(most);
-            // A cursor of ours is the index of the page's first resource.
-            let start = if core.options.odd.cursor_paging && call.option("cursor").is_some() {
-                number("cursor")
-            } else {
-                number("startIndex")
-            };
-            (usize::try_from(start.unwrap_or(1)).unwrap_or(1).max(1), count)
-        }
-        false => (1, UNPAGED),
-    };
-    let (total, page): (usize, Vec<Value>) = match call.option("filter") {
-        None => {
-            let shelf = core.shelf(kind);
-            (
-                shelf.len(),
-                shelf.page(start - 1, count).iter().flatten().cloned().collect(),
-            )
-        }
-        Some(text) => {
-            let found = filtered(core, kind, &text)?;
-            (
-                found.len(),
-                found.into_iter().skip(start - 1).take(count).collect(),
-            )
-        }
-    };
-    let resources: Vec<Value> = page
-        .into_iter()
-        .map(|resource| shown(core, call, kind, resource))
-        .collect();
-    let mut listing = json!({
-        "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-        "totalResults": total, "startIndex": start, "itemsPerPage": resources.len(), "Resources": resources,
-    });
-    let after = start + resources.len();
-    if core.options.odd.cursor_paging && call.option("cursor").is_some() {
-        if let Some(listing) = listing.as_object_mut() {
-            listing.remove("startIndex");
-        }
-        if after <= total {
-            listing["nextCursor"] = after.to_string().into();
-        }
-    }
-    Ok(Answer::json(200, SCIM_JSON, &listing))
-}
-
-/// RFC 9865: a server may page by cursor only, and some announce cursors that they refuse.
-fn cursor_refused(core: &Core, call: &Call) -> Option<ScimError> {
-    let odd = &core.options.odd;
-    let by_cursor = call.option("cursor").is_some();
-    let later = call
-        .option("startIndex")
-        .is_some_and(|start| start.parse::<usize>().is_ok_and(|start| start > 1));
-    match () {
-        () if odd.cursor_refused && by_cursor => {
-            Some(ScimError::new(501, "", "paging by cursor is not supported"))
-        }
-        () if odd.cursor_paging && later => Some(ScimError::value("pages are asked for by cursor")),
-        () => None,
-    }
-}
-
-fn filtered(core: &Core, kind: Type, text: &str) -> Result<Vec<Value>, ScimError> {
-    let options = &core.options;
-    if !options.filters {
-        return Err(ScimError::new(501, "", "filters are not supported"));
-    }
-    let mut filter = filter::parse(kind, text, options)?;
-    let odd = &options.odd;
-    if odd.or_filters_refused && matches!(filter, Filter::Or(..)) {
-        return Err(ScimError::filter("`or` is not supported"));
-    }
-    while odd.or_filters_see_the_first
-        && let Filter::Or(first, _) = filter
-    {
-        filter = *first;
-    }
-    let shelf = if kind == Type::User {
-        &core.users
-    } else {
-        &core.groups
-    };
-    let (name, value) = match &filter {
-        Filter::Compare {
-            place,
-            op: Op::Eq,
-            value: Value::String(value),
-        } if place.urn.is_none() && place.sub.is_none() => (
-            place.attribute.map_or("", |attribute| attribute.name),
-            value.as_str(),
-        ),
-        _ => ("", ""),
-    };
-    let no_answer = name == "externalId" && options.external_id_filter_is_empty;
-    if no_answer || (options.odd.member_filter_empty && text.contains("members")) {
-        return Ok(Vec::new());
-    }
-    let naming = if kind == Type::User {
-        "userName"
-    } else {
-        "displayName"
-    };
-    let candidates: Vec<&Value> = match name {
-        "id" => shelf.get(value).into_iter().collect(),
-        "externalId" => shelf.with_external_id(value),
-        name if name == naming => shelf.named(value),
-        _ => shelf.all().collect(),
-    };
-    if odd.filters_ignored {
-        return Ok(shelf.all().cloned().collect());
-    }
-    Ok(candidates
-        .into_iter()
-        .filter(|resource| filter::matches(&filter, resource, options))
-        .take(odd.most_results_of_a_filter.unwrap_or(usize::MAX))
-        .cloned()
-        .collect())
-}
-
 /// The resource as it is sent: with its location, and only the attributes that were asked for.
-fn shown(core: &Core, call: &Call, kind: Type, mut resource: Value) -> Value {
+pub(super) fn shown(core: &Core, call: &Call, kind: Type, mut resource: Value) -> Value {
     let id = resource["id"].as_str().unwrap_or_default().to_owned();
     if let Some(location) = location(core, call, kind, &id) {
         resource["meta"]["location"] = location.into();

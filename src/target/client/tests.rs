@@ -13,6 +13,7 @@ use super::*;
 use crate::model::clock::SystemClock;
 use crate::model::value::Value;
 use crate::reconcile::operation::Change;
+use crate::target::learning::Witness;
 
 /// Method, path with query, and body.
 type Seen = (String, String, Json);

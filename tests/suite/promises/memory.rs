@@ -40,6 +40,7 @@ use melonsync::ports::ListPosition;
 use melonsync::ports::NewResource;
 use melonsync::ports::NextPage;
 use melonsync::ports::PageRequest;
+use melonsync::ports::Paged;
 use melonsync::ports::Patch;
 use melonsync::ports::Resource;
 use melonsync::ports::SourceDirectory;
@@ -276,8 +277,9 @@ impl TargetDirectory for Swallowing {
     async fn list(&self, _: ObjectKind, _: Option<ListPosition>) -> Result<ListPage, TargetError> {
         Ok(ListPage {
             resources: Vec::new(),
+            entries: 0,
             total: Some(0),
-            next: None,
+            paged: Paged::Index(1),
         })
     }
 

@@ -12,6 +12,7 @@ use melonsync::ports::Found;
 use melonsync::ports::ListPage;
 use melonsync::ports::ListPosition;
 use melonsync::ports::NewResource;
+use melonsync::ports::Paged;
 use melonsync::ports::Patch;
 use melonsync::ports::Resource;
 use melonsync::ports::TargetDirectory;
@@ -20,6 +21,7 @@ use melonsync::ports::Traffic;
 
 use super::service::Filters;
 use super::service::No;
+use super::service::Numbers;
 use super::service::OrFilters;
 use super::service::Write;
 use super::site::Inner;
@@ -114,12 +116,13 @@ impl TargetDirectory for Scim {
     }
 
     async fn list(&self, kind: ObjectKind, from: Option<ListPosition>) -> Result<ListPage, TargetError> {
-        let start = match from {
-            Some(ListPosition::Index(start)) => start as usize,
-            _ => 0,
+        let (start, again) = match from {
+            Some(ListPosition::Index(start)) => (start, false),
+            Some(ListPosition::Uncounted(start)) => (start, true),
+            Some(ListPosition::Cursor(_)) | None => (1, false),
         };
         self.read(&format!("list {kind} from {start}"), |inner| {
-            Ok(inner.list(kind, start))
+            Ok(inner.list(kind, start, again))
         })
         .await
     }
@@ -268,24 +271,36 @@ impl Inner {
         }
     }
 
-    fn list(&mut self, kind: ObjectKind, start: usize) -> ListPage {
+    /// A page. Weather does not strike one place twice: a second look shows what is there. What a number says in calm weather is a
+    /// habit of the service; under a torn page it is right, because two things that go wrong at once cannot be told from an end.
+    fn list(&mut self, kind: ObjectKind, start: u64, again: bool) -> ListPage {
         let all: Vec<Resource> = self.service.of(kind).map(|(id, held)| shown(id, held)).collect();
-        let (total, size) = (all.len(), self.service.habits.page);
-        let mut page: Vec<Resource> = all.into_iter().skip(start).take(size).collect();
-        let mut next = (start + size < total).then_some(start + size);
-        if self.dice.chance(self.weather.torn) {
+        let (total, size) = (all.len() as u64, self.service.habits.page);
+        let first: Vec<Resource> = all.iter().take(size).cloned().collect();
+        let mut page: Vec<Resource> = all.into_iter().skip(start as usize - 1).take(size).collect();
+        let mut torn = self.dice.chance(self.weather.torn) && !again;
+        if torn {
             match self.dice.below(4) {
-                0 => next = None,
-                1 => page.truncate(1),
-                2 => next = next.map(|_| start),
-                _ => page.clear(),
+                0 | 3 => page.clear(),
+                1 => {
+                    page.truncate(1);
+                    torn = false;
+                }
+                _ => page = first,
             }
         }
-        let says_total = !self.dice.chance(self.weather.torn / 4);
+        let says_total = torn || !self.dice.chance(self.weather.torn / 4);
+        let entries = page.len() as u64;
+        let said = if self.weather.torn > 0 {
+            Numbers::Right
+        } else {
+            self.service.habits.numbers()
+        };
         ListPage {
             resources: page,
-            total: says_total.then_some(total as u64),
-            next: next.map(|next| ListPosition::Index(next as u64)),
+            entries,
+            total: said.of(total, entries).filter(|_| says_total),
+            paged: Paged::Index(start),
         }
     }
 
@@ -359,6 +374,7 @@ fn failure(fate: Fate) -> TargetError {
         },
         _ => TargetError::Unavailable {
             what,
+            status: 0,
             hint,
             maybe_done: fate != Fate::Throttled,
             cause: None,

@@ -1,52 +1,107 @@
 //! Listings that page oddly, and groups that refuse the usual form of removal.
 
 use super::*;
+use crate::ports::Paged;
 
+/// Asks for one page after the other, as long as something comes.
 async fn listed(target: &ScimTarget) -> (Vec<String>, usize) {
     let (mut ids, mut pages, mut from) = (Vec::new(), 0, None);
     loop {
         let page = target.list(USER, from).await.unwrap();
-        ids.extend(page.resources.iter().map(|resource| resource.id.to_string()));
+        let fresh = page.resources.iter().map(|resource| resource.id.to_string());
+        let fresh: Vec<String> = fresh.filter(|id| !ids.contains(id)).collect();
         pages += 1;
         assert!(pages < 10, "the listing does not end");
-        match page.next {
-            Some(next) => from = Some(next),
-            None => return (ids, pages),
+        from = match page.paged {
+            Paged::Index(start) if !fresh.is_empty() => Some(ListPosition::Index(start + page.entries)),
+            Paged::Index(_) | Paged::Cursor(None) => None,
+            Paged::Cursor(Some(cursor)) => Some(ListPosition::Cursor(cursor)),
+        };
+        ids.extend(fresh);
+        if from.is_none() {
+            return (ids, pages);
         }
     }
 }
 
+fn page(ids: &[&str]) -> Json {
+    json!(ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>())
+}
+
 #[tokio::test]
-async fn listings_end_whatever_the_server_does_with_paging() {
-    let page = |ids: &[&str]| json!(ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>());
+async fn pages_are_asked_for_by_what_was_returned() {
     let short = world(move |n, _| match n {
         0 => said(200, json!({"totalResults": 3, "Resources": page(&["a", "b"])})),
-        _ => said(200, json!({"totalResults": 3, "Resources": page(&["c"])})),
+        1 => said(200, json!({"totalResults": 3, "Resources": page(&["c"])})),
+        _ => said(200, json!({"totalResults": 3})),
     })
     .await;
     assert_eq!(
         listed(&short.target).await,
-        (vec!["a".into(), "b".into(), "c".into()], 2)
+        (vec!["a".into(), "b".into(), "c".into()], 3)
     );
     assert_eq!(short.lines()[1], "GET /scim/v2/Users?startIndex=3&count=500");
-    let stuck =
-        world(move |_, _| said(200, json!({"totalResults": 9, "Resources": page(&["a", "b"])}))).await;
-    assert_eq!(listed(&stuck.target).await.1, 2, "startIndex is ignored");
     let cursors = world(move |_, (_, path, _)| match path.as_str() {
         path if path.ends_with("ServiceProviderConfig") => {
             said(200, json!({"pagination": {"cursor": true, "maxPageSize": 2}}))
         }
-        path if path.contains("cursor=c1&") => {
+        path if path.contains("cursor=7&") => {
             said(200, json!({"totalResults": 3, "Resources": page(&["c"])}))
         }
         path if path.contains("cursor=&count=2") => said(
             200,
-            json!({"totalResults": 3, "nextCursor": "c1", "Resources": page(&["a", "b"])}),
+            json!({"totalResults": 3, "nextCursor": 7, "Resources": page(&["a", "b"])}),
         ),
         _ => said(400, json!({})),
     })
     .await;
     assert_eq!(listed(&cursors.target).await.0, ["a", "b", "c"]);
+    let by_index_all_the_same = world(move |_, (_, path, _)| match path.as_str() {
+        path if path.ends_with("ServiceProviderConfig") => said(200, json!({"pagination": {"cursor": true}})),
+        path if path.contains("startIndex=2&") => {
+            said(200, json!({"totalResults": 2, "Resources": page(&["b"])}))
+        }
+        path if path.contains("startIndex=3&") => said(200, json!({"totalResults": 2})),
+        _ => said(
+            200,
+            json!({"totalResults": 2, "startIndex": 1, "Resources": page(&["a"])}),
+        ),
+    })
+    .await;
+    assert_eq!(listed(&by_index_all_the_same.target).await.0, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_listing_refused_for_its_count_is_asked_for_with_a_smaller_one_and_then_without() {
+    let world = world(move |_, (_, path, _)| match path.as_str() {
+        path if path.contains("count=") => said(422, json!({"detail": "count"})),
+        path if path.contains("startIndex=1") => said(200, json!({"Resources": page(&["a"])})),
+        _ => said(200, json!({"Resources": []})),
+    })
+    .await;
+    for listing in 0..3 {
+        assert_eq!(
+            listed(&world.target).await,
+            (vec!["a".to_owned()], 2),
+            "{listing}"
+        );
+    }
+    let lines = world.lines();
+    let once = [
+        "GET /scim/v2/Users?startIndex=1&count=500",
+        "GET /scim/v2/Users?startIndex=1&count=100",
+        "GET /scim/v2/Users?startIndex=1",
+        "GET /scim/v2/Users?startIndex=2",
+    ];
+    assert_eq!(lines[..4], once);
+    let before = lines.len();
+    listed(&world.target).await;
+    // Once three listings at different moments told the same, it is asked for as it was taken, at once.
+    assert!(world.lines().len() - before <= 4);
+    let refused = super::world(move |_, _| said(422, json!({"detail": "no lists"}))).await;
+    let error = refused.target.list(USER, None).await.unwrap_err();
+    assert!(error.to_string().contains("no lists"), "{error}");
+    assert_eq!(refused.lines().len(), 3);
 }
 
 /// A group server that refuses removal by path; the array form is refused, works, or empties the group.

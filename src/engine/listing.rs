@@ -1,0 +1,144 @@
+//! Listing a type of the target, page by page into the store, so that memory stays bounded.
+
+use tracing::info;
+use tracing::warn;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::readings::keep_readings;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::ports::ListPage;
+use crate::ports::ListPosition;
+use crate::ports::Paged;
+use crate::ports::TargetError;
+use crate::reconcile::listing::Listing;
+use crate::reconcile::listing::Page;
+use crate::reconcile::listing::Step;
+use crate::reconcile::listing::Way;
+use crate::reconcile::view::Absence;
+
+impl Cycle<'_> {
+    /// Lists a type, and says what that proves of what it did not bring.
+    pub(super) async fn list(&mut self, kind: ObjectKind) -> Result<Absence, CycleError> {
+        if let Some(absence) = self.absence.get(&kind).filter(|_| self.listed.contains(&kind)) {
+            return Ok(absence.clone());
+        }
+        // Only what this listing brings counts, not what single questions brought before.
+        self.store(move |snapshot| snapshot.clear_readings(kind)).await?;
+        let known = self.store(|snapshot| snapshot.counts()).await?.alive(kind);
+        let mut listing = Listing::new(kind, known);
+        let mut said = self.job.clock.now();
+        let (mut from, mut pages): (Option<ListPosition>, u64) = (None, 0);
+        let absence = loop {
+            self.check_stop()?;
+            let answer = self.job.target.list(kind, from.clone()).await;
+            let step = match (answer, &from) {
+                (Ok(page), _) => {
+                    pages += u64::from(!page.resources.is_empty());
+                    self.take_page(kind, &mut listing, page).await?
+                }
+                (Err(error), Some(at)) if refuses(&error) => listing.refused(way(at), &error.to_string()),
+                (Err(error), _) => return Err(CycleError::Target(error)),
+            };
+            self.order
+                .watcher
+                .progress("reading the target", listing.distinct, listing.total);
+            said = self.say_listing(kind, &listing, said);
+            from = match step {
+                Step::Index(start) => Some(ListPosition::Index(start)),
+                Step::LookAgain(start) => Some(ListPosition::Uncounted(start)),
+                Step::Cursor(cursor) => Some(ListPosition::Cursor(cursor)),
+                Step::Whole => {
+                    let distinct = listing.distinct;
+                    break Absence::Proven(format!(
+                        "a complete listing of {distinct} {kind}s has none that matches"
+                    ));
+                }
+                Step::Unproven(why) => {
+                    warn!(
+                        listed = listing.distinct,
+                        "Not all {kind}s of the target are known: {why}"
+                    );
+                    break Absence::Unproven(why);
+                }
+            };
+        };
+        // Of a whole listing the size is known, whatever it announces.
+        let announced = listing.total.filter(|_| !matches!(absence, Absence::Proven(_)));
+        self.keep_size(kind, announced.unwrap_or(0).max(listing.distinct), pages)
+            .await?;
+        self.listed.insert(kind);
+        self.absence.insert(kind, absence.clone());
+        Ok(absence)
+    }
+
+    /// Stores a page, and decides what comes next.
+    async fn take_page(
+        &mut self,
+        kind: ObjectKind,
+        listing: &mut Listing,
+        page: ListPage,
+    ) -> Result<Step, CycleError> {
+        let paths = self.key_paths(kind);
+        let ListPage {
+            resources,
+            entries,
+            total,
+            paged,
+        } = page;
+        if !resources.is_empty() {
+            self.readings.insert(kind);
+        }
+        let unread = entries.saturating_sub(resources.len() as u64);
+        let fresh = self
+            .store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
+            .await?;
+        let way = match &paged {
+            Paged::Index(start) => Way::Index(*start),
+            Paged::Cursor(next) => Way::Cursor(next.as_deref()),
+        };
+        Ok(listing.page(&Page {
+            way,
+            entries,
+            unread,
+            fresh,
+            total,
+        }))
+    }
+
+    /// A line a minute, so that a long listing can be told from one that hangs.
+    fn say_listing(&self, kind: ObjectKind, listing: &Listing, said: Timestamp) -> Timestamp {
+        let now = self.job.clock.now();
+        if now.since(said) < super::observe::SAID_EVERY {
+            return said;
+        }
+        info!(
+            listed = listing.distinct,
+            total = listing.total,
+            "Still reading the target: {} {kind}s so far",
+            listing.distinct
+        );
+        now
+    }
+}
+
+const fn way(at: &ListPosition) -> Way<'_> {
+    match at {
+        ListPosition::Index(start) | ListPosition::Uncounted(start) => Way::Index(*start),
+        ListPosition::Cursor(_) => Way::Cursor(None),
+    }
+}
+
+/// Whether a page was refused, as some services do behind the last one (some of them with 500).
+const fn refuses(error: &TargetError) -> bool {
+    match error {
+        TargetError::Refused { status, .. } => *status != 403,
+        TargetError::Unavailable { status, .. } => *status == 500,
+        TargetError::Conflict { .. }
+        | TargetError::NotFound { .. }
+        | TargetError::Partly { .. }
+        | TargetError::Unauthorized { .. }
+        | TargetError::Malformed { .. } => false,
+    }
+}
