@@ -2,12 +2,14 @@
 //!
 //! The edges implement them; the engine drives them; nothing here decides.
 
+use std::sync::Arc;
 use std::{error::Error, fmt};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::mapping::TargetPath;
 use crate::model::assignment::AppRole;
 use crate::model::assignment::AssignmentList;
 use crate::model::id::ObjectKind;
@@ -227,6 +229,7 @@ pub struct NewResource {
     text: Bytes,
     lists_extensions: Option<bool>,
     shape: Option<u64>,
+    keys: Arc<[TargetPath]>,
 }
 
 impl NewResource {
@@ -237,7 +240,20 @@ impl NewResource {
             text: text.into(),
             lists_extensions: Some(lists_extensions),
             shape: None,
+            keys: Arc::default(),
         }
+    }
+
+    /// The same, with the paths that tell it from others, beside externalId: see [`crate::reconcile::answer`].
+    #[must_use]
+    pub fn matched_by(self, keys: Arc<[TargetPath]>) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// See [`Self::matched_by`].
+    #[must_use]
+    pub fn keys(&self) -> &[TargetPath] {
+        &self.keys
     }
 
     /// The same, with a number that only resources with the same attributes have.
@@ -280,6 +296,7 @@ impl From<serde_json::Value> for NewResource {
             text: body.to_string().into(),
             lists_extensions: None,
             shape: None,
+            keys: Arc::default(),
         }
     }
 }
@@ -532,6 +549,9 @@ pub trait Memory: Send + Sync + fmt::Debug {
 }
 
 /// A directory that is written by SCIM 2.0.
+///
+/// An answer is about what was asked, or it is an error: a read is of the id asked for, and what a create or a change is
+/// answered with is the resource that was sent ([`crate::reconcile::answer`]).
 #[async_trait]
 pub trait TargetDirectory: Send + Sync {
     /// What the service says of itself. Sends only GET; asked once, then remembered.
@@ -567,7 +587,7 @@ pub trait TargetDirectory: Send + Sync {
     async fn delete(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError>;
 
     /// Before a cycle talks to the target: what was kept of its dialect, and who keeps what is learned from now on.
-    async fn recall(&self, _learned: Option<String>, _memory: std::sync::Arc<dyn Memory>) {}
+    async fn recall(&self, _learned: Option<String>, _memory: Arc<dyn Memory>) {}
 
     /// What there is to say about the target as a whole since the last time: forms learned, forms found to be unsafe, what
     /// it takes and does not keep.

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::hash::DefaultHasher;
 use std::hash::Hash;
 use std::hash::Hasher;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -32,6 +33,7 @@ use super::recording::Recording;
 use super::refused::create_without;
 use crate::mapping::Mapping;
 use crate::mapping::ResourceForm;
+use crate::mapping::TargetPath;
 use crate::mapping::write_resource;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -224,15 +226,11 @@ impl Cycle<'_> {
         kind: ObjectKind,
         works: Vec<Work>,
     ) -> Result<Carried, CycleError> {
-        let mapping = std::sync::Arc::clone(&self.job.mapping);
+        let mapping = Arc::clone(&self.job.mapping);
         let (form, manager) = (self.job.form, self.manager_path());
         let now = self.job.clock.now();
-        let keys: Vec<String> = self
-            .key_paths(kind)
-            .iter()
-            .skip(1)
-            .map(|path| path.as_str().to_owned())
-            .collect();
+        let paths: Arc<[TargetPath]> = self.key_paths(kind).into_iter().skip(1).collect();
+        let keys: Vec<String> = paths.iter().map(|path| path.as_str().to_owned()).collect();
         let forecasts = self.forecasts;
         let (works, intents) = self
             .store(move |snapshot| {
@@ -242,6 +240,7 @@ impl Cycle<'_> {
                     mapping: &mapping,
                     form,
                     manager: manager.as_deref(),
+                    keys: paths,
                     forecasts,
                     manages_members: mapping.reference_row(ObjectKind::Group).is_some(),
                 };
@@ -421,6 +420,8 @@ struct Preparing<'a> {
     form: ResourceForm,
     /// The target path of the manager.
     manager: Option<&'a str>,
+    /// The paths of the matching attributes.
+    keys: Arc<[TargetPath]>,
     /// False while no object of this cycle has a forecast.
     forecasts: bool,
     /// True where the mapping writes the members of groups.
@@ -471,7 +472,8 @@ impl Preparing<'_> {
             let rest = members.split_off(members.len().min(MEMBERS_IN_CREATE));
             let text = write_resource(kind, self.form, &values, &members);
             let body = NewResource::new(text, self.form.extension_urns_in_schemas)
-                .of_shape(shape_of(&parts.sent, !members.is_empty()));
+                .of_shape(shape_of(&parts.sent, !members.is_empty()))
+                .matched_by(Arc::clone(&self.keys));
             return Request::Create { body, rest };
         }
         let mut patch = std::mem::replace(&mut parts.patch, no_patch());

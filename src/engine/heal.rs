@@ -13,6 +13,7 @@ use crate::model::link::Link;
 use crate::model::name::Name;
 use crate::model::value::Value;
 use crate::ports::StoreError;
+use crate::reconcile::answer::is_form_of;
 use crate::reconcile::members_of;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::MEMBERS;
@@ -72,14 +73,6 @@ impl NotKept {
             .chain(members)
             .map(|what| format!("{what} of {kind} {id}"))
             .collect()
-    }
-}
-
-/// True for a text that the target trims or folds: its own form of what was sent.
-fn is_form_of(held: &Value, wanted: &Value) -> bool {
-    match (held.as_str(), wanted.as_str()) {
-        (Some(held), Some(wanted)) => held.trim().to_lowercase() == wanted.trim().to_lowercase(),
-        _ => false,
     }
 }
 

@@ -82,10 +82,25 @@ impl FromStr for SourceId {
 pub struct TargetId(Arc<str>);
 
 impl TargetId {
-    /// An id as the service wrote it; `None` for an empty text, which no service may use.
+    /// The longest id that is taken, in bytes. No service needs more, and each of them stands in URLs, keys and logs.
+    pub const LONGEST: usize = 2048;
+
+    /// An id as the service wrote it; `None` for what cannot name one resource: an empty text, `.` and `..` (a URL takes
+    /// them for steps, so that a write would reach the collection), a control character, and more than
+    /// [`Self::LONGEST`] bytes.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| Self(text.into()))
+        let names = !matches!(text, "" | "." | "..")
+            && text.len() <= Self::LONGEST
+            && !text.chars().any(char::is_control);
+        names.then(|| Self(text.into()))
+    }
+
+    /// True for the same id: written alike, or the same GUID in another case.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        let guid = |id: &Self| Uuid::try_parse(id.as_str()).ok();
+        self == other || guid(self).is_some_and(|id| guid(other) == Some(id))
     }
 
     /// The id as the service wrote it.
@@ -114,5 +129,43 @@ pub struct CycleId(pub Uuid);
 impl fmt::Display for CycleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_names_no_single_resource_is_never_taken() {
+        let long = "x".repeat(TargetId::LONGEST);
+        for good in ["u-1", "...", "a/../b", "zo\u{eb} k", "%2e%2e", long.as_str()] {
+            assert!(TargetId::new(good).is_some(), "{good:?}");
+        }
+        let longer = format!("{long}x");
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a\nb",
+            "a\u{0}",
+            "\u{7f}",
+            "\u{9b}31m",
+            longer.as_str(),
+        ] {
+            assert!(TargetId::new(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_guid_is_the_same_in_another_case_and_nothing_else_is() {
+        let is = |a: &str, b: &str| TargetId::new(a).unwrap().is(&TargetId::new(b).unwrap());
+        assert!(is("u1", "u1"));
+        assert!(is(
+            "6F1C8D1E-0000-4000-8000-00000000000A",
+            "6f1c8d1e-0000-4000-8000-00000000000a"
+        ));
+        assert!(!is("u1", "U1"));
+        assert!(!is("u1", "u2"));
     }
 }

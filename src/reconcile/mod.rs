@@ -3,6 +3,7 @@
 //! No I/O, no clock, no randomness: the same inputs give the same plan, which is what `melonsync plan` shows
 //! and `melonsync sync` carries out.
 
+pub mod answer;
 mod arrivals;
 pub mod asking;
 pub mod assignment;

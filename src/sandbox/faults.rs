@@ -306,6 +306,9 @@ pub struct ScimFaults {
     pub create_without_id: Fault,
     /// A write is answered 2xx and not carried out.
     pub ignore_write: Fault,
+    /// A proxy mixes answers up: what was asked is carried out, and answered with the good answer to the request before it
+    /// of the same method and collection.
+    pub mixed_up: Fault,
     /// 401 although the token is good.
     pub unauthorized: Fault,
     /// 403, not carried out.

@@ -161,6 +161,10 @@ pub struct Oddities {
     pub dangling_members: bool,
     /// PATCH answers 204 without a body.
     pub patch_without_body: bool,
+    /// A created user gets the id `..`, which a URL takes for a step up.
+    pub ids_of_dots: bool,
+    /// Resources are shown with the token of whoever asks, as a forgotten debug output does.
+    pub token_in_answers: bool,
 }
 
 /// How a member of a group is written.

@@ -98,6 +98,16 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// The same status, headers and body once more.
+    pub fn twin(&self) -> Self {
+        Answer {
+            status: self.status,
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+            ..Answer::default()
+        }
+    }
+
     pub fn json(status: u16, content_type: &str, body: &Value) -> Self {
         Answer::raw(status, content_type, serde_json::to_vec(body).unwrap_or_default())
     }

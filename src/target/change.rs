@@ -26,6 +26,7 @@ use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 use crate::ports::all_refused;
+use crate::reconcile::answer;
 use crate::reconcile::operation::Change;
 
 /// Why a form did not do its work.
@@ -143,7 +144,7 @@ impl ScimTarget {
         let removes_by_put = dialect.member_removal == MemberRemoval::Put && !patch.remove_members.is_empty();
         if dialect.update == Update::Put || removes_by_put || dialect.clears_by_put(patch) {
             match self.put(kind, id, patch, dialect).await? {
-                Put::Sent(answer) => return Ok(answer),
+                Put::Sent(answer) => return self.about("PUT", kind, id, patch, answer).await,
                 // By PATCH nobody is lost. A service that says that it has none is not asked.
                 Put::NotWhole
                     if self.advertised().await?.patch && !removes_by_put && !dialect.clears_by_put(patch) => {
@@ -184,10 +185,40 @@ impl ScimTarget {
                             .into_iter()
                             .for_each(|finding| self.experience.say(finding));
                     }
-                    return Ok(last);
+                    return self.about("PATCH", kind, id, patch, last).await;
                 }
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// The resource that a change was answered with, if it is the one that was changed; one that is not says nothing, and
+    /// the resource is looked at instead.
+    async fn about(
+        &self,
+        method: &'static str,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+        last: Option<Resource>,
+    ) -> Result<Option<Resource>, TargetError> {
+        match last {
+            Some(other) if !other.id.is(id) && !moves(kind, patch, &other) => {
+                let found = self.look_again(kind, id, patch, None).await;
+                found.map(Some).ok_or_else(|| {
+                    let asked = asked_one(method, kind, id);
+                    TargetError::Malformed {
+                        what: format!(
+                            "{method} {} was answered with another resource than was changed, and cannot be read back",
+                            asked.path
+                        ),
+                        hint: "the next cycle reads it back; if this stays, look for a proxy or cache that mixes answers up"
+                            .to_owned(),
+                        maybe_done: true,
+                    }
+                })
+            }
+            last => Ok(last),
         }
     }
 
@@ -295,7 +326,8 @@ impl ScimTarget {
             .find(|change| change.attribute.eq_ignore_ascii_case("userName"))?;
         let found = self.find(kind, "userName", name.after.as_str()?).await.ok()?;
         match found.as_slice() {
-            [one] => Some(one.clone()),
+            // A filter that is ignored finds somebody, too.
+            [one] if moves(kind, patch, one) => Some(one.clone()),
             _ => None,
         }
     }
@@ -473,6 +505,23 @@ impl ScimTarget {
         }
         Ok(found)
     }
+}
+
+/// True where this is the changed user under the id that came with its new name.
+fn moves(kind: ObjectKind, patch: &Patch, found: &Resource) -> bool {
+    let sent = |path: &str| {
+        let mut changes = patch.changes.iter();
+        let change = changes.find(|change| change.attribute.eq_ignore_ascii_case(path));
+        change.map(|change| change.after.clone()).or_else(|| {
+            // Only what is changed can have moved it.
+            let held = patch
+                .held
+                .get(path)
+                .filter(|_| !path.eq_ignore_ascii_case("userName"));
+            held.cloned()
+        })
+    };
+    kind == ObjectKind::User && answer::is_moved(sent, &found.body)
 }
 
 /// The error for a request that was answered 2xx and did not do what matters.

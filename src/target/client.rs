@@ -186,11 +186,26 @@ impl ScimTarget {
         query: &[(&str, &str)],
     ) -> Result<Reply, TargetError> {
         let asked = asked_one(method, kind, id);
-        let mut url = self.addresses.resource(kind, id);
+        let mut url = self.address(&asked, kind, id)?;
         if !query.is_empty() {
             set_query(&mut url, query);
         }
         self.wire.send(&asked, &url, body, Repeat::Safe).await
+    }
+
+    fn address(&self, asked: &Asked, kind: ObjectKind, id: &TargetId) -> Result<Url, TargetError> {
+        let no_address = || TargetError::Refused {
+            what: format!(
+                "{} /{}/… was not sent: the id {:?} does not name one resource",
+                asked.method,
+                collection(kind),
+                id.as_str()
+            ),
+            status: 0,
+            hint: "unlink the object (`melonsync unlink`): the next cycle looks for its resource again"
+                .to_owned(),
+        };
+        self.addresses.resource(kind, id).ok_or_else(no_address)
     }
 
     /// PUT from a fresh read, with everything else kept. A group whose members were not read whole is not sent: a PUT takes
@@ -380,8 +395,8 @@ impl TargetDirectory for ScimTarget {
     }
 
     async fn delete(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError> {
-        let url = self.addresses.resource(kind, id);
         let asked = asked_one("DELETE", kind, id);
+        let url = self.address(&asked, kind, id)?;
         // A first stumble is answered by a look: some servers say 500 where nothing is left to delete.
         match self.wire.send(&asked, &url, None, Repeat::Never).await {
             Ok(_) | Err(TargetError::NotFound { .. }) => return Ok(()),

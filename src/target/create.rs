@@ -1,12 +1,13 @@
 //! Creating a resource: sent once in a form; in another form only after the target surely refused and does not hold it.
 //!
+//! An answer is judged before anything is taken from it: one that is about another resource leaves the outcome unknown.
+//!
 //! A refused create (400, 501) was not carried out, says RFC 7644; but servers differ, so before another form is sent the
 //! target is asked for the resource by its name, and one that is found ends this as a conflict, which leads to a match.
 
 use bytes::Bytes;
 use serde_json::Map;
 use serde_json::Value as Json;
-use serde_json::json;
 
 use super::change::Miss;
 use super::client::ScimTarget;
@@ -17,6 +18,7 @@ use super::dialect::Dialect;
 use super::dialect::ManagerForm;
 use super::fault;
 use super::fault::Asked;
+use super::fault::Content;
 use super::glance::Glance;
 use super::learning::Failing;
 use super::learning::Learned;
@@ -35,6 +37,8 @@ use crate::ports::Created;
 use crate::ports::NewResource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
+use crate::reconcile::answer;
+use crate::reconcile::answer::About;
 use crate::reconcile::operation::MEMBERS;
 
 /// A body in a dialect: booleans, manager, and what `schemas` lists. Mostly it is so already, and then it is not looked into.
@@ -90,6 +94,29 @@ fn holds_boolean(value: &Json) -> bool {
     }
 }
 
+/// A create that was sent.
+struct Sent<'a> {
+    kind: ObjectKind,
+    new: &'a NewResource,
+    body: &'a Bytes,
+}
+
+impl Sent<'_> {
+    /// Whom its answer is about. Trees are built only of what a glance does not tell.
+    fn judge(&self, seen: &Glance, answer: &[u8]) -> About {
+        let sent = Glance::read(self.body);
+        if sent.is_ok_and(|sent| seen.is_known_as(&sent)) {
+            return About::Ours;
+        }
+        let answered: Json = serde_json::from_slice(answer).unwrap_or_default();
+        answer::of_create(self.kind, &self.new.json(), &answered, self.new.keys())
+    }
+
+    fn is_about(&self, found: &Json) -> bool {
+        answer::of_create(self.kind, &self.new.json(), found, self.new.keys()) == About::Ours
+    }
+}
+
 impl ScimTarget {
     pub(super) async fn create_resource(
         &self,
@@ -124,7 +151,7 @@ impl ScimTarget {
     async fn post(
         &self,
         kind: ObjectKind,
-        body: &NewResource,
+        new: &NewResource,
         dialect: &Dialect,
     ) -> Result<Created, TargetError> {
         let asked = Asked {
@@ -133,24 +160,51 @@ impl ScimTarget {
             one_resource: false,
         };
         let url = self.addresses.collection(kind);
-        let body = dressed(kind, body, dialect);
+        let body = dressed(kind, new, dialect);
         let sent = self
             .wire
-            .send_for::<Glance>(&asked, url, Some(body), Repeat::Never);
-        let Reply { answer, body } = sent.await?;
+            .send_for::<Glance>(&asked, url, Some(body.clone()), Repeat::Never);
+        let Reply { answer, body: seen } = sent.await?;
         let from_location = || id_in_location(answer.header("location")?, collection(kind));
-        match body {
-            // 201 with an empty body, and Location says who it is: what was kept is then unknown.
-            None => from_location().map(|id| Created {
-                text: json!({"id": id.as_str()}).to_string().into(),
-                id,
-            }),
-            Some(seen) => seen.id().map(|id| Created {
+        let id = match &seen {
+            // 201 with an empty body, and Location says who it is.
+            None => from_location(),
+            Some(seen) => seen.id(),
+        };
+        let Some(id) = id else {
+            return Err(fault::malformed(
+                &asked,
+                &answer,
+                "without the id of what it created",
+            ));
+        };
+        let sent = Sent {
+            kind,
+            new,
+            body: &body,
+        };
+        match seen
+            .as_ref()
+            .map_or(About::Nobody, |seen| sent.judge(seen, &answer.body))
+        {
+            About::Ours => Ok(Created {
                 id,
                 text: answer.body.clone(),
             }),
+            About::Other => Err(fault::foreign(
+                &asked,
+                &answer,
+                "it is about another resource than was sent",
+            )),
+            About::Nobody => match self.read(kind, &id).await {
+                Ok(Some(found)) if sent.is_about(&found.body) => Ok(found.into()),
+                _ => Err(fault::foreign(
+                    &asked,
+                    &answer,
+                    "neither it nor a look at that resource says that it is the one that was sent",
+                )),
+            },
         }
-        .ok_or_else(|| fault::malformed(&asked, &answer, "without the id of what it created"))
     }
 
     async fn create_in_another_form(

@@ -237,6 +237,57 @@ pub fn malformed(asked: &Asked, answer: &Answer, wrong: &str) -> TargetError {
     }
 }
 
+/// The error for a good answer that is not about what was asked: nothing is taken from it.
+#[must_use]
+pub fn foreign(asked: &Asked, answer: &Answer, wrong: &str) -> TargetError {
+    let code = answer.status.as_u16();
+    TargetError::Malformed {
+        what: format!("{} answered {code}, but {wrong}; nothing was taken from it", asked.name()),
+        hint: "the next cycle looks at the target for what became of it; if this stays, look for a proxy or cache that \
+               mixes answers up, or report it to the target's maker"
+            .to_owned(),
+        maybe_done: asked.writes(),
+    }
+}
+
+/// Shortest token that is looked for in answers: a shorter one could stand there by chance.
+const SHORTEST_TOKEN: usize = 8;
+
+/// True where an answer repeats our token. What is read of answers goes into the snapshot, logs and plans, and the token
+/// must be in none of them.
+#[must_use]
+pub fn echoes(answer: &Answer, token: &Secret) -> bool {
+    let token = token.expose().trim();
+    if token.len() < SHORTEST_TOKEN {
+        return false;
+    }
+    let in_headers = || answer.header("location").is_some_and(|text| text.contains(token));
+    if let Ok(text) = std::str::from_utf8(&answer.body)
+        && !text.contains(token)
+    {
+        // Some writers of JSON escape `/`, `+` and `=`, of which tokens are made.
+        let escaped = text.contains('\\') && !token.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let hidden = || serde_json::from_str::<Json>(text).is_ok_and(|body| holds(&body, token));
+        return (escaped && hidden()) || in_headers();
+    }
+    answer
+        .body
+        .windows(token.len())
+        .any(|part| part == token.as_bytes())
+        || in_headers()
+}
+
+fn holds(value: &Json, text: &str) -> bool {
+    match value {
+        Json::String(held) => held.contains(text),
+        Json::Array(items) => items.iter().any(|item| holds(item, text)),
+        Json::Object(map) => map
+            .iter()
+            .any(|(key, value)| key.contains(text) || holds(value, text)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
+}
+
 /// What is wrong with a body that is not JSON.
 #[must_use]
 pub fn not_json(answer: &Answer) -> &'static str {

@@ -1,4 +1,4 @@
-//! As much of a created resource as is asked at once: its id, and whether it is an error instead. The rest is looked at where
+//! As much of a created resource as is asked at once: its id, its externalId, and whether it is an error instead. The rest is looked at where
 //! it is compared with what was sent, by others.
 
 use std::fmt;
@@ -22,6 +22,7 @@ use crate::model::id::TargetId;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Glance {
     id: Option<Json>,
+    external_id: Option<Json>,
     status: Option<Json>,
     is_error: bool,
 }
@@ -31,6 +32,13 @@ impl Glance {
     #[must_use]
     pub fn id(&self) -> Option<TargetId> {
         id_in(self.id.as_ref()?)
+    }
+
+    /// True where both hold the same externalId: the quick way to know a resource, and the usual one.
+    #[must_use]
+    pub fn is_known_as(&self, sent: &Self) -> bool {
+        let held = self.external_id.as_ref().and_then(Json::as_str);
+        held.is_some_and(|held| !held.is_empty()) && self.external_id == sent.external_id
     }
 }
 
@@ -92,7 +100,7 @@ impl<'de> Visitor<'de> for Look {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Glance, A::Error> {
         let mut seen = Glance::default();
         // Under its exact name, a field goes before one in another case.
-        let mut exact = [false; 3];
+        let mut exact = [false; 4];
         while let Some((field, is_exact)) = map.next_key_seed(FieldSeed)? {
             let Some(at) = field
                 .map(|field| field as usize)
@@ -104,6 +112,7 @@ impl<'de> Visitor<'de> for Look {
             exact[at] |= is_exact;
             match field {
                 Some(Field::Id) => seen.id = Some(map.next_value()?),
+                Some(Field::ExternalId) => seen.external_id = Some(map.next_value()?),
                 Some(Field::Status) => seen.status = Some(map.next_value()?),
                 _ => {
                     let schemas: Json = map.next_value()?;
@@ -121,6 +130,7 @@ enum Field {
     Id,
     Status,
     Schemas,
+    ExternalId,
 }
 
 /// The field that a key names, whatever its case, and whether it is written so.
@@ -146,6 +156,7 @@ impl Visitor<'_> for FieldSeed {
             ("id", Field::Id),
             ("status", Field::Status),
             ("schemas", Field::Schemas),
+            ("externalId", Field::ExternalId),
         ];
         let found = known.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
         Ok(found.map_or((None, false), |(name, field)| (Some(field), name == key)))

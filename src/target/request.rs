@@ -205,6 +205,10 @@ impl Wire {
             let again = repeat == Repeat::Safe && fault::is_stumble(status) && made < STUMBLES;
             return again_or_fail(again, None, self.fault(asked, status, &answer));
         }
+        if fault::echoes(&answer, &self.token) {
+            let wrong = "it repeats the token that it was asked with; nothing of it was used or stored";
+            return Attempt::Fail(fault::malformed(asked, &answer, wrong));
+        }
         match body {
             Ok(body) => Attempt::Done(Reply { answer, body }),
             Err(_) => Attempt::Fail(fault::malformed(asked, &answer, fault::not_json(&answer))),

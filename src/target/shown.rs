@@ -55,13 +55,19 @@ impl ScimTarget {
         query: &[(&str, &str)],
     ) -> Result<Option<Resource>, TargetError> {
         match self.one("GET", kind, id, None, query).await {
-            Ok(Reply { answer, body }) => body.and_then(resource).map(Some).ok_or_else(|| {
-                fault::malformed(
+            Ok(Reply { answer, body }) => match body.and_then(resource) {
+                Some(found) if found.id.is(id) => Ok(Some(found)),
+                Some(_) => Err(fault::foreign(
+                    &asked_one("GET", kind, id),
+                    &answer,
+                    "with another resource than was asked for",
+                )),
+                None => Err(fault::malformed(
                     &asked_one("GET", kind, id),
                     &answer,
                     "it is not a SCIM resource with an id",
-                )
-            }),
+                )),
+            },
             Err(TargetError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }

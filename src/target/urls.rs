@@ -59,15 +59,18 @@ impl Addresses {
         }
     }
 
-    /// One resource. Ids are opaque and may hold anything, so all but unreserved characters are encoded.
+    /// One resource. Ids are opaque and may hold anything, so all but unreserved characters are encoded. `None` where this
+    /// does not come to the collection and one segment more: a write to such an address would reach something else.
     #[must_use]
-    pub fn resource(&self, kind: ObjectKind, id: &TargetId) -> Url {
+    pub fn resource(&self, kind: ObjectKind, id: &TargetId) -> Option<Url> {
         let mut text = String::with_capacity(self.base.len() + id.as_str().len() + 10);
         text.push_str(self.collection(kind).as_str());
         text.push('/');
         encode_into(&mut text, id.as_str());
-        // An id of dots would be read as a step up: it then names the collection, where nothing is ever written.
-        Url::parse(&text).unwrap_or_else(|_| self.collection(kind).clone())
+        // A URL parser takes dots, and what it takes for dots, for steps: then it reads as another text than was written.
+        Url::parse(&text)
+            .ok()
+            .filter(|url| !id.as_str().is_empty() && url.as_str() == text)
     }
 
     /// A service address such as `/ServiceProviderConfig`.
@@ -140,7 +143,7 @@ mod tests {
                 "{base}"
             );
             let id = TargetId::new("a/b c@d%").unwrap();
-            let url = addresses.resource(ObjectKind::Group, &id);
+            let url = addresses.resource(ObjectKind::Group, &id).unwrap();
             assert_eq!(
                 url.as_str(),
                 "https://x.example/scim/v2/Groups/a%2Fb%20c%40d%25",
@@ -148,6 +151,23 @@ mod tests {
             );
         }
         assert!(Addresses::new(&Url::parse("ftp://x.example/").unwrap()).is_err());
+    }
+
+    #[test]
+    fn an_address_is_the_collection_and_one_segment_or_none() {
+        let addresses = Addresses::new(&Url::parse("https://x.example/scim").unwrap()).unwrap();
+        // As a store of an older version may hold it.
+        let kept = |text: &str| serde_json::from_value::<TargetId>(text.into()).unwrap();
+        for (id, address) in [
+            ("..", None),
+            (".", None),
+            ("", None),
+            ("%2e%2e", Some("https://x.example/scim/Users/%252e%252e")),
+            ("../Groups", Some("https://x.example/scim/Users/..%2FGroups")),
+        ] {
+            let url = addresses.resource(ObjectKind::User, &kept(id));
+            assert_eq!(url.as_ref().map(Url::as_str), address, "{id:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Whole cycles against the sample tenant and the sample workspace. Each runs twice: the second is quiet.
 
 mod adoption;
+mod answers;
 mod assigned;
 mod drift;
 mod escrow;

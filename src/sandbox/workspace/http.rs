@@ -29,10 +29,26 @@ pub(super) fn answer(core: &mut Core, call: &Call) -> Answer {
         Some(fault) => fault,
         None => {
             let done = carry_out(core, call);
+            let done = mixed_up(core, call, done);
             after(core, call, done)
         }
     };
     answer.after(latency + if slow_this { slow } else { Duration::ZERO })
+}
+
+/// The answer to the request before, where a proxy mixes them up.
+fn mixed_up(core: &mut Core, call: &Call, done: Answer) -> Answer {
+    if done.status >= 300 || !core.faults.mixed_up.is_armed() {
+        return done;
+    }
+    let collection = call.path.trim_start_matches(BASE_PATH).split('/').next();
+    let key = format!("{} {}", call.method.as_str(), collection.unwrap_or_default());
+    let own = done.twin();
+    let earlier = core.earlier.insert(key, own);
+    match earlier {
+        Some(earlier) if core.faults.mixed_up.strikes_on(call.method.as_str()) => earlier,
+        _ => done,
+    }
 }
 
 /// Faults that keep the request from being carried out.

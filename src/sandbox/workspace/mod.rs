@@ -20,6 +20,7 @@ mod resources;
 mod schema;
 mod store;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -210,6 +211,8 @@ struct Core {
     token: String,
     /// Writes left in the bucket, and when it was last filled (fault `writes_per_minute`).
     bucket: Option<(f64, Instant)>,
+    /// The last good answer by method and collection (fault `mixed_up`).
+    earlier: BTreeMap<String, Answer>,
 }
 
 impl Core {
@@ -239,6 +242,7 @@ impl Workspace {
             faults: ScimFaults::default(),
             token: DEFAULT_TOKEN.into(),
             bucket: None,
+            earlier: BTreeMap::new(),
         };
         Workspace {
             inner: Arc::new(Inner {

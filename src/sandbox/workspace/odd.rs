@@ -314,6 +314,9 @@ pub(super) fn show_members(
 
 /// The id under which a user of this name is stored, where ids are made of names.
 pub(super) fn id_of(core: &Core, kind: Type, resource: &Value) -> Option<String> {
+    if core.options.odd.ids_of_dots && kind == Type::User {
+        return Some("..".to_owned());
+    }
     let named = core.options.odd.ids_from_names && kind == Type::User;
     named.then(|| encoded(resource["userName"].as_str().unwrap_or_default()))
 }

@@ -184,7 +184,7 @@ async fn create_goes_out_again_after_429_and_after_503_with_retry_after() {
     let world = world(|n, _| match n {
         0 => (429, vec![("retry-after", "0.05")], String::new()),
         1 => (503, vec![("retry-after", "0")], "busy".to_owned()),
-        _ => said(201, json!({"id": "u-1"})),
+        _ => said(201, json!({"id": "u-1", "userName": "A"})),
     })
     .await;
     assert_eq!(
@@ -233,9 +233,9 @@ async fn nobody_at_home_means_surely_not_done() {
 
 #[tokio::test]
 async fn retry_after_pauses_the_whole_target() {
-    let world = world(|n, _| match n {
+    let world = world(|n, (_, path, _)| match n {
         0 => (429, vec![("retry-after", "0.4")], String::new()),
-        _ => said(200, json!({"id": "u"})),
+        _ => said(200, json!({"id": seen_id(path)})),
     })
     .await;
     let (one, two) = (id("u-1"), id("u-2"));
@@ -258,17 +258,96 @@ async fn retry_after_pauses_the_whole_target() {
 async fn location_gives_the_id_where_the_body_is_empty_and_may_be_missing_else() {
     let world = world(|n, _| match n {
         0 => (201, vec![("location", "/scim/v2/Users/u%401")], String::new()),
-        _ => said(201, json!({"id": 42})),
+        1 | 2 => said(200, json!({"id": "u@1", "userName": "a"})),
+        _ => said(201, json!({"id": 42, "username": "A"})),
     })
     .await;
+    let create = || world.target.create(USER, json!({"userName": "a"}).into());
+    let made = create().await.unwrap();
+    assert_eq!(made.id, id("u@1"));
     assert_eq!(
-        world.target.create(USER, json!({}).into()).await.unwrap().id,
-        id("u@1")
+        world.lines()[..2],
+        ["POST /scim/v2/Users", "GET /scim/v2/Users/u%401"],
+        "what has no body is read back"
     );
-    assert_eq!(
-        world.target.create(USER, json!({}).into()).await.unwrap().id,
-        id("42")
+    assert!(made.text.windows(8).any(|part| part == b"userName"));
+    assert_eq!(create().await.unwrap().id, id("42"));
+}
+
+#[tokio::test]
+async fn an_answer_about_somebody_else_leaves_the_outcome_unknown() {
+    let world = world(|_, (method, path, _)| match method.as_str() {
+        "POST" => said(201, json!({"id": "u-2", "userName": "b", "externalId": "e2"})),
+        // A proxy that answers everybody with the same person.
+        _ if path.ends_with("u-2") => said(200, json!({"id": "u-2", "userName": "b", "title": "Head"})),
+        _ => said(200, json!({"id": "u-2", "userName": "b", "title": "B"})),
+    })
+    .await;
+    let sent = json!({"userName": "a", "externalId": "e1"});
+    let error = world.target.create(USER, sent.into()).await.unwrap_err();
+    assert!(
+        error.maybe_done() && error.to_string().contains("another resource"),
+        "{error:?}"
     );
+    let error = world.target.read(USER, &id("u-1")).await.unwrap_err();
+    assert!(
+        !error.maybe_done() && error.to_string().contains("another resource"),
+        "{error:?}"
+    );
+    let error = world
+        .target
+        .patch(USER, &id("u-1"), &titled("B"))
+        .await
+        .unwrap_err();
+    assert!(error.maybe_done(), "{error:?}");
+    let by_put = PinnedDialect {
+        update: Some(crate::target::dialect::Update::Put),
+        ..PinnedDialect::default()
+    };
+    let address = world.target.addresses.collection(USER).as_str();
+    let mut options = options(address.trim_end_matches("Users"));
+    options.dialect = by_put;
+    let target = ScimTarget::new(options).unwrap();
+    let error = target.patch(USER, &id("u-1"), &titled("B")).await.unwrap_err();
+    assert!(error.to_string().contains("another resource"), "{error:?}");
+    assert!(
+        !world.lines().iter().any(|line| line.starts_with("PUT")),
+        "nothing is written from it"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_repeats_the_token_is_malformed_however_it_is_written() {
+    for body in [
+        r#"{"id": "u-1", "userName": "a", "debug": "Bearer t0p-secret"}"#,
+        r#"{"id": "u-1", "userName": "a", "debug": {"t0p\u002dsecret": 1}}"#,
+    ] {
+        let world = world(move |_, _| (200, Vec::new(), body.to_owned())).await;
+        let error = world.target.read(USER, &id("u-1")).await.unwrap_err();
+        assert!(error.to_string().contains("repeats the token"), "{body}: {error}");
+        assert!(!format!("{error:?}").contains("t0p-secret"));
+        let made = world.target.create(USER, json!({"userName": "a"}).into()).await;
+        assert!(made.unwrap_err().maybe_done(), "{body}");
+    }
+}
+
+fn titled(title: &str) -> Patch {
+    Patch {
+        changes: vec![Change {
+            attribute: "title".into(),
+            before: Value::Null,
+            after: title.into(),
+        }],
+        held: Attributes::new(),
+        add_members: Vec::new(),
+        remove_members: Vec::new(),
+        members_before: Default::default(),
+    }
+}
+
+/// The id at the end of a path.
+fn seen_id(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
 }
 
 #[tokio::test]

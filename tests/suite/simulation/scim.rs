@@ -18,6 +18,8 @@ use melonsync::ports::Resource;
 use melonsync::ports::TargetDirectory;
 use melonsync::ports::TargetError;
 use melonsync::ports::Traffic;
+use melonsync::reconcile::answer;
+use melonsync::reconcile::answer::About;
 
 use super::service::Filters;
 use super::service::No;
@@ -42,6 +44,8 @@ enum Fate {
     Good,
     AnswerLost,
     AnswerMalformed,
+    /// About another resource.
+    AnswerForeign,
     Late,
     Lost,
     Throttled,
@@ -72,6 +76,7 @@ impl Scim {
         };
         self.site.step().await;
         let mut inner = self.site.lock();
+        let answer = answer.and_then(|answer| inner.delivered(&write, answer));
         inner
             .trace
             .note(|| format!("{} {write:?}: {answer:?}", self.now_ms()));
@@ -143,10 +148,16 @@ impl TargetDirectory for Scim {
 
     async fn read(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetError> {
         self.read(&format!("read {kind} {id}"), |inner| {
-            Ok(inner
-                .service
-                .get(kind, id.as_str())
-                .map(|held| shown(id.as_str(), held)))
+            let held = inner.service.get(kind, id.as_str());
+            let Some(held) = held.map(|held| shown(id.as_str(), held)) else {
+                return Ok(None);
+            };
+            let found = inner.crossed(kind, held);
+            if found.id.is(id) {
+                Ok(Some(found))
+            } else {
+                Err(failure(Fate::AnswerForeign))
+            }
         })
         .await
     }
@@ -189,6 +200,34 @@ fn shown(id: &str, resource: &super::service::Resource) -> Resource {
 }
 
 impl Inner {
+    /// What a proxy that mixes answers up makes of one: perhaps somebody else's.
+    fn crossed(&mut self, kind: ObjectKind, answer: Resource) -> Resource {
+        let weather = self.weather;
+        if weather.crossed == 0 || !self.dice.chance(weather.crossed) {
+            return answer;
+        }
+        let all: Vec<Resource> = self.service.of(kind).map(|(id, held)| shown(id, held)).collect();
+        self.dice.pick(&all).cloned().unwrap_or(answer)
+    }
+
+    /// The answer to a write as it arrives, and as the client judges it.
+    fn delivered(&mut self, write: &Write, answer: Resource) -> Result<Resource, TargetError> {
+        let (kind, own) = match write {
+            Write::Create(kind, _) | Write::Patch(kind, ..) => (*kind, answer.id.clone()),
+            Write::Delete(..) => return Ok(answer),
+        };
+        let answer = self.crossed(kind, answer);
+        let is_ours = match write {
+            Write::Create(kind, sent) => answer::of_create(*kind, sent, &answer.body, &[]) == About::Ours,
+            Write::Patch(..) | Write::Delete(..) => answer.id.is(&own),
+        };
+        if is_ours {
+            Ok(answer)
+        } else {
+            Err(failure(Fate::AnswerForeign))
+        }
+    }
+
     fn fate(&mut self, creates: bool) -> Fate {
         let weather = self.weather;
         for (percent, fate) in [
@@ -367,7 +406,7 @@ fn failure(fate: Fate) -> TargetError {
             hint,
         },
         Fate::Unauthorized => TargetError::Unauthorized { what, hint },
-        Fate::AnswerMalformed => TargetError::Malformed {
+        Fate::AnswerMalformed | Fate::AnswerForeign => TargetError::Malformed {
             what,
             hint,
             maybe_done: true,

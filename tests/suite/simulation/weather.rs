@@ -30,6 +30,8 @@ pub struct Weather {
     pub throttled: u64,
     pub refused: u64,
     pub target_unauthorized: u64,
+    /// Answered, by a proxy, with another resource than was asked about.
+    pub crossed: u64,
     /// A listing that ends early, repeats a page or leaves entries out.
     pub torn: u64,
 }
@@ -51,7 +53,7 @@ impl Weather {
         if dice.chance(10) {
             weather.latency_ms = 9_000;
         }
-        let of: [fn(&mut Self) -> &mut u64; 15] = [
+        let of: [fn(&mut Self) -> &mut u64; 16] = [
             |w| &mut w.source_down,
             |w| &mut w.source_malformed,
             |w| &mut w.page_expired,
@@ -65,6 +67,7 @@ impl Weather {
             |w| &mut w.lost,
             |w| &mut w.throttled,
             |w| &mut w.refused,
+            |w| &mut w.crossed,
             |w| &mut w.torn,
             |w| &mut w.torn,
         ];

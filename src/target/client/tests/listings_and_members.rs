@@ -184,7 +184,7 @@ async fn members_go_by_path_then_by_array_then_by_put_and_nobody_else_goes() {
 
 #[tokio::test]
 async fn many_requests_at_once_all_get_their_answer() {
-    let world = world(|_, _| said(200, json!({"id": "u"}))).await;
+    let world = world(|_, (_, path, _)| said(200, json!({"id": seen_id(path)}))).await;
     let reads = (0..50).map(|n| {
         let (target, id) = (&world.target, id(&format!("u-{n}")));
         async move { target.read(USER, &id).await.unwrap() }
