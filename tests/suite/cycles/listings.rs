@@ -11,6 +11,9 @@ use serde_json::json;
 
 use crate::support::world::World;
 
+/// Throws one switch of the sample workspace.
+type Odd = fn(&mut Oddities);
+
 /// Groups that were at the target before: of each the tenant has one of the same name.
 const GROUPS: usize = 9;
 
@@ -54,7 +57,7 @@ fn full() -> Extent {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listing_is_whole_when_it_was_asked_to_its_end_whatever_its_numbers_say() {
-    let cases: &[(&str, fn(&mut Oddities))] = &[
+    let cases: &[(&str, Odd)] = &[
         ("right", |_| {}),
         ("too low", |odd| odd.numbers = Numbers::TooLow),
         ("too high", |odd| odd.numbers = Numbers::TooHigh),
@@ -118,7 +121,7 @@ async fn a_listing_is_whole_when_it_was_asked_to_its_end_whatever_its_numbers_sa
 
 #[tokio::test]
 async fn a_listing_that_is_not_whole_makes_no_group_and_finds_nothing_missing() {
-    let cases: &[(&str, fn(&mut Oddities), &str)] = &[
+    let cases: &[(&str, Odd, &str)] = &[
         (
             "a cursor that leads back",
             |odd| {
