@@ -25,6 +25,7 @@ use crate::ports::TargetError;
 use crate::reconcile::matching::Key;
 use crate::reconcile::policy::GroupRemoval;
 use crate::reconcile::policy::OnRemoval;
+use crate::snapshot::look::Looking;
 use crate::snapshot::page::apply_existence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -64,18 +65,11 @@ impl Cycle<'_> {
                         info!(object = %id, "Whether {kind} {id} still exists is unknown, so it is kept: {why}");
                     }
                 }
-                let now = self.now;
+                let looking = self.looking();
                 self.store(move |snapshot| {
                     let mut tx = snapshot.tx()?;
                     for (id, existence) in &answers {
-                        apply_existence(&mut tx, kind, id, existence)?;
-                        if let Some(mut record) = tx.record(kind, id)? {
-                            let gone = record.is_gone();
-                            if gone != record.object.gone_since.is_some() {
-                                record.object.gone_since = gone.then_some(now);
-                                tx.put_record(&record)?;
-                            }
-                        }
+                        apply_existence(&mut tx, kind, id, existence, looking)?;
                     }
                     tx.commit(Durability::Synced)
                 })
@@ -83,6 +77,15 @@ impl Cycle<'_> {
             }
         }
         Ok(asked)
+    }
+
+    /// A look of this cycle: a plan's counts for nothing.
+    pub(super) const fn looking(&self) -> Looking {
+        Looking {
+            now: self.now,
+            counts: self.order.apply,
+            named: false,
+        }
     }
 
     /// Dirty objects on which more evidence is wanted before anything is concluded.

@@ -418,8 +418,11 @@ impl<'j> Cycle<'j> {
         let managed = self.job.managed.clone();
         // What only looks leaves marks that wake nobody in escrow, and does not take a changed config for carried over.
         let looks = !self.order.apply;
+        let now = self.now;
         let again = self
             .store(move |snapshot| {
+                snapshot.give_back_looks()?;
+                snapshot.mark_due_looks(now)?;
                 snapshot.clear_forecast()?;
                 snapshot.clear_removals()?;
                 snapshot.clear_scope_seen()?;

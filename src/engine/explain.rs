@@ -42,6 +42,7 @@ use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::view::ObjectView;
 use crate::snapshot::history::Entry;
+use crate::snapshot::look::Looking;
 use crate::snapshot::page::apply_existence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -266,13 +267,17 @@ impl Cycle<'_> {
                 "no clear answer ({why}), so what was read before is shown"
             ));
         }
+        let looking = Looking {
+            named: true,
+            ..self.looking()
+        };
         self.store(move |snapshot| {
             let Some(before) = snapshot.record(kind, &id)? else {
                 return Ok("no answer".to_owned());
             };
             let moved = moved(&before, &answer);
             let mut tx = snapshot.tx()?;
-            apply_existence(&mut tx, kind, &id, &answer)?;
+            apply_existence(&mut tx, kind, &id, &answer, looking)?;
             tx.mark_dirty(kind, &id, DirtyCause::MANUAL)?;
             tx.commit(Durability::Lazy)?;
             Ok(match moved.as_slice() {

@@ -17,6 +17,7 @@ use crate::ports::Durability;
 use crate::ports::NextPage;
 use crate::ports::PageRequest;
 use crate::ports::SourceError;
+use crate::snapshot::look::Looking;
 use crate::snapshot::page::AfterPage;
 use crate::snapshot::page::apply_existence;
 use crate::snapshot::page::apply_page;
@@ -248,10 +249,14 @@ impl Cycle<'_> {
                 .look_up(kind, &ids, &select)
                 .await
                 .map_err(CycleError::Source)?;
+            let looking = Looking {
+                named: true,
+                ..self.looking()
+            };
             self.store(move |snapshot| {
                 let mut tx = snapshot.tx()?;
                 for (id, existence) in &answers {
-                    apply_existence(&mut tx, kind, id, existence)?;
+                    apply_existence(&mut tx, kind, id, existence, looking)?;
                     tx.mark_dirty(kind, id, DirtyCause::MANUAL)?;
                 }
                 tx.commit(Durability::Lazy)

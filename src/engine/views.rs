@@ -19,7 +19,9 @@ use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::ports::StoreError;
 use crate::reconcile::assignment::role_values;
+use crate::reconcile::look::Look;
 use crate::reconcile::members_of;
+use crate::reconcile::scope::Standing;
 use crate::reconcile::view::Absence;
 use crate::reconcile::view::Candidate;
 use crate::reconcile::view::MemberView;
@@ -29,6 +31,7 @@ use crate::reconcile::view::Since;
 use crate::reconcile::view::TargetReading;
 use crate::snapshot::assignments::each_member;
 use crate::snapshot::assignments::nested_groups;
+use crate::snapshot::look::LookReads;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Brief;
@@ -179,9 +182,17 @@ pub fn view_of(
         let roles = role_values(&entitlement.roles, &context.entitlements.roles);
         object.attributes.insert(APP_ROLES.to_owned(), roles);
     }
+    let settled = object.life == Life::Alive && !matches!(scope, Standing::Out { .. });
+    let doubt = if settled {
+        None
+    } else {
+        let look = snapshot.look(kind, &id)?;
+        look.filter(Look::doubts).map(|look| look.words())
+    };
     let mut view = ObjectView {
         object,
         link,
+        doubt,
         scope,
         intent_open: context.intents_open.contains(&(kind, id)),
         lost: forecast.lost,

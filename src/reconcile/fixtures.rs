@@ -185,6 +185,7 @@ pub(super) fn view(object: SourceObject) -> ObjectView {
     ObjectView {
         object,
         link: None,
+        doubt: None,
         scope: Standing::In,
         intent_open: false,
         lost: false,

@@ -16,6 +16,7 @@ pub mod explain;
 mod fixtures;
 pub mod guard;
 pub mod listing;
+pub mod look;
 pub mod matching;
 pub mod membership_diff;
 pub mod omission;

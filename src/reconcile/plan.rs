@@ -7,6 +7,7 @@ use super::matching::Key;
 use super::omission::Omission;
 use super::operation::Change;
 use super::operation::Operation;
+use super::operation::Verb;
 use super::policy::Policy;
 use super::scope::Standing;
 use super::target_schema::Unsupported;
@@ -121,21 +122,23 @@ impl Planner<'_> {
             return plan.omit(Omission::Protected);
         }
         match (view.object.life, &view.link) {
-            (Life::Missing, _) => plan.omit(Omission::NotProvenGone {
-                why: "not in the last full read of the source, and not yet asked for".to_owned(),
-            }),
-            (Life::Unknown, _) => plan.omit(Omission::NotProvenGone {
-                why: "asked for by its id, and the answer was neither yes nor no".to_owned(),
+            (Life::Missing | Life::Unknown, _) => plan.omit(Omission::NotProvenGone {
+                why: view.doubt.clone().unwrap_or_else(|| {
+                    "not in the last full read of the source, and not yet asked for".to_owned()
+                }),
             }),
             (Life::Gone(_), None) => {
                 let mut plan = plan.omit(Omission::GoneUnlinked);
                 plan.forget = true;
                 plan
             }
-            (Life::Gone(removed), Some(link)) => match view.object.kind {
-                ObjectKind::User => self.user_leaves(view, link, removed, plan),
-                ObjectKind::Group => self.group_leaves(view, removed, plan),
-            },
+            (Life::Gone(removed), Some(link)) => {
+                let leaves = match view.object.kind {
+                    ObjectKind::User => self.user_leaves(view, link, removed, plan),
+                    ObjectKind::Group => self.group_leaves(view, removed, plan),
+                };
+                doubted(view, leaves)
+            }
             (Life::Alive, _) => self.alive(view, plan),
         }
     }
@@ -143,7 +146,7 @@ impl Planner<'_> {
     /// Plans an object that lives, as its scope has it.
     fn alive(&self, view: &ObjectView, mut plan: ObjectPlan) -> ObjectPlan {
         match &view.scope {
-            Standing::Out { because } => return self.out_of_scope(view, because, plan),
+            Standing::Out { because } => return doubted(view, self.out_of_scope(view, because, plan)),
             Standing::Unknown { missing } => {
                 return plan.omit(Omission::ScopeUnknown {
                     missing: missing.clone(),
@@ -186,6 +189,21 @@ impl Planner<'_> {
             .iter()
             .any(|protected| protected.to_lowercase() == name.to_lowercase())
     }
+}
+
+const fn needs_look(verb: Verb) -> bool {
+    matches!(verb, Verb::DeleteUser | Verb::DeleteGroup | Verb::RemoveMember)
+}
+
+/// Nothing is deleted or emptied of somebody of whom a look said otherwise; no other operation needs a look.
+fn doubted(view: &ObjectView, mut plan: ObjectPlan) -> ObjectPlan {
+    let Some(why) = &view.doubt else { return plan };
+    let whole = plan.operations.len();
+    plan.operations.retain(|operation| !needs_look(operation.verb));
+    if plan.operations.len() == whole {
+        return plan;
+    }
+    plan.omit(Omission::NotProvenGone { why: why.clone() })
 }
 
 /// How many operations, by verb: the counts of a summary.

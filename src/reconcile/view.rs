@@ -19,6 +19,8 @@ pub struct ObjectView {
     pub object: SourceObject,
     /// The remembered pair, if there is one.
     pub link: Option<Link>,
+    /// What a look by its id left open, where that keeps its resource from being deleted.
+    pub doubt: Option<String>,
     /// Where it stands as the scope goes.
     pub scope: Standing,
     /// An earlier create whose outcome is open: nothing else happens to the object before it is resolved.

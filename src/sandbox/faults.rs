@@ -248,6 +248,9 @@ pub struct GraphFaults {
     pub replication_delay: Fault,
     /// 429 inside a `$batch` (chance: each inner request), with `retry_after`.
     pub batch_throttle: Fault,
+    /// An inner request of a `$batch` (chance: each) is answered by a replica that has not yet seen the last deletion or
+    /// restoration of the object (since June 2026 such reads are usual for a while).
+    pub batch_behind: Fault,
     /// 403 inside a `$batch` (chance: each inner request): whether the object is there is not told.
     pub batch_denied: Fault,
     /// The token endpoint answers 503.

@@ -39,6 +39,7 @@ pub mod import;
 pub mod kept_back;
 pub mod keys;
 pub mod lock;
+pub mod look;
 pub mod memory;
 pub mod migrate;
 pub mod overlay;

@@ -23,7 +23,13 @@ use crate::ports::DeltaPage;
 use crate::ports::NextPage;
 use crate::ports::StoreError;
 
+use crate::model::clock::Timestamp;
+use crate::reconcile::look::Look;
+use crate::reconcile::look::Seen;
+use crate::reconcile::look::judge;
+
 use super::{
+    look::{Lent, LookReads, Looking},
     read::Reads,
     record::{DirtyCause, FinishPhase, Finishing, Record},
     tx::Tx,
@@ -63,6 +69,8 @@ struct Round<'s> {
     select: &'s [String],
     /// The attributes among the selected properties: references and the id are none.
     attributes: Vec<Name>,
+    /// True where looks wait for a second one: what a page says of their objects ends them.
+    looks: bool,
 }
 
 impl Round<'_> {
@@ -83,6 +91,7 @@ pub fn apply_page(tx: &mut Tx<'_>, kind: ObjectKind, page: DeltaPage) -> Result<
         generation: stream.generation,
         select: &stream.select,
         attributes: attributes_of(&stream.select),
+        looks: tx.looks_wait()?,
     };
     let mut outcome = PageOutcome {
         read: page.objects.len(),
@@ -151,7 +160,10 @@ fn apply_object(
     if let Some(reason) = object.removed {
         // Removals of unknown ids come in initial rounds, by the hundred (graph-facts section 1).
         let Some(before) = before else { return Ok(()) };
-        return bury(tx, &before, reason, outcome);
+        return bury(tx, &before, reason, round, outcome);
+    }
+    if round.looks && tx.look(kind, &object.id)?.is_some() {
+        tx.put_look(kind, &object.id, None);
     }
     let mut record = before
         .clone()
@@ -198,11 +210,15 @@ fn bury(
     tx: &mut Tx<'_>,
     before: &Record,
     reason: Removed,
+    round: &Round<'_>,
     outcome: &mut PageOutcome,
 ) -> Result<(), StoreError> {
     let (kind, id) = (before.object.kind, before.object.id);
     if before.object.life == Life::Gone(reason) {
         return Ok(());
+    }
+    if round.looks && tx.look(kind, &id)?.is_some() {
+        tx.put_look(kind, &id, None);
     }
     let mut record = before.clone();
     record.object.life = Life::Gone(reason);
@@ -352,7 +368,7 @@ fn lacks_its_name(record: &Record, round: &Round<'_>) -> bool {
     round.selects(name) && record.object.attribute(name).is_none_or(Value::is_unassigned)
 }
 
-/// Stores what asking for one object proved (DESIGN section 3). True when that changed it; it is dirty then.
+/// Stores what asking for one object proved ([`crate::reconcile::look`]). True when that changed it; it is dirty then.
 ///
 /// # Errors
 /// As [`Reads`].
@@ -361,24 +377,49 @@ pub fn apply_existence(
     kind: ObjectKind,
     id: &SourceId,
     existence: &Existence,
+    looking: Looking,
 ) -> Result<bool, StoreError> {
     let Some(before) = tx.record(kind, id)? else {
         return Ok(false);
     };
     let stream = tx.stream(kind)?;
+    let unread = tx
+        .dirty_cause(kind, id)?
+        .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
+    let waited = tx.look(kind, id)?;
+    let (life, judged) = judge(before.object.life, unread, waited, existence, looking.now);
+    let mut look = judged;
     let mut record = before.clone();
-    match existence {
-        Existence::Alive(attributes) => {
-            record.object.attributes.extend(attributes.clone());
-            record.object.life = Life::Alive;
-            record.object.generation = stream.generation;
+    record.object.life = life;
+    if let (Existence::Alive(attributes), Life::Alive) = (existence, life) {
+        let moved = differs(&before, attributes);
+        let again = again(&before, waited, moved, looking.now);
+        // Who is asked for only because their resource is to be deleted is known by what the streams said.
+        if again.is_none() || unread || looking.named || before.object.life != Life::Alive {
+            read_values(&mut record, attributes, again.is_some() && !looking.named);
         }
-        Existence::SoftDeleted => record.object.life = Life::Gone(Removed::SoftDeleted),
-        Existence::HardDeleted => record.object.life = Life::Gone(Removed::HardDeleted),
-        Existence::Unknown(_) => record.object.life = Life::Unknown,
+        record.object.generation = stream.generation;
+        look = look.or(again);
+    }
+    if record.is_gone() != record.object.gone_since.is_some() {
+        record.object.gone_since = record.is_gone().then_some(looking.now);
+    }
+    if !looking.counts && (life, judged) != (before.object.life, waited) {
+        let lent = Lent {
+            life: before.object.life,
+            gone_since: before.object.gone_since,
+            generation: before.object.generation,
+            // Values that were read stay, and so does that they are to be read again.
+            look: waited.or(look.filter(|look| look.was == Life::Alive && look.seen == Some(Seen::Alive))),
+            unread,
+        };
+        tx.lend(kind, id, &lent)?;
     }
     let changed = !same(Some(&before), &record);
     tx.replace_record(Some(&before), &record)?;
+    if look != waited {
+        tx.put_look(kind, id, look.as_ref());
+    }
     if changed {
         tx.mark_dirty(kind, id, DirtyCause::SOURCE)?;
     }
@@ -386,8 +427,43 @@ pub fn apply_existence(
         tx.mark_referrers_dirty(id)?;
         tx.existence_moved(kind, id)?;
     }
-    settle_unread(tx, kind, id, existence)?;
+    if look.is_none() || life == Life::Alive {
+        settle_unread(tx, kind, id, existence)?;
+    }
     Ok(changed)
+}
+
+/// True where a look-up answers with other values than are known.
+fn differs(known: &Record, read: &Attributes) -> bool {
+    let other = |(name, value): (&Name, &Value)| known.object.attributes.get_named(name) != Some(value);
+    read.iter().any(other)
+}
+
+/// The values of a look-up that are other than those that the streams brought may be those of a replica that is behind, and no
+/// page comes a second time to put them right: such an object is read once more, later.
+fn again(before: &Record, waited: Option<Look>, moved: bool, now: Timestamp) -> Option<Look> {
+    let waits = waited.filter(|look| look.was == Life::Alive && look.seen == Some(Seen::Alive));
+    if before.object.life != Life::Alive || waits.is_some_and(|look| look.is_due(now)) {
+        return None;
+    }
+    let look = Look {
+        was: Life::Alive,
+        seen: Some(Seen::Alive),
+        since: now,
+    };
+    waits.or(moved.then_some(look))
+}
+
+/// `first`: another look will follow, and until then nobody gets access back who was disabled.
+fn read_values(record: &mut Record, read: &Attributes, first: bool) {
+    let disabled = !record.object.account_enabled();
+    record.object.attributes.extend(read.clone());
+    if first && disabled {
+        record
+            .object
+            .attributes
+            .insert("accountEnabled", Value::Bool(false));
+    }
 }
 
 /// Whoever was to be read has been read, unless the answer proved nothing.

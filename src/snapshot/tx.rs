@@ -19,6 +19,7 @@ use crate::ports::WriteBatch;
 use super::{
     counts::{Counts, Facts},
     keys,
+    look::LookReads,
     read::Reads,
     record::{self, Brief, DirtyCause, Finishing, Heads, Record},
     store::Snapshot,
@@ -210,6 +211,9 @@ impl<'s> Tx<'s> {
         self.delete(Table::Objects, keys::object(kind, id));
         self.delete_drift(kind, id);
         self.put_refusals(kind, id, &[]);
+        if self.look(kind, id)?.is_some() {
+            self.put_look(kind, id, None);
+        }
         self.clear_dirty(kind, id)
     }
 

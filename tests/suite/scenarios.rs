@@ -163,6 +163,7 @@ impl Scenario {
         attributes.extend(given.map(|(name, value)| (name.clone(), Value::from_json(value))));
         let record = self.record(kind, object.n);
         ObjectView {
+            doubt: None,
             object: SourceObject {
                 kind,
                 id: id(object.n),

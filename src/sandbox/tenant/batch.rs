@@ -82,7 +82,10 @@ fn one(core: &mut Core, outer: &Call, id: &str, request: &Value) -> Value {
             .trim_start_matches("/v1.0/")
             .trim_end_matches('/')
             .to_owned();
-        read::answer(core, &inner, &resource)
+        core.directory.behind = core.faults.batch_behind.strikes();
+        let answer = read::answer(core, &inner, &resource);
+        core.directory.behind = false;
+        answer
     };
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     json!({"id": id, "status": answer.status, "headers": {"Content-Type": "application/json"}, "body": body})

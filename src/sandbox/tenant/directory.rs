@@ -58,6 +58,8 @@ pub(super) struct Object {
     pub born: u64,
     pub life: Life,
     pub life_seq: u64,
+    /// Its life before the last change: what a replica that is behind still says.
+    pub life_before: Life,
     pub touched: u64,
     pub manager: Option<usize>,
     pub manager_seq: u64,
@@ -78,6 +80,8 @@ pub(super) struct Directory {
     by_id: HashMap<String, usize>,
     by_upn: HashMap<String, usize>,
     pub seq: u64,
+    /// True while single reads are answered by a replica that is behind.
+    pub behind: bool,
     user_log: BTreeMap<u64, usize>,
     group_log: BTreeMap<u64, usize>,
     member_of: HashMap<usize, HashSet<usize>>,
@@ -93,6 +97,15 @@ impl Directory {
     pub fn find_user(&self, key: &str) -> Option<usize> {
         self.find(key)
             .or_else(|| self.by_upn.get(&key.to_lowercase()).copied())
+    }
+
+    /// The life that a single read is told.
+    pub fn told_life(&self, at: usize) -> Life {
+        if self.behind {
+            self.objects[at].life_before
+        } else {
+            self.objects[at].life
+        }
     }
 
     pub fn is_live(&self, at: usize) -> bool {
@@ -148,6 +161,7 @@ impl Directory {
             born: self.seq,
             life: Life::Live,
             life_seq: self.seq,
+            life_before: Life::Live,
             touched: 0,
             manager: None,
             manager_seq: 0,
@@ -226,6 +240,7 @@ impl Directory {
         self.seq += 1;
         let seq = self.seq;
         let object = &mut self.objects[at];
+        object.life_before = object.life;
         object.life = life;
         object.life_seq = seq;
         if life == Life::Live {

@@ -56,7 +56,7 @@ fn user(core: &Core, call: &Call, key: &str) -> Answer {
     let directory = &core.directory;
     let found = directory
         .find_user(&key)
-        .filter(|at| directory.is_live(*at) && directory.objects[*at].kind == Kind::User);
+        .filter(|at| directory.told_life(*at) == Life::Live && directory.objects[*at].kind == Kind::User);
     let Some(at) = found else {
         return page::not_found(&key);
     };
@@ -100,7 +100,7 @@ fn group(core: &Core, call: &Call, id: &str) -> Answer {
     let directory = &core.directory;
     let found = directory
         .find(id)
-        .filter(|at| directory.is_live(*at) && directory.objects[*at].kind == Kind::Group);
+        .filter(|at| directory.told_life(*at) == Life::Live && directory.objects[*at].kind == Kind::Group);
     match (found, select(call, Kind::Group)) {
         (None, _) => page::not_found(id),
         (_, Err(refusal)) => refusal,
@@ -138,7 +138,7 @@ fn deleted(core: &Core, call: &Call, id: &str) -> Answer {
     let directory = &core.directory;
     let found = directory
         .find(id)
-        .filter(|at| directory.objects[*at].life == Life::Soft);
+        .filter(|at| directory.told_life(*at) == Life::Soft);
     let Some(at) = found else {
         return if core.may(READ_USERS) || core.may(READ_GROUPS) {
             page::not_found(id)

@@ -1,6 +1,7 @@
 //! The rules for storing a page, one by one.
 
 use super::world::*;
+use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::ObjectKind::Group;
@@ -11,6 +12,8 @@ use crate::model::object::Life;
 use crate::model::object::Removed;
 use crate::model::value::Value;
 use crate::ports::Durability;
+use crate::snapshot::look::LookReads;
+use crate::snapshot::look::Looking;
 use crate::snapshot::memory::MemoryStore;
 use crate::snapshot::page::AfterPage;
 use crate::snapshot::page::apply_existence;
@@ -20,6 +23,15 @@ use crate::snapshot::record::Record;
 use crate::snapshot::round;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::verify::verify;
+
+/// A look that counts, so many minutes after the first.
+fn at(minutes: i64) -> Looking {
+    Looking {
+        now: Timestamp(1_000_000 + minutes * 60_000),
+        counts: true,
+        named: false,
+    }
+}
 
 fn fresh() -> Snapshot {
     open(&MemoryStore::new())
@@ -243,7 +255,7 @@ fn an_object_new_in_a_delta_round_without_its_name_is_to_be_read() {
 
     let mut tx = snapshot.tx().unwrap();
     let read = Existence::Alive(user(1, &[]).attributes);
-    assert!(apply_existence(&mut tx, User, &id(1), &read).unwrap());
+    assert!(apply_existence(&mut tx, User, &id(1), &read, at(0)).unwrap());
     tx.commit(Durability::Synced).unwrap();
     assert_eq!(
         snapshot.dirty_cause(User, &id(1)).unwrap(),
@@ -437,14 +449,93 @@ fn an_answer_that_proves_nothing_keeps_the_object() {
     let snapshot = fresh();
     full_round(&snapshot, User, vec![user(1, &[])]);
     let mut tx = snapshot.tx().unwrap();
-    apply_existence(&mut tx, User, &id(1), &Existence::Unknown("403".to_owned())).unwrap();
+    apply_existence(
+        &mut tx,
+        User,
+        &id(1),
+        &Existence::Unknown("403".to_owned()),
+        at(0),
+    )
+    .unwrap();
     tx.commit(Durability::Synced).unwrap();
     assert_eq!(record(&snapshot, User, 1).object.life, Life::Unknown);
+    for (minutes, life) in [
+        (0, Life::Unknown),
+        (14, Life::Unknown),
+        (15, Life::Gone(Removed::HardDeleted)),
+    ] {
+        let mut tx = snapshot.tx().unwrap();
+        apply_existence(&mut tx, User, &id(1), &Existence::HardDeleted, at(minutes)).unwrap();
+        tx.commit(Durability::Synced).unwrap();
+        assert_eq!(
+            record(&snapshot, User, 1).object.life,
+            life,
+            "after {minutes} minutes"
+        );
+        assert_sound(&snapshot);
+    }
+    assert!(!snapshot.looks_wait().unwrap());
+}
+
+#[test]
+fn what_a_plan_concludes_from_its_looks_is_given_back() {
+    for (life, answer) in [
+        (Life::Missing, Existence::HardDeleted),
+        (Life::Missing, Existence::SoftDeleted),
+        (Life::Alive, Existence::SoftDeleted),
+        (Life::Alive, Existence::Unknown("403".to_owned())),
+        (
+            Life::Gone(Removed::HardDeleted),
+            Existence::Alive(user(1, &[]).attributes),
+        ),
+    ] {
+        let snapshot = fresh();
+        full_round(&snapshot, User, vec![user(1, &[])]);
+        let mut tx = snapshot.tx().unwrap();
+        let mut known = tx.record(User, &id(1)).unwrap().unwrap();
+        known.object.life = life;
+        tx.put_record(&known).unwrap();
+        // A look of a cycle that counted, long ago.
+        apply_existence(&mut tx, User, &id(1), &answer, at(0)).unwrap();
+        tx.commit(Durability::Synced).unwrap();
+        let before = (record(&snapshot, User, 1), snapshot.look(User, &id(1)).unwrap());
+        for minutes in [10, 20, 30] {
+            let mut tx = snapshot.tx().unwrap();
+            let plans = Looking {
+                counts: false,
+                ..at(minutes)
+            };
+            apply_existence(&mut tx, User, &id(1), &answer, plans).unwrap();
+            tx.commit(Durability::Synced).unwrap();
+            snapshot.give_back_looks().unwrap();
+            let after = (record(&snapshot, User, 1), snapshot.look(User, &id(1)).unwrap());
+            assert_eq!(before, after, "{life:?} {answer:?}");
+            assert_sound(&snapshot);
+        }
+    }
+}
+
+#[test]
+fn a_page_ends_the_wait_for_a_second_look_and_a_due_look_is_marked() {
+    let snapshot = fresh();
+    full_round(&snapshot, User, vec![user(1, &[])]);
+    begin_full(&snapshot, User);
+    store_page(&snapshot, User, &last(vec![]));
+    snapshot.finish_round(User).unwrap();
     let mut tx = snapshot.tx().unwrap();
-    apply_existence(&mut tx, User, &id(1), &Existence::HardDeleted).unwrap();
+    let read = Existence::Alive(user(1, &[]).attributes);
+    apply_existence(&mut tx, User, &id(1), &read, at(0)).unwrap();
     tx.commit(Durability::Synced).unwrap();
+    assert_eq!(record(&snapshot, User, 1).object.life, Life::Alive, "goes on");
+    clear_all_dirty(&snapshot);
+    snapshot.mark_due_looks(at(14).now).unwrap();
+    assert!(!is_dirty(&snapshot, User, 1));
+    snapshot.mark_due_looks(at(15).now).unwrap();
     assert_eq!(
-        record(&snapshot, User, 1).object.life,
-        Life::Gone(Removed::HardDeleted)
+        snapshot.dirty_cause(User, &id(1)).unwrap(),
+        Some(DirtyCause::UNREAD)
     );
+    store_page(&snapshot, User, &last(vec![user(1, &[])]));
+    assert!(!snapshot.looks_wait().unwrap());
+    assert_sound(&snapshot);
 }

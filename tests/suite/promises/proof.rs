@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use melonsync::engine::cycle::CycleError;
@@ -28,6 +29,9 @@ use serde_json::json;
 
 use crate::cycles::synced;
 use crate::support::world::World;
+
+/// How far apart two looks are that count as two.
+const LOOKS_APART: Duration = Duration::from_secs(15 * 60);
 
 /// A source whose pages leave objects out, and which answers nothing about others when asked for them.
 struct Forgetful {
@@ -136,14 +140,23 @@ async fn missing_users_are_disabled_or_deleted_by_what_asking_for_each_proves() 
     assert!(ran.error.is_none(), "{}", ran.story());
     assert_eq!(world.resource(&users[0])["active"], true);
     assert_eq!(world.resource(&users[1])["active"], false);
-    assert!(world.workspace.users_by_external_id(&users[2]).is_empty());
+    assert_eq!(
+        world.resource(&users[2])["active"],
+        true,
+        "absence alone counts when it is seen again later"
+    );
     assert_eq!(
         world.resource(&users[3])["active"],
         true,
         "nothing proves that it is gone"
     );
-    assert_eq!(ran.omitted("not_proven_gone"), 1, "{}", ran.story());
+    assert_eq!(ran.omitted("not_proven_gone"), 2, "{}", ran.story());
     source.unclear.lock().unwrap().clear();
+    world.clock.advance(LOOKS_APART);
+    let ran = world.cycle().await;
+    assert!(world.workspace.users_by_external_id(&users[2]).is_empty());
+    assert_eq!(ran.omitted("not_proven_gone"), 1, "{}", ran.story());
+    world.clock.advance(LOOKS_APART);
     world.cycle().await.expect(Outcome::Converged);
     assert!(world.workspace.users_by_external_id(&users[3]).is_empty());
     world.assert_equal();
@@ -303,6 +316,9 @@ async fn reset_in_any_form_reads_the_source_afresh_and_keeps_every_link() {
         let ran = world.cycle().await;
         assert!(ran.error.is_none(), "{form:?} {code:?}: {}", ran.story());
         assert_eq!(ran.count(Verb::CreateUser), 0, "{form:?} {code:?}");
+        // Of whoever the new round does not bring only absence tells: that counts when it is seen again.
+        world.clock.advance(LOOKS_APART);
+        world.cycle().await.expect(Outcome::Converged);
         world.assert_equal();
         world.expect_quiet().await;
     }
@@ -363,4 +379,88 @@ async fn user_who_comes_back_from_any_life_but_alive_is_read_whole() {
     }
     world.expect_no_write().await.expect(Outcome::Converged);
     world.assert_equal();
+}
+
+/// A cycle in which each read of a single object comes from a replica that is behind.
+async fn cycle_behind(world: &World) -> crate::support::world::Ran {
+    world
+        .tenant
+        .update_faults(|faults| faults.batch_behind = Fault::always());
+    let ran = world.cycle().await;
+    world.tenant.set_faults(GraphFaults::default());
+    ran
+}
+
+#[tokio::test]
+async fn replica_that_is_behind_keeps_no_leaver_in() {
+    let world = synced().await;
+    let user = &world.tenant.user_ids()[2];
+    world.tenant.hard_delete_user(user);
+    // It still shows the person: nothing is done, and the tombstone is not forgotten.
+    let ran = cycle_behind(&world).await;
+    assert_eq!(ran.omitted("not_proven_gone"), 1, "{}", ran.story());
+    assert_eq!(world.workspace.users_by_external_id(user).len(), 1);
+    world.cycle().await.expect(Outcome::Converged);
+    assert!(world.workspace.users_by_external_id(user).is_empty());
+    world.expect_no_write().await.expect(Outcome::Converged);
+    world.assert_equal();
+}
+
+#[tokio::test]
+async fn replica_that_is_behind_removes_nobody_who_was_restored() {
+    for policy in [OnRemoval::Disable, OnRemoval::Delete] {
+        let mut world = synced().await;
+        world.job.policy.on_soft_delete = policy;
+        let user = &world.tenant.user_ids()[2];
+        world.tenant.soft_delete_user(user);
+        if policy == OnRemoval::Disable {
+            world.cycle_twice().await;
+        } else {
+            // Not carried out meanwhile: the tombstone waits.
+            world
+                .tenant
+                .update_faults(|faults| faults.batch_denied = Fault::always());
+            world.cycle().await;
+        }
+        world.tenant.set_faults(GraphFaults::default());
+        world.tenant.restore_user(user);
+        let held = world.resource(user)["id"].clone();
+        let ran = cycle_behind(&world).await;
+        assert_eq!(world.resource(user)["id"], held, "{}", ran.story());
+        for _ in 0..3 {
+            world.clock.advance(LOOKS_APART / 3);
+            world.cycle().await.expect(Outcome::Converged);
+        }
+        assert_eq!(world.resource(user)["active"], true);
+        assert_eq!(world.resource(user)["id"], held);
+        world.expect_no_write().await.expect(Outcome::Converged);
+        world.assert_equal();
+    }
+}
+
+#[tokio::test]
+async fn plan_is_no_look() {
+    let mut world = synced().await;
+    let source = forgetful(&mut world);
+    let user = &world.tenant.user_ids()[2];
+    *source.left_out.lock().unwrap() = [id(user)].into();
+    world.tenant.hard_delete_user(user);
+    world.tenant.forget_tokens();
+    // However often: the first cycle that may write is the first look.
+    for _ in 0..3 {
+        let ran = world.plan().await;
+        assert_eq!(ran.count(Verb::DeleteUser), 0, "{}", ran.story());
+        world.clock.advance(LOOKS_APART);
+    }
+    assert_eq!(world.cycle().await.omitted("not_proven_gone"), 1);
+    assert_eq!(world.workspace.users_by_external_id(user).len(), 1);
+    // What the second look will do is planned, and is no look either.
+    world.clock.advance(LOOKS_APART);
+    for _ in 0..2 {
+        let ran = world.plan().await;
+        assert_eq!(ran.count(Verb::DeleteUser), 1, "{}", ran.story());
+    }
+    world.cycle().await.expect(Outcome::Converged);
+    assert!(world.workspace.users_by_external_id(user).is_empty());
+    world.expect_no_write().await.expect(Outcome::Converged);
 }

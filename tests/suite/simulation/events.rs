@@ -42,6 +42,12 @@ impl Inner {
                 _ => self.other_hand(),
             }
         }
+        self.note_moment();
+    }
+
+    /// Notes what has happened by now.
+    pub fn note_moment(&mut self) {
+        self.moments.push((self.clock.now(), self.directory.seq));
     }
 
     /// What stands in somebody's way is put right by people: names that strangers hold, and names of people who left.

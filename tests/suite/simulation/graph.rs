@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use melonsync::model::assignment::AppRole;
@@ -100,8 +101,9 @@ impl SourceDirectory for Graph {
         self.0.step().await;
         let mut inner = self.0.lock();
         inner.trace.note(|| format!("look up {kind} {ids:?}: {answer:?}"));
+        let now = inner.clock.now();
         for (id, existence) in answer.iter().flatten() {
-            inner.judge.asked(id, existence);
+            inner.judge.asked(id, existence, now);
         }
         answer
     }
@@ -390,7 +392,8 @@ impl Inner {
             let answer = if self.dice.chance(self.weather.look_up_unknown) {
                 Existence::Unknown("403".to_owned())
             } else {
-                self.existence(id, select)
+                let seen = self.replica();
+                self.existence(id, select, seen)
             };
             answers.push((*id, answer));
         }
@@ -398,8 +401,24 @@ impl Inner {
         Ok(answers)
     }
 
-    fn existence(&self, id: &SourceId, select: &[String]) -> Existence {
-        match self.directory.now(id) {
+    /// Up to which change the replica has come that answers: now and then it is up to 15 minutes behind.
+    fn replica(&mut self) -> u64 {
+        let now = self.directory.seq;
+        if !self.dice.chance(self.weather.replica_behind) {
+            return now;
+        }
+        let since = self.clock.now().minus(Duration::from_secs(15 * 60));
+        let settled = self
+            .moments
+            .iter()
+            .filter(|(at, _)| *at <= since)
+            .map(|(_, seq)| *seq);
+        let known = settled.max().unwrap_or(self.moments[0].1);
+        self.dice.between(known, now)
+    }
+
+    fn existence(&self, id: &SourceId, select: &[String], seen: u64) -> Existence {
+        match self.directory.at(id, seen) {
             Some(entity) if entity.life == Life::Live => {
                 let plain = select
                     .iter()

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use melonsync::model::clock::Timestamp;
 use melonsync::model::id::ObjectKind;
 use melonsync::model::id::SourceId;
 use melonsync::model::object::DeltaObject;
@@ -29,8 +31,20 @@ struct Said {
     gone: Option<Removed>,
     /// The last answer to a question about it alone said that it is gone, or out of scope.
     asked: bool,
+    /// It came back, and was not read since.
+    back: bool,
+    /// An answer that the streams contradict, or that is absence alone, and since when it is given.
+    first: Option<(Answer, Timestamp)>,
     /// A process died over what was said of it: either may be known.
     unsure: bool,
+}
+
+/// What a look-up answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Alive,
+    Soft,
+    Nowhere,
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +110,11 @@ impl Judge {
         let back = said.gone.is_some();
         let before = (said.gone, said.elsewhere);
         said.gone = object.removed;
+        if before.0 != said.gone {
+            said.first = None;
+        }
         if object.removed.is_none() {
+            said.back |= back;
             said.learn(&object.attributes, full || back);
         }
         // The same once more needs no second question.
@@ -118,17 +136,59 @@ impl Judge {
         }
     }
 
-    pub fn asked(&mut self, id: &SourceId, existence: &Existence) {
+    /// One look proves what the streams said; what contradicts them, and absence alone, has to be seen twice, fifteen
+    /// minutes apart. A plan's look proves nothing.
+    pub fn asked(&mut self, id: &SourceId, existence: &Existence, now: Timestamp) {
+        let planning = self.planning;
         let said = self.said.entry(*id).or_default();
+        let answer = match existence {
+            Existence::Alive(_) => Answer::Alive,
+            Existence::SoftDeleted => Answer::Soft,
+            Existence::HardDeleted => Answer::Nowhere,
+            Existence::Unknown(_) => {
+                said.asked = false;
+                return;
+            }
+        };
+        let agrees = match (said.gone, answer) {
+            (None, Answer::Alive)
+            | (Some(Removed::SoftDeleted), Answer::Soft)
+            | (Some(Removed::HardDeleted), Answer::Nowhere) => true,
+            (None, Answer::Soft) => !said.back,
+            (None, Answer::Nowhere) | (Some(_), Answer::Alive | Answer::Soft | Answer::Nowhere) => false,
+        };
+        let twice = said.first.is_some_and(|(first, since)| {
+            first == answer && now.since(since) >= Duration::from_secs(15 * 60)
+        });
+        // Not there is all that the deletion of somebody in the recycle bin needs.
+        said.asked = agrees || twice || (said.gone.is_some() && answer == Answer::Nowhere);
+        if !(agrees || twice) {
+            if !planning
+                && said
+                    .first
+                    .is_none_or(|(first, since)| first != answer || since > now)
+            {
+                said.first = Some((answer, now));
+            }
+            return;
+        }
+        if planning && said.gone.is_some() != (answer != Answer::Alive) {
+            return;
+        }
+        (said.first, said.back) = (None, false);
         match existence {
             Existence::Alive(attributes) => {
+                let before = (said.enabled, said.elsewhere, said.unsure);
                 said.gone = None;
                 said.learn(attributes, true);
+                // The replica may be behind in its values: either may be true.
+                said.unsure = before.2
+                    || (before.0.is_some() && (before.0, before.1) != (said.enabled, said.elsewhere));
                 said.asked = said.elsewhere;
             }
-            Existence::SoftDeleted => (said.gone, said.asked) = (Some(Removed::SoftDeleted), true),
-            Existence::HardDeleted => (said.gone, said.asked) = (Some(Removed::HardDeleted), true),
-            Existence::Unknown(_) => said.asked = false,
+            Existence::SoftDeleted => said.gone = Some(Removed::SoftDeleted),
+            Existence::HardDeleted => said.gone = Some(Removed::HardDeleted),
+            Existence::Unknown(_) => {}
         }
         self.last_asked.push(*id);
     }

@@ -8,6 +8,8 @@ use std::sync::MutexGuard;
 use std::time::Duration;
 
 use futures::FutureExt;
+use melonsync::model::clock::Clock;
+use melonsync::model::clock::Timestamp;
 use melonsync::ports::Durability;
 use melonsync::ports::KeyValue;
 use melonsync::ports::SnapshotStore;
@@ -30,6 +32,10 @@ use super::weather::Weather;
 pub struct Site(Mutex<Inner>, Notify);
 
 pub struct Inner {
+    /// As the process reads it.
+    pub clock: Arc<dyn Clock>,
+    /// Which changes had happened when: a replica may be behind.
+    pub moments: Vec<(Timestamp, u64)>,
     pub dice: Dice,
     pub weather: Weather,
     pub directory: Directory,

@@ -17,6 +17,8 @@ pub struct Weather {
     /// A full round leaves an object out; the next delta brings it.
     pub left_out: u64,
     pub look_up_unknown: u64,
+    /// A look-up is answered by a replica that is up to 15 minutes behind.
+    pub replica_behind: u64,
     // The target
     /// Carried out, and no answer.
     pub answer_lost: u64,
@@ -53,13 +55,15 @@ impl Weather {
         if dice.chance(10) {
             weather.latency_ms = 9_000;
         }
-        let of: [fn(&mut Self) -> &mut u64; 16] = [
+        let of: [fn(&mut Self) -> &mut u64; 17] = [
             |w| &mut w.source_down,
             |w| &mut w.source_malformed,
             |w| &mut w.page_expired,
             |w| &mut w.stream_reset,
             |w| &mut w.left_out,
             |w| &mut w.look_up_unknown,
+            |w| &mut w.replica_behind,
+            |w| &mut w.replica_behind,
             |w| &mut w.answer_lost,
             |w| &mut w.answer_lost,
             |w| &mut w.answer_malformed,

@@ -177,7 +177,14 @@ impl World {
     fn new(seed: u64, keep: bool) -> Self {
         let mut dice = Dice::new(seed);
         let policy = policy(&mut dice);
+        let start = Instant::now();
+        let wall = Wall {
+            start,
+            jumped_ms: Arc::default(),
+        };
         let mut inner = Inner {
+            clock: Arc::new(wall.clone()),
+            moments: Vec::new(),
             weather: Weather::calm(),
             directory: Directory::default(),
             rounds: Rounds::default(),
@@ -191,11 +198,8 @@ impl World {
             dice: dice.fork(),
         };
         populate(&mut inner);
-        let (site, memory, start) = (Site::new(inner), MemoryStore::new(), Instant::now());
-        let wall = Wall {
-            start,
-            jumped_ms: Arc::default(),
-        };
+        inner.note_moment();
+        let (site, memory) = (Site::new(inner), MemoryStore::new());
         let filter = r#"department NOT EQUALS "Elsewhere" OR department IS NULL"#;
         let filter = Filter::parse(ObjectKind::User, filter).unwrap();
         let job = Job {

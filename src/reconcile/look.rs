@@ -1,0 +1,173 @@
+//! What looking for one object at the source proves, where its replicas may be behind (see the design, "What counts as
+//! proof that somebody is gone"): a pure function of what the streams said, the looks before, and this answer.
+//!
+//! A look that agrees with the streams is believed. One that contradicts them, and one whose only evidence is absence, waits
+//! until a second look at least [`APART`] later answers the same. What the streams said is kept meanwhile, so that no answer
+//! of a replica that is behind can make a tombstone or a life forgotten.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::clock::Timestamp;
+use crate::model::object::Existence;
+use crate::model::object::Life;
+use crate::model::object::Removed;
+
+/// How far apart two looks are that count as two: replicas were seen to be up to 15 minutes behind.
+pub const APART: Duration = Duration::from_secs(15 * 60);
+
+/// What a look saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Seen {
+    /// It answered.
+    Alive,
+    /// Among the deleted items.
+    SoftDeleted,
+    /// 404 on both: only absence says so.
+    Nowhere,
+}
+
+impl Seen {
+    /// Nothing where the answer proves nothing.
+    const fn of(answer: &Existence) -> Option<Self> {
+        match answer {
+            Existence::Alive(_) => Some(Self::Alive),
+            Existence::SoftDeleted => Some(Self::SoftDeleted),
+            Existence::HardDeleted => Some(Self::Nowhere),
+            Existence::Unknown(_) => None,
+        }
+    }
+
+    const fn life(self) -> Life {
+        match self {
+            Self::Alive => Life::Alive,
+            Self::SoftDeleted => Life::Gone(Removed::SoftDeleted),
+            Self::Nowhere => Life::Gone(Removed::HardDeleted),
+        }
+    }
+}
+
+/// A look that waits for a second one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// What the streams had said before the first look.
+    pub was: Life,
+    /// What was seen; nothing where the answer proved nothing.
+    pub seen: Option<Seen>,
+    /// Since when it is seen so.
+    pub since: Timestamp,
+}
+
+impl Look {
+    /// True when a look at this time can settle it.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        // A clock that was put back must not make it wait for ever.
+        self.seen.is_none() || now.since(self.since) >= APART || now < self.since
+    }
+
+    /// True where it keeps a resource from being deleted that the streams said is nobody's any more.
+    #[must_use]
+    pub const fn doubts(&self) -> bool {
+        match (self.was, self.seen) {
+            // Purged meanwhile, as far as can be seen: not there is all that its own deletion needs.
+            (Life::Gone(Removed::SoftDeleted), Some(Seen::Nowhere | Seen::SoftDeleted)) => false,
+            (Life::Alive | Life::Missing | Life::Unknown | Life::Gone(_), _) => true,
+        }
+    }
+
+    /// What is known, for people.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let seen = match self.seen {
+            None => return "asked for by its id, and the answer was neither yes nor no".to_owned(),
+            Some(Seen::Alive) => "answers",
+            Some(Seen::SoftDeleted) => "is among the deleted items",
+            Some(Seen::Nowhere) => "is found nowhere (404)",
+        };
+        if (self.was, self.seen) == (Life::Alive, Some(Seen::Alive)) {
+            return format!(
+                "by its id it answered at {} with other values than the delta query brought; replicas of Entra can be behind, so it is asked again {} minutes later",
+                self.since,
+                APART.as_secs() / 60
+            );
+        }
+        let said = match self.was {
+            Life::Alive => "the delta query brought it as one that lives",
+            Life::Missing | Life::Unknown => "the last full read did not bring it",
+            Life::Gone(Removed::SoftDeleted) => "the delta query said that it was deleted",
+            Life::Gone(Removed::HardDeleted) => "the delta query said that it was deleted for good",
+        };
+        format!(
+            "{said}, and by its id it {seen} since {}; replicas of Entra can be behind, so that counts when it is seen again at least {} minutes later",
+            self.since,
+            APART.as_secs() / 60
+        )
+    }
+}
+
+/// The life of an object after a look, and the look that waits for a second one. `back`: a page brought it, and it has not
+/// been read since.
+#[must_use]
+pub fn judge(
+    life: Life,
+    back: bool,
+    before: Option<Look>,
+    answer: &Existence,
+    now: Timestamp,
+) -> (Life, Option<Look>) {
+    let was = before.map_or(life, |look| look.was);
+    let Some(seen) = Seen::of(answer) else {
+        let unproven = Look {
+            was,
+            seen: None,
+            since: now,
+        };
+        let kept = if matches!(was, Life::Gone(_)) || before.is_some() {
+            life
+        } else {
+            Life::Unknown
+        };
+        return (kept, Some(before.unwrap_or(unproven)));
+    };
+    let same = before.filter(|look| look.seen == Some(seen) && look.since <= now);
+    if agrees(was, back, seen) || same.is_some_and(|look| now.since(look.since) >= APART) {
+        return (seen.life(), None);
+    }
+    let look = Look {
+        was,
+        seen: Some(seen),
+        since: same.map_or(now, |look| look.since),
+    };
+    let life = match (was, seen) {
+        // A tombstone stays one.
+        (Life::Gone(_), _) => life,
+        // Whoever answers goes on as one who lives, and is asked once more.
+        (Life::Alive | Life::Missing | Life::Unknown, Seen::Alive) => Life::Alive,
+        (Life::Missing, Seen::SoftDeleted | Seen::Nowhere) => Life::Missing,
+        (Life::Alive | Life::Unknown, Seen::SoftDeleted | Seen::Nowhere) => Life::Unknown,
+    };
+    (life, Some(look))
+}
+
+/// True where the answer says what the streams said, or is positive evidence that nothing contradicts.
+const fn agrees(was: Life, back: bool, seen: Seen) -> bool {
+    match (was, seen) {
+        // A full round that does not bring somebody says that they do not live.
+        (Life::Alive | Life::Unknown, Seen::Alive)
+        | (Life::Missing | Life::Unknown, Seen::SoftDeleted)
+        | (Life::Gone(Removed::SoftDeleted), Seen::SoftDeleted)
+        | (Life::Gone(Removed::HardDeleted), Seen::Nowhere) => true,
+        // Of somebody who was restored a minute ago a replica that is behind says so too.
+        (Life::Alive, Seen::SoftDeleted) => !back,
+        (Life::Alive | Life::Unknown | Life::Missing, Seen::Nowhere)
+        | (Life::Missing, Seen::Alive)
+        | (Life::Gone(Removed::SoftDeleted), Seen::Nowhere | Seen::Alive)
+        | (Life::Gone(Removed::HardDeleted), Seen::SoftDeleted | Seen::Alive) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Looks that wait for a second one, one entry an object, and what a `plan` concluded from its own looks.
+//!
+//! A `plan` looks as a cycle does and shows what follows, but its look counts for nothing: what it changed in an object's
+//! life lies beside, and the next cycle of any kind puts it back before it begins.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::Generation;
+use crate::model::object::Life;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::ports::Table;
+use crate::reconcile::look::Look;
+
+use super::keys;
+use super::read::PAGE;
+use super::read::Reads;
+use super::record;
+use super::record::DirtyCause;
+use super::store::Snapshot;
+use super::tx::Tx;
+
+/// Before the names of looks.
+const WAITING: &str = "look/";
+
+/// Before the names of what a plan is to give back.
+const LENT: &str = "plan-look/";
+
+/// When a look is made, and whether it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looking {
+    /// The cycle's time.
+    pub now: Timestamp,
+    /// False in a cycle that only plans.
+    pub counts: bool,
+    /// True where a person named the object: they know of a change that the delta query may bring later.
+    pub named: bool,
+}
+
+/// An object as it was before a plan looked at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Lent {
+    pub life: Life,
+    pub gone_since: Option<Timestamp>,
+    pub generation: Generation,
+    pub look: Option<Look>,
+    pub unread: bool,
+}
+
+fn name(prefix: &str, kind: ObjectKind, id: &SourceId) -> String {
+    format!("{prefix}{kind}/{id}")
+}
+
+fn parse(key: &[u8], prefix: &str) -> Option<(ObjectKind, SourceId)> {
+    let text = std::str::from_utf8(key).ok()?;
+    let at = text.find(prefix)?;
+    let (kind, id) = text.get(at + prefix.len()..)?.split_once('/')?;
+    let kind = [ObjectKind::User, ObjectKind::Group]
+        .into_iter()
+        .find(|known| known.word() == kind)?;
+    Some((kind, id.parse().ok()?))
+}
+
+/// Questions about looks.
+pub trait LookReads: Reads {
+    /// The look at this object that waits for a second one.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    fn look(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Look>, StoreError> {
+        self.decoded(Table::Meta, &keys::meta::free(&name(WAITING, kind, id)))
+    }
+
+    /// True while any look waits.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    fn looks_wait(&self) -> Result<bool, StoreError> {
+        let found = self.raw_scan(Table::Meta, &keys::meta::free(WAITING), None, 1)?;
+        Ok(!found.is_empty())
+    }
+}
+
+impl<R: Reads> LookReads for R {}
+
+impl Tx<'_> {
+    pub(super) fn put_look(&mut self, kind: ObjectKind, id: &SourceId, look: Option<&Look>) {
+        let key = keys::meta::free(&name(WAITING, kind, id));
+        match look {
+            Some(look) => self.put(Table::Meta, key, record::encode(look)),
+            None => self.delete(Table::Meta, key),
+        }
+    }
+
+    /// Notes how an object was before a plan looked at it, where that is not noted yet.
+    pub(super) fn lend(&mut self, kind: ObjectKind, id: &SourceId, lent: &Lent) -> Result<(), StoreError> {
+        let key = keys::meta::free(&name(LENT, kind, id));
+        if self.raw(Table::Meta, &key)?.is_none() {
+            self.put(Table::Meta, key, record::encode(lent));
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self, kind: ObjectKind, id: &SourceId, lent: &Lent) -> Result<(), StoreError> {
+        if let Some(before) = self.record(kind, id)? {
+            let mut known = before.clone();
+            known.object.life = lent.life;
+            known.object.gone_since = lent.gone_since;
+            known.object.generation = lent.generation;
+            self.replace_record(Some(&before), &known)?;
+            self.put_look(kind, id, lent.look.as_ref());
+            let cause = if lent.unread {
+                DirtyCause::LOOK.and(DirtyCause::UNREAD)
+            } else {
+                DirtyCause::LOOK
+            };
+            self.mark_dirty(kind, id, cause)?;
+            if before.is_gone() != known.is_gone() {
+                self.mark_referrers_dirty(id)?;
+                self.existence_moved(kind, id)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Snapshot {
+    /// Puts back what the last plan concluded from its looks.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn give_back_looks(&self) -> Result<(), StoreError> {
+        let prefix = keys::meta::free(LENT);
+        loop {
+            let page = self.raw_scan(Table::Meta, &prefix, None, PAGE)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            let mut tx = self.tx()?;
+            for (key, value) in page {
+                let (kind, id) = parse(&key, LENT).ok_or_else(|| self.bad_key(Table::Meta))?;
+                let lent: Lent = self.decode(Table::Meta, &value)?;
+                tx.give_back(kind, &id, &lent)?;
+                tx.delete(Table::Meta, key);
+            }
+            tx.commit(Durability::Lazy)?;
+        }
+    }
+
+    /// Marks whoever is due for a second look.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn mark_due_looks(&self, now: Timestamp) -> Result<(), StoreError> {
+        let prefix = keys::meta::free(WAITING);
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.raw_scan(Table::Meta, &prefix, after.as_deref(), PAGE)?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.clone());
+            let mut tx = self.tx()?;
+            for (key, value) in page {
+                let (kind, id) = parse(&key, WAITING).ok_or_else(|| self.bad_key(Table::Meta))?;
+                let look: Look = self.decode(Table::Meta, &value)?;
+                if look.is_due(now) && self.brief(kind, &id)?.is_some() {
+                    tx.mark_dirty(kind, &id, DirtyCause::UNREAD)?;
+                }
+            }
+            if !tx.is_empty() {
+                tx.commit(Durability::Lazy)?;
+            }
+        }
+    }
+}
