@@ -104,6 +104,10 @@ async fn user_deleted_for_good_while_the_tokens_were_lost_is_asked_for_and_delet
     world.tenant.hard_delete_user(&user);
     world.tenant.forget_tokens();
     world.cycle().await.expect(Outcome::Converged);
+    assert_eq!(world.workspace.users_by_external_id(&user).len(), 1);
+    // That it was purged only absence tells: that counts when it is seen again.
+    world.clock.advance(Duration::from_secs(15 * 60));
+    world.cycle().await.expect(Outcome::Converged);
     world.expect_quiet().await;
     assert!(world.workspace.users_by_external_id(&user).is_empty());
 }
