@@ -55,7 +55,7 @@ impl Weather {
         if dice.chance(10) {
             weather.latency_ms = 9_000;
         }
-        let of: [fn(&mut Self) -> &mut u64; 17] = [
+        let of: [fn(&mut Self) -> &mut u64; 18] = [
             |w| &mut w.source_down,
             |w| &mut w.source_malformed,
             |w| &mut w.page_expired,
