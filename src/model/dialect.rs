@@ -72,6 +72,28 @@ pub enum Update {
     Put,
 }
 
+/// As what a body is announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaType {
+    /// `application/scim+json` (RFC 7644 section 3.1).
+    #[default]
+    Scim,
+    /// `application/json`: frameworks refuse what they have no reader for with 415.
+    Json,
+}
+
+impl MediaType {
+    /// What stands in `Content-Type`.
+    #[must_use]
+    pub const fn header(self) -> &'static str {
+        match self {
+            Self::Scim => "application/scim+json",
+            Self::Json => "application/json",
+        }
+    }
+}
+
 /// How a listing is paged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,6 +133,8 @@ pub struct PinnedDialect {
     pub extension_urn_in_schemas: Option<bool>,
     /// PATCH or PUT.
     pub update: Option<Update>,
+    /// As what bodies are announced.
+    pub media_type: Option<MediaType>,
     /// Whether groups show their members when they are read.
     pub members_shown: Option<bool>,
 }

@@ -71,6 +71,10 @@ pub struct Oddities {
     pub pathless_refused: bool,
     /// `op` is taken with a capital only.
     pub capital_ops_only: bool,
+    /// A body that is announced as `application/scim+json` is answered 415.
+    pub plain_json_only: bool,
+    /// A body that is announced as `application/json` is answered 415.
+    pub scim_json_only: bool,
     /// A manager is taken as the bare id only.
     pub manager_only_as_string: bool,
     /// `add phoneNumbers [{…}]` is answered 400; a path into the new element creates it.
@@ -145,6 +149,8 @@ pub struct Oddities {
     pub ids_from_names: bool,
     /// Deleting what is gone is answered 500.
     pub second_delete_500: bool,
+    /// The shape of the body of a refusal.
+    pub error_shape: ErrorShape,
     /// `status` of an error is an object.
     pub status_object: bool,
     /// `status` of an error is a number.
@@ -165,6 +171,27 @@ pub struct Oddities {
     pub ids_of_dots: bool,
     /// Resources are shown with the token of whoever asks, as a forgotten debug output does.
     pub token_in_answers: bool,
+}
+
+/// How the words of a refusal are wrapped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorShape {
+    /// As RFC 7644 section 3.12 has it.
+    #[default]
+    Scim,
+    /// `{"error": {"code": 400, "message": "…"}}`.
+    Nested,
+    /// `{"errors": [{"message": "…"}]}`.
+    Listed,
+    /// `{"Errors": {"request": ["…"]}}`.
+    ByField,
+    /// `["…"]`.
+    Array,
+    /// A line of text.
+    Plain,
+    /// A web page.
+    Html,
 }
 
 /// How a member of a group is written.

@@ -7,6 +7,7 @@ use super::value::Word;
 use super::value::word;
 use crate::model::dialect::Booleans;
 use crate::model::dialect::ManagerForm;
+use crate::model::dialect::MediaType;
 use crate::model::dialect::MemberRemoval;
 use crate::model::dialect::OpCase;
 use crate::model::dialect::PinnedDialect;
@@ -36,6 +37,10 @@ impl Word for Update {
     const WORDS: &'static [(&'static str, Self)] = &[("patch", Self::Patch), ("put", Self::Put)];
 }
 
+impl Word for MediaType {
+    const WORDS: &'static [(&'static str, Self)] = &[("scim", Self::Scim), ("json", Self::Json)];
+}
+
 /// Reads the table; each key is one form, and what is not written stays to be learned.
 pub(super) fn read(mut section: Section<'_>) -> PinnedDialect {
     let flag = |field: Field<'_>| match field.node().raw {
@@ -49,6 +54,7 @@ pub(super) fn read(mut section: Section<'_>) -> PinnedDialect {
         manager: section.get("manager").and_then(|field| word(&field)),
         extension_urn_in_schemas: section.get("extension_urn_in_schemas").and_then(flag),
         members_shown: section.get("members_shown").and_then(flag),
+        media_type: section.get("media_type").and_then(|field| word(&field)),
         update: section.get("update").and_then(|field| word(&field)),
     };
     section.finish();

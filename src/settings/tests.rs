@@ -91,6 +91,7 @@ fn each_form_of_the_dialect_is_named_alone_and_by_its_word() {
     assert_eq!(with("MEMBER_REMOVAL", "value_array"), Ok(named));
     for (key, value, said) in [
         ("MEMBER_REMOVAL", "values", "cannot be \"values\""),
+        ("MEDIA_TYPE", "xml", "cannot be \"xml\""),
         ("OP_CASE", "upper", "cannot be \"upper\""),
         ("UPDATES", "put", "unknown key"),
         ("EXTENSION_URN_IN_SCHEMAS", "often", "must be true or false"),

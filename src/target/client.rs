@@ -20,6 +20,7 @@ use super::dialect::{Aspect, Dialect, PinnedDialect};
 use super::experience::Experience;
 use super::fault::{self, Asked};
 use super::find::{any_filter, filter};
+use super::learning::Witness;
 use super::list::Progress;
 use super::pace::Pace;
 use super::patch::PatchBody;
@@ -190,7 +191,13 @@ impl ScimTarget {
         if !query.is_empty() {
             set_query(&mut url, query);
         }
-        self.wire.send(&asked, &url, body, Repeat::Safe).await
+        match body {
+            None => self.wire.send(&asked, &url, None, Repeat::Safe).await,
+            Some(body) => {
+                let witness = || Witness::of(kind, id);
+                self.send_body(&asked, &url, body, Repeat::Safe, witness).await
+            }
+        }
     }
 
     fn address(&self, asked: &Asked, kind: ObjectKind, id: &TargetId) -> Result<Url, TargetError> {

@@ -161,9 +161,8 @@ impl ScimTarget {
         };
         let url = self.addresses.collection(kind);
         let body = dressed(kind, new, dialect);
-        let sent = self
-            .wire
-            .send_for::<Glance>(&asked, url, Some(body.clone()), Repeat::Never);
+        let witness = || named(kind, &new.json());
+        let sent = self.send_body::<Glance>(&asked, url, body.clone(), Repeat::Never, witness);
         let Reply { answer, body: seen } = sent.await?;
         let from_location = || id_in_location(answer.header("location")?, collection(kind));
         let id = match &seen {
@@ -217,7 +216,7 @@ impl ScimTarget {
     ) -> Result<Created, TargetError> {
         let sent = body.json();
         let (attribute, name) = name_of(kind, &sent);
-        let witness = Witness::named(&format!("{} {name}", kind.word()));
+        let witness = named(kind, &sent);
         let how = Failing::Refused(status);
         let mut tried = Vec::new();
         for aspect in suspects(kind, &sent) {
@@ -332,6 +331,11 @@ fn suspects(kind: ObjectKind, body: &Json) -> Vec<Aspect> {
         suspects.push(Aspect::Manager);
     }
     suspects
+}
+
+/// A create as evidence.
+fn named(kind: ObjectKind, body: &Json) -> Witness {
+    Witness::named(&format!("{} {}", kind.word(), name_of(kind, body).1))
 }
 
 /// The attribute that names a resource, and the name.

@@ -9,6 +9,7 @@ use crate::ports::Patch;
 
 pub use crate::model::dialect::Booleans;
 pub use crate::model::dialect::ManagerForm;
+pub use crate::model::dialect::MediaType;
 pub use crate::model::dialect::MemberRemoval;
 pub use crate::model::dialect::NewElement;
 pub use crate::model::dialect::OpCase;
@@ -34,6 +35,8 @@ pub struct Dialect {
     pub new_element: NewElement,
     /// PATCH or PUT.
     pub update: Update,
+    /// As what bodies are announced.
+    pub media_type: MediaType,
     /// Form of paging.
     pub paging: Paging,
     /// Groups show their members when they are read.
@@ -87,6 +90,7 @@ impl Default for Dialect {
             extension_urn_in_schemas: true,
             new_element: NewElement::default(),
             update: Update::default(),
+            media_type: MediaType::default(),
             paging: Paging::default(),
             members_shown: true,
             page_size: PageSize::default(),
@@ -114,6 +118,8 @@ pub enum Aspect {
     NewElement,
     /// PATCH or PUT.
     Update,
+    /// As what bodies are announced.
+    MediaType,
     /// Form of paging.
     Paging,
     /// Whether groups show their members.
@@ -124,7 +130,7 @@ pub enum Aspect {
 
 impl Aspect {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::OpCase,
         Self::Booleans,
         Self::MemberRemoval,
@@ -132,6 +138,7 @@ impl Aspect {
         Self::ExtensionUrnInSchemas,
         Self::NewElement,
         Self::Update,
+        Self::MediaType,
         Self::Paging,
         Self::MembersShown,
         Self::PageSize,
@@ -148,6 +155,7 @@ impl Aspect {
             Self::ExtensionUrnInSchemas => "extension_urn_in_schemas",
             Self::NewElement => "new_element",
             Self::Update => "update",
+            Self::MediaType => "media_type",
             Self::Paging => "paging",
             Self::MembersShown => "members_shown",
             Self::PageSize => "page_size",
@@ -165,9 +173,27 @@ impl Aspect {
             Self::ExtensionUrnInSchemas => &["true", "false"],
             Self::NewElement => &["whole", "path"],
             Self::Update => &["patch", "put"],
+            Self::MediaType => &["scim", "json"],
             Self::Paging => &["as_announced", "index"],
             Self::MembersShown => &["true", "false"],
             Self::PageSize => &["as_announced", "small", "none"],
+        }
+    }
+
+    /// What shows that a form is right.
+    #[must_use]
+    pub const fn proof(self) -> &'static str {
+        match self {
+            Self::OpCase
+            | Self::Booleans
+            | Self::MemberRemoval
+            | Self::Manager
+            | Self::ExtensionUrnInSchemas
+            | Self::NewElement
+            | Self::Update
+            | Self::MembersShown => "was read back as right",
+            // The answer itself tells.
+            Self::MediaType | Self::Paging | Self::PageSize => "was taken",
         }
     }
 
@@ -181,6 +207,7 @@ impl Aspect {
             Self::Manager => pinned.manager.map(|form| form as usize),
             Self::ExtensionUrnInSchemas => pinned.extension_urn_in_schemas.map(|listed| usize::from(!listed)),
             Self::Update => pinned.update.map(|form| form as usize),
+            Self::MediaType => pinned.media_type.map(|form| form as usize),
             Self::MembersShown => pinned.members_shown.map(|shown| usize::from(!shown)),
             Self::NewElement | Self::Paging | Self::PageSize => None,
         }
@@ -217,6 +244,7 @@ impl Dialect {
             Aspect::ExtensionUrnInSchemas => !self.extension_urn_in_schemas as usize,
             Aspect::NewElement => self.new_element as usize,
             Aspect::Update => self.update as usize,
+            Aspect::MediaType => self.media_type as usize,
             Aspect::Paging => self.paging as usize,
             Aspect::MembersShown => !self.members_shown as usize,
             Aspect::PageSize => self.page_size as usize,
@@ -238,6 +266,7 @@ impl Dialect {
             Aspect::NewElement => self.new_element = pick(&[NewElement::Whole, NewElement::Path], form),
             Aspect::Update => self.update = pick(&[Update::Patch, Update::Put], form),
             Aspect::MembersShown => self.members_shown = form == 0,
+            Aspect::MediaType => self.media_type = pick(&[MediaType::Scim, MediaType::Json], form),
             Aspect::Paging => self.paging = pick(&[Paging::AsAnnounced, Paging::Index], form),
             Aspect::PageSize => {
                 let forms = [PageSize::AsAnnounced, PageSize::Small, PageSize::None];
@@ -284,6 +313,7 @@ mod tests {
             manager: Some(ManagerForm::String),
             extension_urn_in_schemas: Some(false),
             update: Some(Update::Put),
+            media_type: Some(MediaType::Json),
             members_shown: Some(false),
         };
         for aspect in Aspect::ALL {
@@ -292,6 +322,7 @@ mod tests {
                 Aspect::OpCase => Some("capital"),
                 Aspect::Booleans | Aspect::Manager => Some("string"),
                 Aspect::MemberRemoval | Aspect::Update => Some("put"),
+                Aspect::MediaType => Some("json"),
                 Aspect::ExtensionUrnInSchemas | Aspect::MembersShown => Some("false"),
                 Aspect::NewElement | Aspect::Paging | Aspect::PageSize => None,
             };

@@ -1,19 +1,18 @@
 //! What an answer that is not the hoped-for one means: status and body to a [`TargetError`]. Pure.
 //!
-//! Error bodies are SCIM (RFC 7644 section 3.12), HTML, plain text or empty; `status` in them is a text, a number or an
-//! object. What is kept of them is short, on one line, and never holds the token.
+//! Error bodies are SCIM (RFC 7644 section 3.12), any other JSON, HTML, plain text or empty; `status` in them is a text, a
+//! number or an object. What is kept of them (`said.rs`) is short, on one line, and never holds the token.
 
 use serde_json::Value as Json;
 
+use self::said::clean;
+use self::said::said;
 use super::resource::field;
 use crate::model::secret::Secret;
 use crate::ports::TargetError;
 use crate::transport::Answer;
 use crate::transport::TransportError;
 use crate::transport::unreached::Keys;
-
-/// Longest text that is kept of an error body, in characters.
-const LONGEST_DETAIL: usize = 300;
 
 /// The schema of an error body.
 pub(super) const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
@@ -176,6 +175,10 @@ fn hint_for(status: u16) -> &'static str {
         405 | 501 => "the target does not support this request: look at `dialect` for another form",
         412 | 428 => "the target wants a version check that it does not announce: ask its maker",
         413 => "the target takes smaller bodies only",
+        415 => {
+            "the target does not take this media type: `media_type` under the target's `dialect` is \"scim\" \
+             (application/scim+json) or \"json\" (application/json)"
+        }
         _ => "look at the detail; the target's own log may say more",
     }
 }
@@ -307,34 +310,6 @@ fn is_html(answer: &Answer) -> bool {
     typed || answer.body.trim_ascii_start().starts_with(b"<")
 }
 
-/// scimType and detail, or what there is of the body: ` uniqueness: userName is taken`.
-fn said(answer: &Answer, token: &Secret) -> String {
-    let body = serde_json::from_slice::<Json>(&answer.body).ok();
-    let object = body.as_ref().and_then(Json::as_object);
-    let text = |name: &str| {
-        object
-            .and_then(|object| field(object, name))
-            .and_then(Json::as_str)
-    };
-    let kind = text("scimType").unwrap_or_default();
-    let detail = ["detail", "message", "error_description", "title", "error"]
-        .iter()
-        .find_map(|name| text(name));
-    let detail = match (detail, object) {
-        (Some(detail), _) => detail.to_owned(),
-        (None, Some(_)) => String::new(),
-        (None, None) if is_html(answer) => "a web page (HTML), not SCIM".to_owned(),
-        (None, None) => String::from_utf8_lossy(&answer.body).into_owned(),
-    };
-    let detail = clean(&detail, token);
-    match (kind.is_empty(), detail.is_empty()) {
-        (true, true) => String::new(),
-        (true, false) => format!(": {detail}"),
-        (false, true) => format!(" {}", clean(kind, token)),
-        (false, false) => format!(" {}: {detail}", clean(kind, token)),
-    }
-}
-
 /// The scimType, where it is one that the protocol knows, and that the words are left out.
 fn kind_alone(answer: &Answer) -> String {
     let body = serde_json::from_slice::<Json>(&answer.body).ok();
@@ -366,20 +341,7 @@ fn request_id(answer: &Answer, token: &Secret) -> String {
     id.map_or_else(String::new, |id| format!(" (request {})", clean(id, token)))
 }
 
-/// One line, short, without the token even if the service echoes it.
-fn clean(text: &str, token: &Secret) -> String {
-    let secret = token.expose();
-    let hidden = if secret.is_empty() {
-        text.to_owned()
-    } else {
-        text.replace(secret, "[secret]")
-    };
-    let line = hidden.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LONGEST_DETAIL) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
+mod said;
 
 #[cfg(test)]
 mod tests;

@@ -380,8 +380,8 @@ impl Learned {
             0 => "answered 2xx and not carried out".to_owned(),
             status => format!("refused with {status}"),
         };
-        let why =
-            format!("`{before}` was {how} for {told} objects, and `{word}` was read back as right for them");
+        let proof = aspect.proof();
+        let why = format!("`{before}` was {how} for {told} objects, and `{word}` {proof} for them");
         *lesson = Lesson {
             chosen: Some(Chosen {
                 form,

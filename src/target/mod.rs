@@ -16,6 +16,7 @@ pub mod find;
 pub mod glance;
 pub mod learning;
 pub mod list;
+pub mod media;
 pub mod members;
 pub mod pace;
 pub mod patch;

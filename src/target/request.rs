@@ -14,6 +14,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use serde_json::Value as Json;
 use url::Url;
 
+use super::dialect::MediaType;
 use super::fault::{self, Asked, Content, Words};
 use super::pace::hint;
 use super::pace::{Kind, Outcome, Pace};
@@ -38,6 +39,15 @@ pub enum Repeat {
     Safe,
     /// No.
     Never,
+}
+
+/// A body, and as what it is announced.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    /// The JSON text.
+    pub body: Bytes,
+    /// Its media type.
+    pub media: MediaType,
 }
 
 /// The way to one target.
@@ -103,7 +113,7 @@ impl Wire {
         &self,
         asked: &Asked,
         url: &Url,
-        body: Option<Bytes>,
+        body: Option<Payload>,
         repeat: Repeat,
     ) -> Result<Reply, TargetError> {
         self.send_for(asked, url, body, repeat).await
@@ -114,7 +124,7 @@ impl Wire {
         &self,
         asked: &Asked,
         url: &Url,
-        body: Option<Bytes>,
+        body: Option<Payload>,
         repeat: Repeat,
     ) -> Result<Reply<B>, TargetError> {
         let body = &body;
@@ -128,7 +138,7 @@ impl Wire {
         &self,
         asked: &Asked,
         url: &Url,
-        body: Option<Bytes>,
+        body: Option<Payload>,
         repeat: Repeat,
         made: u32,
     ) -> Attempt<Reply<B>, TargetError> {
@@ -219,7 +229,7 @@ impl Wire {
         fault::fault(asked, status, answer, &self.token, self.words)
     }
 
-    fn request(&self, asked: &Asked, url: &Url, body: Option<Bytes>) -> Request {
+    fn request(&self, asked: &Asked, url: &Url, body: Option<Payload>) -> Request {
         let method = match asked.method {
             "POST" => Method::POST,
             "PATCH" => Method::PATCH,
@@ -229,10 +239,10 @@ impl Wire {
         };
         let mut request = Request::new(method, url.clone());
         *request.headers_mut() = self.headers.clone();
-        if let Some(body) = body {
+        if let Some(Payload { body, media }) = body {
             request
                 .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/scim+json"));
+                .insert(CONTENT_TYPE, HeaderValue::from_static(media.header()));
             *request.body_mut() = Some(body.into());
         }
         request

@@ -9,6 +9,7 @@ use super::WorkspaceOptions;
 use super::error::ScimError;
 use super::schema::ENTERPRISE;
 use super::schema::Type;
+use crate::sandbox::oddities::ErrorShape;
 use crate::sandbox::oddities::MemberShape;
 use crate::sandbox::server::Answer;
 
@@ -43,8 +44,24 @@ fn encoded(name: &str) -> String {
         .collect()
 }
 
-/// A refusal in the words of this server: `status` as a text, a number or an object.
+/// A refusal in the words of this server: `status` as a text, a number or an object, in whatever shape.
 pub(super) fn worded(options: &WorkspaceOptions, refusal: &ScimError) -> Answer {
+    let (code, words) = (refusal.status, &refusal.detail);
+    let shaped = match options.odd.error_shape {
+        ErrorShape::Scim => None,
+        ErrorShape::Nested => Some(json!({"error": {"code": code, "message": words}})),
+        ErrorShape::Listed => Some(json!({"errors": [{"message": words}]})),
+        ErrorShape::ByField => Some(json!({"Errors": {"request": [words]}})),
+        ErrorShape::Array => Some(json!([words])),
+        ErrorShape::Plain => return Answer::raw(code, "text/plain", words.clone().into_bytes()),
+        ErrorShape::Html => {
+            let page = format!("<html><body><h1>{code}</h1><p>{words}</p></body></html>");
+            return Answer::raw(code, "text/html", page.into_bytes());
+        }
+    };
+    if let Some(body) = shaped {
+        return Answer::json(code, "application/json", &body);
+    }
     let mut answer = refusal.answer();
     let status = match (options.odd.status_object, options.odd.status_number) {
         (true, _) => json!({"code": refusal.status.to_string()}),

@@ -143,16 +143,18 @@ pub(super) fn read(core: &Core, call: &Call, kind: Type, id: &str) -> Result<Ans
     Ok(Answer::json(200, SCIM_JSON, &shown(core, call, kind, resource)))
 }
 
-fn body(call: &Call) -> Result<Value, ScimError> {
+fn body(call: &Call, options: &WorkspaceOptions) -> Result<Value, ScimError> {
     let kind = call.header("content-type").unwrap_or_default();
-    if !kind.starts_with("application/scim+json") && !kind.starts_with("application/json") {
-        return Err(ScimError::new(415, "", "send application/scim+json"));
+    let scim = kind.starts_with("application/scim+json") && !options.odd.plain_json_only;
+    let plain = kind.starts_with("application/json") && !options.odd.scim_json_only;
+    if !scim && !plain {
+        return Err(ScimError::new(415, "", &format!("no reader for {kind}")));
     }
     serde_json::from_slice(&call.body).map_err(|_| ScimError::syntax("the body is not JSON"))
 }
 
 pub(super) fn create(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, ScimError> {
-    let body = odd::taken(kind, body(call)?, &core.options)?;
+    let body = odd::taken(kind, body(call, &core.options)?, &core.options)?;
     if let Some(refusal) = odd::create_refused(&body, &core.options) {
         return Err(refusal);
     }
@@ -182,7 +184,7 @@ pub(super) fn replace(core: &mut Core, call: &Call, kind: Type, id: &str) -> Res
         .get(id)
         .cloned()
         .ok_or_else(|| ScimError::not_found(id))?;
-    let body = odd::taken(kind, body(call)?, &core.options)?;
+    let body = odd::taken(kind, body(call, &core.options)?, &core.options)?;
     if body.get("id").is_some_and(|given| given != id) {
         return Err(ScimError::mutability("id is read-only"));
     }
@@ -204,7 +206,7 @@ pub(super) fn patch(core: &mut Core, call: &Call, kind: Type, id: &str) -> Resul
         .get(id)
         .cloned()
         .ok_or_else(|| ScimError::not_found(id))?;
-    let body = odd::taken(kind, body(call)?, &core.options)?;
+    let body = odd::taken(kind, body(call, &core.options)?, &core.options)?;
     let mut resource = patch_form::apply(kind, &before, &body, &core.options)?;
     accept(core, kind, Some(&before), &mut resource)?;
     if !core.faults.ignore_write.strikes_on("PATCH") {

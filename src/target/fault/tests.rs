@@ -80,7 +80,7 @@ fn what_the_body_says_is_kept_short_and_without_the_token() {
         (
             "<html><body>Sign in</body></html>".to_owned(),
             "text/html",
-            "400: a web page (HTML), not SCIM",
+            "400: a web page (HTML), not SCIM: <html><body>Sign in</body></html>",
         ),
         ("no\n such  thing".to_owned(), "text/plain", "400: no such thing"),
         (String::new(), "text/plain", "400 (request r-1)"),
@@ -104,6 +104,81 @@ fn what_the_body_says_is_kept_short_and_without_the_token() {
             "{shown}"
         );
     }
+}
+
+#[test]
+fn words_of_any_shape_are_kept_on_one_line_with_control_characters_escaped() {
+    let nested = json!({"error": {"code": 400, "message": "no such\nunit"}});
+    let long = json!({"errors": ["x".repeat(500)]});
+    let first: String = long.to_string().chars().take(200).collect();
+    for (body, expected) in [
+        (
+            nested.to_string(),
+            r#": {"error":{"code":400,"message":"no such\nunit"}}"#.to_owned(),
+        ),
+        (
+            json!({"errors": [{"message": "a"}, {"message": "b"}]}).to_string(),
+            r#": {"errors":[{"message":"a"},{"message":"b"}]}"#.to_owned(),
+        ),
+        (
+            json!({"Errors": {"userName": ["taken"]}}).to_string(),
+            r#": {"Errors":{"userName":["taken"]}}"#.to_owned(),
+        ),
+        (
+            json!({"detail": [{"loc": ["body"], "msg": "required"}]}).to_string(),
+            r#": {"detail":[{"loc":["body"],"msg":"required"}]}"#.to_owned(),
+        ),
+        (
+            json!({"detail": "", "Message": "said elsewhere"}).to_string(),
+            ": said elsewhere".to_owned(),
+        ),
+        (json!(["one", "two"]).to_string(), r#": ["one","two"]"#.to_owned()),
+        (json!("just words").to_string(), r#": "just words""#.to_owned()),
+        (
+            "\u{feff}{\"detail\":\"behind a mark\"}".to_owned(),
+            ": behind a mark".to_owned(),
+        ),
+        (
+            json!({"schemas": [ERROR_SCHEMA], "status": "400"}).to_string(),
+            String::new(),
+        ),
+        (
+            json!({"scimType": "uniqueness", "status": 400}).to_string(),
+            " uniqueness".to_owned(),
+        ),
+        (
+            json!({"detail": "red \u{1b}[31m\u{7} \u{9b}2J \u{202e}txt\u{2028}end"}).to_string(),
+            ": red \\u{1b}[31m\\u{7} \\u{9b}2J \\u{202e}txt end".to_owned(),
+        ),
+        (
+            "<!DOCTYPE html>\n<title>403 Forbidden</title>".to_owned(),
+            ": a web page (HTML), not SCIM: <!DOCTYPE html> <title>403 Forbidden</title>".to_owned(),
+        ),
+        (
+            r#"{"errors":["t0p\u002dsecret"]}"#.to_owned(),
+            r#": {"errors":["[secret]"]}"#.to_owned(),
+        ),
+        (long.to_string(), format!(": {first}…")),
+    ] {
+        let error = fault(
+            &asked("PATCH"),
+            400,
+            &answer(400, &[], &body),
+            &token(),
+            Words::Kept,
+        );
+        assert_eq!(
+            error.to_string(),
+            format!("PATCH /Users/u-1 answered 400{expected}"),
+            "{body}"
+        );
+    }
+    let bytes = Answer {
+        body: Bytes::from_static(b"\xff\xfe no \x00"),
+        ..answer(400, &[], "")
+    };
+    let error = fault(&asked("PATCH"), 400, &bytes, &token(), Words::Kept).to_string();
+    assert!(error.ends_with("no \\u{0}") && !error.contains('\0'), "{error}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use melonsync::model::dialect::PinnedDialect;
 use melonsync::model::dialect::Update;
 use melonsync::sandbox::Fault;
 use melonsync::sandbox::ScimFaults;
+use melonsync::sandbox::oddities::ErrorShape;
 use melonsync::sandbox::oddities::MemberShape;
 
 /// One behaviour.
@@ -245,6 +246,9 @@ pub static BEHAVIOURS: &[Behaviour] = &[
     }),
     same("no PATCH without a path", |f| f.odd.pathless_refused = true),
     same("`op` only with a capital", |f| f.odd.capital_ops_only = true),
+    same("application/scim+json is answered 415", |f| {
+        f.odd.plain_json_only = true
+    }),
     same("a manager only as a string", |f| {
         f.odd.manager_only_as_string = true
     }),
@@ -302,6 +306,17 @@ pub static BEHAVIOURS: &[Behaviour] = &[
     }),
     same("`status` is an object", |f| f.odd.status_object = true),
     same("`status` is a number", |f| f.odd.status_number = true),
+    same("refusals are nested", |f| f.odd.error_shape = ErrorShape::Nested),
+    same("refusals are web pages", |f| f.odd.error_shape = ErrorShape::Html),
+    says(
+        "refusals are in a shape of their own, and are said",
+        |f| {
+            f.odd.extension_refused = true;
+            f.odd.no_schemas = true;
+            f.odd.error_shape = ErrorShape::ByField;
+        },
+        &["IDmelon:2.0:User is not registered"],
+    ),
     same("a create without a name is answered 201", |f| {
         f.odd.nameless_create = true
     }),

@@ -1,5 +1,7 @@
 //! What was learned outlives the process, is said once, and yields to the configuration.
 
+use melonsync::engine::summary::Outcome;
+use melonsync::model::dialect::MediaType;
 use melonsync::model::dialect::OpCase;
 use melonsync::model::dialect::PinnedDialect;
 use serde_json::json;
@@ -150,4 +152,78 @@ async fn a_target_that_refuses_values_is_not_asked_in_other_forms_for_ever() {
         (12..=24).contains(&patches),
         "{patches} PATCHes for 12 users whose name is refused"
     );
+}
+
+/// How many requests of a cycle were answered 415, and how many writes there were in all.
+async fn refused_announcements(world: &World) -> (usize, usize) {
+    world.workspace.clear_requests();
+    world.cycle().await.expect(Outcome::Converged);
+    world.assert_equal();
+    let requests = world.workspace.requests();
+    let refused = requests.iter().filter(|request| request.status == 415).count();
+    (
+        refused,
+        requests.iter().filter(|request| request.method != "GET").count(),
+    )
+}
+
+#[tokio::test]
+async fn a_media_type_that_is_refused_goes_at_once_in_the_other_and_is_learned() {
+    let mut world = World::sample(40, 4).await;
+    world
+        .workspace
+        .update_faults(|faults| faults.odd.plain_json_only = true);
+    world.workspace.clear_requests();
+    let first = world.cycle().await;
+    first.expect(Outcome::Converged);
+    world.assert_equal();
+    let said = first
+        .findings
+        .iter()
+        .filter(|text| text.contains("media_type = \"json\"") && text.contains("refused with 415"));
+    assert_eq!(said.count(), 1, "{:?}", first.findings);
+    let refused = world
+        .workspace
+        .requests()
+        .iter()
+        .filter(|request| request.status == 415)
+        .count();
+    assert!(
+        (3..=3 + world.job.max_concurrency).contains(&refused),
+        "{refused} refusals before it was learned"
+    );
+    world.expect_quiet().await;
+    // Another process knows it.
+    world.restart();
+    world
+        .tenant
+        .set_user(&world.tenant.user_ids()[0], json!({"jobTitle": "Second"}));
+    assert_eq!(refused_announcements(&world).await, (0, 1));
+    // The service changes its mind: nothing is lost, and what was learned goes back.
+    world.workspace.update_faults(|faults| {
+        faults.odd.plain_json_only = false;
+        faults.odd.scim_json_only = true;
+    });
+    for user in &world.tenant.user_ids()[..4] {
+        world.tenant.set_user(user, json!({"jobTitle": "Third"}));
+    }
+    let (refused, _) = refused_announcements(&world).await;
+    assert!((3..=4).contains(&refused), "{refused}");
+    world
+        .tenant
+        .set_user(&world.tenant.user_ids()[5], json!({"jobTitle": "Fourth"}));
+    assert_eq!(refused_announcements(&world).await, (0, 1));
+    // The configuration decides, and what it refuses says how.
+    world.dialect = PinnedDialect {
+        media_type: Some(MediaType::Json),
+        ..PinnedDialect::default()
+    };
+    world.restart();
+    world
+        .tenant
+        .set_user(&world.tenant.user_ids()[0], json!({"jobTitle": "Fifth"}));
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Partial);
+    let hint = &ran.summary.failed[0].hint;
+    assert!(hint.contains("media_type"), "{hint}");
 }

@@ -1,0 +1,99 @@
+//! The words of an error body, whatever its shape: frameworks nest them, list them, or answer with text or a web page.
+
+use serde_json::Value as Json;
+
+use super::is_html;
+use crate::model::secret::Secret;
+use crate::target::resource::field;
+use crate::transport::Answer;
+
+/// Longest text that is kept of a field that is known to be words, in characters.
+const LONGEST_DETAIL: usize = 300;
+
+/// How much is kept of a body in which no such field is, in characters.
+const LONGEST_BODY: usize = 200;
+
+/// Fields that hold words.
+const DETAILS: [&str; 5] = ["detail", "message", "error_description", "title", "error"];
+
+/// Fields that say nothing that the status does not.
+const EMPTY_FIELDS: [&str; 3] = ["schemas", "status", "scimType"];
+
+/// scimType and detail, or what there is of the body: ` uniqueness: userName is taken`.
+pub(super) fn said(answer: &Answer, token: &Secret) -> String {
+    let text = String::from_utf8_lossy(&answer.body);
+    let text = text.trim_start_matches('\u{feff}');
+    let body = serde_json::from_str::<Json>(text).ok();
+    let words = |name: &str| {
+        let object = body.as_ref()?.as_object()?;
+        let words = field(object, name)?.as_str()?.trim();
+        (!words.is_empty()).then_some(words)
+    };
+    let kind = words("scimType").unwrap_or_default();
+    let detail = match (DETAILS.iter().find_map(|name| words(name)), &body) {
+        (Some(detail), _) => clean(detail, token),
+        // Written anew, so that the token is found in whatever way it was escaped.
+        (None, Some(body)) if says_something(body) => shortened(&body.to_string(), token, LONGEST_BODY),
+        (None, Some(_)) => String::new(),
+        (None, None) if is_html(answer) => {
+            let page = shortened(text, token, LONGEST_BODY);
+            format!("a web page (HTML), not SCIM: {page}")
+        }
+        (None, None) => shortened(text, token, LONGEST_BODY),
+    };
+    match (kind.is_empty(), detail.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => format!(": {detail}"),
+        (false, true) => format!(" {}", clean(kind, token)),
+        (false, false) => format!(" {}: {detail}", clean(kind, token)),
+    }
+}
+
+fn says_something(body: &Json) -> bool {
+    match body {
+        Json::Object(object) => object
+            .keys()
+            .any(|name| !EMPTY_FIELDS.iter().any(|empty| empty.eq_ignore_ascii_case(name))),
+        Json::Array(items) => !items.is_empty(),
+        Json::String(text) => !text.is_empty(),
+        Json::Null => false,
+        Json::Bool(_) | Json::Number(_) => true,
+    }
+}
+
+/// One line, short, without the token even if the service echoes it.
+pub(super) fn clean(text: &str, token: &Secret) -> String {
+    shortened(text, token, LONGEST_DETAIL)
+}
+
+fn shortened(text: &str, token: &Secret, longest: usize) -> String {
+    let secret = token.expose().trim();
+    let hidden = if secret.is_empty() {
+        text.to_owned()
+    } else {
+        text.replace(secret, "[secret]")
+    };
+    let words = hidden.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (kept, cut) = match words.char_indices().nth(longest) {
+        Some((end, _)) => (&words[..end], "…"),
+        None => (words.as_str(), ""),
+    };
+    let mut line = String::with_capacity(kept.len());
+    for c in kept.chars() {
+        if is_unseen(c) {
+            line.extend(c.escape_unicode());
+        } else {
+            line.push(c);
+        }
+    }
+    line + cut
+}
+
+/// Characters that steer a terminal or turn the line around, and are not seen themselves.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        )
+}
