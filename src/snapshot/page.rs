@@ -393,9 +393,11 @@ pub fn apply_existence(
     record.object.life = life;
     if let (Existence::Alive(attributes), Life::Alive) = (existence, life) {
         let moved = differs(&before, attributes);
-        let again = again(&before, waited, moved, looking.now);
+        // An answer that proved nothing made the life unknown, not what the streams had said before it.
+        let was = waited.map_or(before.object.life, |look| look.was);
+        let again = again(was, waited, moved, looking.now);
         // Who is asked for only because their resource is to be deleted is known by what the streams said.
-        if again.is_none() || unread || looking.named || before.object.life != Life::Alive {
+        if again.is_none() || unread || looking.named || was != Life::Alive {
             read_values(&mut record, attributes, again.is_some() && !looking.named);
         }
         record.object.generation = stream.generation;
@@ -441,9 +443,9 @@ fn differs(known: &Record, read: &Attributes) -> bool {
 
 /// The values of a look-up that are other than those that the streams brought may be those of a replica that is behind, and no
 /// page comes a second time to put them right: such an object is read once more, later.
-fn again(before: &Record, waited: Option<Look>, moved: bool, now: Timestamp) -> Option<Look> {
+fn again(was: Life, waited: Option<Look>, moved: bool, now: Timestamp) -> Option<Look> {
     let waits = waited.filter(|look| look.was == Life::Alive && look.seen == Some(Seen::Alive));
-    if before.object.life != Life::Alive || waits.is_some_and(|look| look.is_due(now)) {
+    if was != Life::Alive || waits.is_some_and(|look| look.is_due(now)) {
         return None;
     }
     let look = Look {

@@ -539,3 +539,35 @@ fn a_page_ends_the_wait_for_a_second_look_and_a_due_look_is_marked() {
     assert!(!snapshot.looks_wait().unwrap());
     assert_sound(&snapshot);
 }
+
+#[test]
+fn values_of_a_look_that_contradict_the_streams_wait_also_after_a_look_that_proved_nothing() {
+    let snapshot = fresh();
+    full_round(
+        &snapshot,
+        User,
+        vec![user(1, &[("department", Value::text("Elsewhere"))])],
+    );
+    clear_all_dirty(&snapshot);
+    // Somebody out of scope, asked for before the resource is deleted: 403 first, then a replica that is behind.
+    let stale = Existence::Alive(user(1, &[("department", Value::Null)]).attributes);
+    for (minutes, answer) in [(0, Existence::Unknown("403".to_owned())), (1, stale.clone())] {
+        let mut tx = snapshot.tx().unwrap();
+        apply_existence(&mut tx, User, &id(1), &answer, at(minutes)).unwrap();
+        tx.commit(Durability::Synced).unwrap();
+        assert_eq!(
+            attribute(&snapshot, 1, "department"),
+            Some(Value::text("Elsewhere")),
+            "{answer:?}"
+        );
+    }
+    let mut tx = snapshot.tx().unwrap();
+    apply_existence(&mut tx, User, &id(1), &stale, at(16)).unwrap();
+    tx.commit(Durability::Synced).unwrap();
+    assert_eq!(
+        attribute(&snapshot, 1, "department"),
+        Some(Value::Null),
+        "two looks agree"
+    );
+    assert_sound(&snapshot);
+}
