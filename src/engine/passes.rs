@@ -416,8 +416,8 @@ impl Cycle<'_> {
             }
         }
         if !out {
-            for operation in &plan.pending {
-                self.summary.await_next(operation);
+            for awaited in &plan.pending {
+                self.summary.await_next(awaited);
             }
             self.summary.skipped.reference_out_of_scope += plan.skipped_references;
             if !(plan.omissions.is_empty() && plan.skipped_references == 0) {

@@ -9,6 +9,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
+use crate::reconcile::plan::Awaited;
 
 /// Why a cycle ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,7 +159,8 @@ pub struct Summary {
     pub failed: Vec<Failure>,
     /// Operations held back.
     pub withheld: Withheld,
-    /// What the next cycle does if nothing changes, at most [`FAILURES_SHOWN`]: losses of scope that were seen once.
+    /// What the next cycle does if nothing changes, at most [`FAILURES_SHOWN`]: losses of scope that were seen once, and people whose
+    /// absence waits for a second look.
     #[serde(default)]
     pub pending: Vec<Pending>,
     /// Operations on objects on hold.
@@ -231,13 +233,14 @@ impl Summary {
     }
 
     /// Notes what the next cycle does.
-    pub fn await_next(&mut self, operation: &Operation) {
+    pub fn await_next(&mut self, awaited: &Awaited) {
+        let operation = &awaited.operation;
         if self.pending.len() < FAILURES_SHOWN {
             self.pending.push(Pending {
                 object: operation.source.to_string(),
                 name: operation.name.clone(),
                 operation: operation.verb.name().to_owned(),
-                because: operation.because.to_string(),
+                because: awaited.because.clone(),
             });
         }
     }

@@ -186,8 +186,7 @@ pub fn view_of(
     let doubt = if settled {
         None
     } else {
-        let look = snapshot.look(kind, &id)?;
-        look.filter(Look::doubts).map(|look| look.words())
+        snapshot.look(kind, &id)?.filter(Look::doubts)
     };
     let mut view = ObjectView {
         object,

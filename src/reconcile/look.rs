@@ -78,6 +78,12 @@ impl Look {
         }
     }
 
+    /// What is known of the object once a second look sees the same; nothing where the first one proved nothing.
+    #[must_use]
+    pub fn seen_again(&self) -> Option<Life> {
+        self.seen.map(Seen::life)
+    }
+
     /// What is known, for people.
     #[must_use]
     pub fn words(&self) -> String {

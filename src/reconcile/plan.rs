@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use super::look::Look;
 use super::matching::Key;
 use super::omission::Omission;
 use super::operation::Change;
@@ -17,7 +18,9 @@ use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::link::Link;
 use crate::model::object::Life;
+use crate::model::object::Removed;
 use crate::model::refusal::Refusal;
 use crate::model::value::Value;
 
@@ -57,7 +60,7 @@ pub struct ObjectPlan {
     /// What is not done, and why.
     pub omissions: Vec<Omission>,
     /// What the next cycle does if nothing changes until then: a loss that has been seen once.
-    pub pending: Vec<Operation>,
+    pub pending: Vec<Awaited>,
     /// Keys to look up at the target before this can be planned.
     pub need: Option<Vec<Key>>,
     /// The object is gone and nothing of it is at the target: its record can go.
@@ -72,6 +75,31 @@ pub struct ObjectPlan {
     pub refused: Vec<Refusal>,
     /// Those of them that are still wanted, and whose next try has not come.
     pub waiting: BTreeSet<String>,
+}
+
+/// An operation that follows when what was seen once is seen again.
+#[derive(Debug, Clone)]
+pub struct Awaited {
+    /// The operation.
+    pub operation: Operation,
+    /// What was seen once, and what it waits for.
+    pub because: String,
+}
+
+impl Awaited {
+    fn scope_loss(operation: Operation) -> Self {
+        let because = operation.because.to_string();
+        Self { operation, because }
+    }
+
+    fn second_look(operations: Vec<Operation>, look: &Look) -> Vec<Self> {
+        let because = look.words();
+        let awaited = |operation| Self {
+            operation,
+            because: because.clone(),
+        };
+        operations.into_iter().map(awaited).collect()
+    }
 }
 
 impl ObjectPlan {
@@ -122,22 +150,15 @@ impl Planner<'_> {
             return plan.omit(Omission::Protected);
         }
         match (view.object.life, &view.link) {
-            (Life::Missing | Life::Unknown, _) => plan.omit(Omission::NotProvenGone {
-                why: view.doubt.clone().unwrap_or_else(|| {
-                    "not in the last full read of the source, and not yet asked for".to_owned()
-                }),
-            }),
+            (Life::Missing | Life::Unknown, link) => self.unproven(view, link.as_ref(), plan),
             (Life::Gone(_), None) => {
                 let mut plan = plan.omit(Omission::GoneUnlinked);
                 plan.forget = true;
                 plan
             }
             (Life::Gone(removed), Some(link)) => {
-                let leaves = match view.object.kind {
-                    ObjectKind::User => self.user_leaves(view, link, removed, plan),
-                    ObjectKind::Group => self.group_leaves(view, removed, plan),
-                };
-                doubted(view, leaves)
+                let leaves = self.leaves(view, link, removed, plan);
+                self.doubted(view, leaves)
             }
             (Life::Alive, _) => self.alive(view, plan),
         }
@@ -146,14 +167,18 @@ impl Planner<'_> {
     /// Plans an object that lives, as its scope has it.
     fn alive(&self, view: &ObjectView, mut plan: ObjectPlan) -> ObjectPlan {
         match &view.scope {
-            Standing::Out { because } => return doubted(view, self.out_of_scope(view, because, plan)),
+            Standing::Out { because } => {
+                let leaves = self.out_of_scope(view, because, plan);
+                return self.doubted(view, leaves);
+            }
             Standing::Unknown { missing } => {
                 return plan.omit(Omission::ScopeUnknown {
                     missing: missing.clone(),
                 });
             }
             Standing::Leaving { because } => {
-                plan.pending = self.out_of_scope(view, because, ObjectPlan::new(view)).operations;
+                let leaves = self.out_of_scope(view, because, ObjectPlan::new(view));
+                plan.pending = leaves.operations.into_iter().map(Awaited::scope_loss).collect();
                 plan = plan.omit(Omission::ScopeLossUnconfirmed {
                     why: because.to_string(),
                 });
@@ -164,6 +189,50 @@ impl Planner<'_> {
             Some(link) => self.linked(view, link, plan),
             None => self.unlinked(view, plan),
         }
+    }
+
+    /// Plans a linked object that is gone at the source.
+    fn leaves(&self, view: &ObjectView, link: &Link, removed: Removed, plan: ObjectPlan) -> ObjectPlan {
+        match view.object.kind {
+            ObjectKind::User => self.user_leaves(view, link, removed, plan),
+            ObjectKind::Group => self.group_leaves(view, removed, plan),
+        }
+    }
+
+    /// Nothing is done to somebody of whom it is not known whether they live; what a second look would prove is announced.
+    fn unproven(&self, view: &ObjectView, link: Option<&Link>, mut plan: ObjectPlan) -> ObjectPlan {
+        let Some(look) = view.doubt else {
+            return plan.omit(Omission::NotProvenGone {
+                why: "not in the last full read of the source, and not yet asked for".to_owned(),
+            });
+        };
+        if let (Some(Life::Gone(removed)), Some(link)) = (look.seen_again(), link) {
+            let leaves = self.leaves(view, link, removed, ObjectPlan::new(view));
+            plan.pending = Awaited::second_look(leaves.operations, &look);
+        }
+        plan.omit(Omission::NotProvenGone { why: look.words() })
+    }
+
+    /// Nothing is deleted or emptied of somebody of whom a look said otherwise; no other operation needs a look.
+    fn doubted(&self, view: &ObjectView, mut plan: ObjectPlan) -> ObjectPlan {
+        let Some(look) = view.doubt else { return plan };
+        let all = std::mem::take(&mut plan.operations);
+        let (waits, goes): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|operation| needs_look(operation.verb));
+        plan.operations = goes;
+        if waits.is_empty() {
+            return plan;
+        }
+        let then = match (look.seen_again(), &view.link) {
+            // The values that were seen are those that put it out of scope.
+            (Some(Life::Alive), _) if view.object.life == Life::Alive => waits,
+            (Some(Life::Gone(removed)), Some(link)) => {
+                self.leaves(view, link, removed, ObjectPlan::new(view)).operations
+            }
+            (Some(Life::Alive | Life::Gone(_) | Life::Missing | Life::Unknown) | None, _) => Vec::new(),
+        };
+        plan.pending = Awaited::second_look(then, &look);
+        plan.omit(Omission::NotProvenGone { why: look.words() })
     }
 
     /// Protected under its names at the source, or under the one it was given at the target.
@@ -193,17 +262,6 @@ impl Planner<'_> {
 
 const fn needs_look(verb: Verb) -> bool {
     matches!(verb, Verb::DeleteUser | Verb::DeleteGroup | Verb::RemoveMember)
-}
-
-/// Nothing is deleted or emptied of somebody of whom a look said otherwise; no other operation needs a look.
-fn doubted(view: &ObjectView, mut plan: ObjectPlan) -> ObjectPlan {
-    let Some(why) = &view.doubt else { return plan };
-    let whole = plan.operations.len();
-    plan.operations.retain(|operation| !needs_look(operation.verb));
-    if plan.operations.len() == whole {
-        return plan;
-    }
-    plan.omit(Omission::NotProvenGone { why: why.clone() })
 }
 
 /// How many operations, by verb: the counts of a summary.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use super::look::Look;
 use super::scope::Standing;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -19,8 +20,8 @@ pub struct ObjectView {
     pub object: SourceObject,
     /// The remembered pair, if there is one.
     pub link: Option<Link>,
-    /// What a look by its id left open, where that keeps its resource from being deleted.
-    pub doubt: Option<String>,
+    /// A look by its id that waits for a second one, where that keeps its resource from being deleted.
+    pub doubt: Option<Look>,
     /// Where it stands as the scope goes.
     pub scope: Standing,
     /// An earlier create whose outcome is open: nothing else happens to the object before it is resolved.

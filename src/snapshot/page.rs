@@ -214,11 +214,17 @@ fn bury(
     outcome: &mut PageOutcome,
 ) -> Result<(), StoreError> {
     let (kind, id) = (before.object.kind, before.object.id);
-    if before.object.life == Life::Gone(reason) {
-        return Ok(());
-    }
-    if round.looks && tx.look(kind, &id)?.is_some() {
+    let doubted = round.looks && tx.look(kind, &id)?.is_some();
+    if doubted {
         tx.put_look(kind, &id, None);
+    }
+    if before.object.life == Life::Gone(reason) {
+        // Said again after a look that contradicted it: the streams are right, and what waited for the look is due.
+        return if doubted {
+            touch(tx, kind, id, outcome)
+        } else {
+            Ok(())
+        };
     }
     let mut record = before.clone();
     record.object.life = Life::Gone(reason);

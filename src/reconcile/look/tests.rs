@@ -1,3 +1,6 @@
+use serde_json::json;
+
+use super::super::fixtures::*;
 use super::*;
 use crate::model::value::Attributes;
 
@@ -170,5 +173,49 @@ fn a_tombstone_is_doubted_only_where_something_contradicts_it() {
     ] {
         assert!(doubted.doubts(), "{doubted:?}");
         assert!(!doubted.words().is_empty());
+    }
+}
+
+#[test]
+fn what_a_second_look_would_lead_to_is_pending() {
+    let cases = [
+        (
+            "nowhere",
+            Life::Missing,
+            Life::Missing,
+            Some(Seen::Nowhere),
+            &["delete_user"][..],
+        ),
+        (
+            "back, and in the bin",
+            Life::Unknown,
+            Life::Alive,
+            Some(Seen::SoftDeleted),
+            &["disable_user"],
+        ),
+        (
+            "purged, and in the bin",
+            HARD,
+            HARD,
+            Some(Seen::SoftDeleted),
+            &["disable_user"],
+        ),
+        ("purged, and lives", HARD, HARD, Some(Seen::Alive), &[]),
+        ("no answer", Life::Unknown, Life::Missing, None, &[]),
+    ];
+    for (name, life, was, seen, expected) in cases {
+        let mut view = linked(user(json!({"displayName": "Ada"})), json!({"active": true}));
+        view.object.life = life;
+        view.doubt = Some(Look { was, seen, since: T0 });
+        let plan = Desk::new().plan(&view);
+        let pending: Vec<&str> = plan.pending.iter().map(|one| one.operation.verb.name()).collect();
+        assert_eq!(pending, expected, "{name}");
+        assert!(plan.operations.is_empty() && !plan.settles(), "{name}");
+        assert!(
+            plan.pending
+                .iter()
+                .all(|one| one.because.contains(&T0.to_string())),
+            "{name}"
+        );
     }
 }

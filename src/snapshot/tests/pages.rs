@@ -571,3 +571,26 @@ fn values_of_a_look_that_contradict_the_streams_wait_also_after_a_look_that_prov
     );
     assert_sound(&snapshot);
 }
+
+#[test]
+fn a_removal_that_is_said_again_ends_a_doubt_about_it() {
+    for reason in [Removed::SoftDeleted, Removed::HardDeleted] {
+        let snapshot = fresh();
+        full_round(&snapshot, User, vec![user(1, &[])]);
+        store_page(&snapshot, User, &last(vec![gone(User, 1, reason)]));
+        let mut tx = snapshot.tx().unwrap();
+        let read = Existence::Alive(user(1, &[]).attributes);
+        apply_existence(&mut tx, User, &id(1), &read, at(0)).unwrap();
+        tx.commit(Durability::Synced).unwrap();
+        assert!(snapshot.looks_wait().unwrap(), "it contradicts the stream");
+        clear_all_dirty(&snapshot);
+        for again in [true, false] {
+            store_page(&snapshot, User, &last(vec![gone(User, 1, reason)]));
+            assert!(!snapshot.looks_wait().unwrap());
+            assert_eq!(is_dirty(&snapshot, User, 1), again, "once, and no page later");
+            clear_all_dirty(&snapshot);
+        }
+        assert_eq!(record(&snapshot, User, 1).object.life, Life::Gone(reason));
+        assert_sound(&snapshot);
+    }
+}

@@ -151,6 +151,18 @@ async fn missing_users_are_disabled_or_deleted_by_what_asking_for_each_proves() 
         "nothing proves that it is gone"
     );
     assert_eq!(ran.omitted("not_proven_gone"), 2, "{}", ran.story());
+    let [pending] = ran.summary.pending.as_slice() else {
+        panic!("{:?}", ran.summary.pending);
+    };
+    assert_eq!(
+        (pending.object.as_str(), pending.operation.as_str()),
+        (users[2].as_str(), "delete_user"),
+        "the second look is announced, and nothing of whom no answer came"
+    );
+    assert!(
+        pending.because.contains("found nowhere (404) since"),
+        "{pending:?}"
+    );
     source.unclear.lock().unwrap().clear();
     world.clock.advance(LOOKS_APART);
     let ran = world.cycle().await;
