@@ -1,10 +1,16 @@
 //! A member whom the target refuses waits alone: the others come and go in the same cycle.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use melonsync::engine::explain::explain;
+use melonsync::engine::job::Extent;
+use melonsync::engine::job::NoWatcher;
+use melonsync::engine::job::Order;
 use melonsync::engine::summary::Outcome;
 use melonsync::model::dialect::PinnedDialect;
 use melonsync::model::dialect::Update;
+use melonsync::model::id::CycleId;
 use melonsync::model::id::ObjectKind;
 use melonsync::reconcile::operation::Verb;
 use melonsync::sandbox::Oddities;
@@ -12,6 +18,7 @@ use melonsync::sandbox::Tenant;
 use melonsync::snapshot::escrow;
 use melonsync::snapshot::refused;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::world::Ran;
 use crate::support::world::World;
@@ -307,4 +314,35 @@ async fn many_of_many_refused_are_bounded_and_no_good_one_is_lost() {
     assert_eq!(club.held().len(), 56, "{}", ran.story());
     assert_eq!(club.waiting().len(), 4);
     assert!(club.writes() < 60, "{} writes", club.writes());
+}
+
+#[tokio::test]
+async fn who_is_refused_is_named_by_explain_of_the_group_and_of_the_user() {
+    let club = Club::of(5).await.proven().await;
+    club.odd(|odd| odd.refused_members = names(&[2]));
+    club.add(0..4);
+    club.cycle().await.expect(Outcome::Partial);
+    let explained = |object: String| {
+        let order = Order {
+            id: CycleId(uuid::Uuid::now_v7()),
+            extent: Extent::Explain,
+            apply: false,
+            only: None,
+            allow_deletions: None,
+            allow_creations: None,
+            actor: "test".to_owned(),
+            stop: CancellationToken::new(),
+            watcher: Arc::new(NoWatcher),
+        };
+        let job = &club.world.job;
+        async move { explain(job, &order, &object).await.unwrap() }
+    };
+    let user = explained(name(2)).await;
+    let told = |note: &String| note.contains("Club") && note.contains("tried again");
+    assert!(user.notes.iter().any(told), "{:?}", user.notes);
+    let group = explained("Club".to_owned()).await;
+    let told =
+        |(label, words, _): &(String, String, String)| label == "member_refused" && words.contains(&name(2));
+    assert!(group.omissions.iter().any(told), "{:?}", group.omissions);
+    assert!(group.operations.is_empty(), "{:?}", group.operations);
 }
