@@ -407,20 +407,33 @@ pub struct RefusedPart {
     pub error: TargetError,
 }
 
+/// A member that the target refused to put in or to take out while it took others.
+#[derive(Debug)]
+pub struct RefusedMember {
+    /// The member, as the target knows it.
+    pub member: TargetId,
+    /// The answer to it.
+    pub error: TargetError,
+}
+
+impl RefusedMember {
+    /// Everybody of a part, refused with one answer.
+    #[must_use]
+    pub fn all(members: &[TargetId], error: &TargetError) -> Vec<Self> {
+        let one = |member: &TargetId| Self {
+            member: member.clone(),
+            error: error.to_refusal(),
+        };
+        members.iter().map(one).collect()
+    }
+}
+
 /// Every attribute of a patch, refused with one answer.
 #[must_use]
 pub fn all_refused(patch: &Patch, error: &TargetError) -> Vec<RefusedPart> {
-    let status = match error {
-        TargetError::Refused { status, .. } => *status,
-        _ => 0,
-    };
     let one = |change: &Change| RefusedPart {
         attribute: change.attribute.clone(),
-        error: TargetError::Refused {
-            what: error.to_string(),
-            status,
-            hint: error.hint().to_owned(),
-        },
+        error: error.to_refusal(),
     };
     patch.changes.iter().map(one).collect()
 }
@@ -450,13 +463,15 @@ pub enum TargetError {
         /// What to do.
         hint: String,
     },
-    /// Attributes were refused, and the rest of the request was carried out.
+    /// Attributes or members were refused, and the rest of the request was carried out.
     #[error("{what}")]
     Partly {
         /// What was refused, in short.
         what: String,
         /// Each refused attribute with the answer to it.
         refused: Vec<RefusedPart>,
+        /// Each refused member with the answer to it.
+        members: Vec<RefusedMember>,
         /// The resource as it then is, where the target said so.
         rest: Option<Box<Resource>>,
     },
@@ -496,6 +511,28 @@ pub enum TargetError {
 }
 
 impl TargetError {
+    /// The same as an answer to a part of a request.
+    #[must_use]
+    pub fn to_refusal(&self) -> Self {
+        Self::Refused {
+            what: self.to_string(),
+            status: self.status(),
+            hint: self.hint().to_owned(),
+        }
+    }
+
+    /// The status of the answer; 0 where there was none, or where it does not tell.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Refused { status, .. } | Self::Unavailable { status, .. } => *status,
+            Self::Conflict { .. } => 409,
+            Self::NotFound { .. } => 404,
+            Self::Unauthorized { .. } => 401,
+            Self::Partly { .. } | Self::Malformed { .. } => 0,
+        }
+    }
+
     /// What it means for the work that met it.
     #[must_use]
     pub const fn disposition(&self) -> Disposition {
@@ -525,7 +562,11 @@ impl TargetError {
                 "the value is looked up at the target in this cycle; if this stays, free the name there"
             }
             Self::NotFound { .. } => "the next cycle treats it as missing at the target",
-            Self::Partly { refused, .. } => refused.first().map_or("", |part| part.error.hint()),
+            Self::Partly { refused, members, .. } => {
+                let parts = refused.iter().map(|part| &part.error);
+                let mut errors = parts.chain(members.iter().map(|member| &member.error));
+                errors.next().map_or("", |error| error.hint())
+            }
             Self::Refused { hint, .. }
             | Self::Unauthorized { hint, .. }
             | Self::Unavailable { hint, .. }

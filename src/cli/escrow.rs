@@ -13,11 +13,16 @@ use super::objects::Decision;
 use super::objects::Desk;
 use super::report::Report;
 use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::refusal::Refusal;
 use crate::ports::StoreError;
 use crate::snapshot::escrow;
 use crate::snapshot::escrow::Entry;
+use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
+use crate::snapshot::refused;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
 
@@ -25,6 +30,14 @@ use crate::snapshot::tx::Tx;
 struct Named {
     entry: Entry,
     names: Vec<String>,
+    /// Where only parts of the object wait: each of them.
+    parts: Vec<Waiting>,
+}
+
+/// A part of an object that waits alone: an attribute, or a member.
+struct Waiting {
+    refusal: Refusal,
+    member: Option<(SourceId, String)>,
 }
 
 /// Carries out one of them. Each needs the state folder for itself.
@@ -108,7 +121,14 @@ fn choose(snapshot: &Snapshot, args: &EscrowObject) -> Result<Vec<Named>, Failur
     let matches = |known: &String| known.to_lowercase() == wanted.to_lowercase();
     let found: Vec<Named> = all
         .into_iter()
-        .filter(|one| one.entry.id.to_string() == wanted.to_lowercase() || one.names.iter().any(matches))
+        .filter(|one| {
+            let members = one.parts.iter().filter_map(|part| part.member.as_ref());
+            let named =
+                |(id, name): &(SourceId, String)| id.to_string() == wanted.to_lowercase() || matches(name);
+            one.entry.id.to_string() == wanted.to_lowercase()
+                || one.names.iter().any(matches)
+                || members.into_iter().any(named)
+        })
         .collect();
     match found.len() {
         0 => Err(Failure::usage(
@@ -134,9 +154,47 @@ fn named(snapshot: &Snapshot) -> Result<Vec<Named>, StoreError> {
                 Some(object.attribute(attribute)?.as_str()?.to_owned())
             })
             .collect();
-        all.push(Named { entry, names });
+        let parts = parts(snapshot, &entry)?;
+        all.push(Named { entry, names, parts });
     }
     Ok(all)
+}
+
+fn parts(snapshot: &Snapshot, entry: &Entry) -> Result<Vec<Waiting>, StoreError> {
+    let mut parts = Vec::new();
+    for refusal in refused::refusals(snapshot, entry.kind, &entry.id)? {
+        let member = match refusal.member() {
+            Some(id) => {
+                let record = snapshot.record(ObjectKind::User, &id)?;
+                Some((
+                    id,
+                    record.map_or_else(|| id.to_string(), |record| record.object.name()),
+                ))
+            }
+            None => None,
+        };
+        parts.push(Waiting { refusal, member });
+    }
+    Ok(parts)
+}
+
+/// What is told of an entry: a line for each part that waits alone; one, where it is the whole object.
+fn lines(one: &Named) -> Vec<(Escrowed, Option<&Waiting>)> {
+    if one.parts.is_empty() {
+        return vec![(one.entry.escrowed.clone(), None)];
+    }
+    let line = |part: &'_ Waiting| {
+        let row = part.refusal.clone();
+        Escrowed {
+            operation: row.operation,
+            error: row.error,
+            hint: row.hint,
+            failures: row.failures,
+            since: row.since,
+            next_try: row.next_try,
+        }
+    };
+    one.parts.iter().map(|part| (line(part), Some(part))).collect()
 }
 
 fn show(job: &str, action: &EscrowAction, chosen: &[Named], report: &mut Report) {
@@ -149,7 +207,10 @@ fn show(job: &str, action: &EscrowAction, chosen: &[Named], report: &mut Report)
         ),
     };
     if report.is_json() {
-        let entries: Vec<_> = chosen.iter().map(shown).collect();
+        let entries: Vec<_> = chosen
+            .iter()
+            .flat_map(|one| lines(one).into_iter().map(|(line, part)| shown(one, &line, part)))
+            .collect();
         return report.json(&json!({"job": job, "action": word, "entries": entries}));
     }
     if word != "list" {
@@ -159,33 +220,33 @@ fn show(job: &str, action: &EscrowAction, chosen: &[Named], report: &mut Report)
         report.text("nothing is in escrow");
     }
     for one in chosen {
-        let escrowed = &one.entry.escrowed;
-        report.text(&format!(
-            "{} {}  {}\n  {} failed {} times since {}; next try: {}\n  {}\n  do: {}",
-            one.entry.kind,
-            one.entry.id,
-            one.names.first().map_or("", String::as_str),
-            escrowed.operation,
-            escrowed.failures,
-            escrowed.since,
-            next_try(&one.entry),
-            escrowed.error,
-            escrowed.hint,
-        ));
+        for (escrowed, _) in lines(one) {
+            report.text(&format!(
+                "{} {}  {}\n  {} failed {} times since {}; next try: {}\n  {}\n  do: {}",
+                one.entry.kind,
+                one.entry.id,
+                one.names.first().map_or("", String::as_str),
+                escrowed.operation,
+                escrowed.failures,
+                escrowed.since,
+                next_try(&one.entry, &escrowed),
+                escrowed.error,
+                escrowed.hint,
+            ));
+        }
     }
 }
 
-fn next_try(entry: &Entry) -> String {
-    match (entry.waits, entry.escrowed.next_try) {
+fn next_try(entry: &Entry, escrowed: &Escrowed) -> String {
+    match (entry.waits, escrowed.next_try) {
         (false, _) => "in the next cycle".to_owned(),
         (true, Some(at)) => at.to_string(),
         (true, None) => "dropped; when it changes".to_owned(),
     }
 }
 
-fn shown(one: &Named) -> serde_json::Value {
-    let escrowed = &one.entry.escrowed;
-    json!({
+fn shown(one: &Named, escrowed: &Escrowed, part: Option<&Waiting>) -> serde_json::Value {
+    let mut entry = json!({
         "object": one.entry.id.to_string(),
         "kind": one.entry.kind.word(),
         "name": one.names.first(),
@@ -196,5 +257,14 @@ fn shown(one: &Named) -> serde_json::Value {
         "since": escrowed.since.to_string(),
         "next_try": escrowed.next_try.map(|at| at.to_string()),
         "due": !one.entry.waits,
-    })
+    });
+    match part {
+        Some(Waiting {
+            member: Some((id, name)),
+            ..
+        }) => entry["member"] = json!({"object": id.to_string(), "name": name}),
+        Some(Waiting { refusal, .. }) => entry["attribute"] = refusal.attribute.clone().into(),
+        None => {}
+    }
+    entry
 }

@@ -4,6 +4,7 @@
 //! ids are put in here, from the snapshot. Before the creates of a batch are sent, their intents are durable.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::hash::DefaultHasher;
 use std::hash::Hash;
@@ -31,6 +32,7 @@ use super::passes::Pass;
 use super::record::Recorded;
 use super::recording::Recording;
 use super::refused::create_without;
+use super::refused_members::create_in_part;
 use crate::mapping::Mapping;
 use crate::mapping::ResourceForm;
 use crate::mapping::TargetPath;
@@ -50,6 +52,7 @@ use crate::ports::Durability;
 use crate::ports::MembersBefore;
 use crate::ports::NewResource;
 use crate::ports::Patch;
+use crate::ports::RefusedMember;
 use crate::ports::RefusedPart;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
@@ -87,10 +90,16 @@ pub(super) struct Work {
     pub(super) sent: Attributes,
     /// Members as sent: added (or found there) and removed.
     pub(super) added: Vec<(SourceId, TargetId)>,
+    /// How many of them a create may carry; the others follow it.
+    pub(super) rode: usize,
     /// See [`Self::added`].
     pub(super) removed: Vec<(SourceId, TargetId)>,
     /// Attributes that the target refused while it took the rest.
     pub(super) refused: Vec<RefusedPart>,
+    /// Members that it refused while it took others.
+    pub(super) refused_members: Vec<RefusedMember>,
+    /// The names of those, where they are known.
+    pub(super) member_names: BTreeMap<SourceId, String>,
     /// References that have no target id at this moment: the object stays dirty.
     pub(super) unresolved: u64,
 }
@@ -163,8 +172,11 @@ impl Work {
             target: None,
             sent: Attributes::new(),
             added: Vec::new(),
+            rode: MEMBERS_IN_CREATE,
             removed: Vec::new(),
             refused: Vec::new(),
+            refused_members: Vec::new(),
+            member_names: BTreeMap::new(),
             unresolved: 0,
         }
     }
@@ -665,10 +677,13 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
     let kind = work.plan.kind;
     let request = std::mem::replace(&mut work.request, Request::None);
     let answer = match (request, work.target.clone()) {
-        (Request::Create { body, rest }, _) => match create(job, kind, body, &rest).await {
-            Answer::Failed(error) => create_without(job, &mut work, error, &rest).await,
-            answer => answer,
-        },
+        (Request::Create { body, rest }, _) => {
+            let answer = match create(job, kind, body, (MEMBERS_IN_CREATE, &rest)).await {
+                Answer::Failed(error) => create_without(job, &mut work, error).await,
+                answer => answer,
+            };
+            create_in_part(job, &mut work, answer).await
+        }
         (Request::None, Some(target)) => Answer::Done {
             target,
             resource: None,
@@ -689,7 +704,13 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
     (work, answer)
 }
 
-pub(super) async fn create(job: &Job, kind: ObjectKind, body: NewResource, rest: &[TargetId]) -> Answer {
+/// A create with what rides in it, and then, in a request of their own, the members that do not fit into it.
+pub(super) async fn create(
+    job: &Job,
+    kind: ObjectKind,
+    body: NewResource,
+    (rode, rest): (usize, &[TargetId]),
+) -> Answer {
     let Created { id, text } = match job.target.create(kind, body).await {
         Ok(created) => created,
         Err(error) => return Answer::Failed(error),
@@ -708,7 +729,7 @@ pub(super) async fn create(job: &Job, kind: ObjectKind, body: NewResource, rest:
         add_members: rest.to_vec(),
         remove_members: Vec::new(),
         members_before: MembersBefore {
-            sent: MEMBERS_IN_CREATE as u64,
+            sent: rode as u64,
             ours: true,
         },
     };
@@ -732,7 +753,11 @@ async fn update(job: &Job, target: TargetId, patch: &Patch, work: &mut Work) -> 
     let (kind, heals) = (work.plan.kind, work.heals());
     let answered = match job.target.patch(kind, &target, patch).await {
         Ok(answered) => answered,
-        Err(error) if work.takes_apart(patch, &error) => work.set_refused(patch, error),
+        Err(error) if work.takes_apart(patch, &error) => {
+            let answered = work.set_refused(patch, error);
+            work.name_refused_members(job).await;
+            answered
+        }
         Err(error) => return Answer::Failed(error),
     };
     let sets = |attribute: &str| {

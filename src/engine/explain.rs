@@ -47,6 +47,7 @@ use crate::snapshot::page::apply_existence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::record::Record;
+use crate::snapshot::refused;
 use crate::snapshot::scope::ScopeReads;
 use crate::snapshot::store::Snapshot;
 
@@ -206,6 +207,7 @@ impl Cycle<'_> {
             // What a cycle comes to whose list says the same.
             self.listing = Listing::Whole;
         }
+        self.read_refusals(kind, id, gathered).await?;
         let asked = self.ask_source(kind, id).await?;
         self.focus_on(kind, id).await?;
         self.rescope().await?;
@@ -236,6 +238,40 @@ impl Cycle<'_> {
             return Err(CycleError::NoSuchObject { kind, name });
         };
         self.put_together(&view, asked, actual.as_ref(), gathered).await
+    }
+
+    /// What the target refused waits here as it does in a cycle; and of a user, in which groups it was refused.
+    async fn read_refusals(
+        &mut self,
+        kind: ObjectKind,
+        id: SourceId,
+        gathered: &Gathered,
+    ) -> Result<(), CycleError> {
+        let (any, groups) = self
+            .store(move |snapshot| {
+                let mut groups = Vec::new();
+                if kind == ObjectKind::User {
+                    for (group, row) in refused::refused_memberships(snapshot, &id)? {
+                        let record = snapshot.record(ObjectKind::Group, &group)?;
+                        let name = record.map_or_else(|| group.to_string(), |record| record.object.name());
+                        groups.push((name, group, row));
+                    }
+                }
+                Ok((refused::any(snapshot)?, groups))
+            })
+            .await?;
+        self.refused = any;
+        for (name, group, row) in groups {
+            let next = row.next_try.map_or_else(
+                || "when it changes".to_owned(),
+                |at| format!("at {at}, or when it changes"),
+            );
+            gathered.finding(&format!(
+                "membership of group {name} ({group}): {}; tried again {next}; {}",
+                row.error, row.hint
+            ));
+        }
+        Ok(())
     }
 
     /// A target that does not answer is a note; anything else is an error.

@@ -36,6 +36,7 @@ pub mod record;
 mod recording;
 pub mod refresh;
 pub mod refused;
+mod refused_members;
 mod rehires;
 pub mod runtime;
 pub mod schedule;

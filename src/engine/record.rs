@@ -235,7 +235,7 @@ fn failed_verb(operation: Option<&Operation>) -> &'static str {
 /// Leaves in the work of a group what its create brought over; the members that were to follow in requests of their own,
 /// as an operation.
 fn part_at_create(work: &mut Work) -> Option<Operation> {
-    let rode = work.added.len().min(super::apply::MEMBERS_IN_CREATE);
+    let rode = work.added.len().min(work.rode);
     work.added.truncate(rode);
     let in_it: BTreeSet<SourceId> = work.added.iter().map(|(member, _)| *member).collect();
     let at = work

@@ -3,6 +3,8 @@
 //! Guarantee: what an object keeps of its refused attributes, and that it waits in escrow for them, is written in the
 //! transaction that records the rest; a crash before it leaves the object dirty.
 
+use std::collections::BTreeSet;
+
 use super::apply::Answer;
 use super::apply::MEMBERS_IN_CREATE;
 use super::apply::Work;
@@ -24,6 +26,7 @@ use crate::model::refusal::names;
 use crate::model::value::Value;
 use crate::ports::NewResource;
 use crate::ports::Patch;
+use crate::ports::RefusedMember;
 use crate::ports::RefusedPart;
 use crate::ports::Resource;
 use crate::ports::TargetError;
@@ -45,11 +48,10 @@ impl Work {
             let mut rows = self.plan.refused.iter();
             rows.any(|row| row.attribute == change.attribute.as_str())
         };
-        let members = !(patch.add_members.is_empty() && patch.remove_members.is_empty());
-        let known = !members && !patch.changes.is_empty() && patch.changes.iter().all(known);
+        let known = patch.changes.iter().all(known) && self.knows_members(patch);
         match error {
             TargetError::Partly { .. } => true,
-            TargetError::Refused { .. } => known,
+            TargetError::Refused { .. } | TargetError::Unavailable { status: 500, .. } => known,
             TargetError::Conflict { .. }
             | TargetError::NotFound { .. }
             | TargetError::Unauthorized { .. }
@@ -61,12 +63,20 @@ impl Work {
     /// Notes what was refused; the resource as it was answered for the rest.
     pub(super) fn set_refused(&mut self, patch: &Patch, error: TargetError) -> Option<Resource> {
         match error {
-            TargetError::Partly { refused, rest, .. } => {
-                self.refused = refused;
+            TargetError::Partly {
+                refused,
+                members,
+                rest,
+                ..
+            } => {
+                (self.refused, self.refused_members) = (refused, members);
                 rest.map(|rest| *rest)
             }
             error => {
                 self.refused = all_refused(patch, &error);
+                for members in [&patch.remove_members, &patch.add_members] {
+                    self.refused_members.extend(RefusedMember::all(members, &error));
+                }
                 None
             }
         }
@@ -74,6 +84,9 @@ impl Work {
 
     /// The refusal of an operation of which nothing was taken.
     pub(super) fn refused_whole(&self, operation: &Operation) -> Option<&TargetError> {
+        if let Some(error) = self.refused_members_whole(operation) {
+            return Some(error);
+        }
         let refused = |change: &Change| self.refused.iter().any(|part| part.attribute == change.attribute);
         let first = self.refused.first()?;
         let whole = !operation.changes.is_empty() && operation.changes.iter().all(refused);
@@ -86,20 +99,29 @@ impl Cycle<'_> {
     /// attributes from now on; `None` where there were and are none.
     pub(super) fn take_refused(&mut self, work: &mut Work, part: &mut Part) -> Option<Vec<Refusal>> {
         let refused = std::mem::take(&mut work.refused);
-        if refused.is_empty() && work.plan.refused.is_empty() {
+        if refused.is_empty() && work.refused_members.is_empty() && work.plan.refused.is_empty() {
             return None;
         }
-        let new: Vec<Refusal> = refused
+        let mut new: Vec<Refusal> = refused
             .into_iter()
             .filter_map(|one| self.set_apart(work, one, part))
             .collect();
+        new.extend(self.take_refused_members(work, part));
         work.run.retain(|operation| {
             !(operation.changes.is_empty() && operation.members.is_empty() && updates(operation.verb))
         });
         let completes = work.completes();
+        let moved: BTreeSet<String> = work
+            .added
+            .iter()
+            .chain(&work.removed)
+            .map(|(member, _)| Refusal::path_of(member))
+            .collect();
         let stays = |row: &&Refusal| {
             let again = new.iter().any(|other| other.attribute == row.attribute);
-            let open = !completes && !work.sent.contains_key(row.attribute.as_str());
+            let open = !completes
+                && !work.sent.contains_key(row.attribute.as_str())
+                && !moved.contains(&row.attribute);
             !again && (open || work.plan.waiting.contains(&row.attribute))
         };
         let mut rows: Vec<Refusal> = work.plan.refused.iter().filter(stays).cloned().collect();
@@ -178,7 +200,7 @@ fn escrowed(rows: &[Refusal]) -> Option<Escrowed> {
         .min_by_key(|row| row.next_try.unwrap_or(Timestamp(i64::MAX)))?;
     let others = match rows.len() {
         1 => String::new(),
-        count => format!(" (and {} attributes more)", count - 1),
+        count => format!(" (and {} more)", count - 1),
     };
     Some(Escrowed {
         operation: first.operation.clone(),
@@ -195,16 +217,13 @@ const TRIES: usize = 4;
 
 /// A create that was refused for attributes that the refusal names, and that the resource can be without: once more without
 /// them, as long as the target does not hold it. They come by themselves later.
-pub(super) async fn create_without(
-    job: &Job,
-    work: &mut Work,
-    error: TargetError,
-    rest: &[TargetId],
-) -> Answer {
+pub(super) async fn create_without(job: &Job, work: &mut Work, error: TargetError) -> Answer {
     let (mut error, mut left) = (error, Vec::<RefusedPart>::new());
+    let members: Vec<TargetId> = work.added.iter().map(|(_, target)| target.clone()).collect();
+    let mut riding = members.len().min(MEMBERS_IN_CREATE);
     for _ in 0..TRIES {
         let named = named_and_optional(job, work, &error, &left).await;
-        if named.is_empty() {
+        if named.is_empty() && (riding == 0 || !may_be_of_members(&error)) {
             return Answer::Failed(error);
         }
         match absent(job, work).await {
@@ -217,6 +236,10 @@ pub(super) async fn create_without(
             // Nobody says that it is not there: no second create.
             None => return Answer::Failed(error),
         }
+        if named.is_empty() {
+            // Perhaps it is one of its members: they follow in a request of their own, of which the target takes what it takes.
+            (riding, work.rode) = (0, 0);
+        }
         left.extend(named.into_iter().map(|attribute| RefusedPart {
             attribute,
             error: TargetError::Refused {
@@ -225,8 +248,8 @@ pub(super) async fn create_without(
                 hint: error.hint().to_owned(),
             },
         }));
-        let body = body_without(job, work, &left);
-        match create(job, work.plan.kind, body, rest).await {
+        let body = body_without(job, work, &left, &members[..riding]);
+        match create(job, work.plan.kind, body, (riding, &members[riding..])).await {
             Answer::Failed(next) => error = next,
             answer => {
                 work.refused = left;
@@ -235,6 +258,17 @@ pub(super) async fn create_without(
         }
     }
     Answer::Failed(error)
+}
+
+/// A refused create may be refused for one of the members in it.
+const fn may_be_of_members(error: &TargetError) -> bool {
+    matches!(
+        error,
+        TargetError::Refused {
+            status: 400..=499 | 501,
+            ..
+        } | TargetError::NotFound { .. }
+    )
 }
 
 /// The attributes of a refused create that its refusal names, and that the resource can be without.
@@ -284,21 +318,15 @@ async fn absent(job: &Job, work: &Work) -> Option<bool> {
     Some(found.is_empty())
 }
 
-fn body_without(job: &Job, work: &Work, left: &[RefusedPart]) -> NewResource {
+fn body_without(job: &Job, work: &Work, left: &[RefusedPart], members: &[TargetId]) -> NewResource {
     let kind = work.plan.kind;
     let sent = work.sent.iter();
     let values: Vec<_> = sent
         .filter(|(name, _)| !left.iter().any(|part| part.attribute == **name))
         .filter_map(|(name, value)| Some((job.mapping.target_path(kind, name)?, value)))
         .collect();
-    let members: Vec<TargetId> = work
-        .added
-        .iter()
-        .take(MEMBERS_IN_CREATE)
-        .map(|(_, target)| target.clone())
-        .collect();
     NewResource::new(
-        write_resource(kind, job.form, &values, &members),
+        write_resource(kind, job.form, &values, members),
         job.form.extension_urns_in_schemas,
     )
 }

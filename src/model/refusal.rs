@@ -1,4 +1,5 @@
-//! An attribute that the target refused while the rest of its object was carried out: it waits alone, with gaps of its own.
+//! An attribute or a member that the target refused while the rest of its object was carried out: it waits alone, with gaps
+//! of its own.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -6,12 +7,17 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use super::clock::Timestamp;
+use super::id::SourceId;
+use super::id::TargetId;
 use super::value::Value;
 
-/// One refused attribute of one object.
+/// How a member is written in the place of an attribute.
+const MEMBER: (&str, &str) = ("members[value eq \"", "\"]");
+
+/// One refused attribute or member of one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Target path, as the mapping writes it.
+    /// Target path, as the mapping writes it; of a member, see [`Self::path_of`].
     pub attribute: String,
     /// The value that was refused, as a digest: another one is tried at once.
     pub wanted: [u8; 16],
@@ -37,6 +43,25 @@ impl Refusal {
         let mut short = [0; 16];
         short.copy_from_slice(&digest[..16]);
         short
+    }
+
+    /// The path of a group's member.
+    #[must_use]
+    pub fn path_of(member: &SourceId) -> String {
+        format!("{}{member}{}", MEMBER.0, MEMBER.1)
+    }
+
+    /// What is wanted of a member: in the group, or out of it.
+    #[must_use]
+    pub fn membership(target: &TargetId, comes: bool) -> Value {
+        Value::text(format!("{} {target}", if comes { "in" } else { "out" }))
+    }
+
+    /// The member that was refused, where it is one.
+    #[must_use]
+    pub fn member(&self) -> Option<SourceId> {
+        let id = self.attribute.strip_prefix(MEMBER.0)?.strip_suffix(MEMBER.1)?;
+        id.parse().ok()
     }
 
     /// True while this value need not be sent again.

@@ -357,6 +357,7 @@ impl Planner<'_> {
             // Users who are kept are not counted themselves, so their memberships must be.
             diff.remove.iter_mut().for_each(|member| member.with_user = false);
         }
+        self.leave_refused_members(view, &mut diff, &mut plan);
         let (heals_out, heals_in) = (diff.only_drift(&diff.remove), diff.only_drift(&diff.add));
         let left = if heals_out { Reason::Drifted } else { left };
         let joined = if heals_in {

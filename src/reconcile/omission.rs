@@ -153,6 +153,15 @@ pub enum Omission {
         /// When it is tried again; `None`: when something changes.
         until: Option<String>,
     },
+    /// The target refused this member while it took others, and its next try has not come.
+    MemberRefused {
+        /// The member.
+        member: SourceId,
+        /// Who that is, and what the target said.
+        why: String,
+        /// When it is tried again; `None`: when something changes.
+        until: Option<String>,
+    },
     /// Alive at the source, and not ours to provision.
     OutOfScope {
         /// The rule that leaves it out.
@@ -187,6 +196,7 @@ impl Omission {
                 | Self::Protected
                 | Self::HeldByUndo { .. }
                 | Self::AttributeRefused { .. }
+                | Self::MemberRefused { .. }
                 | Self::OutOfScope { .. }
         )
     }
@@ -275,6 +285,7 @@ impl Omission {
             Self::ScopeUnknown { .. } => "scope_unknown",
             Self::InEscrow { .. } => "in_escrow",
             Self::AttributeRefused { .. } => "attribute_refused",
+            Self::MemberRefused { .. } => "member_refused",
             Self::KindStopped { .. } => "kind_stopped",
         }
     }
@@ -365,11 +376,11 @@ impl fmt::Display for Omission {
                 }
             ),
             Self::AttributeRefused { attribute, until } => {
-                let when = until.as_deref().map_or_else(
-                    || "and dropped: tried again when it changes".to_owned(),
-                    |at| format!("and tried again at {at}, or when it changes"),
-                );
+                let when = next_try(until.as_deref());
                 write!(f, "the target refused `{attribute}`, which waits alone, {when}")
+            }
+            Self::MemberRefused { why, until, .. } => {
+                write!(f, "{why}; it waits alone, {}", next_try(until.as_deref()))
             }
             Self::InEscrow { operation, until } => match until {
                 Some(until) => write!(
@@ -386,4 +397,11 @@ impl fmt::Display for Omission {
             }
         }
     }
+}
+
+fn next_try(until: Option<&str>) -> String {
+    until.map_or_else(
+        || "and dropped: tried again when it changes".to_owned(),
+        |at| format!("and tried again at {at}, or when it changes"),
+    )
 }

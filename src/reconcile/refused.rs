@@ -1,11 +1,19 @@
-//! Attributes that the target refused while it took the rest of their object: each waits alone, and nothing else waits for it.
+//! Attributes and members that the target refused while it took the rest of their object: each waits alone, and nothing else
+//! waits for it.
+
+use std::collections::BTreeMap;
 
 use super::changes::Differences;
+use super::membership_diff::MembershipDiff;
 use super::omission::Omission;
 use super::operation::Change;
+use super::operation::Member;
 use super::plan::ObjectPlan;
 use super::plan::Planner;
 use super::view::ObjectView;
+use super::view::Reference;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
 use crate::model::refusal::Refusal;
 
 impl Planner<'_> {
@@ -37,6 +45,57 @@ impl Planner<'_> {
         }
         for drift in &mut differences.drift {
             drift.heals &= !plan.waiting.contains(drift.attribute.as_str());
+        }
+    }
+
+    /// The same for members: who was refused and whose next try has not come is neither put in nor taken out.
+    pub(super) fn leave_refused_members(
+        &self,
+        view: &ObjectView,
+        diff: &mut MembershipDiff,
+        plan: &mut ObjectPlan,
+    ) {
+        if self.forced {
+            return;
+        }
+        let rows: BTreeMap<SourceId, &Refusal> = view
+            .refused
+            .iter()
+            .filter_map(|row| Some((row.member()?, row)))
+            .collect();
+        if rows.is_empty() {
+            return;
+        }
+        let linked: BTreeMap<SourceId, &TargetId> = view
+            .members
+            .iter()
+            .filter(|member| rows.contains_key(&member.id))
+            .filter_map(|member| match &member.state {
+                Reference::Linked(target) | Reference::Expected(Some(target)) => Some((member.id, target)),
+                _ => None,
+            })
+            .collect();
+        for (members, comes) in [(&mut diff.add, true), (&mut diff.remove, false)] {
+            members.retain(|member: &Member| {
+                let row = rows.get(&member.source);
+                let target = member
+                    .target
+                    .as_ref()
+                    .or_else(|| linked.get(&member.source).copied());
+                let waits = |row: &&&Refusal| {
+                    target.is_some_and(|target| row.waits(&Refusal::membership(target, comes), self.now))
+                };
+                let Some(row) = row.filter(waits) else {
+                    return true;
+                };
+                plan.waiting.insert(row.attribute.clone());
+                plan.omissions.push(Omission::MemberRefused {
+                    member: member.source,
+                    why: row.error.clone(),
+                    until: row.next_try.map(|at| at.to_string()),
+                });
+                false
+            });
         }
     }
 }

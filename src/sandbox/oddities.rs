@@ -97,6 +97,12 @@ pub struct Oddities {
     pub special_characters_fail: bool,
     /// More members in one PATCH are answered 413.
     pub most_members_in_patch: Option<usize>,
+    /// No group takes in the users with these names.
+    pub refused_members: Vec<String>,
+    /// No group lets the users with these names go.
+    pub kept_members: Vec<String>,
+    /// With which status, in place of 400; a refused create of a group, too.
+    pub members_refused_with: Option<u16>,
     // ---- showing less than is held
     /// Groups are shown with an empty list of members, whoever is in them.
     pub members_shown_empty: bool,

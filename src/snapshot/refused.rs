@@ -1,4 +1,4 @@
-//! Attributes that the target refused, object by object: see [`Refusal`].
+//! Attributes and members that the target refused, object by object: see [`Refusal`].
 //!
 //! The rows of an object lie in one value. An object that has some is in escrow as well, which
 //! says when the first of them is tried again.
@@ -30,6 +30,32 @@ pub fn refusals(reads: &impl Reads, kind: ObjectKind, id: &SourceId) -> Result<V
 /// As [`Reads`].
 pub fn any(reads: &impl Reads) -> Result<bool, StoreError> {
     Ok(!reads.raw_scan(Table::Refused, &[], None, 1)?.is_empty())
+}
+
+/// The groups that have this user among their refused members, with what was refused.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn refused_memberships(
+    reads: &impl Reads,
+    user: &SourceId,
+) -> Result<Vec<(SourceId, Refusal)>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), None::<Vec<u8>>);
+    loop {
+        let page = reads.raw_scan(Table::Refused, &[], after.as_deref(), PAGE)?;
+        for (key, value) in &page {
+            let (kind, group) = keys::parse_object(key).ok_or_else(|| reads.bad_key(Table::Refused))?;
+            if kind == ObjectKind::Group {
+                let rows: Vec<Refusal> = reads.decode(Table::Refused, value)?;
+                let rows = rows.into_iter().filter(|row| row.member() == Some(*user));
+                found.extend(rows.map(|row| (group, row)));
+            }
+        }
+        match page.into_iter().next_back() {
+            Some((key, _)) => after = Some(key),
+            None => return Ok(found),
+        }
+    }
 }
 
 impl Tx<'_> {

@@ -18,10 +18,12 @@ use super::learning::Witness;
 use super::patch::compile;
 use super::refused::Taken;
 use super::shown::Put;
+use super::taken_members::TakenMembers;
 use super::usage;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::ports::Patch;
+use crate::ports::RefusedMember;
 use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
@@ -91,8 +93,12 @@ impl ScimTarget {
         let dialect = self.dialect().await?;
         let (attributes, members) = apart(patch);
         if members.add_members.is_empty() && members.remove_members.is_empty() {
-            return partly(self.change_what_is_taken(kind, id, &attributes, &dialect).await?);
+            return partly(
+                self.change_what_is_taken(kind, id, &attributes, &dialect).await?,
+                Vec::new(),
+            );
         }
+        let mut known = None;
         if self.trusts(kind, patch) {
             match self.send(kind, id, patch, &dialect).await {
                 Ok(last) => {
@@ -101,7 +107,8 @@ impl ScimTarget {
                 }
                 Err(error) => {
                     // A refusal may be about a form, or a part: attributes and members are then tried apart.
-                    self.about_a_part(kind, id, error).await?;
+                    let error = self.about_members(kind, id, error).await?;
+                    known = patch.changes.is_empty().then_some(error);
                 }
             }
         }
@@ -110,26 +117,62 @@ impl ScimTarget {
         if let Err(error) = &taken
             && !matches!(error, TargetError::Refused { .. } | TargetError::Conflict { .. })
         {
-            return partly(taken?);
+            return partly(taken?, Vec::new());
         }
-        let last = self.change_members(kind, id, &members, &dialect).await?;
-        match taken {
-            Ok(taken) => partly(Taken { last, ..taken }),
-            Err(error @ TargetError::Refused { .. }) => partly(Taken {
-                last,
+        let moved = self.change_members(kind, id, &members, &dialect, known).await;
+        let taken = match (taken, &moved) {
+            (Ok(taken), _) => taken,
+            (Err(error @ TargetError::Refused { .. }), Ok(_)) => Taken {
+                last: None,
                 refused: all_refused(&attributes, &error),
-            }),
-            Err(error) => Err(error),
+            },
+            (Err(error), _) => return Err(error),
+        };
+        let moved = match moved {
+            Ok(moved) => moved,
+            Err(error) => self.all_members_refused(&attributes, &members, error)?,
+        };
+        let last = moved.last.or(taken.last);
+        partly(Taken { last, ..taken }, moved.refused)
+    }
+
+    /// What a refusal of all members comes to: it is the group's, but for one who is named by it, and where the group took its
+    /// attributes.
+    fn all_members_refused(
+        &self,
+        attributes: &Patch,
+        members: &Patch,
+        error: TargetError,
+    ) -> Result<TakenMembers, TargetError> {
+        let named: Vec<TargetId> = [&members.remove_members, &members.add_members]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
+        let refused = matches!(error, TargetError::Refused { status, .. } if status != 0);
+        if !refused || (named.len() > 1 && attributes.changes.is_empty()) {
+            return Err(error);
         }
+        Ok(TakenMembers {
+            last: None,
+            refused: RefusedMember::all(&named, &error),
+        })
     }
 
     /// True when each form in this patch was read back as right before.
     fn trusts(&self, kind: ObjectKind, patch: &Patch) -> bool {
+        let seen = |learned: &Learned| {
+            let usages = usage::usages(kind, patch);
+            usages.iter().all(|usage| learned.is_seen(usage))
+        };
+        self.experience.ask(seen) && self.trusts_members(patch)
+    }
+
+    /// True when the forms in which members come and go in this patch were.
+    pub(super) fn trusts_members(&self, patch: &Patch) -> bool {
         self.experience.ask(|learned| {
-            let seen = |usage: &str| learned.is_seen(usage);
-            usage::usages(kind, patch).iter().all(|usage| seen(usage))
-                && (patch.add_members.is_empty() || seen(usage::MEMBERS_ADDED))
-                && (patch.remove_members.is_empty() || seen(usage::MEMBERS_REMOVED))
+            (patch.add_members.is_empty() || learned.is_seen(usage::MEMBERS_ADDED))
+                && (patch.remove_members.is_empty() || learned.is_seen(usage::MEMBERS_REMOVED))
         })
     }
 
@@ -534,19 +577,24 @@ pub(super) fn not_carried_out(kind: ObjectKind, id: &TargetId, what: &str) -> Ta
 }
 
 /// What was taken, as an answer; an error where something was refused.
-fn partly(taken: Taken) -> Result<Option<Resource>, TargetError> {
-    if taken.refused.is_empty() {
+fn partly(taken: Taken, members: Vec<RefusedMember>) -> Result<Option<Resource>, TargetError> {
+    if taken.refused.is_empty() && members.is_empty() {
         return Ok(taken.last);
     }
-    let names: Vec<String> = taken
-        .refused
-        .iter()
-        .map(|part| format!("`{}`", part.attribute))
-        .collect();
+    let named = taken.refused.iter().map(|part| format!("`{}`", part.attribute));
+    let mut names: Vec<String> = named.collect();
+    if let Some(first) = members.first() {
+        let others = match members.len() {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        names.push(format!("member {}{others}", first.member));
+    }
     Err(TargetError::Partly {
         what: format!("{} refused, and the rest was carried out", names.join(", ")),
         rest: taken.last.map(Box::new),
         refused: taken.refused,
+        members,
     })
 }
 

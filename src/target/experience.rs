@@ -41,6 +41,8 @@ pub struct Experience {
     gave_up: AtomicBool,
     /// Bundles in a row that were split in vain: see [`Self::splits_in_vain`].
     vain_splits: AtomicU32,
+    /// The same of bundles of members.
+    vain_member_splits: AtomicU32,
     /// One first use of a form that could take members away at a time: the next one knows what it taught.
     pub(super) first_use: tokio::sync::Mutex<()>,
     /// One first change of a kind of attribute at a time.
@@ -70,6 +72,7 @@ impl Experience {
             shapes: Mutex::default(),
             gave_up: AtomicBool::new(false),
             vain_splits: AtomicU32::new(0),
+            vain_member_splits: AtomicU32::new(0),
             first_use: tokio::sync::Mutex::default(),
             first_change: tokio::sync::Mutex::default(),
         }
@@ -82,6 +85,9 @@ impl Experience {
     /// Takes up what an earlier process kept, unless this one knows it already.
     pub async fn recall(&self, kept: Option<String>, memory: Arc<dyn Memory>) {
         self.gave_up.store(false, Ordering::Relaxed);
+        // Another cycle: what was refused for a while may be taken.
+        self.vain_splits.store(0, Ordering::Relaxed);
+        self.vain_member_splits.store(0, Ordering::Relaxed);
         let mut held = self.memory.lock().await;
         if held.replace(memory).is_some() {
             return;
@@ -99,18 +105,24 @@ impl Experience {
         }
     }
 
-    /// Notes a bundle that was split, and whether anything of it was taken.
+    /// Notes a bundle of attributes that was split, and whether anything of it was taken.
     pub fn note_split(&self, taken: bool) {
-        if taken {
-            self.vain_splits.store(0, Ordering::Relaxed);
-        } else {
-            self.vain_splits.fetch_add(1, Ordering::Relaxed);
-        }
+        note_in(&self.vain_splits, taken);
     }
 
     /// True where of the last bundles that were refused no part was taken: splitting costs two requests an attribute.
     pub fn splits_in_vain(&self) -> bool {
-        self.vain_splits.load(Ordering::Relaxed) >= super::learning::ENOUGH as u32
+        is_vain(&self.vain_splits)
+    }
+
+    /// The same as [`Self::note_split`], of a bundle of members.
+    pub fn note_member_split(&self, taken: bool) {
+        note_in(&self.vain_member_splits, taken);
+    }
+
+    /// The same as [`Self::splits_in_vain`], of bundles of members.
+    pub fn splits_members_in_vain(&self) -> bool {
+        is_vain(&self.vain_member_splits)
     }
 
     /// Leaves a first use that was cut short to the next cycle.
@@ -253,4 +265,16 @@ impl Experience {
         let text = serde_json::to_string(&*self.learned()).expect("what was learned is always written");
         memory.keep(text, durability).await
     }
+}
+
+fn note_in(vain: &AtomicU32, taken: bool) {
+    if taken {
+        vain.store(0, Ordering::Relaxed);
+    } else {
+        vain.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn is_vain(vain: &AtomicU32) -> bool {
+    vain.load(Ordering::Relaxed) >= super::learning::ENOUGH as u32
 }

@@ -20,11 +20,14 @@ use super::learning::Learned;
 use super::learning::Trial;
 use super::learning::Witness;
 use super::showing::Shows;
+use super::taken_members::TakenMembers;
+use super::taken_members::Way;
 use super::usage;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::ports::MembersBefore;
 use crate::ports::Patch;
+use crate::ports::RefusedMember;
 use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
@@ -32,15 +35,17 @@ use crate::reconcile::members_of;
 use crate::reconcile::shown_members::ShownMembers;
 
 /// Who is seen in a group, and the resource that says so.
-type Held = (Resource, ShownMembers);
+pub(super) type Held = (Resource, ShownMembers);
 
 /// As many members are asked for one by one after a change that is not seen.
 const MOST_ASKED: usize = 20;
 
 /// How one use of a form ended.
-enum Used {
+pub(super) enum Used {
     /// The named ones, and only they, went or came.
     Right,
+    /// Some of them did, and nobody else; these were refused.
+    InPart(Vec<RefusedMember>),
     /// Some are not as they should be.
     Silent,
     /// Others went too, and were put back.
@@ -50,39 +55,82 @@ enum Used {
 }
 
 impl ScimTarget {
-    /// Changes the members of a group, removals first.
+    /// Changes the members of a group, removals first. The error is of everybody.
     pub(super) async fn change_members(
         &self,
         kind: ObjectKind,
         id: &TargetId,
         patch: &Patch,
         dialect: &Dialect,
-    ) -> Result<Option<Resource>, TargetError> {
+        known: Option<TargetError>,
+    ) -> Result<TakenMembers, TargetError> {
+        if self.trusts_members(patch)
+            && let Some(taken) = self.change_taken_members(kind, id, patch, dialect, known).await?
+        {
+            self.ask_for_leavers(kind, id, &taken.gone(patch)).await?;
+            return Ok(taken);
+        }
         let _turn = self.experience.first_use.lock().await;
         let (mut found, mut held) = self.held(kind, id).await?;
+        let mut refused = Vec::new();
         // Who is not seen is taken out all the same, unless as many are shown as were put in.
         let all_shown = held.there.len() as u64 >= patch.members_before.sent;
-        let named: Vec<TargetId> = distinct(&patch.remove_members, |id| !(all_shown && held.lacks(id)));
-        if !named.is_empty() {
-            let removal = members_only(Vec::new(), named, patch.members_before);
-            (found, held) = self.remove(kind, id, removal, held, dialect).await?;
+        let leavers = distinct(&patch.remove_members, |id| !(all_shown && held.lacks(id)));
+        let mut none = None;
+        if !leavers.is_empty() {
+            let removal = Way::Out.patch(leavers, patch.members_before);
+            match self.remove(kind, id, &removal, held.clone(), dialect).await {
+                Ok((now, left)) => {
+                    (found, held) = now;
+                    refused.extend(left);
+                }
+                // Who comes does not wait for who cannot go.
+                Err(error @ TargetError::Refused { .. }) => {
+                    refused.extend(RefusedMember::all(&removal.remove_members, &error));
+                    none = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
-        let wanted: Vec<TargetId> = distinct(&patch.add_members, |id| !held.holds(id));
-        if !wanted.is_empty() {
-            let addition = members_only(wanted, Vec::new(), patch.members_before);
-            (found, _) = self.add(kind, id, addition, held, dialect).await?;
+        let joiners = distinct(&patch.add_members, |id| !held.holds(id));
+        if joiners.is_empty() {
+            return none.map_or(
+                Ok(TakenMembers {
+                    last: Some(found),
+                    refused,
+                }),
+                Err,
+            );
         }
-        Ok(Some(found))
+        let addition = Way::In.patch(joiners, patch.members_before);
+        match self.add(kind, id, &addition, held, dialect).await {
+            Ok((now, left)) => {
+                found = now.0;
+                refused.extend(left);
+            }
+            Err(error @ TargetError::Refused { .. }) => {
+                let gone = patch.remove_members.len() > refused.len();
+                if !gone {
+                    return Err(none.unwrap_or(error));
+                }
+                refused.extend(RefusedMember::all(&addition.add_members, &error));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(TakenMembers {
+            last: Some(found),
+            refused,
+        })
     }
 
     async fn remove(
         &self,
         kind: ObjectKind,
         id: &TargetId,
-        removal: Patch,
+        removal: &Patch,
         mut held: ShownMembers,
         dialect: &Dialect,
-    ) -> Result<Held, TargetError> {
+    ) -> Result<(Held, Vec<RefusedMember>), TargetError> {
         let (aspect, witness) = (Aspect::MemberRemoval, Witness::of(kind, id));
         let (current, unsafe_now) = self.experience.ask(|learned| {
             let form = learned.form(aspect);
@@ -99,17 +147,24 @@ impl ScimTarget {
         while let Some((of, form)) = forms.pop_front() {
             let used_in = dialect.clone().with(aspect, current).with(of, form);
             let first = of == aspect && form == current;
-            let (used, now) = self.use_once(kind, id, &removal, &held, &used_in).await?;
+            let used = self.use_in_parts(kind, id, Way::Out, removal, &held, &used_in);
+            let (used, now) = used.await?;
             match used {
                 Used::Right => {
+                    if shows_the_form(Way::Out, &removal.remove_members, &held) {
+                        self.right(usage::MEMBERS_REMOVED, (of, form), first, &witness);
+                    }
+                    return Ok((now, Vec::new()));
+                }
+                Used::InPart(refused) => {
                     self.right(usage::MEMBERS_REMOVED, (of, form), first, &witness);
-                    return Ok(now);
+                    return Ok((now, refused));
                 }
                 Used::Harmful => {
                     self.harmed(form, id, "were put back");
                     let left = removal.remove_members.iter().any(|member| now.1.holds(member));
                     if !left {
-                        return Ok(now);
+                        return Ok((now, Vec::new()));
                     }
                     held = now.1;
                     if first {
@@ -119,6 +174,7 @@ impl ScimTarget {
                 Used::Silent if first => {
                     forms.extend(self.other_removals(&witness, &used_in, Failing::Silent, &held))
                 }
+                Used::Refused(refusal, status) if !may_be_of_the_form(status) => return Err(refusal),
                 Used::Refused(refusal, status) if first => {
                     error = refusal;
                     forms.extend(self.other_removals(&witness, &used_in, Failing::Refused(status), &held));
@@ -179,10 +235,10 @@ impl ScimTarget {
         &self,
         kind: ObjectKind,
         id: &TargetId,
-        addition: Patch,
+        addition: &Patch,
         held: ShownMembers,
         dialect: &Dialect,
-    ) -> Result<Held, TargetError> {
+    ) -> Result<(Held, Vec<RefusedMember>), TargetError> {
         let (aspect, witness) = (Aspect::OpCase, Witness::of(kind, id));
         let by_patch = dialect.update == Update::Patch;
         if by_patch
@@ -196,13 +252,17 @@ impl ScimTarget {
         let mut forms = vec![current];
         let mut error = not_carried_out(kind, id, "members who were to come are not in it");
         while let Some(form) = forms.pop() {
-            let (used, now) = self
-                .use_once(kind, id, &addition, &held, &dialect.clone().with(aspect, form))
-                .await?;
+            let used_in = dialect.clone().with(aspect, form);
+            let used = self.use_in_parts(kind, id, Way::In, addition, &held, &used_in);
+            let (used, now) = used.await?;
             match used {
                 Used::Right => {
                     self.right(usage::MEMBERS_ADDED, (aspect, form), form == current, &witness);
-                    return Ok(now);
+                    return Ok((now, Vec::new()));
+                }
+                Used::InPart(refused) => {
+                    self.right(usage::MEMBERS_ADDED, (aspect, form), form == current, &witness);
+                    return Ok((now, refused));
                 }
                 Used::Harmful => {
                     let at = self.experience.now();
@@ -214,12 +274,13 @@ impl ScimTarget {
                             .to_owned(),
                     );
                     return if addition.add_members.iter().all(|member| now.1.holds(member)) {
-                        Ok(now)
+                        Ok((now, Vec::new()))
                     } else {
                         Err(replaces(id))
                     };
                 }
                 Used::Silent if form == current => {}
+                Used::Refused(refusal, status) if !may_be_of_the_form(status) => return Err(refusal),
                 Used::Refused(refusal, status) if form == current => {
                     error = refusal;
                     let how = Failing::Refused(status);
@@ -257,7 +318,7 @@ impl ScimTarget {
     }
 
     /// One use of a form by one group, watched: reads before, sends, reads after, and puts back who was not named.
-    async fn use_once(
+    pub(super) async fn use_once(
         &self,
         kind: ObjectKind,
         id: &TargetId,
@@ -269,11 +330,15 @@ impl ScimTarget {
             .experience
             .ask(|learned| learned.trial().map(|trial| trial.group.clone()));
         if let Some(other) = unfinished {
-            return Err(not_carried_out(
-                kind,
-                id,
-                &format!("members of group {other} are still to be put back, and come first"),
-            ));
+            return Err(TargetError::Refused {
+                what: format!(
+                    "the change of members of group {id} was not sent: members of group {other} are still to be put back, and \
+                     come first"
+                ),
+                status: 0,
+                hint: "the next cycle puts them back; if this stays, look at that group at the target"
+                    .to_owned(),
+            });
         }
         let trial = Trial {
             group: id.as_str().to_owned(),
@@ -332,7 +397,11 @@ impl ScimTarget {
             }
             Err(Miss::Silent(..)) => Used::Silent,
             Err(Miss::Refused(error, status)) => Used::Refused(error, status),
-            Err(Miss::Failed(error)) => return Err(error),
+            Err(Miss::Failed(error)) => {
+                let error = self.about_members(kind, id, error).await?;
+                let status = error.status();
+                Used::Refused(error, status)
+            }
         };
         Ok((used, now))
     }
@@ -437,7 +506,7 @@ impl ScimTarget {
                 .send(
                     kind,
                     id,
-                    &members_only(members, Vec::new(), MembersBefore::default()),
+                    &Way::In.patch(members, MembersBefore::default()),
                     dialect,
                 )
                 .await;
@@ -508,7 +577,7 @@ impl ScimTarget {
         self.experience.keep_durably().await
     }
 
-    async fn held(&self, kind: ObjectKind, id: &TargetId) -> Result<Held, TargetError> {
+    pub(super) async fn held(&self, kind: ObjectKind, id: &TargetId) -> Result<Held, TargetError> {
         let Some(group) = self.read(kind, id).await? else {
             return Err(TargetError::NotFound {
                 what: format!("group {id} is gone at the target"),
@@ -523,6 +592,16 @@ impl ScimTarget {
 fn is_right(patch: &Patch, before: &ShownMembers, now: &ShownMembers) -> bool {
     let out = |member: &TargetId| now.lacks(member) || (before.holds(member) && !now.holds(member));
     patch.remove_members.iter().all(out) && patch.add_members.iter().all(|member| now.holds(member))
+}
+
+/// True where what happened to these tells of the form: who was not there before is out whatever was sent.
+pub(super) fn shows_the_form(way: Way, members: &[TargetId], before: &ShownMembers) -> bool {
+    way == Way::In || !before.whole || members.iter().any(|member| before.holds(member))
+}
+
+/// Other refusals are of who is named, or of the group.
+const fn may_be_of_the_form(status: u16) -> bool {
+    matches!(status, 400 | 501)
 }
 
 fn replaces(id: &TargetId) -> TargetError {
@@ -541,18 +620,4 @@ fn distinct(ids: &[TargetId], wanted: impl Fn(&TargetId) -> bool) -> Vec<TargetI
         .filter(|id| wanted(id) && seen.insert(*id))
         .cloned()
         .collect()
-}
-
-fn members_only(
-    add_members: Vec<TargetId>,
-    remove_members: Vec<TargetId>,
-    members_before: MembersBefore,
-) -> Patch {
-    Patch {
-        changes: Vec::new(),
-        held: Default::default(),
-        add_members,
-        remove_members,
-        members_before,
-    }
 }

@@ -27,6 +27,8 @@ mod request;
 pub mod resource;
 pub mod showing;
 mod shown;
+pub mod splitting;
+pub mod taken_members;
 pub mod urls;
 pub mod usage;
 

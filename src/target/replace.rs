@@ -55,20 +55,46 @@ fn apply(resource: &mut Map<String, Json>, path: &TargetPath, value: Option<Json
         apply_to_element(holder, path, value);
     } else if let Some(sub) = &path.sub {
         if value.is_some() || key_of(holder, &path.name).is_some() {
-            set(object_at(holder, &path.name), sub, value);
+            set_within(holder, &path.name, sub, value);
         }
     } else {
         set(holder, &path.name, value);
     }
 }
 
+/// Sets a sub-attribute: in every element of a list (RFC 7644 section 3.5.2.3), and beside a value that stands bare.
+fn set_within(holder: &mut Map<String, Json>, name: &str, sub: &str, value: Option<Json>) {
+    let key = key_of(holder, name).unwrap_or_else(|| name.to_owned());
+    let Some(Json::Array(elements)) = holder.get_mut(&key).filter(|held| is_filled_list(held)) else {
+        return set(object_at(holder, name), sub, value);
+    };
+    for element in elements.iter_mut().filter_map(Json::as_object_mut) {
+        set(element, sub, value.clone());
+    }
+}
+
+fn is_filled_list(held: &Json) -> bool {
+    held.as_array()
+        .is_some_and(|elements| elements.iter().any(Json::is_object))
+}
+
 fn apply_to_element(holder: &mut Map<String, Json>, path: &TargetPath, value: Option<Json>) {
     let key = key_of(holder, &path.name).unwrap_or_else(|| path.name.clone());
-    let slot = holder.entry(key).or_insert_with(|| Json::Array(Vec::new()));
-    if !slot.is_array() {
-        *slot = Json::Array(Vec::new());
+    // A single element may stand without its list. It is kept, and written back as it came while it is the only one.
+    let (mut elements, single) = match holder.remove(&key) {
+        Some(Json::Array(elements)) => (elements, false),
+        None | Some(Json::Null) => (Vec::new(), false),
+        Some(one) => (vec![one], true),
+    };
+    change_element(&mut elements, path, value);
+    if !single || elements.len() > 1 {
+        holder.insert(key, Json::Array(elements));
+    } else if let Some(one) = elements.pop() {
+        holder.insert(key, one);
     }
-    let Json::Array(elements) = slot else { return };
+}
+
+fn change_element(elements: &mut Vec<Json>, path: &TargetPath, value: Option<Json>) {
     let place = elements.iter().position(|element| selected(element, path));
     match (place, value) {
         (Some(place), Some(value)) => {
@@ -204,7 +230,11 @@ fn object_at<'a>(map: &'a mut Map<String, Json>, name: &str) -> &'a mut Map<Stri
     let key = key_of(map, name).unwrap_or_else(|| name.to_owned());
     let slot = map.entry(key).or_insert_with(|| Json::Object(Map::new()));
     if !slot.is_object() {
-        *slot = Json::Object(Map::new());
+        // What stands bare is the value of what it becomes (RFC 7643 section 2.4).
+        *slot = match slot.take() {
+            Json::Null | Json::Array(_) | Json::Object(_) => json!({}),
+            bare => json!({"value": bare}),
+        };
     }
     slot.as_object_mut().expect("it was made an object just above")
 }
@@ -285,6 +315,66 @@ mod tests {
             &[(&path("locality"), Value::Null), (&path("region"), Value::Null)],
         );
         assert_eq!(both, json!({"addresses": []}));
+    }
+
+    #[test]
+    fn what_stands_without_its_list_is_kept() {
+        let work = "emails[type eq \"work\"].value";
+        let home = json!({"type": "home", "value": "h@x"});
+        let set = |value: &str| Value::text(value);
+        for (name, before, path, value, after) in [
+            (
+                "another element joins it",
+                json!({"emails": home}),
+                work,
+                set("w@x"),
+                json!({"emails": [home, {"type": "work", "value": "w@x"}]}),
+            ),
+            (
+                "it is changed where it stands",
+                json!({"Emails": {"type": "work", "value": "old", "display": "W"}}),
+                work,
+                set("w@x"),
+                json!({"Emails": {"type": "work", "value": "w@x", "display": "W"}}),
+            ),
+            (
+                "another one goes",
+                json!({"emails": home}),
+                work,
+                Value::Null,
+                json!({"emails": home}),
+            ),
+            (
+                "it goes",
+                json!({"emails": {"type": "work", "value": "w@x"}}),
+                work,
+                Value::Null,
+                json!({}),
+            ),
+            (
+                "a bare value",
+                json!({"emails": "h@x"}),
+                work,
+                set("w@x"),
+                json!({"emails": ["h@x", {"type": "work", "value": "w@x"}]}),
+            ),
+            (
+                "each element of a list",
+                json!({"addresses": [{"type": "work", "region": "Y"}, {"type": "home"}]}),
+                "addresses.region",
+                set("Z"),
+                json!({"addresses": [{"type": "work", "region": "Z"}, {"type": "home", "region": "Z"}]}),
+            ),
+            (
+                "a value that stands bare",
+                json!({"name": "Ada"}),
+                "name.givenName",
+                set("Ada"),
+                json!({"name": {"value": "Ada", "givenName": "Ada"}}),
+            ),
+        ] {
+            assert_eq!(applied(before, &[(path, value)]), after, "{name}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod overtaking;
 mod quarantine;
 mod questions;
 mod refused_attributes;
+mod refused_members;
 mod roles;
 mod scope;
 mod targets;

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Core;
 use super::WorkspaceOptions;
 use super::error::ScimError;
+use super::resources::member_ids;
 use super::schema::ENTERPRISE;
 use super::schema::Type;
 use crate::sandbox::oddities::ErrorShape;
@@ -109,6 +110,27 @@ pub(super) fn create_refused(body: &Value, options: &WorkspaceOptions) -> Option
     let given = |name: &&String| body.get(name.as_str()).is_some_and(|value| !value.is_null());
     let name = options.odd.refused_in_create.iter().find(given)?;
     Some(ScimError::value(&format!("{name} is not welcome here")))
+}
+
+/// A change of members that this server refuses because of who comes or goes.
+pub(super) fn members_refused(
+    before: Option<&Value>,
+    after: &Value,
+    name: &dyn Fn(&str) -> Option<String>,
+    options: &WorkspaceOptions,
+) -> Option<ScimError> {
+    let odd = &options.odd;
+    if odd.refused_members.is_empty() && odd.kept_members.is_empty() {
+        return None;
+    }
+    let (before, after) = (before.map(member_ids).unwrap_or_default(), member_ids(after));
+    let among = |id: &String, names: &[String]| name(id).is_some_and(|name| names.contains(&name));
+    let refused = after
+        .difference(&before)
+        .any(|id| among(id, &odd.refused_members))
+        || before.difference(&after).any(|id| among(id, &odd.kept_members));
+    let status = odd.members_refused_with.unwrap_or(400);
+    refused.then(|| ScimError::new(status, "", "somebody here is not welcome"))
 }
 
 /// Members in whatever shape they are shown become the RFC's.

@@ -269,11 +269,11 @@ fn accept(core: &Core, kind: Type, before: Option<&Value>, resource: &mut Value)
         return Err(ScimError::value("userName is not acceptable"));
     }
     if kind == Type::Group {
-        return if options.accept_unknown_members {
-            Ok(())
-        } else {
-            members_exist(core, before, resource)
-        };
+        if !options.accept_unknown_members {
+            members_exist(core, before, resource)?;
+        }
+        let name = |id: &str| Some(core.users.get(id)?["userName"].as_str()?.to_owned());
+        return odd::members_refused(before, resource, &name, options).map_or(Ok(()), Err);
     }
     let was_active = before.is_some_and(|before| before["active"] != false);
     if options.deactivation_clears_roles && was_active && resource["active"] == false {
@@ -285,16 +285,17 @@ fn accept(core: &Core, kind: Type, before: Option<&Value>, resource: &mut Value)
     Ok(())
 }
 
+pub(super) fn member_ids(resource: &Value) -> HashSet<String> {
+    let list = resource.get("members").and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .filter_map(|member| Some(member.get("value")?.as_str()?.to_owned()))
+        .collect()
+}
+
 fn members_exist(core: &Core, before: Option<&Value>, resource: &Value) -> Result<(), ScimError> {
-    let ids = |resource: &Value| -> Vec<String> {
-        let list = resource.get("members").and_then(Value::as_array);
-        list.into_iter()
-            .flatten()
-            .filter_map(|member| Some(member.get("value")?.as_str()?.to_owned()))
-            .collect()
-    };
-    let held: HashSet<String> = before.map(ids).unwrap_or_default().into_iter().collect();
-    for id in ids(resource).iter().filter(|id| !held.contains(*id)) {
+    let held = before.map(member_ids).unwrap_or_default();
+    for id in member_ids(resource).iter().filter(|id| !held.contains(*id)) {
         if core.users.get(id).is_none() && core.groups.get(id).is_none() {
             return Err(ScimError::value(&format!("member {id} does not exist")));
         }

@@ -1,0 +1,322 @@
+//! Members of a group, as many as the target takes: a refused bundle is split, the good ones go, and who is refused is named.
+//!
+//! Promises: one refused member holds up nobody else; who is out already is done; where nobody is taken it is the group that
+//! is refused, after a few requests. Everything here may be sent twice, because who is in stays in and who is out stays out.
+
+use super::change::not_carried_out;
+use super::client::ScimTarget;
+use super::dialect::Dialect;
+use super::members::Held;
+use super::members::Used;
+use super::members::shows_the_form;
+use super::splitting::Splitting;
+use super::usage;
+use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
+use crate::model::refusal::names;
+use crate::ports::MembersBefore;
+use crate::ports::Patch;
+use crate::ports::RefusedMember;
+use crate::ports::Resource;
+use crate::ports::TargetDirectory;
+use crate::ports::TargetError;
+use crate::reconcile::members_of;
+use crate::reconcile::shown_members::ShownMembers;
+
+/// What became of members who were to come or to go.
+#[derive(Debug, Default)]
+pub(super) struct TakenMembers {
+    /// The group as it was answered or read last.
+    pub(super) last: Option<Resource>,
+    /// Who was refused.
+    pub(super) refused: Vec<RefusedMember>,
+}
+
+impl TakenMembers {
+    /// Those of a patch who went.
+    pub(super) fn gone(&self, patch: &Patch) -> Vec<TargetId> {
+        let stayed = |leaver: &&TargetId| !self.refused.iter().any(|one| one.member == **leaver);
+        patch.remove_members.iter().filter(stayed).cloned().collect()
+    }
+}
+
+/// Which way members go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Out,
+    In,
+}
+
+impl Way {
+    /// These members, and nothing else.
+    pub(super) fn patch(self, members: Vec<TargetId>, before: MembersBefore) -> Patch {
+        let (add_members, remove_members) = match self {
+            Self::In => (members, Vec::new()),
+            Self::Out => (Vec::new(), members),
+        };
+        Patch {
+            changes: Vec::new(),
+            held: Default::default(),
+            add_members,
+            remove_members,
+            members_before: before,
+        }
+    }
+
+    /// Those of the named who are not where they were to be.
+    fn undone(self, named: &[TargetId], before: &ShownMembers, now: &ShownMembers) -> Vec<TargetId> {
+        let done = |member: &&TargetId| match self {
+            Self::In => now.holds(member),
+            Self::Out => before.holds(member) && !now.holds(member),
+        };
+        named.iter().filter(|member| !done(member)).cloned().collect()
+    }
+
+    /// Those of a patch who go this way.
+    pub(super) fn of(self, patch: &Patch) -> &[TargetId] {
+        match self {
+            Self::In => &patch.add_members,
+            Self::Out => &patch.remove_members,
+        }
+    }
+}
+
+impl ScimTarget {
+    /// Changes members by forms that were seen to work, after their bundle was refused; `None` where nobody was taken, so
+    /// that it may be the form after all. `known`: the refusal, where it was of these members and nothing else.
+    pub(super) async fn change_taken_members(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        members: &Patch,
+        dialect: &Dialect,
+        known: Option<TargetError>,
+    ) -> Result<Option<TakenMembers>, TargetError> {
+        if self.experience.splits_members_in_vain() {
+            return Ok(None);
+        }
+        let both = !(members.add_members.is_empty() || members.remove_members.is_empty());
+        let mut known = known.filter(|_| !both);
+        let (mut all, mut any) = (TakenMembers::default(), false);
+        for way in [Way::Out, Way::In] {
+            let named = way.of(members).to_vec();
+            if named.is_empty() {
+                continue;
+            }
+            let patch = way.patch(named, members.members_before);
+            let taken = self.send_as_many(kind, id, way, &patch, dialect, known.take());
+            let taken = taken.await?;
+            match taken {
+                Ok(taken) => {
+                    any = true;
+                    all.last = taken.last.or(all.last);
+                    all.refused.extend(taken.refused);
+                }
+                Err(error) => all.refused.extend(RefusedMember::all(way.of(members), &error)),
+            }
+        }
+        self.experience.note_member_split(any);
+        Ok(any.then_some(all))
+    }
+
+    /// Sends members who go one way, together and then in parts. The inner error is the refusal of everybody.
+    async fn send_as_many(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        way: Way,
+        patch: &Patch,
+        dialect: &Dialect,
+        known: Option<TargetError>,
+    ) -> Result<Result<TakenMembers, TargetError>, TargetError> {
+        let sent = match known {
+            Some(error) => Err(error),
+            None => self.send(kind, id, patch, dialect).await,
+        };
+        let first = match sent {
+            Ok(last) => {
+                let refused = Vec::new();
+                return Ok(Ok(TakenMembers { last, refused }));
+            }
+            Err(error) => self.about_members(kind, id, error).await?,
+        };
+        if let [_] = way.of(patch) {
+            let last = None;
+            return Ok(if self.is_so_already(id, way, way.of(patch), &first).await? {
+                Ok(TakenMembers {
+                    last,
+                    refused: Vec::new(),
+                })
+            } else {
+                Err(first)
+            });
+        }
+        let (mut splitting, mut last) = (Splitting::of(way.of(patch).to_vec()), None);
+        while let Some(part) = splitting.next() {
+            let sent = way.patch(part.clone(), patch.members_before);
+            match self.send(kind, id, &sent, dialect).await {
+                Ok(answered) => {
+                    last = answered.or(last);
+                    splitting.taken();
+                }
+                Err(error) => {
+                    let error = self.about_members(kind, id, error).await?;
+                    if self.is_so_already(id, way, &part, &error).await? {
+                        splitting.taken();
+                    } else {
+                        splitting.refused(part, error);
+                    }
+                }
+            }
+        }
+        Ok(match splitting.outcome() {
+            Some((refused, left)) => {
+                let refused = with_the_rest(refused, &left);
+                Ok(TakenMembers { last, refused })
+            }
+            None => Err(first),
+        })
+    }
+
+    /// One use of a form, watched, and where it was refused or done in part, of its parts, until one shows what the form does.
+    pub(super) async fn use_in_parts(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        way: Way,
+        patch: &Patch,
+        before: &ShownMembers,
+        dialect: &Dialect,
+    ) -> Result<(Used, Held), TargetError> {
+        let (used, mut now) = self.use_once(kind, id, patch, before, dialect).await?;
+        let (named, mut shown) = (way.of(patch), false);
+        let (rest, error, status) = match used {
+            Used::Refused(error, status)
+                if named.len() > 1 && status != 0 && !self.experience.splits_members_in_vain() =>
+            {
+                (named.to_vec(), error, status)
+            }
+            Used::Silent => {
+                let undone = way.undone(named, before, &now.1);
+                shown = undone.len() < named.len();
+                if !shown {
+                    return Ok((Used::Silent, now));
+                }
+                (undone, left_undone(kind, id, way), 200)
+            }
+            used => return Ok((used, now)),
+        };
+        let mut splitting = Splitting::of(rest.clone());
+        while let Some(part) = splitting.next() {
+            let sent = way.patch(part.clone(), patch.members_before);
+            let refusal = if shown {
+                match self.send(kind, id, &sent, dialect).await {
+                    Ok(_) => None,
+                    Err(error) => Some(self.about_members(kind, id, error).await?),
+                }
+            } else {
+                let (used, after) = self.use_once(kind, id, &sent, &now.1, dialect).await?;
+                shown |= matches!(used, Used::Right) && shows_the_form(way, &part, &now.1);
+                now = after;
+                match used {
+                    Used::Right => None,
+                    Used::Harmful => return Ok((Used::Harmful, now)),
+                    Used::Silent | Used::InPart(_) => Some(left_undone(kind, id, way)),
+                    Used::Refused(error, _) => Some(error),
+                }
+            };
+            match refusal {
+                None => splitting.taken(),
+                Some(error) if self.is_so_already(id, way, &part, &error).await? => splitting.taken(),
+                Some(error) => splitting.refused(part, error),
+            }
+        }
+        self.experience.note_member_split(shown);
+        if !shown {
+            return Ok((Used::Refused(error, status), now));
+        }
+        let refused = match splitting.outcome() {
+            Some((refused, left)) => with_the_rest(refused, &left),
+            None => RefusedMember::all(&rest, &error),
+        };
+        Ok((Used::InPart(refused), self.held(kind, id).await?))
+    }
+
+    /// Passes on an error that is about the group, the target or the credential; gives back one that may be about some of the
+    /// members of a request.
+    pub(super) async fn about_members(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        error: TargetError,
+    ) -> Result<TargetError, TargetError> {
+        match error {
+            // Not sent at all, or refused for its form in a way that no other members would change.
+            TargetError::Refused { status: 0, .. } => Err(error),
+            // A 500 for one request, while others are answered.
+            TargetError::Unavailable { status: 500, .. } => Ok(error),
+            // A group has no value of its own that somebody else could hold here.
+            error @ TargetError::Conflict { .. } => Ok(error.to_refusal()),
+            error => self.about_a_part(kind, id, error).await,
+        }
+    }
+
+    /// True for one who was refused and is where it was to be: removing what is not there is done, and so is adding what is.
+    /// Where a group does not show it, the answer says so, in a form that was seen to work.
+    pub(super) async fn is_so_already(
+        &self,
+        id: &TargetId,
+        way: Way,
+        part: &[TargetId],
+        error: &TargetError,
+    ) -> Result<bool, TargetError> {
+        let ([member], TargetError::Refused { status, .. }) = (part, error) else {
+            return Ok(false);
+        };
+        let Some(group) = self.read(ObjectKind::Group, id).await? else {
+            return Ok(false);
+        };
+        let shown = members_of(&group.body);
+        if shown.holds(member) || shown.lacks(member) {
+            return Ok(shown.holds(member) == (way == Way::In));
+        }
+        let (says_so, usage) = match way {
+            Way::In => (*status == 409, usage::MEMBERS_ADDED),
+            Way::Out => (
+                *status == 404 || names(&error.to_string(), "noTarget"),
+                usage::MEMBERS_REMOVED,
+            ),
+        };
+        if !says_so || !self.experience.ask(|learned| learned.is_seen(usage)) {
+            return Ok(false);
+        }
+        let told = self.is_in(id, member).await?;
+        Ok(told.is_none_or(|is_in| is_in == (way == Way::In)))
+    }
+}
+
+fn left_undone(kind: ObjectKind, id: &TargetId, way: Way) -> TargetError {
+    let what = match way {
+        Way::In => "who was to come is not in it",
+        Way::Out => "who was to go is still in it",
+    };
+    not_carried_out(kind, id, what)
+}
+
+/// Who was refused, with those who were not tried any more because of them.
+pub(super) fn with_the_rest(mut refused: Vec<RefusedMember>, left: &[TargetId]) -> Vec<RefusedMember> {
+    if let Some(last) = refused.last() {
+        let error = last.error.to_refusal();
+        let hint = error.hint().to_owned();
+        let error = TargetError::Refused {
+            what: format!(
+                "not tried, because {} of the same group were refused one by one; the last of them: {error}",
+                refused.len()
+            ),
+            status: 0,
+            hint,
+        };
+        refused.extend(RefusedMember::all(left, &error));
+    }
+    refused
+}
