@@ -60,7 +60,7 @@ impl Splitting {
     }
 
     /// Who is to be sent now; `None` at the end.
-    pub fn next(&mut self) -> Option<Vec<TargetId>> {
+    pub fn next_bundle(&mut self) -> Option<Vec<TargetId>> {
         if !self.taken {
             return self.next_probe();
         }
@@ -152,7 +152,7 @@ mod tests {
     fn split(count: usize, bad: &[usize]) -> (Option<(Vec<usize>, usize)>, usize) {
         let number = |id: &TargetId| id.as_str().parse::<usize>().unwrap();
         let (mut splitting, mut requests, mut taken) = (Splitting::of(ids(count)), 0, Vec::new());
-        while let Some(part) = splitting.next() {
+        while let Some(part) = splitting.next_bundle() {
             requests += 1;
             if part.iter().any(|id| bad.contains(&number(id))) {
                 let error = TargetError::Refused {

@@ -152,7 +152,7 @@ impl ScimTarget {
             });
         }
         let (mut splitting, mut last) = (Splitting::of(way.of(patch).to_vec()), None);
-        while let Some(part) = splitting.next() {
+        while let Some(part) = splitting.next_bundle() {
             let sent = way.patch(part.clone(), patch.members_before);
             match self.send(kind, id, &sent, dialect).await {
                 Ok(answered) => {
@@ -207,7 +207,7 @@ impl ScimTarget {
             used => return Ok((used, now)),
         };
         let mut splitting = Splitting::of(rest.clone());
-        while let Some(part) = splitting.next() {
+        while let Some(part) = splitting.next_bundle() {
             let sent = way.patch(part.clone(), patch.members_before);
             let refusal = if shown {
                 match self.send(kind, id, &sent, dialect).await {
