@@ -25,7 +25,7 @@ use crate::reconcile::target_schema::Schemas;
 /// The cause of an edge's error, kept for whoever prints the chain.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
-/// What a failure means for the work that met it (DESIGN section 7). The error knows; its caller asks.
+/// What a failure means for the work that met it (docs/design/failures.md). The error knows; its caller asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
     /// The whole side is out of reach just now: work stays dirty, the cycle ends, the next one resumes.
@@ -603,7 +603,7 @@ pub trait TargetDirectory: Send + Sync {
     async fn list(&self, kind: ObjectKind, from: Option<ListPosition>) -> Result<ListPage, TargetError>;
 
     /// Resources whose attribute at this path equals the value, by filter. Proves absence only where this
-    /// filter form was seen to answer rightly (DESIGN section 4).
+    /// filter form was seen to answer rightly (docs/design/matching.md).
     async fn find(&self, kind: ObjectKind, path: &str, value: &str) -> Result<Vec<Resource>, TargetError>;
 
     /// Resources whose attribute at this path equals any of these values, by one filter of several terms. Proves absence as
@@ -765,7 +765,7 @@ pub enum StoreError {
         /// What this job is.
         wanted: String,
     },
-    /// A link to a resource that another object is linked to: one resource has one owner (DESIGN section 4).
+    /// A link to a resource that another object is linked to: one resource has one owner (docs/design/matching.md).
     #[error(
         "cannot link {claimant} with `{target}`: {owner} is linked with it, says the snapshot in `{path}`"
     )]

@@ -1,4 +1,4 @@
-//! The arguments of every verb (INTERFACE section 1).
+//! The arguments of every verb.
 
 use std::{
     env,
@@ -121,7 +121,7 @@ pub struct Completions {
     pub shell: Shell,
 }
 
-/// The shells of INTERFACE.
+/// The shells that completions exist for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
     /// bash.

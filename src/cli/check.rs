@@ -180,7 +180,7 @@ fn bound(folder: &StateFolder, name: &str, job: &Job) -> Result<Option<Failure>,
     }
 }
 
-/// Days ahead at which an expiry date is worth a warning (INTERFACE: "warns 30, 14, 7 and 1 days ahead").
+/// Days ahead at which an expiry date is worth a warning.
 const WARN_DAYS: i64 = 30;
 
 fn expiry(job: &Job, lines: &mut Lines) {

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use crate::settings::SettingsErrors;
 
-/// The exit codes (INTERFACE section 1).
+/// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -52,7 +52,7 @@ impl Exit {
     }
 }
 
-/// One error as it is shown: what, where, cause, do (STYLE section 3).
+/// One error as it is shown: what, where, cause, do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shown {
     /// What happened.

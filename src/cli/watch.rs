@@ -92,7 +92,7 @@ impl Watcher for Progress {
     }
 }
 
-/// As many omissions of one reason as a plan lists; of more only their count is given (INTERFACE section 3).
+/// As many omissions of one reason as a plan lists; of more only their count is given.
 const OMISSIONS_LISTED: u64 = 1000;
 
 /// Collects a plan in temporary files, one a form, so that a plan of any size needs no memory.

@@ -30,7 +30,7 @@ use crate::snapshot::page::apply_existence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 
-/// Whether this target's filters were seen to answer rightly (DESIGN section 4): asked for a resource that
+/// Whether this target's filters were seen to answer rightly (docs/design/matching.md): asked for a resource that
 /// exists, in its own case and in another, and shown no other. A service that ignores filters shows others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FilterProof {

@@ -1,5 +1,5 @@
 //! Who is assigned to the enterprise application: the list is read whole in each cycle, and the last whole one stays in
-//! force where that fails (DESIGN section 3). What it comes to for one user is worked out when that user is planned.
+//! force where that fails (docs/design/evidence.md). What it comes to for one user is worked out when that user is planned.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -245,7 +245,7 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// The guard's word where the list is far shorter than it was (DESIGN section 2.4).
+    /// The guard's word where the list is far shorter than it was (docs/design/cycle.md, "The guard").
     pub(super) async fn short_list(&self) -> Result<Option<Approval>, CycleError> {
         if self.job.assignments_of().is_none() || self.order.allow_deletions.is_some() {
             return Ok(None);

@@ -633,7 +633,7 @@ fn what_changed(before: &str, now: &str) -> Option<String> {
     Some(differ.join(" and "))
 }
 
-/// Runs a store call on a thread that may block (`reference/stores.md`, rule 3: the API blocks).
+/// Runs a store call on a thread that may block (docs/design/stores.md, rule 3: the API blocks).
 pub(super) async fn blocking<T, F>(snapshot: &Snapshot, work: F) -> Result<T, CycleError>
 where
     T: Send + 'static,

@@ -1,4 +1,4 @@
-//! Escrow: an entry that the target refuses waits with growing gaps, and the cycle goes on without it (DESIGN section 7).
+//! Escrow: an entry that the target refuses waits with growing gaps, and the cycle goes on without it (docs/design/failures.md).
 //!
 //! A failure of the target as a whole puts nobody here: [`crate::ports::TargetError::disposition`] says which is which.
 

@@ -169,7 +169,7 @@ impl Cycle<'_> {
     }
 
     /// A restored snapshot is older than the target: what looks like a leaver may be somebody who came since.
-    /// Removals wait until a person lets them through (DESIGN section 7).
+    /// Removals wait until a person lets them through (docs/design/failures.md).
     fn restored_word(&self) -> Option<Approval> {
         (self.restored && self.order.allow_deletions.is_none()).then(|| {
             Approval::Withheld(

@@ -1,5 +1,5 @@
 //! Open creates: sent, with an outcome that was never recorded. Resolved before anything else happens to
-//! their objects, by the values as they were sent, never by a second POST (DESIGN "Creates and crashes").
+//! their objects, by the values as they were sent, never by a second POST (docs/design/cycle.md, "Creates and crashes").
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

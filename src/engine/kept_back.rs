@@ -25,7 +25,7 @@ use crate::snapshot::kept_back::WithheldKey;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 
-/// As many users as may be disabled by name although the guard is closed (INTERFACE, `resync`).
+/// As many users as may be disabled by name although the guard is closed.
 const NAMED: usize = 10;
 
 /// What a cycle was told to keep back, and what to let through. Clones share it.

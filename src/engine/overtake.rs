@@ -1,4 +1,4 @@
-//! Access is taken away first, also in the middle of a long cycle (DESIGN section 2.5): between two batches the users'
+//! Access is taken away first, also in the middle of a long cycle (docs/design/cycle.md, "Applying"): between two batches the users'
 //! delta is looked at again, and disables found there are counted, judged and sent before the cycle goes on.
 //!
 //! Whoever is met that way is left alone otherwise until the next cycle: the guard, the target's readings and the proofs of

@@ -1,4 +1,4 @@
-//! Quarantine: a job, or one kind of operation, stops, is probed, and goes on by itself (DESIGN section 7).
+//! Quarantine: a job, or one kind of operation, stops, is probed, and goes on by itself (docs/design/failures.md).
 //!
 //! A job stops on an error that every further cycle would meet: a bad credential, a permission that is missing, an
 //! endpoint that is gone. While it is stopped, a cycle begins with one probe of the side that refused, and ends there when

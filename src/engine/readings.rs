@@ -1,7 +1,7 @@
 //! Readings of the target that matching needs: a listing, or one question for each object.
 //!
 //! A listing goes to the store page by page, so memory stays bounded, and is matched locally. What an empty
-//! answer proves is decided here, once for each type (DESIGN section 4).
+//! answer proves is decided here, once for each type (docs/design/matching.md).
 
 use std::collections::BTreeMap;
 

@@ -76,7 +76,7 @@ pub(super) struct Recorded {
     aside: Vec<(SourceId, Escrowed)>,
 }
 
-/// How often what apply learned lets an object be planned again in one cycle (DESIGN section 2.3).
+/// How often what apply learned lets an object be planned again in one cycle (docs/design/cycle.md, "Planning").
 const MOST_ATTEMPTS: u8 = 2;
 
 impl Cycle<'_> {
@@ -603,7 +603,7 @@ impl Done {
     }
 
     /// After a change of `active`, what the target emptied by itself counts as not sent: it returns when the
-    /// user does (DESIGN section 5).
+    /// user does (docs/design/comparison.md).
     fn notice_cleared(&self, mapping: &Mapping, link: &mut Link) {
         let touched = self.work.sets_active() && !self.work.creates();
         let (Some(resource), true, true) = (&self.resource, self.whole, touched) else {

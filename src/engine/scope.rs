@@ -227,7 +227,7 @@ fn hidden(snapshot: &Snapshot, rules: &ScopeRules) -> Result<Vec<(SourceId, &'st
     Ok(troubles)
 }
 
-/// A group with hidden membership of which nobody is seen has unknown members, not none (DESIGN section 3).
+/// A group with hidden membership of which nobody is seen has unknown members, not none (docs/design/evidence.md).
 fn is_hidden(group: &Record) -> bool {
     let visibility = group.object.attribute("visibility").and_then(Value::as_str);
     visibility == Some("HiddenMembership") && group.object.life == Life::Alive

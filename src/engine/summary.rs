@@ -1,4 +1,4 @@
-//! What a cycle did, in the form of INTERFACE section 3.
+//! What a cycle did, as `-o json` writes it.
 
 use std::collections::BTreeMap;
 

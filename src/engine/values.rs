@@ -1,5 +1,5 @@
 //! Users who need a userName that another one gives up in this cycle wait for it; where they wait in a circle, one of
-//! them gets a temporary name first (DESIGN section 2.5).
+//! them gets a temporary name first (docs/design/cycle.md, "Applying").
 
 use super::cycle::Cycle;
 use super::cycle::CycleError;

@@ -16,7 +16,7 @@ use super::{
 /// Why an expression gave no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
-    /// It needs a property that was never read: nothing may be derived (DESIGN section 2.2).
+    /// It needs a property that was never read: nothing may be derived (docs/design/cycle.md, "Reading the source").
     Unknown(String),
     /// It said that nothing shall flow.
     NoFlow,

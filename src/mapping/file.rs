@@ -1,4 +1,4 @@
-//! Mapping files: TOML with `[[user]]` and `[[group]]` rows (INTERFACE section 2).
+//! Mapping files: TOML with `[[user]]` and `[[group]]` rows.
 //!
 //! Promise: all problems of a file come at once, in the order of its lines; an unknown key is refused with
 //! the nearest one that exists.
@@ -313,7 +313,7 @@ impl Reader<'_> {
     fn default(&mut self, table: &DeTable<'_>, place: &str) -> Option<Value> {
         let value = entry(table, "default")?;
         match value.get_ref() {
-            // An empty default is none: INTERFACE writes `default = ""` for that.
+            // An empty default is none: `default = ""` means that.
             DeValue::String(text) => (!text.is_empty()).then(|| Value::text(text.as_ref())),
             DeValue::Boolean(truth) => Some(Value::Bool(*truth)),
             DeValue::Integer(number) => Some(Value::text(number.as_str())),

@@ -2,7 +2,7 @@
 //!
 //! Mapping files speak the engine's language (`mobile`, `telephoneNumber`, `immutableId`: names of the old
 //! Azure AD Graph); Graph's own names (`mobilePhone`, `onPremisesImmutableId`, `id`) mean the same. Source:
-//! reference/default-mappings.json (`graph_select`), Graph resource types user and group.
+//! Graph resource types user and group.
 //!
 //! # `[appRoleAssignments]`
 //! No property of Graph's user, and never in `$select`: whoever reads the assignments of the application
@@ -34,7 +34,7 @@ pub enum Access {
     /// One key of an object: `extensionAttribute1` lies in `onPremisesExtensionAttributes`.
     Key(Arc<str>),
     /// `userPrincipalName`, where a guest's `alias_theirdomain#EXT#@tenant` reads `alias@theirdomain`
-    /// (entra-semantics.md, "Guests").
+    /// (docs/design/entra.md, "Guests").
     GuestName,
     /// The object id, known without being selected.
     ObjectId,

@@ -18,7 +18,7 @@ mod tree;
 use body::{Fields, Node};
 use tree::{Tree, fits};
 
-/// What services differ in when a resource is written (reference/scim-servers.md).
+/// What services differ in when a resource is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceForm {
     /// List extension URNs in `schemas`, as RFC 7643 section 3 asks. Without, as Entra: only the enterprise

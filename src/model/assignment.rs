@@ -1,6 +1,6 @@
 //! Who is assigned to the enterprise application, and with which app role.
 //!
-//! Entra's "assigned" scope and its app roles both come from this one list (graph-facts section 2: `appRoleAssignedTo`).
+//! Entra's "assigned" scope and its app roles both come from this one list (docs/design/graph.md, "Other reads").
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -32,7 +32,7 @@ impl fmt::Display for ObjectKind {
     }
 }
 
-/// The object id of an Entra directory object: a GUID, compared without case (graph-facts section 1).
+/// The object id of an Entra directory object: a GUID, compared without case (docs/design/graph.md, "Delta query").
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceId(Uuid);
 

@@ -46,7 +46,8 @@ pub struct Link {
     pub kept: BTreeMap<Name, Kept>,
 }
 
-/// A create that was, or is about to be, sent and whose outcome is not yet recorded (DESIGN "Creates and crashes").
+/// A create that was, or is about to be, sent and whose outcome is not yet recorded
+/// (docs/design/cycle.md, "Creates and crashes").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
     /// `externalId` as sent.

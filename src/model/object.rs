@@ -11,7 +11,7 @@ use super::{
 /// Counts the full rounds of one stream. What a newer complete round did not bring is *missing*, not gone.
 pub type Generation = u32;
 
-/// Why Graph says that an object is gone (graph-facts section 1, "Shapes").
+/// Why Graph says that an object is gone (docs/design/graph.md, "Shapes").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Removed {
     /// `@removed.reason = "changed"`: soft-deleted, restorable for 30 days.
@@ -133,7 +133,7 @@ pub struct DeltaObject {
     pub members: Vec<ReferenceChange>,
 }
 
-/// What asking for one object by id proved (DESIGN section 3).
+/// What asking for one object by id proved (docs/design/evidence.md).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Existence {
     /// `/users/{id}` answered 200: it lives, and these are its selected properties (absent ones are null).

@@ -1,7 +1,7 @@
 //! Who is assigned, through which groups, and with which app roles. Pure: graphs are walked by a function that is given.
 //!
 //! Entra counts the direct members of assigned groups (how-provisioning-works.md); following nested groups is ours, and
-//! switched on by itself (INTERFACE: `nested_groups`).
+//! switched on by itself (`nested_groups`).
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

@@ -197,7 +197,7 @@ impl Planner<'_> {
     }
 
     /// Without an `active` row in the mapping, an account disabled at the source is disabled all the same,
-    /// and enabled again when it was we who disabled it (DESIGN section 4).
+    /// and enabled again when it was we who disabled it (docs/design/matching.md).
     fn mappingless_active(&self, view: &ObjectView, base: &Base<'_>, differences: &mut Differences) {
         if view.object.kind != ObjectKind::User || self.active_row().is_some() {
             return;
@@ -410,7 +410,7 @@ impl Differences {
             before,
             after: shown,
         };
-        // Whoever is to be disabled is, whatever the policy says (DESIGN section 5).
+        // Whoever is to be disabled is, whatever the policy says (docs/design/comparison.md).
         let takes_back = target.is_core(ACTIVE) && want.as_bool() == Some(false);
         let heals = heals || takes_back;
         // Nor is it left so because the target did not take the last disable either.

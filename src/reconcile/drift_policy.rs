@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::mapping::Drift as OnDrift;
 use crate::mapping::TargetPath;
 
-/// The drift policy of a job (INTERFACE: `drift`). A mapping row's own word goes before it.
+/// The drift policy of a job (`drift`). A mapping row's own word goes before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DriftPolicy {
     /// Where nothing more exact is said: report.

@@ -1,4 +1,4 @@
-//! A plan as people and programs read it: text with a diff, and JSON (INTERFACE section 3).
+//! A plan as people and programs read it: text with a diff, and JSON.
 
 pub mod object;
 mod object_text;

@@ -2,7 +2,7 @@
 //!
 //! Counted with what is asked now is what was sent within the guard window; what was withheld before is
 //! asked again in every cycle, so it is in the count by itself. Over a threshold, *all* operations of that
-//! kind are withheld and the rest is applied (DESIGN section 2.4).
+//! kind are withheld and the rest is applied (docs/design/cycle.md, "The guard").
 
 use std::collections::BTreeMap;
 
@@ -353,7 +353,7 @@ pub fn approve_members(
     )
 }
 
-/// A group of this many members or fewer may change wholly in a day (INTERFACE: "groups over 20").
+/// A group of this many members or fewer may change wholly in a day.
 const SMALL_GROUP: u64 = 20;
 
 fn within_allowance(asked: u64, most: u64, what: &str, flag: &str) -> Approval {

@@ -1,7 +1,7 @@
 //! Pairing: which resource at the target is this object's, and what it takes to say that there is none.
 //!
 //! Link first (the caller's business); then externalId = objectId; then the matching attributes in order.
-//! A resource has one owner: ambiguity and rivalry are findings, and nothing is written (DESIGN section 4).
+//! A resource has one owner: ambiguity and rivalry are findings, and nothing is written (docs/design/matching.md).
 
 use super::omission::Omission;
 use super::policy::Adopt;
@@ -104,7 +104,7 @@ fn is_foreign(candidate: &Candidate, ours: &[Value]) -> bool {
     external_id(candidate).is_some_and(|held| !ours.iter().any(|own| fold(own) == fold(&held)))
 }
 
-/// A value as it is looked up by: whatever the service does, our side compares without case (DESIGN section 4).
+/// A value as it is looked up by: whatever the service does, our side compares without case (docs/design/matching.md).
 #[must_use]
 pub fn fold(value: &Value) -> String {
     match value {

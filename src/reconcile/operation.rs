@@ -24,7 +24,7 @@ pub struct Change {
     pub after: Value,
 }
 
-/// The name of an operation in summaries, history and metrics (INTERFACE section 3).
+/// The name of an operation in summaries, history and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {

@@ -1,7 +1,7 @@
 //! What happens to an object that lives and is not ours: the scope leaves it out.
 //!
 //! Without a link it is never matched and never touched. With one only `active` is ours: the rest of the resource
-//! freezes, and the link stays, so that it comes back, or is deleted when its source object is (DESIGN section 4).
+//! freezes, and the link stays, so that it comes back, or is deleted when its source object is (docs/design/matching.md).
 
 use super::omission::Omission;
 use super::operation::Change;

@@ -1,7 +1,7 @@
 //! The policy of a job: what may be created, changed and taken away, and how much of it at once.
 //!
-//! Plain values: the settings fill them in, the planner and the guard read them. The defaults are the
-//! contract's (INTERFACE section 2, `[jobs.NAME.provisioning]`).
+//! Plain values: the settings fill them in, the planner and the guard read them. The defaults are those
+//! that `config/example.toml` shows under `[jobs.NAME.provisioning]`.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::drift_policy::DriftPolicy;
 
-/// What happens to a linked user who leaves (INTERFACE: `on_soft_delete`, `on_hard_delete`, `on_out_of_scope`).
+/// What happens to a linked user who leaves (`on_soft_delete`, `on_hard_delete`, `on_out_of_scope`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnRemoval {
@@ -22,7 +22,7 @@ pub enum OnRemoval {
     Keep,
 }
 
-/// What happens to a linked group that leaves (INTERFACE: `groups.on_out_of_scope`, `groups.on_delete`).
+/// What happens to a linked group that leaves (`groups.on_out_of_scope`, `groups.on_delete`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupRemoval {
@@ -34,7 +34,7 @@ pub enum GroupRemoval {
     Delete,
 }
 
-/// Which existing resources may be taken over by a matching source object (DESIGN section 4).
+/// Which existing resources may be taken over by a matching source object (docs/design/matching.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Adopt {
@@ -77,8 +77,7 @@ pub enum BadThreshold {
 }
 
 impl Threshold {
-    /// A share below this many objects is raised to it: five leavers in a team of twenty are no accident
-    /// (INTERFACE: "the lower of the two, but never under 5").
+    /// A share below this many objects is raised to it: five leavers in a team of twenty are no accident.
     pub const FLOOR: u64 = 5;
 
     /// A threshold of what was written down.

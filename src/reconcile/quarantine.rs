@@ -1,4 +1,4 @@
-//! When a kind of operation stops: over 40 % of at least 20 of them failed in a cycle (DESIGN section 7). Pure.
+//! When a kind of operation stops: over 40 % of at least 20 of them failed in a cycle (docs/design/failures.md). Pure.
 //!
 //! A stopped kind is left for the rest of the cycle. In each later cycle one operation of it is sent as a probe; when that
 //! works, the kind goes on. Disables never stop by this rule: taking access away goes on while the credential works.

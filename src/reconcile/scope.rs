@@ -1,4 +1,4 @@
-//! Who is in scope, and by which rule (DESIGN section 3, entra-semantics.md "Scope"). Pure: rules, an object and
+//! Who is in scope, and by which rule (docs/design/evidence.md, "Scope"; docs/design/entra.md, "Scope"). Pure: rules, an object and
 //! the memberships that are known in, a decision out.
 //!
 //! Promise: nothing is decided on what was never read. Scope that is lost through a membership is lost only when
@@ -15,7 +15,7 @@ use crate::model::id::ObjectKind;
 use crate::model::object::SourceObject;
 use crate::model::value::Value;
 
-/// Which guests are ours to provision (INTERFACE: `guests`).
+/// Which guests are ours to provision (`guests`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Guests {
     /// Everybody, as in Entra's own provisioning.

@@ -27,7 +27,7 @@ pub enum Verdict {
 /// * `observed`: `None` when the target was not read; otherwise what it holds, `Null` for nothing.
 ///
 /// Null clears only a value that we sent: where nothing was sent, a null desire keeps whatever is there
-/// (DESIGN section 5).
+/// (docs/design/comparison.md).
 pub fn compare(
     desired: &Value,
     sent: Option<&Value>,

@@ -117,7 +117,7 @@ pub struct Candidate {
     pub rehires: Option<SourceId>,
 }
 
-/// What it proves that a match was looked for and not found (DESIGN section 4).
+/// What it proves that a match was looked for and not found (docs/design/matching.md).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Absence {
     /// A complete listing, or a filter form that this target was seen to answer rightly. The text says which.

@@ -158,7 +158,7 @@ impl<'de> Deserialize<'de> for Fault {
     }
 }
 
-/// How Graph says that a token can no longer be followed (graph-facts section 1, "Token life and resync").
+/// How Graph says that a token can no longer be followed (docs/design/graph.md, "Token life and resync").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResetForm {

@@ -1,4 +1,4 @@
-//! The audit log (DESIGN section 7): append-only, one record a batch, each with the hash over the one before.
+//! The audit log (docs/design/failures.md): append-only, one record a batch, each with the hash over the one before.
 //!
 //! The personal values and the salt lie in a table of their own under the same key: they can be erased without
 //! breaking the chain, and the salted digest in the chain then says nothing about them.

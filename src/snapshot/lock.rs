@@ -88,7 +88,7 @@ fn holder(file: &mut File) -> String {
     "unknown".to_owned()
 }
 
-/// Creates a folder and what leads to it, for this user alone (INTERFACE section 2, `state.path`). One that
+/// Creates a folder and what leads to it, for this user alone. One that
 /// exists keeps its mode.
 ///
 /// # Errors

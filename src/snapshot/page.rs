@@ -1,6 +1,6 @@
 //! How one page of a delta query is stored: objects, managers, memberships and the next link, in one transaction.
 //!
-//! The rules are DESIGN sections 2.2 and 3 and `reference/graph-facts.md` section 1. Storing a page twice is
+//! The rules: docs/design/cycle.md, "Reading the source"; docs/design/evidence.md; docs/design/graph.md. Storing a page twice is
 //! storing it once: what did not change is neither written nor marked dirty.
 
 use std::collections::HashSet;
@@ -158,7 +158,7 @@ fn apply_object(
 ) -> Result<(), StoreError> {
     let before = tx.record(kind, &object.id)?;
     if let Some(reason) = object.removed {
-        // Removals of unknown ids come in initial rounds, by the hundred (graph-facts section 1).
+        // Removals of unknown ids come in initial rounds, by the hundred (docs/design/graph.md, "Delta query").
         let Some(before) = before else { return Ok(()) };
         return bury(tx, &before, reason, round, outcome);
     }

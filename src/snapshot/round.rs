@@ -216,7 +216,7 @@ fn finish_edges(
 }
 
 /// Only of a group that the round brought are the members known that it did not bring; of one with hidden
-/// membership only where it brought a member at all: an app that may not see them sees none (DESIGN section 3).
+/// membership only where it brought a member at all: an app that may not see them sees none (docs/design/evidence.md).
 fn was_read(tx: &Tx<'_>, group: &SourceId, generation: Generation) -> Result<bool, StoreError> {
     let Some(record) = tx.record(ObjectKind::Group, group)? else {
         return Ok(false);

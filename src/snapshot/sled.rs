@@ -1,4 +1,4 @@
-//! sled 0.34 behind the store port; the rules are those of `reference/stores.md`, each where it is kept.
+//! sled 0.34 behind the store port; the rules are those of docs/design/stores.md, "Rules for sled", each where it is kept.
 //!
 //! One sled tree holds all tables, with the table's number before the key: one `apply_batch` is then one atomic
 //! step over all of them, recovered whole or not at all, and cheaper than a transaction over several trees.

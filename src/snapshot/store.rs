@@ -136,7 +136,7 @@ impl Snapshot {
         &*self.0.store
     }
 
-    /// Binds the store to a tenant and a target at first use, and compares ever after (DESIGN section 2, step 1).
+    /// Binds the store to a tenant and a target at first use, and compares ever after (docs/design/cycle.md, "Holding the job").
     ///
     /// # Errors
     /// [`StoreError::Bound`] where it belongs to another one.

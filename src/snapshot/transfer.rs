@@ -1,7 +1,7 @@
 //! Backup and restore: every record of a store in one file, closed by a hash over all of it.
 //!
 //! A restored snapshot is older than the target, so its streams begin again with a full round, and the name
-//! [`RESTORED`] in its meta says that removals wait until a person has looked (DESIGN section 7).
+//! [`RESTORED`] in its meta says that removals wait until a person has looked (docs/design/failures.md).
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -1,4 +1,4 @@
-//! Who is assigned to the enterprise application (graph-facts section 2, `appRoleAssignedTo`): read whole, page by page.
+//! Who is assigned to the enterprise application (docs/design/graph.md, "Other reads"): read whole, page by page.
 //!
 //! The list has no delta, so what it lacks counts as unassigned; therefore a page that was not read whole and understood
 //! is an error, and so is a list whose pages overlap: it moved while it was read.

@@ -1,4 +1,4 @@
-//! Sends requests to Graph: built by the SDK's typed builder, sent by our own client (DESIGN section 9).
+//! Sends requests to Graph: built by the SDK's typed builder, sent by our own client.
 //!
 //! The SDK would swallow a 410, retry without backoff and panic on hosts that it does not know; so it builds,
 //! and we decide.

@@ -1,4 +1,4 @@
-//! The four national clouds (graph-facts section 7; Graph concepts/deployments.md). GCC uses the global one.
+//! The four national clouds (docs/design/graph.md, "Tokens and clouds"; Graph concepts/deployments.md). GCC uses the global one.
 
 use std::str::FromStr;
 

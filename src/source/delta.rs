@@ -1,4 +1,4 @@
-//! Reads one page of a delta query (graph-facts section 1). Which page comes next is the engine's to remember.
+//! Reads one page of a delta query (docs/design/graph.md, "Delta query"). Which page comes next is the engine's to remember.
 
 use url::Url;
 

@@ -1,4 +1,4 @@
-//! What an answer that is not a success means (graph-facts sections 4 and 5). Decided by status and `code`
+//! What an answer that is not a success means (docs/design/graph.md, "Throttling" and "Errors"). Decided by status and `code`
 //! only, never by `message`, which is shown, shortened.
 
 use reqwest::StatusCode;

@@ -1,5 +1,5 @@
-//! Asks for objects one by one, in `$batch` (graph-facts section 3): the proof that somebody is gone (DESIGN
-//! section 3). A 404 for the object and a 404 among the deleted items, each in Graph's own form, is the only
+//! Asks for objects one by one, in `$batch` (docs/design/graph.md, "Batching"): the proof that an object is gone
+//! (docs/design/evidence.md). A 404 for the object and a 404 among the deleted items, each in Graph's own form, is the only
 //! proof of a permanent deletion; whatever else is answered is unknown, and says so.
 
 use std::{

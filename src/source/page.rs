@@ -1,4 +1,4 @@
-//! One page on the wire (graph-facts section 1, "Shapes"): tolerant in what it does not need, strict in what
+//! One page on the wire (docs/design/graph.md, "Shapes"): tolerant in what it does not need, strict in what
 //! decides. A page is taken whole or not at all.
 
 use std::{borrow::Cow, fmt};

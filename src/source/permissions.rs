@@ -1,4 +1,4 @@
-//! What the app may do, and what it needs (graph-facts section 6): for `melonsync check`.
+//! What the app may do, and what it needs (docs/design/graph.md, "Permissions"): for `melonsync check`.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;

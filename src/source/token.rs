@@ -1,4 +1,4 @@
-//! Access tokens by client credentials with a secret (graph-facts section 7).
+//! Access tokens by client credentials with a secret (docs/design/graph.md, "Tokens and clouds").
 //!
 //! Guarantees: one request for however many callers; a token is renewed before it ends, and while it lives a
 //! failing renewal hurts nobody; token and secret are in memory only and never shown.

@@ -1,7 +1,7 @@
 //! What a target taught of the forms in which it wants its requests: evidence in, dialect out. Pure.
 //!
 //! A form is learned only when the form in force failed for three different objects, refused with 400 or 501 or answered
-//! 2xx and not carried out, and another form was read back as right for them (DESIGN section 6). While the form in force
+//! 2xx and not carried out, and another form was read back as right for them (docs/design/targets.md). While the form in force
 //! was never seen to work, the others are tried at its first failure; once it worked, a refusal is about the value until
 //! three different objects in a row were refused. So what was learned goes back, or on, by the same rule, and a target
 //! that refuses bad values is not asked twice each time. A form that the configuration names is in force without any of
@@ -24,7 +24,7 @@ use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 
-/// Objects that must tell the same before a form is learned: one may be odd, three are a habit (DESIGN section 6).
+/// Objects that must tell the same before a form is learned: one may be odd, three are a habit (docs/design/targets.md).
 pub const ENOUGH: usize = 3;
 
 /// A different object, as evidence counts it: the same for the same object, and no name.

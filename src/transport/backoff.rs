@@ -1,7 +1,7 @@
 //! Trying again, within a total time budget.
 //!
 //! The only user of the `backoff` crate (unmaintained), and only of its arithmetic: its own `retry` goes on
-//! beyond the time budget when a service keeps sending Retry-After (DESIGN section 9). Jitter lives here.
+//! beyond the time budget when a service keeps sending Retry-After. Jitter lives here.
 
 use std::{future::Future, time::Duration};
 

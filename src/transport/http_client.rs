@@ -47,7 +47,7 @@ impl Default for NetworkOptions {
             proxy: None,
             ca_file: None,
             connect_timeout: Duration::from_secs(10),
-            request_timeout: Duration::from_secs(100), // long delta pages take their time (graph-facts section 4)
+            request_timeout: Duration::from_secs(100), // long delta pages take their time (docs/design/graph.md, "Throttling")
             largest_body: 64 << 20, // a listing of a target that gives everything on one page: 30,000 users of 2 KiB
             section: String::new(),
         }

@@ -1,5 +1,5 @@
 //! Reads Retry-After as it occurs in the field: whole seconds and HTTP dates (RFC 9110 section 10.2.3), and
-//! decimal seconds, which Microsoft Graph documents ("2.128", graph-facts section 4).
+//! decimal seconds, which Microsoft Graph documents ("2.128", docs/design/graph.md, "Throttling").
 
 use std::time::Duration;
 

@@ -86,7 +86,7 @@ impl Checker {
                 );
             }
         }
-        // Pairs are pairs: Switch has an even number of arguments (reference/expressions.json, notes).
+        // Pairs are pairs: Switch has an even number of arguments.
         if function.repeats > 1 && given < most && before == self.problems.len() {
             self.problems.push(
                 Diagnostic::new(format!("`{}` has a key without a value", function.name), span).hint(takes),

@@ -4,7 +4,7 @@
 //! text ─ token ─ parse ─ groups of clauses ─ check (names, types, patterns) ─ Filter ─ evaluate(object) ─▶ Verdict
 //! ```
 //! Clauses of a group are joined by AND, groups by OR. A null or empty value makes every clause false, `NOT REGEX
-//! MATCH` and `NOT EQUALS` too; `IS NULL` is the exception (entra-semantics.md, "Scope"). A property that was never
+//! MATCH` and `NOT EQUALS` too; `IS NULL` is the exception (docs/design/entra.md, "Scope"). A property that was never
 //! read is neither: it makes the verdict unknown, unless the rest decides without it.
 //! Beyond Entra: `memberOf EQUALS "<id>"`, `memberOf TRANSITIVE_MEMBER_OF "<id>"` and `id`.
 //!

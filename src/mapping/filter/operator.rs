@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// One operator. The first fourteen are Entra's (graph-facts.md section 10), the last one is ours.
+/// One operator. The first fourteen are Entra's (docs/design/entra.md, "Scope"), the last one is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operator {
     /// Equal, where case matters.

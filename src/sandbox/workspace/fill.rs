@@ -102,7 +102,7 @@ impl Workspace {
 
 fn existing_user(user: &Value, index: usize) -> Value {
     let upn = user["userPrincipalName"].as_str().unwrap_or_default();
-    // Entra's engine sends a guest as alias@theirdomain (entra-semantics, "Scope").
+    // Entra's engine sends a guest as alias@theirdomain (docs/design/entra.md, "Guests").
     let name = match upn.split_once("#EXT#") {
         Some((guest, _)) => guest
             .rsplit_once('_')

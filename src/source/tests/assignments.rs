@@ -1,4 +1,4 @@
-//! The assignment list over the wire (graph-facts section 2).
+//! The assignment list over the wire (docs/design/graph.md, "Other reads").
 
 use super::*;
 use crate::model::assignment::Assignment;

@@ -1,4 +1,4 @@
-//! Delta pages over the wire (graph-facts sections 1, 4 and 5).
+//! Delta pages over the wire (docs/design/graph.md).
 
 use super::*;
 use crate::model::value::Value;

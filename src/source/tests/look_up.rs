@@ -1,4 +1,4 @@
-//! Questions about single objects, in batches (graph-facts section 3; DESIGN section 3).
+//! Questions about single objects, in batches (docs/design/graph.md, "Batching"; docs/design/evidence.md).
 
 use std::collections::BTreeMap;
 

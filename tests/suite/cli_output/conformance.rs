@@ -17,7 +17,7 @@ fn has_exactly(value: &Value, names: &str) {
     assert_eq!(keys(value), names.split_whitespace().collect(), "{value}");
 }
 
-/// INTERFACE section 3.
+/// The fields that every summary has.
 fn is_summary(document: &Value, more: &str) {
     let names = "job cycle mode kind outcome started duration_ms source operations target skipped failed withheld held \
                  escrow drift pending";

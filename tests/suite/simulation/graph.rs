@@ -1,4 +1,4 @@
-//! An independent model of Graph's delta query (graph-facts: pages, slices of members, replays, changes that come a
+//! An independent model of Graph's delta query (docs/design/graph.md: pages, slices of members, replays, changes that come a
 //! round later, links that expire), over the directory and its versions.
 //!
 //! A round that began at change number `token` shows each object as it was at any later moment. Whatever was touched

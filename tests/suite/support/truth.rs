@@ -1,4 +1,4 @@
-//! What the workspace should hold, derived from the tenant alone, row by row of `reference/idmelon.md`: written
+//! What the workspace should hold, derived from the tenant alone, row by row: written
 //! down a second time on purpose, without a line of the mapping that it checks.
 
 use std::collections::BTreeMap;
@@ -102,7 +102,7 @@ fn expected_user(workspace: &Workspace, user: &Value) -> Vec<(&'static str, Valu
     ]
 }
 
-/// A guest's UPN is sent in the form of its home address (entra-semantics, "Scope").
+/// A guest's UPN is sent in the form of its home address (docs/design/entra.md, "Guests").
 fn user_name(upn: &str) -> String {
     let Some((guest, _)) = upn.split_once("#EXT#") else {
         return upn.to_owned();
