@@ -21,6 +21,7 @@ use crate::model::assignment::AssignmentList;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::id::ObjectKind;
+use crate::model::shown::shown;
 use crate::ports::SourceDirectory;
 use crate::ports::SourceError;
 use crate::ports::StoreError;
@@ -141,9 +142,14 @@ fn text(line: &Line) -> String {
     let advice = if line.advice.is_empty() {
         String::new()
     } else {
-        format!("\n                   do: {}", line.advice)
+        format!("\n                   do: {}", under(&line.advice))
     };
-    format!("{level}  {:<12} {}{advice}", line.what, line.text)
+    format!("{level}  {:<12} {}{advice}", line.what, under(&line.text))
+}
+
+/// Further lines stand under the first: no text of another's begins one of ours.
+fn under(text: &str) -> String {
+    text.replace('\n', "\n                   ")
 }
 
 fn state(settings: &Settings, name: &str, job: &Job, lines: &mut Lines) {
@@ -351,7 +357,7 @@ fn permissions(job: &Job, assignments: bool, granted: Option<&[String]>, lines: 
                 lines.add(
                     Level::Warn,
                     "permissions",
-                    format!("granted, and nothing needs it: {extra}"),
+                    format!("granted, and nothing needs it: {}", shown(extra)),
                     "remove it from the app registration",
                 );
             }

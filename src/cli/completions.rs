@@ -17,6 +17,6 @@ pub(super) fn run(args: &Completions, report: &mut Report) -> Result<Exit, Failu
     };
     let mut script = Vec::new();
     generate(shell, &mut Cli::command(), "melonsync", &mut script);
-    report.text(&String::from_utf8_lossy(&script));
+    report.script(&String::from_utf8_lossy(&script));
     Ok(Exit::Done)
 }

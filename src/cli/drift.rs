@@ -23,6 +23,7 @@ use crate::engine::job::Report as CycleReport;
 use crate::engine::readings::LISTED_AT;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::shown::shown;
 use crate::ports::StoreError;
 use crate::settings::Settings;
 use crate::settings::job::Job;
@@ -169,7 +170,9 @@ impl Found {
     }
 
     fn name_of(&self, id: &SourceId) -> String {
-        self.names.get(id).cloned().unwrap_or_else(|| id.to_string())
+        self.names
+            .get(id)
+            .map_or_else(|| id.to_string(), |name| shown(name).into_owned())
     }
 }
 
@@ -189,7 +192,7 @@ fn show_found(
         } else {
             findings
                 .iter()
-                .for_each(|finding| report.text(&format!("note: {finding}")));
+                .for_each(|finding| report.text(&format!("note: {}", shown(finding))));
         }
     }
     report.text(&text(job, found, args));
@@ -287,9 +290,10 @@ fn text(job: &str, found: &Found, args: &args::Drift) -> String {
         lines.push(format!("  … and {} more users and groups", found.more));
     }
     for (kind, target, name) in &found.strangers {
-        let name = name.as_deref().unwrap_or("without a name");
         lines.push(format!(
-            "  unmanaged   {kind} {name}: resource {target} is linked to nobody; it is left alone"
+            "  unmanaged   {kind} {}: resource {} is linked to nobody; it is left alone",
+            shown(name.as_deref().unwrap_or("without a name")),
+            shown(target)
         ));
     }
     if found.more_strangers > 0 {
@@ -299,7 +303,11 @@ fn text(job: &str, found: &Found, args: &args::Drift) -> String {
         ));
     }
     if let Some(another) = &found.another_writer {
-        lines.push(format!("  {} (found at {})", another.words(), another.found));
+        lines.push(format!(
+            "  {} (found at {})",
+            shown(&another.words()),
+            another.found
+        ));
     }
     lines.push(last_line(found, args));
     lines.join("\n")
@@ -340,7 +348,7 @@ fn last_line(found: &Found, args: &args::Drift) -> String {
 
 fn object_lines(one: &Object, found: &Found, lines: &mut Vec<String>) {
     let row = &one.row;
-    let who = format!("{} {}  ({})", one.kind, one.name, one.id);
+    let who = format!("{} {}  ({})", one.kind, shown(&one.name), one.id);
     let waits = if row.pending { "; to be healed" } else { "" };
     if row.missing {
         lines.push(format!(
@@ -380,7 +388,9 @@ fn attribute_line(found: &Attribute, word: &str) -> String {
     };
     format!(
         "                {}: {} at the target, {} {word}{conflict}",
-        found.attribute, found.held, found.wanted
+        shown(&found.attribute),
+        found.held,
+        found.wanted
     )
 }
 

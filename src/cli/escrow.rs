@@ -16,6 +16,7 @@ use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::refusal::Refusal;
+use crate::model::shown::shown as printable;
 use crate::ports::StoreError;
 use crate::snapshot::escrow;
 use crate::snapshot::escrow::Entry;
@@ -132,12 +133,16 @@ fn choose(snapshot: &Snapshot, args: &EscrowObject) -> Result<Vec<Named>, Failur
         .collect();
     match found.len() {
         0 => Err(Failure::usage(
-            format!("`{wanted}` is not in escrow"),
+            format!("`{}` is not in escrow", printable(wanted)),
             "`melonsync escrow list` shows who is; name one by object id, UPN, mail or display name",
         )),
         1 => Ok(found),
         _ => Err(Failure::usage(
-            format!("`{wanted}` is the name of {} entries in escrow", found.len()),
+            format!(
+                "`{}` is the name of {} entries in escrow",
+                printable(wanted),
+                found.len()
+            ),
             "name one by its object id, as `melonsync escrow list` shows it",
         )),
     }
@@ -225,13 +230,13 @@ fn show(job: &str, action: &EscrowAction, chosen: &[Named], report: &mut Report)
                 "{} {}  {}\n  {} failed {} times since {}; next try: {}\n  {}\n  do: {}",
                 one.entry.kind,
                 one.entry.id,
-                one.names.first().map_or("", String::as_str),
+                printable(one.names.first().map_or("", String::as_str)),
                 escrowed.operation,
                 escrowed.failures,
                 escrowed.since,
                 next_try(&one.entry, &escrowed),
-                escrowed.error,
-                escrowed.hint,
+                printable(&escrowed.error),
+                printable(&escrowed.hint),
             ));
         }
     }

@@ -23,6 +23,7 @@ use crate::model::clock::SystemClock;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::shown::shown as printable;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::settings;
@@ -82,7 +83,7 @@ pub(super) fn choose<'s>(
             .map(|(name, job)| (name.as_str(), job))
             .ok_or_else(|| {
                 Failure::usage(
-                    format!("no job `{name}` in the settings"),
+                    format!("no job `{}` in the settings", printable(name)),
                     format!("name one of: {}", names()),
                 )
             }),

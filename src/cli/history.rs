@@ -20,6 +20,9 @@ use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
+use crate::model::shown::shown;
+use crate::model::shown::shown_json;
+use crate::model::shown::shown_lines;
 use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::snapshot::history::Entry;
@@ -77,7 +80,10 @@ fn show(globals: &Globals, args: &args::History, report: &mut Report) -> Result<
         let found = snapshot.who_is(object).map_err(failed)?;
         if found.is_empty() {
             return Err(Failure::usage(
-                format!("nobody is, or ever was, known as `{object}` in job `{name}`"),
+                format!(
+                    "nobody is, or ever was, known as `{}` in job `{name}`",
+                    shown(object)
+                ),
                 "give an object id, or a name, UPN or mail as it was at some time; what was erased or is older than \
                  `history_retention` cannot be found by name",
             ));
@@ -86,23 +92,26 @@ fn show(globals: &Globals, args: &args::History, report: &mut Report) -> Result<
     }
     let json = report.is_json();
     let out = RefCell::new(report.out());
-    let mut shown = 0u64;
+    let mut count = 0u64;
     // Stdout swallows what nobody reads, so writing cannot fail.
     if json {
         let _ = write!(out.borrow_mut(), "{{\"job\":{},\"entries\":[", json!(name));
     }
     let walked = snapshot.search_history(&query, |entry, values| {
         let text = if json {
-            let comma = if shown > 0 { "," } else { "" };
-            format!("{comma}{}", query::document(entry, values))
+            let comma = if count > 0 { "," } else { "" };
+            format!(
+                "{comma}{}",
+                shown_json(&query::document(entry, values).to_string())
+            )
         } else {
             text(&snapshot, entry, values)?
         };
-        shown += 1;
-        let _ = out.borrow_mut().write_all(text.as_bytes());
+        count += 1;
+        let _ = out.borrow_mut().write_all(shown_lines(&text).as_bytes());
         Ok(())
     });
-    let end = match (json, shown) {
+    let end = match (json, count) {
         (true, _) => "]}\n",
         (false, 0) => "No entry in the history is like that.\n",
         (false, _) => "",
@@ -117,27 +126,28 @@ fn show(globals: &Globals, args: &args::History, report: &mut Report) -> Result<
 fn text(snapshot: &Snapshot, entry: &Entry, values: Option<&Values>) -> Result<String, StoreError> {
     let object = match (entry.kind, entry.object) {
         (Some(kind), Some(id)) => match snapshot.name_of(kind, &id)? {
-            Some(name) => format!("  {name}  ({id})"),
+            Some(name) => format!("  {}  ({id})", shown(&name)),
             None => format!("  {id}"),
         },
         _ => String::new(),
     };
     let target = entry.target.as_ref();
-    let target = target.map_or_else(String::new, |target| format!("  → {target}"));
-    let verb = entry.operation.replace('_', " ");
+    let target = target.map_or_else(String::new, |target| format!("  → {}", shown(target.as_str())));
+    let verb = shown(&entry.operation).replace('_', " ");
     let result = match entry.result.as_str() {
         "done" => String::new(),
-        other => format!("  {}", other.to_uppercase()),
+        other => format!("  {}", shown(other).to_uppercase()),
     };
     let cycle = entry
         .cycle
         .map_or_else(String::new, |cycle| format!(", cycle {cycle}"));
     let mut text = format!(
         "{}  {verb}{object}{target}{result}\n    by {}{cycle}\n",
-        entry.time, entry.actor
+        entry.time,
+        shown(&entry.actor)
     );
     if !entry.reason.is_empty() {
-        text += &format!("    because {}\n", entry.reason);
+        text += &format!("    because {}\n", shown(&entry.reason));
     }
     let Some(values) = values else {
         return Ok(text + "    (its values were erased)\n");
@@ -145,12 +155,12 @@ fn text(snapshot: &Snapshot, entry: &Entry, values: Option<&Values>) -> Result<S
     for change in &values.changes {
         text += &format!(
             "    {}: {}\n",
-            change.attribute,
+            shown(&change.attribute),
             arrow(&change.before, &change.after)
         );
     }
     if let Some(detail) = &values.detail {
-        text += &format!("    {detail}\n");
+        text += &format!("    {}\n", shown(detail));
     }
     Ok(text)
 }
@@ -219,7 +229,7 @@ fn verify(dir: &Path, report: &mut Report) -> Result<Exit, Failure> {
              chain of entries {} to {}, head {}",
             if whole { "whole" } else { "altered" },
             manifest.entries,
-            manifest.job,
+            shown(&manifest.job),
             manifest.since,
             manifest.until,
             checked.proven,
@@ -229,7 +239,7 @@ fn verify(dir: &Path, report: &mut Report) -> Result<Exit, Failure> {
             manifest.head
         ));
         for finding in &checked.findings {
-            report.text(&format!("wrong: {finding}"));
+            report.text(&format!("wrong: {}", shown(finding)));
         }
         if whole {
             report.text(
@@ -240,12 +250,12 @@ fn verify(dir: &Path, report: &mut Report) -> Result<Exit, Failure> {
     if whole {
         return Ok(Exit::Done);
     }
-    let shown = Shown {
+    let altered = Shown {
         what: format!("{} is not what was exported", dir.display()),
         ..Shown::default()
     };
     Err(Failure::new(
         Exit::Failed,
-        shown.advise("export the history again, and find out who had access to the folder"),
+        altered.advise("export the history again, and find out who had access to the folder"),
     ))
 }

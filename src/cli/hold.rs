@@ -12,6 +12,7 @@ use super::objects::Decision;
 use super::objects::Desk;
 use super::objects::Named;
 use super::report::Report;
+use crate::model::shown::shown as printable;
 use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::HoldCause;
 use crate::snapshot::kept_back::KeptBackReads;
@@ -89,7 +90,7 @@ fn release(desk: &Desk, comment: Option<&str>, report: &mut Report) -> Result<Ex
         let key = (object.kind, object.id);
         if !undone.contains(&key) && !holds.iter().any(|(kind, id, _)| (*kind, *id) == key) {
             return Err(Failure::usage(
-                format!("{} {} is not on hold", object.kind, object.name),
+                format!("{} {} is not on hold", object.kind, printable(&object.name)),
                 "`melonsync hold list` shows what is",
             ));
         }
@@ -172,15 +173,17 @@ fn list(desk: &Desk, report: &mut Report) -> Result<Exit, Failure> {
             report.text(&format!(
                 "{} {}  ({}){attribute}: {}",
                 object.kind,
-                object.name,
+                printable(&object.name),
                 object.id,
-                hold.words()
+                printable(&hold.words())
             ));
         }
         for object in undone {
             report.text(&format!(
                 "{} {}  ({}): taken back by an undo, until the source says something else",
-                object.kind, object.name, object.id
+                object.kind,
+                printable(&object.name),
+                object.id
             ));
         }
     }
@@ -195,7 +198,9 @@ fn done(desk: &Desk, objects: &[Named], action: &str, what: &str, report: &mut R
     for object in objects {
         report.text(&format!(
             "{} {}  ({}): {what}",
-            object.kind, object.name, object.id
+            object.kind,
+            printable(&object.name),
+            object.id
         ));
     }
 }

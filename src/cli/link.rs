@@ -13,6 +13,7 @@ use super::objects::Named;
 use super::report::Report;
 use crate::engine::linking;
 use crate::model::id::TargetId;
+use crate::model::shown::shown as printable;
 use crate::snapshot::read::Reads;
 
 /// Links an object with a resource.
@@ -65,7 +66,7 @@ pub fn unlink(globals: &Globals, args: &args::Unlink, report: &mut Report) -> Re
     let object = desk.find(std::slice::from_ref(object))?.remove(0);
     let Some(target) = object.target.clone() else {
         return Err(Failure::usage(
-            format!("{} {} has no link", object.kind, object.name),
+            format!("{} {} has no link", object.kind, printable(&object.name)),
             "nothing to do",
         ));
     };
@@ -117,7 +118,9 @@ fn relink(
         };
         report.text(&format!(
             "{} {}  ({}): {what}; {then}",
-            object.kind, object.name, object.id
+            object.kind,
+            printable(&object.name),
+            object.id
         ));
     }
     Ok(Exit::Done)

@@ -14,6 +14,7 @@ use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::model::shown::shown as printable;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::snapshot::folder::StateFolder;
@@ -92,7 +93,7 @@ impl Desk {
         let desk = Self::open(globals, &names)?;
         match desk.names.first() {
             Some(name) => Err(Failure::usage(
-                format!("no job `{name}` in the settings"),
+                format!("no job `{}` in the settings", printable(name)),
                 "leave it out where the settings have one job",
             )),
             None => Ok(desk),
@@ -199,7 +200,7 @@ fn one(name: &str, hits: &[Named]) -> Result<Named, Failure> {
     match hits {
         [one] => Ok(one.clone()),
         [] => Err(Failure::usage(
-            format!("no user or group `{name}` in the snapshot"),
+            format!("no user or group `{}` in the snapshot", printable(name)),
             "give its object id, or its UPN, mail or display name as Entra has it; run `melonsync sync` first if it is new",
         )),
         many => {
@@ -210,7 +211,12 @@ fn one(name: &str, hits: &[Named]) -> Result<Named, Failure> {
             Err(Failure::new(
                 Exit::Usage,
                 Shown {
-                    what: format!("{} objects are called `{name}`: {}", many.len(), ids.join(", ")),
+                    what: format!(
+                        "{} objects are called `{}`: {}",
+                        many.len(),
+                        printable(name),
+                        ids.join(", ")
+                    ),
                     ..Shown::default()
                 }
                 .advise("name one of them by its object id"),

@@ -27,6 +27,7 @@ use super::watch::PlanFile;
 use crate::engine::cycle;
 use crate::engine::job::Extent;
 use crate::engine::summary::Summary;
+use crate::model::shown::shown_json;
 
 /// Plans a cycle and shows it.
 pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<Exit, Failure> {
@@ -181,6 +182,7 @@ fn document(
         PlanFormat::Json | PlanFormat::Text => {
             // The summary with two members more; three where it says what it was made from.
             let head = serde_json::to_string(summary)?;
+            let head = shown_json(&head);
             let mut head = head.strip_suffix('}').unwrap_or(&head).to_owned();
             if let Some(origin) = origin {
                 head += &format!(",\"saved\":{}", serde_json::to_string(origin)?);

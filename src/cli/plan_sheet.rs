@@ -6,15 +6,16 @@ use super::show;
 use crate::engine::summary::Summary;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::shown::shown;
 use crate::model::value::Value;
 use crate::reconcile::explain;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
 
 /// The first line of the table.
-pub(super) const CSV_HEAD: &str = "operation,object,name,target,because,attribute,before,after\r\n";
+pub(super) const CSV_HEAD: &str = "operation,object,name,target,because,attribute,before,after\n";
 
-/// An operation as lines of a table (RFC 4180): one a change, or one where nothing changes.
+/// An operation as lines of a table (RFC 4180, with plain line ends): one a change, or one where nothing changes.
 pub(super) fn csv(operation: &Operation) -> String {
     let entry = explain::entry(operation);
     let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
@@ -28,7 +29,7 @@ pub(super) fn csv(operation: &Operation) -> String {
     let mut lines = String::new();
     let mut line = |change: [String; 3]| {
         let cells: Vec<String> = head.iter().chain(&change).map(|cell| quoted(cell)).collect();
-        let _ = write!(lines, "{}\r\n", cells.join(","));
+        let _ = writeln!(lines, "{}", cells.join(","));
     };
     let changes = entry["changes"].as_array().map_or(&[] as &[_], Vec::as_slice);
     for change in changes {
@@ -53,20 +54,40 @@ fn plain(value: &serde_json::Value) -> String {
     }
 }
 
-/// A cell. What a spreadsheet would take for a formula gets an apostrophe before it: values come from a directory in
-/// which people name themselves.
+/// A cell, always in quotes. What a spreadsheet would take for a formula gets an apostrophe before it: values come from a
+/// directory in which people name themselves. A reader that splits at another separator than ours makes cells of parts of
+/// this one, so the beginning of each such part is looked at too.
 fn quoted(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let cell = if formula {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
-    };
-    if cell.contains(['"', ',', '\r', '\n']) {
-        format!("\"{}\"", cell.replace('"', "\"\""))
-    } else {
-        cell
+    let mut out = String::from('"');
+    let mut begins = true;
+    for c in shown(cell).chars() {
+        if begins && is_formula(c) {
+            out.push('\'');
+        }
+        begins = SEPARATORS.contains(&c) || (begins && is_skipped(c));
+        if c == '"' {
+            out.push('"');
+        }
+        out.push(c);
     }
+    out.push('"');
+    out
+}
+
+/// What spreadsheets split lines at; TAB and line ends are written out before.
+const SEPARATORS: [char; 4] = [',', ';', '|', ':'];
+
+/// What begins a formula, in each of the widths that a spreadsheet takes for the same.
+const fn is_formula(c: char) -> bool {
+    matches!(
+        c,
+        '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '﹦' | '﹢' | '﹣' | '﹫' | '−'
+    )
+}
+
+/// What a reader may drop before it looks at the first character.
+fn is_skipped(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '"' | '\'' | '\u{200c}' | '\u{200d}' | '\u{ad}')
 }
 
 /// The page up to the first operation.
@@ -224,17 +245,16 @@ fn tone(verb: &str) -> &'static str {
     }
 }
 
-/// A text in which nothing is markup; what a control character would do to a page is not seen.
+/// A text in which nothing is markup, and no character does anything unseen.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in shown(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            c if c.is_control() && c != '\n' => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -273,8 +293,8 @@ mod tests {
         );
         assert_eq!(
             csv(&hostile()),
-            "update_user,07070707-0707-0707-0707-070707070707,<script>alert(1)</script>@corp,,the source changed,title,\
-             \"a, \"\"b\"\"\",\"'=HYPERLINK(\"\"x\"\")\"\r\n"
+            "\"update_user\",\"07070707-0707-0707-0707-070707070707\",\"<script>alert(1)</script>@corp\",\"\",\
+             \"the source changed\",\"title\",\"a, \"\"b\"\"\",\"'=HYPERLINK(\"\"x\"\")\"\n"
         );
     }
 }

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::objects::Decision;
 use super::objects::Desk;
 use super::report::Report;
+use crate::model::shown::shown as printable;
 use crate::snapshot::quarantine::Quarantine;
 use crate::snapshot::quarantine::QuarantineReads;
 
@@ -85,7 +86,8 @@ pub(super) fn shown(held: &Quarantine) -> serde_json::Value {
 
 /// The lines of `status`.
 pub(super) fn lines(shown: &serde_json::Value) -> Vec<String> {
-    let word = |of: &serde_json::Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();
+    let word =
+        |of: &serde_json::Value, key: &str| printable(of[key].as_str().unwrap_or_default()).into_owned();
     let mut lines = Vec::new();
     if let Some(job) = shown.get("job").filter(|job| !job.is_null()) {
         lines.push(format!(

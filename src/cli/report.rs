@@ -9,6 +9,8 @@ use serde_json::json;
 
 use super::args::{Format, Globals};
 use super::failure::{Failure, Shown};
+use crate::model::shown::shown_json;
+use crate::model::shown::shown_lines;
 
 /// Results to stdout, errors to stderr.
 #[derive(Debug)]
@@ -55,8 +57,18 @@ impl Report {
         !self.quiet && io::stderr().is_terminal()
     }
 
-    /// A text, with a line end where it has none.
+    /// A text, with a line end where it has none. Foreign words in it are [`crate::model::shown::shown`] already; what was
+    /// forgotten breaks a line at most.
     pub fn text(&mut self, text: &str) {
+        self.ended(&shown_lines(text));
+    }
+
+    /// A text of our own making, unlooked at: a script of a shell.
+    pub fn script(&mut self, text: &str) {
+        self.ended(text);
+    }
+
+    fn ended(&mut self, text: &str) {
         // A line break for the empty text too: a blank line.
         let end = if text.ends_with('\n') { "" } else { "\n" };
         self.write(&format!("{text}{end}"));
@@ -69,10 +81,12 @@ impl Report {
         } else {
             serde_json::to_string(document)
         };
-        self.text(&written.expect("what is reported has text keys only"));
+        self.ended(&shown_json(
+            &written.expect("what is reported has text keys only"),
+        ));
     }
 
-    /// Copies a stream to stdout. A reader that goes away is no failure.
+    /// Copies a stream that may be shown as it is to stdout. A reader that goes away is no failure.
     ///
     /// # Errors
     /// When the stream cannot be read.
@@ -87,7 +101,7 @@ impl Report {
         }
     }
 
-    /// Stdout, for a result that writes itself. To be flushed at its end.
+    /// Stdout, for a result that writes itself and may be shown as it is. To be flushed at its end.
     #[must_use]
     pub fn out(&mut self) -> impl Write + '_ {
         io::BufWriter::with_capacity(64 << 10, Out(self))
@@ -97,7 +111,7 @@ impl Report {
     pub fn note(&self, text: &str) {
         if !self.quiet {
             // Nobody is left to tell when stderr is gone.
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            let _ = writeln!(io::stderr().lock(), "{}", shown_lines(text));
         }
     }
 
@@ -182,8 +196,7 @@ fn render_one(error: &Shown, color: bool) -> String {
     text
 }
 
-/// Further lines stand under the first; control characters, which may come from a server, are left out.
+/// Further lines stand under the first.
 fn indented(text: &str) -> String {
-    let clean: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
-    clean.trim_end().replace('\n', "\n       ")
+    shown_lines(text.trim_end()).replace('\n', "\n       ")
 }

@@ -6,6 +6,7 @@ use super::drift;
 use crate::engine::summary::Kind;
 use crate::engine::summary::Outcome;
 use crate::engine::summary::Summary;
+use crate::model::shown::shown;
 use crate::reconcile::operation::Verb;
 use crate::snapshot::drift::Counts;
 
@@ -118,7 +119,7 @@ pub fn summary(summary: &Summary, findings: &[String]) -> String {
     );
     left(summary, &mut text);
     for finding in findings {
-        let _ = writeln!(text, "  note      {finding}");
+        let _ = writeln!(text, "  note      {}", shown(finding));
     }
     if planned && summary.mode == "observe" {
         text.push_str("  The job is in mode \"observe\": nothing was written. Set mode = \"enforce\" to carry it out.\n");
@@ -191,10 +192,12 @@ fn left(summary: &Summary, text: &mut String) {
         let _ = writeln!(
             text,
             "  failed    {} of {}: {}",
-            failure.operation, failure.object, failure.error
+            failure.operation,
+            failure.object,
+            shown(&failure.error)
         );
         if !failure.hint.is_empty() {
-            let _ = writeln!(text, "            do: {}", failure.hint);
+            let _ = writeln!(text, "            do: {}", shown(&failure.hint));
         }
     }
     if summary.failed.len() > FAILURES_SHOWN {
@@ -217,7 +220,9 @@ fn pending(summary: &Summary, text: &mut String) {
         let _ = writeln!(
             text,
             "            {verb} {}  ({}): {}",
-            pending.name, pending.object, pending.because
+            shown(&pending.name),
+            pending.object,
+            shown(&pending.because)
         );
     }
     if let more @ 1.. = summary.pending.len().saturating_sub(FAILURES_SHOWN) {

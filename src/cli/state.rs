@@ -13,6 +13,7 @@ use super::report::Report;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::id::SourceId;
+use crate::model::shown::shown as printable;
 use crate::ports::StoreError;
 use crate::snapshot::export;
 use crate::snapshot::folder::StateFolder;
@@ -112,7 +113,7 @@ fn show(found: &verify::Report, name: &str, report: &mut Report) {
         found.history
     ));
     for finding in &found.findings {
-        report.text(&format!("wrong: {finding}"));
+        report.text(&format!("wrong: {}", printable(finding)));
     }
 }
 
@@ -273,13 +274,20 @@ fn one(snapshot: &Snapshot, name: &str, object: &str) -> Result<SourceId, Failur
     match (ids.next(), ids.next()) {
         (Some(id), None) => Ok(*id),
         (None, _) => Err(Failure::usage(
-            format!("nobody is, or ever was, known as `{object}` in job `{name}`"),
+            format!(
+                "nobody is, or ever was, known as `{}` in job `{name}`",
+                printable(object)
+            ),
             "give its object id",
         )),
         (Some(_), Some(_)) => {
             let ids: Vec<String> = found.iter().map(ToString::to_string).collect();
             Err(Failure::usage(
-                format!("{} objects are, or were, known as `{object}`", found.len()),
+                format!(
+                    "{} objects are, or were, known as `{}`",
+                    found.len(),
+                    printable(object)
+                ),
                 format!("give the object id of the one that you mean: {}", ids.join(", ")),
             ))
         }
@@ -297,5 +305,8 @@ fn still_ours(object: &str, still: &StillOurs) -> Failure {
             "run `melonsync sync` first: who is in scope cannot be forgotten",
         ),
     };
-    Failure::usage(format!("`{object}` {why}, so it is not forgotten"), advice)
+    Failure::usage(
+        format!("`{}` {why}, so it is not forgotten", printable(object)),
+        advice,
+    )
 }

@@ -14,6 +14,7 @@ use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
+use crate::model::shown::shown;
 use crate::settings::job::Job;
 use crate::settings::job::Mode;
 use crate::snapshot::folder::StateFolder;
@@ -55,7 +56,7 @@ fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<se
             .and_then(|s| s.next_after(now))
             .map(|t| t.to_string())
     };
-    let mut shown = json!({
+    let mut standing = json!({
         "job": name,
         "enabled": job.enabled,
         "mode": if job.mode == Mode::Enforce { "enforce" } else { "observe" },
@@ -68,7 +69,7 @@ fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<se
         },
     });
     if !started {
-        return Ok(shown);
+        return Ok(standing);
     }
     let snapshot = factory::open(folder, name)?;
     let counts = snapshot.counts().map_err(failed)?;
@@ -108,10 +109,10 @@ fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<se
         "drift": drift::counts(&found),
         "source_complete_since": complete.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
     });
-    if let (Some(shown), Some(extra)) = (shown.as_object_mut(), extra.as_object()) {
-        shown.extend(extra.clone());
+    if let (Some(standing), Some(extra)) = (standing.as_object_mut(), extra.as_object()) {
+        standing.extend(extra.clone());
     }
-    Ok(shown)
+    Ok(standing)
 }
 
 /// Seconds since the last cycle that ended converged began, if the last one did.
@@ -124,7 +125,7 @@ fn lag(last: &Option<serde_json::Value>, now: Timestamp) -> Option<u64> {
 
 fn text(job: &serde_json::Value) -> String {
     let word = |path: &str| match job.pointer(path) {
-        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(serde_json::Value::String(text)) => shown(text).into_owned(),
         Some(serde_json::Value::Null) | None => "–".to_owned(),
         Some(other) => other.to_string(),
     };
@@ -149,7 +150,8 @@ fn text(job: &serde_json::Value) -> String {
             ""
         };
         lines.push(format!(
-            "  paused       {what}by {by} since {}",
+            "  paused       {what}by {} since {}",
+            shown(by),
             word("/paused/since")
         ));
     }

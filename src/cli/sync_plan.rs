@@ -21,6 +21,7 @@ use crate::engine::job::Extent;
 use crate::engine::job::Job;
 use crate::engine::job::Report as CycleReport;
 use crate::engine::summary::Outcome;
+use crate::model::shown::shown as printable;
 
 /// Reads both sides afresh, and carries out the plan as far as it still holds.
 pub(super) fn run(
@@ -128,7 +129,7 @@ fn list(report: &mut Report, head: &str, entries: &[Json]) {
 }
 
 fn line(entry: &Json) -> String {
-    let text = |name: &str| entry[name].as_str().unwrap_or_default();
+    let text = |name: &str| printable(entry[name].as_str().unwrap_or_default());
     format!("{} {}", text("operation").replace('_', " "), text("object"))
 }
 

@@ -17,6 +17,9 @@ use super::plan_sheet;
 use crate::engine::job::Watcher;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::shown::shown;
+use crate::model::shown::shown_json;
+use crate::model::shown::shown_lines;
 use crate::reconcile::explain;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
@@ -120,8 +123,8 @@ impl Sheet {
     fn new(form: PlanFormat) -> std::io::Result<Self> {
         Ok(Self {
             form,
-            operations: Spool::new()?,
-            omitted: Spool::new()?,
+            operations: Spool::new(form)?,
+            omitted: Spool::new(form)?,
         })
     }
 
@@ -143,10 +146,11 @@ impl Sheet {
                 let hint = if hint.is_empty() {
                     String::new()
                 } else {
-                    format!("\n      do: {hint}")
+                    format!("\n      do: {}", shown(hint))
                 };
+                let because = shown(because);
                 match object {
-                    Some((kind, id, name)) => format!("  {kind} {name}  ({id}): {because}{hint}\n"),
+                    Some((kind, id, name)) => format!("  {kind} {}  ({id}): {because}{hint}\n", shown(name)),
                     None => format!("  {because}{hint}\n"),
                 }
             }
@@ -164,12 +168,14 @@ impl Sheet {
 
 struct Spool {
     file: BufWriter<std::fs::File>,
+    json: bool,
     entries: u64,
 }
 
 impl Spool {
-    fn new() -> std::io::Result<Self> {
+    fn new(form: PlanFormat) -> std::io::Result<Self> {
         Ok(Self {
+            json: form == PlanFormat::Json,
             file: BufWriter::with_capacity(64 << 10, tempfile::tempfile()?),
             entries: 0,
         })
@@ -180,6 +186,11 @@ impl Spool {
             self.file.write_all(separator.as_bytes())?;
         }
         self.entries += 1;
+        let text = if self.json {
+            shown_json(text)
+        } else {
+            shown_lines(text)
+        };
         self.file.write_all(text.as_bytes())
     }
 

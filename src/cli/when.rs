@@ -8,6 +8,7 @@ use chrono::NaiveDateTime;
 
 use super::failure::Failure;
 use crate::model::clock::Timestamp;
+use crate::model::shown::shown;
 
 /// `2026-11-25`, `2026-11-25T08:30:00Z`, `2026-11-25 08:30` (UTC), or `24h` ago. A day begins at its first
 /// millisecond, and with `end` ends at its last.
@@ -42,7 +43,7 @@ pub(super) fn parse(flag: &str, text: &str, now: Timestamp, end: bool) -> Result
         .or_else(|| ago(text).map(|long| now.minus(long)));
     found.ok_or_else(|| {
         Failure::usage(
-            format!("{flag} cannot be \"{text}\""),
+            format!("{flag} cannot be \"{}\"", shown(text)),
             "write a day (2026-11-25), a moment (2026-11-25T08:30:00Z), or how long ago (30m, 24h, 7d)",
         )
     })

@@ -15,6 +15,7 @@ use super::objects::Decision;
 use super::objects::Desk;
 use super::objects::Named;
 use super::report::Report;
+use crate::model::shown::shown;
 use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::HoldCause;
 use crate::snapshot::kept_back::KeptBackReads;
@@ -140,7 +141,7 @@ fn list(desk: &Desk, entries: &[Entry], report: &mut Report) {
         report.text(&format!(
             "{} ({sum}): {}",
             reason.replace('_', " "),
-            of[0].withheld.why
+            shown(&of[0].withheld.why)
         ));
         for entry in of {
             report.text(&line(entry));
@@ -161,14 +162,14 @@ fn line(entry: &Entry) -> String {
         n => format!(" ×{n}"),
     };
     let released = withheld.released_by.as_ref().map_or_else(String::new, |by| {
-        format!("; released by {by}, sent by the next cycle")
+        format!("; released by {}, sent by the next cycle", shown(by))
     });
     format!(
         "  {}{times} {}  ({}): {}, since {}{released}",
         withheld.verb.name().replace('_', " "),
-        object.name,
+        shown(&object.name),
         object.id,
-        withheld.because,
+        shown(&withheld.because),
         withheld.since
     )
 }

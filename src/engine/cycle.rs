@@ -40,6 +40,7 @@ use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::model::shown::shown;
 use crate::ports::Disposition;
 use crate::ports::Durability;
 use crate::ports::SourceError;
@@ -95,7 +96,7 @@ pub enum CycleError {
     #[error("stopped on request; the next cycle goes on where this one stopped")]
     Stopped,
     /// A name given by hand that nobody has.
-    #[error("no {kind} `{name}` in the source")]
+    #[error("no {kind} `{}` in the source", shown(name))]
     NoSuchObject {
         /// User or group.
         kind: ObjectKind,

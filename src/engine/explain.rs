@@ -28,6 +28,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Existence;
 use crate::model::object::Life;
+use crate::model::shown::shown;
 use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
@@ -64,13 +65,13 @@ pub enum ExplainError {
     #[error(transparent)]
     Cycle(#[from] CycleError),
     /// Nobody has that name or id.
-    #[error("no user or group `{name}` in what was read of the source")]
+    #[error("no user or group `{}` in what was read of the source", shown(name))]
     NoSuchObject {
         /// As given.
         name: String,
     },
     /// Several have that name.
-    #[error("`{name}` is {}", .found.join(", and "))]
+    #[error("`{}` is {}", shown(name), .found.join(", and "))]
     Ambiguous {
         /// As given.
         name: String,

@@ -11,4 +11,5 @@ pub mod name;
 pub mod object;
 pub mod refusal;
 pub mod secret;
+pub mod shown;
 pub mod value;

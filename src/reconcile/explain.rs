@@ -15,6 +15,7 @@ use super::operation::Verb;
 use crate::mapping::Mapping;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::shown::shown;
 use crate::model::value::Value;
 
 /// What stands in place of a value that is not to be seen, as in Entra's provisioning logs.
@@ -122,17 +123,22 @@ pub fn text(operation: &Operation, name_of: impl Fn(SourceId) -> Option<String>)
         out,
         "{} {verb}{many}  {}  ({}){target}",
         sign(operation.verb),
-        operation.name,
+        shown(&operation.name),
         operation.source
     );
-    let _ = writeln!(out, "    because {}", operation.because);
+    let _ = writeln!(out, "    because {}", shown(&operation.because.to_string()));
     for change in operation.changes.iter().filter(|_| !links(operation.verb)) {
-        let _ = writeln!(out, "    {}: {}", change.attribute, arrow(change, &name_of));
+        let _ = writeln!(
+            out,
+            "    {}: {}",
+            shown(&change.attribute),
+            arrow(change, &name_of)
+        );
     }
     for member in operation.members.iter().take(MEMBERS_SHOWN) {
         let id = member.source;
-        let shown = name_of(id).map_or_else(|| id.to_string(), |name| format!("{name}  ({id})"));
-        let _ = writeln!(out, "    {} {shown}", sign(operation.verb));
+        let who = name_of(id).map_or_else(|| id.to_string(), |name| format!("{}  ({id})", shown(&name)));
+        let _ = writeln!(out, "    {} {who}", sign(operation.verb));
     }
     if operation.members.len() > MEMBERS_SHOWN {
         let _ = writeln!(
@@ -149,17 +155,17 @@ const MEMBERS_SHOWN: usize = 20;
 
 fn arrow(change: &Change, name_of: impl Fn(SourceId) -> Option<String>) -> String {
     // A manager is referred to by id; people know the name.
-    let shown = |value: &Value| {
+    let held = |value: &Value| {
         let id = value.as_str().filter(|_| change.attribute.ends_with("manager"));
         match id.and_then(|id| id.parse().ok()).and_then(&name_of) {
-            Some(name) => format!("{value} ({name})"),
+            Some(name) => format!("{value} ({})", shown(&name)),
             None => value.to_string(),
         }
     };
     match (&change.before, &change.after) {
-        (Value::Null, after) => shown(after),
-        (before, Value::Null) => format!("{} → (removed)", shown(before)),
-        (before, after) => format!("{} → {}", shown(before), shown(after)),
+        (Value::Null, after) => held(after),
+        (before, Value::Null) => format!("{} → (removed)", held(before)),
+        (before, after) => format!("{} → {}", held(before), held(after)),
     }
 }
 

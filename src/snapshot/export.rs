@@ -17,6 +17,7 @@ use crate::model::object::Life;
 use crate::model::object::Membership;
 use crate::model::object::Removed;
 use crate::model::refusal::Refusal;
+use crate::model::shown::shown_json;
 use crate::model::value::Attributes;
 use crate::ports::StoreError;
 use crate::ports::Table;
@@ -276,10 +277,10 @@ struct Lines<'o, W> {
 
 impl<W: Write> Lines<'_, W> {
     fn write<T: Serialize>(&mut self, line: &T) -> Result<(), StoreError> {
-        let mut bytes = serde_json::to_vec(line).expect("plain data becomes JSON");
-        bytes.push(b'\n');
+        let line = serde_json::to_string(line).expect("plain data becomes JSON");
         self.done.lines += 1;
-        self.out.write_all(&bytes).map_err(|error| self.refused(error))
+        let written = writeln!(self.out, "{}", shown_json(&line));
+        written.map_err(|error| self.refused(error))
     }
 
     fn damaged(&mut self, table: Table, key: &[u8], error: &record::Undecodable) -> Result<(), StoreError> {

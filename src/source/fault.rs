@@ -5,6 +5,7 @@ use reqwest::StatusCode;
 use serde_json::Value as Json;
 
 use crate::model::secret::Secret;
+use crate::model::shown::shown;
 use crate::ports::SourceError;
 use crate::transport::Answer;
 
@@ -180,7 +181,7 @@ pub(super) fn shortened(text: &str) -> String {
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(SHOWN)
         .collect();
-    line.trim().to_owned()
+    shown(line.trim()).into_owned()
 }
 
 fn forbidden(permission: &str) -> String {

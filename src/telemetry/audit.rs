@@ -16,6 +16,8 @@ use std::{
 
 use tracing::error;
 
+use crate::model::shown::shown_json;
+
 /// Where the lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stream {
@@ -82,7 +84,12 @@ impl AuditStream {
             Out::Stderr => whole(&mut io::stderr().lock(), line),
             Out::File(file) => whole(file, line),
             Out::Syslog(socket) => {
-                let text = format!("<{PRIORITY}>melonsync[{}]: {line}", std::process::id());
+                let line = line.to_string();
+                let text = format!(
+                    "<{PRIORITY}>melonsync[{}]: {}",
+                    std::process::id(),
+                    shown_json(&line)
+                );
                 socket.send(text.as_bytes()).map(drop)
             }
         };
@@ -99,7 +106,7 @@ impl AuditStream {
 
 /// One write a line, so that lines of several processes do not mix in an appended file.
 fn whole(out: &mut impl Write, line: &serde_json::Value) -> io::Result<()> {
-    out.write_all(format!("{line}\n").as_bytes())?;
+    out.write_all(format!("{}\n", shown_json(&line.to_string())).as_bytes())?;
     out.flush()
 }
 

@@ -3,9 +3,13 @@
 //! Dependencies are never logged below `info`, whatever the level: their debug output shows request headers,
 //! and with them tokens.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::model::shown::shown;
+use crate::model::shown::shown_json;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,10 +54,11 @@ pub enum Format {
 
 /// Starts logging; a second call changes nothing.
 pub fn start(level: Level, format: Format, color: bool) {
+    let color = color && io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
+        .with_writer(Lines { format, color })
         .with_env_filter(EnvFilter::new(level.directives()))
-        .with_ansi(color && io::stderr().is_terminal());
+        .with_ansi(color);
     // A logger that is there already (a test's) is as good.
     let _ = match format {
         Format::Text => builder.try_init(),
@@ -63,4 +68,71 @@ pub fn start(level: Level, format: Format, color: bool) {
             .with_current_span(true)
             .try_init(),
     };
+}
+
+/// Standard error, one line an event: whatever words an event quotes, no character of theirs begins a line or steers the
+/// terminal.
+#[derive(Debug, Clone, Copy)]
+struct Lines {
+    format: Format,
+    /// The subscriber paints; what it quotes, it has without escape characters.
+    color: bool,
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        *self
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let line = line(&String::from_utf8_lossy(event), self.format, self.color);
+        io::stderr().lock().write_all(line.as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
+}
+
+/// An event, which the subscriber writes whole, as one line.
+fn line(event: &str, format: Format, color: bool) -> String {
+    let text = event.strip_suffix('\n').unwrap_or(event);
+    let mut line = match format {
+        Format::Json => shown_json(text).into_owned(),
+        Format::Text if color => text.split(ESCAPE).map(shown).collect::<Vec<_>>().join("\u{1b}"),
+        Format::Text => shown(text).into_owned(),
+    };
+    line.push('\n');
+    line
+}
+
+const ESCAPE: char = '\u{1b}';
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_whatever_it_quotes() {
+        let event = "WARN said: a\u{1b}[2Jb\nERROR forged\r\u{9b}2J\u{202e}\n";
+        assert_eq!(
+            line(event, Format::Text, false),
+            "WARN said: a\\u{1b}[2Jb\\u{a}ERROR forged\\u{d}\\u{9b}2J\\u{202e}\n"
+        );
+        let painted = line(event, Format::Text, true);
+        assert!(
+            painted.starts_with("WARN said: a\u{1b}[2Jb\\u{a}ERROR"),
+            "{painted}"
+        );
+        let json = "{\"message\":\"a\\n\u{9b}2J\u{202e}\"}\n";
+        assert_eq!(
+            line(json, Format::Json, false),
+            "{\"message\":\"a\\n\\u009b2J\\u202e\"}\n"
+        );
+    }
 }

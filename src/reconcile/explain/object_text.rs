@@ -10,15 +10,16 @@ use super::object::Past;
 use super::object::Shown;
 use super::text;
 use crate::model::id::SourceId;
+use crate::model::shown::shown;
 use crate::model::value::Value;
 
 impl Explanation {
     /// Several paragraphs, one a step. `name_of` gives the name of a user who is referred to, where it is known.
     #[must_use]
     pub fn to_text(&self, name_of: impl Fn(SourceId) -> Option<String>) -> String {
-        let mut out = format!("{} {}  ({})\n", self.kind, self.name, self.id);
+        let mut out = format!("{} {}  ({})\n", self.kind, shown(&self.name), self.id);
         for note in &self.notes {
-            let _ = writeln!(out, "  note: {note}");
+            let _ = writeln!(out, "  note: {}", shown(note));
         }
         self.source_text(&mut out);
         scope_text(&self.scope, &mut out);
@@ -35,9 +36,9 @@ impl Explanation {
         }
         for (label, because, hint) in &self.omissions {
             let head = if label == "unchanged" { "" } else { "left alone: " };
-            let _ = writeln!(out, "  {head}{because}");
+            let _ = writeln!(out, "  {head}{}", shown(because));
             if !hint.is_empty() {
-                let _ = writeln!(out, "    do: {hint}");
+                let _ = writeln!(out, "    do: {}", shown(hint));
             }
         }
         if self.operations.is_empty() && self.omissions.is_empty() {
@@ -70,7 +71,7 @@ impl Explanation {
         let _ = writeln!(out, "\nSource\n  {life}{enabled}");
         let read = source.read.as_deref().unwrap_or("never read to the end so far");
         let _ = writeln!(out, "  all {}s read: {read}", self.kind);
-        let _ = writeln!(out, "  asked now: {}", source.asked);
+        let _ = writeln!(out, "  asked now: {}", shown(&source.asked));
     }
 }
 
@@ -81,9 +82,9 @@ fn scope_text(scope: &InScope, out: &mut String) {
         "out" => "out of scope",
         _ => "not known",
     };
-    let _ = writeln!(out, "\nScope\n  {word}: {}", scope.because);
+    let _ = writeln!(out, "\nScope\n  {word}: {}", shown(&scope.because));
     for (clauses, said) in &scope.clauses {
-        let _ = writeln!(out, "  filter: {clauses}\n          {said}");
+        let _ = writeln!(out, "  filter: {}\n          {}", shown(clauses), shown(said));
     }
     for (of, is) in &scope.memberships {
         let said = match is {
@@ -120,13 +121,13 @@ fn matching_text(matching: &Matching, out: &mut String) {
         "none" => head.replacen("not linked; ", "not linked, and not at the target; ", 1),
         _ => head,
     };
-    let _ = writeln!(out, "\nMatch\n  {head}");
+    let _ = writeln!(out, "\nMatch\n  {}", shown(&head));
     for (attribute, value) in &matching.keys {
         let _ = writeln!(out, "  looked for by {attribute} = {value}");
     }
     if matching.candidates.len() > 1 {
         for candidate in &matching.candidates {
-            let _ = writeln!(out, "  candidate {candidate}");
+            let _ = writeln!(out, "  candidate {}", shown(candidate.as_str()));
         }
     }
 }
@@ -143,22 +144,23 @@ fn attribute_text(attribute: &Attribute, out: &mut String) {
     let _ = writeln!(
         out,
         "{sign} {}  <- {}{matching}",
-        attribute.target, attribute.expression
+        shown(&attribute.target),
+        shown(&attribute.expression)
     );
     // A direct row: what it reads is its result.
     let direct = matches!(attribute.inputs.as_slice(), [(input, _)] if *input == attribute.expression);
-    for (expression, shown) in attribute
+    for (expression, result) in attribute
         .inputs
         .iter()
         .filter(|_| !direct)
         .chain(&attribute.steps)
     {
-        let _ = writeln!(out, "      {expression} = {}", shown_text(shown));
+        let _ = writeln!(out, "      {} = {}", shown(expression), shown_text(result));
     }
     let remark = attribute
         .remark
         .as_ref()
-        .map_or_else(String::new, |remark| format!("   ({remark})"));
+        .map_or_else(String::new, |remark| format!("   ({})", shown(remark)));
     let _ = writeln!(out, "      = {}{remark}", shown_text(&attribute.desired));
     if attribute.state == "same" && is_as_sent(attribute) {
         let _ = writeln!(out, "      as sent, and so at the target");
@@ -175,7 +177,7 @@ fn attribute_text(attribute: &Attribute, out: &mut String) {
         attribute
             .kept
             .as_ref()
-            .map(|shown| format!("kept {}", shown_text(shown))),
+            .map(|kept| format!("kept {}", shown_text(kept))),
     );
     held.extend(
         attribute
@@ -210,8 +212,8 @@ fn past_text(past: &Past, out: &mut String) {
         past.time,
         past.operation.replace('_', " "),
         past.result,
-        past.because,
-        past.actor
+        shown(&past.because),
+        shown(&past.actor)
     );
     for change in &past.changes {
         let before = match &change.before {
@@ -221,19 +223,19 @@ fn past_text(past: &Past, out: &mut String) {
         let _ = writeln!(
             out,
             "      {}: {before}{}",
-            change.attribute,
+            shown(&change.attribute),
             value_text(&change.after)
         );
     }
     if let Some(detail) = &past.detail {
-        let _ = writeln!(out, "      {detail}");
+        let _ = writeln!(out, "      {}", shown(detail));
     }
 }
 
-fn shown_text(shown: &Shown) -> String {
-    match shown {
+fn shown_text(result: &Shown) -> String {
+    match result {
         Shown::Value(value) => value_text(value),
-        Shown::Words(words) => format!("({words})"),
+        Shown::Words(words) => format!("({})", shown(words)),
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::is_html;
 use crate::model::secret::Secret;
+use crate::model::shown::shown;
 use crate::target::resource::field;
 use crate::transport::Answer;
 
@@ -78,22 +79,5 @@ fn shortened(text: &str, token: &Secret, longest: usize) -> String {
         Some((end, _)) => (&words[..end], "…"),
         None => (words.as_str(), ""),
     };
-    let mut line = String::with_capacity(kept.len());
-    for c in kept.chars() {
-        if is_unseen(c) {
-            line.extend(c.escape_unicode());
-        } else {
-            line.push(c);
-        }
-    }
-    line + cut
-}
-
-/// Characters that steer a terminal or turn the line around, and are not seen themselves.
-fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-        )
+    shown(kept).into_owned() + cut
 }

@@ -128,7 +128,7 @@ fn plans_come_as_table_and_page_too() {
         lines.next(),
         Some("operation,object,name,target,because,attribute,before,after")
     );
-    assert!(lines.any(|line| line.starts_with("create_user,")), "{csv}");
+    assert!(lines.any(|line| line.starts_with("\"create_user\",")), "{csv}");
     let page = world.run(&["plan", "--format", "html"]).exits(0).out;
     assert!(
         page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"),

@@ -1,0 +1,114 @@
+//! Foreign words on their way to people: names from a directory, words of a target, roles in a token.
+//!
+//! They come from whoever can name himself, and end on a terminal, where a cursor movement wipes the lines above it and a
+//! line break writes a new one. So what is not seen itself is written as `\u{…}` where such a word enters a line
+//! ([`shown`]); and what leaves the program is looked through once more, whole ([`shown_lines`], [`shown_json`]), because one
+//! forgotten place is enough.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// True for what steers a terminal, breaks a line, turns its direction, or is not seen at all: C0, DEL, C1, the bidirectional
+/// controls, line and paragraph separators, and the byte order mark. The joiners U+200C and U+200D stay: names need them.
+#[must_use]
+pub const fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200b}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+    )
+}
+
+/// The text as it may stand in a line.
+#[must_use]
+pub fn shown(text: &str) -> Cow<'_, str> {
+    replaced(text, is_unseen, |c, out| out.extend(c.escape_unicode()))
+}
+
+/// Several lines as they may be shown: as [`shown`], and line breaks stay.
+#[must_use]
+pub fn shown_lines(text: &str) -> Cow<'_, str> {
+    replaced(
+        text,
+        |c| c != '\n' && is_unseen(c),
+        |c, out| out.extend(c.escape_unicode()),
+    )
+}
+
+/// A JSON document as it may be shown: the same document, in which such characters, which can stand in texts only, are
+/// written as JSON writes them. C0 is so already.
+#[must_use]
+pub fn shown_json(document: &str) -> Cow<'_, str> {
+    replaced(
+        document,
+        |c| c != '\n' && is_unseen(c),
+        |c, out| {
+            // All of them have four digits.
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        },
+    )
+}
+
+fn replaced<'t>(
+    text: &'t str,
+    is_hidden: impl Fn(char) -> bool,
+    write: impl Fn(char, &mut String),
+) -> Cow<'t, str> {
+    let Some(first) = text.find(&is_hidden) else {
+        return Cow::Borrowed(text);
+    };
+    let mut out = String::with_capacity(text.len() + 16);
+    out.push_str(&text[..first]);
+    for c in text[first..].chars() {
+        if is_hidden(c) {
+            write(c, &mut out);
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_is_written_out() {
+        for (text, one, lines) in [
+            ("Ada Lovelace", "Ada Lovelace", "Ada Lovelace"),
+            ("نازنین‌زهرا, Zoë 👩‍💻", "نازنین‌زهرا, Zoë 👩‍💻", "نازنین‌زهرا, Zoë 👩‍💻"),
+            ("a\u{1b}[2Ab", "a\\u{1b}[2Ab", "a\\u{1b}[2Ab"),
+            ("a\nb\r\tc", "a\\u{a}b\\u{d}\\u{9}c", "a\nb\\u{d}\\u{9}c"),
+            ("\u{9b}2J\u{7f}", "\\u{9b}2J\\u{7f}", "\\u{9b}2J\\u{7f}"),
+            (
+                "\u{202e}nimda\u{2066}",
+                "\\u{202e}nimda\\u{2066}",
+                "\\u{202e}nimda\\u{2066}",
+            ),
+            (
+                "\u{2028}\u{2029}\u{feff}",
+                "\\u{2028}\\u{2029}\\u{feff}",
+                "\\u{2028}\\u{2029}\\u{feff}",
+            ),
+        ] {
+            assert_eq!(shown(text), one, "{text:?}");
+            assert_eq!(shown_lines(text), lines, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_document_is_the_same_document() {
+        let held = serde_json::json!({"name\u{202e}": "a\u{1b}[2J\u{9b}\u{7f}\n\u{2028}\u{feff}é"});
+        let text = held.to_string();
+        let shown = shown_json(&text);
+        assert!(!shown.chars().any(is_unseen), "{shown:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), held);
+    }
+}
