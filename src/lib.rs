@@ -5,6 +5,7 @@
 //! | row | folder | what lives there |
 //! | --- | --- | --- |
 //! | 0 | [`sandbox`] | a sample Entra tenant and a sample IDmelon workspace, as real HTTP servers |
+//! | 0 | [`files`] | files for their owner alone: made, opened, read |
 //! | 0 | [`model`] | the nouns: ids, values, source objects, cursors, links, time, secrets |
 //! | 1 | [`mapping`] | attribute expressions: source object to desired attributes |
 //! | 2 | [`reconcile`] | the pure planner: what to do, and why |
@@ -17,6 +18,7 @@
 
 pub mod cli;
 pub mod engine;
+pub mod files;
 pub mod mapping;
 pub mod model;
 pub mod ports;

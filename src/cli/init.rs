@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use crate::files::NewFile;
 use crate::settings::Settings;
 
 use super::args::{Globals, Init, Kind};
@@ -31,7 +32,7 @@ pub struct Answers {
 
 pub(super) fn run(globals: &Globals, args: &Init, report: &mut Report) -> Result<Exit, Failure> {
     let path = &globals.config;
-    if path.exists() && !args.force {
+    if path.symlink_metadata().is_ok() && !args.force {
         return Err(Failure::usage(
             format!("{} is there already", path.display()),
             "name another file with --config, or overwrite it with --force",
@@ -40,7 +41,7 @@ pub(super) fn run(globals: &Globals, args: &Init, report: &mut Report) -> Result
     let text = render(&answers(args)?);
     // Loaded before it is written: a wrong answer is reported, and leaves no file behind.
     Settings::parse(&path.display().to_string(), &text, &BTreeMap::new(), true)?;
-    write(path, &text).map_err(|cause| {
+    write(path, &text, args.force).map_err(|cause| {
         let error = Shown::of(&cause);
         let what = format!("cannot write {}", path.display());
         let shown = Shown {
@@ -76,11 +77,13 @@ pub fn render(answers: &Answers) -> String {
         .replace("\"@url@\"", &quoted(&answers.url))
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
+fn write(path: &Path, text: &str, over: bool) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(path, text)
+    let mut file = NewFile::begin(path)?;
+    file.write_all(text.as_bytes())?;
+    if over { file.replace() } else { file.put() }
 }
 
 fn answers(args: &Init) -> Result<Answers, Failure> {

@@ -1,12 +1,9 @@
 //! `plan`: what a cycle would do, and why, writing nothing to the target; shown, or saved for `sync --plan`.
 
 use std::fs::File;
-use std::fs::OpenOptions;
 use std::io;
-use std::io::BufWriter;
 use std::io::Read;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +16,7 @@ use super::failure::Failure;
 use super::failure::Shown;
 use super::plan_sheet;
 use super::report::Report;
+use super::saved;
 use super::saved::Origin;
 use super::show;
 use super::sync;
@@ -27,6 +25,8 @@ use super::watch::PlanFile;
 use crate::engine::cycle;
 use crate::engine::job::Extent;
 use crate::engine::summary::Summary;
+use crate::files::NewFile;
+use crate::files::own_uid;
 use crate::model::shown::shown_json;
 
 /// Plans a cycle and shows it.
@@ -34,6 +34,12 @@ pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<
     let forms = forms(args, report.is_json());
     let settings = factory::settings(globals, false)?;
     let (name, job) = factory::choose(&settings, args.job.as_deref())?;
+    if let Some(out) = args.out.as_ref().filter(|out| is_taken(out)) {
+        return Err(Failure::usage(
+            format!("{} is there already, and is no plan", out.display()),
+            "name a file with --out that does not exist; only an earlier plan is replaced",
+        ));
+    }
     let folder = factory::hold(&settings)?;
     let snapshot = factory::open_for(&folder, name, job)?;
     let file = PlanFile::new(&forms, report.progress(), snapshot.clone());
@@ -108,6 +114,28 @@ fn save_failure(out: &Path, error: &io::Error) -> Failure {
     )
 }
 
+/// True where the file is a plan that was saved before: the one thing whose place a plan takes.
+fn is_plan(file: &Path) -> bool {
+    let is_ours = file
+        .symlink_metadata()
+        .is_ok_and(|held| held.is_file() && held.uid() == own_uid());
+    let mut head = Vec::new();
+    let read = |file: File| file.take(HEAD_LENGTH).read_to_end(&mut head);
+    if !is_ours || File::open(file).and_then(read).is_err() {
+        return false;
+    }
+    let head = String::from_utf8_lossy(&head);
+    let is_page = head.starts_with(plan_sheet::HTML_BEGIN) && head.contains(plan_sheet::HTML_TITLE);
+    head.starts_with(plan_sheet::CSV_HEAD) || is_page || saved::read(file, |_| {}).is_ok()
+}
+
+/// What a file in the way is looked at for.
+const HEAD_LENGTH: u64 = 64 << 10;
+
+fn is_taken(out: &Path) -> bool {
+    out.symlink_metadata().is_ok() && !is_plan(out)
+}
+
 /// Writes the plan beside the file, then in its place: a plan is there whole or not at all. It names people, so it is
 /// for its owner alone.
 fn save(
@@ -117,35 +145,9 @@ fn save(
     parts: Parts,
     origin: Option<&Origin>,
 ) -> io::Result<()> {
-    let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    let partial = out.with_file_name(name);
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&partial)?;
-    let written = write(form, summary, parts, origin, file);
-    if written.is_err() {
-        // What is left of it is of no use to anybody.
-        let _ = std::fs::remove_file(&partial);
-    }
-    written?;
-    std::fs::rename(&partial, out)
-}
-
-fn write(
-    form: PlanFormat,
-    summary: &Summary,
-    parts: Parts,
-    origin: Option<&Origin>,
-    file: File,
-) -> io::Result<()> {
-    let mut file = BufWriter::new(file);
+    let mut file = NewFile::begin(out)?;
     io::copy(&mut document(form, summary, parts, origin)?, &mut file)?;
-    file.flush()?;
-    file.get_ref().sync_all()
+    if is_plan(out) { file.replace() } else { file.put() }
 }
 
 /// Shows a plan; as text, with these last words.

@@ -15,6 +15,10 @@ use crate::reconcile::operation::Verb;
 /// The first line of the table.
 pub(super) const CSV_HEAD: &str = "operation,object,name,target,because,attribute,before,after\n";
 
+/// What the page begins with, and what is in its head.
+pub(super) const HTML_BEGIN: &str = "<!DOCTYPE html>";
+pub(super) const HTML_TITLE: &str = "<title>Plan of ";
+
 /// An operation as lines of a table (RFC 4180, with plain line ends): one a change, or one where nothing changes.
 pub(super) fn csv(operation: &Operation) -> String {
     let entry = explain::entry(operation);

@@ -136,7 +136,7 @@ fn export(snapshot: &Snapshot, name: &str, report: &mut Report) -> Result<Exit, 
 }
 
 fn backup(snapshot: &Snapshot, name: &str, out: &Path, report: &mut Report) -> Result<Exit, Failure> {
-    if out.exists() {
+    if out.symlink_metadata().is_ok() {
         return Err(Failure::usage(
             format!("{} is there already", out.display()),
             "name a file with --out that does not exist; a backup overwrites nothing",

@@ -12,12 +12,12 @@
 //! ```
 
 use std::{
-    fs,
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use crate::files;
 use crate::ports::StoreError;
 
 use super::{
@@ -127,10 +127,7 @@ impl StateFolder {
     /// [`StoreError::Io`].
     pub fn hand_over(&self, job: &str, text: &str) -> Result<(), StoreError> {
         let mark = self.job(job).join(MOVED);
-        let written = fs::File::create(&mark).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        });
+        let written = files::write_ours(&mark, text.as_bytes()).and_then(|file| file.sync_all());
         written.map_err(|error| io_error(&mark, "mark the job as handed over", error))
     }
 
@@ -184,7 +181,7 @@ impl StateFolder {
         let snapshot = Snapshot::open(store, &folder)?;
         let note = |error| io_error(&marker, "note where the snapshot is", error);
         if !existed {
-            fs::write(&marker, "").map_err(note)?;
+            files::write_ours(&marker, b"").map_err(note)?;
         }
         let moved = place::compare(&marker).map_err(note)?;
         if let Some(why) = moved {

@@ -7,12 +7,12 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::open_ours;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -117,11 +117,8 @@ pub(super) fn repeat(snapshot: &Snapshot, folder: &Path) -> Result<(), StoreErro
 }
 
 fn add(folder: &Path, note: Note) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(folder.join(FORGOTTEN))?;
+    let mut options = OpenOptions::new();
+    let mut file = open_ours(&folder.join(FORGOTTEN), options.append(true).create(true))?;
     file.write_all(format!("{}\n", serde_json::to_string(&note)?).as_bytes())?;
     file.sync_all()
 }

@@ -9,6 +9,8 @@ use std::{fs, io, os::unix::fs::MetadataExt, path::Path, time::UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::files::write_ours;
+
 /// What the marker says of its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
@@ -47,7 +49,7 @@ pub(super) fn note(marker: &Path) -> io::Result<()> {
         return Ok(());
     }
     // In place: a file that is written anew would have another inode.
-    fs::write(marker, serde_json::to_vec(&here)?)
+    write_ours(marker, &serde_json::to_vec(&here)?).map(drop)
 }
 
 fn here(marker: &Path) -> io::Result<Place> {

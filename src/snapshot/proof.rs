@@ -11,9 +11,8 @@
 //! that nothing was altered, left out or put in. An erased entry has no values; its line says so.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, BufWriter, Lines, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Lines, Write},
     path::Path,
 };
 
@@ -23,6 +22,7 @@ use serde_json::Value as Json;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::files::NewFile;
 use crate::model::clock::Timestamp;
 use crate::model::value::Value;
 use crate::ports::StoreError;
@@ -86,8 +86,8 @@ pub fn export(
             "the folder is not empty",
         )));
     }
-    let mut entries = create(&folder.join("entries.jsonl")).map_err(refused)?;
-    let mut chain = create(&folder.join("chain.jsonl")).map_err(refused)?;
+    let begin = |name: &str| NewFile::begin(&folder.join(name)).map_err(refused);
+    let (mut entries, mut chain) = (begin("entries.jsonl")?, begin("chain.jsonl")?);
     let head = snapshot.history_head()?;
     let mut manifest = Manifest {
         layout: LAYOUT.to_owned(),
@@ -122,11 +122,11 @@ pub fn export(
             None => break,
         }
     }
-    finish(entries).map_err(refused)?;
-    finish(chain).map_err(refused)?;
-    let mut file = create(&folder.join("manifest.json")).map_err(refused)?;
+    entries.put().map_err(refused)?;
+    chain.put().map_err(refused)?;
+    let mut file = begin("manifest.json")?;
     serde_json::to_writer_pretty(&mut file, &shown(&manifest)).map_err(|error| refused(error.into()))?;
-    finish(file).map_err(refused)?;
+    file.put().map_err(refused)?;
     Ok(manifest)
 }
 
@@ -340,21 +340,6 @@ fn values_of(line: &Json) -> Option<([u8; 16], Values)> {
         detail: line["detail"].as_str().map(str::to_owned),
     };
     Some((salt, values))
-}
-
-fn create(path: &Path) -> io::Result<BufWriter<File>> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    Ok(BufWriter::new(file))
-}
-
-fn finish(file: BufWriter<File>) -> io::Result<()> {
-    file.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()
 }
 
 pub(super) fn hex(hash: &Hash) -> String {

@@ -12,7 +12,6 @@ use std::{
     fs::OpenOptions,
     io,
     ops::Bound,
-    os::unix::fs::OpenOptionsExt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
@@ -23,6 +22,7 @@ use ::redb::{
     backends::FileBackend,
 };
 
+use crate::files::open_ours;
 use crate::ports::Durability;
 use crate::ports::KeyValue;
 use crate::ports::SnapshotStore;
@@ -67,14 +67,9 @@ impl RedbStore {
         let refused = |error| failed(folder, "open the snapshot", StorageError::Io(error).into());
         let path = folder.join(FILE);
         let fresh = !path.exists();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(refused)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = open_ours(&path, &mut options).map_err(refused)?;
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let mut builder = Builder::new();
             builder.set_cache_size(usize::try_from(cache_bytes).unwrap_or(usize::MAX));

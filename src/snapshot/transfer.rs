@@ -4,14 +4,15 @@
 //! [`RESTORED`] in its meta says that removals wait until a person has looked (docs/design/failures.md).
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufReader, BufWriter, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::{self, File},
+    io::{self, BufReader, Read, Write},
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
 
+use crate::files;
+use crate::files::NewFile;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::ports::Durability;
@@ -76,18 +77,11 @@ const LONGEST: u32 = 256 * 1024 * 1024;
 /// [`StoreError::Io`], also where the file exists; whatever the store says.
 pub fn backup(store: &dyn SnapshotStore, path: &str, file: &Path) -> Result<u64, StoreError> {
     let refused = |error| io_error(file, "write the backup", error);
-    if file.exists() {
+    if file.symlink_metadata().is_ok() {
         return Err(refused(io::ErrorKind::AlreadyExists.into()));
     }
-    let partial = beside(file, "partial");
-    let opened = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&partial);
     let mut out = Hashing {
-        inner: BufWriter::new(opened.map_err(refused)?),
+        inner: NewFile::begin(file).map_err(refused)?,
         hash: Sha256::new(),
     };
     out.write_all(MAGIC).map_err(refused)?;
@@ -106,7 +100,7 @@ pub fn backup(store: &dyn SnapshotStore, path: &str, file: &Path) -> Result<u64,
             }
         }
     }
-    close(out, &partial, file).map_err(refused)?;
+    close(out).map_err(refused)?;
     tracing::info!(
         snapshot.path = path,
         backup.records = records,
@@ -115,18 +109,12 @@ pub fn backup(store: &dyn SnapshotStore, path: &str, file: &Path) -> Result<u64,
     Ok(records)
 }
 
-fn close(mut out: Hashing<BufWriter<File>>, partial: &Path, file: &Path) -> io::Result<()> {
+fn close(mut out: Hashing<NewFile>) -> io::Result<()> {
     out.write_all(&[0])?;
     let hash = out.hash.finalize();
     let mut inner = out.inner;
     inner.write_all(&hash)?;
-    inner
-        .into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()?;
-    fs::rename(partial, file)?;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    inner.put()
 }
 
 fn write_record(out: &mut impl Write, table: Table, key: &[u8], value: &[u8]) -> io::Result<()> {
@@ -220,7 +208,7 @@ pub(super) fn install<T>(
         remove_folder(&beside(store, OLD)).map_err(refused)?;
     }
     fs::rename(&fresh, &live).map_err(refused)?;
-    fs::write(folder.join(CREATED), "").map_err(refused)?;
+    files::write_ours(&folder.join(CREATED), b"").map_err(refused)?;
     Ok(filled)
 }
 

@@ -6,7 +6,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
-    os::unix::{fs::OpenOptionsExt, net::UnixDatagram},
+    os::unix::net::UnixDatagram,
     path::PathBuf,
     sync::{
         Mutex, PoisonError,
@@ -16,6 +16,7 @@ use std::{
 
 use tracing::error;
 
+use crate::files::open_ours;
 use crate::model::shown::shown_json;
 
 /// Where the lines go.
@@ -61,13 +62,7 @@ impl AuditStream {
         let out = match stream {
             Stream::Stdout => Out::Stdout,
             Stream::Stderr => Out::Stderr,
-            Stream::File(path) => Out::File(
-                OpenOptions::new()
-                    .append(true)
-                    .create(true)
-                    .mode(0o600)
-                    .open(path)?,
-            ),
+            Stream::File(path) => Out::File(open_ours(path, OpenOptions::new().append(true).create(true))?),
             Stream::Syslog => Out::Syslog(connect()?),
         };
         Ok(Self {

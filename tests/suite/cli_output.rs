@@ -7,6 +7,7 @@ mod conformance;
 mod decisions;
 mod dialect;
 mod drift;
+mod files;
 mod history;
 mod killed;
 mod quarantine;

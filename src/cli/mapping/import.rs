@@ -1,7 +1,6 @@
 //! `mapping import-entra`: Entra's own schema as a mapping file, settings, and a list of what was left out.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use crate::cli::failure::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::failure::Shown;
 use crate::cli::report::Report;
+use crate::files::NewFile;
 use crate::mapping::entra_schema;
 use crate::mapping::entra_schema::Imported;
 use crate::mapping::entra_schema::LeftOut;
@@ -110,11 +110,10 @@ fn import_text(imported: &Imported) -> String {
 
 /// Writes a file that is not there yet: a mapping that somebody edited is not lost to a second import.
 fn write_new(out: &Path, text: &str) -> Result<(), Failure> {
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(out)
-        .and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = NewFile::begin(out).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.put()
+    });
     written.map_err(|error| {
         let shown = Shown {
             what: format!("cannot write the mapping to {}", out.display()),

@@ -154,7 +154,6 @@ fn no_name_and_no_word_steers_the_terminal() {
         .update_faults(|faults| faults.refuse_quoting = Fault::always());
     let failed = run(&world, "text", &["sync"]);
     assert!(failed.out.contains("failed"), "{}", failed.out);
-    ask_everything(&world);
     run(&world, "text", &["escrow", "drop", "--all", "--comment", ATTACK]);
     world
         .workspace
