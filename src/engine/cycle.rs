@@ -366,7 +366,9 @@ impl<'j> Cycle<'j> {
         self.prepare().await?;
         self.prepare_kept_back().await?;
         self.prepare_evaluation().await?;
-        self.pull().await?;
+        if let Err(error) = self.pull().await {
+            return Err(self.cut_short(error).await);
+        }
         self.pull_assignments().await?;
         self.choose().await?;
         self.note_named();

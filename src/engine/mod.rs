@@ -9,6 +9,7 @@ pub mod apply;
 pub mod ask;
 pub mod assigned;
 mod audit;
+mod cut_short;
 pub mod cycle;
 pub mod dialect;
 mod drift;

@@ -9,6 +9,7 @@ use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::job::Extent;
 use super::readings::each_record;
+use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -17,6 +18,9 @@ use crate::ports::Durability;
 use crate::ports::NextPage;
 use crate::ports::PageRequest;
 use crate::ports::SourceError;
+use crate::reconcile::round::Brought;
+use crate::reconcile::round::Endless;
+use crate::reconcile::round::Round;
 use crate::snapshot::look::Looking;
 use crate::snapshot::page::AfterPage;
 use crate::snapshot::page::apply_existence;
@@ -26,6 +30,7 @@ use crate::snapshot::record::DirtyCause;
 use crate::snapshot::round::begin_delta;
 use crate::snapshot::round::begin_full;
 use crate::snapshot::round::restart_delta;
+use crate::snapshot::store::Snapshot;
 
 /// A stream that is reset this often in one cycle is not read any further in it.
 const MOST_RESETS: u32 = 4;
@@ -42,6 +47,24 @@ struct Reading {
     read: u64,
     /// The page that was asked for while the one before it was stored, with what was asked.
     ahead: Option<(PageRequest, Result<DeltaPage, SourceError>)>,
+    /// What is known of the round: whether it ends at all.
+    round: Option<Round>,
+    /// When a line was logged last.
+    logged: Option<Timestamp>,
+}
+
+/// What a page brought, once it is stored.
+struct Stored {
+    after: AfterPage,
+    fresh: u64,
+    repeats: bool,
+}
+
+fn link_of(asked: &PageRequest) -> Option<&str> {
+    match asked {
+        PageRequest::First { .. } => None,
+        PageRequest::Follow { link, .. } => Some(link),
+    }
 }
 
 /// What comes after a page that was asked for so; nothing at the end of the round.
@@ -90,14 +113,18 @@ impl Cycle<'_> {
                 self.order
                     .watcher
                     .progress("reading the source", reading.read, None);
+                self.log_reading(kind, reading);
                 let next = following(&request, &page.next);
-                let (after, ahead) = tokio::join!(self.store_page(kind, page), self.read_ahead(kind, next));
-                let after = after?;
+                let (stored, ahead) =
+                    tokio::join!(self.store_page(kind, page), self.read_ahead(kind, next.clone()));
+                let stored = stored?;
                 reading.ahead = ahead;
-                if after == AfterPage::Finish {
+                self.expect_an_end(kind, reading, &request, next.as_ref(), &stored, entries)
+                    .await?;
+                if stored.after == AfterPage::Finish {
                     self.finish(kind).await?;
                 }
-                Ok(after != AfterPage::Read)
+                Ok(stored.after != AfterPage::Read)
             }
             Err(SourceError::Reset { what, location }) => {
                 reading.resets += 1;
@@ -109,7 +136,7 @@ impl Cycle<'_> {
                     "The source reset its stream of {kind}s: {what}"
                 );
                 self.reset(kind).await?;
-                reading.read = 0;
+                (reading.read, reading.round) = (0, None);
                 Ok(false)
             }
             Err(error) => Err(CycleError::Source(error)),
@@ -188,14 +215,71 @@ impl Cycle<'_> {
         .await
     }
 
-    async fn store_page(&self, kind: ObjectKind, page: DeltaPage) -> Result<AfterPage, CycleError> {
+    async fn store_page(&self, kind: ObjectKind, page: DeltaPage) -> Result<Stored, CycleError> {
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             let outcome = apply_page(&mut tx, kind, page)?;
             tx.commit(Durability::Synced)?;
-            Ok(outcome.next)
+            Ok(Stored {
+                after: outcome.next,
+                fresh: outcome.fresh as u64,
+                repeats: outcome.fresh == 0 && outcome.known > 0,
+            })
         })
         .await
+    }
+
+    /// A round that will never end is an error. One that leads in a circle is begun anew by the next cycle; any other goes on
+    /// where it is, because only its service knows how many empty pages it sends.
+    async fn expect_an_end(
+        &self,
+        kind: ObjectKind,
+        reading: &mut Reading,
+        asked: &PageRequest,
+        next: Option<&PageRequest>,
+        stored: &Stored,
+        entries: u64,
+    ) -> Result<(), CycleError> {
+        let now = self.job.clock.now();
+        if reading.round.is_none() {
+            let known = self.store(Snapshot::counts).await?.objects(kind);
+            reading.round = Some(Round::new(known, now));
+        }
+        let brought = Brought {
+            by: link_of(asked),
+            next: next.and_then(link_of),
+            entries,
+            fresh: stored.fresh,
+            repeats: stored.repeats,
+        };
+        let round = reading.round.as_mut();
+        let Some(Err(endless)) = round.map(|round| round.page(&brought, now)) else {
+            return Ok(());
+        };
+        if endless == Endless::Circle {
+            self.reset(kind).await?;
+        }
+        Err(CycleError::Source(SourceError::Malformed {
+            what: format!("the source's stream of {kind}s does not end: {endless}"),
+            hint: "what was read is kept, and users whom it names as disabled or deleted are disabled; the next cycle reads on. \
+                   If this stays, check `graph_url` and `proxy`, and run `melonsync resync --restart`"
+                .to_owned(),
+        }))
+    }
+
+    /// A line a minute, so that a long round can be told from one that hangs.
+    fn log_reading(&self, kind: ObjectKind, reading: &mut Reading) {
+        let now = self.job.clock.now();
+        let logged = *reading.logged.get_or_insert(now);
+        if now.since(logged) >= SAID_EVERY {
+            reading.logged = Some(now);
+            info!(
+                kind = kind.word(),
+                read = reading.read,
+                "Still reading the source: {} {kind}s so far",
+                reading.read
+            );
+        }
     }
 
     /// The end of a full round: what it did not bring is missing, not gone.

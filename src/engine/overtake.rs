@@ -54,32 +54,38 @@ impl Cycle<'_> {
         if touched.is_empty() {
             return Ok(());
         }
-        let (rules, context, kept_back) = (self.rules(), self.context(user, false), self.kept_back.clone());
-        let ids = touched.clone();
-        let found = self
-            .store(move |snapshot| leavers(snapshot, &ids, &rules, &context, &kept_back))
-            .await?;
-        let ids: Vec<SourceId> = found.iter().map(|leaver| leaver.id).collect();
-        if !ids.is_empty() {
-            info!(
-                found = ids.len(),
-                "{} users lost access while the cycle runs: they go first",
-                ids.len()
-            );
-            for leaver in found.iter().filter(|leaver| leaver.counts) {
-                *self.asked.users.entry(leaver.reason).or_default() += 1;
-            }
-            self.removals = true;
-            self.judge().await?;
-            self.overtaking = true;
-            let done = self.batch(user, ids, Pass::Disables, true).await;
-            self.overtaking = false;
-            done?;
-        }
+        self.disable_among(touched.clone(), "while the cycle runs").await?;
         let touched = touched.into_iter().map(|id| (user, id));
         self.latecomers.extend(touched.clone());
         self.blocked.extend(touched);
         Ok(())
+    }
+
+    /// Disables those of these linked users who are to be disabled, as far as the guard approves it.
+    pub(super) async fn disable_among(&mut self, ids: Vec<SourceId>, when: &str) -> Result<(), CycleError> {
+        let user = ObjectKind::User;
+        let (rules, context, kept_back) = (self.rules(), self.context(user, false), self.kept_back.clone());
+        let found = self
+            .store(move |snapshot| leavers(snapshot, &ids, &rules, &context, &kept_back))
+            .await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        info!(
+            found = found.len(),
+            "{} users lost access {when}: they go first",
+            found.len()
+        );
+        for leaver in found.iter().filter(|leaver| leaver.counts) {
+            *self.asked.users.entry(leaver.reason).or_default() += 1;
+        }
+        self.removals = true;
+        self.judge().await?;
+        let ids = found.iter().map(|leaver| leaver.id).collect();
+        self.overtaking = true;
+        let done = self.batch(user, ids, Pass::Disables, true).await;
+        self.overtaking = false;
+        done.map(drop)
     }
 
     /// Disables that the target did not answer, once it answers again.

@@ -69,6 +69,12 @@ impl AssignmentList {
         &self.0
     }
 
+    /// The entries themselves, in the same order.
+    #[must_use]
+    pub fn into_entries(self) -> Vec<Assignment> {
+        self.0
+    }
+
     /// Each principal with its roles, in order.
     pub fn by_principal(&self) -> impl Iterator<Item = (ObjectKind, SourceId, &[Assignment])> {
         self.0

@@ -191,9 +191,9 @@ impl Listing {
     }
 }
 
-fn digest(cursor: &str) -> u64 {
+pub(super) fn digest(link: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    cursor.hash(&mut hasher);
+    link.hash(&mut hasher);
     hasher.finish()
 }
 

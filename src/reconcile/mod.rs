@@ -27,6 +27,7 @@ pub mod policy;
 pub mod quarantine;
 pub mod refresh;
 pub mod refused;
+pub mod round;
 pub mod saved;
 pub mod scope;
 pub mod shown_members;

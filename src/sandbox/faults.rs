@@ -236,6 +236,11 @@ pub struct GraphFaults {
     pub no_value: Fault,
     /// A nextLink to another host.
     pub foreign_link: Fault,
+    /// A delta page's nextLink leads back to the first page of its round.
+    pub circle: Fault,
+    /// The last page of a delta round (chance: each time it is asked for) is not said to be the last: it leads to itself under
+    /// a link that was never seen.
+    pub endless: Fault,
     /// A delta page cut in the middle of its JSON.
     pub truncated: Fault,
     /// The connection breaks before the answer.
@@ -261,6 +266,8 @@ pub struct GraphFaults {
     pub assignment_throttle: Fault,
     /// A page after the first begins with the last entry of the page before: the list moved while it was read.
     pub assignment_torn: Fault,
+    /// Its nextLink leads to the page itself, under a link that was never seen.
+    pub assignment_endless: Fault,
     /// It has no `value`.
     pub assignment_no_value: Fault,
     /// Its nextLink leads to another host.

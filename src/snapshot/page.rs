@@ -46,6 +46,10 @@ pub struct PageOutcome {
     /// any life but alive.
     /// They are dirty with [`DirtyCause::UNREAD`], so a crash forgets none of them.
     pub unread: Vec<SourceId>,
+    /// Objects, and members of groups, that no page of this round brought before; in a delta round, what changed.
+    pub fresh: usize,
+    /// Objects on the page that are known.
+    pub known: usize,
     /// What comes next.
     pub next: AfterPage,
 }
@@ -160,6 +164,7 @@ fn apply_object(
     if let Some(reason) = object.removed {
         // Removals of unknown ids come in initial rounds, by the hundred (docs/design/graph.md, "Delta query").
         let Some(before) = before else { return Ok(()) };
+        outcome.known += 1;
         return bury(tx, &before, reason, round, outcome);
     }
     if round.looks && tx.look(kind, &object.id)?.is_some() {
@@ -180,8 +185,14 @@ fn apply_object(
     if kind == ObjectKind::User && round.selects("manager") {
         apply_manager(&mut record, &object.manager, round);
     }
-    let members = kind == ObjectKind::Group && apply_members(tx, &object, round)?;
-    let changed = members || !same(before.as_ref(), &record);
+    let members = if kind == ObjectKind::Group {
+        apply_members(tx, &object, round)?
+    } else {
+        Members::default()
+    };
+    let changed = members.changed || !same(before.as_ref(), &record);
+    outcome.known += 1;
+    outcome.fresh += members.fresh + usize::from(replaced || changed);
     let nameless = before.is_none() && !round.full && lacks_its_name(&record, round);
     tx.replace_record(before.as_ref(), &record)?;
     // What comes back from any life but alive comes with the properties that it has: of those that it lost before or
@@ -229,6 +240,7 @@ fn bury(
     let mut record = before.clone();
     record.object.life = Life::Gone(reason);
     tx.replace_record(Some(before), &record)?;
+    outcome.fresh += 1;
     touch(tx, kind, id, outcome)?;
     if !before.is_gone() {
         tx.mark_referrers_dirty(&id)?;
@@ -286,9 +298,17 @@ fn apply_manager(record: &mut Record, entries: &[ReferenceChange], round: &Round
     }
 }
 
-/// True when a membership changed, not only its generation.
-fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Result<bool, StoreError> {
-    let mut changed = false;
+/// What a page says of a group's members.
+#[derive(Default)]
+struct Members {
+    /// A membership changed, not only its generation.
+    changed: bool,
+    /// Memberships that no page of a full round brought before.
+    fresh: usize,
+}
+
+fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Result<Members, StoreError> {
+    let mut found = Members::default();
     let watch = tx.watch()?;
     let members: Vec<SourceId> = object.members.iter().map(|entry| entry.id).collect();
     let known = tx.edges_of(&object.id, &members)?;
@@ -298,6 +318,8 @@ fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Re
             Some(written) => written,
             None => known.get(&entry.id).cloned(),
         };
+        let older = |edge: &Membership| edge.generation < round.generation;
+        found.fresh += usize::from(!entry.removed && before.as_ref().is_none_or(older));
         // A removed entry need not say what it is.
         let kind = before.as_ref().map_or(entry.kind, |edge| edge.kind);
         let moved = if entry.removed {
@@ -308,9 +330,9 @@ fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Re
         if moved {
             tx.membership_moved(watch, &object.id, &entry.id, kind)?;
         }
-        changed |= moved;
+        found.changed |= moved;
     }
-    Ok(changed)
+    Ok(found)
 }
 
 fn add_member(

@@ -1,12 +1,14 @@
 //! Who is assigned to the enterprise application (docs/design/graph.md, "Other reads"): read whole, page by page.
 //!
 //! The list has no delta, so what it lacks counts as unassigned; therefore a page that was not read whole and understood
-//! is an error, and so is a list whose pages overlap: it moved while it was read.
+//! is an error, and so is a list whose pages overlap: it moved while it was read. A list without an end is one of those.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tracing::info;
 use url::Url;
 use uuid::Uuid;
 
@@ -20,9 +22,22 @@ use crate::model::assignment::AppRole;
 use crate::model::assignment::Assignment;
 use crate::model::assignment::AssignmentList;
 use crate::model::assignment::RoleId;
+use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::SourceError;
+
+/// Pages in a row without an assignment. Service principals, which do not count, fill a few.
+const MOST_IDLE: u32 = 1000;
+
+/// More assignments than this are no list: an application is assigned to as many as a directory holds, at most.
+const MOST: usize = 10_000_000;
+
+/// From so many entries on it is looked for repeated ones whenever the list has doubled, not only at its end.
+const LEAST_CHECKED: usize = 10_000;
+
+/// While the list is read, a line is logged this often.
+const LOGGED_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
 struct WirePage {
@@ -65,24 +80,52 @@ struct WireRole {
 /// Every user and group that is assigned to the application.
 pub(super) async fn list(client: &GraphClient, application: SourceId) -> Result<AssignmentList, SourceError> {
     let (mut entries, mut followed, mut link) = (Vec::new(), HashSet::new(), None::<Url>);
+    let (mut idle, mut checked, mut logged) = (0_u32, LEAST_CHECKED, client.clock().now());
     loop {
         let link_or_first = Ask::Assigned {
             application,
             link: link.as_ref(),
         };
         let page: WirePage = ask(client, &link_or_first).await?;
+        let before = entries.len();
         for wire in page.value {
             entries.extend(assignment(wire, application)?);
         }
         let Some(next) = page.next_link else { break };
+        idle = if entries.len() > before { 0 } else { idle + 1 };
+        if idle >= MOST_IDLE || entries.len() > MOST {
+            return Err(malformed(&format!(
+                "it does not end: {} assignments were read, and the last {idle} pages had none",
+                entries.len()
+            )));
+        }
+        if entries.len() >= checked {
+            entries = whole(entries)?.into_entries();
+            checked = entries.len() * 2;
+        }
+        logged = log_reading(client, logged, entries.len());
         let next = own_link(client.base(), &next).map_err(|wrong| malformed(&wrong))?;
         if !followed.insert(next.clone()) {
             return Err(malformed("a link leads back to a page that was read already"));
         }
         link = Some(next);
     }
+    whole(entries)
+}
+
+fn whole(entries: Vec<Assignment>) -> Result<AssignmentList, SourceError> {
     AssignmentList::try_new(entries)
         .map_err(|repeated| malformed(&format!("{repeated}: it was changed while it was read")))
+}
+
+/// A line a minute, so that a long list can be told from one that hangs.
+fn log_reading(client: &GraphClient, logged: Timestamp, read: usize) -> Timestamp {
+    let now = client.clock().now();
+    if now.since(logged) < LOGGED_EVERY {
+        return logged;
+    }
+    info!(read, "Still reading the assignment list: {read} assignments so far");
+    now
 }
 
 /// The app roles that the application defines, in order of their ids.

@@ -4,6 +4,7 @@ mod adoption;
 mod answers;
 mod assigned;
 mod drift;
+mod endless;
 mod escrow;
 mod evaluation;
 mod explained;

@@ -169,6 +169,7 @@ pub(super) fn answer(core: &mut Core, call: &Call) -> Answer {
     let torn = from > 0 && core.faults.assignment_torn.strikes();
     let begin = if torn { from - 1 } else { from }.min(rows.len());
     let end = (begin + size).min(rows.len());
+    let again = core.faults.assignment_endless.strikes();
     let mut body = json!({"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#appRoleAssignments",
         "value": rows[begin..end].to_vec()});
     if end < rows.len() {
@@ -178,6 +179,15 @@ pub(super) fn answer(core: &mut Core, call: &Call) -> Answer {
             call.origin()
         };
         body["@odata.nextLink"] = format!("{host}{}?%24skiptoken={end}", call.path).into();
+    }
+    if again {
+        let nonce = uuid::Uuid::new_v4();
+        body["@odata.nextLink"] = format!(
+            "{}{}?%24skiptoken={from}&again={nonce}",
+            call.origin(),
+            call.path
+        )
+        .into();
     }
     if core.faults.assignment_no_value.strikes() {
         body.as_object_mut()

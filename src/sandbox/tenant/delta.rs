@@ -283,7 +283,18 @@ fn serve(core: &mut Core, call: &Call, round: &Round, from: usize, after_empty: 
     );
     body.insert("value".into(), value.into());
     let last = to >= round.entries.len() && !empty;
-    put_links(core, call, round, &mut body, (to, empty), last);
+    let again = last && core.faults.endless.strikes();
+    let back = !last && core.faults.circle.strikes();
+    let next = match (again, back) {
+        (true, _) => (from, empty),
+        (false, true) => (0, false),
+        (false, false) => (to, empty),
+    };
+    put_links(core, call, round, &mut body, next, last && !again);
+    if again && let Some(Value::String(link)) = body.get_mut("@odata.nextLink") {
+        core.rounds.next += 1;
+        *link = format!("{link}&again={}", core.rounds.next);
+    }
     if core.faults.no_value.strikes() {
         body.remove("value");
     }

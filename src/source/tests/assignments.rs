@@ -72,6 +72,31 @@ async fn the_list_is_read_to_its_last_page() {
 }
 
 #[tokio::test]
+async fn a_list_without_an_end_is_given_up() {
+    let many: Vec<Json> = (0..500).map(user).collect();
+    for (name, page, most) in [
+        ("the same page again and again", json!(many), 30),
+        ("empty pages", json!([]), 1001),
+        (
+            "pages of what does not count",
+            json!([entry(5, "ServicePrincipal", ROLE)]),
+            1001,
+        ),
+    ] {
+        let graph = Graph::with_tokens(move |graph, _, before| {
+            let link = graph.link(&format!("servicePrincipals/x/appRoleAssignedTo?$skiptoken=p{before}"));
+            json(200, &json!({"value": page, "@odata.nextLink": link}))
+        })
+        .await;
+        let source = graph.source();
+        let read = source.assignments(id(APPLICATION));
+        let list = tokio::time::timeout(Duration::from_secs(60), read).await.expect(name);
+        assert!(matches!(list, Err(SourceError::Malformed { .. })), "{name}: {list:?}");
+        assert!(graph.asked().len() <= most, "{name}: {}", graph.asked().len());
+    }
+}
+
+#[tokio::test]
 async fn an_empty_list_is_a_list() {
     assert_eq!(pages(vec![json!([])]).await.1.unwrap(), AssignmentList::default());
 }

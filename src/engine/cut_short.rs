@@ -1,0 +1,72 @@
+//! A source that could not be read to its end: whom it named as disabled or deleted before loses access all the same.
+//!
+//! Nothing else is planned on a part of a round. What is proof of its own account, the object's own `@removed` or its
+//! `accountEnabled = false`, does not wait for pages that may never come: not for the others of a stream without an end, and
+//! not for groups that the app may not read. No scope decision and no absence is drawn from it.
+//! Crash in the middle: whoever was not disabled is still dirty.
+
+use tracing::warn;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::guarding::sent_within;
+use super::job::Extent;
+use super::readings::each_dirty_object;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::StoreError;
+use crate::snapshot::read::Reads;
+use crate::snapshot::store::Snapshot;
+
+impl Cycle<'_> {
+    /// Disables whom the source named before it failed. Returns what the cycle ends with: the source's error, unless the
+    /// snapshot itself failed meanwhile.
+    pub(super) async fn cut_short(&mut self, error: CycleError) -> CycleError {
+        let managed = self.job.managed.contains(&ObjectKind::User) && self.order.only.is_none();
+        let whole = !self.order.extent.is_partial() && self.order.extent != Extent::Explain;
+        if !(matches!(error, CycleError::Source(_)) && managed && whole) {
+            return error;
+        }
+        match self.disable_those_read().await {
+            Ok(()) => error,
+            Err(CycleError::Target(second)) => {
+                warn!("Users who lost access could not be disabled, because the target is out of reach: {second}");
+                error
+            }
+            Err(second) => second,
+        }
+    }
+
+    async fn disable_those_read(&mut self) -> Result<(), CycleError> {
+        self.recall_assignments().await?;
+        self.read_escrow().await?;
+        let waiting = self.escrow.waiting.clone();
+        let mut ids = self.store(disabled_or_gone).await?;
+        ids.retain(|id| !waiting.contains(&(ObjectKind::User, *id)));
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.prepare_target().await?;
+        self.read_writes_back().await?;
+        let (now, window) = (self.now, self.job.policy.guard_window);
+        self.sent = self
+            .store(move |snapshot| sent_within(snapshot, now, window))
+            .await?;
+        self.disable_among(ids, "though the source was not read to its end")
+            .await
+    }
+}
+
+/// Linked users of whom something changed, and who are disabled or deleted by their own account.
+fn disabled_or_gone(snapshot: &Snapshot) -> Result<Vec<SourceId>, StoreError> {
+    let kind = ObjectKind::User;
+    let mut found = Vec::new();
+    each_dirty_object(snapshot, kind, |id, _, bytes| {
+        let record = snapshot.decode_record(kind, id, bytes)?;
+        if record.link.is_some() && (record.is_gone() || !record.object.account_enabled()) {
+            found.push(id);
+        }
+        Ok(true)
+    })?;
+    Ok(found)
+}
