@@ -30,7 +30,9 @@ impl Cycle<'_> {
         match self.disable_those_read().await {
             Ok(()) => error,
             Err(CycleError::Target(second)) => {
-                warn!("Users who lost access could not be disabled, because the target is out of reach: {second}");
+                warn!(
+                    "Users who lost access could not be disabled, because the target is out of reach: {second}"
+                );
                 error
             }
             Err(second) => second,

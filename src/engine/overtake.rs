@@ -54,7 +54,8 @@ impl Cycle<'_> {
         if touched.is_empty() {
             return Ok(());
         }
-        self.disable_among(touched.clone(), "while the cycle runs").await?;
+        self.disable_among(touched.clone(), "while the cycle runs")
+            .await?;
         let touched = touched.into_iter().map(|id| (user, id));
         self.latecomers.extend(touched.clone());
         self.blocked.extend(touched);

@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+mod decode;
 
 /// One attribute value. `Null` is a value that was read and is empty; an attribute that was never read is
 /// absent from its map, and nothing may be derived from it (docs/design/cycle.md, "Reading the source").
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Default)]
 pub enum Value {
     /// Read, and empty.
     #[default]

@@ -158,7 +158,13 @@ mod tests {
             ("repeated ones", hundredth, 200, true, 1_000),
             ("removals of what was never known", hundredth, 200, false, 10_000),
             ("a drip", minute, 0, false, 30),
-            ("a slow drip is given its pages", minute * 60, 0, false, LEAST_IDLE),
+            (
+                "a slow drip is given its pages",
+                minute * 60,
+                0,
+                false,
+                LEAST_IDLE,
+            ),
         ] {
             let (at, endless) = ends_at(0, gap, entries, 0, repeats);
             assert_eq!((at, endless), (pages, Endless::Idle { pages }), "{name}");

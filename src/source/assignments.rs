@@ -26,6 +26,7 @@ use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::SourceError;
+use crate::transport::off_thread;
 
 /// Pages in a row without an assignment. Service principals, which do not count, fill a few.
 const MOST_IDLE: u32 = 1000;
@@ -124,7 +125,10 @@ fn log_reading(client: &GraphClient, logged: Timestamp, read: usize) -> Timestam
     if now.since(logged) < LOGGED_EVERY {
         return logged;
     }
-    info!(read, "Still reading the assignment list: {read} assignments so far");
+    info!(
+        read,
+        "Still reading the assignment list: {read} assignments so far"
+    );
     now
 }
 
@@ -172,13 +176,18 @@ fn id_of(guid: Uuid) -> SourceId {
     SourceId::from_bytes(guid.into_bytes())
 }
 
-async fn ask<T: DeserializeOwned>(client: &GraphClient, ask: &Ask<'_>) -> Result<T, SourceError> {
+async fn ask<T: DeserializeOwned + Send + 'static>(
+    client: &GraphClient,
+    ask: &Ask<'_>,
+) -> Result<T, SourceError> {
     let answer = client.ask(ask).await.map_err(|error| match error {
         // The list has no delta: what would reset a stream is only a page that cannot be had.
         SourceError::Reset { what, .. } => malformed(&what),
         other => other,
     })?;
-    serde_json::from_slice(&answer.body).map_err(|error| {
+    let body = answer.body.clone();
+    let read = off_thread(body.len(), move || serde_json::from_slice(&body)).await;
+    read.map_err(|error| {
         let html = if looks_like_html(&answer) {
             ": it is an HTML page (from a proxy?)"
         } else {

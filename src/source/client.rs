@@ -33,6 +33,7 @@ use crate::transport::Answer;
 use crate::transport::Attempt;
 use crate::transport::HttpClient;
 use crate::transport::RetryPolicy;
+use crate::transport::Size;
 use crate::transport::TrafficCounter;
 use crate::transport::http_client::host_of;
 use crate::transport::retry;
@@ -75,6 +76,16 @@ impl Ask<'_> {
                 ObjectKind::Group => "GroupMember.Read.All (or Group.Read.All)",
             },
             Self::Assigned { .. } | Self::Roles { .. } => "Application.Read.All",
+        }
+    }
+
+    /// What the answer may hold.
+    const fn size(&self) -> Size {
+        match self {
+            Self::First { .. } | Self::Follow { .. } | Self::Batch { .. } | Self::Assigned { .. } => {
+                Size::Page
+            }
+            Self::Roles { .. } => Size::Resource,
         }
     }
 
@@ -204,7 +215,7 @@ impl GraphClient {
                 not_found: ask.not_found(),
                 token: token.as_ref(),
             };
-            let answer = match self.http.send(request).await {
+            let answer = match self.http.send_for(request, ask.size()).await {
                 Ok(answer) => answer,
                 Err(error) => {
                     let what = format!("{shown} -> no answer (client-request-id {id})");

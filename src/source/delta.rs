@@ -12,6 +12,7 @@ use crate::ports::DeltaPage;
 use crate::ports::NextPage;
 use crate::ports::PageRequest;
 use crate::ports::SourceError;
+use crate::transport::off_thread;
 
 /// The page, whole, with a link that may be followed.
 pub(super) async fn page(
@@ -39,7 +40,9 @@ pub(super) async fn page(
                 .await?
         }
     };
-    let page = page::read(kind, &answer.body).map_err(|wrong| {
+    let body = answer.body.clone();
+    let read = off_thread(body.len(), move || page::read(kind, &body)).await;
+    let page = read.map_err(|wrong| {
         let html = if looks_like_html(&answer) {
             ": it is an HTML page (from a proxy?)"
         } else {

@@ -24,6 +24,7 @@ use crate::model::id::SourceId;
 use crate::model::object::Existence;
 use crate::ports::SourceError;
 use crate::transport::Attempt;
+use crate::transport::off_thread;
 use crate::transport::retry;
 use crate::transport::retry_after;
 
@@ -178,7 +179,9 @@ async fn one_batch(
             body: &json!({ "requests": requests }),
         })
         .await?;
-    let batch: Batch = serde_json::from_slice(&answer.body).map_err(|_| SourceError::Malformed {
+    let body = answer.body.clone();
+    let batch = off_thread(body.len(), move || serde_json::from_slice::<Batch>(&body)).await;
+    let batch = batch.map_err(|_| SourceError::Malformed {
         what: "POST /$batch -> an answer without usable `responses`; nothing of it was used".to_owned(),
         hint: "check `graph_url` and `proxy`; the next cycle asks again".to_owned(),
     })?;

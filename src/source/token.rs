@@ -276,7 +276,7 @@ pub(super) fn unreachable<T>(
     made: u32,
 ) -> Attempt<T, SourceError> {
     let connect = matches!(error, TransportError::Connect { .. });
-    let hopeless = error.is_configuration() || matches!(error, TransportError::TooLarge { .. });
+    let hopeless = error.is_configuration() || error.is_too_large();
     let error = SourceError::Unavailable {
         what: what.to_owned(),
         hint: error.advice(keys),

@@ -11,6 +11,7 @@ use super::resource::field;
 use crate::model::secret::Secret;
 use crate::ports::TargetError;
 use crate::transport::Answer;
+use crate::transport::Size;
 use crate::transport::TransportError;
 use crate::transport::unreached::Keys;
 
@@ -59,6 +60,17 @@ impl Asked {
     fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
+
+    /// What the answer may hold: a group is as large as its members are many.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        let listing = self.method == "GET" && !self.one_resource;
+        if listing || self.path.starts_with("/Groups") {
+            Size::Page
+        } else {
+            Size::Resource
+        }
+    }
 }
 
 /// True when trying the same request again may help: the server stumbled, and did not say no.
@@ -68,7 +80,7 @@ pub fn is_stumble(status: u16) -> bool {
 }
 
 /// What is read of the body of an answer.
-pub trait Content: Sized {
+pub trait Content: Sized + Send + 'static {
     /// Reads it.
     ///
     /// # Errors

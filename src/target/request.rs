@@ -26,6 +26,7 @@ use crate::transport::Attempt;
 use crate::transport::HttpClient;
 use crate::transport::RetryPolicy;
 use crate::transport::TransportError;
+use crate::transport::off_thread;
 use crate::transport::retry;
 
 /// Attempts after a stumble (5xx, timeout, no connection). A target in trouble is left alone soon: the next cycle
@@ -68,6 +69,34 @@ pub struct Reply<B = Json> {
     pub answer: Answer,
     /// Its body, `None` where it was empty.
     pub body: Option<B>,
+}
+
+/// An answer that was looked into, from its first byte to its last.
+struct Looked<B> {
+    answer: Answer,
+    body: serde_json::Result<Option<B>>,
+    /// The status that counts.
+    status: u16,
+    /// True where a good answer repeats our token.
+    echoes: bool,
+}
+
+impl<B: Content> Looked<B> {
+    fn at(answer: Answer, token: &Secret) -> Self {
+        let body = if answer.body.is_empty() {
+            Ok(None)
+        } else {
+            B::read(&answer.body).map(Some)
+        };
+        let status = fault::status_of(&answer, body.as_ref().ok().and_then(Option::as_ref));
+        let echoes = (200..300).contains(&status) && fault::echoes(&answer, token);
+        Self {
+            answer,
+            body,
+            status,
+            echoes,
+        }
+    }
 }
 
 impl Wire {
@@ -149,7 +178,10 @@ impl Wire {
         };
         let sent = match self.pace.enter(kind).await {
             Ok(pass) => {
-                let sent = self.http.send(self.request(asked, url, body)).await;
+                let sent = self
+                    .http
+                    .send_for(self.request(asked, url, body), asked.size())
+                    .await;
                 let hint = sent
                     .as_ref()
                     .ok()
@@ -160,10 +192,10 @@ impl Wire {
             Err(left) => return Attempt::Fail(fault::paused(asked, left)),
         };
         match sent {
-            Ok(answer) => self.judge(asked, answer, repeat, made),
+            Ok(answer) => self.judge(asked, answer, repeat, made).await,
             Err(error) => {
                 let again = !error.is_configuration()
-                    && !matches!(error, TransportError::TooLarge { .. })
+                    && !error.is_too_large()
                     && (repeat == Repeat::Safe || !error.may_have_been_carried_out())
                     && made < STUMBLES;
                 again_or_fail(
@@ -192,7 +224,7 @@ impl Wire {
         }
     }
 
-    fn judge<B: Content>(
+    async fn judge<B: Content>(
         &self,
         asked: &Asked,
         answer: Answer,
@@ -205,17 +237,20 @@ impl Wire {
             let error = self.fault(asked, answer.status.as_u16(), &answer);
             return Attempt::Again { after: wait, error };
         }
-        let body = if answer.body.is_empty() {
-            Ok(None)
-        } else {
-            B::read(&answer.body).map(Some)
-        };
-        let status = fault::status_of(&answer, body.as_ref().ok().and_then(Option::as_ref));
+        let size = answer.body.len();
+        let token = self.token.clone();
+        let look = move || Looked::at(answer, &token);
+        let Looked {
+            answer,
+            body,
+            status,
+            echoes,
+        } = off_thread(size, look).await;
         if !(200..300).contains(&status) {
             let again = repeat == Repeat::Safe && fault::is_stumble(status) && made < STUMBLES;
             return again_or_fail(again, None, self.fault(asked, status, &answer));
         }
-        if fault::echoes(&answer, &self.token) {
+        if echoes {
             let wrong = "it repeats the token that it was asked with; nothing of it was used or stored";
             return Attempt::Fail(fault::malformed(asked, &answer, wrong));
         }

@@ -6,7 +6,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::{
     Certificate, ClientBuilder, NoProxy, Proxy, Request, Response, StatusCode,
     header::{HeaderMap, RETRY_AFTER},
@@ -15,6 +15,7 @@ use reqwest::{
 use url::Url;
 
 use super::{
+    body::{Beyond, Body, PAGE, Size},
     retry_after,
     traffic::TrafficCounter,
     unreached::{Keys, Unreached},
@@ -35,7 +36,7 @@ pub struct NetworkOptions {
     pub connect_timeout: Duration,
     /// Longest time for one whole request, body included.
     pub request_timeout: Duration,
-    /// Largest body that is read, in bytes, after decompression.
+    /// Largest body that is read, in bytes, after decompression; see [`Size`] for what is smaller.
     pub largest_body: usize,
     /// The section of the settings that all this is from, such as `jobs.idmelon.target`: hints name its keys in full.
     pub section: String,
@@ -48,7 +49,7 @@ impl Default for NetworkOptions {
             ca_file: None,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(100), // long delta pages take their time (docs/design/graph.md, "Throttling")
-            largest_body: 64 << 20, // a listing of a target that gives everything on one page: 30,000 users of 2 KiB
+            largest_body: PAGE,
             section: String::new(),
         }
     }
@@ -120,6 +121,14 @@ pub enum TransportError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The answer is small enough, and would be far larger once it is read.
+    #[error("the answer from {host} would take more than {limit} bytes of memory")]
+    Bloated {
+        /// Host and port.
+        host: String,
+        /// The limit, in bytes.
+        limit: usize,
+    },
 }
 
 impl TransportError {
@@ -128,8 +137,14 @@ impl TransportError {
     pub const fn may_have_been_carried_out(&self) -> bool {
         matches!(
             self,
-            Self::Timeout { .. } | Self::Broken { .. } | Self::TooLarge { .. }
+            Self::Timeout { .. } | Self::Broken { .. } | Self::TooLarge { .. } | Self::Bloated { .. }
         )
+    }
+
+    /// Whether the answer is one that will not be read the next time either.
+    #[must_use]
+    pub const fn is_too_large(&self) -> bool {
+        matches!(self, Self::TooLarge { .. } | Self::Bloated { .. })
     }
 
     /// What to do about it; `keys` are those of the side that was asked.
@@ -150,7 +165,7 @@ impl TransportError {
                 "check the network between here and the host in {}; the next cycle goes on",
                 keys.key(keys.address)
             ),
-            Self::TooLarge { .. } => format!(
+            Self::TooLarge { .. } | Self::Bloated { .. } => format!(
                 "check {}: no answer of this kind is that large",
                 keys.key(keys.address)
             ),
@@ -308,11 +323,19 @@ impl HttpClient {
         &self.traffic
     }
 
-    /// Sends one request once and reads the whole answer, whatever its status.
+    /// Sends one request once and reads the whole answer, whatever its status: one resource, or a document.
     ///
     /// # Errors
     /// When there is no whole answer; [`TransportError::may_have_been_carried_out`] says what that leaves open.
     pub async fn send(&self, request: Request) -> Result<Answer, TransportError> {
+        self.send_for(request, Size::Resource).await
+    }
+
+    /// As [`Self::send`], for an answer of this size. Of an error the beginning is read.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_for(&self, request: Request, size: Size) -> Result<Answer, TransportError> {
         let host = host_of(request.url());
         let proxy = self.proxy.as_ref().filter(|proxy| proxy.leads_to(request.url()));
         let proxy = proxy.map(|proxy| (proxy.shown.clone(), proxy.setting));
@@ -323,7 +346,7 @@ impl HttpClient {
             .await
             .map_err(|error| self.explain(error, &host, proxy))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let body = self.read(response, &host).await?;
+        let body = self.read(response, &host, size).await?;
         let answer = Answer {
             status,
             headers,
@@ -335,28 +358,25 @@ impl HttpClient {
         Ok(answer)
     }
 
-    /// The body up to the limit; `Content-Length` is believed only to refuse early and to reserve once.
-    async fn read(&self, mut response: Response, host: &str) -> Result<Bytes, TransportError> {
-        let too_large = || TransportError::TooLarge {
-            host: host.to_owned(),
-            limit: self.largest_body,
+    /// The body, decompressed piece by piece, up to what it may hold.
+    async fn read(&self, mut response: Response, host: &str, size: Size) -> Result<Bytes, TransportError> {
+        let beyond = |beyond| match (beyond, host.to_owned()) {
+            (Beyond::Bytes(limit), host) => TransportError::TooLarge { host, limit },
+            (Beyond::Memory(limit), host) => TransportError::Bloated { host, limit },
         };
-        let announced = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
-        if announced > self.largest_body {
-            return Err(too_large());
-        }
-        let mut body = BytesMut::with_capacity(announced);
+        let announced = response.content_length().unwrap_or(0);
+        let is_error = !response.status().is_success();
+        let mut body = Body::new(is_error, size, self.largest_body, announced).map_err(beyond)?;
         while let Some(chunk) = response
             .chunk()
             .await
             .map_err(|error| self.explain(error, host, None))?
         {
-            if body.len() + chunk.len() > self.largest_body {
-                return Err(too_large());
+            if !body.take(&chunk).map_err(beyond)? {
+                break;
             }
-            body.extend_from_slice(&chunk);
         }
-        Ok(body.freeze())
+        Ok(body.done())
     }
 
     /// URLs are taken out of reqwest's errors: they may hold page tokens, and the caller names the request.

@@ -5,11 +5,15 @@
 //! caller classifies each attempt ([`backoff::Attempt`]).
 
 pub mod backoff;
+pub mod body;
 pub mod http_client;
+pub mod off_thread;
 pub mod retry_after;
 pub mod traffic;
 pub mod unreached;
 
 pub use backoff::{Attempt, RetryPolicy, retry};
+pub use body::Size;
 pub use http_client::{Answer, HttpClient, NetworkOptions, TransportError};
+pub use off_thread::off_thread;
 pub use traffic::TrafficCounter;

@@ -182,12 +182,8 @@ pub(super) fn answer(core: &mut Core, call: &Call) -> Answer {
     }
     if again {
         let nonce = uuid::Uuid::new_v4();
-        body["@odata.nextLink"] = format!(
-            "{}{}?%24skiptoken={from}&again={nonce}",
-            call.origin(),
-            call.path
-        )
-        .into();
+        body["@odata.nextLink"] =
+            format!("{}{}?%24skiptoken={from}&again={nonce}", call.origin(), call.path).into();
     }
     if core.faults.assignment_no_value.strikes() {
         body.as_object_mut()

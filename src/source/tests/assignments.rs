@@ -84,14 +84,21 @@ async fn a_list_without_an_end_is_given_up() {
         ),
     ] {
         let graph = Graph::with_tokens(move |graph, _, before| {
-            let link = graph.link(&format!("servicePrincipals/x/appRoleAssignedTo?$skiptoken=p{before}"));
+            let link = graph.link(&format!(
+                "servicePrincipals/x/appRoleAssignedTo?$skiptoken=p{before}"
+            ));
             json(200, &json!({"value": page, "@odata.nextLink": link}))
         })
         .await;
         let source = graph.source();
         let read = source.assignments(id(APPLICATION));
-        let list = tokio::time::timeout(Duration::from_secs(60), read).await.expect(name);
-        assert!(matches!(list, Err(SourceError::Malformed { .. })), "{name}: {list:?}");
+        let list = tokio::time::timeout(Duration::from_secs(60), read)
+            .await
+            .expect(name);
+        assert!(
+            matches!(list, Err(SourceError::Malformed { .. })),
+            "{name}: {list:?}"
+        );
         assert!(graph.asked().len() <= most, "{name}: {}", graph.asked().len());
     }
 }

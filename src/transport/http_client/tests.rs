@@ -203,3 +203,75 @@ fn a_bad_ca_file_is_named_with_what_is_wrong() {
         );
     }
 }
+
+/// The same three bytes over and over, as gzip that is a thousand times smaller: fixed codes of RFC 1951, one match of 258 bytes
+/// in 13 bits.
+fn bomb(unit: &[u8; 3], matches: usize) -> Vec<u8> {
+    let (mut bits, mut held, mut out) = (0_u32, 0, vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
+    let mut put = |value: u32, count: u32| {
+        bits |= value << held;
+        held += count;
+        while held >= 8 {
+            out.push(bits as u8);
+            bits >>= 8;
+            held -= 8;
+        }
+    };
+    let code = |value: u32, count: u32| value.reverse_bits() >> (32 - count);
+    put(0b011, 3); // the last block, with the fixed codes
+    unit.iter()
+        .for_each(|byte| put(code(0x30 + u32::from(*byte), 8), 8));
+    for _ in 0..matches {
+        put(code(0b1100_0101, 8), 8); // 258 bytes
+        put(code(2, 5), 5); // from three bytes back
+    }
+    put(0, 7 + 7); // the end, and up to a whole byte
+    let whole = unit.repeat((3 + 258 * matches) / 3);
+    out.extend(crc32fast::hash(&whole).to_le_bytes());
+    out.extend((whole.len() as u32).to_le_bytes());
+    out
+}
+
+#[tokio::test]
+async fn gzip_that_grows_a_thousand_times_is_refused_while_it_grows() {
+    let served = |status: u16, unit: &'static [u8; 3], bytes: usize| {
+        get(move || async move {
+            let status = StatusCode::from_u16(status).unwrap();
+            (status, [("content-encoding", "gzip")], bomb(unit, bytes / 258))
+        })
+    };
+    let router = Router::new()
+        .route("/small", served(200, b"xyz", 3000))
+        .route("/large", served(200, b"xyz", 100 << 20))
+        .route("/resource", served(200, b"xyz", 5 << 20))
+        .route("/dense", served(200, b"[],", 60 << 20))
+        .route("/error", served(500, b"xyz", 60 << 20));
+    let address = serve(router).await;
+    let client = HttpClient::new(&NetworkOptions::default()).unwrap();
+    let ask = async |path: &str, size| {
+        let url = format!("http://{address}{path}");
+        client
+            .send_for(client.builder().get(url).build().unwrap(), size)
+            .await
+    };
+    let page = ask("/small", Size::Page).await.unwrap().body;
+    assert_eq!((page.len(), &page[..4]), (3 + 3000 / 258 * 258, &b"xyzx"[..]));
+    for (path, size, limit) in [
+        ("/large", Size::Page, 64 << 20),
+        ("/resource", Size::Resource, 4 << 20),
+    ] {
+        let refused = ask(path, size).await.unwrap_err();
+        assert!(
+            matches!(refused, TransportError::TooLarge { limit: at, .. } if at == limit),
+            "{refused:?}"
+        );
+    }
+    assert!(ask("/resource", Size::Page).await.is_ok());
+    let refused = ask("/dense", Size::Page).await.unwrap_err();
+    assert!(
+        matches!(refused, TransportError::Bloated { .. }) && refused.may_have_been_carried_out(),
+        "{refused:?}"
+    );
+    let error = ask("/error", Size::Page).await.unwrap();
+    assert_eq!((error.status.as_u16(), error.body.len()), (500, 64 << 10));
+}

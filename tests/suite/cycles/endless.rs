@@ -47,8 +47,16 @@ async fn broken(world: &World, breaks: Breaks) -> Vec<String> {
 async fn whom_a_source_without_an_end_named_as_disabled_loses_access() {
     let cases: &[(&str, Breaks, &str)] = &[
         // The whole round was read before it is known that it does not end.
-        ("a last page that leads to itself", |f| f.endless = Fault::always(), "brought nothing new"),
-        ("a circle behind all of them", |f| f.circle = Fault::always().after(5), "leads back"),
+        (
+            "a last page that leads to itself",
+            |f| f.endless = Fault::always(),
+            "brought nothing new",
+        ),
+        (
+            "a circle behind all of them",
+            |f| f.circle = Fault::always().after(5),
+            "leads back",
+        ),
     ];
     for (name, breaks, why) in cases {
         let world = synced().await;
@@ -65,7 +73,9 @@ async fn whom_a_source_without_an_end_named_as_disabled_loses_access() {
         for leaver in &leavers {
             assert_eq!(world.resource(leaver)["active"], false, "{name}");
         }
-        world.tenant.update_faults(|faults| *faults = GraphFaults::default());
+        world
+            .tenant
+            .update_faults(|faults| *faults = GraphFaults::default());
         let next = cycle(&world).await;
         assert!(next.error.is_none(), "{name}: {}", next.story());
         world.assert_equal();
