@@ -9,6 +9,9 @@ mod clock;
 pub mod config;
 mod control;
 pub mod faults;
+#[cfg(test)]
+#[path = "../../tests/suite/support/limit.rs"]
+pub mod limit;
 pub mod oddities;
 pub mod sample;
 pub mod server;

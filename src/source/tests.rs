@@ -25,6 +25,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::model::clock::Timestamp;
+use crate::sandbox::limit::until_the_runtime_ends;
 
 /// A request as the service saw it.
 #[derive(Debug, Clone)]
@@ -102,6 +103,7 @@ const SECRET: &str = "p+ss/w&rd-of-the-app";
 impl Graph {
     /// `script` plays Graph and, where a test cares, the token endpoint.
     async fn start(script: impl Fn(&Self, &Seen, usize) -> Played + Send + Sync + 'static) -> Arc<Self> {
+        until_the_runtime_ends();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap())
             .parse()

@@ -16,4 +16,4 @@ mod saved_plan;
 mod state;
 mod undo;
 mod verbs;
-mod world;
+pub mod world;

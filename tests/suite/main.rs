@@ -12,3 +12,4 @@ mod scenarios;
 mod simulation;
 mod stories;
 mod support;
+mod wiring;

@@ -288,7 +288,11 @@ impl Stage {
             stop: CancellationToken::new(),
             watcher: Arc::<Teller>::clone(&teller),
         };
-        let report = cycle::run(&self.world.job, &order).await;
+        let report = self
+            .world
+            .limit
+            .holds(Box::pin(cycle::run(&self.world.job, &order)))
+            .await;
         let seen = std::mem::take(&mut *teller.seen.lock().unwrap());
         Told { report, seen }
     }

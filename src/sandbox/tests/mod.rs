@@ -20,12 +20,15 @@ use serde_json::json;
 use super::Server;
 use super::Tenant;
 use super::Workspace;
+use super::limit::until_the_runtime_ends;
 
 async fn serve_tenant(tenant: &Tenant) -> Server {
+    until_the_runtime_ends();
     tenant.serve("127.0.0.1:0".parse().unwrap()).await.unwrap()
 }
 
 async fn serve_workspace(workspace: &Workspace) -> Server {
+    until_the_runtime_ends();
     workspace.serve("127.0.0.1:0".parse().unwrap()).await.unwrap()
 }
 

@@ -219,6 +219,22 @@ fn redb_keeps_over_a_power_cut_what_was_synced_and_the_rest_in_order() {
     survives_power_cuts(Tried::Plain(Engine::Redb));
 }
 
+#[test]
+fn without_strace_the_tests_of_power_cuts_report_that_they_are_skipped() {
+    let test =
+        "snapshot::tests::power_cut::redb_keeps_over_a_power_cut_what_was_synced_and_the_rest_in_order";
+    let done = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env("PATH", "")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(
+        said.contains(test) && said.contains("SKIPPED: there is no strace"),
+        "{said}"
+    );
+}
+
 /// What a process leaves that is killed: the files as they are, without its buffers.
 #[test]
 fn a_lazy_commit_survives_a_kill() {

@@ -13,6 +13,7 @@ use super::*;
 use crate::model::clock::SystemClock;
 use crate::model::value::Value;
 use crate::reconcile::operation::Change;
+use crate::sandbox::limit::until_the_runtime_ends;
 use crate::target::learning::Witness;
 
 /// Method, path with query, and body.
@@ -89,6 +90,7 @@ async fn world(answer: impl Fn(usize, &Seen) -> Said + Send + Sync + 'static) ->
             response.body(Body::from(body)).unwrap()
         }
     });
+    until_the_runtime_ends();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/scim/v2/", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });

@@ -10,9 +10,11 @@ use axum::{
 };
 
 use super::*;
+use crate::sandbox::limit::until_the_runtime_ends;
 use crate::transport::unreached::Cause;
 
 async fn serve(router: Router) -> SocketAddr {
+    until_the_runtime_ends();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

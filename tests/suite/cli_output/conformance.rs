@@ -171,7 +171,7 @@ fn a_failure_is_one_document_too() {
 #[test]
 fn second_process_is_told_who_holds_the_state() {
     let world = World::new(6, 1);
-    let mut holder = world.command(&["run"]).spawn().unwrap();
+    let mut holder = world.start(&["run"]);
     let pid = holder.id().to_string();
     let lock = world.path("state/lock");
     let held = || std::fs::read_to_string(&lock).is_ok_and(|text| text.trim() == pid);

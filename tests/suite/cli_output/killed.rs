@@ -35,7 +35,7 @@ fn killed_sync_goes_on_without_duplicates() {
 
 fn kill_after(requests: usize) {
     let world = slow_world();
-    let mut child = world.command(&["sync", "-q"]).spawn().unwrap();
+    let mut child = world.start(&["sync", "-q"]);
     // Twenty seconds at most.
     for _ in 0..20_000 {
         if world.workspace.request_count() >= requests || child.try_wait().unwrap().is_some() {
@@ -88,7 +88,7 @@ fn killed_world(seed: u64) -> u64 {
     let world = slow_world();
     let mut struck = 0;
     for _ in 0..KILLS_A_WORLD * 10 {
-        let mut child = world.command(&["sync", "-q"]).spawn().unwrap();
+        let mut child = world.start(&["sync", "-q"]);
         // Long enough now and then for an open create to be resolved, which waits for twice `request_timeout`.
         let most = if dice.chance(10) { 2_500 } else { 150 };
         sleep(Duration::from_millis(dice.between(10, most)));

@@ -101,7 +101,7 @@ fn the_daemon_tries_at_once_when_a_credential_file_changes() {
     world.write(&config.join("\n"));
     fs::write(world.path("token"), "wrong").unwrap();
     world.run(&["sync"]).exits(1);
-    let mut daemon = world.command(&["run"]).spawn().unwrap();
+    let daemon = world.start(&["run"]);
     std::thread::sleep(Duration::from_secs(2));
     fs::write(world.path("token"), world.workspace.token()).unwrap();
     // A minute at most.
@@ -117,6 +117,6 @@ fn the_daemon_tries_at_once_when_a_credential_file_changes() {
         rustix::process::Signal::TERM,
     )
     .unwrap();
-    daemon.wait().unwrap();
+    daemon.finished();
     assert!(users >= 7, "{users} users");
 }

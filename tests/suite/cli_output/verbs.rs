@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
-use std::process::Child;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use serde_json::json;
 
 use super::world::Ran;
 use super::world::World;
+use crate::support::program::Running;
 
 #[test]
 fn from_the_sandbox_to_a_restored_backup() {
@@ -146,7 +146,7 @@ fn reader_that_goes_away_is_no_failure() {
     let world = World::new(60, 2);
     world.converges();
     for args in [&["state", "export"][..], &["completions", "bash"]] {
-        let mut child = world.command(args).spawn().unwrap();
+        let mut child = world.start(args);
         drop(child.stdout.take());
         let done = super::world::finished(child);
         assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{args:?}");
@@ -166,7 +166,7 @@ fn demo_needs_nothing() {
 
 /// The daemon, with its log line by line.
 struct Daemon {
-    child: Child,
+    child: Running,
     lines: mpsc::Receiver<String>,
     seen: String,
 }
@@ -174,7 +174,7 @@ struct Daemon {
 impl Daemon {
     fn start(world: &World) -> Self {
         let mut command = world.command(&["run", "--log-level", "info"]);
-        let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+        let mut child = Running::start(command.stdout(Stdio::null()));
         let err = BufReader::new(child.stderr.take().unwrap());
         let (send, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -208,12 +208,11 @@ impl Daemon {
     }
 
     fn ended(mut self) -> Ran {
-        let code = self.child.wait().unwrap().code();
+        let ended = self.child.finished();
         self.seen.extend(self.lines.iter());
         Ran {
-            code,
-            out: String::new(),
             err: self.seen,
+            ..ended
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
@@ -13,7 +12,9 @@ use melonsync::sandbox::Tenant;
 use melonsync::sandbox::Workspace;
 use melonsync::sandbox::sample_config;
 use melonsync::sandbox::workspace::BASE_PATH;
-use serde_json::Value;
+
+pub use crate::support::program::Ran;
+use crate::support::program::Running;
 
 /// Two servers, a folder with a config, and the program.
 pub struct World {
@@ -26,38 +27,21 @@ pub struct World {
     _runtime: tokio::runtime::Runtime,
 }
 
-/// What one call of the program left behind.
-#[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
-}
-
-impl Ran {
-    /// Stdout as the one JSON document that it must be.
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in\n{self:?}"))
-    }
-
-    /// Fails, with all that was said, where the exit code is another.
-    #[track_caller]
-    pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
-        self
-    }
-}
-
 impl World {
     /// A tenant of this size, an empty workspace, the config that `sandbox` prints.
     pub fn new(users: usize, groups: usize) -> Self {
+        Self::of(Tenant::sample(users, groups))
+    }
+
+    /// This tenant, an empty workspace, and the same config.
+    pub fn of(tenant: Tenant) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (tenant, workspace) = (Tenant::sample(users, groups), Workspace::new());
+        let workspace = Workspace::new();
         let (graph, scim) = runtime.block_on(async {
             (
                 tenant.serve(any).await.unwrap(),
@@ -115,13 +99,20 @@ impl World {
         command
     }
 
+    /// The program, running.
+    pub fn start(&self, args: &[&str]) -> Running {
+        Running::start(&mut self.command(args))
+    }
+
+    #[track_caller]
     pub fn run(&self, args: &[&str]) -> Ran {
-        finished(self.command(args).spawn().unwrap())
+        self.start(args).finished()
     }
 
     /// As [`World::run`], with a variable more.
+    #[track_caller]
     pub fn run_with(&self, key: &str, value: &str, args: &[&str]) -> Ran {
-        finished(self.command(args).env(key, value).spawn().unwrap())
+        Running::start(self.command(args).env(key, value)).finished()
     }
 
     /// What the program said, without what differs from run to run; and never a secret.
@@ -178,12 +169,8 @@ impl World {
     }
 }
 
-/// Waits for the end of a program.
-pub fn finished(child: Child) -> Ran {
-    let done = child.wait_with_output().unwrap();
-    Ran {
-        code: done.status.code(),
-        out: String::from_utf8(done.stdout).unwrap(),
-        err: String::from_utf8(done.stderr).unwrap(),
-    }
+/// Waits for the end of a program, so long as it may take.
+#[track_caller]
+pub fn finished(program: impl Into<Running>) -> Ran {
+    program.into().finished()
 }

@@ -595,6 +595,9 @@ async fn a_resource_created_again_without_an_answer_is_not_missed_a_second_time(
     let user = world.tenant.user_ids()[7].clone();
     world.workspace.remove_user(&target_id(&world.resource(&user)));
     world.clock.advance(Duration::from_secs(24 * 3600));
+    // The fault does not end: it is tried again for the whole budget.
+    world.retry.budget = Duration::from_millis(50);
+    world.restart();
     world
         .workspace
         .update_faults(|faults| faults.drop_after = Fault::always().only("POST"));
@@ -661,7 +664,10 @@ async fn values_of_ours_that_somebody_else_wrote_tell_of_another_writer() {
 
 #[tokio::test]
 async fn what_we_sent_ourselves_is_no_other_writer() {
-    let world = synced().await;
+    let mut world = synced().await;
+    // The fault does not end: it is tried again for the whole budget.
+    world.retry.budget = Duration::from_millis(50);
+    world.restart();
     let user = world.tenant.user_ids()[3].clone();
     // Carried out, and the answer was lost.
     world.tenant.set_user(&user, json!({"jobTitle": "Captain"}));

@@ -103,7 +103,10 @@ async fn a_new_config_and_a_resync_by_hand_try_it_at_once() {
 #[tokio::test]
 async fn a_target_in_trouble_sets_nobody_aside() {
     for fault in ["500", "503", "429", "401", "broken"] {
-        let world = World::new(Tenant::sample(10, 2)).await;
+        let mut world = World::new(Tenant::sample(10, 2)).await;
+        // The fault does not end: it is tried again for the whole budget.
+        world.retry.budget = Duration::from_millis(50);
+        world.restart();
         world.workspace.update_faults(|faults| {
             let always = Fault::always();
             match fault {

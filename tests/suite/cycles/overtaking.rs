@@ -52,7 +52,7 @@ async fn meanwhile(world: &World, operations: usize, then: impl FnOnce() + Send 
         stop: CancellationToken::new(),
         watcher: Arc::new(AfterSome(Mutex::new((operations, Some(then))))),
     };
-    cycle::run(&world.job, &order).await
+    world.limit.holds(Box::pin(cycle::run(&world.job, &order))).await
 }
 
 /// The paths that were written, in order.

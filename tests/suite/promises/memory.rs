@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -54,6 +55,9 @@ use melonsync::snapshot::sled::DEFAULT_CACHE_BYTES;
 use melonsync::snapshot::sled::SledStore;
 use melonsync::snapshot::store::Snapshot;
 
+use crate::support::limit::longest;
+use crate::support::program::Running;
+
 const USERS: u64 = 100_000;
 const GROUPS: u64 = 1_000;
 const USERS_PER_PAGE: u64 = 200;
@@ -68,20 +72,17 @@ const CHILD: &str = "MELONSYNC_TEST_MEMORY_CHILD";
 fn hundred_thousand_users_fit_into_300_mb() {
     let folder = tempfile::tempdir().unwrap();
     let answer = folder.path().join("peak");
-    let child = Command::new(std::env::current_exe().unwrap())
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
         .args([
             "--exact",
             "promises::memory::child_of_the_measurement",
             "--test-threads=1",
         ])
         .env(CHILD, &answer)
-        .output()
-        .unwrap();
-    assert!(
-        child.status.success(),
-        "{}",
-        String::from_utf8_lossy(&child.stdout)
-    );
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Running::start(&mut child).finished_within(longest() * 3).exits(0);
     let peak: u64 = std::fs::read_to_string(&answer).unwrap().parse().unwrap();
     assert!(peak <= MOST_KB, "{} MB at the peak", peak / 1024);
     eprintln!("{} MB at the peak", peak / 1024);

@@ -50,6 +50,8 @@ use super::site::MortalStore;
 use super::site::Site;
 use super::trace::Trace;
 use super::weather::Weather;
+use crate::support::limit;
+use crate::support::limit::Limit;
 
 const MAPPING: &str = r#"
 [[user]]
@@ -129,9 +131,10 @@ pub fn play(seed: u64, keep_lines: bool) -> Story {
         .max_blocking_threads(1)
         .build()
         .unwrap();
+    let limit = Limit::of(&format!("seed {seed}"), limit::longest(), limit::GRACE);
     runtime.block_on(async {
         let mut world = World::new(seed, keep_lines);
-        world.live().await;
+        limit.holds(Box::pin(world.live())).await;
         let mut inner = world.site.lock();
         Story {
             hash: inner.trace.hash(),

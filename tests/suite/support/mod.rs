@@ -1,5 +1,10 @@
 //! What the tests of whole cycles share.
 
+pub mod limit;
 pub mod manual_clock;
+pub mod program;
 pub mod truth;
 pub mod world;
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,7 @@ use melonsync::transport::NetworkOptions;
 use melonsync::transport::RetryPolicy;
 use tokio_util::sync::CancellationToken;
 
+use super::limit::Limit;
 use super::manual_clock::ManualClock;
 use super::truth::Allowances;
 use super::truth::differences;
@@ -66,6 +67,8 @@ pub struct World {
     pub request_timeout: Duration,
     /// The forms that the configuration names; in force after [`Self::restart`].
     pub dialect: PinnedDialect,
+    /// The world's time; cycles wait under it.
+    pub limit: Limit,
     graph: Server,
     scim: Server,
 }
@@ -128,6 +131,7 @@ impl World {
             retry,
             request_timeout,
             dialect,
+            limit: Limit::new(),
             graph,
             scim,
         }
@@ -204,7 +208,7 @@ impl World {
             stop: CancellationToken::new(),
             watcher: Arc::<Witness>::clone(&witness),
         };
-        let report = cycle::run(&self.job, &order).await;
+        let report = self.limit.holds(Box::pin(cycle::run(&self.job, &order))).await;
         let seen = std::mem::take(&mut *witness.0.lock().unwrap());
         Ran {
             summary: report.summary,
