@@ -7,6 +7,11 @@ from machinery import Failure
 CASELESS = ("userName",)
 
 
+def key(resource):
+    """What tells a resource from all others: some servers number users and groups each from 1."""
+    return ("user" if "userName" in resource else "group", resource["id"])
+
+
 def same(name, wanted, found):
     if name in CASELESS and isinstance(wanted, str) and isinstance(found, str):
         return wanted.lower() == found.lower()
@@ -25,10 +30,10 @@ def by_source(resources, kind, problems):
 
 
 def differences(model, users, groups, strangers=None):
-    """All differences as text. `strangers` are resources of nobody: id -> as they were, and must be still."""
+    """All differences as text. `strangers` are resources of nobody: by their key, as they were, and must be still."""
     strangers = strangers or {}
     problems = []
-    ours = {u["id"]: u for u in users if u["id"] not in strangers}
+    ours = {u["id"]: u for u in users if key(u) not in strangers}
     found = by_source(ours.values(), "user", problems)
     source_of = {resource["id"]: source for source, resource in found.items()}
     for id in model.users.keys() | found.keys():
@@ -45,15 +50,15 @@ def differences(model, users, groups, strangers=None):
                 flat.pop(MANAGER, None)
                 wanted.pop(MANAGER, None)
             problems += attributes(f"user {id}", wanted, flat)
-    theirs = [g for g in groups if g["id"] not in strangers]
+    theirs = [g for g in groups if key(g) not in strangers]
     problems += group_differences(model, theirs, source_of)
     for resource in [*users, *groups]:
-        if resource["id"] in strangers and resource != strangers[resource["id"]]:
-            problems.append(f"resource {resource['id']} belongs to nobody and was changed: {resource}")
-    gone = strangers.keys() - {r["id"] for r in [*users, *groups]}
-    problems += [f"resource {id} belongs to nobody and was deleted" for id in gone]
-    nameless = [r["id"] for r in [*ours.values(), *theirs] if not r.get("externalId")]
-    problems += [f"resource {id} has no externalId: created twice, or not adopted" for id in nameless]
+        if resource != strangers.get(key(resource), resource):
+            problems.append(f"{' '.join(key(resource))}: belongs to nobody and was changed: {resource}")
+    gone = strangers.keys() - {key(r) for r in [*users, *groups]}
+    problems += [f"{kind} {id}: belongs to nobody and was deleted" for kind, id in gone]
+    nameless = [key(r) for r in [*ours.values(), *theirs] if not r.get("externalId")]
+    problems += [f"{kind} {id}: has no externalId: created twice, or not adopted" for kind, id in nameless]
     return problems
 
 

@@ -1,5 +1,6 @@
 """Real SCIM servers as targets: set-up, scenarios, and what must hold after each step."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ import traceback
 
 from machinery import Failure, WORK, die_on_sigterm, say
 import assigned_scenario
+import field_scenarios
+import field_servers
 import scim2_scenarios
 import scimmy_scenarios
 
@@ -24,6 +27,10 @@ SCENARIOS = {
     ],
 }
 SETUPS = {"scim2-server": scim2_scenarios.install, "scimmy": scimmy_scenarios.install}
+for _name, _server in field_servers.SERVERS.items():
+    SCENARIOS[_name] = [("a life in it as it comes: what it can is right, the rest is told",
+                         functools.partial(field_scenarios.life_of_a_job, _server))]
+    SETUPS[_name] = _server.install
 
 
 def main():
@@ -32,7 +39,7 @@ def main():
     if asked != "all" and asked not in SCENARIOS:
         sys.exit(f"usage: tests/targets/run [all|{'|'.join(SCENARIOS)}]")
     for leftover in os.listdir(WORK) if os.path.isdir(WORK) else []:
-        if leftover not in ("venv", "npm"):
+        if not leftover.startswith(("venv", "npm")):
             path = os.path.join(WORK, leftover)
             shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
     os.makedirs(WORK, exist_ok=True)

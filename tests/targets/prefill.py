@@ -1,5 +1,6 @@
 """Half-fills a target before the first sync: with resources that match, with other values, and with some of nobody."""
 
+from compare import key
 from expected import IDMELON, flatten, sign_in_name
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -7,7 +8,7 @@ GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
 
 def half_fill(scim, tenant, model, users=40, groups=8):
-    """Returns the strangers: id -> resource as it was."""
+    """Returns the strangers, by their key, as they were."""
     known = [user for user in tenant["users"] if user["life"] == "live"]
     target_ids = {}
     for index, user in enumerate(known[1:users * 3:3]):
@@ -52,9 +53,9 @@ def strangers(scim):
     member = scim.create("Users", {"schemas": [USER], "userName": "breakglass@corp.example", "title": "Nobody's"})
     scim.create("Users", {"schemas": [USER], "userName": "other.tenant@corp.example", "active": True,
                           "externalId": "11111111-1111-4111-8111-111111111111"})
-    mine = {r["id"]: r for r in scim.all("Users") if r["userName"] in
+    mine = {key(r): r for r in scim.all("Users") if r["userName"] in
             ("breakglass@corp.example", "other.tenant@corp.example")}
     scim.create("Groups", {"schemas": [GROUP], "displayName": "Local administrators", "members": [{"value": member}]})
     scim.create("Groups", {"schemas": [GROUP], "displayName": "Local, empty"})
     names = ("Local administrators", "Local, empty")
-    return mine | {r["id"]: r for r in scim.all("Groups") if r["displayName"] in names}
+    return mine | {key(r): r for r in scim.all("Groups") if r["displayName"] in names}

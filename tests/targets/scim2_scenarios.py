@@ -3,12 +3,11 @@
 import json
 import os
 import random
-import subprocess
-import sys
 import time
 
 from compare import expect_equal
 from expected import Model
+from installing import python_packages
 from machinery import Failure, HERE, Process, Scim, TOKEN, WORK, free_port, say
 from melonsync import Job, Sandbox, writes
 from prefill import half_fill
@@ -21,15 +20,7 @@ USERS, GROUPS = 300, 30
 
 
 def install():
-    stamp = os.path.join(VENV, "installed")
-    if os.path.exists(stamp) and open(stamp, encoding="utf-8").read() == PACKAGE:
-        return
-    say(f"installing {PACKAGE}")
-    subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-    subprocess.run([os.path.join(VENV, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", PACKAGE],
-                   check=True)
-    with open(stamp, "w", encoding="utf-8") as file:
-        file.write(PACKAGE)
+    python_packages("venv", [PACKAGE])
 
 
 def server(name, schemas=os.path.join(SETTINGS, "schemas.json")):

@@ -1,31 +1,19 @@
 """scimmy-routers (npm): its GET ignores paging and always answers the first 20, and `eq` is case-sensitive."""
 
 import os
-import shutil
-import subprocess
 
 from compare import differences
 from expected import Model, sign_in_name
-from machinery import Failure, HERE, Process, Scim, TOKEN, WORK, free_port, get, say
+from installing import node_packages
+from machinery import Failure, Process, Scim, TOKEN, WORK, free_port, get, say
 from melonsync import Job, Sandbox, writes
 from prefill import GROUP, USER
 
-SOURCE = os.path.join(HERE, "scimmy")
 FOLDER = os.path.join(WORK, "npm")
 
 
 def install():
-    manifest = os.path.join(SOURCE, "package.json")
-    stamp = os.path.join(FOLDER, "installed.json")
-    wanted = open(manifest, encoding="utf-8").read()
-    if not os.path.exists(stamp) or open(stamp, encoding="utf-8").read() != wanted:
-        say("installing scimmy and scimmy-routers")
-        os.makedirs(FOLDER, exist_ok=True)
-        shutil.copy(manifest, FOLDER)
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"], cwd=FOLDER, check=True)
-        shutil.copy(manifest, stamp)
-    # Beside its node_modules, because that is where node looks for the imports.
-    shutil.copy(os.path.join(SOURCE, "server.mjs"), FOLDER)
+    node_packages("npm", "scimmy")
 
 
 def server(name):
