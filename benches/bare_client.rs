@@ -3,7 +3,7 @@
 //!
 //! usage: `bare_client ADDR TOKEN FILE [SOURCE_ADDR SOURCE_TOKEN FIRST_PAGE...]`. Each line of FILE is
 //! `wave TAB path TAB source id TAB body`; without a body it is a GET. The waves are sent one after the other, each over
-//! 16 connections; `@@source id@@` in a body stands for the id that the target gave to an earlier request. Of a page of
+//! 16 connections, or as many as the environment's `IN_FLIGHT` says; `@@source id@@` in a body stands for the id that the target gave to an earlier request. Of a page of
 //! the source only its nextLink is read. It prints the wall time of the requests in milliseconds, and how many pages there were.
 #![allow(clippy::disallowed_methods)] // it measures, and replays nothing that depends on time
 #![allow(clippy::print_stdout)] // its result is its output
@@ -29,7 +29,7 @@ use requests::Failure;
 use requests::Ids;
 use requests::Line;
 
-/// As many as melonsync keeps in flight by default.
+/// As many as `benches/cycle.py` lets melonsync keep in flight.
 const CONNECTIONS: usize = 16;
 
 type SharedIds = Arc<RwLock<Ids>>;
@@ -53,13 +53,17 @@ async fn main() -> Result<(), Failure> {
     };
     let waves = requests::read(file)?;
     let ids = SharedIds::default();
-    let mut connections = Vec::with_capacity(CONNECTIONS);
+    let in_flight = match std::env::var("IN_FLIGHT") {
+        Ok(asked) => asked.parse()?,
+        Err(_) => CONNECTIONS,
+    };
+    let mut connections = Vec::with_capacity(in_flight);
     let began = Instant::now();
     let pages = match source {
         [addr, token, first_pages @ ..] => read_pages(addr, token, first_pages).await?,
         _ => 0,
     };
-    for _ in 0..CONNECTIONS {
+    for _ in 0..in_flight {
         connections.push(connect(addr).await?);
     }
     for wave in waves {

@@ -595,7 +595,7 @@ pub trait Memory: Send + Sync + fmt::Debug {
 /// answered with is the resource that was sent ([`crate::reconcile::answer`]).
 #[async_trait]
 pub trait TargetDirectory: Send + Sync {
-    /// What the service says of itself. Sends only GET; asked once, then remembered.
+    /// What the service says of itself. Sends only GET; asked once, then remembered for a day.
     async fn capabilities(&self) -> Result<Capabilities, TargetError>;
 
     /// One page of all users or groups; `None` is the first. Whether the listing was whole is for the caller to
@@ -629,6 +629,14 @@ pub trait TargetDirectory: Send + Sync {
 
     /// Before a cycle talks to the target: what was kept of its dialect, and who keeps what is learned from now on.
     async fn recall(&self, _learned: Option<String>, _memory: Arc<dyn Memory>) {}
+
+    /// Before a cycle talks to the target: what was kept of what it announced, and the fingerprint of the rules in force.
+    fn recall_announced(&self, _kept: Option<&str>, _under: &str) {}
+
+    /// What is to be kept of what it announced, where that is other than before.
+    fn announced(&self) -> Option<String> {
+        None
+    }
 
     /// What there is to say about the target as a whole since the last time: forms learned, forms found to be unsafe, what
     /// it takes and does not keep.

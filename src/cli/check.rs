@@ -17,12 +17,14 @@ use super::failure::Exit;
 use super::failure::Failure;
 use super::failure::Shown;
 use super::report::Report;
+use crate::engine::dialect::ANNOUNCED;
 use crate::mapping::Mapping;
 use crate::model::assignment::AssignmentList;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::id::ObjectKind;
 use crate::model::shown::shown;
+use crate::ports::Durability;
 use crate::ports::SourceDirectory;
 use crate::ports::SourceError;
 use crate::ports::StoreError;
@@ -117,6 +119,7 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
             factory::runtime()?.block_on(async {
                 source(name, job, &mapping, &mut lines).await;
                 target(job, &mapping, &mut lines).await;
+                forget_announced(&settings, name);
                 dialect::dialect(&settings, name, job, &mut lines);
             });
         }
@@ -364,6 +367,21 @@ fn permissions(job: &Job, assignments: bool, granted: Option<&[String]>, lines: 
                 );
             }
         }
+    }
+}
+
+/// Whoever checks has changed something: the next cycle reads anew what the target says of itself. Where a daemon holds the
+/// snapshot, what it knows stands for its day.
+fn forget_announced(settings: &Settings, name: &str) {
+    let opened = factory::hold(settings).and_then(|folder| factory::open(&folder, name));
+    let forgotten = opened.map(|snapshot| {
+        let mut tx = snapshot.tx()?;
+        tx.delete_meta(ANNOUNCED);
+        tx.commit(Durability::Lazy)
+    });
+    // What keeps the snapshot from being opened has a line of its own.
+    if let Ok(Err(error)) = forgotten {
+        tracing::warn!("What the target said of itself before is still kept: {error}");
     }
 }
 

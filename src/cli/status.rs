@@ -15,12 +15,14 @@ use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::shown::shown;
+use crate::settings::StoreKind;
 use crate::settings::job::Job;
 use crate::settings::job::Mode;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::quarantine::QuarantineReads;
 use crate::snapshot::read::Reads;
+use crate::snapshot::sled::SLED_IS_GOOD_BELOW;
 
 /// Shows one job, or all.
 pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit, Failure> {
@@ -30,7 +32,7 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
     let mut jobs = Vec::new();
     for (name, job) in &settings.jobs {
         if args.job.as_ref().is_none_or(|wanted| wanted == name) {
-            jobs.push(one(&folder, name, job, now)?);
+            jobs.push(one(&folder, name, job, now, settings.state.store)?);
         }
     }
     if let (Some(wanted), true) = (&args.job, jobs.is_empty()) {
@@ -46,7 +48,13 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
     Ok(Exit::Done)
 }
 
-fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<serde_json::Value, Failure> {
+fn one(
+    folder: &StateFolder,
+    name: &str,
+    job: &Job,
+    now: Timestamp,
+    store: StoreKind,
+) -> Result<serde_json::Value, Failure> {
     let failed = |error| factory::store_failure(&error);
     let started = folder.jobs().map_err(failed)?.iter().any(|known| known == name);
     let next = |schedule: &Option<crate::settings::schedule::Schedule>| {
@@ -103,6 +111,7 @@ fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<se
             "users": counts.users, "groups": counts.groups, "linked_users": counts.linked_users,
             "linked_groups": counts.linked_groups, "memberships": counts.edges,
             "bytes": snapshot.size_on_disk().map_err(failed)?,
+            "advice": advice(store, counts.users + counts.groups),
         },
         "waiting": { "users": counts.dirty_users, "groups": counts.dirty_groups, "open_creates": open },
         "escrow": crate::snapshot::escrow::entries(&snapshot).map_err(failed)?.len(),
@@ -113,6 +122,17 @@ fn one(folder: &StateFolder, name: &str, job: &Job, now: Timestamp) -> Result<se
         standing.extend(extra.clone());
     }
     Ok(standing)
+}
+
+/// What is to be said of the engine at this size: nothing mostly.
+fn advice(store: StoreKind, objects: u64) -> Option<String> {
+    let outgrown = store == StoreKind::Sled && objects >= SLED_IS_GOOD_BELOW;
+    outgrown.then(|| {
+        format!(
+            "with {SLED_IS_GOOD_BELOW} objects and more `store = \"redb\"` opens faster and takes less memory; \
+             docs/operations.md says how to move over"
+        )
+    })
 }
 
 /// Seconds since the last cycle that ended converged began, if the last one did.
@@ -178,6 +198,9 @@ fn text(job: &serde_json::Value) -> String {
                 .unwrap_or_default()
                 .div_ceil(1024)
         ));
+        if let Some(advice) = job["snapshot"]["advice"].as_str() {
+            lines.push(format!("  store        {advice}"));
+        }
         lines.push(format!(
             "  waiting      {} users, {} groups, {} open creates; {} in escrow; {} withheld, {} failed in the last cycle",
             word("/waiting/users"),
@@ -210,4 +233,17 @@ fn text(job: &serde_json::Value) -> String {
         expires("target")
     ));
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_directory_in_sled_is_told_of_the_other_engine() {
+        let told = |store, objects| advice(store, objects).is_some();
+        assert!(told(StoreKind::Sled, SLED_IS_GOOD_BELOW));
+        assert!(!told(StoreKind::Sled, SLED_IS_GOOD_BELOW - 1));
+        assert!(!told(StoreKind::Redb, SLED_IS_GOOD_BELOW));
+    }
 }

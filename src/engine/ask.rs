@@ -1,6 +1,11 @@
 //! Questions about single objects: is it really gone at the source, is it at the target, and does the
 //! target's filter answer rightly at all?
 
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::StreamExt;
+use futures::stream;
 use tracing::info;
 
 use super::cycle::Cycle;
@@ -21,6 +26,7 @@ use crate::model::object::Life;
 use crate::model::object::Removed;
 use crate::ports::Durability;
 use crate::ports::Resource;
+use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 use crate::reconcile::matching::Key;
 use crate::reconcile::policy::GroupRemoval;
@@ -41,7 +47,7 @@ pub(super) enum FilterProof {
 }
 
 /// As many objects as are asked for at a time: five `$batch` requests.
-const AT_A_TIME: usize = 100;
+pub(super) const AT_A_TIME: usize = 100;
 
 impl Cycle<'_> {
     /// Asks the source for each object that is missing, unread, or about to be deleted at the target. True when
@@ -155,17 +161,22 @@ impl Cycle<'_> {
         self.ask_by(kind, &keys).await
     }
 
-    /// Asks the target by these keys; whatever comes is kept as readings. A refused filter is no answer: false where one
+    /// Asks the target by these keys, at once; whatever comes is kept as readings. A refused filter is no answer: false where one
     /// was refused that has to be proven ([`Self::filter_proof`]). Then nothing that did not come is proven to be absent.
     pub(super) async fn ask_by(&mut self, kind: ObjectKind, keys: &[Key]) -> Result<bool, CycleError> {
         let mut answered = true;
         let paths = self.key_paths(kind);
-        for key in keys {
-            let Some(text) = key.value.as_str() else { continue };
-            let resources: Vec<Resource> = match self.job.target.find(kind, key.path.as_str(), text).await {
+        let asking: Vec<_> = keys
+            .iter()
+            .filter_map(|key| Some((key.path.clone(), key.value.as_str()?.to_owned())))
+            .map(|(path, text)| find(Arc::clone(&self.job.target), kind, path, text).boxed())
+            .collect();
+        let mut answers = stream::iter(asking).buffered(self.job.max_concurrency.max(1));
+        while let Some((path, answer)) = answers.next().await {
+            let resources = match answer {
                 Ok(resources) => resources,
                 Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => {
-                    answered &= paths.len() > 1 && paths.first() == Some(&key.path);
+                    answered &= paths.len() > 1 && paths.first() == Some(&path);
                     continue;
                 }
                 Err(error) => return Err(CycleError::Target(error)),
@@ -247,6 +258,17 @@ impl Cycle<'_> {
         }
         Ok(None)
     }
+}
+
+/// One question, with the path that it asks about.
+async fn find(
+    target: Arc<dyn TargetDirectory>,
+    kind: ObjectKind,
+    path: TargetPath,
+    text: String,
+) -> (TargetPath, Result<Vec<Resource>, TargetError>) {
+    let answer = target.find(kind, path.as_str(), &text).await;
+    (path, answer)
 }
 
 /// Upper case where it was lower, and the other way round.

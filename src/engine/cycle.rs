@@ -277,6 +277,10 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
         Some(request) => cycle.undo_story(request).await.err(),
     };
     cycle.tell_findings();
+    let error = match cycle.keep_announced().await {
+        Ok(()) => error,
+        Err(late) => error.or(Some(late)),
+    };
     cycle.confirm_refusal(error.as_ref()).await;
     let quarantine = cycle.quarantine_after(error.as_ref());
     let whole = undo.is_none() && cycle.latecomers.is_empty();

@@ -41,14 +41,39 @@ impl Memory for InSnapshot {
     }
 }
 
+/// The snapshot's name for what the target announced of itself.
+pub const ANNOUNCED: &str = "announced";
+
 impl Cycle<'_> {
     /// Gives the target what it taught before.
     pub(super) async fn recall_dialect(&self) -> Result<(), CycleError> {
-        let kept = self.store(|snapshot| snapshot.meta(LEARNED)).await?;
-        let kept = kept.map(|kept| String::from_utf8_lossy(&kept).into_owned());
+        let (kept, announced) = self
+            .store(|snapshot| {
+                let text = |name| {
+                    let kept = snapshot.meta(name)?;
+                    Ok(kept.map(|kept| String::from_utf8_lossy(&kept).into_owned()))
+                };
+                Ok((text(LEARNED)?, text(ANNOUNCED)?))
+            })
+            .await?;
+        let target = &self.job.target;
+        target.recall_announced(announced.as_deref(), &self.job.fingerprint);
         let memory = InSnapshot(self.job.snapshot.clone());
         self.job.target.recall(kept, std::sync::Arc::new(memory)).await;
         Ok(())
+    }
+
+    /// Keeps what the target announced, where that is other than before, or is doubted by now.
+    pub(super) async fn keep_announced(&self) -> Result<(), CycleError> {
+        let Some(announced) = self.job.target.announced() else {
+            return Ok(());
+        };
+        self.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            tx.put_meta(ANNOUNCED, announced.as_bytes());
+            tx.commit(Durability::Lazy)
+        })
+        .await
     }
 
     /// Passes on what there is to say about the target.

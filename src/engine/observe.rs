@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use tracing::info;
 use tracing::warn;
 
@@ -45,6 +46,8 @@ struct Reading {
     resets: u32,
     /// Entries read so far, each page counted as one at least: a round that began is known even by its empty first page.
     read: u64,
+    /// What is asked first, where that is settled already.
+    first: Option<PageRequest>,
     /// The page that was asked for while the one before it was stored, with what was asked.
     ahead: Option<(PageRequest, Result<DeltaPage, SourceError>)>,
     /// What is known of the round: whether it ends at all.
@@ -82,8 +85,9 @@ fn following(asked: &PageRequest, next: &NextPage) -> Option<PageRequest> {
 impl Cycle<'_> {
     /// Reads every managed stream to the end of its round, users first: a group's members are then known.
     pub(super) async fn pull(&mut self) -> Result<(), CycleError> {
-        for kind in self.job.streams() {
-            let mut reading = Reading::default();
+        let kinds: Vec<ObjectKind> = self.job.streams().into_iter().collect();
+        let readings = self.begin(&kinds).await?;
+        for (kind, mut reading) in kinds.into_iter().zip(readings) {
             while !self.pull_page(kind, &mut reading).await? {
                 self.check_stop()?;
             }
@@ -91,10 +95,47 @@ impl Cycle<'_> {
         Ok(())
     }
 
+    /// Where all streams go on from where they were, their first pages are asked for at once: mostly there is no second.
+    async fn begin(&self, kinds: &[ObjectKind]) -> Result<Vec<Reading>, CycleError> {
+        let mut readings: Vec<Reading> = kinds.iter().map(|_| Reading::default()).collect();
+        if kinds.len() < 2 || !self.follows(kinds).await? {
+            return Ok(readings);
+        }
+        for (kind, reading) in kinds.iter().zip(&mut readings) {
+            reading.first = Some(self.next_request(*kind, true).await?.0);
+        }
+        let asked = kinds.iter().zip(&readings);
+        let pages =
+            join_all(asked.map(|(kind, reading)| self.read_ahead(*kind, reading.first.clone()))).await;
+        for (reading, page) in readings.iter_mut().zip(pages) {
+            reading.ahead = page;
+        }
+        Ok(readings)
+    }
+
+    /// True where each of these streams has a round behind it that brought all that is asked for now.
+    async fn follows(&self, kinds: &[ObjectKind]) -> Result<bool, CycleError> {
+        let wanted: Vec<_> = kinds.iter().map(|kind| (*kind, self.job.select(*kind))).collect();
+        self.store(move |snapshot| {
+            let mut all = true;
+            for (kind, select) in wanted {
+                let stream = snapshot.stream(kind)?;
+                all &= matches!(stream.cursor, Cursor::Following { .. })
+                    && snapshot.finishing(kind)?.is_none()
+                    && select.iter().all(|name| stream.select.contains(name));
+            }
+            Ok(all)
+        })
+        .await
+    }
+
     /// One page; true when the round is whole. What is asked for is what the snapshot says comes next, whatever was
     /// asked for ahead.
     async fn pull_page(&mut self, kind: ObjectKind, reading: &mut Reading) -> Result<bool, CycleError> {
-        let (request, lacking) = self.next_request(kind, reading.read == 0).await?;
+        let (request, lacking) = match reading.first.take() {
+            Some(first) => (first, Vec::new()),
+            None => self.next_request(kind, reading.read == 0).await?,
+        };
         if !lacking.is_empty() {
             self.order.watcher.finding(&format!(
                 "mapping or scope need {} of {kind}s, which was not read before: that costs one full round, in which all {kind}s are read from the beginning",

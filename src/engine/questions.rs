@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::StreamExt;
+use futures::future::try_join_all;
 use futures::stream;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::ask::AT_A_TIME;
 use super::ask::FilterProof;
 use super::ask::swap_case;
 use super::cycle::Cycle;
@@ -202,12 +204,9 @@ impl Cycle<'_> {
                     .await?
             }
         };
-        let mut forms = Vec::with_capacity(paths.len());
-        for path in paths {
-            let form = self.prove_several(kind, &path, &known).await?;
-            forms.push((path, form));
-        }
-        Ok(forms)
+        let proving = paths.iter().map(|path| self.prove_several(kind, path, &known));
+        let forms = try_join_all(proving).await?;
+        Ok(paths.into_iter().zip(forms).collect())
     }
 
     /// Asks for resources that are known to exist, in one question: all of them must come, and nothing else.
@@ -272,7 +271,7 @@ impl Cycle<'_> {
         )))
     }
 
-    /// Asks about the values of one path, one by one. False where a refusal leaves something unproven.
+    /// Asks about the values of one path, one in each question. False where a refusal leaves something unproven.
     async fn ask_one_by_one(
         &mut self,
         kind: ObjectKind,
@@ -280,9 +279,9 @@ impl Cycle<'_> {
         objects: &[Vec<Key>],
     ) -> Result<bool, CycleError> {
         let keys: Vec<Key> = keys_at(objects, path).cloned().collect();
-        for key in keys {
+        for keys in keys.chunks(AT_A_TIME) {
             self.check_stop()?;
-            if !self.ask_by(kind, std::slice::from_ref(&key)).await? {
+            if !self.ask_by(kind, keys).await? {
                 return Ok(false);
             }
         }

@@ -5,10 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use futures::StreamExt;
+use futures::stream;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 use tracing::warn;
 
+use super::ask::AT_A_TIME;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::cycle::forecast_of;
@@ -215,18 +218,22 @@ impl Cycle<'_> {
                 Ok(suspects)
             })
             .await?;
-        for (id, target) in suspects {
+        for part in suspects.chunks(AT_A_TIME) {
             self.check_stop()?;
-            if self
-                .job
-                .target
-                .read(kind, &target)
-                .await
-                .map_err(CycleError::Target)?
-                .is_none()
-            {
-                info!(object = %id, target = %target, "The resource of {kind} {id} is gone at the target");
-                self.note_missing(kind, id, target, false).await?;
+            let directory = &self.job.target;
+            let answers: Vec<_> = stream::iter(part.iter().cloned())
+                .map(|(id, target)| async move {
+                    let read = directory.read(kind, &target).await;
+                    (id, target, read)
+                })
+                .buffered(self.job.max_concurrency.max(1))
+                .collect()
+                .await;
+            for (id, target, read) in answers {
+                if read.map_err(CycleError::Target)?.is_none() {
+                    info!(object = %id, target = %target, "The resource of {kind} {id} is gone at the target");
+                    self.note_missing(kind, id, target, false).await?;
+                }
             }
         }
         Ok(())

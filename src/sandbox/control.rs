@@ -9,6 +9,7 @@
 //! | tenant | `GET /sandbox/tenant` | the full truth: users with manager, groups with members, deleted ones too, and the assignments |
 //! | tenant | `POST /sandbox/tenant {"users":N,"groups":N,"members_per_group":N,"plain":true,"nested":true,"assigned":true}` | another tenant |
 //! | tenant | `POST /sandbox/mutate {"attributes":N}` | changes the title of N users |
+//! | tenant | `POST /sandbox/mutate {"joiners":N}` | N new users |
 //! | tenant | `POST /sandbox/mutate {"every_kind":true,"step":N}` | changes of every kind, the same for the same step |
 //! | tenant | `POST /sandbox/assign {"principal":ID,"role":VALUE}`, `POST /sandbox/unassign`, where no role means all | assignments to the enterprise application; an empty role is default access |
 //! | tenant | `POST /sandbox/member {"group":ID,"member":ID,"present":false}` | a membership |

@@ -30,6 +30,9 @@ pub use values::Values;
 use values::Written;
 use values::digest_of;
 
+/// How many records are read together: each may hold hundreds of entries.
+pub(super) const RECORDS: usize = 32;
+
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
 
@@ -217,7 +220,7 @@ impl Snapshot {
     pub fn history_since(&self, since: Timestamp, mut show: impl FnMut(&Entry)) -> Result<(), StoreError> {
         let mut after = self.first_after(since)?;
         loop {
-            let page = self.raw_scan(Table::History, &[], after.as_deref(), PAGE)?;
+            let page = self.raw_scan(Table::History, &[], after.as_deref(), RECORDS)?;
             for (_, bytes) in &page {
                 let batch: Batch = self.decode(Table::History, bytes)?;
                 batch
@@ -291,7 +294,7 @@ impl Snapshot {
         let (mut next, mut hash): (Option<u64>, Option<Hash>) = (None, None);
         let mut after: Option<Vec<u8>> = None;
         loop {
-            let page = self.raw_scan(Table::History, &[], after.as_deref(), PAGE)?;
+            let page = self.raw_scan(Table::History, &[], after.as_deref(), RECORDS)?;
             for (key, bytes) in &page {
                 self.verify_record(key, bytes, &mut next, &mut hash, &mut findings)?;
             }

@@ -31,10 +31,10 @@ use crate::reconcile::operation::Change;
 
 use super::{
     folder::io_error,
-    history::{Batch, BatchValues, Entry, Hash, Values},
+    history::{Batch, BatchValues, Entry, Hash, RECORDS, Values},
     lock::create_private,
     query::document,
-    read::{PAGE, Reads},
+    read::Reads,
     record,
     store::Snapshot,
 };
@@ -103,7 +103,7 @@ pub fn export(
     let mut after = snapshot.first_after(since)?;
     let mut begun = false;
     loop {
-        let page = snapshot.raw_scan(Table::History, &[], after.as_deref(), PAGE)?;
+        let page = snapshot.raw_scan(Table::History, &[], after.as_deref(), RECORDS)?;
         for (key, bytes) in &page {
             let batch: Batch = snapshot.decode(Table::History, bytes)?;
             if !begun {

@@ -9,8 +9,8 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 
 use super::{
-    history::Batch,
-    read::{PAGE, Reads},
+    history::{Batch, RECORDS},
+    read::Reads,
     store::Snapshot,
 };
 
@@ -21,8 +21,10 @@ impl Snapshot {
     /// As [`Reads`].
     pub fn prune_history(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut dropped = 0;
+        // Mostly nothing is old: the oldest record says so, and the one behind it that it may go.
+        let mut limit = 2;
         loop {
-            let page = self.raw_scan(Table::History, &[], None, PAGE)?;
+            let page = self.raw_scan(Table::History, &[], None, limit)?;
             let mut tx = self.tx()?;
             // The newest record of all is the last of a page that is not full, or lies on a later page.
             let most = page.len().saturating_sub(1);
@@ -40,9 +42,10 @@ impl Snapshot {
                 return Ok(dropped);
             }
             tx.commit(Durability::Lazy)?;
-            if gone < most || page.len() < PAGE {
+            if gone < most || page.len() < limit {
                 return Ok(dropped);
             }
+            limit = RECORDS;
         }
     }
 }

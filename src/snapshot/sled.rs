@@ -37,6 +37,10 @@ use super::{
 /// Measured: docs/performance.md.
 pub const DEFAULT_CACHE_BYTES: u64 = 24 * 1024 * 1024;
 
+/// From so many users and groups on redb is the better engine: sled reads its own index when it is opened, and keeps it.
+/// Measured: docs/performance.md.
+pub const SLED_IS_GOOD_BELOW: u64 = 300_000;
+
 /// How often sled flushes by itself. Never "never": its resident size would explode (rule 4).
 const FLUSH_EVERY_MS: u64 = 500;
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value as Json;
 
@@ -11,7 +13,7 @@ use crate::reconcile::target_schema::Mutability;
 use crate::reconcile::target_schema::Schemas;
 
 /// What ServiceProviderConfig says, as far as it concerns us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advertised {
     /// PATCH is supported. Not said: yes, because Entra itself needs it.
     pub patch: bool,

@@ -11,7 +11,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value as Json;
-use tokio::sync::OnceCell;
 use url::Url;
 
 use super::capabilities::{Advertised, schemas};
@@ -47,6 +46,7 @@ use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 use crate::ports::Traffic;
+use crate::reconcile::target_schema::Schemas;
 use crate::transport::HttpClient;
 use crate::transport::NetworkOptions;
 use crate::transport::RetryPolicy;
@@ -94,8 +94,6 @@ pub struct ScimTarget {
     pub(super) wire: Wire,
     pub(super) addresses: Addresses,
     pub(super) experience: Experience,
-    advertised: OnceCell<Advertised>,
-    capabilities: OnceCell<Capabilities>,
     pub(super) listing: Progress,
 }
 
@@ -126,8 +124,6 @@ impl ScimTarget {
             wire,
             addresses: Addresses::new(&options.url).map_err(SetupError::Url)?,
             experience,
-            advertised: OnceCell::new(),
-            capabilities: OnceCell::new(),
             listing: Progress::default(),
         })
     }
@@ -140,18 +136,37 @@ impl ScimTarget {
         self
     }
 
-    pub(super) async fn advertised(&self) -> Result<&Advertised, TargetError> {
-        self.advertised
-            .get_or_try_init(|| async {
-                let config = self.service("ServiceProviderConfig").await?;
-                Ok(config.map_or_else(Advertised::default, |config| Advertised::from_json(&config)))
-            })
-            .await
+    pub(super) async fn advertised(&self) -> Result<Advertised, TargetError> {
+        let announced = &self.wire.announced;
+        if let Some(known) = announced.advertised() {
+            return Ok(known);
+        }
+        let _one = announced.reading.lock().await;
+        let advertised = self.read_config().await?;
+        announced.put_advertised(advertised);
+        Ok(advertised)
+    }
+
+    /// ServiceProviderConfig, unless it is known by now.
+    async fn read_config(&self) -> Result<Advertised, TargetError> {
+        if let Some(known) = self.wire.announced.advertised() {
+            return Ok(known);
+        }
+        let config = self.service("ServiceProviderConfig").await?;
+        Ok(config.map_or_else(Advertised::default, |config| Advertised::from_json(&config)))
+    }
+
+    async fn read_schemas(&self) -> Result<Schemas, TargetError> {
+        match self.service("Schemas").await {
+            Ok(body) => Ok(body.as_ref().map(schemas).unwrap_or_default()),
+            Err(TargetError::Malformed { .. }) => Ok(Schemas::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// What the target said that it can do, where it was asked.
-    pub(super) fn known_capabilities(&self) -> Option<&Capabilities> {
-        self.capabilities.get()
+    pub(super) fn known_capabilities(&self) -> Option<Arc<Capabilities>> {
+        self.wire.announced.capabilities()
     }
 
     /// True where the configuration says PATCH.
@@ -314,27 +329,24 @@ pub(super) fn bytes(body: &impl Serialize) -> Bytes {
 #[async_trait]
 impl TargetDirectory for ScimTarget {
     async fn capabilities(&self) -> Result<Capabilities, TargetError> {
-        let read = || async {
-            let advertised = *self.advertised().await?;
-            let schemas = match self.service("Schemas").await {
-                Ok(body) => body.as_ref().map(schemas).unwrap_or_default(),
-                Err(TargetError::Malformed { .. }) => Default::default(),
-                Err(error) => return Err(error),
-            };
-            let Advertised {
-                patch,
-                filter,
-                max_results,
-                ..
-            } = advertised;
-            Ok(Capabilities {
-                patch,
-                filter,
-                max_results,
-                schemas,
-            })
+        let announced = &self.wire.announced;
+        if let Some(known) = announced.capabilities() {
+            return Ok((*known).clone());
+        }
+        let _one = announced.reading.lock().await;
+        if let Some(known) = announced.capabilities() {
+            return Ok((*known).clone());
+        }
+        // At once: neither waits for what the other says.
+        let (advertised, schemas) = tokio::try_join!(self.read_config(), self.read_schemas())?;
+        let capabilities = Capabilities {
+            patch: advertised.patch,
+            filter: advertised.filter,
+            max_results: advertised.max_results,
+            schemas,
         };
-        self.capabilities.get_or_try_init(read).await.cloned()
+        announced.put(advertised, capabilities.clone(), self.experience.now());
+        Ok(capabilities)
     }
 
     async fn list(&self, kind: ObjectKind, from: Option<ListPosition>) -> Result<ListPage, TargetError> {
@@ -395,6 +407,14 @@ impl TargetDirectory for ScimTarget {
 
     async fn recall(&self, learned: Option<String>, memory: Arc<dyn Memory>) {
         self.experience.recall(learned, memory).await;
+    }
+
+    fn recall_announced(&self, kept: Option<&str>, under: &str) {
+        self.wire.announced.recall(kept, under, self.experience.now());
+    }
+
+    fn announced(&self) -> Option<String> {
+        self.wire.announced.take_changed()
     }
 
     fn findings(&self) -> Vec<String> {

@@ -234,6 +234,10 @@ impl ScimTarget {
         for way in ways {
             match self.find(kind, attribute, &name).await {
                 Ok(found) if found.is_empty() => {}
+                // Somebody else's: a service that ignores filters shows others, and nobody says that it is not there.
+                Ok(found) if !found.iter().any(|one| is_named(&one.body, attribute, &name)) => {
+                    return Err(error);
+                }
                 Ok(_) => {
                     return Err(TargetError::Conflict {
                         what: format!("POST /{} was refused, and it is there: {error}", collection(kind)),
@@ -336,6 +340,12 @@ fn suspects(kind: ObjectKind, body: &Json) -> Vec<Aspect> {
 /// A create as evidence.
 fn named(kind: ObjectKind, body: &Json) -> Witness {
     Witness::named(&format!("{} {}", kind.word(), name_of(kind, body).1))
+}
+
+fn is_named(body: &Json, attribute: &str, name: &str) -> bool {
+    let held = body.as_object().and_then(|body| field(body, attribute));
+    held.and_then(Json::as_str)
+        .is_some_and(|held| held.to_lowercase() == name.to_lowercase())
 }
 
 /// The attribute that names a resource, and the name.

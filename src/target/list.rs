@@ -71,7 +71,7 @@ impl ScimTarget {
 
     /// The first page: by cursor where that is announced, and with a smaller `count`, then without, where it is refused.
     async fn first_page(&self, kind: ObjectKind) -> Result<ListPage, TargetError> {
-        let advertised = *self.advertised().await?;
+        let advertised = self.advertised().await?;
         if advertised.cursor && self.experience.dialect().paging == Paging::AsAnnounced {
             match self.sized(kind, ("cursor", "")).await {
                 Ok(listing) => return Ok(first_by_cursor(listing)),

@@ -5,6 +5,7 @@
 //! stored here: what must survive a crash is the engine's, and everything but a create may be sent again.
 //! The rules come from RFC 7643, RFC 7644 and RFC 9865, and from what servers in the field do instead.
 
+pub mod announced;
 pub mod capabilities;
 pub mod change;
 pub mod client;

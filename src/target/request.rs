@@ -14,6 +14,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use serde_json::Value as Json;
 use url::Url;
 
+use super::announced::Announced;
 use super::dialect::MediaType;
 use super::fault::{self, Asked, Content, Words};
 use super::pace::hint;
@@ -60,6 +61,8 @@ pub struct Wire {
     policy: RetryPolicy,
     clock: Arc<dyn Clock>,
     words: Words,
+    /// What the target said of itself: refusals cast doubt on it.
+    pub(super) announced: Announced,
 }
 
 /// A good answer with its body, where there was one.
@@ -124,6 +127,7 @@ impl Wire {
             policy,
             clock,
             words: Words::Kept,
+            announced: Announced::default(),
         })
     }
 
@@ -261,7 +265,9 @@ impl Wire {
     }
 
     fn fault(&self, asked: &Asked, status: u16, answer: &Answer) -> TargetError {
-        fault::fault(asked, status, answer, &self.token, self.words)
+        let fault = fault::fault(asked, status, answer, &self.token, self.words);
+        self.announced.refused(asked, &fault);
+        fault
     }
 
     fn request(&self, asked: &Asked, url: &Url, body: Option<Payload>) -> Request {

@@ -25,6 +25,7 @@ mod refused_attributes;
 mod refused_members;
 mod roles;
 mod scope;
+mod service_documents;
 mod targets;
 mod undo;
 mod values;

@@ -22,6 +22,9 @@ pub(in crate::sandbox) struct Filler<'a> {
     enterprise: &'a mut Enterprise,
 }
 
+/// The seed of who joins later: other than that of the sample.
+const JOINERS: u64 = 777;
+
 impl Filler<'_> {
     pub fn user(&mut self, id: String, props: Map<String, Value>) -> usize {
         self.directory.add(Kind::User, id, props)
@@ -250,6 +253,17 @@ impl Tenant {
             let at = users[turn * users.len() / count];
             let title = format!("Title {}", core.directory.seq + 1);
             core.directory.set(at, object(json!({"jobTitle": title})));
+        }
+        count
+    }
+
+    /// So many new users, without a group.
+    pub fn add_joiners(&self, count: usize) -> usize {
+        let mut core = self.core();
+        for _ in 0..count {
+            let index = core.directory.objects.len() as u64;
+            let (id, props) = sample::person(JOINERS, index, true);
+            core.directory.add(Kind::User, id, props);
         }
         count
     }

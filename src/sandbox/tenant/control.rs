@@ -100,6 +100,9 @@ impl Tenant {
 
     fn mutate_as_asked(&self, fields: &Value) -> usize {
         let step = fields["step"].as_u64().unwrap_or(1);
+        if let Some(count) = control::number(fields, "joiners") {
+            return self.add_joiners(count);
+        }
         match control::number(fields, "attributes") {
             Some(count) => self.mutate_attributes(count),
             None if fields["every_kind"] == json!(true) => {

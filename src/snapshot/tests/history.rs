@@ -1,5 +1,10 @@
 //! The chain: appended, walked, searched by time; altered or cut is found; erased values do not break it.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
 use sha2::Digest;
 use sha2::Sha256;
 
@@ -8,7 +13,9 @@ use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind::User;
 use crate::model::value::Value;
 use crate::ports::Durability;
+use crate::ports::KeyValue;
 use crate::ports::SnapshotStore;
+use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 use crate::reconcile::operation::Change;
@@ -78,6 +85,57 @@ fn old_history_goes_a_prefix_at_a_time_and_the_rest_still_verifies() {
         Vec::<String>::new(),
         "the newest record always stays"
     );
+}
+
+/// A store that counts the history records it was asked for.
+#[derive(Debug)]
+struct Counting(MemoryStore, Arc<AtomicUsize>);
+
+impl SnapshotStore for Counting {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.get(table, key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<KeyValue>, StoreError> {
+        let found = self.0.scan(table, prefix, after, limit)?;
+        if table == Table::History {
+            self.1.fetch_add(found.len(), Ordering::Relaxed);
+        }
+        Ok(found)
+    }
+
+    fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError> {
+        self.0.commit(batch, durability)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.0.sync()
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StoreError> {
+        self.0.size_on_disk()
+    }
+}
+
+#[test]
+fn where_nothing_is_old_the_history_is_not_read() {
+    let (counted, store) = (Arc::new(AtomicUsize::new(0)), MemoryStore::new());
+    let counting = Counting(store, Arc::clone(&counted));
+    let snapshot = Snapshot::open(Arc::new(counting), Path::new("counted")).unwrap();
+    for number in 0..200 {
+        append(&snapshot, number..number + 1);
+    }
+    counted.store(0, Ordering::Relaxed);
+    assert_eq!(snapshot.prune_history(Timestamp(0)).unwrap(), 0);
+    assert!(counted.load(Ordering::Relaxed) <= 2);
+    assert_eq!(snapshot.prune_history(Timestamp(1_500)).unwrap(), 150);
+    assert_eq!(snapshot.verify_chain().unwrap(), Vec::<String>::new());
 }
 
 #[test]

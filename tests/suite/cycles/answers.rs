@@ -145,3 +145,23 @@ async fn an_answer_that_repeats_our_token_is_malformed_and_nothing_of_it_is_stor
     }
     converges(&world).await;
 }
+
+#[tokio::test]
+async fn a_service_that_ignores_filters_is_not_taken_to_hold_whom_it_refuses() {
+    let world = synced().await;
+    world
+        .workspace
+        .update_options(|options| options.idmelon_extension = false);
+    world.workspace.update_faults(|faults| {
+        faults.odd.filters_ignored = true;
+        faults.odd.no_schemas = true;
+    });
+    world.tenant.add_joiners(1);
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Partial);
+    let words = format!("{:?}", ran.summary.failed);
+    assert!(
+        words.contains("answered 400") && !words.contains("it is there"),
+        "{words}"
+    );
+}
