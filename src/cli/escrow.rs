@@ -18,6 +18,7 @@ use crate::model::id::SourceId;
 use crate::model::refusal::Refusal;
 use crate::model::shown::shown as printable;
 use crate::ports::StoreError;
+use crate::reconcile::omission::IN_ESCROW;
 use crate::snapshot::escrow;
 use crate::snapshot::escrow::Entry;
 use crate::snapshot::escrow::Escrowed;
@@ -39,6 +40,16 @@ struct Named {
 struct Waiting {
     refusal: Refusal,
     member: Option<(SourceId, String)>,
+}
+
+impl Waiting {
+    /// The code of why it waits.
+    fn reason(&self) -> &'static str {
+        match self.member {
+            Some(_) => "member_refused",
+            None => "attribute_refused",
+        }
+    }
 }
 
 /// Carries out one of them. Each needs the state folder for itself.
@@ -256,6 +267,7 @@ fn shown(one: &Named, escrowed: &Escrowed, part: Option<&Waiting>) -> serde_json
         "kind": one.entry.kind.word(),
         "name": one.names.first(),
         "operation": escrowed.operation,
+        "reason": part.map_or(IN_ESCROW, Waiting::reason),
         "error": escrowed.error,
         "hint": escrowed.hint,
         "failures": escrowed.failures,

@@ -20,11 +20,14 @@ use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
+use crate::model::id::ObjectKind;
 use crate::model::shown::shown;
 use crate::model::shown::shown_json;
 use crate::model::shown::shown_lines;
 use crate::model::value::Value;
 use crate::ports::StoreError;
+use crate::reconcile::operation::MEMBERS;
+use crate::reconcile::undo::ids_of;
 use crate::snapshot::history::Entry;
 use crate::snapshot::history::Values;
 use crate::snapshot::proof;
@@ -100,10 +103,8 @@ fn show(globals: &Globals, args: &args::History, report: &mut Report) -> Result<
     let walked = snapshot.search_history(&query, |entry, values| {
         let text = if json {
             let comma = if count > 0 { "," } else { "" };
-            format!(
-                "{comma}{}",
-                shown_json(&query::document(entry, values).to_string())
-            )
+            let document = document(&snapshot, entry, values)?;
+            format!("{comma}{}", shown_json(&document.to_string()))
         } else {
             text(&snapshot, entry, values)?
         };
@@ -120,6 +121,30 @@ fn show(globals: &Globals, args: &args::History, report: &mut Report) -> Result<
     let _ = out.borrow_mut().flush();
     walked.map_err(failed)?;
     Ok(Exit::Done)
+}
+
+/// An entry as programs read it, with the names that the ids have by now.
+fn document(
+    snapshot: &Snapshot,
+    entry: &Entry,
+    values: Option<&Values>,
+) -> Result<serde_json::Value, StoreError> {
+    let mut line = query::document(entry, values);
+    if let (Some(kind), Some(id)) = (entry.kind, entry.object) {
+        line["name"] = json!(snapshot.name_of(kind, &id)?);
+    }
+    for (at, change) in values.iter().flat_map(|values| values.changes.iter().enumerate()) {
+        if change.attribute != MEMBERS {
+            continue;
+        }
+        let mut members = Vec::new();
+        for id in [ids_of(&change.before), ids_of(&change.after)].concat() {
+            let name = snapshot.name_of(ObjectKind::User, &id)?;
+            members.push(json!({"object": id.to_string(), "name": name}));
+        }
+        line["changes"][at]["members"] = json!(members);
+    }
+    Ok(line)
 }
 
 /// An entry as people read it: several lines.

@@ -112,7 +112,12 @@ fn release(desk: &Desk, comment: Option<&str>, report: &mut Report) -> Result<Ex
         for object in &objects {
             tx.put_undone(object.kind, &object.id, None);
             // What the source still asks for is looked at again.
-            tx.mark_dirty(object.kind, &object.id, DirtyCause::MANUAL)?;
+            let cause = if undone.contains(&(object.kind, object.id)) {
+                DirtyCause::MANUAL.and(DirtyCause::RELEASED)
+            } else {
+                DirtyCause::MANUAL
+            };
+            tx.mark_dirty(object.kind, &object.id, cause)?;
         }
         Ok(())
     })?;

@@ -278,7 +278,7 @@ mod tests {
             source: SourceId::from_bytes([7; 16]),
             name: "<script>alert(1)</script>@corp".to_owned(),
             target: None,
-            because: Reason::SourceChanged,
+            because: Reason::NotAsSent,
             changes: vec![Change {
                 attribute: "title".into(),
                 before: Value::text("a, \"b\""),

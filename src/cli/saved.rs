@@ -249,7 +249,10 @@ impl Comparing {
         let mut missed = Vec::new();
         read(file, |entry| {
             if missed.len() < LISTED && !seen.done.has(entry) {
-                missed.push(json!({"operation": entry["operation"], "object": entry["object"]}));
+                missed.push(json!({
+                    "operation": entry["operation"], "object": entry["object"], "kind": entry["kind"],
+                    "name": entry["name"],
+                }));
             }
         })?;
         Ok(missed)
@@ -264,15 +267,19 @@ impl Watcher for Comparing {
         if !self.plan.has(&entry) && seen.left.len() < LISTED {
             seen.left
                 .push(json!({"operation": entry["operation"], "object": entry["object"],
+                "kind": entry["kind"], "name": entry["name"], "reason": "not_in_plan",
                 "because": "new, or with other values than in the saved plan"}));
         }
     }
 
-    fn omission(&self, _: ObjectKind, object: SourceId, _: &str, omission: &Omission) {
+    fn omission(&self, kind: ObjectKind, object: SourceId, name: &str, omission: &Omission) {
         if let Omission::NotInPlan { verb, .. } = omission {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             if seen.left.len() < LISTED {
-                let left = json!({"operation": verb.name(), "object": object.to_string(), "because": omission.to_string()});
+                let left = json!({
+                    "operation": verb.name(), "object": object.to_string(), "kind": kind.word(), "name": name,
+                    "reason": omission.label(), "because": omission.to_string(),
+                });
                 seen.left.push(left);
             }
         }

@@ -188,12 +188,17 @@ fn left(summary: &Summary, text: &mut String) {
             summary.held
         );
     }
+    escrow(summary, text);
     for failure in summary.failed.iter().take(FAILURES_SHOWN) {
+        let who = match failure.name.as_str() {
+            "" => failure.object.clone(),
+            name => format!("{name} ({})", failure.object),
+        };
         let _ = writeln!(
             text,
             "  failed    {} of {}: {}",
             failure.operation,
-            failure.object,
+            shown(&who),
             shown(&failure.error)
         );
         if !failure.hint.is_empty() {
@@ -206,6 +211,41 @@ fn left(summary: &Summary, text: &mut String) {
             "  failed    … and {} more (all of them with -o json)",
             summary.failed.len() - FAILURES_SHOWN
         );
+    }
+}
+
+/// Who is in escrow. What failed in this very cycle stands under `failed` with all that was said.
+fn escrow(summary: &Summary, text: &mut String) {
+    if summary.escrow == 0 {
+        return;
+    }
+    let _ = writeln!(
+        text,
+        "  escrow    {} entries wait: `melonsync escrow list` shows them, `melonsync escrow retry` tries them in the next cycle",
+        summary.escrow
+    );
+    let failed = |object: &String| summary.failed.iter().any(|failure| failure.object == *object);
+    let waiting: Vec<_> = summary
+        .escrowed
+        .iter()
+        .filter(|entry| !failed(&entry.object))
+        .collect();
+    for entry in waiting.iter().take(FAILURES_SHOWN) {
+        let next = entry.next_try.as_ref().map_or_else(
+            || "dropped, tried again when it changes".to_owned(),
+            |at| format!("next try {at}"),
+        );
+        let _ = writeln!(
+            text,
+            "            {} of {}  ({}): {}; {next}",
+            entry.operation,
+            shown(&entry.name),
+            entry.object,
+            shown(&entry.error)
+        );
+    }
+    if let more @ 1.. = waiting.len().saturating_sub(FAILURES_SHOWN) {
+        let _ = writeln!(text, "            … and {more} more (all of them with -o json)");
     }
 }
 

@@ -134,11 +134,18 @@ impl Sheet {
         object: Option<(ObjectKind, SourceId, &str)>,
         because: &str,
         hint: &str,
+        reason: Option<&str>,
     ) -> std::io::Result<()> {
         let text = match self.form {
             PlanFormat::Json => {
                 let id = object.map(|(_, id, _)| id.to_string());
-                json!({"object": id, "because": because}).to_string()
+                let kind = object.map(|(kind, _, _)| kind.word());
+                let name = object.map(|(_, _, name)| name);
+                let hint = Some(hint).filter(|hint| !hint.is_empty());
+                json!({
+                    "object": id, "kind": kind, "name": name, "because": because, "reason": reason, "do": hint,
+                })
+                .to_string()
             }
             PlanFormat::Csv => return Ok(()),
             PlanFormat::Html => plan_sheet::html_omission(object, because, hint),
@@ -241,20 +248,22 @@ impl PlanFile {
             return Err(error);
         }
         let by_reason = std::mem::take(&mut inner.by_reason);
-        for (count, because) in by_reason.values().filter(|(count, _)| *count > OMISSIONS_LISTED) {
+        let many = |(_, (count, _)): &(&&str, &(u64, String))| *count > OMISSIONS_LISTED;
+        for (reason, (count, because)) in by_reason.iter().filter(many) {
             let more = count - OMISSIONS_LISTED;
             for sheet in &mut inner.sheets {
                 if sheet.form == PlanFormat::Json {
-                    let text = json!({"object": null, "because": because, "count": more}).to_string();
+                    let text = json!({"object": null, "because": because, "reason": reason, "count": more})
+                        .to_string();
                     sheet.omitted.add(&text, sheet.separator())?;
                 } else {
-                    sheet.omit(None, &format!("… and {more} more: {because}"), "")?;
+                    sheet.omit(None, &format!("… and {more} more: {because}"), "", None)?;
                 }
             }
         }
         for sheet in &mut inner.sheets {
             for finding in &findings {
-                sheet.omit(None, finding, "")?;
+                sheet.omit(None, finding, "", None)?;
             }
         }
         let parts = inner.sheets.into_iter().map(|sheet| {
@@ -287,7 +296,7 @@ impl Watcher for PlanFile {
             for sheet in &mut inner.sheets {
                 let text = match sheet.form {
                     PlanFormat::Text => explain::text(operation, name_of),
-                    PlanFormat::Json => explain::entry(operation).to_string(),
+                    PlanFormat::Json => explain::entry_named(operation, name_of).to_string(),
                     PlanFormat::Csv => plan_sheet::csv(operation),
                     PlanFormat::Html => plan_sheet::html(operation, name_of),
                 };
@@ -311,7 +320,8 @@ impl Watcher for PlanFile {
             for sheet in &mut inner.sheets {
                 // A person wants to know what is in the way, not that ten thousand are as they should be.
                 if sheet.form == PlanFormat::Json || !matches!(omission, Omission::Unchanged) {
-                    sheet.omit(Some((kind, object, name)), &because, omission.hint())?;
+                    let (hint, reason) = (omission.hint(), Some(omission.label()));
+                    sheet.omit(Some((kind, object, name)), &because, &hint, reason)?;
                 }
             }
             Ok(())

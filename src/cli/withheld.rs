@@ -15,6 +15,8 @@ use super::objects::Decision;
 use super::objects::Desk;
 use super::objects::Named;
 use super::report::Report;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
 use crate::model::shown::shown;
 use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::HoldCause;
@@ -130,7 +132,8 @@ fn list(desk: &Desk, entries: &[Entry], report: &mut Report) {
             .iter()
             .map(|(reason, of)| (*reason, of.iter().map(|e| e.withheld.count).sum()))
             .collect();
-        let list: Vec<_> = entries.iter().map(document).collect();
+        let names = member_names(desk, entries);
+        let list: Vec<_> = entries.iter().map(|entry| document(entry, &names)).collect();
         return report.json(&json!({"job": desk.job, "count": total, "by_reason": counts, "withheld": list}));
     }
     if entries.is_empty() {
@@ -155,6 +158,16 @@ fn list(desk: &Desk, entries: &[Entry], report: &mut Report) {
     }
 }
 
+/// The names of members that are withheld; one that cannot be read is only a name that is not shown.
+fn member_names(desk: &Desk, entries: &[Entry]) -> BTreeMap<SourceId, String> {
+    let name_of = |id: &SourceId| {
+        let name = desk.snapshot.name_of(ObjectKind::User, id).ok().flatten();
+        name.map(|name| (*id, name))
+    };
+    let members = entries.iter().flat_map(|entry| &entry.withheld.members);
+    members.filter_map(name_of).collect()
+}
+
 fn line(entry: &Entry) -> String {
     let Entry { withheld, object, .. } = entry;
     let times = match withheld.members.len() {
@@ -174,14 +187,16 @@ fn line(entry: &Entry) -> String {
     )
 }
 
-fn document(entry: &Entry) -> serde_json::Value {
+fn document(entry: &Entry, names: &BTreeMap<SourceId, String>) -> serde_json::Value {
     let Entry { withheld, object, .. } = entry;
     let members: Vec<String> = withheld.members.iter().map(ToString::to_string).collect();
+    let named = |id: &SourceId| json!({"object": id.to_string(), "name": names.get(id)});
+    let member_names: Vec<_> = withheld.members.iter().map(named).collect();
     json!({
         "operation": withheld.verb.name(), "object": object.id.to_string(), "kind": object.kind, "name": object.name,
         "target": object.target.as_ref().map(ToString::to_string), "reason": withheld.reason,
         "because": withheld.because, "why": withheld.why, "count": withheld.count, "members": members,
-        "since": withheld.since.to_string(), "released_by": withheld.released_by,
+        "member_names": member_names, "since": withheld.since.to_string(), "released_by": withheld.released_by,
     })
 }
 

@@ -86,6 +86,7 @@ impl Cycle<'_> {
             });
         if let Some(why) = why {
             self.hold(pass, &operation, 1, why, work);
+            operation.narrow_reason();
             let sets_active = operation.changes.iter().any(is_active);
             if matches!(operation.verb, Verb::DisableUser | Verb::EnableUser) && !sets_active {
                 operation.verb = Verb::UpdateUser;
@@ -114,6 +115,7 @@ impl Cycle<'_> {
             self.hold(pass, &operation, stay.len() as u64, why, work);
         }
         operation.members = go;
+        operation.narrow_reason();
         (!operation.members.is_empty()).then_some(operation)
     }
 
@@ -138,11 +140,17 @@ impl Cycle<'_> {
         let (kind, id) = (operation.kind, operation.source);
         match self.approval(kind) {
             Approval::Withheld(why) if !self.kept_back.lets_through(kind, id, operation.verb) => {
-                self.withhold(&operation, Class::Removal, Vec::new(), why, work);
+                let mut disable = operation.clone();
+                if operation.verb == Verb::DisableUser {
+                    disable.changes.retain(is_active);
+                    disable.narrow_reason();
+                }
+                self.withhold(&disable, Class::Removal, Vec::new(), why, work);
                 // What does not take access away goes on.
                 if operation.verb == Verb::DisableUser {
                     operation.verb = Verb::UpdateUser;
                     operation.changes.retain(|change| !is_active(change));
+                    operation.narrow_reason();
                     if !operation.changes.is_empty() {
                         work.run.push(operation);
                     }
@@ -162,6 +170,7 @@ impl Cycle<'_> {
                     if pass == Pass::Disables && !adopts {
                         let all = operation.changes.len();
                         operation.changes.retain(is_active);
+                        operation.narrow_reason();
                         work.left |= operation.changes.len() < all || work.plan.pending_references > 0;
                     }
                     work.run.push(operation);
@@ -216,6 +225,11 @@ impl Cycle<'_> {
         operation
             .changes
             .retain(|change| !guard::is_identity(change, enables));
+        operation.narrow_reason();
+        change
+            .changes
+            .retain(|change| guard::is_identity(change, enables));
+        change.narrow_reason();
         self.withhold(&change, Class::Identity, Vec::new(), why, work);
     }
 
@@ -240,13 +254,14 @@ impl Cycle<'_> {
         operation.members.extend(named);
         let own_word = self.word_on_members(&operation, own.len() as u64, work.plan.members_held);
         let user_word = self.approval(ObjectKind::User);
-        let (mut back, mut words) = (Vec::new(), Vec::new());
+        let (mut back, mut words, mut kept) = (Vec::new(), Vec::new(), Vec::new());
         for (members, word) in [(with_user, user_word), (own, own_word)] {
             match word {
                 _ if members.is_empty() => {}
                 Approval::Approved => operation.members.extend(members),
                 Approval::Withheld(why) => {
-                    back.extend(members.into_iter().map(|member| member.source));
+                    back.extend(members.iter().map(|member| member.source));
+                    kept.extend(members);
                     words.push(why);
                 }
             }
@@ -254,9 +269,13 @@ impl Cycle<'_> {
         if !back.is_empty() {
             self.members_judged.insert(id);
             words.dedup();
-            self.withhold(&operation, class, back, words.join("; "), work);
+            let mut held = operation.clone();
+            held.members = kept;
+            held.narrow_reason();
+            self.withhold(&held, class, back, words.join("; "), work);
         }
         if !operation.members.is_empty() {
+            operation.narrow_reason();
             work.run.push(operation);
         }
     }

@@ -418,11 +418,9 @@ fn held_through(link: &Link) -> Attributes {
 
 /// How many members were sent before, are not at the target any more, and are sent again.
 fn healed(run: &[Operation]) -> u64 {
-    let heals = |operation: &&Operation| operation.verb == Verb::AddMember && operation.because.heals();
-    run.iter()
-        .filter(heals)
-        .map(|operation| operation.members.len() as u64)
-        .sum()
+    let added = run.iter().filter(|operation| operation.verb == Verb::AddMember);
+    let members = added.flat_map(|operation| &operation.members);
+    members.filter(|member| member.because.heals()).count() as u64
 }
 
 /// What the requests of a batch are made from.

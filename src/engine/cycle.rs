@@ -277,6 +277,10 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
         Some(request) => cycle.undo_story(request).await.err(),
     };
     cycle.tell_findings();
+    cycle.tell_pause();
+    if let Err(late) = cycle.name_what_is_left().await {
+        warn!("The summary names nobody: {late}");
+    }
     let error = match cycle.keep_announced().await {
         Ok(()) => error,
         Err(late) => error.or(Some(late)),
@@ -449,7 +453,9 @@ impl<'j> Cycle<'j> {
                             (false, true) => DirtyCause::MANUAL,
                             (false, false) => DirtyCause::CONFIG,
                         };
-                        snapshot.mark_all_dirty(kind, cause)?;
+                        let held = marked.as_deref().filter(|_| changed);
+                        let facts = held.map(|held| parts_changed(held, &fingerprint));
+                        snapshot.mark_all_dirty(kind, cause.and(facts.unwrap_or_default()))?;
                     }
                 }
                 if changed {
@@ -579,8 +585,11 @@ impl<'j> Cycle<'j> {
         }
         self.findings += u64::from(omission.is_finding());
         if omission.is_finding() {
-            let words = (omission.to_string(), omission.hint().to_owned());
+            let words = (omission.to_string(), omission.hint().into_owned());
             self.summary.fail(object, omission.label(), words.0, words.1);
+            if let Some(failure) = self.summary.failed.last_mut() {
+                failure.reason = Some(omission.label().to_owned());
+            }
             warn!(object = %object, kind = kind.word(), finding = omission.label(), "Nothing is written for {kind} {object}: {}", omission.label());
         }
         self.order.watcher.omission(kind, object, name, omission);
@@ -640,6 +649,28 @@ fn what_changed(before: &str, now: &str) -> Option<String> {
     Some(differ.join(" and "))
 }
 
+/// The same as facts for the reasons of what follows from it. What else made everything dirty (who is counted as
+/// assigned) is a rule of the scope.
+fn parts_changed(before: &[u8], now: &str) -> DirtyCause {
+    let parts = [
+        ("the mapping", DirtyCause::MAPPING),
+        ("the scope", DirtyCause::RULES),
+        ("the policy", DirtyCause::POLICY),
+    ];
+    let all = DirtyCause::MAPPING.and(DirtyCause::RULES).and(DirtyCause::POLICY);
+    let before = String::from_utf8_lossy(before);
+    let Some(words) = what_changed(&before, now) else {
+        return DirtyCause::RULES;
+    };
+    let named = parts.iter().filter(|(word, _)| words.contains(word));
+    let named = named.fold(DirtyCause::default(), |facts, (_, fact)| facts.and(*fact));
+    if named == DirtyCause::default() {
+        all
+    } else {
+        named
+    }
+}
+
 /// Runs a store call on a thread that may block (docs/design/stores.md, rule 3: the API blocks).
 pub(super) async fn blocking<T, F>(snapshot: &Snapshot, work: F) -> Result<T, CycleError>
 where
@@ -675,6 +706,9 @@ async fn remember(
     let mut kept = summary.clone();
     // Names are for whoever reads the summary; what is kept names objects by their ids, so that `state forget` is true.
     kept.pending.iter_mut().for_each(|pending| pending.name.clear());
+    kept.failed.iter_mut().for_each(|failure| failure.name.clear());
+    // They have a table of their own.
+    kept.escrowed.clear();
     let json = serde_json::to_value(kept).unwrap_or_default();
     let keep = order.apply;
     let cycle = order.id;
@@ -729,10 +763,15 @@ fn log(summary: &Summary, error: Option<&CycleError>) {
         outcome,
         operations = done,
         failed = summary.failed.len(),
+        escrow = summary.escrow,
         withheld = summary.withheld.count,
         duration_ms = summary.duration_ms,
         "Cycle {cycle} finished: {outcome}, {done} operations"
     );
+    for entry in &summary.escrowed {
+        let (object, operation) = (&entry.object, &entry.operation);
+        info!(cycle.id = %cycle, object, op = operation, next_try = entry.next_try, "In escrow: {operation} of {object} failed: {}", entry.error);
+    }
     if let Some(error) = error {
         warn!(cycle.id = %cycle, "Cycle {cycle} ended early: {error}");
     }

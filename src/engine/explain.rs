@@ -6,6 +6,7 @@
 //! is a note, not a failure.
 //! Assumes that a cycle on this job does not run meanwhile: whoever calls holds the store.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -208,8 +209,11 @@ impl Cycle<'_> {
             // What a cycle comes to whose list says the same.
             self.listing = Listing::Whole;
         }
+        self.prepare_kept_back().await?;
         self.read_refusals(kind, id, gathered).await?;
         let asked = self.ask_source(kind, id).await?;
+        self.read_escrow().await?;
+        self.name_waiting_parts(kind, id).await?;
         self.focus_on(kind, id).await?;
         self.rescope().await?;
         let prepared = self.prepare_target().await;
@@ -234,6 +238,7 @@ impl Cycle<'_> {
         self.users().await?;
         self.groups().await?;
         self.deletes().await?;
+        self.tell_pause();
         let Some(view) = seen else {
             let name = id.to_string();
             return Err(CycleError::NoSuchObject { kind, name });
@@ -271,6 +276,32 @@ impl Cycle<'_> {
                 "membership of group {name} ({group}): {}; tried again {next}; {}",
                 row.error, row.hint
             ));
+        }
+        Ok(())
+    }
+
+    /// Where only parts of an object wait, each of them is named beside its entry in escrow.
+    async fn name_waiting_parts(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+        if !self.escrow.waiting.contains(&(kind, id)) {
+            return Ok(());
+        }
+        let rows = self
+            .store(move |snapshot| refused::refusals(snapshot, kind, &id))
+            .await?;
+        for row in rows {
+            let until = row.next_try.map(|at| at.to_string());
+            let omission = match row.member() {
+                Some(member) => Omission::MemberRefused {
+                    member,
+                    why: row.error,
+                    until,
+                },
+                None => Omission::AttributeRefused {
+                    attribute: row.attribute,
+                    until,
+                },
+            };
+            self.omit(kind, id, "", &omission);
         }
         Ok(())
     }
@@ -315,7 +346,6 @@ impl Cycle<'_> {
             let moved = moved(&before, &answer);
             let mut tx = snapshot.tx()?;
             apply_existence(&mut tx, kind, &id, &answer, looking)?;
-            tx.mark_dirty(kind, &id, DirtyCause::MANUAL)?;
             tx.commit(Durability::Lazy)?;
             Ok(match moved.as_slice() {
                 [] => "as the last cycle read it".to_owned(),
@@ -332,8 +362,9 @@ impl Cycle<'_> {
     async fn focus_on(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
         let managers = self
             .store(move |snapshot| {
+                // A look wakes nobody in escrow.
                 let mut tx = snapshot.tx()?;
-                tx.mark_dirty(kind, &id, DirtyCause::MANUAL)?;
+                tx.mark_dirty(kind, &id, DirtyCause::LOOK)?;
                 tx.commit(Durability::Lazy)?;
                 managers_to_come(snapshot, kind, id)
             })
@@ -395,7 +426,7 @@ impl Cycle<'_> {
                 (
                     omission.label().to_owned(),
                     omission.to_string(),
-                    omission.hint().to_owned(),
+                    omission.hint().into_owned(),
                 )
             });
             (
@@ -429,6 +460,8 @@ impl Cycle<'_> {
                 Ok((read.map(|time| time.to_string()), history_of(snapshot, kind, id)?))
             })
             .await?;
+        let scope = self.in_scope(view).await?;
+        let names = self.referred_names(&operations, &scope).await?;
         Ok(Explanation {
             job: self.job.name.clone(),
             kind,
@@ -440,13 +473,28 @@ impl Cycle<'_> {
                 asked,
                 ..Found::of(&view.object)
             },
-            scope: self.in_scope(view).await?,
+            scope,
             matching: Matching::of(view, view.link.as_ref(), keys),
             attributes,
             operations,
             omissions,
             history,
+            names,
         })
+    }
+
+    /// The names of the members of its operations, and of the groups that the filter asks about.
+    async fn referred_names(
+        &self,
+        operations: &[Operation],
+        scope: &InScope,
+    ) -> Result<BTreeMap<SourceId, String>, CycleError> {
+        let members = operations.iter().flat_map(|operation| &operation.members);
+        let users = members.map(|member| (ObjectKind::User, member.source));
+        let groups = scope.memberships.iter();
+        let groups = groups.map(|(of, _)| (ObjectKind::Group, of.group));
+        let known = self.names_of(users.chain(groups).collect()).await?;
+        Ok(known.into_iter().map(|((_, id), name)| (id, name)).collect())
     }
 
     async fn in_scope(&self, view: &ObjectView) -> Result<InScope, CycleError> {

@@ -131,13 +131,19 @@ impl Cycle<'_> {
             approvals.members = why.clone();
             approvals.groups = why;
         }
-        for (kind, word) in [
-            ("Removals of users", &approvals.users),
-            ("Removals of groups", &approvals.groups),
-            ("Changes of identity", &approvals.identities),
-            ("Creates", &approvals.creates),
+        let asked = &self.asked;
+        for (kind, word, due) in [
+            ("Removals of users", &approvals.users, asked.users.values().sum()),
+            (
+                "Removals of groups",
+                &approvals.groups,
+                asked.groups.values().sum(),
+            ),
+            ("Changes of identity", &approvals.identities, asked.identities),
+            ("Creates", &approvals.creates, asked.creates),
         ] {
-            if let Some(why) = word.withheld() {
+            // A word on what nothing asks for withholds nothing.
+            if let (Some(why), 1_u64..) = (word.withheld(), due) {
                 warn!(kind, "{kind} are withheld: {why}");
             }
         }

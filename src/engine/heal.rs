@@ -105,7 +105,10 @@ pub(super) fn settle(
 
 fn heals(work: &Work, verb: Verb) -> bool {
     let mut run = work.run.iter();
-    run.any(|operation| operation.verb == verb && operation.because.heals())
+    run.any(|operation| {
+        let all = operation.members.iter().all(|member| member.because.heals());
+        operation.verb == verb && all
+    })
 }
 
 /// Members that are as they should be by now; `all` where nothing else was sent, so that those without a name went too.

@@ -142,9 +142,6 @@ impl Cycle<'_> {
                 Ok((holds, released, snapshot.pause_at(now)?))
             })
             .await?;
-        if let Some(pause) = &pause {
-            self.order.watcher.finding(&paused(pause));
-        }
         self.kept_back = KeptBack {
             holds: Arc::new(holds),
             released: Arc::new(released),
@@ -152,6 +149,16 @@ impl Cycle<'_> {
             named: BTreeSet::new(),
         };
         Ok(())
+    }
+
+    /// Says that the job is paused, where that keeps anything back.
+    pub(super) fn tell_pause(&self) {
+        let removals = self.summary.withheld.count > 0;
+        if let Some(pause) = &self.kept_back.pause
+            && (removals || (!pause.removals_only && self.summary.has_changes()))
+        {
+            self.order.watcher.finding(&paused(pause));
+        }
     }
 
     /// Up to ten users whom an admin named may be disabled although the guard is closed.

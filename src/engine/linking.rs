@@ -15,8 +15,7 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::tx::Tx;
 
-/// What stands in a link's origin in place of the attribute that matched.
-pub const BY_HAND: &str = "by hand";
+pub use crate::model::link::BY_HAND;
 
 /// Links an object with a resource, or takes its link away (`None`). What was sent into an earlier resource is
 /// forgotten. Whoever refers to the object is looked at again. Returns the link that was there.

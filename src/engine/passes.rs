@@ -36,7 +36,6 @@ use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Change;
-use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
@@ -457,8 +456,8 @@ fn without_disable(plan: &mut ObjectPlan) {
     for operation in &mut plan.operations {
         if operation.verb == Verb::DisableUser {
             operation.verb = Verb::UpdateUser;
-            operation.because = Reason::SourceChanged;
             operation.changes.retain(|change| !is_active(change));
+            operation.narrow_reason();
         }
     }
     plan.operations

@@ -316,7 +316,8 @@ impl Cycle<'_> {
         let verb = failed_verb(operation);
         let said = chain(error);
         self.summary.fail(id, verb, said, error.hint().to_owned());
-        warn!(object = %id, op = verb, "Cannot {verb} {id}: it stays dirty and is tried again");
+        let status = error.status();
+        warn!(object = %id, op = verb, status, "Cannot {verb} {id}: {}; it stays dirty and is tried again", chain(error));
         if let Some(operation) = operation {
             let (target, changes) = (work.target.as_ref(), operation.changes.clone());
             let detail = error.to_string();

@@ -152,18 +152,21 @@ impl Cycle<'_> {
             .iter()
             .position(|change| change.attribute == attribute)?;
         let change = operation.changes.remove(at);
-        let operation = Operation {
+        let mut refused = Operation {
             changes: vec![change.clone()],
             members: Vec::new(),
             ..operation.clone()
         };
+        refused.narrow_reason();
+        operation.narrow_reason();
+        let operation = refused;
         let said = chain(&error);
         let hint = hint(&attribute, change.after.is_unassigned(), &said);
         let hint = hint.unwrap_or_else(|| error.hint().to_owned());
         let words = format!("the target refused `{attribute}`, and the rest was carried out: {said}");
         let (id, verb) = (operation.source, operation.verb.name());
         self.summary.fail(id, verb, words.clone(), hint.clone());
-        tracing::warn!(object = %id, op = verb, attribute = %attribute, "The target refused {attribute} of {id}: it waits alone");
+        tracing::warn!(object = %id, op = verb, attribute = %attribute, "The target refused {attribute} of {id}, and it waits alone: {said}");
         let ending = Ending {
             target: work.target.as_ref(),
             result: "failed",

@@ -151,7 +151,7 @@ impl Cycle<'_> {
             };
             self.summary
                 .fail(id, verb, format!("{words}{more}"), hint.clone());
-            tracing::warn!(object = %id, op = verb, member = %source, "The target refused member {source} of {id}: it waits alone");
+            tracing::warn!(object = %id, op = verb, member = %source, "The target refused member {source} of {id}, and it waits alone: {said}");
         }
         let ending = Ending {
             target: work.target.as_ref(),

@@ -390,6 +390,9 @@ fn settle(
                     tx.put_scope_entry(kind, id, entry);
                 }
                 let (was, is) = (held == Some(ScopeEntry::Out), entry == Some(ScopeEntry::Out));
+                if was && !is {
+                    tx.mark_dirty(kind, id, DirtyCause::RETURNED)?;
+                }
                 if was != is {
                     tx.mark_referrers_dirty(id)?;
                     tx.mark_holders(id)?;

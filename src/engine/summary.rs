@@ -54,6 +54,40 @@ pub struct Failure {
     pub error: String,
     /// What to do.
     pub hint: String,
+    /// `user` or `group`, where the object is known.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// Its name, as people know it; empty in what is kept.
+    #[serde(default)]
+    pub name: String,
+    /// The code of the finding; none where a request failed.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// One entry in escrow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InEscrow {
+    /// The object's id.
+    pub object: String,
+    /// `user` or `group`.
+    pub kind: String,
+    /// Its name, as people know it.
+    pub name: String,
+    /// What failed.
+    pub operation: String,
+    /// The code of the reason: `in_escrow`.
+    pub reason: String,
+    /// What the target said.
+    pub error: String,
+    /// What to do.
+    pub hint: String,
+    /// How often it failed in a row.
+    pub failures: u32,
+    /// When it failed first.
+    pub since: String,
+    /// When it is tried again; none: when it changes.
+    pub next_try: Option<String>,
 }
 
 /// The source's part.
@@ -113,6 +147,9 @@ pub struct Pending {
     pub operation: String,
     /// Why.
     pub because: String,
+    /// The code of the reason.
+    #[serde(default)]
+    pub reason: String,
 }
 
 /// Differences found at the target.
@@ -167,6 +204,9 @@ pub struct Summary {
     pub held: u64,
     /// Entries in escrow.
     pub escrow: u64,
+    /// Who they are, at most [`FAILURES_SHOWN`].
+    #[serde(default)]
+    pub escrowed: Vec<InEscrow>,
     /// Drift found.
     pub drift: Drift,
 }
@@ -210,6 +250,7 @@ impl Summary {
             pending: Vec::new(),
             held: 0,
             escrow: 0,
+            escrowed: Vec::new(),
             drift: Drift::default(),
         }
     }
@@ -241,6 +282,7 @@ impl Summary {
                 name: operation.name.clone(),
                 operation: operation.verb.name().to_owned(),
                 because: awaited.because.clone(),
+                reason: operation.because.label().to_owned(),
             });
         }
     }
@@ -253,6 +295,9 @@ impl Summary {
                 operation: operation.to_owned(),
                 error,
                 hint,
+                kind: None,
+                name: String::new(),
+                reason: None,
             });
         }
     }

@@ -25,6 +25,7 @@ use crate::reconcile::scope::Standing;
 use crate::reconcile::view::Absence;
 use crate::reconcile::view::Candidate;
 use crate::reconcile::view::MemberView;
+use crate::reconcile::view::Moved;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::Reference;
 use crate::reconcile::view::Since;
@@ -35,6 +36,8 @@ use crate::snapshot::look::LookReads;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Brief;
+use crate::snapshot::record::DirtyCause;
+use crate::snapshot::record::Mark;
 use crate::snapshot::record::Record;
 use crate::snapshot::refused::refusals;
 use crate::snapshot::scope::ScopeEntry;
@@ -216,6 +219,9 @@ pub fn view_of(
             view.members.iter_mut().for_each(|member| member.sent = None);
         }
     }
+    if view.link.is_some() && context.references {
+        view.since.moved = moved(snapshot.dirty_mark(kind, &id)?.unwrap_or_default());
+    }
     match &view.link {
         None => view.target = candidates(snapshot, context, &view, keys_of)?,
         Some(link) if context.observed => {
@@ -236,6 +242,21 @@ pub fn view_of(
         view.member_owners = owners(snapshot, &view.target)?;
     }
     Ok(view)
+}
+
+/// The facts beside a dirty mark, as reasons name them.
+fn moved(mark: Mark) -> Moved {
+    let is = |fact| mark.cause.has(fact);
+    Moved {
+        roles: is(DirtyCause::ROLES),
+        restored: is(DirtyCause::RESTORED),
+        returned: is(DirtyCause::RETURNED),
+        released: is(DirtyCause::RELEASED),
+        mapping: is(DirtyCause::MAPPING),
+        rules: is(DirtyCause::RULES),
+        policy: is(DirtyCause::POLICY),
+        properties: mark.moved,
+    }
 }
 
 /// Whether a user can be referred to.
@@ -261,7 +282,7 @@ fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Re
             if context.scope.divides(kind)
                 && snapshot.scope_entry_in(context.scope.looks, kind, id)? == Some(ScopeEntry::Out) =>
         {
-            return Ok(Reference::Gone);
+            return Ok(Reference::Out);
         }
         Some(target) if !forecast.lost => return Ok(Reference::Linked(target)),
         _ => {}

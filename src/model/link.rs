@@ -22,6 +22,9 @@ pub enum Kept {
     Unknown,
 }
 
+/// What stands in a link's origin in place of the attribute that matched, where a person linked it.
+pub const BY_HAND: &str = "by hand";
+
 /// How a link came to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LinkOrigin {

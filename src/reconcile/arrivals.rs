@@ -215,7 +215,7 @@ impl Planner<'_> {
             let there = members_of(&candidate.body);
             let mut diff = membership_diff::compare(&view.members, Some(&there), &view.member_owners);
             // Whatever it holds, nothing of it was ever ours to drift from.
-            diff.drift.clear();
+            diff.not_drift(&Reason::AdoptedDiffers);
             diff
         });
         link.members = diff.as_ref().map(|diff| diff.found.clone()).unwrap_or_default();
@@ -320,7 +320,7 @@ impl Planner<'_> {
                     plan.skipped_references += 1;
                     plan.pending_references += 1;
                 }
-                Reference::None | Reference::Gone => {}
+                Reference::None | Reference::Gone | Reference::Out => {}
             }
         }
         changes

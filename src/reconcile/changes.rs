@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::departures::ACTIVE;
-use super::departures::verbs;
 use super::drift::AttributeDrift;
 use super::membership_diff;
 use super::membership_diff::MembershipDiff;
@@ -61,14 +60,27 @@ pub(super) struct Differences {
     pub(super) write: Vec<Change>,
     /// Right already, to be recorded.
     pub(super) record: Vec<Change>,
-    /// True when some of them are repairs of the target rather than changes of the source.
-    pub(super) repairs: bool,
+    /// Why each of those to be sent differs.
+    pub(super) causes: Vec<(Name, Cause)>,
     /// What the target holds instead of what it kept.
     pub(super) drift: Vec<AttributeDrift>,
     /// Already as the source wants it, though it was neither there before nor sent.
     pub(super) foreign: Vec<Change>,
     /// What the target kept, where that was not known: `None` is what was sent.
     pub(super) filled: Vec<(Name, Option<Value>)>,
+}
+
+/// Why an attribute is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// What is wanted is not what was sent.
+    Moved,
+    /// So it is, and the target holds something else than it kept.
+    Conflict,
+    /// Only the target moved.
+    Drift,
+    /// The target emptied it by itself.
+    Emptied,
 }
 
 impl Planner<'_> {
@@ -84,15 +96,15 @@ impl Planner<'_> {
         };
         let base = self.base(view, &desired, link);
         let differences = self.differences(view, &desired, &base, &mut plan);
-        let because = self.why(&differences);
+        let because = self.why(view, link, &differences);
         plan.record = differences.record;
         plan = self.update(view, differences.write, because, plan);
         if view.object.kind == ObjectKind::Group && self.manages_members() {
             let there = self.members_to_compare(view, observed);
             let mut diff = membership_diff::compare(&view.members, there.as_ref(), &view.member_owners);
             if self.forced {
-                // Asked for: the reasons are those of the source's own memberships.
-                diff.drift.clear();
+                // Asked for: not drift that a policy decides on.
+                diff.not_drift(&Reason::TargetDiffers);
             }
             plan = self.memberships(view, diff, plan);
         }
@@ -229,7 +241,7 @@ impl Planner<'_> {
             Reference::Linked(target) | Reference::Expected(Some(target)) => Value::text(target.as_str()),
             // Its resource is made by this cycle; whatever its id will be, it is none that was sent before.
             Reference::Expected(None) => Value::text(""),
-            Reference::None | Reference::Gone => Value::Null,
+            Reference::None | Reference::Gone | Reference::Out => Value::Null,
             Reference::Absent => {
                 plan.skipped_references += 1;
                 Value::Null
@@ -276,27 +288,6 @@ impl Planner<'_> {
             }
         }
         self.with(plan, view, verb, because, changes)
-    }
-
-    /// What a PATCH is called: by what it does to `active`, seen from what the target holds rather than from
-    /// what was sent, so that a heal of `active` is counted by the guard like any other disable.
-    fn verb_of(&self, view: &ObjectView, changes: &[Change], because: Reason) -> (Verb, Reason) {
-        let active = changes.iter().find(|change| self.is_active(&change.attribute));
-        let heals = because.heals();
-        match active.map(|change| (change.before.as_bool(), change.after.as_bool())) {
-            Some((was, Some(false))) if was != Some(false) && heals => (Verb::DisableUser, because),
-            Some((Some(false), Some(true))) if heals => (Verb::EnableUser, because),
-            Some((was, Some(false))) if was != Some(false) => {
-                let because = if view.object.account_enabled() {
-                    Reason::MappedActive
-                } else {
-                    Reason::AccountDisabled
-                };
-                (Verb::DisableUser, because)
-            }
-            Some((Some(false), Some(true))) => (Verb::EnableUser, Reason::AccountEnabled),
-            _ => (verbs(view.object.kind).1, because),
-        }
     }
 
     /// `active` as the mapping writes it: the name under which what was sent is remembered.
@@ -348,23 +339,11 @@ impl Planner<'_> {
             self.policy.on_hard_delete,
             self.policy.on_out_of_scope,
         ];
-        let left = if diff.remove.iter().all(|member| member.with_user) {
-            Reason::MemberGone
-        } else {
-            Reason::MemberLeft
-        };
         if policies.contains(&OnRemoval::Keep) {
             // Users who are kept are not counted themselves, so their memberships must be.
             diff.remove.iter_mut().for_each(|member| member.with_user = false);
         }
         self.leave_refused_members(view, &mut diff, &mut plan);
-        let (heals_out, heals_in) = (diff.only_drift(&diff.remove), diff.only_drift(&diff.add));
-        let left = if heals_out { Reason::Drifted } else { left };
-        let joined = if heals_in {
-            Reason::Drifted
-        } else {
-            Reason::MemberJoined
-        };
         plan.members_held = diff.sent + diff.found.len() as u64;
         plan.skipped_references += diff.skipped;
         self.note_pending(diff.pending, &mut plan);
@@ -374,11 +353,9 @@ impl Planner<'_> {
                 setting: "provisioning.update",
             });
         }
-        for (verb, because, members) in [
-            (Verb::RemoveMember, left, diff.remove),
-            (Verb::AddMember, joined, diff.add),
-        ] {
+        for (verb, members) in [(Verb::RemoveMember, diff.remove), (Verb::AddMember, diff.add)] {
             if !members.is_empty() {
+                let because = Reason::of_members(&members);
                 let mut operation = self.operation(view, verb, because, Vec::new());
                 operation.members = members;
                 plan.operations.push(operation);
@@ -421,8 +398,7 @@ impl Differences {
         };
         match verdict {
             Verdict::Keep if is_cleared_by_target(kept, want) && (base.repair || base.enables) => {
-                self.repairs |= base.repair;
-                self.write.push(change);
+                self.write(change, Cause::Emptied);
             }
             Verdict::Keep => {}
             Verdict::Record => {
@@ -439,19 +415,23 @@ impl Differences {
                     ..change
                 });
             }
-            Verdict::Write => self.write.push(change),
+            Verdict::Write => self.write(change, Cause::Moved),
             Verdict::Conflict => {
                 self.drift.push(AttributeDrift::of(&change, held, true, true));
-                self.write.push(change);
+                self.write(change, Cause::Conflict);
             }
             Verdict::Repair => {
                 self.drift.push(AttributeDrift::of(&change, held, false, heals));
                 if heals || base.repair {
-                    self.repairs |= base.repair;
-                    self.write.push(change);
+                    self.write(change, Cause::Drift);
                 }
             }
         }
+    }
+
+    fn write(&mut self, change: Change, cause: Cause) {
+        self.causes.push((change.attribute.clone(), cause));
+        self.write.push(change);
     }
 
     /// What the target kept of what was sent, where that was not known until this reading: the same under the

@@ -113,6 +113,7 @@ impl Planner<'_> {
                 source: member.id,
                 target: member.sent.clone(),
                 with_user: false,
+                because: because.clone(),
             })
             .collect();
         if !members.is_empty() {

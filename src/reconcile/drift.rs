@@ -3,10 +3,8 @@
 //! The comparison is the planner's own ([`super::three_way`]): what is called drift here is what the plan heals, or
 //! leaves because the policy says report. A change of the source is no drift.
 
-use super::changes::Differences;
 use super::membership_diff;
 use super::operation::Change;
-use super::operation::Reason;
 use super::plan::ObjectPlan;
 use super::plan::Planner;
 use super::policy::GroupRemoval;
@@ -241,31 +239,6 @@ impl Planner<'_> {
             }
         }
         Some(shown)
-    }
-
-    /// Why an update is sent: what puts drift right says so, unless the source asks for more.
-    pub(super) fn why(&self, differences: &Differences) -> Reason {
-        let is_active = |name: &Name| self.is_active(name);
-        let writes_active = differences
-            .write
-            .iter()
-            .find(|change| is_active(&change.attribute));
-        let mut healed = differences
-            .drift
-            .iter()
-            .filter(|drift| drift.heals && !drift.conflict);
-        let active_healed = healed.clone().any(|drift| is_active(&drift.attribute));
-        if active_healed && writes_active.is_some_and(|change| change.after.as_bool() == Some(false)) {
-            Reason::ReenabledAtTarget
-        } else if differences.repairs {
-            Reason::TargetDiffers
-        } else if healed.next().is_some() && (active_healed || writes_active.is_none()) {
-            Reason::Drifted
-        } else if differences.drift.iter().any(|drift| drift.conflict) {
-            Reason::Conflict
-        } else {
-            Reason::SourceChanged
-        }
     }
 }
 

@@ -11,10 +11,12 @@ use serde_json::json;
 
 use super::operation::Change;
 use super::operation::Operation;
+use super::operation::Reason;
 use super::operation::Verb;
 use crate::mapping::Mapping;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::name::Name;
 use crate::model::shown::shown;
 use crate::model::value::Value;
 
@@ -61,32 +63,56 @@ pub fn hidden(value: Value) -> Value {
     }
 }
 
-/// One operation as a JSON entry of `plan -o json`.
+/// One operation as a JSON entry of `plan -o json`, without the names of members.
 #[must_use]
 pub fn entry(operation: &Operation) -> serde_json::Value {
+    entry_named(operation, |_| None)
+}
+
+/// One operation as a JSON entry of `plan -o json`. `name_of` gives the name of a user who is referred to, where it is known.
+#[must_use]
+pub fn entry_named(operation: &Operation, name_of: impl Fn(SourceId) -> Option<String>) -> serde_json::Value {
     let mut changes: Vec<serde_json::Value> = operation
         .changes
         .iter()
         .filter(|_| !links(operation.verb))
         .map(|change| {
-            json!({"attribute": change.attribute, "before": change.before.to_json(), "after": change.after.to_json()})
+            let reason = operation.because.of(&change.attribute).label();
+            json!({
+                "attribute": change.attribute, "before": change.before.to_json(), "after": change.after.to_json(),
+                "reason": reason,
+            })
         })
         .collect();
     let members = operation.members.iter().filter(|_| !links(operation.verb));
     changes.extend(members.map(|member| {
         let id = member.source.to_string();
-        match operation.verb {
-            Verb::RemoveMember => json!({"attribute": "members", "before": id, "after": null}),
-            _ => json!({"attribute": "members", "before": null, "after": id}),
-        }
+        let (before, after) = match operation.verb {
+            Verb::RemoveMember => (Some(id), None),
+            _ => (None, Some(id)),
+        };
+        json!({
+            "attribute": "members", "before": before, "after": after, "name": name_of(member.source),
+            "reason": member.because.label(),
+        })
     }));
     json!({
         "operation": operation.verb.name(),
         "object": operation.source.to_string(),
+        "kind": operation.kind.word(),
+        "name": operation.name,
         "target": operation.target.as_ref().map(ToString::to_string),
         "because": operation.because.to_string(),
+        "reason": operation.because.label(),
+        "reasons": reasons(operation),
         "changes": changes,
     })
+}
+
+/// Each reason of an operation, with what it is the reason of.
+fn reasons(operation: &Operation) -> Vec<serde_json::Value> {
+    let one = |(reason, attributes): (Reason, Vec<Name>)| json!({"reason": reason.label(), "because": reason.to_string(), "attributes": attributes});
+    operation.because.each().into_iter().map(one).collect()
 }
 
 /// A link records what was found equal, under the attribute's own rules: that is no change to show.

@@ -22,6 +22,7 @@ use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
+use crate::model::name::Name;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::model::object::SourceObject;
@@ -219,6 +220,9 @@ pub(super) fn linked(mut view: ObjectView, sent: serde_json::Value) -> ObjectVie
         all.extend(given);
     }
     all.retain(|_, value| !value.is_null());
+    // Whatever differs, differs because the source moved, unless a test says otherwise.
+    let properties = view.object.attributes.iter().map(|(name, _)| name.clone());
+    view.since.moved.properties = properties.chain([Name::from("manager")]).collect();
     view.link = Some(Link {
         target: tid("t1"),
         origin: LinkOrigin::Created,

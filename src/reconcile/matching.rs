@@ -113,6 +113,21 @@ pub fn fold(value: &Value) -> String {
     }
 }
 
+fn distinct(values: &[Value]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for value in values.iter().map(plain) {
+        if !found.contains(&value) {
+            found.push(value);
+        }
+    }
+    found
+}
+
+/// A value without the quotes of a text.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// The externalId of a resource, `None` where it is empty.
 fn external_id(candidate: &Candidate) -> Option<Value> {
     let path: TargetPath = EXTERNAL_ID.parse().expect("externalId is a target path");
@@ -139,7 +154,12 @@ fn accept<'a>(
         return Pairing::Refused(Omission::AdoptNever { by, target });
     }
     if is_foreign(candidate, ours) && !by_object_id && adopt == Adopt::Unclaimed {
-        return Pairing::Refused(Omission::ForeignExternalId { by, target });
+        return Pairing::Refused(Omission::ForeignExternalId {
+            by,
+            target,
+            held: external_id(candidate).map_or_else(String::new, |held| plain(&held)),
+            ours: distinct(ours),
+        });
     }
     Pairing::Found { candidate, by }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use super::operation::Member;
+use super::operation::Reason;
 use super::shown_members::ShownMembers;
 use super::view::MemberView;
 use super::view::Reference;
@@ -31,9 +32,14 @@ pub struct MembershipDiff {
 }
 
 impl MembershipDiff {
-    /// True for memberships that all put drift right.
-    pub(super) fn only_drift(&self, members: &[Member]) -> bool {
-        !members.is_empty() && members.iter().all(|member| self.drift.contains(&member.source))
+    /// Nothing of it counts as drift: what differs at the target differs for this reason.
+    pub(super) fn not_drift(&mut self, because: &Reason) {
+        self.drift.clear();
+        for member in self.add.iter_mut().chain(&mut self.remove) {
+            if member.because.heals() {
+                member.because = because.clone();
+            }
+        }
     }
 }
 
@@ -66,6 +72,7 @@ pub fn compare(
                 source: *owner,
                 target: Some(target.clone()),
                 with_user: false,
+                because: Reason::Drifted,
             });
         }
     }
@@ -86,30 +93,45 @@ fn compare_one(member: &MemberView, observed: Option<&ShownMembers>, diff: &mut 
             None
         }
     };
-    let plain = |target: Option<TargetId>| Member {
+    let plain = |target: Option<TargetId>, because: Reason| Member {
         source: member.id,
         target,
-        with_user: member.state == Reference::Gone,
+        with_user: matches!(member.state, Reference::Gone | Reference::Out),
+        because,
     };
     match (wanted, &member.sent) {
         (None, None) => {}
         (Some(Some(target)), Some(sent)) if target == sent => {
             if observed.is_some_and(|shown| shown.lacks(sent)) {
                 diff.drift.insert(member.id);
-                diff.add.push(plain(None));
+                diff.add.push(plain(None, Reason::Drifted));
             }
         }
         // An expected link of a member that was sent before: its new id is not known until it is made.
         (Some(None), Some(_)) => {}
         (Some(Some(target)), None) if observed.is_some_and(|shown| shown.holds(target)) => {
-            diff.found.push(plain(Some(target.clone())))
+            diff.found.push(plain(Some(target.clone()), Reason::MemberJoined));
         }
-        (Some(_), None) => diff.add.push(plain(None)),
+        (Some(_), None) => diff.add.push(plain(None, Reason::MemberJoined)),
         (Some(Some(_)), Some(sent)) => {
-            diff.remove.push(plain(Some(sent.clone())));
-            diff.add.push(plain(None));
+            diff.remove
+                .push(plain(Some(sent.clone()), Reason::MemberRelinked));
+            diff.add.push(plain(None, Reason::MemberRelinked));
         }
-        (None, Some(sent)) => diff.remove.push(plain(Some(sent.clone()))),
+        (None, Some(sent)) => diff.remove.push(plain(Some(sent.clone()), left_because(member))),
+    }
+}
+
+/// Why a member that was put in goes: what the source says of the membership first, then what became of the member.
+fn left_because(member: &MemberView) -> Reason {
+    match (&member.state, member.present) {
+        (_, false) if !matches!(member.state, Reference::Gone) => Reason::MemberLeft,
+        (Reference::Gone, _) => Reason::MemberDeleted,
+        (Reference::Out, _) => Reason::MemberOutOfScope,
+        // Its turn comes: it gets another resource in this very cycle.
+        (Reference::Pending, _) => Reason::MemberRelinked,
+        (Reference::Absent | Reference::None, _) => Reason::MemberUnlinked,
+        (Reference::Linked(_) | Reference::Expected(_), _) => Reason::MemberLeft,
     }
 }
 

@@ -25,6 +25,7 @@ mod out_of_scope;
 pub mod plan;
 pub mod policy;
 pub mod quarantine;
+pub mod reason;
 pub mod refresh;
 pub mod refused;
 pub mod round;
@@ -37,5 +38,6 @@ pub mod undo;
 pub mod undo_hold;
 pub mod unique_values;
 pub mod view;
+mod why;
 
 pub use shown_members::members_of;

@@ -1,5 +1,6 @@
 //! Omissions: why something is not done, whether that settles the object, and what to do about it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -7,6 +8,9 @@ use serde::Serialize;
 use super::operation::Verb;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+
+/// The code of an entry in escrow.
+pub const IN_ESCROW: &str = "in_escrow";
 
 /// Why something is *not* done. Every object that was looked at ends in operations or in one of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,12 +61,16 @@ pub enum Omission {
         /// The other object.
         owner: SourceId,
     },
-    /// The resource that matches carries somebody else's externalId.
+    /// The resource that matches carries an externalId that is none of this object's.
     ForeignExternalId {
         /// The attribute.
         by: String,
         /// The resource.
         target: TargetId,
+        /// What it carries.
+        held: String,
+        /// What would be this object's: its id, and further values that are known (`mailNickname`).
+        ours: Vec<String>,
     },
     /// A resource matches, but `adopt = "never"`.
     AdoptNever {
@@ -143,6 +151,10 @@ pub enum Omission {
     InEscrow {
         /// The operation that failed, by its name.
         operation: String,
+        /// What the target said.
+        error: String,
+        /// What to do about it.
+        hint: String,
         /// When it is tried again; `None`: when something changes.
         until: Option<String>,
     },
@@ -219,20 +231,17 @@ impl Omission {
         )
     }
 
-    /// What to do about a finding.
+    /// What to do about a finding, or about an entry in escrow.
     #[must_use]
-    pub const fn hint(&self) -> &'static str {
-        match self {
+    pub fn hint(&self) -> Cow<'_, str> {
+        let fixed = match self {
+            Self::InEscrow { hint, .. } => hint.as_str(),
+            Self::OwnedByAnother { target, owner, .. } => return hint_to_hand_over(target, owner).into(),
+            Self::ForeignExternalId { target, .. } => return hint_to_take_over(target).into(),
             Self::AbsenceUnproven { .. } => {
                 "make the target's listing or filter answer completely, or create the group there by hand: it is then adopted"
             }
             Self::Ambiguous { .. } => "remove or rename all but one of them at the target",
-            Self::OwnedByAnother { .. } => {
-                "give one of the two another name, or remove the link that is wrong"
-            }
-            Self::ForeignExternalId { .. } => {
-                "clear the resource's externalId at the target if it is the same person, or set adopt = \"any\""
-            }
             Self::AdoptNever { .. } => {
                 "set adopt = \"unclaimed\" to take the resource over, or rename it at the target"
             }
@@ -248,7 +257,8 @@ impl Omission {
             }
             Self::ExpressionFailed { .. } => "correct the mapping's expression, or the value in Entra",
             _ => "",
-        }
+        };
+        fixed.into()
     }
 
     /// The word it is grouped by.
@@ -283,7 +293,7 @@ impl Omission {
             Self::OutOfScope { .. } => "out_of_scope",
             Self::ScopeLossUnconfirmed { .. } => "scope_loss_unconfirmed",
             Self::ScopeUnknown { .. } => "scope_unknown",
-            Self::InEscrow { .. } => "in_escrow",
+            Self::InEscrow { .. } => IN_ESCROW,
             Self::AttributeRefused { .. } => "attribute_refused",
             Self::MemberRefused { .. } => "member_refused",
             Self::KindStopped { .. } => "kind_stopped",
@@ -321,10 +331,19 @@ impl fmt::Display for Omission {
                     "resource {target} has the same {by}, but belongs to object {owner}"
                 )
             }
-            Self::ForeignExternalId { by, target } => {
+            Self::ForeignExternalId {
+                by,
+                target,
+                held,
+                ours,
+            } => {
+                let whose = match held.parse::<SourceId>() {
+                    Ok(other) => format!("is the id of another object, {other}"),
+                    Err(_) => format!("is `{held}`, which is not this object's {}", own_values(ours)),
+                };
                 write!(
                     f,
-                    "resource {target} has the same {by}, but its externalId names somebody else"
+                    "resource {target} has the same {by}, but its externalId {whose}"
                 )
             }
             Self::AdoptNever { by, target } => {
@@ -382,20 +401,53 @@ impl fmt::Display for Omission {
             Self::MemberRefused { why, until, .. } => {
                 write!(f, "{why}; it waits alone, {}", next_try(until.as_deref()))
             }
-            Self::InEscrow { operation, until } => match until {
+            Self::InEscrow {
+                operation,
+                error,
+                until,
+                ..
+            } => match until {
                 Some(until) => write!(
                     f,
-                    "in escrow since {operation} failed; tried again at {until}, or when it changes"
+                    "in escrow since {operation} failed; tried again at {until}, or when it changes: {error}"
                 ),
                 None => write!(
                     f,
-                    "in escrow since {operation} failed, and dropped: tried again when it changes"
+                    "in escrow since {operation} failed, and dropped; tried again when it changes: {error}"
                 ),
             },
             Self::NotCounted { verb } => {
                 write!(f, "{verb} waits for the next cycle, in which the guard counts it")
             }
         }
+    }
+}
+
+fn hint_to_hand_over(target: &TargetId, owner: &SourceId) -> String {
+    format!(
+        "give one of the two another name; or, where both are one person (an address used again while its former owner is in \
+         the recycle bin, or disabled), hand the resource over: `melonsync unlink {owner}`, then `melonsync link OBJECT {target}`; \
+         rehire_by = \"employeeId\" under provisioning does that by itself, by that number, for everybody who leaves from then on"
+    )
+}
+
+fn hint_to_take_over(target: &TargetId) -> String {
+    format!(
+        "if it is the same person, `melonsync link OBJECT {target}` takes the resource over, and so does clearing its externalId \
+         at the target; adopt = \"any\" takes over every such resource"
+    )
+}
+
+fn own_values(ours: &[String]) -> String {
+    match ours {
+        [_, others @ ..] if !others.is_empty() => {
+            format!(
+                "id, nor one of its other values there (`{}`)",
+                others.join("`, `")
+            )
+        }
+        _ => "id; Azure's own provisioning writes the mailNickname there, which this mapping does not read"
+            .to_owned(),
     }
 }
 

@@ -10,6 +10,8 @@ use crate::model::id::TargetId;
 use crate::model::name::Name;
 use crate::model::value::Value;
 
+pub use super::reason::Reason;
+
 /// The name under which memberships stand among attributes, in plans and in the history.
 pub const MEMBERS: &str = "members";
 
@@ -122,6 +124,8 @@ pub struct Member {
     pub target: Option<TargetId>,
     /// True when it goes because the member itself goes: counted with the user, not with the group.
     pub with_user: bool,
+    /// Why this one comes or goes.
+    pub because: Reason,
 }
 
 impl Operation {
@@ -131,151 +135,21 @@ impl Operation {
         matches!(self.verb, Verb::DisableUser | Verb::DeleteUser)
     }
 
+    /// Its reason again, after some of its changes or members were taken out.
+    pub fn narrow_reason(&mut self) {
+        if !self.members.is_empty() {
+            self.because = Reason::of_members(&self.members);
+        } else if !self.changes.is_empty() {
+            self.because = self.because.narrowed(&self.changes);
+        }
+    }
+
     /// How many operations it counts for in a summary: one, or one a membership.
     #[must_use]
     pub fn count(&self) -> u64 {
         match self.verb {
             Verb::AddMember | Verb::RemoveMember => self.members.len() as u64,
             _ => 1,
-        }
-    }
-}
-
-/// Why an operation is planned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reason {
-    /// In scope, and absent at the target.
-    New {
-        /// How absence was established.
-        absence: String,
-    },
-    /// Linked, but its resource is gone at the target.
-    MissingAtTarget,
-    /// An existing resource is this object's.
-    Matched {
-        /// The target attribute that matched.
-        by: String,
-    },
-    /// The resource of a deleted or disabled object with the same value.
-    Rehired {
-        /// The source property.
-        by: String,
-        /// The object that had it.
-        from: SourceId,
-    },
-    /// The resource was adopted and differs in these attributes.
-    AdoptedDiffers,
-    /// The source moved.
-    SourceChanged,
-    /// A forced resync found the target different.
-    TargetDiffers,
-    /// `accountEnabled` is false.
-    AccountDisabled,
-    /// `accountEnabled` is true again, the object was restored, or it is back in scope.
-    AccountEnabled,
-    /// The mapping's own expression for `active` says so.
-    MappedActive,
-    /// Soft-deleted in Entra.
-    SoftDeleted,
-    /// Permanently deleted in Entra.
-    HardDeleted,
-    /// Members of the source group that the target's group lacks.
-    MemberJoined,
-    /// No longer a member of the source group.
-    MemberLeft,
-    /// The member itself is gone, or out of scope.
-    MemberGone,
-    /// A temporary name, because users want each other's.
-    MakesWay,
-    /// Alive at the source, and not ours to provision.
-    OutOfScope {
-        /// The rule that leaves it out.
-        why: String,
-    },
-    /// The target was changed there, and is put right.
-    Drifted,
-    /// Enabled at the target, though it is to be disabled.
-    ReenabledAtTarget,
-    /// The source changed, and so did the target: the source wins.
-    Conflict,
-    /// The inverse of what a cycle did.
-    Undone {
-        /// The cycle.
-        cycle: String,
-    },
-}
-
-impl Reason {
-    /// True for an operation that puts drift right: read back once it is carried out.
-    #[must_use]
-    pub const fn heals(&self) -> bool {
-        matches!(self, Self::Drifted | Self::ReenabledAtTarget)
-    }
-
-    /// The word it is grouped by in JSON (`withheld.by_reason`) and metrics.
-    #[must_use]
-    pub const fn label(&self) -> &'static str {
-        match self {
-            Self::New { .. } => "new",
-            Self::MissingAtTarget => "missing_at_target",
-            Self::Matched { .. } => "matched",
-            Self::Rehired { .. } => "rehired",
-            Self::AdoptedDiffers => "adopted_differs",
-            Self::SourceChanged => "source_changed",
-            Self::TargetDiffers => "target_differs",
-            Self::AccountDisabled => "account_disabled",
-            Self::AccountEnabled => "account_enabled",
-            Self::MappedActive => "mapped_active",
-            Self::SoftDeleted => "soft_deleted",
-            Self::HardDeleted => "hard_deleted",
-            Self::MemberJoined => "member_joined",
-            Self::MemberLeft => "member_left",
-            Self::MemberGone => "member_gone",
-            Self::MakesWay => "makes_way",
-            Self::OutOfScope { .. } => "out_of_scope",
-            Self::Drifted => "drifted",
-            Self::ReenabledAtTarget => "reenabled_at_target",
-            Self::Conflict => "conflict",
-            Self::Undone { .. } => "undone",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::New { absence } => write!(f, "in scope, and not at the target: {absence}"),
-            Self::MissingAtTarget => f.write_str("it was linked, but its resource is gone at the target"),
-            Self::Matched { by } => write!(f, "an existing resource has the same {by}"),
-            Self::Rehired { by, from } => {
-                write!(
-                    f,
-                    "it takes over the link of {from}, deleted or disabled, which has the same {by}"
-                )
-            }
-            Self::AdoptedDiffers => f.write_str("the adopted resource differs from the source"),
-            Self::SourceChanged => f.write_str("the source changed"),
-            Self::TargetDiffers => f.write_str("the target differs, and a resync was asked for"),
-            Self::AccountDisabled => {
-                f.write_str("the account is disabled in Entra (accountEnabled is false)")
-            }
-            Self::AccountEnabled => f.write_str("the account is enabled in Entra, and in scope"),
-            Self::MappedActive => f.write_str("the mapping's expression for `active` says so"),
-            Self::SoftDeleted => f.write_str("deleted in Entra, restorable for 30 days"),
-            Self::HardDeleted => f.write_str("permanently deleted in Entra"),
-            Self::MemberJoined => f.write_str("members of the group in Entra"),
-            Self::MemberLeft => f.write_str("not a member of the group in Entra any more"),
-            Self::MemberGone => f.write_str("the members themselves are deleted in Entra, or out of scope"),
-            Self::MakesWay => f.write_str(
-                "a temporary name: users take each other's, and one of them has to make way first",
-            ),
-            Self::OutOfScope { why } => write!(f, "out of scope: {why}"),
-            Self::Drifted => f.write_str("it was changed at the target, and is put right"),
-            Self::ReenabledAtTarget => f.write_str(
-                "it was enabled at the target, and is to be disabled: that is put right whatever the drift policy",
-            ),
-            Self::Conflict => f.write_str("the source changed, and so did the target: the source wins"),
-            Self::Undone { cycle } => write!(f, "it undoes what cycle {cycle} did"),
         }
     }
 }

@@ -96,6 +96,7 @@ impl SavedPlan {
                 .contains(&digest(&[verb, &object, &member.source.to_string()]))
         });
         let left = all - operation.count();
+        operation.narrow_reason();
         ((!operation.members.is_empty()).then_some(operation), left)
     }
 }
@@ -124,7 +125,7 @@ mod tests {
             source: id(1),
             name: "ada".to_owned(),
             target: TargetId::new("t1"),
-            because: Reason::SourceChanged,
+            because: Reason::NotAsSent,
             changes: vec![Change {
                 attribute: "title".into(),
                 before: Value::Null,
@@ -180,6 +181,7 @@ mod tests {
                     source: id(*n),
                     target: None,
                     with_user: false,
+                    because: Reason::MemberJoined,
                 })
                 .collect();
             operation

@@ -241,17 +241,22 @@ fn recreate_it(now: &Now, because: Reason, recreate: bool, undo: &mut Undo) {
     undo.operations.push(create);
     if let (Some(verb), false) = (add, past.members.is_empty()) {
         let mut members = operation(now, verb, because);
-        members.members = past.members.iter().map(|id| member(*id, None)).collect();
+        members.members = past
+            .members
+            .iter()
+            .map(|id| member(*id, None, &members.because))
+            .collect();
         undo.operations.push(members);
     }
     undo.hold.present = true;
 }
 
-const fn member(source: SourceId, target: Option<TargetId>) -> Member {
+fn member(source: SourceId, target: Option<TargetId>, because: &Reason) -> Member {
     Member {
         source,
         target,
         with_user: false,
+        because: because.clone(),
     }
 }
 
@@ -299,8 +304,8 @@ fn revert(story: &Story, now: &Now, because: &Reason, undo: &mut Undo) {
         }
         undo.hold.members.insert(*id, *is);
         match held {
-            Some(target) => remove.push(member(*id, Some(target.clone()))),
-            None => add.push(member(*id, None)),
+            Some(target) => remove.push(member(*id, Some(target.clone()), because)),
+            None => add.push(member(*id, None, because)),
         }
     }
     for (verb, members) in [(Verb::RemoveMember, remove), (Verb::AddMember, add)] {

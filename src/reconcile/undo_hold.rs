@@ -79,6 +79,7 @@ impl UndoHold {
                     });
                     held += before - operation.count();
                     if !operation.members.is_empty() {
+                        operation.narrow_reason();
                         plan.operations.push(operation);
                     }
                 }
@@ -96,6 +97,7 @@ impl UndoHold {
                     if operation.changes.len() < asked {
                         held += 1;
                         operation.verb = renamed(operation.verb, operation.kind, &operation.changes);
+                        operation.narrow_reason();
                     }
                     if asked == 0 || !operation.changes.is_empty() {
                         plan.operations.push(operation);

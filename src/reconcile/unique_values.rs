@@ -150,7 +150,7 @@ mod tests {
             source: id(n),
             name: String::new(),
             target: None,
-            because: Reason::SourceChanged,
+            because: Reason::NotAsSent,
             changes: vec![Change {
                 attribute: "userName".into(),
                 before: before.map_or(Value::Null, Value::text),

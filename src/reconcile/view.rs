@@ -70,8 +70,10 @@ pub enum Reference {
     Pending,
     /// Not linked, and nothing in this cycle will change that: referred to when it appears.
     Absent,
-    /// Deleted at the source (soft or hard), or out of scope: no longer referred to.
+    /// Deleted at the source (soft or hard): no longer referred to.
     Gone,
+    /// Alive, and out of scope: no longer referred to.
+    Out,
 }
 
 /// What is known beyond the reading of a linked resource.
@@ -83,6 +85,29 @@ pub struct Since {
     pub not_kept: BTreeMap<SourceId, bool>,
     /// Members whose own resource is gone, which is only reported: they cannot be put back.
     pub missing: BTreeSet<SourceId>,
+    /// What moved since the object was last settled.
+    pub moved: Moved,
+}
+
+/// What moved since an object with a link was last settled: the facts that its reasons name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Properties at the source, by Graph's names; `manager` among them.
+    pub properties: BTreeSet<Name>,
+    /// What it is assigned to, or with which roles.
+    pub roles: bool,
+    /// It was deleted, and restored.
+    pub restored: bool,
+    /// It was out of scope, and came back.
+    pub returned: bool,
+    /// What an undo held was let go of.
+    pub released: bool,
+    /// The mapping changed.
+    pub mapping: bool,
+    /// The rules of the scope changed.
+    pub rules: bool,
+    /// The policy changed.
+    pub policy: bool,
 }
 
 /// What was read at the target.

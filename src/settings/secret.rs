@@ -29,6 +29,18 @@ pub enum SecretError {
     /// The variable is not text.
     #[error("environment variable {0} is not valid UTF-8")]
     NotText(String),
+    /// The file is UTF-16, as some editors and shells write text.
+    #[error("{0} is written in UTF-16")]
+    Utf16(SecretSource),
+    /// The file begins with a byte order mark, which would be sent as part of the secret.
+    #[error("{0} begins with a byte order mark")]
+    ByteOrderMark(SecretSource),
+    /// The secret stands in quotes.
+    #[error("{0} holds the secret in quotes")]
+    Quoted(SecretSource),
+    /// The secret is written as a header would have it.
+    #[error("{0} holds \"Bearer \" in front of the token")]
+    Bearer(SecretSource),
     /// The file cannot be read.
     #[error("cannot read the file {}", path.display())]
     File {
@@ -49,6 +61,14 @@ impl SecretError {
                 format!("set {name} in the environment that starts melonsync")
             }
             Self::Empty(SecretSource::File(path)) => format!("write the secret into {}", path.display()),
+            Self::Utf16(_) => {
+                "write it as UTF-8: in PowerShell `Set-Content -NoNewline -Encoding ascii`, not `>`".to_owned()
+            }
+            Self::ByteOrderMark(_) => {
+                "save it as UTF-8 without a byte order mark: in PowerShell `Set-Content -NoNewline -Encoding ascii`".to_owned()
+            }
+            Self::Quoted(_) => "write it without the quotes".to_owned(),
+            Self::Bearer(_) => "write the token alone, without \"Bearer \"".to_owned(),
             Self::File { .. } => "check the path, and that melonsync's user may read it".to_owned(),
         }
     }
@@ -83,16 +103,57 @@ impl SecretSource {
     ) -> Result<Secret, SecretError> {
         let text = match self {
             Self::Env(name) => variable(name)?,
-            Self::File(path) => fs::read_to_string(path).map_err(|cause| SecretError::File {
-                path: path.clone(),
-                cause,
-            })?,
+            Self::File(path) => {
+                let bytes = fs::read(path).map_err(|cause| self.unreadable(cause))?;
+                if is_utf16(&bytes) {
+                    return Err(SecretError::Utf16(self.clone()));
+                }
+                String::from_utf8(bytes).map_err(|error| {
+                    self.unreadable(io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+                })?
+            }
         };
-        match text.trim_end() {
-            "" => Err(SecretError::Empty(self.clone())),
-            secret => Ok(Secret::new(secret.to_owned())),
+        let secret = text.trim_end();
+        if secret.is_empty() {
+            return Err(SecretError::Empty(self.clone()));
         }
+        self.check_bare(secret)?;
+        Ok(Secret::new(secret.to_owned()))
     }
+
+    fn unreadable(&self, cause: io::Error) -> SecretError {
+        let path = match self {
+            Self::File(path) => path.clone(),
+            Self::Env(name) => name.into(),
+        };
+        SecretError::File { path, cause }
+    }
+
+    /// Refuses what people and editors put around a secret: sent along, it is answered 401, which tells nobody why.
+    fn check_bare(&self, secret: &str) -> Result<(), SecretError> {
+        if secret.starts_with('\u{feff}') {
+            return Err(SecretError::ByteOrderMark(self.clone()));
+        }
+        let quoted = |quote: char| secret.len() > 1 && secret.starts_with(quote) && secret.ends_with(quote);
+        if quoted('"') || quoted('\'') {
+            return Err(SecretError::Quoted(self.clone()));
+        }
+        if secret
+            .get(..7)
+            .is_some_and(|head| head.eq_ignore_ascii_case("bearer "))
+        {
+            return Err(SecretError::Bearer(self.clone()));
+        }
+        Ok(())
+    }
+}
+
+/// With its byte order mark, or a text of which every second byte is zero.
+fn is_utf16(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
+        || (bytes.len() >= 4 && bytes.len().is_multiple_of(2))
+            && (bytes.iter().skip(1).step_by(2).all(|byte| *byte == 0)
+                || bytes.iter().step_by(2).all(|byte| *byte == 0))
 }
 
 impl<'a> Section<'a> {

@@ -301,7 +301,7 @@ impl Tx<'_> {
     /// Marks an object that is known: one that comes later is dirty by itself.
     fn mark_known(&mut self, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
         if self.brief(kind, id)?.is_some() {
-            self.mark_dirty(kind, id, DirtyCause::SOURCE)?;
+            self.mark_dirty(kind, id, DirtyCause::SOURCE.and(DirtyCause::ROLES))?;
         }
         Ok(())
     }

@@ -16,6 +16,9 @@ use crate::model::id::SourceId;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
+/// What stands in a mark beside [`DirtyCause::ESCROW`] without making its entry due.
+const NOT_DUE: DirtyCause = DirtyCause::UNREAD.and(DirtyCause::LOOK).and(DirtyCause::FACTS);
+
 /// Why an object is in escrow, and until when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Escrowed {
@@ -71,7 +74,7 @@ pub fn entries(reads: &impl Reads) -> Result<Vec<Entry>, StoreError> {
                 kind,
                 id,
                 escrowed: reads.decode(Table::Escrow, value)?,
-                waits: cause.without(DirtyCause::UNREAD.and(DirtyCause::LOOK)) == DirtyCause::ESCROW,
+                waits: cause.without(NOT_DUE) == DirtyCause::ESCROW,
             });
         }
         match page.into_iter().next_back() {
@@ -95,12 +98,13 @@ impl Tx<'_> {
         let unread = self
             .dirty_cause(kind, id)?
             .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
-        // Anew, so that the causes so far are forgotten: only a later one makes it due.
-        self.clear_dirty(kind, id)?;
-        self.mark_dirty(kind, id, DirtyCause::ESCROW)?;
-        if unread {
-            self.mark_dirty(kind, id, DirtyCause::UNREAD)?;
-        }
+        // The causes so far are forgotten: only a later one makes it due. What moved is still why, when it is tried again.
+        let cause = if unread {
+            DirtyCause::ESCROW.and(DirtyCause::UNREAD)
+        } else {
+            DirtyCause::ESCROW
+        };
+        self.remark(kind, id, cause)?;
         self.put(Table::Escrow, keys::object(kind, id), record::encode(escrowed));
         Ok(())
     }

@@ -30,7 +30,7 @@ use super::{
     migrate::FORMAT,
     proof::hex,
     read::{ObjectIntent, Reads},
-    record::{self, DirtyCause, Record},
+    record::{self, DirtyCause, Mark, Record},
     store::Snapshot,
     verify::each,
 };
@@ -233,7 +233,8 @@ fn refused(key: &[u8], rows: &[Refusal]) -> Json {
 }
 
 fn dirty(key: &[u8], value: &[u8]) -> Json {
-    let cause = DirtyCause(value.first().copied().unwrap_or_default());
+    let cause = DirtyCause::decode(value);
+    let moved = Mark::decode(value).unwrap_or_default().moved;
     let causes: Vec<&str> = DirtyCause::NAMES
         .iter()
         .filter(|(_, bit)| cause.has(*bit))
@@ -242,7 +243,7 @@ fn dirty(key: &[u8], value: &[u8]) -> Json {
     let object = keys::parse_object(key);
     json!({
         "type": "dirty", "kind": object.map(|(kind, _)| kind), "id": object.map(|(_, id)| id.to_string()),
-        "causes": causes,
+        "causes": causes, "moved": moved,
     })
 }
 

@@ -23,6 +23,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Link;
+use crate::model::name::Name;
 use crate::model::object::Life;
 use crate::model::object::Removed;
 use crate::model::value::Attributes;
@@ -336,7 +337,10 @@ fn dirty(tx: &mut Tx<'_>, line: &Json) -> Done {
             found.ok_or_else(|| Wrong::line(format!("has a cause that is not known: `{cause}`")))?;
         mark = mark.and(*bit);
     }
-    Ok(tx.mark_dirty(of(line, "kind")?, &id(line, "id")?, mark)?)
+    // Exports of older programs have no such list.
+    let moved = line.get("moved").and_then(Json::as_array).into_iter().flatten();
+    let moved = moved.filter_map(Json::as_str).map(Name::from).collect();
+    Ok(tx.mark_moved(of(line, "kind")?, &id(line, "id")?, mark, moved)?)
 }
 
 fn intents(tx: &mut Tx<'_>, line: &Json) -> Done {

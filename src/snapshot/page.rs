@@ -206,7 +206,8 @@ fn apply_object(
         outcome.unread.push(object.id);
     }
     if changed {
-        touch(tx, kind, object.id, outcome)?;
+        mark_source(tx, before.as_ref(), &record)?;
+        outcome.touched.push(object.id);
     }
     if before.is_some_and(|known| known.is_gone()) {
         tx.mark_referrers_dirty(&object.id)?; // it is back
@@ -247,6 +248,40 @@ fn bury(
         tx.existence_moved(kind, &id)?;
     }
     Ok(())
+}
+
+/// Marks an object whose values, life or members moved, with the facts of it that a reason may need later. Of an object
+/// without a link none is kept: whatever is sent of it is sent for the first time.
+pub(super) fn mark_source(
+    tx: &mut Tx<'_>,
+    before: Option<&Record>,
+    after: &Record,
+) -> Result<(), StoreError> {
+    let (kind, id) = (after.object.kind, after.object.id);
+    let Some(before) = before.filter(|before| before.link.is_some()) else {
+        return tx.mark_dirty(kind, &id, DirtyCause::SOURCE);
+    };
+    let restored = before.is_gone() && !after.is_gone();
+    let cause = if restored {
+        DirtyCause::SOURCE.and(DirtyCause::RESTORED)
+    } else {
+        DirtyCause::SOURCE
+    };
+    tx.mark_moved(kind, &id, cause, moved(before, after))
+}
+
+/// The properties that have another value. One that was never read before did not move by being read.
+fn moved(before: &Record, after: &Record) -> Vec<Name> {
+    let (held, now) = (&before.object.attributes, &after.object.attributes);
+    let differs = |(name, value): (&Name, &Value)| {
+        let other = held.get_named(name).is_some_and(|held| held != value);
+        other.then(|| name.clone())
+    };
+    let mut moved: Vec<Name> = now.iter().filter_map(differs).collect();
+    if before.object.manager != after.object.manager {
+        moved.push(Name::from("manager"));
+    }
+    moved
 }
 
 fn touch(
@@ -451,7 +486,7 @@ pub fn apply_existence(
         tx.put_look(kind, id, look.as_ref());
     }
     if changed {
-        tx.mark_dirty(kind, id, DirtyCause::SOURCE)?;
+        mark_source(tx, Some(&before), &record)?;
     }
     if before.is_gone() != record.is_gone() {
         tx.mark_referrers_dirty(id)?;
@@ -505,12 +540,8 @@ fn settle_unread(
 ) -> Result<(), StoreError> {
     let cause = tx.dirty_cause(kind, id)?.unwrap_or_default();
     if cause.has(DirtyCause::UNREAD) && !matches!(answer, Existence::Unknown(_)) {
-        tx.clear_dirty(kind, id)?;
-        tx.mark_dirty(
-            kind,
-            id,
-            cause.without(DirtyCause::UNREAD).and(DirtyCause::SOURCE),
-        )?;
+        let read = cause.without(DirtyCause::UNREAD).and(DirtyCause::SOURCE);
+        tx.remark(kind, id, read)?;
     }
     Ok(())
 }

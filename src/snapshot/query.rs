@@ -12,6 +12,7 @@ use crate::model::id::SourceId;
 use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::ports::Table;
+use crate::reconcile::reason::code_of;
 
 use super::{
     history::{Batch, BatchValues, Entry, Values},
@@ -64,7 +65,7 @@ pub fn document(entry: &Entry, values: Option<&Values>) -> Json {
         "actor": entry.actor, "operation": entry.operation, "kind": entry.kind,
         "object": entry.object.map(|id| id.to_string()),
         "target": entry.target.as_ref().map(|target| target.as_str()),
-        "because": entry.reason, "result": entry.result, "config": entry.config,
+        "because": entry.reason, "reason": code_of(&entry.reason), "result": entry.result, "config": entry.config,
     });
     match values {
         Some(values) => {

@@ -16,7 +16,7 @@ use crate::ports::Table;
 
 use super::{
     keys,
-    record::{self, Binding, Brief, DirtyCause, Finishing, Record},
+    record::{self, Binding, Brief, DirtyCause, Finishing, Mark, Record},
 };
 
 /// One open create-intent with the object that it is for.
@@ -331,11 +331,21 @@ pub trait Reads {
         let after = after.map(|id| keys::object(kind, id));
         self.raw_scan(Table::Dirty, &[keys::kind_byte(kind)], after.as_deref(), limit)?
             .iter()
-            .map(|(key, value)| match (keys::parse_object(key), value.as_slice()) {
-                (Some((_, id)), [bits]) => Ok((id, DirtyCause(*bits))),
+            .map(|(key, value)| match (keys::parse_object(key), value.is_empty()) {
+                (Some((_, id)), false) => Ok((id, DirtyCause::decode(value))),
                 _ => Err(self.bad_key(Table::Dirty)),
             })
             .collect()
+    }
+
+    /// The mark of one object, with what moved; `None` when it is not dirty.
+    fn dirty_mark(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Mark>, StoreError> {
+        match self.raw(Table::Dirty, &keys::object(kind, id))? {
+            None => Ok(None),
+            Some(bytes) => Mark::decode(&bytes)
+                .map(Some)
+                .ok_or_else(|| self.bad_key(Table::Dirty)),
+        }
     }
 
     /// Why one object is dirty; `None` when it is not.

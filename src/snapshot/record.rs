@@ -2,6 +2,8 @@
 //!
 //! A record of a version that this program does not know is an error that names it, never a guess.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::model::clock::Timestamp;
@@ -10,6 +12,7 @@ use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
+use crate::model::name::Name;
 use crate::model::object::Generation;
 use crate::model::object::Life;
 use crate::model::object::SourceObject;
@@ -178,9 +181,10 @@ impl Record {
     }
 }
 
-/// Why an object is dirty: bits, because several causes meet.
+/// Why an object is dirty: bits, because several causes meet. The upper half are facts beside the causes: what moved since
+/// the object was last settled, for its reasons to name. A fact makes nothing due by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DirtyCause(pub u8);
+pub struct DirtyCause(pub u16);
 
 impl DirtyCause {
     /// The source's values, life, members or manager changed.
@@ -200,9 +204,27 @@ impl DirtyCause {
     /// A cycle that may not write looked at it: nothing that another cycle would not do anyway, and no reason to try an
     /// entry in escrow again.
     pub const LOOK: Self = Self(128);
+    /// Fact: properties at the source moved; which ones stands beside the mark ([`Mark::moved`]).
+    pub const PROPERTIES: Self = Self(1 << 8);
+    /// Fact: it was deleted at the source, and was restored.
+    pub const RESTORED: Self = Self(1 << 9);
+    /// Fact: it was out of scope, and came back.
+    pub const RETURNED: Self = Self(1 << 10);
+    /// Fact: what an undo held was let go of by a person.
+    pub const RELEASED: Self = Self(1 << 11);
+    /// Fact: what it is assigned to, with which roles, was looked at again because it moved.
+    pub const ROLES: Self = Self(1 << 12);
+    /// Fact: the mapping changed.
+    pub const MAPPING: Self = Self(1 << 13);
+    /// Fact: the rules of the scope changed.
+    pub const RULES: Self = Self(1 << 14);
+    /// Fact: the policy changed.
+    pub const POLICY: Self = Self(1 << 15);
+    /// Every fact.
+    pub const FACTS: Self = Self(0xff00);
 
     /// Each cause with its name in an export.
-    pub(super) const NAMES: [(&'static str, Self); 8] = [
+    pub(super) const NAMES: [(&'static str, Self); 16] = [
         ("source", Self::SOURCE),
         ("reference", Self::REFERENCE),
         ("config", Self::CONFIG),
@@ -211,12 +233,28 @@ impl DirtyCause {
         ("unread", Self::UNREAD),
         ("escrow", Self::ESCROW),
         ("look", Self::LOOK),
+        ("properties", Self::PROPERTIES),
+        ("restored", Self::RESTORED),
+        ("returned", Self::RETURNED),
+        ("released", Self::RELEASED),
+        ("roles", Self::ROLES),
+        ("mapping", Self::MAPPING),
+        ("rules", Self::RULES),
+        ("policy", Self::POLICY),
     ];
 
-    /// A mark as it is stored.
+    /// The causes of a mark as it is stored.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Self {
-        Self(bytes.first().copied().unwrap_or_default())
+        let low = bytes.first().copied().unwrap_or_default();
+        let high = bytes.get(1).copied().unwrap_or_default();
+        Self(u16::from_le_bytes([low, high]))
+    }
+
+    /// Only the facts among them.
+    #[must_use]
+    pub const fn facts(self) -> Self {
+        Self(self.0 & Self::FACTS.0)
     }
 
     /// Both causes.
@@ -235,6 +273,46 @@ impl DirtyCause {
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
+    }
+}
+
+/// A dirty mark: why, and which properties of the source moved.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mark {
+    /// Causes and facts.
+    pub cause: DirtyCause,
+    /// Graph properties that moved since the object was last settled; for an object with a link only.
+    pub moved: BTreeSet<Name>,
+}
+
+impl Mark {
+    /// Written as one byte where it has no facts, as it always was; else as two, and the names of properties behind them.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let [low, high] = self.cause.0.to_le_bytes();
+        if high == 0 {
+            return vec![low];
+        }
+        let names: Vec<&str> = self.moved.iter().map(Name::as_str).collect();
+        [&[low, high], names.join("\n").as_bytes()].concat()
+    }
+
+    /// Reads it back; `None` where the bytes are no mark.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let names = match bytes {
+            [] => return None,
+            [_] => "",
+            [_, _, names @ ..] => std::str::from_utf8(names).ok()?,
+        };
+        Some(Self {
+            cause: DirtyCause::decode(bytes),
+            moved: names
+                .split('\n')
+                .filter(|name| !name.is_empty())
+                .map(Name::from)
+                .collect(),
+        })
     }
 }
 

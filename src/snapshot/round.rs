@@ -19,7 +19,7 @@ use crate::ports::Table;
 
 use super::{
     keys,
-    page::remove_member,
+    page::{mark_source, remove_member},
     read::{PAGE, Reads},
     record::{DirtyCause, FinishPhase, Finishing, RecordHead},
     store::Snapshot,
@@ -151,7 +151,7 @@ fn finish_objects(
             let mut record = before.clone();
             (record.object.life, record.object.manager) = (settled.life, settled.manager);
             tx.replace_record(Some(&before), &record)?;
-            tx.mark_dirty(kind, &id, DirtyCause::SOURCE)?;
+            mark_source(tx, Some(&before), &record)?;
         }
     }
     if let Some((key, _)) = page.into_iter().next_back() {

@@ -14,7 +14,7 @@ use super::{
     kept_back, keys,
     quarantine::QuarantineReads,
     read::{ObjectIntent, PAGE, Reads},
-    record::{self, Record},
+    record::{self, Mark, Record},
     store::Snapshot,
 };
 
@@ -68,8 +68,8 @@ pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
         check_referrer(snapshot, key, &mut report)
     })?;
     each(snapshot, Table::Dirty, |key, value| {
-        match (keys::parse_object(key), value) {
-            (Some((kind, _)), [_]) => report.counts.count_dirty(kind, true),
+        match (keys::parse_object(key), Mark::decode(value)) {
+            (Some((kind, _)), Some(_)) => report.counts.count_dirty(kind, true),
             _ => report.add("a dirty mark does not decode".to_owned()),
         }
         Ok(())

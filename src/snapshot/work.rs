@@ -1,17 +1,20 @@
 //! The rest of what a transaction writes: dirty marks, create-intents, readings, forecast, removals, cycles, names.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::model::name::Name;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
 use super::{
     keys,
     read::{ObjectIntent, Reads},
-    record::{self, DirtyCause},
+    record::{self, DirtyCause, Mark},
     store::CYCLES_KEPT,
     tx::Tx,
 };
@@ -48,8 +51,71 @@ impl Tx<'_> {
             self.heads.counts.count_dirty(kind, true);
         }
         if before != Some(after) {
-            self.put(Table::Dirty, key.to_vec(), vec![after.0]);
+            let moved = match before {
+                Some(held) if held.has(DirtyCause::PROPERTIES) => self.moved_beside(key),
+                _ => BTreeSet::new(),
+            };
+            self.put(Table::Dirty, key.to_vec(), Mark { cause: after, moved }.encode());
         }
+    }
+
+    /// The properties beside a mark that has some. One that cannot be read names none; `state verify` reports it.
+    fn moved_beside(&self, key: &[u8]) -> BTreeSet<Name> {
+        let held = self.raw(Table::Dirty, key).ok().flatten();
+        held.and_then(|bytes| Mark::decode(&bytes))
+            .map_or_else(BTreeSet::new, |mark| mark.moved)
+    }
+
+    /// Adds a cause, and the properties of the source that moved.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub(super) fn mark_moved(
+        &mut self,
+        kind: ObjectKind,
+        id: &SourceId,
+        cause: DirtyCause,
+        moved: Vec<Name>,
+    ) -> Result<(), StoreError> {
+        if moved.is_empty() {
+            return self.mark_dirty(kind, id, cause);
+        }
+        let mut mark = self.dirty_mark(kind, id)?.unwrap_or_default();
+        let known = mark.moved.len();
+        mark.moved.extend(moved);
+        let cause = cause.and(DirtyCause::PROPERTIES);
+        if mark.moved.len() == known && mark.cause.has(cause) {
+            return Ok(());
+        }
+        if self.dirty_cause(kind, id)?.is_none() {
+            self.heads.counts.count_dirty(kind, true);
+        }
+        mark.cause = mark.cause.and(cause);
+        self.put(Table::Dirty, keys::object(kind, id), mark.encode());
+        Ok(())
+    }
+
+    /// Gives a mark other causes; its facts, and what moved, stay.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub(super) fn remark(
+        &mut self,
+        kind: ObjectKind,
+        id: &SourceId,
+        cause: DirtyCause,
+    ) -> Result<(), StoreError> {
+        let before = self.dirty_mark(kind, id)?;
+        if before.is_none() {
+            self.heads.counts.count_dirty(kind, true);
+        }
+        let before = before.unwrap_or_default();
+        let mark = Mark {
+            cause: cause.and(before.cause.facts()),
+            moved: before.moved,
+        };
+        self.put(Table::Dirty, keys::object(kind, id), mark.encode());
+        Ok(())
     }
 
     /// Takes an object's dirty mark away.

@@ -8,6 +8,7 @@ mod decisions;
 mod dialect;
 mod drift;
 mod files;
+mod hints;
 mod history;
 mod killed;
 mod quarantine;

@@ -21,6 +21,7 @@ mod open_writes;
 mod overtaking;
 mod quarantine;
 mod questions;
+mod reasons;
 mod refused_attributes;
 mod refused_members;
 mod roles;

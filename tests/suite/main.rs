@@ -5,6 +5,7 @@ mod crash_points;
 mod cycles;
 mod delta_pages;
 mod graph_wire;
+mod hints;
 mod hostile_target;
 mod planner_laws;
 mod promises;

@@ -35,6 +35,7 @@ use melonsync::reconcile::target_schema::Unsupported;
 use melonsync::reconcile::view::Absence;
 use melonsync::reconcile::view::Candidate;
 use melonsync::reconcile::view::MemberView;
+use melonsync::reconcile::view::Moved;
 use melonsync::reconcile::view::ObjectView;
 use melonsync::reconcile::view::Reference;
 use melonsync::reconcile::view::Since;
@@ -162,6 +163,15 @@ impl Scenario {
         let given = object.properties.iter();
         attributes.extend(given.map(|(name, value)| (name.clone(), Value::from_json(value))));
         let record = self.record(kind, object.n);
+        // Whatever an object's own properties make differ, they made by moving.
+        let moved = Moved {
+            properties: attributes
+                .iter()
+                .map(|(name, _)| name.clone())
+                .filter(|name| *name != "manager")
+                .collect(),
+            ..Moved::default()
+        };
         ObjectView {
             doubt: None,
             object: SourceObject {
@@ -180,7 +190,10 @@ impl Scenario {
             lost: false,
             manager: object.manager.map_or(Reference::None, |n| self.reference(n)),
             target: self.reading(kind, record),
-            since: Since::default(),
+            since: Since {
+                moved,
+                ..Since::default()
+            },
             members: self.members(object, record),
             member_owners: BTreeMap::new(),
             refused: Vec::new(),

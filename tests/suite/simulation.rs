@@ -11,6 +11,7 @@ mod events;
 mod expected;
 mod graph;
 mod judge;
+mod reasons;
 mod scim;
 mod service;
 mod site;

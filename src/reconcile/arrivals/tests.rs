@@ -197,7 +197,7 @@ fn an_adopted_group_keeps_strangers_and_loses_known_users_who_are_no_members() {
     let plan = Desk::new().plan(&view);
     let expected = format!(
         "link_group(matched) displayName=\"group 90\", externalId=\"{}\", #1; \
-         remove_member(member_left) #3; add_member(member_joined) #2",
+         remove_member(adopted_differs) #3; add_member(member_joined) #2",
         id(90)
     );
     assert_eq!(line(&plan), expected);

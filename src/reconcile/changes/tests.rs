@@ -365,7 +365,7 @@ fn a_forced_resync_repairs_memberships_and_leaves_strangers() {
     let view = held(view, body);
     assert_eq!(
         Desk::forced().line(&view),
-        "remove_member(member_left) #3; add_member(member_joined) #2"
+        "remove_member(target_differs) #3; add_member(target_differs) #2"
     );
     assert_eq!(Desk::new().line(&view), "| unchanged");
 }

@@ -1,10 +1,12 @@
 //! One object, explained step by step (`melonsync explain`): found in the source, in scope, matched, each attribute, what
 //! it leads to. Pure: what is known goes in, what is shown comes out; values of rows that call `Redact` do not.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 use serde_json::json;
 
-use super::entry;
+use super::entry_named;
 use super::hidden;
 use crate::mapping::Filter;
 use crate::mapping::MemberOf;
@@ -20,6 +22,7 @@ use crate::model::object::SourceObject;
 use crate::model::value::Value;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
+use crate::reconcile::reason::code_of;
 use crate::reconcile::scope::Standing;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::TargetReading;
@@ -51,6 +54,8 @@ pub struct Explanation {
     pub omissions: Vec<(String, String, String)>,
     /// The last operations on it, newest first.
     pub history: Vec<Past>,
+    /// The names of those who are referred to, as far as they are known.
+    pub names: BTreeMap<SourceId, String>,
 }
 
 /// What the source says.
@@ -381,7 +386,12 @@ impl Explanation {
     pub fn to_json(&self) -> Json {
         let (source, scope, matching) = (&self.source, &self.scope, &self.matching);
         let clause = |(clause, said): &(String, String)| json!({"clauses": clause, "result": said});
-        let membership = |(of, is): &(MemberOf, Option<bool>)| json!({"group": of.group.to_string(), "transitive": of.transitive, "member": is});
+        let name_of = |id: SourceId| self.names.get(&id).cloned();
+        let membership = |(of, is): &(MemberOf, Option<bool>)| {
+            json!({
+                "group": of.group.to_string(), "name": name_of(of.group), "transitive": of.transitive, "member": is,
+            })
+        };
         let key =
             |(attribute, value): &(String, Value)| json!({"attribute": attribute, "value": value.to_json()});
         let omission = |(label, because, hint): &(String, String, String)| json!({"reason": label, "because": because, "do": hint});
@@ -409,7 +419,7 @@ impl Explanation {
                 "candidates": matching.candidates.iter().map(ToString::to_string).collect::<Vec<_>>(),
             },
             "attributes": self.attributes.iter().map(Attribute::to_json).collect::<Vec<_>>(),
-            "plan": self.operations.iter().map(entry).collect::<Vec<_>>(),
+            "plan": self.operations.iter().map(|one| entry_named(one, name_of)).collect::<Vec<_>>(),
             "omitted": self.omissions.iter().map(omission).collect::<Vec<_>>(),
             "history": self.history.iter().map(Past::to_json).collect::<Vec<_>>(),
         })
@@ -432,6 +442,7 @@ impl Past {
             "operation": self.operation,
             "result": self.result,
             "because": self.because,
+            "reason": code_of(&self.because),
             "target": self.target,
             "changes": self.changes.iter().map(change).collect::<Vec<_>>(),
             "detail": self.detail,

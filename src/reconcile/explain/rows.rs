@@ -187,7 +187,8 @@ fn referred(row: &Row, reference: RowReference, view: &ObjectView, held: Held<'_
                 Reference::Expected(_) => format!("{id}, who is created or adopted by the same cycle"),
                 Reference::Pending => format!("{id}, whose turn comes in the same cycle"),
                 Reference::Absent => format!("{id}, who is not at the target: sent once that is so"),
-                Reference::Gone => format!("{id}, who is deleted in Entra, or out of scope: not referred to"),
+                Reference::Gone => format!("{id}, who is deleted in Entra: not referred to"),
+                Reference::Out => format!("{id}, who is out of scope: not referred to"),
             }
         }
         RowReference::Members => {
@@ -235,7 +236,12 @@ fn members_in_words(view: &ObjectView) -> String {
     };
     let there = count(&|state| matches!(state, Reference::Linked(_) | Reference::Expected(_)));
     let soon = count(&|state| *state == Reference::Pending);
-    let never = count(&|state| matches!(state, Reference::Absent | Reference::Gone | Reference::None));
+    let never = count(&|state| {
+        matches!(
+            state,
+            Reference::Absent | Reference::Gone | Reference::Out | Reference::None
+        )
+    });
     let sent = view.members.iter().filter(|member| member.sent.is_some()).count();
     format!(
         "{} members in Entra: {there} at the target, {soon} whose turn comes in the same cycle, {never} that are not sent; \

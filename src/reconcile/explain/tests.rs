@@ -61,7 +61,7 @@ fn text_reads_like_a_diff() {
 "##);
     insta::assert_snapshot!(shown(&promoted()), @r##"
 - disable user  u1@corp  (00000000-0000-4000-8000-000000000001)  → t1
-    because the account is disabled in Entra (accountEnabled is false)
+    because active: the account is disabled in Entra (accountEnabled is false); title, nickName: givenName, jobTitle changed in Entra
     active: true → false
     title: "Dr" → (removed)
     nickName: "Al" → "Ada"
@@ -81,7 +81,7 @@ fn many_members_are_cut_short_in_text() {
     let lines: Vec<&str> = text.lines().collect();
     insta::assert_snapshot!([&lines[..9], &lines[lines.len() - 3..]].concat().join("\n"), @r##"
 ~ update group  Sales  (00000000-0000-4000-8000-000000000090)  → t1
-    because the source changed
+    because displayName changed in Entra
     displayName: "group 90" → "Sales"
 - remove member × 1  Sales  (00000000-0000-4000-8000-000000000090)  → t1
     because not a member of the group in Entra any more
@@ -100,32 +100,55 @@ fn json_has_every_change_and_every_member() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&json_of(&promoted())).unwrap(), @r##"
 [
   {
-    "because": "the account is disabled in Entra (accountEnabled is false)",
+    "because": "active: the account is disabled in Entra (accountEnabled is false); title, nickName: givenName, jobTitle changed in Entra",
     "changes": [
       {
         "after": false,
         "attribute": "active",
-        "before": true
+        "before": true,
+        "reason": "account_disabled"
       },
       {
         "after": null,
         "attribute": "title",
-        "before": "Dr"
+        "before": "Dr",
+        "reason": "source_changed"
       },
       {
         "after": "Ada",
         "attribute": "nickName",
-        "before": "Al"
+        "before": "Al",
+        "reason": "source_changed"
       }
     ],
+    "kind": "user",
+    "name": "u1@corp",
     "object": "00000000-0000-4000-8000-000000000001",
     "operation": "disable_user",
+    "reason": "account_disabled",
+    "reasons": [
+      {
+        "attributes": [
+          "active"
+        ],
+        "because": "the account is disabled in Entra (accountEnabled is false)",
+        "reason": "account_disabled"
+      },
+      {
+        "attributes": [
+          "title",
+          "nickName"
+        ],
+        "because": "givenName, jobTitle changed in Entra",
+        "reason": "source_changed"
+      }
+    ],
     "target": "t1"
   }
 ]
 "##);
-    insta::assert_snapshot!(json_of(&adopted()), @r##"[{"because":"an existing resource has the same userName","changes":[],"object":"00000000-0000-4000-8000-000000000001","operation":"link_user","target":"t5"},{"because":"the adopted resource differs from the source","changes":[{"after":"00000000-0000-4000-8000-000000000001","attribute":"externalId","before":null}],"object":"00000000-0000-4000-8000-000000000001","operation":"update_user","target":"t5"}]"##);
+    insta::assert_snapshot!(json_of(&adopted()), @r##"[{"because":"an existing resource has the same userName","changes":[],"kind":"user","name":"u1@corp","object":"00000000-0000-4000-8000-000000000001","operation":"link_user","reason":"matched","reasons":[{"attributes":[],"because":"an existing resource has the same userName","reason":"matched"}],"target":"t5"},{"because":"the adopted resource differs from the source","changes":[{"after":"00000000-0000-4000-8000-000000000001","attribute":"externalId","before":null,"reason":"adopted_differs"}],"kind":"user","name":"u1@corp","object":"00000000-0000-4000-8000-000000000001","operation":"update_user","reason":"adopted_differs","reasons":[{"attributes":[],"because":"the adopted resource differs from the source","reason":"adopted_differs"}],"target":"t5"}]"##);
     let members = json_of(&regrouped());
     assert_eq!(members[2]["changes"].as_array().unwrap().len(), 22);
-    insta::assert_snapshot!(members[1]["changes"], @r##"[{"after":null,"attribute":"members","before":"00000000-0000-4000-8000-000000000030"}]"##);
+    insta::assert_snapshot!(members[1]["changes"], @r##"[{"after":null,"attribute":"members","before":"00000000-0000-4000-8000-000000000030","name":null,"reason":"member_left"}]"##);
 }

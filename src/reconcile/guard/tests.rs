@@ -379,7 +379,7 @@ fn an_identity_is_user_name_external_id_and_roles() {
             source: id(1),
             name: String::new(),
             target: None,
-            because: Reason::SourceChanged,
+            because: Reason::NotAsSent,
             changes: vec![Change {
                 attribute: attribute.into(),
                 before: before.clone(),

@@ -8,7 +8,7 @@ fn operation(verb: Verb, n: u8) -> Operation {
         source: id(n),
         name: "ada@corp.example".to_owned(),
         target: None,
-        because: Reason::SourceChanged,
+        because: Reason::NotAsSent,
         changes: Vec::new(),
         members: Vec::new(),
     }

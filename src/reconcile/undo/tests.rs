@@ -197,7 +197,7 @@ fn plan(operations: Vec<Operation>) -> ObjectPlan {
 fn update(verb: Verb, changes: Vec<Change>) -> Operation {
     Operation {
         changes,
-        ..operation(&now(&[]), verb, Reason::SourceChanged)
+        ..operation(&now(&[]), verb, Reason::NotAsSent)
     }
 }
 

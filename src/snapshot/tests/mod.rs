@@ -11,6 +11,7 @@ mod files;
 mod history;
 mod journal;
 mod laws;
+mod marks;
 mod pages;
 mod power_cut;
 mod proof;

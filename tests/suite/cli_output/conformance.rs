@@ -20,7 +20,7 @@ fn has_exactly(value: &Value, names: &str) {
 /// The fields that every summary has.
 fn is_summary(document: &Value, more: &str) {
     let names = "job cycle mode kind outcome started duration_ms source operations target skipped failed withheld held \
-                 escrow drift pending";
+                 escrow escrowed drift pending";
     has_exactly(document, &format!("{names} {more}"));
     has_exactly(&document["source"], "users_read groups_read requests throttled");
     has_exactly(
@@ -53,9 +53,17 @@ fn plan_and_sync_print_one_document_each_and_agree() {
         (&json!("planned"), &json!("enforce"))
     );
     for entry in plan["plan"].as_array().unwrap() {
-        has_exactly(entry, "operation object target because changes");
+        has_exactly(
+            entry,
+            "operation object kind name target because reason reasons changes",
+        );
         for change in entry["changes"].as_array().unwrap() {
-            has_exactly(change, "attribute before after");
+            let name = if change["attribute"] == "members" {
+                "name"
+            } else {
+                ""
+            };
+            has_exactly(change, &format!("attribute before after reason {name}"));
         }
     }
     for entry in plan["omitted"].as_array().unwrap() {
@@ -89,7 +97,7 @@ fn failed_entry_is_exit_3_with_object_and_hint() {
     let summary = world.run(&["sync", "-o", "json"]).exits(3).json();
     assert_eq!(summary["outcome"], "partial");
     let failed = &summary["failed"][0];
-    has_exactly(failed, "object operation error hint");
+    has_exactly(failed, "object operation error hint kind name reason");
     assert_eq!(
         (&failed["object"], &failed["operation"]),
         (&json!(id), &json!("create_user"))

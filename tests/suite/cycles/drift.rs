@@ -265,7 +265,7 @@ async fn where_both_moved_the_source_wins_and_the_lost_value_is_told() {
     );
     assert_eq!(world.resource(&user)["title"], "Captain");
     let update = &first.operations[0];
-    assert_eq!(update.because, Reason::Conflict);
+    assert_eq!(update.because.label(), "conflict");
     assert_eq!(update.changes[0].before.as_str(), Some("Pirate"));
 }
 

@@ -25,10 +25,10 @@ use super::service::Write;
 
 /// What the source last said of an object.
 #[derive(Debug, Clone, Default)]
-struct Said {
-    enabled: Option<bool>,
-    elsewhere: bool,
-    gone: Option<Removed>,
+pub struct Said {
+    pub enabled: Option<bool>,
+    pub elsewhere: bool,
+    pub gone: Option<Removed>,
     /// The last answer to a question about it alone said that it is gone, or out of scope.
     asked: bool,
     /// It came back, and was not read since.
@@ -36,7 +36,7 @@ struct Said {
     /// An answer that the streams contradict, or that is absence alone, and since when it is given.
     first: Option<(Answer, Timestamp)>,
     /// A process died over what was said of it: either may be known.
-    unsure: bool,
+    pub unsure: bool,
 }
 
 /// What a look-up answered.
@@ -63,6 +63,8 @@ pub struct Judge {
     /// Streams whose next page is only asked for to see whether the source lets us in.
     pub probed: BTreeSet<ObjectKind>,
     last_asked: Vec<SourceId>,
+    /// What the looks of a plan said, which no other cycle goes by.
+    lent: BTreeMap<SourceId, Option<Removed>>,
     owners: BTreeMap<String, SourceId>,
     /// Resources whose last write took access away.
     removing: BTreeMap<String, bool>,
@@ -85,6 +87,21 @@ impl Judge {
         if condition {
             self.found.push(what());
         }
+    }
+
+    /// What the source last said of an object, and in a plan what that plan's own look said.
+    pub fn said_of(&self, id: &SourceId) -> Said {
+        let mut said = self.said.get(id).cloned().unwrap_or_default();
+        if let Some(gone) = self.lent.get(id) {
+            said.gone = *gone;
+        }
+        said
+    }
+
+    /// Whether the source has a member in a group, and whether either may be known.
+    pub fn membership(&self, group: &SourceId, member: &SourceId) -> (bool, bool) {
+        let is_in = self.members.get(group).is_some_and(|held| held.contains(member));
+        (is_in, self.unsure_members.contains(&(*group, *member)))
     }
 
     // ------------------------------------------------------------------------------------ what is said
@@ -173,6 +190,12 @@ impl Judge {
             return;
         }
         if planning && said.gone.is_some() != (answer != Answer::Alive) {
+            let gone = match answer {
+                Answer::Alive => None,
+                Answer::Soft => Some(Removed::SoftDeleted),
+                Answer::Nowhere => Some(Removed::HardDeleted),
+            };
+            self.lent.insert(*id, gone);
             return;
         }
         (said.first, said.back) = (None, false);
@@ -223,6 +246,7 @@ impl Judge {
         self.answered.clear();
         self.removing.clear();
         self.last_asked.clear();
+        self.lent.clear();
         self.writes = 0;
     }
 

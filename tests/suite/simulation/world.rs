@@ -11,7 +11,6 @@ use melonsync::engine::cycle::CycleError;
 use melonsync::engine::job::Assigning;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Job;
-use melonsync::engine::job::NoWatcher;
 use melonsync::engine::job::Order;
 use melonsync::engine::job::Report;
 use melonsync::engine::summary::Outcome;
@@ -41,6 +40,7 @@ use super::events::populate;
 use super::graph::Graph;
 use super::graph::Rounds;
 use super::judge::Judge;
+use super::reasons::Ear;
 use super::scim::REQUEST_TIMEOUT_MS;
 use super::scim::Scim;
 use super::service::Habits;
@@ -351,7 +351,7 @@ impl World {
             allow_creations: None,
             actor: "simulation".to_owned(),
             stop: stop.clone(),
-            watcher: Arc::new(NoWatcher),
+            watcher: Arc::new(Ear(Arc::clone(&self.site))),
         };
         let stopped = self.job.snapshot.quarantine().unwrap().job;
         let probes = stopped.is_some_and(|stop| stop.side == Side::Source);

@@ -33,7 +33,7 @@ fn explained(desk: &Desk, view: &ObjectView, actual: Option<&Json>) -> Explanati
         (
             omission.label().to_owned(),
             omission.to_string(),
-            omission.hint().to_owned(),
+            omission.hint().into_owned(),
         )
     });
     Explanation {
@@ -57,7 +57,7 @@ fn explained(desk: &Desk, view: &ObjectView, actual: Option<&Json>) -> Explanati
             actor: "schedule".to_owned(),
             operation: "update_user".to_owned(),
             result: "failed".to_owned(),
-            because: "the source changed".to_owned(),
+            because: "jobTitle changed in Entra".to_owned(),
             changes: vec![Change {
                 attribute: "title".into(),
                 before: "Ms".into(),
@@ -66,6 +66,7 @@ fn explained(desk: &Desk, view: &ObjectView, actual: Option<&Json>) -> Explanati
             detail: Some("PATCH /Users/t1 -> 400".to_owned()),
             ..Past::default()
         }],
+        names: std::collections::BTreeMap::new(),
     }
 }
 
