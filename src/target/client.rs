@@ -337,8 +337,9 @@ impl TargetDirectory for ScimTarget {
         if let Some(known) = announced.capabilities() {
             return Ok((*known).clone());
         }
-        // At once: neither waits for what the other says.
-        let (advertised, schemas) = tokio::try_join!(self.read_config(), self.read_schemas())?;
+        // At once: neither waits for the other's answer. Where both fail, the first is reported, however fast the second was.
+        let (advertised, schemas) = tokio::join!(self.read_config(), self.read_schemas());
+        let (advertised, schemas) = (advertised?, schemas?);
         let capabilities = Capabilities {
             patch: advertised.patch,
             filter: advertised.filter,
