@@ -19,6 +19,7 @@ use crate::model::name::Name;
 use crate::model::object::DeltaObject;
 use crate::model::object::Existence;
 use crate::model::value::Attributes;
+use crate::model::value::Value;
 use crate::reconcile::operation::Change;
 use crate::reconcile::target_schema::Schemas;
 
@@ -384,7 +385,7 @@ pub struct MembersBefore {
 }
 
 /// One PATCH, in our terms; the dialect decides its wire form.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Patch {
     /// Attribute changes; `after = Null` removes. A manager's value is a target id.
     pub changes: Vec<Change>,
@@ -398,13 +399,15 @@ pub struct Patch {
     pub members_before: MembersBefore,
 }
 
-/// An attribute that the target refused while it took the rest.
+/// An attribute that the target refused while it took the rest, or that it took and did not keep.
 #[derive(Debug)]
 pub struct RefusedPart {
     /// Target path, as the mapping writes it.
     pub attribute: Name,
     /// The answer to it.
     pub error: TargetError,
+    /// What the resource holds after a 2xx; `None` for a refusal.
+    pub holds: Option<Value>,
 }
 
 /// A member that the target refused to put in or to take out while it took others.
@@ -434,6 +437,7 @@ pub fn all_refused(patch: &Patch, error: &TargetError) -> Vec<RefusedPart> {
     let one = |change: &Change| RefusedPart {
         attribute: change.attribute.clone(),
         error: error.to_refusal(),
+        holds: None,
     };
     patch.changes.iter().map(one).collect()
 }
@@ -626,6 +630,19 @@ pub trait TargetDirectory: Send + Sync {
 
     /// Deletes; a 404 is done.
     async fn delete(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError>;
+
+    /// False for an attribute that an answer never shows, or that the target is known not to keep: not seeing it proves nothing.
+    fn shows(&self, _kind: ObjectKind, _path: &TargetPath) -> bool {
+        true
+    }
+
+    /// True where a group is created with its members; else it is created empty, and they follow.
+    fn takes_members_in_create(&self) -> bool {
+        true
+    }
+
+    /// What a whole look at a created group told: whether the members that were in its create are in it.
+    fn note_members_in_create(&self, _group: &TargetId, _came: bool) {}
 
     /// Before a cycle talks to the target: what was kept of its dialect, and who keeps what is learned from now on.
     async fn recall(&self, _learned: Option<String>, _memory: Arc<dyn Memory>) {}

@@ -121,6 +121,8 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
                 target(job, &mapping, &mut lines).await;
                 forget_announced(&settings, name);
                 dialect::dialect(&settings, name, job, &mut lines);
+                dialect::not_kept(&settings, name, &mut lines);
+                dialect::standing(&settings, name, &mut lines);
             });
         }
         Err(failure) => lines.failure("mapping", &failure),

@@ -331,6 +331,10 @@ pub(super) fn in_words(counts: &Counts) -> String {
 
 fn last_line(found: &Found, args: &args::Drift) -> String {
     let counts = &found.counts;
+    let not_kept = found.objects.iter().filter(|one| one.row.has_not_kept()).count();
+    if counts.is_none() && not_kept > 0 {
+        return format!("No drift; of {not_kept} users and groups the target did not keep something.");
+    }
     if counts.is_none() {
         return "No drift.".to_owned();
     }
@@ -372,7 +376,9 @@ fn object_lines(one: &Object, found: &Found, lines: &mut Vec<String>) {
         lines.extend(members_line("holds in excess", &row.extra, found));
     }
     if !row.not_kept.is_empty() || !row.not_kept_members.is_empty() {
-        lines.push(format!("  not kept    {who}: healed, and the target held this afterwards; not healed again until it moves"));
+        lines.push(format!(
+            "  not kept    {who}: sent and answered well, and the target held this afterwards"
+        ));
         lines.extend(row.not_kept.iter().map(|found| attribute_line(found, "sent")));
         if !row.not_kept_members.is_empty() {
             lines.push(format!("                members: {}", row.not_kept_members.len()));

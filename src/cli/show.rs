@@ -181,6 +181,7 @@ fn left(summary: &Summary, text: &mut String) {
             "  drift     found {found} at the target: `melonsync drift` shows what is left of it"
         );
     }
+    not_kept(summary, text);
     if summary.held > 0 {
         let _ = writeln!(
             text,
@@ -267,6 +268,27 @@ fn pending(summary: &Summary, text: &mut String) {
     }
     if let more @ 1.. = summary.pending.len().saturating_sub(FAILURES_SHOWN) {
         let _ = writeln!(text, "            … and {more} more (all of them with -o json)");
+    }
+}
+
+/// What the target took and did not keep.
+fn not_kept(summary: &Summary, text: &mut String) {
+    let all = &summary.not_kept;
+    for one in all.iter().take(FAILURES_SHOWN) {
+        let _ = writeln!(
+            text,
+            "  not kept  {} of {}  ({}): sent {}, the target holds {}",
+            one.attribute, one.name, one.object, one.sent, one.holds
+        );
+    }
+    if let more @ 1.. = all.len().saturating_sub(FAILURES_SHOWN) {
+        let _ = writeln!(text, "  not kept  … and {more} more (all of them with -o json)");
+    }
+    if !all.is_empty() {
+        let _ = writeln!(
+            text,
+            "            do: look at these at the target: `melonsync drift` shows them, `melonsync escrow list` what is tried again and when"
+        );
     }
 }
 

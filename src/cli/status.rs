@@ -10,6 +10,7 @@ use super::failure::Exit;
 use super::failure::Failure;
 use super::quarantine;
 use super::report::Report;
+use crate::engine::heal;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
@@ -116,6 +117,7 @@ fn one(
         "waiting": { "users": counts.dirty_users, "groups": counts.dirty_groups, "open_creates": open },
         "escrow": crate::snapshot::escrow::entries(&snapshot).map_err(failed)?.len(),
         "drift": drift::counts(&found),
+        "not_kept": heal::not_kept(&snapshot).map_err(failed)?,
         "source_complete_since": complete.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
     });
     if let (Some(standing), Some(extra)) = (standing.as_object_mut(), extra.as_object()) {
@@ -220,6 +222,14 @@ fn text(job: &serde_json::Value) -> String {
         lines.push(format!(
             "  drift        {}: `melonsync drift` shows it",
             words.join(", ")
+        ));
+    }
+    if let Some(not_kept @ [first, ..]) = job["not_kept"].as_array().map(Vec::as_slice) {
+        let (count, path) = (not_kept.len(), first["attribute"].as_str().unwrap_or_default());
+        let name = first["name"].as_str().unwrap_or_default();
+        lines.push(format!(
+            "  not kept     {count} sent and answered well, and the target holds something else, first {path} of {name}: \
+             `melonsync drift` shows all"
         ));
     }
     lines.push(format!(

@@ -22,6 +22,8 @@ use futures::stream;
 use super::answered::Answered;
 use super::audit;
 use super::audit::Ending;
+use super::completing::complete;
+use super::coupled;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::cycle::chain;
@@ -45,6 +47,7 @@ use crate::model::link::Intent;
 use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
+use crate::model::name::Name;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Created;
@@ -62,6 +65,7 @@ use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::quarantine::Kinds;
 use crate::reconcile::quarantine::Said;
+use crate::snapshot::drift::Attribute;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
@@ -96,6 +100,10 @@ pub(super) struct Work {
     pub(super) removed: Vec<(SourceId, TargetId)>,
     /// Attributes that the target refused while it took the rest.
     pub(super) refused: Vec<RefusedPart>,
+    /// Those of them that it took and did not keep, with what it holds instead.
+    pub(super) not_kept: Vec<Attribute>,
+    /// What the target holds of attributes that it does not keep beside one that was written.
+    pub(super) held_instead: Vec<(Name, Value)>,
     /// Members that it refused while it took others.
     pub(super) refused_members: Vec<RefusedMember>,
     /// The names of those, where they are known.
@@ -175,6 +183,8 @@ impl Work {
             rode: MEMBERS_IN_CREATE,
             removed: Vec::new(),
             refused: Vec::new(),
+            not_kept: Vec::new(),
+            held_instead: Vec::new(),
             refused_members: Vec::new(),
             member_names: BTreeMap::new(),
             unresolved: 0,
@@ -244,6 +254,11 @@ impl Cycle<'_> {
         let paths: Arc<[TargetPath]> = self.key_paths(kind).into_iter().skip(1).collect();
         let keys: Vec<String> = paths.iter().map(|path| path.as_str().to_owned()).collect();
         let forecasts = self.forecasts;
+        let rides = if self.job.target.takes_members_in_create() {
+            MEMBERS_IN_CREATE
+        } else {
+            0
+        };
         let (works, intents) = self
             .store(move |snapshot| {
                 let mut works = works;
@@ -255,6 +270,7 @@ impl Cycle<'_> {
                     keys: paths,
                     forecasts,
                     manages_members: mapping.reference_row(ObjectKind::Group).is_some(),
+                    rides,
                 };
                 for work in &mut works {
                     preparing.prepare(work)?;
@@ -329,6 +345,11 @@ impl Cycle<'_> {
     pub(super) fn manager_path(&self) -> Option<String> {
         let row = self.job.mapping.reference_row(ObjectKind::User);
         row.map(|(_, row)| row.target.as_str().to_owned())
+    }
+
+    /// True where the last answers were all trouble.
+    pub(super) const fn is_down(&self) -> bool {
+        self.trouble >= TROUBLE
     }
 
     fn conclude(&self, recorded: Recorded) -> Result<Carried, CycleError> {
@@ -436,6 +457,8 @@ struct Preparing<'a> {
     forecasts: bool,
     /// True where the mapping writes the members of groups.
     manages_members: bool,
+    /// How many members ride in a group's create.
+    rides: usize,
 }
 
 impl Preparing<'_> {
@@ -461,6 +484,7 @@ impl Preparing<'_> {
             sent: work.plan.members_held.saturating_sub(healed(&work.run)),
             ours: link.is_some_and(|link| link.origin == LinkOrigin::Created) && self.manages_members,
         };
+        work.rode = self.rides;
         work.request = self.request(kind, &mut parts, link);
         work.creates = parts.create && !parts.delete;
         work.sends = !matches!(work.request, Request::None);
@@ -479,7 +503,7 @@ impl Preparing<'_> {
                 .filter_map(|(path, value)| Some((self.mapping.target_path(kind, path)?, value)))
                 .collect();
             let mut members = std::mem::take(&mut parts.patch.add_members);
-            let rest = members.split_off(members.len().min(MEMBERS_IN_CREATE));
+            let rest = members.split_off(members.len().min(self.rides));
             let text = write_resource(kind, self.form, &values, &members);
             let body = NewResource::new(text, self.form.extension_urns_in_schemas)
                 .of_shape(shape_of(&parts.sent, !members.is_empty()))
@@ -676,10 +700,11 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
     let request = std::mem::replace(&mut work.request, Request::None);
     let answer = match (request, work.target.clone()) {
         (Request::Create { body, rest }, _) => {
-            let answer = match create(job, kind, body, (MEMBERS_IN_CREATE, &rest)).await {
+            let answer = match create(job, kind, body, (work.rode, &rest)).await {
                 Answer::Failed(error) => create_without(job, &mut work, error).await,
                 answer => answer,
             };
+            let answer = complete(job, &mut work, answer).await;
             create_in_part(job, &mut work, answer).await
         }
         (Request::None, Some(target)) => Answer::Done {
@@ -773,6 +798,10 @@ async fn update(job: &Job, target: TargetId, patch: &Patch, work: &mut Work) -> 
         read.ok().flatten().or(answered)
     } else {
         answered
+    };
+    let resource = match resource {
+        Some(found) => Some(coupled::settle(job, &target, work, found).await),
+        None => None,
     };
     let resource = resource.map(|resource| Answered::Tree(resource.body));
     Answer::Done {

@@ -204,10 +204,13 @@ impl Cycle<'_> {
                 if stops || !held {
                     return Err(CycleError::Source(error));
                 }
-                warn!(
+                let text = format!(
                     "The assignment list was not read whole, so the last one stays in force: {}",
                     chain(&error)
                 );
+                if self.standing.is_news(&text) {
+                    warn!("{text}");
+                }
                 self.order.watcher.finding(&format!(
                     "the assignment list was not read whole, so the last one stays in force: {}; {}",
                     chain(&error),
@@ -285,7 +288,10 @@ impl Cycle<'_> {
         let Some(group) = self.entitlements.hidden.filter(|_| self.leaving > 0) else {
             return;
         };
-        warn!(object = %group, finding = "hidden_members", "The members of the assigned group {group} are hidden from the application");
+        let text = format!("The members of the assigned group {group} are hidden from the application");
+        if self.standing.is_news(&text) {
+            warn!(object = %group, finding = "hidden_members", "{text}");
+        }
         self.order.watcher.finding(&format!(
             "the members of the assigned group {group} are hidden from the application, so nobody leaves the scope; grant it \
              Member.Read.Hidden, or take the assignment away"

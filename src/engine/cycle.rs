@@ -29,9 +29,11 @@ use super::open_writes::open_writes;
 use super::quarantine::is_gone;
 use super::refresh::Due;
 use super::rehires::Rehires;
+use super::standing::Standing;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
+use super::trouble::Stumbles;
 use super::undo::UndoRequest;
 use crate::mapping::Context;
 use crate::model::clock::Stopwatch;
@@ -200,9 +202,11 @@ pub struct Cycle<'j> {
     pub(super) freed: HashSet<SourceId>,
     /// The resources that had them.
     pub(super) freed_targets: HashSet<TargetId>,
-    /// Users who wait for another's userName: whose, and their own name for showing.
-    pub(super) waiting: BTreeMap<SourceId, (SourceId, String)>,
-    /// Users who take a temporary name, so that a circle of them can go on.
+    /// Users and groups that wait for another's name: whose, and their own name for showing.
+    pub(super) waiting: BTreeMap<(ObjectKind, SourceId), (SourceId, String)>,
+    /// True once the target refused a group's name because another one has it.
+    pub(super) unique_group_names: bool,
+    /// Users and groups that take a temporary name, so that a circle of them can go on.
     pub(super) making_way: BTreeSet<SourceId>,
     /// What this batch met of withheld and released operations.
     pub(super) met: Vec<(WithheldKey, Met)>,
@@ -226,6 +230,10 @@ pub struct Cycle<'j> {
     pub(super) unplanned: u64,
     /// Answers in a row that say that the target as a whole is in trouble.
     pub(super) trouble: u32,
+    /// What it warns of.
+    pub(super) standing: Standing,
+    /// Requests that were answered 500, and how many were answered well.
+    pub(super) stumbles: Stumbles,
     /// Why the job is stopped, where it is.
     pub(super) quarantine: Option<JobStop>,
     /// True where the target refused one request and answers others.
@@ -285,6 +293,15 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
         Ok(()) => error,
         Err(late) => error.or(Some(late)),
     };
+    let error = match cycle.list_not_kept().await {
+        Ok(()) => error,
+        Err(late) => error.or(Some(late)),
+    };
+    let whole = error.is_none() && undo.is_none() && !order.extent.is_partial();
+    let error = match cycle.keep_standing(whole).await {
+        Ok(()) => error,
+        Err(late) => error.or(Some(late)),
+    };
     cycle.confirm_refusal(error.as_ref()).await;
     let quarantine = cycle.quarantine_after(error.as_ref());
     let whole = undo.is_none() && cycle.latecomers.is_empty();
@@ -339,6 +356,7 @@ impl<'j> Cycle<'j> {
             freed: HashSet::new(),
             freed_targets: HashSet::new(),
             waiting: BTreeMap::new(),
+            unique_group_names: false,
             making_way: BTreeSet::new(),
             met: Vec::new(),
             sent: Sent::default(),
@@ -351,6 +369,8 @@ impl<'j> Cycle<'j> {
             holds: false,
             unplanned: 0,
             trouble: 0,
+            standing: Standing::default(),
+            stumbles: Stumbles::default(),
             quarantine: None,
             answers: false,
             kinds: Kinds::default(),
@@ -370,6 +390,7 @@ impl<'j> Cycle<'j> {
 
     /// The story of a cycle.
     async fn story(&mut self) -> Result<(), CycleError> {
+        self.read_standing().await?;
         self.pass_quarantine().await?;
         self.prepare().await?;
         self.prepare_kept_back().await?;
@@ -406,6 +427,7 @@ impl<'j> Cycle<'j> {
         self.deletes().await?;
         self.late_values().await?;
         self.tell_not_kept();
+        self.judge_stumbles().await?;
         self.forget_unasked().await?;
         self.settle_escrow().await?;
         self.settle_assignments().await
@@ -590,7 +612,10 @@ impl<'j> Cycle<'j> {
             if let Some(failure) = self.summary.failed.last_mut() {
                 failure.reason = Some(omission.label().to_owned());
             }
-            warn!(object = %object, kind = kind.word(), finding = omission.label(), "Nothing is written for {kind} {object}: {}", omission.label());
+            let text = format!("Nothing is written for {kind} {object}: {}", omission.label());
+            if self.standing.is_news(&text) {
+                warn!(object = %object, kind = kind.word(), finding = omission.label(), "{text}");
+            }
         }
         self.order.watcher.omission(kind, object, name, omission);
     }
@@ -606,6 +631,7 @@ impl<'j> Cycle<'j> {
             None if !applies => Outcome::Planned,
             None if summary.withheld.count > 0 => Outcome::Withheld,
             None if summary.escrow > 0
+                || !summary.not_kept.is_empty()
                 || !summary.failed.is_empty()
                 || self.findings > 0
                 || self.unplanned > 0
@@ -709,6 +735,10 @@ async fn remember(
     kept.failed.iter_mut().for_each(|failure| failure.name.clear());
     // They have a table of their own.
     kept.escrowed.clear();
+    for one in &mut kept.not_kept {
+        one.name.clear();
+        (one.sent, one.holds) = Default::default();
+    }
     let json = serde_json::to_value(kept).unwrap_or_default();
     let keep = order.apply;
     let cycle = order.id;

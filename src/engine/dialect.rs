@@ -79,6 +79,10 @@ impl Cycle<'_> {
     /// Passes on what there is to say about the target.
     pub(super) fn tell_findings(&self) {
         for finding in self.job.target.findings() {
+            let text = format!("About the target: {finding}");
+            if self.standing.is_news(&text) {
+                tracing::warn!("{text}");
+            }
             self.order.watcher.finding(&finding);
         }
     }

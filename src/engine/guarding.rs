@@ -71,6 +71,7 @@ impl Cycle<'_> {
             .store(move |snapshot| sent_within(snapshot, now, window))
             .await?;
         let mut asked = Asked::default();
+        self.values = UniqueValues::default();
         for kind in self.job.managed.clone() {
             if self.stopped.contains(&kind) {
                 continue;
@@ -88,9 +89,7 @@ impl Cycle<'_> {
                 .store(move |snapshot| find_counted(snapshot, kind, &rules, &context, &kept_back))
                 .await?;
             self.removals |= found.any_removal;
-            if kind == ObjectKind::User {
-                self.values = found.values;
-            }
+            self.values.extend(found.values);
             asked.identities += found.identities;
             asked.creates += found.creates;
             match kind {
@@ -144,7 +143,10 @@ impl Cycle<'_> {
         ] {
             // A word on what nothing asks for withholds nothing.
             if let (Some(why), 1_u64..) = (word.withheld(), due) {
-                warn!(kind, "{kind} are withheld: {why}");
+                let text = format!("{kind} are withheld: {why}");
+                if self.standing.is_news(&text) {
+                    warn!(kind, "{text}");
+                }
             }
         }
         // Asked again in the middle of a cycle, the guard takes nothing back: what it withheld was said, and the
@@ -205,7 +207,7 @@ struct Found {
     any_removal: bool,
     identities: u64,
     creates: u64,
-    /// Who gives a userName up, and who wants one.
+    /// Who gives a name up, and who wants one.
     values: UniqueValues,
 }
 

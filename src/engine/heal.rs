@@ -2,15 +2,20 @@
 
 use super::apply::Work;
 use super::cycle::Cycle;
+use super::cycle::CycleError;
 use super::drift;
 use super::readings::StoredReading;
+use super::summary;
+use super::summary::FAILURES_SHOWN;
 use crate::mapping::Mapping;
+use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::name::Name;
+use crate::model::refusal::Refusal;
 use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::reconcile::answer::is_form_of;
@@ -22,7 +27,10 @@ use crate::reconcile::shown_members::ShownMembers;
 use crate::reconcile::shown_members::set_members;
 use crate::snapshot::drift::Attribute;
 use crate::snapshot::drift::Members;
+use crate::snapshot::drift::Row;
 use crate::snapshot::read::Reads;
+use crate::snapshot::refused::refusals;
+use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
 
 /// Examples that are shown of what the target does not keep.
@@ -31,7 +39,10 @@ const EXAMPLES: usize = 3;
 /// What one object's heal came to at the target, which was read back.
 #[derive(Debug, Default)]
 pub(super) struct NotKept {
+    /// Of a heal.
     attributes: Vec<Attribute>,
+    /// Of any other write: these wait, and are tried again.
+    waiting: Vec<Attribute>,
     members: Vec<(SourceId, bool)>,
 }
 
@@ -52,8 +63,26 @@ impl NotKept {
         };
         Self {
             attributes: work.sent.iter().filter_map(of).collect(),
-            members: Vec::new(),
+            ..Self::default()
         }
+    }
+
+    /// What was written, answered 2xx, and is not there.
+    pub(super) fn waiting(waiting: Vec<Attribute>) -> Self {
+        Self {
+            waiting,
+            ..Self::default()
+        }
+    }
+
+    /// True when there is nothing of it.
+    pub(super) const fn is_none(&self) -> bool {
+        self.attributes.is_empty() && self.waiting.is_empty() && self.members.is_empty()
+    }
+
+    /// Adds what a heal came to.
+    pub(super) fn add_healed(&mut self, healed: Self) {
+        self.attributes.extend(healed.attributes);
     }
 
     /// And of the members that were healed, as the resource was read back.
@@ -80,27 +109,53 @@ impl NotKept {
 pub(super) fn settle(
     tx: &mut Tx<'_>,
     kind: ObjectKind,
-    id: SourceId,
+    target: &TargetId,
+    now: Timestamp,
     work: &Work,
     not_kept: NotKept,
 ) -> Result<(), StoreError> {
-    let Some(mut row) = tx.drift(kind, &id)? else {
-        return Ok(());
+    let id = work.plan.source;
+    let before = tx.drift(kind, &id)?;
+    let mut row = match before {
+        Some(row) if !work.creates() => row,
+        None if not_kept.is_none() => return Ok(()),
+        _ => Row::new(target.clone(), now),
     };
-    if work.creates() {
-        tx.delete_drift(kind, &id);
-        return Ok(());
-    }
-    let written = |name: &Name| work.sent.contains_key(name.as_str());
+    let written = |name: &Name| {
+        work.sent.contains_key(name.as_str())
+            || work.plan.record.iter().any(|change| change.attribute == *name)
+    };
     row.attributes.retain(|found| !written(&found.attribute));
-    row.not_kept.retain(|found| !written(&found.attribute));
+    if !row.not_kept.is_empty() {
+        let stands = still_not_kept(tx, kind, &id)?;
+        let again = |name: &Name| not_kept.waiting.iter().any(|found| found.attribute == *name);
+        row.not_kept.retain(|found| {
+            !written(&found.attribute) && !again(&found.attribute) && stands(&found.attribute)
+        });
+    }
     row.not_kept.extend(not_kept.attributes);
+    row.not_kept.extend(not_kept.waiting);
     take_out(&mut row.lacking, &work.added, heals(work, Verb::AddMember));
     take_out(&mut row.extra, &work.removed, heals(work, Verb::RemoveMember));
     row.not_kept_members.extend(not_kept.members);
     row.pending &= row.is_drift();
     tx.put_drift(kind, &id, &row);
     Ok(())
+}
+
+/// Whether what was noted as not kept still is: it waits for its next try, or what the target holds counts as kept.
+fn still_not_kept(
+    tx: &Tx<'_>,
+    kind: ObjectKind,
+    id: &SourceId,
+) -> Result<impl Fn(&Name) -> bool + use<>, StoreError> {
+    let waiting = refusals(tx, kind, id)?;
+    let link = tx.record(kind, id)?.and_then(|record| record.link);
+    Ok(move |name: &Name| {
+        let waits = waiting.iter().any(|row| row.attribute == name.as_str());
+        let kept = link.as_ref().and_then(|link| link.kept.get(name));
+        waits || matches!(kept, Some(Kept::Other(_)))
+    })
 }
 
 fn heals(work: &Work, verb: Verb) -> bool {
@@ -171,12 +226,54 @@ fn members_after(before: &serde_json::Value, work: &Work) -> ShownMembers {
     shown
 }
 
+/// What the target does not keep, with names, as far as a summary lists it.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn not_kept(snapshot: &Snapshot) -> Result<Vec<summary::NotKept>, StoreError> {
+    let mut all = Vec::new();
+    snapshot.each_not_kept(|kind, id, row| {
+        if all.len() >= FAILURES_SHOWN {
+            return Ok(());
+        }
+        let name = snapshot.record(kind, &id)?.map(|record| record.object.name());
+        let name = name.unwrap_or_default();
+        let one = |attribute: String, sent, holds| summary::NotKept {
+            object: id.to_string(),
+            name: name.clone(),
+            attribute,
+            sent,
+            holds,
+        };
+        all.extend(row.not_kept.iter().map(|found| {
+            one(
+                found.attribute.to_string(),
+                found.wanted.to_json(),
+                found.held.to_json(),
+            )
+        }));
+        all.extend(row.not_kept_members.iter().map(|(member, held)| {
+            let word = |is_in: bool| if is_in { "in" } else { "out" };
+            one(Refusal::path_of(member), word(!held).into(), word(*held).into())
+        }));
+        Ok(())
+    })?;
+    all.truncate(FAILURES_SHOWN);
+    Ok(all)
+}
+
 impl Cycle<'_> {
     /// Remembers what the target did not keep, to be told at the end.
     pub(super) fn note_not_kept(&mut self, words: Vec<String>) {
         self.drift.not_kept.0 += words.len() as u64;
         let room = EXAMPLES.saturating_sub(self.drift.not_kept.1.len());
         self.drift.not_kept.1.extend(words.into_iter().take(room));
+    }
+
+    /// Lists what the target does not keep, also where nothing was done.
+    pub(super) async fn list_not_kept(&mut self) -> Result<(), CycleError> {
+        self.summary.not_kept = self.store(not_kept).await?;
+        Ok(())
     }
 
     /// Says what the target did not keep.

@@ -56,10 +56,10 @@ impl Cycle<'_> {
                     ));
                 }
                 Step::Unproven(why) => {
-                    warn!(
-                        listed = listing.distinct,
-                        "Not all {kind}s of the target are known: {why}"
-                    );
+                    let text = format!("Not all {kind}s of the target are known: {why}");
+                    if self.standing.is_news(&text) {
+                        warn!(listed = listing.distinct, "{text}");
+                    }
                     break Absence::Unproven(why);
                 }
             };

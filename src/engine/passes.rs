@@ -41,6 +41,7 @@ use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::policy::Policy;
 use crate::reconcile::target_schema::Unsupported;
+use crate::reconcile::unique_values::unique_name;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::Reference;
 use crate::reconcile::view::TargetReading;
@@ -85,7 +86,10 @@ impl Rules {
                 || guard::is_identity_attribute(path)
         };
         mapping.user.retain(counted);
-        mapping.group.retain(counted);
+        // Who gives a name up, and who wants one, is found with what is counted.
+        mapping
+            .group
+            .retain(|row| counted(row) || row.target.is_core(unique_name(ObjectKind::Group)));
         Self {
             mapping: Arc::new(mapping),
             ..self.clone()
@@ -202,13 +206,13 @@ impl Cycle<'_> {
         }
         let mut settle = false;
         loop {
-            self.waiting.clear();
+            self.waiting.retain(|(of, _), _| *of != ObjectKind::User);
             let progress = self.sweep(ObjectKind::User, Pass::Users, settle).await?;
             // Without anything sent nobody else is marked: once nobody waits, there is nothing left to look at again.
-            if !(progress.waiting || progress.moved && self.applies()) && self.waiting.is_empty() {
+            if !(progress.waiting || self.waits(ObjectKind::User) || progress.moved && self.applies()) {
                 return Ok(());
             }
-            if settle && !progress.moved && self.break_circle() {
+            if settle && !progress.moved && self.break_circle(ObjectKind::User) {
                 continue;
             }
             match (progress.waiting, progress.moved, settle) {
@@ -225,8 +229,12 @@ impl Cycle<'_> {
             return Ok(());
         }
         loop {
+            self.waiting.retain(|(of, _), _| *of != ObjectKind::Group);
             let progress = self.sweep(ObjectKind::Group, Pass::Groups, true).await?;
-            if !(progress.waiting && progress.moved) {
+            if progress.waiting && progress.moved {
+                continue;
+            }
+            if !self.break_circle(ObjectKind::Group) {
                 return Ok(());
             }
         }
@@ -291,7 +299,7 @@ impl Cycle<'_> {
             works.extend(self.select(pass, one));
         }
         progress.works = works.len();
-        progress.waiting |= pass == Pass::Users && !self.waiting.is_empty();
+        progress.waiting |= matches!(pass, Pass::Users | Pass::Groups) && self.waits(kind);
         // Who is found to be held up moves those who waited for it.
         progress.moved |= self.blocked.len() > blocked;
         let outcome = if self.applies() {
@@ -337,7 +345,7 @@ impl Cycle<'_> {
         }
         let mut planned = planned;
         let turn = match pass {
-            Pass::Users => self.turn(&mut planned.plan),
+            Pass::Users | Pass::Groups => self.turn(&mut planned.plan),
             _ => Turn::Free,
         };
         if turn == Turn::Wait {

@@ -139,10 +139,10 @@ impl Cycle<'_> {
                     continue;
                 };
                 let path = row.target.as_str();
-                warn!(
-                    attribute = path,
-                    "The target's schema {why} {kind} attribute {path}: it is left out"
-                );
+                let text = format!("The target's schema {why} {kind} attribute {path}: it is left out");
+                if self.standing.is_news(&text) {
+                    warn!(attribute = path, "{text}");
+                }
                 self.order.watcher.finding(&format!(
                     "the target's schema {why} {kind} attribute `{path}`, so it is left out; \
                      add it at the target, or take its row out of the mapping"

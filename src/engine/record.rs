@@ -153,7 +153,11 @@ impl Cycle<'_> {
                 resource,
                 whole,
             } => {
+                if work.sends() {
+                    self.note_answered((work.plan.kind, work.plan.source));
+                }
                 let refusals = self.take_refused(&mut work, part);
+                let not_kept = NotKept::waiting(std::mem::take(&mut work.not_kept));
                 part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
                 part.used.extend(self.kept_back.used_by(&work.run));
                 self.note_done(&mut work, Some(&target), &mut part.history);
@@ -164,7 +168,7 @@ impl Cycle<'_> {
                     resource,
                     whole,
                     refusals,
-                    not_kept: NotKept::default(),
+                    not_kept,
                 });
             }
             Answer::Half {
@@ -176,6 +180,7 @@ impl Cycle<'_> {
                 // Two requests: the create is done, and what was to follow is not.
                 let rest = part_at_create(&mut work);
                 let refusals = self.take_refused(&mut work, part);
+                let not_kept = NotKept::waiting(std::mem::take(&mut work.not_kept));
                 part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
                 part.used.extend(self.kept_back.used_by(&work.run));
                 self.note_done(&mut work, Some(&target), &mut part.history);
@@ -195,7 +200,7 @@ impl Cycle<'_> {
                     resource: Some(resource),
                     whole: false,
                     refusals,
-                    not_kept: NotKept::default(),
+                    not_kept,
                 });
             }
             // Of an undo there is no other sweep.
@@ -228,7 +233,7 @@ pub(super) fn failed_operation(work: &Work) -> Option<&Operation> {
         .find(|operation| !matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup))
 }
 
-fn failed_verb(operation: Option<&Operation>) -> &'static str {
+pub(super) fn failed_verb(operation: Option<&Operation>) -> &'static str {
     operation.map_or("link", |operation| operation.verb.name())
 }
 
@@ -342,6 +347,9 @@ impl Cycle<'_> {
     ) -> Result<(), CycleError> {
         let id = work.plan.source;
         let learns = matches!(error, TargetError::Conflict { .. } | TargetError::NotFound { .. });
+        if matches!(error, TargetError::Conflict { .. }) {
+            self.note_taken_name(kind, &work.run);
+        }
         let attempts = self.attempts.entry((kind, id)).or_default();
         if learns && *attempts < MOST_ATTEMPTS {
             *attempts += 1;
@@ -369,6 +377,7 @@ impl Cycle<'_> {
                 if work.pass == Pass::Disables {
                     self.unreached.insert(id);
                 }
+                self.note_stumble(work, &error);
                 recorded.unavailable = Some(error)
             }
             Disposition::Escrow => {
@@ -425,11 +434,17 @@ impl Done {
         }
     }
 
+    /// True where something was written and is not there.
+    pub(super) const fn is_not_kept(&self) -> bool {
+        !self.not_kept.is_none()
+    }
+
     /// What is left of the drift of an object once this was done; what the target did not keep, in words.
     pub(super) fn settle_drift(
         &mut self,
         tx: &mut Tx<'_>,
         kind: ObjectKind,
+        now: Timestamp,
         observes: bool,
     ) -> Result<Vec<String>, StoreError> {
         let id = self.work.plan.source;
@@ -444,7 +459,9 @@ impl Done {
             not_kept.add_members(&self.work, body);
         }
         let words = not_kept.words(kind, id);
-        heal::settle(tx, kind, id, &self.work, not_kept)?;
+        if let Some(target) = &self.target {
+            heal::settle(tx, kind, target, now, &self.work, not_kept)?;
+        }
         Ok(words)
     }
 
@@ -533,9 +550,12 @@ impl Done {
         for (path, value) in &self.work.sent {
             self.keep(answered.as_ref(), mapping, &mut link, (path, value));
         }
+        for (path, held) in std::mem::take(&mut self.work.held_instead) {
+            link.kept.insert(path, Kept::Other(held));
+        }
         self.notice_cleared(mapping, &mut link);
         if self.work.heals() && self.whole {
-            self.not_kept = NotKept::of(mapping, &self.work, &link);
+            self.not_kept.add_healed(NotKept::of(mapping, &self.work, &link));
         }
         record.link = Some(link);
         if let Some(leaver) = rehired_from(&self.work.run) {

@@ -181,8 +181,8 @@ impl Part {
         let (mut relinked, mut not_kept) = (Vec::new(), Vec::new());
         for done in &mut self.done {
             relinked.extend(done.record(&mut tx, &setting.mapping, kind, setting.now, setting.forecasts)?);
-            if setting.observes || setting.drifted {
-                not_kept.extend(done.settle_drift(&mut tx, kind, setting.observes)?);
+            if setting.observes || setting.drifted || done.is_not_kept() {
+                not_kept.extend(done.settle_drift(&mut tx, kind, setting.now, setting.observes)?);
             }
         }
         let marked = self.mark(&mut tx, setting, &relinked, ledger)?;

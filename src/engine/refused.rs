@@ -6,13 +6,13 @@
 use std::collections::BTreeSet;
 
 use super::apply::Answer;
-use super::apply::MEMBERS_IN_CREATE;
 use super::apply::Work;
 use super::apply::create;
 use super::audit;
 use super::audit::Ending;
 use super::cycle::Cycle;
 use super::cycle::chain;
+use super::drift;
 use super::escrow::gap;
 use super::job::Job;
 use super::recording::Part;
@@ -69,6 +69,9 @@ impl Work {
                 rest,
                 ..
             } => {
+                let mut refused = refused;
+                // A heal that is not kept is not tried again until the value moves: it counts as what the target holds.
+                refused.retain(|part| part.holds.is_none() || !self.heals());
                 (self.refused, self.refused_members) = (refused, members);
                 rest.map(|rest| *rest)
             }
@@ -139,7 +142,11 @@ impl Cycle<'_> {
 
     /// One refused attribute: out of what was sent, into the summary, the log and the history.
     fn set_apart(&mut self, work: &mut Work, refused: RefusedPart, part: &mut Part) -> Option<Refusal> {
-        let RefusedPart { attribute, error } = refused;
+        let RefusedPart {
+            attribute,
+            error,
+            holds,
+        } = refused;
         work.sent.remove(attribute.as_str());
         let operation = work.run.iter_mut().find(|operation| {
             operation
@@ -161,12 +168,29 @@ impl Cycle<'_> {
         operation.narrow_reason();
         let operation = refused;
         let said = chain(&error);
-        let hint = hint(&attribute, change.after.is_unassigned(), &said);
+        let hint = match holds {
+            None => hint(&attribute, change.after.is_unassigned(), &said),
+            Some(_) => None,
+        };
         let hint = hint.unwrap_or_else(|| error.hint().to_owned());
-        let words = format!("the target refused `{attribute}`, and the rest was carried out: {said}");
         let (id, verb) = (operation.source, operation.verb.name());
+        let words = if holds.is_some() {
+            tracing::warn!(object = %id, op = verb, attribute = %attribute, "The target took {attribute} of {id} and did not keep it, and it waits alone: {said}");
+            format!("the target took `{attribute}` and did not keep it; the rest was carried out: {said}")
+        } else {
+            tracing::warn!(object = %id, op = verb, attribute = %attribute, "The target refused {attribute} of {id}, and it waits alone: {said}");
+            format!("the target refused `{attribute}`, and the rest was carried out: {said}")
+        };
         self.summary.fail(id, verb, words.clone(), hint.clone());
-        tracing::warn!(object = %id, op = verb, attribute = %attribute, "The target refused {attribute} of {id}, and it waits alone: {said}");
+        if let Some(holds) = holds {
+            let found = Change {
+                before: holds,
+                ..change.clone()
+            };
+            work.not_kept
+                .push(drift::attribute(&self.job.mapping, work.plan.kind, found, false));
+            self.drift.rows = true;
+        }
         let ending = Ending {
             target: work.target.as_ref(),
             result: "failed",
@@ -223,7 +247,7 @@ const TRIES: usize = 4;
 pub(super) async fn create_without(job: &Job, work: &mut Work, error: TargetError) -> Answer {
     let (mut error, mut left) = (error, Vec::<RefusedPart>::new());
     let members: Vec<TargetId> = work.added.iter().map(|(_, target)| target.clone()).collect();
-    let mut riding = members.len().min(MEMBERS_IN_CREATE);
+    let mut riding = members.len().min(work.rode);
     for _ in 0..TRIES {
         let named = named_and_optional(job, work, &error, &left).await;
         if named.is_empty() && (riding == 0 || !may_be_of_members(&error)) {
@@ -250,6 +274,7 @@ pub(super) async fn create_without(job: &Job, work: &mut Work, error: TargetErro
                 status: 400,
                 hint: error.hint().to_owned(),
             },
+            holds: None,
         }));
         let body = body_without(job, work, &left, &members[..riding]);
         match create(job, work.plan.kind, body, (riding, &members[riding..])).await {

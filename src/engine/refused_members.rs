@@ -197,7 +197,7 @@ pub(super) async fn create_in_part(job: &Job, work: &mut Work, answer: Answer) -
             resource,
             error: TargetError::Partly { members, .. },
         } => {
-            work.refused_members = members;
+            work.refused_members.extend(members);
             work.name_refused_members(job).await;
             Answer::Done {
                 target,

@@ -13,6 +13,7 @@ use super::job::Extent;
 use super::job::Job;
 use super::job::NoWatcher;
 use super::job::Order;
+use super::standing;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
 use crate::settings::schedule::Schedule;
@@ -93,7 +94,15 @@ async fn is_stopped(job: &Job) -> bool {
     let read = cycle::blocking(&job.snapshot, |snapshot| snapshot.quarantine()).await;
     match read.map(|held| held.job) {
         Ok(Some(stop)) => {
-            warn!(job = %job.name, side = stop.side.word(), "Job {} is quarantined since {}: {}; {}", job.name, stop.since, stop.cause, stop.hint);
+            let text = format!(
+                "Job {} is quarantined since {}: {}; {}",
+                job.name, stop.since, stop.cause, stop.hint
+            );
+            let noted = text.clone();
+            let news = cycle::blocking(&job.snapshot, move |snapshot| standing::note(snapshot, &noted)).await;
+            if news.unwrap_or(true) {
+                warn!(job = %job.name, side = stop.side.word(), "{text}");
+            }
             true
         }
         Ok(None) => false,

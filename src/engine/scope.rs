@@ -187,7 +187,10 @@ impl Cycle<'_> {
         let what = format!("nothing is planned, because user_filter asks about group {group}: {why}");
         let hint = "correct the group's object id in user_filter; the scope is never taken to be empty";
         self.summary.fail(group, "scope_unknown", what, hint.to_owned());
-        warn!(object = %group, finding = "scope_unknown", "Nothing is planned: user_filter asks about group {group}, {why}");
+        let text = format!("Nothing is planned: user_filter asks about group {group}, {why}");
+        if self.standing.is_news(&text) {
+            warn!(object = %group, finding = "scope_unknown", "{text}");
+        }
     }
 }
 

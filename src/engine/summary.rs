@@ -152,6 +152,21 @@ pub struct Pending {
     pub reason: String,
 }
 
+/// A value that was sent, answered well, and is not what the target holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotKept {
+    /// The object's id.
+    pub object: String,
+    /// Its name, as people know it.
+    pub name: String,
+    /// Target path; of a member, the path that picks it.
+    pub attribute: String,
+    /// What was sent.
+    pub sent: serde_json::Value,
+    /// What the target holds.
+    pub holds: serde_json::Value,
+}
+
 /// Differences found at the target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
@@ -200,6 +215,9 @@ pub struct Summary {
     /// absence waits for a second look.
     #[serde(default)]
     pub pending: Vec<Pending>,
+    /// What the target did not keep and has not yet, at most [`FAILURES_SHOWN`].
+    #[serde(default)]
+    pub not_kept: Vec<NotKept>,
     /// Operations on objects on hold.
     pub held: u64,
     /// Entries in escrow.
@@ -248,6 +266,7 @@ impl Summary {
             failed: Vec::new(),
             withheld: Withheld::default(),
             pending: Vec::new(),
+            not_kept: Vec::new(),
             held: 0,
             escrow: 0,
             escrowed: Vec::new(),
@@ -299,6 +318,15 @@ impl Summary {
                 name: String::new(),
                 reason: None,
             });
+        }
+    }
+
+    /// Puts other advice in the place of what was noted with a failure.
+    pub fn advise(&mut self, object: SourceId, operation: &str, hint: &str) {
+        let id = object.to_string();
+        let of = |failure: &&mut Failure| failure.object == id && failure.operation == operation;
+        if let Some(failure) = self.failed.iter_mut().find(of) {
+            hint.clone_into(&mut failure.hint);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Users who need a userName that another one gives up in this cycle wait for it; where they wait in a circle, one of
-//! them gets a temporary name first (docs/design/cycle.md, "Applying").
+//! them gets a temporary name first (docs/design/cycle.md, "Applying"). So do groups with their displayName, once the target
+//! answered 409 to one in this cycle: at most services two groups may have one name, and nobody has to wait.
 
 use super::cycle::Cycle;
 use super::cycle::CycleError;
@@ -11,6 +12,7 @@ use crate::reconcile::operation::Reason;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::unique_values::gives_up;
 use crate::reconcile::unique_values::make_way;
+use crate::reconcile::unique_values::unique_name;
 
 /// Whether a user can have its userName now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +31,12 @@ impl Cycle<'_> {
         let (kind, id) = (plan.kind, plan.source);
         let approvals = self.approvals.as_ref();
         let renames = approvals.is_some_and(|approvals| approvals.identities.withheld().is_none());
-        if kind != ObjectKind::User || !renames || self.kept_back.whole(kind, id).is_some() {
+        let unique = match kind {
+            ObjectKind::User => renames,
+            // What waits for a name that is given up has no operation yet.
+            ObjectKind::Group => self.unique_group_names || plan.operations.is_empty(),
+        };
+        if !unique || self.kept_back.whole(kind, id).is_some() {
             return Turn::Free;
         }
         let holder = self.values.holder(plan);
@@ -45,7 +52,7 @@ impl Cycle<'_> {
             }
             return Turn::MakeWay;
         }
-        self.waiting.insert(id, (holder, plan.name.clone()));
+        self.waiting.insert((kind, id), (holder, plan.name.clone()));
         Turn::Wait
     }
 
@@ -57,9 +64,24 @@ impl Cycle<'_> {
         }
     }
 
-    /// Where users wait for each other's names, one of them makes way; true then.
-    pub(super) fn break_circle(&mut self) -> bool {
-        let waiting = self.waiting.keys().copied().collect();
+    /// True while an object of this kind waits for another's name.
+    pub(super) fn waits(&self, kind: ObjectKind) -> bool {
+        self.waiting.keys().any(|(of, _)| *of == kind)
+    }
+
+    /// A name that is taken: where groups give theirs up in this cycle, they are unique at this target.
+    pub(super) fn note_taken_name(&mut self, kind: ObjectKind, run: &[Operation]) {
+        let names = |operation: &Operation| {
+            let mut changes = operation.changes.iter();
+            changes.any(|change| change.attribute.eq_ignore_ascii_case(unique_name(kind)))
+        };
+        self.unique_group_names |= kind == ObjectKind::Group && run.iter().any(names);
+    }
+
+    /// Where objects of a kind wait for each other's names, one of them makes way; true then.
+    pub(super) fn break_circle(&mut self, kind: ObjectKind) -> bool {
+        let of_kind = self.waiting.keys().filter(|(of, _)| *of == kind);
+        let waiting = of_kind.map(|(_, id)| *id).collect();
         match self.values.circle(&waiting) {
             Some(first) => self.making_way.insert(first),
             None => false,
@@ -73,12 +95,12 @@ impl Cycle<'_> {
         }
         self.users().await?;
         self.groups().await?;
-        for (id, (holder, name)) in std::mem::take(&mut self.waiting) {
+        for ((kind, id), (holder, name)) in std::mem::take(&mut self.waiting) {
             let omission = Omission::WaitsForValue {
-                attribute: "userName",
+                attribute: unique_name(kind),
                 holder,
             };
-            self.omit(ObjectKind::User, id, &name, &omission);
+            self.omit(kind, id, &name, &omission);
         }
         Ok(())
     }

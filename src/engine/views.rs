@@ -22,6 +22,7 @@ use crate::reconcile::assignment::role_values;
 use crate::reconcile::look::Look;
 use crate::reconcile::members_of;
 use crate::reconcile::scope::Standing;
+use crate::reconcile::unique_values::unique_name;
 use crate::reconcile::view::Absence;
 use crate::reconcile::view::Candidate;
 use crate::reconcile::view::MemberView;
@@ -381,7 +382,7 @@ fn candidates(
         for target in snapshot.readings_by(kind, &path, &value)? {
             if found.contains_key(&target)
                 || context.rehires.is_taken(&target)
-                || (context.freed.contains(&target) && path.eq_ignore_ascii_case("userName"))
+                || (context.freed.contains(&target) && path.eq_ignore_ascii_case(unique_name(kind)))
             {
                 continue;
             }

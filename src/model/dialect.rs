@@ -137,4 +137,6 @@ pub struct PinnedDialect {
     pub media_type: Option<MediaType>,
     /// Whether groups show their members when they are read.
     pub members_shown: Option<bool>,
+    /// Whether a group is created with its members.
+    pub members_in_create: Option<bool>,
 }

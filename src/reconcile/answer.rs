@@ -3,10 +3,12 @@
 
 use serde_json::Value as Json;
 
+use super::shown_members::ShownMembers;
 use crate::mapping::TargetPath;
 use crate::mapping::read_path;
 use crate::mapping::same;
 use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
 use crate::model::value::Value;
 
 /// Whom the answer to a create is about.
@@ -75,6 +77,28 @@ pub fn is_form_of(held: &Value, sent: &Value) -> bool {
         (Some(held), Some(sent)) => held.trim().to_lowercase() == sent.trim().to_lowercase(),
         _ => false,
     }
+}
+
+/// True where a resource that was just made lacks a value that was sent: it has none there, or says no for yes. Any other
+/// value is the target's own doing.
+#[must_use]
+pub fn lacks(held: Option<&Value>, sent: &Value) -> bool {
+    let held = held.filter(|held| !held.is_unassigned());
+    match (held, sent) {
+        (_, sent) if sent.is_unassigned() => false,
+        (None, _) => true,
+        (Some(held), Value::Bool(sent)) => held.as_bool() != Some(*sent),
+        (Some(_), _) => false,
+    }
+}
+
+/// Those of the members that a group was made with that it has to be sent again. Where it shows some of them, others that
+/// are not seen and may be in it are believed to be.
+#[must_use]
+pub fn lacking_members(shown: &ShownMembers, sent: &[TargetId]) -> Vec<TargetId> {
+    let came = sent.iter().any(|member| shown.holds(member));
+    let is_missing = |member: &&TargetId| shown.lacks(member) || !(came || shown.holds(member));
+    sent.iter().filter(is_missing).cloned().collect()
 }
 
 fn name_of(kind: ObjectKind) -> Option<TargetPath> {
@@ -146,6 +170,45 @@ mod tests {
         let nameless = json!({"displayName": "Pilots"});
         let given = json!({"externalId": "by the target", "displayName": "Pilots"});
         assert_eq!(of_create(ObjectKind::Group, &nameless, &given, &[]), About::Ours);
+    }
+
+    #[test]
+    fn what_a_create_lacks_is_what_is_absent_and_a_switch_that_is_wrong() {
+        for (held, sent, expected) in [
+            (None, Value::text("a"), true),
+            (Some(Value::text("")), Value::text("a"), true),
+            (Some(Value::text("b")), Value::text("a"), false),
+            (None, Value::Null, false),
+            (Some(true.into()), false.into(), true),
+            (Some("False".into()), false.into(), false),
+        ] {
+            assert_eq!(lacks(held.as_ref(), &sent), expected, "{held:?} for {sent:?}");
+        }
+    }
+
+    #[test]
+    fn members_that_are_not_seen_are_believed_only_where_others_came_and_not_all_are_shown() {
+        let ids = |names: &[&str]| -> Vec<TargetId> {
+            names.iter().filter_map(|name| TargetId::new(name)).collect()
+        };
+        for (there, whole, lacking) in [
+            (&["a", "b"][..], true, &[][..]),
+            (&["a"], true, &["b"]),
+            (&[], true, &["a", "b"]),
+            (&["a"], false, &[]),
+            (&[], false, &["a", "b"]),
+            (&["x"], false, &["a", "b"]),
+        ] {
+            let shown = ShownMembers {
+                there: ids(there).into_iter().collect(),
+                whole,
+            };
+            assert_eq!(
+                lacking_members(&shown, &ids(&["a", "b"])),
+                ids(lacking),
+                "{there:?} {whole}"
+            );
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Values that only one resource may have (userName): who gives one up in this cycle, who wants one, and who has to
+//! Values that only one resource may have (userName, and a group's displayName where the target says so): who gives one up in this cycle, who wants one, and who has to
 //! make way where they want each other's.
 
 use std::collections::BTreeMap;
@@ -11,29 +11,37 @@ use super::operation::Change;
 use super::operation::Operation;
 use super::operation::Verb;
 use super::plan::ObjectPlan;
+use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::link::Link;
 use crate::model::value::Value;
 
-/// The attribute that every SCIM service keeps unique (RFC 7643 section 4.1.1).
-const USER_NAME: &str = "userName";
+/// The name that is unique for a kind: that of users at every SCIM service (RFC 7643 section 4.1.1), that of groups at some.
+#[must_use]
+pub const fn unique_name(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::User => "userName",
+        ObjectKind::Group => "displayName",
+    }
+}
 
-/// What the users of a cycle give up and want.
+/// What the users and groups of a cycle give up and want.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UniqueValues {
-    /// Folded value to the user whose resource has it until its operation is done.
-    frees: BTreeMap<String, SourceId>,
-    /// Users who get another value, with the folded value.
-    wants: BTreeMap<SourceId, String>,
+    /// Folded value to the object whose resource has it until its operation is done.
+    frees: BTreeMap<(ObjectKind, String), SourceId>,
+    /// Objects that get another value, with the folded value.
+    wants: BTreeMap<SourceId, (ObjectKind, String)>,
 }
 
 impl UniqueValues {
     /// Notes what a plan gives up and wants. `link` is the object's link before it.
     pub fn note(&mut self, plan: &ObjectPlan, link: Option<&Link>) {
         for operation in &plan.operations {
-            if operation.verb == Verb::DeleteUser {
-                let sent = link.and_then(|link| link.sent.get(USER_NAME));
-                self.frees.extend(sent.map(|value| (fold(value), plan.source)));
+            if matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup) {
+                let sent = link.and_then(|link| link.sent.get(unique_name(plan.kind)));
+                self.frees
+                    .extend(sent.map(|value| ((plan.kind, fold(value)), plan.source)));
             }
             let Some(change) = renames(operation) else {
                 continue;
@@ -41,28 +49,36 @@ impl UniqueValues {
             let (before, after) = (fold(&change.before), fold(&change.after));
             if before != after {
                 if !change.before.is_unassigned() {
-                    self.frees.insert(before, plan.source);
+                    self.frees.insert((plan.kind, before), plan.source);
                 }
-                self.wants.insert(plan.source, after);
+                self.wants.insert(plan.source, (plan.kind, after));
             }
         }
     }
 
-    /// The other user who has what this plan needs, and gives it up in this cycle.
+    /// Adds what objects of another kind give up and want.
+    pub fn extend(&mut self, other: Self) {
+        self.frees.extend(other.frees);
+        self.wants.extend(other.wants);
+    }
+
+    /// The other object that has what this plan needs, and gives it up in this cycle.
     #[must_use]
     pub fn holder(&self, plan: &ObjectPlan) -> Option<SourceId> {
         let wanted = plan.operations.iter().find_map(|operation| {
-            let creates = operation.verb == Verb::CreateUser;
+            let creates = matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup);
             let change = if creates {
-                user_name(operation)
+                named(operation)
             } else {
                 renames(operation)
             };
-            self.frees.get(&fold(&change?.after)).copied()
+            self.frees.get(&(plan.kind, fold(&change?.after))).copied()
         });
         let owned = || {
             plan.omissions.iter().find_map(|omission| match omission {
-                Omission::OwnedByAnother { by, owner, .. } if by.eq_ignore_ascii_case(USER_NAME) => {
+                Omission::OwnedByAnother { by, owner, .. }
+                    if by.eq_ignore_ascii_case(unique_name(plan.kind)) =>
+                {
                     Some(*owner)
                 }
                 _ => None,
@@ -99,33 +115,31 @@ impl UniqueValues {
     }
 }
 
-/// True for an operation after which the resource has its userName no longer.
+/// True for an operation after which the resource has its name no longer.
 #[must_use]
 pub fn gives_up(operation: &Operation) -> bool {
-    operation.verb == Verb::DeleteUser
+    matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup)
         || renames(operation).is_some_and(|change| fold(&change.before) != fold(&change.after))
 }
 
-/// The change of userName in an update.
+/// The change of the unique name in an update.
 fn renames(operation: &Operation) -> Option<&Change> {
-    guard::updates(operation.verb)
-        .then(|| user_name(operation))
-        .flatten()
+    guard::updates(operation.verb).then(|| named(operation)).flatten()
 }
 
-fn user_name(operation: &Operation) -> Option<&Change> {
+fn named(operation: &Operation) -> Option<&Change> {
     operation
         .changes
         .iter()
-        .find(|change| change.attribute.eq_ignore_ascii_case(USER_NAME))
+        .find(|change| change.attribute.eq_ignore_ascii_case(unique_name(operation.kind)))
 }
 
-/// Gives an update a userName in place of the wanted one that nobody else has, in the form of the wanted one: servers
+/// Gives an update a name in place of the wanted one that nobody else has, in the form of the wanted one: servers
 /// ask for an address where they got addresses.
 pub fn make_way(operation: &mut Operation) {
-    let source = operation.source;
+    let (source, name) = (operation.source, unique_name(operation.kind));
     for change in &mut operation.changes {
-        if change.attribute.eq_ignore_ascii_case(USER_NAME) {
+        if change.attribute.eq_ignore_ascii_case(name) {
             let domain = change.after.as_str().and_then(|name| name.split_once('@'));
             let name = match domain {
                 Some((_, domain)) => format!("moving-{source}@{domain}"),
@@ -139,7 +153,6 @@ pub fn make_way(operation: &mut Operation) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::id::ObjectKind;
     use crate::reconcile::fixtures::id;
     use crate::reconcile::operation::Reason;
 

@@ -38,6 +38,14 @@ pub struct Oddities {
     pub extension_dropped: bool,
     /// Silent: a change of `active` by PATCH.
     pub silent_active: bool,
+    /// Silent: a PATCH of what begins with one of these, as `name.givenName`.
+    pub silent_by_patch: Vec<String>,
+    /// Silent: any change of these, as `title`.
+    pub frozen: Vec<String>,
+    /// Silent: these are left out of what is created; `active` is then true.
+    pub left_out_of_creates: Vec<String>,
+    /// Two attributes that are one, as `displayName` and `name.formatted`: where both are written, the second tells.
+    pub twins: Option<(String, String)>,
     // ---- refusing
     /// `remove members[value eq "x"]` is answered 501.
     pub path_removal_refused: bool,
@@ -57,6 +65,14 @@ pub struct Oddities {
     pub immutable_attributes: Vec<String>,
     /// A refusal of such a path does not name it.
     pub unnamed_refusals: bool,
+    /// A request that accepts `application/scim+json` is answered 406.
+    pub accept_refused: bool,
+    /// A request with `excludedAttributes` is answered 400.
+    pub excluded_attributes_refused: bool,
+    /// Any write of the user or group with one of these names is answered 500.
+    pub broken_records: Vec<String>,
+    /// A PATCH of what begins with one of these is answered 500.
+    pub patch_breaks: Vec<String>,
     /// `remove` of anything but members is answered 400.
     pub remove_refused: bool,
     /// `replace` with null is answered 400.
@@ -141,6 +157,10 @@ pub struct Oddities {
     pub count_refused: Option<(u64, u16)>,
     /// An index behind the last resource is answered with this status.
     pub behind_the_end_refused: Option<u16>,
+    /// A create is answered without a body.
+    pub create_without_body: bool,
+    /// A create is answered with the names of the resource, and nothing else.
+    pub create_answered_short: bool,
     /// A created resource has no `Location`.
     pub missing_location: bool,
     /// `Location` is a path.

@@ -53,6 +53,7 @@ pub(super) fn read(mut section: Section<'_>) -> PinnedDialect {
         member_removal: section.get("member_removal").and_then(|field| word(&field)),
         manager: section.get("manager").and_then(|field| word(&field)),
         extension_urn_in_schemas: section.get("extension_urn_in_schemas").and_then(flag),
+        members_in_create: section.get("members_in_create").and_then(flag),
         members_shown: section.get("members_shown").and_then(flag),
         media_type: section.get("media_type").and_then(|field| word(&field)),
         update: section.get("update").and_then(|field| word(&field)),

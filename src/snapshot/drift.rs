@@ -28,6 +28,8 @@ use super::{
 const LINKED: u8 = 1;
 /// Before the keys of resources without a link.
 const UNMANAGED: u8 = 2;
+/// Before the keys of linked objects of which the target does not keep something: few, and looked at in each cycle.
+const NOT_KEPT: u8 = 3;
 
 /// As many members as a row names; of more only the number is kept.
 pub const MEMBERS_NAMED: usize = 100;
@@ -119,10 +121,16 @@ impl Row {
         self.missing || self.orphaned || !self.attributes.is_empty() || self.has_members()
     }
 
+    /// True where the target does not keep something of it.
+    #[must_use]
+    pub fn has_not_kept(&self) -> bool {
+        !(self.not_kept.is_empty() && self.not_kept_members.is_empty())
+    }
+
     /// True when nothing is left to remember.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        !self.is_drift() && self.not_kept.is_empty() && self.not_kept_members.is_empty()
+        !self.is_drift() && !self.has_not_kept()
     }
 }
 
@@ -170,6 +178,10 @@ fn linked(kind: ObjectKind, id: &SourceId) -> Vec<u8> {
     [&[LINKED], keys::object(kind, id).as_slice()].concat()
 }
 
+fn unkept(kind: ObjectKind, id: &SourceId) -> Vec<u8> {
+    [&[NOT_KEPT], keys::object(kind, id).as_slice()].concat()
+}
+
 fn unmanaged(kind: ObjectKind, target: &TargetId) -> Vec<u8> {
     [&[UNMANAGED], keys::resource(kind, target).as_slice()].concat()
 }
@@ -179,6 +191,7 @@ fn unmanaged(kind: ObjectKind, target: &TargetId) -> Vec<u8> {
 pub(super) fn is_sound(key: &[u8], value: &[u8]) -> bool {
     match key.split_first() {
         Some((&LINKED, rest)) => keys::parse_object(rest).is_some() && record::decode::<Row>(value).is_ok(),
+        Some((&NOT_KEPT, rest)) => keys::parse_object(rest).is_some(),
         Some((&UNMANAGED, rest)) => {
             keys::parse_resource(rest).is_some() && record::decode::<Stranger>(value).is_ok()
         }
@@ -214,6 +227,21 @@ impl Snapshot {
         self.each_of(LINKED, |key, value| {
             let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Drift))?;
             show(kind, id, self.decode(Table::Drift, value)?)
+        })
+    }
+
+    /// Shows every row with something that the target does not keep, users first.
+    ///
+    /// # Errors
+    /// As [`Reads`], and what `show` says.
+    pub fn each_not_kept(
+        &self,
+        mut show: impl FnMut(ObjectKind, SourceId, Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.each_of(NOT_KEPT, |key, _| {
+            let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Drift))?;
+            let row = self.drift(kind, &id)?.filter(Row::has_not_kept);
+            row.map_or(Ok(()), |row| show(kind, id, row))
         })
     }
 
@@ -292,12 +320,18 @@ impl Tx<'_> {
             self.delete_drift(kind, id);
         } else {
             self.put(Table::Drift, linked(kind, id), record::encode(row));
+            if row.has_not_kept() {
+                self.put(Table::Drift, unkept(kind, id), Vec::new());
+            } else {
+                self.delete(Table::Drift, unkept(kind, id));
+            }
         }
     }
 
     /// Forgets an object's row.
     pub fn delete_drift(&mut self, kind: ObjectKind, id: &SourceId) {
         self.delete(Table::Drift, linked(kind, id));
+        self.delete(Table::Drift, unkept(kind, id));
     }
 
     /// The row of an object, as this transaction leaves it.

@@ -11,7 +11,6 @@ use super::dialect::Aspect;
 use super::dialect::Dialect;
 use super::dialect::MemberRemoval;
 use super::dialect::Update;
-use super::learning::ENOUGH;
 use super::learning::Failing;
 use super::learning::Learned;
 use super::learning::Witness;
@@ -29,7 +28,6 @@ use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 use crate::ports::all_refused;
 use crate::reconcile::answer;
-use crate::reconcile::operation::Change;
 
 /// Why a form did not do its work.
 #[derive(Debug)]
@@ -185,13 +183,14 @@ impl ScimTarget {
         dialect: &Dialect,
     ) -> Result<Option<Resource>, TargetError> {
         let removes_by_put = dialect.member_removal == MemberRemoval::Put && !patch.remove_members.is_empty();
-        if dialect.update == Update::Put || removes_by_put || dialect.clears_by_put(patch) {
+        if dialect.update == Update::Put || removes_by_put || dialect.goes_by_put(kind, patch) {
             match self.put(kind, id, patch, dialect).await? {
                 Put::Sent(answer) => return self.about("PUT", kind, id, patch, answer).await,
                 // By PATCH nobody is lost. A service that says that it has none is not asked.
                 Put::NotWhole
-                    if self.advertised().await?.patch && !removes_by_put && !dialect.clears_by_put(patch) => {
-                }
+                    if self.advertised().await?.patch
+                        && !removes_by_put
+                        && !dialect.goes_by_put(kind, patch) => {}
                 Put::NotWhole => return Err(not_whole(id)),
             }
         }
@@ -313,18 +312,27 @@ impl ScimTarget {
             }
         }
         let last = self.send(kind, id, patch, dialect).await.map_err(Miss::of)?;
-        let is_new = turn.is_some() || is_new();
+        let is_new = turn.is_some() || is_new() || (last.is_none() && self.is_first(kind, patch));
         let doubtful = last
             .as_ref()
-            .is_some_and(|last| last.id == *id && !self.undone(&patch.changes, last).is_empty());
+            .is_some_and(|last| last.id == *id && !self.undone(kind, &patch.changes, last).is_empty());
         if !always && !is_new && !doubtful {
+            self.note_shown(kind, patch, last.is_some(), &[]);
             return Ok(last);
         }
-        let Some(found) = self.look_again(kind, id, patch, last.as_ref()).await else {
+        let Some(mut found) = self.look_again(kind, id, patch, last.as_ref()).await else {
             return Ok(last); // the change is done; what it came to is for the next reading to say
         };
-        let undone = self.undone(&patch.changes, &found);
+        let mut undone = self.undone(kind, &patch.changes, &found);
+        // Twice, where it is not there: what answers reads may lag behind what takes writes.
+        if !undone.is_empty()
+            && let Some(again) = self.look_again(kind, id, patch, last.as_ref()).await
+        {
+            undone = self.undone(kind, &patch.changes, &again);
+            found = again;
+        }
         let stays = found.id == *id;
+        self.note_shown(kind, patch, true, &undone);
         self.experience.note(|learned| {
             let mut news = false;
             for (change, usage) in usage::each(patch) {
@@ -340,14 +348,6 @@ impl ScimTarget {
         } else {
             Err(Miss::Silent(Box::new(found), undone))
         }
-    }
-
-    /// What a resource does not show of these changes, but for what the target is known not to keep.
-    fn undone(&self, changes: &[Change], found: &Resource) -> Vec<String> {
-        let undone = usage::not_done(changes, &found.body).into_iter();
-        let undone = undone.map(|change| change.attribute.to_string());
-        self.experience
-            .ask(|learned| undone.filter(|path| !learned.is_unkept(path)).collect())
     }
 
     /// Reads a resource back; one that a rename has moved is found by its new id, or by its new name. `None` where that
@@ -435,7 +435,7 @@ impl ScimTarget {
                 self.without_patch(kind, id, patch, dialect, error).await
             }
             Miss::Refused(error, _) | Miss::Failed(error) => Err(error),
-            Miss::Silent(found, undone) => self.unkept(kind, *found, &undone, patch, &witness).map(Some),
+            Miss::Silent(found, undone) => self.by_put(kind, id, patch, dialect, (*found, undone)).await,
         }
     }
 
@@ -495,58 +495,9 @@ impl ScimTarget {
                 }
                 Ok(done)
             }
-            Err(Miss::Silent(found, undone)) => self.unkept(kind, *found, &undone, patch, &witness).map(Some),
+            Err(Miss::Silent(found, undone)) => self.unkept(kind, *found, &undone, patch, &witness),
             Err(Miss::Failed(error) | Miss::Refused(error, _)) => Err(error),
         }
-    }
-
-    /// What was answered 2xx and is not there in any form. `active` is a failure; anything else is said, and recorded as
-    /// the target holds it.
-    fn unkept(
-        &self,
-        kind: ObjectKind,
-        found: Resource,
-        undone: &[String],
-        patch: &Patch,
-        witness: &Witness,
-    ) -> Result<Resource, TargetError> {
-        let now = self.experience.now();
-        let concerned = usage::each(patch).into_iter();
-        for (change, usage) in concerned.filter(|(change, _)| undone.contains(&change.attribute.to_string()))
-        {
-            let (path, word) = (&change.attribute, kind.word());
-            // Where others of its kind are kept, it is this attribute; where the form was never seen to work, it is the form.
-            let known = self.experience.ask(|learned| learned.is_seen(usage));
-            let told = self.experience.add(|learned| {
-                learned.unseen(usage, witness);
-                let again = learned.silent_for(usage) >= ENOUGH;
-                if known {
-                    learned.seen(usage);
-                    learned.not_kept(path, now);
-                }
-                again
-            });
-            if known {
-                self.experience.say(format!(
-                    "the target answers 2xx to a change of the {word} attribute `{path}` and does not keep it; take its row \
-                     out of the mapping, or have it added at the target"
-                ));
-            } else {
-                let habit = if told { ", for three objects and more" } else { "" };
-                self.experience.say(format!(
-                    "the target answers 2xx to a PATCH of the {word} attribute `{path}` ({usage}) and does not carry it \
-                     out{habit}; set dialect = {{ update = \"put\" }} under the job's [target]"
-                ));
-            }
-        }
-        if let Some(path) = undone.iter().find(|path| path.eq_ignore_ascii_case("active")) {
-            return Err(not_carried_out(
-                kind,
-                &found.id,
-                &format!("`{path}` is as it was"),
-            ));
-        }
-        Ok(found)
     }
 }
 
@@ -570,14 +521,18 @@ fn moves(kind: ObjectKind, patch: &Patch, found: &Resource) -> bool {
 /// The error for a request that was answered 2xx and did not do what matters.
 pub(super) fn not_carried_out(kind: ObjectKind, id: &TargetId, what: &str) -> TargetError {
     TargetError::Refused {
-        what: format!("the change of {} {id} was answered 2xx and not carried out: {what}", kind.word()),
+        what: format!(
+            "the change of {} {id} was answered 2xx and not carried out: {what}",
+            kind.word()
+        ),
         status: 200,
-        hint: "set dialect = { update = \"put\" } under the job's [target], or report this to the target's maker".to_owned(),
+        hint: "report this to the target's maker: the request was answered as if it had been carried out"
+            .to_owned(),
     }
 }
 
 /// What was taken, as an answer; an error where something was refused.
-fn partly(taken: Taken, members: Vec<RefusedMember>) -> Result<Option<Resource>, TargetError> {
+pub(super) fn partly(taken: Taken, members: Vec<RefusedMember>) -> Result<Option<Resource>, TargetError> {
     if taken.refused.is_empty() && members.is_empty() {
         return Ok(taken.last);
     }

@@ -30,6 +30,8 @@ use super::resource::{Listing, complete_schemas, resource};
 use super::showing::Door;
 use super::shown::Put;
 use super::urls::{Addresses, collection, set_query};
+use super::usage::MEMBERS_LEFT_OUT;
+use crate::mapping::TargetPath;
 use crate::model::clock::Clock;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
@@ -169,6 +171,13 @@ impl ScimTarget {
         self.wire.announced.capabilities()
     }
 
+    /// True where the target is known to have no PATCH.
+    pub(super) fn is_without_patch(&self) -> bool {
+        let announced = self.wire.announced.advertised();
+        announced.is_some_and(|said| !said.patch)
+            || self.experience.dialect().update == super::dialect::Update::Put
+    }
+
     /// True where the configuration says PATCH.
     pub(super) fn keeps_to_patch(&self) -> bool {
         self.experience.ask(|learned| learned.is_pinned(Aspect::Update))
@@ -273,7 +282,30 @@ impl ScimTarget {
         } else {
             &[]
         };
-        let reply = self.one("PATCH", kind, id, Some(bytes(body)), query).await?;
+        let query = if self.experience.ask(|learned| learned.plain_patches) {
+            &[]
+        } else {
+            query
+        };
+        let sent = self.one("PATCH", kind, id, Some(bytes(body)), query).await;
+        let reply = match sent {
+            // Perhaps for the parameter, which we could do without.
+            Err(error @ TargetError::Refused { .. })
+                if !query.is_empty() && !self.experience.ask(|learned| learned.is_seen(MEMBERS_LEFT_OUT)) =>
+            {
+                let plain = self.one("PATCH", kind, id, Some(bytes(body)), &[]).await;
+                let Ok(reply) = plain else { return Err(error) };
+                self.experience
+                    .note(|learned| !std::mem::replace(&mut learned.plain_patches, true));
+                reply
+            }
+            sent => {
+                if sent.is_ok() && !query.is_empty() {
+                    self.experience.note(|learned| learned.seen(MEMBERS_LEFT_OUT));
+                }
+                sent?
+            }
+        };
         let answer = reply.body.and_then(resource);
         Ok(answer.map(|answer| self.as_shown(kind, answer, Door::Answer)))
     }
@@ -404,6 +436,18 @@ impl TargetDirectory for ScimTarget {
         patch: &Patch,
     ) -> Result<Option<Resource>, TargetError> {
         self.change(kind, id, patch).await
+    }
+
+    fn shows(&self, kind: ObjectKind, path: &TargetPath) -> bool {
+        self.shows_attribute(kind, path)
+    }
+
+    fn takes_members_in_create(&self) -> bool {
+        self.creates_with_members()
+    }
+
+    fn note_members_in_create(&self, group: &TargetId, came: bool) {
+        self.learn_of_members_in_create(group, came);
     }
 
     async fn recall(&self, learned: Option<String>, memory: Arc<dyn Memory>) {

@@ -30,16 +30,17 @@ use super::request::Reply;
 use super::resource::complete_schemas;
 use super::resource::field;
 use super::resource::id_in_location;
+use super::showing::Shows;
 use super::urls::collection;
 use super::usage;
 use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
 use crate::ports::Created;
 use crate::ports::NewResource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 use crate::reconcile::answer;
 use crate::reconcile::answer::About;
-use crate::reconcile::operation::MEMBERS;
 
 /// A body in a dialect: booleans, manager, and what `schemas` lists. Mostly it is so already, and then it is not looked into.
 fn dressed(kind: ObjectKind, body: &NewResource, dialect: &Dialect) -> Bytes {
@@ -270,7 +271,8 @@ impl ScimTarget {
         Err(error)
     }
 
-    /// Reads a created resource back where something in it was created for the first time, and says what is not there.
+    /// Reads a created resource back where something in it was created for the first time: an answer may repeat what was sent.
+    /// What is not there is sent again by who compares.
     async fn look_at_created(&self, kind: ObjectKind, sent: &NewResource, made: Created) -> Created {
         let uses = self.experience.new_uses(kind, sent.shape(), |learned| {
             usage::creating(kind, sent.text(), |usage| !learned.is_seen(usage))
@@ -284,32 +286,45 @@ impl ScimTarget {
         let Ok(Some(found)) = found else {
             return made; // not readable yet: it is there all the same
         };
-        // Who is in a group need not be shown; whether a create brings members is told by what is added later.
-        let mut missing = usage::not_created(&sent.json(), &found.body);
-        missing.retain(|path| !(kind == ObjectKind::Group && path == MEMBERS));
-        let now = self.experience.now();
-        let mut new = Vec::new();
         self.experience.note(|learned| {
             let mut news = false;
             for usage in &uses {
                 news |= learned.seen(usage);
             }
-            for path in &missing {
-                if learned.not_kept(path, now) {
-                    news = true;
-                    new.push(path.clone());
-                }
+            for path in usage::held_of(&sent.json(), &found.body) {
+                news |= learned.holds_created(kind, &path);
             }
             news
         });
-        for path in new {
-            let word = kind.word();
-            self.experience.say(format!(
-                "the target answers 2xx to a create with the {word} attribute `{path}` and does not keep it; take its row \
-                 out of the mapping, or have it added at the target"
-            ));
-        }
         found.into()
+    }
+}
+
+impl ScimTarget {
+    /// See [`TargetDirectory::takes_members_in_create`]. Where members are not shown, no look tells whether a create brings
+    /// them; a PATCH is the way that is believed then.
+    pub(super) fn creates_with_members(&self) -> bool {
+        let aspect = Aspect::MembersInCreate;
+        let (rides, pinned, hidden) = self.experience.ask(|learned| {
+            let hidden = learned.shows_members() == Shows::Not;
+            (learned.form(aspect) == 0, learned.is_pinned(aspect), hidden)
+        });
+        rides && (pinned || !hidden || self.is_without_patch())
+    }
+
+    /// See [`TargetDirectory::note_members_in_create`].
+    pub(super) fn learn_of_members_in_create(&self, group: &TargetId, came: bool) {
+        let aspect = Aspect::MembersInCreate;
+        if came {
+            if !self.experience.ask(|learned| learned.is_settled(aspect)) {
+                self.experience.note(|learned| learned.worked(aspect));
+            }
+            return;
+        }
+        let witness = Witness::of(ObjectKind::Group, group);
+        self.experience
+            .add(|learned| learned.failed(aspect, 0, &witness, Failing::Silent));
+        self.helped(&[(aspect, 1)], &witness);
     }
 }
 

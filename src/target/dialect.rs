@@ -1,11 +1,15 @@
 //! How this target wants its requests: the RFC form, unless the configuration or experience says otherwise.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::learning::attribute_key;
 use super::path::TargetPath;
+use crate::model::id::ObjectKind;
 use crate::ports::Patch;
+use crate::reconcile::operation::Change;
 
 pub use crate::model::dialect::Booleans;
 pub use crate::model::dialect::ManagerForm;
@@ -41,12 +45,16 @@ pub struct Dialect {
     pub paging: Paging,
     /// Groups show their members when they are read.
     pub members_shown: bool,
+    /// Groups are created with their members.
+    pub members_in_create: bool,
     /// How many resources a page of a listing is asked for.
     pub page_size: PageSize,
     /// Most membership changes in one PATCH. Services limit the size of a body; 1000 ids are some 50 kB.
     pub members_per_patch: usize,
     /// How an attribute is cleared, where it is not by its removal: by its path.
     pub clearings: BTreeMap<String, Clearing>,
+    /// Attributes that are written by PUT, with their kind.
+    pub puts: BTreeSet<String>,
 }
 
 /// A way of clearing an attribute.
@@ -93,9 +101,11 @@ impl Default for Dialect {
             media_type: MediaType::default(),
             paging: Paging::default(),
             members_shown: true,
+            members_in_create: true,
             page_size: PageSize::default(),
             members_per_patch: 1000,
             clearings: BTreeMap::new(),
+            puts: BTreeSet::new(),
         }
     }
 }
@@ -124,13 +134,15 @@ pub enum Aspect {
     Paging,
     /// Whether groups show their members.
     MembersShown,
+    /// Whether groups are created with their members.
+    MembersInCreate,
     /// How many resources a page of a listing is asked for.
     PageSize,
 }
 
 impl Aspect {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::OpCase,
         Self::Booleans,
         Self::MemberRemoval,
@@ -141,6 +153,7 @@ impl Aspect {
         Self::MediaType,
         Self::Paging,
         Self::MembersShown,
+        Self::MembersInCreate,
         Self::PageSize,
     ];
 
@@ -158,6 +171,7 @@ impl Aspect {
             Self::MediaType => "media_type",
             Self::Paging => "paging",
             Self::MembersShown => "members_shown",
+            Self::MembersInCreate => "members_in_create",
             Self::PageSize => "page_size",
         }
     }
@@ -175,7 +189,7 @@ impl Aspect {
             Self::Update => &["patch", "put"],
             Self::MediaType => &["scim", "json"],
             Self::Paging => &["as_announced", "index"],
-            Self::MembersShown => &["true", "false"],
+            Self::MembersShown | Self::MembersInCreate => &["true", "false"],
             Self::PageSize => &["as_announced", "small", "none"],
         }
     }
@@ -191,7 +205,8 @@ impl Aspect {
             | Self::ExtensionUrnInSchemas
             | Self::NewElement
             | Self::Update
-            | Self::MembersShown => "was read back as right",
+            | Self::MembersShown
+            | Self::MembersInCreate => "was read back as right",
             // The answer itself tells.
             Self::MediaType | Self::Paging | Self::PageSize => "was taken",
         }
@@ -209,6 +224,7 @@ impl Aspect {
             Self::Update => pinned.update.map(|form| form as usize),
             Self::MediaType => pinned.media_type.map(|form| form as usize),
             Self::MembersShown => pinned.members_shown.map(|shown| usize::from(!shown)),
+            Self::MembersInCreate => pinned.members_in_create.map(|ride| usize::from(!ride)),
             Self::NewElement | Self::Paging | Self::PageSize => None,
         }
     }
@@ -224,13 +240,15 @@ impl Dialect {
         self.clearings.get(&path.wire()).copied().unwrap_or_default()
     }
 
-    /// True for a patch that clears what is cleared by PUT.
+    /// True for a patch of what is cleared, or written, by PUT.
     #[must_use]
-    pub fn clears_by_put(&self, patch: &Patch) -> bool {
+    pub fn goes_by_put(&self, kind: ObjectKind, patch: &Patch) -> bool {
         let by_put = |path: TargetPath| self.clearing(&path) == Clearing::Put;
         let mut cleared = patch.changes.iter().filter(|change| change.after.is_unassigned());
-        !self.clearings.is_empty()
-            && cleared.any(|change| TargetPath::parse(&change.attribute).is_ok_and(by_put))
+        let clears = !self.clearings.is_empty()
+            && cleared.any(|change| TargetPath::parse(&change.attribute).is_ok_and(by_put));
+        let is_put = |change: &Change| self.puts.contains(&attribute_key(kind, &change.attribute));
+        clears || (!self.puts.is_empty() && patch.changes.iter().any(is_put))
     }
 
     /// The form of one aspect, by number.
@@ -247,6 +265,7 @@ impl Dialect {
             Aspect::MediaType => self.media_type as usize,
             Aspect::Paging => self.paging as usize,
             Aspect::MembersShown => !self.members_shown as usize,
+            Aspect::MembersInCreate => !self.members_in_create as usize,
             Aspect::PageSize => self.page_size as usize,
         }
     }
@@ -266,6 +285,7 @@ impl Dialect {
             Aspect::NewElement => self.new_element = pick(&[NewElement::Whole, NewElement::Path], form),
             Aspect::Update => self.update = pick(&[Update::Patch, Update::Put], form),
             Aspect::MembersShown => self.members_shown = form == 0,
+            Aspect::MembersInCreate => self.members_in_create = form == 0,
             Aspect::MediaType => self.media_type = pick(&[MediaType::Scim, MediaType::Json], form),
             Aspect::Paging => self.paging = pick(&[Paging::AsAnnounced, Paging::Index], form),
             Aspect::PageSize => {
@@ -315,6 +335,7 @@ mod tests {
             update: Some(Update::Put),
             media_type: Some(MediaType::Json),
             members_shown: Some(false),
+            members_in_create: Some(false),
         };
         for aspect in Aspect::ALL {
             let word = aspect.pinned(&pinned).map(|form| aspect.forms()[form]);
@@ -323,7 +344,9 @@ mod tests {
                 Aspect::Booleans | Aspect::Manager => Some("string"),
                 Aspect::MemberRemoval | Aspect::Update => Some("put"),
                 Aspect::MediaType => Some("json"),
-                Aspect::ExtensionUrnInSchemas | Aspect::MembersShown => Some("false"),
+                Aspect::ExtensionUrnInSchemas | Aspect::MembersShown | Aspect::MembersInCreate => {
+                    Some("false")
+                }
                 Aspect::NewElement | Aspect::Paging | Aspect::PageSize => None,
             };
             assert_eq!(word, expected, "{}", aspect.name());

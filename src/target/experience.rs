@@ -213,7 +213,6 @@ impl Experience {
     pub fn say(&self, finding: String) {
         let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
         if findings.said.insert(finding.clone()) {
-            tracing::warn!("About the target: {finding}");
             findings.new.push(finding);
         }
     }

@@ -23,6 +23,7 @@ use super::showing::Showing;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
+use crate::reconcile::operation::Change;
 
 /// Objects that must tell the same before a form is learned: one may be odd, three are a habit (docs/design/targets.md).
 pub const ENOUGH: usize = 3;
@@ -76,12 +77,35 @@ pub struct Learned {
     unkept: BTreeMap<String, Timestamp>,
     /// Ways in which an attribute was cleared after its removal was refused, with the objects that told.
     clearings: BTreeMap<String, BTreeMap<Clearing, BTreeSet<Witness>>>,
+    /// Attributes that were set, or cleared, and read back as right.
+    shown: BTreeSet<String>,
+    /// Attributes that a created resource was seen to hold, without filters.
+    created: BTreeSet<String>,
+    /// Attributes that a PUT wrote after a PATCH was answered 2xx and not carried out, with the objects that told.
+    puts: BTreeMap<String, BTreeSet<Witness>>,
     /// Attributes that were refused alone since they were last taken, with up to three of the objects that told.
     refused: BTreeMap<String, BTreeSet<Witness>>,
     /// How the target shows the members of groups.
     pub(super) showing: Showing,
+    /// A PATCH with a query parameter is refused.
+    pub(super) plain_patches: bool,
     /// A first use that is under way: who was in the group before it.
     trial: Option<Trial>,
+}
+
+/// An attribute of one kind.
+pub(super) fn attribute_key(kind: ObjectKind, path: &str) -> String {
+    format!("{} {path}", kind.word())
+}
+
+/// A change of it: setting and clearing are two.
+fn shown_key(kind: ObjectKind, change: &Change) -> String {
+    let key = attribute_key(kind, &change.attribute);
+    if change.after.is_unassigned() {
+        format!("{key} cleared")
+    } else {
+        key
+    }
 }
 
 /// What is known of one aspect.
@@ -167,6 +191,7 @@ impl Learned {
             // What was proven was proven in the other form.
             self.proven.clear();
             self.silent.clear();
+            self.shown.clear();
         }
     }
 
@@ -186,6 +211,8 @@ impl Learned {
                 .clearings
                 .extend(learned.map(|(way, _)| (path.clone(), *way)));
         }
+        let by_put = self.puts.iter().filter(|(_, told)| told.len() >= ENOUGH);
+        dialect.puts.extend(by_put.map(|(key, _)| key.clone()));
         dialect
     }
 
@@ -261,11 +288,21 @@ impl Learned {
         for (path, way) in &self.dialect().clearings {
             notes.push(format!("`{path}` is cleared by {}", way.words()));
         }
+        for key in &self.dialect().puts {
+            notes.push(format!(
+                "`{key}` is written by PUT: its PATCH is answered 2xx and not carried out"
+            ));
+        }
         for path in self.refused.keys().filter(|path| self.is_refused(path)) {
             notes.push(format!("`{path}` is refused, and sent in a request of its own"));
         }
         for (path, since) in &self.unkept {
-            notes.push(format!("`{path}` is taken and not kept, seen on {since}"));
+            notes.push(format!(
+                "`{path}` is taken, and is not kept or never shown, seen on {since}"
+            ));
+        }
+        if self.plain_patches {
+            notes.push("a PATCH with `excludedAttributes` is refused: it goes without".to_owned());
         }
         notes.extend(self.notes_on_members());
         notes
@@ -394,6 +431,7 @@ impl Learned {
         };
         self.proven.clear();
         self.silent.clear();
+        self.shown.clear();
         let name = aspect.name();
         Some(format!(
             "learned that this target wants {name} = \"{word}\": {why}; `dialect` in the job's [target] overrides this"
@@ -473,20 +511,49 @@ impl Learned {
         news
     }
 
-    /// An attribute was taken and is not kept. True where that was news.
-    pub fn not_kept(&mut self, path: &str, now: Timestamp) -> bool {
-        self.unkept.insert(path.to_owned(), now).is_none()
+    /// A change of an attribute was read back as right. True where that was news.
+    pub fn showed(&mut self, kind: ObjectKind, change: &Change) -> bool {
+        self.shown.insert(shown_key(kind, change))
     }
 
-    /// True where it is known that the target does not keep this.
+    /// True where such a change was seen to work before.
     #[must_use]
-    pub fn is_unkept(&self, path: &str) -> bool {
-        self.unkept.contains_key(path)
+    pub fn is_shown(&self, kind: ObjectKind, change: &Change) -> bool {
+        self.shown.contains(&shown_key(kind, change))
     }
 
-    /// An attribute is kept after all. True where that was news.
-    pub fn kept(&mut self, path: &str) -> bool {
-        self.unkept.remove(path).is_some()
+    /// A created resource holds an attribute. True where that was news.
+    pub fn holds_created(&mut self, kind: ObjectKind, path: &str) -> bool {
+        self.created.insert(attribute_key(kind, path).to_lowercase())
+    }
+
+    /// True for an attribute that was seen at this target, by a change or a create.
+    #[must_use]
+    pub fn is_known_here(&self, kind: ObjectKind, change: &Change) -> bool {
+        let path = change.attribute.as_str();
+        let plain = path.split_once('[').map_or(path, |(attribute, _)| attribute);
+        self.is_shown(kind, change) || self.created.contains(&attribute_key(kind, plain).to_lowercase())
+    }
+
+    /// A PUT wrote what a PATCH did not. True where that makes it learned.
+    pub fn written_by_put(&mut self, kind: ObjectKind, path: &str, witness: &Witness) -> bool {
+        let told = self.puts.entry(attribute_key(kind, path)).or_default();
+        let before = told.len();
+        if before < ENOUGH {
+            told.insert(witness.clone());
+        }
+        before < ENOUGH && told.len() >= ENOUGH
+    }
+
+    /// An attribute was taken and is shown nowhere. True where that was news.
+    pub fn not_kept(&mut self, kind: ObjectKind, path: &str, now: Timestamp) -> bool {
+        self.unkept.insert(attribute_key(kind, path), now).is_none()
+    }
+
+    /// True where it is known that the target does not keep this, or never shows it.
+    #[must_use]
+    pub fn is_unkept(&self, kind: ObjectKind, path: &str) -> bool {
+        !self.unkept.is_empty() && self.unkept.contains_key(&attribute_key(kind, path))
     }
 
     /// An attribute was cleared in this way after its removal was refused. True where that makes the way learned.

@@ -15,6 +15,7 @@ pub mod experience;
 pub mod fault;
 pub mod find;
 pub mod glance;
+mod keeping;
 pub mod learning;
 pub mod list;
 pub mod media;

@@ -79,9 +79,12 @@ impl ScimTarget {
                     if self.experience.splits_in_vain() {
                         return Err(error);
                     }
+                    let broken = is_broken(&error);
                     let done = self.change_in_parts(&mut split, &together, error).await;
                     self.experience.note_split(split.any);
-                    done?;
+                    if !(broken && !split.any && self.put_what_breaks(&mut split, &together).await) {
+                        done?;
+                    }
                 }
             }
         }
@@ -90,7 +93,7 @@ impl ScimTarget {
         }
         let witness = Witness::of(kind, id);
         let taken = split.outcome()?;
-        for part in &taken.refused {
+        for part in taken.refused.iter().filter(|part| part.holds.is_none()) {
             self.experience
                 .add(|learned| learned.refused(part.attribute.as_str(), &witness));
         }
@@ -134,6 +137,11 @@ impl ScimTarget {
         match error {
             TargetError::Refused { status, .. } if may_be_of_a_part(status) => Ok(error),
             TargetError::Conflict { .. } => Ok(error),
+            // One record may break while it is read well, and others are written.
+            TargetError::Unavailable { .. } if is_broken(&error) => match self.read(kind, id).await {
+                Ok(Some(_)) => Ok(error),
+                Ok(None) | Err(_) => Err(error),
+            },
             TargetError::NotFound { what } => match self.read(kind, id).await {
                 Ok(Some(_)) => Ok(TargetError::Refused {
                     what,
@@ -146,14 +154,48 @@ impl ScimTarget {
         }
     }
 
+    /// What breaks by PATCH, in each part of it: once by PUT. True where that went.
+    async fn put_what_breaks(&self, split: &mut Split<'_>, changes: &[Change]) -> bool {
+        if split.dialect.update == Update::Put || self.keeps_to_patch() {
+            return false;
+        }
+        let put = Dialect {
+            update: Update::Put,
+            ..split.dialect.clone()
+        };
+        let patch = Patch {
+            changes: changes.to_vec(),
+            ..split.patch.clone()
+        };
+        let Ok(answered) = self.attempt(split.kind, split.id, &patch, &put, true).await else {
+            return false;
+        };
+        split.taken.refused.clear();
+        split.took(changes, answered);
+        self.experience.note_split(true);
+        true
+    }
+
     async fn change_together(&self, split: &mut Split<'_>, changes: &[Change]) -> Result<(), TargetError> {
         let patch = Patch {
             changes: changes.to_vec(),
             ..split.patch.clone()
         };
-        let answered = self
+        let answered = match self
             .change_attributes(split.kind, split.id, &patch, split.dialect)
-            .await?;
+            .await
+        {
+            // The others are done, and these are known: no split would tell more.
+            Err(TargetError::Partly { refused, rest, .. }) => {
+                let kept = |change: &&Change| !refused.iter().any(|part| part.attribute == change.attribute);
+                let kept: Vec<Change> = changes.iter().filter(kept).cloned().collect();
+                self.note_taken(&kept);
+                split.took(&kept, rest.map(|rest| *rest));
+                split.taken.refused.extend(refused);
+                return Ok(());
+            }
+            answered => answered?,
+        };
         self.experience.note_split(true);
         self.note_taken(changes);
         split.took(changes, answered);
@@ -235,6 +277,7 @@ impl ScimTarget {
         split.taken.refused.push(RefusedPart {
             attribute: change.attribute.clone(),
             error,
+            holds: None,
         });
         Ok(())
     }
@@ -274,7 +317,7 @@ impl ScimTarget {
                     split.took(std::slice::from_ref(change), answered);
                     return Ok(true);
                 }
-                Err(Miss::Refused(..) | Miss::Silent(..)) => {}
+                Err(Miss::Refused(..) | Miss::Silent(..) | Miss::Failed(TargetError::Partly { .. })) => {}
                 Err(Miss::Failed(error)) => {
                     self.about_a_part(split.kind, split.id, error).await?;
                 }
@@ -286,7 +329,7 @@ impl ScimTarget {
 
 impl Split<'_> {
     fn took(&mut self, changes: &[Change], answered: Option<Resource>) {
-        self.any = true;
+        self.any |= !changes.is_empty();
         // What follows finds the elements that were made, and not those that went.
         for change in changes {
             if change.after.is_unassigned() {
@@ -312,12 +355,19 @@ impl Split<'_> {
         if let Some(at) = self.taken.refused.iter().position(first) {
             return Err(self.taken.refused.swap_remove(at).error);
         }
-        if !self.any && !self.taken.refused.is_empty() {
+        // What was answered 2xx and not kept is of the attribute, whatever became of others.
+        let refused = self.taken.refused.iter().any(|part| part.holds.is_none());
+        if !self.any && refused {
             // Nothing tells whether it is the attributes or the resource.
             return Err(self.taken.refused.swap_remove(0).error);
         }
         Ok(self.taken)
     }
+}
+
+/// True for a 500: the server broke at this request.
+const fn is_broken(error: &TargetError) -> bool {
+    matches!(error, TargetError::Unavailable { status: 500, .. })
 }
 
 /// Statuses that a part of a request may be the cause of; 0 is a path that cannot be written.

@@ -4,6 +4,8 @@
 //! target surely did nothing. GET, PATCH, PUT and DELETE may be repeated: values are set, not added to.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,7 +65,16 @@ pub struct Wire {
     words: Words,
     /// What the target said of itself: refusals cast doubt on it.
     pub(super) announced: Announced,
+    /// Which of [`ACCEPTS`] is in force.
+    accepts: AtomicUsize,
 }
+
+/// What answers are accepted as, the usual first: a service that knows one type only may refuse a request that names others.
+const ACCEPTS: [&str; 3] = [
+    "application/scim+json, application/json",
+    "application/json",
+    "*/*",
+];
 
 /// A good answer with its body, where there was one.
 #[derive(Debug)]
@@ -115,10 +126,7 @@ impl Wire {
         bearer.set_sensitive(true);
         let mut headers = HeaderMap::with_capacity(4);
         headers.insert(AUTHORIZATION, bearer);
-        headers.insert(
-            ACCEPT,
-            HeaderValue::from_static("application/scim+json, application/json"),
-        );
+        headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTS[0]));
         Some(Self {
             http,
             pace,
@@ -128,6 +136,7 @@ impl Wire {
             clock,
             words: Words::Kept,
             announced: Announced::default(),
+            accepts: AtomicUsize::new(0),
         })
     }
 
@@ -161,10 +170,30 @@ impl Wire {
         repeat: Repeat,
     ) -> Result<Reply<B>, TargetError> {
         let body = &body;
-        retry(&self.policy, self.http.traffic(), |made| {
-            self.attempt(asked, url, body.clone(), repeat, made)
-        })
-        .await
+        loop {
+            let form = self.accepts.load(Ordering::Relaxed);
+            let sent = retry(&self.policy, self.http.traffic(), |made| {
+                self.attempt(asked, url, body.clone(), repeat, made)
+            })
+            .await;
+            let refused = matches!(&sent, Err(TargetError::Refused { status: 406, .. }));
+            if !refused || repeat == Repeat::Never || !self.accept_otherwise(form) {
+                return sent;
+            }
+        }
+    }
+
+    /// Goes on with another `Accept` than the one that was refused; false where there is none. A process learns it from its
+    /// first GET.
+    fn accept_otherwise(&self, refused: usize) -> bool {
+        let next = refused + 1;
+        if next >= ACCEPTS.len() {
+            return false;
+        }
+        let order = Ordering::Relaxed;
+        // Where another request was refused meanwhile, its form is in force already.
+        let _ = self.accepts.compare_exchange(refused, next, order, order);
+        true
     }
 
     async fn attempt<B: Content>(
@@ -280,6 +309,11 @@ impl Wire {
         };
         let mut request = Request::new(method, url.clone());
         *request.headers_mut() = self.headers.clone();
+        let form = self.accepts.load(Ordering::Relaxed);
+        if form > 0 {
+            let accept = HeaderValue::from_static(ACCEPTS[form.min(ACCEPTS.len() - 1)]);
+            request.headers_mut().insert(ACCEPT, accept);
+        }
         if let Some(Payload { body, media }) = body {
             request
                 .headers_mut()

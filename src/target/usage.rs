@@ -27,6 +27,8 @@ use crate::reconcile::operation::Change;
 pub const MEMBERS_ADDED: &str = "members added";
 /// Taking members out.
 pub const MEMBERS_REMOVED: &str = "members removed";
+/// Members left out of the answer to a change of a group.
+pub const MEMBERS_LEFT_OUT: &str = "members left out of an answer";
 /// More than one change in a request.
 pub const SEVERAL: &str = "several changes at once";
 /// Another userName under the same id.
@@ -196,6 +198,27 @@ impl<'de, F: FnMut(&str)> Visitor<'de> for Name<'_, F> {
         (self.0)(name);
         Ok(())
     }
+}
+
+/// The attributes of a create that a read-back shows, without filters: `title`, `name.givenName`, `phoneNumbers`.
+#[must_use]
+pub fn held_of(sent: &Json, held: &Json) -> Vec<String> {
+    let (Some(sent), Some(held)) = (sent.as_object(), held.as_object()) else {
+        return Vec::new();
+    };
+    let mut shown = Vec::new();
+    for (name, value) in sent.iter().filter(|(_, value)| !is_empty(value)) {
+        let Some(kept) = field(held, name).filter(|kept| !is_empty(kept)) else {
+            continue;
+        };
+        if let (Json::Object(inner), Json::Object(kept)) = (value, kept) {
+            let colon = if name.contains(':') { ':' } else { '.' };
+            let subs = inner.keys().filter(|sub| field(kept, sub).is_some());
+            shown.extend(subs.map(|sub| format!("{name}{colon}{sub}")));
+        }
+        shown.push(name.clone());
+    }
+    shown
 }
 
 /// The attributes of a create that a read-back does not show. A value that differs is the target's own doing, but for

@@ -3,6 +3,9 @@
 mod adoption;
 mod answers;
 mod assigned;
+mod broken_record;
+mod coupled;
+mod created;
 mod drift;
 mod endless;
 mod escrow;
@@ -16,6 +19,7 @@ mod kept_back;
 mod listings;
 mod looking;
 mod members_shown;
+mod not_kept;
 mod on_demand;
 mod open_writes;
 mod overtaking;
@@ -29,6 +33,7 @@ mod scope;
 mod service_documents;
 mod targets;
 mod undo;
+mod unique_groups;
 mod values;
 
 pub use incremental::CHANGES;

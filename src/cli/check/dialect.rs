@@ -1,10 +1,16 @@
 //! The forms in which the target is spoken to, and where each comes from. Asks nobody: the configuration, and what the
 //! snapshot keeps.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
 use super::Level;
 use super::Lines;
 use crate::cli::factory;
 use crate::cli::failure::Failure;
+use crate::engine::heal;
+use crate::engine::standing;
+use crate::engine::summary::NotKept;
 use crate::settings::Settings;
 use crate::settings::job::Job;
 use crate::snapshot::read::Reads;
@@ -36,6 +42,51 @@ pub(super) fn dialect(settings: &Settings, name: &str, job: &Job, lines: &mut Li
             "nothing, if that is known; `dialect` under the job's [target] overrides what was learned";
         lines.add(Level::Warn, "dialect", note, advice);
     }
+}
+
+/// As many warnings that stand are shown.
+const STANDING_SHOWN: usize = 10;
+
+/// What the last cycle warned of, and the ones before it: the log has each when it began.
+pub(super) fn standing(settings: &Settings, name: &str, lines: &mut Lines) {
+    let all = all_standing(settings, name).unwrap_or_default();
+    let advice =
+        "each was logged when it began; `melonsync plan` and `melonsync explain` say why, and what to do";
+    for text in all.iter().take(STANDING_SHOWN) {
+        lines.add(Level::Warn, "standing", text.clone(), advice);
+    }
+    if let more @ 1.. = all.len().saturating_sub(STANDING_SHOWN) {
+        lines.add(Level::Warn, "standing", format!("and {more} more"), advice);
+    }
+}
+
+fn all_standing(settings: &Settings, name: &str) -> Result<BTreeSet<String>, Failure> {
+    let snapshot = factory::open(&factory::hold(settings)?, name)?;
+    standing::standing(&snapshot).map_err(|error| factory::store_failure(&error))
+}
+
+/// A line for each attribute that the target does not keep of somebody. Where the snapshot cannot be read, its own line says
+/// so already.
+pub(super) fn not_kept(settings: &Settings, name: &str, lines: &mut Lines) {
+    let mut by_attribute = BTreeMap::<String, (u64, String)>::new();
+    for one in all_not_kept(settings, name).unwrap_or_default() {
+        let attribute = one.attribute.split("[value eq ").next().unwrap_or_default();
+        let (count, _) = by_attribute
+            .entry(attribute.to_owned())
+            .or_insert((0, format!("{} ({})", one.name, one.object)));
+        *count += 1;
+    }
+    for (attribute, (count, first)) in by_attribute {
+        let text =
+            format!("the target took `{attribute}` {count} times and holds something else, first of {first}");
+        let advice = "look at it at the target: `melonsync drift` shows all; or set apply = \"create-only\" in its mapping row";
+        lines.add(Level::Warn, "not kept", text, advice);
+    }
+}
+
+fn all_not_kept(settings: &Settings, name: &str) -> Result<Vec<NotKept>, Failure> {
+    let snapshot = factory::open(&factory::hold(settings)?, name)?;
+    heal::not_kept(&snapshot).map_err(|error| factory::store_failure(&error))
 }
 
 fn kept(settings: &Settings, name: &str) -> Result<Option<Learned>, Failure> {

@@ -71,7 +71,7 @@ impl Reason {
                 "still a member in Entra, but the member has no resource at the target any more"
             }
             Self::MakesWay => {
-                "a temporary name: users take each other's, and one of them has to make way first"
+                "a temporary name: users, or groups, take each other's, and one of them has to make way first"
             }
             Self::Drifted => "it was changed at the target, and is put right",
             Self::ReenabledAtTarget => {

@@ -12,6 +12,7 @@ use super::error::SCIM_JSON;
 use super::error::ScimError;
 use super::list;
 use super::odd;
+use super::odd_writes;
 use super::resources;
 use super::schema::Type;
 use crate::sandbox::faults::retry_after_value;
@@ -173,6 +174,9 @@ fn route(core: &mut Core, call: &Call, parts: &[&str]) -> Result<Answer, ScimErr
         body.map(|body| Answer::json(200, SCIM_JSON, &body))
             .ok_or_else(|| ScimError::not_found(&call.path))
     };
+    if let Some(refusal) = odd_writes::request_refused(core, call) {
+        return Err(refusal);
+    }
     let options = &core.options;
     let (kind, id) = match *parts {
         ["ServiceProviderConfig"] if !call.is_write() => {
@@ -191,6 +195,9 @@ fn route(core: &mut Core, call: &Call, parts: &[&str]) -> Result<Answer, ScimErr
         ["Groups", id] => (Type::Group, Some(id)),
         _ => return Err(ScimError::not_found(&call.path)),
     };
+    if odd_writes::is_broken(core, call, kind, id) {
+        return Err(ScimError::new(500, "", "something broke"));
+    }
     match (call.method.as_str(), id) {
         ("GET", None) => list::list(core, call, kind),
         ("GET", Some(id)) => resources::read(core, call, kind, id),

@@ -14,6 +14,7 @@ mod http;
 mod list;
 mod odd;
 mod odd_listing;
+mod odd_writes;
 mod patch;
 mod place;
 mod resources;

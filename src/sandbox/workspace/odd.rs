@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Core;
 use super::WorkspaceOptions;
 use super::error::ScimError;
+use super::odd_writes;
 use super::resources::member_ids;
 use super::schema::ENTERPRISE;
 use super::schema::Type;
@@ -246,6 +247,9 @@ fn operation_refused(operation: &Value, options: &WorkspaceOptions) -> Option<Sc
             ScimError::new(400, "mutability", &format!("{path} is immutable"))
         });
     }
+    if path.is_some_and(|path| odd_writes::breaks(path, options)) {
+        return Some(ScimError::new(500, "", "something broke"));
+    }
     let whole =
         op.eq_ignore_ascii_case("add") && path.is_some_and(|path| path != "members" && !path.contains('['));
     if odd.whole_element_refused && whole && operation["value"].is_array() {
@@ -280,7 +284,8 @@ pub(super) fn swallowed(
         || (by_filter && odd.silent_path_removal)
         || (by_filter && path.contains(" or ") && odd.silent_or_removal)
         || (removes && path == "members" && value.is_none() && odd.silent_removal_of_all)
-        || (path == "active" && odd.silent_active);
+        || (path == "active" && odd.silent_active)
+        || odd_writes::is_silent(path, options);
     let sub = !path.contains(['[', ':']) && path.contains('.');
     if (sub && odd.literal_sub_attribute) || (of_extension && odd.literal_extension) {
         match value {

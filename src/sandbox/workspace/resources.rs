@@ -13,6 +13,7 @@ use super::error::SCIM_JSON;
 use super::error::ScimError;
 use super::http::location;
 use super::odd;
+use super::odd_writes;
 use super::patch as patch_form;
 use super::place;
 use super::schema::Type;
@@ -162,6 +163,7 @@ pub(super) fn create(core: &mut Core, call: &Call, kind: Type) -> Result<Answer,
         return Ok(Answer::raw(201, SCIM_JSON, b"{}".to_vec()));
     }
     let mut resource = Value::Object(check::check_resource(kind, &body, &core.options)?);
+    odd_writes::of_create(&mut resource, &core.options);
     accept(core, kind, None, &mut resource)?;
     let ignored = core.faults.ignore_write.strikes_on("POST");
     let id = odd::id_of(core, kind, &resource).unwrap_or_else(|| core.shelf(kind).next_id());
@@ -171,7 +173,18 @@ pub(super) fn create(core: &mut Core, call: &Call, kind: Type) -> Result<Answer,
     } else {
         core.shelf(kind).insert(id.clone(), resource).clone()
     };
-    let answer = Answer::json(201, SCIM_JSON, &shown(core, call, kind, stored));
+    let mut shown = shown(core, call, kind, stored);
+    if core.options.odd.create_answered_short
+        && let Some(map) = shown.as_object_mut()
+    {
+        let names = ["schemas", "id", "externalId", "userName", "displayName", "meta"];
+        map.retain(|name, _| names.contains(&name.as_str()));
+    }
+    let answer = if core.options.odd.create_without_body {
+        Answer::empty(201)
+    } else {
+        Answer::json(201, SCIM_JSON, &shown)
+    };
     Ok(match location(core, call, kind, &id) {
         Some(location) => answer.with("location", location),
         None => answer,
@@ -246,6 +259,10 @@ pub(super) fn remove(core: &mut Core, kind: Type, id: &str) -> bool {
 fn accept(core: &Core, kind: Type, before: Option<&Value>, resource: &mut Value) -> Result<(), ScimError> {
     let options = &core.options;
     tidy(options, resource);
+    if let Some(before) = before {
+        odd_writes::of_change(before, resource, options);
+    }
+    odd_writes::join(before, resource, options);
     let id = before.and_then(|before| before["id"].as_str());
     let (shelf, naming) = match kind {
         Type::User => (&core.users, "userName"),

@@ -20,7 +20,7 @@ fn has_exactly(value: &Value, names: &str) {
 /// The fields that every summary has.
 fn is_summary(document: &Value, more: &str) {
     let names = "job cycle mode kind outcome started duration_ms source operations target skipped failed withheld held \
-                 escrow escrowed drift pending";
+                 escrow escrowed drift pending not_kept";
     has_exactly(document, &format!("{names} {more}"));
     has_exactly(&document["source"], "users_read groups_read requests throttled");
     has_exactly(

@@ -20,7 +20,7 @@ fn check_shows_each_form_and_where_it_comes_from_and_sends_only_get() {
     let world = World::new(20, 3);
     let defaults = "by default: op_case = lower, booleans = json, member_removal = path, manager = object, \
                     extension_urn_in_schemas = true, new_element = whole, update = patch, media_type = scim, paging = as_announced, \
-                    members_shown = true, page_size = as_announced";
+                    members_shown = true, members_in_create = true, page_size = as_announced";
     assert_eq!(checked(&world), [defaults]);
     world.run(&["sync"]).exits(0);
     world

@@ -48,6 +48,8 @@ enum Fate {
     AnswerForeign,
     Late,
     Lost,
+    /// Not carried out, and answered 500.
+    Broken,
     Throttled,
     Refused,
     Unauthorized,
@@ -235,6 +237,7 @@ impl Inner {
             (weather.answer_malformed, Fate::AnswerMalformed),
             (if creates { weather.late } else { 0 }, Fate::Late),
             (weather.lost, Fate::Lost),
+            (weather.broken, Fate::Broken),
             (weather.throttled, Fate::Throttled),
             (weather.refused, Fate::Refused),
             (weather.target_unauthorized, Fate::Unauthorized),
@@ -248,7 +251,11 @@ impl Inner {
 
     /// Carries a write out, or not, as the weather has it.
     fn fated(&mut self, write: &Write, sent: u64) -> Result<Resource, TargetError> {
-        let fate = self.fate(matches!(write, Write::Create(..)));
+        let fate = if self.weather.cursed > 0 && is_cursed(write) {
+            Fate::Broken
+        } else {
+            self.fate(matches!(write, Write::Create(..)))
+        };
         match fate {
             Fate::Good | Fate::AnswerLost | Fate::AnswerMalformed => {
                 let done = self.carry_out(write, false);
@@ -384,6 +391,19 @@ impl Inner {
     }
 }
 
+/// A quarter of the records: a service may break at some, whatever is asked of them.
+fn is_cursed(write: &Write) -> bool {
+    let name = match write {
+        Write::Create(_, body) => ["userName", "displayName"]
+            .iter()
+            .find_map(|name| body[*name].as_str())
+            .unwrap_or_default()
+            .to_owned(),
+        Write::Patch(_, id, _) | Write::Delete(_, id) => id.clone(),
+    };
+    name.bytes().map(u32::from).sum::<u32>() % 4 == 0
+}
+
 fn refusal(no: No) -> TargetError {
     match no {
         No::Conflict => TargetError::Conflict {
@@ -410,6 +430,13 @@ fn failure(fate: Fate) -> TargetError {
             what,
             hint,
             maybe_done: true,
+        },
+        Fate::Broken => TargetError::Unavailable {
+            what,
+            status: 500,
+            hint,
+            maybe_done: true,
+            cause: None,
         },
         _ => TargetError::Unavailable {
             what,

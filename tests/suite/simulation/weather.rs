@@ -28,6 +28,10 @@ pub struct Weather {
     pub late: u64,
     /// Not carried out, and no answer.
     pub lost: u64,
+    /// Not carried out, and answered 500.
+    pub broken: u64,
+    /// Every write of some records is answered 500, and not carried out: the figure only says that it is so.
+    pub cursed: u64,
     /// 429 until the budget was spent.
     pub throttled: u64,
     pub refused: u64,
@@ -55,7 +59,7 @@ impl Weather {
         if dice.chance(10) {
             weather.latency_ms = 9_000;
         }
-        let of: [fn(&mut Self) -> &mut u64; 18] = [
+        let of: [fn(&mut Self) -> &mut u64; 20] = [
             |w| &mut w.source_down,
             |w| &mut w.source_malformed,
             |w| &mut w.page_expired,
@@ -69,6 +73,8 @@ impl Weather {
             |w| &mut w.answer_malformed,
             |w| &mut w.late,
             |w| &mut w.lost,
+            |w| &mut w.broken,
+            |w| &mut w.cursed,
             |w| &mut w.throttled,
             |w| &mut w.refused,
             |w| &mut w.crossed,

@@ -1,0 +1,160 @@
+//! Writes that undo each other ([`crate::reconcile::coupled`]): what was undone is sent once more, and where that undoes the first,
+//! the one that is earlier in the mapping is kept and the others are left, noted as not kept.
+
+use serde_json::Value as Json;
+
+use super::apply::Work;
+use super::cycle::blocking;
+use super::drift;
+use super::job::Job;
+use super::readings::StoredReading;
+use crate::mapping::Row;
+use crate::mapping::read_path;
+use crate::mapping::same;
+use crate::model::id::TargetId;
+use crate::model::link::Kept;
+use crate::model::name::Name;
+use crate::model::value::Value;
+use crate::ports::Patch;
+use crate::ports::Resource;
+use crate::reconcile::coupled::Sent;
+use crate::reconcile::coupled::undone_by;
+use crate::reconcile::operation::Change;
+use crate::snapshot::read::Reads;
+
+/// The resource as it is once writes that undo each other are settled. What is left undone is noted in the work.
+pub(super) async fn settle(job: &Job, target: &TargetId, work: &mut Work, found: Resource) -> Resource {
+    // What a target empties, or makes anew, with `active` is its own doing, and returns with the user.
+    if work.sent.is_empty() || (work.sets_active() && !work.creates()) {
+        return found;
+    }
+    follow(job, work, &found.body);
+    let all = all_sent(job, work);
+    let before = if work.heals() {
+        reading(job, work, target).await
+    } else {
+        None
+    };
+    let undone = undone_by(&all, before.as_ref(), &found.body);
+    let Some(winner) = undone.winner else {
+        return found;
+    };
+    let lost: Vec<&Sent> = undone.lost.iter().map(|at| &all[*at]).collect();
+    let mut found = again(job, target, work, &lost, &found).await.unwrap_or(found);
+    if !all[winner].is_held(&found.body)
+        && let Some(held) = again(job, target, work, &[&all[winner]], &found).await
+    {
+        found = held;
+    }
+    for (at, sent) in all.iter().enumerate() {
+        if (sent.written || undone.lost.contains(&at)) && !sent.is_held(&found.body) {
+            let held = read_path(&found.body, &sent.path).unwrap_or_default();
+            note(job, work, sent.name(), &sent.value, held);
+        }
+    }
+    found
+}
+
+/// Notes that the target holds this in the place of what was sent.
+fn note(job: &Job, work: &mut Work, name: &Name, sent: &Value, held: Value) {
+    let change = Change {
+        attribute: name.clone(),
+        before: held.clone(),
+        after: sent.clone(),
+    };
+    let found = drift::attribute(&job.mapping, work.plan.kind, change, false);
+    work.not_kept.push(found);
+    work.held_instead.push((name.clone(), held));
+}
+
+/// What the target does not keep beside another attribute moves with that one: it counts as it is now.
+fn follow(job: &Job, work: &mut Work, body: &Json) {
+    let kind = work.plan.kind;
+    let Some(link) = work.record.as_ref().and_then(|record| record.link.as_ref()) else {
+        return;
+    };
+    let mut moved = Vec::new();
+    for (name, kept) in &link.kept {
+        let (Kept::Other(before), None) = (kept, work.sent.get(name.as_str())) else {
+            continue;
+        };
+        let Some(path) = job.mapping.target_path(kind, name) else {
+            continue;
+        };
+        let Some(held) = read_path(body, &path).filter(|held| !held.is_unassigned()) else {
+            continue;
+        };
+        let took = |written: &Value| !written.is_unassigned() && same(&path, &held, written);
+        if !same(&path, &held, before) && work.sent.values().any(took) {
+            let sent = link.sent.get(name.as_str()).cloned().unwrap_or_default();
+            moved.push((name.clone(), sent, held));
+        }
+    }
+    for (name, sent, held) in moved {
+        note(job, work, &name, &sent, held);
+    }
+}
+
+/// What the resource was sent, in the order of the mapping; references, and what the target is known not to keep, are left out.
+fn all_sent(job: &Job, work: &Work) -> Vec<Sent> {
+    let kind = work.plan.kind;
+    let link = work.record.as_ref().and_then(|record| record.link.as_ref());
+    let rows = job
+        .mapping
+        .rows(kind)
+        .iter()
+        .filter(|row| row.reference.is_none());
+    let sent = |row: &Row| {
+        let name = row.target.name();
+        let written = work.sent.get(name.as_str());
+        let value = written.or_else(|| link?.sent.get(name.as_str()))?.clone();
+        let kept = match link.and_then(|link| link.kept.get(name)) {
+            Some(Kept::Other(_)) if written.is_none() => return None,
+            Some(Kept::Other(held)) => held.clone(),
+            Some(Kept::AsSent | Kept::Unknown) | None => link
+                .and_then(|link| link.sent.get(name.as_str()))
+                .cloned()
+                .unwrap_or_default(),
+        };
+        Some(Sent {
+            path: row.target.clone(),
+            value,
+            kept,
+            written: written.is_some(),
+        })
+    };
+    rows.filter_map(sent).collect()
+}
+
+async fn reading(job: &Job, work: &Work, target: &TargetId) -> Option<Json> {
+    let (kind, target) = (work.plan.kind, target.clone());
+    let read = blocking(&job.snapshot, move |snapshot| {
+        snapshot.reading::<StoredReading>(kind, &target)
+    });
+    // Without it only what is plain from the answer is noticed.
+    read.await.ok().flatten().map(|reading| reading.body())
+}
+
+/// Sends these once more; the resource as it then is.
+async fn again(
+    job: &Job,
+    target: &TargetId,
+    work: &Work,
+    lost: &[&Sent],
+    found: &Resource,
+) -> Option<Resource> {
+    let kind = work.plan.kind;
+    let change = |sent: &&Sent| Change {
+        attribute: sent.name().clone(),
+        before: read_path(&found.body, &sent.path).unwrap_or(Value::Null),
+        after: sent.value.clone(),
+    };
+    let patch = Patch {
+        changes: lost.iter().map(change).collect(),
+        held: work.sent.clone(),
+        ..Patch::default()
+    };
+    // Refused, or not kept in any form: it is as it was, and is noted so.
+    let _ = job.target.patch(kind, target, &patch).await;
+    job.target.read(kind, target).await.ok().flatten()
+}

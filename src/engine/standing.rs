@@ -1,0 +1,117 @@
+//! Warnings of what lasts: each is logged when it comes, not in each cycle that meets it again. What stands is kept in the
+//! snapshot, for the next cycle and process to compare with, and for `check` to show.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::snapshot::read::Reads;
+use crate::snapshot::store::Snapshot;
+
+/// The snapshot's name for them.
+const STANDING: &str = "standing_warnings";
+
+/// As many are kept; others are logged each time.
+const MOST: usize = 1000;
+
+/// What a cycle warns of, and what the one before it did.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    before: BTreeSet<String>,
+    now: Mutex<BTreeSet<String>>,
+}
+
+impl Standing {
+    fn now(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a warning; true where the last cycle did not have it, nor this one so far.
+    pub(super) fn is_news(&self, text: &str) -> bool {
+        let mut now = self.now();
+        let fresh = if now.len() < MOST {
+            now.insert(text.to_owned())
+        } else {
+            !now.contains(text)
+        };
+        fresh && !self.before.contains(text)
+    }
+}
+
+/// The warnings that stand.
+///
+/// # Errors
+/// As [`Reads`].
+pub fn standing(snapshot: &Snapshot) -> Result<BTreeSet<String>, StoreError> {
+    let kept = snapshot.meta(STANDING)?;
+    // Only compared with: what does not read back is logged once more.
+    Ok(kept
+        .and_then(|kept| serde_json::from_slice(&kept).ok())
+        .unwrap_or_default())
+}
+
+/// Keeps these.
+fn put(snapshot: &Snapshot, all: &BTreeSet<String>) -> Result<(), StoreError> {
+    // A list of texts is always written.
+    let text = serde_json::to_vec(all).unwrap_or_default();
+    let mut tx = snapshot.tx()?;
+    tx.put_meta(STANDING, text);
+    tx.commit(Durability::Lazy)
+}
+
+/// Notes a warning outside of a cycle; true where it is news.
+///
+/// # Errors
+/// As [`Reads`].
+pub(super) fn note(snapshot: &Snapshot, text: &str) -> Result<bool, StoreError> {
+    let mut all = standing(snapshot)?;
+    let news = all.len() < MOST && all.insert(text.to_owned());
+    if news {
+        put(snapshot, &all)?;
+    }
+    Ok(news)
+}
+
+impl Cycle<'_> {
+    /// Reads what the last cycle warned of.
+    pub(super) async fn read_standing(&mut self) -> Result<(), CycleError> {
+        self.standing.before = self.store(standing).await?;
+        Ok(())
+    }
+
+    /// Keeps what this one warns of. One that did not see everything takes nothing back.
+    pub(super) async fn keep_standing(&self, whole: bool) -> Result<(), CycleError> {
+        let mut now = self.standing.now().clone();
+        if !whole {
+            now.extend(self.standing.before.iter().take(MOST).cloned());
+        }
+        if !self.order.apply || now == self.standing.before {
+            return Ok(());
+        }
+        self.store(move |snapshot| put(snapshot, &now)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_news_once_and_again_after_a_cycle_without_it() {
+        let mut standing = Standing::default();
+        assert!(standing.is_news("a"));
+        assert!(!standing.is_news("a"));
+        let now = std::mem::take(&mut *standing.now());
+        standing.before = now;
+        assert!(!standing.is_news("a"));
+        assert!(standing.is_news("b"));
+        standing.before = ["b".to_owned()].into();
+        *standing.now() = BTreeSet::new();
+        assert!(standing.is_news("a"));
+    }
+}

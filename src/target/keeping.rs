@@ -1,0 +1,227 @@
+//! Whether the target kept what it answered 2xx to: what a look must show, one PUT where no PATCH did it, and what is left.
+//!
+//! Promises: a value that a look shows to be as it was is never taken for done; what no look ever showed is not called undone.
+
+use super::change::Miss;
+use super::change::not_carried_out;
+use super::change::partly;
+use super::client::ScimTarget;
+use super::dialect::Dialect;
+use super::dialect::Update;
+use super::learning::ENOUGH;
+use super::learning::Witness;
+use super::refused::Taken;
+use super::usage;
+use crate::mapping::TargetPath;
+use crate::mapping::read_path;
+use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
+use crate::ports::Disposition;
+use crate::ports::Patch;
+use crate::ports::RefusedPart;
+use crate::ports::Resource;
+use crate::ports::TargetError;
+use crate::reconcile::operation::Change;
+use crate::reconcile::target_schema::Knowledge;
+use crate::reconcile::target_schema::Mutability;
+use crate::reconcile::target_schema::knowledge;
+
+impl ScimTarget {
+    /// True where an attribute in it was never seen to be set, or cleared, as it is to be. Without an answer to compare with,
+    /// the first change of each is read back.
+    pub(super) fn is_first(&self, kind: ObjectKind, patch: &Patch) -> bool {
+        let first = |change: &Change| {
+            let path = change.attribute.parse::<TargetPath>();
+            let shows = path.is_ok_and(|path| self.shows_attribute(kind, &path));
+            shows && !self.experience.ask(|learned| learned.is_shown(kind, change))
+        };
+        patch.changes.iter().any(first)
+    }
+
+    /// Notes what an answer, or a look, shows as done.
+    pub(super) fn note_shown(&self, kind: ObjectKind, patch: &Patch, seen: bool, undone: &[String]) {
+        if !seen {
+            return;
+        }
+        self.experience.note(|learned| {
+            let mut news = false;
+            for change in &patch.changes {
+                let done = !undone.iter().any(|path| *path == *change.attribute);
+                news |= done && !learned.is_shown(kind, change) && learned.showed(kind, change);
+            }
+            news
+        });
+    }
+
+    /// What a resource does not show of these changes, but for what it never shows.
+    pub(super) fn undone(&self, kind: ObjectKind, changes: &[Change], found: &Resource) -> Vec<String> {
+        let shows = |change: &&Change| {
+            let path = change.attribute.parse::<TargetPath>();
+            path.is_ok_and(|path| self.shows_attribute(kind, &path))
+        };
+        let undone = usage::not_done(changes, &found.body).into_iter();
+        undone
+            .filter(shows)
+            .map(|change| change.attribute.to_string())
+            .collect()
+    }
+
+    /// See [`TargetDirectory::shows`].
+    pub(super) fn shows_attribute(&self, kind: ObjectKind, path: &TargetPath) -> bool {
+        let said = self
+            .known_capabilities()
+            .map(|capabilities| knowledge(&capabilities.schemas, kind, path));
+        let hidden = match said {
+            Some(Knowledge::Known(said)) => !said.returned || said.mutability == Mutability::WriteOnly,
+            Some(Knowledge::Unknown | Knowledge::Unsaid) | None => false,
+        };
+        !hidden
+            && !self
+                .experience
+                .ask(|learned| learned.is_unkept(kind, path.as_str()))
+    }
+
+    /// After each form of PATCH was answered 2xx and not carried out: one PUT of this object from a fresh read.
+    pub(super) async fn by_put(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        patch: &Patch,
+        dialect: &Dialect,
+        (found, undone): (Resource, Vec<String>),
+    ) -> Result<Option<Resource>, TargetError> {
+        let witness = Witness::of(kind, id);
+        if dialect.update == Update::Put || dialect.goes_by_put(kind, patch) || self.keeps_to_patch() {
+            return self.unkept(kind, found, &undone, patch, &witness);
+        }
+        let put = Dialect {
+            update: Update::Put,
+            ..dialect.clone()
+        };
+        match self.attempt(kind, &found.id, patch, &put, true).await {
+            Ok(done) => {
+                self.learn_put(kind, &undone, &witness);
+                Ok(done)
+            }
+            Err(Miss::Silent(after, still)) => {
+                let done: Vec<String> = undone
+                    .iter()
+                    .filter(|path| !still.contains(path))
+                    .cloned()
+                    .collect();
+                self.learn_put(kind, &done, &witness);
+                self.unkept(kind, *after, &still, patch, &witness)
+            }
+            Err(Miss::Failed(error)) if error.disposition() == Disposition::Quarantine => Err(error),
+            // It has no PUT, or not for this.
+            Err(Miss::Refused(..) | Miss::Failed(_)) => self.unkept(kind, found, &undone, patch, &witness),
+        }
+    }
+
+    pub(super) fn learn_put(&self, kind: ObjectKind, paths: &[String], witness: &Witness) {
+        for path in paths {
+            if self
+                .experience
+                .add(|learned| learned.written_by_put(kind, path, witness))
+            {
+                let word = kind.word();
+                self.experience.say(format!(
+                    "learned that this target writes the {word} attribute `{path}` by PUT: its PATCH was answered 2xx and not \
+                     carried out for {ENOUGH} objects"
+                ));
+            }
+        }
+    }
+
+    /// What was answered 2xx and is not there in any form. `active` is a failure. What no look ever showed is not known to be
+    /// kept: said once. Anything else of this object is named, with what it holds instead, and waits alone.
+    pub(super) fn unkept(
+        &self,
+        kind: ObjectKind,
+        found: Resource,
+        undone: &[String],
+        patch: &Patch,
+        witness: &Witness,
+    ) -> Result<Option<Resource>, TargetError> {
+        let now = self.experience.now();
+        let mut stays = Vec::new();
+        for (change, usage) in usage::each(patch) {
+            let path = &change.attribute;
+            if !undone.iter().any(|undone| *undone == **path) {
+                continue;
+            }
+            let (known, told) = self.experience.add(|learned| {
+                let known = learned.is_seen(usage);
+                learned.unseen(usage, witness);
+                let told = learned.silent_for(usage) >= ENOUGH;
+                if known {
+                    // Others of its kind are kept: it is this attribute, and not the form.
+                    learned.seen(usage);
+                }
+                (known, told)
+            });
+            let holds = path
+                .parse::<TargetPath>()
+                .ok()
+                .and_then(|path| read_path(&found.body, &path))
+                .filter(|held| !held.is_unassigned());
+            let shown = self.experience.ask(|learned| learned.is_known_here(kind, change));
+            if path.eq_ignore_ascii_case("active") {
+                return Err(not_carried_out(
+                    kind,
+                    &found.id,
+                    &format!("`{path}` is as it was"),
+                ));
+            }
+            if holds.is_some() || shown {
+                if !known {
+                    let (word, habit) = (
+                        kind.word(),
+                        if told { ", for three objects and more" } else { "" },
+                    );
+                    self.experience.say(format!(
+                        "the target answers 2xx to a PATCH of the {word} attribute `{path}` ({usage}) and does not carry it \
+                         out{habit}; set dialect = {{ update = \"put\" }} under the job's [target]"
+                    ));
+                }
+                stays.push(RefusedPart {
+                    attribute: path.clone(),
+                    error: not_kept(kind, &found.id, path),
+                    holds: Some(holds.unwrap_or_default()),
+                });
+                continue;
+            }
+            self.experience.add(|learned| learned.not_kept(kind, path, now));
+            let word = kind.word();
+            self.experience.say(format!(
+                "the target answers 2xx to the {word} attribute `{path}` and does not keep it, or never shows it; take its row \
+                 out of the mapping, or have it added at the target"
+            ));
+        }
+        if stays.is_empty() {
+            return Ok(Some(found));
+        }
+        partly(
+            Taken {
+                last: Some(found),
+                refused: stays,
+            },
+            Vec::new(),
+        )
+    }
+}
+
+/// The error for an attribute that was answered 2xx in each form and is as it was.
+fn not_kept(kind: ObjectKind, id: &TargetId, path: &str) -> TargetError {
+    let word = kind.word();
+    TargetError::Refused {
+        what: format!(
+            "the change of `{path}` of {word} {id} was answered 2xx and not kept, by PATCH nor by PUT"
+        ),
+        status: 200,
+        hint: format!(
+            "look whether `{path}` of this {word} is locked at the target, or set apply = \"create-only\" in its mapping row; it \
+             is tried again with growing gaps"
+        ),
+    }
+}

@@ -1,0 +1,96 @@
+//! Attributes that are one at the target: the one that is earlier in the mapping is kept, the other is named, and neither is
+//! written again and again.
+
+use melonsync::engine::job::Extent;
+use melonsync::engine::summary::Outcome;
+use melonsync::mapping::Drift;
+use melonsync::reconcile::drift_policy::DriftPolicy;
+use melonsync::sandbox::Tenant;
+use serde_json::json;
+
+use crate::support::world::Ran;
+use crate::support::world::World;
+
+/// Three users at a target where displayName and name.formatted are one.
+async fn at(drift: Drift) -> (World, Vec<String>) {
+    let mut world = World::new(Tenant::empty()).await;
+    world.job.policy.drift = DriftPolicy::all(drift);
+    world.workspace.update_faults(|faults| {
+        faults.odd.twins = Some(("displayName".to_owned(), "name.formatted".to_owned()));
+    });
+    let user = |n: usize| {
+        let user = json!({"userPrincipalName": format!("user{n}@corp.example"), "displayName": format!("User {n}"),
+            "jobTitle": "Engineer", "givenName": format!("Given{n}"), "surname": "Family"});
+        world.tenant.add_user(user)
+    };
+    let users = (0..3).map(user).collect();
+    (world, users)
+}
+
+fn not_kept(ran: &Ran) -> Vec<&str> {
+    ran.summary
+        .not_kept
+        .iter()
+        .map(|one| one.attribute.as_str())
+        .collect()
+}
+
+/// Whoever is there has the name that the source gives, and no further cycle writes.
+async fn settled(world: &World, users: &[String], names: &[&str]) {
+    for extent in [Extent::Changes, Extent::Full, Extent::Full] {
+        let writes = world.workspace.writes();
+        let ran = world.run(extent, true, None).await;
+        assert!(ran.error.is_none(), "{}", ran.story());
+        assert_eq!(world.workspace.writes(), writes, "{:#?}", ran.operations);
+        assert_eq!(ran.summary.drift.modified, 0, "{}", ran.story());
+        assert!(
+            not_kept(&ran).iter().all(|path| *path == "name.formatted"),
+            "{}",
+            ran.story()
+        );
+    }
+    for (user, name) in users.iter().zip(names) {
+        assert_eq!(world.resource(user)["displayName"], *name);
+    }
+}
+
+#[tokio::test]
+async fn the_earlier_of_two_that_are_one_is_kept_and_the_other_is_named() {
+    for drift in [Drift::Heal, Drift::Report] {
+        let (world, users) = at(drift).await;
+        world.cycle().await;
+        settled(&world, &users, &["User 0", "User 1", "User 2"]).await;
+        // The earlier one moves, then the later one, then both.
+        world
+            .tenant
+            .set_user(&users[0], json!({"displayName": "Admiral"}));
+        let ran = world.cycle().await;
+        ran.expect(Outcome::Partial);
+        settled(&world, &users, &["Admiral", "User 1", "User 2"]).await;
+        world.tenant.set_user(&users[1], json!({"surname": "Other"}));
+        let ran = world.cycle().await;
+        ran.expect(Outcome::Partial);
+        assert!(not_kept(&ran).contains(&"name.formatted"), "{}", ran.story());
+        settled(&world, &users, &["Admiral", "User 1", "User 2"]).await;
+        world
+            .tenant
+            .set_user(&users[2], json!({"displayName": "Captain", "surname": "Other"}));
+        world.cycle().await.expect(Outcome::Partial);
+        settled(&world, &users, &["Admiral", "User 1", "Captain"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_heal_that_undoes_another_is_sent_once() {
+    let (world, users) = at(Drift::Heal).await;
+    world.cycle().await;
+    let id = world.resource(&users[0])["id"].as_str().unwrap().to_owned();
+    for _ in 0..2 {
+        world.workspace.edit_user(
+            &id,
+            json!({"displayName": "Pirate", "name": {"formatted": "Pirate"}}),
+        );
+        world.run(Extent::Full, true, None).await.expect(Outcome::Partial);
+        settled(&world, &users, &["User 0", "User 1", "User 2"]).await;
+    }
+}
