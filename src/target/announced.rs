@@ -1,4 +1,5 @@
-//! What the target announced of itself (ServiceProviderConfig and Schemas), kept for a day so that a cycle need not ask.
+//! What the target announced of itself (ServiceProviderConfig and Schemas), kept for a day so that a cycle need not ask; and
+//! how many requests in flight it bore, so that the next process need not begin with two.
 //!
 //! It is read anew after a day, under other rules, and after a refusal that it may not explain: the same complaint is no
 //! reason twice, because a value that is refused for ever would have it read in every cycle.
@@ -34,6 +35,9 @@ struct Kept {
     complaints: BTreeSet<u64>,
     /// One of them is new: it is read again before it is used again.
     doubted: bool,
+    /// How many requests in flight it bore.
+    #[serde(default)]
+    in_flight: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -60,22 +64,24 @@ impl Announced {
     }
 
     /// Before a cycle: what an earlier one kept, and the rules that are in force now. What may no longer be believed is
-    /// forgotten, but for the complaints of its day.
-    pub fn recall(&self, kept: Option<&str>, under: &str, now: Timestamp) {
+    /// forgotten, but for the complaints of its day. Returns how many requests in flight the target bore that day.
+    pub fn recall(&self, kept: Option<&str>, under: &str, now: Timestamp) -> Option<usize> {
         let mut state = self.state();
         under.clone_into(&mut state.under);
         if state.kept.is_none() {
             state.kept = kept.and_then(|kept| serde_json::from_str(kept).ok());
         }
-        let Some(kept) = &state.kept else { return };
+        let kept = state.kept.as_ref()?;
         let is_young = now >= kept.at && now.minus(A_DAY) < kept.at;
         let is_believed = is_young && kept.under == under && !kept.doubted;
+        let in_flight = kept.in_flight.filter(|_| is_young);
         let known = is_believed.then(|| (kept.advertised, Arc::new(kept.capabilities.clone())));
         state.advertised = known.as_ref().map(|(advertised, _)| *advertised);
         state.believed = known.map(|(_, capabilities)| capabilities);
         if !is_young {
             state.kept = None;
         }
+        in_flight
     }
 
     /// What ServiceProviderConfig says, where it is known.
@@ -96,10 +102,9 @@ impl Announced {
     /// It was read. Complaints are remembered while it says the same as before.
     pub fn put(&self, advertised: Advertised, capabilities: Capabilities, now: Timestamp) {
         let mut state = self.state();
-        let before = state
-            .kept
-            .take()
-            .filter(|kept| kept.advertised == advertised && kept.capabilities == capabilities);
+        let before = state.kept.take();
+        let in_flight = before.as_ref().and_then(|kept| kept.in_flight);
+        let before = before.filter(|kept| kept.advertised == advertised && kept.capabilities == capabilities);
         state.advertised = Some(advertised);
         state.believed = Some(Arc::new(capabilities.clone()));
         state.kept = Some(Kept {
@@ -109,6 +114,7 @@ impl Announced {
             capabilities,
             complaints: before.map(|kept| kept.complaints).unwrap_or_default(),
             doubted: false,
+            in_flight,
         });
         state.changed = true;
     }
@@ -130,6 +136,17 @@ impl Announced {
         let Some(kept) = &mut state.kept else { return };
         if kept.complaints.len() < MOST_COMPLAINTS && kept.complaints.insert(complaint) {
             kept.doubted = true;
+            state.changed = true;
+        }
+    }
+
+    /// The target bore so many requests in flight.
+    pub fn bore(&self, in_flight: usize) {
+        let mut state = self.state();
+        if let Some(kept) = &mut state.kept
+            && kept.in_flight != Some(in_flight)
+        {
+            kept.in_flight = Some(in_flight);
             state.changed = true;
         }
     }
@@ -233,6 +250,27 @@ mod tests {
         assert!(known_after(&kept, "rules", 3));
         announced.refused(&asked(), &refusal("no attribute `nickName`"));
         assert!(!known_after(&announced.take_changed().unwrap(), "rules", 3));
+    }
+
+    #[test]
+    fn how_many_in_flight_it_bore_is_known_the_next_time_whatever_the_rules() {
+        let announced = read_at(1);
+        announced.bore(16);
+        let kept = announced.take_changed().unwrap();
+        announced.bore(16);
+        assert_eq!(announced.take_changed(), None, "no news");
+        for (under, hour, bore) in [
+            ("rules", 2, Some(16)),
+            ("others", 2, Some(16)),
+            ("rules", 30, None),
+        ] {
+            let next = Announced::default();
+            assert_eq!(
+                next.recall(Some(&kept), under, Timestamp(hour * HOUR)),
+                bore,
+                "{under} {hour}"
+            );
+        }
     }
 
     #[test]

@@ -455,11 +455,11 @@ impl TargetDirectory for ScimTarget {
     }
 
     fn recall_announced(&self, kept: Option<&str>, under: &str) {
-        self.wire.announced.recall(kept, under, self.experience.now());
+        self.wire.recall(kept, under);
     }
 
     fn announced(&self) -> Option<String> {
-        self.wire.announced.take_changed()
+        self.wire.to_keep()
     }
 
     fn findings(&self) -> Vec<String> {

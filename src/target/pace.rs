@@ -4,7 +4,7 @@
 //! 429 or 503), the *lanes* (reads and writes, each with the rate that its refusals or the RateLimit headers taught), and
 //! the settings' `requests_per_second`, which is never exceeded. Retry-After pauses the whole target.
 //! The arithmetic is in [`controller`], without a clock; here is only the waiting. What was learned lives as long as the
-//! process: another one learns it anew within a burst.
+//! process: another one learns it anew within a burst, but for how many in flight were well, which it is told.
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -66,6 +66,22 @@ impl Pace {
             state: Mutex::new(State { controller, slots }),
             longest_wait,
         }
+    }
+
+    /// Begins with as many in flight as an earlier process found to be well.
+    pub fn begin_with(&self, limit: usize) {
+        let mut state = self.state();
+        state.controller.begin_with(limit);
+        let limit = state.controller.limit();
+        if limit > state.slots {
+            self.slots.add_permits(limit - state.slots);
+            state.slots = limit;
+        }
+    }
+
+    /// How many in flight were found to be well; `None` before anything is known.
+    pub fn found(&self) -> Option<usize> {
+        self.state().controller.found()
     }
 
     /// Waits until a request may go out.

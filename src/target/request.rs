@@ -145,6 +145,21 @@ impl Wire {
         self.words = Words::LeftOut;
     }
 
+    /// Before a cycle: what an earlier one kept of what the target announced, and of the pace that it bore.
+    pub fn recall(&self, kept: Option<&str>, under: &str) {
+        if let Some(in_flight) = self.announced.recall(kept, under, self.clock.now()) {
+            self.pace.begin_with(in_flight);
+        }
+    }
+
+    /// What is to be kept of both, where that is other than before.
+    pub fn to_keep(&self) -> Option<String> {
+        if let Some(in_flight) = self.pace.found() {
+            self.announced.bore(in_flight);
+        }
+        self.announced.take_changed()
+    }
+
     /// The client, for its counters.
     pub const fn http(&self) -> &HttpClient {
         &self.http

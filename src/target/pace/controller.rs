@@ -72,6 +72,16 @@ impl Controller {
         self.window.limit()
     }
 
+    /// As [`Window::begin_with`].
+    pub fn begin_with(&mut self, limit: usize) {
+        self.window.begin_with(limit);
+    }
+
+    /// As [`Window::found`].
+    pub fn found(&self) -> Option<usize> {
+        self.window.found()
+    }
+
     /// What is left of a pause of the whole target.
     pub const fn pause_left(&self, now: Duration) -> Duration {
         self.paused_until.saturating_sub(now)

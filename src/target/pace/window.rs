@@ -61,6 +61,25 @@ impl Window {
         self.limit as usize
     }
 
+    /// Begins with what an earlier process found, where nothing was sent yet.
+    pub fn begin_with(&mut self, limit: usize) {
+        let limit = f64::from(u16::try_from(limit).unwrap_or(u16::MAX)).min(self.most);
+        if self.first && self.answers == 0 && limit > self.limit {
+            self.limit = limit;
+            self.first = false;
+        }
+    }
+
+    /// What a later process may begin with: the limit where latency stayed flat and nothing fell, else the narrowest.
+    /// `None` before anything is known.
+    pub fn found(&self) -> Option<usize> {
+        match (self.first, self.doubling) {
+            (true, _) => None,
+            (false, true) => Some(self.limit()),
+            (false, false) => Some(1),
+        }
+    }
+
     /// A good answer came after this long. Every round of answers is judged by its mean.
     pub fn answered(&mut self, latency: Duration) {
         self.answers += 1;
@@ -158,6 +177,28 @@ mod tests {
     fn it_is_narrow_until_a_usual_burst_is_over_and_wide_soon_after() {
         assert_eq!(after(QUIET - 1, 16, |_| MS).limit(), 2);
         assert_eq!(after(QUIET + 4 + 4 + 8, 16, |_| MS).limit(), 16);
+    }
+
+    #[test]
+    fn another_process_begins_where_this_one_was_unless_something_fell() {
+        let mut window = after(100, 16, |_| MS);
+        assert_eq!(window.found(), Some(16));
+        let mut next = Window::new(64);
+        assert_eq!(next.found(), None, "nothing is known yet");
+        next.begin_with(16);
+        assert_eq!(next.limit(), 16);
+        let mut narrower = Window::new(4);
+        narrower.begin_with(16);
+        assert_eq!(narrower.limit(), 4, "the settings come first");
+        window.fell();
+        assert_eq!(window.found(), Some(1));
+        let mut wary = Window::new(64);
+        wary.begin_with(1);
+        assert_eq!(
+            (wary.limit(), wary.found()),
+            (2, None),
+            "as if nothing were known"
+        );
     }
 
     #[test]
