@@ -100,3 +100,33 @@ fn what_is_read_ends() {
             .is_some_and(|loose| matches!(loose, Loose::Mode(_)))
     );
 }
+
+#[test]
+fn a_file_that_becomes_shorter_keeps_nothing_of_what_it_was() {
+    let folder = folder();
+    let path = folder.path().join("marker");
+    write_ours(&path, b"a long text").unwrap();
+    write_ours(&path, b"short").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"short");
+}
+
+#[test]
+fn each_bit_for_group_or_others_is_loose() {
+    let folder = folder();
+    let path = folder.path().join("secret");
+    fs::write(&path, "").unwrap();
+    for (mode, loose) in [
+        (0o600, false),
+        (0o400, false),
+        (0o640, true),
+        (0o620, true),
+        (0o610, true),
+        (0o604, true),
+        (0o602, true),
+        (0o601, true),
+    ] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let wanted = loose.then_some(Loose::Mode(mode));
+        assert_eq!(looseness(&path, false).unwrap(), wanted, "{mode:o}");
+    }
+}

@@ -332,3 +332,38 @@ fn the_fingerprint_follows_the_policy_and_not_the_schedule() {
         of(&[("MELONSYNC__JOBS__IDMELON__SOURCE__GUESTS", "exclude")])
     );
 }
+
+#[test]
+fn an_address_that_gets_our_tokens_is_encrypted_and_holds_nothing_else() {
+    for key in ["TARGET__URL", "SOURCE__GRAPH_URL", "SOURCE__LOGIN_URL"] {
+        let with = |address: &str| {
+            let name = format!("MELONSYNC__JOBS__IDMELON__{key}");
+            parse(MINIMAL, &[(&name, address)]).map_err(|error| error.to_string())
+        };
+        for good in [
+            "https://scim.example/v2",
+            "http://127.0.0.1:8080/v2",
+            "http://[::1]:8080/v2",
+            "http://localhost:8080/v2",
+        ] {
+            assert!(with(good).is_ok(), "{key}: {good}");
+        }
+        for (bad, said) in [
+            ("http://scim.example/v2", "without encryption"),
+            ("http://127.0.0.1.scim.example/v2", "without encryption"),
+            ("http://localhost.scim.example/v2", "without encryption"),
+            ("http://10.0.0.7/v2", "without encryption"),
+            ("https://admin:hunter2@scim.example/v2", "a password in it"),
+            ("https://admin@scim.example/v2", "a password in it"),
+            ("https://:hunter2@scim.example/v2", "a password in it"),
+            ("https://scim.example/v2?tenant=1", "`?` or `#`"),
+            ("https://scim.example/v2#here", "`?` or `#`"),
+            ("ftp://scim.example/v2", "no http or https address"),
+            ("scim.example/v2", "is not an address"),
+        ] {
+            let error = with(bad).unwrap_err();
+            assert!(error.contains(said), "{key}: {bad}: {error}");
+            assert!(!error.contains("hunter2"), "{key}: {error}");
+        }
+    }
+}

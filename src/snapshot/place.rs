@@ -69,3 +69,33 @@ fn here(marker: &Path) -> io::Result<Place> {
         }),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_file_on_another_host_is_noticed_and_one_without_a_machine_id_is_at_home() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let marker = folder.path().join("created");
+        fs::write(&marker, "").expect("a marker");
+        note(&marker).expect("noted");
+        assert_eq!(compare(&marker).expect("compared"), None);
+        let home = here(&marker).expect("a place");
+        let Some(machine) = home.machine.clone() else {
+            return; // a system that has no id of its own
+        };
+        for (noted, found) in [
+            (Some("0123456789abcdef".to_owned()), Some("found on another host")),
+            (Some(machine), None),
+            (None, None),
+        ] {
+            let place = Place {
+                machine: noted.clone(),
+                ..home.clone()
+            };
+            write_ours(&marker, &serde_json::to_vec(&place).expect("JSON")).expect("written");
+            assert_eq!(compare(&marker).expect("compared"), found, "{noted:?}");
+        }
+    }
+}

@@ -152,3 +152,30 @@ fn json_has_every_change_and_every_member() {
     assert_eq!(members[2]["changes"].as_array().unwrap().len(), 22);
     insta::assert_snapshot!(members[1]["changes"], @r##"[{"after":null,"attribute":"members","before":"00000000-0000-4000-8000-000000000030","name":null,"reason":"member_left"}]"##);
 }
+
+/// Whatever a hidden value is: a number, a truth or a list says as much as a text.
+#[test]
+fn values_of_every_type_are_hidden_before_and_after() {
+    let preset = include_str!("../../../config/mappings/idmelon.toml");
+    let hiding = preset.replace("\"[jobTitle]\"", "\"Redact([jobTitle])\"");
+    assert_ne!(hiding, preset);
+    let mapping = Mapping::from_toml("hiding.toml", &hiding).unwrap_or_else(|problems| panic!("{problems}"));
+    for value in [
+        json!("Spy"),
+        json!(90017),
+        json!(true),
+        json!(["Spy"]),
+        json!({"value": "Spy"}),
+    ] {
+        let change = |attribute: &str| Change {
+            attribute: attribute.into(),
+            before: Value::from_json(&value),
+            after: Value::from_json(&value),
+        };
+        let changes = vec![change("title"), change("displayName")];
+        let shown = redacted_changes(&mapping, ObjectKind::User, changes.clone());
+        assert_eq!(shown[0].before, Value::text(REDACTED), "{value}");
+        assert_eq!(shown[0].after, Value::text(REDACTED), "{value}");
+        assert_eq!(shown[1], changes[1], "{value}");
+    }
+}

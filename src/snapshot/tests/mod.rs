@@ -8,6 +8,7 @@ mod crash;
 mod disk;
 mod engines;
 mod files;
+mod forget;
 mod history;
 mod journal;
 mod laws;

@@ -140,6 +140,24 @@ async fn what_is_throttled_inside_a_batch_is_asked_again_alone() {
 }
 
 #[tokio::test]
+async fn what_is_throttled_inside_a_batch_is_not_asked_earlier_than_it_says() {
+    let graph = answering(|url, before| match (id_of(url), before) {
+        (2, 0) => (
+            429,
+            json!({"Retry-After": "0.2"}),
+            json!({"error": {"code": "TooManyRequests"}}),
+        ),
+        (number, _) => (200, json!({}), json!({"id": id(number).to_string()})),
+    })
+    .await;
+    let watch = crate::model::clock::Stopwatch::start();
+    let answers = look_up(&graph, &[1, 2]).await;
+    // On a machine that is too busy for it the budget is used up: then it was not asked at all.
+    let asked_again = matches!(answers[&id(2)], Existence::Alive(_));
+    assert!(!asked_again || watch.elapsed() >= Duration::from_millis(200));
+}
+
+#[tokio::test]
 async fn what_stays_throttled_is_unknown_and_the_rest_is_known() {
     let graph = answering(|url, _| match id_of(url) {
         2 => refusal(429, "TooManyRequests"),

@@ -35,6 +35,8 @@ fn every_status_has_its_meaning() {
         ("PATCH", 403, &[], "Refused"),
         ("PATCH", 404, &[], "NotFound"),
         ("POST", 404, &[], "Refused"),
+        ("PATCH", 410, &[], "NotFound"),
+        ("POST", 410, &[], "Refused"),
         ("POST", 409, &[], "Conflict"),
         ("PATCH", 409, &[], "Conflict"),
         ("PATCH", 412, &[], "Refused"),
@@ -102,6 +104,19 @@ fn what_the_body_says_is_kept_short_and_without_the_token() {
         assert!(
             shown.len() < 500 && !format!("{error:?}").contains("t0p-secret"),
             "{shown}"
+        );
+    }
+}
+
+#[test]
+fn a_request_id_that_repeats_the_token_does_not_show_it() {
+    for name in ["x-request-id", "request-id", "cf-ray"] {
+        let said = answer(400, &[(name, "id t0p-secret end")], "");
+        let error = fault(&asked("POST"), 400, &said, &token(), Words::Kept);
+        let text = format!("{error} {error:?}");
+        assert!(
+            text.contains("(request id") && !text.contains("t0p-secret"),
+            "{text}"
         );
     }
 }

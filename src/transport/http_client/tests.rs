@@ -277,3 +277,25 @@ async fn gzip_that_grows_a_thousand_times_is_refused_while_it_grows() {
     let error = ask("/error", Size::Page).await.unwrap();
     assert_eq!((error.status.as_u16(), error.body.len()), (500, 64 << 10));
 }
+
+#[test]
+fn who_asks_to_slow_down_says_429_or_when_to_come_back() {
+    for (status, headers, throttled) in [
+        (429, &[][..], true),
+        (429, &[("retry-after", "1")], true),
+        (503, &[("retry-after", "1")], true),
+        (503, &[], false),
+        (500, &[("retry-after", "1")], false),
+        (200, &[("retry-after", "1")], false),
+    ] {
+        let named = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: named.collect::<HeaderMap>(),
+            body: Bytes::new(),
+        };
+        assert_eq!(answer.is_throttled(), throttled, "{status} {headers:?}");
+    }
+}
