@@ -59,6 +59,8 @@ pub(super) struct Looked {
     pub(super) read: Vec<(ObjectKind, SourceId)>,
     /// Objects of which something is to be put right.
     pub(super) heals: BTreeSet<(ObjectKind, SourceId)>,
+    /// Objects whose resource was found gone, and that nobody has looked for since.
+    pub(super) lost: BTreeSet<(ObjectKind, SourceId)>,
     /// Objects whose resource is gone, which is only reported.
     missing: Vec<(ObjectKind, SourceId)>,
     /// The users among them.
@@ -123,6 +125,7 @@ impl Cycle<'_> {
             })
             .await?;
         }
+        self.look_for_lost().await?;
         self.tell_of_another_writer().await
     }
 
@@ -225,7 +228,8 @@ impl Cycle<'_> {
         };
         let keeping = Keeping {
             now: self.now,
-            enforce: self.job.enforce,
+            applies: self.applies(),
+            mark: self.found_at_target(),
             fills: self.order.apply || matches!(self.order.extent, Extent::Drift { .. }),
             rows: self.drift.rows,
         };
@@ -280,8 +284,12 @@ impl Cycle<'_> {
         }
     }
 
-    /// The resource of a linked object is gone. Created again where the policy heals that, or where somebody asked
-    /// for this object; of an object that is gone itself, or not ours, nothing is missing.
+    /// A reading of the target, and no request of ours, finds that the resource of a linked object is gone: that is drift, and
+    /// `drift.missing` is about it alone. It is created again where the policy heals that, or where somebody asked for this
+    /// object; else it is reported, and keeps its link until something that the source wants of it is planned: then there is
+    /// nothing to change, and it is planned as one without a link ([`Self::lose`]). So it is at once where our own request
+    /// was answered 404: then the source wanted something already. Of an object that is gone itself, or not ours, nothing is
+    /// missing.
     pub(super) async fn note_missing(
         &mut self,
         kind: ObjectKind,
@@ -291,7 +299,7 @@ impl Cycle<'_> {
     ) -> Result<(), CycleError> {
         let heals = by_hand || (self.job.policy.create && self.drift_policy().heals_missing());
         let mut row = Row::new(target, self.now);
-        (row.missing, row.pending) = (true, heals && self.job.enforce);
+        row.missing = true;
         let looks = !self.applies();
         let found = self
             .store(move |snapshot| {
@@ -304,6 +312,8 @@ impl Cycle<'_> {
                 let is_ours = snapshot.scope_entry_in(looks, kind, &id)? != Some(ScopeEntry::Out);
                 let is_missing = is_ours && !is_gone;
                 if is_missing {
+                    let before = snapshot.drift(kind, &id)?;
+                    row.pending = heals && (!looks || before.is_some_and(|before| before.pending));
                     let mut tx = snapshot.tx()?;
                     tx.put_drift(kind, &id, &row);
                     tx.commit(Durability::Lazy)?;
@@ -474,7 +484,10 @@ fn hides_members(view: &ObjectView, body: &serde_json::Value) -> bool {
 #[derive(Clone, Copy)]
 struct Keeping {
     now: Timestamp,
-    enforce: bool,
+    /// False in a cycle that only looks: it promises nothing for a later one.
+    applies: bool,
+    /// The mark of what is to be put right.
+    mark: DirtyCause,
     /// Whether what the target kept is filled in: a plan stores nothing of a link.
     fills: bool,
     /// False while the store has no rows at all.
@@ -495,7 +508,7 @@ impl Keeping {
             tx.put_drift(kind, &one.id, &row);
         }
         if one.drift.heals() {
-            tx.mark_dirty(kind, &one.id, DirtyCause::TARGET)?;
+            tx.mark_dirty(kind, &one.id, self.mark)?;
         }
         if self.fills && !one.drift.filled.is_empty() {
             fill(tx, kind, one)?;
@@ -521,7 +534,7 @@ impl Keeping {
             .collect();
         row.lacking = Members::of(drift.lacking.clone());
         row.extra = Members::of(drift.extra.clone());
-        row.pending = drift.heals() && self.enforce;
+        row.pending = drift.heals() && (self.applies || before.as_ref().is_some_and(|before| before.pending));
         row.not_kept_members = drift.not_kept.iter().copied().collect();
         // Still as the target made it: had it moved, it would be drift again.
         let moved = |name| {

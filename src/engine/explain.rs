@@ -29,6 +29,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Existence;
 use crate::model::object::Life;
+use crate::model::object::MemberKind;
 use crate::model::shown::shown;
 use crate::model::value::Value;
 use crate::ports::Durability;
@@ -43,6 +44,8 @@ use crate::reconcile::explain::rows::Held;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::view::ObjectView;
+use crate::snapshot::assignments::each_member;
+use crate::snapshot::assignments::nested_groups;
 use crate::snapshot::history::Entry;
 use crate::snapshot::look::Looking;
 use crate::snapshot::page::apply_existence;
@@ -212,17 +215,35 @@ impl Cycle<'_> {
         self.prepare_kept_back().await?;
         self.read_refusals(kind, id, gathered).await?;
         let asked = self.ask_source(kind, id).await?;
-        self.read_escrow().await?;
-        self.name_waiting_parts(kind, id).await?;
         self.focus_on(kind, id).await?;
         self.rescope().await?;
+        self.read_escrow().await?;
+        self.name_waiting_parts(kind, id).await?;
+        self.find_due().await?;
+        self.mark_chosen(kind, id).await?;
         let prepared = self.prepare_target().await;
         Self::noted(prepared, "the target was not asked what it can do", gathered)?;
         self.settle_intents().await?;
         let read = self.read_target().await;
         Self::noted(read, "the target could not be read", gathered)?;
+        self.find_drift().await?;
         self.guard().await?;
+        self.follow_values().await?;
         let seen = self.look(kind, id).await?;
+        if let Some(seen) = seen
+            .as_ref()
+            .filter(|_| self.escrow.waiting.contains(&(kind, id)))
+        {
+            // It is not planned while it waits; for which parts of it, only its plan tells.
+            let waits = self.planner(true).plan(seen).omissions.into_iter();
+            let refused = waits.filter(|omission| {
+                matches!(
+                    omission,
+                    Omission::AttributeRefused { .. } | Omission::MemberRefused { .. }
+                )
+            });
+            gathered.with(|seen| seen.omissions.extend(refused.map(|omission| (id, omission))));
+        }
         let link = seen.as_ref().and_then(|seen| seen.link.clone());
         let actual = match link {
             Some(link) => self.read_actual(kind, &link.target, gathered).await?,
@@ -238,6 +259,7 @@ impl Cycle<'_> {
         self.users().await?;
         self.groups().await?;
         self.deletes().await?;
+        self.late_values().await?;
         self.tell_pause();
         let Some(view) = seen else {
             let name = id.to_string();
@@ -358,21 +380,46 @@ impl Cycle<'_> {
         .await
     }
 
-    /// Only this object is planned, and the managers above it that come before it.
+    /// Only this object is planned, and what it refers to that this cycle makes first.
     async fn focus_on(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
-        let managers = self
-            .store(move |snapshot| {
-                // A look wakes nobody in escrow.
-                let mut tx = snapshot.tx()?;
-                tx.mark_dirty(kind, &id, DirtyCause::LOOK)?;
-                tx.commit(Durability::Lazy)?;
-                managers_to_come(snapshot, kind, id)
+        let flattens = self.job.assigning.nesting.members;
+        let mut focus = self
+            .store(move |snapshot| match kind {
+                ObjectKind::User => managers_to_come(snapshot, id),
+                ObjectKind::Group => members_to_come(snapshot, id, flattens),
             })
             .await?;
-        let mut focus: BTreeSet<(ObjectKind, SourceId)> =
-            managers.into_iter().map(|id| (ObjectKind::User, id)).collect();
         focus.insert((kind, id));
         self.focus = Some(focus);
+        Ok(())
+    }
+
+    /// The object is planned even where no cycle would look at it: then there is nothing to do, and that is said. Only now,
+    /// after what is due was found: that it is looked at here makes nothing due.
+    async fn mark_chosen(&self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+        self.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            tx.mark_dirty(kind, &id, DirtyCause::LOOK)?;
+            tx.commit(Durability::Lazy)
+        })
+        .await
+    }
+
+    /// Whoever gives up a userName that one of them waits for is planned too, and who that one waits for.
+    async fn follow_values(&mut self) -> Result<(), CycleError> {
+        let users = |(kind, _): &(ObjectKind, SourceId)| *kind == ObjectKind::User;
+        let mut left: Vec<_> = self.focus.iter().flatten().copied().filter(users).collect();
+        while let Some((kind, id)) = left.pop() {
+            let Some(view) = self.look(kind, id).await? else {
+                continue;
+            };
+            let plan = self.planner(true).plan(&view);
+            if let (Some(holder), Some(focus)) = (self.values.holder(&plan), &mut self.focus)
+                && focus.insert((kind, holder))
+            {
+                left.push((kind, holder));
+            }
+        }
         Ok(())
     }
 
@@ -397,8 +444,9 @@ impl Cycle<'_> {
             Ok(Some(resource)) => Ok(Some(resource.body)),
             Ok(None) => {
                 gathered.finding(&format!(
-                    "resource {target} is gone at the target (404): `melonsync sync --full` finds that, and so does the next \
-                     request to it; the user or group is then matched or created again"
+                    "resource {target} is gone at the target (404): once something of the {kind} changes, or with `melonsync \
+                     resync`, it is matched or created again; a full cycle reports it as `missing`, or creates it where \
+                     `drift` heals that"
                 ));
                 Ok(None)
             }
@@ -569,27 +617,59 @@ fn moved(before: &Record, answer: &Existence) -> Vec<String> {
     }
 }
 
-/// The managers above a user that are not at the target yet: created before it, in the same cycle.
+/// The managers above a user that this cycle makes first.
 fn managers_to_come(
     snapshot: &Snapshot,
-    kind: ObjectKind,
-    id: SourceId,
-) -> Result<Vec<SourceId>, StoreError> {
-    let mut managers = Vec::new();
-    let mut next = match kind {
-        ObjectKind::User => snapshot.brief(kind, &id)?,
-        ObjectKind::Group => None,
-    };
+    user: SourceId,
+) -> Result<BTreeSet<(ObjectKind, SourceId)>, StoreError> {
+    let mut managers = BTreeSet::new();
+    let mut next = snapshot.brief(ObjectKind::User, &user)?;
     while let Some(manager) = next.and_then(|brief| brief.head.manager) {
-        next = snapshot
-            .brief(ObjectKind::User, &manager)?
-            .filter(|brief| brief.target.is_none());
-        if next.is_none() || managers.contains(&manager) || managers.len() == MOST_MANAGERS {
+        let comes = is_to_come(snapshot, &manager)?;
+        if !comes || managers.len() == MOST_MANAGERS || !managers.insert((ObjectKind::User, manager)) {
             break;
         }
-        managers.push(manager);
+        next = snapshot.brief(ObjectKind::User, &manager)?;
     }
     Ok(managers)
+}
+
+/// The members of a group that this cycle makes first.
+fn members_to_come(
+    snapshot: &Snapshot,
+    group: SourceId,
+    flattens: bool,
+) -> Result<BTreeSet<(ObjectKind, SourceId)>, StoreError> {
+    let groups = if flattens {
+        nested_groups(snapshot, group)?
+    } else {
+        vec![group]
+    };
+    let mut members = BTreeSet::new();
+    for group in groups {
+        each_member(snapshot, &group, &mut |member, kind| {
+            if kind == MemberKind::User && is_to_come(snapshot, &member)? {
+                members.insert((ObjectKind::User, member));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(members)
+}
+
+/// True for a dirty user without a resource, as far as is known: without a link, or with one to what was found gone.
+fn is_to_come(snapshot: &Snapshot, id: &SourceId) -> Result<bool, StoreError> {
+    let kind = ObjectKind::User;
+    let Some(brief) = snapshot
+        .brief(kind, id)?
+        .filter(|brief| brief.head.life == Life::Alive)
+    else {
+        return Ok(false);
+    };
+    if snapshot.dirty_cause(kind, id)?.is_none() {
+        return Ok(false);
+    }
+    Ok(brief.target.is_none() || snapshot.drift(kind, id)?.is_some_and(|row| row.missing))
 }
 
 /// The last operations on an object, newest first.

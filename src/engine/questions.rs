@@ -113,6 +113,22 @@ impl Cycle<'_> {
         self.look_up(kind, &keys).await
     }
 
+    /// Looks for objects that were found to have no resource after the others were looked for.
+    pub(super) async fn look_again(&mut self, kind: ObjectKind, ids: &[SourceId]) -> Result<(), CycleError> {
+        if !self.absence.contains_key(&kind) {
+            let absence = self.look_for(kind, ids).await?;
+            self.absence.insert(kind, absence);
+            return Ok(());
+        }
+        for id in ids {
+            if !self.ask_for(kind, *id).await? {
+                self.list(kind).await?;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     /// Looks for objects by their keys, each externalId first.
     pub(super) async fn look_up(
         &mut self,

@@ -16,7 +16,9 @@ use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::cycle::forecast_of;
 use super::forecast::Forecast;
+use super::job::Extent;
 use super::passes::Rules;
+use super::record::unlink;
 use super::views::Context;
 use super::views::view;
 use crate::mapping::path::TargetPath;
@@ -126,7 +128,25 @@ impl Cycle<'_> {
             }
             self.stake_claims(kind).await?;
         }
+        self.drift.lost.clear();
         self.find_rehires().await
+    }
+
+    /// Looks for those who were found to have no resource after the others were looked for. In a whole listing everybody was.
+    pub(super) async fn look_for_lost(&mut self) -> Result<(), CycleError> {
+        let lost = std::mem::take(&mut self.drift.lost);
+        for kind in self.job.managed.clone() {
+            let ids: Vec<SourceId> = lost
+                .iter()
+                .filter(|(of, _)| *of == kind)
+                .map(|(_, id)| *id)
+                .collect();
+            if !ids.is_empty() && !self.listed.contains(&kind) {
+                self.look_again(kind, &ids).await?;
+                self.stake_claims(kind).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Asks the target once what it can do, and leaves out what its schemas do not know: a finding, no failure.
@@ -153,8 +173,12 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// The resources of the objects that an admin named, as they are now; one that is gone is noted as lost.
+    /// The resources of the objects that an admin named, as they are now; one that is gone is noted as lost. What is only
+    /// explained is not named: it is planned by what the next cycle will know, not by what reading it now would tell.
     async fn read_chosen(&mut self) -> Result<(), CycleError> {
+        if self.order.extent == Extent::Explain {
+            return Ok(());
+        }
         for (kind, id) in self.focus.clone().into_iter().flatten() {
             let link = self
                 .store(move |snapshot| Ok(snapshot.record(kind, &id)?.and_then(|record| record.link)))
@@ -239,10 +263,13 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// Notes that the resource of a linked object is gone: it is planned as if it had no link.
+    /// The resource of a linked object is gone, whatever found it, and is not only to be reported: the object is planned as
+    /// one without a link, in this cycle and in every later one. A cycle that may not write keeps that to itself.
     pub(super) async fn lose(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
         self.forecasts = true;
         self.losses = true;
+        self.drift.lost.insert((kind, id));
+        let (applies, cause) = (self.applies(), self.found_at_target());
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             tx.put_forecast(
@@ -253,10 +280,29 @@ impl Cycle<'_> {
                     ..Forecast::default()
                 },
             );
-            tx.mark_dirty(kind, &id, DirtyCause::TARGET)?;
+            if applies && let Some(record) = tx.record(kind, &id)?.filter(|record| record.link.is_some()) {
+                unlink(&mut tx, record)?;
+                tx.delete_drift(kind, &id);
+                tx.mark_referrers_dirty(&id)?;
+                tx.mark_holders(&id)?;
+            }
+            if !applies {
+                tx.show_referrers(&id)?;
+            }
+            tx.mark_dirty(kind, &id, cause)?;
             tx.commit(Durability::Lazy)
         })
         .await
+    }
+
+    /// The mark of an object of which the target was read to hold something else: one of a cycle that only looks makes no
+    /// later cycle do more than it would have done without it.
+    pub(super) fn found_at_target(&self) -> DirtyCause {
+        if self.applies() {
+            DirtyCause::TARGET
+        } else {
+            DirtyCause::LOOK
+        }
     }
 
     /// Notes on each reading which objects without a link match it: two of them is a finding on both.

@@ -412,13 +412,7 @@ impl Cycle<'_> {
         if matches!(error, TargetError::NotFound { .. }) {
             self.lose(kind, id).await?;
         }
-        if !self.absence.contains_key(&kind) {
-            let absence = self.look_for(kind, &[id]).await?;
-            self.absence.insert(kind, absence);
-        } else if !self.ask_for(kind, id).await? {
-            self.list(kind).await?;
-        }
-        Ok(())
+        self.look_again(kind, &[id]).await
     }
 }
 
@@ -484,7 +478,9 @@ impl Done {
         if deleted || self.work.plan.forget {
             if deleted && let Some(record) = tx.record(kind, &id)?.filter(|record| !record.is_gone()) {
                 // Alive, or not known to be gone: it may come back, and then with what changed alone.
-                return unlink(tx, record).map(Some);
+                unlink(tx, record)?;
+                tx.clear_dirty(kind, &id)?;
+                return Ok(Some(id));
             }
             forget_members(tx, kind, &id)?;
             tx.clear_dirty(kind, &id)?;
@@ -691,8 +687,8 @@ fn rehired_from(run: &[Operation]) -> Option<SourceId> {
     })
 }
 
-/// What was deleted at the target lives on at the source, out of scope: only the link goes, and what was sent.
-fn unlink(tx: &mut Tx<'_>, mut record: Record) -> Result<SourceId, StoreError> {
+/// The link goes, and what was sent into a resource that is not there any more.
+pub(super) fn unlink(tx: &mut Tx<'_>, mut record: Record) -> Result<(), StoreError> {
     let (kind, id) = (record.object.kind, record.object.id);
     if kind == ObjectKind::Group {
         forget_sent(tx, &id)?;
@@ -700,8 +696,7 @@ fn unlink(tx: &mut Tx<'_>, mut record: Record) -> Result<SourceId, StoreError> {
     record.link = None;
     tx.put_record(&record)?;
     tx.put_refusals(kind, &id, &[]);
-    tx.clear_dirty(kind, &id)?;
-    Ok(id)
+    Ok(())
 }
 
 /// The memberships of a deleted group: nothing at the target holds them any more.
@@ -789,34 +784,42 @@ impl Cycle<'_> {
         let known = self.forecasts;
         self.forecasts = true;
         self.losses |= !leavers.is_empty();
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            let ids: Vec<SourceId> = forecasts.iter().map(|(id, ..)| *id).collect();
-            let mut held = if known {
-                tx.forecasts_of(kind, &ids)?
-            } else {
-                HashMap::new()
-            };
-            for leaver in leavers {
-                let mut forecast = forecast_of(&tx, kind, &leaver)?;
-                forecast.lost = true;
-                tx.put_forecast::<Forecast>(kind, &leaver, &forecast);
-            }
-            for (id, pass, left, way, late, linked) in forecasts {
-                let mut forecast: Forecast = held.remove(&id).unwrap_or_default();
-                match pass {
-                    Pass::MembersOut => forecast.members_out = true,
-                    Pass::Disables if left => forecast.disabled = true,
-                    _ if way => {}
-                    _ => forecast.done = true,
+        let again = self
+            .store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                let ids: Vec<SourceId> = forecasts.iter().map(|(id, ..)| *id).collect();
+                let mut held = if known {
+                    tx.forecasts_of(kind, &ids)?
+                } else {
+                    HashMap::new()
+                };
+                for leaver in leavers {
+                    let mut forecast = forecast_of(&tx, kind, &leaver)?;
+                    forecast.lost = true;
+                    tx.put_forecast::<Forecast>(kind, &leaver, &forecast);
                 }
-                forecast.late = late;
-                forecast.linked = linked.or(forecast.linked);
-                tx.put_forecast(kind, &id, &forecast);
-            }
-            tx.commit(Durability::Lazy)
-        })
-        .await?;
-        Ok(super::apply::Carried { moved, again: false })
+                // As a cycle that writes marks them once there is a resource to refer to.
+                let mut again = false;
+                for (id, pass, left, way, late, linked) in forecasts {
+                    if linked.is_some() && kind == ObjectKind::User {
+                        let marked = tx.show_referrers(&id)?;
+                        again |= marked.iter().any(|(of, _)| *of == kind);
+                    }
+                    let mut forecast: Forecast = held.remove(&id).unwrap_or_default();
+                    match pass {
+                        Pass::MembersOut => forecast.members_out = true,
+                        Pass::Disables if left => forecast.disabled = true,
+                        _ if way => {}
+                        _ => forecast.done = true,
+                    }
+                    forecast.late = late;
+                    forecast.linked = linked.or(forecast.linked);
+                    tx.put_forecast(kind, &id, &forecast);
+                }
+                tx.commit(Durability::Lazy)?;
+                Ok(again)
+            })
+            .await?;
+        Ok(super::apply::Carried { moved, again })
     }
 }

@@ -22,6 +22,7 @@ use crate::reconcile::refresh::Sweep;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record;
+use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
 
 /// The snapshot's name for how far the sweep has come.
@@ -57,13 +58,17 @@ impl Cycle<'_> {
         let managed = self.job.managed.clone();
         let waiting = self.escrow.waiting.clone();
         self.drift.rows = self.store(Snapshot::has_drift).await?;
-        if self.order.extent != Extent::Changes || self.summary.kind == Kind::Initial {
+        let asks = matches!(self.order.extent, Extent::Changes | Extent::Explain);
+        if !asks || self.summary.kind == Kind::Initial {
             return Ok(());
         }
+        let focus = self.focus.clone();
         let (pending, sweep, swept) = self
             .store(move |snapshot| {
+                let chosen =
+                    |key: &(ObjectKind, SourceId)| focus.as_ref().is_none_or(|focus| focus.contains(key));
                 let pending = pending(snapshot, |key| {
-                    managed.contains(&key.0) && !waiting.contains(&key)
+                    managed.contains(&key.0) && !waiting.contains(&key) && chosen(&key)
                 })?;
                 let sweep: Option<Sweep> = match snapshot.meta(SWEEP)? {
                     Some(bytes) => record::decode(&bytes).ok(),
@@ -82,7 +87,8 @@ impl Cycle<'_> {
                 let (swept, end) = next_linked(snapshot, &kinds, sweep.after, due)?;
                 let last = swept.last().map(|(kind, id, _)| (*kind, *id));
                 let sweep = sweep.read(now, window, swept.len() as u64, last, end);
-                Ok((pending, Some(sweep), swept))
+                let swept = swept.into_iter().filter(|(kind, id, _)| chosen(&(*kind, *id)));
+                Ok((pending, Some(sweep), swept.collect()))
             })
             .await?;
         self.due.resources = pending;
@@ -182,14 +188,20 @@ impl Cycle<'_> {
     }
 }
 
-/// Objects of which something found is still to be put right: what was found may have moved since.
+/// Dirty objects of which something found is still to be put right, or whose resource was found gone and only reported: what
+/// was found may have moved since, and nothing is sent to a resource that is not there.
 fn pending(
     snapshot: &Snapshot,
     wanted: impl Fn((ObjectKind, SourceId)) -> bool,
 ) -> Result<Vec<Linked>, StoreError> {
     let mut found = Vec::new();
     snapshot.each_drift(|kind, id, row| {
-        if row.pending && wanted((kind, id)) && snapshot.dirty_cause(kind, &id)?.is_some() {
+        if (row.pending || row.missing)
+            && wanted((kind, id))
+            && let Some(cause) = snapshot.dirty_cause(kind, &id)?
+            // That somebody looked at it wants nothing of it.
+            && (row.pending || cause != DirtyCause::LOOK)
+        {
             found.push((kind, id, row.target));
         }
         Ok(())

@@ -101,19 +101,19 @@ fn compare_one(member: &MemberView, observed: Option<&ShownMembers>, diff: &mut 
     };
     match (wanted, &member.sent) {
         (None, None) => {}
+        // What was sent went with a resource that is made anew in this cycle: known by its new id, it is replaced at once.
+        (None, Some(_)) if member.present && member.state == Reference::Pending => {}
         (Some(Some(target)), Some(sent)) if target == sent => {
             if observed.is_some_and(|shown| shown.lacks(sent)) {
                 diff.drift.insert(member.id);
                 diff.add.push(plain(None, Reason::Drifted));
             }
         }
-        // An expected link of a member that was sent before: its new id is not known until it is made.
-        (Some(None), Some(_)) => {}
         (Some(Some(target)), None) if observed.is_some_and(|shown| shown.holds(target)) => {
             diff.found.push(plain(Some(target.clone()), Reason::MemberJoined));
         }
         (Some(_), None) => diff.add.push(plain(None, Reason::MemberJoined)),
-        (Some(Some(_)), Some(sent)) => {
+        (Some(_), Some(sent)) => {
             diff.remove
                 .push(plain(Some(sent.clone()), Reason::MemberRelinked));
             diff.add.push(plain(None, Reason::MemberRelinked));

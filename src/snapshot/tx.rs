@@ -376,6 +376,22 @@ impl<'s> Tx<'s> {
         Ok(marked)
     }
 
+    /// As [`Self::mark_referrers_dirty`], for a cycle that only shows what one that writes will do. Who was not marked before.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn show_referrers(&mut self, referred: &SourceId) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
+        let mut marked = Vec::new();
+        for (kind, by) in self.referrers_of(std::slice::from_ref(referred))? {
+            let waits = self.dirty_cause(kind, &by)?.is_some();
+            if !waits && self.brief(kind, &by)?.is_some_and(|brief| brief.target.is_some()) {
+                self.mark_over(kind, &keys::object(kind, &by), None, DirtyCause::LOOK);
+                marked.push((kind, by));
+            }
+        }
+        Ok(marked)
+    }
+
     /// Marks an object dirty that refers to one that changed; false where nothing is to be mended.
     ///
     /// # Errors

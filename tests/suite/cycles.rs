@@ -1,6 +1,7 @@
 //! Whole cycles against the sample tenant and the sample workspace. Each runs twice: the second is quiet.
 
 mod adoption;
+mod announced;
 mod answers;
 mod assigned;
 mod broken_record;
@@ -12,6 +13,7 @@ mod escrow;
 mod evaluation;
 mod explained;
 mod facts;
+mod gone;
 mod guard;
 mod incremental;
 mod initial;

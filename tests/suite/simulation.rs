@@ -27,6 +27,7 @@ use melonsync::model::clock::Stopwatch;
 
 use world::Story;
 use world::play;
+use world::play_on;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -84,6 +85,19 @@ fn every_promise_holds_in_every_world() {
         watch.elapsed()
     );
     assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+}
+
+#[test]
+fn what_is_announced_is_what_is_planned_in_every_world() {
+    if let Some(seed) = number("SEED") {
+        let story = play_on(seed, true, true);
+        eprintln!("{}", story.lines.join("\n"));
+    }
+    let (from, seeds) = (number("FROM").unwrap_or(0), number("SEEDS").unwrap_or(400) / 10);
+    for seed in from..from + seeds {
+        let story = play_on(seed, false, true);
+        assert!(story.found.is_empty(), "seed {seed}:\n{}", story.found.join("\n"));
+    }
 }
 
 /// Seeds that found a bug, and what it was.

@@ -5,13 +5,9 @@ use std::sync::Arc;
 
 use melonsync::engine::explain::ExplainError;
 use melonsync::engine::explain::explain;
-use melonsync::engine::job::Extent;
-use melonsync::engine::job::NoWatcher;
-use melonsync::engine::job::Order;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Filter;
 use melonsync::mapping::Mapping;
-use melonsync::model::id::CycleId;
 use melonsync::model::id::ObjectKind;
 use melonsync::ports::Table;
 use melonsync::reconcile::explain::object::Explanation;
@@ -20,23 +16,9 @@ use melonsync::reconcile::policy::Threshold;
 use melonsync::reconcile::scope::ScopeRules;
 use serde_json::Value;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
+use crate::support::announced::to_explain;
 use crate::support::world::World;
-
-fn order() -> Order {
-    Order {
-        id: CycleId(uuid::Uuid::now_v7()),
-        extent: Extent::Explain,
-        apply: false,
-        allow_deletions: None,
-        allow_creations: None,
-        only: None,
-        actor: "test".to_owned(),
-        stop: CancellationToken::new(),
-        watcher: Arc::new(NoWatcher),
-    }
-}
 
 /// Explains, and checks that neither side and nothing in the store but a listing's scratch tables was written.
 async fn explained(world: &World, object: &str) -> Explanation {
@@ -47,7 +29,7 @@ async fn explained(world: &World, object: &str) -> Explanation {
     };
     let before = kept();
     world.workspace.clear_requests();
-    let explained = explain(&world.job, &order(), object).await.unwrap();
+    let explained = explain(&world.job, &to_explain(), object).await.unwrap();
     assert_eq!(world.workspace.writes(), 0);
     assert!(kept() == before, "the store was written");
     explained
@@ -150,7 +132,7 @@ async fn a_user_who_came_since_the_last_read_is_found_by_its_id() {
         shown.operations.first().map(|operation| operation.verb),
         Some(Verb::CreateUser)
     );
-    let nobody = explain(&world.job, &order(), "nobody@corp.example").await;
+    let nobody = explain(&world.job, &to_explain(), "nobody@corp.example").await;
     assert!(matches!(nobody, Err(ExplainError::NoSuchObject { .. })));
 }
 

@@ -50,8 +50,11 @@ use super::site::MortalStore;
 use super::site::Site;
 use super::trace::Trace;
 use super::weather::Weather;
+use crate::support::announced::to_explain;
+use crate::support::announced::unannounced;
 use crate::support::limit;
 use crate::support::limit::Limit;
+use crate::support::world::Witness;
 
 const MAPPING: &str = r#"
 [[user]]
@@ -121,10 +124,17 @@ struct World {
     cycles: u64,
     deaths: u64,
     writes: u64,
+    /// Before each quiet period everything is planned and explained.
+    explains: bool,
 }
 
 /// Lives through the world of a seed. The same seed always gives the same story.
 pub fn play(seed: u64, keep_lines: bool) -> Story {
+    play_on(seed, keep_lines, false)
+}
+
+/// As [`play`]; `explains`: where people ask why before all is quiet, which moves the dice.
+pub fn play_on(seed: u64, keep_lines: bool, explains: bool) -> Story {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -134,6 +144,7 @@ pub fn play(seed: u64, keep_lines: bool) -> Story {
     let limit = Limit::of(&format!("seed {seed}"), limit::longest(), limit::GRACE);
     runtime.block_on(async {
         let mut world = World::new(seed, keep_lines);
+        world.explains = explains;
         limit.holds(Box::pin(world.live())).await;
         let mut inner = world.site.lock();
         Story {
@@ -243,6 +254,7 @@ impl World {
             cycles: 0,
             deaths: 0,
             writes: 0,
+            explains: false,
         }
     }
 
@@ -446,12 +458,41 @@ impl World {
         self.ledger.push((now, removed));
     }
 
+    /// What `explain` announces of each object is what `plan` lists of it.
+    async fn explain(&mut self) {
+        self.site.lock().judge.begin(true);
+        let witness = Arc::new(Witness::default());
+        let order = Order {
+            id: CycleId(uuid::Uuid::from_u128(u128::MAX)),
+            extent: Extent::Changes,
+            watcher: Arc::<Witness>::clone(&witness),
+            ..to_explain()
+        };
+        let report = cycle::run(&self.job, &order).await;
+        if let Some(error) = report.error {
+            self.note(|| format!("no plan to explain: {error}"));
+            return;
+        }
+        let seen = std::mem::take(&mut *witness.0.lock().unwrap());
+        for operation in &seen.operations {
+            self.note(|| format!("planned: {operation:?}"));
+        }
+        for (kind, id, omission) in &seen.omissions {
+            self.note(|| format!("left: {kind} {id} {omission:?}"));
+        }
+        let found = unannounced(&self.job, &seen.operations, &seen.omissions).await;
+        self.site.lock().judge.found.extend(found);
+    }
+
     /// Nothing goes wrong any more, nothing changes, and nobody stands in the way: every promise must hold.
     async fn quiet(&mut self) {
         self.note(|| "quiet".to_owned());
         self.site.lock().clear_the_way();
         self.site.lock().quiet = true;
         tokio::time::advance(Duration::from_secs(3_600)).await;
+        if self.explains {
+            self.explain().await;
+        }
         let mut last = None;
         for round in 0..8 {
             let extent = if round == 2 { Extent::Full } else { Extent::Changes };

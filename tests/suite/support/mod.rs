@@ -1,5 +1,6 @@
 //! What the tests of whole cycles share.
 
+pub mod announced;
 pub mod limit;
 pub mod manual_clock;
 pub mod program;

@@ -336,15 +336,17 @@ impl Ran {
     }
 }
 
+/// What a cycle told.
 #[derive(Default)]
-struct Seen {
-    operations: Vec<Operation>,
-    omissions: Vec<(ObjectKind, SourceId, Omission)>,
-    findings: Vec<String>,
+pub struct Seen {
+    pub operations: Vec<Operation>,
+    pub omissions: Vec<(ObjectKind, SourceId, Omission)>,
+    pub findings: Vec<String>,
 }
 
+/// Keeps what a cycle tells.
 #[derive(Default)]
-struct Witness(Mutex<Seen>);
+pub struct Witness(pub Mutex<Seen>);
 
 impl Watcher for Witness {
     fn operation(&self, operation: &Operation) {
