@@ -6,6 +6,8 @@
 //! is a note, not a failure.
 //! Assumes that a cycle on this job does not run meanwhile: whoever calls holds the store.
 
+mod focus;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
@@ -29,7 +31,6 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Existence;
 use crate::model::object::Life;
-use crate::model::object::MemberKind;
 use crate::model::shown::shown;
 use crate::model::value::Value;
 use crate::ports::Durability;
@@ -44,13 +45,10 @@ use crate::reconcile::explain::rows::Held;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::view::ObjectView;
-use crate::snapshot::assignments::each_member;
-use crate::snapshot::assignments::nested_groups;
 use crate::snapshot::history::Entry;
 use crate::snapshot::look::Looking;
 use crate::snapshot::page::apply_existence;
 use crate::snapshot::read::Reads;
-use crate::snapshot::record::DirtyCause;
 use crate::snapshot::record::Record;
 use crate::snapshot::refused;
 use crate::snapshot::scope::ScopeReads;
@@ -58,9 +56,6 @@ use crate::snapshot::store::Snapshot;
 
 /// As many past operations as fit a screen.
 const OPERATIONS_SHOWN: usize = 10;
-
-/// A manager above a manager, and so on: no directory is deeper, and a circle ends here.
-const MOST_MANAGERS: usize = 50;
 
 /// What can go wrong beside a cycle's own errors.
 #[derive(Debug, thiserror::Error)]
@@ -230,20 +225,6 @@ impl Cycle<'_> {
         self.guard().await?;
         self.follow_values().await?;
         let seen = self.look(kind, id).await?;
-        if let Some(seen) = seen
-            .as_ref()
-            .filter(|_| self.escrow.waiting.contains(&(kind, id)))
-        {
-            // It is not planned while it waits; for which parts of it, only its plan tells.
-            let waits = self.planner(true).plan(seen).omissions.into_iter();
-            let refused = waits.filter(|omission| {
-                matches!(
-                    omission,
-                    Omission::AttributeRefused { .. } | Omission::MemberRefused { .. }
-                )
-            });
-            gathered.with(|seen| seen.omissions.extend(refused.map(|omission| (id, omission))));
-        }
         let link = seen.as_ref().and_then(|seen| seen.link.clone());
         let actual = match link {
             Some(link) => self.read_actual(kind, &link.target, gathered).await?,
@@ -378,49 +359,6 @@ impl Cycle<'_> {
             })
         })
         .await
-    }
-
-    /// Only this object is planned, and what it refers to that this cycle makes first.
-    async fn focus_on(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
-        let flattens = self.job.assigning.nesting.members;
-        let mut focus = self
-            .store(move |snapshot| match kind {
-                ObjectKind::User => managers_to_come(snapshot, id),
-                ObjectKind::Group => members_to_come(snapshot, id, flattens),
-            })
-            .await?;
-        focus.insert((kind, id));
-        self.focus = Some(focus);
-        Ok(())
-    }
-
-    /// The object is planned even where no cycle would look at it: then there is nothing to do, and that is said. Only now,
-    /// after what is due was found: that it is looked at here makes nothing due.
-    async fn mark_chosen(&self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            tx.mark_dirty(kind, &id, DirtyCause::LOOK)?;
-            tx.commit(Durability::Lazy)
-        })
-        .await
-    }
-
-    /// Whoever gives up a userName that one of them waits for is planned too, and who that one waits for.
-    async fn follow_values(&mut self) -> Result<(), CycleError> {
-        let users = |(kind, _): &(ObjectKind, SourceId)| *kind == ObjectKind::User;
-        let mut left: Vec<_> = self.focus.iter().flatten().copied().filter(users).collect();
-        while let Some((kind, id)) = left.pop() {
-            let Some(view) = self.look(kind, id).await? else {
-                continue;
-            };
-            let plan = self.planner(true).plan(&view);
-            if let (Some(holder), Some(focus)) = (self.values.holder(&plan), &mut self.focus)
-                && focus.insert((kind, holder))
-            {
-                left.push((kind, holder));
-            }
-        }
-        Ok(())
     }
 
     /// The object as the planner sees it, before any pass.
@@ -615,61 +553,6 @@ fn moved(before: &Record, answer: &Existence) -> Vec<String> {
         Existence::HardDeleted => vec!["permanently deleted".to_owned()],
         Existence::Unknown(_) => Vec::new(),
     }
-}
-
-/// The managers above a user that this cycle makes first.
-fn managers_to_come(
-    snapshot: &Snapshot,
-    user: SourceId,
-) -> Result<BTreeSet<(ObjectKind, SourceId)>, StoreError> {
-    let mut managers = BTreeSet::new();
-    let mut next = snapshot.brief(ObjectKind::User, &user)?;
-    while let Some(manager) = next.and_then(|brief| brief.head.manager) {
-        let comes = is_to_come(snapshot, &manager)?;
-        if !comes || managers.len() == MOST_MANAGERS || !managers.insert((ObjectKind::User, manager)) {
-            break;
-        }
-        next = snapshot.brief(ObjectKind::User, &manager)?;
-    }
-    Ok(managers)
-}
-
-/// The members of a group that this cycle makes first.
-fn members_to_come(
-    snapshot: &Snapshot,
-    group: SourceId,
-    flattens: bool,
-) -> Result<BTreeSet<(ObjectKind, SourceId)>, StoreError> {
-    let groups = if flattens {
-        nested_groups(snapshot, group)?
-    } else {
-        vec![group]
-    };
-    let mut members = BTreeSet::new();
-    for group in groups {
-        each_member(snapshot, &group, &mut |member, kind| {
-            if kind == MemberKind::User && is_to_come(snapshot, &member)? {
-                members.insert((ObjectKind::User, member));
-            }
-            Ok(())
-        })?;
-    }
-    Ok(members)
-}
-
-/// True for a dirty user without a resource, as far as is known: without a link, or with one to what was found gone.
-fn is_to_come(snapshot: &Snapshot, id: &SourceId) -> Result<bool, StoreError> {
-    let kind = ObjectKind::User;
-    let Some(brief) = snapshot
-        .brief(kind, id)?
-        .filter(|brief| brief.head.life == Life::Alive)
-    else {
-        return Ok(false);
-    };
-    if snapshot.dirty_cause(kind, id)?.is_none() {
-        return Ok(false);
-    }
-    Ok(brief.target.is_none() || snapshot.drift(kind, id)?.is_some_and(|row| row.missing))
 }
 
 /// The last operations on an object, newest first.

@@ -72,7 +72,13 @@ fn each_state_of_a_member_has_its_outcome() {
             "made anew, id not known",
             member(1, Some("old"), expected(None)),
             None,
-            "",
+            "-old +",
+        ),
+        (
+            "to be made anew in this cycle",
+            member(1, Some("old"), Reference::Pending),
+            None,
+            "pending",
         ),
         (
             "its turn comes",

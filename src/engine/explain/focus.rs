@@ -1,0 +1,121 @@
+//! What is planned with an object that is explained: as much as its own plan depends on, so that it is the plan of a whole
+//! cycle.
+
+use std::collections::BTreeSet;
+
+use crate::engine::cycle::Cycle;
+use crate::engine::cycle::CycleError;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::Life;
+use crate::model::object::MemberKind;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::snapshot::assignments::each_member;
+use crate::snapshot::assignments::nested_groups;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+use crate::snapshot::store::Snapshot;
+
+/// A manager above a manager, and so on: no directory is deeper, and a circle ends here.
+const MOST_MANAGERS: usize = 50;
+
+impl Cycle<'_> {
+    /// Only this object is planned, and what it refers to that this cycle makes first.
+    pub(super) async fn focus_on(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+        let flattens = self.job.assigning.nesting.members;
+        let mut focus = self
+            .store(move |snapshot| match kind {
+                ObjectKind::User => managers_to_come(snapshot, id),
+                ObjectKind::Group => members_to_come(snapshot, id, flattens),
+            })
+            .await?;
+        focus.insert((kind, id));
+        self.focus = Some(focus);
+        Ok(())
+    }
+
+    /// The object is planned even where no cycle would look at it: then there is nothing to do, and that is said. Only now,
+    /// after what is due was found: that it is looked at here makes nothing due.
+    pub(super) async fn mark_chosen(&self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+        self.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            tx.mark_dirty(kind, &id, DirtyCause::LOOK)?;
+            tx.commit(Durability::Lazy)
+        })
+        .await
+    }
+
+    /// Whoever gives up a userName that one of them waits for is planned too, and who that one waits for.
+    pub(super) async fn follow_values(&mut self) -> Result<(), CycleError> {
+        let users = |(kind, _): &(ObjectKind, SourceId)| *kind == ObjectKind::User;
+        let mut left: Vec<_> = self.focus.iter().flatten().copied().filter(users).collect();
+        while let Some((kind, id)) = left.pop() {
+            let Some(view) = self.look(kind, id).await? else {
+                continue;
+            };
+            let plan = self.planner(true).plan(&view);
+            if let (Some(holder), Some(focus)) = (self.values.holder(&plan), &mut self.focus)
+                && focus.insert((kind, holder))
+            {
+                left.push((kind, holder));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The managers above a user that this cycle makes first.
+fn managers_to_come(
+    snapshot: &Snapshot,
+    user: SourceId,
+) -> Result<BTreeSet<(ObjectKind, SourceId)>, StoreError> {
+    let mut managers = BTreeSet::new();
+    let mut next = snapshot.brief(ObjectKind::User, &user)?;
+    while let Some(manager) = next.and_then(|brief| brief.head.manager) {
+        let comes = is_to_come(snapshot, &manager)?;
+        if !comes || managers.len() == MOST_MANAGERS || !managers.insert((ObjectKind::User, manager)) {
+            break;
+        }
+        next = snapshot.brief(ObjectKind::User, &manager)?;
+    }
+    Ok(managers)
+}
+
+/// The members of a group that this cycle makes first.
+fn members_to_come(
+    snapshot: &Snapshot,
+    group: SourceId,
+    flattens: bool,
+) -> Result<BTreeSet<(ObjectKind, SourceId)>, StoreError> {
+    let groups = if flattens {
+        nested_groups(snapshot, group)?
+    } else {
+        vec![group]
+    };
+    let mut members = BTreeSet::new();
+    for group in groups {
+        each_member(snapshot, &group, &mut |member, kind| {
+            if kind == MemberKind::User && is_to_come(snapshot, &member)? {
+                members.insert((ObjectKind::User, member));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(members)
+}
+
+/// True for a dirty user without a resource, as far as is known: without a link, or with one to what was found gone.
+fn is_to_come(snapshot: &Snapshot, id: &SourceId) -> Result<bool, StoreError> {
+    let kind = ObjectKind::User;
+    let Some(brief) = snapshot
+        .brief(kind, id)?
+        .filter(|brief| brief.head.life == Life::Alive)
+    else {
+        return Ok(false);
+    };
+    if snapshot.dirty_cause(kind, id)?.is_none() {
+        return Ok(false);
+    }
+    Ok(brief.target.is_none() || snapshot.drift(kind, id)?.is_some_and(|row| row.missing))
+}
