@@ -91,6 +91,13 @@ pub enum SourceError {
         /// The URL that the service offers for the full round, if it did.
         location: Option<String>,
     },
+    /// A link to a page, which an earlier answer brought and we kept, is refused, with whatever code: the link is the only thing
+    /// of that request that can be wrong. Refused twice, it is given up, and the round begins anew.
+    #[error("{what}")]
+    LinkRefused {
+        /// What was asked, what was answered.
+        what: String,
+    },
     /// The credential was refused: wrong, expired, or for another tenant.
     #[error("{what}")]
     Unauthorized {
@@ -134,7 +141,10 @@ impl SourceError {
     pub const fn disposition(&self) -> Disposition {
         match self {
             Self::Unauthorized { .. } | Self::Forbidden { .. } => Disposition::Quarantine,
-            Self::Reset { .. } | Self::Unavailable { .. } | Self::Malformed { .. } => Disposition::Retry,
+            Self::Reset { .. }
+            | Self::LinkRefused { .. }
+            | Self::Unavailable { .. }
+            | Self::Malformed { .. } => Disposition::Retry,
         }
     }
 
@@ -144,6 +154,10 @@ impl SourceError {
         match self {
             Self::Reset { .. } => {
                 "nothing to do: the next cycle reads the source from the beginning; links are kept"
+            }
+            Self::LinkRefused { .. } => {
+                "the link to a page that was kept from an earlier answer is refused, again and again: if the next cycle, which \
+                 begins its round anew, ends so too, report this"
             }
             Self::Unauthorized { hint, .. }
             | Self::Forbidden { hint, .. }
@@ -555,6 +569,21 @@ impl TargetError {
         match self {
             Self::Unavailable { maybe_done, .. } | Self::Malformed { maybe_done, .. } => *maybe_done,
             _ => false,
+        }
+    }
+
+    /// True where the target answered: the request is not under way any more, whatever became of it. A gateway that gave up
+    /// waiting says nothing of that.
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        match self {
+            Self::Unavailable { status, .. } => !matches!(status, 0 | 408 | 502 | 503 | 504),
+            Self::Conflict { .. }
+            | Self::NotFound { .. }
+            | Self::Refused { .. }
+            | Self::Partly { .. }
+            | Self::Unauthorized { .. }
+            | Self::Malformed { .. } => true,
         }
     }
 

@@ -44,6 +44,8 @@ pub(super) const SAID_EVERY: Duration = Duration::from_secs(60);
 struct Reading {
     /// How often it was reset.
     resets: u32,
+    /// The link that was refused last.
+    refused: Option<String>,
     /// Entries read so far, each page counted as one at least: a round that began is known even by its empty first page.
     read: u64,
     /// What is asked first, where that is settled already.
@@ -180,8 +182,40 @@ impl Cycle<'_> {
                 (reading.read, reading.round) = (0, None);
                 Ok(false)
             }
+            Err(SourceError::LinkRefused { what }) => self.give_up_link(kind, &request, what, reading).await,
             Err(error) => Err(CycleError::Source(error)),
         }
+    }
+
+    /// A link that was kept is refused: asked once more, and then given up, whatever the code of the answer says. Which codes
+    /// mean that it is too old is not for us to know.
+    async fn give_up_link(
+        &mut self,
+        kind: ObjectKind,
+        request: &PageRequest,
+        what: String,
+        reading: &mut Reading,
+    ) -> Result<bool, CycleError> {
+        let link = link_of(request).map(str::to_owned);
+        if reading.refused != link {
+            reading.refused = link;
+            return Ok(false);
+        }
+        reading.resets += 1;
+        if reading.resets > MOST_RESETS {
+            return Err(CycleError::Source(SourceError::LinkRefused { what }));
+        }
+        warn!(
+            kind = kind.word(),
+            "The source refused the link to its next {kind}s twice: {what}"
+        );
+        self.order.watcher.finding(&format!(
+            "Entra refuses the link to the next page of {kind}s that was kept from an earlier answer, asked twice ({what}): it is \
+             given up, and the {kind}s are read anew; links to the target are kept"
+        ));
+        self.reset(kind).await?;
+        (reading.read, reading.round) = (0, None);
+        Ok(false)
     }
 
     /// Asks for the page after the one that is being stored; its cursor is not stored before it is stored itself.

@@ -105,7 +105,7 @@ impl Cycle<'_> {
                 .await?;
             match self.job.source.page(kind, request).await {
                 // An outdated token was read by somebody who let us in.
-                Ok(_) | Err(SourceError::Reset { .. }) => {}
+                Ok(_) | Err(SourceError::Reset { .. } | SourceError::LinkRefused { .. }) => {}
                 Err(error) => return Ok(Err(of_source(&error))),
             }
         }

@@ -214,6 +214,10 @@ pub struct GraphFaults {
     pub reset_form: ResetForm,
     /// The code that says so; default `syncStateNotFound`.
     pub reset_code: Option<String>,
+    /// The status of the answer, in place of that of its form.
+    pub reset_status: Option<u16>,
+    /// What it says, in place of the usual message.
+    pub reset_message: Option<String>,
     /// In how many `innerError`s the code is wrapped.
     pub reset_depth: usize,
     /// 401 although the access token is good.

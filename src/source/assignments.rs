@@ -78,8 +78,16 @@ struct WireRole {
     is_enabled: bool,
 }
 
-/// Every user and group that is assigned to the application.
+/// Every user and group that is assigned to the application. Where the link to one of its own pages is refused, the list is
+/// begun anew, once: no link is kept from one reading to the next.
 pub(super) async fn list(client: &GraphClient, application: SourceId) -> Result<AssignmentList, SourceError> {
+    match read_list(client, application).await {
+        Err(SourceError::LinkRefused { .. }) => read_list(client, application).await,
+        read => read,
+    }
+}
+
+async fn read_list(client: &GraphClient, application: SourceId) -> Result<AssignmentList, SourceError> {
     let (mut entries, mut followed, mut link) = (Vec::new(), HashSet::new(), None::<Url>);
     let (mut idle, mut checked, mut logged) = (0_u32, LEAST_CHECKED, client.clock().now());
     loop {

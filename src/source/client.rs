@@ -79,6 +79,15 @@ impl Ask<'_> {
         }
     }
 
+    /// True where it follows a link that an earlier answer brought.
+    const fn is_kept_link(&self) -> bool {
+        match self {
+            Self::Follow { .. } => true,
+            Self::Assigned { link, .. } => link.is_some(),
+            Self::First { .. } | Self::Batch { .. } | Self::Roles { .. } => false,
+        }
+    }
+
     /// What the answer may hold.
     const fn size(&self) -> Size {
         match self {
@@ -213,6 +222,7 @@ impl GraphClient {
                 client_request_id: &id,
                 permission: ask.permission(),
                 not_found: ask.not_found(),
+                kept_link: ask.is_kept_link(),
                 token: token.as_ref(),
             };
             let answer = match self.http.send_for(request, ask.size()).await {

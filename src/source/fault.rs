@@ -37,6 +37,8 @@ pub(super) struct Exchange<'a> {
     pub(super) permission: &'a str,
     /// What to check when there is nothing at this address.
     pub(super) not_found: &'static str,
+    /// True where the request follows a link that an earlier answer brought.
+    pub(super) kept_link: bool,
     /// The token that was sent: taken out of whatever is quoted.
     pub(super) token: Option<&'a Secret>,
 }
@@ -59,6 +61,14 @@ impl Exchange<'_> {
             hint: hint.to_owned(),
             cause: None,
         };
+        // Of a link that we kept nothing is ours but that we kept it: neither names of properties nor the address can be wrong.
+        if self.kept_link && status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 429) {
+            let refused = SourceError::LinkRefused { what };
+            return match status.as_u16() {
+                408 | 423 => Verdict::Again(refused),
+                _ => Verdict::Final(refused),
+            };
+        }
         match status.as_u16() {
             401 => Verdict::StaleToken,
             403 => Verdict::Final(SourceError::Forbidden {

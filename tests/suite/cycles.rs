@@ -7,6 +7,7 @@ mod assigned;
 mod broken_record;
 mod coupled;
 mod created;
+mod dead_links;
 mod drift;
 mod endless;
 mod escrow;

@@ -238,16 +238,17 @@ fn next_page(core: &mut Core, call: &Call, kind: Kind, token: &str) -> Answer {
 /// An expired token, in the form that was asked for.
 fn reset(core: &Core, call: &Call, kind: Kind) -> Answer {
     let code = core.faults.reset_code.as_deref().unwrap_or("syncStateNotFound");
-    let message = "The sync state generation is not found; start again without a token.";
+    let message = core.faults.reset_message.as_deref();
+    let message = message.unwrap_or("The sync state generation is not found; start again without a token.");
     let mut error = json!({"code": code, "message": message});
     for _ in 0..core.faults.reset_depth {
         error = json!({"code": "UnknownError", "message": "", "innerError": error});
     }
-    let status = match core.faults.reset_form {
+    let status = core.faults.reset_status.unwrap_or(match core.faults.reset_form {
         ResetForm::Gone | ResetForm::GoneWithoutLocation => 410,
         ResetForm::BadRequest => 400,
         ResetForm::NotFound => 404,
-    };
+    });
     let answer = Answer::json(status, "application/json", &json!({"error": error}));
     match core.faults.reset_form {
         ResetForm::Gone => answer.with(
