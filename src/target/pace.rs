@@ -178,6 +178,39 @@ mod tests {
         assert!(began.elapsed() < S * 8);
     }
 
+    /// Eight users, one refusal: what was asked is waited for, and no more; then it goes on.
+    #[tokio::test(start_paused = true)]
+    async fn after_one_refusal_the_wait_is_what_was_asked_and_the_others_follow_at_once() {
+        for asked in [1, 2, 3, 10, 30] {
+            for refused_at in [0, 1, 3] {
+                let (pace, began) = (Pace::new(8, None, S * 60), Instant::now());
+                let mut waited = None;
+                for number in 0..9 {
+                    let pass = pace.enter(Kind::Write).await.unwrap();
+                    waited = waited.or_else(|| (number > refused_at).then(|| began.elapsed()));
+                    tokio::time::sleep(S / 50).await;
+                    let refused = number == refused_at;
+                    pass.done(
+                        |latency| match refused {
+                            true => Outcome::Refused(Some(S * asked)),
+                            false => Outcome::Answered(latency),
+                        },
+                        None,
+                    );
+                }
+                let (asked, waited) = (S * asked, waited.unwrap());
+                assert!(
+                    waited >= asked && waited <= asked * 12 / 10,
+                    "{asked:?}: {waited:?}"
+                );
+                if asked > S * 2 {
+                    let all = began.elapsed();
+                    assert!(all <= asked * 12 / 10, "{asked:?}: {all:?} for eight");
+                }
+            }
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_pause_too_long_is_said_and_not_slept() {
         let pace = Pace::new(1, None, S * 60);

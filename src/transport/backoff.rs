@@ -103,7 +103,9 @@ where
 /// Never earlier than the service asked for; a little later and not all at once, so that requests that were
 /// told the same moment do not arrive as one burst.
 fn gap(after: Option<Duration>, own: Duration) -> Duration {
-    after.map_or(own, |after| after + (own / 10).min(Duration::from_millis(250)))
+    after.map_or(own, |after| {
+        after + (own / 10).min(after / 10).min(Duration::from_millis(250))
+    })
 }
 
 #[cfg(test)]
@@ -153,6 +155,19 @@ mod tests {
             (Duration::from_secs(7)..Duration::from_millis(7300)).contains(&took),
             "{took:?}"
         );
+    }
+
+    #[test]
+    fn no_wait_is_much_longer_than_what_the_service_asked_for() {
+        for asked in [1, 2, 10, 60].map(Duration::from_secs) {
+            for own in [0, 500, 30_000].map(Duration::from_millis) {
+                let gap = gap(Some(asked), own);
+                assert!(
+                    gap >= asked && gap <= asked * 11 / 10,
+                    "{asked:?}, {own:?}: {gap:?}"
+                );
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -153,7 +153,7 @@ impl Controller {
         self.paused_until = self.paused_until.max(now + wait);
         // Every leave from before is void: the moments they had taken are free again. What went out did so by now.
         for lane in &mut self.lanes {
-            lane.restart(self.paused_until);
+            lane.restart(self.paused_until, wait);
         }
         self.ceiling_next = self.paused_until.max(now + self.ceiling);
     }

@@ -51,6 +51,8 @@ pub struct Lane {
     began: Option<Duration>,
     /// Let through before the first refusal.
     burst: u32,
+    /// Refusals while no rate was measured.
+    refusals: u32,
     good: u32,
     last_good: Duration,
     /// A gap that headers ask for, and until when.
@@ -75,10 +77,12 @@ impl Lane {
         }
     }
 
-    /// Begins anew at this moment: the moments taken so far are free again.
-    pub fn restart(&mut self, at: Duration) {
-        // A gap later than allowed: requests that were under way may have taken what came in since.
-        self.next = at.max(self.used_up_until) + seconds(self.gap.unwrap_or(0.0));
+    /// Begins anew at this moment, after a wait of this length: the moments taken so far are free again.
+    pub fn restart(&mut self, at: Duration, wait: Duration) {
+        // A gap later than allowed, because requests that were under way may have taken what came in since; but never much
+        // later than the service itself asked for.
+        let later = seconds(self.gap.unwrap_or(0.0)).min(wait * 3 / 20);
+        self.next = at.max(self.used_up_until) + later;
     }
 
     /// The gap in force, in seconds; zero for none.
@@ -149,12 +153,23 @@ impl Lane {
                 if gap.is_none() {
                     self.burst = self.good;
                 }
+                self.refusals = self.refusals.saturating_add(1);
+                if gap.is_none() && self.tells_nothing(wait) {
+                    self.last_good = now;
+                    return;
+                }
                 gap.map_or_else(|| self.guess(now, wait), |gap| gap * 1.1)
             }
         };
         self.last_good = now;
         self.gap = Some(gap.clamp(0.001, 60.0));
         (self.good_at_this_gap, self.raise) = (0, CREEP.1);
+    }
+
+    /// True for a first refusal after a few requests that asks for a long wait: it may be the end of a period of the service,
+    /// and may as well be about something else than us. The wait is kept; a rate is learned from the second one.
+    fn tells_nothing(&self, wait: Option<Duration>) -> bool {
+        self.refusals < 2 && self.good < ENOUGH && wait.is_some_and(|wait| wait > NEXT_REQUEST)
     }
 
     /// A gap from the first refusal alone.
@@ -173,7 +188,7 @@ impl Lane {
         let until = now + hint.reset;
         if hint.remaining == 0 {
             self.used_up_until = until;
-            self.restart(until);
+            self.restart(until, hint.reset);
             return true;
         }
         // With plenty left there is nothing to spread, and the window decides.
@@ -215,6 +230,7 @@ mod tests {
             ),
             ("nothing said: half as fast", 100, 10_000, None, 200),
             ("refused at once, wait of 1 s", 0, 0, Some(at(1000)), 1000),
+            ("refused once, after a few, for long", 3, 100, Some(at(10_000)), 0),
             ("no wait at all", 10, 100, Some(Duration::ZERO), 1),
         ] {
             let mut lane = Lane::default();
@@ -223,6 +239,17 @@ mod tests {
             lane.refused(at(passed), wait);
             assert_eq!(shown(&lane, at(passed)), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_second_refusal_after_a_few_tells_the_rate() {
+        let mut lane = Lane::default();
+        lane.take(Duration::ZERO);
+        for period in 0..2 {
+            (0..5).for_each(|_| lane.answered(at(period * 60_000)));
+            lane.refused(at(period * 60_000 + 5_000), Some(at(55_000)));
+        }
+        assert_eq!(shown(&lane, at(65_000)), 12_000, "ten in two minutes");
     }
 
     #[test]
