@@ -254,6 +254,8 @@ pub struct Cycle<'j> {
     pub(super) latecomers: HashSet<(ObjectKind, SourceId)>,
     /// True while users are disabled who lost access in the middle of the cycle.
     pub(super) overtaking: bool,
+    /// True once users were disabled who need not wait for requests without an answer.
+    pub(super) disabled_meanwhile: bool,
     /// True in an undo: it plans once, and has no second sweep.
     pub(super) undoes: bool,
     /// True once an attribute of somebody was refused, in this cycle or before.
@@ -381,6 +383,7 @@ impl<'j> Cycle<'j> {
             unreached: BTreeSet::new(),
             latecomers: HashSet::new(),
             overtaking: false,
+            disabled_meanwhile: false,
             undoes: false,
             refused: false,
             due: Due::default(),

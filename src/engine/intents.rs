@@ -8,6 +8,8 @@ use tracing::warn;
 
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::open_writes::forget_answered;
+use super::open_writes::last_unanswered;
 use super::open_writes::note_members;
 use super::open_writes::take_members;
 use super::readings::StoredReading;
@@ -57,7 +59,10 @@ impl Cycle<'_> {
         // Nothing is concluded before the request timeout has passed since the last can have been sent: the target may still be
         // working on it.
         // The intents of a batch are as old as the batch; its creates are sent until they are a timeout old.
-        let latest = all.iter().map(|(_, _, intent)| intent.sent_at).max();
+        let intents = all.clone();
+        let latest = self
+            .store(move |snapshot| last_unanswered(snapshot, &intents))
+            .await?;
         let latest = latest.map(|at| at.plus(self.job.request_timeout));
         self.wait_until_answered(latest, all.len()).await?;
         for kind in [ObjectKind::User, ObjectKind::Group] {
@@ -220,6 +225,9 @@ fn record(
         if left.len() != entries.len() {
             tx.replace_intents(batch, &left);
         }
+    }
+    if tx.intents()?.is_empty() {
+        forget_answered(&mut tx);
     }
     tx.commit(Durability::Synced)
 }

@@ -40,6 +40,7 @@ use crate::ports::StoreError;
 use crate::ports::TargetError;
 use crate::reconcile::members_of;
 use crate::reconcile::shown_members::ShownMembers;
+use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -65,6 +66,18 @@ pub struct OpenWrite {
     /// True when an earlier request for it is open too: that a later one was not sent settles nothing.
     #[serde(default)]
     pub earlier: bool,
+    /// True when it was answered, and the answer does not tell what the target holds: it is read back, and not waited for.
+    #[serde(default)]
+    pub answered: bool,
+}
+
+/// A create that was answered, in a way that does not tell whether there is a resource now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct AnsweredCreate {
+    kind: ObjectKind,
+    id: SourceId,
+    /// When that was recorded: a create sent later is another one.
+    at: Timestamp,
 }
 
 /// As many resources in a row that the target does not answer for are one by one in trouble; more are the whole target's.
@@ -72,6 +85,9 @@ const SILENT: u32 = 3;
 
 /// The snapshot's name for them.
 const OPEN_WRITES: &str = "open_writes";
+
+/// The snapshot's name for creates that were answered.
+const ANSWERED_CREATES: &str = "answered_creates";
 
 /// Those of this snapshot.
 ///
@@ -133,6 +149,7 @@ fn of(work: &Work, at: Timestamp) -> Option<OpenWrite> {
         adopts: work.adopts(),
         at,
         earlier: false,
+        answered: false,
     })
 }
 
@@ -147,6 +164,7 @@ impl OpenWrite {
         self.adopts = other.adopts.or(self.adopts.take());
         self.at = other.at;
         self.earlier = true;
+        self.answered = false;
     }
 }
 
@@ -158,6 +176,15 @@ pub(super) fn is_certain(work: &Work, answer: &Answer) -> bool {
         // Of this batch's own request; see `is_unsent`.
         Answer::NotSent | Answer::TooLate | Answer::Cut(_) | Answer::Half { .. } => false,
         Answer::Failed(error) => !error.maybe_done() && !work.moves_members(),
+    }
+}
+
+/// True when this batch's request was answered, whatever the answer says.
+pub(super) const fn is_answered(answer: &Answer) -> bool {
+    match answer {
+        Answer::Done { .. } => true,
+        Answer::Half { error, .. } | Answer::Failed(error) => error.is_answered(),
+        Answer::NotSent | Answer::TooLate | Answer::Cut(_) => false,
     }
 }
 
@@ -177,30 +204,79 @@ pub(super) fn note_members(tx: &mut Tx<'_>, id: SourceId, at: Timestamp) -> Resu
         adopts: None,
         at,
         earlier: false,
+        // The group is there; it is only read back once more.
+        answered: true,
     });
     put(tx, &all);
     Ok(())
 }
 
-/// Takes away those whose outcome is recorded in this transaction.
+/// Takes away those whose outcome is recorded in this transaction, and notes which of the others were answered.
 pub(super) fn settle(
     tx: &mut Tx<'_>,
     kind: ObjectKind,
     certain: &BTreeSet<SourceId>,
     unsent: &BTreeSet<SourceId>,
+    answered: &BTreeSet<SourceId>,
 ) -> Result<(), StoreError> {
     let all = open_writes(&*tx)?;
     let is_settled =
         |write: &OpenWrite| certain.contains(&write.id) || (unsent.contains(&write.id) && !write.earlier);
-    let left: Vec<OpenWrite> = all
+    let mut left: Vec<OpenWrite> = all
         .iter()
         .filter(|write| write.kind != kind || !is_settled(write))
         .cloned()
         .collect();
-    if left.len() != all.len() {
+    for write in &mut left {
+        // One that an earlier cycle sent may have gone unanswered.
+        write.answered |= write.kind == kind && answered.contains(&write.id) && !write.earlier;
+    }
+    if left != all {
         put(tx, &left);
     }
     Ok(())
+}
+
+/// Notes which creates were answered, though their intents stay open.
+pub(super) fn note_answered(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    ids: impl Iterator<Item = SourceId>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut known = answered_creates(&*tx)?;
+    let before = known.len();
+    known.extend(ids.map(|id| AnsweredCreate { kind, id, at }));
+    if known.len() > before {
+        tx.put_meta(ANSWERED_CREATES, serde_json::to_vec(&known).unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn answered_creates(reads: &impl Reads) -> Result<Vec<AnsweredCreate>, StoreError> {
+    let bytes = reads.meta(ANSWERED_CREATES)?;
+    Ok(bytes
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default())
+}
+
+/// When the last of these creates was sent that may still be under way.
+pub(super) fn last_unanswered(
+    snapshot: &Snapshot,
+    intents: &[ObjectIntent],
+) -> Result<Option<Timestamp>, StoreError> {
+    let answered = answered_creates(snapshot)?;
+    let open = intents.iter().filter(|(kind, id, intent)| {
+        !answered
+            .iter()
+            .any(|one| (one.kind, one.id) == (*kind, *id) && one.at >= intent.sent_at)
+    });
+    Ok(open.map(|(.., intent)| intent.sent_at).max())
+}
+
+/// All creates are settled.
+pub(super) fn forget_answered(tx: &mut Tx<'_>) {
+    tx.delete_meta(ANSWERED_CREATES);
 }
 
 impl Cycle<'_> {
@@ -218,8 +294,8 @@ impl Cycle<'_> {
         if open.is_empty() || !self.applies() {
             return Ok(false);
         }
-        let latest = open.iter().map(|write| write.at).max();
-        self.wait_until_answered(latest, open.len()).await?;
+        let under_way = open.iter().filter(|write| !write.answered).map(|write| write.at);
+        self.wait_until_answered(under_way.max(), open.len()).await?;
         info!(open = open.len(), "Writes without an answer are read back");
         let mut silent = 0;
         for write in open {
@@ -247,7 +323,7 @@ impl Cycle<'_> {
 
     /// Until no request that was sent at this moment can still be under way.
     pub(super) async fn wait_until_answered(
-        &self,
+        &mut self,
         sent: Option<Timestamp>,
         open: usize,
     ) -> Result<(), CycleError> {
@@ -256,6 +332,7 @@ impl Cycle<'_> {
             .map_or(Duration::ZERO, |due| due.since(self.job.clock.now()))
             .min(self.job.request_timeout * 2);
         if left > Duration::ZERO {
+            self.disable_meanwhile().await?;
             info!(
                 open,
                 wait_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
@@ -314,7 +391,8 @@ fn record(
         }
         tx.mark_dirty(write.kind, &write.id, DirtyCause::TARGET)?;
     }
-    settle(&mut tx, write.kind, &BTreeSet::from([write.id]), &BTreeSet::new())?;
+    let (this, none) = (BTreeSet::from([write.id]), BTreeSet::new());
+    settle(&mut tx, write.kind, &this, &none, &none)?;
     tx.commit(Durability::Lazy)
 }
 

@@ -5,6 +5,7 @@
 //! absence of this one do not know them. Deletes wait for it too: it asks for each object once more first.
 //! Crash in the middle: the pages are stored as any page is, and whoever is on them is dirty.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tracing::debug;
@@ -13,8 +14,11 @@ use tracing::info;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::guarding::leavers;
+use super::guarding::sent_within;
 use super::job::Extent;
+use super::open_writes::open_writes;
 use super::passes::Pass;
+use super::readings::each_dirty_object;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -60,6 +64,44 @@ impl Cycle<'_> {
         self.latecomers.extend(touched.clone());
         self.blocked.extend(touched);
         Ok(())
+    }
+
+    /// Nobody's disable waits for another object's request: while those without an answer may still be under way, users who
+    /// lost access and have none are disabled.
+    pub(super) async fn disable_meanwhile(&mut self) -> Result<(), CycleError> {
+        let user = ObjectKind::User;
+        let goes = self.applies() && self.job.managed.contains(&user) && !self.undoes;
+        if !goes || self.order.only.is_some() || self.stopped.contains(&user) || self.disabled_meanwhile {
+            return Ok(());
+        }
+        self.disabled_meanwhile = true;
+        let (focus, waiting) = (self.focus.clone(), self.escrow.waiting.clone());
+        let (now, window) = (self.now, self.job.policy.guard_window);
+        let (ids, sent) = self
+            .store(move |snapshot| {
+                let open: BTreeSet<_> = open_writes(snapshot)?
+                    .into_iter()
+                    .map(|write| (write.kind, write.id))
+                    .collect();
+                let mut ids = Vec::new();
+                each_dirty_object(snapshot, user, |id, _, bytes| {
+                    let key = (user, id);
+                    let chosen = focus.as_ref().is_none_or(|focus| focus.contains(&key));
+                    if chosen
+                        && !open.contains(&key)
+                        && !waiting.contains(&key)
+                        && snapshot.decode_brief(user, id, bytes)?.target.is_some()
+                    {
+                        ids.push(id);
+                    }
+                    Ok(true)
+                })?;
+                Ok((ids, sent_within(snapshot, now, window)?))
+            })
+            .await?;
+        self.sent = sent;
+        self.disable_among(ids, "and do not wait for requests without an answer")
+            .await
     }
 
     /// Disables those of these linked users who are to be disabled, as far as the guard approves it.

@@ -115,6 +115,9 @@ impl Cycle<'_> {
             if open_writes::is_unsent(&answer) {
                 part.unsent.insert(work.plan.source);
             }
+            if open_writes::is_answered(&answer) {
+                part.answered.insert(work.plan.source);
+            }
             match answer {
                 Answer::Failed(error) => {
                     if work.creates() && error.maybe_done() {
@@ -143,6 +146,9 @@ impl Cycle<'_> {
         let mut work = work;
         if work.creates() {
             part.judged.insert(work.plan.source);
+        }
+        if open_writes::is_answered(&answer) {
+            part.answered.insert(work.plan.source);
         }
         if open_writes::is_certain(&work, &answer) {
             part.certain.insert(work.plan.source);

@@ -43,6 +43,8 @@ pub(super) struct Part {
     pub(super) open: BTreeSet<SourceId>,
     /// Whose other writes are told for certain: they are open no longer.
     pub(super) certain: BTreeSet<SourceId>,
+    /// Whose request was answered, whatever the answer says.
+    pub(super) answered: BTreeSet<SourceId>,
     /// Whose request did not go out.
     pub(super) unsent: BTreeSet<SourceId>,
     pub(super) history: Vec<NewEntry>,
@@ -113,6 +115,8 @@ struct Setting {
     mapping: Arc<Mapping>,
     kind: ObjectKind,
     now: Timestamp,
+    /// When the answers had come that are recorded.
+    answered_at: Timestamp,
     window: Duration,
     forecasts: bool,
     flattens: bool,
@@ -149,6 +153,7 @@ impl Cycle<'_> {
             mapping: Arc::clone(&self.job.mapping),
             kind,
             now: self.now,
+            answered_at: self.job.clock.now(),
             window: self.job.policy.guard_window,
             forecasts: self.forecasts,
             flattens: self.job.assigning.nesting.members,
@@ -207,7 +212,9 @@ impl Part {
         let (open, judged) = (&self.open, &self.judged);
         let stays = |(of, id, _): &ObjectIntent| *of != kind || open.contains(id) || !judged.contains(id);
         close_intents(&mut tx, &ledger.intents, stays);
-        open_writes::settle(&mut tx, kind, &self.certain, &self.unsent)?;
+        open_writes::settle(&mut tx, kind, &self.certain, &self.unsent, &self.answered)?;
+        let created = open.intersection(&self.answered).copied();
+        open_writes::note_answered(&mut tx, kind, created, setting.answered_at)?;
         if !self.history.is_empty() {
             tx.append_history(self.history);
         }

@@ -720,6 +720,7 @@ async fn a_write_that_was_never_recorded_accuses_nobody_and_a_restored_snapshot_
         adopts: None,
         at: Timestamp(0),
         earlier: false,
+        answered: false,
     };
     note("open_writes", serde_json::to_vec(&[open]).unwrap());
     let looked = world.run(Extent::Drift { heal: false }, false, None).await;

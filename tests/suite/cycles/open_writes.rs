@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use melonsync::engine::summary::Outcome;
+use melonsync::model::clock::Stopwatch;
 use melonsync::reconcile::policy::GroupRemoval;
 use melonsync::sandbox::Fault;
 use serde_json::json;
@@ -134,4 +135,83 @@ async fn group_deleted_without_an_answer_has_its_members_again_when_it_comes_bac
     assert_eq!(ran.summary.target.requests, 1, "it is read back: {}", ran.story());
     world.tenant.restore_group(&group);
     converges(&world).await;
+}
+
+/// How long a cycle took on the machine's own clock, which is what requests without an answer are waited for by.
+async fn timed(world: &World) -> Duration {
+    let watch = Stopwatch::start();
+    world.cycle().await;
+    watch.elapsed()
+}
+
+#[tokio::test]
+async fn answered_requests_are_not_waited_for() {
+    let mut world = synced().await;
+    world.retry.budget = Duration::from_millis(40);
+    world.restart();
+    let users = world.tenant.user_ids();
+    for (name, method, after) in [
+        ("500", "PATCH", false),
+        ("500, carried out", "PATCH", true),
+        ("500", "POST", true),
+    ] {
+        world
+            .tenant
+            .set_user(&users[1], json!({"jobTitle": format!("{name} {after}")}));
+        world.tenant.disable_user(&users[2]);
+        if method == "POST" {
+            world
+                .tenant
+                .add_user(json!({"userPrincipalName": "new@corp.example", "displayName": "New"}));
+        }
+        world.workspace.update_faults(|faults| match after {
+            true => faults.server_error_after = Fault::always().only(method),
+            false => faults.server_error = Fault::always().only(method),
+        });
+        world.cycle().await;
+        world.workspace.set_faults(Default::default());
+        let took = timed(&world).await;
+        assert!(took < world.request_timeout / 4, "{name} {method}: {took:?}");
+        world.clock.advance(Duration::from_secs(24 * 3600));
+        world.cycle().await.expect(Outcome::Converged);
+        world.assert_equal();
+        world.tenant.enable_user(&users[2]);
+        world.cycle().await.expect(Outcome::Converged);
+    }
+}
+
+#[tokio::test]
+async fn nobodys_disable_waits_for_another_objects_request() {
+    let mut world = synced().await;
+    world.request_timeout = Duration::from_secs(6);
+    world.retry.budget = Duration::from_millis(40);
+    world.restart();
+    let users = world.tenant.user_ids();
+    world.tenant.set_user(&users[1], json!({"jobTitle": "Open"}));
+    world
+        .workspace
+        .update_faults(|faults| faults.drop_after = Fault::always());
+    world.cycle().await;
+    world.workspace.set_faults(Default::default());
+    world.tenant.disable_user(&users[2]);
+    let watch = Stopwatch::start();
+    let disabled = async {
+        while world.resource(&users[2])["active"] == true {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        watch.elapsed()
+    };
+    let (ran, disabled) = tokio::join!(world.cycle(), disabled);
+    assert!(
+        disabled < Duration::from_secs(3),
+        "{disabled:?} of {:?}",
+        watch.elapsed()
+    );
+    assert!(
+        watch.elapsed() >= Duration::from_secs(5),
+        "the open write was waited for"
+    );
+    ran.expect(Outcome::Converged);
+    world.expect_quiet().await;
+    world.assert_equal();
 }
