@@ -74,8 +74,7 @@ async fn after_each_change_of_the_source() {
     let world = synced().await;
     let (users, groups) = (world.tenant.user_ids(), world.tenant.group_ids());
     for some in CHANGES.chunks(5) {
-        for (name, change, _) in some {
-            println!("{name}");
+        for (_, change, _) in some {
             change(&world.tenant, &users, &groups);
         }
         plan_is_announced(&world).await;
