@@ -414,7 +414,7 @@ pub struct History {
     /// With this operation, as in `update_user`.
     #[arg(long, value_name = "OP")]
     pub operation: Option<String>,
-    /// By this actor: `schedule`, or a user.
+    /// By this actor: `schedule`, or a user by name (`ada`), or whole (`ada (uid 1000)`).
     #[arg(long, value_name = "A")]
     pub actor: Option<String>,
     /// With this result: done, failed, …

@@ -1,13 +1,13 @@
 //! Builds a job with its real edges out of the settings: the only place, beside the tests, that does.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::path::Path;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::actor;
 use super::args::Globals;
 use super::failure::Exit;
 use super::failure::Failure;
@@ -501,19 +501,10 @@ pub(super) fn order(
         only: None,
         allow_deletions: None,
         allow_creations: None,
-        actor: local_user(),
+        actor: actor::local_user(),
         stop,
         watcher,
     }
-}
-
-/// Who runs the command, by the environment; the audit log's word for it.
-pub(super) fn local_user() -> String {
-    let name = env::var("USER")
-        .or_else(|_| env::var("LOGNAME"))
-        .ok()
-        .filter(|name| !name.is_empty());
-    name.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 /// A runtime for the verbs that talk to the network.

@@ -185,7 +185,7 @@ fn text(snapshot: &Snapshot, entry: &Entry, values: Option<&Values>) -> Result<S
         );
     }
     if let Some(detail) = &values.detail {
-        text += &format!("    {}\n", shown(detail));
+        text += &format!("    detail: {}\n", shown(detail));
     }
     Ok(text)
 }

@@ -1,5 +1,6 @@
 //! The `melonsync` command: one file a verb, all of them listed in [`Command`].
 
+mod actor;
 pub mod args;
 mod check;
 mod completions;

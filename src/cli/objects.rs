@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::actor;
 use super::args::Globals;
 use super::factory;
 use super::failure::Exit;
@@ -81,7 +82,7 @@ impl Desk {
             job: job.to_owned(),
             snapshot,
             names: names.iter().skip(usize::from(first.is_some())).cloned().collect(),
-            actor: factory::local_user(),
+            actor: actor::local_user(),
             now: SystemClock.now(),
             _folder: folder,
         })

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::actor;
 use super::args::Globals;
 use super::args::StateAction;
 use super::factory;
@@ -204,7 +205,7 @@ fn hand_over(folder: &StateFolder, name: &str, out: &Path, report: &Report) -> R
     let text = format!(
         "handed over at {} by {}, in the backup {}\n",
         SystemClock.now(),
-        factory::local_user(),
+        actor::local_user(),
         out.display()
     );
     folder

@@ -228,7 +228,7 @@ fn past_text(past: &Past, out: &mut String) {
         );
     }
     if let Some(detail) = &past.detail {
-        let _ = writeln!(out, "      {}", shown(detail));
+        let _ = writeln!(out, "      detail: {}", shown(detail));
     }
 }
 

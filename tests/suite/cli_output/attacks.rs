@@ -214,6 +214,27 @@ fn last_cycle(world: &World) -> String {
     entries.iter().find_map(of).expect("a cycle did something")
 }
 
+#[test]
+fn nobody_acts_in_anothers_name() {
+    let world = World::new(4, 1);
+    world.run(&["sync", "-q"]).exits(0);
+    let user = &world.tenant.user_ids()[1];
+    let forged = "ceo\n2026-11-30T00:00:00Z  delete user\n    by ceo";
+    let mut command = world.command(&["hold", user, "--comment", "by order\n    by ceo"]);
+    command.env("USER", forged).env("SUDO_USER", "boss (uid 0)");
+    finished(command.spawn().unwrap()).exits(0);
+    let uid = rustix::process::getuid().as_raw();
+    let history = world.run(&["history", "--operation", "hold", "-o", "json"]).exits(0).json();
+    let actor = history["entries"][0]["actor"].as_str().unwrap();
+    assert!(!actor.starts_with("ceo") && !actor.starts_with("boss"), "{actor}");
+    assert!(actor.contains(&format!("uid {uid}")), "{actor}");
+    assert!(actor.contains("claimed SUDO_USER=boss") && actor.contains("USER=ceo"), "{actor}");
+    let text = world.run(&["history", "--operation", "hold"]).exits(0).out;
+    let by: Vec<&str> = text.lines().filter(|line| line.trim_start().starts_with("by ")).collect();
+    assert_eq!(by.len(), 1, "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with("20")).count(), 1, "{text}");
+}
+
 /// What people decide, with hostile comments and actors.
 fn decide(world: &World) {
     let (user, group) = (&world.tenant.user_ids()[0], &world.tenant.group_ids()[0]);

@@ -110,7 +110,7 @@ fn holds_pauses_and_links_are_made_and_ended() {
     assert!(list.contains("title") && list.contains("asked to"), "{list}");
     let plan = world.run(&["plan"]).exits(0).out;
     assert!(
-        plan.contains("update_user held: title is on hold by tester"),
+        plan.contains("update_user held: title is on hold by ") && plan.contains("claimed USER=tester)"),
         "{plan}"
     );
 

@@ -120,7 +120,7 @@ fn an_export_is_imported_whole_and_a_spoilt_one_not_at_all() {
     let spoilt = [
         export
             .replace("\"schedule\"", "\"nobody\"")
-            .replace("\"tester\"", "\"nobody\""),
+            .replace("claimed USER=tester", "claimed USER=nobody"),
         lines[..lines.len() / 2].join("\n"),
         lines[1..].join("\n"),
         format!("{export}{{\"type\":\"damaged\"}}\n"),

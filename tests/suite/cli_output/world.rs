@@ -12,6 +12,7 @@ use melonsync::sandbox::Tenant;
 use melonsync::sandbox::Workspace;
 use melonsync::sandbox::sample_config;
 use melonsync::sandbox::workspace::BASE_PATH;
+use serde_json::Value;
 
 pub use crate::support::program::Ran;
 use crate::support::program::Running;
@@ -130,6 +131,7 @@ impl World {
                 r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
                 "ID",
             ),
+            (r"(?:[\w.-]+ \()?uid \d+[, (]+claimed USER=tester\)", "tester"),
             (r"in \d+ ms", "in N ms"),
             (r"process \d+", "process PID"),
             (r"\d+ requests", "N requests"),
@@ -167,6 +169,12 @@ impl World {
             assert_eq!(found, 1, "group {id} is there {found} times");
         }
     }
+}
+
+/// True for the actor of a world's commands: whoever runs the tests, beside what [`World::command`] claims.
+pub fn is_tester(actor: &Value) -> bool {
+    let actor = actor.as_str().unwrap_or_default();
+    actor.contains("uid ") && actor.ends_with("claimed USER=tester)")
 }
 
 /// Waits for the end of a program, so long as it may take.

@@ -1,0 +1,101 @@
+//! Who runs the command, as the audit log names them: what the system knows, and beside it what the environment claims.
+
+use std::env;
+
+use crate::files;
+
+/// Where the system lists its users. Users that come from elsewhere (a directory, a service's own) have a number only.
+const USERS: &str = "/etc/passwd";
+
+/// A list longer than this is not searched.
+const LONGEST_LIST: u64 = 4 << 20;
+
+/// What anybody may set to anything, so that it is never more than a claim.
+const CLAIMS: [&str; 2] = ["SUDO_USER", "USER"];
+
+/// The real user of this process: `ada (uid 1000)`, with what the environment claims where that is another name.
+pub(super) fn local_user() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let list = files::read_limited(std::path::Path::new(USERS), LONGEST_LIST).unwrap_or_default();
+    let name = name_of(uid, &String::from_utf8_lossy(&list));
+    let claims = CLAIMS.map(|variable| (variable, env::var_os(variable)));
+    let claims: Vec<(&str, String)> = claims
+        .into_iter()
+        .filter_map(|(variable, value)| Some((variable, value?.to_string_lossy().into_owned())))
+        .collect();
+    worded(uid, name.as_deref(), &claims)
+}
+
+/// The name that the list has for a number: `ada:x:1000:1000:…`.
+fn name_of(uid: u32, list: &str) -> Option<String> {
+    let of = |line: &str| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse() == Ok(uid) && !name.is_empty()).then(|| clean(name))
+    };
+    list.lines().find_map(of)
+}
+
+fn worded(uid: u32, name: Option<&str>, claims: &[(&str, String)]) -> String {
+    let claims: String = claims
+        .iter()
+        .filter(|(_, value)| !value.is_empty() && Some(value.as_str()) != name)
+        .map(|(variable, value)| format!(", claimed {variable}={}", clean(value)))
+        .collect();
+    match name {
+        Some(name) => format!("{name} (uid {uid}{claims})"),
+        None => format!("uid {uid}{}", if claims.is_empty() { claims } else { format!(" ({})", &claims[2..]) }),
+    }
+}
+
+/// A name as it may stand in a line: no sign of it ends the claim, or begins a word of ours.
+fn clean(name: &str) -> String {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '\\' | '$');
+    let mut kept: String = name
+        .chars()
+        .take(LONGEST_NAME)
+        .map(|c| if fits(c) { c } else { '?' })
+        .collect();
+    if name.chars().nth(LONGEST_NAME).is_some() {
+        kept.push('…');
+    }
+    kept
+}
+
+/// Longer names than these name nobody.
+const LONGEST_NAME: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_claimed_stands_beside_what_is_known() {
+        let list = "root:x:0:0:root:/root:/bin/sh\nnonsense\n:x:7:7::/:\nada:x:1000:1000:Ada,,,:/home/ada:/bin/sh\n";
+        assert_eq!(name_of(1000, list).as_deref(), Some("ada"));
+        assert_eq!((name_of(7, list), name_of(61_234, list)), (None, None));
+        let claim = |variable: &'static str, value: &str| (variable, value.to_owned());
+        for (uid, name, claims, expected) in [
+            (1000, Some("ada"), vec![claim("USER", "ada")], "ada (uid 1000)"),
+            (1000, Some("ada"), vec![claim("USER", "ceo")], "ada (uid 1000, claimed USER=ceo)"),
+            (
+                0,
+                Some("root"),
+                vec![claim("SUDO_USER", "ada"), claim("USER", "root")],
+                "root (uid 0, claimed SUDO_USER=ada)",
+            ),
+            (61_234, None, vec![], "uid 61234"),
+            (61_234, None, vec![claim("USER", "ceo")], "uid 61234 (claimed USER=ceo)"),
+            (
+                1000,
+                Some("ada"),
+                vec![claim("USER", "x)\n2026-11-30  delete user\r    by ceo (uid 0")],
+                "ada (uid 1000, claimed USER=x??2026-11-30??delete?user?????by?ceo??uid?0)",
+            ),
+        ] {
+            assert_eq!(worded(uid, name, &claims), expected);
+        }
+        let long = worded(1, Some("a"), &[("USER", "x".repeat(500))]);
+        assert!(long.chars().count() < 100, "{long}");
+    }
+}
