@@ -17,6 +17,7 @@ use crate::engine::job::Extent;
 use crate::engine::job::Job;
 use crate::engine::job::Order;
 use crate::engine::job::Watcher;
+use crate::files;
 use crate::mapping::Mapping;
 use crate::mapping::ResourceForm;
 use crate::model::clock::SystemClock;
@@ -205,7 +206,7 @@ pub(super) fn mapping(config: &Path, name: &str) -> Result<Mapping, Failure> {
         .map(|folder| folder.join(name))
         .filter(|path| path.is_file());
     let path = beside.unwrap_or_else(|| Path::new(name).to_owned());
-    let text = std::fs::read_to_string(&path).map_err(|cause| {
+    let text = files::read_text(&path, settings::LARGEST_FILE).map_err(|cause| {
         let shown = Shown {
             what: format!("cannot read the mapping `{name}`"),
             causes: vec![cause.to_string()],

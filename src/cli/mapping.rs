@@ -3,7 +3,6 @@
 mod import;
 mod show;
 
-use std::fs;
 use std::io::Read;
 use std::path::Path;
 
@@ -16,6 +15,7 @@ use super::failure::Exit;
 use super::failure::Failure;
 use super::failure::Shown;
 use super::report::Report;
+use crate::files;
 use crate::mapping::Expression;
 use crate::mapping::Names;
 use crate::mapping::Stop;
@@ -126,13 +126,16 @@ fn attributes_of(given: Option<&str>) -> Result<serde_json::Map<String, Json>, F
     }
 }
 
+/// Entra's own schema of a large application is a few hundred KiB.
+const LARGEST: u64 = 16 << 20;
+
 /// A file's text; `-` is standard input.
 fn read(file: &Path, what: &str) -> Result<String, Failure> {
     let read = if file == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)
     } else {
-        fs::read_to_string(file)
+        files::read_text(file, LARGEST)
     };
     read.map_err(|error| {
         let shown = Shown {

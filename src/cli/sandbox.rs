@@ -7,13 +7,15 @@ use super::failure::Exit;
 use super::failure::Failure;
 use super::failure::Shown;
 use super::report::Report;
+use crate::files;
 use crate::sandbox::load_faults;
+use crate::settings;
 
 /// Serves until it is stopped.
 pub fn run(args: &args::Sandbox, report: &mut Report) -> Result<Exit, Failure> {
     let faults = args.faults.as_ref().map(|path| {
         let place = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = files::read_text(path, settings::LARGEST_FILE).map_err(|error| {
             let shown = Shown {
                 what: format!("cannot read the faults file {place}"),
                 causes: vec![error.to_string()],

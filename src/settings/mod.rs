@@ -6,9 +6,11 @@
 //!
 //! The tables are read key by key (`section.rs`) and not by serde's derive, which stops at the first problem.
 
-use std::{collections::BTreeMap, env, fs, path::Path, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, env, path::Path, path::PathBuf, time::Duration};
 
 use toml::de::DeTable;
+
+use crate::files;
 
 pub mod audit;
 mod dialect;
@@ -35,6 +37,9 @@ pub use value::parse_duration;
 use section::{Context, Section};
 use tree::{Origin, Table};
 use value::Word;
+
+/// The largest file of settings, or of a mapping; one that is larger was named by mistake.
+pub const LARGEST_FILE: u64 = 1 << 20;
 
 /// The engine that keeps the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +127,7 @@ impl Settings {
 
     fn read(path: &Path, env: BTreeMap<String, String>, offline: bool) -> Result<Self, SettingsErrors> {
         let file = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|cause| {
+        let text = files::read_text(path, LARGEST_FILE).map_err(|cause| {
             SettingsErrors(vec![Problem {
                 what: format!("cannot read the settings file {file}"),
                 place: Place::File(file.clone()),

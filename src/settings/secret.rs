@@ -1,8 +1,12 @@
 //! Where a secret is: never the secret itself. It is read when a request needs it, so a renewed file is
 //! picked up without a reload, and dropped after.
 
-use std::{env, fmt, fs, io, path::PathBuf};
+use std::{
+    env, fmt, io,
+    path::{Path, PathBuf},
+};
 
+use crate::files;
 use crate::model::secret::Secret;
 
 use super::section::{Field, Section};
@@ -21,13 +25,13 @@ pub enum SecretSource {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The variable is not there.
-    #[error("environment variable {0} is not set")]
+    #[error("{} is not set", variable(.0))]
     NotSet(String),
     /// The place holds nothing.
     #[error("{0} is empty")]
     Empty(SecretSource),
     /// The variable is not text.
-    #[error("environment variable {0} is not valid UTF-8")]
+    #[error("{} is not valid UTF-8", variable(.0))]
     NotText(String),
     /// The file is UTF-16, as some editors and shells write text.
     #[error("{0} is written in UTF-16")]
@@ -42,7 +46,7 @@ pub enum SecretError {
     #[error("{0} holds \"Bearer \" in front of the token")]
     Bearer(SecretSource),
     /// The file cannot be read.
-    #[error("cannot read the file {}", path.display())]
+    #[error("cannot read the file {}", file(path))]
     File {
         /// The file.
         path: PathBuf,
@@ -58,9 +62,14 @@ impl SecretError {
     pub fn hint(&self) -> String {
         match self {
             Self::NotSet(name) | Self::NotText(name) | Self::Empty(SecretSource::Env(name)) => {
+                if may_be_secret(name) {
+                    return "`env` names the variable that holds the secret, such as IDMELON_SCIM_TOKEN; if the secret itself \
+                            stands there, take it out of the file, and have it renewed"
+                        .to_owned();
+                }
                 format!("set {name} in the environment that starts melonsync")
             }
-            Self::Empty(SecretSource::File(path)) => format!("write the secret into {}", path.display()),
+            Self::Empty(SecretSource::File(path)) => format!("write the secret into {}", file(path)),
             Self::Utf16(_) => {
                 "write it as UTF-8: in PowerShell `Set-Content -NoNewline -Encoding ascii`, not `>`".to_owned()
             }
@@ -69,6 +78,9 @@ impl SecretError {
             }
             Self::Quoted(_) => "write it without the quotes".to_owned(),
             Self::Bearer(_) => "write the token alone, without \"Bearer \"".to_owned(),
+            Self::File { cause, .. } if cause.kind() == io::ErrorKind::FileTooLarge => {
+                "name the file that holds the secret, and nothing else".to_owned()
+            }
             Self::File { .. } => "check the path, and that melonsync's user may read it".to_owned(),
         }
     }
@@ -77,10 +89,52 @@ impl SecretError {
 impl fmt::Display for SecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Env(name) => write!(f, "environment variable {name}"),
-            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Env(name) => f.write_str(&variable(name)),
+            Self::File(path) => write!(f, "file {}", file(path)),
         }
     }
+}
+
+/// No secret is larger; a file that is was named by mistake.
+const LARGEST: u64 = 64 << 10;
+
+/// A variable in words; by its name, unless that may be the secret.
+fn variable(name: &str) -> String {
+    if may_be_secret(name) {
+        "the environment variable that `env` names (not shown: it may be the secret itself)".to_owned()
+    } else {
+        format!("environment variable {name}")
+    }
+}
+
+/// The path of a file, unless that may be the secret.
+fn file(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_path = path.is_absolute() || path.starts_with(".") || path.starts_with("..") || path.exists();
+    if !is_path && may_be_secret(&text) {
+        "that `file` names (not shown: it may be the secret itself)".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
+/// True for what is no name that a person gives: long, or of letters and digits in disorder. A secret looks so.
+fn may_be_secret(name: &str) -> bool {
+    const LONGEST_NAME: usize = 64;
+    let digits = name.chars().any(|c| c.is_ascii_digit());
+    let lower = name.chars().any(|c| c.is_ascii_lowercase());
+    let upper = name.chars().any(|c| c.is_ascii_uppercase());
+    let words = name.contains(['_', '.', '/']);
+    name.len() > LONGEST_NAME
+        || (digits && lower && upper)
+        || (name.len() >= 16 && !words && (digits || (lower && upper)))
+}
+
+/// The names that shells and service managers can set.
+fn is_variable(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 impl SecretSource {
@@ -104,7 +158,7 @@ impl SecretSource {
         let text = match self {
             Self::Env(name) => variable(name)?,
             Self::File(path) => {
-                let bytes = fs::read(path).map_err(|cause| self.unreadable(cause))?;
+                let bytes = files::read_limited(path, LARGEST).map_err(|cause| self.unreadable(cause))?;
                 if is_utf16(&bytes) {
                     return Err(SecretError::Utf16(self.clone()));
                 }
@@ -168,9 +222,9 @@ impl<'a> Section<'a> {
     }
 }
 
-fn source(field: &Field<'_>, variable: &str) -> Option<SecretSource> {
+fn source(field: &Field<'_>, example: &str) -> Option<SecretSource> {
     let advice = format!(
-        "write {{ env = \"{variable}\" }} or {{ file = \"/run/secrets/…\" }}, and put the secret there"
+        "write {{ env = \"{example}\" }} or {{ file = \"/run/secrets/…\" }}, and put the secret there"
     );
     match (&field.node().raw, &field.node().origin) {
         (Raw::Table(_), _) => {}
@@ -190,7 +244,12 @@ fn source(field: &Field<'_>, variable: &str) -> Option<SecretSource> {
         }
     }
     let mut section = field.section()?;
-    let env = section.get("env").map(|field| name(&field, variable));
+    let is_word = |key: &str| key.len() < 16 && key.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+    if section.entries().any(|field| !is_word(&field.entry.key)) {
+        // Not named: what stands where a key should may be the secret.
+        return field.bad_key("has a key that is neither `env` nor `file`", advice);
+    }
+    let env = section.get("env").map(|field| env_name(&field, example));
     let file = section.get("file").map(|field| name(&field, "/run/secrets/…"));
     section.finish();
     match (env, file) {
@@ -199,6 +258,21 @@ fn source(field: &Field<'_>, variable: &str) -> Option<SecretSource> {
         (Some(_), Some(_)) => field.bad_key("has both `env` and `file`", "keep exactly one of them"),
         (None, None) => field.bad_key("has neither `env` nor `file`", advice),
     }
+}
+
+/// The name of a variable. What can be none is not shown: it is the secret itself, put in the wrong place.
+fn env_name(field: &Field<'_>, example: &str) -> Option<String> {
+    let name = name(field, example)?;
+    if is_variable(&name) {
+        return Some(name);
+    }
+    field.bad_key(
+        "is no name of an environment variable (not shown: it may be the secret itself)",
+        format!(
+            "name the variable that holds the secret, as in `env = \"{example}\"`; if the secret itself stands here, take it \
+             out of the file, and have it renewed"
+        ),
+    )
 }
 
 /// The name of a variable or file. What is no text is not shown: somebody may have put the secret there.

@@ -20,10 +20,14 @@ use super::{
     traffic::TrafficCounter,
     unreached::{Keys, Unreached},
 };
+use crate::files;
 use crate::model::clock::Timestamp;
 
 /// What is never reached through a proxy: this machine, and the cloud's metadata address.
 const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1,169.254.169.254";
+
+/// A `ca_file` with every authority of the world is a quarter of it.
+const LARGEST_CA_FILE: u64 = 1 << 20;
 
 /// How to reach a network (`[network]`, or the same keys of one side), with limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -417,7 +421,7 @@ fn certificates(options: &NetworkOptions) -> Result<Vec<Certificate>, TransportE
         path: path.clone(),
         cause,
     };
-    let pem = std::fs::read(path).map_err(|cause| TransportError::CaFileUnreadable {
+    let pem = files::read_limited(path, LARGEST_CA_FILE).map_err(|cause| TransportError::CaFileUnreadable {
         path: path.clone(),
         cause,
     })?;

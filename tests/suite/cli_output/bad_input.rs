@@ -5,6 +5,7 @@ use std::fs;
 use melonsync::sandbox::Fault;
 
 use super::world::World;
+use super::world::finished;
 
 /// The run that goes wrong, shown; then the cause is taken away, and the next run converges.
 macro_rules! shows {
@@ -55,6 +56,57 @@ fn missing_environment_variable() {
     let world = bad_config(("ENTRA_CLIENT_SECRET\" }", "NOBODY_SET_THIS\" }"));
     shows!(world, 2, &["sync"]);
     mended(&world);
+}
+
+#[test]
+fn a_secret_where_its_place_should_be_is_not_shown() {
+    let place = "{ env = \"IDMELON_SCIM_TOKEN\" }";
+    for written in [
+        "{ env = \"Abc8Q~hunter2.aVALUE-x\" }",
+        "{ env = \"eyJhbGciOiJIUzI1NiJ9.hunter2.abc\" }",
+        "{ env = \"hunter2ABCDEFabcdef0123456789\" }",
+        "{ env = \"hunter2abcdef0123456789abcdef0123\" }",
+        "{ env = \"HUNTER2 with a blank\" }",
+        "{ file = \"Abc8Q~hunter2.aVALUE-x\" }",
+        "{ file = \"hunter2abcdef0123456789abcdef0123\" }",
+        "{ \"Abc8Q~hunter2.aVALUE-x\" = true }",
+        "{ env = \"IDMELON_SCIM_TOKEN\", \"hunter2abcdef0123456789abcdef0123\" = 1 }",
+    ] {
+        let world = bad_config((place, written));
+        for args in [&["sync"][..], &["check", "-o", "json"], &["plan", "--log-level", "trace"], &["status"]] {
+            let ran = world.run(args);
+            assert!(ran.code == Some(2) || (args == ["status"] && ran.code == Some(0)), "{written}: {ran:?}");
+            let said = format!("{}{}", ran.out, ran.err).to_lowercase();
+            assert!(!said.contains("hunter2"), "{args:?} of {written}: {said}");
+        }
+        assert_eq!(world.workspace.writes(), 0);
+    }
+}
+
+#[test]
+fn what_is_read_is_a_regular_file_or_a_pipe_and_small() {
+    let world = World::new(4, 1);
+    fs::write(world.path("large"), vec![b'x'; (1 << 20) + 1]).unwrap();
+    fs::write(world.path("medium"), vec![b'x'; (64 << 10) + 1]).unwrap();
+    let token = "{ env = \"IDMELON_SCIM_TOKEN\" }";
+    let mapping = |file: &str| format!("{token}\n[jobs.idmelon.provisioning]\nmapping = \"{file}\"");
+    let ca_file = |file: &str| format!("{token}\nnetwork.ca_file = \"{file}\"");
+    for (written, why) in [
+        ("{ file = \"medium\" }".to_owned(), "larger than 64 KiB"),
+        ("{ file = \"/dev/zero\" }".to_owned(), "a device"),
+        (mapping("large"), "larger than 1024 KiB"),
+        (mapping("/dev/zero"), "a device"),
+        (ca_file("large"), "larger than 1024 KiB"),
+        (ca_file("/dev/zero"), "a device"),
+    ] {
+        world.change(token, &written);
+        let ran = world.run(&["sync"]).exits(2);
+        assert!(ran.err.contains(why), "{written}: {ran:?}");
+    }
+    let mut command = world.command(&["sync"]);
+    command.args(["-c", "/dev/zero"]);
+    let ran = finished(command.spawn().unwrap());
+    assert_eq!(ran.code, Some(2), "{ran:?}");
 }
 
 #[test]
