@@ -12,7 +12,7 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    melonsync::files::keep_private();
+    melonsync::cli::harden();
     // A wrong use ends here with exit code 2; help and version with 0.
     let cli = Cli::parse();
     ExitCode::from(melonsync::cli::run(&cli).code())

@@ -12,6 +12,7 @@ mod explain;
 mod factory;
 pub mod failure;
 mod history;
+mod harden;
 mod hold;
 pub mod init;
 mod link;
@@ -41,6 +42,8 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::telemetry::log;
+
+pub use harden::harden;
 
 use args::Globals;
 use failure::{Exit, Failure};

@@ -2,6 +2,11 @@
 
 use std::fmt::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::Digest;
+use sha2::Sha256;
+
 use super::show;
 use crate::engine::summary::Summary;
 use crate::model::id::ObjectKind;
@@ -98,6 +103,7 @@ fn is_skipped(c: char) -> bool {
 pub(super) fn html_head(summary: &Summary) -> String {
     let mut page = include_str!("plan_sheet.html").to_owned();
     page.truncate(page.find("<!-- operations -->").unwrap_or(page.len()));
+    page = page.replace("{{policy}}", &policy(&page));
     let mut counts = String::new();
     for (verb, count) in summary.operations.iter().filter(|(_, count)| **count > 0) {
         let _ = writeln!(
@@ -138,6 +144,21 @@ pub(super) fn html_head(summary: &Summary) -> String {
         page = page.replace(name, &word);
     }
     page
+}
+
+/// What a browser may run and apply in the page: its own script and style, each by its hash. Markup that came in by a name
+/// would bring another one.
+fn policy(page: &str) -> String {
+    let hash = |tag: &str| {
+        let inside = page.split_once(&format!("<{tag}>")).map_or("", |(_, rest)| rest);
+        let inside = inside.split_once(&format!("</{tag}>")).map_or("", |(inside, _)| inside);
+        format!("'sha256-{}'", STANDARD.encode(Sha256::digest(inside)))
+    };
+    format!(
+        "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
+        hash("style"),
+        hash("script")
+    )
 }
 
 /// What stands between the operations and what is left alone, and after that.
@@ -300,6 +321,23 @@ mod tests {
             "\"update_user\",\"07070707-0707-0707-0707-070707070707\",\"<script>alert(1)</script>@corp\",\"\",\
              \"the source changed\",\"title\",\"a, \"\"b\"\"\",\"'=HYPERLINK(\"\"x\"\")\"\n"
         );
+    }
+
+    #[test]
+    fn the_page_runs_its_own_script_alone() {
+        let page = include_str!("plan_sheet.html");
+        let policy = policy(page);
+        assert!(page.contains("{{policy}}") && !policy.contains("unsafe"), "{policy}");
+        for (tag, directive) in [("style", "style-src"), ("script", "script-src")] {
+            let begin = page.find(&format!("<{tag}>")).unwrap() + tag.len() + 2;
+            let end = page.find(&format!("</{tag}>")).unwrap();
+            let hash = STANDARD.encode(Sha256::digest(&page[begin..end]));
+            assert!(page[begin..end].len() > 100 && !page[begin..end].contains("{{"), "{tag}");
+            assert!(policy.contains(&format!("{directive} 'sha256-{hash}'")), "{policy}");
+        }
+        for inline in [" style=", " onclick=", " onload=", "javascript:"] {
+            assert!(!page.contains(inline), "{inline} needs unsafe-inline");
+        }
     }
 
     /// A table as a lenient reader has it: a quote opens a quoted part only at the beginning of a cell, and what follows its
