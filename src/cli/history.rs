@@ -28,6 +28,7 @@ use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::reconcile::operation::MEMBERS;
 use crate::reconcile::undo::ids_of;
+use crate::snapshot::folder::StateFolder;
 use crate::snapshot::history::Entry;
 use crate::snapshot::history::Values;
 use crate::snapshot::proof;
@@ -48,18 +49,21 @@ pub fn run(globals: &Globals, args: &args::History, report: &mut Report) -> Resu
             let now = SystemClock.now();
             let since = moment("--since", since.as_deref(), now, false)?.unwrap_or(Timestamp(0));
             let until = moment("--until", until.as_deref(), now, true)?.unwrap_or(now);
-            let (name, snapshot) = snapshot(globals, job.as_deref())?;
-            export(&snapshot, &name, since, until, out, report)
+            let (name, folder, snapshot) = snapshot(globals, job.as_deref())?;
+            let done = export(&snapshot, &name, since, until, out, report)?;
+            state::noted(&folder, &name, "history export", out)?;
+            Ok(done)
         }
         Some(HistoryAction::Verify { dir }) => verify(dir, report),
     }
 }
 
-fn snapshot(globals: &Globals, job: Option<&str>) -> Result<(String, Snapshot), Failure> {
+fn snapshot(globals: &Globals, job: Option<&str>) -> Result<(String, StateFolder, Snapshot), Failure> {
     let settings = factory::settings(globals, true)?;
     let (name, _) = factory::choose(&settings, job)?;
     let folder = factory::hold(&settings)?;
-    Ok((name.to_owned(), state::known(&folder, name)?))
+    let snapshot = state::known(&folder, name)?;
+    Ok((name.to_owned(), folder, snapshot))
 }
 
 fn moment(flag: &str, text: Option<&str>, now: Timestamp, end: bool) -> Result<Option<Timestamp>, Failure> {
@@ -77,7 +81,7 @@ fn show(globals: &Globals, args: &args::History, report: &mut Report) -> Result<
         actor: args.actor.clone(),
         result: args.result.clone(),
     };
-    let (name, snapshot) = snapshot(globals, args.job.as_deref())?;
+    let (name, _folder, snapshot) = snapshot(globals, args.job.as_deref())?;
     let failed = |error| factory::store_failure(&error);
     if let Some(object) = &args.object {
         let found = snapshot.who_is(object).map_err(failed)?;

@@ -19,6 +19,7 @@ use super::report::Report;
 use super::saved;
 use super::saved::Origin;
 use super::show;
+use super::state;
 use super::sync;
 use super::watch::Parts;
 use super::watch::PlanFile;
@@ -65,6 +66,7 @@ pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<
             _ => None,
         };
         save(out, form, &done.summary, parts, origin.as_ref()).map_err(|error| save_failure(out, &error))?;
+        state::noted(&folder, name, "plan", out)?;
     }
     match sheets.next() {
         Some((form, parts)) => {

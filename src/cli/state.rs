@@ -16,6 +16,10 @@ use crate::model::clock::SystemClock;
 use crate::model::id::SourceId;
 use crate::model::shown::shown as printable;
 use crate::ports::StoreError;
+use crate::settings::Settings;
+use crate::settings::audit::Stream;
+use crate::snapshot::copies;
+use crate::snapshot::copies::Copy;
 use crate::snapshot::export;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::forget;
@@ -43,6 +47,7 @@ pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Resu
         StateAction::Export(_) => export(&known(&folder, name)?, name, report),
         StateAction::Backup { out, handover, .. } => {
             backup(&known(&folder, name)?, name, out, report)?;
+            noted(&folder, name, "backup", out)?;
             if *handover {
                 hand_over(&folder, name, out, report)?;
             }
@@ -58,7 +63,7 @@ pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Resu
             drop(known(&folder, name)?);
             compact(&folder, name, report)
         }
-        StateAction::Forget { object, .. } => forget(&folder, name, object, report),
+        StateAction::Forget { object, .. } => forget(&folder, name, object, stream_of(&settings), report),
     }
 }
 
@@ -72,6 +77,11 @@ pub(super) fn known(folder: &StateFolder, name: &str) -> Result<Snapshot, Failur
         ));
     }
     factory::open(folder, name)
+}
+
+/// Notes where a file with values of the job was written.
+pub(super) fn noted(folder: &StateFolder, name: &str, what: &str, out: &Path) -> Result<(), Failure> {
+    copies::note(&folder.job(name), what, out, SystemClock.now()).map_err(|error| factory::store_failure(&error))
 }
 
 fn verify(snapshot: &Snapshot, name: &str, report: &mut Report) -> Result<Exit, Failure> {
@@ -136,7 +146,7 @@ fn export(snapshot: &Snapshot, name: &str, report: &mut Report) -> Result<Exit, 
     ))
 }
 
-fn backup(snapshot: &Snapshot, name: &str, out: &Path, report: &mut Report) -> Result<Exit, Failure> {
+fn backup(snapshot: &Snapshot, name: &str, out: &Path, report: &mut Report) -> Result<(), Failure> {
     if out.symlink_metadata().is_ok() {
         return Err(Failure::usage(
             format!("{} is there already", out.display()),
@@ -146,7 +156,7 @@ fn backup(snapshot: &Snapshot, name: &str, out: &Path, report: &mut Report) -> R
     let records = transfer::backup(snapshot.store(), snapshot.path(), out)
         .map_err(|error| factory::store_failure(&error))?;
     done(report, name, "backup", records, out);
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// Puts a snapshot in its place, out of a backup or an export.
@@ -230,7 +240,13 @@ fn compact(folder: &StateFolder, name: &str, report: &mut Report) -> Result<Exit
     Ok(Exit::Done)
 }
 
-fn forget(folder: &StateFolder, name: &str, object: &str, report: &mut Report) -> Result<Exit, Failure> {
+fn forget(
+    folder: &StateFolder,
+    name: &str,
+    object: &str,
+    stream: Option<String>,
+    report: &mut Report,
+) -> Result<Exit, Failure> {
     let failed = |error| factory::store_failure(&error);
     let erased = {
         let snapshot = known(folder, name)?;
@@ -241,29 +257,62 @@ fn forget(folder: &StateFolder, name: &str, object: &str, report: &mut Report) -
     };
     // What was overwritten lies in the store's files until they are written anew.
     transfer::compact(folder, name).map_err(failed)?;
-    let aside = folder.job(name).join("sled.replaced");
+    let left = copies::copies(&folder.job(name), folder.engine()).map_err(failed)?;
     if report.is_json() {
         report.json(
             &serde_json::json!({"job": name, "action": "forget", "history_entries": erased.entries,
-            "records": erased.records, "summaries": erased.summaries}),
+            "records": erased.records, "summaries": erased.summaries,
+            "copies": left.iter().map(copy_json).collect::<Vec<_>>(), "audit_stream": stream}),
         );
     } else {
         report.text(&format!(
             "Forgotten in job `{name}`: the values of {} history entries, {} records, {} quotations in summaries. The history's \
-             chain is as it was.",
-            erased.entries, erased.records, erased.summaries
+             chain is as it was.\n{}",
+            erased.entries,
+            erased.records,
+            erased.summaries,
+            copies_text(&left, stream.as_deref())
         ));
     }
-    if aside.exists() {
-        report.note(&format!(
-            "{} still holds the old values: remove it",
-            aside.display()
-        ));
-    }
-    report.note(
-        "Backups made before still hold the old values; restoring one in this folder erases them again.",
-    );
     Ok(Exit::Done)
+}
+
+/// Every copy that still holds what was erased in the snapshot.
+fn copies_text(left: &[Copy], stream: Option<&str>) -> String {
+    let mut lines = Vec::new();
+    for copy in left {
+        let made = copy.made.map_or_else(String::new, |made| format!(" of {made}"));
+        let there = if is_there(copy) { "" } else { "; not there any more: it holds them where it was moved to" };
+        let path = copy.path.display().to_string();
+        lines.push(format!("  {}  ({}{made}{there})", printable(&path), printable(&copy.what)));
+    }
+    lines.extend(stream.map(|stream| format!("  {}  (the audit stream)", printable(stream))));
+    let head = if lines.is_empty() {
+        "No copy is known that still holds the values.".to_owned()
+    } else {
+        format!("These still hold the values; remove them where they are not needed:\n{}", lines.join("\n"))
+    };
+    format!(
+        "{head}\nCopies of copies are not known, nor what `state export` printed. Restoring a backup in this folder erases the values again."
+    )
+}
+
+fn is_there(copy: &Copy) -> bool {
+    copy.path.symlink_metadata().is_ok()
+}
+
+fn copy_json(copy: &Copy) -> serde_json::Value {
+    serde_json::json!({"what": copy.what, "path": copy.path.display().to_string(),
+        "made": copy.made.map(|made| made.to_string()), "there": is_there(copy)})
+}
+
+/// Where the audit stream put values, as far as it is a place.
+fn stream_of(settings: &Settings) -> Option<String> {
+    match settings.audit.stream.as_ref()? {
+        Stream::File(path) => Some(path.display().to_string()),
+        Stream::Syslog => Some("the system's log".to_owned()),
+        Stream::Stdout => Some("whatever keeps the program's output".to_owned()),
+    }
 }
 
 /// The one object that is, or was, known by this.

@@ -6,6 +6,7 @@
 //! <state.path>/<job>/created        written once the store has its format: an empty store beside it is damage;
 //!                                   in it, where that was ([`super::place`])
 //! <state.path>/<job>/moved          the job goes on elsewhere (`state backup --handover`)
+//! <state.path>/<job>/copies         where files with its values were written ([`super::copies`])
 //! <state.path>/<job>/forgotten      whose personal values were erased: a restore repeats it
 //! <state.path>/<job>/sled.replaced/ what a restore or an import set aside
 //! <state.path>/<job>/before-format-N.backup   written before a migration
@@ -22,6 +23,7 @@ use crate::ports::StoreError;
 
 use super::{
     embedded::Engine,
+    forget::FORGOTTEN,
     lock::{StateLock, create_private},
     migrate::{self, FORMAT, STEPS},
     place,
@@ -209,6 +211,8 @@ impl StateFolder {
     }
 }
 
+/// What lies in a job's folder and holds no values: the marks of this file and of [`super::forget`].
+pub(super) const MARKS: [&str; 3] = [CREATED, MOVED, FORGOTTEN];
 /// The file that says that the job was handed over.
 const MOVED: &str = "moved";
 /// Behind the name of the store's folder, while a compacted one takes its place.

@@ -30,7 +30,7 @@ use super::{
 };
 
 /// The file of notes in a job's folder.
-const FORGOTTEN: &str = "forgotten";
+pub(super) const FORGOTTEN: &str = "forgotten";
 
 /// Set once somebody was forgotten who is still in the directory: the snapshot no longer holds everybody, so changed
 /// rules need a full read.

@@ -27,6 +27,7 @@
 pub mod assignments;
 pub mod blocks;
 mod coded;
+pub mod copies;
 pub mod counts;
 pub mod drift;
 pub mod embedded;

@@ -4,6 +4,7 @@ mod attacks;
 mod bad_input;
 mod check;
 mod conformance;
+mod copies;
 mod decisions;
 mod dialect;
 mod drift;
