@@ -48,6 +48,7 @@ pub mod page;
 pub mod place;
 mod possible;
 pub mod proof;
+mod proof_check;
 pub mod quarantine;
 pub mod query;
 pub mod read;

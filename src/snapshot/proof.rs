@@ -1,5 +1,5 @@
 //! `history export`: entries as JSON Lines, with the chain that proves them; `history verify` checks such a folder
-//! without a store.
+//! without a store ([`super::proof_check`]).
 //!
 //! ```text
 //! entries.jsonl   one line an entry of the time asked for, with its values and the salt of their digest
@@ -11,8 +11,8 @@
 //! that nothing was altered, left out or put in. An erased entry has no values; its line says so.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufRead, BufReader, Lines, Write},
+    fs,
+    io::{self, Write},
     path::Path,
 };
 
@@ -24,31 +24,28 @@ use sha2::{Digest, Sha256};
 
 use crate::files::NewFile;
 use crate::model::clock::Timestamp;
-use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::ports::Table;
-use crate::reconcile::operation::Change;
 
 use super::{
     folder::io_error,
-    history::{Batch, BatchValues, Entry, Hash, RECORDS, Values},
+    history::{Batch, BatchValues, Hash, RECORDS},
     lock::create_private,
     query::document,
     read::Reads,
-    record,
     store::Snapshot,
 };
 
 /// What kind of folder it is; another word is another layout.
-const LAYOUT: &str = "melonsync history 2";
+pub(super) const LAYOUT: &str = "melonsync history 2";
 
 /// The layout of before, which is read as well: the same, with digests of values whose names are written out.
-const LAYOUT_BEFORE: &str = "melonsync history 1";
+pub(super) const LAYOUT_BEFORE: &str = "melonsync history 1";
 
 /// What an export says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    layout: String,
+    pub(super) layout: String,
     /// The job.
     pub job: String,
     /// The first moment asked for.
@@ -162,185 +159,8 @@ fn shown(manifest: &Manifest) -> Json {
     json
 }
 
-/// What checking an export came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
-    /// What the export says of itself.
-    pub manifest: Manifest,
-    /// Entries of which the values were there, and are what was recorded.
-    pub proven: u64,
-    /// Entries whose values were erased.
-    pub erased: u64,
-    /// What is wrong, in words.
-    pub findings: Vec<String>,
-}
-
-/// As many findings as help anybody.
-const FINDINGS: usize = 100;
-
-/// Checks an export, alone.
-///
-/// # Errors
-/// [`StoreError::Io`], and [`StoreError::Damaged`] for a folder that is no export; what does not agree is a finding.
-pub fn verify(folder: &Path) -> Result<Checked, StoreError> {
-    let open = |name: &str| {
-        let path = folder.join(name);
-        File::open(&path).map_err(|error| io_error(&path, "read the export of the history", error))
-    };
-    let manifest: Manifest =
-        serde_json::from_reader(BufReader::new(open("manifest.json")?)).map_err(|error| {
-            StoreError::Damaged {
-                path: folder.display().to_string(),
-                what: format!("its manifest.json is none ({error})"),
-            }
-        })?;
-    if ![LAYOUT, LAYOUT_BEFORE].contains(&manifest.layout.as_str()) {
-        return Err(StoreError::Damaged {
-            path: folder.display().to_string(),
-            what: format!("it is `{}`, and this melonsync reads `{LAYOUT}`", manifest.layout),
-        });
-    }
-    let mut check = Check {
-        lines: BufReader::new(open("entries.jsonl")?).lines(),
-        next: manifest.first,
-        hash: manifest.anchor.clone(),
-        lines_seen: 0,
-        checked: Checked {
-            manifest,
-            proven: 0,
-            erased: 0,
-            findings: Vec::new(),
-        },
-    };
-    for line in BufReader::new(open("chain.jsonl")?).lines() {
-        let line = line.map_err(|error| io_error(folder, "read the export of the history", error))?;
-        check.record(&line);
-    }
-    check.end();
-    Ok(check.checked)
-}
-
-struct Check {
-    lines: Lines<BufReader<File>>,
-    next: u64,
-    hash: String,
-    lines_seen: u64,
-    checked: Checked,
-}
-
-#[derive(Deserialize)]
-struct ChainLine {
-    hash: String,
-    record: String,
-}
-
-impl Check {
-    fn finding(&mut self, text: String) {
-        if self.checked.findings.len() < FINDINGS {
-            self.checked.findings.push(text);
-        }
-    }
-
-    fn record(&mut self, line: &str) {
-        let read = serde_json::from_str::<ChainLine>(line).ok();
-        let bytes = read.as_ref().and_then(|line| STANDARD.decode(&line.record).ok());
-        let batch = bytes
-            .as_deref()
-            .and_then(|bytes| record::decode::<Batch>(bytes).ok());
-        let (Some(read), Some(bytes), Some(batch)) = (read, bytes, batch) else {
-            return self.finding(format!("the record of entry {} does not decode", self.next));
-        };
-        let hash: Hash = Sha256::digest(&bytes).into();
-        if hex(&hash) != read.hash {
-            self.finding(format!(
-                "the record of entry {} is not what its hash says",
-                self.next
-            ));
-        }
-        if hex(&batch.previous) != self.hash {
-            self.finding(format!("the chain is broken before entry {}", self.next));
-        }
-        self.hash = hex(&hash);
-        for entry in &batch.entries {
-            if entry.seq != self.next {
-                self.finding(format!("entry {} stands where {} should", entry.seq, self.next));
-            }
-            self.next = entry.seq + 1;
-            let asked = &self.checked.manifest;
-            if entry.time >= asked.since && entry.time <= asked.until {
-                self.entry(entry);
-            }
-        }
-    }
-
-    /// The next line of `entries.jsonl` is to be this entry.
-    fn entry(&mut self, entry: &Entry) {
-        let line = match self.lines.next() {
-            Some(Ok(line)) => line,
-            _ => return self.finding(format!("entry {} is missing in entries.jsonl", entry.seq)),
-        };
-        self.lines_seen += 1;
-        let Ok(line) = serde_json::from_str::<Json>(&line) else {
-            return self.finding(format!("the line of entry {} is not JSON", entry.seq));
-        };
-        let (values, mut expected) = match values_of(&line) {
-            Some((salt, values)) => {
-                if values.are_those_of(&entry.digest, &salt) {
-                    self.checked.proven += 1;
-                } else {
-                    self.finding(format!("the values of entry {} were altered", entry.seq));
-                }
-                (true, document(entry, Some(&values)))
-            }
-            None => {
-                self.checked.erased += 1;
-                (false, document(entry, None))
-            }
-        };
-        expected["digest"] = hex(&entry.digest).into();
-        if values {
-            expected["salt"] = line["salt"].clone();
-        }
-        if line != expected {
-            self.finding(format!("entry {} is not what the chain says", entry.seq));
-        }
-    }
-
-    fn end(&mut self) {
-        if let Some(Ok(_)) = self.lines.next() {
-            self.finding("entries.jsonl has lines that are not in the chain".to_owned());
-        }
-        if self.hash != self.checked.manifest.head || self.next != self.checked.manifest.next {
-            self.finding(format!(
-                "the chain ends at entry {}, and not at the head that the manifest names",
-                self.next
-            ));
-        }
-        if self.lines_seen != self.checked.manifest.entries {
-            self.finding(format!(
-                "the manifest counts {} entries, and there are {}",
-                self.checked.manifest.entries, self.lines_seen
-            ));
-        }
-    }
-}
-
-/// Salt and values of a line, as they were when their digest was made; `None` for an erased entry.
-fn values_of(line: &Json) -> Option<([u8; 16], Values)> {
-    let salt = STANDARD.decode(line["salt"].as_str()?).ok()?.try_into().ok()?;
-    let changes = line["changes"].as_array()?.iter().map(|change| {
-        Some(Change {
-            attribute: change["attribute"].as_str()?.into(),
-            before: Value::from_json(&change["before"]),
-            after: Value::from_json(&change["after"]),
-        })
-    });
-    let values = Values {
-        changes: changes.collect::<Option<_>>()?,
-        detail: line["detail"].as_str().map(str::to_owned),
-    };
-    Some((salt, values))
-}
+pub use super::proof_check::Checked;
+pub use super::proof_check::verify;
 
 pub(super) fn hex(hash: &Hash) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -217,3 +217,66 @@ fn every_altered_byte_and_every_lost_line_of_an_export_is_found() {
     fs::write(out.join("manifest.json"), "{}").unwrap();
     assert!(matches!(proof::verify(&out), Err(StoreError::Damaged { .. })));
 }
+
+/// Every way in which one line of an export can go, come or change: it is named, and the lines behind it are not.
+#[test]
+fn one_line_that_was_touched_is_the_one_that_is_named() {
+    let (_, snapshot) = filled();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("export");
+    // The times of some entries lie outside: numbers in entries.jsonl are not all in a row.
+    proof::export(&snapshot, "idmelon", Timestamp(105), Timestamp(900), &out).unwrap();
+    let findings = || proof::verify(&out).unwrap().findings;
+    let path = out.join("entries.jsonl");
+    let whole = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let first = 11;
+    let write = |lines: &[String]| fs::write(&path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let owned = || lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    for at in [0, 1, 7, 40, lines.len() - 2, lines.len() - 1] {
+        let number = first + at;
+        let mut removed = owned();
+        removed.remove(at);
+        write(&removed);
+        assert_eq!(findings(), [format!("entry {number} is missing in entries.jsonl")]);
+        let mut twice = owned();
+        twice.insert(at, twice[at].clone());
+        write(&twice);
+        assert_eq!(findings().len(), 1, "line {at} twice: {:?}", findings());
+        // A number that it does not have: a later one, an earlier one, none that there is.
+        for other in [number + 1, number + 5, number.saturating_sub(3), 1_000_000] {
+            let mut renumbered = owned();
+            renumbered[at] = renumbered[at].replace(&format!("\"seq\":{number}"), &format!("\"seq\":{other}"));
+            assert_ne!(renumbered[at], lines[at]);
+            write(&renumbered);
+            let found = findings();
+            assert!(!found.is_empty() && found.len() <= 3, "{number} as {other}: {found:?}");
+            assert!(found.iter().any(|found| found.contains(&format!("entry {number} "))), "{number} as {other}: {found:?}");
+        }
+        let mut broken = owned();
+        broken[at].truncate(20);
+        write(&broken);
+        assert_eq!(findings(), [format!("the line of entry {number} is not JSON")]);
+    }
+    fs::write(&path, &whole).unwrap();
+    assert_eq!(findings(), Vec::<String>::new());
+    let path = out.join("chain.jsonl");
+    let whole = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let without = |at: usize| -> String {
+        let rest = lines.iter().enumerate().filter(|(other, _)| *other != at);
+        rest.map(|(_, line)| format!("{line}\n")).collect()
+    };
+    for at in 0..lines.len() {
+        fs::write(&path, without(at)).unwrap();
+        let found = findings();
+        assert_eq!(found.len(), 1, "record {at} taken out: {found:?}");
+        let line = lines[at];
+        fs::write(&path, whole.replace(line, &line.replace("\"hash\":\"", "\"hash\":\"0"))).unwrap();
+        assert!((1..=2).contains(&findings().len()), "hash of {at}: {:?}", findings());
+        fs::write(&path, whole.replace(line, "{}")).unwrap();
+        assert_eq!(findings().len(), 1, "record {at} emptied: {:?}", findings());
+        fs::write(&path, whole.replace(line, &format!("{line}\n{line}"))).unwrap();
+        assert_eq!(findings().len(), 1, "record {at} twice: {:?}", findings());
+    }
+}
