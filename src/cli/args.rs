@@ -689,6 +689,9 @@ pub struct Link {
     /// Why, for the history.
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
+    /// Although the resource's externalId names another object, as after two were linked crosswise.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `unlink`.

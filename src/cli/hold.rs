@@ -12,7 +12,11 @@ use super::objects::Decision;
 use super::objects::Desk;
 use super::objects::Named;
 use super::report::Report;
+use crate::mapping::Mapping;
+use crate::mapping::diagnostic::nearest;
+use crate::model::id::ObjectKind;
 use crate::model::shown::shown as printable;
+use crate::reconcile::operation::MEMBERS;
 use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::HoldCause;
 use crate::snapshot::kept_back::KeptBackReads;
@@ -37,6 +41,12 @@ fn hold(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exi
             format!("--until {until} has passed"),
             "name a moment to come, or leave --until out: the hold then ends when it is released",
         ));
+    }
+    if let Some(path) = &args.attribute {
+        let mapping = desk.mapping(globals)?;
+        for object in &objects {
+            is_sent(&mapping, object, path)?;
+        }
     }
     let what = match (&args.attribute, args.until) {
         (None, None) => "put on hold".to_owned(),
@@ -65,6 +75,38 @@ fn hold(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exi
     done(&desk, &objects, "hold", &what, report);
     Ok(Exit::Done)
 }
+
+/// Refuses an attribute that the mapping does not send for such an object: a hold of it would hold nothing, and say that it did.
+fn is_sent(mapping: &Mapping, object: &Named, path: &str) -> Result<(), Failure> {
+    let rows = mapping.rows(object.kind);
+    let own = match object.kind {
+        ObjectKind::User => ACTIVE,
+        ObjectKind::Group => MEMBERS,
+    };
+    let known: Vec<&str> = rows.iter().map(|row| row.target.as_str()).chain([own]).collect();
+    if known.iter().any(|known| known.eq_ignore_ascii_case(path)) {
+        return Ok(());
+    }
+    // The attribute alone, where the mapping has parts of it; else a slip.
+    let parts = rows.iter().filter(|row| row.target.attribute().eq_ignore_ascii_case(path));
+    let mut meant: Vec<&str> = parts.map(|row| row.target.as_str()).collect();
+    meant.extend(nearest(path, known.iter().copied()).filter(|_| meant.is_empty()));
+    let advice = if meant.is_empty() {
+        format!("name one of: {}", known.join(", "))
+    } else {
+        format!("did you mean `{}`? `melonsync mapping show` lists all of them", meant.join("`, `"))
+    };
+    let what = format!(
+        "the mapping `{}` sends no `{}` for {}s: nothing would be held",
+        mapping.name,
+        printable(path),
+        object.kind
+    );
+    Err(Failure::usage(what, advice))
+}
+
+/// Sent of each user, with or without a row.
+const ACTIVE: &str = "active";
 
 fn named(desk: &Desk) -> Result<Vec<Named>, Failure> {
     if desk.names.is_empty() {

@@ -1,4 +1,4 @@
-//! `link` and `unlink`: the remembered pair, by hand. Nothing is sent.
+//! `link` and `unlink`: the remembered pair, by hand. Nothing is written to the target; `link` reads the resource first.
 
 use serde_json::json;
 
@@ -7,13 +7,19 @@ use super::args::Globals;
 use super::factory;
 use super::failure::Exit;
 use super::failure::Failure;
+use super::failure::Shown;
 use super::objects::Decision;
 use super::objects::Desk;
 use super::objects::Named;
 use super::report::Report;
 use crate::engine::linking;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::shown::shown as printable;
+use crate::ports::Resource;
+use crate::ports::TargetDirectory;
+use crate::reconcile::matching::EXTERNAL_ID;
 use crate::snapshot::read::Reads;
 
 /// Links an object with a resource.
@@ -45,6 +51,18 @@ pub fn link(globals: &Globals, args: &args::Link, report: &mut Report) -> Result
             format!("if that is wrong, `melonsync unlink {owner}` first"),
         ));
     }
+    let resource = read(globals, &desk, object.kind, &target)?;
+    if let Some(other) = other_owner(&desk, &object, &resource)?.filter(|_| !args.force) {
+        return Err(Failure::usage(
+            format!(
+                "resource {target} is another's: its externalId names {} {}  ({})",
+                other.kind,
+                printable(&other.name),
+                other.id
+            ),
+            "name the resource of this object; with --force it is linked all the same, and its externalId is written anew",
+        ));
+    }
     let what = format!("linked with resource {target}");
     relink(
         &desk,
@@ -55,6 +73,42 @@ pub fn link(globals: &Globals, args: &args::Link, report: &mut Report) -> Result
         args.comment.as_deref(),
         report,
     )
+}
+
+/// The resource as the target has it now. One that is not there, or is of another kind, is not linked.
+fn read(globals: &Globals, desk: &Desk, kind: ObjectKind, target: &TargetId) -> Result<Resource, Failure> {
+    let settings = factory::settings(globals, false)?;
+    let (_, job) = factory::choose(&settings, Some(&desk.job))?;
+    let mapping = desk.mapping(globals)?;
+    let client = factory::target(job, &mapping)?;
+    let found = factory::runtime()?.block_on(client.read(kind, target));
+    let found = found.map_err(|error| {
+        let shown = Shown::of(&error).advise(error.hint());
+        Failure::new(Exit::Failed, shown)
+    })?;
+    found.ok_or_else(|| {
+        Failure::usage(
+            format!("the target has no {kind} with the id {}", printable(target.as_str())),
+            "give the `id` that the target gave it, as its admin panel or its answers show it",
+        )
+    })
+}
+
+/// Another object of the directory whose id stands on the resource as externalId.
+fn other_owner(desk: &Desk, object: &Named, resource: &Resource) -> Result<Option<Named>, Failure> {
+    let members = resource.body.as_object().into_iter().flatten();
+    let mut held = members.filter(|(name, _)| name.eq_ignore_ascii_case(EXTERNAL_ID));
+    let named = held.find_map(|(_, value)| value.as_str()?.trim().parse::<SourceId>().ok());
+    let Some(id) = named.filter(|id| *id != object.id) else {
+        return Ok(None);
+    };
+    for kind in [ObjectKind::User, ObjectKind::Group] {
+        let record = desk.snapshot.record(kind, &id);
+        if record.map_err(|error| factory::store_failure(&error))?.is_some() {
+            return desk.known(kind, id).map(Some);
+        }
+    }
+    Ok(None)
 }
 
 /// Forgets an object's resource. Both stay as they are.

@@ -98,7 +98,7 @@ pub enum Command {
     Pause(args::Pause),
     /// Switch writes on again.
     Resume(args::Resume),
-    /// Pair an object with a resource by hand; sends nothing.
+    /// Pair an object with a resource by hand; reads the resource, and writes nothing to the target.
     Link(args::Link),
     /// Forget an object's resource; sends nothing.
     Unlink(args::Unlink),

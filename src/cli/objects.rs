@@ -9,6 +9,7 @@ use super::failure::Exit;
 use super::failure::Failure;
 use super::failure::Shown;
 use crate::engine::cycle::FINGERPRINT;
+use crate::mapping::Mapping;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
@@ -86,6 +87,13 @@ impl Desk {
             now: SystemClock.now(),
             _folder: folder,
         })
+    }
+
+    /// The mapping that the job's cycles use.
+    pub(super) fn mapping(&self, globals: &Globals) -> Result<Mapping, Failure> {
+        let settings = factory::settings(globals, true)?;
+        let (_, job) = factory::choose(&settings, Some(&self.job))?;
+        factory::pinned_mapping(&globals.config, &job.provisioning.mapping, &self.snapshot)
     }
 
     /// For verbs that take a job and nothing else.

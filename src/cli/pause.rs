@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::objects::Decision;
 use super::objects::Desk;
 use super::report::Report;
+use crate::model::shown::shown;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::kept_back::Pause;
 use crate::snapshot::read::Reads;
@@ -30,13 +31,20 @@ pub fn pause(globals: &Globals, args: &args::Pause, report: &mut Report) -> Resu
     } else {
         "paused"
     };
+    let before = desk
+        .snapshot
+        .pause_at(desk.now)
+        .map_err(|error| factory::store_failure(&error))?;
     let until = pause
         .until
         .map_or_else(String::new, |until| format!(" until {until}"));
+    let replaces = before
+        .as_ref()
+        .map_or_else(String::new, |before| format!(", in place of {}", words(before)));
     decide(
         &desk,
         "pause",
-        &format!("{what}{until}"),
+        &format!("{what}{until}{replaces}"),
         args.comment.as_deref(),
         Some(&pause),
     )?;
@@ -44,14 +52,31 @@ pub fn pause(globals: &Globals, args: &args::Pause, report: &mut Report) -> Resu
         report.json(&json!({
             "job": desk.job, "action": "pause", "removals_only": pause.removals_only,
             "until": pause.until.map(|until| until.to_string()),
+            "replaces": before.map(|before| json!({
+                "removals_only": before.removals_only, "since": before.since.to_string(), "actor": before.actor,
+                "until": before.until.map(|until| until.to_string()), "comment": before.comment,
+            })),
         }));
     } else {
         report.text(&format!(
-            "Job `{}`: {what}{until}. Reading and planning go on; `melonsync resume` ends it.",
+            "Job `{}`: {what}{until}{replaces}. Reading and planning go on; `melonsync resume` ends it.",
             desk.job
         ));
     }
     Ok(Exit::Done)
+}
+
+/// A pause that was there: `the pause of removals until 2026-11-30T12:00:00Z, by ada (uid 1000)`.
+fn words(pause: &Pause) -> String {
+    let what = if pause.removals_only { "the pause of removals" } else { "the pause" };
+    let until = pause
+        .until
+        .map_or_else(|| " without an end".to_owned(), |until| format!(" until {until}"));
+    let comment = pause
+        .comment
+        .as_ref()
+        .map_or_else(String::new, |comment| format!(": {}", shown(comment)));
+    format!("{what}{until}, by {}{comment}", shown(&pause.actor))
 }
 
 /// Writes on. After a restore, removals go again too.

@@ -1,5 +1,7 @@
 //! What people decide at the command line: releases, rejects, holds, pauses, links.
 
+use melonsync::sandbox::Fault;
+use serde_json::Value;
 use serde_json::json;
 
 use super::world::World;
@@ -149,4 +151,73 @@ fn holds_pauses_and_links_are_made_and_ended() {
     assert!(withheld.contains("1 operations, by the guard"), "{withheld}");
     world.run(&["resume", "idmelon"]).exits(0);
     world.converges();
+}
+
+#[test]
+fn a_hold_of_an_attribute_that_is_not_sent_is_refused_with_a_suggestion() {
+    let world = World::new(6, 1);
+    world.converges();
+    let (id, name) = upn(&world, 1);
+    let group = world.tenant.group_ids()[0].clone();
+    for (object, attribute, meant) in [
+        (&name, "tilte", "`title`"),
+        (&name, "emails", "emails[type eq"),
+        (&name, "usrName", "`userName`"),
+        (&name, "members", "name one of"),
+        (&group, "member", "`members`"),
+        (&group, "title", "name one of"),
+        (&name, "", "name one of"),
+    ] {
+        let refused = world.run(&["hold", object, "--attribute", attribute]).exits(2);
+        assert!(refused.err.contains(meant), "{attribute}: {}", refused.err);
+    }
+    let list = world.run(&["hold", "list"]).exits(0).out;
+    assert!(list.contains("Nothing is on hold"), "{list}");
+    for (object, attribute) in [(&id, "TITLE"), (&id, "active"), (&group, "members"), (&group, "displayName")] {
+        world.run(&["hold", object, "--attribute", attribute]).exits(0);
+    }
+}
+
+#[test]
+fn a_pause_says_which_pause_it_replaces() {
+    let world = World::new(4, 1);
+    world.converges();
+    let first = world.run(&["pause", "--for", "4h", "--comment", "cut-over"]).exits(0).out;
+    assert!(!first.contains("in place of"), "{first}");
+    let second = world.run(&["pause", "--removals-only"]).exits(0).out;
+    assert!(second.contains("in place of the pause until 20") && second.contains("cut-over"), "{second}");
+    let third = world.run(&["pause", "-o", "json"]).exits(0).json();
+    assert_eq!((&third["replaces"]["removals_only"], &third["replaces"]["until"]), (&json!(true), &Value::Null));
+    let history = world.run(&["history", "--operation", "pause"]).exits(0).out;
+    assert!(history.contains("in place of the pause of removals without an end"), "{history}");
+    world.run(&["resume"]).exits(0);
+    let after = world.run(&["pause", "-o", "json"]).exits(0).json();
+    assert_eq!(after["replaces"], Value::Null);
+}
+
+#[test]
+fn a_link_is_made_with_a_resource_that_is_there_and_nobody_elses() {
+    let world = World::new(6, 1);
+    world.converges();
+    let ((id, name), (other, _)) = (upn(&world, 1), upn(&world, 2));
+    let resource = |id: &str| world.workspace.users_by_external_id(id)[0]["id"].as_str().unwrap().to_owned();
+    let (own, theirs) = (resource(&id), resource(&other));
+    let group = world.workspace.groups()[0]["id"].as_str().unwrap().to_owned();
+    for object in [&id, &other] {
+        world.run(&["unlink", object]).exits(0);
+    }
+    for nothing in ["XXX", &group, "a/b", "..%2f"] {
+        let refused = world.run(&["link", &name, nothing]).exits(2);
+        assert!(refused.err.contains("the target has no user"), "{}", refused.err);
+    }
+    let refused = world.run(&["link", &name, &theirs]).exits(2);
+    assert!(refused.err.contains("is another's") && refused.err.contains(&other), "{}", refused.err);
+    world.workspace.update_faults(|faults| faults.unauthorized = Fault::always());
+    world.run(&["link", &name, &own]).exits(1);
+    world.workspace.update_faults(|faults| faults.unauthorized = Fault::never());
+    world.workspace.clear_requests();
+    world.run(&["link", &name, &own]).exits(0);
+    world.run(&["unlink", &name]).exits(0);
+    world.run(&["link", "--force", &name, &theirs]).exits(0);
+    assert_eq!(world.workspace.writes(), 0, "linking reads and writes nothing");
 }
