@@ -44,7 +44,14 @@ fn worded(uid: u32, name: Option<&str>, claims: &[(&str, String)]) -> String {
         .collect();
     match name {
         Some(name) => format!("{name} (uid {uid}{claims})"),
-        None => format!("uid {uid}{}", if claims.is_empty() { claims } else { format!(" ({})", &claims[2..]) }),
+        None => format!(
+            "uid {uid}{}",
+            if claims.is_empty() {
+                claims
+            } else {
+                format!(" ({})", &claims[2..])
+            }
+        ),
     }
 }
 
@@ -71,13 +78,19 @@ mod tests {
 
     #[test]
     fn what_is_claimed_stands_beside_what_is_known() {
-        let list = "root:x:0:0:root:/root:/bin/sh\nnonsense\n:x:7:7::/:\nada:x:1000:1000:Ada,,,:/home/ada:/bin/sh\n";
+        let list =
+            "root:x:0:0:root:/root:/bin/sh\nnonsense\n:x:7:7::/:\nada:x:1000:1000:Ada,,,:/home/ada:/bin/sh\n";
         assert_eq!(name_of(1000, list).as_deref(), Some("ada"));
         assert_eq!((name_of(7, list), name_of(61_234, list)), (None, None));
         let claim = |variable: &'static str, value: &str| (variable, value.to_owned());
         for (uid, name, claims, expected) in [
             (1000, Some("ada"), vec![claim("USER", "ada")], "ada (uid 1000)"),
-            (1000, Some("ada"), vec![claim("USER", "ceo")], "ada (uid 1000, claimed USER=ceo)"),
+            (
+                1000,
+                Some("ada"),
+                vec![claim("USER", "ceo")],
+                "ada (uid 1000, claimed USER=ceo)",
+            ),
             (
                 0,
                 Some("root"),
@@ -85,7 +98,12 @@ mod tests {
                 "root (uid 0, claimed SUDO_USER=ada)",
             ),
             (61_234, None, vec![], "uid 61234"),
-            (61_234, None, vec![claim("USER", "ceo")], "uid 61234 (claimed USER=ceo)"),
+            (
+                61_234,
+                None,
+                vec![claim("USER", "ceo")],
+                "uid 61234 (claimed USER=ceo)",
+            ),
             (
                 1000,
                 Some("ada"),

@@ -88,13 +88,18 @@ fn is_sent(mapping: &Mapping, object: &Named, path: &str) -> Result<(), Failure>
         return Ok(());
     }
     // The attribute alone, where the mapping has parts of it; else a slip.
-    let parts = rows.iter().filter(|row| row.target.attribute().eq_ignore_ascii_case(path));
+    let parts = rows
+        .iter()
+        .filter(|row| row.target.attribute().eq_ignore_ascii_case(path));
     let mut meant: Vec<&str> = parts.map(|row| row.target.as_str()).collect();
     meant.extend(nearest(path, known.iter().copied()).filter(|_| meant.is_empty()));
     let advice = if meant.is_empty() {
         format!("name one of: {}", known.join(", "))
     } else {
-        format!("did you mean `{}`? `melonsync mapping show` lists all of them", meant.join("`, `"))
+        format!(
+            "did you mean `{}`? `melonsync mapping show` lists all of them",
+            meant.join("`, `")
+        )
     };
     let what = format!(
         "the mapping `{}` sends no `{}` for {}s: nothing would be held",

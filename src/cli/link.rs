@@ -88,7 +88,10 @@ fn read(globals: &Globals, desk: &Desk, kind: ObjectKind, target: &TargetId) -> 
     })?;
     found.ok_or_else(|| {
         Failure::usage(
-            format!("the target has no {kind} with the id {}", printable(target.as_str())),
+            format!(
+                "the target has no {kind} with the id {}",
+                printable(target.as_str())
+            ),
             "give the `id` that the target gave it, as its admin panel or its answers show it",
         )
     })

@@ -68,7 +68,11 @@ pub fn pause(globals: &Globals, args: &args::Pause, report: &mut Report) -> Resu
 
 /// A pause that was there: `the pause of removals until 2026-11-30T12:00:00Z, by ada (uid 1000)`.
 fn words(pause: &Pause) -> String {
-    let what = if pause.removals_only { "the pause of removals" } else { "the pause" };
+    let what = if pause.removals_only {
+        "the pause of removals"
+    } else {
+        "the pause"
+    };
     let until = pause
         .until
         .map_or_else(|| " without an end".to_owned(), |until| format!(" until {until}"));

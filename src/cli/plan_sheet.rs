@@ -151,7 +151,9 @@ pub(super) fn html_head(summary: &Summary) -> String {
 fn policy(page: &str) -> String {
     let hash = |tag: &str| {
         let inside = page.split_once(&format!("<{tag}>")).map_or("", |(_, rest)| rest);
-        let inside = inside.split_once(&format!("</{tag}>")).map_or("", |(inside, _)| inside);
+        let inside = inside
+            .split_once(&format!("</{tag}>"))
+            .map_or("", |(inside, _)| inside);
         format!("'sha256-{}'", STANDARD.encode(Sha256::digest(inside)))
     };
     format!(
@@ -327,13 +329,22 @@ mod tests {
     fn the_page_runs_its_own_script_alone() {
         let page = include_str!("plan_sheet.html");
         let policy = policy(page);
-        assert!(page.contains("{{policy}}") && !policy.contains("unsafe"), "{policy}");
+        assert!(
+            page.contains("{{policy}}") && !policy.contains("unsafe"),
+            "{policy}"
+        );
         for (tag, directive) in [("style", "style-src"), ("script", "script-src")] {
             let begin = page.find(&format!("<{tag}>")).unwrap() + tag.len() + 2;
             let end = page.find(&format!("</{tag}>")).unwrap();
             let hash = STANDARD.encode(Sha256::digest(&page[begin..end]));
-            assert!(page[begin..end].len() > 100 && !page[begin..end].contains("{{"), "{tag}");
-            assert!(policy.contains(&format!("{directive} 'sha256-{hash}'")), "{policy}");
+            assert!(
+                page[begin..end].len() > 100 && !page[begin..end].contains("{{"),
+                "{tag}"
+            );
+            assert!(
+                policy.contains(&format!("{directive} 'sha256-{hash}'")),
+                "{policy}"
+            );
         }
         for inline in [" style=", " onclick=", " onload=", "javascript:"] {
             assert!(!page.contains(inline), "{inline} needs unsafe-inline");
@@ -372,8 +383,8 @@ mod tests {
         let mut values = Vec::new();
         for sign in formula {
             for before in [
-                "", ";", "\t", ",", "|", "\n", "\r\n", "\0", "\u{feff}", " ", "a;", "a\t", "a,", "\"", ";\"", "a;\" ", "\";\"",
-                "x\n", "\u{a0}", ";;", "\u{ad}",
+                "", ";", "\t", ",", "|", "\n", "\r\n", "\0", "\u{feff}", " ", "a;", "a\t", "a,", "\"", ";\"",
+                "a;\" ", "\";\"", "x\n", "\u{a0}", ";;", "\u{ad}",
             ] {
                 values.push(format!("{before}{sign}cmd|'/c calc'!A1"));
             }
@@ -387,8 +398,12 @@ mod tests {
                 let rows = read(&table, separator);
                 assert_eq!(rows.len(), 1, "{value:?} breaks no line: {table}");
                 for cell in &rows[0] {
-                    let first = cell.trim_start_matches(|c: char| c.is_whitespace() || "\"\u{feff}\u{ad}\0".contains(c));
-                    assert!(!first.starts_with(formula), "{value:?} split at {separator:?}: {cell:?}");
+                    let first = cell
+                        .trim_start_matches(|c: char| c.is_whitespace() || "\"\u{feff}\u{ad}\0".contains(c));
+                    assert!(
+                        !first.starts_with(formula),
+                        "{value:?} split at {separator:?}: {cell:?}"
+                    );
                 }
                 if separator == ',' {
                     assert_eq!(rows[0].len(), 8, "{table}");

@@ -81,7 +81,8 @@ pub(super) fn known(folder: &StateFolder, name: &str) -> Result<Snapshot, Failur
 
 /// Notes where a file with values of the job was written.
 pub(super) fn noted(folder: &StateFolder, name: &str, what: &str, out: &Path) -> Result<(), Failure> {
-    copies::note(&folder.job(name), what, out, SystemClock.now()).map_err(|error| factory::store_failure(&error))
+    copies::note(&folder.job(name), what, out, SystemClock.now())
+        .map_err(|error| factory::store_failure(&error))
 }
 
 fn verify(snapshot: &Snapshot, name: &str, report: &mut Report) -> Result<Exit, Failure> {
@@ -282,15 +283,26 @@ fn copies_text(left: &[Copy], stream: Option<&str>) -> String {
     let mut lines = Vec::new();
     for copy in left {
         let made = copy.made.map_or_else(String::new, |made| format!(" of {made}"));
-        let there = if is_there(copy) { "" } else { "; not there any more: it holds them where it was moved to" };
+        let there = if is_there(copy) {
+            ""
+        } else {
+            "; not there any more: it holds them where it was moved to"
+        };
         let path = copy.path.display().to_string();
-        lines.push(format!("  {}  ({}{made}{there})", printable(&path), printable(&copy.what)));
+        lines.push(format!(
+            "  {}  ({}{made}{there})",
+            printable(&path),
+            printable(&copy.what)
+        ));
     }
     lines.extend(stream.map(|stream| format!("  {}  (the audit stream)", printable(stream))));
     let head = if lines.is_empty() {
         "No copy is known that still holds the values.".to_owned()
     } else {
-        format!("These still hold the values; remove them where they are not needed:\n{}", lines.join("\n"))
+        format!(
+            "These still hold the values; remove them where they are not needed:\n{}",
+            lines.join("\n")
+        )
     };
     format!(
         "{head}\nCopies of copies are not known, nor what `state export` printed. Restoring a backup in this folder erases the values again."

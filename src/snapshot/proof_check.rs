@@ -138,7 +138,8 @@ impl EntryLines {
         let (this, after) = (self.number(0), self.number(1));
         // The line behind goes on after the wanted entry, so this one is in its place, whatever number it was given: a number
         // alone must not make a gap of all that follows.
-        let goes_on = after.is_some_and(|after| after > wanted && this.is_none_or(|this| this < wanted || this >= after));
+        let goes_on = after
+            .is_some_and(|after| after > wanted && this.is_none_or(|this| this < wanted || this >= after));
         match this {
             Some(this) if this == wanted => Stands::Here,
             _ if goes_on => Stands::Here,
@@ -193,7 +194,10 @@ impl Check {
         let batch = bytes
             .as_deref()
             .and_then(|bytes| record::decode::<Batch>(bytes).ok());
-        let first = batch.as_ref().and_then(|batch| batch.entries.first()).map(|entry| entry.seq);
+        let first = batch
+            .as_ref()
+            .and_then(|batch| batch.entries.first())
+            .map(|entry| entry.seq);
         let (Some(read), Some(bytes), Some(batch), Some(first)) = (read, bytes, batch, first) else {
             self.finding(format!("the record of entry {} does not decode", self.next));
             self.hash = None;
@@ -226,18 +230,25 @@ impl Check {
         let linked = self.hash.as_deref().is_none_or(|hash| hash == previous);
         let begun = std::mem::replace(&mut self.begun, true);
         if !begun && first < self.next {
-            self.finding(format!("the chain begins at entry {first}, and the manifest says {}", self.next));
+            self.finding(format!(
+                "the chain begins at entry {first}, and the manifest says {}",
+                self.next
+            ));
             self.next = first;
             return true;
         }
         if first < self.next {
-            self.finding(format!("the record of entry {first} stands out of place in chain.jsonl"));
+            self.finding(format!(
+                "the record of entry {first} stands out of place in chain.jsonl"
+            ));
             return false;
         }
         if first > self.next {
             if self.hash.is_some() {
                 let (next, last) = (self.next, first - 1);
-                self.finding(format!("the record of entries {next} to {last} is missing in chain.jsonl"));
+                self.finding(format!(
+                    "the record of entries {next} to {last} is missing in chain.jsonl"
+                ));
             }
             self.lost = true;
             self.skip_to(first);
@@ -249,7 +260,11 @@ impl Check {
 
     /// Passes over the lines of entries whose record is not there: that is said.
     fn skip_to(&mut self, first: u64) {
-        while self.lines.number(0).is_some_and(|number| (self.next..first).contains(&number)) {
+        while self
+            .lines
+            .number(0)
+            .is_some_and(|number| (self.next..first).contains(&number))
+        {
             self.lines.take();
             self.lines_seen += 1;
         }
@@ -267,7 +282,9 @@ impl Check {
                 }
                 Stands::OutOfPlace(number) => {
                     self.lines.take();
-                    self.finding(format!("a line of entry {number} stands out of place in entries.jsonl"));
+                    self.finding(format!(
+                        "a line of entry {number} stands out of place in entries.jsonl"
+                    ));
                 }
             }
         };
@@ -340,4 +357,3 @@ fn values_of(line: &Json) -> Option<([u8; 16], Values)> {
     };
     Some((salt, values))
 }
-

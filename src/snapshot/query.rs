@@ -51,14 +51,20 @@ impl Query {
             && self.since.is_none_or(|since| entry.time >= since)
             && self.until.is_none_or(|until| entry.time <= until)
             && is(&self.operation, &entry.operation)
-            && self.actor.as_ref().is_none_or(|wanted| is_by(wanted, &entry.actor))
+            && self
+                .actor
+                .as_ref()
+                .is_none_or(|wanted| is_by(wanted, &entry.actor))
             && is(&self.result, &entry.result)
     }
 }
 
 /// True for an actor that is the wanted one: whole, or by the name before its user id. What is only claimed is not searched.
 fn is_by(wanted: &str, actor: &str) -> bool {
-    actor == wanted || actor.strip_prefix(wanted).is_some_and(|rest| rest.starts_with(" (uid "))
+    actor == wanted
+        || actor
+            .strip_prefix(wanted)
+            .is_some_and(|rest| rest.starts_with(" (uid "))
 }
 
 /// An entry as programs read it, with its values where they were not erased. `members` are lists of source ids:

@@ -421,10 +421,11 @@ fn certificates(options: &NetworkOptions) -> Result<Vec<Certificate>, TransportE
         path: path.clone(),
         cause,
     };
-    let pem = files::read_limited(path, LARGEST_CA_FILE).map_err(|cause| TransportError::CaFileUnreadable {
-        path: path.clone(),
-        cause,
-    })?;
+    let pem =
+        files::read_limited(path, LARGEST_CA_FILE).map_err(|cause| TransportError::CaFileUnreadable {
+            path: path.clone(),
+            cause,
+        })?;
     let found = Certificate::from_pem_bundle(&pem).map_err(|cause| not_pem(Some(cause)))?;
     if found.is_empty() {
         Err(not_pem(None))

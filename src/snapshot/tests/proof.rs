@@ -231,14 +231,23 @@ fn one_line_that_was_touched_is_the_one_that_is_named() {
     let whole = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = whole.lines().collect();
     let first = 11;
-    let write = |lines: &[String]| fs::write(&path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let write = |lines: &[String]| {
+        fs::write(
+            &path,
+            lines.iter().map(|line| format!("{line}\n")).collect::<String>(),
+        )
+        .unwrap()
+    };
     let owned = || lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
     for at in [0, 1, 7, 40, lines.len() - 2, lines.len() - 1] {
         let number = first + at;
         let mut removed = owned();
         removed.remove(at);
         write(&removed);
-        assert_eq!(findings(), [format!("entry {number} is missing in entries.jsonl")]);
+        assert_eq!(
+            findings(),
+            [format!("entry {number} is missing in entries.jsonl")]
+        );
         let mut twice = owned();
         twice.insert(at, twice[at].clone());
         write(&twice);
@@ -246,12 +255,21 @@ fn one_line_that_was_touched_is_the_one_that_is_named() {
         // A number that it does not have: a later one, an earlier one, none that there is.
         for other in [number + 1, number + 5, number.saturating_sub(3), 1_000_000] {
             let mut renumbered = owned();
-            renumbered[at] = renumbered[at].replace(&format!("\"seq\":{number}"), &format!("\"seq\":{other}"));
+            renumbered[at] =
+                renumbered[at].replace(&format!("\"seq\":{number}"), &format!("\"seq\":{other}"));
             assert_ne!(renumbered[at], lines[at]);
             write(&renumbered);
             let found = findings();
-            assert!(!found.is_empty() && found.len() <= 3, "{number} as {other}: {found:?}");
-            assert!(found.iter().any(|found| found.contains(&format!("entry {number} "))), "{number} as {other}: {found:?}");
+            assert!(
+                !found.is_empty() && found.len() <= 3,
+                "{number} as {other}: {found:?}"
+            );
+            assert!(
+                found
+                    .iter()
+                    .any(|found| found.contains(&format!("entry {number} "))),
+                "{number} as {other}: {found:?}"
+            );
         }
         let mut broken = owned();
         broken[at].truncate(20);
@@ -272,8 +290,16 @@ fn one_line_that_was_touched_is_the_one_that_is_named() {
         let found = findings();
         assert_eq!(found.len(), 1, "record {at} taken out: {found:?}");
         let line = lines[at];
-        fs::write(&path, whole.replace(line, &line.replace("\"hash\":\"", "\"hash\":\"0"))).unwrap();
-        assert!((1..=2).contains(&findings().len()), "hash of {at}: {:?}", findings());
+        fs::write(
+            &path,
+            whole.replace(line, &line.replace("\"hash\":\"", "\"hash\":\"0")),
+        )
+        .unwrap();
+        assert!(
+            (1..=2).contains(&findings().len()),
+            "hash of {at}: {:?}",
+            findings()
+        );
         fs::write(&path, whole.replace(line, "{}")).unwrap();
         assert_eq!(findings().len(), 1, "record {at} emptied: {:?}", findings());
         fs::write(&path, whole.replace(line, &format!("{line}\n{line}"))).unwrap();

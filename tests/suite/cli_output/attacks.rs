@@ -224,15 +224,28 @@ fn nobody_acts_in_anothers_name() {
     command.env("USER", forged).env("SUDO_USER", "boss (uid 0)");
     finished(command.spawn().unwrap()).exits(0);
     let uid = rustix::process::getuid().as_raw();
-    let history = world.run(&["history", "--operation", "hold", "-o", "json"]).exits(0).json();
+    let history = world
+        .run(&["history", "--operation", "hold", "-o", "json"])
+        .exits(0)
+        .json();
     let actor = history["entries"][0]["actor"].as_str().unwrap();
     assert!(!actor.starts_with("ceo") && !actor.starts_with("boss"), "{actor}");
     assert!(actor.contains(&format!("uid {uid}")), "{actor}");
-    assert!(actor.contains("claimed SUDO_USER=boss") && actor.contains("USER=ceo"), "{actor}");
+    assert!(
+        actor.contains("claimed SUDO_USER=boss") && actor.contains("USER=ceo"),
+        "{actor}"
+    );
     let text = world.run(&["history", "--operation", "hold"]).exits(0).out;
-    let by: Vec<&str> = text.lines().filter(|line| line.trim_start().starts_with("by ")).collect();
+    let by: Vec<&str> = text
+        .lines()
+        .filter(|line| line.trim_start().starts_with("by "))
+        .collect();
     assert_eq!(by.len(), 1, "{text}");
-    assert_eq!(text.lines().filter(|line| line.starts_with("20")).count(), 1, "{text}");
+    assert_eq!(
+        text.lines().filter(|line| line.starts_with("20")).count(),
+        1,
+        "{text}"
+    );
 }
 
 /// What people decide, with hostile comments and actors.

@@ -75,9 +75,17 @@ fn a_secret_where_its_place_should_be_is_not_shown() {
         "{ env = \"IDMELON_SCIM_TOKEN\", \"hunter2abcdef0123456789abcdef0123\" = 1 }",
     ] {
         let world = bad_config((place, written));
-        for args in [&["sync"][..], &["check", "-o", "json"], &["plan", "--log-level", "trace"], &["status"]] {
+        for args in [
+            &["sync"][..],
+            &["check", "-o", "json"],
+            &["plan", "--log-level", "trace"],
+            &["status"],
+        ] {
             let ran = world.run(args);
-            assert!(ran.code == Some(2) || (args == ["status"] && ran.code == Some(0)), "{written}: {ran:?}");
+            assert!(
+                ran.code == Some(2) || (args == ["status"] && ran.code == Some(0)),
+                "{written}: {ran:?}"
+            );
             let said = format!("{}{}", ran.out, ran.err).to_lowercase();
             assert!(!said.contains("hunter2"), "{args:?} of {written}: {said}");
         }
@@ -106,7 +114,10 @@ fn what_is_read_is_a_regular_file_or_a_pipe_and_small() {
         assert!(ran.err.contains(why), "{written}: {ran:?}");
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_melonsync"));
-    command.args(["-c", "/dev/zero", "sync"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(["-c", "/dev/zero", "sync"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let ran = finished(command.spawn().unwrap());
     assert!(ran.code == Some(2) && ran.err.contains("a device"), "{ran:?}");
 }

@@ -15,7 +15,9 @@ fn forgetting_names_every_copy_that_still_holds_the_values() {
             world.config()
         ));
         let id = world.tenant.user_ids()[1].clone();
-        world.tenant.set_user(&id, json!({"jobTitle": "unforgettable-title"}));
+        world
+            .tenant
+            .set_user(&id, json!({"jobTitle": "unforgettable-title"}));
         for args in [
             &["plan", "--out", "saved.plan", "-q"][..],
             &["plan", "--format", "html", "--out", "plan.html", "-q"],
@@ -29,7 +31,11 @@ fn forgetting_names_every_copy_that_still_holds_the_values() {
             world.run(args).exits(0);
         }
         fs::rename(world.path("moved-away"), world.path("elsewhere")).unwrap();
-        fs::copy(world.path("backup"), world.path("state/idmelon/before-format-4.backup")).unwrap();
+        fs::copy(
+            world.path("backup"),
+            world.path("state/idmelon/before-format-4.backup"),
+        )
+        .unwrap();
         fs::create_dir(world.path("state/idmelon/unheard-of")).unwrap();
         world.run(&["sync", "-q"]).exits(0);
         world.tenant.hard_delete_user(&id);
@@ -48,11 +54,17 @@ fn forgetting_names_every_copy_that_still_holds_the_values() {
             &replaced,
         ] {
             let path = world.path(name).display().to_string();
-            let named = text.lines().any(|line| line.contains(&format!("{path}  (")) || line.contains(&format!("  {name}  (")));
+            let named = text
+                .lines()
+                .any(|line| line.contains(&format!("{path}  (")) || line.contains(&format!("  {name}  (")));
             assert!(named, "{engine}: {name} is not named in\n{text}");
         }
         assert!(text.contains("not there any more"), "{text}");
-        for live in [format!("state/idmelon/{engine}  ("), "created".to_owned(), "forgotten  (".to_owned()] {
+        for live in [
+            format!("state/idmelon/{engine}  ("),
+            "created".to_owned(),
+            "forgotten  (".to_owned(),
+        ] {
             assert!(!text.contains(&live), "{live} is no copy: {text}");
         }
         let again = world.run(&["state", "forget", &id, "-o", "json"]).exits(0).json();

@@ -173,7 +173,12 @@ fn a_hold_of_an_attribute_that_is_not_sent_is_refused_with_a_suggestion() {
     }
     let list = world.run(&["hold", "list"]).exits(0).out;
     assert!(list.contains("Nothing is on hold"), "{list}");
-    for (object, attribute) in [(&id, "TITLE"), (&id, "active"), (&group, "members"), (&group, "displayName")] {
+    for (object, attribute) in [
+        (&id, "TITLE"),
+        (&id, "active"),
+        (&group, "members"),
+        (&group, "displayName"),
+    ] {
         world.run(&["hold", object, "--attribute", attribute]).exits(0);
     }
 }
@@ -182,14 +187,26 @@ fn a_hold_of_an_attribute_that_is_not_sent_is_refused_with_a_suggestion() {
 fn a_pause_says_which_pause_it_replaces() {
     let world = World::new(4, 1);
     world.converges();
-    let first = world.run(&["pause", "--for", "4h", "--comment", "cut-over"]).exits(0).out;
+    let first = world
+        .run(&["pause", "--for", "4h", "--comment", "cut-over"])
+        .exits(0)
+        .out;
     assert!(!first.contains("in place of"), "{first}");
     let second = world.run(&["pause", "--removals-only"]).exits(0).out;
-    assert!(second.contains("in place of the pause until 20") && second.contains("cut-over"), "{second}");
+    assert!(
+        second.contains("in place of the pause until 20") && second.contains("cut-over"),
+        "{second}"
+    );
     let third = world.run(&["pause", "-o", "json"]).exits(0).json();
-    assert_eq!((&third["replaces"]["removals_only"], &third["replaces"]["until"]), (&json!(true), &Value::Null));
+    assert_eq!(
+        (&third["replaces"]["removals_only"], &third["replaces"]["until"]),
+        (&json!(true), &Value::Null)
+    );
     let history = world.run(&["history", "--operation", "pause"]).exits(0).out;
-    assert!(history.contains("in place of the pause of removals without an end"), "{history}");
+    assert!(
+        history.contains("in place of the pause of removals without an end"),
+        "{history}"
+    );
     world.run(&["resume"]).exits(0);
     let after = world.run(&["pause", "-o", "json"]).exits(0).json();
     assert_eq!(after["replaces"], Value::Null);
@@ -200,7 +217,12 @@ fn a_link_is_made_with_a_resource_that_is_there_and_nobody_elses() {
     let world = World::new(6, 1);
     world.converges();
     let ((id, name), (other, _)) = (upn(&world, 1), upn(&world, 2));
-    let resource = |id: &str| world.workspace.users_by_external_id(id)[0]["id"].as_str().unwrap().to_owned();
+    let resource = |id: &str| {
+        world.workspace.users_by_external_id(id)[0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
     let (own, theirs) = (resource(&id), resource(&other));
     let group = world.workspace.groups()[0]["id"].as_str().unwrap().to_owned();
     for object in [&id, &other] {
@@ -211,10 +233,18 @@ fn a_link_is_made_with_a_resource_that_is_there_and_nobody_elses() {
         assert!(refused.err.contains("the target has no user"), "{}", refused.err);
     }
     let refused = world.run(&["link", &name, &theirs]).exits(2);
-    assert!(refused.err.contains("is another's") && refused.err.contains(&other), "{}", refused.err);
-    world.workspace.update_faults(|faults| faults.unauthorized = Fault::always());
+    assert!(
+        refused.err.contains("is another's") && refused.err.contains(&other),
+        "{}",
+        refused.err
+    );
+    world
+        .workspace
+        .update_faults(|faults| faults.unauthorized = Fault::always());
     world.run(&["link", &name, &own]).exits(1);
-    world.workspace.update_faults(|faults| faults.unauthorized = Fault::never());
+    world
+        .workspace
+        .update_faults(|faults| faults.unauthorized = Fault::never());
     world.workspace.clear_requests();
     world.run(&["link", &name, &own]).exits(0);
     world.run(&["unlink", &name]).exits(0);

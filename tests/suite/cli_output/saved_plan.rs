@@ -135,7 +135,9 @@ fn plans_come_as_table_and_page_too() {
         "{page}"
     );
     assert!(
-        !page.contains("{{") && !page.contains("unsafe-inline") && page.contains("data-verb=\"create_group\""),
+        !page.contains("{{")
+            && !page.contains("unsafe-inline")
+            && page.contains("data-verb=\"create_group\""),
         "{page}"
     );
     for outside in ["http://", "https://", "src=", "<link"] {
