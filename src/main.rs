@@ -13,7 +13,9 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     melonsync::cli::harden();
-    // A wrong use ends here with exit code 2; help and version with 0.
-    let cli = Cli::parse();
-    ExitCode::from(melonsync::cli::run(&cli).code())
+    match Cli::try_parse() {
+        Ok(cli) => ExitCode::from(melonsync::cli::run(&cli).code()),
+        // A wrong use ends with exit code 2; help and version with 0.
+        Err(usage) => ExitCode::from(melonsync::cli::usage(&usage)),
+    }
 }

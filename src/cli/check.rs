@@ -103,7 +103,7 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
         format!("{} is valid; job `{name}`", globals.config.display()),
     );
     state(&settings, name, job, &mut lines);
-    files::files(&settings, &globals.config, name, job, &mut lines);
+    files::files(&settings, &globals.config, job, &mut lines);
     expiry(job, &mut lines);
     match factory::mapping(&globals.config, &job.provisioning.mapping) {
         Ok(mapping) => {

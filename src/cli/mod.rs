@@ -31,6 +31,7 @@ mod status;
 mod sync;
 mod sync_plan;
 mod undo;
+mod usage;
 mod watch;
 mod when;
 mod withheld;
@@ -44,6 +45,7 @@ use clap::Subcommand;
 use crate::telemetry::log;
 
 pub use harden::harden;
+pub use usage::usage;
 
 use args::Globals;
 use failure::{Exit, Failure};

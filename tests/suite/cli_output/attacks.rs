@@ -273,6 +273,13 @@ fn decide(world: &World) {
     }
     run(world, "text", &["history", "verify", "exported"]).exits(0);
     run(world, "text", &["history", "--actor", ATTACK]);
-    run(world, "text", &["status", ATTACK]);
+    for usage in [
+        &["status", ATTACK][..],
+        &[ATTACK],
+        &["hold", "a", "--until", ATTACK],
+        &["status", ATTACK, ATTACK],
+    ] {
+        run(world, "text", usage).exits(2);
+    }
     run(world, "text", &["sync"]);
 }
