@@ -37,7 +37,10 @@ fn written_out(words: &str, arguments: &[&String]) -> String {
     for argument in arguments {
         // `--flag=value` is quoted by its value.
         let value = argument.split_once('=').map_or("", |(_, value)| value);
-        for quoted in [argument.as_str(), value].into_iter().filter(|quoted| quoted.contains('\n')) {
+        for quoted in [argument.as_str(), value]
+            .into_iter()
+            .filter(|quoted| quoted.contains('\n'))
+        {
             text = text.replace(quoted, &shown(quoted));
         }
     }

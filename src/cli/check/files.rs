@@ -93,14 +93,20 @@ fn around(what: &str, folder: &Path, lines: &mut Lines) {
 fn state(root: &Path, lines: &mut Lines) {
     let mut loose = Vec::new();
     walk(root, &mut loose);
-    let Some((path, first)) = loose.first() else { return };
+    let Some((path, first)) = loose.first() else {
+        return;
+    };
     let what = match loose.len() {
         1 => "of the state,".to_owned(),
         many => format!("of the state, as the first of {many},"),
     };
     warn(&what, path, *first, lines);
     if let Some(line) = lines.0.last_mut() {
-        line.advice = format!("chown -R {} {root} && chmod -R go-rwx {root}", own_uid(), root = root.display());
+        line.advice = format!(
+            "chown -R {} {root} && chmod -R go-rwx {root}",
+            own_uid(),
+            root = root.display()
+        );
     }
 }
 

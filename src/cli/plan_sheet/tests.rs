@@ -106,8 +106,8 @@ fn no_cell_is_a_formula_whatever_it_is_split_at() {
             let rows = read(&table, separator);
             assert_eq!(rows.len(), 1, "{value:?} breaks no line: {table}");
             for cell in &rows[0] {
-                let first = cell
-                    .trim_start_matches(|c: char| c.is_whitespace() || "\"\u{feff}\u{ad}\0".contains(c));
+                let first =
+                    cell.trim_start_matches(|c: char| c.is_whitespace() || "\"\u{feff}\u{ad}\0".contains(c));
                 assert!(
                     !first.starts_with(formula),
                     "{value:?} split at {separator:?}: {cell:?}"
