@@ -120,7 +120,7 @@ fn file(path: &Path) -> String {
 
 /// True for what is no name that a person gives: long, or of letters and digits in disorder. A secret looks so.
 fn may_be_secret(name: &str) -> bool {
-    const LONGEST_NAME: usize = 64;
+    const LONGEST_NAME: usize = 128;
     let digits = name.chars().any(|c| c.is_ascii_digit());
     let lower = name.chars().any(|c| c.is_ascii_lowercase());
     let upper = name.chars().any(|c| c.is_ascii_uppercase());

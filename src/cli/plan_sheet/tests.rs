@@ -29,7 +29,7 @@ fn a_value_is_neither_markup_nor_a_formula() {
     assert_eq!(
         csv(&hostile()),
         "\"update_user\",\"07070707-0707-0707-0707-070707070707\",\"<script>alert(1)</script>@corp\",\"\",\
-         \"the source changed\",\"title\",\"a, \"\"b\"\"\",\"'=HYPERLINK(\"\"x\"\")\"\n"
+         \"the mapping comes to another value than was last sent\",\"title\",\"a, \"\"b\"\"\",\"'=HYPERLINK(\"\"x\"\")\"\n"
     );
 }
 
