@@ -16,6 +16,7 @@ use super::failure::Shown;
 use super::report::Report;
 use super::state;
 use super::when;
+use crate::files;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
@@ -210,6 +211,14 @@ fn export(
     out: &Path,
     report: &mut Report,
 ) -> Result<Exit, Failure> {
+    let is_link = out.symlink_metadata().is_ok_and(|held| held.is_symlink());
+    let theirs = matches!(files::looseness(out, false), Ok(Some(files::Loose::Owner(_))));
+    if is_link || theirs {
+        return Err(Failure::usage(
+            format!("{} is a link, or somebody else's folder", out.display()),
+            "name a folder of your own with --out, or one that does not exist",
+        ));
+    }
     if std::fs::read_dir(out).is_ok_and(|mut held| held.next().is_some()) {
         return Err(Failure::usage(
             format!("{} is not empty", out.display()),

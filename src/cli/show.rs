@@ -193,7 +193,7 @@ fn left(summary: &Summary, text: &mut String) {
     for failure in summary.failed.iter().take(FAILURES_SHOWN) {
         let who = match failure.name.as_str() {
             "" => failure.object.clone(),
-            name => format!("{} ({})", shown(name), failure.object),
+            name => format!("{name} ({})", failure.object),
         };
         let _ = writeln!(
             text,

@@ -107,6 +107,10 @@ fn what_is_written_follows_no_link_and_overwrites_nothing() {
     world.run(&["plan", "--out", "plan.json"]).exits(2);
     world.run(&["plan", "--out", "theirs"]).exits(2);
     world.run(&["history", "export", "--out", "out"]).exits(2);
+    fs::create_dir(world.path("empty")).unwrap();
+    symlink(world.path("empty"), world.path("link")).unwrap();
+    world.run(&["history", "export", "--out", "link"]).exits(2);
+    assert!(fs::read_dir(world.path("empty")).unwrap().next().is_none());
     // A name that somebody foresaw is not used on the way either.
     for name in ["copy", "plan.json"] {
         fs::remove_file(world.path(name)).unwrap();
