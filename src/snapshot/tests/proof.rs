@@ -285,11 +285,10 @@ fn one_line_that_was_touched_is_the_one_that_is_named() {
         let rest = lines.iter().enumerate().filter(|(other, _)| *other != at);
         rest.map(|(_, line)| format!("{line}\n")).collect()
     };
-    for at in 0..lines.len() {
+    for (at, line) in lines.iter().copied().enumerate() {
         fs::write(&path, without(at)).unwrap();
         let found = findings();
         assert_eq!(found.len(), 1, "record {at} taken out: {found:?}");
-        let line = lines[at];
         fs::write(
             &path,
             whole.replace(line, &line.replace("\"hash\":\"", "\"hash\":\"0")),
