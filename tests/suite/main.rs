@@ -13,4 +13,5 @@ mod scenarios;
 mod simulation;
 mod stories;
 mod support;
+mod tls;
 mod wiring;
