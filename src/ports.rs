@@ -413,6 +413,17 @@ pub struct Patch {
     pub members_before: MembersBefore,
 }
 
+impl Patch {
+    /// True where it takes access away from a user.
+    #[must_use]
+    pub fn disables(&self) -> bool {
+        let disables = |change: &Change| {
+            change.attribute.eq_ignore_ascii_case("active") && change.after.as_bool() == Some(false)
+        };
+        self.changes.iter().any(disables)
+    }
+}
+
 /// An attribute that the target refused while it took the rest, or that it took and did not keep.
 #[derive(Debug)]
 pub struct RefusedPart {

@@ -21,6 +21,7 @@ use super::fault::{self, Asked};
 use super::find::{any_filter, filter};
 use super::learning::Witness;
 use super::list::Progress;
+use super::pace;
 use super::pace::Pace;
 use super::patch::PatchBody;
 use super::path::PathError;
@@ -435,7 +436,11 @@ impl TargetDirectory for ScimTarget {
         id: &TargetId,
         patch: &Patch,
     ) -> Result<Option<Resource>, TargetError> {
-        self.change(kind, id, patch).await
+        if patch.disables() {
+            pace::ahead(self.change(kind, id, patch)).await
+        } else {
+            self.change(kind, id, patch).await
+        }
     }
 
     fn shows(&self, kind: ObjectKind, path: &TargetPath) -> bool {
@@ -463,10 +468,22 @@ impl TargetDirectory for ScimTarget {
     }
 
     fn findings(&self) -> Vec<String> {
-        self.experience.take_findings()
+        let mut findings = self.experience.take_findings();
+        findings.extend(self.wire.take_report());
+        findings
     }
 
     async fn delete(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError> {
+        pace::ahead(self.delete_one(kind, id)).await
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.wire.http().traffic().read()
+    }
+}
+
+impl ScimTarget {
+    async fn delete_one(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError> {
         let asked = asked_one("DELETE", kind, id);
         let url = self.address(&asked, kind, id)?;
         // A first stumble is answered by a look: some servers say 500 where nothing is left to delete.
@@ -483,10 +500,6 @@ impl TargetDirectory for ScimTarget {
             Ok(_) | Err(TargetError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    fn traffic(&self) -> Traffic {
-        self.wire.http().traffic().read()
     }
 }
 

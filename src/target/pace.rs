@@ -26,6 +26,16 @@ pub use hint::Hint;
 use controller::Controller;
 use controller::Leave;
 
+tokio::task_local! {
+    static AHEAD: ();
+}
+
+/// Does what takes access away from somebody: its requests, and the readings between them, do not wait for what the headers of
+/// answers ask for. A refusal, a pause and the settings' own limit hold for them as for all.
+pub async fn ahead<T>(doing: impl Future<Output = T>) -> T {
+    AHEAD.scope((), doing).await
+}
+
 /// The gate that every request of one target passes.
 #[derive(Debug)]
 pub struct Pace {
@@ -91,11 +101,16 @@ impl Pace {
     pub async fn enter(&self, kind: Kind) -> Result<Pass<'_>, Duration> {
         // Said before waiting for a slot: whoever holds them may wait for the pause.
         self.refuse_long_pause()?;
+        let ahead = AHEAD.try_with(|()| ()).is_ok();
         let slot = self.slots.acquire().await.expect("the semaphore is never closed");
         loop {
             self.refuse_long_pause()?;
             let now = self.now();
-            let leave = self.state().controller.reserve(now, kind);
+            let leave = if ahead {
+                self.state().controller.reserve_ahead(now, kind)
+            } else {
+                self.state().controller.reserve(now, kind)
+            };
             if leave.at > now {
                 tokio::time::sleep_until(self.began + leave.at).await;
                 // A pause may have begun meanwhile.
@@ -112,6 +127,11 @@ impl Pace {
                 sent,
             });
         }
+    }
+
+    /// What there is to report of how the target slows requests down, once.
+    pub fn take_report(&self) -> Option<String> {
+        self.state().controller.take_report()
     }
 
     fn refuse_long_pause(&self) -> Result<(), Duration> {
@@ -243,6 +263,31 @@ mod tests {
         let (second, ()) = tokio::join!(waiting, pausing);
         assert!(second.is_ok());
         assert!(began.elapsed() >= S * 10, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn headers_hold_requests_back_for_a_while_and_what_takes_access_away_never() {
+        let pace = Pace::new(1, None, S * 600);
+        let hint = Hint {
+            remaining: 0,
+            reset: S * 60,
+        };
+        let one = async || {
+            let began = Instant::now();
+            let pass = pace.enter(Kind::Write).await.unwrap();
+            pass.done(Outcome::Answered, Some(hint));
+            began.elapsed()
+        };
+        one().await;
+        for _ in 0..20 {
+            assert!(ahead(one()).await < S);
+        }
+        let mut waited = Duration::ZERO;
+        for _ in 0..100 {
+            waited += one().await;
+        }
+        assert!(waited >= S * 59 && waited <= hint::MOST_HELD + S, "{waited:?}");
+        assert!(pace.take_report().is_some());
     }
 
     #[tokio::test(start_paused = true)]

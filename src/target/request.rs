@@ -160,6 +160,11 @@ impl Wire {
         self.announced.take_changed()
     }
 
+    /// What there is to report of how the target slows requests down, once.
+    pub fn take_report(&self) -> Option<String> {
+        self.pace.take_report()
+    }
+
     /// The client, for its counters.
     pub const fn http(&self) -> &HttpClient {
         &self.http

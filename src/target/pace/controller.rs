@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::hint::Belief;
 use super::hint::Hint;
 use super::lane::Lane;
 use super::window::Window;
@@ -47,6 +48,8 @@ pub struct Leave {
 pub struct Controller {
     window: Window,
     lanes: [Lane; 2],
+    /// What the headers of answers are worth.
+    belief: Belief,
     /// Between two requests of any kind, by the settings; zero for none.
     ceiling: Duration,
     ceiling_next: Duration,
@@ -60,6 +63,7 @@ impl Controller {
         Self {
             window: Window::new(max_concurrency),
             lanes: [Lane::default(), Lane::default()],
+            belief: Belief::default(),
             ceiling: least_gap.unwrap_or_default(),
             ceiling_next: Duration::ZERO,
             paused_until: Duration::ZERO,
@@ -89,9 +93,19 @@ impl Controller {
 
     /// The next free moment for a request; it is taken.
     pub fn reserve(&mut self, now: Duration, kind: Kind) -> Leave {
-        let lane = &mut self.lanes[kind as usize];
-        let at = lane.earliest(now).max(self.ceiling_next).max(self.paused_until);
-        lane.take(at);
+        let earliest = self.lanes[kind as usize].earliest(now);
+        self.reserve_at(earliest, kind)
+    }
+
+    /// As [`Self::reserve`], for a request that does not wait for what headers ask for.
+    pub fn reserve_ahead(&mut self, now: Duration, kind: Kind) -> Leave {
+        let earliest = self.lanes[kind as usize].earliest_ahead(now);
+        self.reserve_at(earliest, kind)
+    }
+
+    fn reserve_at(&mut self, earliest: Duration, kind: Kind) -> Leave {
+        let at = earliest.max(self.ceiling_next).max(self.paused_until);
+        self.lanes[kind as usize].take(at);
         if !self.ceiling.is_zero() {
             self.ceiling_next = at + self.ceiling;
         }
@@ -124,6 +138,7 @@ impl Controller {
                 self.window.answered(latency);
             }
             Outcome::Refused(wait) => {
+                self.belief.refused(now);
                 if news {
                     lane.refused(now, wait);
                     self.window.fell();
@@ -139,12 +154,17 @@ impl Controller {
             Outcome::Stumbled => self.window.fell(),
             Outcome::Other => {}
         }
-        if let Some(hint) = hint {
-            let in_flight = self.window.limit();
+        let in_flight = self.window.limit();
+        if let Some(hint) = hint.filter(|hint| self.belief.follows(now, *hint, in_flight)) {
             if self.lanes[kind as usize].hint(now, hint, in_flight) {
                 self.epoch += 1;
             }
         }
+    }
+
+    /// What there is to report of how the target slows requests down, once.
+    pub fn take_report(&mut self) -> Option<String> {
+        self.belief.take_report()
     }
 
     /// Nothing goes out for this long. A pause that is under way is never shortened.

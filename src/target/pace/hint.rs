@@ -3,7 +3,9 @@
 //! Read: `RateLimit` in both of its forms (draft-ietf-httpapi-ratelimit-headers 03 to 07, `limit=9, remaining=4, reset=5`,
 //! and from 08 on, `"default";r=4;t=5`), `RateLimit-Remaining` with `RateLimit-Reset`, and the `X-RateLimit-*` and
 //! `X-Rate-Limit-*` that came before, whose reset is seconds from now or, in other services, a moment in Unix time.
-//! They are a hint: requests are spread by them, and nothing fails because of them.
+//! They are a hint: requests are spread by them, and nothing fails because of them. A service that means them refuses what goes
+//! beyond, so they are believed for some minutes in sum, and on once it has refused something; and what takes access away from
+//! somebody does not wait for them at all.
 
 use std::time::Duration;
 
@@ -38,6 +40,85 @@ pub struct Hint {
     pub remaining: u32,
     /// Until there are more.
     pub reset: Duration,
+}
+
+/// For how long hints hold requests back in sum, without one that was refused.
+pub const MOST_HELD: Duration = Duration::from_secs(120);
+
+/// So much later it is tried again what they are worth.
+const BELIEVED_AGAIN: Duration = Duration::from_secs(3600);
+
+/// A gap up to here is a pace that many services ask for, and costs nothing of that.
+const PACE: Duration = Duration::from_millis(500);
+
+/// A wait from here on is worth a word.
+const LONG: Duration = Duration::from_secs(10);
+
+impl Hint {
+    /// How long the next request waits for it; zero where so much is left that there is nothing to spread.
+    #[must_use]
+    pub fn gap(self, in_flight: usize) -> Duration {
+        let plenty = u32::try_from(in_flight).unwrap_or(u32::MAX).saturating_mul(2);
+        match self.remaining {
+            0 => self.reset,
+            left if left > plenty => Duration::ZERO,
+            left => self.reset / left,
+        }
+    }
+}
+
+/// How far hints are believed. Times are since the pace began.
+#[derive(Debug, Default)]
+pub struct Belief {
+    /// For how long they held requests back, since when, and up to which moment that is counted.
+    held: Duration,
+    since: Duration,
+    counted: Duration,
+    /// What there is to report, and what was reported.
+    report: Option<String>,
+    reported: bool,
+    given_up: bool,
+}
+
+impl Belief {
+    /// True where a hint is to be followed.
+    pub fn follows(&mut self, now: Duration, hint: Hint, in_flight: usize) -> bool {
+        let gap = hint.gap(in_flight);
+        if now.saturating_sub(self.since) > BELIEVED_AGAIN {
+            (self.held, self.since, self.given_up) = (Duration::ZERO, now, false);
+        }
+        if gap <= PACE {
+            return true;
+        }
+        if gap >= LONG && !self.reported {
+            self.reported = true;
+            self.report = Some(format!(
+                "the target's RateLimit headers slow melonsync down to a request every {} s; they are followed for {} s in sum, \
+                 unless it refuses a request, and what takes access away does not wait for them",
+                gap.as_secs(),
+                MOST_HELD.as_secs()
+            ));
+        }
+        let until = now + gap;
+        let more = until.saturating_sub(self.counted.max(now));
+        self.given_up |= self.held + more > MOST_HELD;
+        if self.given_up {
+            return false;
+        }
+        self.held += more;
+        self.counted = self.counted.max(until);
+        true
+    }
+
+    /// The service refused a request for being too many: its headers mean what they say.
+    pub fn refused(&mut self, now: Duration) {
+        (self.held, self.since, self.given_up) = (Duration::ZERO, now, false);
+    }
+
+    /// What there is to report, once.
+    pub fn take_report(&mut self) -> Option<String> {
+        self.report.take()
+    }
 }
 
 /// The hint of an answer; `None` where it gives none that can be read.
@@ -124,6 +205,61 @@ fn number(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
     use reqwest::header::HeaderValue;
+
+    const S: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn hints_are_believed_for_so_long_in_sum_and_on_after_a_refusal() {
+        let (hint, mut belief) = (
+            Hint {
+                remaining: 0,
+                reset: S * 60,
+            },
+            Belief::default(),
+        );
+        let followed = |belief: &mut Belief, from: Duration| {
+            let minutes = (0..50).take_while(|minute| belief.follows(from + S * 60 * *minute, hint, 8));
+            minutes.count()
+        };
+        assert_eq!(followed(&mut belief, S), 2);
+        assert!(
+            !belief.follows(
+                S * 300,
+                Hint {
+                    remaining: 1,
+                    reset: S * 60
+                },
+                8
+            ),
+            "in any form"
+        );
+        belief.refused(S * 301);
+        assert_eq!(followed(&mut belief, S * 302), 2);
+        assert_eq!(followed(&mut belief, S * 5000), 2, "an hour later");
+        let report = belief.take_report().unwrap();
+        assert!(report.contains("a request every 60 s"), "{report}");
+        assert_eq!(belief.take_report(), None, "once");
+    }
+
+    #[test]
+    fn what_holds_nothing_back_costs_no_belief_and_what_holds_many_counts_once() {
+        let mut belief = Belief::default();
+        let plenty = Hint {
+            remaining: 900,
+            reset: S * 60,
+        };
+        assert!((0..1000).all(|n| belief.follows(S * n, plenty, 8)));
+        assert_eq!(belief.held, Duration::ZERO);
+        let little = Hint {
+            remaining: 1,
+            reset: S,
+        };
+        assert!(
+            (0..64).all(|_| belief.follows(S * 1000, little, 8)),
+            "64 answers at once"
+        );
+        assert_eq!((belief.held, belief.take_report()), (S, None));
+    }
 
     /// 2026-01-02 03:04:05 UTC.
     const NOW: Timestamp = Timestamp(1_767_323_045_000);

@@ -42,6 +42,8 @@ struct Measure {
 #[derive(Debug, Default)]
 pub struct Lane {
     next: Duration,
+    /// The same for what does not wait for headers.
+    ahead: Duration,
     /// Between two requests; `None` while no limit is known.
     gap: Option<f64>,
     settled: bool,
@@ -67,14 +69,16 @@ impl Lane {
         self.next.max(now)
     }
 
+    /// The earliest moment for one that does not wait for headers.
+    pub fn earliest_ahead(&self, now: Duration) -> Duration {
+        self.ahead.max(now)
+    }
+
     /// A request goes out at this moment.
     pub fn take(&mut self, at: Duration) {
         self.began.get_or_insert(at);
-        let gap = self.gap_at(at);
-        if gap > 0.0 {
-            let credit = seconds((gap * CREDIT).min(1.0));
-            self.next = self.next.max(at.saturating_sub(credit)) + seconds(gap);
-        }
+        self.next = after(self.next, at, self.gap_at(at));
+        self.ahead = after(self.ahead, at, self.gap.unwrap_or(0.0));
     }
 
     /// Begins anew at this moment, after a wait of this length: the moments taken so far are free again.
@@ -82,7 +86,7 @@ impl Lane {
         // A gap later than allowed, because requests that were under way may have taken what came in since; but never much
         // later than the service itself asked for.
         let later = seconds(self.gap.unwrap_or(0.0)).min(wait * 3 / 20);
-        self.next = at.max(self.used_up_until) + later;
+        (self.next, self.ahead) = (at.max(self.used_up_until) + later, at + later);
     }
 
     /// The gap in force, in seconds; zero for none.
@@ -188,14 +192,24 @@ impl Lane {
         let until = now + hint.reset;
         if hint.remaining == 0 {
             self.used_up_until = until;
-            self.restart(until, hint.reset);
+            let later = seconds(self.gap.unwrap_or(0.0)).min(hint.reset * 3 / 20);
+            self.next = until + later;
             return true;
         }
         // With plenty left there is nothing to spread, and the window decides.
-        let plenty = u32::try_from(in_flight).unwrap_or(u32::MAX).saturating_mul(2);
-        self.asked =
-            (hint.remaining <= plenty).then(|| (hint.reset.as_secs_f64() / f64::from(hint.remaining), until));
+        let gap = hint.gap(in_flight);
+        self.asked = (!gap.is_zero()).then_some((gap.as_secs_f64(), until));
         false
+    }
+}
+
+/// The next moment, where a request goes out at this one.
+fn after(next: Duration, at: Duration, gap: f64) -> Duration {
+    if gap > 0.0 {
+        let credit = seconds((gap * CREDIT).min(1.0));
+        next.max(at.saturating_sub(credit)) + seconds(gap)
+    } else {
+        next
     }
 }
 
@@ -286,5 +300,6 @@ mod tests {
         assert_eq!(shown(&lane, at(0)), 0);
         assert!(lane.hint(at(0), hint(0, 3_000), 16));
         assert_eq!(lane.earliest(at(10)), at(3_000));
+        assert_eq!(lane.earliest_ahead(at(10)), at(10));
     }
 }
