@@ -30,7 +30,7 @@ pub(super) async fn page(
                 .await?
         }
         PageRequest::Follow { link, minimal } => {
-            let link = own_link(client.base(), &link).map_err(|wrong| malformed(kind, &wrong))?;
+            let link = stream_link(client.base(), kind, &link).map_err(|wrong| malformed(kind, &wrong))?;
             client
                 .ask(&Ask::Follow {
                     kind,
@@ -52,8 +52,28 @@ pub(super) async fn page(
     })?;
     // Before the page is stored: a cursor that may not be followed must not become the cursor.
     let (NextPage::More { next_link: link } | NextPage::Complete { delta_link: link }) = &page.next;
-    own_link(client.base(), link).map_err(|wrong| malformed(kind, &wrong))?;
+    stream_link(client.base(), kind, link).map_err(|wrong| malformed(kind, &wrong))?;
     Ok(page)
+}
+
+/// A link of this stream. Which form it has is the service's, but for the collection: a cursor that leads into the other stream
+/// would make users of groups.
+fn stream_link(base: &Url, kind: ObjectKind, link: &str) -> Result<Url, String> {
+    let url = own_link(base, link)?;
+    let leads_to = |collection: &str| {
+        let mut segments = url.path_segments().into_iter().flatten();
+        segments.any(|segment| segment.eq_ignore_ascii_case(collection))
+    };
+    let (own, other) = match kind {
+        ObjectKind::User => ("users", "groups"),
+        ObjectKind::Group => ("groups", "users"),
+    };
+    if leads_to(other) && !leads_to(own) {
+        return Err(format!(
+            "a link leads into the stream of {other}: it is not followed"
+        ));
+    }
+    Ok(url)
 }
 
 /// A link may lead only to the configured Graph host: the next request carries the token.
@@ -126,6 +146,51 @@ mod tests {
                 "https://graph.microsoft.com.evil.example/v1.0/users/delta",
                 false,
             ),
+            (
+                "a host that ends so",
+                "https://evilgraph.microsoft.com/v1.0/users/delta",
+                false,
+            ),
+            (
+                "a host below it",
+                "https://evil.graph.microsoft.com/v1.0/users/delta",
+                false,
+            ),
+            (
+                "the domain above it",
+                "https://microsoft.com/v1.0/users/delta",
+                false,
+            ),
+            (
+                "with the root's dot",
+                "https://graph.microsoft.com./v1.0/users/delta",
+                false,
+            ),
+            (
+                "in other letters",
+                "https://graph.m\u{456}crosoft.com/v1.0/users/delta",
+                false,
+            ),
+            (
+                "in full width, which is the same host",
+                "https://\u{ff47}raph.microsoft.com/v1.0/users/delta",
+                true,
+            ),
+            (
+                "behind a backslash",
+                "https://evil.example\\@graph.microsoft.com/v1.0/users/delta",
+                false,
+            ),
+            (
+                "in the path",
+                "https://evil.example/https://graph.microsoft.com/v1.0/users/delta",
+                false,
+            ),
+            (
+                "behind a line break",
+                "https://evil.example\n.graph.microsoft.com/v1.0/users/delta",
+                false,
+            ),
             ("as user name", "https://graph.microsoft.com@evil.example/", false),
             (
                 "with a user name",
@@ -147,6 +212,27 @@ mod tests {
             ("empty", "", false),
         ] {
             assert_eq!(own_link(&base, link).is_ok(), allowed, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_link_stays_in_its_stream() {
+        let base = Url::parse("https://graph.microsoft.com/v1.0").unwrap();
+        let allowed = |kind, path: &str| {
+            stream_link(&base, kind, &format!("https://graph.microsoft.com{path}")).is_ok()
+        };
+        for (path, of_users, of_groups) in [
+            ("/v1.0/users/delta?$skiptoken=A", true, false),
+            (
+                "/v1.0/users/microsoft.graph.delta()?$skiptoken=groups",
+                true,
+                false,
+            ),
+            ("/v1.0/Groups/delta?$deltatoken=users", false, true),
+            ("/v1.0/directoryObjects/delta?$deltatoken=A", true, true),
+        ] {
+            assert_eq!(allowed(ObjectKind::User, path), of_users, "{path}");
+            assert_eq!(allowed(ObjectKind::Group, path), of_groups, "{path}");
         }
     }
 }

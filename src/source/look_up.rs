@@ -226,6 +226,9 @@ fn read(client: &GraphClient, id: SourceId, inner: Inner) -> Reply {
     match inner.status {
         200 if names(&inner.body, id) => Reply::Found(inner.body),
         200 => Reply::Other("200 without the object that was asked for".to_owned()),
+        404 if not_found() && speaks_of_others(&inner.body, id) => {
+            Reply::Other("404 about another object than was asked for".to_owned())
+        }
         404 if not_found() => Reply::NotFound,
         status => {
             let shown = format!("{status} {}", codes.join("/")).trim().to_owned();
@@ -246,6 +249,18 @@ fn names(body: &Json, id: SourceId) -> bool {
         .and_then(Json::as_str)
         .and_then(|text| text.parse().ok())
         == Some(id)
+}
+
+/// Whether a refusal names objects, and not this one: Graph writes the id that it did not find into its message. That somebody
+/// else is gone proves nothing.
+fn speaks_of_others(body: &Json, id: SourceId) -> bool {
+    let message = body
+        .pointer("/error/message")
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    let words = message.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+    let mut named = words.filter_map(|word| word.parse::<SourceId>().ok()).peekable();
+    named.peek().is_some() && named.all(|named| named != id)
 }
 
 fn retry_after_of(client: &GraphClient, inner: &Inner) -> Option<Duration> {

@@ -12,6 +12,7 @@ use super::convert::{self, JsonValue};
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::DeltaObject;
+use crate::model::object::MemberKind;
 use crate::model::object::ReferenceChange;
 use crate::model::value::Attributes;
 use crate::ports::DeltaPage;
@@ -95,6 +96,12 @@ impl<'de> Visitor<'de> for PageSeed {
                 "value" => page.value = Some(map.next_value_seed(ObjectsSeed(self.0))?),
                 "@odata.nextLink" => page.next_link = map.next_value()?,
                 "@odata.deltaLink" => page.delta_link = map.next_value()?,
+                "@odata.context" => {
+                    let context = map.next_value::<Option<Text<'_>>>()?;
+                    if context.is_some_and(|Text(context)| is_of_other(self.0, &context)) {
+                        return Err(A::Error::custom("page: it is a page of another stream"));
+                    }
+                }
                 _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
@@ -156,6 +163,12 @@ impl<'de> Visitor<'de> for ObjectSeed {
                 "@removed" => removed = map.next_value::<Option<WireRemoved<'_>>>()?,
                 "manager@delta" => manager = references(map.next_value()?),
                 "members@delta" => members = references(map.next_value()?),
+                "@odata.type" => {
+                    let named = map.next_value::<Option<Text<'_>>>()?;
+                    if named.is_some_and(|Text(named)| is_other_kind(self.0, &named)) {
+                        return Err(A::Error::custom("page: an object is of another kind"));
+                    }
+                }
                 name if name.contains('@') || convert::is_reference(name) => {
                     _ = map.next_value::<IgnoredAny>()?
                 }
@@ -174,6 +187,25 @@ impl<'de> Visitor<'de> for ObjectSeed {
             members,
         })
     }
+}
+
+/// Whether a page's context names the other stream: a proxy that mixes answers up must not make groups of users.
+fn is_of_other(kind: ObjectKind, context: &str) -> bool {
+    let set = context.rsplit_once('#').map_or("", |(_, set)| set);
+    let set = set.split(['(', '/']).next().unwrap_or_default();
+    set.eq_ignore_ascii_case(match kind {
+        ObjectKind::User => "groups",
+        ObjectKind::Group => "users",
+    })
+}
+
+/// Whether an object says that it is of the other kind.
+fn is_other_kind(kind: ObjectKind, named: &str) -> bool {
+    let other = match kind {
+        ObjectKind::User => MemberKind::Group,
+        ObjectKind::Group => MemberKind::User,
+    };
+    convert::member_kind(Some(named)) == other
 }
 
 /// A text, borrowed where it is written plainly.

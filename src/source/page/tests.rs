@@ -148,3 +148,34 @@ fn a_page_too_deep_is_refused_not_a_crash() {
     );
     assert!(page(&deep).is_err());
 }
+
+#[test]
+fn a_page_of_the_other_stream_is_no_page_of_this_one() {
+    let whole = |kind, context: &str, odata_type: &str| {
+        let text = format!(
+            r##"{{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#{context}","value":[{{"@odata.type":"{odata_type}",
+              "id":"{A}"}}],"@odata.deltaLink":"https://g/d"}}"##
+        );
+        read(kind, text.as_bytes()).is_ok()
+    };
+    let (user, group) = ("#microsoft.graph.user", "#microsoft.graph.group");
+    for (context, odata_type, of_users, of_groups) in [
+        ("users", user, true, false),
+        ("users(displayName,id)/$delta", user, true, false),
+        ("groups(displayName)", group, false, true),
+        ("users", group, false, false),
+        ("directoryObjects", user, true, false),
+        ("directoryObjects", "#microsoft.graph.contact", true, true),
+    ] {
+        assert_eq!(
+            whole(ObjectKind::User, context, odata_type),
+            of_users,
+            "{context}, {odata_type}"
+        );
+        assert_eq!(
+            whole(ObjectKind::Group, context, odata_type),
+            of_groups,
+            "{context}, {odata_type}"
+        );
+    }
+}

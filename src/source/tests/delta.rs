@@ -19,11 +19,9 @@ async fn the_first_request_selects_and_nothing_else() {
         (ObjectKind::User, "/v1.0/users/delta"),
         (ObjectKind::Group, "/v1.0/groups/delta"),
     ] {
-        let graph = Graph::with_tokens(|graph, _, _| {
-            json(
-                200,
-                &json!({"value": [], "@odata.nextLink": graph.link("users/delta?$skiptoken=A")}),
-            )
+        let graph = Graph::with_tokens(move |graph, _, _| {
+            let link = graph.link(&format!("{kind}s/delta?$skiptoken=A"));
+            json(200, &json!({"value": [], "@odata.nextLink": link}))
         })
         .await;
         let page = graph
@@ -55,7 +53,7 @@ async fn the_first_request_selects_and_nothing_else() {
         assert_eq!(
             page.next,
             NextPage::More {
-                next_link: graph.link("users/delta?$skiptoken=A")
+                next_link: graph.link(&format!("{kind}s/delta?$skiptoken=A"))
             }
         );
     }

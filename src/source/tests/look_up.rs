@@ -28,6 +28,19 @@ fn not_found() -> (u16, Json, Json) {
     )
 }
 
+/// As Graph says it, of an object.
+fn not_found_named(number: u32) -> (u16, Json, Json) {
+    let id = id(number);
+    let message = format!(
+        "Resource '{id}' does not exist or one of its queried reference-property objects are not present."
+    );
+    (
+        404,
+        json!({}),
+        json!({"error": {"code": "Request_ResourceNotFound", "message": message}}),
+    )
+}
+
 fn refusal(status: u16, code: &str) -> (u16, Json, Json) {
     (
         status,
@@ -66,11 +79,13 @@ async fn each_answer_proves_what_it_proves() {
             6 => (404, json!({}), json!("<html>not here</html>")),
             7 => (404, json!({}), json!({"error": {"code": "UnknownError"}})),
             8 => (200, json!({}), json!({"id": id(1).to_string()})),
+            9 => not_found_named(1),
+            10 => not_found_named(10),
             _ => not_found(),
         }
     })
     .await;
-    let answers = look_up(&graph, &[1, 2, 3, 4, 5, 6, 7, 8]).await;
+    let answers = look_up(&graph, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]).await;
     let expected = [("mail", Value::text("a@b.example")), ("department", Value::Null)];
     let expected = expected
         .into_iter()
@@ -83,7 +98,8 @@ async fn each_answer_proves_what_it_proves() {
     );
     assert_eq!(answers[&id(2)], Existence::SoftDeleted);
     assert_eq!(answers[&id(3)], Existence::HardDeleted);
-    for number in 4..=8 {
+    assert_eq!(answers[&id(10)], Existence::HardDeleted);
+    for number in 4..=9 {
         assert!(
             matches!(answers[&id(number)], Existence::Unknown(_)),
             "{number}: {:?}",
