@@ -4,6 +4,7 @@ mod dialect;
 mod directory;
 mod files;
 mod schedule;
+mod schema;
 mod scope;
 
 use std::error::Error;
@@ -392,6 +393,13 @@ async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) {
         Ok(scim) => scim,
         Err(failure) => return lines.failure("target", &failure),
     };
+    let kinds: Vec<ObjectKind> = [
+        (ObjectKind::User, job.source.users),
+        (ObjectKind::Group, job.source.groups),
+    ]
+    .into_iter()
+    .filter_map(|(kind, managed)| managed.then_some(kind))
+    .collect();
     match scim.capabilities().await {
         Ok(able) => {
             let patch = if able.patch {
@@ -412,16 +420,11 @@ async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) {
                     able.schemas.len()
                 ),
             );
+            schema::schema(&able.schemas, mapping, &kinds, lines);
         }
         Err(error) => return lines.error("target", &error, error.hint()),
     }
-    for (kind, managed) in [
-        (ObjectKind::User, job.source.users),
-        (ObjectKind::Group, job.source.groups),
-    ] {
-        if !managed {
-            continue;
-        }
+    for kind in kinds {
         match scim.list(kind, None).await {
             Ok(page) => {
                 let total = page

@@ -31,6 +31,7 @@ pub mod refresh;
 pub mod refused;
 pub mod round;
 pub mod saved;
+pub mod schema_check;
 pub mod scope;
 pub mod shown_members;
 pub mod target_schema;

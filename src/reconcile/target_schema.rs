@@ -103,13 +103,19 @@ pub fn is_essential(kind: ObjectKind, row: &Row) -> bool {
     row.matching.is_some() || own.iter().any(|name| row.target.is_core(name))
 }
 
+/// The schema that every resource of a kind has.
+#[must_use]
+pub const fn core_of(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::User => CORE_USER,
+        ObjectKind::Group => CORE_GROUP,
+    }
+}
+
 /// What the schemas say of a path of this kind.
 #[must_use]
 pub fn knowledge(schemas: &Schemas, kind: ObjectKind, path: &TargetPath) -> Knowledge {
-    let core = match kind {
-        ObjectKind::User => CORE_USER,
-        ObjectKind::Group => CORE_GROUP,
-    };
+    let core = core_of(kind);
     let find = |urn: &str| {
         let mut schemas = schemas.iter();
         schemas.find(|(known, _)| known.eq_ignore_ascii_case(urn))

@@ -63,6 +63,10 @@ pub struct Oddities {
     pub schema_lacks: Vec<String>,
     /// Paths that a PATCH may not change: 400 `mutability`. What is a whole core attribute is announced so.
     pub immutable_attributes: Vec<String>,
+    /// Core attributes that `/Schemas` calls required; they may be left out all the same.
+    pub required_attributes: Vec<String>,
+    /// Core attributes that `/Schemas` calls never returned; they are shown all the same.
+    pub hidden_attributes: Vec<String>,
     /// A refusal of such a path does not name it.
     pub unnamed_refusals: bool,
     /// A request that accepts `application/scim+json` is answered 406.

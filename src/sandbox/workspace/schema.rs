@@ -290,8 +290,19 @@ pub(super) fn core_attributes(kind: Type, options: &WorkspaceOptions) -> Vec<Val
     all.retain(|a| !lacks(a));
     for one in &mut all {
         let immutable = &options.odd.immutable_attributes;
-        if immutable.iter().any(|path| one["name"] == path.as_str()) {
+        let is_among = |paths: &[String]| paths.iter().any(|path| one["name"] == path.as_str());
+        let (required, hidden) = (
+            is_among(&options.odd.required_attributes),
+            is_among(&options.odd.hidden_attributes),
+        );
+        if is_among(immutable) {
             one["mutability"] = "immutable".into();
+        }
+        if required {
+            one["required"] = true.into();
+        }
+        if hidden {
+            one["returned"] = "never".into();
         }
     }
     all

@@ -211,3 +211,61 @@ fn a_failure_is_in_the_verdict() {
     );
     assert!(last[0].contains("do: "), "{last:?}");
 }
+
+#[test]
+fn the_mapping_is_compared_with_what_the_target_says_of_its_schemas() {
+    let world = World::new(6, 1);
+    let fine = lines(&world.run(&["check", "-o", "json"]).exits(0), "schema");
+    assert_eq!(
+        (fine.len(), &fine[0]["level"]),
+        (1, &Value::from("ok")),
+        "{fine:#?}"
+    );
+    world.workspace.update_faults(|faults| {
+        faults.odd.schema_lacks = vec![
+            "User:preferredLanguage".to_owned(),
+            "Group:displayName".to_owned(),
+        ];
+        faults.odd.immutable_attributes = vec!["userName".to_owned()];
+        faults.odd.required_attributes = vec!["title".to_owned(), "nickName".to_owned()];
+        faults.odd.hidden_attributes = vec!["active".to_owned()];
+    });
+    let found = lines(&world.run(&["check", "-o", "json"]).exits(0), "schema");
+    let expected = [
+        (
+            "no user attribute `preferredLanguage`: its row is left out",
+            "take its row out",
+        ),
+        (
+            "no group attribute `displayName`: it is sent all the same",
+            "add it at the target",
+        ),
+        ("`userName` of a user can be set once", "create-only"),
+        ("requires the user attribute `title`", "a `default`"),
+        (
+            "requires the user attribute `nickname`, and no row makes it",
+            "add a row",
+        ),
+        ("does not show the user attribute `active`", "nothing"),
+    ];
+    for (text, advice) in expected {
+        let says = |line: &&Value| line["text"].as_str().is_some_and(|said| said.contains(text));
+        let line = found
+            .iter()
+            .find(says)
+            .unwrap_or_else(|| panic!("no `{text}` in {found:#?}"));
+        assert_eq!(line["level"], "warn", "{line}");
+        assert!(line["do"].as_str().unwrap().contains(advice), "{line}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    let shown = world.run(&["check"]).exits(0).out;
+    assert!(shown.contains("warn  schema       the target"), "{shown}");
+    world
+        .workspace
+        .update_faults(|faults| faults.odd.no_schemas = true);
+    let none = lines(&world.run(&["check", "-o", "json"]).exits(0), "schema");
+    assert!(
+        none[0]["text"].as_str().unwrap().contains("serves no /Schemas"),
+        "{none:#?}"
+    );
+}
