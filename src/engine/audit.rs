@@ -1,11 +1,16 @@
 //! What is told of each operation: an entry of the history, and a line of the audit stream before it is sent and after.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::job::Job;
 use super::job::Order;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
+use crate::model::id::CycleId;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::name::Name;
 use crate::model::value::Value;
@@ -21,6 +26,9 @@ use crate::snapshot::query;
 
 /// As many memberships as one entry holds: a group of 100,000 members must not become one record.
 const MEMBERS_IN_ENTRY: usize = 128;
+
+/// The reason of what was found to be done.
+const FOUND: &str = "sent by an earlier cycle that could not record it";
 
 /// How an operation ended.
 #[derive(Clone, Copy)]
@@ -63,7 +71,7 @@ pub(super) fn entries(
             .chunks(MEMBERS_IN_ENTRY)
             .map(|members| {
                 entry(Values {
-                    changes: vec![membership(operation.verb, members)],
+                    changes: vec![membership(operation.verb, sources(members))],
                     detail: detail.clone(),
                 })
             })
@@ -75,14 +83,75 @@ pub(super) fn entries(
     }
 }
 
+/// Writes entries where there is no operation: what an earlier cycle did, and could not record.
+#[derive(Clone)]
+pub(super) struct Clerk {
+    time: Timestamp,
+    order: CycleId,
+    actor: String,
+    config: String,
+    mapping: Arc<Mapping>,
+    entropy: fn() -> [u8; 16],
+}
+
+impl Clerk {
+    pub(super) fn new(job: &Job, order: &Order, now: Timestamp) -> Self {
+        Self {
+            time: now,
+            order: order.id,
+            actor: order.actor.clone(),
+            config: job.fingerprint.clone(),
+            mapping: Arc::clone(&job.mapping),
+            entropy: job.entropy,
+        }
+    }
+
+    /// An entry of what was found to be done.
+    pub(super) fn found(
+        &self,
+        verb: Verb,
+        (kind, object): (ObjectKind, SourceId),
+        target: &TargetId,
+        changes: Vec<Change>,
+    ) -> NewEntry {
+        NewEntry {
+            time: self.time,
+            cycle: Some(self.order),
+            actor: self.actor.clone(),
+            operation: verb.name().to_owned(),
+            kind: Some(kind),
+            object: Some(object),
+            target: Some(target.clone()),
+            reason: FOUND.to_owned(),
+            result: "done".to_owned(),
+            config: self.config.clone(),
+            values: Values {
+                changes: explain::redacted_changes(&self.mapping, kind, changes),
+                detail: None,
+            },
+            salt: (self.entropy)(),
+        }
+    }
+
+    /// Entries of memberships that were found to have moved.
+    pub(super) fn members(
+        &self,
+        verb: Verb,
+        group: SourceId,
+        target: &TargetId,
+        members: &[SourceId],
+    ) -> Vec<NewEntry> {
+        let entry = |members: &[SourceId]| {
+            let change = membership(verb, members.iter());
+            self.found(verb, (ObjectKind::Group, group), target, vec![change])
+        };
+        members.chunks(MEMBERS_IN_ENTRY).map(entry).collect()
+    }
+}
+
 /// Memberships as the history keeps them: source ids that went in `before`, that came in `after`.
-fn membership(verb: Verb, members: &[Member]) -> Change {
-    let ids = Value::List(
-        members
-            .iter()
-            .map(|member| Value::text(member.source.to_string()))
-            .collect(),
-    );
+fn membership<'m>(verb: Verb, members: impl Iterator<Item = &'m SourceId>) -> Change {
+    let ids = Value::List(members.map(|id| Value::text(id.to_string())).collect());
     let (before, after) = match verb {
         Verb::RemoveMember => (ids, Value::Null),
         _ => (Value::Null, ids),
@@ -94,12 +163,16 @@ fn membership(verb: Verb, members: &[Member]) -> Change {
     }
 }
 
+fn sources(members: &[Member]) -> impl Iterator<Item = &SourceId> {
+    members.iter().map(|member| &member.source)
+}
+
 /// Tells the audit stream, where there is one, of an operation that is about to be sent (`sending`) or has ended.
 pub(super) fn tell(job: &Job, order: &Order, operation: &Operation, ending: Ending<'_>) {
     let Some(stream) = &job.audit else { return };
     let mut changes = shown_changes(&job.mapping, operation);
     if matches!(operation.verb, Verb::AddMember | Verb::RemoveMember) {
-        changes = vec![membership(operation.verb, &operation.members)];
+        changes = vec![membership(operation.verb, sources(&operation.members))];
     }
     let values = Values {
         changes,

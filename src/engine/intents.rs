@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use tracing::warn;
 
+use super::audit::Clerk;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::open_writes::forget_answered;
@@ -23,6 +24,7 @@ use crate::model::id::TargetId;
 use crate::model::link::Intent;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
+use crate::model::name::Name;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Durability;
@@ -30,6 +32,8 @@ use crate::ports::StoreError;
 use crate::reconcile::matching::Key;
 use crate::reconcile::matching::fold;
 use crate::reconcile::members_of;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Verb;
 use crate::reconcile::view::Absence;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
@@ -107,8 +111,17 @@ impl Cycle<'_> {
         self.absence.insert(kind, absence);
         let mapping = std::sync::Arc::clone(&self.job.mapping);
         let users_open = self.intents_open.iter().any(|(of, _)| *of == ObjectKind::User);
-        self.store(move |snapshot| record(snapshot, &mapping, kind, &intents, &resolved, users_open))
-            .await
+        let clerk = Clerk::new(self.job, self.order, self.now);
+        self.store(move |snapshot| {
+            let settled = Settled {
+                kind,
+                intents: &intents,
+                resolved: &resolved,
+                users_open,
+            };
+            record(snapshot, &mapping, &settled, &clerk)
+        })
+        .await
     }
 }
 
@@ -178,24 +191,41 @@ fn is_ours(
     Ok(held.is_none_or(|held| held.is_unassigned() || Some(fold(&held)) == sent))
 }
 
+/// Open creates of a kind, and what became of them.
+struct Settled<'a> {
+    kind: ObjectKind,
+    intents: &'a [ObjectIntent],
+    resolved: &'a BTreeMap<SourceId, Resolution>,
+    /// True while there are users with an open create.
+    users_open: bool,
+}
+
+/// Links what was found, with the entry that the interrupted cycle could not write, and closes the intents.
 fn record(
     snapshot: &Snapshot,
     mapping: &Mapping,
-    kind: ObjectKind,
-    intents: &[ObjectIntent],
-    resolved: &BTreeMap<SourceId, Resolution>,
-    users_open: bool,
+    settled: &Settled<'_>,
+    clerk: &Clerk,
 ) -> Result<(), StoreError> {
+    let Settled {
+        kind,
+        intents,
+        resolved,
+        users_open,
+    } = *settled;
     let mut tx = snapshot.tx()?;
+    let mut history = Vec::new();
     for (_, id, intent) in intents {
         if let Some(Resolution::Found(target)) = resolved.get(id)
             && let Some(mut record) = tx.record(kind, id)?
         {
+            let sent = sent_into(&tx, mapping, kind, target)?;
+            history.push(clerk.found(created(kind), (kind, *id), target, changes_of(&sent)));
             record.link = Some(Link {
                 target: target.clone(),
                 origin: LinkOrigin::Created,
                 since: intent.sent_at,
-                sent: sent_into(&tx, mapping, kind, target)?,
+                sent,
                 kept: BTreeMap::new(),
             });
             tx.put_record(&record)?;
@@ -204,7 +234,8 @@ fn record(
             tx.mark_holders(id)?;
             if kind == ObjectKind::Group {
                 if let Some(reading) = tx.reading::<StoredReading>(kind, target)? {
-                    take_members(&mut tx, id, &members_of(&reading.body()))?;
+                    let moved = take_members(&mut tx, id, &members_of(&reading.body()))?;
+                    history.extend(clerk.members(Verb::AddMember, *id, target, &moved.added));
                 }
                 if users_open {
                     note_members(&mut tx, *id, intent.sent_at)?;
@@ -213,14 +244,14 @@ fn record(
         }
     }
     for (batch, entries) in tx.intents()? {
-        let settled = |id: &SourceId| {
+        let is_settled = |id: &SourceId| {
             resolved
                 .get(id)
                 .is_some_and(|resolution| !matches!(resolution, Resolution::Open(_)))
         };
         let left: Vec<&ObjectIntent> = entries
             .iter()
-            .filter(|(of, id, _)| *of != kind || !settled(id))
+            .filter(|(of, id, _)| *of != kind || !is_settled(id))
             .collect();
         if left.len() != entries.len() {
             tx.replace_intents(batch, &left);
@@ -229,7 +260,26 @@ fn record(
     if tx.intents()?.is_empty() {
         forget_answered(&mut tx);
     }
+    if !history.is_empty() {
+        tx.append_history(history);
+    }
     tx.commit(Durability::Synced)
+}
+
+const fn created(kind: ObjectKind) -> Verb {
+    match kind {
+        ObjectKind::User => Verb::CreateUser,
+        ObjectKind::Group => Verb::CreateGroup,
+    }
+}
+
+fn changes_of(sent: &Attributes) -> Vec<Change> {
+    let change = |(attribute, after): (&Name, &Value)| Change {
+        attribute: attribute.clone(),
+        before: Value::Null,
+        after: after.clone(),
+    };
+    sent.iter().map(change).collect()
 }
 
 /// What the found resource holds at the mapped paths: we made it, so that is what was sent, as it was kept.

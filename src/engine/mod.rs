@@ -9,6 +9,7 @@ pub mod apply;
 pub mod ask;
 pub mod assigned;
 mod audit;
+mod claims;
 mod completing;
 mod coupled;
 mod cut_short;

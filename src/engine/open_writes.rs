@@ -18,9 +18,11 @@ use tracing::warn;
 
 use super::apply::Answer;
 use super::apply::Work;
+use super::audit::Clerk;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::cycle::chain;
+use super::passes::is_active;
 use crate::mapping::Mapping;
 use crate::mapping::read_path;
 use crate::model::clock::Timestamp;
@@ -39,6 +41,8 @@ use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
 use crate::reconcile::members_of;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Verb;
 use crate::reconcile::shown_members::ShownMembers;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::PAGE;
@@ -363,37 +367,80 @@ impl Cycle<'_> {
             }
         }
         let mapping = std::sync::Arc::clone(&self.job.mapping);
-        self.store(move |snapshot| record(snapshot, &mapping, &write, body.as_ref()))
+        let clerk = Clerk::new(self.job, self.order, self.now);
+        self.store(move |snapshot| record(snapshot, &mapping, &write, body.as_ref(), &clerk))
             .await
     }
 }
 
-/// What was read back is what was sent.
+/// What was read back is what was sent, with the entries that the interrupted cycle could not write.
 fn record(
     snapshot: &Snapshot,
     mapping: &Mapping,
     write: &OpenWrite,
     body: Option<&serde_json::Value>,
+    clerk: &Clerk,
 ) -> Result<(), StoreError> {
     let mut tx = snapshot.tx()?;
     let adopts = write.adopts.is_some();
+    let object = (write.kind, write.id);
+    let mut history = Vec::new();
     if let (Some(body), Some(mut record)) = (body, tx.record(write.kind, &write.id)?)
         && let Some(link) = link_of(&mut record, &tx, write, body)?
     {
+        let before = link.sent.clone();
         take_values(link, mapping, write, body);
+        let changes = changes_of(write, &before, &link.sent);
+        let target = link.target.clone();
+        if adopts || !changes.is_empty() {
+            history.push(clerk.found(verb_of(write, &changes), object, &target, changes));
+        }
         tx.put_record(&record)?;
         if adopts {
             tx.mark_referrers_dirty(&write.id)?;
             tx.mark_holders(&write.id)?;
         }
         if write.members {
-            take_members(&mut tx, &write.id, &members_of(body))?;
+            let moved = take_members(&mut tx, &write.id, &members_of(body))?;
+            history.extend(clerk.members(Verb::RemoveMember, write.id, &target, &moved.removed));
+            history.extend(clerk.members(Verb::AddMember, write.id, &target, &moved.added));
         }
         tx.mark_dirty(write.kind, &write.id, DirtyCause::TARGET)?;
+    }
+    if !history.is_empty() {
+        tx.append_history(history);
     }
     let (this, none) = (BTreeSet::from([write.id]), BTreeSet::new());
     settle(&mut tx, write.kind, &this, &none, &none)?;
     tx.commit(Durability::Lazy)
+}
+
+/// What a write changed of what was recorded.
+fn changes_of(write: &OpenWrite, before: &Attributes, after: &Attributes) -> Vec<Change> {
+    let value = |values: &Attributes, path: &String| values.get(path).cloned().unwrap_or_default();
+    let changes = write.paths.iter().map(|path| Change {
+        attribute: Name::from(path),
+        before: value(before, path),
+        after: value(after, path),
+    });
+    changes.filter(|change| change.before != change.after).collect()
+}
+
+/// What a write was, by what it changed.
+fn verb_of(write: &OpenWrite, changes: &[Change]) -> Verb {
+    let active = changes.iter().find(|change| is_active(change));
+    match (
+        write.kind,
+        &write.adopts,
+        active.and_then(|change| change.after.as_bool()),
+    ) {
+        (ObjectKind::User, Some(_), _) => Verb::LinkUser,
+        (ObjectKind::Group, Some(_), _) => Verb::LinkGroup,
+        (ObjectKind::User, None, Some(false)) => Verb::DisableUser,
+        (ObjectKind::User, None, Some(true)) => Verb::EnableUser,
+        (ObjectKind::User, None, None) => Verb::UpdateUser,
+        (ObjectKind::Group, None, _) => Verb::UpdateGroup,
+    }
 }
 
 /// The link of the object; a new one where its adoption is seen to have gone through.
@@ -461,21 +508,31 @@ fn notice_emptied(link: &mut Link, mapping: &Mapping, write: &OpenWrite, body: &
     }
 }
 
+/// Memberships that moved as the source wants them: those were ours.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    pub(super) added: Vec<SourceId>,
+    pub(super) removed: Vec<SourceId>,
+}
+
 /// Memberships as the target holds them: of members that are linked. Who is not seen in a reading that is not whole stays as
 /// recorded: whether a removal went through cannot be seen there, so it is sent again.
 pub(super) fn take_members(
     tx: &mut Tx<'_>,
     group: &SourceId,
     shown: &ShownMembers,
-) -> Result<(), StoreError> {
-    let mut after = None;
+) -> Result<Moved, StoreError> {
+    let (mut moved, mut after) = (Moved::default(), None);
     loop {
         let page = tx.edges(group, after.as_ref(), PAGE)?;
         let Some((last, _)) = page.last() else { break };
         after = Some(*last);
         for (member, edge) in page {
             match &edge.sent {
-                Some(sent) if shown.lacks(sent) && !edge.present => tx.delete_edge(group, &member)?,
+                Some(sent) if shown.lacks(sent) && !edge.present => {
+                    tx.delete_edge(group, &member)?;
+                    moved.removed.push(member);
+                }
                 Some(sent) if shown.lacks(sent) => {
                     tx.put_edge(group, &member, &Membership { sent: None, ..edge })?;
                 }
@@ -495,8 +552,11 @@ pub(super) fn take_members(
         });
         let sent = Some(target.clone());
         if edge.sent != sent {
+            if edge.present {
+                moved.added.push(owner);
+            }
             tx.put_edge(group, &owner, &Membership { sent, ..edge })?;
         }
     }
-    Ok(())
+    Ok(moved)
 }

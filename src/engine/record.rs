@@ -135,8 +135,9 @@ impl Cycle<'_> {
         part.excused.retain(|key| self.escrow.excuse(*key));
         aside.retain(|(id, _)| !part.excused.contains(&(kind, *id)));
         self.start(kind, part, aside, &mut recording);
-        let not_kept = recording.end().await?;
-        self.note_not_kept(not_kept);
+        let ended = recording.end().await?;
+        self.note_not_kept(ended.not_kept);
+        self.note_claims(kind, ended.claims).await?;
         failure?;
         Ok(recorded)
     }
@@ -270,7 +271,7 @@ fn part_at_create(work: &mut Work) -> Option<Operation> {
 pub(super) struct Done {
     pub(super) work: Work,
     /// The resource, unless there is none.
-    target: Option<TargetId>,
+    pub(super) target: Option<TargetId>,
     resource: Option<Answered>,
     /// True when `resource` is the whole resource as it is after the request.
     whole: bool,
@@ -686,7 +687,7 @@ impl Done {
 }
 
 /// The object whose resource these operations take over.
-fn rehired_from(run: &[Operation]) -> Option<SourceId> {
+pub(super) fn rehired_from(run: &[Operation]) -> Option<SourceId> {
     run.iter().find_map(|operation| match operation.because {
         Reason::Rehired { from, .. } => Some(from),
         _ => None,

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::claims::Claim;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::guarding::empties;
@@ -55,7 +56,7 @@ pub(super) struct Part {
     /// Who goes into escrow in part: the rest was carried out.
     pub(super) aside: Vec<(SourceId, Escrowed)>,
     /// Who leaves escrow.
-    settled: Vec<SourceId>,
+    pub(super) settled: Vec<SourceId>,
     /// Who was set aside by an earlier batch of this cycle, before the whole kind of operation stopped.
     pub(super) excused: Vec<(ObjectKind, SourceId)>,
 }
@@ -71,6 +72,17 @@ struct Ledger {
     marked: BTreeSet<SourceId>,
     /// What the target did not keep as it was healed, in words.
     not_kept: Vec<String>,
+    /// Whose resource turned out to be another object's.
+    claims: Vec<Claim>,
+}
+
+/// What writing a batch found.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// What the target did not keep as it was healed, in words.
+    pub(super) not_kept: Vec<String>,
+    /// Whose resource turned out to be another object's.
+    pub(super) claims: Vec<Claim>,
 }
 
 /// A batch that is being recorded, part by part, while the rest of it is still being sent.
@@ -95,8 +107,8 @@ impl Recording {
         }
     }
 
-    /// Waits until all that was begun is written. What the target did not keep as it was healed, in words.
-    pub(super) async fn end(self) -> Result<Vec<String>, CycleError> {
+    /// Waits until all that was begun is written.
+    pub(super) async fn end(self) -> Result<Ended, CycleError> {
         let mut result = self.written.map_err(CycleError::Store);
         for part in self.under_way {
             let ended = match part.await {
@@ -106,7 +118,10 @@ impl Recording {
             result = result.and(ended);
         }
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        result.map(|()| std::mem::take(&mut ledger.not_kept))
+        result.map(|()| Ended {
+            not_kept: std::mem::take(&mut ledger.not_kept),
+            claims: std::mem::take(&mut ledger.claims),
+        })
     }
 }
 
@@ -183,14 +198,19 @@ impl Part {
     ) -> Result<(), StoreError> {
         let kind = setting.kind;
         let mut tx = snapshot.tx()?;
-        let (mut relinked, mut not_kept) = (Vec::new(), Vec::new());
+        let (mut relinked, mut not_kept, mut claims) = (Vec::new(), Vec::new(), Vec::new());
         for done in &mut self.done {
+            if let Some(claim) = done.claim(&tx, kind)? {
+                claims.push(claim);
+                continue;
+            }
             relinked.extend(done.record(&mut tx, &setting.mapping, kind, setting.now, setting.forecasts)?);
             if setting.observes || setting.drifted || done.is_not_kept() {
                 not_kept.extend(done.settle_drift(&mut tx, kind, setting.now, setting.observes)?);
             }
         }
         let marked = self.mark(&mut tx, setting, &relinked, ledger)?;
+        claims.iter().for_each(|claim| self.take_back(claim));
         for id in &self.settled {
             tx.delete_escrow(kind, id);
         }
@@ -228,6 +248,7 @@ impl Part {
         ledger.marked.extend(marked);
         ledger.relinked.extend(relinked);
         ledger.not_kept.extend(not_kept);
+        ledger.claims.extend(claims);
         Ok(())
     }
 

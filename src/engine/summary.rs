@@ -282,6 +282,13 @@ impl Summary {
             .or_default() += operation.count();
     }
 
+    /// Takes one back that was counted and turned out to have failed.
+    pub fn take_back(&mut self, operation: &Operation) {
+        if let Some(count) = self.operations.get_mut(operation.verb.name()) {
+            *count = count.saturating_sub(operation.count());
+        }
+    }
+
     /// Counts an operation that the guard holds back.
     pub fn withhold(&mut self, operation: &Operation, count: u64) {
         self.withheld.count += count;

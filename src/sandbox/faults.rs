@@ -318,6 +318,8 @@ pub struct ScimFaults {
     pub html_success: Fault,
     /// A create is carried out and answered 201 without an id.
     pub create_without_id: Fault,
+    /// A create is carried out and answered with the id of the one before it, of the same collection.
+    pub create_repeats_id: Fault,
     /// A write is answered 2xx and not carried out.
     pub ignore_write: Fault,
     /// A proxy mixes answers up: what was asked is carried out, and answered with the good answer to the request before it

@@ -5,6 +5,7 @@ mod announced;
 mod answers;
 mod assigned;
 mod broken_record;
+mod claims;
 mod coupled;
 mod created;
 mod dead_links;

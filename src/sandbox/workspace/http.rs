@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::BASE_PATH;
 use super::Core;
 use super::LocationForm;
@@ -31,6 +33,7 @@ pub(super) fn answer(core: &mut Core, call: &Call) -> Answer {
         None => {
             let done = carry_out(core, call);
             let done = mixed_up(core, call, done);
+            let done = repeats_id(core, call, done);
             after(core, call, done)
         }
     };
@@ -50,6 +53,23 @@ fn mixed_up(core: &mut Core, call: &Call, done: Answer) -> Answer {
         Some(earlier) if core.faults.mixed_up.strikes_on(call.method.as_str()) => earlier,
         _ => done,
     }
+}
+
+/// The answer to a create, with the id of the one before it.
+fn repeats_id(core: &mut Core, call: &Call, mut done: Answer) -> Answer {
+    if call.method.as_str() != "POST" || done.status != 201 || !core.faults.create_repeats_id.is_armed() {
+        return done;
+    }
+    let Ok(mut body) = serde_json::from_slice::<Value>(&done.body) else {
+        return done;
+    };
+    let own = body["id"].as_str().unwrap_or_default().to_owned();
+    let before = core.created.insert(call.path.clone(), own);
+    if let Some(before) = before.filter(|_| core.faults.create_repeats_id.strikes()) {
+        body["id"] = before.into();
+        done.body = body.to_string().into_bytes();
+    }
+    done
 }
 
 /// Faults that keep the request from being carried out.

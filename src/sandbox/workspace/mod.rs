@@ -212,6 +212,8 @@ struct Core {
     token: String,
     /// Writes left in the bucket, and when it was last filled (fault `writes_per_minute`).
     bucket: Option<(f64, Instant)>,
+    /// The id in the answer to the last create, by collection (fault `create_repeats_id`).
+    created: BTreeMap<String, String>,
     /// The last good answer by method and collection (fault `mixed_up`).
     earlier: BTreeMap<String, Answer>,
 }
@@ -243,6 +245,7 @@ impl Workspace {
             faults: ScimFaults::default(),
             token: DEFAULT_TOKEN.into(),
             bucket: None,
+            created: BTreeMap::new(),
             earlier: BTreeMap::new(),
         };
         Workspace {

@@ -1,0 +1,184 @@
+//! Resources that are another object's: found while a batch is recorded.
+//!
+//! A target that answers two creates with one id, or a resource that somebody was linked to meanwhile, is the failure of one
+//! object. It is not linked, its intent stays open and is resolved as that of any create whose answer got lost, and the rest of
+//! the batch is recorded. Who was recorded first need not be the right one: what the resource says of itself decides.
+
+use tracing::warn;
+
+use super::audit;
+use super::audit::Ending;
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::record::Done;
+use super::record::forget_sent;
+use super::record::rehired_from;
+use super::recording::Part;
+use crate::mapping::TargetPath;
+use crate::mapping::read_path;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::reconcile::answer::is_kept_as;
+use crate::reconcile::operation::Operation;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+use crate::snapshot::store::Snapshot;
+
+/// A result that cannot be recorded, because its resource has an owner.
+#[derive(Debug)]
+pub(super) struct Claim {
+    id: SourceId,
+    target: TargetId,
+    owner: SourceId,
+    creates: bool,
+    run: Vec<Operation>,
+}
+
+impl Claim {
+    fn words(&self) -> String {
+        let (id, target, owner) = (self.id, &self.target, self.owner);
+        if self.creates {
+            format!(
+                "the create of {id} was answered with the resource `{target}`, which {owner} is linked to"
+            )
+        } else {
+            format!("the resource `{target}` cannot be linked with {id}: {owner} is linked to it")
+        }
+    }
+}
+
+impl Done {
+    /// Whom its resource belongs to, where that is somebody else.
+    pub(super) fn claim(
+        &mut self,
+        reads: &impl Reads,
+        kind: ObjectKind,
+    ) -> Result<Option<Claim>, StoreError> {
+        let (Some(target), Some(record)) = (&self.target, &self.work.record) else {
+            return Ok(None);
+        };
+        let linked = record.link.as_ref().is_some_and(|link| link.target == *target);
+        if linked || rehired_from(&self.work.run).is_some() {
+            return Ok(None);
+        }
+        let id = self.work.plan.source;
+        let owner = reads.owner(kind, target)?.filter(|owner| *owner != id);
+        Ok(owner.map(|owner| Claim {
+            id,
+            target: target.clone(),
+            owner,
+            creates: self.work.creates(),
+            run: std::mem::take(&mut self.work.run),
+        }))
+    }
+}
+
+impl Part {
+    /// Takes a result back that was taken for a good one: nothing of it is written but that it failed.
+    pub(super) fn take_back(&mut self, claim: &Claim) {
+        let words = claim.words();
+        for entry in self
+            .history
+            .iter_mut()
+            .filter(|entry| entry.object == Some(claim.id))
+        {
+            "failed".clone_into(&mut entry.result);
+            entry.values.detail = Some(words.clone());
+        }
+        self.settled.retain(|id| *id != claim.id);
+        if claim.creates {
+            self.open.insert(claim.id);
+        }
+    }
+}
+
+impl Cycle<'_> {
+    /// Counts and logs those that could not be recorded as failures.
+    pub(super) async fn note_claims(
+        &mut self,
+        kind: ObjectKind,
+        claims: Vec<Claim>,
+    ) -> Result<(), CycleError> {
+        for claim in claims {
+            self.doubt_owner(kind, &claim).await?;
+            let (id, words) = (claim.id, claim.words());
+            let mut verb = "link";
+            for operation in &claim.run {
+                self.summary.take_back(operation);
+                let ending = Ending {
+                    target: Some(&claim.target),
+                    result: "failed",
+                    detail: Some(&words),
+                };
+                audit::tell(self.job, self.order, operation, ending);
+                verb = operation.verb.name();
+            }
+            if claim.creates {
+                self.intents_open.insert((kind, id));
+            }
+            self.failed.insert((kind, id));
+            warn!(object = %id, op = verb, "Cannot {verb} {id}: its resource is linked to another object");
+            let hint = "the next cycle looks at the target for what became of it; if this stays, report it to the target's maker: \
+                        each resource needs an id of its own";
+            self.summary.fail(id, verb, words, hint.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Takes the link of the owner back where the resource carries another externalId than the owner was sent with: its own
+    /// answer was the wrong one.
+    async fn doubt_owner(&mut self, kind: ObjectKind, claim: &Claim) -> Result<(), CycleError> {
+        let Ok(Some(read)) = self.job.target.read(kind, &claim.target).await else {
+            return Ok(());
+        };
+        let owner = claim.owner;
+        let taken_back = self
+            .store(move |snapshot| unlink_stranger(snapshot, kind, owner, &read.body))
+            .await?;
+        if taken_back {
+            self.failed.insert((kind, owner));
+            warn!(object = %owner, "The link of {kind} {owner} is taken back: its resource carries the externalId of another object");
+            let words = format!(
+                "it was linked to the resource `{}`, which carries the externalId of another object: the link was taken back",
+                claim.target
+            );
+            let hint = "nothing: the next cycle looks for its resource again".to_owned();
+            self.summary.fail(owner, "link", words, hint);
+        }
+        Ok(())
+    }
+}
+
+/// Unlinks an object whose resource carries another externalId than was sent; true where it does.
+fn unlink_stranger(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    owner: SourceId,
+    body: &serde_json::Value,
+) -> Result<bool, StoreError> {
+    let path = TargetPath::external_id();
+    let Some(mut record) = snapshot.record(kind, &owner)? else {
+        return Ok(false);
+    };
+    let sent = record.link.as_ref().and_then(|link| link.sent.get(path.as_str()));
+    let held = read_path(body, path).filter(|held| !held.is_unassigned());
+    let differs = held
+        .zip(sent)
+        .is_some_and(|(held, sent)| !is_kept_as(path, &held, sent));
+    if !differs {
+        return Ok(false);
+    }
+    record.link = None;
+    let mut tx = snapshot.tx()?;
+    if kind == ObjectKind::Group {
+        forget_sent(&mut tx, &owner)?;
+    }
+    tx.put_record(&record)?;
+    tx.mark_dirty(kind, &owner, DirtyCause::TARGET)?;
+    tx.mark_referrers_dirty(&owner)?;
+    tx.commit(Durability::Lazy)?;
+    Ok(true)
+}
