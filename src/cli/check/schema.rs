@@ -20,7 +20,7 @@ pub(super) fn schema(schemas: &Schemas, mapping: &Mapping, kinds: &[ObjectKind],
         rows += mapping.rows(*kind).len();
         for remark in compare(schemas, *kind, mapping.rows(*kind)) {
             remarks += 1;
-            let (text, advice) = words(remark.what, *kind, &shown(&remark.path).to_string());
+            let (text, advice) = words(remark.what, *kind, &shown(&remark.path));
             lines.add(Level::Warn, "schema", text, advice);
         }
     }

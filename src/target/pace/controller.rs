@@ -155,10 +155,10 @@ impl Controller {
             Outcome::Other => {}
         }
         let in_flight = self.window.limit();
-        if let Some(hint) = hint.filter(|hint| self.belief.follows(now, *hint, in_flight)) {
-            if self.lanes[kind as usize].hint(now, hint, in_flight) {
-                self.epoch += 1;
-            }
+        if let Some(hint) = hint.filter(|hint| self.belief.follows(now, *hint, in_flight))
+            && self.lanes[kind as usize].hint(now, hint, in_flight)
+        {
+            self.epoch += 1;
         }
     }
 
