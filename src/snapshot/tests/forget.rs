@@ -120,7 +120,7 @@ fn forgets(linked: bool) {
     for (n, word) in people {
         if linked {
             let mut record = tx.record(User, &id(n)).unwrap().unwrap();
-            let mut link = link("t");
+            let mut link = link(&format!("t{n}"));
             link.sent.insert("title", Value::text(format!("{word}-sent")));
             record.link = Some(link);
             tx.put_record(&record).unwrap();

@@ -240,6 +240,27 @@ fn daemon_syncs_reloads_keeps_the_old_settings_and_drains() {
     world.converges();
 }
 
+/// It holds the lock of one folder: whatever the settings say later, it writes nowhere else.
+#[test]
+fn daemon_keeps_the_state_folder_that_it_holds() {
+    let world = World::new(2, 0);
+    let config = world.config().replace(
+        "mode = \"enforce\"",
+        "mode = \"enforce\"\nschedule = \"* * * * * *\"",
+    );
+    world.write(&config);
+    let mut daemon = Daemon::start(&world);
+    daemon.says("converged");
+    world.write(&format!("[state]\npath = \"elsewhere\"\n{config}"));
+    daemon.signal(Signal::HUP);
+    daemon.says("goes on with the old ones");
+    daemon.says("the state folder cannot change");
+    daemon.says("converged");
+    daemon.signal(Signal::TERM);
+    daemon.ended().exits(0);
+    assert!(!world.path("elsewhere").exists());
+}
+
 #[test]
 fn the_mapping_in_force_is_shown_with_its_scope() {
     let world = World::new(5, 1);

@@ -11,6 +11,7 @@ super::rows! {
     "jobs.idmelon.target.dialect.member_removal" => member_removal;
     "jobs.idmelon.target.dialect.manager" => manager;
     "jobs.idmelon.target.dialect.extension_urn_in_schemas" => extension_urn_in_schemas;
+    "jobs.idmelon.target.dialect.members_in_create" => members_in_create;
     "jobs.idmelon.target.dialect.members_shown" => members_shown;
     "jobs.idmelon.target.dialect.media_type" => media_type;
     "jobs.idmelon.target.dialect.update" => update;
@@ -96,6 +97,13 @@ fn extension_urn_in_schemas() {
     };
     assert!(named("true"));
     assert!(!named("false"));
+}
+
+fn members_in_create() {
+    has(&writes("members_in_create", "true"), "POST", "\"members\":[");
+    let apart = writes("members_in_create", "false");
+    has_none(&apart, "POST", "\"members\":[");
+    has(&apart, "PATCH", "\"path\":\"members\"");
 }
 
 /// Where members are not shown, what was sent and accepted is the group's state: nobody reads it back.
