@@ -366,3 +366,40 @@ async fn escrow_is_named_by_plan_explain_and_summary_and_is_no_announced_create(
     assert_eq!(shown["plan"][0]["operation"], "create_user", "{shown}");
     world.clock.advance(Duration::from_secs(1));
 }
+
+#[tokio::test]
+async fn an_object_that_is_unlinked_and_adopted_again_leaves_no_group() {
+    let world = synced().await;
+    let group = world.tenant.group_ids()[0].clone();
+    let member = world.tenant.user_members(&group)[0].clone();
+    let mut tx = world.job.snapshot.tx().unwrap();
+    linking::relink(
+        &mut tx,
+        ObjectKind::User,
+        &source(&member),
+        None,
+        world.clock.now(),
+    )
+    .unwrap();
+    tx.commit(Durability::Synced).unwrap();
+    for ran in [world.plan().await, world.cycle().await] {
+        let counts = [Verb::LinkUser, Verb::RemoveMember, Verb::AddMember].map(|verb| ran.count(verb));
+        assert_eq!(counts, [1, 0, 0], "{}", ran.story());
+    }
+    world.assert_equal();
+}
+
+#[tokio::test]
+async fn a_resource_made_anew_takes_the_place_of_the_old_one_in_plan_and_sync_alike() {
+    let mut world = synced().await;
+    world.job.policy.drift.missing = Some(Drift::Heal);
+    let group = world.tenant.group_ids()[0].clone();
+    let member = world.tenant.user_members(&group)[0].clone();
+    world.workspace.remove_user(&resource_id(&world, &member));
+    let plan = world.run(Extent::Full, false, None).await;
+    let sync = world.run(Extent::Full, true, None).await;
+    for verb in [Verb::CreateUser, Verb::RemoveMember, Verb::AddMember] {
+        assert_eq!(plan.count(verb), sync.count(verb), "{verb}: {}", plan.story());
+    }
+    world.assert_equal();
+}
