@@ -312,3 +312,166 @@ fn what_an_undo_held_is_asked_for_again_for_that_reason() {
     world.run(&["sync"]).exits(0);
     assert_eq!(resource_of(&world, &id)["title"], "Captain");
 }
+
+/// What fails with a hint, and what the hint says instead.
+type Try<'t> = (&'t [&'t str], &'t str, &'t [&'t str]);
+
+#[test]
+fn what_a_command_is_told_to_be_given_it_takes() {
+    let world = World::new(8, 1);
+    let early: &[Try<'_>] = &[(
+        &["hold", "somebody"],
+        "the first `melonsync plan` or `melonsync sync` makes one",
+        &["plan"],
+    )];
+    tried(&world, early);
+    world.converges();
+    let ids = world.tenant.user_ids();
+    let upn = world.tenant.user(&ids[2]).unwrap()["userPrincipalName"].clone();
+    let (id, upn) = (ids[2].as_str(), upn.as_str().unwrap());
+    let target = resource_of(&world, id)["id"].as_str().unwrap().to_owned();
+    let free = world
+        .workspace
+        .insert_user(json!({"userName": "free@corp.example"}));
+    fs::create_dir(world.path("full")).unwrap();
+    fs::write(world.path("full/file"), "x").unwrap();
+    let given: &[Try<'_>] = &[
+        (
+            &["hold", "idmelon"],
+            "name users or groups by object id, UPN",
+            &["hold", upn],
+        ),
+        (
+            &["hold", id, "--until", "2001-01-01"],
+            "leave --until out",
+            &["hold", id],
+        ),
+        (
+            &["hold", "release", &ids[3]],
+            "`melonsync hold list` shows what is",
+            &["hold", "list"],
+        ),
+        (
+            &["hold", "release", "nobody"],
+            "UPN, mail or display name as Entra has it",
+            &["hold", "release", upn],
+        ),
+        (&["sync", "nojob"], "name one of: idmelon", &["sync", "idmelon"]),
+        (
+            &["link", "idmelon", upn],
+            "melonsync link OBJECT RESOURCE",
+            &["link", upn, &target],
+        ),
+        (
+            &["link", &ids[3], &target],
+            &format!("`melonsync unlink {id}` first"),
+            &["unlink", id],
+        ),
+        (&["unlink", id], "nothing to do", &["sync"]),
+        (
+            &["link", id, ""],
+            "give the `id` that the target gave it",
+            &["link", id, &target],
+        ),
+        (
+            &["unlink", "idmelon"],
+            "melonsync unlink OBJECT",
+            &["unlink", &ids[4]],
+        ),
+        (
+            &["escrow", "retry", upn],
+            "`melonsync escrow list` shows who is",
+            &["escrow", "list"],
+        ),
+        (
+            &["withheld", "release"],
+            "--all with --expect and their number",
+            &["withheld", "list"],
+        ),
+        (
+            &["withheld", "release", id],
+            "`melonsync withheld list` shows those",
+            &["withheld", "list"],
+        ),
+        (
+            &["explain", "nobody"],
+            "give its object id, or its UPN",
+            &["explain", upn],
+        ),
+        (
+            &["history", "--object", "nobody"],
+            "give an object id, or a name",
+            &["history", "--object", upn],
+        ),
+        (
+            &["history", "--since", "soon"],
+            "or how long ago (30m, 24h, 7d)",
+            &["history", "--since", "24h"],
+        ),
+        (
+            &["history", "export", "--out", "full"],
+            "that is empty or does not exist",
+            &["history", "export", "--out", "new"],
+        ),
+        (
+            &["history", "verify", "full"],
+            "name a folder that `melonsync history export --out DIR` wrote",
+            &["history", "verify", "new"],
+        ),
+        (
+            &["mapping", "test", "ToUpper(givenName"],
+            "attributes stand in square brackets",
+            &[
+                "mapping",
+                "test",
+                "ToUpper([givenName])",
+                "--attributes",
+                r#"{"givenName": "Ada"}"#,
+            ],
+        ),
+        (
+            &["mapping", "test", "[givenName]", "--attributes", "Ada"],
+            "write it as in --attributes",
+            &[
+                "mapping",
+                "test",
+                "[givenName]",
+                "--attributes",
+                r#"{"givenName": "Ada"}"#,
+            ],
+        ),
+        (
+            &["state", "backup", "--out", "full/file"],
+            "name a file with --out that does not exist",
+            &["state", "backup", "--out", "backup"],
+        ),
+        (
+            &["state", "restore", "--from", "none", "--force"],
+            "name a file that `melonsync state backup --out FILE` wrote",
+            &["state", "restore", "--from", "backup", "--force"],
+        ),
+    ];
+    tried(&world, given);
+    assert!(!free.is_empty());
+}
+
+/// Each of them fails with its hint, and what the hint says goes through.
+#[track_caller]
+fn tried(world: &World, tries: &[Try<'_>]) {
+    let mut wrong = Vec::new();
+    for (args, hint, instead) in tries {
+        let ran = world.run(args);
+        let failed = matches!(ran.code, Some(1 | 2));
+        if !failed || !ran.err.contains(hint) {
+            wrong.push(format!(
+                "{args:?} exits {:?} without \"{hint}\": {}",
+                ran.code, ran.err
+            ));
+        }
+        let ran = world.run(instead);
+        if ran.code != Some(0) {
+            wrong.push(format!("{instead:?} exits {:?}: {}", ran.code, ran.err));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
