@@ -237,7 +237,7 @@ impl Omission {
         let fixed = match self {
             Self::InEscrow { hint, .. } => hint.as_str(),
             Self::OwnedByAnother { target, owner, .. } => return hint_to_hand_over(target, owner).into(),
-            Self::ForeignExternalId { target, .. } => return hint_to_take_over(target).into(),
+            Self::ForeignExternalId { target, held, .. } => return hint_to_take_over(target, held).into(),
             Self::AbsenceUnproven { .. } => {
                 "make the target's listing or filter answer completely, or create the group there by hand: it is then adopted"
             }
@@ -426,14 +426,20 @@ impl fmt::Display for Omission {
 fn hint_to_hand_over(target: &TargetId, owner: &SourceId) -> String {
     format!(
         "give one of the two another name; or, where both are one person (an address used again while its former owner is in \
-         the recycle bin, or disabled), hand the resource over: `melonsync unlink {owner}`, then `melonsync link OBJECT {target}`; \
+         the recycle bin, or disabled), hand the resource over: `melonsync unlink {owner}`, then `melonsync link OBJECT {target} --force`; \
          rehire_by = \"employeeId\" under provisioning does that by itself, by that number, for everybody who leaves from then on"
     )
 }
 
-fn hint_to_take_over(target: &TargetId) -> String {
+fn hint_to_take_over(target: &TargetId, held: &str) -> String {
+    // What names another object is linked on purpose only.
+    let force = if held.parse::<SourceId>().is_ok() {
+        " --force"
+    } else {
+        ""
+    };
     format!(
-        "if it is the same person, `melonsync link OBJECT {target}` takes the resource over, and so does clearing its externalId \
+        "if it is the same person, `melonsync link OBJECT {target}{force}` takes the resource over, and so does clearing its externalId \
          at the target; adopt = \"any\" takes over every such resource"
     )
 }

@@ -56,7 +56,7 @@ fn an_address_used_again_is_handed_over_by_unlink_and_link() {
         assert!(hint.contains(&word), "{word} is not in {hint}");
     }
     world.run(&["unlink", &leaver]).exits(0);
-    world.run(&["link", &newcomer, target]).exits(0);
+    world.run(&["link", &newcomer, target, "--force"]).exits(0);
     world.run(&["sync"]).exits(0);
     assert_eq!(resource_of(&world, &newcomer)["id"], *target);
     assert_eq!(resource_of(&world, &newcomer)["active"], true);
