@@ -30,7 +30,7 @@ class Server:
         port = free_port()
         process = Process(f"{name}-server", self.command(port), cwd=self.folder)
         process.base = f"http://127.0.0.1:{port}{self.path}"
-        process.wait_for(f"{process.base}/ServiceProviderConfig", TOKEN)
+        process.wait_for(f"{process.base}/ServiceProviderConfig", TOKEN, seconds=120)
         return process
 
     def mapping(self, folder):
@@ -66,6 +66,30 @@ class BetterAuth(Server):
         return resource | {"emails": [mail for mail in resource.get("emails", []) if mail.get("type")]}
 
 
+class DjangoScim2(Server):
+    """Takes members by PATCH and not in a create, and out by the value array only; knows no `add` of a user's attributes,
+    and renames a group by PUT only; makes displayName of the two names; cannot take a mail away."""
+
+    name, path = "django-scim2", "/scim/v2"
+    users = {"userName", "externalId", "active", "name.givenName", "name.familyName", "emails.work.value", "_prefilled"}
+    cannot = (r"user \S+ emails.work.value should be",)
+
+    def install(self):
+        self.folder = os.path.join(HERE, self.name)
+        self.python = python_packages("venv-django-scim2", ["django-scim2==0.23.0", "Django==5.2.19"])
+
+    def command(self, port):
+        return [self.python, "-B", "server.py", str(port), TOKEN]
+
+    def shown(self, resource, owners):
+        """Its one mail has no type."""
+        kept = {name: resource[name] for name in ("id", "externalId", "userName", "active", "members") if name in resource}
+        if "userName" not in resource:
+            return kept | {"displayName": resource["displayName"]}
+        names = {sub: resource["name"][sub] for sub in ("givenName", "familyName")}
+        return kept | {"name": names, "emails": [{"type": "work", **mail} for mail in resource["emails"]]}
+
+
 class Canaille(Server):
     """Has no externalId, no filters, and no types of mails, numbers and addresses. A group is made with members or not at
     all, wants each with its `$ref`, and shows them by their userName: no group can be kept there."""
@@ -90,4 +114,4 @@ class Canaille(Server):
         return {key: value for key, value in resource.items() if key != "emails"} | {"externalId": owners.of(resource)}
 
 
-SERVERS = {server.name: server for server in (BetterAuth(), Canaille())}
+SERVERS = {server.name: server for server in (DjangoScim2(), BetterAuth(), Canaille())}
