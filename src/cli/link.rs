@@ -16,6 +16,7 @@ use crate::engine::linking;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::model::object::Life;
 use crate::model::shown::shown as printable;
 use crate::ports::Resource;
 use crate::ports::TargetDirectory;
@@ -97,7 +98,8 @@ fn read(globals: &Globals, desk: &Desk, kind: ObjectKind, target: &TargetId) -> 
     })
 }
 
-/// Another object of the directory whose id stands on the resource as externalId.
+/// Another object whose id stands on the resource as externalId, and which is in the directory: a leaver's resource may be
+/// handed over.
 fn other_owner(desk: &Desk, object: &Named, resource: &Resource) -> Result<Option<Named>, Failure> {
     let members = resource.body.as_object().into_iter().flatten();
     let mut held = members.filter(|(name, _)| name.eq_ignore_ascii_case(EXTERNAL_ID));
@@ -107,7 +109,8 @@ fn other_owner(desk: &Desk, object: &Named, resource: &Resource) -> Result<Optio
     };
     for kind in [ObjectKind::User, ObjectKind::Group] {
         let record = desk.snapshot.record(kind, &id);
-        if record.map_err(|error| factory::store_failure(&error))?.is_some() {
+        let record = record.map_err(|error| factory::store_failure(&error))?;
+        if record.is_some_and(|record| record.object.life == Life::Alive) {
             return desk.known(kind, id).map(Some);
         }
     }
