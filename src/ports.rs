@@ -323,6 +323,8 @@ pub struct Created {
     pub id: TargetId,
     /// The whole of it, as the target wrote it.
     pub text: Bytes,
+    /// True where the target says that it was there before: 200 in the place of 201 (RFC 7644 section 3.3).
+    pub there: bool,
 }
 
 impl From<Resource> for Created {
@@ -330,6 +332,7 @@ impl From<Resource> for Created {
         Self {
             id: resource.id,
             text: resource.body.to_string().into(),
+            there: false,
         }
     }
 }

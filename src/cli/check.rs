@@ -6,6 +6,7 @@ mod files;
 mod schedule;
 mod schema;
 mod scope;
+mod taken;
 
 use std::error::Error;
 
@@ -24,6 +25,7 @@ use crate::model::assignment::AssignmentList;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::id::ObjectKind;
+use crate::model::object::SourceObject;
 use crate::model::shown::shown;
 use crate::ports::Durability;
 use crate::ports::SourceDirectory;
@@ -38,6 +40,7 @@ use crate::snapshot::folder::StateFolder;
 use crate::snapshot::read::Reads;
 use crate::source::GraphSource;
 use crate::source::permissions::permissions_needed;
+use crate::target::ScimTarget;
 use crate::transport::http_client::host_of;
 
 /// How one thing stands.
@@ -118,8 +121,11 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
                 ),
             );
             factory::runtime()?.block_on(async {
-                source(name, job, &mapping, &mut lines).await;
-                target(job, &mapping, &mut lines).await;
+                let groups = source(name, job, &mapping, &mut lines).await;
+                if let Some(scim) = target(job, &mapping, &mut lines).await {
+                    let of = (&settings, name, job);
+                    taken::groups(of, &mapping, &groups, &scim, &mut lines).await;
+                }
                 forget_announced(&settings, name);
                 dialect::dialect(&settings, name, job, &mut lines);
                 dialect::not_kept(&settings, name, &mut lines);
@@ -227,10 +233,14 @@ fn expiry(job: &Job, lines: &mut Lines) {
     }
 }
 
-async fn source(name: &str, job: &Job, mapping: &Mapping, lines: &mut Lines) {
+/// What there is to say of the source; the groups that it shows.
+async fn source(name: &str, job: &Job, mapping: &Mapping, lines: &mut Lines) -> Vec<SourceObject> {
     let graph = match factory::source(job) {
         Ok(graph) => graph,
-        Err(failure) => return lines.failure("source", &failure),
+        Err(failure) => {
+            lines.failure("source", &failure);
+            return Vec::new();
+        }
     };
     let proxy = |network: &Network| match (&network.proxy, from_environment()) {
         (Some(proxy), _) => host_of(proxy),
@@ -244,7 +254,10 @@ async fn source(name: &str, job: &Job, mapping: &Mapping, lines: &mut Lines) {
     );
     let facts = match graph.token_facts().await {
         Ok(facts) => facts,
-        Err(error) => return lines.error("token", &error, error.hint()),
+        Err(error) => {
+            lines.error("token", &error, error.hint());
+            return Vec::new();
+        }
     };
     lines.ok(
         "token",
@@ -276,7 +289,7 @@ async fn source(name: &str, job: &Job, mapping: &Mapping, lines: &mut Lines) {
         None => {}
     }
     scope::scope(&graph, job, lines).await;
-    directory::directory(&graph, job, mapping, assigned.as_ref(), lines).await;
+    directory::directory(&graph, job, mapping, assigned.as_ref(), lines).await
 }
 
 /// The variable that names a proxy for HTTPS, where one is set.
@@ -388,10 +401,14 @@ fn forget_announced(settings: &Settings, name: &str) {
     }
 }
 
-async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) {
+/// What there is to say of the target; the way to it.
+async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) -> Option<ScimTarget> {
     let scim = match factory::target(job, mapping) {
         Ok(scim) => scim,
-        Err(failure) => return lines.failure("target", &failure),
+        Err(failure) => {
+            lines.failure("target", &failure);
+            return None;
+        }
     };
     let kinds: Vec<ObjectKind> = [
         (ObjectKind::User, job.source.users),
@@ -422,7 +439,10 @@ async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) {
             );
             schema::schema(&able.schemas, mapping, &kinds, lines);
         }
-        Err(error) => return lines.error("target", &error, error.hint()),
+        Err(error) => {
+            lines.error("target", &error, error.hint());
+            return None;
+        }
     }
     for kind in kinds {
         match scim.list(kind, None).await {
@@ -441,4 +461,5 @@ async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) {
             Err(error) => lines.error("target", &error, error.hint()),
         }
     }
+    Some(scim)
 }

@@ -25,6 +25,7 @@ fn operations(summary: &Summary, planned: bool) -> String {
         (Verb::RemoveMember, "members removed", "members to remove"),
         (Verb::LinkUser, "users adopted", "users to adopt"),
         (Verb::LinkGroup, "groups adopted", "groups to adopt"),
+        (Verb::UnlinkGroup, "groups let go", "groups to let go"),
     ];
     let parts: Vec<String> = words
         .iter()

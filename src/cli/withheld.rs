@@ -18,6 +18,7 @@ use super::report::Report;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::shown::shown;
+use crate::reconcile::review::Holder;
 use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::HoldCause;
 use crate::snapshot::kept_back::KeptBackReads;
@@ -141,13 +142,16 @@ fn list(desk: &Desk, entries: &[Entry], report: &mut Report) {
     }
     for (reason, of) in by_reason {
         let sum: u64 = of.iter().map(|entry| entry.withheld.count).sum();
-        report.text(&format!(
-            "{} ({sum}): {}",
-            reason.replace('_', " "),
-            shown(&of[0].withheld.why)
-        ));
+        let why = match &of[0].withheld.alike {
+            Some(_) => REVIEW,
+            None => &of[0].withheld.why,
+        };
+        report.text(&format!("{} ({sum}): {}", reason.replace('_', " "), shown(why)));
         for entry in of {
             report.text(&line(entry));
+            for member in holders(desk, entry) {
+                report.text(&format!("      {}", shown(&member)));
+            }
         }
     }
     if total > 0 {
@@ -166,6 +170,33 @@ fn member_names(desk: &Desk, entries: &[Entry]) -> BTreeMap<SourceId, String> {
     };
     let members = entries.iter().flat_map(|entry| &entry.withheld.members);
     members.filter_map(name_of).collect()
+}
+
+/// What each of these adoptions waits for.
+const REVIEW: &str = "whoever makes it in Entra can choose its name, so a person decides: `melonsync withheld release OBJECT` \
+                      adopts the resource, `melonsync link OBJECT RESOURCE` links another, `melonsync withheld reject OBJECT` leaves both";
+
+/// Who is in the resource that an entry would take over, each with who that is.
+fn holders(desk: &Desk, entry: &Entry) -> Vec<String> {
+    let Some(alike) = &entry.withheld.alike else {
+        return Vec::new();
+    };
+    let words = |holder: &Holder| {
+        let name = holder.name.as_deref().unwrap_or("member");
+        let known = holder.source.and_then(|id| desk.known(ObjectKind::User, id).ok());
+        let who = known.map_or_else(
+            || "linked to no user".to_owned(),
+            |user| format!("linked with {}", user.name),
+        );
+        format!("{name}  ({}), {who}", holder.target)
+    };
+    let mut lines = vec![format!("resource {}", alike.target)];
+    lines.extend(alike.members.iter().map(words));
+    let more = alike.count.saturating_sub(alike.members.len() as u64);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines
 }
 
 fn line(entry: &Entry) -> String {
@@ -192,11 +223,23 @@ fn document(entry: &Entry, names: &BTreeMap<SourceId, String>) -> serde_json::Va
     let members: Vec<String> = withheld.members.iter().map(ToString::to_string).collect();
     let named = |id: &SourceId| json!({"object": id.to_string(), "name": names.get(id)});
     let member_names: Vec<_> = withheld.members.iter().map(named).collect();
+    let alike = withheld.alike.as_ref();
+    let holder = |holder: &Holder| {
+        let object = holder.source.map(|id| id.to_string());
+        json!({"id": holder.target.as_str(), "name": holder.name, "object": object})
+    };
+    let adopts = alike.map(|alike| {
+        let holds: Vec<_> = alike.members.iter().map(holder).collect();
+        json!({
+            "resource": alike.target.as_str(), "by": alike.by, "members": alike.count, "strangers": alike.strangers,
+            "whole": alike.whole, "holds": holds,
+        })
+    });
     json!({
         "operation": withheld.verb.name(), "object": object.id.to_string(), "kind": object.kind, "name": object.name,
         "target": object.target.as_ref().map(ToString::to_string), "reason": withheld.reason,
         "because": withheld.because, "why": withheld.why, "count": withheld.count, "members": members,
-        "member_names": member_names, "since": withheld.since.to_string(), "released_by": withheld.released_by,
+        "member_names": member_names, "since": withheld.since.to_string(), "released_by": withheld.released_by, "adopts": adopts,
     })
 }
 

@@ -30,9 +30,14 @@ impl Cycle<'_> {
         match operation.verb {
             Verb::RemoveMember => self.admit_members(pass, operation, work),
             Verb::CreateUser | Verb::CreateGroup => return self.admit_create(operation, work),
+            Verb::LinkUser | Verb::LinkGroup => return self.admit_link(operation, work),
             Verb::DisableUser | Verb::DeleteUser | Verb::DeleteGroup => {
                 self.withhold_identity(&mut operation, work);
                 self.admit_removal(pass, operation, counted, work);
+            }
+            // It ends with the last of our members, and takes nothing from anybody by itself.
+            Verb::UnlinkGroup if work.left || self.members_judged.contains(&operation.source) => {
+                work.left = true;
             }
             verb if guard::updates(verb) => {
                 self.withhold_identity(&mut operation, work);
@@ -199,6 +204,21 @@ impl Cycle<'_> {
         true
     }
 
+    /// An adoption by a value that its owner can choose waits for a person, whatever the thresholds say.
+    fn admit_link(&mut self, operation: Operation, work: &mut Work) -> bool {
+        if let Some(alike) = operation.alike() {
+            if !self.kept_back.lets_link(&operation) {
+                let why = alike.words();
+                self.withhold(&operation, Class::Adoption, Vec::new(), why, work);
+                return false;
+            }
+            let key = (operation.kind, operation.source, Class::Adoption);
+            self.met.push((key, Met::Released));
+        }
+        work.run.push(operation);
+        true
+    }
+
     /// Takes changes of userName, externalId and roles out of an update while they are withheld.
     fn withhold_identity(&mut self, operation: &mut Operation, work: &mut Work) {
         if !guard::changes_identity(operation) {
@@ -351,8 +371,9 @@ impl Cycle<'_> {
             since: self.now,
             cycle: self.order.id,
             released_by: None,
+            alike: operation.alike().cloned(),
         };
         let key = (operation.kind, operation.source, class);
-        self.met.push((key, Met::Withheld(entry)));
+        self.met.push((key, Met::Withheld(Box::new(entry))));
     }
 }

@@ -26,15 +26,19 @@ use super::completing::complete;
 use super::coupled;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use super::cycle::blocking;
 use super::cycle::chain;
 use super::job::Job;
 use super::job::Order;
 use super::open_writes;
 use super::passes::Pass;
+use super::passes::is_active;
+use super::readings::StoredReading;
 use super::record::Recorded;
 use super::recording::Recording;
 use super::refused::create_without;
 use super::refused_members::create_in_part;
+use super::summary::Kind;
 use crate::mapping::Mapping;
 use crate::mapping::ResourceForm;
 use crate::mapping::TargetPath;
@@ -48,6 +52,7 @@ use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::name::Name;
+use crate::model::object::Membership;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Created;
@@ -70,6 +75,7 @@ use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
 use crate::snapshot::store::Snapshot;
+use crate::snapshot::tx::Tx;
 
 /// What one pass does to one object.
 #[derive(Debug)]
@@ -88,6 +94,9 @@ pub(super) struct Work {
     request: Request,
     creates: bool,
     sends: bool,
+    sets_active: bool,
+    /// False for a create of a first cycle that read nothing of the target: its resource cannot be a known one.
+    asks: bool,
     /// The link as it is now, or as the link operation makes it.
     pub(super) target: Option<TargetId>,
     /// Attributes as sent, target ids put in.
@@ -135,6 +144,8 @@ pub(super) enum Answer {
         resource: Answered,
         error: TargetError,
     },
+    /// A create that was answered with a resource that was there before.
+    Met { target: TargetId, resource: Answered },
     /// Not done, or not known to be.
     Failed(TargetError),
     /// Not sent: the cycle was asked to stop, or the target is in trouble.
@@ -177,6 +188,8 @@ impl Work {
             request: Request::None,
             creates: false,
             sends: false,
+            sets_active: false,
+            asks: true,
             target: None,
             sent: Attributes::new(),
             added: Vec::new(),
@@ -225,9 +238,24 @@ impl Work {
         self.sent.keys().map(|path| path.as_str().to_owned()).collect()
     }
 
-    /// True when it enables or disables.
-    pub(super) fn sets_active(&self) -> bool {
-        self.sent.contains_key("active")
+    /// True when it enables or disables: not for an adoption that finds `active` as it is to be.
+    pub(super) const fn sets_active(&self) -> bool {
+        self.sets_active
+    }
+
+    /// Notes who is in a group before it is taken over: once others were added, nobody could tell any more.
+    fn note_found(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let group = self.plan.source;
+        for operation in self.run.iter().filter(|operation| operation.takes_over()) {
+            for member in &operation.members {
+                let edge = tx.edge(&group, &member.source)?;
+                if let (Some(edge), Some(sent)) = (edge, member.target.clone()) {
+                    let (sent, found) = (Some(sent), true);
+                    tx.put_edge(&group, &member.source, &Membership { sent, found, ..edge })?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// True when drift is put right: what the target then holds is read back.
@@ -259,6 +287,7 @@ impl Cycle<'_> {
         } else {
             0
         };
+        let asks = self.readings.contains(&kind) || self.summary.kind != Kind::Initial;
         let (works, intents) = self
             .store(move |snapshot| {
                 let mut works = works;
@@ -274,6 +303,7 @@ impl Cycle<'_> {
                 };
                 for work in &mut works {
                     preparing.prepare(work)?;
+                    work.asks = asks;
                 }
                 let intents = keep_open(snapshot, &works, now, &keys)?;
                 Ok((works, intents))
@@ -476,6 +506,7 @@ impl Preparing<'_> {
                 Verb::LinkUser | Verb::LinkGroup => parts.adopt(operation, &mut work.target),
                 Verb::DeleteUser | Verb::DeleteGroup => parts.delete = true,
                 Verb::RemoveMember => parts.remove_members(operation),
+                Verb::UnlinkGroup => {}
                 Verb::AddMember => self.add_members(operation, &mut parts)?,
                 _ => self.change(operation, &mut parts)?,
             }
@@ -485,6 +516,7 @@ impl Preparing<'_> {
             ours: link.is_some_and(|link| link.origin == LinkOrigin::Created) && self.manages_members,
         };
         work.rode = self.rides;
+        work.sets_active = parts.sets_active;
         work.request = self.request(kind, &mut parts, link);
         work.creates = parts.create && !parts.delete;
         work.sends = !matches!(work.request, Request::None);
@@ -541,6 +573,7 @@ impl Preparing<'_> {
                 parts.unresolved += 1;
                 continue;
             };
+            parts.sets_active |= is_active(change);
             if !creates {
                 parts.patch.changes.push(Change {
                     after: value.clone().into_owned(),
@@ -595,6 +628,7 @@ struct Parts {
     patch: Patch,
     create: bool,
     delete: bool,
+    sets_active: bool,
     /// What an adopted resource was found to hold.
     adopted: Option<Attributes>,
     sent: Attributes,
@@ -609,6 +643,7 @@ impl Default for Parts {
             patch: no_patch(),
             create: false,
             delete: false,
+            sets_active: false,
             adopted: None,
             sent: Attributes::new(),
             added: Vec::new(),
@@ -687,6 +722,9 @@ fn keep_open(
     };
     let mut tx = snapshot.tx()?;
     let writes = open_writes::note(&mut tx, works, now)?;
+    for work in works.iter().filter(|work| work.sends()) {
+        work.note_found(&mut tx)?;
+    }
     if intents.is_empty() && !writes {
         return Ok(open);
     }
@@ -704,6 +742,7 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
                 Answer::Failed(error) => create_without(job, &mut work, error).await,
                 answer => answer,
             };
+            let answer = was_met(job, &work, answer).await;
             let answer = complete(job, &mut work, answer).await;
             create_in_part(job, &mut work, answer).await
         }
@@ -734,11 +773,14 @@ pub(super) async fn create(
     body: NewResource,
     (rode, rest): (usize, &[TargetId]),
 ) -> Answer {
-    let Created { id, text } = match job.target.create(kind, body).await {
+    let Created { id, text, there } = match job.target.create(kind, body).await {
         Ok(created) => created,
         Err(error) => return Answer::Failed(error),
     };
     let resource = Answered::Text(text);
+    if there {
+        return Answer::Met { target: id, resource };
+    }
     if rest.is_empty() {
         return Answer::Done {
             target: id,
@@ -768,6 +810,28 @@ pub(super) async fn create(
             error,
         },
     }
+}
+
+/// A create whose answer names a resource that was listed or linked before.
+async fn was_met(job: &Job, work: &Work, answer: Answer) -> Answer {
+    match answer {
+        Answer::Done {
+            target,
+            resource: Some(resource),
+            ..
+        } if work.asks && was_there(job, work.plan.kind, &target).await => Answer::Met { target, resource },
+        other => other,
+    }
+}
+
+async fn was_there(job: &Job, kind: ObjectKind, target: &TargetId) -> bool {
+    let target = target.clone();
+    let known = blocking(&job.snapshot, move |snapshot| {
+        Ok(snapshot.owner(kind, &target)?.is_some()
+            || snapshot.reading::<StoredReading>(kind, &target)?.is_some())
+    });
+    // The store's own trouble is met when the result is recorded.
+    known.await.unwrap_or_default()
 }
 
 /// A PATCH; after a change of `active` the resource is read back whole, because some targets clear other attributes

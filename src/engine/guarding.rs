@@ -254,6 +254,14 @@ impl Found {
         let (kind, id) = (plan.kind, plan.source);
         let released = |class, verb| kept_back.released(&(kind, id, class), verb).is_some();
         self.values.note(plan, link);
+        // What follows an adoption that waits for its review is not asked for before.
+        if !plan
+            .operations
+            .iter()
+            .all(|operation| kept_back.lets_link(operation))
+        {
+            return None;
+        }
         for operation in &plan.operations {
             let creates = matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup);
             let update = match kind {

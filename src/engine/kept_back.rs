@@ -42,7 +42,7 @@ pub(super) struct KeptBack {
 #[derive(Debug)]
 pub(super) enum Met {
     /// Withheld.
-    Withheld(Withheld),
+    Withheld(Box<Withheld>),
     /// Let through by a release.
     Released,
 }
@@ -74,6 +74,15 @@ impl KeptBack {
     /// The release that lets an operation of this verb through.
     pub(super) fn released(&self, key: &WithheldKey, verb: Verb) -> Option<&Withheld> {
         self.released.get(key).filter(|entry| entry.verb == verb)
+    }
+
+    /// True for an adoption that needs no review, or that a person let through: of this very resource.
+    pub(super) fn lets_link(&self, operation: &Operation) -> bool {
+        let key = (operation.kind, operation.source, Class::Adoption);
+        let released = || self.released.get(&key);
+        operation
+            .alike()
+            .is_none_or(|alike| released().is_some_and(|entry| entry.is_about(operation.verb, Some(alike))))
     }
 
     /// True for a removal that goes although the guard is closed: a person released it, or named the user.
@@ -112,6 +121,7 @@ pub(super) const fn class_of(operation: &Operation) -> Option<Class> {
         Verb::RemoveMember if empties(operation) => Some(Class::Removal),
         Verb::RemoveMember => Some(Class::Members),
         Verb::CreateUser | Verb::CreateGroup => Some(Class::Create),
+        Verb::LinkUser | Verb::LinkGroup if operation.alike().is_some() => Some(Class::Adoption),
         _ => None,
     }
 }
@@ -214,6 +224,10 @@ impl Cycle<'_> {
     }
 }
 
+fn is_same(before: &Withheld, now: &Withheld) -> bool {
+    before.is_about(now.verb, now.alike.as_ref())
+}
+
 fn keep(snapshot: &Snapshot, met: Vec<(WithheldKey, Met)>, cycle: CycleId) -> Result<(), StoreError> {
     let mut tx = snapshot.tx()?;
     for (key, met) in met {
@@ -221,14 +235,14 @@ fn keep(snapshot: &Snapshot, met: Vec<(WithheldKey, Met)>, cycle: CycleId) -> Re
         let entry = match (before, met) {
             // A release that could not be sent stays; what is asked for beyond it is entered by the next cycle.
             (Some(before), Met::Released) => Some(Withheld { cycle, ..before }),
-            (Some(before), Met::Withheld(now)) if before.released_by.is_some() && before.verb == now.verb => {
+            (Some(before), Met::Withheld(now)) if before.released_by.is_some() && is_same(&before, &now) => {
                 Some(Withheld { cycle, ..before })
             }
-            (Some(before), Met::Withheld(now)) if before.verb == now.verb => Some(Withheld {
+            (Some(before), Met::Withheld(now)) if is_same(&before, &now) => Some(Withheld {
                 since: before.since,
-                ..now
+                ..*now
             }),
-            (_, Met::Withheld(now)) => Some(now),
+            (_, Met::Withheld(now)) => Some(*now),
             (None, Met::Released) => None,
         };
         if let Some(entry) = entry {

@@ -28,6 +28,7 @@ pub mod job;
 mod kept_back;
 pub mod linking;
 mod listing;
+mod met;
 pub mod observe;
 pub mod open_writes;
 mod overtake;

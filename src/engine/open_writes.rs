@@ -178,7 +178,9 @@ pub(super) fn is_certain(work: &Work, answer: &Answer) -> bool {
     match answer {
         Answer::Done { resource, .. } => resource.is_some() || !work.sets_active(),
         // Of this batch's own request; see `is_unsent`.
-        Answer::NotSent | Answer::TooLate | Answer::Cut(_) | Answer::Half { .. } => false,
+        Answer::NotSent | Answer::TooLate | Answer::Cut(_) | Answer::Half { .. } | Answer::Met { .. } => {
+            false
+        }
         Answer::Failed(error) => !error.maybe_done() && !work.moves_members(),
     }
 }
@@ -186,7 +188,7 @@ pub(super) fn is_certain(work: &Work, answer: &Answer) -> bool {
 /// True when this batch's request was answered, whatever the answer says.
 pub(super) const fn is_answered(answer: &Answer) -> bool {
     match answer {
-        Answer::Done { .. } => true,
+        Answer::Done { .. } | Answer::Met { .. } => true,
         Answer::Half { error, .. } | Answer::Failed(error) => error.is_answered(),
         Answer::NotSent | Answer::TooLate | Answer::Cut(_) => false,
     }
@@ -549,6 +551,7 @@ pub(super) fn take_members(
             generation: 0,
             present: false,
             sent: None,
+            found: false,
         });
         let sent = Some(target.clone());
         if edge.sent != sent {

@@ -39,6 +39,7 @@ use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
+use crate::snapshot::tx::Tx;
 
 /// A resource as the store keeps it for the length of a cycle.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -379,20 +380,25 @@ pub(super) fn keep_readings(
             continue;
         }
         fresh += 1;
-        let values: Vec<(&str, String)> = paths
-            .iter()
-            .filter_map(|path| Some((path.as_str(), fold(&read_path(&resource.body, path)?))))
-            .collect();
-        let index: Vec<(&str, &str)> = values
-            .iter()
-            .map(|(path, value)| (*path, value.as_str()))
-            .collect();
-        tx.put_reading(kind, &resource.id, &StoredReading::new(resource), &index);
+        keep_answer(&mut tx, kind, resource, paths);
     }
     if !tx.is_empty() {
         tx.commit(Durability::Lazy)?;
     }
     Ok(fresh)
+}
+
+/// Stores what a create was answered with in the place of what was read of it before.
+pub(super) fn keep_answer(tx: &mut Tx<'_>, kind: ObjectKind, resource: &Resource, paths: &[TargetPath]) {
+    let values: Vec<(&str, String)> = paths
+        .iter()
+        .filter_map(|path| Some((path.as_str(), fold(&read_path(&resource.body, path)?))))
+        .collect();
+    let index: Vec<(&str, &str)> = values
+        .iter()
+        .map(|(path, value)| (*path, value.as_str()))
+        .collect();
+    tx.put_reading(kind, &resource.id, &StoredReading::new(resource), &index);
 }
 
 fn stake_claims(

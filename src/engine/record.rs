@@ -77,7 +77,7 @@ pub(super) struct Recorded {
 }
 
 /// How often what apply learned lets an object be planned again in one cycle (docs/design/cycle.md, "Planning").
-const MOST_ATTEMPTS: u8 = 2;
+pub(super) const MOST_ATTEMPTS: u8 = 2;
 
 impl Cycle<'_> {
     /// Records results that are good, while others of the batch are still on their way.
@@ -126,6 +126,10 @@ impl Cycle<'_> {
                     }
                     let failed = self.failed_work(kind, &work, error, &mut part.history, &mut recorded);
                     failure = failure.and(failed.await);
+                }
+                Answer::Met { target, resource } => {
+                    let met = self.meet(kind, &work, (target, resource), &mut part.history, &mut recorded);
+                    failure = failure.and(met.await);
                 }
                 answer => self.take_done(work, answer, &mut part, &mut recorded),
             }
@@ -228,16 +232,21 @@ impl Cycle<'_> {
                 }
             }
             Answer::Cut(verb) => self.note_cut(work.plan.kind, work.plan.source, &work.plan.name, verb),
-            Answer::Failed(_) => debug_assert!(false, "a failed request is nothing to write"),
+            Answer::Failed(_) | Answer::Met { .. } => {
+                debug_assert!(false, "a failed request is nothing to write")
+            }
         }
     }
 }
 
-/// The operation whose request failed; an adoption has none of its own.
+/// The operation whose request failed; an adoption, and its end, have none of their own.
 pub(super) fn failed_operation(work: &Work) -> Option<&Operation> {
-    work.run
-        .iter()
-        .find(|operation| !matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup))
+    work.run.iter().find(|operation| {
+        !matches!(
+            operation.verb,
+            Verb::LinkUser | Verb::LinkGroup | Verb::UnlinkGroup
+        )
+    })
 }
 
 pub(super) fn failed_verb(operation: Option<&Operation>) -> &'static str {
@@ -344,7 +353,7 @@ impl Cycle<'_> {
     }
 
     /// A request that was not answered well: a new observation, a failed entry, or a target in trouble.
-    async fn failed_work(
+    pub(super) async fn failed_work(
         &mut self,
         kind: ObjectKind,
         work: &Work,
@@ -481,7 +490,7 @@ impl Done {
             .work
             .run
             .iter()
-            .any(|o| matches!(o.verb, Verb::DeleteUser | Verb::DeleteGroup));
+            .any(|o| matches!(o.verb, Verb::DeleteUser | Verb::DeleteGroup | Verb::UnlinkGroup));
         if deleted || self.work.plan.forget {
             if deleted && let Some(record) = tx.record(kind, &id)?.filter(|record| !record.is_gone()) {
                 // Alive, or not known to be gone: it may come back, and then with what changed alone.
@@ -585,6 +594,7 @@ impl Done {
             .iter()
             .find_map(|operation| match &operation.because {
                 Reason::Matched { by } | Reason::Rehired { by, .. } => Some(by.clone()),
+                Reason::Alike(alike) => Some(alike.by.clone()),
                 _ => None,
             });
         matched.map_or(LinkOrigin::Created, LinkOrigin::Adopted)
@@ -667,19 +677,25 @@ impl Done {
                 _ => {}
             }
         }
+        let there = self.work.run.iter().filter(|operation| operation.takes_over());
+        let there: BTreeSet<SourceId> = there
+            .flat_map(|operation| &operation.members)
+            .map(|member| member.source)
+            .collect();
         for (member, target) in added {
             let edge = known.get(member).cloned().unwrap_or(Membership {
                 kind: MemberKind::User,
                 generation: 0,
                 present: false,
                 sent: None,
+                found: false,
             });
-            let sent = Some(target.clone());
+            let (sent, found) = (Some(target.clone()), there.contains(member));
             tx.replace_edge(
                 known.contains_key(member),
                 group,
                 member,
-                &Membership { sent, ..edge },
+                &Membership { sent, found, ..edge },
             );
         }
         Ok(())

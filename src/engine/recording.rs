@@ -298,7 +298,7 @@ fn sent_by(done: &[Done]) -> Sent {
     let mut sent = Sent::default();
     for operation in done.iter().flat_map(|done| &done.work.run) {
         sent.users += u64::from(operation.removes_user());
-        sent.groups += u64::from(operation.verb == Verb::DeleteGroup);
+        sent.groups += u64::from(operation.verb == Verb::DeleteGroup || empties(operation));
         sent.creates += u64::from(matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup));
         if operation.verb == Verb::RemoveMember && !empties(operation) {
             let own = operation

@@ -171,6 +171,7 @@ fn hand_over_membership(
     let Some(sent) = edge.sent.clone() else {
         return Ok(());
     };
+    let found = edge.found;
     if edge.present {
         tx.put_edge(group, leaver, &Membership { sent: None, ..edge })?;
     } else {
@@ -181,12 +182,14 @@ fn hand_over_membership(
         generation: 0,
         present: false,
         sent: None,
+        found: false,
     });
     tx.put_edge(
         group,
         newcomer,
         &Membership {
             sent: Some(sent),
+            found,
             ..theirs
         },
     )?;

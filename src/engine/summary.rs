@@ -232,6 +232,7 @@ pub struct Summary {
 /// As many failures as a summary lists; all of them are in the log.
 pub const FAILURES_SHOWN: usize = 1000;
 
+/// Those that each summary names. The end of an adopted group's link is rare, and named where it happens.
 const VERBS: [Verb; 12] = [
     Verb::CreateUser,
     Verb::UpdateUser,

@@ -17,8 +17,10 @@ use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
+use crate::model::value::Attributes;
 use crate::ports::StoreError;
 use crate::reconcile::assignment::role_values;
+use crate::reconcile::guard::Class;
 use crate::reconcile::look::Look;
 use crate::reconcile::members_of;
 use crate::reconcile::scope::Standing;
@@ -33,6 +35,7 @@ use crate::reconcile::view::Since;
 use crate::reconcile::view::TargetReading;
 use crate::snapshot::assignments::each_member;
 use crate::snapshot::assignments::nested_groups;
+use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::look::LookReads;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
@@ -210,7 +213,9 @@ pub fn view_of(
             Vec::new()
         },
     };
-    if kind == ObjectKind::Group && context.references {
+    // Of a group that leaves the guard counts whether anybody leaves it.
+    let leaves = view.link.is_some() && !settled;
+    if kind == ObjectKind::Group && (context.references || leaves) {
         view.members = members(snapshot, context, &id)?;
         if context.flattens {
             flatten(snapshot, context, id, &mut view.members)?;
@@ -317,6 +322,7 @@ fn members(snapshot: &Snapshot, context: &Context, group: &SourceId) -> Result<V
                 kind: edge.kind,
                 present: edge.present,
                 sent: edge.sent,
+                found: edge.found,
                 state,
             });
         }
@@ -349,6 +355,7 @@ fn flatten(
                         kind,
                         present: true,
                         sent: None,
+                        found: false,
                         state,
                     };
                     held.insert(id, member);
@@ -396,23 +403,34 @@ fn candidates(
                         body: reading.body(),
                         owner,
                         rival,
+                        reviewed: false,
                         rehires: None,
+                        sent: Attributes::new(),
                     },
                 );
             }
         }
     }
+    if !found.is_empty()
+        && let Some(review) = snapshot.withheld(&(kind, view.object.id, Class::Adoption))?
+        && let Some(candidate) = review.alike.and_then(|alike| found.get_mut(&alike.target))
+    {
+        candidate.reviewed = true;
+    }
     if kind == ObjectKind::User
         && let Some((leaver, target)) = context.rehires.of(&view.object.id)
         && let Some(reading) = snapshot.reading::<StoredReading>(kind, target)?
     {
+        let link = snapshot.record(kind, leaver)?.and_then(|record| record.link);
         found.insert(
             target.clone(),
             Candidate {
+                sent: link.map(|link| link.sent).unwrap_or_default(),
                 id: target.clone(),
                 body: reading.body(),
                 owner: Some(*leaver),
                 rival: None,
+                reviewed: false,
                 rehires: Some(*leaver),
             },
         );

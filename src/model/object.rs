@@ -1,10 +1,10 @@
 //! What the source holds: users and groups with the properties that were read, and references between them.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
     clock::Timestamp,
-    id::{ObjectKind, SourceId},
+    id::{ObjectKind, SourceId, TargetId},
     value::{Attributes, Value},
 };
 
@@ -93,7 +93,7 @@ pub enum MemberKind {
 }
 
 /// One membership edge of a group at the source, with what was sent of it to the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
     /// The type of the member.
     pub kind: MemberKind,
@@ -102,7 +102,85 @@ pub struct Membership {
     /// False when the source took the member out while the target still holds it.
     pub present: bool,
     /// The member's target id as sent into the target's group; `None` when the target does not hold it.
-    pub sent: Option<super::id::TargetId>,
+    pub sent: Option<TargetId>,
+    /// True when the target's group held it before we took it over: it stays when the group at the source goes.
+    pub found: bool,
+}
+
+/// What the target holds of a membership, as the store keeps it: a missing one and a sent one are written as an `Option` is,
+/// which stood here before.
+#[derive(Serialize, Deserialize)]
+enum Held<T> {
+    No,
+    Sent(T),
+    Found(T),
+}
+
+/// A membership for people and other programs.
+#[derive(Serialize, Deserialize)]
+struct Shown {
+    kind: MemberKind,
+    generation: Generation,
+    present: bool,
+    sent: Option<TargetId>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    found: bool,
+}
+
+impl Serialize for Membership {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self {
+            kind,
+            generation,
+            present,
+            sent,
+            found,
+        } = self;
+        if serializer.is_human_readable() {
+            return Shown {
+                kind: *kind,
+                generation: *generation,
+                present: *present,
+                sent: sent.clone(),
+                found: *found,
+            }
+            .serialize(serializer);
+        }
+        let held = match sent {
+            None => Held::No,
+            Some(sent) if *found => Held::Found(sent),
+            Some(sent) => Held::Sent(sent),
+        };
+        (kind, generation, present, held).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Membership {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let shown = Shown::deserialize(deserializer)?;
+            return Ok(Self {
+                kind: shown.kind,
+                generation: shown.generation,
+                present: shown.present,
+                sent: shown.sent,
+                found: shown.found,
+            });
+        }
+        let (kind, generation, present, held) = Deserialize::deserialize(deserializer)?;
+        let (sent, found) = match held {
+            Held::No => (None, false),
+            Held::Sent(sent) => (Some(sent), false),
+            Held::Found(sent) => (Some(sent), true),
+        };
+        Ok(Self {
+            kind,
+            generation,
+            present,
+            sent,
+            found,
+        })
+    }
 }
 
 /// One entry of `manager@delta` or `members@delta`: always an increment, never a replacement.
@@ -144,4 +222,52 @@ pub enum Existence {
     HardDeleted,
     /// Anything else: proves nothing. The text says what was answered.
     Unknown(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_membership_is_written_as_before_and_what_was_found_is_more() {
+        /// As it stood in the store before.
+        #[derive(Serialize)]
+        struct Before {
+            kind: MemberKind,
+            generation: Generation,
+            present: bool,
+            sent: Option<TargetId>,
+        }
+        for (sent, found) in [
+            (None, false),
+            (TargetId::new("u1"), false),
+            (TargetId::new("u1"), true),
+        ] {
+            let edge = Membership {
+                kind: MemberKind::User,
+                generation: 300,
+                present: true,
+                sent: sent.clone(),
+                found,
+            };
+            let bytes = postcard::to_stdvec(&edge).expect("it is written");
+            let read: Membership = postcard::from_bytes(&bytes).expect("it is read");
+            assert_eq!(read, edge);
+            let text = serde_json::to_string(&edge).expect("it is shown");
+            assert_eq!(
+                serde_json::from_str::<Membership>(&text).expect("it is imported"),
+                edge
+            );
+            let before = Before {
+                kind: edge.kind,
+                generation: edge.generation,
+                present: edge.present,
+                sent,
+            };
+            let old = postcard::to_stdvec(&before).expect("it is written");
+            assert_eq!(old == bytes, !found);
+            let old = serde_json::to_string(&before).expect("it is shown");
+            assert_eq!(old == text, !found, "{text}");
+        }
+    }
 }

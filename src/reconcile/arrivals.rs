@@ -17,6 +17,8 @@ use super::operation::Reason;
 use super::operation::Verb;
 use super::plan::ObjectPlan;
 use super::plan::Planner;
+use super::policy::Adopt;
+use super::policy::AdoptGroup;
 use super::scope::Standing;
 use super::shown_members::members_of;
 use super::view::Absence;
@@ -49,15 +51,30 @@ impl Planner<'_> {
         if let Some(candidate) = found.iter().find(|candidate| candidate.rehires.is_some()) {
             return self.rehire(view, &desired, candidate, found, plan);
         }
-        match pair(&keys, &ours, found, absence, self.policy.adopt, view.object.id) {
+        let adopt = self.adopts(view.object.kind);
+        match pair(&keys, &ours, found, absence, adopt, view.object.id) {
             Pairing::Refused(finding) => plan.omit(finding),
             Pairing::Found { candidate, .. } if self.is_protected_resource(candidate) => {
                 plan.omit(Omission::Protected)
             }
             Pairing::Found { candidate, by } => {
-                self.adopt(view, &desired, candidate, Reason::Matched { by }, plan)
+                let alike = self.alike(view, candidate, &by);
+                let because = alike.map_or(Reason::Matched { by }, Reason::Alike);
+                self.adopt(view, &desired, candidate, because, plan)
             }
             Pairing::None(absence) => self.create(view, &desired, absence, plan),
+        }
+    }
+
+    /// Which resources objects of this kind may take over.
+    const fn adopts(&self, kind: ObjectKind) -> Adopt {
+        match (kind, self.policy.groups.adopt) {
+            (ObjectKind::User, _) | (ObjectKind::Group, AdoptGroup::Review) => self.policy.adopt,
+            (ObjectKind::Group, AdoptGroup::Never) => Adopt::Never,
+            (ObjectKind::Group, AdoptGroup::Unclaimed) => match self.policy.adopt {
+                Adopt::Never => Adopt::Never,
+                Adopt::Unclaimed | Adopt::Any => Adopt::Unclaimed,
+            },
         }
     }
 
@@ -206,7 +223,10 @@ impl Planner<'_> {
             enables: false,
             written: &[],
         };
-        let differences = self.differences(view, desired, &base, &mut plan);
+        let mut differences = self.differences(view, desired, &base, &mut plan);
+        differences
+            .write
+            .extend(self.left_behind(view, desired, candidate));
         let (_, _, link_verb) = verbs(view.object.kind);
         let mut link = self.operation(view, link_verb, because, differences.record);
         link.target = Some(candidate.id.clone());
@@ -228,6 +248,31 @@ impl Planner<'_> {
             operation.target = Some(candidate.id.clone());
         }
         plan
+    }
+
+    /// What the resource holds of the person who had it before, and this one has no value for. At an adoption null leaves the
+    /// target's own value; but this one we sent, and it is another person's title and manager.
+    fn left_behind(&self, view: &ObjectView, desired: &Desired, candidate: &Candidate) -> Vec<Change> {
+        if candidate.sent.is_empty() {
+            return Vec::new();
+        }
+        let rows = self.mapping.rows(view.object.kind);
+        let has_none = |value: &DesiredValue| value.on_update().is_some_and(Value::is_unassigned);
+        let nulls = desired.with_rows(rows).filter(|(_, value)| has_none(value));
+        let refers = matches!(view.manager, Reference::Linked(_) | Reference::Expected(_));
+        let manager = self.manager_row(view).filter(|_| !refers);
+        let rows = nulls.map(|(row, _)| row).chain(manager);
+        rows.filter(|row| {
+            candidate.sent.get(row.target.as_str()).is_some() && self.is_supported(view.object.kind, row)
+        })
+        .filter_map(|row| {
+            Some(Change {
+                attribute: row.target.name().clone(),
+                before: read_path(&candidate.body, &row.target)?,
+                after: Value::Null,
+            })
+        })
+        .collect()
     }
 
     fn create(

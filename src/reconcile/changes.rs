@@ -249,6 +249,10 @@ impl Planner<'_> {
             Reference::Pending => {
                 plan.skipped_references += 1;
                 plan.pending_references += 1;
+                // Whether it gets the same resource again, or another, is not known before its turn came.
+                if base.sent.get(row.target.as_str()).is_some() {
+                    return;
+                }
                 Value::Null
             }
         };

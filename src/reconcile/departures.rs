@@ -18,6 +18,7 @@ use crate::mapping::TargetPath;
 use crate::mapping::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::link::Link;
+use crate::model::link::LinkOrigin;
 use crate::model::object::Removed;
 use crate::model::value::Value;
 
@@ -76,7 +77,14 @@ impl Planner<'_> {
 
     /// A linked group was deleted at the source: deleted, emptied or kept, as the policy says. With a delay
     /// it is emptied at once and deleted later, so that a restored group gets its members back.
-    pub(super) fn group_leaves(&self, view: &ObjectView, removed: Removed, plan: ObjectPlan) -> ObjectPlan {
+    /// One that was adopted is never deleted: our members leave, and the link ends.
+    pub(super) fn group_leaves(
+        &self,
+        view: &ObjectView,
+        link: &Link,
+        removed: Removed,
+        plan: ObjectPlan,
+    ) -> ObjectPlan {
         let because = match removed {
             Removed::SoftDeleted => Reason::SoftDeleted,
             Removed::HardDeleted => Reason::HardDeleted,
@@ -90,6 +98,7 @@ impl Planner<'_> {
             GroupRemoval::Keep => plan.omit(Omission::KeptByPolicy {
                 setting: "groups.on_delete",
             }),
+            GroupRemoval::Delete if due && is_adopted(link) => self.let_go(plan, view, because),
             GroupRemoval::Delete if due => self.with(plan, view, Verb::DeleteGroup, because, Vec::new()),
             policy => {
                 let plan = self.emptied(plan, view, because);
@@ -103,12 +112,19 @@ impl Planner<'_> {
         }
     }
 
+    /// The plan with every member taken out that we put in, and then the end of the link.
+    pub(super) fn let_go(&self, plan: ObjectPlan, view: &ObjectView, because: Reason) -> ObjectPlan {
+        let why = because.to_string();
+        let plan = self.emptied(plan, view, because);
+        self.with(plan, view, Verb::UnlinkGroup, Reason::LetGo { why }, Vec::new())
+    }
+
     /// The plan with every member taken out that we put in.
     pub(super) fn emptied(&self, mut plan: ObjectPlan, view: &ObjectView, because: Reason) -> ObjectPlan {
         let members: Vec<Member> = view
             .members
             .iter()
-            .filter(|member| member.sent.is_some())
+            .filter(|member| member.sent.is_some() && !member.found)
             .map(|member| Member {
                 source: member.id,
                 target: member.sent.clone(),
@@ -157,6 +173,11 @@ impl Planner<'_> {
             members: Vec::new(),
         }
     }
+}
+
+/// True for a resource that was there before it was linked.
+pub(super) const fn is_adopted(link: &Link) -> bool {
+    matches!(link.origin, LinkOrigin::Adopted(_))
 }
 
 /// The verbs that this kind of object takes, by what is done to it.

@@ -128,6 +128,7 @@ pub const fn sign(verb: Verb) -> char {
         Verb::DisableUser | Verb::DeleteUser | Verb::DeleteGroup | Verb::RemoveMember => '-',
         Verb::UpdateUser | Verb::UpdateGroup => '~',
         Verb::LinkUser | Verb::LinkGroup => '=',
+        Verb::UnlinkGroup => '≠',
     }
 }
 

@@ -247,7 +247,9 @@ pub(super) fn candidate(target: &str, body: serde_json::Value) -> Candidate {
         body,
         owner: None,
         rival: None,
+        reviewed: false,
         rehires: None,
+        sent: Attributes::new(),
     }
 }
 
@@ -262,6 +264,7 @@ pub(super) fn member(number: u32, sent: Option<&str>, state: Reference) -> Membe
         kind: MemberKind::User,
         present: true,
         sent: sent.map(tid),
+        found: false,
         state,
     }
 }

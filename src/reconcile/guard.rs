@@ -91,11 +91,19 @@ pub enum Class {
     Identity,
     /// Creates.
     Create,
+    /// Adoptions by a value that its owner can choose: each waits for a person.
+    Adoption,
 }
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Removal, Self::Members, Self::Identity, Self::Create];
+    pub const ALL: [Self; 5] = [
+        Self::Removal,
+        Self::Members,
+        Self::Identity,
+        Self::Create,
+        Self::Adoption,
+    ];
 }
 
 /// The guard's word on one kind of operation.

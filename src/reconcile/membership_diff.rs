@@ -86,6 +86,10 @@ fn compare_one(member: &MemberView, observed: Option<&ShownMembers>, diff: &mut 
         (Reference::Expected(target), true, MemberKind::User) => Some(target.as_ref()),
         (Reference::Pending, true, MemberKind::User) => {
             diff.pending += 1;
+            // Whether it gets the same resource again, or another, is not known before its turn came.
+            if member.sent.is_some() {
+                return;
+            }
             None
         }
         (_, true, _) => {

@@ -29,6 +29,7 @@ pub mod quarantine;
 pub mod reason;
 pub mod refresh;
 pub mod refused;
+pub mod review;
 pub mod round;
 pub mod saved;
 pub mod schema_check;

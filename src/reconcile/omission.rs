@@ -239,7 +239,7 @@ impl Omission {
             Self::OwnedByAnother { target, owner, .. } => return hint_to_hand_over(target, owner).into(),
             Self::ForeignExternalId { target, held, .. } => return hint_to_take_over(target, held).into(),
             Self::AbsenceUnproven { .. } => {
-                "make the target's listing or filter answer completely, or create the group there by hand: it is then adopted"
+                "make the target's listing or filter answer completely, or create the group there by hand, and let its adoption through"
             }
             Self::Ambiguous { .. } => "remove or rename all but one of them at the target",
             Self::AdoptNever { .. } => {
@@ -347,7 +347,10 @@ impl fmt::Display for Omission {
                 )
             }
             Self::AdoptNever { by, target } => {
-                write!(f, "resource {target} has the same {by}, but adopt = \"never\"")
+                write!(
+                    f,
+                    "resource {target} has the same {by}, but adopting is switched off (`adopt` or `groups.adopt` = \"never\")"
+                )
             }
             Self::NoMatchingValue { attribute } => {
                 write!(f, "no value for the matching attribute {attribute}")

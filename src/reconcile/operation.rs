@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::review::Alike;
+use super::review::is_external_id;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -54,6 +56,8 @@ pub enum Verb {
     LinkUser,
     /// Adoption of an existing group; no request of its own.
     LinkGroup,
+    /// The link of an adopted group ends, whose source is gone; no request of its own.
+    UnlinkGroup,
 }
 
 impl Verb {
@@ -73,6 +77,7 @@ impl Verb {
             Self::RemoveMember => "remove_member",
             Self::LinkUser => "link_user",
             Self::LinkGroup => "link_group",
+            Self::UnlinkGroup => "unlink_group",
         }
     }
 }
@@ -142,6 +147,22 @@ impl Operation {
         } else if !self.changes.is_empty() {
             self.because = self.because.narrowed(&self.changes);
         }
+    }
+
+    /// What a person has to review before it is carried out: for an adoption.
+    #[must_use]
+    pub const fn alike(&self) -> Option<&Alike> {
+        match &self.because {
+            Reason::Alike(alike) => Some(alike),
+            _ => None,
+        }
+    }
+
+    /// True for the adoption of a group that does not say whose it is: who is in it was there before us.
+    #[must_use]
+    pub fn takes_over(&self) -> bool {
+        let is_ours = matches!(&self.because, Reason::Matched { by } if is_external_id(by));
+        self.verb == Verb::LinkGroup && !is_ours
     }
 
     /// How many operations it counts for in a summary: one, or one a membership.

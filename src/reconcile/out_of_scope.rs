@@ -3,6 +3,7 @@
 //! Without a link it is never matched and never touched. With one only `active` is ours: the rest of the resource
 //! freezes, and the link stays, so that it comes back, or is deleted when its source object is (docs/design/matching.md).
 
+use super::departures::is_adopted;
 use super::omission::Omission;
 use super::operation::Change;
 use super::operation::Reason;
@@ -29,7 +30,7 @@ impl Planner<'_> {
         match (&view.link, view.object.kind) {
             (None, _) => left_alone(plan, why, "not at the target"),
             (Some(link), ObjectKind::User) => self.user_out_of_scope(view, link, why, plan),
-            (Some(_), ObjectKind::Group) => self.group_out_of_scope(view, why, plan),
+            (Some(link), ObjectKind::Group) => self.group_out_of_scope(view, link, why, plan),
         }
     }
 
@@ -62,7 +63,13 @@ impl Planner<'_> {
         }
     }
 
-    fn group_out_of_scope(&self, view: &ObjectView, why: String, plan: ObjectPlan) -> ObjectPlan {
+    fn group_out_of_scope(
+        &self,
+        view: &ObjectView,
+        link: &Link,
+        why: String,
+        plan: ObjectPlan,
+    ) -> ObjectPlan {
         let because = || Reason::OutOfScope { why: why.clone() };
         match self.policy.groups.on_out_of_scope {
             GroupRemoval::Keep => left_alone(
@@ -70,6 +77,7 @@ impl Planner<'_> {
                 why,
                 "kept at the target, as groups.on_out_of_scope = \"keep\" says",
             ),
+            GroupRemoval::Delete if is_adopted(link) => self.let_go(plan, view, because()),
             GroupRemoval::Delete => self.with(plan, view, Verb::DeleteGroup, because(), Vec::new()),
             GroupRemoval::Empty => {
                 let plan = self.emptied(plan, view, because());

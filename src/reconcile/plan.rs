@@ -195,7 +195,7 @@ impl Planner<'_> {
     fn leaves(&self, view: &ObjectView, link: &Link, removed: Removed, plan: ObjectPlan) -> ObjectPlan {
         match view.object.kind {
             ObjectKind::User => self.user_leaves(view, link, removed, plan),
-            ObjectKind::Group => self.group_leaves(view, removed, plan),
+            ObjectKind::Group => self.group_leaves(view, link, removed, plan),
         }
     }
 
@@ -261,7 +261,10 @@ impl Planner<'_> {
 }
 
 const fn needs_look(verb: Verb) -> bool {
-    matches!(verb, Verb::DeleteUser | Verb::DeleteGroup | Verb::RemoveMember)
+    matches!(
+        verb,
+        Verb::DeleteUser | Verb::DeleteGroup | Verb::RemoveMember | Verb::UnlinkGroup
+    )
 }
 
 /// How many operations, by verb: the counts of a summary.

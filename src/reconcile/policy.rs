@@ -46,6 +46,19 @@ pub enum Adopt {
     Never,
 }
 
+/// Which existing groups may be taken over by a group of the source (INTERFACE: `groups.adopt`). Within what [`Adopt`] allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AdoptGroup {
+    /// One that has nothing but its name in common with it waits until a person lets it through: in most tenants
+    /// everybody may make a group of any name.
+    Review,
+    /// Where `externalId` is empty or ours.
+    Unclaimed,
+    /// None: only what melonsync created or linked before.
+    Never,
+}
+
 /// What is done about resources that no source object matches. They are never changed or deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -144,6 +157,8 @@ impl fmt::Display for Threshold {
 pub struct GroupPolicy {
     /// A group that the scope no longer holds.
     pub on_out_of_scope: GroupRemoval,
+    /// Which existing groups may be linked.
+    pub adopt: AdoptGroup,
     /// A group that was deleted at the source.
     pub on_delete: GroupRemoval,
     /// A group to be deleted is emptied at once and deleted after this time.
@@ -156,6 +171,7 @@ impl Default for GroupPolicy {
     fn default() -> Self {
         Self {
             on_out_of_scope: GroupRemoval::Keep,
+            adopt: AdoptGroup::Review,
             on_delete: GroupRemoval::Delete,
             delete_after: Duration::ZERO,
             deletion_threshold: Threshold::count(5),

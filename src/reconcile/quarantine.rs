@@ -40,7 +40,10 @@ impl Tally {
 /// True for kinds that the rule is about: not disables, and not adoptions, which have no request of their own.
 #[must_use]
 pub const fn may_stop(verb: Verb) -> bool {
-    !matches!(verb, Verb::DisableUser | Verb::LinkUser | Verb::LinkGroup)
+    !matches!(
+        verb,
+        Verb::DisableUser | Verb::LinkUser | Verb::LinkGroup | Verb::UnlinkGroup
+    )
 }
 
 /// A kind that stopped, as it is kept from cycle to cycle.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::operation::Change;
 use super::operation::Member;
+use super::review::Alike;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
 
@@ -26,6 +27,8 @@ pub enum Reason {
         /// The target attribute that matched.
         by: String,
     },
+    /// An existing resource has the same value, which its owner can choose: for a person to review.
+    Alike(Alike),
     /// The resource of a deleted or disabled object with the same value.
     Rehired {
         /// The source property.
@@ -87,6 +90,11 @@ pub enum Reason {
     SoftDeleted,
     /// Permanently deleted in Entra.
     HardDeleted,
+    /// It is gone, or not ours any more, and its group at the target was adopted: that stays.
+    LetGo {
+        /// What became of it.
+        why: String,
+    },
     /// Members of the source group that the target's group lacks.
     MemberJoined,
     /// No longer a member of the source group.
@@ -136,10 +144,12 @@ pub struct Part {
 }
 
 /// Every code, for those who count or translate them.
-pub const CODES: [&str; 38] = [
+pub const CODES: [&str; 41] = [
     "new",
     "missing_at_target",
     "matched",
+    "adopt_group",
+    "adopt_user",
     "rehired",
     "adopted_differs",
     "linked_by_hand",
@@ -163,6 +173,7 @@ pub const CODES: [&str; 38] = [
     "mapped_active",
     "soft_deleted",
     "hard_deleted",
+    "let_go",
     "member_joined",
     "member_left",
     "member_deleted",
@@ -300,6 +311,7 @@ impl Reason {
             Self::New { .. } => "new",
             Self::MissingAtTarget => "missing_at_target",
             Self::Matched { .. } => "matched",
+            Self::Alike(alike) => alike.label(),
             Self::Rehired { .. } => "rehired",
             Self::AdoptedDiffers => "adopted_differs",
             Self::LinkedByHand => "linked_by_hand",
@@ -323,6 +335,7 @@ impl Reason {
             Self::MappedActive => "mapped_active",
             Self::SoftDeleted => "soft_deleted",
             Self::HardDeleted => "hard_deleted",
+            Self::LetGo { .. } => "let_go",
             Self::MemberJoined => "member_joined",
             Self::MemberLeft => "member_left",
             Self::MemberDeleted => "member_deleted",

@@ -41,7 +41,10 @@ pub fn digests(entry: &Json) -> Vec<Digest> {
             .collect();
     }
     let mut parts = vec![verb.to_owned(), object.to_owned()];
-    if matches!(verb, "link_user" | "link_group" | "delete_user" | "delete_group") {
+    if matches!(
+        verb,
+        "link_user" | "link_group" | "unlink_group" | "delete_user" | "delete_group"
+    ) {
         parts.push(text("target").to_owned());
     }
     let mut values: Vec<String> = changes.iter().map(value).collect();

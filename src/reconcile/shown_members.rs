@@ -4,6 +4,7 @@
 //! asked for them by name. So a reading has two parts: who is seen in it, and whether that is everybody. Who is missing in a
 //! reading that is not whole may be in the group all the same: then what was sent and accepted is the state.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use serde_json::Map;
@@ -71,6 +72,26 @@ pub fn members_of(body: &Json) -> ShownMembers {
         }
     }
     ShownMembers { there, whole }
+}
+
+/// These members with the names that a body shows them under.
+pub(super) fn named<'b>(
+    body: &'b Json,
+    members: &'b BTreeSet<TargetId>,
+) -> impl Iterator<Item = (&'b TargetId, Option<String>)> {
+    let mut names: BTreeMap<TargetId, String> = BTreeMap::new();
+    for element in elements(body) {
+        let name = element.as_object().and_then(|fields| {
+            let shown = |field: &str| fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(field));
+            shown("display")?.1.as_str()
+        });
+        if let (Some(Member::User(id)), Some(name)) =
+            (member_in(element), name.filter(|name| !name.is_empty()))
+        {
+            names.insert(id, name.to_owned());
+        }
+    }
+    members.iter().map(move |id| (id, names.remove(id)))
 }
 
 /// True for a group in a listing that has to be read by itself before its members are known.

@@ -111,7 +111,7 @@ impl UndoHold {
     const fn holds_whole(&self, verb: Verb) -> bool {
         match verb {
             Verb::CreateUser | Verb::CreateGroup | Verb::LinkUser | Verb::LinkGroup => self.absent,
-            Verb::DeleteUser | Verb::DeleteGroup | Verb::DisableUser => self.present,
+            Verb::DeleteUser | Verb::DeleteGroup | Verb::UnlinkGroup | Verb::DisableUser => self.present,
             _ => false,
         }
     }

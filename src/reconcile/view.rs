@@ -12,6 +12,7 @@ use crate::model::name::Name;
 use crate::model::object::MemberKind;
 use crate::model::object::SourceObject;
 use crate::model::refusal::Refusal;
+use crate::model::value::Attributes;
 
 /// One object with all that its plan depends on.
 #[derive(Debug, Clone)]
@@ -53,6 +54,8 @@ pub struct MemberView {
     pub present: bool,
     /// As sent to the target's group.
     pub sent: Option<TargetId>,
+    /// True when the target's group held it before we took it over.
+    pub found: bool,
     /// Whether it can be referred to.
     pub state: Reference,
 }
@@ -138,8 +141,12 @@ pub struct Candidate {
     pub owner: Option<SourceId>,
     /// Another unlinked source object that matches it as well, if any.
     pub rival: Option<SourceId>,
+    /// True for one whose adoption waits for its review: whatever it says by now.
+    pub reviewed: bool,
     /// The deleted or disabled object whose resource it is, where this object takes it over (`rehire_by`).
     pub rehires: Option<SourceId>,
+    /// What was sent of that object.
+    pub sent: Attributes,
 }
 
 /// What it proves that a match was looked for and not found (docs/design/matching.md).

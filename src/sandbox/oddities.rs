@@ -197,6 +197,9 @@ pub struct Oddities {
     pub dangling_members: bool,
     /// PATCH answers 204 without a body.
     pub patch_without_body: bool,
+    /// A create of a name that is in use but for signs and case is answered 200 with the resource that has it, which takes the
+    /// values and the members over and keeps its name.
+    pub create_meets: bool,
     /// A created user gets the id `..`, which a URL takes for a step up.
     pub ids_of_dots: bool,
     /// Resources are shown with the token of whoever asks, as a forgotten debug output does.

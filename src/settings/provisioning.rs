@@ -96,6 +96,7 @@ fn property(field: &Field<'_>) -> Option<String> {
 fn groups(mut section: Section<'_>, standard: &GroupPolicy) -> GroupPolicy {
     let policy = GroupPolicy {
         on_out_of_scope: section.word("on_out_of_scope", standard.on_out_of_scope),
+        adopt: section.word("adopt", standard.adopt),
         on_delete: section.word("on_delete", standard.on_delete),
         delete_after: section.duration("delete_after", standard.delete_after),
         deletion_threshold: section.threshold("deletion_threshold", standard.deletion_threshold),

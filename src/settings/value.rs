@@ -7,6 +7,7 @@ use url::{Host, Url};
 use uuid::Uuid;
 
 use crate::reconcile::policy::Adopt;
+use crate::reconcile::policy::AdoptGroup;
 use crate::reconcile::policy::GroupRemoval;
 use crate::reconcile::policy::OnRemoval;
 use crate::reconcile::policy::Threshold;
@@ -43,6 +44,14 @@ impl Word for Adopt {
     const WORDS: &'static [(&'static str, Self)] = &[
         ("unclaimed", Self::Unclaimed),
         ("any", Self::Any),
+        ("never", Self::Never),
+    ];
+}
+
+impl Word for AdoptGroup {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("review", Self::Review),
+        ("unclaimed", Self::Unclaimed),
         ("never", Self::Never),
     ];
 }

@@ -14,6 +14,7 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::reconcile::guard::Class;
 use crate::reconcile::operation::Verb;
+use crate::reconcile::review::Alike;
 
 use super::keys;
 use super::read::PAGE;
@@ -42,6 +43,56 @@ pub struct Withheld {
     pub cycle: CycleId,
     /// Who let it through, once somebody did.
     pub released_by: Option<String>,
+    /// The resource that it would take over, for an adoption that waits for its review.
+    #[serde(default)]
+    pub alike: Option<Alike>,
+}
+
+/// As it was written before adoptions were reviewed.
+#[derive(Deserialize)]
+struct WithoutAlike {
+    verb: Verb,
+    reason: String,
+    because: String,
+    why: String,
+    count: u64,
+    members: Vec<SourceId>,
+    since: Timestamp,
+    cycle: CycleId,
+    released_by: Option<String>,
+}
+
+impl From<WithoutAlike> for Withheld {
+    fn from(old: WithoutAlike) -> Self {
+        Self {
+            verb: old.verb,
+            reason: old.reason,
+            because: old.because,
+            why: old.why,
+            count: old.count,
+            members: old.members,
+            since: old.since,
+            cycle: old.cycle,
+            released_by: old.released_by,
+            alike: None,
+        }
+    }
+}
+
+impl Withheld {
+    /// True for the same operation on the same resource: what is let through is what a person looked at.
+    #[must_use]
+    pub fn is_about(&self, verb: Verb, alike: Option<&Alike>) -> bool {
+        let resource = |alike: &Alike| alike.target.clone();
+        self.verb == verb && self.alike.as_ref().map(resource) == alike.map(resource)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, record::Undecodable> {
+        record::decode(bytes).or_else(|error| {
+            let old: Result<WithoutAlike, _> = record::decode(bytes);
+            old.map(Self::from).map_err(|_| error)
+        })
+    }
 }
 
 /// What a withheld operation is found by.
@@ -132,14 +183,13 @@ const WITHHELD: u8 = 1;
 /// First byte of a key: what follows is a hold.
 const HOLD: u8 = 2;
 
-const CLASSES: [Class; 4] = [Class::Removal, Class::Members, Class::Identity, Class::Create];
-
 const fn class_byte(class: Class) -> u8 {
     match class {
         Class::Removal => 1,
         Class::Members => 2,
         Class::Identity => 3,
         Class::Create => 4,
+        Class::Adoption => 5,
     }
 }
 
@@ -156,7 +206,7 @@ fn parse_withheld(key: &[u8]) -> Option<WithheldKey> {
     };
     let (&class, object) = rest.split_last()?;
     let (kind, id) = keys::parse_object(object)?;
-    let class = CLASSES.into_iter().find(|known| class_byte(*known) == class)?;
+    let class = Class::ALL.into_iter().find(|known| class_byte(*known) == class)?;
     Some((kind, id, class))
 }
 
@@ -177,7 +227,7 @@ fn parse_hold(key: &[u8]) -> Option<(ObjectKind, SourceId)> {
 /// An entry as `state export` writes it.
 pub(super) fn line(key: &[u8], value: &[u8]) -> Result<serde_json::Value, record::Undecodable> {
     if let Some((kind, id, class)) = parse_withheld(key) {
-        let entry: Withheld = record::decode(value)?;
+        let entry = Withheld::decode(value)?;
         let (id, withheld) = (id.to_string(), entry);
         return Ok(json!({"type": "withheld", "kind": kind, "id": id, "class": class, "withheld": withheld}));
     }
@@ -195,7 +245,8 @@ pub trait KeptBackReads: Reads {
     /// # Errors
     /// As [`Reads`].
     fn withheld(&self, key: &WithheldKey) -> Result<Option<Withheld>, StoreError> {
-        self.decoded(Table::KeptBack, &withheld_key(key))
+        let bytes = self.raw(Table::KeptBack, &withheld_key(key))?;
+        bytes.map(|bytes| decoded(self, &bytes)).transpose()
     }
 
     /// Every withheld operation, a page at a time.
@@ -215,7 +266,7 @@ pub trait KeptBackReads: Reads {
             let full = page.len() == PAGE;
             for (key, value) in page {
                 let parsed = parse_withheld(&key).ok_or_else(|| self.bad_key(Table::KeptBack))?;
-                show(parsed, self.decode(Table::KeptBack, &value)?)?;
+                show(parsed, decoded(self, &value)?)?;
                 after = Some(key);
             }
             if !full {
@@ -260,6 +311,11 @@ pub trait KeptBackReads: Reads {
         let holds = |pause: &Pause| pause.until.is_none_or(|until| now < until);
         Ok(self.pause()?.filter(holds))
     }
+}
+
+fn decoded<R: Reads + ?Sized>(reads: &R, bytes: &[u8]) -> Result<Withheld, StoreError> {
+    Withheld::decode(bytes)
+        .map_err(|error| reads.damaged(format_args!("{error}, in table {:?}", Table::KeptBack)))
 }
 
 impl<R: Reads> KeptBackReads for R {}

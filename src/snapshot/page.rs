@@ -381,11 +381,13 @@ fn add_member(
         .as_ref()
         .is_none_or(|edge| !edge.present || edge.kind != entry.kind);
     let sent = before.as_ref().and_then(|edge| edge.sent.clone());
+    let found = before.as_ref().is_some_and(|edge| edge.found);
     let after = Membership {
         kind: entry.kind,
         generation,
         present: true,
         sent,
+        found,
     };
     if before.as_ref() != Some(&after) {
         tx.replace_edge(before.is_some(), group, &entry.id, &after);

@@ -165,6 +165,7 @@ impl ScimTarget {
         let witness = || named(kind, &new.json());
         let sent = self.send_body::<Glance>(&asked, url, body.clone(), Repeat::Never, witness);
         let Reply { answer, body: seen } = sent.await?;
+        let there = answer.status == 200;
         let from_location = || id_in_location(answer.header("location")?, collection(kind));
         let id = match &seen {
             // 201 with an empty body, and Location says who it is.
@@ -190,6 +191,7 @@ impl ScimTarget {
             About::Ours => Ok(Created {
                 id,
                 text: answer.body.clone(),
+                there,
             }),
             About::Other => Err(fault::foreign(
                 &asked,
@@ -197,7 +199,10 @@ impl ScimTarget {
                 "it is about another resource than was sent",
             )),
             About::Nobody => match self.read(kind, &id).await {
-                Ok(Some(found)) if sent.is_about(&found.body) => Ok(found.into()),
+                Ok(Some(found)) if sent.is_about(&found.body) => Ok(Created {
+                    there,
+                    ..found.into()
+                }),
                 _ => Err(fault::foreign(
                     &asked,
                     &answer,
@@ -296,7 +301,10 @@ impl ScimTarget {
             }
             news
         });
-        found.into()
+        Created {
+            there: made.there,
+            ..found.into()
+        }
     }
 }
 

@@ -34,6 +34,7 @@ async fn begin(story: Story) -> World {
     let mut world = World::new(tenant).await;
     world.job.batch = 3;
     world.job.policy.adopt = melonsync::reconcile::policy::Adopt::Any;
+    world.job.policy.groups.adopt = melonsync::reconcile::policy::AdoptGroup::Unclaimed;
     world.job.policy.deletion_threshold = Threshold::count(100);
     world.workspace.half_fill(&world.tenant, 0.3);
     world.remember_workspace();

@@ -32,6 +32,7 @@ mod questions;
 mod reasons;
 mod refused_attributes;
 mod refused_members;
+mod review;
 mod roles;
 mod scope;
 mod service_documents;

@@ -99,6 +99,8 @@ prop_compose! {
             Link { target: tid("t1"), origin: LinkOrigin::Created, since: Timestamp(0), sent, kept: BTreeMap::new() }
         });
         let found = there.into_iter().enumerate().map(|(number, (name, active))| Candidate {
+            reviewed: false,
+            sent: Attributes::new(),
             id: tid(&format!("c{number}")),
             body: serde_json::json!({"userName": name.to_json(), "active": active}),
             owner: None,
@@ -172,6 +174,7 @@ fn group(members: Vec<(bool, Option<bool>, u8)>) -> ObjectView {
         .into_iter()
         .zip(1..)
         .map(|((present, sent, state), number)| MemberView {
+            found: false,
             id: id(number),
             kind: MemberKind::User,
             present,

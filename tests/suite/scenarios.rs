@@ -229,6 +229,8 @@ impl Scenario {
             .iter()
             .find(|record| record.target == resource.id);
         Candidate {
+            reviewed: false,
+            sent: Attributes::default(),
             id: tid(&resource.id),
             body: resource.body.clone(),
             owner: owner.map(|record| id(record.n)),
@@ -241,6 +243,7 @@ impl Scenario {
         let sent = record.map_or(&[][..], |record| &record.members);
         let all: BTreeSet<u32> = object.members.iter().chain(sent).copied().collect();
         let view = |number: u32| MemberView {
+            found: false,
             id: id(number),
             kind: if object.devices.contains(&number) {
                 MemberKind::Other

@@ -40,6 +40,7 @@ deletion_threshold           = {{ count = 500, percent = 100 }}
 membership_removal_threshold = "100%"
 
 [jobs.real.provisioning.groups]
+adopt              = "unclaimed"
 deletion_threshold = 500
 """
 

@@ -22,14 +22,15 @@ use crate::reconcile::scope::Memberships;
 use crate::settings::job::Job;
 use crate::settings::source::Scope;
 
-/// A line for each managed kind. `assigned`: the assignment list, where the scope is that.
+/// A line for each managed kind; the groups that were shown, without those that a filter leaves out. `assigned`: the assignment list, where the scope is that.
 pub(super) async fn directory(
     source: &impl SourceDirectory,
     job: &Job,
     mapping: &Mapping,
     assigned: Option<&AssignmentList>,
     lines: &mut Lines,
-) {
+) -> Vec<SourceObject> {
+    let mut groups = Vec::new();
     for (kind, managed) in [
         (ObjectKind::User, job.source.users),
         (ObjectKind::Group, job.source.groups),
@@ -48,6 +49,13 @@ pub(super) async fn directory(
                 let objects = alive(page.objects);
                 let count = Count::of(&objects, job, assigned);
                 lines.ok("directory", count.words(kind, more, job, assigned));
+                if kind == ObjectKind::Group {
+                    let ours = |group: &&SourceObject| {
+                        let decision = job.source.rules.decide(group, &Memberships::default());
+                        !matches!(decision, Decision::OutOfScope { .. })
+                    };
+                    groups = objects.iter().filter(ours).cloned().collect();
+                }
                 if objects.is_empty() && !more {
                     lines.add(
                         Level::Warn,
@@ -61,11 +69,12 @@ pub(super) async fn directory(
                 lines.error("directory", &error, error.hint());
                 // Out of reach is so for the other kind as well, and saying it twice takes the waits twice.
                 if error.disposition() == Disposition::Retry {
-                    return;
+                    return groups;
                 }
             }
         }
     }
+    groups
 }
 
 /// The objects that a page leaves, each once.

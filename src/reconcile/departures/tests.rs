@@ -234,3 +234,52 @@ fn a_group_that_is_gone_is_treated_as_the_policy_says() {
         assert_eq!(desk.line(&view), expected, "{name}");
     }
 }
+
+#[test]
+fn an_adopted_group_is_let_go_and_who_was_there_before_stays() {
+    use GroupRemoval::{Delete, Empty, Keep};
+    for (name, on_delete, delete_after, expected) in [
+        (
+            "delete",
+            Delete,
+            0,
+            "remove_member(hard_deleted) 2; unlink_group(let_go)",
+        ),
+        ("delete later", Delete, 60, "remove_member(hard_deleted) 2"),
+        ("empty", Empty, 0, "remove_member(hard_deleted) 2"),
+        ("keep", Keep, 0, ""),
+    ] {
+        let desk = Desk::with(Policy {
+            groups: GroupPolicy {
+                on_delete,
+                delete_after: Duration::from_secs(delete_after),
+                ..GroupPolicy::default()
+            },
+            ..Policy::default()
+        });
+        let mut view = gone(linked(group(json!({})), json!({})), HARD);
+        let link = view.link.as_mut().expect("linked");
+        link.origin = LinkOrigin::Adopted("displayName".to_owned());
+        let mut there = member(1, Some("u1"), Reference::Gone);
+        there.found = true;
+        view.members = vec![
+            there,
+            member(2, Some("u2"), Reference::Gone),
+            member(3, None, Reference::Gone),
+        ];
+        let plan = desk.plan(&view);
+        let said: Vec<String> = plan
+            .operations
+            .iter()
+            .map(|operation| {
+                let ids = operation.members.iter().map(|member| member.target.as_ref());
+                let ids: String = ids
+                    .flatten()
+                    .map(|id| format!(" {}", &id.as_str()[1..]))
+                    .collect();
+                format!("{}({}){ids}", operation.verb, operation.because.label())
+            })
+            .collect();
+        assert_eq!(said.join("; "), expected, "{name}");
+    }
+}

@@ -390,3 +390,76 @@ fn an_identity_is_user_name_external_id_and_roles() {
         assert_eq!(changes_identity(&operation), expected, "{name}");
     }
 }
+
+#[test]
+fn each_threshold_is_of_its_own_number() {
+    // No two are one, so that none can stand for another.
+    let totals = Totals {
+        linked_users: 400,
+        linked_groups: 130,
+        alive_users: 1_000,
+        alive_groups: 270,
+    };
+    let share = Threshold {
+        count: None,
+        percent: Some(10.0),
+    };
+    let mut policy = Policy {
+        deletion_threshold: share,
+        identity_change_threshold: share,
+        creation_threshold: Some(share),
+        ..Policy::default()
+    };
+    policy.groups.deletion_threshold = share;
+    let word = |users, groups, identities, creates| {
+        let asked = Asked {
+            users: BTreeMap::from([("account_disabled", users)]),
+            groups: BTreeMap::from([("hard_deleted", groups)]),
+            identities,
+            creates,
+        };
+        let approvals = approve(&asked, &Sent::default(), totals, &policy, Allowed::default());
+        [
+            approvals.users,
+            approvals.groups,
+            approvals.identities,
+            approvals.creates,
+        ]
+        .map(|word| word.withheld().map(str::to_owned))
+    };
+    assert_eq!(word(40, 13, 40, 53), [None, None, None, None]);
+    for (at, words, total) in [
+        (0, word(41, 13, 40, 53), "of 400)"),
+        (1, word(40, 14, 40, 53), "of 130)"),
+        (2, word(40, 13, 41, 53), "of 400)"),
+        (3, word(40, 13, 40, 54), "of 530)"),
+    ] {
+        for (n, why) in words.iter().enumerate() {
+            assert_eq!(why.is_some(), n == at, "{at}: {words:?}");
+        }
+        assert!(
+            words[at].as_ref().is_some_and(|why| why.contains(total)),
+            "{words:?}"
+        );
+    }
+    // A source that lost most of its groups says nothing of users, and the other way round.
+    for (alive_users, alive_groups, users, groups) in [(1_000, 64, false, true), (199, 270, true, false)] {
+        let few = Totals {
+            alive_users,
+            alive_groups,
+            ..totals
+        };
+        let asked = Asked {
+            users: BTreeMap::from([("account_disabled", 1)]),
+            groups: BTreeMap::from([("hard_deleted", 1)]),
+            ..Asked::default()
+        };
+        let approvals = approve(&asked, &Sent::default(), few, &policy, Allowed::default());
+        let withheld = [&approvals.users, &approvals.groups].map(|word| word.withheld().is_some());
+        assert_eq!(
+            withheld,
+            [users, groups],
+            "{alive_users} and {alive_groups} alive"
+        );
+    }
+}

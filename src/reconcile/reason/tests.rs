@@ -1,5 +1,19 @@
 use super::*;
+use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+
+fn alike(kind: ObjectKind) -> Alike {
+    Alike {
+        kind,
+        target: TargetId::new("t1").expect("an id"),
+        by: "displayName".to_owned(),
+        members: Vec::new(),
+        count: 1,
+        strangers: 1,
+        whole: true,
+    }
+}
 
 /// One of each, with its words.
 fn table() -> Vec<(Reason, &'static str, &'static str)> {
@@ -24,6 +38,24 @@ fn table() -> Vec<(Reason, &'static str, &'static str)> {
             },
             "matched",
             "an existing resource has the same userName",
+        ),
+        (
+            Reason::Alike(alike(ObjectKind::Group)),
+            "adopt_group",
+            "an existing group has the same displayName, which its owner can choose; it has 1 member, 1 of them linked to no user",
+        ),
+        (
+            Reason::Alike(alike(ObjectKind::User)),
+            "adopt_user",
+            "an existing user has the same displayName, which its owner can choose",
+        ),
+        (
+            Reason::LetGo {
+                why: Reason::SoftDeleted.to_string(),
+            },
+            "let_go",
+            "deleted in Entra, restorable for 30 days; the group was adopted, so it stays at the target, without the members \
+             that we put in",
         ),
         (
             Reason::Rehired {

@@ -11,6 +11,8 @@ impl fmt::Display for Reason {
         match self {
             Self::New { absence } => write!(f, "in scope, and not at the target: {absence}"),
             Self::Matched { by } => write!(f, "an existing resource has the same {by}"),
+            Self::Alike(alike) => alike.fmt(f),
+            Self::LetGo { why } => write!(f, "{why}; {LET_GO}"),
             Self::Rehired { by, from } => write!(
                 f,
                 "it takes over the link of {from}, deleted or disabled, which has the same {by}"
@@ -79,6 +81,8 @@ impl Reason {
             }
             Self::New { .. }
             | Self::Matched { .. }
+            | Self::Alike(_)
+            | Self::LetGo { .. }
             | Self::Rehired { .. }
             | Self::SourceChanged { .. }
             | Self::ConfigChanged { .. }
@@ -146,8 +150,14 @@ const PLAIN: [Reason; 30] = [
     Reason::ReenabledAtTarget,
 ];
 
+/// What becomes of an adopted group.
+const LET_GO: &str = "the group was adopted, so it stays at the target, without the members that we put in";
+
 /// How the words of the others begin and end, and their codes.
-const SHAPES: [(&str, &str, &str); 8] = [
+const SHAPES: [(&str, &str, &str); 11] = [
+    ("", LET_GO, "let_go"),
+    ("an existing group has the same ", "", "adopt_group"),
+    ("an existing user has the same ", "", "adopt_user"),
     ("", ": the source wins", "conflict"),
     ("in scope, and not at the target: ", "", "new"),
     ("an existing resource has the same ", "", "matched"),

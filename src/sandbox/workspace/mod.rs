@@ -13,6 +13,7 @@ mod filter;
 mod http;
 mod list;
 mod odd;
+mod odd_create;
 mod odd_listing;
 mod odd_writes;
 mod patch;

@@ -13,6 +13,7 @@ use super::error::SCIM_JSON;
 use super::error::ScimError;
 use super::http::location;
 use super::odd;
+use super::odd_create;
 use super::odd_writes;
 use super::patch as patch_form;
 use super::place;
@@ -165,6 +166,9 @@ pub(super) fn create(core: &mut Core, call: &Call, kind: Type) -> Result<Answer,
     let mut resource = Value::Object(check::check_resource(kind, &body, &core.options)?);
     odd_writes::of_create(&mut resource, &core.options);
     accept(core, kind, None, &mut resource)?;
+    if let Some(held) = odd_create::met(core, kind, &resource) {
+        return Ok(Answer::json(200, SCIM_JSON, &shown(core, call, kind, held)));
+    }
     let ignored = core.faults.ignore_write.strikes_on("POST");
     let id = odd::id_of(core, kind, &resource).unwrap_or_else(|| core.shelf(kind).next_id());
     let stored = if ignored {

@@ -91,6 +91,7 @@ fn say(tx: &mut Tx<'_>, n: u64, word: &str) {
             since: NOW,
             cycle: CycleId(uuid::Uuid::nil()),
             released_by: None,
+            alike: None,
         };
         tx.put_withheld(&(User, id, class), &withheld);
     }

@@ -92,7 +92,7 @@ proptest! {
         let crowd = popular.iter().flat_map(|member| (1000..2100).map(move |group| (group, *member)));
         let all: Vec<(u64, u64)> = edges.into_iter().chain(crowd).collect();
         let put = |tx: &mut Tx<'_>, edges: &[(u64, u64)]| {
-            let edge = Membership { kind: MemberKind::User, generation: 1, present: true, sent: None };
+            let edge = Membership { kind: MemberKind::User, generation: 1, present: true, sent: None, found: false };
             for (group, member) in edges {
                 tx.put_edge(&id(*group), &id(*member), &edge).unwrap();
             }

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::TcpListener;
 
 use serde_json::Value;
+use serde_json::json;
 
 use super::world::Ran;
 use super::world::World;
@@ -268,4 +269,40 @@ fn the_mapping_is_compared_with_what_the_target_says_of_its_schemas() {
         none[0]["text"].as_str().unwrap().contains("serves no /Schemas"),
         "{none:#?}"
     );
+}
+
+#[test]
+fn groups_that_a_first_cycle_would_touch_are_named_with_their_strangers() {
+    let world = World::new(6, 2);
+    let id = &world.tenant.group_ids()[0];
+    let name = world.tenant.group(id).unwrap()["displayName"].clone();
+    let root = world
+        .workspace
+        .insert_user(json!({"userName": "root@idmelon.example"}));
+    let held = json!({"displayName": name, "members": [{"value": root}]});
+    let admins = world.workspace.insert_group(held);
+    // Nobody is in it: no right is to be had by it.
+    let other = world.tenant.group(&world.tenant.group_ids()[1]).unwrap()["displayName"].clone();
+    world.workspace.insert_group(json!({"displayName": other}));
+    let config = world.config();
+    for (adopt, then) in [
+        ("review", "withholds its adoption"),
+        ("unclaimed", "adopts it and puts the members"),
+    ] {
+        let groups = format!("[jobs.idmelon.provisioning.groups]\nadopt = \"{adopt}\"\n");
+        world.write(&format!("{config}\n{groups}"));
+        let ran = world.run(&["check", "-o", "json"]).exits(0);
+        let found = lines(&ran, "adoption");
+        assert_eq!(found.len(), 1, "{found:?}");
+        let text = found[0]["text"].as_str().unwrap();
+        for part in [admins.as_str(), "1 members, 1 of them linked to no user", then] {
+            assert!(text.contains(part), "no `{part}` in {text}");
+        }
+        assert_eq!(found[0]["level"], "warn");
+        assert_eq!(world.workspace.writes(), 0);
+    }
+    let groups = "[jobs.idmelon.provisioning.groups]\nadopt = \"never\"\n";
+    world.write(&format!("{config}\n{groups}"));
+    let ran = world.run(&["check", "-o", "json"]).exits(0);
+    assert!(lines(&ran, "adoption").is_empty(), "{}", ran.out);
 }

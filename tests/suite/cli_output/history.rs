@@ -1,5 +1,6 @@
 //! The audit log at the command line, and the stream of operations as they happen.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::Value;
@@ -145,4 +146,26 @@ fn the_audit_stream_has_a_line_before_and_after_each_operation() {
     assert!(refused.err.contains("audit stream"), "{refused:?}");
     stream("nowhere");
     world.run(&["sync"]).exits(2);
+}
+
+/// The program's own chance: a salt that repeats lets equal values be told from their digests.
+#[test]
+fn no_two_entries_have_one_salt() {
+    let world = World::new(12, 3);
+    world.run(&["sync"]).exits(0);
+    for user in &world.tenant.user_ids() {
+        world.tenant.set_user(user, json!({"jobTitle": "The same"}));
+    }
+    world.run(&["sync"]).exits(0);
+    let export = world.run(&["state", "export"]).exits(0).out;
+    let lines = export
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let salts: Vec<String> = lines
+        .filter(|line| line["type"] == "history")
+        .filter_map(|line| line["salt"].as_str().map(str::to_owned))
+        .collect();
+    assert!(salts.len() >= 27, "{} entries have a salt", salts.len());
+    let distinct: BTreeSet<&String> = salts.iter().collect();
+    assert_eq!(distinct.len(), salts.len());
 }

@@ -1,8 +1,14 @@
 //! Whose a resource is: rehires, and objects that want the same one.
 
+use melonsync::engine::linking;
+use melonsync::engine::open_writes::open_writes;
 use melonsync::engine::summary::Outcome;
+use melonsync::model::clock::Clock;
+use melonsync::model::id::ObjectKind;
+use melonsync::ports::Durability;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::Adopt;
+use melonsync::sandbox::Tenant;
 use serde_json::json;
 
 use super::incremental::synced;
@@ -126,4 +132,89 @@ async fn resource_that_names_one_object_and_looks_like_another_goes_to_the_one_i
     }
     world.expect_quiet().await;
     world.assert_equal();
+}
+
+#[tokio::test]
+async fn adoption_leaves_no_write_open() {
+    for answers in [true, false] {
+        let world = World::new(Tenant::empty()).await;
+        world
+            .workspace
+            .update_options(|options| options.patch_answers_body = answers);
+        for n in 0..3 {
+            let name = format!("u{n}@corp.example");
+            world
+                .tenant
+                .add_user(json!({"userPrincipalName": name, "jobTitle": "New"}));
+            world
+                .workspace
+                .insert_user(json!({"userName": name, "active": true}));
+        }
+        let ran = world.cycle().await;
+        ran.expect(Outcome::Converged);
+        assert_eq!((ran.count(Verb::LinkUser), ran.count(Verb::UpdateUser)), (3, 3));
+        let open = open_writes(&world.job.snapshot).unwrap();
+        assert!(open.is_empty(), "answered {answers}: {open:?}");
+    }
+}
+
+#[tokio::test]
+async fn unlinked_and_adopted_again_loses_nothing_and_gets_nothing() {
+    for kind in [ObjectKind::User, ObjectKind::Group] {
+        let world = synced().await;
+        let (users, groups) = (world.tenant.user_ids(), world.tenant.group_ids());
+        world.tenant.add_member(&groups[0], &users[0]);
+        world.tenant.set_manager(&users[1], Some(&users[0]));
+        world.cycle().await.expect(Outcome::Converged);
+        let id = match kind {
+            ObjectKind::User => &users[0],
+            ObjectKind::Group => &groups[0],
+        };
+        let mut tx = world.job.snapshot.tx().unwrap();
+        linking::relink(&mut tx, kind, &id.parse().unwrap(), None, world.clock.now()).unwrap();
+        tx.commit(Durability::Synced).unwrap();
+        let plan = world.plan().await;
+        let ran = world.expect_no_write().await;
+        ran.expect(Outcome::Converged);
+        for ran in [&plan, &ran] {
+            assert_eq!(
+                ran.count(Verb::LinkUser) + ran.count(Verb::LinkGroup),
+                1,
+                "{}",
+                ran.story()
+            );
+            for verb in [
+                Verb::AddMember,
+                Verb::RemoveMember,
+                Verb::UpdateUser,
+                Verb::UpdateGroup,
+            ] {
+                assert_eq!(ran.count(verb), 0, "{kind}, {verb}: {}", ran.story());
+            }
+        }
+        world.assert_equal();
+        world.expect_quiet().await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_takes_a_resource_over_inherits_no_title_and_no_manager() {
+    let (world, user) = employed().await;
+    let users = world.tenant.user_ids();
+    world
+        .tenant
+        .set_user(&user, json!({"jobTitle": "Head of Payroll"}));
+    world.tenant.set_manager(&user, Some(&users[5]));
+    world.cycle().await.expect(Outcome::Converged);
+    world.tenant.hard_delete_user(&user);
+    let back = world
+        .tenant
+        .add_user(json!({"userPrincipalName": "back@corp.example", "employeeId": "e-17"}));
+    world.cycle().await.expect(Outcome::Converged);
+    let held = world.resource(&back);
+    assert_eq!(held["title"], json!(null), "{held}");
+    let enterprise = &held["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"];
+    assert_eq!(enterprise["manager"], json!(null), "{held}");
+    world.assert_equal();
+    world.expect_quiet().await;
 }

@@ -1,12 +1,17 @@
 //! The guard: what goes over a threshold is held back, all of it, and the rest is applied.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
+use melonsync::mapping::filter::Filter;
+use melonsync::model::id::ObjectKind;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::Policy;
 use melonsync::reconcile::policy::Threshold;
+use melonsync::reconcile::scope::ScopeRules;
+use melonsync::sandbox::Tenant;
 use serde_json::json;
 
 use super::incremental::synced;
@@ -205,4 +210,77 @@ async fn group_that_would_lose_most_of_its_members_keeps_them() {
     world.job.policy.membership_removal_threshold = Threshold::count(0);
     world.tenant.remove_member(&group, &newcomer);
     world.cycle().await.expect(Outcome::Withheld);
+}
+
+/// No two of its numbers are one: a hundred users are alive, fifty in scope, forty linked.
+async fn uneven() -> (World, Vec<String>) {
+    let mut world = World::new(Tenant::empty()).await;
+    let filter = r#"department EQUALS "IT""#;
+    world.job.scope = Arc::new(ScopeRules {
+        user_filter: Some(Filter::parse(ObjectKind::User, filter).unwrap()),
+        ..ScopeRules::default()
+    });
+    let mut linked = Vec::new();
+    for n in 0..100 {
+        let id = world.tenant.add_user(json!({
+            "userPrincipalName": format!("u{n:03}@corp.example"), "accountEnabled": n >= 10,
+            "department": if n < 50 { "IT" } else { "HR" },
+        }));
+        if (10..50).contains(&n) {
+            linked.push(id);
+        }
+    }
+    world.cycle().await.expect(Outcome::Converged);
+    assert_eq!(world.workspace.user_count(), 40);
+    // What the first cycle created is out of the window.
+    world.clock.advance(Duration::from_secs(25 * 3_600));
+    (world, linked)
+}
+
+#[tokio::test]
+async fn share_is_one_of_what_is_linked_and_of_nothing_else() {
+    let share = Threshold {
+        count: None,
+        percent: Some(20.0),
+    };
+    // A fifth of what is linked is 8, of what is in scope 10, of all 20.
+    for (what, change) in [
+        ("removals", Verb::DisableUser),
+        ("identities", Verb::UpdateUser),
+        ("creates", Verb::CreateUser),
+    ] {
+        for (count, passes) in [(8, true), (9, false)] {
+            let (mut world, linked) = uneven().await;
+            world.job.policy.deletion_threshold = share;
+            world.job.policy.identity_change_threshold = share;
+            world.job.policy.creation_threshold = Some(share);
+            for (n, id) in linked.iter().enumerate().take(count) {
+                match change {
+                    Verb::DisableUser => world.tenant.disable_user(id),
+                    Verb::UpdateUser => {
+                        let name = format!("renamed{n}@corp.example");
+                        world.tenant.set_user(id, json!({"userPrincipalName": name}));
+                    }
+                    _ => {
+                        let name = format!("new{n}@corp.example");
+                        let user = json!({"userPrincipalName": name, "department": "IT"});
+                        world.tenant.add_user(user);
+                    }
+                }
+            }
+            let ran = world.cycle().await;
+            ran.expect(if passes {
+                Outcome::Converged
+            } else {
+                Outcome::Withheld
+            });
+            let (done, back) = if passes { (count, 0) } else { (0, count) };
+            assert_eq!(
+                (ran.count(change), ran.summary.withheld.count),
+                (done as u64, back as u64),
+                "{what}, {count}: {}",
+                ran.story()
+            );
+        }
+    }
 }

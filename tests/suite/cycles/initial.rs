@@ -5,6 +5,7 @@ use melonsync::engine::summary::Outcome;
 use melonsync::model::id::ObjectKind;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::Adopt;
+use melonsync::reconcile::policy::AdoptGroup;
 use melonsync::sandbox::Tenant;
 use serde_json::json;
 
@@ -45,6 +46,7 @@ async fn initial_cycle_adopts_what_a_half_filled_workspace_holds() {
     world.workspace.half_fill(&world.tenant, 0.5);
     world.remember_workspace();
     world.job.policy.adopt = Adopt::Any;
+    world.job.policy.groups.adopt = AdoptGroup::Unclaimed;
     let before = world.workspace.users();
     let first = world.cycle_twice().await;
     world.assert_equal();

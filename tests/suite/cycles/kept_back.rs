@@ -31,7 +31,7 @@ async fn guarded() -> World {
     world
 }
 
-fn entries(world: &World) -> Vec<(WithheldKey, Withheld)> {
+pub(super) fn entries(world: &World) -> Vec<(WithheldKey, Withheld)> {
     let mut all = Vec::new();
     let show = |key, entry| {
         all.push((key, entry));
@@ -41,7 +41,7 @@ fn entries(world: &World) -> Vec<(WithheldKey, Withheld)> {
     all
 }
 
-fn release(world: &World, wanted: impl Fn(&WithheldKey) -> bool) {
+pub(super) fn release(world: &World, wanted: impl Fn(&WithheldKey) -> bool) {
     let mut tx = world.job.snapshot.tx().unwrap();
     for (key, entry) in entries(world).into_iter().filter(|(key, _)| wanted(key)) {
         let released_by = Some("test".to_owned());
@@ -84,7 +84,7 @@ fn pause(world: &World, removals_only: bool, lasts: Option<Duration>) {
     tx.commit(Durability::Synced).unwrap();
 }
 
-fn source(id: &str) -> SourceId {
+pub(super) fn source(id: &str) -> SourceId {
     id.parse().unwrap()
 }
 

@@ -4,6 +4,7 @@
 use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
 use melonsync::reconcile::operation::Verb;
+use melonsync::reconcile::policy::AdoptGroup;
 use melonsync::sandbox::Numbers;
 use melonsync::sandbox::Oddities;
 use melonsync::sandbox::Tenant;
@@ -48,6 +49,7 @@ async fn in_use(odd: fn(&mut Oddities)) -> World {
             .insert_user(json!({"userName": format!("local{n}@idmelon.example"), "active": true}));
     }
     world.remember_workspace();
+    world.job.policy.groups.adopt = AdoptGroup::Unclaimed;
     world
 }
 

@@ -209,6 +209,7 @@ async fn listing_over_many_pages_is_read_whole() {
     world.workspace.half_fill(&world.tenant, 1.0);
     world.remember_workspace();
     world.job.policy.adopt = melonsync::reconcile::policy::Adopt::Any;
+    world.job.policy.groups.adopt = melonsync::reconcile::policy::AdoptGroup::Unclaimed;
     world.cycle_twice().await;
     world.assert_equal();
 }

@@ -303,6 +303,7 @@ impl TargetDirectory for Swallowing {
         let number = self.created.fetch_add(1, Ordering::Relaxed);
         let id = TargetId::new(&format!("resource-{number:032}")).unwrap();
         Ok(Created {
+            there: false,
             id,
             text: body.text().clone(),
         })

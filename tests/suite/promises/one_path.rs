@@ -6,6 +6,7 @@ use melonsync::mapping::Drift;
 use melonsync::reconcile::drift_policy::DriftPolicy;
 use melonsync::reconcile::operation::Operation;
 use melonsync::reconcile::policy::Adopt;
+use melonsync::reconcile::policy::AdoptGroup;
 use melonsync::reconcile::policy::Policy;
 use melonsync::reconcile::policy::Threshold;
 use melonsync::sandbox::Tenant;
@@ -82,6 +83,9 @@ async fn plan_for_a_half_filled_workspace_is_what_is_synced() {
         let mut world = World::sample(60, 8).await;
         world.workspace.half_fill(&world.tenant, 0.6);
         world.job.policy.adopt = adopt;
+        if adopt != Adopt::Unclaimed {
+            world.job.policy.groups.adopt = AdoptGroup::Unclaimed;
+        }
         plan_then_sync(&world, Extent::Changes, None).await;
     }
 }

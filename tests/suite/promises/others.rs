@@ -3,6 +3,7 @@
 use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
 use melonsync::reconcile::policy::Adopt;
+use melonsync::reconcile::policy::AdoptGroup;
 use melonsync::sandbox::Tenant;
 use serde_json::json;
 
@@ -37,7 +38,8 @@ async fn resources_that_belong_to_nobody_are_never_touched() {
 
 #[tokio::test]
 async fn members_that_nobody_is_linked_to_stay_in_an_adopted_group() {
-    let world = World::new(Tenant::empty()).await;
+    let mut world = World::new(Tenant::empty()).await;
+    world.job.policy.groups.adopt = AdoptGroup::Unclaimed;
     let stranger = world
         .workspace
         .insert_user(json!({"userName": "stranger@corp.example"}));

@@ -4,6 +4,7 @@ use melonsync::model::id::ObjectKind;
 use melonsync::model::id::SourceId;
 use melonsync::model::value::Value;
 use melonsync::reconcile::policy::Adopt;
+use melonsync::reconcile::policy::AdoptGroup;
 use melonsync::reconcile::policy::OnRemoval;
 
 use super::dice::Dice;
@@ -30,7 +31,67 @@ pub fn populate(inner: &mut Inner) {
     }
 }
 
+/// The property by which people who come back are known again.
+pub const EMPLOYEE: &str = "employeeId";
+
 impl Inner {
+    /// The service had groups before, whose names ours have, or will have; some with people in them whom nobody is linked to.
+    pub fn groups_of_another_hand(&mut self) {
+        let users: Vec<String> = self
+            .service
+            .of(ObjectKind::User)
+            .map(|(id, _)| id.clone())
+            .collect();
+        let named: Vec<String> = self
+            .directory
+            .ids(ObjectKind::Group, Life::Live)
+            .iter()
+            .filter_map(|id| self.directory.now(id))
+            .map(|group| group.text("displayName").to_owned())
+            .collect();
+        let dice = &mut self.apart;
+        if !dice.chance(35) {
+            return;
+        }
+        for _ in 0..dice.between(1, 3) {
+            let mut group = Resource::new(ObjectKind::Group);
+            group.foreign = true;
+            group.display = match dice.pick(&named).filter(|_| dice.clone().chance(60)) {
+                Some(name) => name.clone(),
+                None => format!("Group {}", dice.between(3, 20)),
+            };
+            let taken = |(_, other): (&String, &Resource)| other.display == group.display;
+            if self.service.of(ObjectKind::Group).any(taken) {
+                continue;
+            }
+            group.members = users.iter().filter(|_| dice.chance(50)).cloned().collect();
+            group.members_before.clone_from(&group.members);
+            self.service.made += 1;
+            let id = format!("group{}", self.service.made);
+            let put_in = group.members.iter().map(|user| (id.clone(), user.clone()));
+            self.service.put_in.extend(put_in);
+            self.trace.note(|| format!("another hand made {id}: {group:?}"));
+            self.service.held.insert(id, group);
+        }
+    }
+
+    /// People come back under a new account with the number that they had; or somebody gets a colleague's number by mistake.
+    fn number(&mut self, id: &SourceId) {
+        if self.judge.policy.rehire_by.is_none() {
+            return;
+        }
+        let numbers: Vec<Value> = self
+            .directory
+            .objects
+            .values()
+            .filter_map(|versions| versions.last()?.entity.values.get(EMPLOYEE).cloned())
+            .collect();
+        let own = Value::from(format!("E-{}", self.directory.seq).as_str());
+        let known = self.apart.pick(&numbers).cloned();
+        let number = known.filter(|_| self.apart.chance(35)).unwrap_or(own);
+        self.directory.change(id, |user| user.set(EMPLOYEE, Some(number)));
+    }
+
     /// A few changes at the source, and now and then another hand at the target.
     pub fn life_goes_on(&mut self, most: u64) {
         for _ in 0..self.dice.between(0, most) {
@@ -52,6 +113,7 @@ impl Inner {
 
     /// What stands in somebody's way is put right by people: names that strangers hold, and names of people who left.
     pub fn clear_the_way(&mut self) {
+        self.rename_groups_that_are_never_adopted();
         for id in self.directory.ids(ObjectKind::User, Life::Live) {
             self.directory.change(&id, |user| {
                 if user.text("jobTitle") == REFUSED_TITLE {
@@ -103,6 +165,18 @@ impl Inner {
         }
     }
 
+    fn rename_groups_that_are_never_adopted(&mut self) {
+        let policy = &self.judge.policy;
+        if policy.adopt != Adopt::Never && policy.groups.adopt != AdoptGroup::Never {
+            return;
+        }
+        for (id, group) in &mut self.service.held {
+            if group.kind == ObjectKind::Group && group.foreign && group.external_id.is_empty() {
+                group.display = format!("Was {id}");
+            }
+        }
+    }
+
     fn source_id(&mut self) -> SourceId {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.dice.number().to_be_bytes());
@@ -132,6 +206,7 @@ impl Inner {
             .copied();
         user.manager = user.manager.filter(|_| number.is_multiple_of(3));
         self.directory.add(id, user);
+        self.number(&id);
         for group in self.directory.ids(ObjectKind::Group, Life::Live) {
             if self.dice.chance(35) {
                 self.directory.change(&group, |group| {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use melonsync::model::id::ObjectKind;
 use melonsync::model::id::SourceId;
+use melonsync::reconcile::policy::GroupRemoval;
 use melonsync::reconcile::policy::OnRemoval;
 
 use super::directory::Entity;
@@ -95,11 +96,24 @@ impl Inner {
         self.service.owned_by(id).first().map(|(id, _)| (*id).clone())
     }
 
+    /// What was adopted stays, without the members that we put in.
+    fn holds_ours(&self, id: &str, held: &Resource) -> Option<String> {
+        let policy = &self.judge.policy;
+        if policy.groups.on_delete != GroupRemoval::Delete {
+            return None;
+        }
+        let put_in = |member: &&String| self.service.put_in.contains(&(id.to_owned(), (*member).clone()));
+        let ours = |member: &&String| self.service.held.contains_key(*member) && !put_in(member);
+        let left = held.members.iter().find(ours);
+        left.map(|left| format!("is gone, and its adopted group still holds {left}"))
+    }
+
     fn group_differs(&self, group: &Entity, held: Option<(&String, &Resource)>) -> Option<String> {
         let (own, held) = match (group.life, held) {
             (Life::Live, None) => return Some("is not at the target".to_owned()),
             (Life::Live, Some(held)) => held,
             (_, None) => return None,
+            (_, Some((id, held))) if held.foreign => return self.holds_ours(id, held),
             (_, Some(_)) => return Some("is gone, and still at the target".to_owned()),
         };
         if held.display != group.text("displayName") {

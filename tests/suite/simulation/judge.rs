@@ -15,10 +15,12 @@ use melonsync::model::object::Removed;
 use melonsync::model::value::Attributes;
 use melonsync::ports::DeltaPage;
 use melonsync::ports::NextPage;
+use melonsync::reconcile::policy::AdoptGroup;
 use melonsync::reconcile::policy::OnRemoval;
 use melonsync::reconcile::policy::Policy;
 
 use super::directory::Directory;
+use super::events::EMPLOYEE;
 use super::service::Resource;
 use super::service::Service;
 use super::service::Write;
@@ -73,6 +75,10 @@ pub struct Judge {
     /// Objects with an answered write in the cycle under way.
     pub answered: BTreeSet<SourceId>,
     pub writes: u64,
+    /// Adoptions of groups, each with its resource, that a person let through.
+    pub let_in: BTreeSet<(SourceId, String)>,
+    /// Members whom we put into a group, by its resource.
+    ours_in: BTreeSet<(String, String)>,
 }
 
 impl Judge {
@@ -287,13 +293,19 @@ impl Judge {
         self.removing.insert(id.to_owned(), false);
         match write {
             Write::Create(..) => {}
-            Write::Delete(kind, _) => self.deleted(*kind, id, &owner),
+            Write::Delete(kind, _) => {
+                let adopted = *kind == ObjectKind::Group && old.is_some_and(|old| old.foreign);
+                self.object(adopted, || {
+                    format!("deleted {id}, a group that another hand made")
+                });
+                self.deleted(*kind, id, &owner);
+            }
             Write::Patch(..) => {
                 let (Some(old), Some(new)) = (old, new) else {
                     return;
                 };
                 self.changed(id, &owner, old, new, directory);
-                self.members_moved(&owner, old, new, before, directory);
+                self.members_moved(id, &owner, old, new, before, directory);
             }
         }
     }
@@ -351,7 +363,8 @@ impl Judge {
             });
         }
         let taken = !old.external_id.is_empty() && old.external_id != new.external_id;
-        self.object(taken, || {
+        let rehired = taken && self.may_rehire(owner, old, directory);
+        self.object(taken && !rehired, || {
             format!("{owner} took a resource over that belongs to {}", old.external_id)
         });
         let versions = &directory.objects[owner];
@@ -370,6 +383,9 @@ impl Judge {
             }
             ObjectKind::Group => ever("displayName", &old.display),
         };
+        if adopts && old.kind == ObjectKind::Group {
+            self.taken_over(id, owner);
+        }
         self.object(adopts && !matching, || {
             format!("{owner} adopted {}, which never had its name", old.user_name)
         });
@@ -379,8 +395,39 @@ impl Judge {
         );
     }
 
+    /// A group that has nothing but its name in common with the one at the source.
+    fn taken_over(&mut self, id: &str, owner: &SourceId) {
+        let allowed = match self.policy.groups.adopt {
+            AdoptGroup::Review => self.let_in.contains(&(*owner, id.to_owned())),
+            AdoptGroup::Unclaimed => true,
+            AdoptGroup::Never => false,
+        };
+        self.object(!allowed, || {
+            format!("{owner} took group {id} over, which nobody let through")
+        });
+    }
+
+    /// True where the resource is that of somebody with the same number who is gone or disabled: never of a colleague who works.
+    fn may_rehire(&self, newcomer: &SourceId, old: &Resource, directory: &Directory) -> bool {
+        let Some(leaver) = old.owner().filter(|_| self.policy.rehire_by.is_some()) else {
+            return false;
+        };
+        let numbers = |id: &SourceId| -> BTreeSet<String> {
+            let versions = directory.objects.get(id).into_iter().flatten();
+            versions
+                .map(|version| version.entity.text(EMPLOYEE).to_owned())
+                .collect()
+        };
+        let same = numbers(newcomer)
+            .intersection(&numbers(&leaver))
+            .any(|number| !number.is_empty());
+        let said = self.said.get(&leaver).cloned().unwrap_or_default();
+        same && (said.gone.is_some() || said.enabled == Some(false) || said.unsure)
+    }
+
     fn members_moved(
         &mut self,
+        id: &str,
         group: &SourceId,
         old: &Resource,
         new: &Resource,
@@ -391,6 +438,21 @@ impl Judge {
             .said
             .get(group)
             .is_some_and(|said| said.gone.is_some() || said.unsure);
+        let over = self
+            .said
+            .get(group)
+            .is_some_and(|said| said.gone.is_some() && !said.unsure);
+        let stays = |member: &&String| {
+            let ours = self.ours_in.contains(&(id.to_owned(), (*member).clone()));
+            over && !ours && old.members_before.contains(*member)
+        };
+        let lost = old.members.difference(&new.members).find(stays).cloned();
+        self.found.extend(lost.map(|lost| {
+            format!("{group} is gone, and its group {id} lost {lost}, who was in it before it was ours")
+        }));
+        let joined = new.members.difference(&old.members);
+        self.ours_in
+            .extend(joined.map(|member| (id.to_owned(), member.clone())));
         // Of a resource that is gone only the id was left.
         let there = |id: &&String| before.contains_key(*id);
         for id in old.members.difference(&new.members).filter(there) {

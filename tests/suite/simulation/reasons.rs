@@ -23,10 +23,11 @@ use super::judge::Judge;
 use super::site::Site;
 
 /// Judged by what the source said so far, and by what it ever was.
-const JUDGED: [&str; 16] = [
+const JUDGED: [&str; 17] = [
     "account_disabled",
     "account_enabled",
     "hard_deleted",
+    "let_go",
     "manager_deleted",
     "manager_out_of_scope",
     "member_deleted",
@@ -45,18 +46,21 @@ const JUDGED: [&str; 16] = [
 /// Judged with the properties, or the reason, that they name.
 const JUDGED_BY_FIELD: [&str; 2] = ["source_changed", "conflict"];
 
-/// Nothing in these worlds causes them: the configuration stays, nobody links, rehires, undoes or waits for the clock.
+/// Nothing in these worlds causes them: the configuration stays, users match by userName alone, nobody links by hand, undoes or
+/// waits for the clock.
 const NEVER: [&str; 6] = [
+    "adopt_user",
     "config_changed",
     "hold_released",
     "linked_by_hand",
-    "rehired",
     "time_passed",
     "undone",
 ];
 
-/// Facts about what the target holds or held, or about what was sent: the model of the source cannot tell.
-const NOT_JUDGED: [&str; 14] = [
+/// Facts about what the target holds or held, or about what was sent: the model of the source cannot tell. Whose resource is
+/// taken over is judged where it is written to.
+const NOT_JUDGED: [&str; 16] = [
+    "adopt_group",
     "adopted_differs",
     "drifted",
     "emptied_by_target",
@@ -70,6 +74,7 @@ const NOT_JUDGED: [&str; 14] = [
     "never_sent",
     "not_as_sent",
     "reenabled_at_target",
+    "rehired",
     "target_differs",
 ];
 
@@ -176,6 +181,7 @@ fn of_object(reason: &Reason, id: &SourceId, judge: &Judge, directory: &Director
         Reason::SoftDeleted => said.gone == Some(Removed::SoftDeleted),
         Reason::HardDeleted => said.gone == Some(Removed::HardDeleted),
         Reason::OutOfScope { .. } => said.elsewhere,
+        Reason::LetGo { .. } => said.gone.is_some(),
         Reason::Restored => said.gone.is_none() && ever(&|entity| entity.life != Life::Live),
         Reason::Returned => !said.elsewhere && ever(&|entity| !entity.in_scope()),
         Reason::ManagerDeleted => manager(&|boss| {

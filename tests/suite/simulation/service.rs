@@ -31,6 +31,8 @@ pub struct Resource {
     pub foreign: bool,
     /// What the other hand had put in: stays where the source is empty.
     pub title_before: String,
+    /// Who was in it by another hand before it was ours.
+    pub members_before: BTreeSet<String>,
     /// The name that it had until another hand took it from it: who was linked to it by that name stays linked.
     pub name_before: String,
 }
@@ -49,6 +51,7 @@ impl Resource {
             foreign: false,
             title_before: String::new(),
             name_before: String::new(),
+            members_before: BTreeSet::new(),
         }
     }
 

@@ -37,6 +37,8 @@ pub struct Inner {
     /// Which changes had happened when: a replica may be behind.
     pub moments: Vec<(Timestamp, u64)>,
     pub dice: Dice,
+    /// A stream beside it, for what came to the worlds later.
+    pub apart: Dice,
     pub weather: Weather,
     pub directory: Directory,
     pub rounds: Rounds,

@@ -21,11 +21,17 @@ use melonsync::model::clock::Clock;
 use melonsync::model::clock::Timestamp;
 use melonsync::model::id::CycleId;
 use melonsync::model::id::ObjectKind;
+use melonsync::ports::Durability;
+use melonsync::reconcile::guard::Class;
 use melonsync::reconcile::policy::Adopt;
+use melonsync::reconcile::policy::AdoptGroup;
 use melonsync::reconcile::policy::OnRemoval;
 use melonsync::reconcile::policy::Policy;
 use melonsync::reconcile::policy::Threshold;
 use melonsync::reconcile::scope::ScopeRules;
+use melonsync::snapshot::kept_back::KeptBackReads;
+use melonsync::snapshot::kept_back::Withheld;
+use melonsync::snapshot::kept_back::WithheldKey;
 use melonsync::snapshot::memory::MemoryStore;
 use melonsync::snapshot::quarantine::QuarantineReads;
 use melonsync::snapshot::quarantine::Side;
@@ -36,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 use super::dice::Dice;
 use super::directory::Directory;
 use super::directory::Life;
+use super::events::EMPLOYEE;
 use super::events::populate;
 use super::graph::Graph;
 use super::graph::Rounds;
@@ -158,7 +165,12 @@ pub fn play_on(seed: u64, keep_lines: bool, explains: bool) -> Story {
     })
 }
 
-fn policy(dice: &mut Dice) -> Policy {
+/// A stream of chance beside the others, so that the seeds of before tell the same stories where it decides nothing.
+fn apart(seed: u64) -> Dice {
+    Dice::new(seed.rotate_left(17) ^ 0x00AD_0B7E_D6A0_0B5E)
+}
+
+fn policy(dice: &mut Dice, apart: &mut Dice) -> Policy {
     let mut policy = Policy {
         on_soft_delete: *dice
             .pick(&[OnRemoval::Disable, OnRemoval::Disable, OnRemoval::Delete])
@@ -182,6 +194,16 @@ fn policy(dice: &mut Dice) -> Policy {
     if dice.chance(10) {
         policy.adopt = Adopt::Never;
     }
+    policy.groups.adopt = *apart
+        .pick(&[
+            AdoptGroup::Review,
+            AdoptGroup::Review,
+            AdoptGroup::Review,
+            AdoptGroup::Unclaimed,
+            AdoptGroup::Never,
+        ])
+        .unwrap();
+    policy.rehire_by = apart.chance(20).then(|| EMPLOYEE.to_owned());
     // What another hand deletes is to be there again.
     policy.drift.missing = Some(melonsync::mapping::Drift::Heal);
     policy
@@ -190,7 +212,8 @@ fn policy(dice: &mut Dice) -> Policy {
 impl World {
     fn new(seed: u64, keep: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let policy = policy(&mut dice);
+        let mut apart = apart(seed);
+        let policy = policy(&mut dice, &mut apart);
         let start = Instant::now();
         let wall = Wall {
             start,
@@ -210,8 +233,10 @@ impl World {
             dead: false,
             quiet: false,
             dice: dice.fork(),
+            apart: apart.fork(),
         };
         populate(&mut inner);
+        inner.groups_of_another_hand();
         inner.note_moment();
         let (site, memory) = (Site::new(inner), MemoryStore::new());
         let filter = r#"department NOT EQUALS "Elsewhere" OR department IS NULL"#;
@@ -267,6 +292,9 @@ impl World {
             for _ in 0..self.dice.between(1, 5) {
                 self.site.lock().quiet = false;
                 self.site.lock().life_goes_on(6);
+                if self.site.lock().apart.chance(30) {
+                    self.let_adoptions_through();
+                }
                 self.stormy_cycle().await;
                 if self.broken() {
                     return;
@@ -484,6 +512,29 @@ impl World {
         self.site.lock().judge.found.extend(found);
     }
 
+    /// A person lets through what waits for its review.
+    fn let_adoptions_through(&self) {
+        let snapshot = &self.job.snapshot;
+        let mut waiting = Vec::new();
+        let show = |key: WithheldKey, entry| {
+            waiting.extend((key.2 == Class::Adoption).then_some((key, entry)));
+            Ok(())
+        };
+        snapshot.each_withheld(show).unwrap();
+        let mut tx = snapshot.tx().unwrap();
+        for (key, entry) in waiting {
+            let resource = entry.alike.as_ref().map(|alike| alike.target.to_string());
+            self.site
+                .lock()
+                .judge
+                .let_in
+                .insert((key.1, resource.unwrap_or_default()));
+            let released_by = Some("a person".to_owned());
+            tx.put_withheld(&key, &Withheld { released_by, ..entry });
+        }
+        tx.commit(Durability::Synced).unwrap();
+    }
+
     /// Nothing goes wrong any more, nothing changes, and nobody stands in the way: every promise must hold.
     async fn quiet(&mut self) {
         self.note(|| "quiet".to_owned());
@@ -500,6 +551,7 @@ impl World {
             if self.broken() {
                 return;
             }
+            self.let_adoptions_through();
             let writes = self.site.lock().judge.writes;
             let done = report.as_ref().is_some_and(|report| {
                 report.error.is_none() && report.summary.outcome == Outcome::Converged && writes == 0

@@ -6,6 +6,7 @@ use super::stage::Stage;
 
 super::rows! {
     "jobs.idmelon.provisioning.groups.on_out_of_scope" => on_out_of_scope;
+    "jobs.idmelon.provisioning.groups.adopt" => adopt;
     "jobs.idmelon.provisioning.groups.on_delete" => on_delete;
     "jobs.idmelon.provisioning.groups.delete_after" => delete_after;
 }
@@ -58,5 +59,19 @@ fn delete_after() {
         stage.sync(&[]);
         let held = stage.held_group(&id).map(|_| stage.members(&id));
         assert_eq!(held, left, "{wait}");
+    }
+}
+
+/// A group at the target with the group's name, under each word: taken over, waiting for a person, or left alone.
+fn adopt() {
+    for (word, adopted, withheld) in [("review", false, 1), ("unclaimed", true, 0), ("never", false, 0)] {
+        let stage = Stage::new(2, 1).provisioning("groups.adopt", word);
+        let id = stage.group(0);
+        let name = stage.world.tenant.group(&id).unwrap()["displayName"].clone();
+        stage.world.workspace.insert_group(json!({"displayName": name}));
+        let ran = stage.sync(&[]);
+        assert_eq!(stage.held_group(&id).is_some(), adopted, "{word}");
+        assert_eq!(stage.world.workspace.group_count(), 1, "{word}");
+        assert_eq!(ran["withheld"]["count"], withheld, "{word}");
     }
 }

@@ -1,0 +1,99 @@
+//! Creates that were answered with a resource that was there before: some services look for one of that name, and give it the
+//! values that were sent. That is an adoption, by its rules: nothing is linked by the answer, the object is planned again.
+
+use super::answered::Answered;
+use super::apply::Work;
+use super::cycle::Cycle;
+use super::cycle::CycleError;
+use super::readings::keep_answer;
+use super::record::MOST_ATTEMPTS;
+use super::record::Recorded;
+use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
+use crate::ports::Durability;
+use crate::ports::Resource;
+use crate::ports::TargetError;
+use crate::reconcile::guard::Class;
+use crate::reconcile::operation::Verb;
+use crate::reconcile::policy::AdoptGroup;
+use crate::reconcile::review::Alike;
+use crate::snapshot::history::NewEntry;
+use crate::snapshot::kept_back::Withheld;
+use crate::snapshot::read::Reads;
+
+impl Cycle<'_> {
+    /// Takes the resource for one that the object matches. A group waits for its review: nobody can say by what the target
+    /// found it. One that is linked to another object is not taken at all.
+    pub(super) async fn meet(
+        &mut self,
+        kind: ObjectKind,
+        work: &Work,
+        (target, resource): (TargetId, Answered),
+        history: &mut Vec<NewEntry>,
+        recorded: &mut Recorded,
+    ) -> Result<(), CycleError> {
+        let id = work.plan.source;
+        let of = target.clone();
+        let owner = self.store(move |snapshot| snapshot.owner(kind, &of)).await?;
+        let attempts = self.attempts.entry((kind, id)).or_default();
+        if let Some(owner) = owner.filter(|owner| *owner != id) {
+            let what = format!(
+                "the create was answered with resource {target}, which is linked with {kind} {owner}"
+            );
+            return self
+                .failed_work(kind, work, refused(what), history, recorded)
+                .await;
+        }
+        if *attempts >= MOST_ATTEMPTS {
+            let what = format!("the create was answered with resource {target}, which was there before");
+            return self
+                .failed_work(kind, work, refused(what), history, recorded)
+                .await;
+        }
+        *attempts += 1;
+        self.order.watcher.finding(&format!(
+            "the target answered the create of {kind} {} with resource {target}, which was there before: that is an adoption, \
+             and no new resource",
+            work.plan.name
+        ));
+        let body = resource.tree().into_owned();
+        let reviews = kind == ObjectKind::Group && self.job.policy.groups.adopt == AdoptGroup::Review;
+        let review = reviews.then(|| self.review_of(Alike::of(&self.job.mapping, kind, &target, &body)));
+        let paths = self.key_paths(kind);
+        self.readings.insert(kind);
+        self.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            keep_answer(&mut tx, kind, &Resource { id: target, body }, &paths);
+            if let Some(review) = &review {
+                tx.put_withheld(&(kind, id, Class::Adoption), review);
+            }
+            tx.commit(Durability::Lazy)
+        })
+        .await?;
+        (recorded.again, recorded.moved) = (true, true);
+        Ok(())
+    }
+
+    fn review_of(&self, alike: Alike) -> Withheld {
+        Withheld {
+            verb: Verb::LinkGroup,
+            reason: alike.label().to_owned(),
+            because: alike.to_string(),
+            why: alike.words(),
+            count: 1,
+            members: Vec::new(),
+            since: self.now,
+            cycle: self.order.id,
+            released_by: None,
+            alike: Some(alike),
+        }
+    }
+}
+
+fn refused(what: String) -> TargetError {
+    TargetError::Refused {
+        what,
+        status: 200,
+        hint: "give one of the two another name in Entra: the target takes them for one".to_owned(),
+    }
+}
