@@ -22,6 +22,9 @@ const SEARCH: (u32, f64) = (8, 1.25);
 /// Good answers before a measured rate is raised; first by a hundredth, then by twice as much each time.
 const CREEP: (u32, f64) = (150, 0.01);
 
+/// A service that asks for less than this means its next free moment.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
+
 /// A Retry-After up to here is the time until the next request; a longer one ends a whole period of the service.
 const NEXT_REQUEST: Duration = Duration::from_secs(2);
 
@@ -83,9 +86,10 @@ impl Lane {
 
     /// Begins anew at this moment, after a wait of this length: the moments taken so far are free again.
     pub fn restart(&mut self, at: Duration, wait: Duration) {
-        // A gap later than allowed, because requests that were under way may have taken what came in since; but never much
-        // later than the service itself asked for.
-        let later = seconds(self.gap.unwrap_or(0.0)).min(wait * 3 / 20);
+        // A gap later than allowed, because requests that were under way may have taken what came in since; but, unless the
+        // service asked for no more than about a gap, never much later than it asked for.
+        let gap = seconds(self.gap.unwrap_or(0.0));
+        let later = if wait < SHORT_WAIT { gap } else { gap.min(wait / 10) };
         (self.next, self.ahead) = (at.max(self.used_up_until) + later, at + later);
     }
 

@@ -249,7 +249,7 @@ fn reads_go_on_at_their_own_speed_while_writes_are_counted() {
     let writes: Vec<_> = (0..3)
         .map(|_| controller.reserve(MS * 600, Kind::Write).at)
         .collect();
-    assert_eq!(writes, [MS * 600, MS * 1051, MS * 1551]);
+    assert_eq!(writes, [MS * 1001, MS * 1501, MS * 2001]);
 }
 
 #[test]
