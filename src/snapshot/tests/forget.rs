@@ -16,6 +16,7 @@ use crate::snapshot::drift::Attribute;
 use crate::snapshot::drift::Members;
 use crate::snapshot::drift::Row;
 use crate::snapshot::escrow::Escrowed;
+use crate::snapshot::export::export;
 use crate::snapshot::forget;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::kept_back::Hold;
@@ -143,6 +144,21 @@ fn forgets(linked: bool) {
     forget::forget(&snapshot, folder.path(), id(2), NOW).unwrap();
     assert_eq!(kept("goes-"), []);
     assert_eq!(kept("stays-"), others);
+}
+
+#[test]
+fn an_export_holds_what_waits_and_what_was_said_of_it() {
+    let snapshot = open(&MemoryStore::new());
+    full_round(&snapshot, User, vec![user(1, &[])]);
+    let mut tx = snapshot.tx().unwrap();
+    say(&mut tx, 1, "stays");
+    tx.commit(Durability::Synced).unwrap();
+    let mut out = Vec::new();
+    export(&snapshot, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    for place in ["escrow", "refusal", "summary", "history", "detail"] {
+        assert!(text.contains(&format!("stays-{place}")), "{place}: {text}");
+    }
 }
 
 /// Who comes back afterwards is another story, which is kept.
