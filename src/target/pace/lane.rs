@@ -89,7 +89,11 @@ impl Lane {
         // A gap later than allowed, because requests that were under way may have taken what came in since; but, unless the
         // service asked for no more than about a gap, never much later than it asked for.
         let gap = seconds(self.gap.unwrap_or(0.0));
-        let later = if wait < SHORT_WAIT { gap } else { gap.min(wait / 10) };
+        let later = if wait < SHORT_WAIT {
+            gap
+        } else {
+            gap.min(wait / 10)
+        };
         (self.next, self.ahead) = (at.max(self.used_up_until) + later, at + later);
     }
 
