@@ -43,7 +43,7 @@ pub struct Hint {
 }
 
 /// For how long hints hold requests back in sum, without one that was refused.
-pub const MOST_HELD: Duration = Duration::from_secs(120);
+pub const MOST_HELD: Duration = Duration::from_secs(300);
 
 /// So much later it is tried again what they are worth.
 const BELIEVED_AGAIN: Duration = Duration::from_secs(3600);
@@ -221,7 +221,7 @@ mod tests {
             let minutes = (0..50).take_while(|minute| belief.follows(from + S * 60 * *minute, hint, 8));
             minutes.count()
         };
-        assert_eq!(followed(&mut belief, S), 2);
+        assert_eq!(followed(&mut belief, S), 5);
         assert!(
             !belief.follows(
                 S * 300,
@@ -234,8 +234,8 @@ mod tests {
             "in any form"
         );
         belief.refused(S * 301);
-        assert_eq!(followed(&mut belief, S * 302), 2);
-        assert_eq!(followed(&mut belief, S * 5000), 2, "an hour later");
+        assert_eq!(followed(&mut belief, S * 302), 5);
+        assert_eq!(followed(&mut belief, S * 5000), 5, "an hour later");
         let report = belief.take_report().unwrap();
         assert!(report.contains("a request every 60 s"), "{report}");
         assert_eq!(belief.take_report(), None, "once");
