@@ -200,8 +200,8 @@ impl Lane {
         let until = now + hint.reset;
         if hint.remaining == 0 {
             self.used_up_until = until;
-            let later = seconds(self.gap.unwrap_or(0.0)).min(hint.reset * 3 / 20);
-            self.next = until + later;
+            // Nothing was refused, and a whole gap costs little.
+            self.next = until + seconds(self.gap.unwrap_or(0.0));
             return true;
         }
         // With plenty left there is nothing to spread, and the window decides.
