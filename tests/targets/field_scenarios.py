@@ -39,7 +39,8 @@ class Life:
         self.server, self.sandbox = server, sandbox
         self.scim, self.model = Scim(process.base, server.counts), Model(without=("description",))
         self.owners = Owners(sandbox.tenant())
-        self.job = Job(server.name, sandbox, process.base, mapping=server.mapping(os.path.join(WORK, server.name)))
+        self.job = Job(server.name, sandbox, process.base, mapping=server.mapping(os.path.join(WORK, server.name)),
+                       timeout="10s")  # they work on one thread, and CI on two cores
         self.strangers = fill(self) if server.fills else {}
         self.waiting, self.met = set(), set()
 

@@ -32,7 +32,7 @@ client_secret = {{ env = "ENTRA_CLIENT_SECRET" }}
 kind  = "idmelon"
 url   = "{target}"
 token = {{ env = "IDMELON_SCIM_TOKEN" }}
-request_timeout = "3s"
+request_timeout = "{timeout}"
 
 [jobs.real.provisioning]
 mapping                      = "{mapping}"
@@ -77,13 +77,13 @@ class Sandbox(Process):
 class Job:
     """One config and its state folder."""
 
-    def __init__(self, name, sandbox, target, source="", mapping="idmelon@1"):
+    def __init__(self, name, sandbox, target, source="", mapping="idmelon@1", timeout="3s"):
         self.folder = os.path.join(WORK, name)
         os.makedirs(self.folder, exist_ok=True)
         self.config = os.path.join(self.folder, "melonsync.toml")
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(state=os.path.join(self.folder, "state"), graph=sandbox.graph, target=target,
-                                     source=source, mapping=mapping,
+                                     source=source, mapping=mapping, timeout=timeout,
                                      tenant_id=sandbox.credentials["tenant_id"],
                                      client_id=sandbox.credentials["client_id"]))
         self.environment = {**os.environ, "IDMELON_SCIM_TOKEN": TOKEN, "NO_COLOR": "1",
