@@ -22,7 +22,7 @@ pub fn usage(error: &clap::Error) -> u8 {
     } else {
         io::stderr()
             .lock()
-            .write_all(written_out(&error.render().to_string(), &hostile).as_bytes())
+            .write_all(written_out(&error.render().ansi().to_string(), &hostile).as_bytes())
     };
     u8::try_from(error.exit_code()).unwrap_or(2)
 }
@@ -31,7 +31,8 @@ fn lossy(argument: OsString) -> String {
     argument.to_string_lossy().into_owned()
 }
 
-/// The words with each of these arguments on one line.
+/// Painted words with each of these arguments written out, and then without the paint. In this order: what takes the paint off
+/// takes the arguments' own escape sequences too, and would no longer find them.
 fn written_out(words: &str, arguments: &[&String]) -> String {
     let mut text = words.to_owned();
     for argument in arguments {
@@ -39,12 +40,30 @@ fn written_out(words: &str, arguments: &[&String]) -> String {
         let value = argument.split_once('=').map_or("", |(_, value)| value);
         for quoted in [argument.as_str(), value]
             .into_iter()
-            .filter(|quoted| quoted.contains('\n'))
+            .filter(|quoted| !quoted.is_empty())
         {
             text = text.replace(quoted, &shown(quoted));
         }
     }
-    shown_lines(&text).into_owned()
+    shown_lines(&unpainted(&text)).into_owned()
+}
+
+/// Without `ESC [ … m`, which is all that clap paints with.
+fn unpainted(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let style = part.find(|c: char| !c.is_ascii_digit() && c != ';');
+        match style.filter(|at| part[*at..].starts_with('m')) {
+            Some(at) => plain.push_str(&part[at + 1..]),
+            // None of clap's: it is written out with the rest.
+            None => {
+                plain.push_str("\u{1b}[");
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -55,7 +74,9 @@ mod tests {
     fn quoted_arguments_stay_in_their_line() {
         let argument = "x\u{1b}[2J\nForged".to_owned();
         let flag = format!("--until={argument}");
-        let words = format!("error: unrecognized subcommand '{argument}'\nUsage: melonsync\nnot '{flag}'");
+        let words = format!(
+            "\u{1b}[1;31merror:\u{1b}[0m unrecognized subcommand '\u{1b}[33m{argument}\u{1b}[0m'\nUsage: melonsync\nnot '{flag}'"
+        );
         assert_eq!(
             written_out(&words, &[&argument, &flag]),
             "error: unrecognized subcommand 'x\\u{1b}[2J\\u{a}Forged'\nUsage: melonsync\nnot '--until=x\\u{1b}[2J\\u{a}Forged'"
