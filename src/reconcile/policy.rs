@@ -46,7 +46,7 @@ pub enum Adopt {
     Never,
 }
 
-/// Which existing groups may be taken over by a group of the source (INTERFACE: `groups.adopt`). Within what [`Adopt`] allows.
+/// Which existing groups may be taken over by a group of the source (`groups.adopt`). Within what [`Adopt`] allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AdoptGroup {

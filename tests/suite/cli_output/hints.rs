@@ -154,6 +154,7 @@ fn a_resource_that_adopt_never_leaves_is_taken_over_or_renamed() {
 #[test]
 fn two_resources_of_one_name_are_told_apart_by_renaming_one() {
     let world = World::new(6, 1);
+    world.write(&(world.config() + "\n[jobs.idmelon.provisioning]\ngroups.adopt = \"unclaimed\"\n"));
     world.converges();
     let group = world
         .tenant
