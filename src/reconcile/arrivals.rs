@@ -108,7 +108,14 @@ impl Planner<'_> {
             });
         }
         let from = candidate.rehires.unwrap_or(view.object.id);
-        self.adopt(view, desired, candidate, Reason::Rehired { by, from }, plan)
+        let because = Reason::Rehired { by, from };
+        if view.object.manager != Some(from) {
+            return self.adopt(view, desired, candidate, because, plan);
+        }
+        // The manager is the one whose resource this becomes: nobody is their own manager, and no other resource is left.
+        let mut alone = view.clone();
+        alone.manager = Reference::Absent;
+        self.adopt(&alone, desired, candidate, because, plan)
     }
 
     /// The keys to look the object up by: externalId = objectId, then the matching attributes that have a value.

@@ -529,10 +529,12 @@ async fn create_that_is_answered_with_a_user_who_was_there_is_an_adoption_and_ne
         failed.contains(&other) && failed.contains("is linked with"),
         "{failed}"
     );
-    // As the hint says.
+    // As the hint says: another name, and her resource is hers again, to which the service gave what was sent.
     world
         .tenant
         .set_user(&other, json!({"userPrincipalName": "adam@corp.example"}));
+    let hers = json!({"externalId": ada, "userName": "ada@corp.example"});
+    assert!(world.workspace.edit_user(&there, hers));
     world.cycle().await.expect(Outcome::Converged);
     assert_ne!(world.resource(&other)["id"], there.as_str());
     world.expect_quiet().await;

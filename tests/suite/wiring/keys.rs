@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use melonsync::settings::Settings;
 
-/// In no section, and near to no key.
-const UNKNOWN: &str = "qqqqqqqqqqqqqqqq";
+/// In no section, near to no key, and too short to be taken for a secret, which no problem names.
+const UNKNOWN: &str = "qqqqqqqqqqqqqqq";
 /// Tables whose keys are the admin's: a job's name, and the target paths of a drift policy.
 const JOBS: &str = "jobs.idmelon";
 
