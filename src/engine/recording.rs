@@ -19,6 +19,7 @@ use super::guarding::empties;
 use super::guarding::remember_sent;
 use super::open_writes;
 use super::record::Done;
+use super::record::rehired_from;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -262,7 +263,10 @@ impl Part {
         ledger: &Ledger,
     ) -> Result<Vec<SourceId>, StoreError> {
         let of_this_kind = |(kind, by)| (kind == setting.kind).then_some(by);
-        let marked = tx.mark_referrers_of(relinked)?;
+        // Whoever lost a resource to a newcomer is referred to no longer.
+        let leavers = self.done.iter().filter_map(|done| rehired_from(&done.work.run));
+        let moved: Vec<SourceId> = relinked.iter().copied().chain(leavers).collect();
+        let marked = tx.mark_referrers_of(&moved)?;
         let marked: Vec<SourceId> = marked.into_iter().filter_map(of_this_kind).collect();
         for done in &self.done {
             let id = done.work.plan.source;

@@ -108,6 +108,8 @@ impl Cycle<'_> {
                 if let Some(record) = snapshot.record(ObjectKind::User, &id)?
                     && record.link.is_none()
                     && record.object.life == Life::Alive
+                    // Two who are both disabled would take it from each other for ever.
+                    && record.object.account_enabled()
                     && scope.takes(snapshot, &record)?
                     && let Some(value) = value(&record)
                 {

@@ -250,7 +250,7 @@ impl Planner<'_> {
                 plan.skipped_references += 1;
                 plan.pending_references += 1;
                 // Whether it gets the same resource again, or another, is not known before its turn came.
-                if base.sent.get(row.target.as_str()).is_some() {
+                if !self.settle_references && base.sent.get(row.target.as_str()).is_some() {
                     return;
                 }
                 Value::Null
