@@ -137,7 +137,8 @@ impl Judge {
             said.first = None;
         }
         if object.removed.is_none() {
-            said.back |= back;
+            // Of somebody who was never there a removal tells nothing, and is not remembered.
+            said.back |= back && said.enabled.is_some();
             said.learn(&object.attributes, full || back);
         }
         // The same once more needs no second question.
