@@ -30,6 +30,7 @@ use super::quarantine::is_gone;
 use super::refresh::Due;
 use super::rehires::Rehires;
 use super::standing::Standing;
+use super::standing::nothing_written;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
@@ -615,7 +616,7 @@ impl<'j> Cycle<'j> {
             if let Some(failure) = self.summary.failed.last_mut() {
                 failure.reason = Some(omission.label().to_owned());
             }
-            let text = format!("Nothing is written for {kind} {object}: {}", omission.label());
+            let text = nothing_written(kind, object, omission.label());
             if self.standing.is_news(&text) {
                 warn!(object = %object, kind = kind.word(), finding = omission.label(), "{text}");
             }

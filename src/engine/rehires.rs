@@ -9,6 +9,7 @@ use super::cycle::CycleError;
 use super::readings::each_dirty;
 use super::readings::each_record;
 use super::readings::keep_readings;
+use super::standing::nothing_written;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -44,6 +45,9 @@ impl Rehires {
     }
 }
 
+/// The finding of an object that has two resources.
+const AMBIGUOUS: &str = "ambiguous";
+
 /// Newcomers and leavers of one value.
 #[derive(Default)]
 struct Same {
@@ -71,7 +75,10 @@ impl Cycle<'_> {
                 (_, []) => {}
                 ([newcomer], [(leaver, target)]) => {
                     let held = |id| self.kept_back.whole(kind, id).is_some();
-                    if held(*newcomer) || held(*leaver) {
+                    // Where another resource is the newcomer's too, nothing is taken over, and the leaver waits no longer: the
+                    // last cycle found that, and this one takes their access away.
+                    let rival = nothing_written(kind, *newcomer, AMBIGUOUS);
+                    if held(*newcomer) || held(*leaver) || self.standing.stood(&rival) {
                         continue;
                     }
                     let read = self.job.target.read(kind, target).await;

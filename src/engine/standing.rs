@@ -8,6 +8,8 @@ use std::sync::PoisonError;
 
 use super::cycle::Cycle;
 use super::cycle::CycleError;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::snapshot::read::Reads;
@@ -41,6 +43,16 @@ impl Standing {
         };
         fresh && !self.before.contains(text)
     }
+
+    /// True for a warning of the last cycle.
+    pub(super) fn stood(&self, text: &str) -> bool {
+        self.before.contains(text)
+    }
+}
+
+/// The words for an object that is left as it is, because of a finding.
+pub(super) fn nothing_written(kind: ObjectKind, object: SourceId, finding: &str) -> String {
+    format!("Nothing is written for {kind} {object}: {finding}")
 }
 
 /// The warnings that stand.
