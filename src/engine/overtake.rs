@@ -79,10 +79,10 @@ impl Cycle<'_> {
         let (now, window) = (self.now, self.job.policy.guard_window);
         let (ids, sent) = self
             .store(move |snapshot| {
-                let open: BTreeSet<_> = open_writes(snapshot)?
-                    .into_iter()
-                    .map(|write| (write.kind, write.id))
-                    .collect();
+                let writes = open_writes(snapshot)?;
+                let open: BTreeSet<_> = writes.iter().map(|write| (write.kind, write.id)).collect();
+                // A resource that a request without an answer may have given to somebody else is not the leaver's for certain.
+                let taken: BTreeSet<_> = writes.iter().filter_map(|write| write.adopts.as_ref()).collect();
                 let mut ids = Vec::new();
                 each_dirty_object(snapshot, user, |id, _, bytes| {
                     let key = (user, id);
@@ -90,7 +90,8 @@ impl Cycle<'_> {
                     if chosen
                         && !open.contains(&key)
                         && !waiting.contains(&key)
-                        && snapshot.decode_brief(user, id, bytes)?.target.is_some()
+                        && let Some(target) = snapshot.decode_brief(user, id, bytes)?.target
+                        && !taken.contains(&target)
                     {
                         ids.push(id);
                     }
