@@ -1,5 +1,5 @@
 //! `history export`: entries as JSON Lines, with the chain that proves them; `history verify` checks such a folder
-//! without a store ([`super::proof_check`]).
+//! without a store (`proof_check.rs`).
 //!
 //! ```text
 //! entries.jsonl   one line an entry of the time asked for, with its values and the salt of their digest
