@@ -145,6 +145,10 @@ fn lag(last: &Option<serde_json::Value>, now: Timestamp) -> Option<u64> {
     converged.then(|| now.since(Timestamp(started.timestamp_millis())).as_secs())
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a sentence for each thing that a status holds"
+)]
 fn text(job: &serde_json::Value) -> String {
     let word = |path: &str| match job.pointer(path) {
         Some(serde_json::Value::String(text)) => shown(text).into_owned(),

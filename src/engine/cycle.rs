@@ -438,6 +438,7 @@ impl<'j> Cycle<'j> {
     }
 
     /// Clears what the last cycle left in its scratch tables, and marks everything when the rules changed.
+    #[expect(clippy::too_many_lines, reason = "to be cut with the phases of a cycle")]
     pub(super) async fn prepare(&mut self) -> Result<(), CycleError> {
         let first = self
             .store(|snapshot| Ok(snapshot.meta(INITIAL_DONE)?.is_none()))

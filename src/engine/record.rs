@@ -147,6 +147,7 @@ impl Cycle<'_> {
     }
 
     /// A result that is to be written as it is.
+    #[expect(clippy::too_many_lines, reason = "to be cut with the phases of a cycle")]
     fn take_done(&mut self, work: Work, answer: Answer, part: &mut Part, recorded: &mut Recorded) {
         let mut work = work;
         if work.creates() {

@@ -302,6 +302,7 @@ impl Omission {
 }
 
 impl fmt::Display for Omission {
+    #[expect(clippy::too_many_lines, reason = "a sentence for each omission")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unchanged => f.write_str("nothing to do"),
