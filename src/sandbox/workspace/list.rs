@@ -1,5 +1,7 @@
 //! Listings over HTTP, filtered and paged (RFC 7644 section 3.4.2).
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use serde_json::json;
 
@@ -12,6 +14,7 @@ use super::filter::Op;
 use super::odd_listing;
 use super::resources::shown;
 use super::schema::Type;
+use super::store::Shelf;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
 
@@ -125,31 +128,13 @@ fn filtered(core: &Core, kind: Type, text: &str) -> Result<Vec<Value>, ScimError
     } else {
         &core.groups
     };
-    let (name, value) = match &filter {
-        Filter::Compare {
-            place,
-            op: Op::Eq,
-            value: Value::String(value),
-        } if place.urn.is_none() && place.sub.is_none() => (
-            place.attribute.map_or("", |attribute| attribute.name),
-            value.as_str(),
-        ),
-        _ => ("", ""),
-    };
-    let no_answer = name == "externalId" && options.external_id_filter_is_empty;
+    let no_answer = matches!(equality(&filter), Some(("externalId", _))) && options.external_id_filter_is_empty;
     if no_answer || (options.odd.member_filter_empty && text.contains("members")) {
         return Ok(Vec::new());
     }
-    let naming = if kind == Type::User {
-        "userName"
-    } else {
-        "displayName"
-    };
-    let candidates: Vec<&Value> = match name {
-        "id" => shelf.get(value).into_iter().collect(),
-        "externalId" => shelf.with_external_id(value),
-        name if name == naming => shelf.named(value),
-        _ => shelf.all().collect(),
+    let candidates: Vec<&Value> = match indexed(shelf, &filter) {
+        Some(slots) => shelf.at(&slots),
+        None => shelf.all().collect(),
     };
     if odd.filters_ignored {
         return Ok(shelf.all().cloned().collect());
@@ -160,4 +145,41 @@ fn filtered(core: &Core, kind: Type, text: &str) -> Result<Vec<Value>, ScimError
         .take(odd.most_results_of_a_filter.unwrap_or(usize::MAX))
         .cloned()
         .collect())
+}
+
+/// The attribute and the text, where the filter is one comparison of a plain attribute with a text.
+fn equality(filter: &Filter) -> Option<(&'static str, &str)> {
+    let Filter::Compare {
+        place,
+        op: Op::Eq,
+        value: Value::String(value),
+    } = filter
+    else {
+        return None;
+    };
+    if place.urn.is_some() || place.sub.is_some() {
+        return None;
+    }
+    Some((place.attribute?.name, value))
+}
+
+/// Places of all resources that may match, where the indexes can tell, as those of a real service would: comparisons with an
+/// id, a name or an externalId, and any of several of them.
+fn indexed(shelf: &Shelf, filter: &Filter) -> Option<BTreeSet<usize>> {
+    if let Filter::Or(one, other) = filter {
+        let mut slots = indexed(shelf, one)?;
+        slots.append(&mut indexed(shelf, other)?);
+        return Some(slots);
+    }
+    let naming = if shelf.kind == Type::User {
+        "userName"
+    } else {
+        "displayName"
+    };
+    match equality(filter)? {
+        ("id", value) => Some(shelf.slot_of(value).into_iter().collect()),
+        ("externalId", value) => Some(shelf.slots_with_external_id(value).iter().copied().collect()),
+        (name, value) if name == naming => Some(shelf.slots_named(value).iter().copied().collect()),
+        _ => None,
+    }
 }

@@ -51,21 +51,35 @@ impl Shelf {
         &self.slots[from..(from + take).min(self.slots.len())]
     }
 
-    /// userName or displayName, compared without case.
+    /// Resources by userName or displayName, compared without case.
     pub fn named(&self, name: &str) -> Vec<&Value> {
-        let slots = self.by_name.get(&name.to_lowercase());
-        slots
-            .into_iter()
-            .flatten()
-            .filter_map(|slot| self.slots[*slot].as_ref())
-            .collect()
+        self.at(self.slots_named(name))
     }
 
+    /// Resources by externalId.
     pub fn with_external_id(&self, external_id: &str) -> Vec<&Value> {
-        let slots = self.by_external_id.get(external_id);
+        self.at(self.slots_with_external_id(external_id))
+    }
+
+    /// Places of the resources of this userName or displayName, compared without case.
+    pub fn slots_named(&self, name: &str) -> &[usize] {
+        self.by_name.get(&name.to_lowercase()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Places of the resources of this externalId.
+    pub fn slots_with_external_id(&self, external_id: &str) -> &[usize] {
+        self.by_external_id.get(external_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The place of the resource of this id.
+    pub fn slot_of(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The resources at these places.
+    pub fn at<'a>(&self, slots: impl IntoIterator<Item = &'a usize>) -> Vec<&Value> {
         slots
             .into_iter()
-            .flatten()
             .filter_map(|slot| self.slots[*slot].as_ref())
             .collect()
     }
