@@ -5,16 +5,15 @@
 //! The grammar is that of PATCH paths (RFC 7644 section 3.5.2), read by the `scim_v2` crate; on top of it,
 //! extension names that are no URN in the strict sense are taken as they are, since services use them.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    str::FromStr,
-    sync::{Arc, LazyLock, PoisonError, RwLock},
-};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::LazyLock;
 
 use scim_v2::filter::{AttrExp, AttrPath, CompValue, CompareOp, PatchPath, ValFilter};
 
 use crate::model::name::Name;
+use crate::model::parsed::Parsed;
 use crate::model::value::Value;
 
 /// The enterprise extension of users (RFC 7643 section 4.3).
@@ -215,24 +214,13 @@ impl TargetPath {
     }
 }
 
-/// Paths that were parsed before: the same few are looked at for every object, and the grammar's lexer is
-/// costly to build. Bounded, because a text may come from anywhere.
-static KNOWN: LazyLock<RwLock<HashMap<String, TargetPath>>> = LazyLock::new(RwLock::default);
-const MOST_KNOWN: usize = 1000;
+static KNOWN: Parsed<TargetPath> = Parsed::new();
 
 impl FromStr for TargetPath {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<Self, PathError> {
-        if let Some(path) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(text) {
-            return Ok(path.clone());
-        }
-        let path = Self::read(text.trim())?;
-        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() < MOST_KNOWN {
-            known.insert(text.to_owned(), path.clone());
-        }
-        Ok(path)
+        KNOWN.get_or_parse(text, |text| Self::read(text.trim()))
     }
 }
 

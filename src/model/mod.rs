@@ -9,6 +9,7 @@ pub mod id;
 pub mod link;
 pub mod name;
 pub mod object;
+pub mod parsed;
 pub mod refusal;
 pub mod secret;
 pub mod shown;

@@ -11,8 +11,13 @@ use scim_v2::filter::PatchPath;
 use scim_v2::filter::ValFilter;
 use serde_json::Value as Json;
 
+use crate::mapping;
+use crate::model::parsed::Parsed;
+
 /// The schema of enterprise users, where `manager` lives (RFC 7643 section 4.3).
 pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+static KNOWN: Parsed<TargetPath> = Parsed::new();
 
 /// A path into a resource.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,13 +48,20 @@ impl TargetPath {
     /// # Errors
     /// When it does not follow the grammar, or selects an element by anything but `eq` and `and`.
     pub fn parse(text: &str) -> Result<Self, PathError> {
+        KNOWN.get_or_parse(text, Self::read)
+    }
+
+    fn read(text: &str) -> Result<Self, PathError> {
         let fail = |why: String| PathError {
             path: text.to_owned(),
             why,
         };
-        let parsed: PatchPath = text
-            .parse()
-            .map_err(|e| fail(format!("{e}").replace('\n', " ")))?;
+        let parsed: PatchPath = match text.parse() {
+            Ok(parsed) => parsed,
+            Err(e) => {
+                return Self::as_mapped(text).ok_or_else(|| fail(format!("{e}").replace('\n', " ")));
+            }
+        };
         match parsed {
             PatchPath::Attr(AttrPath { uri, name, sub_attr }) => Ok(Self {
                 urn: uri,
@@ -70,6 +82,17 @@ impl TargetPath {
                 })
             }
         }
+    }
+
+    /// Reads a path that only a mapping takes: an extension whose name is no URN in the strict sense, as services use them.
+    fn as_mapped(text: &str) -> Option<Self> {
+        let path: mapping::TargetPath = text.parse().ok()?;
+        path.filter().is_empty().then(|| Self {
+            urn: path.urn().map(str::to_owned),
+            name: path.attribute().to_owned(),
+            selector: Vec::new(),
+            sub: path.sub_attribute().map(str::to_owned),
+        })
     }
 
     /// True when the path selects one element of a multi-valued attribute.
@@ -175,6 +198,7 @@ mod tests {
     fn paths_of_the_default_mappings_come_back_as_written() {
         for text in [
             "userName",
+            "Vendor:attribute",
             "name.givenName",
             "emails[type eq \"work\"].value",
             "addresses[type eq \"work\"].streetAddress",
