@@ -67,7 +67,10 @@ mod tests {
     fn it_keeps_a_bounded_number_and_still_answers() {
         let known = Parsed::new();
         for number in 0..2 * MOST {
-            assert_eq!(known.get_or_parse(&number.to_string(), str::parse::<usize>), Ok(number));
+            assert_eq!(
+                known.get_or_parse(&number.to_string(), str::parse::<usize>),
+                Ok(number)
+            );
         }
         assert_eq!(known.0.read().unwrap().len(), MOST);
     }

@@ -128,7 +128,8 @@ fn filtered(core: &Core, kind: Type, text: &str) -> Result<Vec<Value>, ScimError
     } else {
         &core.groups
     };
-    let no_answer = matches!(equality(&filter), Some(("externalId", _))) && options.external_id_filter_is_empty;
+    let no_answer =
+        matches!(equality(&filter), Some(("externalId", _))) && options.external_id_filter_is_empty;
     if no_answer || (options.odd.member_filter_empty && text.contains("members")) {
         return Ok(Vec::new());
     }
