@@ -173,7 +173,9 @@ impl Cycle<'_> {
                 part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
                 part.used.extend(self.kept_back.used_by(&work.run));
                 self.note_done(&mut work, Some(&target), &mut part.history);
-                recorded.moved |= !work.run.is_empty() || work.completes();
+                // What waits in part keeps its mark, and is met again by the next sweep: it moves nobody.
+                let waits = part.aside.last().is_some_and(|(id, _)| *id == work.plan.source);
+                recorded.moved |= !work.run.is_empty() || (work.completes() && !waits);
                 part.done.push(Done {
                     work,
                     target: Some(target),

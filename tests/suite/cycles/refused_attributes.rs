@@ -249,3 +249,24 @@ async fn an_admin_who_names_the_object_and_a_new_config_try_it_at_once() {
     world.cycle().await.expect(Outcome::Partial);
     assert_eq!(waiting(&world, &user), [("userName".to_owned(), 3)]);
 }
+
+#[tokio::test]
+async fn managers_in_a_circle_come_although_somebody_else_waits_in_part() {
+    let (world, user, _) = at(|odd| odd.immutable_attributes = immutable(&["userName"])).await;
+    let news = json!({"userPrincipalName": "ada.byron@corp.example", "jobTitle": "Countess"});
+    world.tenant.set_user(&user, news);
+    let pair = ["one@corp.example", "two@corp.example"]
+        .map(|name| world.tenant.add_user(json!({"userPrincipalName": name})));
+    world.tenant.set_manager(&pair[0], Some(&pair[1]));
+    world.tenant.set_manager(&pair[1], Some(&pair[0]));
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Partial);
+    assert_eq!(ran.count(Verb::CreateUser), 2, "{}", ran.story());
+    assert_eq!(waiting(&world, &user), [("userName".to_owned(), 1)]);
+    for (report, manager) in [(0, 1), (1, 0)] {
+        let held =
+            &world.resource(&pair[report])["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"];
+        let id = &world.resource(&pair[manager])["id"];
+        assert_eq!(held["manager"]["value"], *id, "{held}");
+    }
+}

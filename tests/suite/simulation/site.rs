@@ -52,7 +52,12 @@ pub struct Inner {
     pub dead: bool,
     /// Nothing changes any more.
     pub quiet: bool,
+    /// What the cycle under way asked of the world and of its store so far.
+    pub steps: u64,
 }
+
+/// More than any cycle of a world this small takes: one that does not end is found by it.
+pub const MOST_STEPS: u64 = 60_000;
 
 impl Site {
     pub fn new(inner: Inner) -> Arc<Self> {
@@ -91,6 +96,17 @@ impl Site {
 }
 
 impl Inner {
+    /// Counts what the cycle under way asks for; false once that is more than any cycle that ends asks for.
+    fn counts(&mut self) -> bool {
+        self.steps += 1;
+        if self.steps == MOST_STEPS {
+            self.judge.found.push(format!(
+                "a cycle took {MOST_STEPS} steps, and did not come to an end"
+            ));
+        }
+        self.steps < MOST_STEPS
+    }
+
     /// False once the process is dead.
     pub fn step(&mut self) -> bool {
         if let Some((left, token)) = &mut self.stops_in {
@@ -130,19 +146,22 @@ impl std::fmt::Debug for MortalStore {
 
 impl MortalStore {
     fn alive(&self) -> Result<(), StoreError> {
-        if self.site.lock().dead {
-            Err(died())
-        } else {
+        let mut inner = self.site.lock();
+        if inner.dead {
+            Err(failed("the process is dead"))
+        } else if inner.counts() {
             Ok(())
+        } else {
+            Err(failed("the cycle does not end"))
         }
     }
 }
 
-fn died() -> StoreError {
+fn failed(why: &str) -> StoreError {
     StoreError::Io {
         action: "go on".to_owned(),
         path: "memory".to_owned(),
-        cause: "the process is dead".into(),
+        cause: why.into(),
     }
 }
 
@@ -166,7 +185,7 @@ impl SnapshotStore for MortalStore {
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError> {
         let mut inner = self.site.lock();
         if inner.dead {
-            return Err(died());
+            return Err(failed("the process is dead"));
         }
         let dies = !inner.step();
         let done = !dies || inner.dice.chance(50);
@@ -175,7 +194,7 @@ impl SnapshotStore for MortalStore {
         }
         if dies {
             self.site.1.notify_one();
-            return Err(died());
+            return Err(failed("the process is dead"));
         }
         Ok(())
     }

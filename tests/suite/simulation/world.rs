@@ -203,9 +203,7 @@ fn policy(dice: &mut Dice, apart: &mut Dice) -> Policy {
             AdoptGroup::Never,
         ])
         .unwrap();
-    // Only where asked for: seed 6241 does not end with them (docs/reliability.md).
-    let rehires = apart.chance(20) && std::env::var_os("REHIRES").is_some();
-    policy.rehire_by = rehires.then(|| EMPLOYEE.to_owned());
+    policy.rehire_by = apart.chance(20).then(|| EMPLOYEE.to_owned());
     // What another hand deletes is to be there again.
     policy.drift.missing = Some(melonsync::mapping::Drift::Heal);
     policy
@@ -234,6 +232,7 @@ impl World {
             stops_in: None,
             dead: false,
             quiet: false,
+            steps: 0,
             dice: dice.fork(),
             apart: apart.fork(),
         };
@@ -400,6 +399,7 @@ impl World {
         {
             let mut inner = self.site.lock();
             inner.judge.begin(!apply);
+            inner.steps = 0;
             // What an earlier probe did not come to is not left over.
             inner.judge.probed.clear();
             if apply && probes {
@@ -416,6 +416,7 @@ impl World {
             () = site.death() => None,
             report = cycle::run(&job, &order) => Some(report),
         };
+        self.site.lock().steps = 0;
         let dead = self.site.lock().dead;
         self.writes += self.site.lock().judge.writes;
         let report = report.filter(|_| !dead);
@@ -490,7 +491,11 @@ impl World {
 
     /// What `explain` announces of each object is what `plan` lists of it.
     async fn explain(&mut self) {
-        self.site.lock().judge.begin(true);
+        {
+            let mut inner = self.site.lock();
+            inner.judge.begin(true);
+            inner.steps = 0;
+        }
         let witness = Arc::new(Witness::default());
         let order = Order {
             id: CycleId(uuid::Uuid::from_u128(u128::MAX)),
