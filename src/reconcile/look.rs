@@ -114,16 +114,9 @@ impl Look {
     }
 }
 
-/// The life of an object after a look, and the look that waits for a second one. `back`: a page brought it, and it has not
-/// been read since.
+/// The life of an object after a look, and the look that waits for a second one.
 #[must_use]
-pub fn judge(
-    life: Life,
-    back: bool,
-    before: Option<Look>,
-    answer: &Existence,
-    now: Timestamp,
-) -> (Life, Option<Look>) {
+pub fn judge(life: Life, before: Option<Look>, answer: &Existence, now: Timestamp) -> (Life, Option<Look>) {
     let was = before.map_or(life, |look| look.was);
     let Some(seen) = Seen::of(answer) else {
         let unproven = Look {
@@ -139,7 +132,7 @@ pub fn judge(
         return (kept, Some(before.unwrap_or(unproven)));
     };
     let same = before.filter(|look| look.seen == Some(seen) && look.since <= now);
-    if agrees(was, back, seen) || same.is_some_and(|look| now.since(look.since) >= APART) {
+    if agrees(was, seen) || same.is_some_and(|look| now.since(look.since) >= APART) {
         return (seen.life(), None);
     }
     let look = Look {
@@ -159,16 +152,17 @@ pub fn judge(
 }
 
 /// True where the answer says what the streams said, or is positive evidence that nothing contradicts.
-const fn agrees(was: Life, back: bool, seen: Seen) -> bool {
+const fn agrees(was: Life, seen: Seen) -> bool {
     match (was, seen) {
         // A full round that does not bring somebody says that they do not live.
         (Life::Alive | Life::Unknown, Seen::Alive)
-        | (Life::Missing | Life::Unknown, Seen::SoftDeleted)
+        | (Life::Missing, Seen::SoftDeleted)
         | (Life::Gone(Removed::SoftDeleted), Seen::SoftDeleted)
         | (Life::Gone(Removed::HardDeleted), Seen::Nowhere) => true,
-        // Of somebody who was restored a minute ago a replica that is behind says so too.
-        (Life::Alive, Seen::SoftDeleted) => !back,
-        (Life::Alive | Life::Unknown | Life::Missing, Seen::Nowhere)
+        // Of what was restored a minute ago a replica that is behind says so too, and no page brings it a second time. What
+        // came as new, or was read since it came back, may have been restored as well.
+        (Life::Alive | Life::Unknown, Seen::SoftDeleted)
+        | (Life::Alive | Life::Unknown | Life::Missing, Seen::Nowhere)
         | (Life::Missing, Seen::Alive)
         | (Life::Gone(Removed::SoftDeleted), Seen::Nowhere | Seen::Alive)
         | (Life::Gone(Removed::HardDeleted), Seen::SoftDeleted | Seen::Alive) => false,

@@ -452,7 +452,7 @@ pub fn apply_existence(
         .dirty_cause(kind, id)?
         .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
     let waited = tx.look(kind, id)?;
-    let (life, judged) = judge(before.object.life, unread, waited, existence, looking.now);
+    let (life, judged) = judge(before.object.life, waited, existence, looking.now);
     let mut look = judged;
     let mut record = before.clone();
     record.object.life = life;

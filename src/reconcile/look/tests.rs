@@ -19,52 +19,25 @@ fn unknown() -> Existence {
 #[test]
 fn one_look_proves_what_the_streams_said_and_no_more() {
     let cases = [
-        ("lives", Life::Alive, false, alive(), Life::Alive, true),
-        ("back, and lives", Life::Alive, true, alive(), Life::Alive, true),
+        ("lives", Life::Alive, alive(), Life::Alive, true),
         (
-            "deleted a moment ago",
+            "named, and in the bin",
             Life::Alive,
-            false,
             Existence::SoftDeleted,
-            SOFT,
-            true,
-        ),
-        (
-            "back, and in the bin",
-            Life::Alive,
-            true,
-            Existence::SoftDeleted,
-            Life::Unknown,
-            false,
-        ),
-        (
-            "back, and nowhere",
-            Life::Alive,
-            true,
-            Existence::HardDeleted,
             Life::Unknown,
             false,
         ),
         (
             "named, and nowhere",
             Life::Alive,
-            false,
             Existence::HardDeleted,
             Life::Unknown,
             false,
         ),
-        (
-            "named, no answer",
-            Life::Alive,
-            false,
-            unknown(),
-            Life::Unknown,
-            false,
-        ),
+        ("named, no answer", Life::Alive, unknown(), Life::Unknown, false),
         (
             "missing, and in the bin",
             Life::Missing,
-            false,
             Existence::SoftDeleted,
             SOFT,
             true,
@@ -72,52 +45,41 @@ fn one_look_proves_what_the_streams_said_and_no_more() {
         (
             "missing, and nowhere",
             Life::Missing,
-            false,
             Existence::HardDeleted,
             Life::Missing,
             false,
         ),
-        (
-            "missing, and lives",
-            Life::Missing,
-            false,
-            alive(),
-            Life::Alive,
-            false,
-        ),
+        ("missing, and lives", Life::Missing, alive(), Life::Alive, false),
         (
             "missing, no answer",
             Life::Missing,
-            false,
             unknown(),
             Life::Unknown,
             false,
         ),
-        ("in the bin", SOFT, false, Existence::SoftDeleted, SOFT, true),
+        ("in the bin", SOFT, Existence::SoftDeleted, SOFT, true),
         (
             "in the bin, and nowhere",
             SOFT,
-            false,
             Existence::HardDeleted,
             SOFT,
             false,
         ),
-        ("in the bin, and lives", SOFT, false, alive(), SOFT, false),
-        ("in the bin, no answer", SOFT, false, unknown(), SOFT, false),
-        ("purged", HARD, false, Existence::HardDeleted, HARD, true),
+        ("in the bin, and lives", SOFT, alive(), SOFT, false),
+        ("in the bin, no answer", SOFT, unknown(), SOFT, false),
+        ("purged", HARD, Existence::HardDeleted, HARD, true),
         (
             "purged, and in the bin",
             HARD,
-            false,
             Existence::SoftDeleted,
             HARD,
             false,
         ),
-        ("purged, and lives", HARD, false, alive(), HARD, false),
-        ("purged, no answer", HARD, false, unknown(), HARD, false),
+        ("purged, and lives", HARD, alive(), HARD, false),
+        ("purged, no answer", HARD, unknown(), HARD, false),
     ];
-    for (name, life, back, answer, expected, settled) in cases {
-        let (after, look) = judge(life, back, None, &answer, T0);
+    for (name, life, answer, expected, settled) in cases {
+        let (after, look) = judge(life, None, &answer, T0);
         assert_eq!((after, look.is_none()), (expected, settled), "{name}");
         assert!(look.is_none_or(|look| look.was == life), "{name}");
     }
@@ -129,6 +91,7 @@ fn a_second_look_counts_when_it_says_the_same_at_least_fifteen_minutes_later() {
         (Life::Missing, alive(), Life::Alive),
         (Life::Missing, Existence::HardDeleted, HARD),
         (Life::Alive, Existence::HardDeleted, HARD),
+        (Life::Alive, Existence::SoftDeleted, SOFT),
         (SOFT, Existence::HardDeleted, HARD),
         (SOFT, alive(), Life::Alive),
         (HARD, alive(), Life::Alive),
@@ -136,26 +99,26 @@ fn a_second_look_counts_when_it_says_the_same_at_least_fifteen_minutes_later() {
     ];
     let minutes = |n: u64| T0.plus(Duration::from_secs(60 * n));
     for (life, answer, settled) in waiting {
-        let (first, look) = judge(life, false, None, &answer, T0);
+        let (first, look) = judge(life, None, &answer, T0);
         // In between, however often, nothing moves; an answer that proves nothing takes nothing back.
-        let (between, look) = judge(first, false, look, &answer, minutes(14));
-        let (unproven, look) = judge(between, false, look, &unknown(), minutes(14));
+        let (between, look) = judge(first, look, &answer, minutes(14));
+        let (unproven, look) = judge(between, look, &unknown(), minutes(14));
         assert_eq!((first, between), (between, unproven), "{life:?} {answer:?}");
         assert_eq!(look.map(|look| look.since), Some(T0));
         assert!(!look.unwrap().is_due(minutes(14)) && look.unwrap().is_due(minutes(15)));
-        let (after, left) = judge(unproven, false, look, &answer, minutes(15));
+        let (after, left) = judge(unproven, look, &answer, minutes(15));
         assert_eq!((after, left), (settled, None), "{life:?} {answer:?}");
         // Where the clock was put back, the wait begins anew.
-        let (after, again) = judge(first, false, look, &answer, Timestamp(0));
+        let (after, again) = judge(first, look, &answer, Timestamp(0));
         assert_eq!(
             (after, again.unwrap().since),
             (first, Timestamp(0)),
             "{life:?} {answer:?}"
         );
     }
-    let (life, look) = judge(Life::Missing, false, None, &Existence::HardDeleted, T0);
-    let (life, look) = judge(life, false, look, &alive(), minutes(10));
-    let (life, look) = judge(life, false, look, &Existence::HardDeleted, minutes(20));
+    let (life, look) = judge(Life::Missing, None, &Existence::HardDeleted, T0);
+    let (life, look) = judge(life, look, &alive(), minutes(10));
+    let (life, look) = judge(life, look, &Existence::HardDeleted, minutes(20));
     assert_eq!(look.unwrap().since, minutes(20), "they did not agree");
     assert_eq!(life, Life::Missing);
 }

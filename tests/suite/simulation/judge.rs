@@ -31,10 +31,10 @@ pub struct Said {
     pub enabled: Option<bool>,
     pub elsewhere: bool,
     pub gone: Option<Removed>,
+    /// The last full round did not bring it, and nothing did since.
+    missing: bool,
     /// The last answer to a question about it alone said that it is gone, or out of scope.
     asked: bool,
-    /// It came back, and was not read since.
-    back: bool,
     /// An answer that the streams contradict, or that is absence alone, and since when it is given.
     first: Option<(Answer, Timestamp)>,
     /// A process died over what was said of it: either may be known.
@@ -60,6 +60,9 @@ pub struct Judge {
     /// Members that the full round under way brought.
     brought: BTreeMap<SourceId, BTreeSet<SourceId>>,
     unsure_members: BTreeSet<(SourceId, SourceId)>,
+    /// What the full round under way brought, and everything that any page brought, by kind.
+    seen: BTreeMap<ObjectKind, BTreeSet<SourceId>>,
+    known: BTreeMap<ObjectKind, BTreeSet<SourceId>>,
     /// What the pages of the round under way said.
     round: Vec<DeltaObject>,
     /// Streams whose next page is only asked for to see whether the source lets us in.
@@ -116,10 +119,24 @@ impl Judge {
         if kind == ObjectKind::Group && first {
             self.brought.clear();
         }
+        if first {
+            self.seen.remove(&kind);
+        }
         for object in &page.objects {
             self.read_object(object, full);
+            self.seen.entry(kind).or_default().insert(object.id);
+            self.known.entry(kind).or_default().insert(object.id);
         }
         let complete = matches!(page.next, NextPage::Complete { .. });
+        if full && complete {
+            let (seen, known) = (
+                self.seen.entry(kind).or_default(),
+                self.known.entry(kind).or_default(),
+            );
+            for id in known.difference(seen) {
+                self.said.entry(*id).or_default().missing = true;
+            }
+        }
         if kind == ObjectKind::Group && full && complete {
             // Kept until the next round begins: the process may die over this page, and read it again.
             self.members.extend(self.brought.clone());
@@ -132,13 +149,11 @@ impl Judge {
         // What comes back comes with all that it has.
         let back = said.gone.is_some();
         let before = (said.gone, said.elsewhere);
-        said.gone = object.removed;
+        (said.gone, said.missing) = (object.removed, false);
         if before.0 != said.gone {
             said.first = None;
         }
         if object.removed.is_none() {
-            // Of somebody who was never there a removal tells nothing, and is not remembered.
-            said.back |= back && said.enabled.is_some();
             said.learn(&object.attributes, full || back);
         }
         // The same once more needs no second question.
@@ -178,7 +193,7 @@ impl Judge {
             (None, Answer::Alive)
             | (Some(Removed::SoftDeleted), Answer::Soft)
             | (Some(Removed::HardDeleted), Answer::Nowhere) => true,
-            (None, Answer::Soft) => !said.back,
+            (None, Answer::Soft) => said.missing,
             (None, Answer::Nowhere) | (Some(_), Answer::Alive | Answer::Soft | Answer::Nowhere) => false,
         };
         let twice = said.first.is_some_and(|(first, since)| {
@@ -205,7 +220,7 @@ impl Judge {
             self.lent.insert(*id, gone);
             return;
         }
-        (said.first, said.back) = (None, false);
+        said.first = None;
         match existence {
             Existence::Alive(attributes) => {
                 let before = (said.enabled, said.elsewhere, said.unsure);
