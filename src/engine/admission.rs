@@ -21,6 +21,9 @@ use crate::snapshot::kept_back::Withheld;
 /// The path of a group's members, as holds name it.
 const MEMBERS: &str = "members";
 
+/// The path of what takes access away.
+const ACTIVE: &str = "active";
+
 impl Cycle<'_> {
     /// Lets one operation through, or keeps it (or a part of it) back. False: what follows it waits for it.
     pub(super) fn admit(&mut self, pass: Pass, operation: Operation, counted: bool, work: &mut Work) -> bool {
@@ -100,7 +103,7 @@ impl Cycle<'_> {
         (!operation.changes.is_empty()).then_some(operation)
     }
 
-    /// Members that go because their user goes stay while that user is on hold.
+    /// Members that go because their user goes stay while that user, or its `active`, is on hold.
     fn without_held_members(
         &mut self,
         pass: Pass,
@@ -108,11 +111,14 @@ impl Cycle<'_> {
         work: &mut Work,
     ) -> Option<Operation> {
         let held = &self.kept_back;
-        let is_held =
-            |member: &Member| member.with_user && held.whole(ObjectKind::User, member.source).is_some();
+        let hold_on = |member: &Member| {
+            let (kind, id) = (ObjectKind::User, member.source);
+            held.whole(kind, id).or_else(|| held.attribute(kind, id, ACTIVE))
+        };
+        let is_held = |member: &Member| member.with_user && hold_on(member).is_some();
         let (stay, go): (Vec<_>, Vec<_>) = operation.members.drain(..).partition(is_held);
         if let Some(member) = stay.first() {
-            let why = self.kept_back.whole(ObjectKind::User, member.source);
+            let why = hold_on(member);
             let why = format!(
                 "its user is on {}",
                 why.map_or_else(String::new, |hold| hold.words())

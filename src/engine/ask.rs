@@ -1,6 +1,7 @@
 //! Questions about single objects: is it really gone at the source, is it at the target, and does the
 //! target's filter answer rightly at all?
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -55,34 +56,48 @@ impl Cycle<'_> {
     pub(super) async fn ask_for_doubtful(&mut self) -> Result<bool, CycleError> {
         let mut asked = false;
         for kind in self.job.streams() {
-            let select: Vec<String> = self.job.select(kind);
             let doubtful = self.doubtful(kind).await?;
             asked |= !doubtful.is_empty();
-            for chunk in doubtful.chunks(AT_A_TIME) {
-                self.check_stop()?;
-                let answers = self
-                    .job
-                    .source
-                    .look_up(kind, chunk, &select)
-                    .await
-                    .map_err(CycleError::Source)?;
-                for (id, existence) in &answers {
-                    if let Existence::Unknown(why) = existence {
-                        info!(object = %id, "Whether {kind} {id} still exists is unknown, so it is kept: {why}");
-                    }
-                }
-                let looking = self.looking();
-                self.store(move |snapshot| {
-                    let mut tx = snapshot.tx()?;
-                    for (id, existence) in &answers {
-                        apply_existence(&mut tx, kind, id, existence, looking)?;
-                    }
-                    tx.commit(Durability::Synced)
-                })
-                .await?;
-            }
+            self.ask_source_for(kind, &doubtful).await?;
         }
         Ok(asked)
+    }
+
+    /// Of users whom an object refers to, asks for those whom a cycle would ask for. True when any was asked for.
+    pub(super) async fn ask_for_referred(&self, referred: &BTreeSet<SourceId>) -> Result<bool, CycleError> {
+        let kind = ObjectKind::User;
+        let mut doubtful = self.doubtful(kind).await?;
+        doubtful.retain(|id| referred.contains(id));
+        self.ask_source_for(kind, &doubtful).await?;
+        Ok(!doubtful.is_empty())
+    }
+
+    async fn ask_source_for(&self, kind: ObjectKind, ids: &[SourceId]) -> Result<(), CycleError> {
+        let select: Vec<String> = self.job.select(kind);
+        for chunk in ids.chunks(AT_A_TIME) {
+            self.check_stop()?;
+            let answers = self
+                .job
+                .source
+                .look_up(kind, chunk, &select)
+                .await
+                .map_err(CycleError::Source)?;
+            for (id, existence) in &answers {
+                if let Existence::Unknown(why) = existence {
+                    info!(object = %id, "Whether {kind} {id} still exists is unknown, so it is kept: {why}");
+                }
+            }
+            let looking = self.looking();
+            self.store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                for (id, existence) in &answers {
+                    apply_existence(&mut tx, kind, id, existence, looking)?;
+                }
+                tx.commit(Durability::Synced)
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// A look of this cycle: a plan's counts for nothing.

@@ -212,6 +212,7 @@ impl Cycle<'_> {
         let asked = self.ask_source(kind, id).await?;
         self.focus_on(kind, id).await?;
         self.rescope().await?;
+        self.ask_for_those_referred_to(kind, id).await?;
         self.read_escrow().await?;
         self.name_waiting_parts(kind, id).await?;
         self.find_due().await?;

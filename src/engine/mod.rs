@@ -26,6 +26,7 @@ pub mod heal;
 pub mod intents;
 pub mod job;
 mod kept_back;
+mod leaving;
 pub mod linking;
 mod listing;
 mod met;

@@ -347,6 +347,7 @@ impl Cycle<'_> {
             freed: self.freed_targets.clone(),
             rehires: self.rehires.clone(),
             refused: self.refused,
+            leaving: self.leaving(),
         }
     }
 }

@@ -418,7 +418,7 @@ fn linked(snapshot: &Snapshot, kind: ObjectKind, id: &SourceId) -> Result<Option
 }
 
 /// True for a user whom we disabled at the target.
-fn is_disabled(record: &Record) -> bool {
+pub(super) fn is_disabled(record: &Record) -> bool {
     let sent = record.link.iter().flat_map(|link| &link.sent);
     let mut active = sent.filter(|(path, _)| path.eq_ignore_ascii_case(ACTIVE));
     active.any(|(_, value)| value.as_bool() == Some(false))

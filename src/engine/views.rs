@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::assigned::Entitlements;
 use super::cycle::forecast_of;
 use super::forecast::Forecast;
+use super::leaving::Leaving;
 use super::readings::StoredReading;
 use super::rehires::Rehires;
 use super::scope::Scoping;
@@ -15,6 +16,7 @@ use crate::mapping::names::APP_ROLES;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::model::link::Link;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::model::value::Attributes;
@@ -89,6 +91,8 @@ pub struct Context {
     pub rehires: Rehires,
     /// False while no attribute of anybody was refused: then none is looked up.
     pub refused: bool,
+    /// Whose removal is carried out, once that is known.
+    pub(super) leaving: Option<Leaving>,
 }
 
 impl Context {
@@ -177,12 +181,9 @@ pub fn view_of(
     let linked = record.link.is_some() && !forecast.lost;
     let scope = context.scope.standing(snapshot, &record, linked)?;
     let link = if forecast.lost { None } else { record.link };
-    let manager = match record.object.manager {
-        Some(manager) if context.references => reference(snapshot, context, &manager)?,
-        Some(_) => Reference::Absent,
-        None => Reference::None,
-    };
+    let (manager, stays) = manager_of(snapshot, context, record.object.manager, link.as_ref())?;
     let mut object = record.object;
+    object.manager = stays.or(object.manager);
     if context.sends_roles
         && let Some(entitlement) = context.entitlements.of(snapshot, kind, &id)?
     {
@@ -202,6 +203,7 @@ pub fn view_of(
         scope,
         intent_open: context.intents_open.contains(&(kind, id)),
         lost: forecast.lost,
+        references_kept: u64::from(stays.is_some()),
         manager,
         target: TargetReading::NotAsked,
         since: Since::default(),
@@ -216,7 +218,9 @@ pub fn view_of(
     // Of a group that leaves the guard counts whether anybody leaves it.
     let leaves = view.link.is_some() && !settled;
     if kind == ObjectKind::Group && (context.references || leaves) {
-        view.members = members(snapshot, context, &id)?;
+        let stay;
+        (view.members, stay) = members(snapshot, context, &id)?;
+        view.references_kept += stay;
         if context.flattens {
             flatten(snapshot, context, id, &mut view.members)?;
         }
@@ -228,8 +232,23 @@ pub fn view_of(
     if view.link.is_some() && context.references {
         view.since.moved = moved(snapshot.dirty_mark(kind, &id)?.unwrap_or_default());
     }
+    observe(snapshot, context, &mut view, keys_of)?;
+    if kind == ObjectKind::Group && context.references {
+        view.member_owners = owners(snapshot, &view.target)?;
+    }
+    Ok(view)
+}
+
+/// Adds what was read at the target.
+fn observe(
+    snapshot: &Snapshot,
+    context: &Context,
+    view: &mut ObjectView,
+    keys_of: &dyn Fn(&ObjectView) -> Vec<(String, String)>,
+) -> Result<(), StoreError> {
+    let (kind, id) = (view.object.kind, view.object.id);
     match &view.link {
-        None => view.target = candidates(snapshot, context, &view, keys_of)?,
+        None => view.target = candidates(snapshot, context, view, keys_of)?,
         Some(link) if context.observed => {
             if let Some(reading) = snapshot.reading::<StoredReading>(kind, &link.target)? {
                 view.target = TargetReading::Held(reading.body());
@@ -244,10 +263,7 @@ pub fn view_of(
         }
         Some(_) => {}
     }
-    if kind == ObjectKind::Group && context.references {
-        view.member_owners = owners(snapshot, &view.target)?;
-    }
-    Ok(view)
+    Ok(())
 }
 
 /// The facts beside a dirty mark, as reasons name them.
@@ -263,6 +279,30 @@ fn moved(mark: Mark) -> Moved {
         policy: is(DirtyCause::POLICY),
         properties: mark.moved,
     }
+}
+
+/// The manager as it can be referred to; and who it is, where that is somebody who leaves and is not taken away yet.
+fn manager_of(
+    snapshot: &Snapshot,
+    context: &Context,
+    manager: Option<SourceId>,
+    link: Option<&Link>,
+) -> Result<(Reference, Option<SourceId>), StoreError> {
+    let state = match manager {
+        Some(manager) if context.references => reference(snapshot, context, &manager)?,
+        Some(_) => Reference::Absent,
+        None => Reference::None,
+    };
+    let stays = match (&context.leaving, link) {
+        (Some(leaving), Some(link)) if context.references => {
+            leaving.manager_who_stays(snapshot, manager, &state, &link.sent)?
+        }
+        _ => None,
+    };
+    Ok(match stays {
+        Some((stays, target)) => (Reference::Linked(target), Some(stays)),
+        None => (state, None),
+    })
 }
 
 /// Whether a user can be referred to.
@@ -305,8 +345,13 @@ fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Re
     })
 }
 
-fn members(snapshot: &Snapshot, context: &Context, group: &SourceId) -> Result<Vec<MemberView>, StoreError> {
-    let mut views = Vec::new();
+/// The members of a group, and how many of them stay although their users leave.
+fn members(
+    snapshot: &Snapshot,
+    context: &Context,
+    group: &SourceId,
+) -> Result<(Vec<MemberView>, u64), StoreError> {
+    let (mut views, mut stay) = (Vec::new(), 0);
     let mut after = None;
     loop {
         let page = snapshot.edges(group, after.as_ref(), PAGE)?;
@@ -317,17 +362,22 @@ fn members(snapshot: &Snapshot, context: &Context, group: &SourceId) -> Result<V
                 MemberKind::User => reference(snapshot, context, &id)?,
                 MemberKind::Group | MemberKind::Other => Reference::Absent,
             };
+            let stays = match (&context.leaving, &edge.sent) {
+                (Some(leaving), Some(sent)) => leaving.member_who_stays(snapshot, &id, &state, sent)?,
+                _ => None,
+            };
+            stay += u64::from(stays.is_some());
             views.push(MemberView {
                 id,
                 kind: edge.kind,
-                present: edge.present,
+                present: edge.present || stays.is_some(),
                 sent: edge.sent,
                 found: edge.found,
-                state,
+                state: stays.unwrap_or(state),
             });
         }
         if !full {
-            return Ok(views);
+            return Ok((views, stay));
         }
     }
 }

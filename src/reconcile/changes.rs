@@ -108,6 +108,11 @@ impl Planner<'_> {
             }
             plan = self.memberships(view, diff, plan);
         }
+        if view.references_kept > 0 {
+            plan = plan.omit(Omission::ReferencesStay {
+                count: view.references_kept,
+            });
+        }
         if plan.operations.is_empty() && plan.omissions.is_empty() {
             plan = plan.omit(Omission::Unchanged);
         }

@@ -191,6 +191,7 @@ pub(super) fn view(object: SourceObject) -> ObjectView {
         intent_open: false,
         lost: false,
         manager: Reference::None,
+        references_kept: 0,
         target: TargetReading::NotAsked,
         since: Since::default(),
         members: Vec::new(),

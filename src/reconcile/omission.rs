@@ -181,6 +181,11 @@ pub enum Omission {
         /// What that means at the target.
         then: &'static str,
     },
+    /// References to users who leave stay at the target until these users go.
+    ReferencesStay {
+        /// How many.
+        count: u64,
+    },
     /// Out of scope for the first time, through a membership: in scope until the next complete cycle agrees.
     ScopeLossUnconfirmed {
         /// The rule that leaves it out.
@@ -291,6 +296,7 @@ impl Omission {
             Self::NotInPlan { .. } => "not_in_plan",
             Self::NotCounted { .. } => "not_counted",
             Self::OutOfScope { .. } => "out_of_scope",
+            Self::ReferencesStay { .. } => "references_stay",
             Self::ScopeLossUnconfirmed { .. } => "scope_loss_unconfirmed",
             Self::ScopeUnknown { .. } => "scope_unknown",
             Self::InEscrow { .. } => IN_ESCROW,
@@ -375,6 +381,13 @@ impl fmt::Display for Omission {
             Self::Held { verb, why } => write!(f, "{verb} held: {why}"),
             Self::KindStopped { verb, why } => write!(f, "{verb} is stopped: {why}"),
             Self::OutOfScope { why, then } => write!(f, "out of scope, {then}: {why}"),
+            Self::ReferencesStay { count: 1 } => f.write_str(
+                "1 reference stays: to a user whose own removal is withheld, on hold, or waits for a second look",
+            ),
+            Self::ReferencesStay { count } => write!(
+                f,
+                "{count} references stay: to users whose own removal is withheld, on hold, or waits for a second look"
+            ),
             Self::ScopeLossUnconfirmed { why } => write!(
                 f,
                 "treated as in scope until the next complete cycle agrees that it is not: {why}"

@@ -29,6 +29,8 @@ pub struct ObjectView {
     pub intent_open: bool,
     /// It was linked, and its resource is proven gone at the target: planned as if it had no link.
     pub lost: bool,
+    /// References below that are shown as linked because the users' own removal is kept back.
+    pub references_kept: u64,
     /// The manager, as far as it can be referred to (users only).
     pub manager: Reference,
     /// What was read at the target for this object.

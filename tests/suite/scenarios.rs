@@ -174,6 +174,7 @@ impl Scenario {
         };
         ObjectView {
             doubt: None,
+            references_kept: 0,
             object: SourceObject {
                 kind,
                 id: id(object.n),

@@ -7,12 +7,14 @@ use crate::engine::cycle::Cycle;
 use crate::engine::cycle::CycleError;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::id::TargetId;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::snapshot::assignments::each_member;
 use crate::snapshot::assignments::nested_groups;
+use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
@@ -33,6 +35,27 @@ impl Cycle<'_> {
         focus.insert((kind, id));
         self.focus = Some(focus);
         Ok(())
+    }
+
+    /// Users it refers to at the target are asked for as a cycle asks for them: who is not taken away yet is still referred to.
+    pub(super) async fn ask_for_those_referred_to(
+        &self,
+        kind: ObjectKind,
+        id: SourceId,
+    ) -> Result<(), CycleError> {
+        let manager = self.manager_path();
+        let referred = self
+            .store(move |snapshot| match kind {
+                ObjectKind::User => managers_of(snapshot, &id, manager.as_deref()),
+                ObjectKind::Group => members_sent(snapshot, &id),
+            })
+            .await?;
+        match self.ask_for_referred(&referred).await {
+            Ok(true) => self.settle_scope().await,
+            // What was read before is shown, as for the object itself.
+            Ok(false) | Err(CycleError::Source(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The object is planned even where no cycle would look at it: then there is nothing to do, and that is said. Only now,
@@ -80,6 +103,43 @@ fn managers_to_come(
         next = snapshot.brief(ObjectKind::User, &manager)?;
     }
     Ok(managers)
+}
+
+/// The manager of a user, and the one that was sent.
+fn managers_of(
+    snapshot: &Snapshot,
+    user: &SourceId,
+    path: Option<&str>,
+) -> Result<BTreeSet<SourceId>, StoreError> {
+    let kind = ObjectKind::User;
+    let Some(record) = snapshot.record(kind, user)? else {
+        return Ok(BTreeSet::new());
+    };
+    let sent = record
+        .link
+        .as_ref()
+        .zip(path)
+        .and_then(|(link, path)| link.sent.get(path));
+    let sent = sent.and_then(|sent| TargetId::new(sent.as_str()?));
+    let owner = match sent {
+        Some(sent) => snapshot.owner(kind, &sent)?,
+        None => None,
+    };
+    Ok(record.object.manager.into_iter().chain(owner).collect())
+}
+
+/// The members that were put into a group.
+fn members_sent(snapshot: &Snapshot, group: &SourceId) -> Result<BTreeSet<SourceId>, StoreError> {
+    let (mut members, mut after) = (BTreeSet::new(), None);
+    loop {
+        let page = snapshot.edges(group, after.as_ref(), PAGE)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(members);
+        };
+        after = Some(*last);
+        let sent = page.into_iter().filter(|(_, edge)| edge.sent.is_some());
+        members.extend(sent.map(|(id, _)| id));
+    }
 }
 
 /// The members of a group that this cycle makes first.

@@ -5,16 +5,23 @@ use std::time::Duration;
 
 use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
-use melonsync::mapping::filter::Filter;
+use melonsync::mapping::Filter;
 use melonsync::model::id::ObjectKind;
+use melonsync::ports::Durability;
 use melonsync::reconcile::operation::Verb;
+use melonsync::reconcile::policy::OnRemoval;
 use melonsync::reconcile::policy::Policy;
 use melonsync::reconcile::policy::Threshold;
 use melonsync::reconcile::scope::ScopeRules;
+use melonsync::sandbox::Fault;
+use melonsync::sandbox::GraphFaults;
 use melonsync::sandbox::Tenant;
+use melonsync::snapshot::kept_back::Hold;
+use melonsync::snapshot::kept_back::HoldCause;
 use serde_json::json;
 
 use super::incremental::synced;
+use crate::support::announced::plan_is_announced;
 use crate::support::world::World;
 
 /// Forty users and five groups at the target, with the thresholds that everybody starts with: five removals.
@@ -283,4 +290,195 @@ async fn share_is_one_of_what_is_linked_and_of_nothing_else() {
             );
         }
     }
+}
+
+/// Reports who are in scope with their managers, and how each has its manager at the target.
+fn managers(world: &World, reports: &[String]) -> Vec<serde_json::Value> {
+    let extension = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    reports
+        .iter()
+        .map(|id| world.resource(id)[extension]["manager"]["value"].clone())
+        .collect()
+}
+
+/// Those who have a manager, and that manager.
+fn reports(world: &World) -> Vec<(String, String)> {
+    let users = world.tenant.user_ids().into_iter();
+    users
+        .filter_map(|id| {
+            let manager = world.tenant.manager(&id)?;
+            Some((id, manager))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_wrong_filter_takes_no_managers_along() {
+    let mut world = guarded().await;
+    let all = reports(&world);
+    let bosses: Vec<String> = all.iter().map(|(_, manager)| manager.clone()).collect();
+    let mine: Vec<String> = all
+        .iter()
+        .filter(|(id, _)| !bosses.contains(id))
+        .map(|(id, _)| id.clone())
+        .take(12)
+        .collect();
+    assert!(!mine.is_empty());
+    for id in &mine {
+        world.tenant.set_user(id, json!({"jobTitle": "In"}));
+    }
+    world.cycle_twice().await;
+    let before = managers(&world, &mine);
+    assert!(before.iter().all(|manager| !manager.is_null()));
+    let filter = Filter::parse(ObjectKind::User, r#"jobTitle EQUALS "In""#).unwrap();
+    world.job.scope = Arc::new(ScopeRules {
+        user_filter: Some(filter),
+        ..ScopeRules::default()
+    });
+    world.job.fingerprint = "wrong".to_owned();
+    for _ in 0..2 {
+        let plan = plan_is_announced(&world).await;
+        assert_eq!(plan.count(Verb::UpdateUser), 0, "{}", plan.story());
+        let ran = world.expect_no_write().await;
+        ran.expect(Outcome::Withheld);
+        assert_eq!(managers(&world, &mine), before);
+    }
+    // Let through, they go with their users.
+    world
+        .run(Extent::Changes, true, Some(1000))
+        .await
+        .expect(Outcome::Converged);
+    world.cycle_twice().await;
+    let after = managers(&world, &mine);
+    assert!(after.iter().all(serde_json::Value::is_null), "{after:?}");
+}
+
+/// A report, and its manager, who is about to leave the scope.
+async fn with_a_leaving_manager(on_out_of_scope: OnRemoval) -> (World, String, String) {
+    let mut world = guarded().await;
+    world.job.policy.on_out_of_scope = on_out_of_scope;
+    let filter = Filter::parse(ObjectKind::User, r#"jobTitle NOT EQUALS "Out""#).unwrap();
+    world.job.scope = Arc::new(ScopeRules {
+        user_filter: Some(filter),
+        ..ScopeRules::default()
+    });
+    world.job.fingerprint = "filtered".to_owned();
+    world.cycle_twice().await;
+    let (report, manager) = reports(&world).remove(0);
+    (world, report, manager)
+}
+
+/// Where only `active` is held, the rest of a user goes on.
+async fn one_user_is_written_at_most(world: &World) {
+    world.workspace.clear_requests();
+    world.cycle().await;
+    assert!(world.workspace.writes() <= 1, "{:#?}", world.workspace.requests());
+}
+
+#[tokio::test]
+async fn a_user_who_is_held_stays_a_manager_and_a_member() {
+    for attribute in [None, Some("active")] {
+        let (world, report, manager) = with_a_leaving_manager(OnRemoval::Disable).await;
+        let before = (
+            managers(&world, std::slice::from_ref(&report)),
+            world.workspace.groups(),
+        );
+        let now = melonsync::model::clock::Clock::now(&world.clock);
+        let mut tx = world.job.snapshot.tx().unwrap();
+        let hold = Hold {
+            attribute: attribute.map(str::to_owned),
+            until: None,
+            since: now,
+            actor: "test".to_owned(),
+            comment: None,
+            cause: HoldCause::Hand,
+        };
+        let id = manager.parse().unwrap();
+        tx.put_hold(ObjectKind::User, &id, &hold);
+        tx.commit(Durability::Synced).unwrap();
+        world.tenant.set_user(&manager, json!({"jobTitle": "Out"}));
+        for _ in 0..2 {
+            plan_is_announced(&world).await;
+            one_user_is_written_at_most(&world).await;
+            assert_eq!(
+                (
+                    managers(&world, std::slice::from_ref(&report)),
+                    world.workspace.groups()
+                ),
+                before
+            );
+        }
+        let mut tx = world.job.snapshot.tx().unwrap();
+        tx.delete_hold(ObjectKind::User, &id, attribute);
+        tx.commit(Durability::Synced).unwrap();
+        world.cycle_twice().await;
+        assert!(managers(&world, &[report])[0].is_null());
+        assert_ne!(world.workspace.groups(), before.1);
+    }
+}
+
+/// What the delta says of a manager is contradicted by what answers when the manager is asked for; a quarter of an hour later
+/// it agrees.
+async fn waits_for_a_second_look(how: &str, deletes: impl Fn(&Tenant, &str)) {
+    let (mut world, report, manager) = with_a_leaving_manager(OnRemoval::Delete).await;
+    world.job.policy.on_soft_delete = OnRemoval::Delete;
+    world.job.policy.on_hard_delete = OnRemoval::Delete;
+    let before = (
+        managers(&world, std::slice::from_ref(&report)),
+        world.workspace.groups(),
+    );
+    deletes(&world.tenant, &manager);
+    // By its id it still answers: a replica that is behind, perhaps.
+    world
+        .tenant
+        .update_faults(|faults| faults.batch_behind = Fault::always());
+    for _ in 0..2 {
+        plan_is_announced(&world).await;
+        world.expect_no_write().await;
+        let now = (
+            managers(&world, std::slice::from_ref(&report)),
+            world.workspace.groups(),
+        );
+        assert_eq!(now, before, "{how}");
+    }
+    world.tenant.set_faults(GraphFaults::default());
+    world.clock.advance(Duration::from_secs(16 * 60));
+    // What refers to the user goes first, in the same cycle.
+    let ran = world.cycle().await;
+    let verbs = [Verb::RemoveMember, Verb::UpdateUser, Verb::DeleteUser].map(|verb| ran.count(verb) > 0);
+    assert_eq!(verbs, [true; 3], "{how}: {}", ran.story());
+    assert!(managers(&world, &[report])[0].is_null());
+    assert!(world.workspace.users_by_external_id(&manager).is_empty());
+    world.cycle_twice().await;
+}
+
+#[tokio::test]
+async fn a_user_who_waits_for_a_second_look_stays_a_manager_and_a_member() {
+    waits_for_a_second_look("soft", Tenant::soft_delete_user).await;
+    waits_for_a_second_look("for good", Tenant::hard_delete_user).await;
+}
+
+#[tokio::test]
+async fn references_to_a_user_whose_delete_is_released_go_before_them() {
+    let (mut world, report, manager) = with_a_leaving_manager(OnRemoval::Delete).await;
+    world.job.policy.deletion_threshold = Threshold::count(0);
+    let before = (
+        managers(&world, std::slice::from_ref(&report)),
+        world.workspace.groups(),
+    );
+    world.tenant.set_user(&manager, json!({"jobTitle": "Out"}));
+    for _ in 0..2 {
+        world.expect_no_write().await.expect(Outcome::Withheld);
+        let now = (
+            managers(&world, std::slice::from_ref(&report)),
+            world.workspace.groups(),
+        );
+        assert_eq!(now, before);
+    }
+    let ran = world.run(Extent::Changes, true, Some(1000)).await;
+    ran.expect(Outcome::Converged);
+    let verbs = [Verb::RemoveMember, Verb::UpdateUser, Verb::DeleteUser].map(|verb| ran.count(verb) > 0);
+    assert_eq!(verbs, [true; 3], "{}", ran.story());
+    assert!(managers(&world, &[report])[0].is_null());
+    world.cycle_twice().await;
 }

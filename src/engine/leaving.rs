@@ -1,0 +1,144 @@
+//! Users who leave and are not taken away yet: withheld by the guard, held by a person, or waiting for a second look at the
+//! source. What refers to them at the target stays as it is until they go, so that a mistake that is held back does no harm
+//! beside it (docs/design/cycle.md, "The guard").
+
+use super::cycle::Cycle;
+use super::guarding::Removal;
+use super::kept_back::KeptBack;
+use super::scope::is_disabled;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::object::Life;
+use crate::model::object::Removed;
+use crate::model::value::Attributes;
+use crate::ports::StoreError;
+use crate::reconcile::look::Look;
+use crate::reconcile::policy::OnRemoval;
+use crate::reconcile::policy::Policy;
+use crate::reconcile::view::Reference;
+use crate::snapshot::look::LookReads;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::Record;
+use crate::snapshot::store::Snapshot;
+
+/// Whose removal this cycle carries out, by the guard's word.
+#[derive(Clone)]
+pub(super) struct Leaving {
+    on_soft_delete: OnRemoval,
+    on_hard_delete: OnRemoval,
+    on_out_of_scope: OnRemoval,
+    /// The guard withholds removals of users, but for those that a person let through.
+    closed: bool,
+    kept_back: KeptBack,
+    /// Under which path a manager is sent.
+    manager: Option<String>,
+}
+
+impl Cycle<'_> {
+    /// Known once the guard was asked; before that, nothing is decided about anybody.
+    pub(super) fn leaving(&self) -> Option<Leaving> {
+        self.approvals.as_ref()?;
+        let Policy {
+            on_soft_delete,
+            on_hard_delete,
+            on_out_of_scope,
+            ..
+        } = self.job.policy;
+        Some(Leaving {
+            on_soft_delete,
+            on_hard_delete,
+            on_out_of_scope,
+            closed: self.approval(ObjectKind::User).withheld().is_some(),
+            kept_back: self.kept_back.clone(),
+            manager: self.manager_path(),
+        })
+    }
+}
+
+impl Leaving {
+    /// A manager who leaves and is not taken away yet stays the manager of those who have them as one, with their resource. Entra may
+    /// say that a report has none any more, or leave that to be concluded from the manager's own removal.
+    pub(super) fn manager_who_stays(
+        &self,
+        snapshot: &Snapshot,
+        manager: Option<SourceId>,
+        state: &Reference,
+        sent: &Attributes,
+    ) -> Result<Option<(SourceId, TargetId)>, StoreError> {
+        let kind = ObjectKind::User;
+        if !matches!(state, Reference::Gone | Reference::Out | Reference::None) {
+            return Ok(None);
+        }
+        let Some(sent) = self.manager_sent(sent) else {
+            return Ok(None);
+        };
+        let Some(owner) = snapshot.owner(kind, &sent)? else {
+            return Ok(None);
+        };
+        let went = match manager {
+            Some(manager) => manager == owner,
+            None => {
+                let brief = snapshot.brief(kind, &owner)?;
+                brief.is_some_and(|brief| matches!(brief.head.life, Life::Gone(_)))
+            }
+        };
+        let stays = went && self.stays(snapshot, &owner)?.is_some_and(|target| target == sent);
+        Ok(stays.then_some((owner, sent)))
+    }
+
+    /// The resource of the manager that was sent.
+    fn manager_sent(&self, sent: &Attributes) -> Option<TargetId> {
+        TargetId::new(sent.get(self.manager.as_deref()?)?.as_str()?)
+    }
+
+    /// A member whose user waits for a second look stays in its groups. Where the removal is withheld or held, the removal of the
+    /// member is planned and kept back with it ([`super::admission`]); here there is none yet.
+    pub(super) fn member_who_stays(
+        &self,
+        snapshot: &Snapshot,
+        member: &SourceId,
+        state: &Reference,
+        sent: &TargetId,
+    ) -> Result<Option<Reference>, StoreError> {
+        let leaves = matches!(state, Reference::Gone | Reference::Out);
+        let stays = leaves && self.waits_for_look(snapshot, member)?;
+        Ok(stays.then(|| Reference::Linked(sent.clone())))
+    }
+
+    /// The resource of a user who is gone or out of scope, and whose own removal is neither done nor carried out now.
+    fn stays(&self, snapshot: &Snapshot, id: &SourceId) -> Result<Option<TargetId>, StoreError> {
+        let kind = ObjectKind::User;
+        let Some(record) = snapshot.record(kind, id)? else {
+            return Ok(None);
+        };
+        let done = match self.policy_on(&record) {
+            OnRemoval::Keep => true,
+            OnRemoval::Disable => is_disabled(&record),
+            OnRemoval::Delete => false,
+        };
+        let removal = snapshot.removal::<Removal>(kind, id)?;
+        let through = |removal: Removal| !self.closed || self.kept_back.lets_through(kind, *id, removal.verb);
+        let goes = removal.is_some_and(through);
+        let link = record.link.filter(|_| !(done || goes));
+        Ok(link.map(|link| link.target))
+    }
+
+    /// True for a user who would be deleted, but for a look at the source that said otherwise.
+    fn waits_for_look(&self, snapshot: &Snapshot, id: &SourceId) -> Result<bool, StoreError> {
+        let kind = ObjectKind::User;
+        if !snapshot.look(kind, id)?.is_some_and(|look| Look::doubts(&look)) {
+            return Ok(false);
+        }
+        let record = snapshot.record(kind, id)?;
+        Ok(record.is_some_and(|record| self.policy_on(&record) == OnRemoval::Delete))
+    }
+
+    const fn policy_on(&self, record: &Record) -> OnRemoval {
+        match record.object.life {
+            Life::Gone(Removed::SoftDeleted) => self.on_soft_delete,
+            Life::Gone(Removed::HardDeleted) => self.on_hard_delete,
+            Life::Alive | Life::Missing | Life::Unknown => self.on_out_of_scope,
+        }
+    }
+}
