@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use melonsync::model::clock::Stopwatch;
 use rustix::process::Pid;
 use rustix::process::Signal;
 use rustix::process::kill_process;
@@ -164,6 +165,9 @@ fn demo_needs_nothing() {
     assert_eq!(left.len(), 1, "nothing is left behind: {left:?}");
 }
 
+/// So long a line of the daemon's log is waited for.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// The daemon, with its log line by line.
 struct Daemon {
     child: Running,
@@ -189,11 +193,13 @@ impl Daemon {
         }
     }
 
-    /// Waits for a line with this text.
+    /// Waits for a line with this text; not for ever where other lines keep coming.
     #[track_caller]
     fn says(&mut self, text: &str) {
+        let watch = Stopwatch::start();
         loop {
-            let Ok(line) = self.lines.recv_timeout(Duration::from_secs(20)) else {
+            let left = LONGEST.saturating_sub(watch.elapsed());
+            let Ok(line) = self.lines.recv_timeout(left) else {
                 panic!("never said `{text}`:\n{}", self.seen);
             };
             self.seen += &format!("{line}\n");
