@@ -139,7 +139,10 @@ fn demo_job(servers: &Servers, state: &Path) -> Result<Job, Failure> {
         ("ENTRA_CLIENT_SECRET".to_owned(), servers.tenant.client_secret()),
         ("IDMELON_SCIM_TOKEN".to_owned(), servers.workspace.token()),
     ];
-    let folder = tempfile::tempdir().map_err(|error| folder_failure(&error))?;
+    let held =
+        crate::snapshot::folder::StateFolder::hold(state).map_err(|error| factory::store_failure(&error))?;
+    // Inside the state's folder: where that is kept elsewhere, there need be no temporary one.
+    let folder = tempfile::tempdir_in(state).map_err(|error| folder_failure(&error))?;
     let mut text = servers.config();
     for (name, secret) in secrets {
         let path = folder.path().join(&name);
@@ -154,8 +157,6 @@ fn demo_job(servers: &Servers, state: &Path) -> Result<Job, Failure> {
         false,
     )?;
     let (name, job) = factory::choose(&settings, None)?;
-    let held =
-        crate::snapshot::folder::StateFolder::hold(state).map_err(|error| factory::store_failure(&error))?;
     let snapshot = factory::open(&held, name)?;
     let job = factory::job(
         Path::new("config/melonsync.toml"),

@@ -48,6 +48,7 @@ use crate::telemetry::audit::AuditStream;
 use crate::telemetry::audit::Stream;
 use crate::transport::NetworkOptions;
 use crate::transport::RetryPolicy;
+use crate::transport::unreached::Keys;
 
 /// Objects planned, sent and recorded at a time: large enough that the store's syncs are shared, small enough
 /// that an interrupted batch is soon done again.
@@ -438,10 +439,11 @@ pub(super) fn source(settings: &settings::job::Job) -> Result<GraphSource, Failu
         retry: RetryPolicy::default(),
     })
     .map_err(|error| {
-        Failure::new(
-            Exit::Usage,
-            Shown::of(&error).advise("correct `proxy` and `ca_file` under [network]"),
-        )
+        let keys = Keys {
+            section: &source.network.section,
+            address: "graph_url",
+        };
+        Failure::new(Exit::Usage, Shown::of(&error).advise(error.advice(&keys)))
     })
 }
 
@@ -468,10 +470,11 @@ fn client_of(target: &settings::target::Target) -> Result<ScimTarget, Failure> {
         clock: Arc::new(SystemClock),
     })
     .map_err(|error| {
-        Failure::new(
-            Exit::Usage,
-            Shown::of(&error).advise("correct the job's [target] section"),
-        )
+        let keys = Keys {
+            section: &target.network.section,
+            address: "url",
+        };
+        Failure::new(Exit::Usage, Shown::of(&error).advise(error.advice(&keys)))
     })
 }
 

@@ -112,7 +112,7 @@ fn save_failure(out: &Path, error: &io::Error) -> Failure {
     };
     Failure::new(
         Exit::Failed,
-        shown.advise("check free space and the permissions of the folder; nothing was written to the target"),
+        shown.advise("check that the folder is there, its free space and its permissions; nothing was written to the target"),
     )
 }
 

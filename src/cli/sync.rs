@@ -105,7 +105,7 @@ pub(super) fn shown(done: &CycleReport, findings: Vec<String>, report: &mut Repo
 /// An error that ended a cycle.
 pub(super) fn failure(error: &CycleError) -> Failure {
     let exit = match error {
-        CycleError::NoSuchObject { .. } => Exit::Usage,
+        CycleError::NoSuchObject { .. } | CycleError::Ambiguous { .. } => Exit::Usage,
         CycleError::Quarantined { .. } => Exit::NotBegun,
         _ => Exit::Failed,
     };

@@ -106,6 +106,16 @@ pub enum CycleError {
         /// The name.
         name: String,
     },
+    /// A name given by hand that several have.
+    #[error("{} {kind}s are called `{}`", found.len(), shown(name))]
+    Ambiguous {
+        /// User or group.
+        kind: ObjectKind,
+        /// The name.
+        name: String,
+        /// Whose it is.
+        found: Vec<SourceId>,
+    },
     /// A store call did not come back: a bug, or a damaged store that panicked.
     #[error("a store call broke off")]
     Broken(#[source] tokio::task::JoinError),
@@ -132,6 +142,10 @@ impl CycleError {
             Self::NoSuchObject { .. } => {
                 "give its object id, or its UPN or display name as Entra has it; run `melonsync sync` first if it is new"
                     .to_owned()
+            }
+            Self::Ambiguous { found, .. } => {
+                let ids: Vec<String> = found.iter().map(ToString::to_string).collect();
+                format!("give the object id of the one that you mean: {}", ids.join(", "))
             }
             Self::Broken(_) => "run `melonsync state verify`, and report this".to_owned(),
         }

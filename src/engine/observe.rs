@@ -460,9 +460,14 @@ impl Cycle<'_> {
             .await?;
         match found.as_slice() {
             [one] => Ok(*one),
-            _ => Err(CycleError::NoSuchObject {
+            [] => Err(CycleError::NoSuchObject {
                 kind,
                 name: name.to_owned(),
+            }),
+            _ => Err(CycleError::Ambiguous {
+                kind,
+                name: name.to_owned(),
+                found,
             }),
         }
     }

@@ -54,6 +54,7 @@ use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::quarantine::Said;
+use crate::reconcile::refused;
 use crate::snapshot::counts::Facts;
 use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::history::NewEntry;
@@ -242,6 +243,20 @@ impl Cycle<'_> {
     }
 }
 
+/// What to do about a failure: of a change of one attribute, what helps against the refusal of that one.
+fn advice(operation: Option<&Operation>, error: &TargetError) -> String {
+    let alone = match (operation, error) {
+        (Some(operation), TargetError::Refused { .. }) if operation.members.is_empty() => {
+            match operation.changes.as_slice() {
+                [change] => refused::hint(&change.attribute, change.after.is_unassigned(), &chain(error)),
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    alone.unwrap_or_else(|| error.hint().to_owned())
+}
+
 /// The operation whose request failed; an adoption, and its end, have none of their own.
 pub(super) fn failed_operation(work: &Work) -> Option<&Operation> {
     work.run.iter().find(|operation| {
@@ -339,7 +354,7 @@ impl Cycle<'_> {
         self.failed.insert((kind, id));
         let verb = failed_verb(operation);
         let said = chain(error);
-        self.summary.fail(id, verb, said, error.hint().to_owned());
+        self.summary.fail(id, verb, said, advice(operation, error));
         let status = error.status();
         warn!(object = %id, op = verb, status, "Cannot {verb} {id}: {}; it stays dirty and is tried again", chain(error));
         if let Some(operation) = operation {
@@ -380,10 +395,10 @@ impl Cycle<'_> {
         let operation = failed_operation(work);
         if let Some(operation) = operation.filter(|_| learns && !self.escrow.is_due((kind, id))) {
             // What was an observation before is a failure now.
-            let cause = chain(&error);
+            let (cause, hint) = (chain(&error), advice(Some(operation), &error));
             let said = Said {
                 cause: &cause,
-                hint: error.hint(),
+                hint: &hint,
                 now: self.now,
                 actor: &self.order.actor,
             };
@@ -420,7 +435,7 @@ impl Cycle<'_> {
             return None;
         }
         let said = chain(error);
-        let words = (failed_verb(operation), said, error.hint().to_owned());
+        let words = (failed_verb(operation), said, advice(operation, error));
         let first = self.job.escrow_first_retry;
         Some((key.1, self.escrow.set_aside(key, self.now, first, words)))
     }

@@ -183,6 +183,10 @@ fn hint(comes: bool, status: u16, said: &str) -> String {
             "see whether this user is still at the target: `melonsync resync --user` of it looks, and makes it anew where it is gone"
                 .to_owned()
         }
+        // Answered as if it had been done: more likely the form than this user.
+        (true, 200) if !said.is_empty() => {
+            format!("{said}; where it is this user alone, look at what the target takes for a member")
+        }
         (true, _) => "look at this user at the target, and at what it takes for a member; the others of the group are in it".to_owned(),
         (false, _) if said.is_empty() => "take this member out at the target by hand".to_owned(),
         (false, _) => format!("take this member out at the target by hand, or: {said}"),

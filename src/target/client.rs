@@ -54,6 +54,7 @@ use crate::transport::HttpClient;
 use crate::transport::NetworkOptions;
 use crate::transport::RetryPolicy;
 use crate::transport::TransportError;
+use crate::transport::unreached::Keys;
 
 /// How to reach a target and how to speak to it.
 #[derive(Debug, Clone)]
@@ -90,6 +91,18 @@ pub enum SetupError {
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Network(#[from] TransportError),
+}
+
+impl SetupError {
+    /// What to do about it; `keys` are those of the target.
+    #[must_use]
+    pub fn advice(&self, keys: &Keys<'_>) -> String {
+        match self {
+            Self::Url(_) => format!("correct {}", keys.key("url")),
+            Self::Token => format!("correct {}", keys.key("token")),
+            Self::Network(error) => error.advice(keys),
+        }
+    }
 }
 
 /// A SCIM 2.0 service. One value for one target: it holds the pace and what was learned.

@@ -186,7 +186,9 @@ fn hint_for(status: u16) -> &'static str {
         404 => "check `url`: it must be the SCIM base URL, below which /Users and /Groups are served",
         405 | 501 => "the target does not support this request: look at `dialect` for another form",
         412 | 428 => "the target wants a version check that it does not announce: ask its maker",
-        413 => "the target takes smaller bodies only",
+        413 => {
+            "the target takes smaller bodies only: shorten this object's longest value in Entra, or take its row out of the mapping"
+        }
         415 => {
             "the target does not take this media type: `media_type` under the target's `dialect` is \"scim\" \
              (application/scim+json) or \"json\" (application/json)"

@@ -151,6 +151,10 @@ fn cause(chain: &[String], kind: Option<io::ErrorKind>) -> Cause {
     if says("dns error").is_some() || says("failed to lookup address").is_some() {
         return Cause::UnknownHost;
     }
+    // Without a word about certificates: whoever answers there, a firewall mostly, wants nothing of this connection.
+    if says("tls handshake eof").is_some() {
+        return Cause::HungUp;
+    }
     if let Some(tls) = chain.iter().rev().find_map(|text| tls(text)) {
         return Cause::Tls(tls);
     }
@@ -197,7 +201,6 @@ fn tls(text: &str) -> Option<Tls> {
         "received fatal alert",
         "peer misbehaved",
         "peer sent no certificates",
-        "tls handshake eof",
     ]
     .iter()
     .any(|start| text.starts_with(start))

@@ -17,4 +17,5 @@ mod simulation;
 mod stories;
 mod support;
 mod tls;
+mod tries;
 mod wiring;

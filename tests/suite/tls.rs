@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use melonsync::model::id::ObjectKind;
 use melonsync::model::secret::Secret;
@@ -46,17 +45,17 @@ use tokio_rustls::rustls::version::TLS13;
 
 use crate::support::manual_clock::ManualClock;
 
-type Issuer = CertifiedIssuer<'static, KeyPair>;
+pub type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 /// A certificate and its key.
-struct Identity {
-    certificate: CertificateDer<'static>,
-    key: PrivateKeyDer<'static>,
-    pem: String,
+pub struct Identity {
+    pub certificate: CertificateDer<'static>,
+    pub key: PrivateKeyDer<'static>,
+    pub pem: String,
 }
 
 /// An authority of this name.
-fn authority(name: &str) -> Issuer {
+pub fn authority(name: &str) -> Issuer {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(rcgen::DnType::CommonName, name);
@@ -64,7 +63,7 @@ fn authority(name: &str) -> Issuer {
 }
 
 /// What an authority issues for a host; `None`: signed by itself. The years in which it holds.
-fn issued(by: Option<&Issuer>, host: &str, years: (i32, i32)) -> Identity {
+pub fn issued(by: Option<&Issuer>, host: &str, years: (i32, i32)) -> Identity {
     let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
     params.not_before = date_time_ymd(years.0, 1, 1);
     params.not_after = date_time_ymd(years.1, 1, 1);
@@ -82,13 +81,13 @@ fn issued(by: Option<&Issuer>, host: &str, years: (i32, i32)) -> Identity {
 }
 
 /// A server, and how many requests reached it.
-struct StandIn {
-    port: u16,
+pub struct StandIn {
+    pub port: u16,
     asked: Arc<AtomicUsize>,
 }
 
 impl StandIn {
-    async fn tls(identity: &Identity, versions: &[&'static SupportedProtocolVersion]) -> Self {
+    pub async fn tls(identity: &Identity, versions: &[&'static SupportedProtocolVersion]) -> Self {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(versions)
             .unwrap()
@@ -110,7 +109,7 @@ impl StandIn {
     }
 
     /// No TLS at all.
-    async fn plain() -> Self {
+    pub async fn plain() -> Self {
         let asked = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&asked);
         let port = serve(move |stream, port| {
@@ -122,7 +121,7 @@ impl StandIn {
     }
 
     /// A server that knows nothing newer than this version, by its number on the wire. What the client says goes to `hello`.
-    async fn old(version: u8, hello: Arc<std::sync::Mutex<Vec<u8>>>) -> Self {
+    pub async fn old(version: u8, hello: Arc<std::sync::Mutex<Vec<u8>>>) -> Self {
         let port = serve(move |mut stream, _| {
             let hello = Arc::clone(&hello);
             async move {
@@ -146,13 +145,13 @@ impl StandIn {
         }
     }
 
-    fn url(&self) -> url::Url {
+    pub fn url(&self) -> url::Url {
         format!("https://localhost:{}", self.port).parse().unwrap()
     }
 }
 
 /// Serves each connection so; the port.
-async fn serve<F, W>(each: F) -> u16
+pub async fn serve<F, W>(each: F) -> u16
 where
     F: Fn(TcpStream, u16) -> W + Send + 'static,
     W: Future<Output = ()> + Send + 'static,
@@ -168,7 +167,7 @@ where
 }
 
 /// One request and its answer: a token, a delta page, or an empty listing.
-async fn answer(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, port: u16, asked: &AtomicUsize) {
+pub async fn answer(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, port: u16, asked: &AtomicUsize) {
     let (mut said, mut chunk) = (Vec::new(), [0; 4096]);
     while !said.windows(4).any(|end| end == b"\r\n\r\n") {
         match stream.read(&mut chunk).await {
@@ -185,10 +184,15 @@ async fn answer(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, port: u16
     let said = String::from_utf8_lossy(&said).into_owned();
     asked.fetch_add(1, Ordering::SeqCst);
     let path = said.split(' ').nth(1).unwrap_or_default();
+    // As the service names itself: whoever was asked under another name answers with links to that.
+    let host = said
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map_or_else(|| format!("localhost:{port}"), str::to_owned);
     let body = if path.ends_with("/token") {
         json!({"token_type": "Bearer", "expires_in": 3600, "access_token": "token"})
     } else if path.contains("/delta") {
-        json!({"value": [], "@odata.deltaLink": format!("https://localhost:{port}/v1.0/users/delta?$deltatoken=x")})
+        json!({"value": [], "@odata.deltaLink": format!("https://{host}/v1.0/users/delta?$deltatoken=x")})
     } else {
         json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": 0, "Resources": []})
     };
@@ -203,12 +207,22 @@ async fn answer(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, port: u16
 }
 
 /// One reading of each side, with this file of trusted certificates: what went wrong, in words with its causes and the hint.
-async fn read_both(url: &url::Url, ca_file: Option<PathBuf>) -> [Result<(), String>; 2] {
+pub async fn read_both(url: &url::Url, ca_file: Option<PathBuf>) -> [Result<(), String>; 2] {
+    read_through(
+        url,
+        NetworkOptions {
+            ca_file,
+            ..NetworkOptions::default()
+        },
+    )
+    .await
+}
+
+/// As [`read_both`], with these options.
+pub async fn read_through(url: &url::Url, network: NetworkOptions) -> [Result<(), String>; 2] {
     let network = NetworkOptions {
-        ca_file,
-        connect_timeout: Duration::from_secs(10),
         section: "jobs.idmelon.side".to_owned(),
-        ..NetworkOptions::default()
+        ..network
     };
     let clock = Arc::new(ManualClock::new());
     let source = GraphSource::new(GraphOptions {
@@ -231,7 +245,7 @@ async fn read_both(url: &url::Url, ca_file: Option<PathBuf>) -> [Result<(), Stri
         token: Secret::new("token".to_owned()),
         max_concurrency: 1,
         least_gap: None,
-        request_timeout: Duration::from_secs(20),
+        request_timeout: network.request_timeout,
         network,
         retry: RetryPolicy::never(),
         dialect: PinnedDialect::default(),
@@ -255,7 +269,7 @@ fn words(error: &dyn Error, hint: &str) -> String {
 }
 
 /// The years around now, whatever the clock of the machine says within them.
-const NOW: (i32, i32) = (2020, 2120);
+pub const NOW: (i32, i32) = (2020, 2120);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_is_trusted_for_its_issuer_its_time_and_its_name_and_nothing_is_sent_before() {

@@ -13,7 +13,7 @@ mod keys;
 mod provisioning;
 mod removals;
 mod source;
-mod stage;
+pub mod stage;
 mod state;
 mod target;
 mod thresholds;
