@@ -80,7 +80,7 @@ impl Lines {
     }
 
     /// An error with its causes: the last of them is what names the trouble.
-    fn error(&mut self, what: &'static str, error: &dyn Error, advice: &str) {
+    fn error(&mut self, what: &'static str, error: &(dyn Error + 'static), advice: &str) {
         let shown = Shown::of(error);
         let text = std::iter::once(shown.what).chain(shown.causes);
         self.add(Level::Fail, what, text.collect::<Vec<_>>().join(": "), advice);

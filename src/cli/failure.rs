@@ -2,6 +2,9 @@
 
 use std::error::Error;
 
+use crate::ports::Exchange;
+use crate::ports::SourceError;
+use crate::ports::TargetError;
 use crate::settings::SettingsErrors;
 
 /// The exit codes.
@@ -63,21 +66,25 @@ pub struct Shown {
     pub causes: Vec<String>,
     /// A command or a setting.
     pub advice: Option<String>,
+    /// The request that failed, where one did.
+    pub request: Option<Box<Exchange>>,
 }
 
 impl Shown {
     /// An error with its chain; what to do is for the caller to add.
     #[must_use]
-    pub fn of(error: &dyn Error) -> Self {
-        let mut causes = Vec::new();
+    pub fn of(error: &(dyn Error + 'static)) -> Self {
+        let (mut causes, mut request) = (Vec::new(), exchange(error));
         let mut next = error.source();
         while let Some(cause) = next {
             causes.push(cause.to_string());
+            request = request.or_else(|| exchange(cause));
             next = cause.source();
         }
         Self {
             what: error.to_string(),
             causes,
+            request: request.cloned().map(Box::new),
             ..Self::default()
         }
     }
@@ -95,6 +102,13 @@ impl Shown {
         self.place = Some(place.into());
         self
     }
+}
+
+/// The request that an error of an edge is about.
+fn exchange<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Exchange> {
+    let of_source = || error.downcast_ref::<SourceError>().map(SourceError::what);
+    let of_target = || error.downcast_ref::<TargetError>().map(TargetError::what);
+    of_source().or_else(of_target)?.exchange()
 }
 
 /// Why a verb did not do its work.

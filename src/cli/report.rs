@@ -158,11 +158,17 @@ impl Write for Out<'_> {
     }
 }
 
-/// A failure as a document: `{"exit_code": …, "errors": [{"error": …, "where": …, "cause": […], "do": …}]}`.
+/// A failure as a document: `{"exit_code": …, "errors": [{"error": …, "where": …, "cause": […], "do": …,
+/// "request": {"method": …, "path": …, "status": …, "request_id": …}}]}`; the last where a request failed.
 fn document(failure: &Failure) -> serde_json::Value {
-    let errors = failure.errors.iter().map(
-        |error| json!({"error": error.what, "where": error.place, "cause": error.causes, "do": error.advice}),
-    );
+    let errors = failure.errors.iter().map(|error| {
+        let mut document =
+            json!({"error": error.what, "where": error.place, "cause": error.causes, "do": error.advice});
+        if let Some(request) = &error.request {
+            document["request"] = json!(request);
+        }
+        document
+    });
     json!({"exit_code": failure.exit.code(), "errors": errors.collect::<Vec<_>>()})
 }
 

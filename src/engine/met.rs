@@ -92,7 +92,7 @@ impl Cycle<'_> {
 
 fn refused(what: String) -> TargetError {
     TargetError::Refused {
-        what,
+        what: what.into(),
         status: 200,
         hint: "give one of the two another name in Entra: the target takes them for one".to_owned(),
     }

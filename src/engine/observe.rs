@@ -19,6 +19,7 @@ use crate::ports::Durability;
 use crate::ports::NextPage;
 use crate::ports::PageRequest;
 use crate::ports::SourceError;
+use crate::ports::What;
 use crate::reconcile::round::Brought;
 use crate::reconcile::round::Endless;
 use crate::reconcile::round::Round;
@@ -193,7 +194,7 @@ impl Cycle<'_> {
         &mut self,
         kind: ObjectKind,
         request: &PageRequest,
-        what: String,
+        what: What,
         reading: &mut Reading,
     ) -> Result<bool, CycleError> {
         let link = link_of(request).map(str::to_owned);
@@ -335,7 +336,7 @@ impl Cycle<'_> {
             self.reset(kind).await?;
         }
         Err(CycleError::Source(SourceError::Malformed {
-            what: format!("the source's stream of {kind}s does not end: {endless}"),
+            what: format!("the source's stream of {kind}s does not end: {endless}").into(),
             hint: "what was read is kept, and users whom it names as disabled or deleted are disabled; the next cycle reads on. \
                    If this stays, check `graph_url` and `proxy`, and run `melonsync resync --restart`"
                 .to_owned(),

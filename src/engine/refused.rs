@@ -257,7 +257,9 @@ pub(super) async fn create_without(job: &Job, work: &mut Work, error: TargetErro
             Some(true) => {}
             Some(false) => {
                 return Answer::Failed(TargetError::Conflict {
-                    what: format!("the create was refused, and the resource is there: {error}"),
+                    what: error.what().reworded(format!(
+                        "the create was refused, and the resource is there: {error}"
+                    )),
                 });
             }
             // Nobody says that it is not there: no second create.
@@ -270,7 +272,7 @@ pub(super) async fn create_without(job: &Job, work: &mut Work, error: TargetErro
         left.extend(named.into_iter().map(|attribute| RefusedPart {
             attribute,
             error: TargetError::Refused {
-                what: error.to_string(),
+                what: error.what().clone(),
                 status: 400,
                 hint: error.hint().to_owned(),
             },

@@ -207,7 +207,7 @@ async fn ask<T: DeserializeOwned + Send + 'static>(
 
 fn malformed(wrong: &str) -> SourceError {
     SourceError::Malformed {
-        what: format!("the assignments of the enterprise application are unusable: {wrong}; nothing of them was used"),
+        what: format!("the assignments of the enterprise application are unusable: {wrong}; nothing of them was used").into(),
         hint: "the list of the last complete read stays in force, and the next cycle reads it again; if this stays, check \
                `graph_url` and `proxy`"
             .to_owned(),

@@ -12,6 +12,7 @@ use graph_rs_sdk::{
     error::{AuthExecutionError, AuthExecutionResult},
     identity::ClientApplication,
 };
+use reqwest::Method;
 use reqwest::{
     Request,
     header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT},
@@ -21,14 +22,16 @@ use uuid::Uuid;
 
 use super::{
     GraphOptions,
-    fault::{Exchange, Verdict},
+    fault::{Asked, Verdict},
     token::{TokenSource, unreachable},
 };
 use crate::model::clock::Clock;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::secret::Secret;
+use crate::ports::Exchange;
 use crate::ports::SourceError;
+use crate::ports::What;
 use crate::transport::Answer;
 use crate::transport::Attempt;
 use crate::transport::HttpClient;
@@ -217,8 +220,11 @@ impl GraphClient {
                 host_of(request.url())
             );
             let token = bearer_of(&request);
-            let exchange = Exchange {
+            let (method, path) = (verb(request.method()), request.url().path().to_owned());
+            let exchange = Asked {
                 request: &shown,
+                method,
+                path: &path,
                 client_request_id: &id,
                 permission: ask.permission(),
                 not_found: ask.not_found(),
@@ -229,7 +235,18 @@ impl GraphClient {
                 Ok(answer) => answer,
                 Err(error) => {
                     let what = format!("{shown} -> no answer (client-request-id {id})");
-                    return unreachable(&what, &self.http.keys("graph_url"), error, made);
+                    let unanswered = Exchange {
+                        method,
+                        path,
+                        status: None,
+                        request_id: None,
+                    };
+                    return unreachable(
+                        What::of(what, unanswered),
+                        &self.http.keys("graph_url"),
+                        error,
+                        made,
+                    );
                 }
             };
             self.tokens.skew().note(&answer, self.clock.now());
@@ -300,6 +317,14 @@ impl GraphClient {
     }
 }
 
+/// The method as the fields of an error name it: reads of Graph are GETs, but for batches of them.
+fn verb(method: &Method) -> &'static str {
+    match *method {
+        Method::POST => "POST",
+        _ => "GET",
+    }
+}
+
 fn with_headers(mut request: Request, ask: &Ask<'_>, id: &str) -> Request {
     let headers = request.headers_mut();
     headers.remove(USER_AGENT); // ours is the client's default; the SDK may bring its own
@@ -330,7 +355,7 @@ fn not_built(failure: GraphFailure) -> SourceError {
         other => other.into(),
     };
     SourceError::Unavailable {
-        what: "a request to Graph cannot be built".to_owned(),
+        what: "a request to Graph cannot be built".into(),
         hint: "check `graph_url`; the access token must be plain text".to_owned(),
         cause: Some(cause),
     }

@@ -106,7 +106,7 @@ pub(super) fn own_link(base: &Url, link: &str) -> Result<Url, String> {
 
 fn malformed(kind: ObjectKind, wrong: &str) -> SourceError {
     SourceError::Malformed {
-        what: format!("the page of {kind}s from Graph is unusable: {wrong}; nothing of it was used"),
+        what: format!("the page of {kind}s from Graph is unusable: {wrong}; nothing of it was used").into(),
         hint: "check `graph_url` and `proxy`; the next cycle asks for this page again, and `melonsync resync --restart` \
                begins afresh"
             .to_owned(),

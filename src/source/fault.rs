@@ -6,7 +6,9 @@ use serde_json::Value as Json;
 
 use crate::model::secret::Secret;
 use crate::model::shown::shown;
+use crate::ports::Exchange;
 use crate::ports::SourceError;
+use crate::ports::What;
 use crate::transport::Answer;
 
 /// Longest part of a service's own message that is shown.
@@ -28,9 +30,13 @@ pub(super) enum Verdict {
 }
 
 /// An answer and the request that it belongs to, in words.
-pub(super) struct Exchange<'a> {
+pub(super) struct Asked<'a> {
     /// Method, path and host: no query, which holds tokens.
     pub(super) request: &'a str,
+    /// HTTP method.
+    pub(super) method: &'static str,
+    /// Path on the host.
+    pub(super) path: &'a str,
     /// Our `client-request-id`.
     pub(super) client_request_id: &'a str,
     /// Which permission the request needs.
@@ -43,7 +49,7 @@ pub(super) struct Exchange<'a> {
     pub(super) token: Option<&'a Secret>,
 }
 
-impl Exchange<'_> {
+impl Asked<'_> {
     /// What the answer means.
     pub(super) fn judge(&self, answer: &Answer) -> Verdict {
         let status = answer.status;
@@ -105,7 +111,7 @@ impl Exchange<'_> {
     }
 
     /// Request, status, code, ids and the shortened message, in one line.
-    fn describe(&self, answer: &Answer, codes: &[String]) -> String {
+    fn describe(&self, answer: &Answer, codes: &[String]) -> What {
         let mut text = format!("{} -> {}", self.request, answer.status.as_u16());
         if !codes.is_empty() {
             text.push_str(&format!(" {}", codes.join("/")));
@@ -121,9 +127,25 @@ impl Exchange<'_> {
         if let Some(message) = message(&answer.body) {
             text.push_str(&format!(": {}", shortened(&message)));
         }
-        match self.token {
+        let text = match self.token {
             Some(token) if !token.expose().is_empty() => text.replace(token.expose(), "[secret]"),
             _ => text,
+        };
+        What::of(text, self.exchange(answer))
+    }
+
+    /// The same as fields. Ids that the service wrote are cleaned as the words are.
+    fn exchange(&self, answer: &Answer) -> Exchange {
+        let id = answer.header("request-id").map(shortened);
+        let echoes = |id: &String| {
+            let token = self.token.map_or("", Secret::expose);
+            !token.is_empty() && id.contains(token)
+        };
+        Exchange {
+            method: self.method,
+            path: self.path.to_owned(),
+            status: Some(answer.status.as_u16()),
+            request_id: id.filter(|id| !echoes(id)),
         }
     }
 }

@@ -182,7 +182,7 @@ async fn one_batch(
     let body = answer.body.clone();
     let batch = off_thread(body.len(), move || serde_json::from_slice::<Batch>(&body)).await;
     let batch = batch.map_err(|_| SourceError::Malformed {
-        what: "POST /$batch -> an answer without usable `responses`; nothing of it was used".to_owned(),
+        what: "POST /$batch -> an answer without usable `responses`; nothing of it was used".into(),
         hint: "check `graph_url` and `proxy`; the next cycle asks again".to_owned(),
     })?;
     let mut by_number: HashMap<String, Vec<Inner>> = HashMap::new();

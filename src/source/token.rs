@@ -18,7 +18,9 @@ use super::{
 use crate::model::clock::Clock;
 use crate::model::clock::Timestamp;
 use crate::model::secret::Secret;
+use crate::ports::Exchange;
 use crate::ports::SourceError;
+use crate::ports::What;
 use crate::transport::Answer;
 use crate::transport::Attempt;
 use crate::transport::HttpClient;
@@ -150,7 +152,12 @@ impl TokenSource {
         match answered {
             Ok(answer) if answer.status.is_success() => self.grant(&answer, asked_at),
             Ok(answer) => self.refusal(&answer),
-            Err(error) => unreachable(&self.what("no token"), &self.http.keys("login_url"), error, made),
+            Err(error) => unreachable(
+                self.what("no token", None),
+                &self.http.keys("login_url"),
+                error,
+                made,
+            ),
         }
     }
 
@@ -165,7 +172,7 @@ impl TokenSource {
                 "an answer without an access_token"
             };
             return Attempt::Fail(SourceError::Malformed {
-                what: self.what(&format!("200 with {kind}")),
+                what: self.what(&format!("200 with {kind}"), Some(answer)),
                 hint: "check `login_url` and `proxy`: this is not Entra's token endpoint".to_owned(),
             });
         };
@@ -185,7 +192,7 @@ impl TokenSource {
         let transient =
             status == 429 || status >= 500 || code == Some(90033) || error == Some("temporarily_unavailable");
         let (what, hint) = (
-            self.what(&self.shown(status, error, code, &body, answer)),
+            self.what(&self.shown(status, error, code, &body, answer), Some(answer)),
             hint(code),
         );
         if transient {
@@ -251,17 +258,24 @@ impl TokenSource {
         text
     }
 
-    fn what(&self, happened: &str) -> String {
+    fn what(&self, happened: &str, answer: Option<&Answer>) -> What {
         let host = crate::transport::http_client::host_of(&self.url);
-        format!(
+        let text = format!(
             "asking {host} for a token of app {} -> {happened}",
             self.client_id
-        )
+        );
+        let exchange = Exchange {
+            method: "POST",
+            path: self.url.path().to_owned(),
+            status: answer.map(|answer| answer.status.as_u16()),
+            request_id: None,
+        };
+        What::of(text, exchange)
     }
 
     fn unusable_url(&self, error: reqwest::Error) -> SourceError {
         SourceError::Unavailable {
-            what: self.what("the request cannot be built"),
+            what: self.what("the request cannot be built", None),
             hint: "check `login_url` and `tenant_id`".to_owned(),
             cause: Some(error.without_url().into()),
         }
@@ -270,7 +284,7 @@ impl TokenSource {
 
 /// No answer: worth some more attempts, fewer where not even a connection can be had.
 pub(super) fn unreachable<T>(
-    what: &str,
+    what: What,
     keys: &Keys<'_>,
     error: TransportError,
     made: u32,
@@ -278,7 +292,7 @@ pub(super) fn unreachable<T>(
     let connect = matches!(error, TransportError::Connect { .. });
     let hopeless = error.is_configuration() || error.is_too_large();
     let error = SourceError::Unavailable {
-        what: what.to_owned(),
+        what,
         hint: error.advice(keys),
         cause: Some(error.into()),
     };

@@ -193,7 +193,7 @@ mod tests {
 
     fn refusal(words: &str) -> TargetError {
         TargetError::Refused {
-            what: format!("PATCH /Users/42 answered 400: {words}"),
+            what: format!("PATCH /Users/42 answered 400: {words}").into(),
             status: 400,
             hint: String::new(),
         }
@@ -287,9 +287,7 @@ mod tests {
             ..asked()
         };
         announced.refused(&of_a_read, &refusal("no"));
-        let gone = TargetError::NotFound {
-            what: "gone".to_owned(),
-        };
+        let gone = TargetError::NotFound { what: "gone".into() };
         announced.refused(&asked(), &gone);
         assert_eq!(announced.take_changed(), None);
     }

@@ -253,7 +253,7 @@ impl ScimTarget {
                         what: format!(
                             "{method} {} was answered with another resource than was changed, and cannot be read back",
                             asked.path
-                        ),
+                        ).into(),
                         hint: "the next cycle reads it back; if this stays, look for a proxy or cache that mixes answers up"
                             .to_owned(),
                         maybe_done: true,
@@ -524,7 +524,8 @@ pub(super) fn not_carried_out(kind: ObjectKind, id: &TargetId, what: &str) -> Ta
         what: format!(
             "the change of {} {id} was answered 2xx and not carried out: {what}",
             kind.word()
-        ),
+        )
+        .into(),
         status: 200,
         hint: "report this to the target's maker: the request was answered as if it had been carried out"
             .to_owned(),
@@ -546,7 +547,7 @@ pub(super) fn partly(taken: Taken, members: Vec<RefusedMember>) -> Result<Option
         names.push(format!("member {}{others}", first.member));
     }
     Err(TargetError::Partly {
-        what: format!("{} refused, and the rest was carried out", names.join(", ")),
+        what: format!("{} refused, and the rest was carried out", names.join(", ")).into(),
         rest: taken.last.map(Box::new),
         refused: taken.refused,
         members,
@@ -558,7 +559,7 @@ fn not_whole(id: &TargetId) -> TargetError {
     TargetError::Refused {
         what: format!(
             "PUT /Groups/{id} was not sent: the target does not show who is in the group, and a PUT would take them out"
-        ),
+        ).into(),
         status: 0,
         hint: "have the target take PATCH for groups, or show their members; dialect = { update = \"patch\" } under the job's \
                [target] uses PATCH"

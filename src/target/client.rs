@@ -245,7 +245,8 @@ impl ScimTarget {
                 asked.method,
                 collection(kind),
                 id.as_str()
-            ),
+            )
+            .into(),
             status: 0,
             hint: "unlink the object (`melonsync unlink`): the next cycle looks for its resource again"
                 .to_owned(),
@@ -265,7 +266,7 @@ impl ScimTarget {
         let asked = asked_one("PUT", kind, id);
         let Some(mut fresh) = self.fetch(kind, id).await? else {
             return Err(TargetError::NotFound {
-                what: format!("{} {}: it is not there", asked.method, asked.path),
+                what: format!("{} {}: it is not there", asked.method, asked.path).into(),
             });
         };
         if kind == ObjectKind::Group && !self.is_whole(&fresh, patch) {
@@ -359,7 +360,7 @@ pub(super) fn asked_one(method: &'static str, kind: ObjectKind, id: &TargetId) -
 
 pub(super) fn unwritable(asked: &Asked, error: &PathError) -> TargetError {
     TargetError::Refused {
-        what: format!("{} {} was not sent: {error}", asked.method, asked.path),
+        what: format!("{} {} was not sent: {error}", asked.method, asked.path).into(),
         status: 0,
         hint: "correct the target column of this mapping row".to_owned(),
     }

@@ -246,7 +246,10 @@ impl ScimTarget {
                 }
                 Ok(_) => {
                     return Err(TargetError::Conflict {
-                        what: format!("POST /{} was refused, and it is there: {error}", collection(kind)),
+                        what: error.what().reworded(format!(
+                            "POST /{} was refused, and it is there: {error}",
+                            collection(kind)
+                        )),
                     });
                 }
                 // Nobody says that it is not there: no second create.

@@ -245,7 +245,7 @@ impl Experience {
         self.write(Durability::Synced)
             .await
             .map_err(|error| TargetError::Unavailable {
-                what: format!("the first use of a form was not tried: {error}"),
+                what: format!("the first use of a form was not tried: {error}").into(),
                 status: 0,
                 hint: error.hint(),
                 maybe_done: false,

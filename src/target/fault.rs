@@ -9,7 +9,9 @@ use self::said::clean;
 use self::said::said;
 use super::resource::field;
 use crate::model::secret::Secret;
+use crate::ports::Exchange;
 use crate::ports::TargetError;
+use crate::ports::What;
 use crate::transport::Answer;
 use crate::transport::Size;
 use crate::transport::TransportError;
@@ -59,6 +61,22 @@ impl Asked {
 
     fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
+    }
+
+    fn exchange(&self, status: Option<u16>, request_id: Option<String>) -> Exchange {
+        Exchange {
+            method: self.method,
+            path: self.path.clone(),
+            status,
+            request_id,
+        }
+    }
+
+    /// What is wrong with an answer that looks good.
+    fn answered(&self, answer: &Answer, wrong: &str) -> What {
+        let status = answer.status.as_u16();
+        let text = format!("{} answered {status}, {wrong}", self.name());
+        What::of(text, self.exchange(Some(status), None))
     }
 
     /// What the answer may hold: a group is as large as its members are many.
@@ -130,11 +148,11 @@ pub fn fault(asked: &Asked, status: u16, answer: &Answer, token: &Secret, words:
         Words::Kept => said(answer, token),
         Words::LeftOut => kind_alone(answer),
     };
-    let what = format!(
-        "{} answered {status}{said}{}",
-        asked.name(),
-        request_id(answer, token)
-    );
+    let request_id = request_id(answer, token);
+    let id = request_id.as_deref();
+    let shown_id = id.map_or_else(String::new, |id| format!(" (request {id})"));
+    let text = format!("{} answered {status}{said}{shown_id}", asked.name());
+    let what = What::of(text, asked.exchange(Some(status), request_id));
     match status {
         401 => TargetError::Unauthorized {
             what,
@@ -209,7 +227,10 @@ pub fn no_answer(asked: &Asked, error: TransportError, keys: &Keys<'_>) -> Targe
         ),
         _ => error.advice(keys),
     };
-    let what = format!("{} got no answer", asked.name());
+    let what = What::of(
+        format!("{} got no answer", asked.name()),
+        asked.exchange(None, None),
+    );
     TargetError::Unavailable {
         what,
         status: 0,
@@ -227,7 +248,8 @@ pub fn paused(asked: &Asked, left: std::time::Duration) -> TargetError {
             "{} was not sent: the target asked for a pause of {} s more",
             asked.name(),
             left.as_secs()
-        ),
+        )
+        .into(),
         status: 0,
         hint: "nothing to do: a later cycle goes on".to_owned(),
         maybe_done: false,
@@ -244,11 +266,7 @@ pub fn malformed(asked: &Asked, answer: &Answer, wrong: &str) -> TargetError {
         "check that `url` is the SCIM base URL; if it is, report this to the target's maker"
     };
     TargetError::Malformed {
-        what: format!(
-            "{} answered {}, but {wrong}",
-            asked.name(),
-            answer.status.as_u16()
-        ),
+        what: asked.answered(answer, &format!("but {wrong}")),
         hint: hint.to_owned(),
         maybe_done: asked.writes(),
     }
@@ -257,9 +275,8 @@ pub fn malformed(asked: &Asked, answer: &Answer, wrong: &str) -> TargetError {
 /// The error for a good answer that is not about what was asked: nothing is taken from it.
 #[must_use]
 pub fn foreign(asked: &Asked, answer: &Answer, wrong: &str) -> TargetError {
-    let code = answer.status.as_u16();
     TargetError::Malformed {
-        what: format!("{} answered {code}, but {wrong}; nothing was taken from it", asked.name()),
+        what: asked.answered(answer, &format!("but {wrong}; nothing was taken from it")),
         hint: "the next cycle looks at the target for what became of it; if this stays, look for a proxy or cache that \
                mixes answers up, or report it to the target's maker"
             .to_owned(),
@@ -343,7 +360,7 @@ fn kind_alone(answer: &Answer) -> String {
     )
 }
 
-fn request_id(answer: &Answer, token: &Secret) -> String {
+fn request_id(answer: &Answer, token: &Secret) -> Option<String> {
     let names = [
         "x-request-id",
         "request-id",
@@ -352,7 +369,7 @@ fn request_id(answer: &Answer, token: &Secret) -> String {
         "cf-ray",
     ];
     let id = names.iter().find_map(|name| answer.header(name));
-    id.map_or_else(String::new, |id| format!(" (request {})", clean(id, token)))
+    id.map(|id| clean(id, token))
 }
 
 mod said;

@@ -334,7 +334,7 @@ impl ScimTarget {
                 what: format!(
                     "the change of members of group {id} was not sent: members of group {other} are still to be put back, and \
                      come first"
-                ),
+                ).into(),
                 status: 0,
                 hint: "the next cycle puts them back; if this stays, look at that group at the target"
                     .to_owned(),
@@ -580,7 +580,7 @@ impl ScimTarget {
     pub(super) async fn held(&self, kind: ObjectKind, id: &TargetId) -> Result<Held, TargetError> {
         let Some(group) = self.read(kind, id).await? else {
             return Err(TargetError::NotFound {
-                what: format!("group {id} is gone at the target"),
+                what: format!("group {id} is gone at the target").into(),
             });
         };
         let members = members_of(&group.body);
@@ -608,7 +608,8 @@ fn replaces(id: &TargetId) -> TargetError {
     TargetError::Refused {
         what: format!(
             "members were not added to group {id}: this target replaces all members where one is added"
-        ),
+        )
+        .into(),
         status: 200,
         hint: "set dialect = { update = \"put\" } under the job's [target]".to_owned(),
     }

@@ -156,7 +156,7 @@ mod tests {
             requests += 1;
             if part.iter().any(|id| bad.contains(&number(id))) {
                 let error = TargetError::Refused {
-                    what: String::new(),
+                    what: String::new().into(),
                     status: 400,
                     hint: String::new(),
                 };

@@ -312,7 +312,8 @@ pub(super) fn with_the_rest(mut refused: Vec<RefusedMember>, left: &[TargetId]) 
             what: format!(
                 "not tried, because {} of the same group were refused one by one; the last of them: {error}",
                 refused.len()
-            ),
+            )
+            .into(),
             status: 0,
             hint,
         };

@@ -45,3 +45,46 @@ fn a_message_is_one_line_of_limited_length() {
         "{line}"
     );
 }
+
+#[test]
+fn an_error_keeps_its_request_as_fields() {
+    let token = Secret::new("t0p-secret".to_owned());
+    let headers = |id: &str| {
+        [("request-id".parse().unwrap(), id.parse().unwrap())]
+            .into_iter()
+            .collect()
+    };
+    let answer = |id: &str| Answer {
+        status: StatusCode::FORBIDDEN,
+        headers: headers(id),
+        body: bytes::Bytes::new(),
+    };
+    let asked = Asked {
+        request: "GET /v1.0/users/delta at graph.example",
+        method: "GET",
+        path: "/v1.0/users/delta",
+        client_request_id: "c-1",
+        permission: "User.Read.All",
+        not_found: "",
+        kept_link: false,
+        token: Some(&token),
+    };
+    let exchange = |id: &str| match asked.judge(&answer(id)) {
+        Verdict::Final(error) => error.what().exchange().cloned().unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        exchange("s-7"),
+        Exchange {
+            method: "GET",
+            path: "/v1.0/users/delta".to_owned(),
+            status: Some(403),
+            request_id: Some("s-7".to_owned()),
+        }
+    );
+    assert_eq!(
+        exchange("t0p-secret").request_id,
+        None,
+        "an echo of the token is not kept"
+    );
+}

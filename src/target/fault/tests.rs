@@ -229,3 +229,27 @@ fn without_words_an_error_keeps_status_and_kind_and_nothing_that_the_target_wrot
         assert!(!error.contains("canary"), "{error}");
     }
 }
+
+#[test]
+fn an_error_keeps_its_request_as_fields() {
+    let headers = [("x-request-id", "r-7\u{1b}[2J t0p-secret")];
+    let error = fault(
+        &asked("PATCH"),
+        400,
+        &answer(400, &headers, ""),
+        &token(),
+        Words::Kept,
+    );
+    let exchange = error.what().exchange().unwrap();
+    assert_eq!(
+        (exchange.method, exchange.path.as_str(), exchange.status),
+        ("PATCH", "/Users/u-1", Some(400))
+    );
+    let id = exchange.request_id.as_deref().unwrap();
+    assert!(
+        id.starts_with("r-7") && !id.contains('\u{1b}') && !id.contains("t0p-secret"),
+        "{id}"
+    );
+    // What is made of it for a part of the request is still about that request.
+    assert_eq!(error.to_refusal().what().exchange(), Some(exchange));
+}

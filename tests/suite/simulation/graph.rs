@@ -131,7 +131,7 @@ fn is_full(request: &PageRequest) -> bool {
 
 fn down() -> SourceError {
     SourceError::Unavailable {
-        what: "GET delta: 503".to_owned(),
+        what: "GET delta: 503".into(),
         hint: "wait".to_owned(),
         cause: None,
     }
@@ -139,7 +139,7 @@ fn down() -> SourceError {
 
 fn reset() -> SourceError {
     SourceError::Reset {
-        what: "GET delta: 410 syncStateNotFound".to_owned(),
+        what: "GET delta: 410 syncStateNotFound".into(),
         location: None,
     }
 }
@@ -152,14 +152,14 @@ impl Inner {
         }
         if self.dice.chance(weather.source_malformed) {
             return Some(SourceError::Malformed {
-                what: "GET delta: the page has no `value`".to_owned(),
+                what: "GET delta: the page has no `value`".into(),
                 hint: "wait".to_owned(),
             });
         }
         self.dice
             .chance(weather.source_unauthorized)
             .then(|| SourceError::Unauthorized {
-                what: "GET delta: 401".to_owned(),
+                what: "GET delta: 401".into(),
                 hint: "renew the secret".to_owned(),
             })
     }

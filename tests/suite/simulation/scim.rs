@@ -18,6 +18,7 @@ use melonsync::ports::Resource;
 use melonsync::ports::TargetDirectory;
 use melonsync::ports::TargetError;
 use melonsync::ports::Traffic;
+use melonsync::ports::What;
 use melonsync::reconcile::answer;
 use melonsync::reconcile::answer::About;
 
@@ -407,17 +408,15 @@ fn is_cursed(write: &Write) -> bool {
 fn refusal(no: No) -> TargetError {
     match no {
         No::Conflict => TargetError::Conflict {
-            what: "409 uniqueness".to_owned(),
+            what: "409 uniqueness".into(),
         },
-        No::NotFound => TargetError::NotFound {
-            what: "404".to_owned(),
-        },
+        No::NotFound => TargetError::NotFound { what: "404".into() },
         No::BadValue => failure(Fate::Refused),
     }
 }
 
 fn failure(fate: Fate) -> TargetError {
-    let what = format!("{fate:?}");
+    let what: What = format!("{fate:?}").into();
     let hint = "wait".to_owned();
     match fate {
         Fate::Refused => TargetError::Refused {

@@ -1,0 +1,79 @@
+//! The request that an error is about, as fields: metrics, problem documents and JSON need them, and nobody should have to read
+//! them out of a sentence.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::Serialize;
+
+/// One request and what was answered to it. Holds no query, no body and no token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exchange {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path, below the base URL at a target; without a query, which may hold tokens and values.
+    pub path: String,
+    /// Status of the answer; `None` where none came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The id that the service gave the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// What happened, in words; and the exchange that it happened in, where there was one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct What {
+    text: Box<str>,
+    exchange: Option<Box<Exchange>>,
+}
+
+impl What {
+    /// What happened in this exchange.
+    #[must_use]
+    pub fn of(text: impl Into<Box<str>>, exchange: Exchange) -> Self {
+        Self {
+            text: text.into(),
+            exchange: Some(Box::new(exchange)),
+        }
+    }
+
+    /// The exchange; `None` where nothing was sent, or where several requests are meant.
+    #[must_use]
+    pub fn exchange(&self) -> Option<&Exchange> {
+        self.exchange.as_deref()
+    }
+
+    /// The same exchange in other words.
+    #[must_use]
+    pub fn reworded(&self, text: impl Into<Box<str>>) -> Self {
+        Self {
+            text: text.into(),
+            exchange: self.exchange.clone(),
+        }
+    }
+}
+
+/// Words without an exchange: nothing was sent, or several requests are meant.
+impl<T: Into<Box<str>>> From<T> for What {
+    fn from(text: T) -> Self {
+        Self {
+            text: text.into(),
+            exchange: None,
+        }
+    }
+}
+
+impl Deref for What {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,192 @@
+//! What the engine asks of a source directory.
+
+use async_trait::async_trait;
+
+use super::Cause;
+use super::Disposition;
+use super::Traffic;
+use super::What;
+use crate::model::assignment::AppRole;
+use crate::model::assignment::AssignmentList;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::DeltaObject;
+use crate::model::object::Existence;
+
+/// Which page of a stream to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageRequest {
+    /// The first page of a full round with this `$select` (`id` always comes back).
+    First {
+        /// Graph property names, `manager` or `members` included where references are wanted.
+        select: Vec<String>,
+    },
+    /// A nextLink or deltaLink, verbatim.
+    Follow {
+        /// The link.
+        link: String,
+        /// True on a delta round: ask for changed properties only (`Prefer: return=minimal`).
+        minimal: bool,
+    },
+}
+
+/// What comes after a page. A page without exactly one of the two links is an error, never the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextPage {
+    /// The round goes on here.
+    More {
+        /// `@odata.nextLink`, verbatim.
+        next_link: String,
+    },
+    /// The round is whole; the next one begins here.
+    Complete {
+        /// `@odata.deltaLink`, verbatim.
+        delta_link: String,
+    },
+}
+
+/// One page of a delta query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeltaPage {
+    /// What the page says, in page order; may be empty although the round goes on.
+    pub objects: Vec<DeltaObject>,
+    /// What comes after it.
+    pub next: NextPage,
+}
+
+/// Why the source could not be read. No variant ever means "empty".
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The stream's token is no longer valid: a full round under a new generation is needed.
+    #[error("{what}")]
+    Reset {
+        /// What was asked, what was answered, with code and request id.
+        what: What,
+        /// The URL that the service offers for the full round, if it did.
+        location: Option<String>,
+    },
+    /// A link to a page, which an earlier answer brought and we kept, is refused, with whatever code: the link is the only thing
+    /// of that request that can be wrong. Refused twice, it is given up, and the round begins anew.
+    #[error("{what}")]
+    LinkRefused {
+        /// What was asked, what was answered.
+        what: What,
+    },
+    /// The credential was refused: wrong, expired, or for another tenant.
+    #[error("{what}")]
+    Unauthorized {
+        /// What was asked, what was answered (AADSTS code included).
+        what: What,
+        /// What to do.
+        hint: String,
+    },
+    /// A permission is missing.
+    #[error("{what}")]
+    Forbidden {
+        /// What was asked, what was answered.
+        what: What,
+        /// Which permission to grant, and where.
+        hint: String,
+    },
+    /// Not reachable, throttled beyond the retry budget, or a server error.
+    #[error("{what}")]
+    Unavailable {
+        /// What was asked, what happened.
+        what: What,
+        /// What to do.
+        hint: String,
+        /// The cause, where there is one.
+        #[source]
+        cause: Option<Cause>,
+    },
+    /// An answer that does not follow the protocol; nothing of it was used.
+    #[error("{what}")]
+    Malformed {
+        /// What was asked, what is wrong with the answer.
+        what: What,
+        /// What to do.
+        hint: String,
+    },
+}
+
+impl SourceError {
+    /// What happened, in words, with the exchange that it happened in.
+    #[must_use]
+    pub const fn what(&self) -> &What {
+        match self {
+            Self::Reset { what, .. }
+            | Self::LinkRefused { what }
+            | Self::Unauthorized { what, .. }
+            | Self::Forbidden { what, .. }
+            | Self::Unavailable { what, .. }
+            | Self::Malformed { what, .. } => what,
+        }
+    }
+
+    /// What it means for the job.
+    #[must_use]
+    pub const fn disposition(&self) -> Disposition {
+        match self {
+            Self::Unauthorized { .. } | Self::Forbidden { .. } => Disposition::Quarantine,
+            Self::Reset { .. }
+            | Self::LinkRefused { .. }
+            | Self::Unavailable { .. }
+            | Self::Malformed { .. } => Disposition::Retry,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        match self {
+            Self::Reset { .. } => {
+                "nothing to do: the next cycle reads the source from the beginning; links are kept"
+            }
+            Self::LinkRefused { .. } => {
+                "the link to a page that was kept from an earlier answer is refused, again and again: if the next cycle, which \
+                 begins its round anew, ends so too, report this"
+            }
+            Self::Unauthorized { hint, .. }
+            | Self::Forbidden { hint, .. }
+            | Self::Unavailable { hint, .. }
+            | Self::Malformed { hint, .. } => hint,
+        }
+    }
+}
+
+/// A directory that is read by delta query.
+#[async_trait]
+pub trait SourceDirectory: Send + Sync {
+    /// One page of the users' or groups' stream.
+    ///
+    /// # Errors
+    /// Any [`SourceError`]; a page that could not be read whole is always one.
+    async fn page(&self, kind: ObjectKind, request: PageRequest) -> Result<DeltaPage, SourceError>;
+
+    /// Asks for objects one by one, in batches: does each live, and with which of the selected properties?
+    /// The answer has one entry for each id, in any order.
+    ///
+    /// # Errors
+    /// When the batch as a whole failed; trouble with one id is [`Existence::Unknown`].
+    async fn look_up(
+        &self,
+        kind: ObjectKind,
+        ids: &[SourceId],
+        select: &[String],
+    ) -> Result<Vec<(SourceId, Existence)>, SourceError>;
+
+    /// Who is assigned to an enterprise application, named by its service principal's object id: the whole list.
+    ///
+    /// # Errors
+    /// Any [`SourceError`]; a list that could not be read whole is always one.
+    async fn assignments(&self, application: SourceId) -> Result<AssignmentList, SourceError>;
+
+    /// The app roles that an enterprise application defines.
+    ///
+    /// # Errors
+    /// Any [`SourceError`].
+    async fn app_roles(&self, application: SourceId) -> Result<Vec<AppRole>, SourceError>;
+
+    /// Requests so far.
+    fn traffic(&self) -> Traffic;
+}

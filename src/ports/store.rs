@@ -1,0 +1,219 @@
+//! What the snapshot asks of a key-value store.
+
+use std::fmt;
+
+use super::Cause;
+
+/// The tables of a store. The number is part of the format: never reuse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Table {
+    /// Format version, tenant and target that the store is bound to, counters, dialect, fingerprints, streams.
+    Meta = 1,
+    /// Kind and source id to the record: source values, link, sent, kept.
+    Objects = 2,
+    /// Group id and member id to the membership.
+    Edges = 3,
+    /// Referred id and referrer id: who is to be looked at when the referred object comes or goes.
+    Referrers = 4,
+    /// Kind and source id of what is still to be planned or carried out.
+    Dirty = 5,
+    /// Kind and target id to the source id that owns it.
+    Owners = 6,
+    /// Batches of open create-intents.
+    Intents = 7,
+    /// History entries, a batch a record: the chain without values.
+    History = 8,
+    /// The values and the salt of history entries, which can be erased.
+    HistoryValues = 9,
+    /// What a target listing brought in the cycle under way, by kind and target id.
+    Readings = 10,
+    /// Kind, path and folded value to the target ids in the readings.
+    ReadingIndex = 11,
+    /// What the cycle under way expects of its own operations (the plan that is only shown).
+    Forecast = 12,
+    /// Summaries of past cycles.
+    Cycles = 13,
+    /// Removals planned in the first pass, with their reasons.
+    Removals = 14,
+    /// Who of the linked is out of scope, and the members of the groups that scopes ask about.
+    Scope = 15,
+    /// Kind and id of who is assigned to the enterprise application, with the roles: the last whole list.
+    Assignments = 16,
+    /// What is kept back from the target: operations withheld by the guard, and holds.
+    KeptBack = 17,
+    /// Where the target, as last read, is not as we left it; and its resources that nobody is linked to.
+    Drift = 18,
+    /// Kind and id of who is set aside after a failure, with why and until when.
+    Escrow = 20,
+    /// Kind and id of whose attributes the target refused while it took the rest, with why and until when.
+    Refused = 21,
+}
+
+/// What a commit promises when it returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// On disk: survives a power cut.
+    Synced,
+    /// Survives a crash of the process; a power cut may lose it, in order, never a later one before an earlier one.
+    Lazy,
+}
+
+/// Writes that happen together or not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WriteBatch {
+    /// Key and value, `None` deletes; in order, the last one for a key wins.
+    pub writes: Vec<(Table, Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl WriteBatch {
+    /// Sets a key.
+    pub fn put(&mut self, table: Table, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.writes.push((table, key.into(), Some(value.into())));
+    }
+
+    /// Removes a key; removing what is not there is done.
+    pub fn delete(&mut self, table: Table, key: impl Into<Vec<u8>>) {
+        self.writes.push((table, key.into(), None));
+    }
+}
+
+/// Why a store did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds it.
+    #[error("the snapshot in `{path}` is in use by process {pid}")]
+    InUse {
+        /// The state folder.
+        path: String,
+        /// The holder, as it wrote itself down; `unknown` if it did not.
+        pid: String,
+    },
+    /// Written by a newer melonsync.
+    #[error("the snapshot in `{path}` has format {found}; this melonsync reads up to {known}")]
+    TooNew {
+        /// The state folder.
+        path: String,
+        /// The format found.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// Made by another engine than the settings name.
+    #[error("the snapshot in `{path}` is one of {found}, and the settings say {wanted}")]
+    OtherEngine {
+        /// The job's folder.
+        path: String,
+        /// The engine that made it.
+        found: &'static str,
+        /// The engine of the settings.
+        wanted: &'static str,
+    },
+    /// Not readable as what it should be.
+    #[error("the snapshot in `{path}` is damaged: {what}")]
+    Damaged {
+        /// The state folder.
+        path: String,
+        /// What was found where.
+        what: String,
+    },
+    /// Bound to another tenant or target.
+    #[error("the snapshot in `{path}` belongs to {bound}, not to {wanted}")]
+    Bound {
+        /// The state folder.
+        path: String,
+        /// What it is bound to.
+        bound: String,
+        /// What this job is.
+        wanted: String,
+    },
+    /// A link to a resource that another object is linked to: one resource has one owner (docs/design/matching.md).
+    #[error(
+        "cannot link {claimant} with `{target}`: {owner} is linked with it, says the snapshot in `{path}`"
+    )]
+    Claimed {
+        /// The state folder.
+        path: String,
+        /// The resource.
+        target: String,
+        /// The source object that it is linked to.
+        owner: String,
+        /// The source object that wanted it.
+        claimant: String,
+    },
+    /// The disk or the folder refused.
+    #[error("cannot {action} in `{path}`")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// The state folder or file.
+        path: String,
+        /// The cause.
+        #[source]
+        cause: Cause,
+    },
+}
+
+impl StoreError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::InUse { .. } => "stop that process, or wait for it to end".to_owned(),
+            Self::TooNew { .. } => "run the melonsync that wrote it, or restore a backup made before the upgrade".to_owned(),
+            Self::OtherEngine { found, wanted, .. } => format!(
+                "write store = \"{found}\" under [state] again; or, to move to {wanted}, run `melonsync state backup --out FILE` \
+                 with that, then `melonsync state restore --from FILE --force` with store = \"{wanted}\""
+            ),
+            Self::Damaged { path, .. } => format!(
+                "set the folder aside (mv {path} {path}.damaged) and restore a backup with `melonsync state restore`; \
+                 without one, start afresh: the next cycle matches everyone again by externalId and userName"
+            ),
+            Self::Bound { .. } => {
+                "give the job another name (it then starts afresh), or point it back at its own tenant and target"
+                    .to_owned()
+            }
+            Self::Claimed { .. } => "nothing was written; run `melonsync state verify`, and report this".to_owned(),
+            Self::Io { .. } => "check free space and the permissions of the state folder".to_owned(),
+        }
+    }
+}
+
+/// One entry of a table.
+pub type KeyValue = (Vec<u8>, Vec<u8>);
+
+/// An ordered key-value store with atomic batches over all its tables. Calls block: not from an async
+/// worker, unless [`SnapshotStore::blocks`] says otherwise.
+pub trait SnapshotStore: Send + Sync + fmt::Debug {
+    /// One value.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Up to `limit` entries in key order whose key starts with `prefix` and is greater than `after`.
+    fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<KeyValue>, StoreError>;
+
+    /// Carries out the whole batch or nothing of it.
+    fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError>;
+
+    /// Makes every earlier commit durable.
+    fn sync(&self) -> Result<(), StoreError>;
+
+    /// False for a store without a disk, whose calls may be made where they stand: no thread need wait for them.
+    fn blocks(&self) -> bool {
+        true
+    }
+
+    /// Bytes on disk; 0 for a store without one.
+    fn size_on_disk(&self) -> Result<u64, StoreError>;
+
+    /// Brings what an older format kept to the layout of today. Safe to repeat after a crash; nothing for an engine
+    /// that has only one layout.
+    fn renew_layout(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

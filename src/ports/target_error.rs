@@ -1,0 +1,174 @@
+//! Why a target did not do what was asked.
+
+use super::Cause;
+use super::Disposition;
+use super::RefusedMember;
+use super::RefusedPart;
+use super::Resource;
+use super::What;
+
+/// Why the target did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// 409: somebody else holds a unique value. A new observation, not a failure.
+    #[error("{what}")]
+    Conflict {
+        /// Request, status, detail.
+        what: What,
+    },
+    /// 404 of a resource that we hold for existing. A new observation, not a failure.
+    #[error("{what}")]
+    NotFound {
+        /// Request, status, detail.
+        what: What,
+    },
+    /// This one request was refused (400, 403, 412, 413, 422, 501 …).
+    #[error("{what}")]
+    Refused {
+        /// Request, status, scimType, detail, request id.
+        what: What,
+        /// HTTP status; 0 where it was not even sent.
+        status: u16,
+        /// What to do.
+        hint: String,
+    },
+    /// Attributes or members were refused, and the rest of the request was carried out.
+    #[error("{what}")]
+    Partly {
+        /// What was refused, in short.
+        what: What,
+        /// Each refused attribute with the answer to it.
+        refused: Vec<RefusedPart>,
+        /// Each refused member with the answer to it.
+        members: Vec<RefusedMember>,
+        /// The resource as it then is, where the target said so.
+        rest: Option<Box<Resource>>,
+    },
+    /// 401: the token is wrong or expired.
+    #[error("{what}")]
+    Unauthorized {
+        /// Request, status.
+        what: What,
+        /// What to do.
+        hint: String,
+    },
+    /// Connection, timeout, 5xx, or 429 beyond the budget: the whole target is in trouble.
+    #[error("{what}")]
+    Unavailable {
+        /// Request and what happened.
+        what: What,
+        /// HTTP status; 0 where no answer came, or nothing was sent.
+        status: u16,
+        /// What to do.
+        hint: String,
+        /// True when the request may have been carried out all the same.
+        maybe_done: bool,
+        /// The cause, where there is one.
+        #[source]
+        cause: Option<Cause>,
+    },
+    /// An answer that is not SCIM (HTML, no JSON, a 2xx create without an id).
+    #[error("{what}")]
+    Malformed {
+        /// Request and what is wrong with the answer.
+        what: What,
+        /// What to do.
+        hint: String,
+        /// True when the request may have been carried out all the same.
+        maybe_done: bool,
+    },
+}
+
+impl TargetError {
+    /// The same as an answer to a part of a request.
+    #[must_use]
+    pub fn to_refusal(&self) -> Self {
+        Self::Refused {
+            what: self.what().clone(),
+            status: self.status(),
+            hint: self.hint().to_owned(),
+        }
+    }
+
+    /// What happened, in words, with the exchange that it happened in.
+    #[must_use]
+    pub const fn what(&self) -> &What {
+        match self {
+            Self::Conflict { what }
+            | Self::NotFound { what }
+            | Self::Refused { what, .. }
+            | Self::Partly { what, .. }
+            | Self::Unauthorized { what, .. }
+            | Self::Unavailable { what, .. }
+            | Self::Malformed { what, .. } => what,
+        }
+    }
+
+    /// The status of the answer; 0 where there was none, or where it does not tell.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Refused { status, .. } | Self::Unavailable { status, .. } => *status,
+            Self::Conflict { .. } => 409,
+            Self::NotFound { .. } => 404,
+            Self::Unauthorized { .. } => 401,
+            Self::Partly { .. } | Self::Malformed { .. } => 0,
+        }
+    }
+
+    /// What it means for the work that met it.
+    #[must_use]
+    pub const fn disposition(&self) -> Disposition {
+        match self {
+            Self::Conflict { .. } | Self::NotFound { .. } | Self::Refused { .. } | Self::Partly { .. } => {
+                Disposition::Escrow
+            }
+            Self::Unauthorized { .. } => Disposition::Quarantine,
+            Self::Unavailable { .. } | Self::Malformed { .. } => Disposition::Retry,
+        }
+    }
+
+    /// True when the request may have been carried out although no good answer came.
+    #[must_use]
+    pub const fn maybe_done(&self) -> bool {
+        match self {
+            Self::Unavailable { maybe_done, .. } | Self::Malformed { maybe_done, .. } => *maybe_done,
+            _ => false,
+        }
+    }
+
+    /// True where the target answered: the request is not under way any more, whatever became of it. A gateway that gave up
+    /// waiting says nothing of that.
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        match self {
+            Self::Unavailable { status, .. } => !matches!(status, 0 | 408 | 502 | 503 | 504),
+            Self::Conflict { .. }
+            | Self::NotFound { .. }
+            | Self::Refused { .. }
+            | Self::Partly { .. }
+            | Self::Unauthorized { .. }
+            | Self::Malformed { .. } => true,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        match self {
+            Self::Conflict { .. } => {
+                "the value is looked up at the target in this cycle; if this stays, free the name there"
+            }
+            Self::NotFound { .. } => "the next cycle treats it as missing at the target",
+            Self::Partly { refused, members, .. } => {
+                let parts = refused.iter().map(|part| &part.error);
+                let mut errors = parts.chain(members.iter().map(|member| &member.error));
+                errors.next().map_or("", |error| error.hint())
+            }
+            Self::Refused { hint, .. }
+            | Self::Unauthorized { hint, .. }
+            | Self::Unavailable { hint, .. }
+            | Self::Malformed { hint, .. } => hint,
+        }
+    }
+}
