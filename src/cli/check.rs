@@ -14,11 +14,13 @@ use serde::Serialize;
 
 use super::args::Globals;
 use super::args::OneJob;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::exit::Exit;
+use super::process;
 use super::report::Report;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::install;
 use crate::engine::dialect::ANNOUNCED;
 use crate::mapping::Mapping;
 use crate::model::assignment::AssignmentList;
@@ -81,12 +83,12 @@ impl Lines {
 
     /// An error with its causes: the last of them is what names the trouble.
     fn error(&mut self, what: &'static str, error: &(dyn Error + 'static), advice: &str) {
-        let shown = Shown::of(error);
+        let shown = ErrorText::of(error);
         let text = std::iter::once(shown.what).chain(shown.causes);
         self.add(Level::Fail, what, text.collect::<Vec<_>>().join(": "), advice);
     }
 
-    fn failure(&mut self, what: &'static str, failure: &Failure) {
+    fn failure(&mut self, what: &'static str, failure: &AppError) {
         for error in &failure.errors {
             let mut text = error.what.clone();
             for cause in &error.causes {
@@ -98,9 +100,9 @@ impl Lines {
 }
 
 /// Checks one job. Sends the target only GET.
-pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit, Failure> {
-    let settings = factory::settings(globals, false)?;
-    let (name, job) = factory::choose(&settings, args.job.as_deref())?;
+pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit, AppError> {
+    let settings = install::settings(&globals.config, false)?;
+    let (name, job) = install::choose(&settings, args.job.as_deref())?;
     let mut lines = Lines::default();
     lines.ok(
         "config",
@@ -109,7 +111,7 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
     state(&settings, name, job, &mut lines);
     files::files(&settings, &globals.config, job, &mut lines);
     expiry(job, &mut lines);
-    match factory::mapping(&globals.config, &job.provisioning.mapping) {
+    match install::mapping(&globals.config, &job.provisioning.mapping) {
         Ok(mapping) => {
             lines.ok(
                 "mapping",
@@ -120,7 +122,7 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
                     mapping.group.len()
                 ),
             );
-            factory::runtime()?.block_on(async {
+            process::runtime()?.block_on(async {
                 let groups = source(name, job, &mapping, &mut lines).await;
                 if let Some(scim) = target(job, &mapping, &mut lines).await {
                     let of = (&settings, name, job);
@@ -168,10 +170,10 @@ fn under(text: &str) -> String {
 
 fn state(settings: &Settings, name: &str, job: &Job, lines: &mut Lines) {
     let path = settings.state.path.display();
-    match factory::hold(settings).and_then(|folder| bound(&folder, name, job)) {
+    match install::hold(settings).and_then(|folder| bound(&folder, name, job)) {
         Ok(None) => lines.ok("state", format!("{path} is ours, and the snapshot opens")),
         Ok(Some(problem)) => lines.failure("state", &problem),
-        Err(failure) if failure.exit == Exit::NotBegun => {
+        Err(failure) if failure.kind == ErrorKind::NotBegun => {
             let held = failure
                 .errors
                 .first()
@@ -184,12 +186,12 @@ fn state(settings: &Settings, name: &str, job: &Job, lines: &mut Lines) {
 }
 
 /// What `sync` would say to a snapshot of another tenant or target. Nothing is bound by looking.
-fn bound(folder: &StateFolder, name: &str, job: &Job) -> Result<Option<Failure>, Failure> {
-    let failed = |error| factory::store_failure(&error);
-    let snapshot = factory::open(folder, name)?;
-    let (bound, wanted) = (snapshot.binding().map_err(failed)?, factory::binding(job));
+fn bound(folder: &StateFolder, name: &str, job: &Job) -> Result<Option<AppError>, AppError> {
+    let failed = |error| install::store_failure(&error);
+    let snapshot = install::open(folder, name)?;
+    let (bound, wanted) = (snapshot.binding().map_err(failed)?, install::binding(job));
     match bound {
-        Some(bound) if bound != wanted && !factory::is_untouched(&snapshot).map_err(failed)? => {
+        Some(bound) if bound != wanted && !install::is_untouched(&snapshot).map_err(failed)? => {
             Ok(Some(failed(StoreError::Bound {
                 path: snapshot.path().to_owned(),
                 bound: bound.to_string(),
@@ -235,7 +237,7 @@ fn expiry(job: &Job, lines: &mut Lines) {
 
 /// What there is to say of the source; the groups that it shows.
 async fn source(name: &str, job: &Job, mapping: &Mapping, lines: &mut Lines) -> Vec<SourceObject> {
-    let graph = match factory::source(job) {
+    let graph = match install::source(job) {
         Ok(graph) => graph,
         Err(failure) => {
             lines.failure("source", &failure);
@@ -268,7 +270,7 @@ async fn source(name: &str, job: &Job, mapping: &Mapping, lines: &mut Lines) -> 
     );
     permissions(
         job,
-        factory::reads_assignments(job, mapping),
+        install::reads_assignments(job, mapping),
         facts.granted.as_deref(),
         lines,
     );
@@ -307,8 +309,8 @@ async fn assignments(
     graph: &GraphSource,
     lines: &mut Lines,
 ) -> Option<AssignmentList> {
-    let application = match factory::application(name, job, mapping) {
-        Ok(application) => application.filter(|_| factory::reads_assignments(job, mapping))?,
+    let application = match install::application(name, job, mapping) {
+        Ok(application) => application.filter(|_| install::reads_assignments(job, mapping))?,
         Err(failure) => {
             lines.failure("assignments", &failure);
             return None;
@@ -389,7 +391,7 @@ fn permissions(job: &Job, assignments: bool, granted: Option<&[String]>, lines: 
 /// Whoever checks has changed something: the next cycle reads anew what the target says of itself. Where a daemon holds the
 /// snapshot, what it knows stands for its day.
 fn forget_announced(settings: &Settings, name: &str) {
-    let opened = factory::hold(settings).and_then(|folder| factory::open(&folder, name));
+    let opened = install::hold(settings).and_then(|folder| install::open(&folder, name));
     let forgotten = opened.map(|snapshot| {
         let mut tx = snapshot.tx()?;
         tx.delete_meta(ANNOUNCED);
@@ -403,7 +405,7 @@ fn forget_announced(settings: &Settings, name: &str) {
 
 /// What there is to say of the target; the way to it.
 async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) -> Option<ScimTarget> {
-    let scim = match factory::target(job, mapping) {
+    let scim = match install::target(job, mapping) {
         Ok(scim) => scim,
         Err(failure) => {
             lines.failure("target", &failure);

@@ -5,10 +5,11 @@ use clap_complete::generate;
 
 use super::Cli;
 use super::args::{Completions, Shell};
-use super::failure::{Exit, Failure};
+use super::exit::Exit;
 use super::report::Report;
+use crate::app::error::AppError;
 
-pub(super) fn run(args: &Completions, report: &mut Report) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Completions, report: &mut Report) -> Result<Exit, AppError> {
     let shell = match args.shell {
         Shell::Bash => clap_complete::Shell::Bash,
         Shell::Zsh => clap_complete::Shell::Zsh,

@@ -17,11 +17,13 @@ use uuid::Uuid;
 
 use super::args;
 use super::args::Globals;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::exit::Exit;
+use super::process;
 use super::report::Report;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::install;
 use crate::engine::job::Job;
 use crate::engine::schedule;
 use crate::engine::schedule::Schedules;
@@ -32,13 +34,13 @@ use crate::snapshot::folder::StateFolder;
 use crate::snapshot::store::Snapshot;
 
 /// Runs until it is stopped.
-pub fn run(globals: &Globals, args: &args::Run, report: &mut Report) -> Result<Exit, Failure> {
-    let settings = factory::settings(globals, false)?;
-    let folder = factory::hold(&settings)?;
+pub fn run(globals: &Globals, args: &args::Run, report: &mut Report) -> Result<Exit, AppError> {
+    let settings = install::settings(&globals.config, false)?;
+    let folder = install::hold(&settings)?;
     for (name, _) in settings.jobs.iter().filter(|(_, job)| job.enabled) {
-        factory::at_home(&folder, name, args.take_back)?;
+        install::at_home(&folder, name, args.take_back)?;
     }
-    factory::runtime()?.block_on(async {
+    process::runtime()?.block_on(async {
         let mut daemon = Daemon {
             globals,
             folder,
@@ -46,14 +48,14 @@ pub fn run(globals: &Globals, args: &args::Run, report: &mut Report) -> Result<E
             settings,
         };
         let jobs = daemon.jobs(&daemon.settings.clone())?;
-        let stop = factory::stop_on_signal();
+        let stop = process::stop_on_signal();
         let mut hangup = tokio::signal::unix::signal(SignalKind::hangup()).map_err(|cause| {
-            let shown = Shown {
+            let shown = ErrorText {
                 what: "cannot listen for SIGHUP".to_owned(),
                 causes: vec![cause.to_string()],
-                ..Shown::default()
+                ..ErrorText::default()
             };
-            Failure::new(Exit::Failed, shown.advise("check the limits of the process"))
+            AppError::new(ErrorKind::Failed, shown.advise("check the limits of the process"))
         })?;
         let mut jobs = jobs;
         while !stop.is_cancelled() {
@@ -129,20 +131,20 @@ struct Daemon<'g> {
 }
 
 impl Daemon<'_> {
-    fn jobs(&mut self, settings: &Settings) -> Result<Vec<(Job, Schedules)>, Failure> {
+    fn jobs(&mut self, settings: &Settings) -> Result<Vec<(Job, Schedules)>, AppError> {
         let mut jobs = Vec::new();
-        let audit = factory::audit(settings, false)?;
+        let audit = install::audit(settings, false)?;
         for (name, job) in settings.jobs.iter().filter(|(_, job)| job.enabled) {
             let snapshot = match self.snapshots.get(name) {
                 Some(snapshot) => snapshot.clone(),
-                None => factory::open_for(&self.folder, name, job)?,
+                None => install::open_for(&self.folder, name, job)?,
             };
             self.snapshots.insert(name.clone(), snapshot.clone());
             let schedules = Schedules {
                 incremental: job.schedule.clone(),
                 full: job.full_schedule.clone(),
             };
-            let mut job = factory::job(&self.globals.config, name, &settings.state, job, snapshot)?;
+            let mut job = install::job(&self.globals.config, name, &settings.state, job, snapshot)?;
             job.audit.clone_from(&audit);
             jobs.push((job, schedules));
         }
@@ -151,10 +153,10 @@ impl Daemon<'_> {
 
     /// The jobs of the new settings; `None` where they are no good, and the old ones stay.
     fn reload(&mut self, report: &Report) -> Option<Vec<(Job, Schedules)>> {
-        let read = factory::settings(self.globals, false).and_then(|settings| {
+        let read = install::settings(&self.globals.config, false).and_then(|settings| {
             if settings.state.path != self.settings.state.path {
                 let text = "the state folder cannot change while the daemon runs";
-                return Err(Failure::usage(
+                return Err(AppError::usage(
                     text,
                     "restart the daemon to use another state folder",
                 ));

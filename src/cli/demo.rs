@@ -9,13 +9,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::args;
 use super::args::Globals;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::exit::Exit;
+use super::process;
 use super::report::Report;
 use super::sync;
 use super::watch::Progress;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::install;
 use crate::engine::cycle;
 use crate::engine::job::Extent;
 use crate::engine::job::Job;
@@ -42,7 +44,7 @@ impl Servers {
         groups: usize,
         graph: SocketAddr,
         scim: SocketAddr,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, AppError> {
         let tenant = Tenant::sample_with(SampleOptions {
             users,
             groups,
@@ -51,13 +53,13 @@ impl Servers {
         });
         let workspace = Workspace::new();
         let refused = |error: std::io::Error| {
-            let shown = Shown {
+            let shown = ErrorText {
                 what: "cannot start a sample server".to_owned(),
                 causes: vec![error.to_string()],
-                ..Shown::default()
+                ..ErrorText::default()
             };
-            Failure::new(
-                Exit::Failed,
+            AppError::new(
+                ErrorKind::Failed,
                 shown.advise("choose another address, or leave it out for a free port"),
             )
         };
@@ -82,7 +84,7 @@ impl Servers {
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Runs the demo.
-pub fn run(_globals: &Globals, args: &args::Demo, report: &mut Report) -> Result<Exit, Failure> {
+pub fn run(_globals: &Globals, args: &args::Demo, report: &mut Report) -> Result<Exit, AppError> {
     // Removed when the demo ends; not made where the state is to be kept elsewhere.
     let temporary;
     let state: &Path = match &args.state {
@@ -92,7 +94,7 @@ pub fn run(_globals: &Globals, args: &args::Demo, report: &mut Report) -> Result
             temporary.path()
         }
     };
-    factory::runtime()?.block_on(async {
+    process::runtime()?.block_on(async {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let servers = Servers::start(args.users, args.groups, any, any).await?;
         report.note(&format!(
@@ -100,7 +102,7 @@ pub fn run(_globals: &Globals, args: &args::Demo, report: &mut Report) -> Result
             args.users, args.groups, servers.graph.url, servers.scim.url
         ));
         let job = demo_job(&servers, state)?;
-        let stop = factory::stop_on_signal();
+        let stop = process::stop_on_signal();
         let first = one_cycle(&job, stop.clone(), report).await?;
         if args.once {
             return Ok(first);
@@ -121,26 +123,26 @@ pub fn run(_globals: &Globals, args: &args::Demo, report: &mut Report) -> Result
     })
 }
 
-fn folder_failure(error: &std::io::Error) -> Failure {
-    let shown = Shown {
+fn folder_failure(error: &std::io::Error) -> AppError {
+    let shown = ErrorText {
         what: "cannot make a temporary folder".to_owned(),
         causes: vec![error.to_string()],
-        ..Shown::default()
+        ..ErrorText::default()
     };
-    Failure::new(
-        Exit::Failed,
+    AppError::new(
+        ErrorKind::Failed,
         shown.advise("check the space in the temporary folder (TMPDIR), or name one with --state"),
     )
 }
 
 /// The job between the two sample servers, from the very config that `sandbox` prints.
-fn demo_job(servers: &Servers, state: &Path) -> Result<Job, Failure> {
+fn demo_job(servers: &Servers, state: &Path) -> Result<Job, AppError> {
     let secrets = [
         ("ENTRA_CLIENT_SECRET".to_owned(), servers.tenant.client_secret()),
         ("IDMELON_SCIM_TOKEN".to_owned(), servers.workspace.token()),
     ];
     let held =
-        crate::snapshot::folder::StateFolder::hold(state).map_err(|error| factory::store_failure(&error))?;
+        crate::snapshot::folder::StateFolder::hold(state).map_err(|error| install::store_failure(&error))?;
     // Inside the state's folder: where that is kept elsewhere, there need be no temporary one.
     let folder = tempfile::tempdir_in(state).map_err(|error| folder_failure(&error))?;
     let mut text = servers.config();
@@ -156,9 +158,9 @@ fn demo_job(servers: &Servers, state: &Path) -> Result<Job, Failure> {
         &std::collections::BTreeMap::new(),
         false,
     )?;
-    let (name, job) = factory::choose(&settings, None)?;
-    let snapshot = factory::open(&held, name)?;
-    let job = factory::job(
+    let (name, job) = install::choose(&settings, None)?;
+    let snapshot = install::open(&held, name)?;
+    let job = install::job(
         Path::new("config/melonsync.toml"),
         name,
         &settings.state,
@@ -170,9 +172,9 @@ fn demo_job(servers: &Servers, state: &Path) -> Result<Job, Failure> {
     job
 }
 
-async fn one_cycle(job: &Job, stop: CancellationToken, report: &mut Report) -> Result<Exit, Failure> {
+async fn one_cycle(job: &Job, stop: CancellationToken, report: &mut Report) -> Result<Exit, AppError> {
     let watcher = Arc::new(Progress::new(report.progress()));
-    let order = factory::order(Extent::Changes, true, Arc::clone(&watcher) as _, stop);
+    let order = process::order(Extent::Changes, true, Arc::clone(&watcher) as _, stop);
     let done = cycle::run(job, &order).await;
     watcher.clear();
     sync::shown(&done, watcher.findings(), report)

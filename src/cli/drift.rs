@@ -8,13 +8,14 @@ use serde_json::json;
 
 use super::args;
 use super::args::Globals;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
+use super::exit::Exit;
+use super::process;
 use super::report::Report;
 use super::show;
 use super::sync;
 use super::watch::Progress;
+use crate::app::error::AppError;
+use crate::app::install;
 use crate::engine::cycle;
 use crate::engine::foreign;
 use crate::engine::foreign::AnotherWriter;
@@ -41,15 +42,15 @@ const LISTED: usize = 1000;
 const NAMED: usize = 5;
 
 /// Shows drift; with `--refresh` after reading the target, with `--heal` after putting it right.
-pub fn run(globals: &Globals, args: &args::Drift, report: &mut Report) -> Result<Exit, Failure> {
+pub fn run(globals: &Globals, args: &args::Drift, report: &mut Report) -> Result<Exit, AppError> {
     let acts = args.refresh || args.heal;
-    let settings = factory::settings(globals, !acts)?;
-    let (name, job) = factory::choose(&settings, args.job.as_deref())?;
-    let folder = factory::hold(&settings)?;
+    let settings = install::settings(&globals.config, !acts)?;
+    let (name, job) = install::choose(&settings, args.job.as_deref())?;
+    let folder = install::hold(&settings)?;
     if args.heal {
-        factory::at_home(&folder, name, false)?;
+        install::at_home(&folder, name, false)?;
     }
-    let snapshot = factory::open_for(&folder, name, job)?;
+    let snapshot = install::open_for(&folder, name, job)?;
     let ran = if acts {
         let (done, findings) = look(
             globals,
@@ -66,7 +67,7 @@ pub fn run(globals: &Globals, args: &args::Drift, report: &mut Report) -> Result
     } else {
         None
     };
-    let found = Found::read(&snapshot).map_err(|error| factory::store_failure(&error))?;
+    let found = Found::read(&snapshot).map_err(|error| install::store_failure(&error))?;
     let ran = ran.as_ref().map(|(done, findings)| (done, findings.as_slice()));
     show_found(name, &found, ran, args, report);
     let outcome = ran.map_or(Exit::Done, |(done, _)| sync::exit(done.summary.outcome));
@@ -84,13 +85,13 @@ fn look(
     heal: bool,
     snapshot: Snapshot,
     report: &mut Report,
-) -> Result<(CycleReport, Vec<String>), Failure> {
-    let mut job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
-    job.audit = factory::audit(settings, report.is_json())?;
+) -> Result<(CycleReport, Vec<String>), AppError> {
+    let mut job = install::job(&globals.config, name, &settings.state, job, snapshot)?;
+    job.audit = install::audit(settings, report.is_json())?;
     let watcher = Arc::new(Progress::new(report.progress()));
-    let done = factory::runtime()?.block_on(async {
-        let stop = factory::stop_on_signal();
-        let order = factory::order(Extent::Drift { heal }, heal, Arc::clone(&watcher) as _, stop);
+    let done = process::runtime()?.block_on(async {
+        let stop = process::stop_on_signal();
+        let order = process::order(Extent::Drift { heal }, heal, Arc::clone(&watcher) as _, stop);
         cycle::run(&job, &order).await
     });
     watcher.clear();

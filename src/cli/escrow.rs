@@ -6,12 +6,12 @@ use super::args::EscrowAction;
 use super::args::EscrowDecision;
 use super::args::EscrowObject;
 use super::args::Globals;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::objects::Decision;
-use super::objects::Desk;
+use super::exit::Exit;
 use super::report::Report;
+use crate::app::desk::Decision;
+use crate::app::desk::Desk;
+use crate::app::error::AppError;
+use crate::app::install;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -53,7 +53,7 @@ impl Waiting {
 }
 
 /// Carries out one of them. Each needs the state folder for itself.
-pub fn run(globals: &Globals, action: &EscrowAction, report: &mut Report) -> Result<Exit, Failure> {
+pub fn run(globals: &Globals, action: &EscrowAction, report: &mut Report) -> Result<Exit, AppError> {
     let (job, chosen) = match action {
         EscrowAction::List(args) => list(globals, args)?,
         EscrowAction::Retry(args) => decide(
@@ -85,14 +85,14 @@ pub fn run(globals: &Globals, action: &EscrowAction, report: &mut Report) -> Res
     Ok(Exit::Done)
 }
 
-fn list(globals: &Globals, args: &EscrowObject) -> Result<(String, Vec<Named>), Failure> {
-    let settings = factory::settings(globals, true)?;
-    let (name, _) = factory::choose(&settings, args.job.as_deref())?;
-    let folder = factory::hold(&settings)?;
+fn list(globals: &Globals, args: &EscrowObject) -> Result<(String, Vec<Named>), AppError> {
+    let settings = install::settings(&globals.config, true)?;
+    let (name, _) = install::choose(&settings, args.job.as_deref())?;
+    let folder = install::hold(&settings)?;
     if !folder.job(name).exists() {
         return Ok((name.to_owned(), Vec::new()));
     }
-    Ok((name.to_owned(), choose(&factory::open(&folder, name)?, args)?))
+    Ok((name.to_owned(), choose(&install::open(&folder, name)?, args)?))
 }
 
 /// Writes a decision on each of the chosen, with an entry of the history.
@@ -102,8 +102,8 @@ fn decide(
     verb: &'static str,
     reason: &str,
     write: impl Fn(&mut Tx<'_>, &Entry) -> Result<(), StoreError>,
-) -> Result<(String, Vec<Named>), Failure> {
-    let desk = Desk::open_job(globals, args.which.job.as_deref())?;
+) -> Result<(String, Vec<Named>), AppError> {
+    let desk = Desk::open_job(&globals.config, args.which.job.as_deref())?;
     let chosen = choose(&desk.snapshot, &args.which)?;
     let mut objects = Vec::with_capacity(chosen.len());
     for one in &chosen {
@@ -125,8 +125,8 @@ fn decide(
 }
 
 /// The entries that the object names; all where none is named.
-fn choose(snapshot: &Snapshot, args: &EscrowObject) -> Result<Vec<Named>, Failure> {
-    let all = named(snapshot).map_err(|error| factory::store_failure(&error))?;
+fn choose(snapshot: &Snapshot, args: &EscrowObject) -> Result<Vec<Named>, AppError> {
+    let all = named(snapshot).map_err(|error| install::store_failure(&error))?;
     let Some(wanted) = &args.object else {
         return Ok(all);
     };
@@ -143,12 +143,12 @@ fn choose(snapshot: &Snapshot, args: &EscrowObject) -> Result<Vec<Named>, Failur
         })
         .collect();
     match found.len() {
-        0 => Err(Failure::usage(
+        0 => Err(AppError::usage(
             format!("`{}` is not in escrow", printable(wanted)),
             "`melonsync escrow list` shows who is; name one by object id, UPN, mail or display name",
         )),
         1 => Ok(found),
-        _ => Err(Failure::usage(
+        _ => Err(AppError::usage(
             format!(
                 "`{}` is the name of {} entries in escrow",
                 printable(wanted),

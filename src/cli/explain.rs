@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::args;
 use super::args::Globals;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::exit::Exit;
+use super::process;
 use super::report::Report;
 use super::sync;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::install;
 use crate::engine::explain;
 use crate::engine::explain::ExplainError;
 use crate::engine::job::Extent;
@@ -18,16 +20,16 @@ use crate::model::id::ObjectKind;
 use crate::snapshot::read::Reads;
 
 /// Explains one object.
-pub fn run(globals: &Globals, args: &args::Explain, report: &mut Report) -> Result<Exit, Failure> {
+pub fn run(globals: &Globals, args: &args::Explain, report: &mut Report) -> Result<Exit, AppError> {
     let (job, object) = args.job_and_object();
-    let settings = factory::settings(globals, false)?;
-    let (name, job) = factory::choose(&settings, job)?;
-    let folder = factory::hold(&settings)?;
-    let snapshot = factory::open_for(&folder, name, job)?;
-    let job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
-    let explained = factory::runtime()?.block_on(async {
-        let stop = factory::stop_on_signal();
-        let order = factory::order(Extent::Explain, false, Arc::new(NoWatcher), stop);
+    let settings = install::settings(&globals.config, false)?;
+    let (name, job) = install::choose(&settings, job)?;
+    let folder = install::hold(&settings)?;
+    let snapshot = install::open_for(&folder, name, job)?;
+    let job = install::job(&globals.config, name, &settings.state, job, snapshot)?;
+    let explained = process::runtime()?.block_on(async {
+        let stop = process::stop_on_signal();
+        let order = process::order(Extent::Explain, false, Arc::new(NoWatcher), stop);
         explain::explain(&job, &order, object).await
     });
     let explained = explained.map_err(|error| failure(&error))?;
@@ -41,11 +43,11 @@ pub fn run(globals: &Globals, args: &args::Explain, report: &mut Report) -> Resu
     Ok(Exit::Done)
 }
 
-fn failure(error: &ExplainError) -> Failure {
+fn failure(error: &ExplainError) -> AppError {
     match error {
         ExplainError::Cycle(error) => sync::failure(error),
         ExplainError::NoSuchObject { .. } | ExplainError::Ambiguous { .. } => {
-            Failure::new(Exit::Usage, Shown::of(error).advise(error.hint()))
+            AppError::new(ErrorKind::Usage, ErrorText::of(error).advise(error.hint()))
         }
     }
 }

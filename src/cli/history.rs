@@ -9,13 +9,14 @@ use serde_json::json;
 use super::args;
 use super::args::Globals;
 use super::args::HistoryAction;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::exit::Exit;
 use super::report::Report;
 use super::state;
 use super::when;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::install;
 use crate::files;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
@@ -38,7 +39,7 @@ use crate::snapshot::query::Query;
 use crate::snapshot::store::Snapshot;
 
 /// Shows the history, or does what the subcommand says.
-pub fn run(globals: &Globals, args: &args::History, report: &mut Report) -> Result<Exit, Failure> {
+pub fn run(globals: &Globals, args: &args::History, report: &mut Report) -> Result<Exit, AppError> {
     match &args.action {
         None => show(globals, args, report),
         Some(HistoryAction::Export {
@@ -59,19 +60,19 @@ pub fn run(globals: &Globals, args: &args::History, report: &mut Report) -> Resu
     }
 }
 
-fn snapshot(globals: &Globals, job: Option<&str>) -> Result<(String, StateFolder, Snapshot), Failure> {
-    let settings = factory::settings(globals, true)?;
-    let (name, _) = factory::choose(&settings, job)?;
-    let folder = factory::hold(&settings)?;
+fn snapshot(globals: &Globals, job: Option<&str>) -> Result<(String, StateFolder, Snapshot), AppError> {
+    let settings = install::settings(&globals.config, true)?;
+    let (name, _) = install::choose(&settings, job)?;
+    let folder = install::hold(&settings)?;
     let snapshot = state::known(&folder, name)?;
     Ok((name.to_owned(), folder, snapshot))
 }
 
-fn moment(flag: &str, text: Option<&str>, now: Timestamp, end: bool) -> Result<Option<Timestamp>, Failure> {
+fn moment(flag: &str, text: Option<&str>, now: Timestamp, end: bool) -> Result<Option<Timestamp>, AppError> {
     text.map(|text| when::parse(flag, text, now, end)).transpose()
 }
 
-fn show(globals: &Globals, args: &args::History, report: &mut Report) -> Result<Exit, Failure> {
+fn show(globals: &Globals, args: &args::History, report: &mut Report) -> Result<Exit, AppError> {
     let now = SystemClock.now();
     let mut query = Query {
         objects: None,
@@ -83,11 +84,11 @@ fn show(globals: &Globals, args: &args::History, report: &mut Report) -> Result<
         result: args.result.clone(),
     };
     let (name, _folder, snapshot) = snapshot(globals, args.job.as_deref())?;
-    let failed = |error| factory::store_failure(&error);
+    let failed = |error| install::store_failure(&error);
     if let Some(object) = &args.object {
         let found = snapshot.who_is(object).map_err(failed)?;
         if found.is_empty() {
-            return Err(Failure::usage(
+            return Err(AppError::usage(
                 format!(
                     "nobody is, or ever was, known as `{}` in job `{name}`",
                     shown(object)
@@ -210,23 +211,23 @@ fn export(
     until: Timestamp,
     out: &Path,
     report: &mut Report,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, AppError> {
     let is_link = out.symlink_metadata().is_ok_and(|held| held.is_symlink());
     let theirs = matches!(files::looseness(out, false), Ok(Some(files::Loose::Owner(_))));
     if is_link || theirs {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!("{} is a link, or somebody else's folder", out.display()),
             "name a folder of your own with --out, or one that does not exist",
         ));
     }
     if std::fs::read_dir(out).is_ok_and(|mut held| held.next().is_some()) {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!("{} is not empty", out.display()),
             "name a folder with --out that is empty or does not exist; an export overwrites nothing",
         ));
     }
     let manifest =
-        proof::export(snapshot, name, since, until, out).map_err(|error| factory::store_failure(&error))?;
+        proof::export(snapshot, name, since, until, out).map_err(|error| install::store_failure(&error))?;
     if report.is_json() {
         report.json(
             &json!({"job": name, "action": "export", "entries": manifest.entries,
@@ -246,10 +247,10 @@ fn export(
     Ok(Exit::Done)
 }
 
-fn verify(dir: &Path, report: &mut Report) -> Result<Exit, Failure> {
+fn verify(dir: &Path, report: &mut Report) -> Result<Exit, AppError> {
     let checked = proof::verify(dir).map_err(|error| {
         let advice = "name a folder that `melonsync history export --out DIR` wrote";
-        Failure::new(Exit::Failed, Shown::of(&error).advise(advice))
+        AppError::new(ErrorKind::Failed, ErrorText::of(&error).advise(advice))
     })?;
     let manifest = &checked.manifest;
     let whole = checked.findings.is_empty();
@@ -288,12 +289,12 @@ fn verify(dir: &Path, report: &mut Report) -> Result<Exit, Failure> {
     if whole {
         return Ok(Exit::Done);
     }
-    let altered = Shown {
+    let altered = ErrorText {
         what: format!("{} is not what was exported", dir.display()),
-        ..Shown::default()
+        ..ErrorText::default()
     };
-    Err(Failure::new(
-        Exit::Failed,
+    Err(AppError::new(
+        ErrorKind::Failed,
         altered.advise("export the history again, and find out who had access to the folder"),
     ))
 }

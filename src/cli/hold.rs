@@ -5,13 +5,13 @@ use serde_json::json;
 use super::args;
 use super::args::Globals;
 use super::args::HoldAction;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::objects::Decision;
-use super::objects::Desk;
-use super::objects::Named;
+use super::exit::Exit;
 use super::report::Report;
+use crate::app::desk::Decision;
+use crate::app::desk::Desk;
+use crate::app::desk::Named;
+use crate::app::error::AppError;
+use crate::app::install;
 use crate::mapping::Mapping;
 use crate::mapping::diagnostic::nearest;
 use crate::model::id::ObjectKind;
@@ -23,27 +23,27 @@ use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::record::DirtyCause;
 
 /// Holds, lists or releases.
-pub fn run(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exit, Failure> {
+pub fn run(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exit, AppError> {
     match &args.action {
         None => hold(globals, args, report),
-        Some(HoldAction::List { job }) => list(&Desk::open_job(globals, job.as_deref())?, report),
+        Some(HoldAction::List { job }) => list(&Desk::open_job(&globals.config, job.as_deref())?, report),
         Some(HoldAction::Release { names, comment }) => {
-            release(&Desk::open(globals, names)?, comment.as_deref(), report)
+            release(&Desk::open(&globals.config, names)?, comment.as_deref(), report)
         }
     }
 }
 
-fn hold(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exit, Failure> {
-    let desk = Desk::open(globals, &args.objects)?;
+fn hold(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exit, AppError> {
+    let desk = Desk::open(&globals.config, &args.objects)?;
     let objects = named(&desk)?;
     if let Some(until) = args.until.filter(|until| *until <= desk.now) {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!("--until {until} has passed"),
             "name a moment to come, or leave --until out: the hold then ends when it is released",
         ));
     }
     if let Some(path) = &args.attribute {
-        let mapping = desk.mapping(globals)?;
+        let mapping = desk.mapping(&globals.config)?;
         for object in &objects {
             is_sent(&mapping, object, path)?;
         }
@@ -77,7 +77,7 @@ fn hold(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exi
 }
 
 /// Refuses an attribute that the mapping does not send for such an object: a hold of it would hold nothing, and say that it did.
-fn is_sent(mapping: &Mapping, object: &Named, path: &str) -> Result<(), Failure> {
+fn is_sent(mapping: &Mapping, object: &Named, path: &str) -> Result<(), AppError> {
     let rows = mapping.rows(object.kind);
     let own = match object.kind {
         ObjectKind::User => ACTIVE,
@@ -107,15 +107,15 @@ fn is_sent(mapping: &Mapping, object: &Named, path: &str) -> Result<(), Failure>
         printable(path),
         object.kind
     );
-    Err(Failure::usage(what, advice))
+    Err(AppError::usage(what, advice))
 }
 
 /// Sent of each user, with or without a row.
 const ACTIVE: &str = "active";
 
-fn named(desk: &Desk) -> Result<Vec<Named>, Failure> {
+fn named(desk: &Desk) -> Result<Vec<Named>, AppError> {
     if desk.names.is_empty() {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             "no object is named",
             "name users or groups by object id, UPN, mail or display name",
         ));
@@ -123,20 +123,20 @@ fn named(desk: &Desk) -> Result<Vec<Named>, Failure> {
     desk.find(&desk.names)
 }
 
-fn release(desk: &Desk, comment: Option<&str>, report: &mut Report) -> Result<Exit, Failure> {
+fn release(desk: &Desk, comment: Option<&str>, report: &mut Report) -> Result<Exit, AppError> {
     let objects = named(desk)?;
     let holds = desk
         .snapshot
         .holds()
-        .map_err(|error| factory::store_failure(&error))?;
+        .map_err(|error| install::store_failure(&error))?;
     let undone = desk
         .snapshot
         .all_undone()
-        .map_err(|error| factory::store_failure(&error))?;
+        .map_err(|error| install::store_failure(&error))?;
     for object in &objects {
         let key = (object.kind, object.id);
         if !undone.contains(&key) && !holds.iter().any(|(kind, id, _)| (*kind, *id) == key) {
-            return Err(Failure::usage(
+            return Err(AppError::usage(
                 format!("{} {} is not on hold", object.kind, printable(&object.name)),
                 "`melonsync hold list` shows what is",
             ));
@@ -181,11 +181,11 @@ fn decision<'a>(object: &'a Named, verb: &'static str, what: &str, comment: Opti
     }
 }
 
-fn list(desk: &Desk, report: &mut Report) -> Result<Exit, Failure> {
+fn list(desk: &Desk, report: &mut Report) -> Result<Exit, AppError> {
     let holds = desk
         .snapshot
         .holds()
-        .map_err(|error| factory::store_failure(&error))?;
+        .map_err(|error| install::store_failure(&error))?;
     let mut shown = Vec::new();
     for (kind, id, hold) in holds.into_iter().filter(|(_, _, hold)| hold.holds_at(desk.now)) {
         shown.push((desk.known(kind, id)?, hold));
@@ -193,7 +193,7 @@ fn list(desk: &Desk, report: &mut Report) -> Result<Exit, Failure> {
     let undone = desk
         .snapshot
         .all_undone()
-        .map_err(|error| factory::store_failure(&error))?;
+        .map_err(|error| install::store_failure(&error))?;
     let undone: Vec<Named> = undone
         .into_iter()
         .map(|(kind, id)| desk.known(kind, id))

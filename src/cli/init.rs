@@ -11,8 +11,11 @@ use crate::files::NewFile;
 use crate::settings::Settings;
 
 use super::args::{Globals, Init, Kind};
-use super::failure::{Exit, Failure, Shown};
+use super::exit::Exit;
 use super::report::Report;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
 
 const TEMPLATE: &str = include_str!("init.toml");
 const IDMELON_URL: &str = "https://skm.idmelon.com/api/scim/v2/";
@@ -30,10 +33,10 @@ pub struct Answers {
     pub url: String,
 }
 
-pub(super) fn run(globals: &Globals, args: &Init, report: &mut Report) -> Result<Exit, Failure> {
+pub(super) fn run(globals: &Globals, args: &Init, report: &mut Report) -> Result<Exit, AppError> {
     let path = &globals.config;
     if path.symlink_metadata().is_ok() && !args.force {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!("{} is there already", path.display()),
             "name another file with --config, or overwrite it with --force",
         ));
@@ -42,15 +45,15 @@ pub(super) fn run(globals: &Globals, args: &Init, report: &mut Report) -> Result
     // Loaded before it is written: a wrong answer is reported, and leaves no file behind.
     Settings::parse(&path.display().to_string(), &text, &BTreeMap::new(), true)?;
     write(path, &text, args.force).map_err(|cause| {
-        let error = Shown::of(&cause);
+        let error = ErrorText::of(&cause);
         let what = format!("cannot write {}", path.display());
-        let shown = Shown {
+        let shown = ErrorText {
             what,
             causes: vec![error.what],
-            ..Shown::default()
+            ..ErrorText::default()
         };
-        Failure::new(
-            Exit::Failed,
+        AppError::new(
+            ErrorKind::Failed,
             shown.advise("check the folder's permissions, or name another file with --config"),
         )
     })?;
@@ -86,7 +89,7 @@ fn write(path: &Path, text: &str, over: bool) -> io::Result<()> {
     if over { file.replace() } else { file.put() }
 }
 
-fn answers(args: &Init) -> Result<Answers, Failure> {
+fn answers(args: &Init) -> Result<Answers, AppError> {
     let kind = match args.kind {
         Some(Kind::Scim) => "scim",
         Some(Kind::Idmelon) | None => "idmelon",
@@ -108,11 +111,11 @@ fn answers(args: &Init) -> Result<Answers, Failure> {
     })
 }
 
-fn ask(question: &str, flag: &str, given: Option<&str>) -> Result<String, Failure> {
+fn ask(question: &str, flag: &str, given: Option<&str>) -> Result<String, AppError> {
     if let Some(answer) = given {
         return Ok(answer.to_owned());
     }
-    let missing = || Failure::usage(format!("{question} is not given"), format!("add {flag}"));
+    let missing = || AppError::usage(format!("{question} is not given"), format!("add {flag}"));
     if !io::stdin().is_terminal() {
         return Err(missing());
     }

@@ -4,14 +4,16 @@ use serde_json::json;
 
 use super::args;
 use super::args::Globals;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
-use super::objects::Decision;
-use super::objects::Desk;
-use super::objects::Named;
+use super::exit::Exit;
+use super::process;
 use super::report::Report;
+use crate::app::desk::Decision;
+use crate::app::desk::Desk;
+use crate::app::desk::Named;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::install;
 use crate::engine::linking;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -24,16 +26,16 @@ use crate::reconcile::matching::EXTERNAL_ID;
 use crate::snapshot::read::Reads;
 
 /// Links an object with a resource.
-pub fn link(globals: &Globals, args: &args::Link, report: &mut Report) -> Result<Exit, Failure> {
-    let desk = Desk::open(globals, &args.names)?;
+pub fn link(globals: &Globals, args: &args::Link, report: &mut Report) -> Result<Exit, AppError> {
+    let desk = Desk::open(&globals.config, &args.names)?;
     let [object, resource] = desk.names.as_slice() else {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             "an object and a resource are needed",
             "melonsync link OBJECT RESOURCE, with RESOURCE the `id` that the target gave it",
         ));
     };
     let target = TargetId::new(resource).ok_or_else(|| {
-        Failure::usage(
+        AppError::usage(
             "the resource's id is empty",
             "give the `id` that the target gave it",
         )
@@ -42,9 +44,9 @@ pub fn link(globals: &Globals, args: &args::Link, report: &mut Report) -> Result
     let owner = desk
         .snapshot
         .owner(object.kind, &target)
-        .map_err(|error| factory::store_failure(&error))?;
+        .map_err(|error| install::store_failure(&error))?;
     if let Some(owner) = owner.filter(|owner| *owner != object.id) {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!(
                 "resource {target} is linked with {} {owner}: a resource has one owner",
                 object.kind
@@ -54,7 +56,7 @@ pub fn link(globals: &Globals, args: &args::Link, report: &mut Report) -> Result
     }
     let resource = read(globals, &desk, object.kind, &target)?;
     if let Some(other) = other_owner(&desk, &object, &resource)?.filter(|_| !args.force) {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!(
                 "resource {target} is another's: its externalId names {} {}  ({})",
                 other.kind,
@@ -77,18 +79,18 @@ pub fn link(globals: &Globals, args: &args::Link, report: &mut Report) -> Result
 }
 
 /// The resource as the target has it now. One that is not there, or is of another kind, is not linked.
-fn read(globals: &Globals, desk: &Desk, kind: ObjectKind, target: &TargetId) -> Result<Resource, Failure> {
-    let settings = factory::settings(globals, false)?;
-    let (_, job) = factory::choose(&settings, Some(&desk.job))?;
-    let mapping = desk.mapping(globals)?;
-    let client = factory::target(job, &mapping)?;
-    let found = factory::runtime()?.block_on(client.read(kind, target));
+fn read(globals: &Globals, desk: &Desk, kind: ObjectKind, target: &TargetId) -> Result<Resource, AppError> {
+    let settings = install::settings(&globals.config, false)?;
+    let (_, job) = install::choose(&settings, Some(&desk.job))?;
+    let mapping = desk.mapping(&globals.config)?;
+    let client = install::target(job, &mapping)?;
+    let found = process::runtime()?.block_on(client.read(kind, target));
     let found = found.map_err(|error| {
-        let shown = Shown::of(&error).advise(error.hint());
-        Failure::new(Exit::Failed, shown)
+        let shown = ErrorText::of(&error).advise(error.hint());
+        AppError::new(ErrorKind::Failed, shown)
     })?;
     found.ok_or_else(|| {
-        Failure::usage(
+        AppError::usage(
             format!(
                 "the target has no {kind} with the id {}",
                 printable(target.as_str())
@@ -100,7 +102,7 @@ fn read(globals: &Globals, desk: &Desk, kind: ObjectKind, target: &TargetId) -> 
 
 /// Another object whose id stands on the resource as externalId, and which is in the directory: a leaver's resource may be
 /// handed over.
-fn other_owner(desk: &Desk, object: &Named, resource: &Resource) -> Result<Option<Named>, Failure> {
+fn other_owner(desk: &Desk, object: &Named, resource: &Resource) -> Result<Option<Named>, AppError> {
     let members = resource.body.as_object().into_iter().flatten();
     let mut held = members.filter(|(name, _)| name.eq_ignore_ascii_case(EXTERNAL_ID));
     let named = held.find_map(|(_, value)| value.as_str()?.trim().parse::<SourceId>().ok());
@@ -109,7 +111,7 @@ fn other_owner(desk: &Desk, object: &Named, resource: &Resource) -> Result<Optio
     };
     for kind in [ObjectKind::User, ObjectKind::Group] {
         let record = desk.snapshot.record(kind, &id);
-        let record = record.map_err(|error| factory::store_failure(&error))?;
+        let record = record.map_err(|error| install::store_failure(&error))?;
         if record.is_some_and(|record| record.object.life == Life::Alive) {
             return desk.known(kind, id).map(Some);
         }
@@ -118,14 +120,14 @@ fn other_owner(desk: &Desk, object: &Named, resource: &Resource) -> Result<Optio
 }
 
 /// Forgets an object's resource. Both stay as they are.
-pub fn unlink(globals: &Globals, args: &args::Unlink, report: &mut Report) -> Result<Exit, Failure> {
-    let desk = Desk::open(globals, &args.names)?;
+pub fn unlink(globals: &Globals, args: &args::Unlink, report: &mut Report) -> Result<Exit, AppError> {
+    let desk = Desk::open(&globals.config, &args.names)?;
     let [object] = desk.names.as_slice() else {
-        return Err(Failure::usage("one object is needed", "melonsync unlink OBJECT"));
+        return Err(AppError::usage("one object is needed", "melonsync unlink OBJECT"));
     };
     let object = desk.find(std::slice::from_ref(object))?.remove(0);
     let Some(target) = object.target.clone() else {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!("{} {} has no link", object.kind, printable(&object.name)),
             "nothing to do",
         ));
@@ -150,7 +152,7 @@ fn relink(
     what: &str,
     comment: Option<&str>,
     report: &mut Report,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, AppError> {
     let about = Named {
         target: target.clone().or_else(|| object.target.clone()),
         ..object.clone()

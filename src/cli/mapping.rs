@@ -11,10 +11,11 @@ use serde_json::json;
 
 use super::args::Globals;
 use super::args::MappingAction;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::exit::Exit;
 use super::report::Report;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
 use crate::files;
 use crate::mapping::Expression;
 use crate::mapping::Names;
@@ -25,7 +26,7 @@ use crate::model::id::ObjectKind;
 use crate::model::value::Value;
 
 /// Carries out one of them.
-pub fn run(globals: &Globals, action: &MappingAction, report: &mut Report) -> Result<Exit, Failure> {
+pub fn run(globals: &Globals, action: &MappingAction, report: &mut Report) -> Result<Exit, AppError> {
     match action {
         MappingAction::Show(job) => show::show(globals, job.job.as_deref(), report),
         MappingAction::Test {
@@ -36,10 +37,10 @@ pub fn run(globals: &Globals, action: &MappingAction, report: &mut Report) -> Re
     }
 }
 
-fn test(text: &str, attributes: Option<&str>, report: &mut Report) -> Result<Exit, Failure> {
+fn test(text: &str, attributes: Option<&str>, report: &mut Report) -> Result<Exit, AppError> {
     let attributes = attributes_of(attributes)?;
     let expression = Expression::parse(Names::Any, text).map_err(|error| {
-        Failure::usage(
+        AppError::usage(
             error.to_string(),
             "correct the expression; attributes stand in square brackets",
         )
@@ -48,18 +49,18 @@ fn test(text: &str, attributes: Option<&str>, report: &mut Report) -> Result<Exi
         Ok(value) => value,
         Err(Stop::NoFlow) => Value::Null,
         Err(Stop::Unknown(name)) => {
-            return Err(Failure::usage(
+            return Err(AppError::usage(
                 format!("the expression needs [{name}], which is not given"),
                 "give it with --attributes '{\"name\": \"value\"}'",
             ));
         }
         Err(Stop::Failed(why)) => {
-            let shown = Shown {
+            let shown = ErrorText {
                 what: format!("the expression cannot be computed for these attributes: {why}"),
-                ..Shown::default()
+                ..ErrorText::default()
             };
-            return Err(Failure::new(
-                Exit::Failed,
+            return Err(AppError::new(
+                ErrorKind::Failed,
                 shown.advise("correct the expression, or the attributes"),
             ));
         }
@@ -105,7 +106,7 @@ fn printed(value: &Value) -> Json {
 }
 
 /// The attributes to try with: a JSON object, or `@FILE` that holds one.
-fn attributes_of(given: Option<&str>) -> Result<serde_json::Map<String, Json>, Failure> {
+fn attributes_of(given: Option<&str>) -> Result<serde_json::Map<String, Json>, AppError> {
     let Some(given) = given else {
         return Ok(serde_json::Map::new());
     };
@@ -115,11 +116,11 @@ fn attributes_of(given: Option<&str>) -> Result<serde_json::Map<String, Json>, F
     };
     match serde_json::from_str(&text) {
         Ok(Json::Object(attributes)) => Ok(attributes),
-        Ok(_) => Err(Failure::usage(
+        Ok(_) => Err(AppError::usage(
             "--attributes is no JSON object",
             "write it as in --attributes '{\"givenName\": \"Ada\", \"accountEnabled\": true}'",
         )),
-        Err(error) => Err(Failure::usage(
+        Err(error) => Err(AppError::usage(
             format!("--attributes is not JSON: {error}"),
             "write it as in --attributes '{\"givenName\": \"Ada\", \"accountEnabled\": true}'",
         )),
@@ -130,7 +131,7 @@ fn attributes_of(given: Option<&str>) -> Result<serde_json::Map<String, Json>, F
 const LARGEST: u64 = 16 << 20;
 
 /// A file's text; `-` is standard input.
-fn read(file: &Path, what: &str) -> Result<String, Failure> {
+fn read(file: &Path, what: &str) -> Result<String, AppError> {
     let read = if file == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)
@@ -138,13 +139,13 @@ fn read(file: &Path, what: &str) -> Result<String, Failure> {
         files::read_text(file, LARGEST)
     };
     read.map_err(|error| {
-        let shown = Shown {
+        let shown = ErrorText {
             what: format!("cannot read {what} from {}", file.display()),
             causes: vec![error.to_string()],
-            ..Shown::default()
+            ..ErrorText::default()
         };
-        Failure::new(
-            Exit::Usage,
+        AppError::new(
+            ErrorKind::Usage,
             shown.advise("name a file, or `-` for standard input"),
         )
     })

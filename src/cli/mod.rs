@@ -1,6 +1,5 @@
 //! The `melonsync` command: one file a verb, all of them listed in [`Command`].
 
-mod actor;
 pub mod args;
 mod check;
 mod completions;
@@ -8,19 +7,18 @@ mod daemon;
 mod demo;
 mod drift;
 mod escrow;
+pub mod exit;
 mod explain;
-mod factory;
-pub mod failure;
 mod harden;
 mod history;
 mod hold;
 pub mod init;
 mod link;
 mod mapping;
-mod objects;
 mod pause;
 mod plan;
 mod plan_sheet;
+mod process;
 mod quarantine;
 pub mod report;
 mod sandbox;
@@ -42,13 +40,14 @@ mod tests;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::app::error::AppError;
 use crate::telemetry::log;
 
 pub use harden::harden;
 pub use usage::usage;
 
 use args::Globals;
-use failure::{Exit, Failure};
+use exit::Exit;
 use report::Report;
 
 /// Keeps an IDmelon workspace, or any SCIM 2.0 service, equal to a Microsoft Entra ID directory.
@@ -135,11 +134,11 @@ pub fn run(cli: &Cli) -> Exit {
     let mut report = Report::new(globals);
     dispatch(cli, &mut report).unwrap_or_else(|failure| {
         report.failure(&failure);
-        failure.exit
+        failure.kind.into()
     })
 }
 
-fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, Failure> {
+fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, AppError> {
     match &cli.command {
         Command::Demo(args) => demo::run(&cli.globals, args, report),
         Command::Sandbox(args) => sandbox::run(args, report),

@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::args;
 use super::args::Globals;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::objects::Decision;
-use super::objects::Desk;
+use super::exit::Exit;
 use super::report::Report;
+use crate::app::desk::Decision;
+use crate::app::desk::Desk;
+use crate::app::error::AppError;
+use crate::app::install;
 use crate::model::shown::shown;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::kept_back::Pause;
@@ -17,8 +17,8 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::transfer::RESTORED;
 
 /// Writes off.
-pub fn pause(globals: &Globals, args: &args::Pause, report: &mut Report) -> Result<Exit, Failure> {
-    let desk = Desk::open_job(globals, args.job.as_deref())?;
+pub fn pause(globals: &Globals, args: &args::Pause, report: &mut Report) -> Result<Exit, AppError> {
+    let desk = Desk::open_job(&globals.config, args.job.as_deref())?;
     let pause = Pause {
         removals_only: args.removals_only,
         until: args.lasts.map(|lasts| desk.now.plus(lasts)),
@@ -34,7 +34,7 @@ pub fn pause(globals: &Globals, args: &args::Pause, report: &mut Report) -> Resu
     let before = desk
         .snapshot
         .pause_at(desk.now)
-        .map_err(|error| factory::store_failure(&error))?;
+        .map_err(|error| install::store_failure(&error))?;
     let until = pause
         .until
         .map_or_else(String::new, |until| format!(" until {until}"));
@@ -84,9 +84,9 @@ fn words(pause: &Pause) -> String {
 }
 
 /// Writes on. After a restore, removals go again too.
-pub fn resume(globals: &Globals, args: &args::Resume, report: &mut Report) -> Result<Exit, Failure> {
-    let desk = Desk::open_job(globals, args.job.as_deref())?;
-    let failed = |error| factory::store_failure(&error);
+pub fn resume(globals: &Globals, args: &args::Resume, report: &mut Report) -> Result<Exit, AppError> {
+    let desk = Desk::open_job(&globals.config, args.job.as_deref())?;
+    let failed = |error| install::store_failure(&error);
     let paused = desk.snapshot.pause_at(desk.now).map_err(failed)?.is_some();
     let restored = desk.snapshot.meta(RESTORED).map_err(failed)?.is_some();
     if !paused && !restored {
@@ -119,7 +119,7 @@ fn decide(
     what: &str,
     comment: Option<&str>,
     pause: Option<&Pause>,
-) -> Result<(), Failure> {
+) -> Result<(), AppError> {
     let decision = Decision {
         verb,
         object: None,

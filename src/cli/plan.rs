@@ -10,11 +10,9 @@ use std::sync::Arc;
 use super::args;
 use super::args::Globals;
 use super::args::PlanFormat;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::exit::Exit;
 use super::plan_sheet;
+use super::process;
 use super::report::Report;
 use super::saved;
 use super::saved::Origin;
@@ -23,6 +21,10 @@ use super::state;
 use super::sync;
 use super::watch::Parts;
 use super::watch::PlanFile;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::install;
 use crate::engine::cycle;
 use crate::engine::job::Extent;
 use crate::engine::summary::Summary;
@@ -31,25 +33,25 @@ use crate::files::own_uid;
 use crate::model::shown::shown_json;
 
 /// Plans a cycle and shows it.
-pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<Exit, Failure> {
+pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<Exit, AppError> {
     let forms = forms(args, report.is_json());
-    let settings = factory::settings(globals, false)?;
-    let (name, job) = factory::choose(&settings, args.job.as_deref())?;
+    let settings = install::settings(&globals.config, false)?;
+    let (name, job) = install::choose(&settings, args.job.as_deref())?;
     if let Some(out) = args.out.as_ref().filter(|out| is_taken(out)) {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!("{} is there already, and is no plan", out.display()),
             "name a file with --out that does not exist; only an earlier plan is replaced",
         ));
     }
-    let folder = factory::hold(&settings)?;
-    let snapshot = factory::open_for(&folder, name, job)?;
+    let folder = install::hold(&settings)?;
+    let snapshot = install::open_for(&folder, name, job)?;
     let file = PlanFile::new(&forms, report.progress(), snapshot.clone());
     let file = Arc::new(file.map_err(|error| spool_failure(&error))?);
-    let job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
+    let job = install::job(&globals.config, name, &settings.state, job, snapshot)?;
     let extent = if args.full { Extent::Full } else { Extent::Changes };
-    let done = factory::runtime()?.block_on(async {
-        let stop = factory::stop_on_signal();
-        let order = factory::order(extent, false, Arc::clone(&file) as _, stop);
+    let done = process::runtime()?.block_on(async {
+        let stop = process::stop_on_signal();
+        let order = process::order(extent, false, Arc::clone(&file) as _, stop);
         cycle::run(&job, &order).await
     });
     let file = Arc::into_inner(file).expect("the order that shared it is gone");
@@ -92,26 +94,26 @@ fn forms(args: &args::Plan, json: bool) -> Vec<PlanFormat> {
     }
 }
 
-pub(super) fn spool_failure(error: &io::Error) -> Failure {
-    let shown = Shown {
+pub(super) fn spool_failure(error: &io::Error) -> AppError {
+    let shown = ErrorText {
         what: "cannot keep the plan in a temporary file".to_owned(),
         causes: vec![error.to_string()],
-        ..Shown::default()
+        ..ErrorText::default()
     };
-    Failure::new(
-        Exit::Failed,
+    AppError::new(
+        ErrorKind::Failed,
         shown.advise("check the space in the temporary folder (TMPDIR)"),
     )
 }
 
-fn save_failure(out: &Path, error: &io::Error) -> Failure {
-    let shown = Shown {
+fn save_failure(out: &Path, error: &io::Error) -> AppError {
+    let shown = ErrorText {
         what: format!("cannot save the plan in {}", out.display()),
         causes: vec![error.to_string()],
-        ..Shown::default()
+        ..ErrorText::default()
     };
-    Failure::new(
-        Exit::Failed,
+    AppError::new(
+        ErrorKind::Failed,
         shown.advise("check that the folder is there, its free space and its permissions; nothing was written to the target"),
     )
 }

@@ -4,24 +4,24 @@ use serde_json::json;
 
 use super::args::Globals;
 use super::args::QuarantineAction;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::objects::Decision;
-use super::objects::Desk;
+use super::exit::Exit;
 use super::report::Report;
+use crate::app::desk::Decision;
+use crate::app::desk::Desk;
+use crate::app::error::AppError;
+use crate::app::install;
 use crate::model::shown::shown as printable;
 use crate::snapshot::quarantine::Quarantine;
 use crate::snapshot::quarantine::QuarantineReads;
 
 /// Lets it go on, without a probe first.
-pub fn run(globals: &Globals, action: &QuarantineAction, report: &mut Report) -> Result<Exit, Failure> {
+pub fn run(globals: &Globals, action: &QuarantineAction, report: &mut Report) -> Result<Exit, AppError> {
     let QuarantineAction::Release { job, comment } = action;
-    let desk = Desk::open_job(globals, job.as_deref())?;
+    let desk = Desk::open_job(&globals.config, job.as_deref())?;
     let held = desk
         .snapshot
         .quarantine()
-        .map_err(|error| factory::store_failure(&error))?;
+        .map_err(|error| install::store_failure(&error))?;
     if !held.is_empty() {
         let decision = Decision {
             verb: "quarantine_release",

@@ -8,7 +8,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::args::{Format, Globals};
-use super::failure::{Failure, Shown};
+use super::exit::Exit;
+use crate::app::error::AppError;
+use crate::app::error::ErrorText;
 use crate::model::shown::shown_json;
 use crate::model::shown::shown_lines;
 
@@ -116,7 +118,7 @@ impl Report {
     }
 
     /// Every error of a failure, to stderr; with `-o json` also as the one document on stdout, where none is there yet.
-    pub fn failure(&mut self, failure: &Failure) {
+    pub fn failure(&mut self, failure: &AppError) {
         self.complain(failure);
         if self.is_json() && !self.begun {
             self.json(&document(failure));
@@ -124,7 +126,7 @@ impl Report {
     }
 
     /// Every error of a failure, to stderr only: the work goes on without what failed.
-    pub fn complain(&self, failure: &Failure) {
+    pub fn complain(&self, failure: &AppError) {
         let _ = io::stderr()
             .lock()
             .write_all(render(failure, self.color_err).as_bytes());
@@ -160,7 +162,7 @@ impl Write for Out<'_> {
 
 /// A failure as a document: `{"exit_code": …, "errors": [{"error": …, "where": …, "cause": […], "do": …,
 /// "request": {"method": …, "path": …, "status": …, "request_id": …}}]}`; the last where a request failed.
-fn document(failure: &Failure) -> serde_json::Value {
+fn document(failure: &AppError) -> serde_json::Value {
     let errors = failure.errors.iter().map(|error| {
         let mut document =
             json!({"error": error.what, "where": error.place, "cause": error.causes, "do": error.advice});
@@ -169,12 +171,12 @@ fn document(failure: &Failure) -> serde_json::Value {
         }
         document
     });
-    json!({"exit_code": failure.exit.code(), "errors": errors.collect::<Vec<_>>()})
+    json!({"exit_code": Exit::from(failure.kind).code(), "errors": errors.collect::<Vec<_>>()})
 }
 
 /// The errors as they are shown, with a blank line between them.
 #[must_use]
-pub fn render(failure: &Failure, color: bool) -> String {
+pub fn render(failure: &AppError, color: bool) -> String {
     let errors: Vec<String> = failure
         .errors
         .iter()
@@ -183,7 +185,7 @@ pub fn render(failure: &Failure, color: bool) -> String {
     errors.join("\n")
 }
 
-fn render_one(error: &Shown, color: bool) -> String {
+fn render_one(error: &ErrorText, color: bool) -> String {
     let head = if color {
         "\u{1b}[1;31merror:\u{1b}[0m"
     } else {

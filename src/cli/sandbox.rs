@@ -2,41 +2,42 @@
 
 use super::args;
 use super::demo::Servers;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::exit::Exit;
+use super::process;
 use super::report::Report;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
 use crate::files;
 use crate::sandbox::load_faults;
 use crate::settings;
 
 /// Serves until it is stopped.
-pub fn run(args: &args::Sandbox, report: &mut Report) -> Result<Exit, Failure> {
+pub fn run(args: &args::Sandbox, report: &mut Report) -> Result<Exit, AppError> {
     let faults = args.faults.as_ref().map(|path| {
         let place = path.display().to_string();
         let text = files::read_text(path, settings::LARGEST_FILE).map_err(|error| {
-            let shown = Shown {
+            let shown = ErrorText {
                 what: format!("cannot read the faults file {place}"),
                 causes: vec![error.to_string()],
-                ..Shown::default()
+                ..ErrorText::default()
             };
-            Failure::new(
-                Exit::Usage,
+            AppError::new(
+                ErrorKind::Usage,
                 shown.advise("name a TOML file with the tables [graph] and [scim]"),
             )
         })?;
         load_faults(&text).map_err(|error| {
-            Failure::new(
-                Exit::Usage,
-                Shown::of(&error)
+            AppError::new(
+                ErrorKind::Usage,
+                ErrorText::of(&error)
                     .at(place)
                     .advise("correct the file; an empty one switches nothing on"),
             )
         })
     });
     let faults = faults.transpose()?;
-    factory::runtime()?.block_on(async {
+    process::runtime()?.block_on(async {
         let servers = Servers::start(args.users, args.groups, args.graph_listen, args.scim_listen).await?;
         if let Some((graph, scim)) = faults {
             servers.tenant.set_faults(graph);
@@ -55,7 +56,7 @@ pub fn run(args: &args::Sandbox, report: &mut Report) -> Result<Exit, Failure> {
             report.text(&servers.config());
         }
         report.note("Serving until Ctrl-C.");
-        factory::stop_on_signal().cancelled().await;
+        process::stop_on_signal().cancelled().await;
         Ok(Exit::Done)
     })
 }

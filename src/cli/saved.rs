@@ -18,11 +18,11 @@ use serde::de::Visitor;
 use serde_json::Value as Json;
 use serde_json::json;
 
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
 use super::watch::Progress;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::install;
 use crate::engine::job::Job;
 use crate::engine::job::Watcher;
 use crate::model::id::ObjectKind;
@@ -58,8 +58,8 @@ const FORMAT: u32 = 1;
 
 impl Origin {
     /// What a plan of this job would be made from now. Gives the snapshot a name where it has none yet.
-    pub(super) fn of(job: &Job, full: bool) -> Result<Self, Failure> {
-        let failed = |error: StoreError| factory::store_failure(&error);
+    pub(super) fn of(job: &Job, full: bool) -> Result<Self, AppError> {
+        let failed = |error: StoreError| install::store_failure(&error);
         let snapshot = &job.snapshot;
         let held = snapshot.meta(STATE_ID).map_err(failed)?;
         let state = match held.and_then(|bytes| String::from_utf8(bytes).ok()) {
@@ -104,13 +104,13 @@ impl Origin {
 ///
 /// # Errors
 /// Exit 2 for a file that is none, and for a plan of another job, mapping, scope or state.
-pub(super) fn load(file: &Path, job: &Job) -> Result<(Origin, SavedPlan), Failure> {
+pub(super) fn load(file: &Path, job: &Job) -> Result<(Origin, SavedPlan), AppError> {
     let mut plan = SavedPlan::default();
     let origin = read(file, |entry| plan.extend(digests(entry)))?;
     let now = Origin::of(job, origin.full)?;
     match origin.differs(&now) {
         None => Ok((origin, plan)),
-        Some(why) => Err(Failure::usage(
+        Some(why) => Err(AppError::usage(
             format!("the plan in {} is not for here: {why}", file.display()),
             "make a new one with `melonsync plan --out FILE`, and read it again",
         )),
@@ -118,16 +118,16 @@ pub(super) fn load(file: &Path, job: &Job) -> Result<(Origin, SavedPlan), Failur
 }
 
 /// Shows every operation of a saved plan; what it was made from.
-pub(super) fn read(file: &Path, show: impl FnMut(&Json)) -> Result<Origin, Failure> {
+pub(super) fn read(file: &Path, show: impl FnMut(&Json)) -> Result<Origin, AppError> {
     let not_one = |cause: String| {
-        let shown = Shown {
+        let shown = ErrorText {
             what: format!("{} is not a saved plan", file.display()),
             causes: vec![cause],
-            ..Shown::default()
+            ..ErrorText::default()
         };
         let advice =
             "save one with `melonsync plan --out FILE` (as JSON: a plan saved as csv or html is for reading)";
-        Failure::new(Exit::Usage, shown.advise(advice))
+        AppError::new(ErrorKind::Usage, shown.advise(advice))
     };
     let opened = File::open(file).map_err(|error| not_one(error.to_string()))?;
     let mut reader = serde_json::Deserializer::from_reader(BufReader::new(opened));
@@ -244,7 +244,7 @@ impl Comparing {
     }
 
     /// Operations of the file that did not come up: done by somebody else, or not wanted any more.
-    pub(super) fn missed(&self, file: &Path) -> Result<Vec<Json>, Failure> {
+    pub(super) fn missed(&self, file: &Path) -> Result<Vec<Json>, AppError> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut missed = Vec::new();
         read(file, |entry| {

@@ -3,14 +3,15 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::actor;
 use super::args::Globals;
 use super::args::StateAction;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::exit::Exit;
 use super::report::Report;
+use crate::app::actor;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::install;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::id::SourceId;
@@ -31,8 +32,8 @@ use crate::snapshot::transfer;
 use crate::snapshot::verify;
 
 /// Carries out one of them. Each needs the state folder for itself.
-pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Result<Exit, Failure> {
-    let settings = factory::settings(globals, true)?;
+pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Result<Exit, AppError> {
+    let settings = install::settings(&globals.config, true)?;
     let wanted = match action {
         StateAction::Verify(job) | StateAction::Export(job) | StateAction::Compact(job) => job.job.as_deref(),
         StateAction::Backup { job, .. }
@@ -40,8 +41,8 @@ pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Resu
         | StateAction::Import { job, .. }
         | StateAction::Forget { job, .. } => job.as_deref(),
     };
-    let (name, _) = factory::choose(&settings, wanted)?;
-    let folder = factory::hold(&settings)?;
+    let (name, _) = install::choose(&settings, wanted)?;
+    let folder = install::hold(&settings)?;
     match action {
         StateAction::Verify(_) => verify(&known(&folder, name)?, name, report),
         StateAction::Export(_) => export(&known(&folder, name)?, name, report),
@@ -68,35 +69,35 @@ pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Resu
 }
 
 /// The job's snapshot; one that is not there is not made for the question's sake.
-pub(super) fn known(folder: &StateFolder, name: &str) -> Result<Snapshot, Failure> {
+pub(super) fn known(folder: &StateFolder, name: &str) -> Result<Snapshot, AppError> {
     // By its folder, not by its store: one that lost its store is damaged, and opening it says so.
     if !folder.job(name).exists() {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!("job `{name}` has no snapshot in {} yet", folder.root().display()),
             "check `path` under [state]; the first `melonsync plan` or `melonsync sync` makes one",
         ));
     }
-    factory::open(folder, name)
+    install::open(folder, name)
 }
 
 /// Notes where a file with values of the job was written.
-pub(super) fn noted(folder: &StateFolder, name: &str, what: &str, out: &Path) -> Result<(), Failure> {
+pub(super) fn noted(folder: &StateFolder, name: &str, what: &str, out: &Path) -> Result<(), AppError> {
     copies::note(&folder.job(name), what, out, SystemClock.now())
-        .map_err(|error| factory::store_failure(&error))
+        .map_err(|error| install::store_failure(&error))
 }
 
-fn verify(snapshot: &Snapshot, name: &str, report: &mut Report) -> Result<Exit, Failure> {
-    let found = verify::verify(snapshot).map_err(|error| factory::store_failure(&error))?;
+fn verify(snapshot: &Snapshot, name: &str, report: &mut Report) -> Result<Exit, AppError> {
+    let found = verify::verify(snapshot).map_err(|error| install::store_failure(&error))?;
     show(&found, name, report);
     if found.findings.is_empty() {
         return Ok(Exit::Done);
     }
-    let shown = Shown {
+    let shown = ErrorText {
         what: format!("the snapshot of job `{name}` is inconsistent"),
-        ..Shown::default()
+        ..ErrorText::default()
     };
     let advice = "restore a backup with `melonsync state restore --from FILE --force`, or start afresh with an empty state folder";
-    Err(Failure::new(Exit::Failed, shown.advise(advice)))
+    Err(AppError::new(ErrorKind::Failed, shown.advise(advice)))
 }
 
 fn show(found: &verify::Report, name: &str, report: &mut Report) {
@@ -129,33 +130,33 @@ fn show(found: &verify::Report, name: &str, report: &mut Report) {
     }
 }
 
-fn export(snapshot: &Snapshot, name: &str, report: &mut Report) -> Result<Exit, Failure> {
+fn export(snapshot: &Snapshot, name: &str, report: &mut Report) -> Result<Exit, AppError> {
     let mut out = report.out();
-    let exported = export::export(snapshot, &mut out).map_err(|error| factory::store_failure(&error))?;
+    let exported = export::export(snapshot, &mut out).map_err(|error| install::store_failure(&error))?;
     // Stdout swallows what nobody reads, so this cannot fail.
     let _ = out.flush();
     if exported.damaged == 0 {
         return Ok(Exit::Done);
     }
-    let shown = Shown {
+    let shown = ErrorText {
         what: format!("{} records of job `{name}` are damaged", exported.damaged),
-        ..Shown::default()
+        ..ErrorText::default()
     };
-    Err(Failure::new(
-        Exit::Failed,
+    Err(AppError::new(
+        ErrorKind::Failed,
         shown.advise("run `melonsync state verify`"),
     ))
 }
 
-fn backup(snapshot: &Snapshot, name: &str, out: &Path, report: &mut Report) -> Result<(), Failure> {
+fn backup(snapshot: &Snapshot, name: &str, out: &Path, report: &mut Report) -> Result<(), AppError> {
     if out.symlink_metadata().is_ok() {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!("{} is there already", out.display()),
             "name a file with --out that does not exist; a backup overwrites nothing",
         ));
     }
     let records = transfer::backup(snapshot.store(), snapshot.path(), out)
-        .map_err(|error| factory::store_failure(&error))?;
+        .map_err(|error| install::store_failure(&error))?;
     done(report, name, "backup", records, out);
     Ok(())
 }
@@ -169,10 +170,10 @@ fn put(
     action: &str,
     report: &mut Report,
     work: fn(&Path, &StateFolder, &str, bool) -> Result<u64, StoreError>,
-) -> Result<Exit, Failure> {
-    let jobs = folder.jobs().map_err(|error| factory::store_failure(&error))?;
+) -> Result<Exit, AppError> {
+    let jobs = folder.jobs().map_err(|error| install::store_failure(&error))?;
     if !force && jobs.iter().any(|job| job == name) {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!(
                 "job `{name}` has a snapshot already, in {}",
                 folder.root().display()
@@ -181,12 +182,12 @@ fn put(
         ));
     }
     if !from.is_file() {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!("there is no file {}", from.display()),
             "name a file that `melonsync state backup --out FILE` wrote (`import`: what `state export` printed)",
         ));
     }
-    let records = work(from, folder, name, force).map_err(|error| factory::store_failure(&error))?;
+    let records = work(from, folder, name, force).map_err(|error| install::store_failure(&error))?;
     done(report, name, action, records, from);
     Ok(Exit::Done)
 }
@@ -212,7 +213,7 @@ fn done(report: &mut Report, job: &str, action: &str, records: u64, file: &Path)
     }
 }
 
-fn hand_over(folder: &StateFolder, name: &str, out: &Path, report: &Report) -> Result<(), Failure> {
+fn hand_over(folder: &StateFolder, name: &str, out: &Path, report: &Report) -> Result<(), AppError> {
     let text = format!(
         "handed over at {} by {}, in the backup {}\n",
         SystemClock.now(),
@@ -221,7 +222,7 @@ fn hand_over(folder: &StateFolder, name: &str, out: &Path, report: &Report) -> R
     );
     folder
         .hand_over(name, &text)
-        .map_err(|error| factory::store_failure(&error))?;
+        .map_err(|error| install::store_failure(&error))?;
     report.note(&format!(
         "Job `{name}` is handed over: it does not run here any more. On the other host: melonsync state restore --from {}",
         out.display()
@@ -229,8 +230,8 @@ fn hand_over(folder: &StateFolder, name: &str, out: &Path, report: &Report) -> R
     Ok(())
 }
 
-fn compact(folder: &StateFolder, name: &str, report: &mut Report) -> Result<Exit, Failure> {
-    let (before, after) = transfer::compact(folder, name).map_err(|error| factory::store_failure(&error))?;
+fn compact(folder: &StateFolder, name: &str, report: &mut Report) -> Result<Exit, AppError> {
+    let (before, after) = transfer::compact(folder, name).map_err(|error| install::store_failure(&error))?;
     if report.is_json() {
         report.json(&serde_json::json!({"job": name, "action": "compact", "bytes_before": before, "bytes_after": after}));
     } else {
@@ -247,8 +248,8 @@ fn forget(
     object: &str,
     stream: Option<String>,
     report: &mut Report,
-) -> Result<Exit, Failure> {
-    let failed = |error| factory::store_failure(&error);
+) -> Result<Exit, AppError> {
+    let failed = |error| install::store_failure(&error);
     let erased = {
         let snapshot = known(folder, name)?;
         let id = one(&snapshot, name, object)?;
@@ -328,14 +329,14 @@ fn stream_of(settings: &Settings) -> Option<String> {
 }
 
 /// The one object that is, or was, known by this.
-fn one(snapshot: &Snapshot, name: &str, object: &str) -> Result<SourceId, Failure> {
+fn one(snapshot: &Snapshot, name: &str, object: &str) -> Result<SourceId, AppError> {
     let found = snapshot
         .who_is(object)
-        .map_err(|error| factory::store_failure(&error))?;
+        .map_err(|error| install::store_failure(&error))?;
     let mut ids = found.iter();
     match (ids.next(), ids.next()) {
         (Some(id), None) => Ok(*id),
-        (None, _) => Err(Failure::usage(
+        (None, _) => Err(AppError::usage(
             format!(
                 "nobody is, or ever was, known as `{}` in job `{name}`",
                 printable(object)
@@ -344,7 +345,7 @@ fn one(snapshot: &Snapshot, name: &str, object: &str) -> Result<SourceId, Failur
         )),
         (Some(_), Some(_)) => {
             let ids: Vec<String> = found.iter().map(ToString::to_string).collect();
-            Err(Failure::usage(
+            Err(AppError::usage(
                 format!(
                     "{} objects are, or were, known as `{}`",
                     found.len(),
@@ -356,7 +357,7 @@ fn one(snapshot: &Snapshot, name: &str, object: &str) -> Result<SourceId, Failur
     }
 }
 
-fn still_ours(object: &str, still: &StillOurs) -> Failure {
+fn still_ours(object: &str, still: &StillOurs) -> AppError {
     let (why, advice) = match still {
         StillOurs::Linked => (
             "has a resource at the target",
@@ -367,7 +368,7 @@ fn still_ours(object: &str, still: &StillOurs) -> Failure {
             "run `melonsync sync` first: who is in scope cannot be forgotten",
         ),
     };
-    Failure::usage(
+    AppError::usage(
         format!("`{}` {why}, so it is not forgotten", printable(object)),
         advice,
     )

@@ -5,11 +5,11 @@ use serde_json::json;
 use super::args::Globals;
 use super::args::OneJob;
 use super::drift;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
+use super::exit::Exit;
 use super::quarantine;
 use super::report::Report;
+use crate::app::error::AppError;
+use crate::app::install;
 use crate::engine::heal;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
@@ -26,9 +26,9 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::sled::SLED_IS_GOOD_BELOW;
 
 /// Shows one job, or all.
-pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit, Failure> {
-    let settings = factory::settings(globals, true)?;
-    let folder = factory::hold(&settings)?;
+pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit, AppError> {
+    let settings = install::settings(&globals.config, true)?;
+    let folder = install::hold(&settings)?;
     let now = SystemClock.now();
     let mut jobs = Vec::new();
     for (name, job) in &settings.jobs {
@@ -37,7 +37,7 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
         }
     }
     if let (Some(wanted), true) = (&args.job, jobs.is_empty()) {
-        factory::choose(&settings, Some(wanted))?;
+        install::choose(&settings, Some(wanted))?;
     }
     if report.is_json() {
         report.json(&json!({ "jobs": jobs }));
@@ -55,8 +55,8 @@ fn one(
     job: &Job,
     now: Timestamp,
     store: StoreKind,
-) -> Result<serde_json::Value, Failure> {
-    let failed = |error| factory::store_failure(&error);
+) -> Result<serde_json::Value, AppError> {
+    let failed = |error| install::store_failure(&error);
     let started = folder.jobs().map_err(failed)?.iter().any(|known| known == name);
     let next = |schedule: &Option<crate::settings::schedule::Schedule>| {
         schedule
@@ -80,7 +80,7 @@ fn one(
     if !started {
         return Ok(standing);
     }
-    let snapshot = factory::open(folder, name)?;
+    let snapshot = install::open(folder, name)?;
     let counts = snapshot.counts().map_err(failed)?;
     let last = snapshot.cycles(1).map_err(failed)?.into_iter().next_back();
     let open = snapshot

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use super::args;
 use super::args::Globals;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::exit::Exit;
+use super::process;
 use super::report::Report;
 use super::show;
 use super::sync_plan;
 use super::watch::Progress;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::install;
 use crate::engine::cycle;
 use crate::engine::cycle::CycleError;
 use crate::engine::job::Extent;
@@ -19,7 +21,7 @@ use crate::engine::job::Report as CycleReport;
 use crate::engine::summary::Outcome;
 
 /// One cycle now.
-pub fn sync(globals: &Globals, args: &args::Sync, report: &mut Report) -> Result<Exit, Failure> {
+pub fn sync(globals: &Globals, args: &args::Sync, report: &mut Report) -> Result<Exit, AppError> {
     if let Some(file) = &args.plan {
         return sync_plan::run(globals, args, file, report);
     }
@@ -28,7 +30,7 @@ pub fn sync(globals: &Globals, args: &args::Sync, report: &mut Report) -> Result
 }
 
 /// Certain objects, or all, now.
-pub fn resync(globals: &Globals, args: &args::Resync, report: &mut Report) -> Result<Exit, Failure> {
+pub fn resync(globals: &Globals, args: &args::Resync, report: &mut Report) -> Result<Exit, AppError> {
     let what = &args.what;
     let extent = if what.restart {
         Extent::Restart
@@ -45,13 +47,13 @@ pub fn resync(globals: &Globals, args: &args::Resync, report: &mut Report) -> Re
 }
 
 /// `resync --user NAME JOB` reads as two users: the usage that follows says where the job belongs.
-fn job_named_last(globals: &Globals, args: &args::Resync, mut failure: Failure) -> Failure {
+fn job_named_last(globals: &Globals, args: &args::Resync, mut failure: AppError) -> AppError {
     let names = args.what.user.iter().chain(&args.what.group);
-    let jobs = factory::settings(globals, true).map(|settings| settings.jobs);
+    let jobs = install::settings(&globals.config, true).map(|settings| settings.jobs);
     let swallowed =
         |name: &&String| args.job.is_none() && jobs.as_ref().is_ok_and(|jobs| jobs.contains_key(*name));
-    if let (Exit::Usage, Some(job), Some(error)) = (
-        failure.exit,
+    if let (ErrorKind::Usage, Some(job), Some(error)) = (
+        failure.kind,
         names.into_iter().find(swallowed),
         failure.errors.first_mut(),
     ) {
@@ -68,18 +70,18 @@ fn once(
     extent: Extent,
     args: Option<&args::Sync>,
     report: &mut Report,
-) -> Result<Exit, Failure> {
-    let settings = factory::settings(globals, false)?;
-    let (name, job) = factory::choose(&settings, job)?;
-    let folder = factory::hold(&settings)?;
-    factory::at_home(&folder, name, args.is_some_and(|args| args.take_back))?;
-    let snapshot = factory::open_for(&folder, name, job)?;
-    let mut job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
-    job.audit = factory::audit(&settings, report.is_json())?;
+) -> Result<Exit, AppError> {
+    let settings = install::settings(&globals.config, false)?;
+    let (name, job) = install::choose(&settings, job)?;
+    let folder = install::hold(&settings)?;
+    install::at_home(&folder, name, args.is_some_and(|args| args.take_back))?;
+    let snapshot = install::open_for(&folder, name, job)?;
+    let mut job = install::job(&globals.config, name, &settings.state, job, snapshot)?;
+    job.audit = install::audit(&settings, report.is_json())?;
     let watcher = Arc::new(Progress::new(report.progress()));
-    let done = factory::runtime()?.block_on(async {
-        let stop = factory::stop_on_signal();
-        let mut order = factory::order(extent, true, Arc::clone(&watcher) as _, stop);
+    let done = process::runtime()?.block_on(async {
+        let stop = process::stop_on_signal();
+        let mut order = process::order(extent, true, Arc::clone(&watcher) as _, stop);
         order.allow_deletions = args.and_then(|args| args.allow_deletions);
         order.allow_creations = args.and_then(|args| args.allow_creations);
         cycle::run(&job, &order).await
@@ -89,11 +91,18 @@ fn once(
 }
 
 /// Shows how a cycle ended, and turns that into an exit code.
-pub(super) fn shown(done: &CycleReport, findings: Vec<String>, report: &mut Report) -> Result<Exit, Failure> {
+pub(super) fn shown(
+    done: &CycleReport,
+    findings: Vec<String>,
+    report: &mut Report,
+) -> Result<Exit, AppError> {
     let failed = done.error.as_ref().map(failure);
     if report.is_json() {
         report.json(&done.summary);
-    } else if failed.as_ref().is_none_or(|failure| failure.exit != Exit::Usage) {
+    } else if failed
+        .as_ref()
+        .is_none_or(|failure| failure.kind != ErrorKind::Usage)
+    {
         report.text(&show::summary(&done.summary, &findings));
     }
     match failed {
@@ -103,13 +112,13 @@ pub(super) fn shown(done: &CycleReport, findings: Vec<String>, report: &mut Repo
 }
 
 /// An error that ended a cycle.
-pub(super) fn failure(error: &CycleError) -> Failure {
-    let exit = match error {
-        CycleError::NoSuchObject { .. } | CycleError::Ambiguous { .. } => Exit::Usage,
-        CycleError::Quarantined { .. } => Exit::NotBegun,
-        _ => Exit::Failed,
+pub(super) fn failure(error: &CycleError) -> AppError {
+    let kind = match error {
+        CycleError::NoSuchObject { .. } | CycleError::Ambiguous { .. } => ErrorKind::Usage,
+        CycleError::Quarantined { .. } => ErrorKind::NotBegun,
+        _ => ErrorKind::Failed,
     };
-    Failure::new(exit, Shown::of(error).advise(error.hint()))
+    AppError::new(kind, ErrorText::of(error).advise(error.hint()))
 }
 
 pub(super) const fn exit(outcome: Outcome) -> Exit {

@@ -7,15 +7,17 @@ use serde_json::Value as Json;
 
 use super::args;
 use super::args::Globals;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::exit::Exit;
+use super::process;
 use super::report::Report;
 use super::saved;
 use super::saved::Comparing;
 use super::show;
 use super::sync;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::install;
 use crate::engine::cycle;
 use crate::engine::job::Extent;
 use crate::engine::job::Job;
@@ -29,14 +31,14 @@ pub(super) fn run(
     args: &args::Sync,
     file: &Path,
     report: &mut Report,
-) -> Result<Exit, Failure> {
-    let settings = factory::settings(globals, false)?;
-    let (name, job) = factory::choose(&settings, args.job.as_deref())?;
-    let folder = factory::hold(&settings)?;
-    factory::at_home(&folder, name, args.take_back)?;
-    let snapshot = factory::open_for(&folder, name, job)?;
-    let mut job = factory::job(&globals.config, name, &settings.state, job, snapshot)?;
-    job.audit = factory::audit(&settings, report.is_json())?;
+) -> Result<Exit, AppError> {
+    let settings = install::settings(&globals.config, false)?;
+    let (name, job) = install::choose(&settings, args.job.as_deref())?;
+    let folder = install::hold(&settings)?;
+    install::at_home(&folder, name, args.take_back)?;
+    let snapshot = install::open_for(&folder, name, job)?;
+    let mut job = install::job(&globals.config, name, &settings.state, job, snapshot)?;
+    job.audit = install::audit(&settings, report.is_json())?;
     let (origin, plan) = saved::load(file, &job)?;
     let plan = Arc::new(plan);
     let extent = if args.full || origin.full {
@@ -44,14 +46,14 @@ pub(super) fn run(
     } else {
         Extent::Changes
     };
-    let runtime = factory::runtime()?;
+    let runtime = process::runtime()?;
     runtime
         .block_on(async {
-            let stop = factory::stop_on_signal();
+            let stop = process::stop_on_signal();
             let follow = |apply: bool| {
                 let watcher = Arc::new(Comparing::new(&plan, report.progress()));
                 let mut order =
-                    factory::order(extent.clone(), apply, Arc::clone(&watcher) as _, stop.clone());
+                    process::order(extent.clone(), apply, Arc::clone(&watcher) as _, stop.clone());
                 order.allow_deletions = args.allow_deletions;
                 (watcher, order)
             };
@@ -85,7 +87,7 @@ fn shown(
     watcher: &Comparing,
     missed: &[Json],
     report: &mut Report,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, AppError> {
     let left = watcher.left();
     if report.is_json() {
         let mut document = serde_json::to_value(&done.summary).unwrap_or_default();
@@ -133,7 +135,7 @@ fn line(entry: &Json) -> String {
     format!("{} {}", text("operation").replace('_', " "), text("object"))
 }
 
-fn not_exact(file: &Path, left: &[Json], missed: &[Json]) -> Failure {
+fn not_exact(file: &Path, left: &[Json], missed: &[Json]) -> AppError {
     let mut place: Vec<String> = left
         .iter()
         .take(SHOWN)
@@ -145,16 +147,16 @@ fn not_exact(file: &Path, left: &[Json], missed: &[Json]) -> Failure {
             .take(SHOWN)
             .map(|entry| format!("not wanted any more: {}", line(entry))),
     );
-    let shown = Shown {
+    let shown = ErrorText {
         what: format!(
             "what is wanted now is not what {} says; nothing was sent",
             file.display()
         ),
         place: Some(place.join("\n")),
-        ..Shown::default()
+        ..ErrorText::default()
     };
-    Failure::new(
-        Exit::Entries,
+    AppError::new(
+        ErrorKind::Differs,
         shown.advise("plan again and review that, or leave out --exact to carry out what is still the same"),
     )
 }

@@ -12,8 +12,10 @@ use crate::snapshot::memory::MemoryStore;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 
-use super::failure::{Exit, Failure};
-use super::{Cli, factory, init, report};
+use super::exit::Exit;
+use super::{Cli, init, report};
+use crate::app::error::AppError;
+use crate::app::install;
 
 const GOOD: &str = r#"[jobs.idmelon.source]
 tenant_id = "11111111-1111-1111-1111-111111111111"
@@ -34,8 +36,8 @@ fn with(from: &str, to: &str) -> String {
 
 fn shown(text: &str) -> String {
     let env = BTreeMap::from([("PRESENT".to_owned(), "s3cret".to_owned())]);
-    let failure = Failure::from(Settings::parse("melonsync.toml", text, &env, false).unwrap_err());
-    assert_eq!(failure.exit, Exit::Usage);
+    let failure = AppError::from(Settings::parse("melonsync.toml", text, &env, false).unwrap_err());
+    assert_eq!(Exit::from(failure.kind), Exit::Usage);
     let text = report::render(&failure, false);
     assert!(
         !text.contains("hunter2") && !text.contains("s3cret"),
@@ -283,7 +285,7 @@ do:    write "sled" or "redb"
 fn a_presets_bare_name_is_pinned_at_its_first_use() {
     let store = Arc::new(MemoryStore::new());
     let snapshot = Snapshot::open(store, Path::new("memory")).unwrap();
-    let mapping = |name: &str| factory::pinned_mapping(Path::new("melonsync.toml"), name, &snapshot);
+    let mapping = |name: &str| install::pinned_mapping(Path::new("melonsync.toml"), name, &snapshot);
     let pin = || {
         let held = snapshot.meta("preset_pin/idmelon").unwrap();
         held.map(|pin| String::from_utf8(pin).unwrap())

@@ -7,15 +7,16 @@ use serde_json::json;
 use super::args;
 use super::args::Globals;
 use super::args::PlanFormat;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
+use super::exit::Exit;
 use super::plan;
+use super::process;
 use super::report::Report;
 use super::show;
 use super::sync;
 use super::watch::PlanFile;
 use super::watch::Progress;
+use crate::app::error::AppError;
+use crate::app::install;
 use crate::engine::cycle;
 use crate::engine::job::Extent;
 use crate::engine::undo::UndoRequest;
@@ -25,9 +26,9 @@ use crate::snapshot::folder::StateFolder;
 use crate::snapshot::query::Query;
 
 /// Shows the inverse, and carries it out.
-pub fn run(globals: &Globals, args: &args::Undo, report: &mut Report) -> Result<Exit, Failure> {
-    let settings = factory::settings(globals, false)?;
-    let folder = factory::hold(&settings)?;
+pub fn run(globals: &Globals, args: &args::Undo, report: &mut Report) -> Result<Exit, AppError> {
+    let settings = install::settings(&globals.config, false)?;
+    let folder = install::hold(&settings)?;
     let request = UndoRequest {
         cycle: CycleId(args.cycle),
         recreate: args.recreate,
@@ -35,22 +36,22 @@ pub fn run(globals: &Globals, args: &args::Undo, report: &mut Report) -> Result<
     };
     let name = job_of(&settings, &folder, request.cycle)?;
     let settings_job = &settings.jobs[&name];
-    factory::at_home(&folder, &name, false)?;
-    let snapshot = factory::open_for(&folder, &name, settings_job)?;
+    install::at_home(&folder, &name, false)?;
+    let snapshot = install::open_for(&folder, &name, settings_job)?;
     let json = report.is_json();
     let form = if json { PlanFormat::Json } else { PlanFormat::Text };
     let file = PlanFile::new(&[form], report.progress(), snapshot.clone());
     let file = Arc::new(file.map_err(|error| plan::spool_failure(&error))?);
-    let mut job = factory::job(&globals.config, &name, &settings.state, settings_job, snapshot)?;
-    job.audit = factory::audit(&settings, json)?;
+    let mut job = install::job(&globals.config, &name, &settings.state, settings_job, snapshot)?;
+    job.audit = install::audit(&settings, json)?;
     let named = || Extent::Objects {
         users: Vec::new(),
         groups: Vec::new(),
     };
-    let runtime = factory::runtime()?;
+    let runtime = process::runtime()?;
     let planned = runtime.block_on(async {
-        let stop = factory::stop_on_signal();
-        let order = factory::order(named(), false, Arc::clone(&file) as _, stop);
+        let stop = process::stop_on_signal();
+        let order = process::order(named(), false, Arc::clone(&file) as _, stop);
         cycle::undo(&job, &order, &request).await
     });
     let file = Arc::into_inner(file).expect("the order that shared it is gone");
@@ -76,8 +77,8 @@ pub fn run(globals: &Globals, args: &args::Undo, report: &mut Report) -> Result<
     }
     let watcher = Arc::new(Progress::new(report.progress()));
     let done = runtime.block_on(async {
-        let stop = factory::stop_on_signal();
-        let order = factory::order(named(), true, Arc::clone(&watcher) as _, stop);
+        let stop = process::stop_on_signal();
+        let order = process::order(named(), true, Arc::clone(&watcher) as _, stop);
         cycle::undo(&job, &order, &request).await
     });
     watcher.clear();
@@ -96,11 +97,11 @@ pub fn run(globals: &Globals, args: &args::Undo, report: &mut Report) -> Result<
 }
 
 /// The job whose history knows the cycle.
-fn job_of(settings: &Settings, folder: &StateFolder, cycle: CycleId) -> Result<String, Failure> {
-    let failed = |error| factory::store_failure(&error);
+fn job_of(settings: &Settings, folder: &StateFolder, cycle: CycleId) -> Result<String, AppError> {
+    let failed = |error| install::store_failure(&error);
     let known = folder.jobs().map_err(failed)?;
     for name in settings.jobs.keys().filter(|name| known.contains(name)) {
-        let snapshot = factory::open(folder, name)?;
+        let snapshot = install::open(folder, name)?;
         let query = Query {
             cycle: Some(cycle),
             ..Query::default()
@@ -116,7 +117,7 @@ fn job_of(settings: &Settings, folder: &StateFolder, cycle: CycleId) -> Result<S
             return Ok(name.clone());
         }
     }
-    Err(Failure::usage(
+    Err(AppError::usage(
         format!("no job's history has a cycle {cycle}"),
         "`melonsync history` names the cycles that did something; what is older than `history_retention` is gone",
     ))

@@ -6,7 +6,7 @@ use chrono::DateTime;
 use chrono::NaiveDate;
 use chrono::NaiveDateTime;
 
-use super::failure::Failure;
+use crate::app::error::AppError;
 use crate::model::clock::Timestamp;
 use crate::model::shown::shown;
 
@@ -15,7 +15,7 @@ use crate::model::shown::shown;
 ///
 /// # Errors
 /// What else can be written (exit 2).
-pub(super) fn parse(flag: &str, text: &str, now: Timestamp, end: bool) -> Result<Timestamp, Failure> {
+pub(super) fn parse(flag: &str, text: &str, now: Timestamp, end: bool) -> Result<Timestamp, AppError> {
     let day = |day: NaiveDate| {
         let start = Timestamp(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis());
         if end {
@@ -42,7 +42,7 @@ pub(super) fn parse(flag: &str, text: &str, now: Timestamp, end: bool) -> Result
         .or_else(|| plain("%Y-%m-%d %H:%M:%S"))
         .or_else(|| ago(text).map(|long| now.minus(long)));
     found.ok_or_else(|| {
-        Failure::usage(
+        AppError::usage(
             format!("{flag} cannot be \"{}\"", shown(text)),
             "write a day (2026-11-25), a moment (2026-11-25T08:30:00Z), or how long ago (30m, 24h, 7d)",
         )

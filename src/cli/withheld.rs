@@ -8,13 +8,13 @@ use serde_json::json;
 use super::args::Chosen;
 use super::args::Globals;
 use super::args::WithheldAction;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::objects::Decision;
-use super::objects::Desk;
-use super::objects::Named;
+use super::exit::Exit;
 use super::report::Report;
+use crate::app::desk::Decision;
+use crate::app::desk::Desk;
+use crate::app::desk::Named;
+use crate::app::error::AppError;
+use crate::app::install;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::shown::shown;
@@ -33,20 +33,20 @@ struct Entry {
 }
 
 /// Lists, releases or rejects.
-pub fn run(globals: &Globals, action: &WithheldAction, report: &mut Report) -> Result<Exit, Failure> {
+pub fn run(globals: &Globals, action: &WithheldAction, report: &mut Report) -> Result<Exit, AppError> {
     match action {
         WithheldAction::List { names, reason_is } => {
-            let desk = Desk::open(globals, names)?;
+            let desk = Desk::open(&globals.config, names)?;
             let entries = entries(&desk, reason_is.as_deref())?;
             list(&desk, &entries, report);
         }
         WithheldAction::Release(chosen) => {
-            let desk = Desk::open(globals, &chosen.names)?;
+            let desk = Desk::open(&globals.config, &chosen.names)?;
             let entries = chosen_entries(&desk, chosen, true)?;
             release(&desk, &entries, chosen, report)?;
         }
         WithheldAction::Reject(chosen) => {
-            let desk = Desk::open(globals, &chosen.names)?;
+            let desk = Desk::open(&globals.config, &chosen.names)?;
             let entries = chosen_entries(&desk, chosen, false)?;
             reject(&desk, &entries, chosen, report)?;
         }
@@ -55,7 +55,7 @@ pub fn run(globals: &Globals, action: &WithheldAction, report: &mut Report) -> R
 }
 
 /// The entries of the objects named beside the job, of one reason where one is named.
-fn entries(desk: &Desk, reason: Option<&str>) -> Result<Vec<Entry>, Failure> {
+fn entries(desk: &Desk, reason: Option<&str>) -> Result<Vec<Entry>, AppError> {
     let named: BTreeSet<_> = desk
         .find(&desk.names)?
         .into_iter()
@@ -70,7 +70,7 @@ fn entries(desk: &Desk, reason: Option<&str>) -> Result<Vec<Entry>, Failure> {
             }
             Ok(())
         })
-        .map_err(|error| factory::store_failure(&error))?;
+        .map_err(|error| install::store_failure(&error))?;
     let with_object = |(key, withheld): (WithheldKey, Withheld)| {
         let object = desk.known(key.0, key.1)?;
         Ok(Entry {
@@ -89,9 +89,9 @@ fn is_reason(withheld: &Withheld, reason: &str) -> bool {
 }
 
 /// The entries that a decision is about; `pending`: only those that nobody let through yet.
-fn chosen_entries(desk: &Desk, chosen: &Chosen, pending: bool) -> Result<Vec<Entry>, Failure> {
+fn chosen_entries(desk: &Desk, chosen: &Chosen, pending: bool) -> Result<Vec<Entry>, AppError> {
     if desk.names.is_empty() && chosen.reason_is.is_none() && !chosen.all {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             "nothing says which operations",
             "name objects, a reason with --reason-is, or --all with --expect and their number (`melonsync withheld list` shows it)",
         ));
@@ -100,13 +100,13 @@ fn chosen_entries(desk: &Desk, chosen: &Chosen, pending: bool) -> Result<Vec<Ent
     entries.retain(|entry| !pending || entry.withheld.released_by.is_none());
     let count = count(&entries);
     if let Some(expected) = chosen.expect.filter(|expected| *expected != count) {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!("{count} operations are withheld by now, not {expected}: nothing was decided"),
             "look at them again with `melonsync withheld list`",
         ));
     }
     if entries.is_empty() {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             "no such operation is withheld",
             "`melonsync withheld list` shows those that are",
         ));
@@ -243,7 +243,7 @@ fn document(entry: &Entry, names: &BTreeMap<SourceId, String>) -> serde_json::Va
     })
 }
 
-fn release(desk: &Desk, entries: &[Entry], chosen: &Chosen, report: &mut Report) -> Result<(), Failure> {
+fn release(desk: &Desk, entries: &[Entry], chosen: &Chosen, report: &mut Report) -> Result<(), AppError> {
     let decisions: Vec<Decision<'_>> = entries
         .iter()
         .map(|entry| decision(entry, "release", "let through once", chosen))
@@ -269,7 +269,7 @@ fn release(desk: &Desk, entries: &[Entry], chosen: &Chosen, report: &mut Report)
     Ok(())
 }
 
-fn reject(desk: &Desk, entries: &[Entry], chosen: &Chosen, report: &mut Report) -> Result<(), Failure> {
+fn reject(desk: &Desk, entries: &[Entry], chosen: &Chosen, report: &mut Report) -> Result<(), AppError> {
     let decisions: Vec<Decision<'_>> = entries
         .iter()
         .map(|entry| decision(entry, "reject", "rejected, and the object put on hold", chosen))

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use super::Level;
 use super::Lines;
-use crate::cli::factory;
-use crate::cli::failure::Failure;
+use crate::app::error::AppError;
+use crate::app::install;
 use crate::engine::heal;
 use crate::engine::standing;
 use crate::engine::summary::NotKept;
@@ -60,9 +60,9 @@ pub(super) fn standing(settings: &Settings, name: &str, lines: &mut Lines) {
     }
 }
 
-fn all_standing(settings: &Settings, name: &str) -> Result<BTreeSet<String>, Failure> {
-    let snapshot = factory::open(&factory::hold(settings)?, name)?;
-    standing::standing(&snapshot).map_err(|error| factory::store_failure(&error))
+fn all_standing(settings: &Settings, name: &str) -> Result<BTreeSet<String>, AppError> {
+    let snapshot = install::open(&install::hold(settings)?, name)?;
+    standing::standing(&snapshot).map_err(|error| install::store_failure(&error))
 }
 
 /// A line for each attribute that the target does not keep of somebody. Where the snapshot cannot be read, its own line says
@@ -84,15 +84,15 @@ pub(super) fn not_kept(settings: &Settings, name: &str, lines: &mut Lines) {
     }
 }
 
-fn all_not_kept(settings: &Settings, name: &str) -> Result<Vec<NotKept>, Failure> {
-    let snapshot = factory::open(&factory::hold(settings)?, name)?;
-    heal::not_kept(&snapshot).map_err(|error| factory::store_failure(&error))
+fn all_not_kept(settings: &Settings, name: &str) -> Result<Vec<NotKept>, AppError> {
+    let snapshot = install::open(&install::hold(settings)?, name)?;
+    heal::not_kept(&snapshot).map_err(|error| install::store_failure(&error))
 }
 
-fn kept(settings: &Settings, name: &str) -> Result<Option<Learned>, Failure> {
-    let snapshot = factory::open(&factory::hold(settings)?, name)?;
+fn kept(settings: &Settings, name: &str) -> Result<Option<Learned>, AppError> {
+    let snapshot = install::open(&install::hold(settings)?, name)?;
     let kept = snapshot
         .meta(LEARNED)
-        .map_err(|error| factory::store_failure(&error))?;
+        .map_err(|error| install::store_failure(&error))?;
     Ok(kept.and_then(|kept| serde_json::from_slice(&kept).ok()))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Level;
 use super::Lines;
-use crate::cli::factory;
+use crate::app::install;
 use crate::mapping::Facts;
 use crate::mapping::Mapping;
 use crate::mapping::TargetPath;
@@ -56,7 +56,7 @@ pub(super) async fn groups(
         return;
     }
     // Who is linked is known by the snapshot alone; a running daemon has it, and its `plan` says the same.
-    let opened = factory::hold(settings).and_then(|folder| Ok((factory::open(&folder, name)?, folder)));
+    let opened = install::hold(settings).and_then(|folder| Ok((install::open(&folder, name)?, folder)));
     let Ok((snapshot, _folder)) = opened else { return };
     match alike(&snapshot, mapping, groups, target).await {
         Ok(found) => say(&found, policy.groups.adopt, lines),

@@ -7,9 +7,10 @@ use std::path::Path;
 use serde_json::Value as Json;
 use serde_json::json;
 
-use crate::cli::failure::Exit;
-use crate::cli::failure::Failure;
-use crate::cli::failure::Shown;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::cli::exit::Exit;
 use crate::cli::report::Report;
 use crate::files::NewFile;
 use crate::mapping::entra_schema;
@@ -18,17 +19,17 @@ use crate::mapping::entra_schema::LeftOut;
 use crate::model::id::ObjectKind;
 
 /// Translates a schema.
-pub(super) fn import(file: &Path, out: Option<&Path>, report: &mut Report) -> Result<Exit, Failure> {
+pub(super) fn import(file: &Path, out: Option<&Path>, report: &mut Report) -> Result<Exit, AppError> {
     let text = super::read(file, "the schema")?;
     let place = || file.display().to_string();
     let advice = "export it from GET /servicePrincipals/{id}/synchronization/jobs/{job}/schema (permission \
                   Synchronization.Read.All), or download it in the Entra admin center";
     let refused = |what: String| {
-        let shown = Shown {
+        let shown = ErrorText {
             what,
-            ..Shown::default()
+            ..ErrorText::default()
         };
-        Failure::new(Exit::Usage, shown.at(place()).advise(advice))
+        AppError::new(ErrorKind::Usage, shown.at(place()).advise(advice))
     };
     // Files from Windows begin with a byte order mark.
     let document: Json = serde_json::from_str(text.trim_start_matches('\u{feff}'))
@@ -109,19 +110,19 @@ fn import_text(imported: &Imported) -> String {
 }
 
 /// Writes a file that is not there yet: a mapping that somebody edited is not lost to a second import.
-fn write_new(out: &Path, text: &str) -> Result<(), Failure> {
+fn write_new(out: &Path, text: &str) -> Result<(), AppError> {
     let written = NewFile::begin(out).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.put()
     });
     written.map_err(|error| {
-        let shown = Shown {
+        let shown = ErrorText {
             what: format!("cannot write the mapping to {}", out.display()),
             causes: vec![error.to_string()],
-            ..Shown::default()
+            ..ErrorText::default()
         };
-        Failure::new(
-            Exit::Usage,
+        AppError::new(
+            ErrorKind::Usage,
             shown.advise("name a file that is not there yet, in a folder that is"),
         )
     })

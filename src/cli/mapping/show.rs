@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::app::error::AppError;
+use crate::app::install;
 use crate::cli::args::Globals;
-use crate::cli::factory;
-use crate::cli::failure::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::exit::Exit;
 use crate::cli::report::Report;
 use crate::mapping::Apply;
 use crate::mapping::Authority;
@@ -21,10 +21,10 @@ use crate::model::value::Value;
 use crate::reconcile::scope::ScopeRules;
 
 /// Shows it.
-pub(super) fn show(globals: &Globals, job: Option<&str>, report: &mut Report) -> Result<Exit, Failure> {
-    let settings = factory::settings(globals, true)?;
-    let (name, job) = factory::choose(&settings, job)?;
-    let mapping = factory::mapping(&globals.config, &job.provisioning.mapping)?;
+pub(super) fn show(globals: &Globals, job: Option<&str>, report: &mut Report) -> Result<Exit, AppError> {
+    let settings = install::settings(&globals.config, true)?;
+    let (name, job) = install::choose(&settings, job)?;
+    let mapping = install::mapping(&globals.config, &job.provisioning.mapping)?;
     let rules = &job.source.rules;
     if report.is_json() {
         report.json(&show_json(name, &mapping, rules));

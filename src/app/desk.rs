@@ -1,13 +1,13 @@
-//! What verbs that decide about single objects have in common: the job, the objects by their names, the history.
+//! Where people decide about single objects: the job, the objects by their names, the history.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::actor;
-use super::args::Globals;
-use super::factory;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::error::AppError;
+use super::error::ErrorKind;
+use super::error::ErrorText;
+use super::install;
 use crate::engine::cycle::FINGERPRINT;
 use crate::mapping::Mapping;
 use crate::model::clock::Clock;
@@ -28,57 +28,60 @@ use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
 
 /// A job's snapshot, opened for a person's decision.
-pub(super) struct Desk {
+pub struct Desk {
     /// The job's name.
-    pub(super) job: String,
+    pub job: String,
     /// Its snapshot.
-    pub(super) snapshot: Snapshot,
+    pub snapshot: Snapshot,
     /// What was named beside the job.
-    pub(super) names: Vec<String>,
+    pub names: Vec<String>,
     /// Who decides.
-    pub(super) actor: String,
+    pub actor: String,
     /// When.
-    pub(super) now: Timestamp,
+    pub now: Timestamp,
     /// Held until the decision is on disk.
     _folder: StateFolder,
 }
 
 /// An object of the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) kind: ObjectKind,
-    pub(super) id: SourceId,
+pub struct Named {
+    /// User or group.
+    pub kind: ObjectKind,
+    /// Its id in Entra.
+    pub id: SourceId,
     /// For showing.
-    pub(super) name: String,
-    pub(super) target: Option<TargetId>,
+    pub name: String,
+    /// The resource that it is linked with.
+    pub target: Option<TargetId>,
 }
 
 /// A decision, as the history keeps it.
-pub(super) struct Decision<'a> {
+pub struct Decision<'a> {
     /// `release`, `hold` and so on.
-    pub(super) verb: &'static str,
+    pub verb: &'static str,
     /// What it is about, where it is about one object.
-    pub(super) object: Option<&'a Named>,
+    pub object: Option<&'a Named>,
     /// What was decided, without a personal value in it.
-    pub(super) reason: String,
+    pub reason: String,
     /// What the person said.
-    pub(super) comment: Option<&'a str>,
+    pub comment: Option<&'a str>,
 }
 
 impl Desk {
     /// Opens the job that stands first among the names, or the only one.
-    pub(super) fn open(globals: &Globals, names: &[String]) -> Result<Self, Failure> {
-        let settings = factory::settings(globals, true)?;
+    pub fn open(config: &Path, names: &[String]) -> Result<Self, AppError> {
+        let settings = install::settings(config, true)?;
         let first = names.first().filter(|name| settings.jobs.contains_key(*name));
-        let (job, _) = factory::choose(&settings, first.map(String::as_str))?;
-        let folder = factory::hold(&settings)?;
+        let (job, _) = install::choose(&settings, first.map(String::as_str))?;
+        let folder = install::hold(&settings)?;
         if !folder.job(job).exists() {
-            return Err(Failure::usage(
+            return Err(AppError::usage(
                 format!("job `{job}` has no snapshot in {} yet", folder.root().display()),
                 "check `path` under [state]; the first `melonsync plan` or `melonsync sync` makes one",
             ));
         }
-        let snapshot = factory::open(&folder, job)?;
+        let snapshot = install::open(&folder, job)?;
         Ok(Self {
             job: job.to_owned(),
             snapshot,
@@ -90,18 +93,18 @@ impl Desk {
     }
 
     /// The mapping that the job's cycles use.
-    pub(super) fn mapping(&self, globals: &Globals) -> Result<Mapping, Failure> {
-        let settings = factory::settings(globals, true)?;
-        let (_, job) = factory::choose(&settings, Some(&self.job))?;
-        factory::pinned_mapping(&globals.config, &job.provisioning.mapping, &self.snapshot)
+    pub fn mapping(&self, config: &Path) -> Result<Mapping, AppError> {
+        let settings = install::settings(config, true)?;
+        let (_, job) = install::choose(&settings, Some(&self.job))?;
+        install::pinned_mapping(config, &job.provisioning.mapping, &self.snapshot)
     }
 
     /// For verbs that take a job and nothing else.
-    pub(super) fn open_job(globals: &Globals, job: Option<&str>) -> Result<Self, Failure> {
+    pub fn open_job(config: &Path, job: Option<&str>) -> Result<Self, AppError> {
         let names: Vec<String> = job.map(str::to_owned).into_iter().collect();
-        let desk = Self::open(globals, &names)?;
+        let desk = Self::open(config, &names)?;
         match desk.names.first() {
-            Some(name) => Err(Failure::usage(
+            Some(name) => Err(AppError::usage(
                 format!("no job `{}` in the settings", printable(name)),
                 "leave it out where the settings have one job",
             )),
@@ -110,7 +113,7 @@ impl Desk {
     }
 
     /// The objects of these names: object id, UPN, mail or display name, in any case.
-    pub(super) fn find(&self, names: &[String]) -> Result<Vec<Named>, Failure> {
+    pub fn find(&self, names: &[String]) -> Result<Vec<Named>, AppError> {
         let mut found: BTreeMap<String, Vec<Named>> = names
             .iter()
             .map(|name| (name.to_lowercase(), Vec::new()))
@@ -121,7 +124,7 @@ impl Desk {
                 let page = self
                     .snapshot
                     .scan_records(kind, after.as_ref(), PAGE)
-                    .map_err(|error| factory::store_failure(&error))?;
+                    .map_err(|error| install::store_failure(&error))?;
                 let Some(last) = page.last() else { break };
                 after = Some(last.object.id);
                 for record in &page {
@@ -153,11 +156,11 @@ impl Desk {
     }
 
     /// An object by its id, as well as it is known.
-    pub(super) fn known(&self, kind: ObjectKind, id: SourceId) -> Result<Named, Failure> {
+    pub fn known(&self, kind: ObjectKind, id: SourceId) -> Result<Named, AppError> {
         let record = self
             .snapshot
             .record(kind, &id)
-            .map_err(|error| factory::store_failure(&error))?;
+            .map_err(|error| install::store_failure(&error))?;
         let name = record
             .as_ref()
             .map_or_else(|| id.to_string(), |record| record.object.name());
@@ -171,11 +174,11 @@ impl Desk {
     }
 
     /// Writes decisions with their history, all of them or none, and makes them durable.
-    pub(super) fn decide(
+    pub fn decide(
         &self,
         decisions: &[Decision<'_>],
         write: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), AppError> {
         let done = || {
             let config = self.snapshot.meta(FINGERPRINT)?.unwrap_or_default();
             let config = String::from_utf8_lossy(&config).into_owned();
@@ -201,14 +204,14 @@ impl Desk {
             tx.append_history(entries.collect());
             tx.commit(Durability::Synced)
         };
-        done().map_err(|error| factory::store_failure(&error))
+        done().map_err(|error| install::store_failure(&error))
     }
 }
 
-fn one(name: &str, hits: &[Named]) -> Result<Named, Failure> {
+fn one(name: &str, hits: &[Named]) -> Result<Named, AppError> {
     match hits {
         [one] => Ok(one.clone()),
-        [] => Err(Failure::usage(
+        [] => Err(AppError::usage(
             format!("no user or group `{}` in the snapshot", printable(name)),
             "give its object id, or its UPN, mail or display name as Entra has it; run `melonsync sync` first if it is new",
         )),
@@ -217,16 +220,16 @@ fn one(name: &str, hits: &[Named]) -> Result<Named, Failure> {
                 .iter()
                 .map(|hit| format!("{} {}", hit.kind, hit.id))
                 .collect();
-            Err(Failure::new(
-                Exit::Usage,
-                Shown {
+            Err(AppError::new(
+                ErrorKind::Usage,
+                ErrorText {
                     what: format!(
                         "{} objects are called `{}`: {}",
                         many.len(),
                         printable(name),
                         ids.join(", ")
                     ),
-                    ..Shown::default()
+                    ..ErrorText::default()
                 }
                 .advise("name one of them by its object id"),
             ))

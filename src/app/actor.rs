@@ -14,7 +14,8 @@ const LONGEST_LIST: u64 = 4 << 20;
 const CLAIMS: [&str; 2] = ["SUDO_USER", "USER"];
 
 /// The real user of this process: `ada (uid 1000)`, with what the environment claims where that is another name.
-pub(super) fn local_user() -> String {
+#[must_use]
+pub fn local_user() -> String {
     let uid = rustix::process::getuid().as_raw();
     let list = files::read_limited(std::path::Path::new(USERS), LONGEST_LIST).unwrap_or_default();
     let name = name_of(uid, &String::from_utf8_lossy(&list));

@@ -1,4 +1,4 @@
-//! How a verb ends: its exit code, and what is shown when it could not do its work.
+//! Why something that was asked for was not done: the one error of all surfaces.
 
 use std::error::Error;
 
@@ -7,57 +7,22 @@ use crate::ports::SourceError;
 use crate::ports::TargetError;
 use crate::settings::SettingsErrors;
 
-/// The exit codes.
+/// What kind of failure it is: each surface has its own number for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Done, converged.
-    Done = 0,
-    /// Failed.
-    Failed = 1,
-    /// Usage or settings.
-    Usage = 2,
-    /// Finished, but some entries could not be brought over.
-    Entries = 3,
-    /// Operations were withheld by the guard.
-    Withheld = 4,
-    /// Not begun: another instance holds the store.
-    NotBegun = 5,
-    /// Changes found, with `--detailed-exitcode`.
-    Changes = 10,
-}
-
-impl Exit {
-    /// What is said when several hold, first one first.
-    const PRECEDENCE: [Self; 7] = [
-        Self::Usage,
-        Self::NotBegun,
-        Self::Failed,
-        Self::Withheld,
-        Self::Entries,
-        Self::Changes,
-        Self::Done,
-    ];
-
-    /// The one of the two that is said.
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self::PRECEDENCE
-            .into_iter()
-            .find(|exit| *exit == self || *exit == other)
-            .unwrap_or(self)
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn code(self) -> u8 {
-        self as u8
-    }
+pub enum ErrorKind {
+    /// What was asked for, or the settings, cannot be.
+    Usage,
+    /// It was not begun: another process holds the state folder, or the job is stopped.
+    NotBegun,
+    /// It was begun, and failed.
+    Failed,
+    /// It is not what was agreed on: nothing was sent.
+    Differs,
 }
 
 /// One error as it is shown: what, where, cause, do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shown {
+pub struct ErrorText {
     /// What happened.
     pub what: String,
     /// Where, if there is more to say than `what` does; may have several lines.
@@ -70,7 +35,7 @@ pub struct Shown {
     pub request: Option<Box<Exchange>>,
 }
 
-impl Shown {
+impl ErrorText {
     /// An error with its chain; what to do is for the caller to add.
     #[must_use]
     pub fn of(error: &(dyn Error + 'static)) -> Self {
@@ -111,48 +76,48 @@ fn exchange<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Exchange> {
     of_source().or_else(of_target)?.exchange()
 }
 
-/// Why a verb did not do its work.
+/// Why what was asked for was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The exit code.
-    pub exit: Exit,
+pub struct AppError {
+    /// What kind of failure it is.
+    pub kind: ErrorKind,
     /// One or more errors.
-    pub errors: Vec<Shown>,
+    pub errors: Vec<ErrorText>,
 }
 
-impl Failure {
+impl AppError {
     /// One error.
     #[must_use]
-    pub fn new(exit: Exit, error: Shown) -> Self {
+    pub fn new(kind: ErrorKind, error: ErrorText) -> Self {
         Self {
-            exit,
+            kind,
             errors: vec![error],
         }
     }
 
-    /// A wrong use: exit code 2.
+    /// A wrong use, or wrong settings.
     #[must_use]
     pub fn usage(what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::new(
-            Exit::Usage,
-            Shown {
+            ErrorKind::Usage,
+            ErrorText {
                 what: what.into(),
-                ..Shown::default()
+                ..ErrorText::default()
             }
             .advise(advice),
         )
     }
 }
 
-impl From<SettingsErrors> for Failure {
+impl From<SettingsErrors> for AppError {
     fn from(errors: SettingsErrors) -> Self {
         let shown = |problem: &crate::settings::Problem| {
-            Shown::of(problem)
+            ErrorText::of(problem)
                 .at(problem.place.to_string())
                 .advise(problem.advice.as_str())
         };
         Self {
-            exit: Exit::Usage,
+            kind: ErrorKind::Usage,
             errors: errors.0.iter().map(shown).collect(),
         }
     }

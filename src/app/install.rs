@@ -1,27 +1,18 @@
-//! Builds a job with its real edges out of the settings: the only place, beside the tests, that does.
+//! What is installed: the settings, the state folder, and the jobs of both with their real edges.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
-
-use super::actor;
-use super::args::Globals;
-use super::failure::Exit;
-use super::failure::Failure;
-use super::failure::Shown;
+use super::error::AppError;
+use super::error::ErrorKind;
+use super::error::ErrorText;
 use crate::engine::job::Assigning;
-use crate::engine::job::Extent;
 use crate::engine::job::Job;
-use crate::engine::job::Order;
-use crate::engine::job::Watcher;
 use crate::files;
 use crate::mapping::Mapping;
 use crate::mapping::ResourceForm;
 use crate::model::clock::SystemClock;
-use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::shown::shown as printable;
@@ -55,21 +46,21 @@ use crate::transport::unreached::Keys;
 const BATCH: usize = 500;
 
 /// Reads the settings; `offline` for verbs that talk to neither side.
-pub(super) fn settings(globals: &Globals, offline: bool) -> Result<Settings, Failure> {
+pub fn settings(config: &Path, offline: bool) -> Result<Settings, AppError> {
     let env = settings::process_environment();
     let read = if offline {
-        Settings::load_offline(&globals.config, env)
+        Settings::load_offline(config, env)
     } else {
-        Settings::load(&globals.config, env)
+        Settings::load(config, env)
     };
     Ok(read?)
 }
 
 /// The job that was named, or the only one.
-pub(super) fn choose<'s>(
+pub fn choose<'s>(
     settings: &'s Settings,
     name: Option<&str>,
-) -> Result<(&'s str, &'s settings::job::Job), Failure> {
+) -> Result<(&'s str, &'s settings::job::Job), AppError> {
     let names = || {
         settings
             .jobs
@@ -84,7 +75,7 @@ pub(super) fn choose<'s>(
             .get_key_value(name)
             .map(|(name, job)| (name.as_str(), job))
             .ok_or_else(|| {
-                Failure::usage(
+                AppError::usage(
                     format!("no job `{}` in the settings", printable(name)),
                     format!("name one of: {}", names()),
                 )
@@ -93,7 +84,7 @@ pub(super) fn choose<'s>(
             let (name, job) = settings.jobs.first_key_value().expect("there is one");
             Ok((name, job))
         }
-        None => Err(Failure::usage(
+        None => Err(AppError::usage(
             "the settings have several jobs",
             format!("name one of: {}", names()),
         )),
@@ -101,7 +92,7 @@ pub(super) fn choose<'s>(
 }
 
 /// Takes the state folder; another process that holds it is exit 5.
-pub(super) fn hold(settings: &Settings) -> Result<StateFolder, Failure> {
+pub fn hold(settings: &Settings) -> Result<StateFolder, AppError> {
     let engine = match settings.state.store {
         StoreKind::Sled => Engine::Sled,
         StoreKind::Redb => Engine::Redb,
@@ -111,7 +102,7 @@ pub(super) fn hold(settings: &Settings) -> Result<StateFolder, Failure> {
 }
 
 /// Refuses a job that was handed over to another host (exit 5), unless it is to be taken back.
-pub(super) fn at_home(folder: &StateFolder, name: &str, take_back: bool) -> Result<(), Failure> {
+pub fn at_home(folder: &StateFolder, name: &str, take_back: bool) -> Result<(), AppError> {
     let failed = |error| store_failure(&error);
     if take_back {
         return folder
@@ -122,28 +113,28 @@ pub(super) fn at_home(folder: &StateFolder, name: &str, take_back: bool) -> Resu
     let Some(text) = folder.moved(name).map_err(failed)? else {
         return Ok(());
     };
-    let shown = Shown {
+    let shown = ErrorText {
         what: format!("job `{name}` was handed over to another host"),
         place: Some(format!("{}: {}", folder.job(name).display(), text.trim())),
-        ..Shown::default()
+        ..ErrorText::default()
     };
     let advice = "run it there; to run it here again, stop it there and use --take-back: everything is then read again, and \
                   removals are withheld until you have looked";
-    Err(Failure::new(Exit::NotBegun, shown.advise(advice)))
+    Err(AppError::new(ErrorKind::NotBegun, shown.advise(advice)))
 }
 
 /// A store that did not open, or failed.
-pub(super) fn store_failure(error: &StoreError) -> Failure {
+pub fn store_failure(error: &StoreError) -> AppError {
     let exit = match error {
-        StoreError::InUse { .. } => Exit::NotBegun,
-        StoreError::Bound { .. } | StoreError::OtherEngine { .. } => Exit::Usage,
-        _ => Exit::Failed,
+        StoreError::InUse { .. } => ErrorKind::NotBegun,
+        StoreError::Bound { .. } | StoreError::OtherEngine { .. } => ErrorKind::Usage,
+        _ => ErrorKind::Failed,
     };
-    Failure::new(exit, Shown::of(error).advise(error.hint()))
+    AppError::new(exit, ErrorText::of(error).advise(error.hint()))
 }
 
 /// Opens a job's snapshot.
-pub(super) fn open(folder: &StateFolder, name: &str) -> Result<Snapshot, Failure> {
+pub fn open(folder: &StateFolder, name: &str) -> Result<Snapshot, AppError> {
     folder
         .open_job(name, DEFAULT_CACHE_BYTES)
         .map_err(|error| store_failure(&error))
@@ -151,11 +142,11 @@ pub(super) fn open(folder: &StateFolder, name: &str) -> Result<Snapshot, Failure
 
 /// Opens a job's snapshot for this tenant and target. One that was made for another, and from which nothing was
 /// ever sent, is begun afresh: whoever mends a mistyped id or address has nothing to lose, and goes on.
-pub(super) fn open_for(
+pub fn open_for(
     folder: &StateFolder,
     name: &str,
     settings: &settings::job::Job,
-) -> Result<Snapshot, Failure> {
+) -> Result<Snapshot, AppError> {
     let snapshot = open(folder, name)?;
     let failed = |error| store_failure(&error);
     let bound = snapshot.binding().map_err(failed)?;
@@ -168,7 +159,7 @@ pub(super) fn open_for(
 }
 
 /// True while nothing was ever done at the target: no link, no open create, no history but of being refused there.
-pub(super) fn is_untouched(snapshot: &Snapshot) -> Result<bool, StoreError> {
+pub fn is_untouched(snapshot: &Snapshot) -> Result<bool, StoreError> {
     let counts = snapshot.counts()?;
     if counts.linked_users + counts.linked_groups > 0 || !snapshot.intents()?.is_empty() {
         return Ok(false);
@@ -189,7 +180,7 @@ pub(super) fn is_untouched(snapshot: &Snapshot) -> Result<bool, StoreError> {
 const REFUSALS: u64 = 1000;
 
 /// What a job's snapshot belongs to.
-pub(super) fn binding(settings: &settings::job::Job) -> Binding {
+pub fn binding(settings: &settings::job::Job) -> Binding {
     let url = &settings.target.url;
     Binding {
         tenant_id: settings.source.tenant_id.to_string(),
@@ -198,7 +189,7 @@ pub(super) fn binding(settings: &settings::job::Job) -> Binding {
 }
 
 /// The mapping that a job names: a preset, or a file beside the settings or in the working folder.
-pub(super) fn mapping(config: &Path, name: &str) -> Result<Mapping, Failure> {
+pub fn mapping(config: &Path, name: &str) -> Result<Mapping, AppError> {
     if let Some(preset) = Mapping::preset(name) {
         return Ok(preset);
     }
@@ -208,29 +199,29 @@ pub(super) fn mapping(config: &Path, name: &str) -> Result<Mapping, Failure> {
         .filter(|path| path.is_file());
     let path = beside.unwrap_or_else(|| Path::new(name).to_owned());
     let text = files::read_text(&path, settings::LARGEST_FILE).map_err(|cause| {
-        let shown = Shown {
+        let shown = ErrorText {
             what: format!("cannot read the mapping `{name}`"),
             causes: vec![cause.to_string()],
-            ..Shown::default()
+            ..ErrorText::default()
         };
         let presets = crate::mapping::presets::names().collect::<Vec<_>>().join(", ");
         let advice = format!(
             "`provisioning.mapping` names a preset ({presets}) or a file such as config/mappings/acme.toml"
         );
-        Failure::new(
-            Exit::Usage,
+        AppError::new(
+            ErrorKind::Usage,
             shown
                 .at(format!("{}: jobs.*.provisioning.mapping", config.display()))
                 .advise(advice),
         )
     })?;
     Mapping::from_toml(&path.display().to_string(), &text).map_err(|problems| {
-        let shown = Shown {
+        let shown = ErrorText {
             what: problems.to_string(),
-            ..Shown::default()
+            ..ErrorText::default()
         };
-        Failure::new(
-            Exit::Usage,
+        AppError::new(
+            ErrorKind::Usage,
             shown.advise("correct the mapping file; nothing was read or written"),
         )
     })
@@ -243,7 +234,7 @@ fn pin_key(preset: &str) -> String {
 
 /// The mapping that a job names, a preset's bare name in the version of its first use in this snapshot: a new release of
 /// melonsync must not change what a tenant sends. A version that is named outright is the pin from then on.
-pub(super) fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> Result<Mapping, Failure> {
+pub fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> Result<Mapping, AppError> {
     let failed = |error| store_failure(&error);
     let preset = name.split_once('@').map_or(name, |(preset, _)| preset);
     if Mapping::preset(name).is_none() {
@@ -257,7 +248,7 @@ pub(super) fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> 
         .filter(|_| preset == name)
         .unwrap_or_else(|| name.to_owned());
     let found = Mapping::preset(&wanted).ok_or_else(|| {
-        Failure::usage(
+        AppError::usage(
             format!("the mapping `{name}` was pinned to `{wanted}` at its first use, and this melonsync does not have that"),
             format!(
                 "install a melonsync that has it, or name a version that this one has: mapping = \"{}\"",
@@ -274,13 +265,13 @@ pub(super) fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> 
 }
 
 /// A job over its real edges. Binds the snapshot to tenant and target.
-pub(super) fn job(
+pub fn job(
     config: &Path,
     name: &str,
     state: &settings::State,
     settings: &settings::job::Job,
     snapshot: Snapshot,
-) -> Result<Job, Failure> {
+) -> Result<Job, AppError> {
     let mapping = pinned_mapping(config, &settings.provisioning.mapping, &snapshot)?;
     check_drift(name, settings, &mapping)?;
     snapshot
@@ -320,7 +311,7 @@ pub(super) fn job(
 }
 
 /// Refuses a drift policy for an attribute that the mapping does not send.
-fn check_drift(name: &str, settings: &settings::job::Job, mapping: &Mapping) -> Result<(), Failure> {
+fn check_drift(name: &str, settings: &settings::job::Job, mapping: &Mapping) -> Result<(), AppError> {
     let rows = || mapping.user.iter().chain(&mapping.group);
     let is_sent = |wanted: &str| {
         let named = |name: &str| name.eq_ignore_ascii_case(wanted);
@@ -330,7 +321,7 @@ fn check_drift(name: &str, settings: &settings::job::Job, mapping: &Mapping) -> 
     let Some(unknown) = drift.attributes.keys().find(|wanted| !is_sent(wanted)) else {
         return Ok(());
     };
-    Err(Failure::usage(
+    Err(AppError::usage(
         format!(
             "jobs.{name}.provisioning.drift names `{unknown}`, and the mapping `{}` sends no such attribute",
             mapping.name
@@ -340,7 +331,7 @@ fn check_drift(name: &str, settings: &settings::job::Job, mapping: &Mapping) -> 
 }
 
 /// The audit stream of the settings. Where stdout holds a document (`document`), the lines that were to go there go to stderr.
-pub(super) fn audit(settings: &Settings, document: bool) -> Result<Option<Arc<AuditStream>>, Failure> {
+pub fn audit(settings: &Settings, document: bool) -> Result<Option<Arc<AuditStream>>, AppError> {
     let stream = match &settings.audit.stream {
         None => return Ok(None),
         Some(settings::audit::Stream::Stdout) if document => Stream::Stderr,
@@ -349,14 +340,14 @@ pub(super) fn audit(settings: &Settings, document: bool) -> Result<Option<Arc<Au
         Some(settings::audit::Stream::Syslog) => Stream::Syslog,
     };
     let opened = AuditStream::open(&stream).map_err(|cause| {
-        let shown = Shown {
+        let shown = ErrorText {
             what: "cannot open the audit stream".to_owned(),
             causes: vec![cause.to_string()],
-            ..Shown::default()
+            ..ErrorText::default()
         };
         let advice =
             "correct `stream` under [audit]: its folder must exist and be writable, and a syslog must listen";
-        Failure::new(Exit::Usage, shown.advise(advice))
+        AppError::new(ErrorKind::Usage, shown.advise(advice))
     })?;
     Ok(Some(Arc::new(opened)))
 }
@@ -364,14 +355,14 @@ pub(super) fn audit(settings: &Settings, document: bool) -> Result<Option<Arc<Au
 /// The enterprise application whose assignments count, where one is named.
 ///
 /// Refused absent where the mapping sends app roles; the settings see to the scope.
-pub(super) fn application(
+pub fn application(
     name: &str,
     settings: &settings::job::Job,
     mapping: &Mapping,
-) -> Result<Option<SourceId>, Failure> {
+) -> Result<Option<SourceId>, AppError> {
     let application = settings.source.service_principal_id;
     if application.is_none() && mapping.uses_app_roles(ObjectKind::User) {
-        return Err(Failure::usage(
+        return Err(AppError::usage(
             format!(
                 "the mapping `{}` sends app roles, and no `service_principal_id` says of which application",
                 settings.provisioning.mapping
@@ -386,7 +377,7 @@ pub(super) fn application(
 }
 
 /// Whether the assignments of the enterprise application are read: for the scope, or for app roles.
-pub(super) fn reads_assignments(settings: &settings::job::Job, mapping: &Mapping) -> bool {
+pub fn reads_assignments(settings: &settings::job::Job, mapping: &Mapping) -> bool {
     settings.source.scope == Scope::Assigned || mapping.uses_app_roles(ObjectKind::User)
 }
 
@@ -414,7 +405,7 @@ fn fingerprint(mapping: &Mapping, settings: &settings::job::Job) -> String {
 }
 
 /// The source's client.
-pub(super) fn source(settings: &settings::job::Job) -> Result<GraphSource, Failure> {
+pub fn source(settings: &settings::job::Job) -> Result<GraphSource, AppError> {
     let source = &settings.source;
     let credential = source
         .credential
@@ -443,12 +434,15 @@ pub(super) fn source(settings: &settings::job::Job) -> Result<GraphSource, Failu
             section: &source.network.section,
             address: "graph_url",
         };
-        Failure::new(Exit::Usage, Shown::of(&error).advise(error.advice(&keys)))
+        AppError::new(
+            ErrorKind::Usage,
+            ErrorText::of(&error).advise(error.advice(&keys)),
+        )
     })
 }
 
 /// The target's client.
-pub(super) fn target(settings: &settings::job::Job, mapping: &Mapping) -> Result<ScimTarget, Failure> {
+pub fn target(settings: &settings::job::Job, mapping: &Mapping) -> Result<ScimTarget, AppError> {
     let client = client_of(&settings.target)?;
     let redacts = [ObjectKind::User, ObjectKind::Group]
         .into_iter()
@@ -456,7 +450,7 @@ pub(super) fn target(settings: &settings::job::Job, mapping: &Mapping) -> Result
     Ok(if redacts { client.without_words() } else { client })
 }
 
-fn client_of(target: &settings::target::Target) -> Result<ScimTarget, Failure> {
+fn client_of(target: &settings::target::Target) -> Result<ScimTarget, AppError> {
     let token = target.token.read().map_err(|error| secret_failure(&error))?;
     ScimTarget::new(ScimOptions {
         url: target.url.clone(),
@@ -474,12 +468,15 @@ fn client_of(target: &settings::target::Target) -> Result<ScimTarget, Failure> {
             section: &target.network.section,
             address: "url",
         };
-        Failure::new(Exit::Usage, Shown::of(&error).advise(error.advice(&keys)))
+        AppError::new(
+            ErrorKind::Usage,
+            ErrorText::of(&error).advise(error.advice(&keys)),
+        )
     })
 }
 
-fn secret_failure(error: &settings::secret::SecretError) -> Failure {
-    Failure::new(Exit::Usage, Shown::of(error).advise(error.hint()))
+fn secret_failure(error: &settings::secret::SecretError) -> AppError {
+    AppError::new(ErrorKind::Usage, ErrorText::of(error).advise(error.hint()))
 }
 
 fn network(settings: &settings::network::Network) -> NetworkOptions {
@@ -488,65 +485,5 @@ fn network(settings: &settings::network::Network) -> NetworkOptions {
         ca_file: settings.ca_file.clone(),
         section: settings.section.clone(),
         ..NetworkOptions::default()
-    }
-}
-
-/// A cycle that somebody at the command line asks for.
-pub(super) fn order(
-    extent: Extent,
-    apply: bool,
-    watcher: Arc<dyn Watcher>,
-    stop: CancellationToken,
-) -> Order {
-    Order {
-        id: CycleId(Uuid::now_v7()),
-        extent,
-        apply,
-        only: None,
-        allow_deletions: None,
-        allow_creations: None,
-        actor: actor::local_user(),
-        stop,
-        watcher,
-    }
-}
-
-/// A runtime for the verbs that talk to the network.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    crate::engine::runtime::new().map_err(|error| {
-        let shown = Shown {
-            what: "cannot start the runtime".to_owned(),
-            causes: vec![error.to_string()],
-            ..Shown::default()
-        };
-        Failure::new(
-            Exit::Failed,
-            shown.advise("check the limits on threads and open files"),
-        )
-    })
-}
-
-/// Stops on Ctrl-C and SIGTERM: the first asks the cycle to end, the second ends the program.
-pub(super) fn stop_on_signal() -> CancellationToken {
-    let stop = CancellationToken::new();
-    let asked = stop.clone();
-    tokio::spawn(async move {
-        signal().await;
-        asked.cancel();
-        signal().await;
-        std::process::exit(130);
-    });
-    stop
-}
-
-async fn signal() {
-    use tokio::signal::unix::SignalKind;
-    let Ok(mut term) = tokio::signal::unix::signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = term.recv() => {}
     }
 }

@@ -1,0 +1,62 @@
+//! The exit codes of the verbs.
+
+use crate::app::error::ErrorKind;
+
+/// The exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, converged.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Usage or settings.
+    Usage = 2,
+    /// Finished, but some entries could not be brought over.
+    Entries = 3,
+    /// Operations were withheld by the guard.
+    Withheld = 4,
+    /// Not begun: another instance holds the store.
+    NotBegun = 5,
+    /// Changes found, with `--detailed-exitcode`.
+    Changes = 10,
+}
+
+impl Exit {
+    /// What is said when several hold, first one first.
+    const PRECEDENCE: [Self; 7] = [
+        Self::Usage,
+        Self::NotBegun,
+        Self::Failed,
+        Self::Withheld,
+        Self::Entries,
+        Self::Changes,
+        Self::Done,
+    ];
+
+    /// The one of the two that is said.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self::PRECEDENCE
+            .into_iter()
+            .find(|exit| *exit == self || *exit == other)
+            .unwrap_or(self)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::NotBegun => Self::NotBegun,
+            ErrorKind::Failed => Self::Failed,
+            ErrorKind::Differs => Self::Entries,
+        }
+    }
+}
