@@ -315,7 +315,8 @@ impl Cycle<'_> {
         Ok(progress)
     }
 
-    fn may_plan(&self, kind: ObjectKind, id: SourceId) -> bool {
+    /// True for an object that is planned in this cycle at all.
+    pub(super) fn may_plan(&self, kind: ObjectKind, id: SourceId) -> bool {
         !self.stopped.contains(&kind)
             && !self.failed.contains(&(kind, id))
             // Named by an admin, whatever waits is tried: once.

@@ -9,7 +9,8 @@ use super::cycle::CycleError;
 use super::readings::each_dirty;
 use super::readings::each_record;
 use super::readings::keep_readings;
-use super::standing::nothing_written;
+use super::readings::keys_of;
+use super::views::view;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -17,7 +18,10 @@ use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::model::object::Membership;
 use crate::ports::StoreError;
+use crate::reconcile::matching::beside;
 use crate::reconcile::matching::fold;
+use crate::reconcile::view::ObjectView;
+use crate::reconcile::view::TargetReading;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -34,6 +38,11 @@ impl Rehires {
         self.0.get(newcomer)
     }
 
+    /// True where this newcomer takes over what this leaver has.
+    pub(super) fn is_from(&self, newcomer: &SourceId, leaver: &SourceId) -> bool {
+        self.of(newcomer).is_some_and(|(from, _)| from == leaver)
+    }
+
     /// True for a resource that a newcomer takes over: nobody else matches it.
     pub(super) fn is_taken(&self, target: &TargetId) -> bool {
         self.0.values().any(|(_, taken)| taken == target)
@@ -44,9 +53,6 @@ impl Rehires {
         self.0.values().any(|(leaver, _)| *leaver == id)
     }
 }
-
-/// The finding of an object that has two resources.
-const AMBIGUOUS: &str = "ambiguous";
 
 /// Newcomers and leavers of one value.
 #[derive(Default)]
@@ -75,10 +81,14 @@ impl Cycle<'_> {
                 (_, []) => {}
                 ([newcomer], [(leaver, target)]) => {
                     let held = |id| self.kept_back.whole(kind, id).is_some();
-                    // Where another resource is the newcomer's too, nothing is taken over, and the leaver waits no longer: the
-                    // last cycle found that, and this one takes their access away.
-                    let rival = nothing_written(kind, *newcomer, AMBIGUOUS);
-                    if held(*newcomer) || held(*leaver) || self.standing.stood(&rival) {
+                    // A leaver waits only for somebody whose turn comes in this cycle.
+                    if held(*newcomer) || held(*leaver) || !self.may_plan(kind, *newcomer) {
+                        continue;
+                    }
+                    if let Some((other, by_name)) = self.beside(*newcomer, target).await? {
+                        self.order.watcher.finding(&format!(
+                            "{newcomer} has the {by} of {leaver}, and the {by_name} of resource {other}: it does not take {target} over"
+                        ));
                         continue;
                     }
                     let read = self.job.target.read(kind, target).await;
@@ -100,6 +110,31 @@ impl Cycle<'_> {
         }
         self.rehires = Rehires(Arc::new(pairs));
         Ok(())
+    }
+
+    /// Another resource that bears the newcomer's name, and by which attribute. Who has one already takes none over, and the
+    /// leaver does not wait.
+    async fn beside(
+        &self,
+        newcomer: SourceId,
+        taken: &TargetId,
+    ) -> Result<Option<(TargetId, String)>, CycleError> {
+        let kind = ObjectKind::User;
+        let (rules, context, taken) = (self.rules(), self.context(kind, false), taken.clone());
+        self.store(move |snapshot| {
+            let planner = rules.planner(true);
+            let keys_of = |view: &ObjectView| keys_of(&planner, view);
+            let Some(view) = view(snapshot, &context, kind, newcomer, &keys_of)? else {
+                return Ok(None);
+            };
+            let keys = planner.match_keys(&view).unwrap_or_default();
+            let TargetReading::Candidates { found, .. } = &view.target else {
+                return Ok(None);
+            };
+            let other = beside(&taken, &keys, found);
+            Ok(other.map(|(other, key)| (other.id.clone(), key.path.as_str().to_owned())))
+        })
+        .await
     }
 
     /// Values that dirty users without a link have, with all who have them.

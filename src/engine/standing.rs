@@ -43,11 +43,6 @@ impl Standing {
         };
         fresh && !self.before.contains(text)
     }
-
-    /// True for a warning of the last cycle.
-    pub(super) fn stood(&self, text: &str) -> bool {
-        self.before.contains(text)
-    }
 }
 
 /// The words for an object that is left as it is, because of a finding.

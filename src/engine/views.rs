@@ -181,7 +181,7 @@ pub fn view_of(
     let linked = record.link.is_some() && !forecast.lost;
     let scope = context.scope.standing(snapshot, &record, linked)?;
     let link = if forecast.lost { None } else { record.link };
-    let (manager, stays) = manager_of(snapshot, context, record.object.manager, link.as_ref())?;
+    let (manager, stays) = manager_of(snapshot, context, (id, record.object.manager), link.as_ref())?;
     let mut object = record.object;
     object.manager = stays.or(object.manager);
     if context.sends_roles
@@ -285,10 +285,12 @@ fn moved(mark: Mark) -> Moved {
 fn manager_of(
     snapshot: &Snapshot,
     context: &Context,
-    manager: Option<SourceId>,
+    (id, manager): (SourceId, Option<SourceId>),
     link: Option<&Link>,
 ) -> Result<(Reference, Option<SourceId>), StoreError> {
     let state = match manager {
+        // The manager's resource becomes this object's own: nobody is their own manager, and no other resource is left.
+        Some(manager) if link.is_none() && context.rehires.is_from(&id, &manager) => Reference::Absent,
         Some(manager) if context.references => reference(snapshot, context, &manager)?,
         Some(_) => Reference::Absent,
         None => Reference::None,

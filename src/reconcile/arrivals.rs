@@ -8,7 +8,7 @@ use super::departures::verbs;
 use super::matching::EXTERNAL_ID;
 use super::matching::Key;
 use super::matching::Pairing;
-use super::matching::fold;
+use super::matching::beside;
 use super::matching::pair;
 use super::membership_diff;
 use super::omission::Omission;
@@ -93,15 +93,7 @@ impl Planner<'_> {
             return plan.omit(Omission::Protected);
         }
         let keys = self.keys(view, desired).unwrap_or_default();
-        let names = |other: &&Candidate, key: &Key| {
-            read_path(&other.body, &key.path).is_some_and(|held| fold(&held) == fold(&key.value))
-        };
-        let free = |other: &&Candidate| other.id != candidate.id && other.owner.is_none();
-        let rival = found
-            .iter()
-            .filter(free)
-            .find_map(|other| keys.iter().find(|key| names(&other, key)).map(|key| (other, key)));
-        if let Some((other, key)) = rival {
+        if let Some((other, key)) = beside(&candidate.id, &keys, found) {
             return plan.omit(Omission::Ambiguous {
                 by: format!("{by} or {}", key.path.as_str()),
                 targets: vec![candidate.id.clone(), other.id.clone()],
@@ -109,13 +101,7 @@ impl Planner<'_> {
         }
         let from = candidate.rehires.unwrap_or(view.object.id);
         let because = Reason::Rehired { by, from };
-        if view.object.manager != Some(from) {
-            return self.adopt(view, desired, candidate, because, plan);
-        }
-        // The manager is the one whose resource this becomes: nobody is their own manager, and no other resource is left.
-        let mut alone = view.clone();
-        alone.manager = Reference::Absent;
-        self.adopt(&alone, desired, candidate, because, plan)
+        self.adopt(view, desired, candidate, because, plan)
     }
 
     /// The keys to look the object up by: externalId = objectId, then the matching attributes that have a value.

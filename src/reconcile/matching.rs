@@ -10,6 +10,7 @@ use super::view::Candidate;
 use crate::mapping::path::TargetPath;
 use crate::mapping::resource::read_path;
 use crate::model::id::SourceId;
+use crate::model::id::TargetId;
 use crate::model::value::Value;
 
 /// The SCIM attribute that says whose a resource is (RFC 7643 section 3.1).
@@ -97,6 +98,24 @@ fn second<'a>(
         let named = read_path(&other.body, &key.path).is_some_and(|held| fold(&held) == fold(&key.value));
         named && other.id != first.id && other.owner.is_none() && !is_foreign(other, ours)
     })
+}
+
+/// Another resource that bears a value of these keys and is nobody's yet, with the key: beside it an object takes nothing over
+/// from a leaver, because it would have two.
+#[must_use]
+pub fn beside<'a>(
+    taken: &TargetId,
+    keys: &'a [Key],
+    found: &'a [Candidate],
+) -> Option<(&'a Candidate, &'a Key)> {
+    let bears = |other: &Candidate, key: &Key| {
+        read_path(&other.body, &key.path).is_some_and(|held| fold(&held) == fold(&key.value))
+    };
+    let free = found
+        .iter()
+        .filter(|other| other.id != *taken && other.owner.is_none());
+    free.filter_map(|other| Some((other, keys.iter().find(|key| bears(other, key))?)))
+        .next()
 }
 
 /// True for a resource whose externalId names somebody else.

@@ -4,6 +4,7 @@ use super::*;
 use crate::reconcile::fixtures::candidate;
 use crate::reconcile::fixtures::id;
 use crate::reconcile::fixtures::proven;
+use crate::reconcile::fixtures::tid;
 
 fn keys() -> Vec<Key> {
     let key = |path: &str, value: Value| Key {
@@ -192,5 +193,25 @@ fn each_way_of_matching_has_its_outcome() {
         ("never, not even by id", vec![by_id()], Never, "adopt_never"),
     ] {
         assert_eq!(outcome(&found, adopt), expected, "{name}");
+    }
+}
+
+#[test]
+fn beside_a_leavers_resource_there_is_what_bears_a_key_and_is_nobodys() {
+    let named = |target: &str, name: &str| candidate(target, json!({"userName": name}));
+    let cases = [
+        ("its own", vec![named("taken", "ADA@X")], None),
+        ("another's name", vec![named("r2", "bob@x")], None),
+        ("somebody's", vec![owned(named("r2", "ada@x"), 7)], None),
+        ("nobody's", vec![named("taken", "x"), named("r2", "ADA@X")], Some("r2")),
+    ];
+    let key = Key {
+        path: "userName".parse().unwrap(),
+        value: Value::text("ada@x"),
+    };
+    for (name, found, expected) in cases {
+        let keys = [key.clone()];
+        let other = beside(&tid("taken"), &keys, &found).map(|(other, _)| other.id.clone());
+        assert_eq!(other, expected.map(tid), "{name}");
     }
 }

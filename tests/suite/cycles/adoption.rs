@@ -104,6 +104,40 @@ async fn two_newcomers_with_one_number_take_nothing_over() {
 }
 
 #[tokio::test]
+async fn a_leaver_does_not_wait_where_another_resource_bears_the_newcomers_name() {
+    let (world, user) = employed().await;
+    world.workspace.insert_user(json!({"userName": "back@corp.example", "active": true}));
+    world.tenant.soft_delete_user(&user);
+    let back = world
+        .tenant
+        .add_user(json!({"userPrincipalName": "back@corp.example", "employeeId": "E-17"}));
+    let kept = world.resource(&user)["id"].clone();
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Converged);
+    assert_eq!(world.resource(&user)["active"], false, "{}", ran.story());
+    assert_ne!(world.resource(&back)["id"], kept, "{}", ran.story());
+    let said = ran.findings.iter().any(|text| text.contains("does not take"));
+    assert!(said, "{:?}", ran.findings);
+    world.expect_no_write().await.expect(Outcome::Converged);
+}
+
+#[tokio::test]
+async fn a_leaver_does_not_wait_for_a_newcomer_whose_turn_does_not_come() {
+    let (world, user) = employed().await;
+    world
+        .workspace
+        .update_faults(|faults| faults.refuse_user_names = vec!["back@corp.example".to_owned()]);
+    world
+        .tenant
+        .add_user(json!({"userPrincipalName": "back@corp.example", "employeeId": "E-17"}));
+    let ran = world.cycle().await;
+    assert_eq!(ran.summary.escrow, 1, "{}", ran.story());
+    world.tenant.soft_delete_user(&user);
+    let ran = world.cycle().await;
+    assert_eq!(world.resource(&user)["active"], false, "{}", ran.story());
+}
+
+#[tokio::test]
 async fn resource_that_names_one_object_and_looks_like_another_goes_to_the_one_it_names() {
     let mut world = synced().await;
     world.job.policy.adopt = Adopt::Any;
