@@ -321,23 +321,26 @@ impl Cycle<'_> {
         }
     }
 
-    /// Asks the source for this object, and goes on with what it answered; its words for it.
-    async fn ask_source(&self, kind: ObjectKind, id: SourceId) -> Result<String, CycleError> {
+    /// Asks the source for this object, and goes on with what it answered; its words for it, and what of it
+    /// is other than what was read before.
+    async fn ask_source(&self, kind: ObjectKind, id: SourceId) -> Result<(String, Vec<String>), CycleError> {
         let select = self.job.select(kind);
         let answer = match self.job.source.look_up(kind, &[id], &select).await {
             Ok(answers) => answers
                 .into_iter()
                 .find(|(of, _)| *of == id)
                 .map(|(_, answer)| answer),
-            Err(error) => return Ok(format!("no answer: {}; {}", chain(&error), error.hint())),
+            Err(error) => {
+                let words = format!("no answer: {}; {}", chain(&error), error.hint());
+                return Ok((words, Vec::new()));
+            }
         };
         let Some(answer) = answer else {
-            return Ok("no answer".to_owned());
+            return Ok(("no answer".to_owned(), Vec::new()));
         };
         if let Existence::Unknown(why) = answer {
-            return Ok(format!(
-                "no clear answer ({why}), so what was read before is shown"
-            ));
+            let words = format!("no clear answer ({why}), so what was read before is shown");
+            return Ok((words, Vec::new()));
         }
         let looking = Looking {
             named: true,
@@ -345,19 +348,20 @@ impl Cycle<'_> {
         };
         self.store(move |snapshot| {
             let Some(before) = snapshot.record(kind, &id)? else {
-                return Ok("no answer".to_owned());
+                return Ok(("no answer".to_owned(), Vec::new()));
             };
             let moved = moved(&before, &answer);
             let mut tx = snapshot.tx()?;
             apply_existence(&mut tx, kind, &id, &answer, looking)?;
             tx.commit(Durability::Lazy)?;
-            Ok(match moved.as_slice() {
+            let words = match moved.as_slice() {
                 [] => "as the last cycle read it".to_owned(),
-                moved => format!(
-                    "changed since it was last read: {}; the next cycle reads that",
-                    moved.join(", ")
+                some => format!(
+                    "changed since it was last read: {}; shown as it answers, and the next cycle goes by what the delta query brings",
+                    some.join(", ")
                 ),
-            })
+            };
+            Ok((words, moved))
         })
         .await
     }
@@ -399,7 +403,7 @@ impl Cycle<'_> {
     async fn put_together(
         &self,
         view: &ObjectView,
-        asked: String,
+        (asked, moved): (String, Vec<String>),
         actual: Option<&serde_json::Value>,
         gathered: &Gathered,
     ) -> Result<Explanation, CycleError> {
@@ -458,6 +462,7 @@ impl Cycle<'_> {
             source: Found {
                 read,
                 asked,
+                moved,
                 ..Found::of(&view.object)
             },
             scope,

@@ -69,6 +69,9 @@ pub struct Found {
     pub read: Option<String>,
     /// What the source answered when it was asked for this object just now.
     pub asked: String,
+    /// What of that answer is other than what was read before. What is announced goes by the answer, and the next cycle by what
+    /// the delta query brings: most often the same.
+    pub moved: Vec<String>,
 }
 
 /// Where it stands as the scope goes.

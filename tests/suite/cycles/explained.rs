@@ -69,7 +69,7 @@ async fn a_linked_user_is_explained_by_what_was_sent_what_is_wanted_and_what_is_
     let json = shown.to_json();
     assert_eq!(
         json["source"]["asked"],
-        "changed since it was last read: jobTitle; the next cycle reads that"
+        "changed since it was last read: jobTitle; shown as it answers, and the next cycle goes by what the delta query brings"
     );
     assert_eq!(
         (&json["scope"]["standing"], &json["matching"]["state"]),

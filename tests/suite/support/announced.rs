@@ -64,6 +64,10 @@ pub async fn unannounced(
                 continue;
             }
         };
+        // It says that the source answers otherwise than it was read: the plan knows nothing of that answer yet.
+        if !explained.source.moved.is_empty() {
+            continue;
+        }
         let mine = |one: &&Operation| (one.kind, one.source) == (kind, id);
         let listed: Vec<String> = operations.iter().filter(mine).map(words).collect();
         let announced: Vec<String> = explained.operations.iter().map(words).collect();
