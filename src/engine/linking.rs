@@ -42,6 +42,8 @@ pub fn relink(
     });
     tx.put_record(&record)?;
     tx.delete_drift(kind, id);
+    // What the earlier resource refused, the next one may take.
+    tx.put_refusals(kind, id, &[]);
     if kind == ObjectKind::Group {
         forget_sent(tx, id)?;
     }

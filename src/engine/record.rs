@@ -75,6 +75,8 @@ pub(super) struct Recorded {
     pub(super) unavailable: Option<TargetError>,
     /// Who goes into escrow.
     aside: Vec<(SourceId, Escrowed)>,
+    /// Members whom the target refused to put into a group, perhaps because they are gone there.
+    doubted: Vec<(SourceId, TargetId)>,
 }
 
 /// How often what apply learned lets an object be planned again in one cycle (docs/design/cycle.md, "Planning").
@@ -143,6 +145,8 @@ impl Cycle<'_> {
         let ended = recording.end().await?;
         self.note_not_kept(ended.not_kept);
         self.note_claims(kind, ended.claims).await?;
+        self.look_after_members(std::mem::take(&mut recorded.doubted))
+            .await?;
         failure?;
         Ok(recorded)
     }
@@ -169,6 +173,7 @@ impl Cycle<'_> {
                 if work.sends() {
                     self.note_answered((work.plan.kind, work.plan.source));
                 }
+                recorded.doubted.extend(work.doubted_members());
                 let refusals = self.take_refused(&mut work, part);
                 let not_kept = NotKept::waiting(std::mem::take(&mut work.not_kept));
                 part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
@@ -194,6 +199,7 @@ impl Cycle<'_> {
                 recorded.moved = true;
                 // Two requests: the create is done, and what was to follow is not.
                 let rest = part_at_create(&mut work);
+                recorded.doubted.extend(work.doubted_members());
                 let refusals = self.take_refused(&mut work, part);
                 let not_kept = NotKept::waiting(std::mem::take(&mut work.not_kept));
                 part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;

@@ -9,6 +9,7 @@ use super::apply::Work;
 use super::audit;
 use super::audit::Ending;
 use super::cycle::Cycle;
+use super::cycle::CycleError;
 use super::cycle::blocking;
 use super::cycle::chain;
 use super::escrow::gap;
@@ -16,6 +17,7 @@ use super::job::Job;
 use super::recording::Part;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::id::TargetId;
 use crate::model::refusal::Refusal;
 use crate::ports::Patch;
 use crate::ports::RefusedMember;
@@ -42,7 +44,7 @@ impl Work {
     }
 
     /// Who a resource is that is put in (true) or taken out.
-    fn member_of(&self, target: &crate::model::id::TargetId) -> Option<(SourceId, bool)> {
+    fn member_of(&self, target: &TargetId) -> Option<(SourceId, bool)> {
         let of = |pairs: &[(SourceId, _)]| {
             let mut pairs = pairs.iter();
             pairs.find(|(_, id)| id == target).map(|(source, _)| *source)
@@ -73,6 +75,17 @@ impl Work {
         self.member_names = named.await.unwrap_or_default();
     }
 
+    /// Members whom the target refused to put in with what also says that it does not know them: each with its resource.
+    pub(super) fn doubted_members(&self) -> Vec<(SourceId, TargetId)> {
+        let unknown = |one: &&RefusedMember| matches!(one.error.status(), 400 | 404 | 422);
+        let joins = |one: &RefusedMember| {
+            let (source, comes) = self.member_of(&one.member)?;
+            comes.then(|| (source, one.member.clone()))
+        };
+        let refused = self.refused_members.iter();
+        refused.filter(unknown).filter_map(joins).take(TOLD).collect()
+    }
+
     /// True for an operation whose members were all refused.
     pub(super) fn refused_members_whole(&self, operation: &Operation) -> Option<&TargetError> {
         let first = self.refused_members.first()?;
@@ -91,6 +104,20 @@ impl Work {
 }
 
 impl Cycle<'_> {
+    /// Reads the resources of refused members. One that is gone is gone for every other that wants it there, too: its user is
+    /// planned anew. A target that does not answer leaves the question to the member's next try.
+    pub(super) async fn look_after_members(
+        &mut self,
+        doubted: Vec<(SourceId, TargetId)>,
+    ) -> Result<(), CycleError> {
+        for (id, target) in doubted {
+            if let Ok(None) = self.job.target.read(ObjectKind::User, &target).await {
+                self.lose(ObjectKind::User, id).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes refused members out of a work, so that the others are recorded, and says so. What is kept of them.
     pub(super) fn take_refused_members(&mut self, work: &mut Work, part: &mut Part) -> Vec<Refusal> {
         let refused = std::mem::take(&mut work.refused_members);

@@ -350,3 +350,41 @@ impl Tx<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_from_before_adoptions_were_reviewed_reads_back() {
+        let (since, cycle) = (Timestamp(7), CycleId(uuid::Uuid::nil()));
+        let members: Vec<SourceId> = vec![SourceId::from_bytes([9; 16])];
+        let old = (
+            Verb::DeleteUser,
+            "hard_deleted",
+            "deleted for good",
+            "too many",
+            1_u64,
+            members.clone(),
+            since,
+            cycle,
+            Some("Ada"),
+        );
+        let read = Withheld::decode(&record::encode(&old)).unwrap();
+        let expected = Withheld {
+            verb: Verb::DeleteUser,
+            reason: "hard_deleted".to_owned(),
+            because: "deleted for good".to_owned(),
+            why: "too many".to_owned(),
+            count: 1,
+            members,
+            since,
+            cycle,
+            released_by: Some("Ada".to_owned()),
+            alike: None,
+        };
+        assert_eq!(read, expected);
+        assert_eq!(Withheld::decode(&record::encode(&expected)).unwrap(), expected);
+        assert!(Withheld::decode(&[record::VERSION, 1, 2, 3]).is_err());
+    }
+}

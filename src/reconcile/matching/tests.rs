@@ -203,7 +203,11 @@ fn beside_a_leavers_resource_there_is_what_bears_a_key_and_is_nobodys() {
         ("its own", vec![named("taken", "ADA@X")], None),
         ("another's name", vec![named("r2", "bob@x")], None),
         ("somebody's", vec![owned(named("r2", "ada@x"), 7)], None),
-        ("nobody's", vec![named("taken", "x"), named("r2", "ADA@X")], Some("r2")),
+        (
+            "nobody's",
+            vec![named("taken", "x"), named("r2", "ADA@X")],
+            Some("r2"),
+        ),
     ];
     let key = Key {
         path: "userName".parse().unwrap(),

@@ -106,7 +106,9 @@ async fn two_newcomers_with_one_number_take_nothing_over() {
 #[tokio::test]
 async fn a_leaver_does_not_wait_where_another_resource_bears_the_newcomers_name() {
     let (world, user) = employed().await;
-    world.workspace.insert_user(json!({"userName": "back@corp.example", "active": true}));
+    world
+        .workspace
+        .insert_user(json!({"userName": "back@corp.example", "active": true}));
     world.tenant.soft_delete_user(&user);
     let back = world
         .tenant

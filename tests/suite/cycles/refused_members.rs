@@ -346,3 +346,18 @@ async fn who_is_refused_is_named_by_explain_of_the_group_and_of_the_user() {
     assert!(group.omissions.iter().any(told), "{:?}", group.omissions);
     assert!(group.operations.is_empty(), "{:?}", group.operations);
 }
+
+#[tokio::test]
+async fn a_member_who_is_refused_because_they_are_gone_is_made_anew() {
+    let club = Club::of(3).await;
+    let resource = club.world.resource(&club.people[1])["id"].clone();
+    club.world.workspace.remove_user(resource.as_str().unwrap());
+    club.add([0, 1, 2]);
+    club.cycle().await.expect(Outcome::Partial);
+    assert_eq!(club.waiting(), [(1, 1)]);
+    let ran = club.cycle().await;
+    assert_eq!(ran.count(Verb::CreateUser), 1, "{}", ran.story());
+    assert_eq!(club.held(), [0, 1, 2], "{}", ran.story());
+    ran.expect(Outcome::Converged);
+    assert_eq!(club.waiting(), []);
+}
