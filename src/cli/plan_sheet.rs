@@ -15,7 +15,6 @@ use crate::model::shown::shown;
 use crate::model::value::Value;
 use crate::reconcile::explain;
 use crate::reconcile::operation::Operation;
-use crate::reconcile::operation::Verb;
 
 /// The first line of the table.
 pub(super) const CSV_HEAD: &str = "operation,object,name,target,because,attribute,before,after\n";
@@ -185,7 +184,7 @@ pub(super) fn html(operation: &Operation, name_of: impl Fn(SourceId) -> Option<S
             .map_or_else(String::new, |target| format!(" → {}", escaped(target.as_str()))),
         escaped(&operation.because.to_string()),
     );
-    let links = matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup);
+    let links = operation.verb.links();
     if !links && !operation.changes.is_empty() {
         out.push_str("<table><tr><th>attribute</th><th>before</th><th>after</th></tr>\n");
         for change in &operation.changes {

@@ -7,29 +7,15 @@ use crate::engine::summary::Kind;
 use crate::engine::summary::Outcome;
 use crate::engine::summary::Summary;
 use crate::model::shown::shown;
+use crate::model::verb::Act;
 use crate::reconcile::operation::Verb;
 use crate::snapshot::drift::Counts;
 
 /// What was, or would be, done, in words: `3 users created, 2 members added`.
 fn operations(summary: &Summary, planned: bool) -> String {
-    let words = [
-        (Verb::CreateUser, "users created", "users to create"),
-        (Verb::UpdateUser, "users updated", "users to update"),
-        (Verb::DisableUser, "users disabled", "users to disable"),
-        (Verb::EnableUser, "users enabled", "users to enable"),
-        (Verb::DeleteUser, "users deleted", "users to delete"),
-        (Verb::CreateGroup, "groups created", "groups to create"),
-        (Verb::UpdateGroup, "groups updated", "groups to update"),
-        (Verb::DeleteGroup, "groups deleted", "groups to delete"),
-        (Verb::AddMember, "members added", "members to add"),
-        (Verb::RemoveMember, "members removed", "members to remove"),
-        (Verb::LinkUser, "users adopted", "users to adopt"),
-        (Verb::LinkGroup, "groups adopted", "groups to adopt"),
-        (Verb::UnlinkGroup, "groups let go", "groups to let go"),
-    ];
-    let parts: Vec<String> = words
-        .iter()
-        .map(|(verb, done, to_do)| (summary.operation(*verb), if planned { to_do } else { done }))
+    let parts: Vec<String> = Verb::ALL
+        .into_iter()
+        .map(|verb| (summary.operation(verb), counted(verb, planned)))
         .filter(|(count, _)| *count > 0)
         .map(|(count, word)| match count {
             1 => format!("1 {}", word.replacen("s ", " ", 1)),
@@ -40,6 +26,31 @@ fn operations(summary: &Summary, planned: bool) -> String {
         "nothing to do".to_owned()
     } else {
         parts.join(", ")
+    }
+}
+
+/// What a summary counts of a verb: `users created`, `members to add`.
+fn counted(verb: Verb, planned: bool) -> String {
+    let (done, to_do) = match verb.act() {
+        Act::Create => ("created", "create"),
+        Act::Update => ("updated", "update"),
+        Act::Disable => ("disabled", "disable"),
+        Act::Enable => ("enabled", "enable"),
+        Act::Delete => ("deleted", "delete"),
+        Act::AddMembers => ("added", "add"),
+        Act::RemoveMembers => ("removed", "remove"),
+        Act::Link => ("adopted", "adopt"),
+        Act::Unlink => ("let go", "let go"),
+    };
+    let noun = if verb.moves_members() {
+        "member"
+    } else {
+        verb.kind().word()
+    };
+    if planned {
+        format!("{noun}s to {to_do}")
+    } else {
+        format!("{noun}s {done}")
     }
 }
 

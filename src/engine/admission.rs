@@ -9,6 +9,7 @@ use super::passes::Pass;
 use super::passes::is_active;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::verb::GuardClass;
 use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::guard::Class;
@@ -30,25 +31,29 @@ impl Cycle<'_> {
         let Some(mut operation) = self.without_held(pass, operation, work) else {
             return true;
         };
-        match operation.verb {
-            Verb::RemoveMember => self.admit_members(pass, operation, work),
-            Verb::CreateUser | Verb::CreateGroup => return self.admit_create(operation, work),
-            Verb::LinkUser | Verb::LinkGroup => return self.admit_link(operation, work),
-            Verb::DisableUser | Verb::DeleteUser | Verb::DeleteGroup => {
+        match operation.verb.guard_class() {
+            GuardClass::Members => self.admit_members(pass, operation, work),
+            GuardClass::Create => return self.admit_create(operation, work),
+            GuardClass::Adoption => return self.admit_link(operation, work),
+            GuardClass::Removal => {
                 self.withhold_identity(&mut operation, work);
                 self.admit_removal(pass, operation, counted, work);
             }
             // It ends with the last of our members, and takes nothing from anybody by itself.
-            Verb::UnlinkGroup if work.left || self.members_judged.contains(&operation.source) => {
+            GuardClass::LetGo if work.left || self.members_judged.contains(&operation.source) => {
                 work.left = true;
             }
-            verb if guard::updates(verb) => {
+            GuardClass::Changes => {
                 self.withhold_identity(&mut operation, work);
                 if !operation.changes.is_empty() {
                     work.run.push(operation);
                 }
             }
-            _ => work.run.push(operation),
+            GuardClass::Free | GuardClass::LetGo => work.run.push(operation),
+            GuardClass::Unknown => {
+                self.withhold_unknown(&operation, work);
+                return false;
+            }
         }
         true
     }
@@ -68,7 +73,7 @@ impl Cycle<'_> {
             self.hold(pass, &operation, operation.count(), why, work);
             return None;
         }
-        if matches!(operation.verb, Verb::AddMember | Verb::RemoveMember)
+        if operation.verb.moves_members()
             && let Some(hold) = self.kept_back.attribute(kind, id, MEMBERS)
         {
             let why = hold.words();
@@ -78,7 +83,7 @@ impl Cycle<'_> {
         if operation.verb == Verb::RemoveMember {
             return self.without_held_members(pass, operation, work);
         }
-        if !guard::updates(operation.verb) {
+        if !operation.verb.updates() {
             return Some(operation);
         }
         let mut why = None;
@@ -96,8 +101,8 @@ impl Cycle<'_> {
             self.hold(pass, &operation, 1, why, work);
             operation.narrow_reason();
             let sets_active = operation.changes.iter().any(is_active);
-            if matches!(operation.verb, Verb::DisableUser | Verb::EnableUser) && !sets_active {
-                operation.verb = Verb::UpdateUser;
+            if operation.verb.switches() && !sets_active {
+                operation.verb = Verb::update(kind);
             }
         }
         (!operation.changes.is_empty()).then_some(operation)
@@ -172,7 +177,7 @@ impl Cycle<'_> {
                     self.met.push(((kind, id, Class::Removal), Met::Released));
                 }
                 // Deletes have their own pass; until then the object stays as it is.
-                if matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup) && pass != Pass::Deletes {
+                if operation.verb.deletes() && pass != Pass::Deletes {
                     work.left = true;
                 } else {
                     // Access first; the rest, and references that are yet to come, in the users' pass. An
@@ -210,6 +215,18 @@ impl Cycle<'_> {
         true
     }
 
+    /// What the guard does not know is not sent, whatever is allowed: a person cannot let it through either.
+    fn withhold_unknown(&mut self, operation: &Operation, work: &mut Work) {
+        work.left = true;
+        if !self.said.contains(&(operation.kind, operation.source)) {
+            self.summary.withhold(operation, operation.count());
+        }
+        work.plan.omissions.push(Omission::Withheld {
+            verb: operation.verb,
+            why: guard::unknown(operation.verb),
+        });
+    }
+
     /// An adoption by a value that its owner can choose waits for a person, whatever the thresholds say.
     fn admit_link(&mut self, operation: Operation, work: &mut Work) -> bool {
         if let Some(alike) = operation.alike() {
@@ -239,10 +256,7 @@ impl Cycle<'_> {
         };
         let enables = operation.verb == Verb::EnableUser;
         let mut change = operation.clone();
-        change.verb = match operation.kind {
-            ObjectKind::User => Verb::UpdateUser,
-            ObjectKind::Group => Verb::UpdateGroup,
-        };
+        change.verb = Verb::update(operation.kind);
         let key = (operation.kind, operation.source, Class::Identity);
         if self.kept_back.released(&key, change.verb).is_some() {
             self.met.push((key, Met::Released));
@@ -383,3 +397,6 @@ impl Cycle<'_> {
         self.met.push((key, Met::Withheld(Box::new(entry))));
     }
 }
+
+#[cfg(test)]
+mod tests;

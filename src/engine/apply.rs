@@ -55,6 +55,7 @@ use crate::model::name::Name;
 use crate::model::object::Membership;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
+use crate::model::verb::Act;
 use crate::ports::Created;
 use crate::ports::Durability;
 use crate::ports::MembersBefore;
@@ -226,7 +227,7 @@ impl Work {
 
     /// The resource that it takes over, where it is an adoption.
     pub(super) fn adopts(&self) -> Option<TargetId> {
-        let links = |operation: &&Operation| matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup);
+        let links = |operation: &&Operation| operation.verb.links();
         self.run
             .iter()
             .find(links)
@@ -503,13 +504,15 @@ impl Preparing<'_> {
         work.target = link.map(|link| link.target.clone());
         let mut parts = Parts::default();
         for operation in &work.run {
-            match operation.verb {
-                Verb::LinkUser | Verb::LinkGroup => parts.adopt(operation, &mut work.target),
-                Verb::DeleteUser | Verb::DeleteGroup => parts.delete = true,
-                Verb::RemoveMember => parts.remove_members(operation),
-                Verb::UnlinkGroup => {}
-                Verb::AddMember => self.add_members(operation, &mut parts)?,
-                _ => self.change(operation, &mut parts)?,
+            match operation.verb.act() {
+                Act::Link => parts.adopt(operation, &mut work.target),
+                Act::Delete => parts.delete = true,
+                Act::RemoveMembers => parts.remove_members(operation),
+                Act::Unlink => {}
+                Act::AddMembers => self.add_members(operation, &mut parts)?,
+                Act::Create | Act::Update | Act::Disable | Act::Enable => {
+                    self.change(operation, &mut parts)?;
+                }
             }
         }
         parts.patch.members_before = MembersBefore {
@@ -567,7 +570,7 @@ impl Preparing<'_> {
 
     /// The attributes of a create or an update.
     fn change(&self, operation: &Operation, parts: &mut Parts) -> Result<(), StoreError> {
-        let creates = matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup);
+        let creates = operation.verb.creates();
         parts.create |= creates;
         for change in &operation.changes {
             let Some(value) = self.resolve(change)? else {

@@ -14,6 +14,7 @@ use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::name::Name;
 use crate::model::value::Value;
+use crate::model::verb::Act;
 use crate::reconcile::explain;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::MEMBERS;
@@ -65,22 +66,22 @@ pub(super) fn entries(
         salt: (job.entropy)(),
     };
     let detail = ending.detail.map(str::to_owned);
-    match operation.verb {
-        Verb::AddMember | Verb::RemoveMember if !operation.members.is_empty() => operation
-            .members
-            .chunks(MEMBERS_IN_ENTRY)
-            .map(|members| {
-                entry(Values {
-                    changes: vec![membership(operation.verb, sources(members))],
-                    detail: detail.clone(),
-                })
-            })
-            .collect(),
-        _ => vec![entry(Values {
+    if !operation.verb.moves_members() || operation.members.is_empty() {
+        return vec![entry(Values {
             changes: explain::redacted_changes(&job.mapping, operation.kind, changes),
             detail,
-        })],
+        })];
     }
+    operation
+        .members
+        .chunks(MEMBERS_IN_ENTRY)
+        .map(|members| {
+            entry(Values {
+                changes: vec![membership(operation.verb, sources(members))],
+                detail: detail.clone(),
+            })
+        })
+        .collect()
 }
 
 /// Writes entries where there is no operation: what an earlier cycle did, and could not record.
@@ -152,9 +153,10 @@ impl Clerk {
 /// Memberships as the history keeps them: source ids that went in `before`, that came in `after`.
 fn membership<'m>(verb: Verb, members: impl Iterator<Item = &'m SourceId>) -> Change {
     let ids = Value::List(members.map(|id| Value::text(id.to_string())).collect());
-    let (before, after) = match verb {
-        Verb::RemoveMember => (ids, Value::Null),
-        _ => (Value::Null, ids),
+    let (before, after) = if verb.act() == Act::RemoveMembers {
+        (ids, Value::Null)
+    } else {
+        (Value::Null, ids)
     };
     Change {
         attribute: Name::from(MEMBERS),
@@ -171,7 +173,7 @@ fn sources(members: &[Member]) -> impl Iterator<Item = &SourceId> {
 pub(super) fn tell(job: &Job, order: &Order, operation: &Operation, ending: Ending<'_>) {
     let Some(stream) = &job.audit else { return };
     let mut changes = shown_changes(&job.mapping, operation);
-    if matches!(operation.verb, Verb::AddMember | Verb::RemoveMember) {
+    if operation.verb.moves_members() {
         changes = vec![membership(operation.verb, sources(&operation.members))];
     }
     let values = Values {
@@ -189,8 +191,8 @@ pub(super) fn tell(job: &Job, order: &Order, operation: &Operation, ending: Endi
 }
 
 fn shown_changes(mapping: &Mapping, operation: &Operation) -> Vec<Change> {
-    match operation.verb {
-        Verb::LinkUser | Verb::LinkGroup => Vec::new(),
-        _ => explain::redacted_changes(mapping, operation.kind, operation.changes.clone()),
+    if operation.verb.links() {
+        return Vec::new();
     }
+    explain::redacted_changes(mapping, operation.kind, operation.changes.clone())
 }

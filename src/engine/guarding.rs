@@ -22,6 +22,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::link::Link;
 use crate::model::object::Life;
+use crate::model::verb::Act;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard;
@@ -263,11 +264,8 @@ impl Found {
             return None;
         }
         for operation in &plan.operations {
-            let creates = matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup);
-            let update = match kind {
-                ObjectKind::User => Verb::UpdateUser,
-                ObjectKind::Group => Verb::UpdateGroup,
-            };
+            let creates = operation.verb.creates();
+            let update = Verb::update(kind);
             let renames = guard::changes_identity(operation) && !released(Class::Identity, update);
             self.identities += u64::from(renames);
             self.creates += u64::from(creates && !released(Class::Create, operation.verb));
@@ -392,7 +390,7 @@ fn is_counted(operation: &Operation) -> bool {
 
 /// True for a group that is emptied because it is gone at the source, or not ours any more.
 pub(super) const fn empties(operation: &Operation) -> bool {
-    matches!(operation.verb, Verb::RemoveMember)
+    operation.verb.act().is(Act::RemoveMembers)
         && matches!(
             operation.because,
             Reason::SoftDeleted | Reason::HardDeleted | Reason::OutOfScope { .. }

@@ -220,7 +220,7 @@ fn record(
             && let Some(mut record) = tx.record(kind, id)?
         {
             let sent = sent_into(&tx, mapping, kind, target)?;
-            history.push(clerk.found(created(kind), (kind, *id), target, changes_of(&sent)));
+            history.push(clerk.found(Verb::create(kind), (kind, *id), target, changes_of(&sent)));
             record.link = Some(Link {
                 target: target.clone(),
                 origin: LinkOrigin::Created,
@@ -264,13 +264,6 @@ fn record(
         tx.append_history(history);
     }
     tx.commit(Durability::Synced)
-}
-
-const fn created(kind: ObjectKind) -> Verb {
-    match kind {
-        ObjectKind::User => Verb::CreateUser,
-        ObjectKind::Group => Verb::CreateGroup,
-    }
 }
 
 fn changes_of(sent: &Attributes) -> Vec<Change> {

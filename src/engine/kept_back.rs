@@ -11,6 +11,7 @@ use super::job::Extent;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::verb::GuardClass;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard::Class;
@@ -116,13 +117,15 @@ impl KeptBack {
 
 /// The class by which an operation as such is withheld; an update is none.
 pub(super) const fn class_of(operation: &Operation) -> Option<Class> {
-    match operation.verb {
-        Verb::DisableUser | Verb::DeleteUser | Verb::DeleteGroup => Some(Class::Removal),
-        Verb::RemoveMember if empties(operation) => Some(Class::Removal),
-        Verb::RemoveMember => Some(Class::Members),
-        Verb::CreateUser | Verb::CreateGroup => Some(Class::Create),
-        Verb::LinkUser | Verb::LinkGroup if operation.alike().is_some() => Some(Class::Adoption),
-        _ => None,
+    match operation.verb.guard_class() {
+        GuardClass::Removal => Some(Class::Removal),
+        GuardClass::Members if empties(operation) => Some(Class::Removal),
+        GuardClass::Members => Some(Class::Members),
+        GuardClass::Create => Some(Class::Create),
+        GuardClass::Adoption if operation.alike().is_some() => Some(Class::Adoption),
+        GuardClass::Adoption | GuardClass::Changes | GuardClass::Free | GuardClass::LetGo => None,
+        // Nothing lets it through, so there is nothing to keep for a person to release.
+        GuardClass::Unknown => None,
     }
 }
 

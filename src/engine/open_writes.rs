@@ -431,17 +431,13 @@ fn changes_of(write: &OpenWrite, before: &Attributes, after: &Attributes) -> Vec
 /// What a write was, by what it changed.
 fn verb_of(write: &OpenWrite, changes: &[Change]) -> Verb {
     let active = changes.iter().find(|change| is_active(change));
-    match (
-        write.kind,
-        &write.adopts,
-        active.and_then(|change| change.after.as_bool()),
-    ) {
-        (ObjectKind::User, Some(_), _) => Verb::LinkUser,
-        (ObjectKind::Group, Some(_), _) => Verb::LinkGroup,
-        (ObjectKind::User, None, Some(false)) => Verb::DisableUser,
-        (ObjectKind::User, None, Some(true)) => Verb::EnableUser,
-        (ObjectKind::User, None, None) => Verb::UpdateUser,
-        (ObjectKind::Group, None, _) => Verb::UpdateGroup,
+    if write.adopts.is_some() {
+        return Verb::link(write.kind);
+    }
+    match (write.kind, active.and_then(|change| change.after.as_bool())) {
+        (ObjectKind::User, Some(false)) => Verb::DisableUser,
+        (ObjectKind::User, Some(true)) => Verb::EnableUser,
+        (ObjectKind::User, None) | (ObjectKind::Group, _) => Verb::update(write.kind),
     }
 }
 

@@ -29,6 +29,7 @@ use crate::model::id::TargetId;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::value::Attributes;
+use crate::model::verb::Act;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::explain;
@@ -439,8 +440,8 @@ impl Pass {
     /// The verbs that this pass carries out, or holds back and says so.
     const fn takes(self, verb: Verb) -> bool {
         match self {
-            Self::MembersOut => matches!(verb, Verb::RemoveMember),
-            Self::Deletes => matches!(verb, Verb::DeleteUser | Verb::DeleteGroup),
+            Self::MembersOut => verb.act().is(Act::RemoveMembers),
+            Self::Deletes => verb.deletes(),
             Self::Disables | Self::Users | Self::Groups => true,
         }
     }

@@ -214,7 +214,7 @@ impl Cycle<'_> {
         let mut created = true;
         for operation in std::mem::take(&mut work.run) {
             let verb = operation.verb;
-            let creates = matches!(verb, Verb::CreateUser | Verb::CreateGroup);
+            let creates = verb.creates();
             let left = if explained {
                 self.kinds.stopped().get(&verb)
             } else {

@@ -43,6 +43,7 @@ use crate::model::object::Membership;
 use crate::model::refusal::Refusal;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
+use crate::model::verb::Act;
 use crate::ports::Disposition;
 use crate::ports::Durability;
 use crate::ports::StoreError;
@@ -265,12 +266,7 @@ fn advice(operation: Option<&Operation>, error: &TargetError) -> String {
 
 /// The operation whose request failed; an adoption, and its end, have none of their own.
 pub(super) fn failed_operation(work: &Work) -> Option<&Operation> {
-    work.run.iter().find(|operation| {
-        !matches!(
-            operation.verb,
-            Verb::LinkUser | Verb::LinkGroup | Verb::UnlinkGroup
-        )
-    })
+    work.run.iter().find(|operation| operation.verb.has_request())
 }
 
 pub(super) fn failed_verb(operation: Option<&Operation>) -> &'static str {
@@ -331,9 +327,10 @@ impl Cycle<'_> {
             };
             audit::tell(self.job, self.order, operation, ending);
             // What an adoption found is still asked for; other changes are in `sent` too.
-            let changes = match operation.verb {
-                Verb::LinkUser | Verb::LinkGroup => operation.changes.clone(),
-                _ => std::mem::take(&mut operation.changes),
+            let changes = if operation.verb.links() {
+                operation.changes.clone()
+            } else {
+                std::mem::take(&mut operation.changes)
             };
             history.extend(self.entries(operation, changes, ending));
         }
@@ -514,7 +511,7 @@ impl Done {
             .work
             .run
             .iter()
-            .any(|o| matches!(o.verb, Verb::DeleteUser | Verb::DeleteGroup | Verb::UnlinkGroup));
+            .any(|operation| operation.verb.deletes() || operation.verb.act() == Act::Unlink);
         if deleted || self.work.plan.forget {
             if deleted && let Some(record) = tx.record(kind, &id)?.filter(|record| !record.is_gone()) {
                 // Alive, or not known to be gone: it may come back, and then with what changed alone.
@@ -633,8 +630,7 @@ impl Done {
         (path, value): (&Name, &Value),
     ) {
         let found_equal = self.work.run.iter().any(|operation| {
-            matches!(operation.verb, Verb::LinkUser | Verb::LinkGroup)
-                && operation.changes.iter().any(|change| change.attribute == *path)
+            operation.verb.links() && operation.changes.iter().any(|change| change.attribute == *path)
         });
         let kept = match (answered, mapping.target_path(self.work.plan.kind, path)) {
             _ if found_equal => Kept::AsSent,
@@ -810,12 +806,8 @@ impl Cycle<'_> {
                 continue;
             }
             moved = true;
-            let links = work.run.iter().find(|operation| {
-                matches!(
-                    operation.verb,
-                    Verb::CreateUser | Verb::CreateGroup | Verb::LinkUser | Verb::LinkGroup
-                )
-            });
+            let mut run = work.run.iter();
+            let links = run.find(|operation| operation.verb.creates() || operation.verb.links());
             let linked = links.map(|operation| operation.target.clone());
             // Its own name follows in a later sweep.
             let way = work

@@ -303,7 +303,7 @@ fn sent_by(done: &[Done]) -> Sent {
     for operation in done.iter().flat_map(|done| &done.work.run) {
         sent.users += u64::from(operation.removes_user());
         sent.groups += u64::from(operation.verb == Verb::DeleteGroup || empties(operation));
-        sent.creates += u64::from(matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup));
+        sent.creates += u64::from(operation.verb.creates());
         if operation.verb == Verb::RemoveMember && !empties(operation) {
             let own = operation
                 .members

@@ -31,7 +31,6 @@ use crate::ports::RefusedPart;
 use crate::ports::Resource;
 use crate::ports::TargetError;
 use crate::ports::all_refused;
-use crate::reconcile::guard::updates;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::refused::hint;
@@ -111,7 +110,7 @@ impl Cycle<'_> {
             .collect();
         new.extend(self.take_refused_members(work, part));
         work.run.retain(|operation| {
-            !(operation.changes.is_empty() && operation.members.is_empty() && updates(operation.verb))
+            !(operation.changes.is_empty() && operation.members.is_empty() && operation.verb.updates())
         });
         let completes = work.completes();
         let moved: BTreeSet<String> = work

@@ -19,6 +19,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::refusal::Refusal;
+use crate::model::verb::Act;
 use crate::ports::Patch;
 use crate::ports::RefusedMember;
 use crate::ports::TargetError;
@@ -89,10 +90,16 @@ impl Work {
     /// True for an operation whose members were all refused.
     pub(super) fn refused_members_whole(&self, operation: &Operation) -> Option<&TargetError> {
         let first = self.refused_members.first()?;
-        let of = match operation.verb {
-            Verb::AddMember => &self.added,
-            Verb::RemoveMember => &self.removed,
-            _ => return None,
+        let of = match operation.verb.act() {
+            Act::AddMembers => &self.added,
+            Act::RemoveMembers => &self.removed,
+            Act::Create
+            | Act::Update
+            | Act::Disable
+            | Act::Enable
+            | Act::Delete
+            | Act::Link
+            | Act::Unlink => return None,
         };
         let refused = |member: &Member| {
             let target = of.iter().find(|(source, _)| *source == member.source);
@@ -128,9 +135,8 @@ impl Cycle<'_> {
             let others = (count > TOLD && at + 1 == count).then(|| count - TOLD - 1);
             rows.extend(self.set_member_apart(work, one, part, told.then_some(others.unwrap_or(0))));
         }
-        work.run.retain(|operation| {
-            !(operation.members.is_empty() && matches!(operation.verb, Verb::AddMember | Verb::RemoveMember))
-        });
+        work.run
+            .retain(|operation| !(operation.members.is_empty() && operation.verb.moves_members()));
         rows
     }
 

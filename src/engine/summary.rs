@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::verb::Act;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::Awaited;
@@ -232,21 +233,10 @@ pub struct Summary {
 /// As many failures as a summary lists; all of them are in the log.
 pub const FAILURES_SHOWN: usize = 1000;
 
-/// Those that each summary names. The end of an adopted group's link is rare, and named where it happens.
-const VERBS: [Verb; 12] = [
-    Verb::CreateUser,
-    Verb::UpdateUser,
-    Verb::DisableUser,
-    Verb::EnableUser,
-    Verb::DeleteUser,
-    Verb::CreateGroup,
-    Verb::UpdateGroup,
-    Verb::DeleteGroup,
-    Verb::AddMember,
-    Verb::RemoveMember,
-    Verb::LinkUser,
-    Verb::LinkGroup,
-];
+/// The verbs that each summary names. The end of an adopted group's link is rare, and named where it happens.
+fn named() -> impl Iterator<Item = Verb> {
+    Verb::ALL.into_iter().filter(|verb| verb.act() != Act::Unlink)
+}
 
 impl Summary {
     /// A summary in which nothing has happened yet; every operation is named with its zero.
@@ -261,7 +251,7 @@ impl Summary {
             started: started.to_string(),
             duration_ms: 0,
             source: SourceCounts::default(),
-            operations: VERBS.iter().map(|verb| (verb.name().to_owned(), 0)).collect(),
+            operations: named().map(|verb| (verb.name().to_owned(), 0)).collect(),
             target: TargetCounts::default(),
             skipped: Skipped::default(),
             failed: Vec::new(),

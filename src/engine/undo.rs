@@ -20,6 +20,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Life;
 use crate::model::object::Removed;
+use crate::model::verb::GuardClass;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard;
@@ -111,8 +112,7 @@ impl Cycle<'_> {
         if self.applies() {
             self.prepare_undo(request, &inverses).await?;
         }
-        let is_delete =
-            |operation: &Operation| matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup);
+        let is_delete = |operation: &Operation| operation.verb.deletes();
         for (kind, deletes) in [
             (ObjectKind::User, false),
             (ObjectKind::Group, false),
@@ -156,7 +156,7 @@ impl Cycle<'_> {
                 *asked.groups.entry(operation.because.label()).or_default() += 1;
             }
             asked.identities += u64::from(guard::changes_identity(operation));
-            asked.creates += u64::from(matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup));
+            asked.creates += u64::from(operation.verb.creates());
         }
         let totals = Totals {
             linked_users: counts.linked_users,
@@ -179,15 +179,22 @@ impl Cycle<'_> {
         for inverse in inverses {
             let (kind, id, name) = (inverse.now.kind, inverse.now.source, inverse.now.name.clone());
             for operation in self.without_what_is_held(inverse) {
-                let word = match operation.verb {
-                    Verb::DisableUser | Verb::DeleteUser => approvals.users.clone(),
-                    Verb::DeleteGroup => approvals.groups.clone(),
-                    Verb::RemoveMember => {
+                let word = match operation.verb.guard_class() {
+                    GuardClass::Removal => match operation.verb.kind() {
+                        ObjectKind::User => approvals.users.clone(),
+                        ObjectKind::Group => approvals.groups.clone(),
+                    },
+                    GuardClass::Members => {
                         let (holds, count) = (inverse.now.members.len() as u64, operation.count());
                         self.word_on_members(&operation, count, holds)
                     }
-                    Verb::CreateUser | Verb::CreateGroup => approvals.creates.clone(),
-                    _ => Approval::Approved,
+                    GuardClass::Create => approvals.creates.clone(),
+                    GuardClass::Adoption => match operation.alike() {
+                        Some(alike) => Approval::Withheld(alike.words()),
+                        None => Approval::Approved,
+                    },
+                    GuardClass::Changes | GuardClass::Free | GuardClass::LetGo => Approval::Approved,
+                    GuardClass::Unknown => Approval::Withheld(guard::unknown(operation.verb)),
                 };
                 // A disable or an enable may change who somebody is as well: it needs both words.
                 let word = match word {

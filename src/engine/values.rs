@@ -5,7 +5,6 @@
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use crate::model::id::ObjectKind;
-use crate::reconcile::guard::updates;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
@@ -45,7 +44,7 @@ impl Cycle<'_> {
         };
         if self.making_way.remove(&id) {
             for operation in &mut plan.operations {
-                if updates(operation.verb) {
+                if operation.verb.updates() {
                     make_way(operation);
                     operation.because = Reason::MakesWay;
                 }

@@ -13,4 +13,6 @@ pub mod parsed;
 pub mod refusal;
 pub mod secret;
 pub mod shown;
+pub mod side;
 pub mod value;
+pub mod verb;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::changes::Base;
 use super::changes::all_members;
-use super::departures::verbs;
 use super::matching::EXTERNAL_ID;
 use super::matching::Key;
 use super::matching::Pairing;
@@ -220,7 +219,7 @@ impl Planner<'_> {
         differences
             .write
             .extend(self.left_behind(view, desired, candidate));
-        let (_, _, link_verb) = verbs(view.object.kind);
+        let link_verb = Verb::link(view.object.kind);
         let mut link = self.operation(view, link_verb, because, differences.record);
         link.target = Some(candidate.id.clone());
         let manages = view.object.kind == ObjectKind::Group && self.manages_members();
@@ -302,7 +301,7 @@ impl Planner<'_> {
         };
         let mut plan = plan;
         let changes = self.initial_attributes(view, desired, &mut plan);
-        let (create, _, _) = verbs(view.object.kind);
+        let create = Verb::create(view.object.kind);
         let mut plan = self.with(plan, view, create, because, changes);
         if view.object.kind == ObjectKind::Group && self.manages_members() {
             let (members, skipped, pending) = all_members(&view.members);

@@ -16,7 +16,6 @@ use super::view::ObjectView;
 use super::view::TargetReading;
 use crate::mapping::TargetPath;
 use crate::mapping::read_path;
-use crate::model::id::ObjectKind;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::object::Removed;
@@ -178,15 +177,6 @@ impl Planner<'_> {
 /// True for a resource that was there before it was linked.
 pub(super) const fn is_adopted(link: &Link) -> bool {
     matches!(link.origin, LinkOrigin::Adopted(_))
-}
-
-/// The verbs that this kind of object takes, by what is done to it.
-#[must_use]
-pub(super) const fn verbs(kind: ObjectKind) -> (Verb, Verb, Verb) {
-    match kind {
-        ObjectKind::User => (Verb::CreateUser, Verb::UpdateUser, Verb::LinkUser),
-        ObjectKind::Group => (Verb::CreateGroup, Verb::UpdateGroup, Verb::LinkGroup),
-    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::model::id::SourceId;
 use crate::model::name::Name;
 use crate::model::shown::shown;
 use crate::model::value::Value;
+use crate::model::verb::Act;
 
 /// What stands in place of a value that is not to be seen, as in Entra's provisioning logs.
 pub const REDACTED: &str = "[Redact]";
@@ -72,10 +73,11 @@ pub fn entry(operation: &Operation) -> serde_json::Value {
 /// One operation as a JSON entry of `plan -o json`. `name_of` gives the name of a user who is referred to, where it is known.
 #[must_use]
 pub fn entry_named(operation: &Operation, name_of: impl Fn(SourceId) -> Option<String>) -> serde_json::Value {
+    // A link records what was found equal, under the attribute's own rules: that is no change to show.
     let mut changes: Vec<serde_json::Value> = operation
         .changes
         .iter()
-        .filter(|_| !links(operation.verb))
+        .filter(|_| !operation.verb.links())
         .map(|change| {
             let reason = operation.because.of(&change.attribute).label();
             json!({
@@ -84,12 +86,13 @@ pub fn entry_named(operation: &Operation, name_of: impl Fn(SourceId) -> Option<S
             })
         })
         .collect();
-    let members = operation.members.iter().filter(|_| !links(operation.verb));
+    let members = operation.members.iter().filter(|_| !operation.verb.links());
     changes.extend(members.map(|member| {
         let id = member.source.to_string();
-        let (before, after) = match operation.verb {
-            Verb::RemoveMember => (Some(id), None),
-            _ => (None, Some(id)),
+        let (before, after) = if operation.verb.act() == Act::RemoveMembers {
+            (Some(id), None)
+        } else {
+            (None, Some(id))
         };
         json!({
             "attribute": "members", "before": before, "after": after, "name": name_of(member.source),
@@ -115,20 +118,15 @@ fn reasons(operation: &Operation) -> Vec<serde_json::Value> {
     operation.because.each().into_iter().map(one).collect()
 }
 
-/// A link records what was found equal, under the attribute's own rules: that is no change to show.
-const fn links(verb: Verb) -> bool {
-    matches!(verb, Verb::LinkUser | Verb::LinkGroup)
-}
-
 /// The sign of a verb: `+` adds, `-` takes away, `~` changes, `=` links.
 #[must_use]
 pub const fn sign(verb: Verb) -> char {
-    match verb {
-        Verb::CreateUser | Verb::CreateGroup | Verb::AddMember | Verb::EnableUser => '+',
-        Verb::DisableUser | Verb::DeleteUser | Verb::DeleteGroup | Verb::RemoveMember => '-',
-        Verb::UpdateUser | Verb::UpdateGroup => '~',
-        Verb::LinkUser | Verb::LinkGroup => '=',
-        Verb::UnlinkGroup => '≠',
+    match verb.act() {
+        Act::Create | Act::AddMembers | Act::Enable => '+',
+        Act::Disable | Act::Delete | Act::RemoveMembers => '-',
+        Act::Update => '~',
+        Act::Link => '=',
+        Act::Unlink => '≠',
     }
 }
 
@@ -142,9 +140,10 @@ pub fn text(operation: &Operation, name_of: impl Fn(SourceId) -> Option<String>)
         .target
         .as_ref()
         .map_or_else(String::new, |target| format!("  → {target}"));
-    let many = match operation.verb {
-        Verb::AddMember | Verb::RemoveMember => format!(" × {}", operation.members.len()),
-        _ => String::new(),
+    let many = if operation.verb.moves_members() {
+        format!(" × {}", operation.members.len())
+    } else {
+        String::new()
     };
     let _ = writeln!(
         out,
@@ -154,7 +153,7 @@ pub fn text(operation: &Operation, name_of: impl Fn(SourceId) -> Option<String>)
         operation.source
     );
     let _ = writeln!(out, "    because {}", shown(&operation.because.to_string()));
-    for change in operation.changes.iter().filter(|_| !links(operation.verb)) {
+    for change in operation.changes.iter().filter(|_| !operation.verb.links()) {
         let _ = writeln!(
             out,
             "    {}: {}",

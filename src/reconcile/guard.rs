@@ -267,20 +267,17 @@ fn approve_creates(
 #[must_use]
 pub fn changes_identity(operation: &Operation) -> bool {
     let enables = operation.verb == Verb::EnableUser;
-    updates(operation.verb)
+    operation.verb.updates()
         && operation
             .changes
             .iter()
             .any(|change| is_identity(change, enables))
 }
 
-/// True for a PATCH of a resource that is there.
+/// Why an operation is withheld that the guard has no question for.
 #[must_use]
-pub const fn updates(verb: Verb) -> bool {
-    matches!(
-        verb,
-        Verb::UpdateUser | Verb::EnableUser | Verb::DisableUser | Verb::UpdateGroup
-    )
+pub fn unknown(verb: Verb) -> String {
+    format!("the guard does not know the operation {verb}, and sends nothing that it does not know")
 }
 
 /// True for a change of userName, externalId or roles. Filling an empty externalId is none; nor are the roles that a

@@ -1,7 +1,5 @@
 //! Operations and their reasons: what is to be done to one object, and why.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::review::Alike;
@@ -11,8 +9,10 @@ use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::name::Name;
 use crate::model::value::Value;
+use crate::model::verb::GuardClass;
 
 pub use super::reason::Reason;
+pub use crate::model::verb::Verb;
 
 /// The name under which memberships stand among attributes, in plans and in the history.
 pub const MEMBERS: &str = "members";
@@ -26,66 +26,6 @@ pub struct Change {
     pub before: Value,
     /// What it shall hold; `Null` removes it. A reference is shown as the source id until apply puts the target id in.
     pub after: Value,
-}
-
-/// The name of an operation in summaries, history and metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verb {
-    /// POST of a user.
-    CreateUser,
-    /// PATCH of a user that leaves `active` as it is or has none.
-    UpdateUser,
-    /// `active` from true to false.
-    DisableUser,
-    /// `active` from false to true.
-    EnableUser,
-    /// DELETE of a user.
-    DeleteUser,
-    /// POST of a group.
-    CreateGroup,
-    /// PATCH of a group's own attributes.
-    UpdateGroup,
-    /// DELETE of a group.
-    DeleteGroup,
-    /// One membership more.
-    AddMember,
-    /// One membership less.
-    RemoveMember,
-    /// Adoption of an existing user; no request of its own.
-    LinkUser,
-    /// Adoption of an existing group; no request of its own.
-    LinkGroup,
-    /// The link of an adopted group ends, whose source is gone; no request of its own.
-    UnlinkGroup,
-}
-
-impl Verb {
-    /// As written in JSON: `create_user` and so on.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::CreateUser => "create_user",
-            Self::UpdateUser => "update_user",
-            Self::DisableUser => "disable_user",
-            Self::EnableUser => "enable_user",
-            Self::DeleteUser => "delete_user",
-            Self::CreateGroup => "create_group",
-            Self::UpdateGroup => "update_group",
-            Self::DeleteGroup => "delete_group",
-            Self::AddMember => "add_member",
-            Self::RemoveMember => "remove_member",
-            Self::LinkUser => "link_user",
-            Self::LinkGroup => "link_group",
-            Self::UnlinkGroup => "unlink_group",
-        }
-    }
-}
-
-impl fmt::Display for Verb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// An identified side of an operation, for showing.
@@ -137,7 +77,16 @@ impl Operation {
     /// True for what takes access away from a person: counted and held back by the guard.
     #[must_use]
     pub const fn removes_user(&self) -> bool {
-        matches!(self.verb, Verb::DisableUser | Verb::DeleteUser)
+        match self.verb.guard_class() {
+            GuardClass::Removal => matches!(self.verb.kind(), ObjectKind::User),
+            GuardClass::Members
+            | GuardClass::Create
+            | GuardClass::Adoption
+            | GuardClass::Changes
+            | GuardClass::Free
+            | GuardClass::LetGo
+            | GuardClass::Unknown => false,
+        }
     }
 
     /// Its reason again, after some of its changes or members were taken out.
@@ -168,9 +117,10 @@ impl Operation {
     /// How many operations it counts for in a summary: one, or one a membership.
     #[must_use]
     pub fn count(&self) -> u64 {
-        match self.verb {
-            Verb::AddMember | Verb::RemoveMember => self.members.len() as u64,
-            _ => 1,
+        if self.verb.moves_members() {
+            self.members.len() as u64
+        } else {
+            1
         }
     }
 }

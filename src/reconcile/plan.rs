@@ -23,6 +23,7 @@ use crate::model::object::Life;
 use crate::model::object::Removed;
 use crate::model::refusal::Refusal;
 use crate::model::value::Value;
+use crate::model::verb::Act;
 
 /// What every plan of a cycle depends on.
 #[derive(Debug, Clone)]
@@ -261,10 +262,10 @@ impl Planner<'_> {
 }
 
 const fn needs_look(verb: Verb) -> bool {
-    matches!(
-        verb,
-        Verb::DeleteUser | Verb::DeleteGroup | Verb::RemoveMember | Verb::UnlinkGroup
-    )
+    match verb.act() {
+        Act::Delete | Act::RemoveMembers | Act::Unlink => true,
+        Act::Create | Act::Update | Act::Disable | Act::Enable | Act::AddMembers | Act::Link => false,
+    }
 }
 
 /// How many operations, by verb: the counts of a summary.

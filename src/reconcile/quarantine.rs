@@ -13,6 +13,7 @@ use super::operation::Verb;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::verb::Act;
 
 /// As many operations of a kind as have to be sent in a cycle before their share of failures says anything.
 const LEAST: u64 = 20;
@@ -40,10 +41,7 @@ impl Tally {
 /// True for kinds that the rule is about: not disables, and not adoptions, which have no request of their own.
 #[must_use]
 pub const fn may_stop(verb: Verb) -> bool {
-    !matches!(
-        verb,
-        Verb::DisableUser | Verb::LinkUser | Verb::LinkGroup | Verb::UnlinkGroup
-    )
+    verb.has_request() && !verb.act().is(Act::Disable)
 }
 
 /// A kind that stopped, as it is kept from cycle to cycle.

@@ -28,7 +28,7 @@ pub fn digests(entry: &Json) -> Vec<Digest> {
         let attribute = change["attribute"].as_str().unwrap_or_default();
         format!("{attribute}\u{1}{}", change["after"])
     };
-    if matches!(verb, "add_member" | "remove_member") {
+    if Verb::named(verb).is_some_and(Verb::moves_members) {
         let member = |change: &Json| {
             [&change["before"], &change["after"]]
                 .into_iter()
@@ -41,10 +41,7 @@ pub fn digests(entry: &Json) -> Vec<Digest> {
             .collect();
     }
     let mut parts = vec![verb.to_owned(), object.to_owned()];
-    if matches!(
-        verb,
-        "link_user" | "link_group" | "unlink_group" | "delete_user" | "delete_group"
-    ) {
+    if Verb::named(verb).is_some_and(|verb| verb.deletes() || !verb.has_request()) {
         parts.push(text("target").to_owned());
     }
     let mut values: Vec<String> = changes.iter().map(value).collect();
@@ -85,7 +82,7 @@ impl SavedPlan {
     /// may be shown ([`explain::redacted`]).
     #[must_use]
     pub fn admit(&self, mut operation: Operation, shown: &Operation) -> (Option<Operation>, u64) {
-        if !matches!(operation.verb, Verb::AddMember | Verb::RemoveMember) {
+        if !operation.verb.moves_members() {
             return if self.has(&explain::entry(shown)) {
                 (Some(operation), 0)
             } else {

@@ -21,6 +21,7 @@ use crate::model::id::TargetId;
 use crate::model::name::Name;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
+use crate::model::verb::Act;
 
 /// One thing that the cycle did to an object, as the history has it; a manager by its source id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +84,8 @@ struct Story {
     deleted: bool,
     linked: bool,
     erased: bool,
+    /// Operations that this version does not know.
+    unknown: BTreeSet<String>,
 }
 
 /// The inverse of what a cycle did to one object. `cycle` is for the reason.
@@ -93,6 +96,11 @@ pub fn invert(deeds: &[Deed], now: &Now, cycle: &str, recreate: bool) -> Undo {
     let because = Reason::Undone {
         cycle: cycle.to_owned(),
     };
+    for operation in &story.unknown {
+        undo.findings.push(format!(
+            "the history has an operation {operation} of it, which this melonsync does not know, and cannot undo"
+        ));
+    }
     if story.erased {
         undo.findings
             .push("its values in the history were erased".to_owned());
@@ -118,20 +126,31 @@ impl Story {
     fn of(deeds: &[Deed]) -> Self {
         let mut story = Self::default();
         for deed in deeds {
-            match deed.operation.as_str() {
-                "create_user" | "create_group" => {
+            match Verb::named(&deed.operation).map(Verb::act) {
+                Some(Act::Create) => {
                     story.created = Some(deed.target.clone());
                     continue;
                 }
-                "delete_user" | "delete_group" => {
+                Some(Act::Delete) => {
                     story.deleted = true;
                     continue;
                 }
-                "link_user" | "link_group" => {
+                Some(Act::Link) => {
                     story.linked = true;
                     continue;
                 }
-                _ => {}
+                Some(
+                    Act::Update
+                    | Act::Disable
+                    | Act::Enable
+                    | Act::AddMembers
+                    | Act::RemoveMembers
+                    | Act::Unlink,
+                ) => {}
+                None => {
+                    story.unknown.insert(deed.operation.clone());
+                    continue;
+                }
             }
             let Some(changes) = &deed.changes else {
                 story.erased = true;
@@ -190,11 +209,8 @@ fn operation(now: &Now, verb: Verb, because: Reason) -> Operation {
 fn uncreate(made: Option<&TargetId>, now: &Now, because: Reason, undo: &mut Undo) {
     match &now.target {
         Some(target) if made.is_none_or(|made| made == target) => {
-            let verb = match now.kind {
-                ObjectKind::User => Verb::DeleteUser,
-                ObjectKind::Group => Verb::DeleteGroup,
-            };
-            undo.operations.push(operation(now, verb, because));
+            undo.operations
+                .push(operation(now, Verb::delete(now.kind), because));
             undo.hold.absent = true;
         }
         Some(_) => undo
@@ -224,11 +240,11 @@ fn recreate_it(now: &Now, because: Reason, recreate: bool, undo: &mut Undo) {
         );
         return;
     };
-    let (verb, add) = match now.kind {
-        ObjectKind::User => (Verb::CreateUser, None),
-        ObjectKind::Group => (Verb::CreateGroup, Some(Verb::AddMember)),
+    let add = match now.kind {
+        ObjectKind::User => None,
+        ObjectKind::Group => Some(Verb::AddMember),
     };
-    let mut create = operation(now, verb, because.clone());
+    let mut create = operation(now, Verb::create(now.kind), because.clone());
     create.changes = past
         .attributes
         .iter()

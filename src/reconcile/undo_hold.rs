@@ -13,6 +13,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
 use crate::model::value::Value;
+use crate::model::verb::Act;
 
 /// What an undo wants left alone until the source says something else.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,41 +68,38 @@ impl UndoHold {
                 held += before;
                 continue;
             }
-            match operation.verb {
-                Verb::AddMember | Verb::RemoveMember => {
-                    let is_in = operation.verb == Verb::AddMember;
-                    operation.members.retain(|member| {
-                        let holds = self.members.get(&member.source) == Some(&is_in);
-                        if holds {
-                            left.members.insert(member.source, is_in);
-                        }
-                        !holds
-                    });
-                    held += before - operation.count();
-                    if !operation.members.is_empty() {
-                        operation.narrow_reason();
-                        plan.operations.push(operation);
+            if operation.verb.moves_members() {
+                let is_in = operation.verb.act() == Act::AddMembers;
+                operation.members.retain(|member| {
+                    let holds = self.members.get(&member.source) == Some(&is_in);
+                    if holds {
+                        left.members.insert(member.source, is_in);
                     }
+                    !holds
+                });
+                held += before - operation.count();
+                if !operation.members.is_empty() {
+                    operation.narrow_reason();
+                    plan.operations.push(operation);
                 }
-                _ => {
-                    let asked = operation.changes.len();
-                    operation.changes.retain(|change| {
-                        let wanted = self.attributes.get(&change.attribute);
-                        let holds = wanted.is_some_and(|wanted| equal(wanted, &change.after));
-                        if holds {
-                            left.attributes
-                                .insert(change.attribute.clone(), change.after.clone());
-                        }
-                        !holds
-                    });
-                    if operation.changes.len() < asked {
-                        held += 1;
-                        operation.verb = renamed(operation.verb, operation.kind, &operation.changes);
-                        operation.narrow_reason();
+            } else {
+                let asked = operation.changes.len();
+                operation.changes.retain(|change| {
+                    let wanted = self.attributes.get(&change.attribute);
+                    let holds = wanted.is_some_and(|wanted| equal(wanted, &change.after));
+                    if holds {
+                        left.attributes
+                            .insert(change.attribute.clone(), change.after.clone());
                     }
-                    if asked == 0 || !operation.changes.is_empty() {
-                        plan.operations.push(operation);
-                    }
+                    !holds
+                });
+                if operation.changes.len() < asked {
+                    held += 1;
+                    operation.verb = renamed(operation.verb, operation.kind, &operation.changes);
+                    operation.narrow_reason();
+                }
+                if asked == 0 || !operation.changes.is_empty() {
+                    plan.operations.push(operation);
                 }
             }
         }
@@ -109,19 +107,20 @@ impl UndoHold {
     }
 
     const fn holds_whole(&self, verb: Verb) -> bool {
-        match verb {
-            Verb::CreateUser | Verb::CreateGroup | Verb::LinkUser | Verb::LinkGroup => self.absent,
-            Verb::DeleteUser | Verb::DeleteGroup | Verb::UnlinkGroup | Verb::DisableUser => self.present,
-            _ => false,
+        match verb.act() {
+            Act::Create | Act::Link => self.absent,
+            Act::Delete | Act::Unlink | Act::Disable => self.present,
+            Act::Update | Act::Enable | Act::AddMembers | Act::RemoveMembers => false,
         }
     }
 }
 
 /// What an update is called once changes were taken out of it.
 fn renamed(verb: Verb, kind: ObjectKind, changes: &[Change]) -> Verb {
-    match verb {
-        Verb::DisableUser | Verb::EnableUser => verb_of(kind, changes),
-        other => other,
+    if verb.switches() {
+        verb_of(kind, changes)
+    } else {
+        verb
     }
 }
 

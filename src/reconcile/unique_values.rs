@@ -4,12 +4,10 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use super::guard;
 use super::matching::fold;
 use super::omission::Omission;
 use super::operation::Change;
 use super::operation::Operation;
-use super::operation::Verb;
 use super::plan::ObjectPlan;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -38,7 +36,7 @@ impl UniqueValues {
     /// Notes what a plan gives up and wants. `link` is the object's link before it.
     pub fn note(&mut self, plan: &ObjectPlan, link: Option<&Link>) {
         for operation in &plan.operations {
-            if matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup) {
+            if operation.verb.deletes() {
                 let sent = link.and_then(|link| link.sent.get(unique_name(plan.kind)));
                 self.frees
                     .extend(sent.map(|value| ((plan.kind, fold(value)), plan.source)));
@@ -66,7 +64,7 @@ impl UniqueValues {
     #[must_use]
     pub fn holder(&self, plan: &ObjectPlan) -> Option<SourceId> {
         let wanted = plan.operations.iter().find_map(|operation| {
-            let creates = matches!(operation.verb, Verb::CreateUser | Verb::CreateGroup);
+            let creates = operation.verb.creates();
             let change = if creates {
                 named(operation)
             } else {
@@ -118,13 +116,13 @@ impl UniqueValues {
 /// True for an operation after which the resource has its name no longer.
 #[must_use]
 pub fn gives_up(operation: &Operation) -> bool {
-    matches!(operation.verb, Verb::DeleteUser | Verb::DeleteGroup)
+    operation.verb.deletes()
         || renames(operation).is_some_and(|change| fold(&change.before) != fold(&change.after))
 }
 
 /// The change of the unique name in an update.
 fn renames(operation: &Operation) -> Option<&Change> {
-    guard::updates(operation.verb).then(|| named(operation)).flatten()
+    operation.verb.updates().then(|| named(operation)).flatten()
 }
 
 fn named(operation: &Operation) -> Option<&Change> {
@@ -153,6 +151,7 @@ pub fn make_way(operation: &mut Operation) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::verb::Verb;
     use crate::reconcile::fixtures::id;
     use crate::reconcile::operation::Reason;
 

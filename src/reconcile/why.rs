@@ -17,6 +17,7 @@ use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::name::Name;
 use crate::model::value::Value;
+use crate::model::verb::Act;
 
 /// The property that `[IsSoftDeleted]` reads, beside life and scope.
 const ENABLED: &str = "accountEnabled";
@@ -80,15 +81,9 @@ impl Planner<'_> {
         let verb = match active.map(|change| (change.before.as_bool(), change.after.as_bool())) {
             Some((was, Some(false))) if was != Some(false) => Verb::DisableUser,
             Some((Some(false), Some(true))) => Verb::EnableUser,
-            _ => super::departures::verbs(view.object.kind).1,
+            _ => Verb::update(view.object.kind),
         };
-        let own = match verb {
-            Verb::DisableUser if !heals && view.object.account_enabled() => Some(Reason::MappedActive),
-            Verb::DisableUser if !heals => Some(Reason::AccountDisabled),
-            Verb::EnableUser if !heals => Some(enabled_because(view)),
-            _ => None,
-        };
-        let Some(active) = active.filter(|_| matches!(verb, Verb::DisableUser | Verb::EnableUser)) else {
+        let Some(active) = active.filter(|_| verb.switches()) else {
             return (verb, because);
         };
         // What is done to the account comes first: it names the operation, and the guard counts by it.
@@ -97,7 +92,20 @@ impl Planner<'_> {
             .iter()
             .position(|(attribute, _)| *attribute == active.attribute);
         let (attribute, reason) = parts.remove(at.expect("invariant: every change has its part"));
-        parts.insert(0, (attribute, own.unwrap_or(reason)));
+        let own = match verb.act() {
+            _ if heals => reason,
+            Act::Disable if view.object.account_enabled() => Reason::MappedActive,
+            Act::Disable => Reason::AccountDisabled,
+            Act::Enable => enabled_because(view),
+            Act::Create
+            | Act::Update
+            | Act::Delete
+            | Act::AddMembers
+            | Act::RemoveMembers
+            | Act::Link
+            | Act::Unlink => reason,
+        };
+        parts.insert(0, (attribute, own));
         (verb, Reason::of_changes(parts))
     }
 }

@@ -9,32 +9,12 @@ use super::read::Reads;
 use super::tx::Tx;
 use crate::model::clock::Timestamp;
 use crate::model::id::SourceId;
+pub use crate::model::side::Side;
 use crate::ports::StoreError;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::quarantine::Stopped;
 
 const NAME: &str = "quarantine";
-
-/// Which side refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Side {
-    /// Microsoft Entra ID.
-    Source,
-    /// The SCIM service.
-    Target,
-}
-
-impl Side {
-    /// The word for it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::Target => "target",
-        }
-    }
-}
 
 /// Why a job stopped. Names no value and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

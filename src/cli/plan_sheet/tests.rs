@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::verb::Verb;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Reason;
 

@@ -12,6 +12,7 @@ use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::MEMBERS;
+use crate::reconcile::operation::Verb;
 use crate::reconcile::undo::Deed;
 use crate::reconcile::undo::Now;
 use crate::reconcile::undo::Past;
@@ -56,7 +57,11 @@ pub(super) fn plan(
     })?;
     let deleted: BTreeSet<SourceId> = deeds
         .iter()
-        .filter(|(_, deeds)| deeds.iter().any(|deed| deed.operation.starts_with("delete_")))
+        .filter(|(_, deeds)| {
+            deeds
+                .iter()
+                .any(|deed| Verb::named(&deed.operation).is_some_and(Verb::deletes))
+        })
         .map(|((_, id), _)| *id)
         .collect();
     // Also for the name of what is not made anew: nothing else knows it any more.
@@ -183,8 +188,8 @@ fn pasts(
 }
 
 fn fold(past: &mut Option<Past>, entry: &Entry, values: Option<&Values>) {
-    let begins = ["create_user", "create_group", "link_user", "link_group"];
-    if begins.contains(&entry.operation.as_str()) {
+    let verb = Verb::named(&entry.operation);
+    if verb.is_some_and(|verb| verb.creates() || verb.links()) {
         *past = Some(Past::default());
     }
     let Some(values) = values else {

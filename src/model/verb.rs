@@ -1,0 +1,341 @@
+//! The verbs of operations, and the facts of each, told once.
+//!
+//! A new verb is a variant and its row in [`Verb::facts`]; the compiler asks for the row. The rest of the program asks a
+//! verb for a fact, or decides by its [`Act`] or [`GuardClass`], always without a wildcard. A row whose author did not
+//! think about the guard has [`GuardClass::Unknown`], and what the guard does not know is withheld.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::ObjectKind;
+use super::side::Side;
+
+/// The name of an operation in summaries, history and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// POST of a user.
+    CreateUser,
+    /// PATCH of a user that leaves `active` as it is or has none.
+    UpdateUser,
+    /// `active` from true to false.
+    DisableUser,
+    /// `active` from false to true.
+    EnableUser,
+    /// DELETE of a user.
+    DeleteUser,
+    /// POST of a group.
+    CreateGroup,
+    /// PATCH of a group's own attributes.
+    UpdateGroup,
+    /// DELETE of a group.
+    DeleteGroup,
+    /// One membership more.
+    AddMember,
+    /// One membership less.
+    RemoveMember,
+    /// Adoption of an existing user; no request of its own.
+    LinkUser,
+    /// Adoption of an existing group; no request of its own.
+    LinkGroup,
+    /// The link of an adopted group ends, whose source is gone; no request of its own.
+    UnlinkGroup,
+    /// A verb that nobody has thought about: its row says no more than it must. For the tests of what becomes of it.
+    #[cfg(test)]
+    Trial,
+}
+
+/// What an operation does to what it is about, users and groups alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Act {
+    /// Makes it.
+    Create,
+    /// Changes attributes of it.
+    Update,
+    /// Takes access away, and may change attributes.
+    Disable,
+    /// Gives access back, and may change attributes.
+    Enable,
+    /// Removes it.
+    Delete,
+    /// Adds memberships.
+    AddMembers,
+    /// Removes memberships.
+    RemoveMembers,
+    /// Adopts what is there already, without a request.
+    Link,
+    /// Ends a link, without a request.
+    Unlink,
+}
+
+/// By which of its questions the guard judges an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GuardClass {
+    /// Counted as a removal, users and groups apart.
+    Removal,
+    /// Memberships that go: by the group's own threshold, or with their user, or with the group.
+    Members,
+    /// Counted as a create.
+    Create,
+    /// Waits for a person where the value that it matched by can be chosen by its owner.
+    Adoption,
+    /// Sent, apart from changes of who somebody is.
+    Changes,
+    /// Sent: it takes nothing from anybody.
+    Free,
+    /// Sent once nothing of the object is withheld.
+    LetGo,
+    /// Not known to the guard: withheld.
+    #[default]
+    Unknown,
+}
+
+/// The row of a verb.
+#[derive(Debug, Clone, Copy)]
+struct Facts {
+    /// As written in JSON.
+    name: &'static str,
+    kind: ObjectKind,
+    side: Side,
+    act: Act,
+    guard: GuardClass,
+    /// What takes it back; `None` where no single operation does.
+    inverse: Option<Verb>,
+}
+
+impl Verb {
+    /// All verbs, in their order.
+    pub const ALL: [Self; 13] = [
+        Self::CreateUser,
+        Self::UpdateUser,
+        Self::DisableUser,
+        Self::EnableUser,
+        Self::DeleteUser,
+        Self::CreateGroup,
+        Self::UpdateGroup,
+        Self::DeleteGroup,
+        Self::AddMember,
+        Self::RemoveMember,
+        Self::LinkUser,
+        Self::LinkGroup,
+        Self::UnlinkGroup,
+    ];
+
+    #[rustfmt::skip] // a table is read by its columns
+    const fn facts(self) -> Facts {
+        use ObjectKind::{Group, User};
+        use Side::Target;
+        const fn row(name: &'static str, kind: ObjectKind, side: Side, act: Act, guard: GuardClass, inverse: Option<Verb>) -> Facts {
+            Facts { name, kind, side, act, guard, inverse }
+        }
+        match self {
+            Self::CreateUser => row("create_user", User, Target, Act::Create, GuardClass::Create, Some(Self::DeleteUser)),
+            Self::UpdateUser => row("update_user", User, Target, Act::Update, GuardClass::Changes, Some(Self::UpdateUser)),
+            Self::DisableUser => row("disable_user", User, Target, Act::Disable, GuardClass::Removal, Some(Self::EnableUser)),
+            Self::EnableUser => row("enable_user", User, Target, Act::Enable, GuardClass::Changes, Some(Self::DisableUser)),
+            Self::DeleteUser => row("delete_user", User, Target, Act::Delete, GuardClass::Removal, Some(Self::CreateUser)),
+            Self::CreateGroup => row("create_group", Group, Target, Act::Create, GuardClass::Create, Some(Self::DeleteGroup)),
+            Self::UpdateGroup => row("update_group", Group, Target, Act::Update, GuardClass::Changes, Some(Self::UpdateGroup)),
+            Self::DeleteGroup => row("delete_group", Group, Target, Act::Delete, GuardClass::Removal, Some(Self::CreateGroup)),
+            Self::AddMember => row("add_member", Group, Target, Act::AddMembers, GuardClass::Free, Some(Self::RemoveMember)),
+            Self::RemoveMember => row("remove_member", Group, Target, Act::RemoveMembers, GuardClass::Members, Some(Self::AddMember)),
+            Self::LinkUser => row("link_user", User, Target, Act::Link, GuardClass::Adoption, None),
+            Self::LinkGroup => row("link_group", Group, Target, Act::Link, GuardClass::Adoption, Some(Self::UnlinkGroup)),
+            Self::UnlinkGroup => row("unlink_group", Group, Target, Act::Unlink, GuardClass::LetGo, Some(Self::LinkGroup)),
+            #[cfg(test)]
+            Self::Trial => row("trial", User, Side::Source, Act::Update, GuardClass::Unknown, None),
+        }
+    }
+
+    /// As written in JSON: `create_user` and so on.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.facts().name
+    }
+
+    /// The verb of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verb| verb.name() == name)
+    }
+
+    /// What it is about: a user, or a group with its memberships.
+    #[must_use]
+    pub const fn kind(self) -> ObjectKind {
+        self.facts().kind
+    }
+
+    /// Which side it writes to.
+    #[must_use]
+    pub const fn side(self) -> Side {
+        self.facts().side
+    }
+
+    /// What it does.
+    #[must_use]
+    pub const fn act(self) -> Act {
+        self.facts().act
+    }
+
+    /// By which question the guard judges it.
+    #[must_use]
+    pub const fn guard_class(self) -> GuardClass {
+        self.facts().guard
+    }
+
+    /// The verb that takes it back.
+    #[must_use]
+    pub const fn inverse(self) -> Option<Self> {
+        self.facts().inverse
+    }
+
+    /// The verb that makes an object of a kind.
+    #[must_use]
+    pub const fn create(kind: ObjectKind) -> Self {
+        match kind {
+            ObjectKind::User => Self::CreateUser,
+            ObjectKind::Group => Self::CreateGroup,
+        }
+    }
+
+    /// The verb that changes an object of a kind.
+    #[must_use]
+    pub const fn update(kind: ObjectKind) -> Self {
+        match kind {
+            ObjectKind::User => Self::UpdateUser,
+            ObjectKind::Group => Self::UpdateGroup,
+        }
+    }
+
+    /// The verb that deletes an object of a kind.
+    #[must_use]
+    pub const fn delete(kind: ObjectKind) -> Self {
+        match kind {
+            ObjectKind::User => Self::DeleteUser,
+            ObjectKind::Group => Self::DeleteGroup,
+        }
+    }
+
+    /// The verb that adopts an object of a kind.
+    #[must_use]
+    pub const fn link(kind: ObjectKind) -> Self {
+        match kind {
+            ObjectKind::User => Self::LinkUser,
+            ObjectKind::Group => Self::LinkGroup,
+        }
+    }
+
+    /// True where it makes a resource.
+    #[must_use]
+    pub const fn creates(self) -> bool {
+        self.act().is(Act::Create)
+    }
+
+    /// True where it removes a resource.
+    #[must_use]
+    pub const fn deletes(self) -> bool {
+        self.act().is(Act::Delete)
+    }
+
+    /// True where it adopts a resource.
+    #[must_use]
+    pub const fn links(self) -> bool {
+        self.act().is(Act::Link)
+    }
+
+    /// True where it carries memberships.
+    #[must_use]
+    pub const fn moves_members(self) -> bool {
+        self.act().moves_members()
+    }
+
+    /// True for a PATCH of a resource's own attributes.
+    #[must_use]
+    pub const fn updates(self) -> bool {
+        match self.act() {
+            Act::Update | Act::Disable | Act::Enable => true,
+            Act::Create | Act::Delete | Act::AddMembers | Act::RemoveMembers | Act::Link | Act::Unlink => {
+                false
+            }
+        }
+    }
+
+    /// True where it turns `active`.
+    #[must_use]
+    pub const fn switches(self) -> bool {
+        self.act().is(Act::Disable) || self.act().is(Act::Enable)
+    }
+
+    /// False where it has no request of its own.
+    #[must_use]
+    pub const fn has_request(self) -> bool {
+        match self.act() {
+            Act::Create
+            | Act::Update
+            | Act::Disable
+            | Act::Enable
+            | Act::Delete
+            | Act::AddMembers
+            | Act::RemoveMembers => true,
+            Act::Link | Act::Unlink => false,
+        }
+    }
+}
+
+impl Act {
+    /// Equality that constants may use.
+    #[must_use]
+    pub const fn is(self, other: Self) -> bool {
+        self as u8 == other as u8
+    }
+
+    /// True where memberships come or go.
+    #[must_use]
+    pub const fn moves_members(self) -> bool {
+        self.is(Self::AddMembers) || self.is(Self::RemoveMembers)
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rows_agree_with_each_other() {
+        for (at, verb) in Verb::ALL.into_iter().enumerate() {
+            assert_eq!(verb as usize, at, "{verb} stands elsewhere in the enum");
+            let json = serde_json::to_value(verb).unwrap();
+            assert_eq!(json, verb.name(), "its name is what is stored");
+            assert_eq!(Verb::named(verb.name()), Some(verb));
+            assert_ne!(
+                verb.guard_class(),
+                GuardClass::Unknown,
+                "{verb} would never be sent"
+            );
+            if let Some(inverse) = verb.inverse() {
+                assert_eq!(inverse.inverse(), Some(verb), "of {verb}");
+                assert_eq!(inverse.kind(), verb.kind(), "of {verb}");
+                assert_eq!(inverse.side(), verb.side(), "of {verb}");
+            }
+        }
+        for kind in [ObjectKind::User, ObjectKind::Group] {
+            for (verb, act) in [
+                (Verb::create(kind), Act::Create),
+                (Verb::update(kind), Act::Update),
+                (Verb::delete(kind), Act::Delete),
+                (Verb::link(kind), Act::Link),
+            ] {
+                assert_eq!((verb.kind(), verb.act()), (kind, act));
+            }
+        }
+        assert_eq!(Verb::named("trial"), None);
+        assert_eq!(Verb::Trial.guard_class(), GuardClass::default());
+    }
+}
