@@ -8,7 +8,6 @@ use super::error::AppError;
 use super::error::ErrorKind;
 use super::error::ErrorText;
 use super::install;
-use crate::engine::cycle::FINGERPRINT;
 use crate::mapping::Mapping;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
@@ -24,6 +23,7 @@ use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
+use crate::snapshot::state::{FINGERPRINT, StateReads};
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
 
@@ -180,8 +180,7 @@ impl Desk {
         write: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError>,
     ) -> Result<(), AppError> {
         let done = || {
-            let config = self.snapshot.meta(FINGERPRINT)?.unwrap_or_default();
-            let config = String::from_utf8_lossy(&config).into_owned();
+            let config = self.snapshot.state(&FINGERPRINT)?.unwrap_or_default();
             let mut tx = self.snapshot.tx()?;
             write(&mut tx)?;
             let entries = decisions.iter().map(|decision| NewEntry {

@@ -29,6 +29,7 @@ use crate::snapshot::query::Query;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Binding;
 use crate::snapshot::sled::DEFAULT_CACHE_BYTES;
+use crate::snapshot::state::{PRESET_PIN, StateReads};
 use crate::snapshot::store::Snapshot;
 use crate::source::GraphOptions;
 use crate::source::GraphSource;
@@ -227,11 +228,6 @@ pub fn mapping(config: &Path, name: &str) -> Result<Mapping, AppError> {
     })
 }
 
-/// The snapshot's name for the version that a preset's bare name stands for.
-fn pin_key(preset: &str) -> String {
-    format!("preset_pin/{preset}")
-}
-
 /// The mapping that a job names, a preset's bare name in the version of its first use in this snapshot: a new release of
 /// melonsync must not change what a tenant sends. A version that is named outright is the pin from then on.
 pub fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> Result<Mapping, AppError> {
@@ -240,9 +236,7 @@ pub fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> Result<
     if Mapping::preset(name).is_none() {
         return mapping(config, name);
     }
-    let key = pin_key(preset);
-    let pin = snapshot.meta(&key).map_err(failed)?;
-    let pin = pin.map(|pin| String::from_utf8_lossy(&pin).into_owned());
+    let pin = snapshot.state_under(&PRESET_PIN, preset).map_err(failed)?;
     let wanted = pin
         .clone()
         .filter(|_| preset == name)
@@ -258,7 +252,7 @@ pub fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> Result<
     })?;
     if pin.as_deref() != Some(found.name.as_str()) {
         let mut tx = snapshot.tx().map_err(failed)?;
-        tx.put_meta(&key, found.name.as_bytes());
+        tx.put_state_under(&PRESET_PIN, preset, &found.name);
         tx.commit(Durability::Synced).map_err(failed)?;
     }
     Ok(found)

@@ -21,7 +21,6 @@ use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
 use crate::app::install;
-use crate::engine::dialect::ANNOUNCED;
 use crate::mapping::Mapping;
 use crate::model::assignment::AssignmentList;
 use crate::model::clock::Clock;
@@ -40,6 +39,7 @@ use crate::settings::network::Network;
 use crate::settings::source::Scope;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::read::Reads;
+use crate::snapshot::state::ANNOUNCED;
 use crate::source::GraphSource;
 use crate::source::permissions::permissions_needed;
 use crate::target::ScimTarget;
@@ -394,7 +394,7 @@ fn forget_announced(settings: &Settings, name: &str) {
     let opened = install::hold(settings).and_then(|folder| install::open(&folder, name));
     let forgotten = opened.map(|snapshot| {
         let mut tx = snapshot.tx()?;
-        tx.delete_meta(ANNOUNCED);
+        tx.delete_state(&ANNOUNCED);
         tx.commit(Durability::Lazy)
     });
     // What keeps the snapshot from being opened has a line of its own.

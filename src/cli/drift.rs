@@ -21,7 +21,6 @@ use crate::engine::foreign;
 use crate::engine::foreign::AnotherWriter;
 use crate::engine::job::Extent;
 use crate::engine::job::Report as CycleReport;
-use crate::engine::readings::LISTED_AT;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::shown::shown;
@@ -33,6 +32,7 @@ use crate::snapshot::drift::Counts;
 use crate::snapshot::drift::Members;
 use crate::snapshot::drift::Row;
 use crate::snapshot::read::Reads;
+use crate::snapshot::state::{LISTED_AT, StateReads};
 use crate::snapshot::store::Snapshot;
 
 /// As many objects as are listed, and as many resources of nobody; of more the number is said.
@@ -122,10 +122,10 @@ struct Object {
 
 impl Found {
     fn read(snapshot: &Snapshot) -> Result<Self, StoreError> {
-        let listed = snapshot.meta(LISTED_AT)?;
+        let listed = snapshot.state(&LISTED_AT)?;
         let mut found = Self {
             counts: snapshot.drift_counts()?,
-            listed: listed.map(|at| String::from_utf8_lossy(&at).into_owned()),
+            listed,
             objects: Vec::new(),
             more: 0,
             strangers: Vec::new(),

@@ -13,8 +13,7 @@ use crate::app::install;
 use crate::model::shown::shown;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::kept_back::Pause;
-use crate::snapshot::read::Reads;
-use crate::snapshot::transfer::RESTORED;
+use crate::snapshot::state::{RESTORED, StateReads};
 
 /// Writes off.
 pub fn pause(globals: &Globals, args: &args::Pause, report: &mut Report) -> Result<Exit, AppError> {
@@ -88,7 +87,7 @@ pub fn resume(globals: &Globals, args: &args::Resume, report: &mut Report) -> Re
     let desk = Desk::open_job(&globals.config, args.job.as_deref())?;
     let failed = |error| install::store_failure(&error);
     let paused = desk.snapshot.pause_at(desk.now).map_err(failed)?.is_some();
-    let restored = desk.snapshot.meta(RESTORED).map_err(failed)?.is_some();
+    let restored = desk.snapshot.has_state(&RESTORED).map_err(failed)?;
     if !paused && !restored {
         if report.is_json() {
             report.json(&json!({"job": desk.job, "action": "resume", "was_paused": false}));
@@ -129,7 +128,7 @@ fn decide(
     desk.decide(&[decision], |tx| {
         tx.put_pause(pause);
         if pause.is_none() {
-            tx.delete_meta(RESTORED);
+            tx.delete_state(&RESTORED);
         }
         Ok(())
     })

@@ -35,7 +35,7 @@ use crate::reconcile::operation::Operation;
 use crate::reconcile::saved::SavedPlan;
 use crate::reconcile::saved::digests;
 use crate::snapshot::read::Reads;
-use crate::snapshot::transfer::STATE_ID;
+use crate::snapshot::state::{STATE_ID, StateReads};
 
 /// What a plan was made from; under `saved` in its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,13 +61,12 @@ impl Origin {
     pub(super) fn of(job: &Job, full: bool) -> Result<Self, AppError> {
         let failed = |error: StoreError| install::store_failure(&error);
         let snapshot = &job.snapshot;
-        let held = snapshot.meta(STATE_ID).map_err(failed)?;
-        let state = match held.and_then(|bytes| String::from_utf8(bytes).ok()) {
+        let state = match snapshot.state(&STATE_ID).map_err(failed)? {
             Some(state) => state,
             None => {
                 let state = uuid::Uuid::new_v4().to_string();
                 let mut tx = snapshot.tx().map_err(failed)?;
-                tx.put_meta(STATE_ID, state.as_bytes());
+                tx.put_state(&STATE_ID, &state);
                 tx.commit(Durability::Synced).map_err(failed)?;
                 state
             }

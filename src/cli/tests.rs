@@ -9,7 +9,7 @@ use clap::CommandFactory;
 use crate::ports::Durability;
 use crate::settings::Settings;
 use crate::snapshot::memory::MemoryStore;
-use crate::snapshot::read::Reads;
+use crate::snapshot::state::{PRESET_PIN, StateReads};
 use crate::snapshot::store::Snapshot;
 
 use super::exit::Exit;
@@ -286,13 +286,10 @@ fn a_presets_bare_name_is_pinned_at_its_first_use() {
     let store = Arc::new(MemoryStore::new());
     let snapshot = Snapshot::open(store, Path::new("memory")).unwrap();
     let mapping = |name: &str| install::pinned_mapping(Path::new("melonsync.toml"), name, &snapshot);
-    let pin = || {
-        let held = snapshot.meta("preset_pin/idmelon").unwrap();
-        held.map(|pin| String::from_utf8(pin).unwrap())
-    };
+    let pin = || snapshot.state_under(&PRESET_PIN, "idmelon").unwrap();
     let set = |pin: &str| {
         let mut tx = snapshot.tx().unwrap();
-        tx.put_meta("preset_pin/idmelon", pin.as_bytes());
+        tx.put_state_under(&PRESET_PIN, "idmelon", &pin.to_owned());
         tx.commit(Durability::Synced).unwrap();
     };
     assert_eq!(mapping("idmelon").unwrap().name, "idmelon@1");

@@ -34,9 +34,7 @@ use crate::snapshot::assignments::listed;
 use crate::snapshot::assignments::own_roles;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
-
-/// How many users and groups were assigned when last nobody was on the way out: what a shorter list is compared with.
-const BASELINE: &str = "assignments_baseline";
+use crate::snapshot::state::{BASELINE, StateReads};
 
 /// Groups of which the assignments are remembered within a cycle, so that memory stays bounded.
 const REMEMBERED: usize = 10_000;
@@ -275,7 +273,7 @@ impl Cycle<'_> {
                 return Ok(());
             }
             let mut tx = snapshot.tx()?;
-            tx.put_meta(BASELINE, now.to_be_bytes());
+            tx.put_state(&BASELINE, &now);
             tx.commit(Durability::Lazy)
         })
         .await
@@ -301,10 +299,7 @@ impl Cycle<'_> {
 }
 
 fn baseline(reads: &impl Reads) -> Result<u64, StoreError> {
-    let bytes = reads.meta(BASELINE)?;
-    Ok(bytes
-        .and_then(|bytes| bytes.try_into().ok())
-        .map_or(0, u64::from_be_bytes))
+    Ok(reads.state(&BASELINE)?.unwrap_or(0))
 }
 
 /// The list, and the roles where the mapping sends them: those first, so that a role that an assignment names is known.

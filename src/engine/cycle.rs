@@ -60,7 +60,6 @@ use crate::reconcile::target_schema::Unsupported;
 use crate::reconcile::unique_values::UniqueValues;
 use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
-use crate::snapshot::forget::INCOMPLETE;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::kept_back::WithheldKey;
 use crate::snapshot::quarantine::JobStop;
@@ -68,8 +67,8 @@ use crate::snapshot::quarantine::Quarantine;
 use crate::snapshot::quarantine::QuarantineReads;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
+use crate::snapshot::state::{CARRIED_OUT, FINGERPRINT, INCOMPLETE, INITIAL_DONE, RESTORED, StateReads};
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::transfer::RESTORED;
 
 /// Why a cycle ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -455,7 +454,7 @@ impl<'j> Cycle<'j> {
     #[expect(clippy::too_many_lines, reason = "to be cut with the phases of a cycle")]
     pub(super) async fn prepare(&mut self) -> Result<(), CycleError> {
         let first = self
-            .store(|snapshot| Ok(snapshot.meta(INITIAL_DONE)?.is_none()))
+            .store(|snapshot| Ok(!snapshot.has_state(&INITIAL_DONE)?))
             .await?;
         if first && self.order.extent == Extent::Changes {
             self.summary.kind = Kind::Initial;
@@ -484,8 +483,8 @@ impl<'j> Cycle<'j> {
                 let mut tx = snapshot.tx()?;
                 let rewatched = tx.put_watch(watch)?;
                 tx.commit(Durability::Lazy)?;
-                let marked = snapshot.meta(FINGERPRINT)?;
-                let differs = |held: &Vec<u8>| held.as_slice() != fingerprint.as_bytes();
+                let marked = snapshot.state(&FINGERPRINT)?;
+                let differs = |held: &String| *held != fingerprint;
                 let changed = rewatched || marked.as_ref().is_some_and(differs);
                 for kind in [ObjectKind::User, ObjectKind::Group] {
                     if changed || all {
@@ -507,10 +506,10 @@ impl<'j> Cycle<'j> {
                     }
                 }
                 // Whoever was forgotten while the rules left them out is asked for again where the rules change.
-                let lacks = changed && snapshot.meta(INCOMPLETE)?.is_some();
+                let lacks = changed && snapshot.has_state(&INCOMPLETE)?;
                 let mut tx = snapshot.tx()?;
                 if lacks {
-                    tx.delete_meta(INCOMPLETE);
+                    tx.delete_state(&INCOMPLETE);
                 }
                 if restart || lacks {
                     for kind in [ObjectKind::User, ObjectKind::Group] {
@@ -519,16 +518,15 @@ impl<'j> Cycle<'j> {
                         tx.put_stream(kind, &stream);
                     }
                 }
-                if !(looks && marked.is_some()) && marked.as_deref() != Some(fingerprint.as_bytes()) {
-                    tx.put_meta(FINGERPRINT, fingerprint.as_bytes());
+                if !(looks && marked.is_some()) && marked.as_ref() != Some(&fingerprint) {
+                    tx.put_state(&FINGERPRINT, &fingerprint);
                 }
                 if !tx.is_empty() {
                     tx.commit(Durability::Lazy)?;
                 }
                 // Those of the last `sync`, so that it is said in every `plan` until then.
-                let before = snapshot.meta(CARRIED_OUT)?.or(marked);
-                let what =
-                    before.and_then(|before| what_changed(&String::from_utf8_lossy(&before), &fingerprint));
+                let before = snapshot.state(&CARRIED_OUT)?.or(marked);
+                let what = before.and_then(|before| what_changed(&before, &fingerprint));
                 let what = what.or_else(|| rewatched.then(|| "the scope".to_owned()));
                 let counts = snapshot.counts()?;
                 let again = changed || all;
@@ -665,15 +663,6 @@ impl<'j> Cycle<'j> {
     }
 }
 
-/// Set once a cycle that writes came through: until then every cycle is an initial one.
-const INITIAL_DONE: &str = "initial_done";
-
-/// The snapshot's name for the fingerprint of mapping, scope and policy by which everything is marked.
-pub const FINGERPRINT: &str = "fingerprint";
-
-/// The snapshot's name for the fingerprint of the last cycle that was not only planned.
-const CARRIED_OUT: &str = "fingerprint_carried_out";
-
 /// Which of mapping, scope and policy differ, in words; `None` where none does. A fingerprint has a part for each, but
 /// those of older snapshots.
 fn what_changed(before: &str, now: &str) -> Option<String> {
@@ -696,15 +685,14 @@ fn what_changed(before: &str, now: &str) -> Option<String> {
 
 /// The same as facts for the reasons of what follows from it. What else made everything dirty (who is counted as
 /// assigned) is a rule of the scope.
-fn parts_changed(before: &[u8], now: &str) -> DirtyCause {
+fn parts_changed(before: &str, now: &str) -> DirtyCause {
     let parts = [
         ("the mapping", DirtyCause::MAPPING),
         ("the scope", DirtyCause::RULES),
         ("the policy", DirtyCause::POLICY),
     ];
     let all = DirtyCause::MAPPING.and(DirtyCause::RULES).and(DirtyCause::POLICY);
-    let before = String::from_utf8_lossy(before);
-    let Some(words) = what_changed(&before, now) else {
+    let Some(words) = what_changed(before, now) else {
         return DirtyCause::RULES;
     };
     let named = parts.iter().filter(|(word, _)| words.contains(word));
@@ -785,14 +773,14 @@ async fn remember(
             tx.put_quarantine(&stopped);
             tx.append_history(entries);
         }
-        if ended && snapshot.meta(CARRIED_OUT)?.as_deref() != Some(fingerprint.as_bytes()) {
-            tx.put_meta(CARRIED_OUT, fingerprint.as_bytes());
+        if ended && snapshot.state(&CARRIED_OUT)?.as_ref() != Some(&fingerprint) {
+            tx.put_state(&CARRIED_OUT, &fingerprint);
         }
-        if through && snapshot.meta(INITIAL_DONE)?.is_none() {
-            tx.put_meta(INITIAL_DONE, *b"1");
+        if through && !snapshot.has_state(&INITIAL_DONE)? {
+            tx.put_state(&INITIAL_DONE, &());
         }
-        if through && looked && snapshot.meta(RESTORED)?.is_some() {
-            tx.delete_meta(RESTORED);
+        if through && looked && snapshot.has_state(&RESTORED)? {
+            tx.delete_state(&RESTORED);
         }
         tx.commit(Durability::Synced)?;
         snapshot.prune_history(oldest)?;

@@ -10,8 +10,8 @@ use crate::ports::Durability;
 use crate::ports::Memory;
 use crate::ports::StoreError;
 use crate::snapshot::read::Reads;
+use crate::snapshot::state::{ANNOUNCED, LEARNED, StateReads};
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::transfer::LEARNED;
 
 /// Keeps what is learned in the job's snapshot.
 struct InSnapshot(Snapshot);
@@ -28,7 +28,7 @@ impl Memory for InSnapshot {
         let snapshot = self.0.clone();
         let written = tokio::task::spawn_blocking(move || {
             let mut tx = snapshot.tx()?;
-            tx.put_meta(LEARNED, learned.as_bytes());
+            tx.put_state(&LEARNED, &learned);
             tx.commit(durability)
         });
         written.await.unwrap_or_else(|broken| {
@@ -41,20 +41,11 @@ impl Memory for InSnapshot {
     }
 }
 
-/// The snapshot's name for what the target announced of itself.
-pub const ANNOUNCED: &str = "announced";
-
 impl Cycle<'_> {
     /// Gives the target what it taught before.
     pub(super) async fn recall_dialect(&self) -> Result<(), CycleError> {
         let (kept, announced) = self
-            .store(|snapshot| {
-                let text = |name| {
-                    let kept = snapshot.meta(name)?;
-                    Ok(kept.map(|kept| String::from_utf8_lossy(&kept).into_owned()))
-                };
-                Ok((text(LEARNED)?, text(ANNOUNCED)?))
-            })
+            .store(|snapshot| Ok((snapshot.state(&LEARNED)?, snapshot.state(&ANNOUNCED)?)))
             .await?;
         let target = &self.job.target;
         target.recall_announced(announced.as_deref(), &self.job.fingerprint);
@@ -70,7 +61,7 @@ impl Cycle<'_> {
         };
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
-            tx.put_meta(ANNOUNCED, announced.as_bytes());
+            tx.put_state(&ANNOUNCED, &announced);
             tx.commit(Durability::Lazy)
         })
         .await

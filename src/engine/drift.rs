@@ -15,7 +15,6 @@ use super::foreign::Suspect;
 use super::job::Extent;
 use super::parallel::in_parallel;
 use super::passes::Rules;
-use super::readings::LISTED_AT;
 use super::readings::StoredReading;
 use super::views::Context;
 use super::views::view;
@@ -47,6 +46,7 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::scope::ScopeEntry;
 use crate::snapshot::scope::ScopeReads;
+use crate::snapshot::state::LISTED_AT;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
 
@@ -120,7 +120,7 @@ impl Cycle<'_> {
             let at = self.now.to_string();
             self.store(move |snapshot| {
                 let mut tx = snapshot.tx()?;
-                tx.put_meta(LISTED_AT, at.into_bytes());
+                tx.put_state(&LISTED_AT, &at);
                 tx.commit(Durability::Lazy)
             })
             .await?;

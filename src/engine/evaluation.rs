@@ -11,14 +11,8 @@ use super::cycle::CycleError;
 use crate::mapping::Seed;
 use crate::model::id::ObjectKind;
 use crate::ports::Durability;
-use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
-
-/// The snapshot's name for the key.
-const SEED: &str = "mapping_seed";
-
-/// The snapshot's name for the last day on which rows with `Now` were evaluated for all objects.
-const EVALUATED: &str = "mapping_now_day";
+use crate::snapshot::state::{EVALUATED, SEED, StateReads};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -37,26 +31,28 @@ impl Cycle<'_> {
         if !chance && moving.is_empty() {
             return Ok(());
         }
-        let fresh = [(self.job.entropy)(), (self.job.entropy)()].concat();
+        let mut fresh = [0; 32];
+        fresh[..16].copy_from_slice(&(self.job.entropy)());
+        fresh[16..].copy_from_slice(&(self.job.entropy)());
         let today = self.now.0.div_euclid(DAY_MS).to_string();
         let seed = self
             .store(move |snapshot| {
                 let mut seed = Seed::default();
                 if chance {
-                    let held = snapshot.meta(SEED)?.filter(|held| held.len() == seed.0.len());
+                    let held = snapshot.state(&SEED)?;
                     if held.is_none() {
                         let mut tx = snapshot.tx()?;
-                        tx.put_meta(SEED, fresh.as_slice());
+                        tx.put_state(&SEED, &fresh);
                         tx.commit(Durability::Synced)?;
                     }
-                    seed.0.copy_from_slice(&held.unwrap_or(fresh));
+                    seed = Seed(held.unwrap_or(fresh));
                 }
-                if !moving.is_empty() && snapshot.meta(EVALUATED)?.as_deref() != Some(today.as_bytes()) {
+                if !moving.is_empty() && snapshot.state(&EVALUATED)?.as_ref() != Some(&today) {
                     for kind in moving {
                         snapshot.mark_all_dirty(kind, DirtyCause::CONFIG)?;
                     }
                     let mut tx = snapshot.tx()?;
-                    tx.put_meta(EVALUATED, today.as_bytes());
+                    tx.put_state(&EVALUATED, &today);
                     tx.commit(Durability::Lazy)?;
                 }
                 Ok(seed)

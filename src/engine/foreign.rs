@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::cycle::Cycle;
@@ -17,12 +16,11 @@ use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::snapshot::query::Query;
-use crate::snapshot::read::Reads;
+use crate::snapshot::state::ANOTHER_WRITER;
+pub use crate::snapshot::state::AnotherWriter;
+use crate::snapshot::state::RESTORED;
+use crate::snapshot::state::StateReads;
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::transfer::RESTORED;
-
-/// The snapshot's name for what was last found.
-pub const ANOTHER_WRITER: &str = "another_writer";
 
 /// As many examples as are shown.
 const EXAMPLES: usize = 3;
@@ -37,21 +35,6 @@ pub(super) struct Suspect {
     pub(super) id: SourceId,
     pub(super) attribute: Name,
     pub(super) value: Value,
-}
-
-/// What a cycle found of another writer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AnotherWriter {
-    /// The cycle.
-    pub cycle: String,
-    /// When, RFC 3339.
-    pub found: String,
-    /// How many values.
-    pub values: u64,
-    /// The first of them, as `title of user ID`.
-    pub examples: Vec<String>,
-    /// The snapshot was restored: they may be our own, sent after the backup.
-    pub restored: bool,
 }
 
 impl AnotherWriter {
@@ -86,7 +69,7 @@ impl Cycle<'_> {
         let another = self
             .store(move |snapshot| {
                 let suspects = not_ours(snapshot, suspects)?;
-                let restored = snapshot.meta(RESTORED)?.is_some();
+                let restored = snapshot.has_state(&RESTORED)?;
                 let examples = suspects.iter().take(EXAMPLES);
                 let another = (!suspects.is_empty()).then(|| AnotherWriter {
                     cycle,
@@ -99,11 +82,9 @@ impl Cycle<'_> {
                 });
                 let mut tx = snapshot.tx()?;
                 match &another {
-                    Some(another) => {
-                        tx.put_meta(ANOTHER_WRITER, serde_json::to_vec(another).unwrap_or_default());
-                    }
-                    None if whole && snapshot.meta(ANOTHER_WRITER)?.is_some() => {
-                        tx.delete_meta(ANOTHER_WRITER)
+                    Some(another) => tx.put_state(&ANOTHER_WRITER, another),
+                    None if whole && snapshot.has_state(&ANOTHER_WRITER)? => {
+                        tx.delete_state(&ANOTHER_WRITER);
                     }
                     None => {}
                 }
@@ -171,6 +152,5 @@ fn not_ours(snapshot: &Snapshot, mut suspects: Vec<Suspect>) -> Result<Vec<Suspe
 /// # Errors
 /// As [`Reads`].
 pub fn another_writer(snapshot: &Snapshot) -> Result<Option<AnotherWriter>, StoreError> {
-    let bytes = snapshot.meta(ANOTHER_WRITER)?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    snapshot.state(&ANOTHER_WRITER)
 }

@@ -42,8 +42,11 @@ use crate::reconcile::scope::Standing;
 use crate::reconcile::unique_values::UniqueValues;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
+use crate::snapshot::state::RESTORED;
+use crate::snapshot::state::SENT_REMOVALS;
+use crate::snapshot::state::SentAt;
+use crate::snapshot::state::StateReads;
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::transfer::RESTORED;
 use crate::snapshot::tx::Tx;
 
 /// A removal that the first pass found, as the store keeps it until the cycle is over.
@@ -52,15 +55,6 @@ pub struct Removal {
     /// Disable or delete.
     pub verb: Verb,
 }
-
-/// Removals sent at one moment: what the guard window is counted from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct SentAt {
-    at: Timestamp,
-    sent: Sent,
-}
-
-const SENT_REMOVALS: &str = "sent_removals";
 
 impl Cycle<'_> {
     /// Counts what is to be removed, and asks the guard for its word.
@@ -122,9 +116,7 @@ impl Cycle<'_> {
                 creations: self.order.allow_creations,
             },
         );
-        self.restored = self
-            .store(|snapshot| Ok(snapshot.meta(RESTORED)?.is_some()))
-            .await?;
+        self.restored = self.store(|snapshot| snapshot.has_state(&RESTORED)).await?;
         let short_list = self.short_list().await?;
         if let Some(why) = self.standing_word().or(short_list) {
             approvals.users = why.clone();
@@ -398,10 +390,7 @@ pub(super) const fn empties(operation: &Operation) -> bool {
 }
 
 fn sent_log(reads: &impl Reads) -> Result<Vec<SentAt>, StoreError> {
-    let bytes = reads.meta(SENT_REMOVALS)?;
-    Ok(bytes
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default())
+    Ok(reads.state(&SENT_REMOVALS)?.unwrap_or_default())
 }
 
 /// What was sent within the window before `now`.
@@ -434,8 +423,7 @@ pub(super) fn remember_sent(
         Some(last) => last.sent.add(sent),
         None => log.push(SentAt { at, sent }),
     }
-    let bytes = serde_json::to_vec(&log).unwrap_or_default();
-    tx.put_meta(SENT_REMOVALS, bytes);
+    tx.put_state(&SENT_REMOVALS, &log);
     Ok(())
 }
 
@@ -483,5 +471,27 @@ mod tests {
         };
         assert_eq!(sum, expected);
         assert_eq!(sent_within(&snapshot, minutes(91), window).unwrap().users, 2);
+    }
+
+    #[test]
+    fn a_window_log_that_does_not_decode_is_damage_and_not_an_empty_window() {
+        let snapshot = Snapshot::open(Arc::new(MemoryStore::new()), Path::new("memory")).unwrap();
+        let mut tx = snapshot.tx().unwrap();
+        tx.put_meta("sent_removals", &b"[{\"at\":"[..]);
+        tx.commit(Durability::Lazy).unwrap();
+        let error = sent_within(&snapshot, Timestamp(0), Duration::from_secs(3600)).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("what was sent within the guard window")
+        );
+        // Nor is it written over by what is sent.
+        let mut tx = snapshot.tx().unwrap();
+        let sent = Sent {
+            users: 1,
+            ..Sent::default()
+        };
+        remember_sent(&mut tx, Timestamp(0), Duration::from_secs(3600), sent).unwrap_err();
     }
 }

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tracing::info;
 use tracing::warn;
 
@@ -28,7 +27,6 @@ use crate::mapping::read_path;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-use crate::model::id::TargetId;
 use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
@@ -49,66 +47,27 @@ use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::record::Record;
+pub use crate::snapshot::state::OpenWrite;
+use crate::snapshot::state::{ANSWERED_CREATES, AnsweredCreate, OPEN_WRITES, StateReads};
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
 
-/// One request whose outcome is not recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenWrite {
-    /// User or group.
-    pub kind: ObjectKind,
-    /// The source object.
-    pub id: SourceId,
-    /// The target paths that it sets.
-    pub paths: Vec<String>,
-    /// True when it adds or removes members.
-    pub members: bool,
-    /// The resource that it takes over for an object that has none yet.
-    pub adopts: Option<TargetId>,
-    /// When its batch was sent.
-    pub at: Timestamp,
-    /// True when an earlier request for it is open too: that a later one was not sent settles nothing.
-    #[serde(default)]
-    pub earlier: bool,
-    /// True when it was answered, and the answer does not tell what the target holds: it is read back, and not waited for.
-    #[serde(default)]
-    pub answered: bool,
-}
-
-/// A create that was answered, in a way that does not tell whether there is a resource now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct AnsweredCreate {
-    kind: ObjectKind,
-    id: SourceId,
-    /// When that was recorded: a create sent later is another one.
-    at: Timestamp,
-}
-
 /// As many resources in a row that the target does not answer for are one by one in trouble; more are the whole target's.
 const SILENT: u32 = 3;
-
-/// The snapshot's name for them.
-const OPEN_WRITES: &str = "open_writes";
-
-/// The snapshot's name for creates that were answered.
-const ANSWERED_CREATES: &str = "answered_creates";
 
 /// Those of this snapshot.
 ///
 /// # Errors
 /// As the store.
 pub fn open_writes(reads: &impl Reads) -> Result<Vec<OpenWrite>, StoreError> {
-    let bytes = reads.meta(OPEN_WRITES)?;
-    Ok(bytes
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default())
+    Ok(reads.state(&OPEN_WRITES)?.unwrap_or_default())
 }
 
-fn put(tx: &mut Tx<'_>, writes: &[OpenWrite]) {
+fn put(tx: &mut Tx<'_>, writes: &Vec<OpenWrite>) {
     if writes.is_empty() {
-        tx.delete_meta(OPEN_WRITES);
+        tx.delete_state(&OPEN_WRITES);
     } else {
-        tx.put_meta(OPEN_WRITES, serde_json::to_vec(writes).unwrap_or_default());
+        tx.put_state(&OPEN_WRITES, writes);
     }
 }
 
@@ -254,16 +213,13 @@ pub(super) fn note_answered(
     let before = known.len();
     known.extend(ids.map(|id| AnsweredCreate { kind, id, at }));
     if known.len() > before {
-        tx.put_meta(ANSWERED_CREATES, serde_json::to_vec(&known).unwrap_or_default());
+        tx.put_state(&ANSWERED_CREATES, &known);
     }
     Ok(())
 }
 
 fn answered_creates(reads: &impl Reads) -> Result<Vec<AnsweredCreate>, StoreError> {
-    let bytes = reads.meta(ANSWERED_CREATES)?;
-    Ok(bytes
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default())
+    Ok(reads.state(&ANSWERED_CREATES)?.unwrap_or_default())
 }
 
 /// When the last of these creates was sent that may still be under way.
@@ -282,7 +238,7 @@ pub(super) fn last_unanswered(
 
 /// All creates are settled.
 pub(super) fn forget_answered(tx: &mut Tx<'_>) {
-    tx.delete_meta(ANSWERED_CREATES);
+    tx.delete_state(&ANSWERED_CREATES);
 }
 
 impl Cycle<'_> {

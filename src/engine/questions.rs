@@ -12,8 +12,6 @@ use futures::FutureExt;
 use futures::StreamExt;
 use futures::future::try_join_all;
 use futures::stream;
-use serde::Deserialize;
-use serde::Serialize;
 
 use super::ask::AT_A_TIME;
 use super::ask::FilterProof;
@@ -44,18 +42,11 @@ use crate::reconcile::matching::Key;
 use crate::reconcile::matching::fold;
 use crate::reconcile::view::Absence;
 use crate::snapshot::read::Reads;
-use crate::snapshot::record;
+use crate::snapshot::state::{StateReads, TargetSize, target_size};
 use crate::snapshot::store::Snapshot;
 
 /// The page of a listing where nothing is known of it yet.
 const PAGE: u64 = 500;
-
-/// How large a type was when it was last listed: kept in the snapshot under a name for each type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Listed {
-    resources: u64,
-    pages: u64,
-}
 
 /// How a path is asked about.
 #[derive(Debug)]
@@ -196,12 +187,12 @@ impl Cycle<'_> {
             return Ok(());
         }
         self.store(move |snapshot| {
-            let now = Listed { resources, pages };
+            let now = TargetSize { resources, pages };
             if listed(snapshot, kind)? == Some(now) {
                 return Ok(());
             }
             let mut tx = snapshot.tx()?;
-            tx.put_meta(size_name(kind), record::encode(&now));
+            tx.put_state(&target_size(kind), &now);
             tx.commit(Durability::Lazy)
         })
         .await
@@ -436,18 +427,6 @@ fn known_links(snapshot: &Snapshot, kind: ObjectKind, wanted: usize) -> Result<V
     Ok(links)
 }
 
-fn size_name(kind: ObjectKind) -> &'static str {
-    match kind {
-        ObjectKind::User => "target_size_of_users",
-        ObjectKind::Group => "target_size_of_groups",
-    }
-}
-
-fn listed(snapshot: &Snapshot, kind: ObjectKind) -> Result<Option<Listed>, StoreError> {
-    let name = size_name(kind);
-    let bytes = snapshot.meta(name)?;
-    let damaged = |error| snapshot.damaged(format_args!("{error}, under the name {name}"));
-    bytes
-        .map(|bytes| record::decode(&bytes).map_err(damaged))
-        .transpose()
+fn listed(snapshot: &Snapshot, kind: ObjectKind) -> Result<Option<TargetSize>, StoreError> {
+    snapshot.state(&target_size(kind))
 }

@@ -96,9 +96,6 @@ impl StoredReading {
     }
 }
 
-/// The snapshot's name for when the target was last listed whole.
-pub const LISTED_AT: &str = "target_listed_at";
-
 impl Cycle<'_> {
     /// Reads what matching needs, and in a full cycle everything.
     pub(super) async fn read_target(&mut self) -> Result<(), CycleError> {

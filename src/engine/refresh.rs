@@ -21,12 +21,9 @@ use crate::ports::TargetError;
 use crate::reconcile::refresh::Sweep;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
-use crate::snapshot::record;
 use crate::snapshot::record::DirtyCause;
+use crate::snapshot::state::{SWEEP, StateReads};
 use crate::snapshot::store::Snapshot;
-
-/// The snapshot's name for how far the sweep has come.
-pub const SWEEP: &str = "refresh_sweep";
 
 /// Answers in trouble after which no more is read in this cycle: the next one goes on.
 const TROUBLE: usize = 5;
@@ -70,11 +67,7 @@ impl Cycle<'_> {
                 let pending = pending(snapshot, |key| {
                     managed.contains(&key.0) && !waiting.contains(&key) && chosen(&key)
                 })?;
-                let sweep: Option<Sweep> = match snapshot.meta(SWEEP)? {
-                    Some(bytes) => record::decode(&bytes).ok(),
-                    None => None,
-                };
-                let Some(sweep) = sweep else {
+                let Some(sweep) = snapshot.state(&SWEEP)? else {
                     return Ok((pending, Some(Sweep::all_read(now, window)), Vec::new()));
                 };
                 let counts = snapshot.counts()?;
@@ -166,7 +159,7 @@ impl Cycle<'_> {
         };
         self.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
-            tx.put_meta(SWEEP, record::encode(&sweep));
+            tx.put_state(&SWEEP, &sweep);
             tx.commit(Durability::Lazy)
         })
         .await

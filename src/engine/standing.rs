@@ -12,11 +12,8 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::StoreError;
-use crate::snapshot::read::Reads;
+use crate::snapshot::state::{STANDING, StateReads};
 use crate::snapshot::store::Snapshot;
-
-/// The snapshot's name for them.
-const STANDING: &str = "standing_warnings";
 
 /// As many are kept; others are logged each time.
 const MOST: usize = 1000;
@@ -55,19 +52,13 @@ pub(super) fn nothing_written(kind: ObjectKind, object: SourceId, finding: &str)
 /// # Errors
 /// As [`Reads`].
 pub fn standing(snapshot: &Snapshot) -> Result<BTreeSet<String>, StoreError> {
-    let kept = snapshot.meta(STANDING)?;
-    // Only compared with: what does not read back is logged once more.
-    Ok(kept
-        .and_then(|kept| serde_json::from_slice(&kept).ok())
-        .unwrap_or_default())
+    Ok(snapshot.state(&STANDING)?.unwrap_or_default())
 }
 
 /// Keeps these.
 fn put(snapshot: &Snapshot, all: &BTreeSet<String>) -> Result<(), StoreError> {
-    // A list of texts is always written.
-    let text = serde_json::to_vec(all).unwrap_or_default();
     let mut tx = snapshot.tx()?;
-    tx.put_meta(STANDING, text);
+    tx.put_state(&STANDING, all);
     tx.commit(Durability::Lazy)
 }
 

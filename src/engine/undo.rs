@@ -42,8 +42,9 @@ use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record;
 use crate::snapshot::record::Record;
+use crate::snapshot::state::RESTORED;
+use crate::snapshot::state::StateReads;
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::transfer::RESTORED;
 use crate::snapshot::undone::Undone;
 
 /// What is to be undone.
@@ -144,7 +145,7 @@ impl Cycle<'_> {
         let (counts, sent, restored) = self
             .store(move |snapshot| {
                 let sent = super::guarding::sent_within(snapshot, now, window)?;
-                Ok((snapshot.counts()?, sent, snapshot.meta(RESTORED)?.is_some()))
+                Ok((snapshot.counts()?, sent, snapshot.has_state(&RESTORED)?))
             })
             .await?;
         (self.sent, self.restored) = (sent, restored);
@@ -180,19 +181,16 @@ impl Cycle<'_> {
             let (kind, id, name) = (inverse.now.kind, inverse.now.source, inverse.now.name.clone());
             for operation in self.without_what_is_held(inverse) {
                 let word = match operation.verb.guard_class() {
-                    GuardClass::Removal => match operation.verb.kind() {
-                        ObjectKind::User => approvals.users.clone(),
-                        ObjectKind::Group => approvals.groups.clone(),
-                    },
+                    GuardClass::Removal => self.approval(operation.verb.kind()),
                     GuardClass::Members => {
                         let (holds, count) = (inverse.now.members.len() as u64, operation.count());
                         self.word_on_members(&operation, count, holds)
                     }
                     GuardClass::Create => approvals.creates.clone(),
-                    GuardClass::Adoption => match operation.alike() {
-                        Some(alike) => Approval::Withheld(alike.words()),
-                        None => Approval::Approved,
-                    },
+                    GuardClass::Adoption => {
+                        let alike = operation.alike();
+                        alike.map_or(Approval::Approved, |alike| Approval::Withheld(alike.words()))
+                    }
                     GuardClass::Changes | GuardClass::Free | GuardClass::LetGo => Approval::Approved,
                     GuardClass::Unknown => Approval::Withheld(guard::unknown(operation.verb)),
                 };

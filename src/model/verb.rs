@@ -126,25 +126,25 @@ impl Verb {
     const fn facts(self) -> Facts {
         use ObjectKind::{Group, User};
         use Side::Target;
-        const fn row(name: &'static str, kind: ObjectKind, side: Side, act: Act, guard: GuardClass, inverse: Option<Verb>) -> Facts {
+        const fn row(name: &'static str, (kind, side): (ObjectKind, Side), act: Act, guard: GuardClass, inverse: Option<Verb>) -> Facts {
             Facts { name, kind, side, act, guard, inverse }
         }
         match self {
-            Self::CreateUser => row("create_user", User, Target, Act::Create, GuardClass::Create, Some(Self::DeleteUser)),
-            Self::UpdateUser => row("update_user", User, Target, Act::Update, GuardClass::Changes, Some(Self::UpdateUser)),
-            Self::DisableUser => row("disable_user", User, Target, Act::Disable, GuardClass::Removal, Some(Self::EnableUser)),
-            Self::EnableUser => row("enable_user", User, Target, Act::Enable, GuardClass::Changes, Some(Self::DisableUser)),
-            Self::DeleteUser => row("delete_user", User, Target, Act::Delete, GuardClass::Removal, Some(Self::CreateUser)),
-            Self::CreateGroup => row("create_group", Group, Target, Act::Create, GuardClass::Create, Some(Self::DeleteGroup)),
-            Self::UpdateGroup => row("update_group", Group, Target, Act::Update, GuardClass::Changes, Some(Self::UpdateGroup)),
-            Self::DeleteGroup => row("delete_group", Group, Target, Act::Delete, GuardClass::Removal, Some(Self::CreateGroup)),
-            Self::AddMember => row("add_member", Group, Target, Act::AddMembers, GuardClass::Free, Some(Self::RemoveMember)),
-            Self::RemoveMember => row("remove_member", Group, Target, Act::RemoveMembers, GuardClass::Members, Some(Self::AddMember)),
-            Self::LinkUser => row("link_user", User, Target, Act::Link, GuardClass::Adoption, None),
-            Self::LinkGroup => row("link_group", Group, Target, Act::Link, GuardClass::Adoption, Some(Self::UnlinkGroup)),
-            Self::UnlinkGroup => row("unlink_group", Group, Target, Act::Unlink, GuardClass::LetGo, Some(Self::LinkGroup)),
+            Self::CreateUser => row("create_user", (User, Target), Act::Create, GuardClass::Create, Some(Self::DeleteUser)),
+            Self::UpdateUser => row("update_user", (User, Target), Act::Update, GuardClass::Changes, Some(Self::UpdateUser)),
+            Self::DisableUser => row("disable_user", (User, Target), Act::Disable, GuardClass::Removal, Some(Self::EnableUser)),
+            Self::EnableUser => row("enable_user", (User, Target), Act::Enable, GuardClass::Changes, Some(Self::DisableUser)),
+            Self::DeleteUser => row("delete_user", (User, Target), Act::Delete, GuardClass::Removal, Some(Self::CreateUser)),
+            Self::CreateGroup => row("create_group", (Group, Target), Act::Create, GuardClass::Create, Some(Self::DeleteGroup)),
+            Self::UpdateGroup => row("update_group", (Group, Target), Act::Update, GuardClass::Changes, Some(Self::UpdateGroup)),
+            Self::DeleteGroup => row("delete_group", (Group, Target), Act::Delete, GuardClass::Removal, Some(Self::CreateGroup)),
+            Self::AddMember => row("add_member", (Group, Target), Act::AddMembers, GuardClass::Free, Some(Self::RemoveMember)),
+            Self::RemoveMember => row("remove_member", (Group, Target), Act::RemoveMembers, GuardClass::Members, Some(Self::AddMember)),
+            Self::LinkUser => row("link_user", (User, Target), Act::Link, GuardClass::Adoption, None),
+            Self::LinkGroup => row("link_group", (Group, Target), Act::Link, GuardClass::Adoption, Some(Self::UnlinkGroup)),
+            Self::UnlinkGroup => row("unlink_group", (Group, Target), Act::Unlink, GuardClass::LetGo, Some(Self::LinkGroup)),
             #[cfg(test)]
-            Self::Trial => row("trial", User, Side::Source, Act::Update, GuardClass::Unknown, None),
+            Self::Trial => row("trial", (User, Side::Source), Act::Update, GuardClass::Unknown, None),
         }
     }
 

@@ -28,6 +28,7 @@ use super::{
     keys,
     read::{PAGE, Reads},
     record::{self, DirtyCause},
+    state::{StateKey, StateReads},
     store::Snapshot,
     tx::Tx,
 };
@@ -52,9 +53,11 @@ pub struct Watch {
     pub nesting: Nesting,
 }
 
-/// Meta names of this module.
-const LISTED: &str = "assignments";
-const WATCH: &str = "assignments_watch";
+/// What is known of the list.
+pub(super) const ASSIGNMENTS: StateKey<Listed> =
+    StateKey::record("assignments", "the head of the assignment list");
+/// Which memberships count.
+pub(super) const WATCH: StateKey<Watch> = StateKey::record("assignments_watch", "which memberships count");
 
 /// The roles of a user's or group's own assignments; `None` for whoever is not assigned itself.
 ///
@@ -73,8 +76,7 @@ pub fn own_roles(
 /// # Errors
 /// As [`Reads`].
 pub fn listed(reads: &impl Reads) -> Result<Option<Listed>, StoreError> {
-    let bytes = reads.meta(LISTED)?;
-    bytes.map(|bytes| reads.decode(Table::Meta, &bytes)).transpose()
+    reads.state(&ASSIGNMENTS)
 }
 
 /// The groups that hold this user or group as a member at the source, those left out that are gone themselves.
@@ -203,16 +205,14 @@ impl Tx<'_> {
     pub fn put_watch(&mut self, watch: Watch) -> Result<bool, StoreError> {
         let changed = self.watch()? != watch;
         if changed {
-            self.put_meta(WATCH, record::encode(&watch));
+            self.put_state(&WATCH, &watch);
         }
         Ok(changed)
     }
 
     /// Which memberships count.
     pub(super) fn watch(&self) -> Result<Watch, StoreError> {
-        let bytes = self.meta(WATCH)?;
-        let watch = bytes.map(|bytes| self.decode(Table::Meta, &bytes)).transpose()?;
-        Ok(watch.unwrap_or_default())
+        Ok(self.state(&WATCH)?.unwrap_or_default())
     }
 
     /// A membership came or went at the source: marks whoever is in scope, has roles, or holds members through it.
@@ -371,7 +371,7 @@ impl Snapshot {
         };
         if before.as_ref() != Some(&after) {
             let mut tx = self.tx()?;
-            tx.put_meta(LISTED, record::encode(&after));
+            tx.put_state(&ASSIGNMENTS, &after);
             tx.commit(Durability::Lazy)?;
         }
         Ok(moved.len() as u64)

@@ -26,15 +26,12 @@ use super::{
     folder::io_error,
     kept_back::KeptBackReads,
     read::{PAGE, Reads},
+    state::INCOMPLETE,
     store::Snapshot,
 };
 
 /// The file of notes in a job's folder.
 pub(super) const FORGOTTEN: &str = "forgotten";
-
-/// Set once somebody was forgotten who is still in the directory: the snapshot no longer holds everybody, so changed
-/// rules need a full read.
-pub const INCOMPLETE: &str = "forgotten_alive";
 
 /// Why an object cannot be forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,7 +192,7 @@ fn erase_records(snapshot: &Snapshot, id: &SourceId) -> Result<u64, StoreError> 
         };
         erased += 1;
         if record.object.life == Life::Alive {
-            tx.put_meta(INCOMPLETE, b"1");
+            tx.put_state(&INCOMPLETE, &());
         }
         match &mut record.link {
             Some(link) => {

@@ -20,6 +20,7 @@ use super::keys;
 use super::read::PAGE;
 use super::read::Reads;
 use super::record;
+use super::state::{StateKey, StateReads};
 use super::tx::Tx;
 
 /// An operation that the guard holds back, or that a person let through and that is not sent yet.
@@ -176,7 +177,8 @@ pub struct Pause {
     pub comment: Option<String>,
 }
 
-const PAUSE: &str = "pause";
+/// The job's pause.
+pub(super) const PAUSE: StateKey<Pause> = StateKey::json("pause", "the pause");
 
 /// First byte of a key: what follows is a withheld operation.
 const WITHHELD: u8 = 1;
@@ -294,13 +296,7 @@ pub trait KeptBackReads: Reads {
     /// # Errors
     /// As [`Reads`].
     fn pause(&self) -> Result<Option<Pause>, StoreError> {
-        let Some(bytes) = self.meta(PAUSE)? else {
-            return Ok(None);
-        };
-        // Not readable is not the same as not paused.
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|error| self.damaged(format_args!("the pause does not decode: {error}")))
+        self.state(&PAUSE)
     }
 
     /// The job's pause, where it holds at this moment.
@@ -344,9 +340,9 @@ impl Tx<'_> {
 
     /// Pauses the job, or ends its pause.
     pub fn put_pause(&mut self, pause: Option<&Pause>) {
-        match pause.and_then(|pause| serde_json::to_vec(pause).ok()) {
-            Some(bytes) => self.put_meta(PAUSE, bytes),
-            None => self.delete_meta(PAUSE),
+        match pause {
+            Some(pause) => self.put_state(&PAUSE, pause),
+            None => self.delete_state(&PAUSE),
         }
     }
 }

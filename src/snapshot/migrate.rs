@@ -11,7 +11,7 @@ use crate::ports::WriteBatch;
 use super::{keys, transfer};
 
 /// The format that this program reads and writes.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// One step: makes a store of format `from` one of the next format. It must be safe to repeat from the
 /// beginning, because the number is raised only after it; each of its commits is its own business.
@@ -28,7 +28,8 @@ pub struct Step {
 /// Format 2: tables of small entries lie in blocks, in engines that have them. Records of objects of format 1 are read
 /// as they are, and written anew when they change. Format 3: changes to small entries may wait in a journal, which a program
 /// of format 2 would not look into; there is nothing to move. Format 4: values in the history have numbers for names; those
-/// of before are read as they are.
+/// of before are read as they are. Format 5: values under names begin with a version, which a program of format 4 would not
+/// read, and would take some of them for empty; those of before are read as they are.
 pub const STEPS: &[Step] = &[
     Step {
         from: 1,
@@ -40,6 +41,10 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         from: 3,
+        run: |_| Ok(()),
+    },
+    Step {
+        from: 4,
         run: |_| Ok(()),
     },
 ];

@@ -60,6 +60,7 @@ pub mod retention;
 pub mod round;
 pub mod scope;
 pub mod sled;
+pub mod state;
 pub mod store;
 pub mod transfer;
 pub mod tx;

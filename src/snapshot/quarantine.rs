@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::read::Reads;
+use super::state::{StateKey, StateReads};
 use super::tx::Tx;
 use crate::model::clock::Timestamp;
 use crate::model::id::SourceId;
@@ -14,7 +15,8 @@ use crate::ports::StoreError;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::quarantine::Stopped;
 
-const NAME: &str = "quarantine";
+/// What is stopped.
+pub(super) const QUARANTINE: StateKey<Quarantine> = StateKey::json("quarantine", "the quarantine");
 
 /// Why a job stopped. Names no value and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,11 +59,7 @@ pub trait QuarantineReads: Reads {
     /// # Errors
     /// As [`Reads`], and [`StoreError::Damaged`]: not readable is not the same as not stopped.
     fn quarantine(&self) -> Result<Quarantine, StoreError> {
-        let Some(bytes) = self.meta(NAME)? else {
-            return Ok(Quarantine::default());
-        };
-        serde_json::from_slice(&bytes)
-            .map_err(|error| self.damaged(format_args!("the quarantine does not decode: {error}")))
+        Ok(self.state(&QUARANTINE)?.unwrap_or_default())
     }
 }
 
@@ -70,9 +68,10 @@ impl<R: Reads> QuarantineReads for R {}
 impl Tx<'_> {
     /// Keeps what is stopped.
     pub fn put_quarantine(&mut self, quarantine: &Quarantine) {
-        match serde_json::to_vec(quarantine) {
-            Ok(bytes) if !quarantine.is_empty() => self.put_meta(NAME, bytes),
-            _ => self.delete_meta(NAME),
+        if quarantine.is_empty() {
+            self.delete_state(&QUARANTINE);
+        } else {
+            self.put_state(&QUARANTINE, quarantine);
         }
     }
 

@@ -29,18 +29,9 @@ use super::{
     lock::create_private,
     read::{PAGE, Reads},
     sled::DEFAULT_CACHE_BYTES,
+    state::{LEARNED, RESTORED, STATE_ID, StateReads},
     store::Snapshot,
 };
-
-/// The name under which a snapshot says that it may be older than the target (restored, imported, found on another
-/// host), and how it came to that.
-pub const RESTORED: &str = "restored";
-
-/// The name under which a snapshot keeps a name of its own, once a plan of it was saved; another one after a restore.
-pub const STATE_ID: &str = "state_id";
-
-/// The name under which a snapshot keeps what the target taught of its forms, as [`crate::ports::Memory`] wants it.
-pub const LEARNED: &str = "dialect";
 
 /// Every table, in the order in which they are written out.
 pub const TABLES: [Table; 20] = [
@@ -286,7 +277,8 @@ pub(super) fn load(file: &Path, store: &dyn SnapshotStore, folder: &Path) -> Res
         records += 1;
         Ok(())
     })?;
-    batch.put(Table::Meta, keys::meta::free(RESTORED), FROM_BACKUP.as_bytes());
+    let restored = keys::meta::free(RESTORED.name());
+    batch.put(Table::Meta, restored, RESTORED.bytes(&FROM_BACKUP.to_owned()));
     store.commit(batch, Durability::Synced)?;
     // A newer one is refused before it takes the place of what is there.
     let format = super::migrate::format_of(store, &folder.display().to_string())?;
@@ -313,23 +305,23 @@ pub fn begin_again(snapshot: &Snapshot, why: &str) -> Result<(), StoreError> {
         tx.put_stream(kind, &stream);
         tx.put_finishing(kind, None);
     }
-    tx.delete_meta(STATE_ID);
-    if let Some(learned) = tx.meta(LEARNED)? {
-        tx.put_meta(LEARNED, without_trial(&learned));
+    tx.delete_state(&STATE_ID);
+    if let Some(learned) = tx.state(&LEARNED)? {
+        tx.put_state(&LEARNED, &without_trial(learned));
     }
-    tx.put_meta(RESTORED, why.as_bytes());
+    tx.put_state(&RESTORED, &why.to_owned());
     tx.commit(Durability::Synced)
 }
 
 /// What was learned, without the members that a trial of then would put back: they may have left since.
-fn without_trial(learned: &[u8]) -> Vec<u8> {
-    match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(learned) {
+fn without_trial(learned: String) -> String {
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&learned) {
         Ok(mut learned) => {
             learned.remove(TRIAL);
-            serde_json::Value::Object(learned).to_string().into_bytes()
+            serde_json::Value::Object(learned).to_string()
         }
         // Unreadable for the target's client too, which says so and learns anew.
-        Err(_) => learned.to_vec(),
+        Err(_) => learned,
     }
 }
 

@@ -10,11 +10,12 @@ use crate::ports::Table;
 use super::drift;
 use super::escrow::Escrowed;
 use super::{
+    assignments,
     counts::{Counts, Facts},
-    kept_back, keys,
-    quarantine::QuarantineReads,
+    kept_back, keys, quarantine,
     read::{ObjectIntent, PAGE, Reads},
     record::{self, Mark, Record},
+    state::{self, StateReads},
     store::Snapshot,
 };
 
@@ -249,9 +250,52 @@ fn check_meta(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreError
         )?;
     }
     decodes("the binding", snapshot.binding().map(drop))?;
-    decodes("the quarantine", snapshot.quarantine().map(drop))?;
     decodes(
         "the summaries of cycles",
         snapshot.cycles(super::store::CYCLES_KEPT).map(drop),
-    )
+    )?;
+    check_state(snapshot, report)
+}
+
+/// Every value that is kept under a name.
+fn check_state(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreError> {
+    let mut one = |read: Result<(), StoreError>| match read {
+        Err(StoreError::Damaged { what, .. }) => {
+            report.add(what);
+            Ok(())
+        }
+        other => other,
+    };
+    one(snapshot.state(&state::SENT_REMOVALS).map(drop))?;
+    one(snapshot.state(&state::OPEN_WRITES).map(drop))?;
+    one(snapshot.state(&state::ANSWERED_CREATES).map(drop))?;
+    one(snapshot.state(&state::ANOTHER_WRITER).map(drop))?;
+    one(snapshot.state(&state::STANDING).map(drop))?;
+    one(snapshot.state(&quarantine::QUARANTINE).map(drop))?;
+    one(snapshot.state(&kept_back::PAUSE).map(drop))?;
+    for text in state::TEXTS {
+        one(snapshot.state(&text).map(drop))?;
+    }
+    for mark in [state::INITIAL_DONE, state::INCOMPLETE] {
+        one(snapshot.state(&mark).map(drop))?;
+    }
+    one(snapshot.state(&state::SWEEP).map(drop))?;
+    one(snapshot.state(&assignments::ASSIGNMENTS).map(drop))?;
+    one(snapshot.state(&assignments::WATCH).map(drop))?;
+    one(snapshot.state(&state::BASELINE).map(drop))?;
+    one(snapshot.state(&state::SEED).map(drop))?;
+    for kind in [ObjectKind::User, ObjectKind::Group] {
+        one(snapshot.state(&state::target_size(kind)).map(drop))?;
+    }
+    let pins = keys::meta::free(state::PRESET_PIN.name());
+    for (key, _) in snapshot.raw_scan(Table::Meta, &pins, None, usize::MAX)? {
+        let preset = String::from_utf8_lossy(&key[pins.len()..]);
+        one(snapshot.state_under(&state::PRESET_PIN, &preset).map(drop))?;
+    }
+    match snapshot.all_undone() {
+        Ok(all) => all
+            .iter()
+            .try_for_each(|(kind, id)| one(snapshot.undone(*kind, id).map(drop))),
+        Err(error) => one(Err(error)),
+    }
 }

@@ -13,8 +13,7 @@ use crate::engine::standing;
 use crate::engine::summary::NotKept;
 use crate::settings::Settings;
 use crate::settings::job::Job;
-use crate::snapshot::read::Reads;
-use crate::snapshot::transfer::LEARNED;
+use crate::snapshot::state::{LEARNED, StateReads};
 use crate::target::Learned;
 use crate::target::learning::Origin;
 
@@ -92,7 +91,7 @@ fn all_not_kept(settings: &Settings, name: &str) -> Result<Vec<NotKept>, AppErro
 fn kept(settings: &Settings, name: &str) -> Result<Option<Learned>, AppError> {
     let snapshot = install::open(&install::hold(settings)?, name)?;
     let kept = snapshot
-        .meta(LEARNED)
+        .state(&LEARNED)
         .map_err(|error| install::store_failure(&error))?;
-    Ok(kept.and_then(|kept| serde_json::from_slice(&kept).ok()))
+    Ok(kept.and_then(|kept| serde_json::from_str(&kept).ok()))
 }

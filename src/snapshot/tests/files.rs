@@ -31,6 +31,7 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::record;
 use crate::snapshot::record::Record;
 use crate::snapshot::record::RecordHead;
+use crate::snapshot::state::{RESTORED, StateReads};
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::transfer;
 use crate::snapshot::verify::verify;
@@ -284,7 +285,7 @@ fn a_store_of_format_1_is_read_whole_backed_up_and_moved_into_blocks() {
         "moved, not copied"
     );
     drop(left);
-    let backup = job.join("before-format-4.backup");
+    let backup = job.join(format!("before-format-{FORMAT}.backup"));
     let other = StateFolder::hold(&folder.path().join("other")).unwrap();
     let restored = transfer::restore(&backup, &other, "j", false).unwrap();
     assert_eq!(
@@ -416,7 +417,7 @@ fn a_restored_backup_is_the_snapshot_again_but_reads_everything_anew() {
         assert!(verify(&restored).unwrap().is_clean());
         assert_eq!(restored.record(User, &id(1)).unwrap(), record);
         assert_eq!(restored.stream(User).unwrap().cursor, Cursor::Start);
-        assert!(restored.meta(transfer::RESTORED).unwrap().is_some());
+        assert!(restored.has_state(&RESTORED).unwrap());
     }
     assert!(folder.path().join("state/j/sled.replaced").is_dir());
 }

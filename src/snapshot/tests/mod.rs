@@ -18,6 +18,7 @@ mod power_cut;
 mod proof;
 mod restore;
 mod scope;
+mod state;
 mod strace;
 mod transactions;
 mod world;

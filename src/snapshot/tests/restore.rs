@@ -18,6 +18,7 @@ use crate::snapshot::keys;
 use crate::snapshot::memory::LastCommit;
 use crate::snapshot::memory::MemoryStore;
 use crate::snapshot::read::Reads;
+use crate::snapshot::state::{LEARNED, RESTORED, StateReads};
 use crate::snapshot::transfer;
 
 const CACHE: u64 = 1 << 20;
@@ -43,7 +44,7 @@ fn a_restored_store_never_holds_everything_without_the_mark() {
         store.kill();
         let whole = records(&store) == records(&full);
         let marked = store
-            .get(Table::Meta, &keys::meta::free(transfer::RESTORED))
+            .get(Table::Meta, &keys::meta::free(RESTORED.name()))
             .unwrap()
             .is_some();
         assert!(marked || !whole, "commit {at}");
@@ -81,7 +82,7 @@ fn what_takes_the_place_of_the_store_has_forgotten_already_who_was_forgotten() {
         );
         assert!(
             store
-                .get(Table::Meta, &keys::meta::free(transfer::RESTORED))
+                .get(Table::Meta, &keys::meta::free(RESTORED.name()))
                 .unwrap()
                 .is_some()
         );
@@ -105,7 +106,7 @@ fn a_store_that_a_compaction_left_under_its_old_name_is_not_restored_over() {
     transfer::restore(&file, &state, "j", true).unwrap();
     assert!(job.join("sled.replaced").is_dir() && !job.join("sled.old").exists());
     let restored = state.open_job("j", CACHE).unwrap();
-    assert!(restored.meta(transfer::RESTORED).unwrap().is_some());
+    assert!(restored.has_state(&RESTORED).unwrap());
 }
 
 #[test]
@@ -118,10 +119,9 @@ fn a_trial_of_before_is_not_finished_with_the_members_of_then() {
         ("not ours", "not ours"),
     ] {
         let mut tx = snapshot.tx().unwrap();
-        tx.put_meta(transfer::LEARNED, learned.as_bytes());
+        tx.put_state(&LEARNED, &learned.to_owned());
         tx.commit(Durability::Lazy).unwrap();
         transfer::begin_again(&snapshot, "restored").unwrap();
-        let kept = snapshot.meta(transfer::LEARNED).unwrap().unwrap();
-        assert_eq!(String::from_utf8(kept).unwrap(), left);
+        assert_eq!(snapshot.state(&LEARNED).unwrap().unwrap(), left);
     }
 }

@@ -21,7 +21,7 @@ pub struct Counts {
     pub structs: Vec<(usize, String)>,
     /// Functions: name, lines, parameters beside `self`, depth of nesting: of branches, loops, and closures with a block.
     pub functions: Vec<(String, usize, usize, usize)>,
-    /// Paths `Verb::…`.
+    /// Paths to variants of `Verb`.
     pub verbs: usize,
     /// `match`es over verbs with an arm for all the rest.
     pub wildcards: Places,
@@ -153,7 +153,12 @@ impl<'ast> Visit<'ast> for Counts {
 
     fn visit_expr_match(&mut self, item: &'ast syn::ExprMatch) {
         let over_verbs = item.arms.iter().any(|arm| names_a_verb(&arm.pat));
-        if over_verbs && item.arms.iter().any(|arm| takes_the_rest(&arm.pat)) {
+        if over_verbs
+            && item
+                .arms
+                .iter()
+                .any(|arm| arm.guard.is_none() && takes_the_rest(&arm.pat))
+        {
             let line = item.span().start().line;
             self.wildcards
                 .push((line, "a match over Verb with a wildcard".to_owned()));
@@ -217,7 +222,7 @@ impl<'ast> Visit<'ast> for Counts {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        self.verbs += usize::from(is_verb(path));
+        self.verbs += usize::from(is_variant(path, &["Verb"]));
         if let Some(within) = &mut self.within {
             within.pages |= path.segments.last().is_some_and(|last| last.ident == "PAGE");
         }
@@ -240,16 +245,23 @@ impl<'ast> Visit<'ast> for Counts {
     }
 }
 
-fn is_verb(path: &syn::Path) -> bool {
+/// True for a variant of one of these enums; not for their functions.
+fn is_variant(path: &syn::Path, enums: &[&str]) -> bool {
     let mut names = path.segments.iter().rev().map(|part| part.ident.to_string());
-    names.next().is_some() && names.next().is_some_and(|name| name == "Verb")
+    names
+        .next()
+        .is_some_and(|name| name.starts_with(char::is_uppercase))
+        && names.next().is_some_and(|name| enums.contains(&name.as_str()))
 }
+
+/// A verb, and what is asked of one.
+const OF_VERBS: [&str; 3] = ["Verb", "Act", "GuardClass"];
 
 fn names_a_verb(pattern: &syn::Pat) -> bool {
     struct Names(bool);
     impl<'ast> Visit<'ast> for Names {
         fn visit_path(&mut self, path: &'ast syn::Path) {
-            self.0 |= is_verb(path);
+            self.0 |= is_variant(path, &OF_VERBS);
         }
     }
     let mut names = Names(false);
@@ -260,7 +272,10 @@ fn names_a_verb(pattern: &syn::Pat) -> bool {
 fn takes_the_rest(pattern: &syn::Pat) -> bool {
     match pattern {
         syn::Pat::Wild(_) => true,
-        syn::Pat::Ident(name) => name.subpat.is_none(),
+        // `None` is written as a name, too.
+        syn::Pat::Ident(name) => {
+            name.subpat.is_none() && name.ident.to_string().starts_with(char::is_lowercase)
+        }
         syn::Pat::Tuple(parts) => parts.elems.iter().all(takes_the_rest),
         _ => false,
     }
@@ -275,7 +290,8 @@ fn tokens(stream: TokenStream) -> (usize, Vec<String>) {
             |at: usize, sign: char| matches!(all.get(at), Some(TokenTree::Punct(p)) if p.as_char() == sign);
         match token {
             TokenTree::Ident(name) => {
-                verbs += usize::from(name == "Verb" && is(at + 1, ':') && is(at + 2, ':'));
+                let variant = matches!(all.get(at + 3), Some(TokenTree::Ident(of)) if of.to_string().starts_with(char::is_uppercase));
+                verbs += usize::from(name == "Verb" && is(at + 1, ':') && is(at + 2, ':') && variant);
                 if is(at + 1, '!')
                     && matches!(all.get(at + 2), Some(TokenTree::Group(group)) if group.delimiter() != Delimiter::None)
                 {

@@ -21,7 +21,9 @@ use melonsync::reconcile::policy::Threshold;
 use melonsync::reconcile::policy::Unmanaged;
 use melonsync::sandbox::faults::Fault;
 use melonsync::snapshot::query::Query;
-use melonsync::snapshot::transfer::RESTORED;
+use melonsync::snapshot::state::OPEN_WRITES;
+use melonsync::snapshot::state::RESTORED;
+use melonsync::snapshot::state::StateKey;
 use serde_json::Value;
 use serde_json::json;
 
@@ -706,11 +708,11 @@ async fn a_write_that_was_never_recorded_accuses_nobody_and_a_restored_snapshot_
         world.tenant.set_user(&user, json!({"jobTitle": title}));
         edit(&world, &user, json!({"title": title}));
     };
-    let note = |name: &str, value: Vec<u8>| {
+    fn note<T>(world: &World, key: &StateKey<T>, value: &T) {
         let mut tx = world.job.snapshot.tx().unwrap();
-        tx.put_meta(name, value);
+        tx.put_state(key, value);
         tx.commit(Durability::Lazy).unwrap();
-    };
+    }
     write_twice("Captain");
     let open = OpenWrite {
         kind: ObjectKind::User,
@@ -722,7 +724,7 @@ async fn a_write_that_was_never_recorded_accuses_nobody_and_a_restored_snapshot_
         earlier: false,
         answered: false,
     };
-    note("open_writes", serde_json::to_vec(&[open]).unwrap());
+    note(&world, &OPEN_WRITES, &vec![open]);
     let looked = world.run(Extent::Drift { heal: false }, false, None).await;
     assert!(!looked.findings.iter().any(|text| text.contains("another writer")));
     let ran = full(&world).await;
@@ -732,7 +734,7 @@ async fn a_write_that_was_never_recorded_accuses_nobody_and_a_restored_snapshot_
         ran.findings
     );
     write_twice("Admiral");
-    note(RESTORED, b"before".to_vec());
+    note(&world, &RESTORED, &"before".to_owned());
     let ran = full(&world).await;
     assert!(
         ran.findings
