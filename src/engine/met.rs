@@ -3,6 +3,8 @@
 
 use super::answered::Answered;
 use super::apply::Work;
+use super::audit;
+use super::audit::Ending;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::readings::keep_answer;
@@ -56,6 +58,7 @@ impl Cycle<'_> {
              and no new resource",
             work.plan.name
         ));
+        self.note_met(work, &target, history);
         let body = resource.tree().into_owned();
         let reviews = kind == ObjectKind::Group && self.job.policy.groups.adopt == AdoptGroup::Review;
         let review = reviews.then(|| self.review_of(Alike::of(&self.job.mapping, kind, &target, &body)));
@@ -72,6 +75,21 @@ impl Cycle<'_> {
         .await?;
         (recorded.again, recorded.moved) = (true, true);
         Ok(())
+    }
+
+    /// The create gave the resource its values, whatever becomes of the adoption: the history tells.
+    fn note_met(&self, work: &Work, target: &TargetId, history: &mut Vec<NewEntry>) {
+        let detail =
+            format!("answered with resource {target}, which was there before: an adoption, and no create");
+        let ending = Ending {
+            target: Some(target),
+            result: "failed",
+            detail: Some(&detail),
+        };
+        for operation in &work.run {
+            audit::tell(self.job, self.order, operation, ending);
+            history.extend(self.entries(operation, operation.changes.clone(), ending));
+        }
     }
 
     fn review_of(&self, alike: Alike) -> Withheld {

@@ -3,7 +3,8 @@
 //! independent model; at every request the judge asks whether it may be sent at all.
 //!
 //! `cargo test --release --test suite simulation` plays 400 seeds. `SEEDS=1000000` plays so many, `FROM=n` begins
-//! at another one, `SECONDS=n` ends when the time is up, and `SEED=n` tells one story line by line.
+//! at another one, `SECONDS=n` ends when the time is up, and `SEED=n` tells one story line by line. `ODD=name` makes every
+//! service odd in that way (`simulation/odd.rs`).
 
 pub mod dice;
 mod directory;
@@ -11,6 +12,7 @@ mod events;
 mod expected;
 mod graph;
 mod judge;
+mod odd;
 mod reasons;
 mod scim;
 mod service;

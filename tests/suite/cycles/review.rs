@@ -17,6 +17,7 @@ use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::GroupRemoval;
 use melonsync::reconcile::scope::ScopeRules;
 use melonsync::sandbox::Tenant;
+use melonsync::snapshot::history::Entry;
 use melonsync::snapshot::read::Reads;
 use serde_json::Value as Json;
 use serde_json::json;
@@ -469,6 +470,16 @@ async fn create_that_is_answered_with_a_group_that_was_there_waits_for_its_revie
         ran.findings
     );
     assert_eq!(ran.summary.withheld.by_reason["adopt_group"], 1);
+    // It was written to, whatever becomes of the adoption: the history tells.
+    let history = world.job.snapshot.history(0, usize::MAX).unwrap();
+    let told = |operation: &str, result: &str| {
+        let same = |(entry, _): &&(Entry, _)| entry.operation == operation && entry.result == result;
+        history.iter().filter(same).count()
+    };
+    assert_eq!(
+        (told("create_group", "failed"), told("create_group", "done")),
+        (1, 0)
+    );
     // The target gave it our externalId meanwhile: that says nothing.
     assert_eq!(world.group_resource(&group)["id"], admins.as_str());
     world.expect_no_write().await.expect(Outcome::Withheld);

@@ -24,6 +24,7 @@ pub fn populate(inner: &mut Inner) {
     for _ in 0..inner.dice.between(1, 3) {
         inner.new_group();
     }
+    inner.strangers_but_for_a_sign();
     if inner.dice.chance(40) {
         for _ in 0..inner.dice.between(1, 4) {
             inner.other_hand();
@@ -103,6 +104,9 @@ impl Inner {
                 _ => self.other_hand(),
             }
         }
+        if self.service.odd.unique_groups && self.odd.chance(40) {
+            self.swap_group_names();
+        }
         self.note_moment();
     }
 
@@ -114,6 +118,7 @@ impl Inner {
     /// What stands in somebody's way is put right by people: names that strangers hold, and names of people who left.
     pub fn clear_the_way(&mut self) {
         self.rename_groups_that_are_never_adopted();
+        self.free_names_of_linked_groups();
         for id in self.directory.ids(ObjectKind::User, Life::Live) {
             self.directory.change(&id, |user| {
                 if user.text("jobTitle") == REFUSED_TITLE {
@@ -161,6 +166,47 @@ impl Inner {
                         user.set("userPrincipalName", Some(other.as_str().into()))
                     });
                 }
+            }
+        }
+    }
+
+    /// A unique name that a group of ours is to have, and another hand's group has.
+    fn free_names_of_linked_groups(&mut self) {
+        if !self.service.odd.unique_groups {
+            return;
+        }
+        let groups = self.directory.ids(ObjectKind::Group, Life::Live).into_iter();
+        let linked = groups.filter(|id| !self.service.owned_by(id).is_empty());
+        let wanted: Vec<String> = linked
+            .filter_map(|id| Some(self.directory.now(&id)?.text("displayName").to_owned()))
+            .collect();
+        for (id, group) in &mut self.service.held {
+            let strange = group.kind == ObjectKind::Group && group.external_id.is_empty();
+            if strange && wanted.contains(&group.display) {
+                group.display = format!("Was {id}");
+            }
+        }
+    }
+
+    /// Resources of nobody whose names are those of our users but for a sign.
+    pub fn strangers_but_for_a_sign(&mut self) {
+        if !self.service.odd.meets {
+            return;
+        }
+        for id in self.directory.ids(ObjectKind::User, Life::Live) {
+            let name = self
+                .directory
+                .now(&id)
+                .map(|user| user.text("userPrincipalName").to_owned());
+            if self.odd.chance(40)
+                && let Some(name) = name
+            {
+                let mut resource = Resource::new(ObjectKind::User);
+                resource.foreign = true;
+                resource.user_name = name.replace("User", "USER.");
+                resource.display = format!("Local {id}");
+                resource.active = self.odd.chance(70);
+                add_stranger(&mut self.service, resource);
             }
         }
     }
@@ -348,6 +394,20 @@ impl Inner {
             .change(one, |user| user.set("userPrincipalName", second));
     }
 
+    fn swap_group_names(&mut self) {
+        let mut groups = self.directory.ids(ObjectKind::Group, Life::Live);
+        self.odd.shuffle(&mut groups);
+        groups.truncate(self.odd.between(2, 3) as usize);
+        let name = |id: &SourceId| self.directory.now(id)?.values.get("displayName").cloned();
+        let mut names: Vec<Option<Value>> = groups.iter().map(name).collect();
+        let by = names.len().min(1);
+        names.rotate_left(by);
+        for (group, name) in groups.iter().zip(names) {
+            self.directory
+                .change(group, |group| group.set("displayName", name));
+        }
+    }
+
     fn change_group(&mut self) {
         if self.dice.chance(12) {
             let Some(id) = self
@@ -397,7 +457,10 @@ impl Inner {
         let dice = &mut self.dice;
         match dice.below(100) {
             0..70 => {
-                let resource = stranger(dice, &self.directory);
+                let mut resource = stranger(dice, &self.directory);
+                if self.service.odd.meets && self.odd.chance(60) && resource.external_id.is_empty() {
+                    resource.user_name = resource.user_name.replace("USER", "USER.");
+                }
                 add_stranger(&mut self.service, resource);
             }
             70..85 => {

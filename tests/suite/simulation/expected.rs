@@ -34,7 +34,7 @@ impl Inner {
             }
             let held = held.first().copied();
             let wrong = match entity.kind {
-                ObjectKind::User => self.user_differs(entity, held.map(|(_, resource)| resource)),
+                ObjectKind::User => self.user_differs(id, entity, held.map(|(_, resource)| resource)),
                 ObjectKind::Group => self.group_differs(entity, held),
             };
             found.extend(wrong.map(|wrong| format!("{} {id}: {wrong}", entity.kind)));
@@ -42,7 +42,7 @@ impl Inner {
         found
     }
 
-    fn user_differs(&self, user: &Entity, held: Option<&Resource>) -> Option<String> {
+    fn user_differs(&self, id: &SourceId, user: &Entity, held: Option<&Resource>) -> Option<String> {
         let policy = &self.judge.policy;
         let leaves = match user.life {
             Life::Soft => Some(policy.on_soft_delete),
@@ -52,7 +52,7 @@ impl Inner {
         };
         match (leaves, held) {
             (None, None) => user.enabled().then(|| "is not at the target".to_owned()),
-            (None, Some(held)) => self.values_differ(user, held),
+            (None, Some(held)) => self.values_differ(id, user, held),
             (Some(OnRemoval::Delete), Some(_)) => Some("left, and is still at the target".to_owned()),
             (Some(OnRemoval::Disable), Some(held)) if held.active => {
                 Some("left, and is still active".to_owned())
@@ -61,7 +61,7 @@ impl Inner {
         }
     }
 
-    fn values_differ(&self, user: &Entity, held: &Resource) -> Option<String> {
+    fn values_differ(&self, id: &SourceId, user: &Entity, held: &Resource) -> Option<String> {
         let habits = &self.service.habits;
         if held.active != user.enabled() {
             return Some(format!("active is {}", held.active));
@@ -77,7 +77,14 @@ impl Inner {
         let stays = title.is_empty() && held.foreign && held.title == held.title_before;
         // Cleared by the service with `active`, and not sent to somebody who is disabled.
         let cleared = held.title.is_empty() && !held.active && habits.clears_titles;
-        if held.title != title && !habits.drops_titles && !stays && !cleared {
+        let odd = &self.service.odd;
+        let named = self.judge.not_kept.contains(&(*id, "title".to_owned()));
+        if named && (held.title == title || !odd.loses_values()) {
+            return Some(format!("title is named as not kept, and is `{title}`"));
+        }
+        // Of attributes that are one the summary names the other where it differs; an empty one has nothing to differ from.
+        let excused = odd.loses_values() && (named || (odd.twins && title.is_empty()));
+        if held.title != title && !habits.drops_titles && !stays && !cleared && !excused {
             return Some(format!("title is `{}`, not `{title}`", held.title));
         }
         let manager = user

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use melonsync::engine::summary::NotKept;
 use melonsync::model::clock::Timestamp;
 use melonsync::model::id::ObjectKind;
 use melonsync::model::id::SourceId;
@@ -21,6 +22,7 @@ use melonsync::reconcile::policy::Policy;
 
 use super::directory::Directory;
 use super::events::EMPLOYEE;
+use super::odd::Odd;
 use super::service::Resource;
 use super::service::Service;
 use super::service::Write;
@@ -78,6 +80,12 @@ pub struct Judge {
     /// Objects with an answered write in the cycle under way.
     pub answered: BTreeSet<SourceId>,
     pub writes: u64,
+    /// Of these, changes that were tried again of what this service does not keep.
+    futile: u64,
+    /// What the last summary named as not kept.
+    pub not_kept: BTreeSet<(SourceId, String)>,
+    /// What the service does that others do not.
+    odd: Odd,
     /// Adoptions of groups, each with its resource, that a person let through.
     pub let_in: BTreeSet<(SourceId, String)>,
     /// Members whom we put into a group, by its resource.
@@ -85,9 +93,10 @@ pub struct Judge {
 }
 
 impl Judge {
-    pub fn new(policy: Policy) -> Self {
+    pub fn new(policy: Policy, odd: Odd) -> Self {
         Self {
             policy,
+            odd,
             ..Self::default()
         }
     }
@@ -269,7 +278,18 @@ impl Judge {
         self.removing.clear();
         self.last_asked.clear();
         self.lent.clear();
-        self.writes = 0;
+        (self.writes, self.futile) = (0, 0);
+    }
+
+    /// What a summary names as not kept.
+    pub fn note_not_kept(&mut self, named: &[NotKept]) {
+        let one = |one: &NotKept| Some((one.object.parse().ok()?, one.attribute.clone()));
+        self.not_kept = named.iter().filter_map(one).collect();
+    }
+
+    /// Writes but for those that try again what the service does not keep.
+    pub const fn writes_that_count(&self) -> u64 {
+        self.writes - self.futile
     }
 
     // --------------------------------------------------------------------------------- what is written
@@ -284,6 +304,17 @@ impl Judge {
         late: bool,
     ) {
         self.writes += u64::from(!late);
+        if let Write::Patch(_, _, patch) = write
+            && service.odd.loses_values()
+            && patch
+                .changes
+                .iter()
+                .all(|change| matches!(&*change.attribute, "title" | "displayName"))
+            && patch.add_members.is_empty()
+            && patch.remove_members.is_empty()
+        {
+            self.futile += u64::from(!late);
+        }
         self.object(self.planning && !late, || {
             format!("a cycle that only plans sent {write:?}")
         });
@@ -405,8 +436,11 @@ impl Judge {
         self.object(adopts && !matching, || {
             format!("{owner} adopted {}, which never had its name", old.user_name)
         });
+        let makes_way =
+            self.odd.unique_groups && old.kind == ObjectKind::Group && new.display.starts_with("moving-");
+        let is_title = self.odd.twins && ever("jobTitle", &new.display);
         self.object(
-            old.display != new.display && !ever("displayName", &new.display),
+            old.display != new.display && !ever("displayName", &new.display) && !makes_way && !is_title,
             || format!("{owner} got the name {}, which was never its own", new.display),
         );
     }

@@ -166,9 +166,14 @@ impl TargetDirectory for Scim {
     }
 
     async fn create(&self, kind: ObjectKind, body: NewResource) -> Result<Created, TargetError> {
-        self.write(Write::Create(kind, body.json()))
-            .await
-            .map(Created::from)
+        let mut resource = self.write(Write::Create(kind, body.json())).await?;
+        let inner = self.site.lock();
+        inner.service.odd.show_created(&mut resource.body);
+        let there = inner.service.met.contains(resource.id.as_str());
+        Ok(Created {
+            there,
+            ..Created::from(resource)
+        })
     }
 
     async fn patch(
@@ -179,7 +184,13 @@ impl TargetDirectory for Scim {
     ) -> Result<Option<Resource>, TargetError> {
         let write = Write::Patch(kind, id.as_str().to_owned(), patch.clone());
         let resource = self.write(write).await?;
-        let answers = self.site.lock().service.habits.patch_answers;
+        let (answers, odd) = {
+            let service = &self.site.lock().service;
+            (service.habits.patch_answers, service.odd)
+        };
+        if let Some(error) = odd.not_kept(patch, &resource) {
+            return Err(error);
+        }
         Ok(answers.then_some(resource))
     }
 
@@ -322,9 +333,12 @@ impl Inner {
     /// habit of the service; under a torn page it is right, because two things that go wrong at once cannot be told from an end.
     fn list(&mut self, kind: ObjectKind, start: u64, again: bool) -> ListPage {
         let all: Vec<Resource> = self.service.of(kind).map(|(id, held)| shown(id, held)).collect();
+        let odd = self.service.odd;
         let (total, size) = (all.len() as u64, self.service.habits.page);
+        let all = odd.listed(all);
         let first: Vec<Resource> = all.iter().take(size).cloned().collect();
-        let mut page: Vec<Resource> = all.into_iter().skip(start as usize - 1).take(size).collect();
+        let from = odd.page_at(start as usize, all.len(), size);
+        let mut page: Vec<Resource> = all.into_iter().skip(from - 1).take(size).collect();
         let mut torn = self.dice.chance(self.weather.torn) && !again;
         if torn {
             match self.dice.below(4) {
@@ -338,7 +352,7 @@ impl Inner {
         }
         let says_total = torn || !self.dice.chance(self.weather.torn / 4);
         let entries = page.len() as u64;
-        let said = if self.weather.torn > 0 {
+        let said = if self.weather.torn > 0 || odd.lists_oddly() {
             Numbers::Right
         } else {
             self.service.habits.numbers()

@@ -12,6 +12,8 @@ use serde_json::Value as Json;
 use serde_json::json;
 
 use super::dice::Dice;
+use super::odd::Odd;
+use super::odd::letters;
 
 pub const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -83,6 +85,26 @@ impl Resource {
             }
         }
         body
+    }
+
+    /// The same, once it got the values of a create that met it.
+    fn with_values_of(&self, sent: &Self) -> Self {
+        let or = |sent: &String, held: &String| {
+            if sent.is_empty() {
+                held.clone()
+            } else {
+                sent.clone()
+            }
+        };
+        Self {
+            user_name: sent.user_name.clone(),
+            external_id: sent.external_id.clone(),
+            active: sent.active,
+            display: or(&sent.display, &self.display),
+            title: or(&sent.title, &self.title),
+            manager: or(&sent.manager, &self.manager),
+            ..self.clone()
+        }
     }
 
     fn set(&mut self, path: &str, value: &Value) {
@@ -238,14 +260,19 @@ pub struct Service {
     pub put_in: BTreeSet<(String, String)>,
     /// True once another hand deleted a resource.
     pub spoiled: bool,
+    pub odd: Odd,
+    /// Resources that were there when a create was answered with them.
+    pub met: BTreeSet<String>,
 }
 
 /// A title that the service refuses.
 pub const REFUSED_TITLE: &str = "(refused)";
 
 impl Service {
-    pub fn new(habits: Habits) -> Self {
+    pub fn new(habits: Habits, odd: Odd) -> Self {
         Self {
+            odd,
+            met: BTreeSet::new(),
             habits,
             held: BTreeMap::new(),
             made: 0,
@@ -321,6 +348,12 @@ impl Service {
             .map(str::to_owned)
             .collect();
         self.check(&resource, None)?;
+        if let Some(id) = self.meets(&resource) {
+            self.met.insert(id.clone());
+            self.put(&id, self.held[&id].with_values_of(&resource));
+            return Ok(id);
+        }
+        self.odd.leave_out(&mut resource);
         self.made += 1;
         let id = format!("{}{}", kind.word(), self.made);
         self.put(&id, resource);
@@ -331,7 +364,11 @@ impl Service {
         let mut resource = self.get(kind, id).ok_or(No::NotFound)?.clone();
         let active = resource.active;
         for change in &patch.changes {
-            resource.set(change.attribute.as_str(), &change.after);
+            let path = change.attribute.as_str();
+            if !self.odd.swallows(path, &change.after) {
+                resource.set(path, &change.after);
+                self.odd.spread(&mut resource, path);
+            }
         }
         for member in &patch.remove_members {
             resource.members.remove(member.as_str());
@@ -345,6 +382,17 @@ impl Service {
         }
         self.put(id, resource);
         Ok(id.to_owned())
+    }
+
+    /// The resource that a create is taken for.
+    fn meets(&self, new: &Resource) -> Option<String> {
+        let name = letters(&new.user_name);
+        let is_met = |(_, held): &(&String, &Resource)| {
+            held.foreign && held.external_id.is_empty() && letters(&held.user_name) == name
+        };
+        let found = self.of(ObjectKind::User).find(is_met);
+        let meets = self.odd.meets && new.kind == ObjectKind::User;
+        found.filter(|_| meets).map(|(id, _)| id.clone())
     }
 
     fn put(&mut self, id: &str, mut resource: Resource) {
@@ -367,6 +415,14 @@ impl Service {
                 && other.user_name.eq_ignore_ascii_case(&resource.user_name)
         };
         if resource.kind == ObjectKind::User && self.habits.unique && self.held.iter().any(same) {
+            return Err(No::Conflict);
+        }
+        let named = |(id, other): (&String, &Resource)| {
+            Some(id.as_str()) != but
+                && other.kind == ObjectKind::Group
+                && other.display.eq_ignore_ascii_case(&resource.display)
+        };
+        if resource.kind == ObjectKind::Group && self.odd.unique_groups && self.held.iter().any(named) {
             return Err(No::Conflict);
         }
         Ok(())

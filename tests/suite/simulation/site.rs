@@ -39,6 +39,8 @@ pub struct Inner {
     pub dice: Dice,
     /// A stream beside it, for what came to the worlds later.
     pub apart: Dice,
+    /// And one for the ways of odd services.
+    pub odd: Dice,
     pub weather: Weather,
     pub directory: Directory,
     pub rounds: Rounds,
