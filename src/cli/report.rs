@@ -5,7 +5,6 @@
 use std::io::{self, IsTerminal, Read, Write};
 
 use serde::Serialize;
-use serde_json::json;
 
 use super::args::{Format, Globals};
 use super::exit::Exit;
@@ -13,6 +12,7 @@ use crate::app::error::AppError;
 use crate::app::error::ErrorText;
 use crate::model::shown::shown_json;
 use crate::model::shown::shown_lines;
+use crate::ports::Exchange;
 
 /// Results to stdout, errors to stderr.
 #[derive(Debug)]
@@ -160,18 +160,40 @@ impl Write for Out<'_> {
     }
 }
 
-/// A failure as a document: `{"exit_code": …, "errors": [{"error": …, "where": …, "cause": […], "do": …,
-/// "request": {"method": …, "path": …, "status": …, "request_id": …}}]}`; the last where a request failed.
-fn document(failure: &AppError) -> serde_json::Value {
-    let errors = failure.errors.iter().map(|error| {
-        let mut document =
-            json!({"error": error.what, "where": error.place, "cause": error.causes, "do": error.advice});
-        if let Some(request) = &error.request {
-            document["request"] = json!(request);
+/// A failure as a document; its fields stand in the order of the alphabet, as in every document before.
+#[derive(Serialize)]
+struct Document<'e> {
+    errors: Vec<ErrorDocument<'e>>,
+    exit_code: u8,
+}
+
+/// One error of it; `request` where a request failed.
+#[derive(Serialize)]
+struct ErrorDocument<'e> {
+    cause: &'e [String],
+    #[serde(rename = "do")]
+    advice: Option<&'e str>,
+    error: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'e Exchange>,
+    #[serde(rename = "where")]
+    place: Option<&'e str>,
+}
+
+fn document(failure: &AppError) -> Document<'_> {
+    fn one(error: &ErrorText) -> ErrorDocument<'_> {
+        ErrorDocument {
+            error: &error.what,
+            place: error.place.as_deref(),
+            cause: &error.causes,
+            advice: error.advice.as_deref(),
+            request: error.request.as_deref(),
         }
-        document
-    });
-    json!({"exit_code": Exit::from(failure.kind).code(), "errors": errors.collect::<Vec<_>>()})
+    }
+    Document {
+        exit_code: Exit::from(failure.kind).code(),
+        errors: failure.errors.iter().map(one).collect(),
+    }
 }
 
 /// The errors as they are shown, with a blank line between them.

@@ -35,15 +35,15 @@ pub use target::Memory;
 pub use target::Paged;
 pub use target::TRIAL;
 pub use target::TargetDirectory;
+pub use target_error::RefusedMember;
+pub use target_error::RefusedPart;
 pub use target_error::TargetError;
+pub use target_error::all_refused;
 pub use write::Created;
 pub use write::MembersBefore;
 pub use write::NewResource;
 pub use write::Patch;
-pub use write::RefusedMember;
-pub use write::RefusedPart;
 pub use write::Resource;
-pub use write::all_refused;
 
 /// The cause of an edge's error, kept for whoever prints the chain.
 pub type Cause = Box<dyn Error + Send + Sync>;

@@ -4,12 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::TargetError;
 use crate::mapping::TargetPath;
 use crate::model::id::TargetId;
-use crate::model::name::Name;
 use crate::model::value::Attributes;
-use crate::model::value::Value;
 use crate::reconcile::operation::Change;
 
 /// A SCIM resource as the target wrote it.
@@ -153,47 +150,4 @@ impl Patch {
         };
         self.changes.iter().any(disables)
     }
-}
-
-/// An attribute that the target refused while it took the rest, or that it took and did not keep.
-#[derive(Debug)]
-pub struct RefusedPart {
-    /// Target path, as the mapping writes it.
-    pub attribute: Name,
-    /// The answer to it.
-    pub error: TargetError,
-    /// What the resource holds after a 2xx; `None` for a refusal.
-    pub holds: Option<Value>,
-}
-
-/// A member that the target refused to put in or to take out while it took others.
-#[derive(Debug)]
-pub struct RefusedMember {
-    /// The member, as the target knows it.
-    pub member: TargetId,
-    /// The answer to it.
-    pub error: TargetError,
-}
-
-impl RefusedMember {
-    /// Everybody of a part, refused with one answer.
-    #[must_use]
-    pub fn all(members: &[TargetId], error: &TargetError) -> Vec<Self> {
-        let one = |member: &TargetId| Self {
-            member: member.clone(),
-            error: error.to_refusal(),
-        };
-        members.iter().map(one).collect()
-    }
-}
-
-/// Every attribute of a patch, refused with one answer.
-#[must_use]
-pub fn all_refused(patch: &Patch, error: &TargetError) -> Vec<RefusedPart> {
-    let one = |change: &Change| RefusedPart {
-        attribute: change.attribute.clone(),
-        error: error.to_refusal(),
-        holds: None,
-    };
-    patch.changes.iter().map(one).collect()
 }
