@@ -6,6 +6,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::operation::Verb;
+use super::unique_values::unique_name;
+use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 
@@ -372,9 +374,14 @@ impl fmt::Display for Omission {
                 f.write_str("deleted in Entra: emptied, and deleted when groups.delete_after has passed")
             }
             Self::WaitsForValue { attribute, holder } => {
+                let kind = if *attribute == unique_name(ObjectKind::Group) {
+                    ObjectKind::Group
+                } else {
+                    ObjectKind::User
+                };
                 write!(
                     f,
-                    "its {attribute} is still that of user {holder}, who was to give it up in this cycle"
+                    "its {attribute} is still that of {kind} {holder}, which was to give it up in this cycle"
                 )
             }
             Self::Withheld { verb, why } => write!(f, "{verb} withheld by the guard: {why}"),
@@ -479,4 +486,23 @@ fn next_try(until: Option<&str>) -> String {
         || "and dropped: tried again when it changes".to_owned(),
         |at| format!("and tried again at {at}, or when it changes"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_holds_a_name_is_of_the_kind_that_has_it() {
+        for kind in [ObjectKind::User, ObjectKind::Group] {
+            let waits = Omission::WaitsForValue {
+                attribute: unique_name(kind),
+                holder: SourceId::from_bytes([1; 16]),
+            };
+            assert!(
+                waits.to_string().contains(&format!("that of {kind} 0101")),
+                "{waits}"
+            );
+        }
+    }
 }

@@ -181,7 +181,11 @@ impl Inner {
             .filter_map(|id| Some(self.directory.now(&id)?.text("displayName").to_owned()))
             .collect();
         for (id, group) in &mut self.service.held {
-            let strange = group.kind == ObjectKind::Group && group.external_id.is_empty();
+            // What was adopted, and is gone at the source, keeps its name until a person takes it away.
+            let left = group
+                .owner()
+                .is_some_and(|owner| group.foreign && !self.directory.is_live(&owner));
+            let strange = group.kind == ObjectKind::Group && (group.external_id.is_empty() || left);
             if strange && wanted.contains(&group.display) {
                 group.display = format!("Was {id}");
             }
