@@ -160,7 +160,8 @@ impl TargetError {
     pub fn hint(&self) -> &str {
         match self {
             Self::Conflict { .. } => {
-                "the value is looked up at the target in this cycle; if this stays, free the name there"
+                "the value is looked up at the target in this cycle; if this stays, free the name there, or run `melonsync sync \
+                 --full`, which sees who gives it up"
             }
             Self::NotFound { .. } => "the next cycle treats it as missing at the target",
             Self::Partly { refused, members, .. } => {

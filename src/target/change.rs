@@ -183,6 +183,7 @@ impl ScimTarget {
         dialect: &Dialect,
     ) -> Result<Option<Resource>, TargetError> {
         let removes_by_put = dialect.member_removal == MemberRemoval::Put && !patch.remove_members.is_empty();
+        let mut by_put_alone = false;
         if dialect.update == Update::Put || removes_by_put || dialect.goes_by_put(kind, patch) {
             match self.put(kind, id, patch, dialect).await? {
                 Put::Sent(answer) => return self.about("PUT", kind, id, patch, answer).await,
@@ -190,7 +191,10 @@ impl ScimTarget {
                 Put::NotWhole
                     if self.advertised().await?.patch
                         && !removes_by_put
-                        && !dialect.goes_by_put(kind, patch) => {}
+                        && !dialect.goes_by_put(kind, patch) =>
+                {
+                    by_put_alone = true;
+                }
                 Put::NotWhole => return Err(not_whole(id)),
             }
         }
@@ -228,6 +232,12 @@ impl ScimTarget {
                             .for_each(|finding| self.experience.say(finding));
                     }
                     return self.about("PATCH", kind, id, patch, last).await;
+                }
+                // It announces a PATCH that it does not have.
+                Err(TargetError::Refused {
+                    status: 405 | 501, ..
+                }) if by_put_alone => {
+                    return Err(not_whole(id));
                 }
                 Err(error) => return Err(error),
             }

@@ -118,3 +118,29 @@ fn a_resource_of_somebody_else_is_linked_only_by_force() {
     assert_eq!(resource(&ids[1]), theirs);
     world.has_everybody_once();
 }
+
+/// As an earlier tool may have left them: each has the resource of the other, with all that was sent to it.
+#[test]
+fn two_who_are_linked_crosswise_are_parted_by_force_and_a_full_cycle() {
+    let world = World::new(6, 1);
+    world.converges();
+    let ids = world.tenant.user_ids();
+    let resource = |id: &String| {
+        let held = world.workspace.users_by_external_id(id);
+        held[0]["id"].as_str().unwrap().to_owned()
+    };
+    let (one, two) = (resource(&ids[1]), resource(&ids[2]));
+    for id in &ids[1..3] {
+        world.run(&["unlink", id]).exits(0);
+    }
+    world.run(&["link", "--force", &ids[1], &two]).exits(0);
+    world.run(&["link", "--force", &ids[2], &one]).exits(0);
+    let said = world.run(&["sync"]).exits(3).out;
+    let hint =
+        "if this stays, free the name there, or run `melonsync sync --full`, which sees who gives it up";
+    assert!(said.contains(hint), "{said}");
+    world.run(&["escrow", "retry"]).exits(0);
+    world.run(&["sync", "--full"]).exits(0);
+    assert_eq!((resource(&ids[1]), resource(&ids[2])), (two, one));
+    world.has_everybody_once();
+}
