@@ -11,6 +11,7 @@ mod omissions;
 mod refusals;
 mod settings;
 mod source;
+mod store;
 mod target;
 mod tls;
 mod token;

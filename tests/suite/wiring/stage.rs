@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
+use melonsync::model::clock::Stopwatch;
 use melonsync::sandbox::SampleOptions;
 use melonsync::sandbox::Tenant;
 use serde_json::Value;
@@ -173,7 +174,10 @@ impl Ear {
     #[track_caller]
     pub fn hears(&self, text: &str) {
         let mut heard = Vec::new();
-        while let Ok(line) = self.said.recv_timeout(limit::longest() / 2) {
+        let watch = Stopwatch::start();
+        // One limit for all lines: others may keep coming.
+        let left = || (limit::longest() / 2).saturating_sub(watch.elapsed());
+        while let Ok(line) = self.said.recv_timeout(left()) {
             if line.contains(text) {
                 return;
             }

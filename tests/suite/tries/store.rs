@@ -1,0 +1,115 @@
+//! A snapshot that another version of the program left, records that are damaged, and creates of which nobody knows the end.
+
+use melonsync::ports::Durability;
+use melonsync::ports::SnapshotStore;
+use melonsync::ports::Table;
+use melonsync::ports::WriteBatch;
+use melonsync::sandbox::Fault;
+use melonsync::snapshot::folder::StateFolder;
+use melonsync::snapshot::keys;
+use melonsync::snapshot::migrate::FORMAT;
+use serde_json::json;
+
+use crate::cli_output::world::World;
+
+/// Writes into the snapshot of the job, past the program.
+fn write(world: &World, work: impl FnOnce(&dyn SnapshotStore, &mut WriteBatch)) {
+    let folder = StateFolder::hold(&world.path("state")).unwrap();
+    let snapshot = folder.open_job("idmelon", 1 << 20).unwrap();
+    let mut batch = WriteBatch::default();
+    work(snapshot.store(), &mut batch);
+    snapshot.store().commit(batch, Durability::Synced).unwrap();
+}
+
+#[test]
+fn a_snapshot_of_a_newer_version_is_replaced_by_a_backup_from_before() {
+    let world = World::new(4, 1);
+    world.converges();
+    world.run(&["state", "backup", "--out", "before"]).exits(0);
+    write(&world, |_, batch| {
+        batch.put(Table::Meta, keys::meta::FORMAT, (FORMAT + 1).to_be_bytes());
+    });
+    let said = world.run(&["sync"]).exits(1).err;
+    let hint = "run the melonsync that wrote it, or restore a backup made before the upgrade";
+    assert!(said.contains(hint), "{said}");
+    world
+        .run(&["state", "restore", "--from", "before", "--force"])
+        .exits(0);
+    world.converges();
+}
+
+#[test]
+fn a_preset_that_this_version_does_not_have_is_pinned_to_one_that_it_has() {
+    let world = World::new(4, 1);
+    world.converges();
+    {
+        let folder = StateFolder::hold(&world.path("state")).unwrap();
+        let snapshot = folder.open_job("idmelon", 1 << 20).unwrap();
+        let mut tx = snapshot.tx().unwrap();
+        tx.put_meta("preset_pin/idmelon", "idmelon@99");
+        tx.commit(Durability::Synced).unwrap();
+    }
+    let said = world.run(&["sync"]).exits(2).err;
+    let hint =
+        "install a melonsync that has it, or name a version that this one has: mapping = \"idmelon@1\"";
+    assert!(said.contains(hint), "{said}");
+    world.write(&format!(
+        "{}\n[jobs.idmelon.provisioning]\nmapping = \"idmelon@1\"\n",
+        world.config()
+    ));
+    world.converges();
+}
+
+#[test]
+fn records_that_are_damaged_are_named_by_state_verify_and_gone_after_a_restore() {
+    let world = World::new(4, 1);
+    world.converges();
+    world.run(&["state", "backup", "--out", "before"]).exits(0);
+    write(&world, |store, batch| {
+        let all = store.scan(Table::Objects, &[], None, 1).unwrap();
+        batch.put(Table::Objects, all[0].0.clone(), *b"no record");
+    });
+    let said = world.run(&["state", "export"]).exits(1).err;
+    assert!(said.contains("run `melonsync state verify`"), "{said}");
+    let found = world.run(&["state", "verify"]);
+    assert!(found.out.contains("wrong: "), "{found:?}");
+    world
+        .run(&["state", "restore", "--from", "before", "--force"])
+        .exits(0);
+    world.run(&["state", "verify"]).exits(0);
+    world.run(&["state", "export"]).exits(0);
+}
+
+#[test]
+fn a_create_of_which_nobody_knows_the_end_is_found_once_the_target_shows_all() {
+    let world = World::new(1, 0);
+    let url = format!("url   = \"{}/api/scim/v2/\"", world.scim.url);
+    world.change(&url, &format!("{url}\nrequest_timeout = \"1s\""));
+    world.run(&["sync"]).exits(0);
+    for n in 0..25 {
+        world
+            .workspace
+            .insert_user(json!({"userName": format!("theirs{n}@corp.example")}));
+    }
+    world.workspace.update_faults(|faults| {
+        faults.odd.no_filters = true;
+        faults.odd.ignored_paging = true;
+        faults.drop_after = Fault::always().only("POST");
+    });
+    let new = world.tenant.add_user(json!({
+        "userPrincipalName": "new@corp.example", "displayName": "New", "accountEnabled": true, "userType": "Member",
+    }));
+    let first = world.run(&["sync", "-o", "json"]);
+    let second = world.run(&["sync", "-o", "json"]);
+    let said = format!("{}{}{}{}", first.out, first.err, second.out, second.err);
+    assert!(
+        said.contains("look for it at the target; the next cycle asks again"),
+        "{said}"
+    );
+    world.workspace.update_faults(|faults| {
+        faults.odd.ignored_paging = false;
+        faults.drop_after = Fault::never();
+    });
+    world.run(&["sync"]).exits(0);
+    assert_eq!(world.workspace.users_by_external_id(&new).len(), 1);
+}
