@@ -105,10 +105,10 @@ fn places(flat: &[char]) -> Vec<(usize, Reach, bool)> {
             .all(|(n, c)| flat.get(at + n) == Some(&c))
     };
     for at in 0..flat.len() {
-        for call in [".advise(", "Failure::usage("] {
+        for call in [".advise(", "AppError::usage("] {
             if starts(at, call) {
                 let open = at + call.len() - 1;
-                places.push((open, Reach::Within('(', ')'), call.starts_with('F')));
+                places.push((open, Reach::Within('(', ')'), call.ends_with("usage(")));
             }
         }
         for function in ["fn hint", "fn advice", "fn advise"] {
@@ -274,7 +274,7 @@ fn every_test_that_tries_a_hint_is_there() {
 #[test]
 fn hints_are_found_where_they_stand() {
     let source = "fn hint(&self) -> &str { match self { A => \"do this at once\", B => \\\"x\\\" } }\n\
-                  fn f() { g(Failure::usage(format!(\"no job `{name}` here\"), \"name one of the jobs\")); }\n\
+                  fn f() { g(AppError::usage(format!(\"no job `{name}` here\"), \"name one of the jobs\")); }\n\
                   let e = E { hint: \"look at it again\".to_owned(), what }; // hint: \"not this one here\"\n";
     let source = source.replace("\\\"x\\\"", "\"x\"");
     let found = hints_of(&source);
