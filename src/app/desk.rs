@@ -1,12 +1,9 @@
 //! Where people decide about single objects: the job, the objects by their names, the history.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::actor;
 use super::error::AppError;
-use super::error::ErrorKind;
-use super::error::ErrorText;
 use super::install;
 use crate::mapping::Mapping;
 use crate::model::clock::Clock;
@@ -14,14 +11,13 @@ use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-use crate::model::id::TargetId;
 use crate::model::shown::shown as printable;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
-use crate::snapshot::read::PAGE;
+pub use crate::snapshot::named::Named;
 use crate::snapshot::read::Reads;
 use crate::snapshot::state::{FINGERPRINT, StateReads};
 use crate::snapshot::store::Snapshot;
@@ -41,19 +37,6 @@ pub struct Desk {
     pub now: Timestamp,
     /// Held until the decision is on disk.
     _folder: StateFolder,
-}
-
-/// An object of the snapshot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
-    /// User or group.
-    pub kind: ObjectKind,
-    /// Its id in Entra.
-    pub id: SourceId,
-    /// For showing.
-    pub name: String,
-    /// The resource that it is linked with.
-    pub target: Option<TargetId>,
 }
 
 /// A decision, as the history keeps it.
@@ -114,45 +97,11 @@ impl Desk {
 
     /// The objects of these names: object id, UPN, mail or display name, in any case.
     pub fn find(&self, names: &[String]) -> Result<Vec<Named>, AppError> {
-        let mut found: BTreeMap<String, Vec<Named>> = names
-            .iter()
-            .map(|name| (name.to_lowercase(), Vec::new()))
-            .collect();
-        for kind in [ObjectKind::User, ObjectKind::Group] {
-            let mut after = None;
-            loop {
-                let page = self
-                    .snapshot
-                    .scan_records(kind, after.as_ref(), PAGE)
-                    .map_err(|error| install::store_failure(&error))?;
-                let Some(last) = page.last() else { break };
-                after = Some(last.object.id);
-                for record in &page {
-                    let object = &record.object;
-                    let texts = ["userPrincipalName", "mail", "displayName"]
-                        .iter()
-                        .filter_map(|name| object.attribute(name)?.as_str())
-                        .map(str::to_lowercase);
-                    let mut keys: Vec<String> = texts.chain([object.id.to_string()]).collect();
-                    keys.sort();
-                    keys.dedup();
-                    for key in keys {
-                        if let Some(hits) = found.get_mut(&key) {
-                            hits.push(Named {
-                                kind,
-                                id: object.id,
-                                name: object.name(),
-                                target: record.link.as_ref().map(|link| link.target.clone()),
-                            });
-                        }
-                    }
-                }
-            }
-        }
-        names
-            .iter()
-            .map(|name| one(name, &found[&name.to_lowercase()]))
-            .collect()
+        let found = self
+            .snapshot
+            .one_named(&[ObjectKind::User, ObjectKind::Group], names);
+        let found = found.map_err(|error| install::store_failure(&error))?;
+        found.map_err(|error| AppError::from(&error))
     }
 
     /// An object by its id, as well as it is known.
@@ -204,34 +153,5 @@ impl Desk {
             tx.commit(Durability::Synced)
         };
         done().map_err(|error| install::store_failure(&error))
-    }
-}
-
-fn one(name: &str, hits: &[Named]) -> Result<Named, AppError> {
-    match hits {
-        [one] => Ok(one.clone()),
-        [] => Err(AppError::usage(
-            format!("no user or group `{}` in the snapshot", printable(name)),
-            "give its object id, or its UPN, mail or display name as Entra has it; run `melonsync sync` first if it is new",
-        )),
-        many => {
-            let ids: Vec<String> = many
-                .iter()
-                .map(|hit| format!("{} {}", hit.kind, hit.id))
-                .collect();
-            Err(AppError::new(
-                ErrorKind::Usage,
-                ErrorText {
-                    what: format!(
-                        "{} objects are called `{}`: {}",
-                        many.len(),
-                        printable(name),
-                        ids.join(", ")
-                    ),
-                    ..ErrorText::default()
-                }
-                .advise("name one of them by its object id"),
-            ))
-        }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::error::Error;
 
+use crate::engine::cycle::CycleError;
 use crate::ports::Exchange;
 use crate::ports::SourceError;
 use crate::ports::TargetError;
 use crate::settings::SettingsErrors;
+use crate::snapshot::named::NotOne;
 
 /// What kind of failure it is: each surface has its own number for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +108,25 @@ impl AppError {
             }
             .advise(advice),
         )
+    }
+}
+
+/// An error that ended a cycle.
+impl From<&CycleError> for AppError {
+    fn from(error: &CycleError) -> Self {
+        let kind = match error {
+            CycleError::NotOne(_) => ErrorKind::Usage,
+            CycleError::Quarantined { .. } => ErrorKind::NotBegun,
+            _ => ErrorKind::Failed,
+        };
+        Self::new(kind, ErrorText::of(error).advise(error.hint()))
+    }
+}
+
+/// A name that does not lead to one object.
+impl From<&NotOne> for AppError {
+    fn from(error: &NotOne) -> Self {
+        Self::new(ErrorKind::Usage, ErrorText::of(error).advise(error.hint()))
     }
 }
 

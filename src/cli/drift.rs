@@ -12,7 +12,6 @@ use super::exit::Exit;
 use super::process;
 use super::report::Report;
 use super::show;
-use super::sync;
 use super::watch::Progress;
 use crate::app::error::AppError;
 use crate::app::install;
@@ -61,7 +60,7 @@ pub fn run(globals: &Globals, args: &args::Drift, report: &mut Report) -> Result
             report,
         )?;
         if let Some(error) = &done.error {
-            return Err(sync::failure(error));
+            return Err(AppError::from(error));
         }
         Some((done, findings))
     } else {
@@ -70,7 +69,7 @@ pub fn run(globals: &Globals, args: &args::Drift, report: &mut Report) -> Result
     let found = Found::read(&snapshot).map_err(|error| install::store_failure(&error))?;
     let ran = ran.as_ref().map(|(done, findings)| (done, findings.as_slice()));
     show_found(name, &found, ran, args, report);
-    let outcome = ran.map_or(Exit::Done, |(done, _)| sync::exit(done.summary.outcome));
+    let outcome = ran.map_or(Exit::Done, |(done, _)| Exit::from(done.summary.outcome));
     Ok(match outcome {
         Exit::Done if args.detailed_exitcode && !found.counts.is_none() => Exit::Changes,
         other => other,
@@ -314,22 +313,6 @@ fn text(job: &str, found: &Found, args: &args::Drift) -> String {
     lines.join("\n")
 }
 
-/// The counts in words: `2 modified, 1 missing`; empty for none.
-pub(super) fn in_words(counts: &Counts) -> String {
-    let all = [
-        (counts.missing, "missing"),
-        (counts.orphaned, "orphaned"),
-        (counts.modified, "modified"),
-        (counts.membership, "membership"),
-        (counts.unmanaged, "unmanaged"),
-    ];
-    let words = all
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, class)| format!("{count} {class}"));
-    words.collect::<Vec<_>>().join(", ")
-}
-
 fn last_line(found: &Found, args: &args::Drift) -> String {
     let counts = &found.counts;
     let not_kept = found.objects.iter().filter(|one| one.row.has_not_kept()).count();
@@ -348,7 +331,7 @@ fn last_line(found: &Found, args: &args::Drift) -> String {
         (true, true) => "\nWhat is left could not be put right now: see above why.",
         (false, _) => "",
     };
-    format!("{}.{advice}", in_words(counts))
+    format!("{}.{advice}", show::in_words(counts))
 }
 
 fn object_lines(one: &Object, found: &Found, lines: &mut Vec<String>) {

@@ -1,5 +1,7 @@
 //! `escrow`: entries set aside after failures: shown, tried again, or left until something changes.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::args::EscrowAction;
@@ -31,7 +33,7 @@ use crate::snapshot::tx::Tx;
 /// An entry, and a name of its object for people.
 struct Named {
     entry: Entry,
-    names: Vec<String>,
+    name: Option<String>,
     /// Where only parts of the object wait: each of them.
     parts: Vec<Waiting>,
 }
@@ -130,16 +132,20 @@ fn choose(snapshot: &Snapshot, args: &EscrowObject) -> Result<Vec<Named>, AppErr
     let Some(wanted) = &args.object else {
         return Ok(all);
     };
-    let matches = |known: &String| known.to_lowercase() == wanted.to_lowercase();
+    let called = snapshot
+        .named(
+            &[ObjectKind::User, ObjectKind::Group],
+            std::slice::from_ref(wanted),
+        )
+        .map_err(|error| install::store_failure(&error))?;
+    let mut ids: BTreeSet<SourceId> = called.iter().flatten().map(|one| one.id).collect();
+    // One that is not in the snapshot any more may still have its entry.
+    ids.extend(wanted.parse::<SourceId>().ok());
     let found: Vec<Named> = all
         .into_iter()
         .filter(|one| {
-            let members = one.parts.iter().filter_map(|part| part.member.as_ref());
-            let named =
-                |(id, name): &(SourceId, String)| id.to_string() == wanted.to_lowercase() || matches(name);
-            one.entry.id.to_string() == wanted.to_lowercase()
-                || one.names.iter().any(matches)
-                || members.into_iter().any(named)
+            let mut members = one.parts.iter().filter_map(|part| part.member.as_ref());
+            ids.contains(&one.entry.id) || members.any(|(id, _)| ids.contains(id))
         })
         .collect();
     match found.len() {
@@ -148,14 +154,21 @@ fn choose(snapshot: &Snapshot, args: &EscrowObject) -> Result<Vec<Named>, AppErr
             "`melonsync escrow list` shows who is; name one by object id, UPN, mail or display name",
         )),
         1 => Ok(found),
-        _ => Err(AppError::usage(
-            format!(
-                "`{}` is the name of {} entries in escrow",
-                printable(wanted),
-                found.len()
-            ),
-            "name one by its object id, as `melonsync escrow list` shows it",
-        )),
+        many => {
+            let each = found.iter().map(|one| {
+                let name = one.name.as_deref().unwrap_or_default();
+                format!("{} {} ({})", one.entry.kind, printable(name), one.entry.id)
+            });
+            let each: Vec<String> = each.collect();
+            Err(AppError::usage(
+                format!(
+                    "`{}` is the name of {many} entries in escrow: {}",
+                    printable(wanted),
+                    each.join(", ")
+                ),
+                "name one by its object id, as `melonsync escrow list` shows it",
+            ))
+        }
     }
 }
 
@@ -163,15 +176,13 @@ fn named(snapshot: &Snapshot) -> Result<Vec<Named>, StoreError> {
     let mut all = Vec::new();
     for entry in escrow::entries(snapshot)? {
         let record = snapshot.record(entry.kind, &entry.id)?;
-        let names = ["userPrincipalName", "displayName", "mail"]
-            .iter()
-            .filter_map(|attribute| {
-                let object = &record.as_ref()?.object;
-                Some(object.attribute(attribute)?.as_str()?.to_owned())
-            })
-            .collect();
+        let name = record.and_then(|record| {
+            let names = ["userPrincipalName", "displayName", "mail"].iter();
+            let mut names = names.filter_map(|name| record.object.attribute(name)?.as_str());
+            names.next().map(str::to_owned)
+        });
         let parts = parts(snapshot, &entry)?;
-        all.push(Named { entry, names, parts });
+        all.push(Named { entry, name, parts });
     }
     Ok(all)
 }
@@ -241,7 +252,7 @@ fn show(job: &str, action: &EscrowAction, chosen: &[Named], report: &mut Report)
                 "{} {}  {}\n  {} failed {} times since {}; next try: {}\n  {}\n  do: {}",
                 one.entry.kind,
                 one.entry.id,
-                printable(one.names.first().map_or("", String::as_str)),
+                printable(one.name.as_deref().unwrap_or_default()),
                 escrowed.operation,
                 escrowed.failures,
                 escrowed.since,
@@ -265,7 +276,7 @@ fn shown(one: &Named, escrowed: &Escrowed, part: Option<&Waiting>) -> serde_json
     let mut entry = json!({
         "object": one.entry.id.to_string(),
         "kind": one.entry.kind.word(),
-        "name": one.names.first(),
+        "name": one.name,
         "operation": escrowed.operation,
         "reason": part.map_or(IN_ESCROW, Waiting::reason),
         "error": escrowed.error,

@@ -1,6 +1,7 @@
 //! The exit codes of the verbs.
 
 use crate::app::error::ErrorKind;
+use crate::engine::summary::Outcome;
 
 /// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,17 @@ impl Exit {
     #[must_use]
     pub const fn code(self) -> u8 {
         self as u8
+    }
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Converged | Outcome::Planned => Self::Done,
+            Outcome::Partial => Self::Entries,
+            Outcome::Withheld => Self::Withheld,
+            Outcome::Quarantined | Outcome::Failed => Self::Failed,
+        }
     }
 }
 

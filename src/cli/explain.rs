@@ -7,10 +7,7 @@ use super::args::Globals;
 use super::exit::Exit;
 use super::process;
 use super::report::Report;
-use super::sync;
 use crate::app::error::AppError;
-use crate::app::error::ErrorKind;
-use crate::app::error::ErrorText;
 use crate::app::install;
 use crate::engine::explain;
 use crate::engine::explain::ExplainError;
@@ -45,9 +42,7 @@ pub fn run(globals: &Globals, args: &args::Explain, report: &mut Report) -> Resu
 
 fn failure(error: &ExplainError) -> AppError {
     match error {
-        ExplainError::Cycle(error) => sync::failure(error),
-        ExplainError::NoSuchObject { .. } | ExplainError::Ambiguous { .. } => {
-            AppError::new(ErrorKind::Usage, ErrorText::of(error).advise(error.hint()))
-        }
+        ExplainError::Cycle(error) => AppError::from(error),
+        ExplainError::NotOne(error) => AppError::from(error),
     }
 }

@@ -18,7 +18,6 @@ use super::saved;
 use super::saved::Origin;
 use super::show;
 use super::state;
-use super::sync;
 use super::watch::Parts;
 use super::watch::PlanFile;
 use crate::app::error::AppError;
@@ -56,7 +55,7 @@ pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<
     });
     let file = Arc::into_inner(file).expect("the order that shared it is gone");
     if let Some(error) = &done.error {
-        return Err(sync::failure(error));
+        return Err(AppError::from(error));
     }
     let parts = file.finish().map_err(|error| spool_failure(&error))?;
     let mut sheets = forms.into_iter().zip(parts);

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::drift;
 use crate::engine::summary::Kind;
 use crate::engine::summary::Outcome;
 use crate::engine::summary::Summary;
@@ -181,7 +180,7 @@ fn left(summary: &Summary, text: &mut String) {
         );
     }
     let drift = &summary.drift;
-    let found = drift::in_words(&Counts {
+    let found = in_words(&Counts {
         missing: drift.missing,
         orphaned: drift.orphaned,
         modified: drift.modified,
@@ -313,4 +312,20 @@ fn capital(word: &str) -> String {
     chars
         .next()
         .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// The counts of drift in words: `2 modified, 1 missing`; empty for none.
+pub(super) fn in_words(counts: &Counts) -> String {
+    let all = [
+        (counts.missing, "missing"),
+        (counts.orphaned, "orphaned"),
+        (counts.modified, "modified"),
+        (counts.membership, "membership"),
+        (counts.unmanaged, "unmanaged"),
+    ];
+    let words = all
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, class)| format!("{count} {class}"));
+    words.collect::<Vec<_>>().join(", ")
 }

@@ -14,6 +14,7 @@ use crate::app::error::ErrorText;
 use crate::app::install;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
+use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::shown::shown as printable;
 use crate::ports::StoreError;
@@ -330,31 +331,37 @@ fn stream_of(settings: &Settings) -> Option<String> {
 
 /// The one object that is, or was, known by this.
 fn one(snapshot: &Snapshot, name: &str, object: &str) -> Result<SourceId, AppError> {
-    let found = snapshot
-        .who_is(object)
-        .map_err(|error| install::store_failure(&error))?;
-    let mut ids = found.iter();
-    match (ids.next(), ids.next()) {
-        (Some(id), None) => Ok(*id),
-        (None, _) => Err(AppError::usage(
-            format!(
-                "nobody is, or ever was, known as `{}` in job `{name}`",
-                printable(object)
-            ),
-            "give its object id",
-        )),
-        (Some(_), Some(_)) => {
-            let ids: Vec<String> = found.iter().map(ToString::to_string).collect();
-            Err(AppError::usage(
+    let failed = |error| install::store_failure(&error);
+    let found = snapshot.who_is(object).map_err(failed)?;
+    match (found.first(), found.len()) {
+        (Some(id), 1) => return Ok(*id),
+        (None, _) => {
+            return Err(AppError::usage(
                 format!(
-                    "{} objects are, or were, known as `{}`",
-                    found.len(),
+                    "nobody is, or ever was, known as `{}` in job `{name}`",
                     printable(object)
                 ),
-                format!("give the object id of the one that you mean: {}", ids.join(", ")),
-            ))
+                "give its object id",
+            ));
         }
+        (Some(_), _) => {}
     }
+    let ids: Vec<String> = found.iter().map(ToString::to_string).collect();
+    let known = snapshot.named(&[ObjectKind::User, ObjectKind::Group], &ids);
+    // One that is gone has its id alone.
+    let each = ids.iter().zip(known.map_err(failed)?);
+    let each = each.map(|(id, known)| known.first().map_or_else(|| id.clone(), ToString::to_string));
+    Err(AppError::usage(
+        format!(
+            "{} objects are, or were, known as `{}`",
+            found.len(),
+            printable(object)
+        ),
+        format!(
+            "give the object id of the one that you mean: {}",
+            each.collect::<Vec<_>>().join(", ")
+        ),
+    ))
 }
 
 fn still_ours(object: &str, still: &StillOurs) -> AppError {

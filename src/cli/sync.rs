@@ -12,13 +12,10 @@ use super::sync_plan;
 use super::watch::Progress;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
-use crate::app::error::ErrorText;
 use crate::app::install;
 use crate::engine::cycle;
-use crate::engine::cycle::CycleError;
 use crate::engine::job::Extent;
 use crate::engine::job::Report as CycleReport;
-use crate::engine::summary::Outcome;
 
 /// One cycle now.
 pub fn sync(globals: &Globals, args: &args::Sync, report: &mut Report) -> Result<Exit, AppError> {
@@ -96,7 +93,7 @@ pub(super) fn shown(
     findings: Vec<String>,
     report: &mut Report,
 ) -> Result<Exit, AppError> {
-    let failed = done.error.as_ref().map(failure);
+    let failed = done.error.as_ref().map(AppError::from);
     if report.is_json() {
         report.json(&done.summary);
     } else if failed
@@ -107,25 +104,6 @@ pub(super) fn shown(
     }
     match failed {
         Some(failure) => Err(failure),
-        None => Ok(exit(done.summary.outcome)),
-    }
-}
-
-/// An error that ended a cycle.
-pub(super) fn failure(error: &CycleError) -> AppError {
-    let kind = match error {
-        CycleError::NoSuchObject { .. } | CycleError::Ambiguous { .. } => ErrorKind::Usage,
-        CycleError::Quarantined { .. } => ErrorKind::NotBegun,
-        _ => ErrorKind::Failed,
-    };
-    AppError::new(kind, ErrorText::of(error).advise(error.hint()))
-}
-
-pub(super) const fn exit(outcome: Outcome) -> Exit {
-    match outcome {
-        Outcome::Converged | Outcome::Planned => Exit::Done,
-        Outcome::Partial => Exit::Entries,
-        Outcome::Withheld => Exit::Withheld,
-        Outcome::Quarantined | Outcome::Failed => Exit::Failed,
+        None => Ok(Exit::from(done.summary.outcome)),
     }
 }

@@ -13,7 +13,6 @@ use super::report::Report;
 use super::saved;
 use super::saved::Comparing;
 use super::show;
-use super::sync;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
@@ -62,7 +61,7 @@ pub(super) fn run(
                 let done = cycle::run(&job, &order).await;
                 watcher.clear();
                 if let Some(error) = &done.error {
-                    return Err(sync::failure(error));
+                    return Err(AppError::from(error));
                 }
                 let (left, missed) = (watcher.left(), watcher.missed(file)?);
                 if !(left.is_empty() && missed.is_empty()) {
@@ -104,10 +103,10 @@ fn shown(
         );
     }
     if let Some(error) = &done.error {
-        return Err(sync::failure(error));
+        return Err(AppError::from(error));
     }
     let part = job.enforce && !missed.is_empty() && done.summary.outcome == Outcome::Converged;
-    let exit = sync::exit(done.summary.outcome);
+    let exit = Exit::from(done.summary.outcome);
     Ok(if part { exit.or(Exit::Entries) } else { exit })
 }
 

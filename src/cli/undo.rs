@@ -56,7 +56,7 @@ pub fn run(globals: &Globals, args: &args::Undo, report: &mut Report) -> Result<
     });
     let file = Arc::into_inner(file).expect("the order that shared it is gone");
     if let Some(error) = &planned.error {
-        return Err(sync::failure(error));
+        return Err(AppError::from(error));
     }
     let mut parts = file.finish().map_err(|error| plan::spool_failure(&error))?;
     let parts = parts.pop().expect("one form was asked for");
@@ -73,7 +73,7 @@ pub fn run(globals: &Globals, args: &args::Undo, report: &mut Report) -> Result<
         .map_err(|error| plan::spool_failure(&error))?;
     }
     if !carries_out {
-        return Ok(sync::exit(planned.summary.outcome));
+        return Ok(Exit::from(planned.summary.outcome));
     }
     let watcher = Arc::new(Progress::new(report.progress()));
     let done = runtime.block_on(async {
@@ -88,8 +88,8 @@ pub fn run(globals: &Globals, args: &args::Undo, report: &mut Report) -> Result<
         document["left"] = watcher.findings().into();
         report.json(&document);
         return match &done.error {
-            Some(error) => Err(sync::failure(error)),
-            None => Ok(sync::exit(done.summary.outcome)),
+            Some(error) => Err(AppError::from(error)),
+            None => Ok(Exit::from(done.summary.outcome)),
         };
     }
     // What is left was shown with the plan.

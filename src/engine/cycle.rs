@@ -43,7 +43,6 @@ use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
-use crate::model::shown::shown;
 use crate::ports::Disposition;
 use crate::ports::Durability;
 use crate::ports::SourceError;
@@ -62,6 +61,7 @@ use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::kept_back::WithheldKey;
+use crate::snapshot::named::NotOne;
 use crate::snapshot::quarantine::JobStop;
 use crate::snapshot::quarantine::Quarantine;
 use crate::snapshot::quarantine::QuarantineReads;
@@ -97,24 +97,9 @@ pub enum CycleError {
     /// Asked to stop: what was in flight is finished and recorded.
     #[error("stopped on request; the next cycle goes on where this one stopped")]
     Stopped,
-    /// A name given by hand that nobody has.
-    #[error("no {kind} `{}` in the source", shown(name))]
-    NoSuchObject {
-        /// User or group.
-        kind: ObjectKind,
-        /// The name.
-        name: String,
-    },
-    /// A name given by hand that several have.
-    #[error("{} {kind}s are called `{}`", found.len(), shown(name))]
-    Ambiguous {
-        /// User or group.
-        kind: ObjectKind,
-        /// The name.
-        name: String,
-        /// Whose it is.
-        found: Vec<SourceId>,
-    },
+    /// A name given by hand that does not lead to one object.
+    #[error(transparent)]
+    NotOne(#[from] NotOne),
     /// A store call did not come back: a bug, or a damaged store that panicked.
     #[error("a store call broke off")]
     Broken(#[source] tokio::task::JoinError),
@@ -138,14 +123,7 @@ impl CycleError {
             }
             Self::Store(cause) => cause.hint(),
             Self::Stopped => "nothing to do".to_owned(),
-            Self::NoSuchObject { .. } => {
-                "give its object id, or its UPN or display name as Entra has it; run `melonsync sync` first if it is new"
-                    .to_owned()
-            }
-            Self::Ambiguous { found, .. } => {
-                let ids: Vec<String> = found.iter().map(ToString::to_string).collect();
-                format!("give the object id of the one that you mean: {}", ids.join(", "))
-            }
+            Self::NotOne(error) => error.hint().to_owned(),
             Self::Broken(_) => "run `melonsync state verify`, and report this".to_owned(),
         }
     }
@@ -747,8 +725,7 @@ async fn remember(
         (one.sent, one.holds) = Default::default();
     }
     let json = serde_json::to_value(kept).unwrap_or_default();
-    let keep = order.apply;
-    let cycle = order.id;
+    let (keep, cycle) = (order.apply, order.id);
     // With nothing held back, there was nothing left to look at.
     // Of a cycle over a few objects, or with something left undone, that cannot be said.
     let whole = summary.outcome == Outcome::Converged && !order.extent.is_partial();

@@ -23,7 +23,6 @@ use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
 use super::job::Watcher;
-use super::readings::each_record;
 use super::readings::keys_of;
 use super::views::view;
 use crate::model::clock::Timestamp;
@@ -31,8 +30,6 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Existence;
 use crate::model::object::Life;
-use crate::model::shown::shown;
-use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::explain;
@@ -47,6 +44,7 @@ use crate::reconcile::operation::Operation;
 use crate::reconcile::view::ObjectView;
 use crate::snapshot::history::Entry;
 use crate::snapshot::look::Looking;
+use crate::snapshot::named::NotOne;
 use crate::snapshot::page::apply_existence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
@@ -63,20 +61,9 @@ pub enum ExplainError {
     /// As in a cycle.
     #[error(transparent)]
     Cycle(#[from] CycleError),
-    /// Nobody has that name or id.
-    #[error("no user or group `{}` in what was read of the source", shown(name))]
-    NoSuchObject {
-        /// As given.
-        name: String,
-    },
-    /// Several have that name.
-    #[error("`{}` is {}", shown(name), .found.join(", and "))]
-    Ambiguous {
-        /// As given.
-        name: String,
-        /// Kind and id of each.
-        found: Vec<String>,
-    },
+    /// The name does not lead to one object.
+    #[error(transparent)]
+    NotOne(#[from] NotOne),
 }
 
 impl ExplainError {
@@ -85,11 +72,7 @@ impl ExplainError {
     pub fn hint(&self) -> String {
         match self {
             Self::Cycle(error) => error.hint(),
-            Self::NoSuchObject { .. } => {
-                "give its object id, or its UPN, mail or display name as Entra has it; `melonsync plan` reads what is new"
-                    .to_owned()
-            }
-            Self::Ambiguous { .. } => "give the object id".to_owned(),
+            Self::NotOne(error) => error.hint().to_owned(),
         }
     }
 }
@@ -152,23 +135,22 @@ impl Watcher for Gathered {
 impl Cycle<'_> {
     /// The one object that is meant; one that is not read yet is asked for by its id.
     async fn find(&self, name: &str) -> Result<(ObjectKind, SourceId), ExplainError> {
-        let wanted = name.to_lowercase();
-        let found = self.store(move |snapshot| named(snapshot, &wanted)).await?;
-        match (found.as_slice(), name.parse()) {
-            ([one], _) => Ok(*one),
-            ([], Ok(id)) => match self.find_new(id).await? {
+        let wanted = vec![name.to_owned()];
+        let found = self
+            .store(move |snapshot| snapshot.one_named(&[ObjectKind::User, ObjectKind::Group], &wanted))
+            .await?;
+        let error = match found {
+            Ok(one) => return Ok((one[0].kind, one[0].id)),
+            Err(error) => error,
+        };
+        match (&error, name.parse()) {
+            (NotOne::Nothing { .. }, Ok(id)) => match self.find_new(id).await? {
                 Some(kind) => Ok((kind, id)),
-                None => Err(ExplainError::NoSuchObject {
-                    name: name.to_owned(),
-                }),
+                None => Err(ExplainError::NotOne(error)),
             },
-            ([], Err(_)) => Err(ExplainError::NoSuchObject {
-                name: name.to_owned(),
-            }),
-            (several, _) => Err(ExplainError::Ambiguous {
-                name: name.to_owned(),
-                found: several.iter().map(|(kind, id)| format!("{kind} {id}")).collect(),
-            }),
+            (NotOne::Nothing { .. }, Err(_)) | (NotOne::Several { .. }, _) => {
+                Err(ExplainError::NotOne(error))
+            }
         }
     }
 
@@ -244,8 +226,8 @@ impl Cycle<'_> {
         self.late_values().await?;
         self.tell_pause();
         let Some(view) = seen else {
-            let name = id.to_string();
-            return Err(CycleError::NoSuchObject { kind, name });
+            let (what, name) = (kind.word(), id.to_string());
+            return Err(NotOne::Nothing { what, name }.into());
         };
         self.put_together(&view, asked, actual.as_ref(), gathered).await
     }
@@ -519,26 +501,6 @@ impl Cycle<'_> {
         let everybody = rules.takes_every(kind) && !counts;
         Ok(InScope::of(view, filter, memberships, assigned, everybody))
     }
-}
-
-/// Everybody with this id or name, users and groups, without case.
-fn named(snapshot: &Snapshot, wanted: &str) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
-    let mut found = Vec::new();
-    for kind in [ObjectKind::User, ObjectKind::Group] {
-        if let Ok(id) = wanted.parse::<SourceId>() {
-            found.extend(snapshot.brief(kind, &id)?.map(|_| (kind, id)));
-            continue;
-        }
-        each_record(snapshot, kind, |record| {
-            let names = ["userPrincipalName", "mail", "displayName"].iter();
-            let mut held = names.filter_map(|name| record.object.attribute(name).and_then(Value::as_str));
-            if held.any(|held| held.to_lowercase() == wanted) {
-                found.push((kind, record.object.id));
-            }
-            Ok(())
-        })?;
-    }
-    Ok(found)
 }
 
 /// What an answer of the source moves: names of properties, or that it is gone.

@@ -11,6 +11,7 @@ use super::job::Extent;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::verb::Act;
 use crate::model::verb::GuardClass;
 use crate::ports::Durability;
 use crate::ports::StoreError;
@@ -88,7 +89,7 @@ impl KeptBack {
 
     /// True for a removal that goes although the guard is closed: a person released it, or named the user.
     pub(super) fn lets_through(&self, kind: ObjectKind, id: SourceId, verb: Verb) -> bool {
-        let named = verb == Verb::DisableUser && self.named.contains(&id);
+        let named = verb.act() == Act::Disable && self.named.contains(&id);
         !self.removals_paused() && (named || self.released(&(kind, id, Class::Removal), verb).is_some())
     }
 

@@ -9,7 +9,6 @@ use tracing::warn;
 use super::cycle::Cycle;
 use super::cycle::CycleError;
 use super::job::Extent;
-use super::readings::each_record;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
@@ -395,10 +394,11 @@ impl Cycle<'_> {
         };
         let mut focus = std::collections::BTreeSet::new();
         for (kind, names) in [(ObjectKind::User, users), (ObjectKind::Group, groups)] {
-            let mut ids = Vec::new();
-            for name in names {
-                ids.push(self.resolve(kind, name).await?);
-            }
+            let names = names.clone();
+            let found = self
+                .store(move |snapshot| snapshot.one_named(&[kind], &names))
+                .await??;
+            let ids: Vec<SourceId> = found.iter().map(|one| one.id).collect();
             let select: Vec<String> = self.job.select(kind);
             if ids.is_empty() {
                 continue;
@@ -426,50 +426,5 @@ impl Cycle<'_> {
         }
         self.focus = Some(focus);
         Ok(())
-    }
-
-    /// An object by its id, UPN, mail or display name, without case.
-    async fn resolve(&self, kind: ObjectKind, name: &str) -> Result<SourceId, CycleError> {
-        let wanted = name.to_lowercase();
-        let found = self
-            .store(move |snapshot| {
-                let id: Option<SourceId> = wanted.parse().ok();
-                if let Some(id) = id {
-                    return Ok(snapshot
-                        .record(kind, &id)?
-                        .map(|record| vec![record.object.id])
-                        .unwrap_or_default());
-                }
-                let mut found = Vec::new();
-                each_record(snapshot, kind, |record| {
-                    let is_named = ["userPrincipalName", "mail", "displayName"]
-                        .iter()
-                        .any(|attribute| {
-                            let held = record
-                                .object
-                                .attribute(attribute)
-                                .and_then(|value| value.as_str());
-                            held.is_some_and(|held| held.to_lowercase() == wanted)
-                        });
-                    if is_named {
-                        found.push(record.object.id);
-                    }
-                    Ok(())
-                })?;
-                Ok(found)
-            })
-            .await?;
-        match found.as_slice() {
-            [one] => Ok(*one),
-            [] => Err(CycleError::NoSuchObject {
-                kind,
-                name: name.to_owned(),
-            }),
-            _ => Err(CycleError::Ambiguous {
-                kind,
-                name: name.to_owned(),
-                found,
-            }),
-        }
     }
 }

@@ -24,10 +24,10 @@ use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::verb::Act;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard::Sent;
-use crate::reconcile::operation::Verb;
 use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::kept_back::WithheldKey;
@@ -302,9 +302,11 @@ fn sent_by(done: &[Done]) -> Sent {
     let mut sent = Sent::default();
     for operation in done.iter().flat_map(|done| &done.work.run) {
         sent.users += u64::from(operation.removes_user());
-        sent.groups += u64::from(operation.verb == Verb::DeleteGroup || empties(operation));
+        sent.groups += u64::from(
+            (operation.verb.deletes() && operation.kind == ObjectKind::Group) || empties(operation),
+        );
         sent.creates += u64::from(operation.verb.creates());
-        if operation.verb == Verb::RemoveMember && !empties(operation) {
+        if operation.verb.act() == Act::RemoveMembers && !empties(operation) {
             let own = operation
                 .members
                 .iter()

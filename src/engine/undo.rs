@@ -30,7 +30,6 @@ use crate::reconcile::guard::Asked;
 use crate::reconcile::guard::Totals;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
-use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::scope::Standing;
 use crate::reconcile::undo::Now;
@@ -153,7 +152,7 @@ impl Cycle<'_> {
         for operation in inverses.iter().flat_map(|inverse| &inverse.undo.operations) {
             if operation.removes_user() {
                 *asked.users.entry(operation.because.label()).or_default() += 1;
-            } else if operation.verb == Verb::DeleteGroup {
+            } else if operation.verb.deletes() {
                 *asked.groups.entry(operation.because.label()).or_default() += 1;
             }
             asked.identities += u64::from(guard::changes_identity(operation));

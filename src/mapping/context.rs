@@ -125,3 +125,11 @@ impl<'a> Stream<'a> {
         block
     }
 }
+
+/// What the planner knows beside the object's own attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// `IsSoftDeleted`: out of scope, unassigned, soft-deleted, or `accountEnabled` false
+    /// (default-mappings.json, `isSoftDeleted_true_when`).
+    pub soft_deleted: bool,
+}

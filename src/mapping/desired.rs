@@ -6,18 +6,10 @@
 use crate::model::object::SourceObject;
 use crate::model::value::Value;
 
-use super::context::Context;
+use super::context::{Context, Facts};
 use super::evaluate::Stop;
 use super::evaluate::text_of;
 use super::rows::{Apply, Authority, Mapping, Row};
-
-/// What the planner knows beside the object's own attributes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Facts {
-    /// `IsSoftDeleted`: out of scope, unassigned, soft-deleted, or `accountEnabled` false
-    /// (default-mappings.json, `isSoftDeleted_true_when`).
-    pub soft_deleted: bool,
-}
 
 /// One row's say on one object.
 #[derive(Debug, Clone, PartialEq, Eq)]

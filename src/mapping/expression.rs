@@ -8,8 +8,7 @@ use crate::model::value::Value;
 use super::{
     ast::{Expr, Node},
     check::{Checked, Step, check},
-    context::{Context, Place},
-    desired::Facts,
+    context::{Context, Facts, Place},
     diagnostic::ExpressionError,
     evaluate::{Inputs, Stop, evaluate},
     names::{Access, Names, Reference, SourceAttribute, guest_name},

@@ -31,7 +31,17 @@ const KEYS: [&str; 7] = [
     "drift",
 ];
 
-pub(super) fn read(file_name: &str, text: &str) -> Result<Mapping, Problems> {
+impl Mapping {
+    /// The mapping of a file's text.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with line, caret and suggestion.
+    pub fn from_toml(file_name: &str, text: &str) -> Result<Self, Problems> {
+        read(file_name, text)
+    }
+}
+
+fn read(file_name: &str, text: &str) -> Result<Mapping, Problems> {
     let mut reader = Reader {
         file: file_name,
         text,

@@ -31,8 +31,8 @@ pub mod trace;
 #[cfg(test)]
 mod tests;
 
-pub use context::{Context, Seed};
-pub use desired::{Desired, DesiredValue, Facts, desired, desired_in};
+pub use context::{Context, Facts, Seed};
+pub use desired::{Desired, DesiredValue, desired, desired_in};
 pub use diagnostic::{ExpressionError, Problem, Problems};
 pub use evaluate::{Call, Stop, text_of};
 pub use expression::Expression;

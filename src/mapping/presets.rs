@@ -14,7 +14,15 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|(name, ..)| *name)
 }
 
-pub(super) fn preset(wanted: &str) -> Option<Mapping> {
+impl Mapping {
+    /// The preset of that name; without a version, its newest.
+    #[must_use]
+    pub fn preset(name: &str) -> Option<Self> {
+        preset(name)
+    }
+}
+
+fn preset(wanted: &str) -> Option<Mapping> {
     let (wanted, version) = match wanted.split_once('@') {
         Some((name, version)) => (name, Some(version.parse::<u32>().ok()?)),
         None => (wanted, None),

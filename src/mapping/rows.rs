@@ -11,12 +11,9 @@ use crate::model::name::Name;
 use crate::model::value::Value;
 
 use super::{
-    diagnostic::Problems,
     expression::Expression,
-    file,
     names::{Access, Reference},
     path::TargetPath,
-    presets,
 };
 
 /// Raised whenever evaluation changes its meaning, so that a new release looks at every object again.
@@ -89,20 +86,6 @@ pub struct Mapping {
 type Places = Vec<Option<u16>>;
 
 impl Mapping {
-    /// The preset of that name; without a version, its newest.
-    #[must_use]
-    pub fn preset(name: &str) -> Option<Self> {
-        presets::preset(name)
-    }
-
-    /// The mapping of a file's text.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it, each with line, caret and suggestion.
-    pub fn from_toml(file_name: &str, text: &str) -> Result<Self, Problems> {
-        file::read(file_name, text)
-    }
-
     /// The rows for this kind of object.
     #[must_use]
     pub fn rows(&self, kind: ObjectKind) -> &[Row] {

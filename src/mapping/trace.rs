@@ -13,8 +13,8 @@ use crate::model::value::Value;
 
 use super::{
     check::Step,
-    context::{Context, Place},
-    desired::{DesiredValue, Facts, say},
+    context::{Context, Facts, Place},
+    desired::{DesiredValue, say},
     evaluate::{Inputs, Stop, evaluate},
     expression::OfObject,
     names::SourceAttribute,

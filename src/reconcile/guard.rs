@@ -14,6 +14,7 @@ use super::operation::Verb;
 use super::policy::Policy;
 use super::policy::Threshold;
 use crate::model::id::SourceId;
+use crate::model::verb::Act;
 
 /// What the directory and the snapshot hold, for percentages and for the small-source rule.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -266,7 +267,7 @@ fn approve_creates(
 /// True for an update that changes who a user is. A disable or an enable may carry such a change too.
 #[must_use]
 pub fn changes_identity(operation: &Operation) -> bool {
-    let enables = operation.verb == Verb::EnableUser;
+    let enables = operation.verb.act() == Act::Enable;
     operation.verb.updates()
         && operation
             .changes

@@ -111,7 +111,7 @@ impl Operation {
     #[must_use]
     pub fn takes_over(&self) -> bool {
         let is_ours = matches!(&self.because, Reason::Matched { by } if is_external_id(by));
-        self.verb == Verb::LinkGroup && !is_ours
+        self.verb == Verb::link(ObjectKind::Group) && !is_ours
     }
 
     /// How many operations it counts for in a summary: one, or one a membership.

@@ -15,6 +15,8 @@ use super::operation::Operation;
 use super::operation::Reason;
 use super::operation::Verb;
 use super::undo_hold::UndoHold;
+use super::undo_hold::equal;
+use super::undo_hold::verb_of;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -330,25 +332,6 @@ fn revert(story: &Story, now: &Now, because: &Reason, undo: &mut Undo) {
             operation.members = members;
             undo.operations.push(operation);
         }
-    }
-}
-
-/// Nothing, an empty text and an empty list are one (RFC 7643 section 2.5).
-pub(super) fn equal(a: &Value, b: &Value) -> bool {
-    a == b || a.is_unassigned() && b.is_unassigned()
-}
-
-pub(super) fn verb_of(kind: ObjectKind, changes: &[Change]) -> Verb {
-    if kind == ObjectKind::Group {
-        return Verb::UpdateGroup;
-    }
-    let active = changes
-        .iter()
-        .find(|change| change.attribute.eq_ignore_ascii_case("active"));
-    match active.and_then(|change| change.after.as_bool()) {
-        Some(true) => Verb::EnableUser,
-        Some(false) => Verb::DisableUser,
-        None => Verb::UpdateUser,
     }
 }
 

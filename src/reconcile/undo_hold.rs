@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::operation::Change;
 use super::operation::Verb;
 use super::plan::ObjectPlan;
-use super::undo::equal;
-use super::undo::verb_of;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
@@ -121,6 +119,26 @@ fn renamed(verb: Verb, kind: ObjectKind, changes: &[Change]) -> Verb {
         verb_of(kind, changes)
     } else {
         verb
+    }
+}
+
+/// Nothing, an empty text and an empty list are one (RFC 7643 section 2.5).
+pub(super) fn equal(a: &Value, b: &Value) -> bool {
+    a == b || a.is_unassigned() && b.is_unassigned()
+}
+
+/// What an update is called that makes these changes.
+pub(super) fn verb_of(kind: ObjectKind, changes: &[Change]) -> Verb {
+    if kind == ObjectKind::Group {
+        return Verb::UpdateGroup;
+    }
+    let active = changes
+        .iter()
+        .find(|change| change.attribute.eq_ignore_ascii_case("active"));
+    match active.and_then(|change| change.after.as_bool()) {
+        Some(true) => Verb::EnableUser,
+        Some(false) => Verb::DisableUser,
+        None => Verb::UpdateUser,
     }
 }
 

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::embedded::Engine;
 use super::folder::MARKS;
-use super::folder::io_error;
+use super::io::io_error;
 use crate::files::open_ours;
 use crate::model::clock::Timestamp;
 use crate::ports::StoreError;

@@ -154,3 +154,18 @@ fn step(counter: &mut u64, up: bool) {
         counter.saturating_sub(1)
     };
 }
+
+/// Counters and running numbers, one record, written with every commit that moves them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Heads {
+    /// How many there are.
+    pub counts: Counts,
+    /// The number that the next history entry gets.
+    pub next_history: u64,
+    /// The hash over the last history record.
+    pub history_hash: [u8; 32],
+    /// The number that the next batch of intents gets.
+    pub next_intents: u64,
+    /// The number that the next cycle's summary gets.
+    pub next_cycle: u64,
+}

@@ -24,11 +24,11 @@ use crate::ports::Table;
 
 use super::escrow::Escrowed;
 use super::{
-    folder::io_error,
     history::{Batch, BatchValues, Entry, Values},
+    io::io_error,
     kept_back, keys,
+    manifest::hex,
     migrate::FORMAT,
-    proof::hex,
     read::{ObjectIntent, Reads},
     record::{self, DirtyCause, Mark, Record},
     store::Snapshot,

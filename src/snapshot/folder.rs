@@ -22,13 +22,14 @@ use crate::files;
 use crate::ports::StoreError;
 
 use super::{
+    again::begin_again,
     embedded::Engine,
     forget::FORGOTTEN,
+    io::{CREATED, OLD, beside, io_error},
     lock::{StateLock, create_private},
     migrate::{self, FORMAT, STEPS},
     place,
     store::Snapshot,
-    transfer::{begin_again, beside},
 };
 
 /// The state folder, held by this process.
@@ -215,10 +216,6 @@ impl StateFolder {
 pub(super) const MARKS: [&str; 3] = [CREATED, MOVED, FORGOTTEN];
 /// The file that says that the job was handed over.
 const MOVED: &str = "moved";
-/// Behind the name of the store's folder, while a compacted one takes its place.
-pub(super) const OLD: &str = "old";
-/// The file that says that the store was created.
-pub(super) const CREATED: &str = "created";
 
 fn lost(folder: &Path, what: &str) -> StoreError {
     StoreError::Damaged {
@@ -232,13 +229,5 @@ fn of_job(folder: &Path, error: StoreError) -> StoreError {
     match error {
         StoreError::Damaged { what, .. } => lost(folder, &what),
         other => other,
-    }
-}
-
-pub(super) fn io_error(path: &Path, action: &str, cause: io::Error) -> StoreError {
-    StoreError::Io {
-        action: action.to_owned(),
-        path: path.display().to_string(),
-        cause: cause.into(),
     }
 }

@@ -23,7 +23,7 @@ use crate::ports::Table;
 use crate::reconcile::guard::Class;
 
 use super::{
-    folder::io_error,
+    io::io_error,
     kept_back::KeptBackReads,
     read::{PAGE, Reads},
     state::INCOMPLETE,

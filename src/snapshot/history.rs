@@ -25,6 +25,7 @@ use super::{
 
 mod values;
 
+pub use super::record::{Hash, Head};
 pub(super) use values::BatchValues;
 pub use values::Values;
 use values::Written;
@@ -32,25 +33,6 @@ use values::digest_of;
 
 /// How many records are read together: each may hold hundreds of entries.
 pub(super) const RECORDS: usize = 32;
-
-/// A SHA-256 hash.
-pub type Hash = [u8; 32];
-
-/// The end of the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    /// The number of the next entry.
-    pub next: u64,
-    /// The hash over the last record; zero before the first.
-    pub hash: Hash,
-}
-
-/// In hexadecimal, as logged with each cycle.
-impl std::fmt::Display for Head {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
 
 /// One thing done, tried or decided. No personal value is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

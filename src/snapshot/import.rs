@@ -33,16 +33,18 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 
 use super::{
-    folder::{StateFolder, io_error},
+    again::begin_again,
+    folder::StateFolder,
     forget,
     history::{Batch, BatchValues, Entry, Hash, Values},
+    io::{io_error, remove_folder},
     keys,
+    manifest::hex,
     migrate::{FORMAT, OLDEST_EXPORT},
-    proof::hex,
     record::{self, Binding, DirtyCause, Record},
     sled::DEFAULT_CACHE_BYTES,
     store::Snapshot,
-    transfer::{begin_again, install, remove_folder},
+    transfer::install,
     tx::Tx,
 };
 

@@ -8,7 +8,7 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 
-use super::{keys, transfer};
+use super::{backup, keys};
 
 /// The format that this program reads and writes.
 pub const FORMAT: u32 = 5;
@@ -98,7 +98,7 @@ pub fn migrate(
     }
     if !backup.exists() {
         // One that is there was made before a migration that did not come to its end: it is the older, whole one.
-        transfer::backup(store, path, backup)?;
+        backup::backup(store, path, backup)?;
     }
     while format < known {
         let step = steps.iter().find(|step| step.from == format);

@@ -24,7 +24,9 @@
 //! promised survives a power cut. After a crash the snapshot may be older than the target, never newer: an
 //! open create-intent says where, and is resolved before anything else happens to its object.
 
+pub mod again;
 pub mod assignments;
+pub mod backup;
 pub mod blocks;
 mod coded;
 pub mod copies;
@@ -37,12 +39,15 @@ pub mod folder;
 pub mod forget;
 pub mod history;
 pub mod import;
+mod io;
 pub mod kept_back;
 pub mod keys;
 pub mod lock;
 pub mod look;
+pub mod manifest;
 pub mod memory;
 pub mod migrate;
+pub mod named;
 pub mod overlay;
 pub mod page;
 pub mod place;

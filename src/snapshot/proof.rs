@@ -17,7 +17,6 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -28,41 +27,14 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 
 use super::{
-    folder::io_error,
-    history::{Batch, BatchValues, Hash, RECORDS},
+    history::{Batch, BatchValues, RECORDS},
+    io::io_error,
     lock::create_private,
+    manifest::{LAYOUT, Manifest, hex},
     query::document,
     read::Reads,
     store::Snapshot,
 };
-
-/// What kind of folder it is; another word is another layout.
-pub(super) const LAYOUT: &str = "melonsync history 2";
-
-/// The layout of before, which is read as well: the same, with digests of values whose names are written out.
-pub(super) const LAYOUT_BEFORE: &str = "melonsync history 1";
-
-/// What an export says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
-    pub(super) layout: String,
-    /// The job.
-    pub job: String,
-    /// The first moment asked for.
-    pub since: Timestamp,
-    /// The last moment asked for.
-    pub until: Timestamp,
-    /// Lines in `entries.jsonl`.
-    pub entries: u64,
-    /// The number of the first entry in the chain.
-    pub first: u64,
-    /// The number after the last one.
-    pub next: u64,
-    /// The hash of the record before the first: zeros where there was none.
-    pub anchor: String,
-    /// The hash of the last record: the chain's head.
-    pub head: String,
-}
 
 /// Writes an export into a folder that is empty or not there yet.
 ///
@@ -161,7 +133,3 @@ fn shown(manifest: &Manifest) -> Json {
 
 pub use super::proof_check::Checked;
 pub use super::proof_check::verify;
-
-pub(super) fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}

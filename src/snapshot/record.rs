@@ -19,7 +19,6 @@ use crate::model::object::SourceObject;
 use crate::model::value::Attributes;
 
 use super::coded::{CodedKept, CodedValues, DecodedKept, DecodedValues};
-use super::counts::Counts;
 
 /// The version that is written today, for every type of record but an object's.
 pub const VERSION: u8 = 1;
@@ -27,6 +26,25 @@ pub const VERSION: u8 = 1;
 /// The version of an object's record: known names are numbers in it ([`super::coded`]). Those of version 1, with all
 /// names as texts, are read as well.
 const OBJECT_VERSION: u8 = 2;
+
+/// A SHA-256 hash.
+pub type Hash = [u8; 32];
+
+/// The end of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The number of the next entry.
+    pub next: u64,
+    /// The hash over the last record; zero before the first.
+    pub hash: Hash,
+}
+
+/// In hexadecimal, as logged with each cycle.
+impl std::fmt::Display for Head {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
 
 /// One object as remembered: what the source said, and its resource at the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -329,21 +347,6 @@ impl std::fmt::Display for Binding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "tenant {} and target {}", self.tenant_id, self.target)
     }
-}
-
-/// Counters and running numbers, one record, written with every commit that moves them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Heads {
-    /// How many there are.
-    pub counts: Counts,
-    /// The number that the next history entry gets.
-    pub next_history: u64,
-    /// The hash over the last history record.
-    pub history_hash: [u8; 32],
-    /// The number that the next batch of intents gets.
-    pub next_intents: u64,
-    /// The number that the next cycle's summary gets.
-    pub next_cycle: u64,
 }
 
 /// How far the end of a full round has come (see [`super::round`]).

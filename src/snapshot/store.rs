@@ -17,19 +17,16 @@ use crate::ports::Table;
 use crate::ports::WriteBatch;
 
 use super::{
-    counts::Counts,
-    history, keys,
+    counts::{Counts, Heads},
+    keys,
     migrate::{self, FORMAT},
     overlay::Overlay,
     possible::Possible,
     read::{PAGE, Reads},
     recent::{News, Recent},
-    record::{self, Binding, Brief, DirtyCause, Heads},
+    record::{self, Binding, Brief, DirtyCause, Head},
     tx::Tx,
 };
-
-/// How many summaries of past cycles are kept.
-pub const CYCLES_KEPT: u64 = 1000;
 
 /// A job's snapshot. Clones share it.
 #[derive(Debug, Clone)]
@@ -186,9 +183,9 @@ impl Snapshot {
     ///
     /// # Errors
     /// As [`Self::counts`].
-    pub fn history_head(&self) -> Result<history::Head, StoreError> {
+    pub fn history_head(&self) -> Result<Head, StoreError> {
         let heads = self.current_heads()?;
-        Ok(history::Head {
+        Ok(Head {
             next: heads.next_history,
             hash: heads.history_hash,
         })

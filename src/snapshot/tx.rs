@@ -17,11 +17,11 @@ use crate::ports::Table;
 use crate::ports::WriteBatch;
 
 use super::{
-    counts::{Counts, Facts},
+    counts::{Counts, Facts, Heads},
     keys,
     look::LookReads,
     read::Reads,
-    record::{self, Brief, DirtyCause, Finishing, Heads, Record},
+    record::{self, Brief, DirtyCause, Finishing, Record},
     store::Snapshot,
 };
 

@@ -252,7 +252,7 @@ fn check_meta(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreError
     decodes("the binding", snapshot.binding().map(drop))?;
     decodes(
         "the summaries of cycles",
-        snapshot.cycles(super::store::CYCLES_KEPT).map(drop),
+        snapshot.cycles(super::work::CYCLES_KEPT).map(drop),
     )?;
     check_state(snapshot, report)
 }

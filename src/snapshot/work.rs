@@ -15,9 +15,11 @@ use super::{
     keys,
     read::{ObjectIntent, Reads},
     record::{self, DirtyCause, Mark},
-    store::CYCLES_KEPT,
     tx::Tx,
 };
+
+/// How many summaries of past cycles are kept.
+pub const CYCLES_KEPT: u64 = 1000;
 
 /// A value larger than this makes sled write whole pages beside its log; intents and history are cut before it.
 pub(super) const SMALL: usize = 6 * 1024;

@@ -14,10 +14,11 @@ use super::dialect::Update;
 use super::learning::Failing;
 use super::learning::Learned;
 use super::learning::Witness;
+use super::membership::TakenMembers;
+use super::miss::Miss;
 use super::patch::compile;
 use super::refused::Taken;
-use super::shown::Put;
-use super::taken_members::TakenMembers;
+use super::replace::Put;
 use super::usage;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
@@ -28,35 +29,6 @@ use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 use crate::ports::all_refused;
 use crate::reconcile::answer;
-
-/// Why a form did not do its work.
-#[derive(Debug)]
-pub(super) enum Miss {
-    /// Refused with 400 or 501: perhaps for its form.
-    Refused(TargetError, u16),
-    /// Answered 2xx; the resource as it is read back, and the attributes that it does not show.
-    Silent(Box<Resource>, Vec<String>),
-    /// Anything else: no other form would help.
-    Failed(TargetError),
-}
-
-impl Miss {
-    pub(super) fn of(error: TargetError) -> Self {
-        match error {
-            TargetError::Refused { status, .. } if matches!(status, 400 | 501) => {
-                Self::Refused(error, status)
-            }
-            error => Self::Failed(error),
-        }
-    }
-
-    fn how(&self) -> Failing {
-        match self {
-            Self::Refused(_, status) => Failing::Refused(*status),
-            _ => Failing::Silent,
-        }
-    }
-}
 
 impl ScimTarget {
     /// Carries out a patch: attributes and members together where every form in it was seen to work, else apart.
@@ -526,20 +498,6 @@ fn moves(kind: ObjectKind, patch: &Patch, found: &Resource) -> bool {
         })
     };
     kind == ObjectKind::User && answer::is_moved(sent, &found.body)
-}
-
-/// The error for a request that was answered 2xx and did not do what matters.
-pub(super) fn not_carried_out(kind: ObjectKind, id: &TargetId, what: &str) -> TargetError {
-    TargetError::Refused {
-        what: format!(
-            "the change of {} {id} was answered 2xx and not carried out: {what}",
-            kind.word()
-        )
-        .into(),
-        status: 200,
-        hint: "report this to the target's maker: the request was answered as if it had been carried out"
-            .to_owned(),
-    }
 }
 
 /// What was taken, as an answer; an error where something was refused.

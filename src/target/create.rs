@@ -9,7 +9,6 @@ use bytes::Bytes;
 use serde_json::Map;
 use serde_json::Value as Json;
 
-use super::change::Miss;
 use super::client::ScimTarget;
 use super::client::bytes;
 use super::dialect::Aspect;
@@ -23,14 +22,15 @@ use super::glance::Glance;
 use super::learning::Failing;
 use super::learning::Learned;
 use super::learning::Witness;
+use super::miss::Miss;
 use super::path::ENTERPRISE_USER;
-use super::replace::key_of;
 use super::request::Repeat;
 use super::request::Reply;
 use super::resource::complete_schemas;
 use super::resource::field;
 use super::resource::id_in_location;
 use super::showing::Shows;
+use super::spelling::in_values;
 use super::urls::collection;
 use super::usage;
 use crate::model::id::ObjectKind;
@@ -53,37 +53,6 @@ fn dressed(kind: ObjectKind, body: &NewResource, dialect: &Dialect) -> Bytes {
     complete_schemas(kind, &mut body, list);
     in_values(&mut body, dialect);
     bytes(&body)
-}
-
-/// The values of a body in a dialect.
-pub(super) fn in_values(body: &mut Json, dialect: &Dialect) {
-    if dialect.booleans == Booleans::String {
-        write_booleans(body);
-    }
-    if dialect.manager == ManagerForm::String {
-        let extension = body.as_object_mut().and_then(|map| {
-            let key = key_of(map, ENTERPRISE_USER)?;
-            map.get_mut(&key)?.as_object_mut()
-        });
-        if let Some(extension) = extension
-            && let Some(key) = key_of(extension, "manager")
-            && let Some(id) = extension[&key]
-                .as_object()
-                .and_then(|manager| field(manager, "value"))
-                .cloned()
-        {
-            extension.insert(key, id);
-        }
-    }
-}
-
-pub(super) fn write_booleans(value: &mut Json) {
-    match value {
-        Json::Bool(truth) => *value = if *truth { "True" } else { "False" }.into(),
-        Json::Array(items) => items.iter_mut().for_each(write_booleans),
-        Json::Object(map) => map.values_mut().for_each(write_booleans),
-        _ => {}
-    }
 }
 
 fn holds_boolean(value: &Json) -> bool {

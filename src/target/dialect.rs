@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::learning::attribute_key;
 use super::path::TargetPath;
 use crate::model::id::ObjectKind;
 use crate::ports::Patch;
@@ -299,6 +298,11 @@ impl Dialect {
 
 fn pick<T: Copy>(forms: &[T], form: usize) -> T {
     forms.get(form).copied().unwrap_or(forms[0])
+}
+
+/// An attribute of one kind.
+pub(super) fn attribute_key(kind: ObjectKind, path: &str) -> String {
+    format!("{} {path}", kind.word())
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 //!
 //! Promises: a value that a look shows to be as it was is never taken for done; what no look ever showed is not called undone.
 
-use super::change::Miss;
-use super::change::not_carried_out;
 use super::change::partly;
 use super::client::ScimTarget;
 use super::dialect::Dialect;
 use super::dialect::Update;
 use super::learning::ENOUGH;
 use super::learning::Witness;
+use super::miss::Miss;
+use super::miss::not_carried_out;
 use super::refused::Taken;
 use super::usage;
 use crate::mapping::TargetPath;

@@ -19,6 +19,7 @@ use super::dialect::Aspect;
 use super::dialect::Clearing;
 use super::dialect::Dialect;
 use super::dialect::PinnedDialect;
+use super::dialect::attribute_key;
 use super::showing::Showing;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -91,11 +92,6 @@ pub struct Learned {
     pub(super) plain_patches: bool,
     /// A first use that is under way: who was in the group before it.
     trial: Option<Trial>,
-}
-
-/// An attribute of one kind.
-pub(super) fn attribute_key(kind: ObjectKind, path: &str) -> String {
-    format!("{} {path}", kind.word())
 }
 
 /// A change of it: setting and clearing are two.

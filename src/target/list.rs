@@ -4,7 +4,6 @@
 //! one is refused. Some services refuse a cursor that they announce, or a `count` that they find too large (with 400, 422, or
 //! 500): the next listing begins with what worked, once three have told the same.
 
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use super::client::ScimTarget;
@@ -27,22 +26,6 @@ pub const PAGE: u64 = 500;
 
 /// The page that is asked for where that is refused.
 const SMALL_PAGE: u64 = 100;
-
-/// With which page size the listing under way is read, for users and groups.
-#[derive(Debug, Default)]
-pub struct Progress {
-    users: AtomicUsize,
-    groups: AtomicUsize,
-}
-
-impl Progress {
-    const fn of(&self, kind: ObjectKind) -> &AtomicUsize {
-        match kind {
-            ObjectKind::User => &self.users,
-            ObjectKind::Group => &self.groups,
-        }
-    }
-}
 
 impl ScimTarget {
     /// One page.

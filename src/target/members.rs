@@ -8,8 +8,6 @@
 
 use std::collections::BTreeSet;
 
-use super::change::Miss;
-use super::change::not_carried_out;
 use super::client::ScimTarget;
 use super::dialect::Aspect;
 use super::dialect::Dialect;
@@ -19,40 +17,27 @@ use super::learning::Failing;
 use super::learning::Learned;
 use super::learning::Trial;
 use super::learning::Witness;
+use super::membership::Held;
+use super::membership::TakenMembers;
+use super::membership::Used;
+use super::membership::Way;
+use super::membership::shows_the_form;
+use super::miss::Miss;
+use super::miss::not_carried_out;
 use super::showing::Shows;
-use super::taken_members::TakenMembers;
-use super::taken_members::Way;
 use super::usage;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::ports::MembersBefore;
 use crate::ports::Patch;
 use crate::ports::RefusedMember;
-use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 use crate::reconcile::members_of;
 use crate::reconcile::shown_members::ShownMembers;
 
-/// Who is seen in a group, and the resource that says so.
-pub(super) type Held = (Resource, ShownMembers);
-
 /// As many members are asked for one by one after a change that is not seen.
 const MOST_ASKED: usize = 20;
-
-/// How one use of a form ended.
-pub(super) enum Used {
-    /// The named ones, and only they, went or came.
-    Right,
-    /// Some of them did, and nobody else; these were refused.
-    InPart(Vec<RefusedMember>),
-    /// Some are not as they should be.
-    Silent,
-    /// Others went too, and were put back.
-    Harmful,
-    /// Refused.
-    Refused(TargetError, u16),
-}
 
 impl ScimTarget {
     /// Changes the members of a group, removals first. The error is of everybody.
@@ -592,11 +577,6 @@ impl ScimTarget {
 fn is_right(patch: &Patch, before: &ShownMembers, now: &ShownMembers) -> bool {
     let out = |member: &TargetId| now.lacks(member) || (before.holds(member) && !now.holds(member));
     patch.remove_members.iter().all(out) && patch.add_members.iter().all(|member| now.holds(member))
-}
-
-/// True where what happened to these tells of the form: who was not there before is out whatever was sent.
-pub(super) fn shows_the_form(way: Way, members: &[TargetId], before: &ShownMembers) -> bool {
-    way == Way::In || !before.whole || members.iter().any(|member| before.holds(member))
 }
 
 /// Other refusals are of who is named, or of the group.

@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use serde_json::json;
 
-use super::create::write_booleans;
 use super::dialect::{Booleans, Clearing, Dialect, ManagerForm, MemberRemoval, NewElement, OpCase};
 use super::path::{PathError, TargetPath};
+use super::spelling::write_booleans;
 use crate::model::id::TargetId;
 use crate::model::value::Value;
 use crate::ports::Patch;

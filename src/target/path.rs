@@ -9,6 +9,7 @@ use scim_v2::filter::CompValue;
 use scim_v2::filter::CompareOp;
 use scim_v2::filter::PatchPath;
 use scim_v2::filter::ValFilter;
+use serde_json::Map;
 use serde_json::Value as Json;
 
 use crate::mapping;
@@ -188,6 +189,14 @@ fn collect(filter: &ValFilter, into: &mut Vec<(String, Json)>) -> Result<(), ()>
         ValFilter::And(items) => items.as_slice().iter().try_for_each(|item| collect(item, into)),
         _ => Err(()),
     }
+}
+
+/// The key as the resource spells it.
+pub(super) fn key_of(map: &Map<String, Json>, name: &str) -> Option<String> {
+    if map.contains_key(name) {
+        return Some(name.to_owned());
+    }
+    map.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()
 }
 
 #[cfg(test)]

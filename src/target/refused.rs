@@ -6,13 +6,13 @@
 
 use std::collections::VecDeque;
 
-use super::change::Miss;
 use super::client::ScimTarget;
 use super::dialect::Clearing;
 use super::dialect::Dialect;
 use super::dialect::Update;
 use super::learning::ENOUGH;
 use super::learning::Witness;
+use super::miss::Miss;
 use super::path::TargetPath;
 use crate::mapping;
 use crate::model::id::ObjectKind;

@@ -11,12 +11,22 @@ use serde_json::json;
 
 use super::dialect::Dialect;
 use super::patch::put_into_element;
+use super::path::key_of;
 use super::path::{PathError, TargetPath};
 use crate::model::id::TargetId;
 use crate::ports::Patch;
+use crate::ports::Resource;
 use crate::reconcile::operation::MEMBERS;
 use crate::reconcile::shown_members::Member;
 use crate::reconcile::shown_members::member_in;
+
+/// What became of a PUT.
+pub(super) enum Put {
+    /// It was sent, and answered well.
+    Sent(Option<Resource>),
+    /// It was not sent: the group's members were not read whole.
+    NotWhole,
+}
 
 /// The resource as it shall be after the patch.
 ///
@@ -216,14 +226,6 @@ fn list_schema(resource: &mut Map<String, Json>, urn: &str) {
             schemas.push(urn.into());
         }
     }
-}
-
-/// The key as the resource spells it.
-pub(super) fn key_of(map: &Map<String, Json>, name: &str) -> Option<String> {
-    if map.contains_key(name) {
-        return Some(name.to_owned());
-    }
-    map.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()
 }
 
 fn object_at<'a>(map: &'a mut Map<String, Json>, name: &str) -> &'a mut Map<String, Json> {

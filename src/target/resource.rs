@@ -7,7 +7,7 @@ use serde_json::Map;
 use serde_json::Value as Json;
 
 use super::path::ENTERPRISE_USER;
-use super::replace::key_of;
+use super::path::key_of;
 use super::urls::percent_decoded;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;

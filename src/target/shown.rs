@@ -22,14 +22,6 @@ use crate::reconcile::shown_members::count_shown;
 use crate::reconcile::shown_members::key_in;
 use crate::reconcile::shown_members::mark;
 
-/// What became of a PUT.
-pub(super) enum Put {
-    /// It was sent, and answered well.
-    Sent(Option<Resource>),
-    /// It was not sent: the group's members were not read whole.
-    NotWhole,
-}
-
 /// An id that no resource has: the counter-question to a filter.
 const NOBODY: &str = "melonsync-nobody";
 

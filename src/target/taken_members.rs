@@ -3,83 +3,25 @@
 //! Promises: one refused member holds up nobody else; who is out already is done; where nobody is taken it is the group that
 //! is refused, after a few requests. Everything here may be sent twice, because who is in stays in and who is out stays out.
 
-use super::change::not_carried_out;
 use super::client::ScimTarget;
 use super::dialect::Dialect;
-use super::members::Held;
-use super::members::Used;
-use super::members::shows_the_form;
+use super::membership::Held;
+use super::membership::TakenMembers;
+use super::membership::Used;
+use super::membership::Way;
+use super::membership::shows_the_form;
+use super::miss::not_carried_out;
 use super::splitting::Splitting;
 use super::usage;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::model::refusal::names;
-use crate::ports::MembersBefore;
 use crate::ports::Patch;
 use crate::ports::RefusedMember;
-use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 use crate::reconcile::members_of;
 use crate::reconcile::shown_members::ShownMembers;
-
-/// What became of members who were to come or to go.
-#[derive(Debug, Default)]
-pub(super) struct TakenMembers {
-    /// The group as it was answered or read last.
-    pub(super) last: Option<Resource>,
-    /// Who was refused.
-    pub(super) refused: Vec<RefusedMember>,
-}
-
-impl TakenMembers {
-    /// Those of a patch who went.
-    pub(super) fn gone(&self, patch: &Patch) -> Vec<TargetId> {
-        let stayed = |leaver: &&TargetId| !self.refused.iter().any(|one| one.member == **leaver);
-        patch.remove_members.iter().filter(stayed).cloned().collect()
-    }
-}
-
-/// Which way members go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    Out,
-    In,
-}
-
-impl Way {
-    /// These members, and nothing else.
-    pub(super) fn patch(self, members: Vec<TargetId>, before: MembersBefore) -> Patch {
-        let (add_members, remove_members) = match self {
-            Self::In => (members, Vec::new()),
-            Self::Out => (Vec::new(), members),
-        };
-        Patch {
-            changes: Vec::new(),
-            held: Default::default(),
-            add_members,
-            remove_members,
-            members_before: before,
-        }
-    }
-
-    /// Those of the named who are not where they were to be.
-    fn undone(self, named: &[TargetId], before: &ShownMembers, now: &ShownMembers) -> Vec<TargetId> {
-        let done = |member: &&TargetId| match self {
-            Self::In => now.holds(member),
-            Self::Out => before.holds(member) && !now.holds(member),
-        };
-        named.iter().filter(|member| !done(member)).cloned().collect()
-    }
-
-    /// Those of a patch who go this way.
-    pub(super) fn of(self, patch: &Patch) -> &[TargetId] {
-        match self {
-            Self::In => &patch.add_members,
-            Self::Out => &patch.remove_members,
-        }
-    }
-}
 
 impl ScimTarget {
     /// Changes members by forms that were seen to work, after their bundle was refused; `None` where nobody was taken, so

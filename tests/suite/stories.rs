@@ -30,8 +30,8 @@ use melonsync::reconcile::policy::Threshold;
 use melonsync::reconcile::scope::ScopeRules;
 use melonsync::sandbox::Fault;
 use melonsync::sandbox::Tenant;
+use melonsync::snapshot::again;
 use melonsync::snapshot::memory::MemoryStore;
-use melonsync::snapshot::transfer;
 use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -249,7 +249,7 @@ impl Stage {
             ["restore"] => {
                 self.world.store = copy(self.backup.as_ref().expect("a backup"));
                 self.world.restart();
-                transfer::begin_again(&self.world.job.snapshot, "restored").unwrap();
+                again::begin_again(&self.world.job.snapshot, "restored").unwrap();
             }
             _ => panic!("nobody knows how to: {deed}"),
         }

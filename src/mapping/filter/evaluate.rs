@@ -5,7 +5,7 @@ use super::{
     check::{Ask, Test},
 };
 use crate::mapping::{
-    desired::Facts,
+    context::Facts,
     evaluate::{Stop, text_of},
 };
 use crate::model::object::SourceObject;

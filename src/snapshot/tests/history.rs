@@ -19,6 +19,7 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 use crate::reconcile::operation::Change;
+use crate::snapshot::counts::Heads;
 use crate::snapshot::history::Batch;
 use crate::snapshot::history::BatchValues;
 use crate::snapshot::history::NewEntry;
@@ -26,7 +27,6 @@ use crate::snapshot::history::Values;
 use crate::snapshot::keys;
 use crate::snapshot::memory::MemoryStore;
 use crate::snapshot::record;
-use crate::snapshot::record::Heads;
 use crate::snapshot::store::Snapshot;
 
 pub(super) fn entry(n: u64) -> NewEntry {

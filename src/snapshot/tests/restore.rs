@@ -11,6 +11,7 @@ use crate::ports::Durability;
 use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
 use crate::ports::Table;
+use crate::snapshot::again;
 use crate::snapshot::embedded::Engine;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::forget;
@@ -121,7 +122,7 @@ fn a_trial_of_before_is_not_finished_with_the_members_of_then() {
         let mut tx = snapshot.tx().unwrap();
         tx.put_state(&LEARNED, &learned.to_owned());
         tx.commit(Durability::Lazy).unwrap();
-        transfer::begin_again(&snapshot, "restored").unwrap();
+        again::begin_again(&snapshot, "restored").unwrap();
         assert_eq!(snapshot.state(&LEARNED).unwrap().unwrap(), left);
     }
 }

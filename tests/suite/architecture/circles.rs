@@ -9,34 +9,51 @@ use super::tree::Source;
 type Module = Vec<String>;
 type Sources = BTreeMap<Module, Source>;
 
-/// The circles: sets of files each of which reaches every other by imports, largest first. That a module and its own
-/// children know each other is no circle.
-pub fn circles(sources: &Sources) -> Vec<Vec<String>> {
+/// Files each of which reaches every other by imports.
+pub struct Circle {
+    pub files: Vec<String>,
+    /// The imports between them: `a.rs -> b.rs: what`.
+    pub imports: Vec<String>,
+}
+
+/// The circles, largest first. That a module and its own children know each other is no circle.
+pub fn circles(sources: &Sources) -> Vec<Circle> {
     let exports = exports(sources);
-    let graph: BTreeMap<&Module, BTreeSet<&Module>> = sources
-        .iter()
-        .map(|(module, source)| {
-            let used = paths(source)
-                .iter()
-                .filter_map(|path| find(sources, &exports, path, 0))
-                .filter(|used| !used.starts_with(module) && !module.starts_with(used))
-                .collect();
-            (module, used)
-        })
-        .collect();
-    let mut found: Vec<Vec<String>> = components(&graph)
+    let mut graph: BTreeMap<&Module, BTreeSet<&Module>> = BTreeMap::new();
+    let mut imports = Vec::new();
+    for (module, source) in sources {
+        let used = graph.entry(module).or_default();
+        for path in paths(source) {
+            let Some(other) = find(sources, &exports, &path, 0) else {
+                continue;
+            };
+            if !other.starts_with(module) && !module.starts_with(other) {
+                used.insert(other);
+                imports.push((module, other, path.join("::")));
+            }
+        }
+    }
+    imports.sort();
+    imports.dedup();
+    let mut found: Vec<Circle> = components(&graph)
         .into_iter()
         .filter(|circle| circle.len() > 1)
         .map(|circle| {
-            let mut names: Vec<String> = circle
+            let name = |module: &Module| sources[module].path.clone();
+            let inside = imports
                 .iter()
-                .map(|module| sources[*module].path.clone())
-                .collect();
-            names.sort();
-            names
+                .filter(|(from, to, _)| circle.contains(from) && circle.contains(to));
+            let mut files: Vec<String> = circle.iter().map(|module| name(module)).collect();
+            files.sort();
+            Circle {
+                files,
+                imports: inside
+                    .map(|(from, to, what)| format!("  {} -> {}: {what}", name(from), name(to)))
+                    .collect(),
+            }
         })
         .collect();
-    found.sort_by_key(|circle| (usize::MAX - circle.len(), circle.clone()));
+    found.sort_by_key(|circle| (usize::MAX - circle.files.len(), circle.files.clone()));
     found
 }
 

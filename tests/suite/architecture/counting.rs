@@ -248,10 +248,13 @@ impl<'ast> Visit<'ast> for Counts {
 /// True for a variant of one of these enums; not for their functions.
 fn is_variant(path: &syn::Path, enums: &[&str]) -> bool {
     let mut names = path.segments.iter().rev().map(|part| part.ident.to_string());
-    names
-        .next()
-        .is_some_and(|name| name.starts_with(char::is_uppercase))
+    names.next().is_some_and(|name| is_variant_name(&name))
         && names.next().is_some_and(|name| enums.contains(&name.as_str()))
+}
+
+/// `CreateUser`: neither a function nor a constant.
+fn is_variant_name(name: &str) -> bool {
+    name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase)
 }
 
 /// A verb, and what is asked of one.
@@ -290,7 +293,8 @@ fn tokens(stream: TokenStream) -> (usize, Vec<String>) {
             |at: usize, sign: char| matches!(all.get(at), Some(TokenTree::Punct(p)) if p.as_char() == sign);
         match token {
             TokenTree::Ident(name) => {
-                let variant = matches!(all.get(at + 3), Some(TokenTree::Ident(of)) if of.to_string().starts_with(char::is_uppercase));
+                let variant =
+                    matches!(all.get(at + 3), Some(TokenTree::Ident(of)) if is_variant_name(&of.to_string()));
                 verbs += usize::from(name == "Verb" && is(at + 1, ':') && is(at + 2, ':') && variant);
                 if is(at + 1, '!')
                     && matches!(all.get(at + 2), Some(TokenTree::Group(group)) if group.delimiter() != Delimiter::None)

@@ -11,20 +11,20 @@ use super::{
 
 /// Each measure with its upper bound, in the order in which they are shown.
 const BOUNDS: &[(&str, usize)] = &[
-    ("import circles between files", 13),
+    ("import circles between files", 6),
     ("files of the largest circle", 33),
     ("engine files that import `Cycle`", 38),
     ("fields of the largest struct", 59),
-    ("files over 450 lines", 24),
+    ("files over 450 lines", 23),
     ("functions over 60 lines", 42),
     ("functions with 6 or more parameters beside `self`", 17),
     ("functions nested 4 or deeper", 26),
-    ("files that name a variant of `Verb`", 23),
+    ("files that name a variant of `Verb`", 17),
     ("matches over `Verb` with a wildcard", 0),
     ("`matches!` over `Verb`", 0),
     ("cli files that import the store", 19),
     ("store writes in cli", 16),
-    ("`json!` in cli", 63),
+    ("`json!` in cli", 60),
     ("untyped meta calls outside the store", 0),
     ("page loops by hand", 58),
     ("references to absent documents", 0),
@@ -118,10 +118,16 @@ fn measures() -> Vec<Measure> {
         .max()
         .unwrap();
     vec![
-        Measure::of(circles.iter().map(|circle| circle.join(" ")).collect()),
+        Measure(
+            circles.len(),
+            circles
+                .iter()
+                .flat_map(|circle| std::iter::once(circle.files.join(" ")).chain(circle.imports.clone()))
+                .collect(),
+        ),
         circles
             .first()
-            .map_or(Measure(0, vec![]), |circle| Measure::of(circle.clone())),
+            .map_or(Measure(0, vec![]), |circle| Measure::of(circle.files.clone())),
         those("src/engine/", &|_, counts| {
             counts.imports.iter().any(|path| path.ends_with("::Cycle"))
         }),

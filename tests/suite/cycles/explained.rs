@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use melonsync::engine::cycle::CycleError;
 use melonsync::engine::explain::ExplainError;
 use melonsync::engine::explain::explain;
+use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Filter;
 use melonsync::mapping::Mapping;
@@ -14,6 +16,8 @@ use melonsync::reconcile::explain::object::Explanation;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::Threshold;
 use melonsync::reconcile::scope::ScopeRules;
+use melonsync::snapshot::named::NotOne;
+use melonsync::snapshot::read::Reads;
 use serde_json::Value;
 use serde_json::json;
 
@@ -133,7 +137,40 @@ async fn a_user_who_came_since_the_last_read_is_found_by_its_id() {
         Some(Verb::CreateUser)
     );
     let nobody = explain(&world.job, &to_explain(), "nobody@corp.example").await;
-    assert!(matches!(nobody, Err(ExplainError::NoSuchObject { .. })));
+    assert!(matches!(
+        nobody,
+        Err(ExplainError::NotOne(NotOne::Nothing { .. }))
+    ));
+}
+
+#[tokio::test]
+async fn several_of_one_name_are_all_named_and_none_is_taken() {
+    let world = synced().await;
+    let mut upns = Vec::new();
+    for user in world.tenant.user_ids().iter().take(2) {
+        world.tenant.set_user(user, json!({"displayName": "Alex Doe"}));
+        let record = world
+            .job
+            .snapshot
+            .record(ObjectKind::User, &user.parse().unwrap());
+        upns.push(record.unwrap().unwrap().object.name());
+    }
+    world
+        .run(Extent::Changes, true, None)
+        .await
+        .expect(Outcome::Converged);
+    let wanted = Extent::Objects {
+        users: vec!["alex doe".to_owned()],
+        groups: Vec::new(),
+    };
+    let resynced = world.run(wanted, true, None).await.error.unwrap();
+    let explained = explain(&world.job, &to_explain(), "alex doe").await.unwrap_err();
+    assert!(matches!(resynced, CycleError::NotOne(NotOne::Several { .. })));
+    assert!(matches!(explained, ExplainError::NotOne(NotOne::Several { .. })));
+    for said in [resynced.to_string(), explained.to_string()] {
+        assert!(said.starts_with("2 objects are called `alex doe`"), "{said}");
+        assert!(upns.iter().all(|upn| said.contains(upn)), "{said}");
+    }
 }
 
 #[tokio::test]

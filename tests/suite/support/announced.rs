@@ -58,7 +58,7 @@ pub async fn unannounced(
     for (kind, id) in all {
         let explained = match explain(job, &to_explain(), &id.to_string()).await {
             Ok(explained) => explained,
-            Err(ExplainError::NoSuchObject { .. }) => continue,
+            Err(ExplainError::NotOne(_)) => continue,
             Err(error) => {
                 found.push(format!("{kind} {id} is not explained: {error}"));
                 continue;

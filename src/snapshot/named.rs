@@ -1,0 +1,177 @@
+//! The one look-up of objects by what people call them: object id, UPN, mail or display name, in any case.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::shown::shown;
+use crate::model::value::Value;
+use crate::ports::StoreError;
+
+use super::{
+    read::{PAGE, Reads},
+    record::Record,
+    store::Snapshot,
+};
+
+/// An object that was looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// User or group.
+    pub kind: ObjectKind,
+    /// Its id at the source.
+    pub id: SourceId,
+    /// For showing: its UPN, else its display name, else its id.
+    pub name: String,
+    /// Its resource, once there is one.
+    pub target: Option<TargetId>,
+}
+
+/// Why a name does not lead to one object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotOne {
+    /// Nothing has that name.
+    #[error("no {what} `{}` in what was read of the source", shown(.name))]
+    Nothing {
+        /// What was looked for: `user`, `group`, or either.
+        what: &'static str,
+        /// As given.
+        name: String,
+    },
+    /// Several objects have it.
+    #[error("{} objects are called `{}`: {}", .found.len(), shown(.name), listed(.found))]
+    Several {
+        /// As given.
+        name: String,
+        /// All of them.
+        found: Vec<Named>,
+    },
+}
+
+impl NotOne {
+    /// What to do.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Nothing { .. } => {
+                "give its object id, or its UPN, mail or display name as Entra has it; `melonsync plan` reads what is new"
+            }
+            Self::Several { .. } => "give the object id of the one that you mean",
+        }
+    }
+}
+
+fn listed(all: &[Named]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.id.to_string();
+        if self.name == id {
+            write!(f, "{} {id}", self.kind)
+        } else {
+            write!(f, "{} {} ({id})", self.kind, shown(&self.name))
+        }
+    }
+}
+
+impl Named {
+    fn of(record: &Record) -> Self {
+        Self {
+            kind: record.object.kind,
+            id: record.object.id,
+            name: record.object.name(),
+            target: record.link.as_ref().map(|link| link.target.clone()),
+        }
+    }
+}
+
+impl Snapshot {
+    /// The one object of these kinds that each name leads to; the error is of the first name that does not.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn one_named(
+        &self,
+        kinds: &[ObjectKind],
+        names: &[String],
+    ) -> Result<Result<Vec<Named>, NotOne>, StoreError> {
+        let what = match kinds {
+            [kind] => kind.word(),
+            _ => "user or group",
+        };
+        let each = names.iter().zip(self.named(kinds, names)?);
+        Ok(each
+            .map(|(name, mut found)| match found.len() {
+                1 => Ok(found.remove(0)),
+                0 => Err(NotOne::Nothing {
+                    what,
+                    name: name.clone(),
+                }),
+                _ => Err(NotOne::Several {
+                    name: name.clone(),
+                    found,
+                }),
+            })
+            .collect())
+    }
+
+    /// All objects of these kinds that each name leads to. Records are gone over once for all names, and not at all where
+    /// each is an object id.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn named(&self, kinds: &[ObjectKind], names: &[String]) -> Result<Vec<Vec<Named>>, StoreError> {
+        let mut by_name: BTreeMap<String, Vec<Named>> = BTreeMap::new();
+        for name in names {
+            let found = by_name.entry(name.to_lowercase()).or_default();
+            let Ok(id) = name.parse() else { continue };
+            found.clear();
+            for kind in kinds {
+                found.extend(self.record(*kind, &id)?.as_ref().map(Named::of));
+            }
+        }
+        if names.iter().any(|name| name.parse::<SourceId>().is_err()) {
+            for kind in kinds {
+                self.add_called(*kind, &mut by_name)?;
+            }
+        }
+        let found = names.iter().map(|name| by_name[&name.to_lowercase()].clone());
+        Ok(found.collect())
+    }
+
+    fn add_called(
+        &self,
+        kind: ObjectKind,
+        by_name: &mut BTreeMap<String, Vec<Named>>,
+    ) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.scan_records(kind, after.as_ref(), PAGE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.object.id);
+            for record in &page {
+                for called in names_of(record) {
+                    if let Some(found) = by_name.get_mut(&called) {
+                        found.push(Named::of(record));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What an object is called, in lower case, each name once.
+fn names_of(record: &Record) -> Vec<String> {
+    let names = ["userPrincipalName", "mail", "displayName"].iter();
+    let mut names: Vec<String> = names
+        .filter_map(|name| record.object.attribute(name).and_then(Value::as_str))
+        .map(str::to_lowercase)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}

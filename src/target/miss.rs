@@ -1,0 +1,52 @@
+//! A form that did not do its work.
+
+use super::learning::Failing;
+use crate::model::id::ObjectKind;
+use crate::model::id::TargetId;
+use crate::ports::Resource;
+use crate::ports::TargetError;
+
+/// Why a form did not do its work.
+#[derive(Debug)]
+pub(super) enum Miss {
+    /// Refused with 400 or 501: perhaps for its form.
+    Refused(TargetError, u16),
+    /// Answered 2xx; the resource as it is read back, and the attributes that it does not show.
+    Silent(Box<Resource>, Vec<String>),
+    /// Anything else: no other form would help.
+    Failed(TargetError),
+}
+
+impl Miss {
+    /// What a refusal says of the form.
+    pub(super) fn of(error: TargetError) -> Self {
+        match error {
+            TargetError::Refused { status, .. } if matches!(status, 400 | 501) => {
+                Self::Refused(error, status)
+            }
+            error => Self::Failed(error),
+        }
+    }
+
+    /// How the form failed.
+    pub(super) fn how(&self) -> Failing {
+        match self {
+            Self::Refused(_, status) => Failing::Refused(*status),
+            _ => Failing::Silent,
+        }
+    }
+}
+
+/// The error for a request that was answered 2xx and did not do what matters.
+pub(super) fn not_carried_out(kind: ObjectKind, id: &TargetId, what: &str) -> TargetError {
+    TargetError::Refused {
+        what: format!(
+            "the change of {} {id} was answered 2xx and not carried out: {what}",
+            kind.word()
+        )
+        .into(),
+        status: 200,
+        hint: "report this to the target's maker: the request was answered as if it had been carried out"
+            .to_owned(),
+    }
+}
