@@ -351,16 +351,15 @@ fn one(snapshot: &Snapshot, name: &str, object: &str) -> Result<SourceId, AppErr
     // One that is gone has its id alone.
     let each = ids.iter().zip(known.map_err(failed)?);
     let each = each.map(|(id, known)| known.first().map_or_else(|| id.clone(), ToString::to_string));
+    let each: Vec<String> = each.collect();
     Err(AppError::usage(
         format!(
-            "{} objects are, or were, known as `{}`",
+            "{} objects are, or were, known as `{}`: {}",
             found.len(),
-            printable(object)
+            printable(object),
+            each.join(", ")
         ),
-        format!(
-            "give the object id of the one that you mean: {}",
-            each.collect::<Vec<_>>().join(", ")
-        ),
+        "give the object id of the one that you mean",
     ))
 }
 
