@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::engine::cycle::CycleError;
+use crate::engine::error::CycleError;
 use crate::ports::Exchange;
 use crate::ports::SourceError;
 use crate::ports::TargetError;

@@ -19,7 +19,7 @@ use crate::app::error::AppError;
 use crate::app::install;
 use crate::engine::cycle;
 use crate::engine::job::Extent;
-use crate::engine::undo::UndoRequest;
+use crate::engine::job::UndoRequest;
 use crate::model::id::CycleId;
 use crate::settings::Settings;
 use crate::snapshot::folder::StateFolder;

@@ -1,12 +1,12 @@
 //! Which operations of a plan are carried out now: what is on hold, or what the guard withholds, is left and said.
 
-use super::apply::Work;
 use super::cycle::Cycle;
-use super::guarding::empties;
 use super::kept_back::Met;
 use super::kept_back::class_of;
-use super::passes::Pass;
-use super::passes::is_active;
+use super::work::Pass;
+use super::work::Work;
+use super::work::empties;
+use super::work::is_active;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::verb::GuardClass;

@@ -4,7 +4,6 @@
 //! ids are put in here, from the snapshot. Before the creates of a batch are sent, their intents are durable.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::hash::DefaultHasher;
 use std::hash::Hash;
@@ -24,21 +23,26 @@ use super::audit;
 use super::audit::Ending;
 use super::completing::complete;
 use super::coupled;
+use super::create::create;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::cycle::blocking;
-use super::cycle::chain;
+use super::error::CycleError;
+use super::error::chain;
 use super::job::Job;
 use super::job::Order;
-use super::open_writes;
-use super::passes::Pass;
-use super::passes::is_active;
-use super::readings::StoredReading;
-use super::record::Recorded;
+use super::open;
 use super::recording::Recording;
 use super::refused::create_without;
 use super::refused_members::create_in_part;
+use super::run::blocking;
+use super::stored::StoredReading;
 use super::summary::Kind;
+use super::work::Answer;
+use super::work::Carried;
+use super::work::MEMBERS_IN_CREATE;
+use super::work::Recorded;
+use super::work::Request;
+use super::work::Work;
+use super::work::is_active;
 use crate::mapping::Mapping;
 use crate::mapping::ResourceForm;
 use crate::mapping::TargetPath;
@@ -51,124 +55,23 @@ use crate::model::link::Intent;
 use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
-use crate::model::name::Name;
-use crate::model::object::Membership;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::model::verb::Act;
-use crate::ports::Created;
 use crate::ports::Durability;
 use crate::ports::MembersBefore;
 use crate::ports::NewResource;
 use crate::ports::Patch;
-use crate::ports::RefusedMember;
-use crate::ports::RefusedPart;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
-use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::quarantine::Kinds;
 use crate::reconcile::quarantine::Said;
-use crate::snapshot::drift::Attribute;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
-use crate::snapshot::record::Record;
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::tx::Tx;
-
-/// What one pass does to one object.
-#[derive(Debug)]
-pub(super) struct Work {
-    /// The plan, its operations taken out.
-    pub(super) plan: ObjectPlan,
-    /// What it was planned from, unless that is to be read again. Nobody else writes it while the batch is under way.
-    pub(super) record: Option<Record>,
-    /// The pass.
-    pub(super) pass: Pass,
-    /// The operations of this pass, in order.
-    pub(super) run: Vec<Operation>,
-    /// True when the plan has more than this pass does: the object stays dirty.
-    pub(super) left: bool,
-    /// The request that they make; none for a link alone.
-    request: Request,
-    creates: bool,
-    sends: bool,
-    sets_active: bool,
-    /// False for a create of a first cycle that read nothing of the target: its resource cannot be a known one.
-    asks: bool,
-    /// The link as it is now, or as the link operation makes it.
-    pub(super) target: Option<TargetId>,
-    /// Attributes as sent, target ids put in.
-    pub(super) sent: Attributes,
-    /// Members as sent: added (or found there) and removed.
-    pub(super) added: Vec<(SourceId, TargetId)>,
-    /// How many of them a create may carry; the others follow it.
-    pub(super) rode: usize,
-    /// See [`Self::added`].
-    pub(super) removed: Vec<(SourceId, TargetId)>,
-    /// Attributes that the target refused while it took the rest.
-    pub(super) refused: Vec<RefusedPart>,
-    /// Those of them that it took and did not keep, with what it holds instead.
-    pub(super) not_kept: Vec<Attribute>,
-    /// What the target holds of attributes that it does not keep beside one that was written.
-    pub(super) held_instead: Vec<(Name, Value)>,
-    /// Members that it refused while it took others.
-    pub(super) refused_members: Vec<RefusedMember>,
-    /// The names of those, where they are known.
-    pub(super) member_names: BTreeMap<SourceId, String>,
-    /// References that have no target id at this moment: the object stays dirty.
-    pub(super) unresolved: u64,
-}
-
-#[derive(Debug)]
-enum Request {
-    None,
-    Create { body: NewResource, rest: Vec<TargetId> },
-    Patch(Patch),
-    Delete,
-}
-
-/// How a request ended.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// Done; the resource as the target now holds it, where it said so.
-    Done {
-        target: TargetId,
-        resource: Option<Answered>,
-        whole: bool,
-    },
-    /// The create went through; the members that did not fit into it did not.
-    Half {
-        target: TargetId,
-        resource: Answered,
-        error: TargetError,
-    },
-    /// A create that was answered with a resource that was there before.
-    Met { target: TargetId, resource: Answered },
-    /// Not done, or not known to be.
-    Failed(TargetError),
-    /// Not sent: the cycle was asked to stop, or the target is in trouble.
-    NotSent,
-    /// A create that was not sent, because its intent would be too old by the time it is carried out: it is judged by the
-    /// intent's age, see [`super::intents`]. It comes with the next sweep.
-    TooLate,
-    /// Not sent: operations of this kind stopped after it was planned.
-    Cut(Verb),
-}
-
-/// What became of a batch.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Carried {
-    /// Something was carried out or settled.
-    pub(super) moved: bool,
-    /// What apply learned asks for another sweep.
-    pub(super) again: bool,
-}
-
-/// Members that ride in a group's create; more follow in PATCHes (servers limit the size of a body).
-pub(super) const MEMBERS_IN_CREATE: usize = 1000;
 
 /// Good answers that are recorded while other requests of their batch are still on their way. Fewer would cost more
 /// transactions than the overlap saves.
@@ -177,98 +80,6 @@ const RECORDED_EARLY: usize = 250;
 /// Answers in a row after which the target as a whole counts as out of reach. One record that a server
 /// answers with 500 must not stop the others; ten in a row are not one record.
 const TROUBLE: u32 = 10;
-
-impl Work {
-    pub(super) const fn new(plan: ObjectPlan, record: Option<Record>, pass: Pass) -> Self {
-        Self {
-            plan,
-            record,
-            pass,
-            run: Vec::new(),
-            left: false,
-            request: Request::None,
-            creates: false,
-            sends: false,
-            sets_active: false,
-            asks: true,
-            target: None,
-            sent: Attributes::new(),
-            added: Vec::new(),
-            rode: MEMBERS_IN_CREATE,
-            removed: Vec::new(),
-            refused: Vec::new(),
-            not_kept: Vec::new(),
-            held_instead: Vec::new(),
-            refused_members: Vec::new(),
-            member_names: BTreeMap::new(),
-            unresolved: 0,
-        }
-    }
-
-    /// True when the request is a create.
-    pub(super) const fn creates(&self) -> bool {
-        self.creates
-    }
-
-    /// True when nothing is left to do for the object once this is done: its dirty mark goes.
-    pub(super) fn completes(&self) -> bool {
-        !self.left && self.unresolved == 0 && self.plan.settles() && self.pass != Pass::MembersOut
-    }
-
-    /// True when members are added or removed by it.
-    pub(super) const fn moves_members(&self) -> bool {
-        !self.added.is_empty() || !self.removed.is_empty()
-    }
-
-    /// True for a create whose members do not all fit into it.
-    pub(super) const fn patches_after_create(&self) -> bool {
-        matches!(&self.request, Request::Create { rest, .. } if !rest.is_empty())
-    }
-
-    /// The resource that it takes over, where it is an adoption.
-    pub(super) fn adopts(&self) -> Option<TargetId> {
-        let links = |operation: &&Operation| operation.verb.links();
-        self.run
-            .iter()
-            .find(links)
-            .and_then(|operation| operation.target.clone())
-    }
-
-    /// The target paths that it sets.
-    pub(super) fn sent_paths(&self) -> Vec<String> {
-        self.sent.keys().map(|path| path.as_str().to_owned()).collect()
-    }
-
-    /// True when it enables or disables: not for an adoption that finds `active` as it is to be.
-    pub(super) const fn sets_active(&self) -> bool {
-        self.sets_active
-    }
-
-    /// Notes who is in a group before it is taken over: once others were added, nobody could tell any more.
-    fn note_found(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let group = self.plan.source;
-        for operation in self.run.iter().filter(|operation| operation.takes_over()) {
-            for member in &operation.members {
-                let edge = tx.edge(&group, &member.source)?;
-                if let (Some(edge), Some(sent)) = (edge, member.target.clone()) {
-                    let (sent, found) = (Some(sent), true);
-                    tx.put_edge(&group, &member.source, &Membership { sent, found, ..edge })?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// True when drift is put right: what the target then holds is read back.
-    pub(super) fn heals(&self) -> bool {
-        self.run.iter().any(|operation| operation.because.heals())
-    }
-
-    /// True when there is a request to send.
-    pub(super) const fn sends(&self) -> bool {
-        self.sends
-    }
-}
 
 impl Cycle<'_> {
     /// Carries out the works of a batch, and records the results.
@@ -592,7 +403,7 @@ impl Preparing<'_> {
     /// A user's resource, unless it is known to be lost.
     fn linked(&self, id: &SourceId) -> Result<Option<TargetId>, StoreError> {
         let kind = ObjectKind::User;
-        let lost = self.forecasts && super::cycle::forecast_of(self.snapshot, kind, id)?.lost;
+        let lost = self.forecasts && super::forecast::forecast_of(self.snapshot, kind, id)?.lost;
         let brief = self.snapshot.brief(kind, id)?;
         Ok(brief.and_then(|brief| brief.target).filter(|_| !lost))
     }
@@ -725,7 +536,7 @@ fn keep_open(
         snapshot.intents()?
     };
     let mut tx = snapshot.tx()?;
-    let writes = open_writes::note(&mut tx, works, now)?;
+    let writes = open::note(&mut tx, works, now)?;
     for work in works.iter().filter(|work| work.sends()) {
         work.note_found(&mut tx)?;
     }
@@ -768,52 +579,6 @@ async fn send(job: &Job, mut work: Work) -> (Work, Answer) {
         (_, None) => Answer::NotSent,
     };
     (work, answer)
-}
-
-/// A create with what rides in it, and then, in a request of their own, the members that do not fit into it.
-pub(super) async fn create(
-    job: &Job,
-    kind: ObjectKind,
-    body: NewResource,
-    (rode, rest): (usize, &[TargetId]),
-) -> Answer {
-    let Created { id, text, there } = match job.target.create(kind, body).await {
-        Ok(created) => created,
-        Err(error) => return Answer::Failed(error),
-    };
-    let resource = Answered::Text(text);
-    if there {
-        return Answer::Met { target: id, resource };
-    }
-    if rest.is_empty() {
-        return Answer::Done {
-            target: id,
-            resource: Some(resource),
-            whole: true,
-        };
-    }
-    let patch = Patch {
-        changes: Vec::new(),
-        held: Attributes::new(),
-        add_members: rest.to_vec(),
-        remove_members: Vec::new(),
-        members_before: MembersBefore {
-            sent: rode as u64,
-            ours: true,
-        },
-    };
-    match job.target.patch(kind, &id, &patch).await {
-        Ok(_) => Answer::Done {
-            target: id,
-            resource: Some(resource),
-            whole: true,
-        },
-        Err(error) => Answer::Half {
-            target: id,
-            resource,
-            error,
-        },
-    }
 }
 
 /// A create whose answer names a resource that was listed or linked before.

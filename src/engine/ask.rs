@@ -10,12 +10,11 @@ use futures::stream;
 use tracing::info;
 
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::questions::only_asked;
-use super::readings::each_dirty;
-use super::readings::each_dirty_object;
-use super::readings::keep_readings;
-use super::readings::keys_of;
+use super::error::CycleError;
+use super::rules::keys_of;
+use super::stored::keep_readings;
+use super::tables::each_dirty;
+use super::tables::each_dirty_object;
 use super::views::view;
 use crate::mapping::path::TargetPath;
 use crate::mapping::resource::read_path;
@@ -30,6 +29,7 @@ use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 use crate::reconcile::matching::Key;
+use crate::reconcile::matching::fold;
 use crate::reconcile::policy::GroupRemoval;
 use crate::reconcile::policy::OnRemoval;
 use crate::snapshot::look::Looking;
@@ -290,4 +290,12 @@ async fn find(
 pub(super) fn swap_case(text: &str) -> String {
     let upper = text.to_uppercase();
     if upper == text { text.to_lowercase() } else { upper }
+}
+
+/// True where each resource has one of these values. A service that ignores filters shows others.
+pub(super) fn only_asked(resources: &[Resource], path: &TargetPath, values: &[String]) -> bool {
+    let values: BTreeSet<String> = values.iter().map(|text| text.to_lowercase()).collect();
+    resources
+        .iter()
+        .all(|one| read_path(&one.body, path).is_some_and(|held| values.contains(&fold(&held))))
 }

@@ -9,91 +9,19 @@ use tracing::warn;
 use super::audit;
 use super::audit::Ending;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::record::Done;
-use super::record::forget_sent;
-use super::record::rehired_from;
-use super::recording::Part;
+use super::error::CycleError;
+use super::linking::forget_sent;
+use super::part::Claim;
 use crate::mapping::TargetPath;
 use crate::mapping::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-use crate::model::id::TargetId;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::answer::is_kept_as;
-use crate::reconcile::operation::Operation;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
-
-/// A result that cannot be recorded, because its resource has an owner.
-#[derive(Debug)]
-pub(super) struct Claim {
-    id: SourceId,
-    target: TargetId,
-    owner: SourceId,
-    creates: bool,
-    run: Vec<Operation>,
-}
-
-impl Claim {
-    fn words(&self) -> String {
-        let (id, target, owner) = (self.id, &self.target, self.owner);
-        if self.creates {
-            format!(
-                "the create of {id} was answered with the resource `{target}`, which {owner} is linked to"
-            )
-        } else {
-            format!("the resource `{target}` cannot be linked with {id}: {owner} is linked to it")
-        }
-    }
-}
-
-impl Done {
-    /// Whom its resource belongs to, where that is somebody else.
-    pub(super) fn claim(
-        &mut self,
-        reads: &impl Reads,
-        kind: ObjectKind,
-    ) -> Result<Option<Claim>, StoreError> {
-        let (Some(target), Some(record)) = (&self.target, &self.work.record) else {
-            return Ok(None);
-        };
-        let linked = record.link.as_ref().is_some_and(|link| link.target == *target);
-        if linked || rehired_from(&self.work.run).is_some() {
-            return Ok(None);
-        }
-        let id = self.work.plan.source;
-        let owner = reads.owner(kind, target)?.filter(|owner| *owner != id);
-        Ok(owner.map(|owner| Claim {
-            id,
-            target: target.clone(),
-            owner,
-            creates: self.work.creates(),
-            run: std::mem::take(&mut self.work.run),
-        }))
-    }
-}
-
-impl Part {
-    /// Takes a result back that was taken for a good one: nothing of it is written but that it failed.
-    pub(super) fn take_back(&mut self, claim: &Claim) {
-        let words = claim.words();
-        for entry in self
-            .history
-            .iter_mut()
-            .filter(|entry| entry.object == Some(claim.id))
-        {
-            "failed".clone_into(&mut entry.result);
-            entry.values.detail = Some(words.clone());
-        }
-        self.settled.retain(|id| *id != claim.id);
-        if claim.creates {
-            self.open.insert(claim.id);
-        }
-    }
-}
 
 impl Cycle<'_> {
     /// Counts and logs those that could not be recorded as failures.

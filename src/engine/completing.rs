@@ -5,10 +5,10 @@
 
 use super::answered::Answered;
 use super::answered::Comparing;
-use super::apply::Answer;
-use super::apply::Work;
 use super::coupled;
 use super::job::Job;
+use super::work::Answer;
+use super::work::Work;
 use crate::mapping::same;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;

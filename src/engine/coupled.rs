@@ -3,11 +3,11 @@
 
 use serde_json::Value as Json;
 
-use super::apply::Work;
-use super::cycle::blocking;
 use super::drift;
 use super::job::Job;
-use super::readings::StoredReading;
+use super::run::blocking;
+use super::stored::StoredReading;
+use super::work::Work;
 use crate::mapping::Row;
 use crate::mapping::read_path;
 use crate::mapping::same;

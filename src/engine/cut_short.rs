@@ -8,10 +8,10 @@
 use tracing::warn;
 
 use super::cycle::Cycle;
-use super::cycle::CycleError;
+use super::error::CycleError;
 use super::guarding::sent_within;
 use super::job::Extent;
-use super::readings::each_dirty_object;
+use super::tables::each_dirty_object;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::StoreError;

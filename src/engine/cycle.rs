@@ -14,28 +14,29 @@ use std::collections::HashSet;
 use tracing::info;
 use tracing::warn;
 
-use super::assigned::Entitlements;
-use super::assigned::Listing;
-use super::drift::Looked;
+use super::context::Rehires;
+use super::entitlements::Entitlements;
+use super::entitlements::Listing;
+use super::error::CycleError;
 use super::escrow::Escrow;
-use super::forecast::Forecast;
 use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
 use super::job::Report;
+use super::job::UndoRequest;
 use super::kept_back::KeptBack;
 use super::kept_back::Met;
-use super::open_writes::open_writes;
-use super::quarantine::is_gone;
-use super::refresh::Due;
-use super::rehires::Rehires;
+use super::notes::Due;
+use super::notes::Looked;
+use super::notes::Stumbles;
+use super::open::open_writes;
+use super::run::blocking;
+use super::standing;
 use super::standing::Standing;
 use super::standing::nothing_written;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
-use super::trouble::Stumbles;
-use super::undo::UndoRequest;
 use crate::mapping::Context;
 use crate::model::clock::Stopwatch;
 use crate::model::clock::Timestamp;
@@ -43,11 +44,8 @@ use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
-use crate::ports::Disposition;
 use crate::ports::Durability;
-use crate::ports::SourceError;
 use crate::ports::StoreError;
-use crate::ports::TargetError;
 use crate::ports::Traffic;
 use crate::reconcile::guard::Approvals;
 use crate::reconcile::guard::Asked;
@@ -61,7 +59,6 @@ use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::kept_back::WithheldKey;
-use crate::snapshot::named::NotOne;
 use crate::snapshot::quarantine::JobStop;
 use crate::snapshot::quarantine::Quarantine;
 use crate::snapshot::quarantine::QuarantineReads;
@@ -69,76 +66,6 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::state::{CARRIED_OUT, FINGERPRINT, INCOMPLETE, INITIAL_DONE, RESTORED, StateReads};
 use crate::snapshot::store::Snapshot;
-
-/// Why a cycle ended before its end.
-#[derive(Debug, thiserror::Error)]
-pub enum CycleError {
-    /// The source could not be read; nothing was planned on a part of it.
-    #[error("the source could not be read to its end, so nothing was planned")]
-    Source(#[source] SourceError),
-    /// The target is out of reach; what was not sent stays dirty.
-    #[error("the target is out of reach; what was not sent is sent by the next cycle")]
-    Target(#[source] TargetError),
-    /// The job is stopped, and its probe failed: nothing was begun.
-    #[error("the job is quarantined since {since} ({cause}), and a probe failed: {probe}")]
-    Quarantined {
-        /// Since when.
-        since: Timestamp,
-        /// Why it stopped.
-        cause: String,
-        /// What the probe was answered.
-        probe: String,
-        /// What to do about that.
-        hint: String,
-    },
-    /// The snapshot could not be read or written.
-    #[error("the snapshot failed")]
-    Store(#[source] StoreError),
-    /// Asked to stop: what was in flight is finished and recorded.
-    #[error("stopped on request; the next cycle goes on where this one stopped")]
-    Stopped,
-    /// A name given by hand that does not lead to one object.
-    #[error(transparent)]
-    NotOne(#[from] NotOne),
-    /// A store call did not come back: a bug, or a damaged store that panicked.
-    #[error("a store call broke off")]
-    Broken(#[source] tokio::task::JoinError),
-}
-
-impl From<StoreError> for CycleError {
-    fn from(cause: StoreError) -> Self {
-        Self::Store(cause)
-    }
-}
-
-impl CycleError {
-    /// What to do.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Source(cause) => cause.hint().to_owned(),
-            Self::Target(cause) => cause.hint().to_owned(),
-            Self::Quarantined { hint, .. } => {
-                format!("{hint}; each cycle tries again, and `melonsync sync` does at once")
-            }
-            Self::Store(cause) => cause.hint(),
-            Self::Stopped => "nothing to do".to_owned(),
-            Self::NotOne(error) => error.hint().to_owned(),
-            Self::Broken(_) => "run `melonsync state verify`, and report this".to_owned(),
-        }
-    }
-
-    /// True when every further cycle would fail in the same way until somebody acts.
-    #[must_use]
-    pub const fn quarantines(&self) -> bool {
-        match self {
-            Self::Source(cause) => matches!(cause.disposition(), Disposition::Quarantine),
-            Self::Target(cause) => matches!(cause.disposition(), Disposition::Quarantine) || is_gone(cause),
-            Self::Quarantined { .. } => true,
-            _ => false,
-        }
-    }
-}
 
 /// A cycle under way.
 pub struct Cycle<'j> {
@@ -682,22 +609,6 @@ fn parts_changed(before: &str, now: &str) -> DirtyCause {
     }
 }
 
-/// Runs a store call on a thread that may block (docs/design/stores.md, rule 3: the API blocks).
-pub(super) async fn blocking<T, F>(snapshot: &Snapshot, work: F) -> Result<T, CycleError>
-where
-    T: Send + 'static,
-    F: FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
-{
-    if !snapshot.store().blocks() {
-        return work(snapshot).map_err(CycleError::Store);
-    }
-    let snapshot = snapshot.clone();
-    match tokio::task::spawn_blocking(move || work(&snapshot)).await {
-        Ok(result) => result.map_err(CycleError::Store),
-        Err(broken) => Err(CycleError::Broken(broken)),
-    }
-}
-
 fn add_traffic(summary: &mut Summary, source: Traffic, target: Traffic) {
     summary.source.requests = source.requests;
     summary.source.throttled = source.throttled;
@@ -791,22 +702,22 @@ fn log(summary: &Summary, error: Option<&CycleError>) {
     }
 }
 
-/// The error with its causes, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
+impl Cycle<'_> {
+    /// Reads what the last cycle warned of.
+    pub(super) async fn read_standing(&mut self) -> Result<(), CycleError> {
+        self.standing.before = self.store(standing::standing).await?;
+        Ok(())
     }
-    text
-}
 
-/// The forecast for an object, or that nothing is known.
-pub(super) fn forecast_of(
-    reads: &impl Reads,
-    kind: ObjectKind,
-    id: &SourceId,
-) -> Result<Forecast, StoreError> {
-    Ok(reads.forecast::<Forecast>(kind, id)?.unwrap_or_default())
+    /// Keeps what this one warns of. One that did not see everything takes nothing back.
+    pub(super) async fn keep_standing(&self, whole: bool) -> Result<(), CycleError> {
+        let mut now = self.standing.now().clone();
+        if !whole {
+            now.extend(self.standing.before.iter().take(standing::MOST).cloned());
+        }
+        if !self.order.apply || now == self.standing.before {
+            return Ok(());
+        }
+        self.store(move |snapshot| standing::put(snapshot, &now)).await
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 use super::cycle::Cycle;
-use super::cycle::CycleError;
+use super::error::CycleError;
 use crate::ports::Durability;
 use crate::ports::Memory;
 use crate::ports::StoreError;

@@ -4,19 +4,17 @@
 //! marks: the same planner then plans the heal from the same reading, the guard counts it, and apply sends it.
 //! Nothing is sent here but GET.
 
-use std::collections::BTreeSet;
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::context::Context;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
+use super::error::CycleError;
 use super::foreign;
-use super::foreign::Suspect;
 use super::job::Extent;
+use super::notes::Suspect;
 use super::parallel::in_parallel;
-use super::passes::Rules;
-use super::readings::StoredReading;
-use super::views::Context;
+use super::rules::Rules;
+use super::stored::StoredReading;
 use super::views::view;
 use super::views::view_of;
 use crate::mapping::Mapping;
@@ -49,43 +47,6 @@ use crate::snapshot::scope::ScopeReads;
 use crate::snapshot::state::LISTED_AT;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
-
-/// What a cycle looks at, and what it came to.
-#[derive(Debug, Default)]
-pub(super) struct Looked {
-    /// Types whose listing was whole.
-    pub(super) whole: BTreeSet<ObjectKind>,
-    /// Objects whose resources were read by themselves.
-    pub(super) read: Vec<(ObjectKind, SourceId)>,
-    /// Objects of which something is to be put right.
-    pub(super) heals: BTreeSet<(ObjectKind, SourceId)>,
-    /// Objects whose resource was found gone, and that nobody has looked for since.
-    pub(super) lost: BTreeSet<(ObjectKind, SourceId)>,
-    /// Objects whose resource is gone, which is only reported.
-    missing: Vec<(ObjectKind, SourceId)>,
-    /// The users among them.
-    pub(super) missing_users: Arc<HashSet<SourceId>>,
-    /// True once the store has rows.
-    pub(super) rows: bool,
-    /// Values that the target did not keep as they were healed: how many, and the first of them.
-    pub(super) not_kept: (u64, Vec<String>),
-    /// Values that look like another writer's.
-    pub(super) suspects: Vec<Suspect>,
-    /// How many more.
-    pub(super) more_suspects: u64,
-}
-
-impl Looked {
-    /// True when readings of this type are compared with.
-    pub(super) fn is_looked_for(&self, kind: ObjectKind) -> bool {
-        self.whole.contains(&kind) || self.read.iter().any(|(of, _)| *of == kind)
-    }
-
-    /// True when readings are compared with at all.
-    pub(super) fn is_any(&self) -> bool {
-        !(self.whole.is_empty() && self.read.is_empty())
-    }
-}
 
 impl Cycle<'_> {
     /// The drift policy of this cycle.

@@ -7,7 +7,7 @@
 //! day marks them twice, which costs an evaluation and no request.
 
 use super::cycle::Cycle;
-use super::cycle::CycleError;
+use super::error::CycleError;
 use crate::mapping::Seed;
 use crate::model::id::ObjectKind;
 use crate::ports::Durability;

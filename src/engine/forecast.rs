@@ -5,7 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::ports::StoreError;
+use crate::snapshot::read::Reads;
 
 /// The forecast for one object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,4 +28,13 @@ pub struct Forecast {
     pub lost: bool,
     /// Its resource could also be this other object's, by a matching attribute: nobody gets it.
     pub rivals: bool,
+}
+
+/// The forecast for an object, or that nothing is known.
+pub(super) fn forecast_of(
+    reads: &impl Reads,
+    kind: ObjectKind,
+    id: &SourceId,
+) -> Result<Forecast, StoreError> {
+    Ok(reads.forecast::<Forecast>(kind, id)?.unwrap_or_default())
 }

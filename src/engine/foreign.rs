@@ -7,12 +7,11 @@ use std::collections::BTreeSet;
 use tracing::warn;
 
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::open_writes::open_writes;
-use crate::model::id::ObjectKind;
+use super::error::CycleError;
+use super::notes::Suspect;
+use super::open::open_writes;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
-use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::snapshot::query::Query;
@@ -27,15 +26,6 @@ const EXAMPLES: usize = 3;
 
 /// As many values as the history is asked about: of more, the number alone speaks.
 pub(super) const ASKED: usize = 1000;
-
-/// One value that somebody else seems to have written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Suspect {
-    pub(super) kind: ObjectKind,
-    pub(super) id: SourceId,
-    pub(super) attribute: Name,
-    pub(super) value: Value,
-}
 
 impl AnotherWriter {
     /// In words, with what to do.

@@ -3,26 +3,26 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use super::context::Context;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
+use super::error::CycleError;
 use super::kept_back::KeptBack;
 use super::kept_back::paused;
 use super::parallel::in_parallel;
-use super::passes::Rules;
-use super::passes::is_active;
-use super::readings::keys_of;
-use super::undo::keep_holds;
-use super::views::Context;
+use super::rules::Rules;
+use super::rules::keep_holds;
+use super::rules::keys_of;
 use super::views::view_of;
+use super::work::Removal;
+use super::work::empties;
+use super::work::is_active;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::link::Link;
 use crate::model::object::Life;
-use crate::model::verb::Act;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard;
@@ -34,7 +34,6 @@ use crate::reconcile::guard::Sent;
 use crate::reconcile::guard::Totals;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
-use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
@@ -48,13 +47,6 @@ use crate::snapshot::state::SentAt;
 use crate::snapshot::state::StateReads;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
-
-/// A removal that the first pass found, as the store keeps it until the cycle is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Removal {
-    /// Disable or delete.
-    pub verb: Verb,
-}
 
 impl Cycle<'_> {
     /// Counts what is to be removed, and asks the guard for its word.
@@ -184,7 +176,7 @@ impl Cycle<'_> {
     async fn has_readings(&self, kind: ObjectKind) -> Result<bool, CycleError> {
         self.store(move |snapshot| {
             Ok(!snapshot
-                .scan_readings::<super::readings::StoredReading>(kind, None, 1)?
+                .scan_readings::<super::stored::StoredReading>(kind, None, 1)?
                 .is_empty())
         })
         .await
@@ -378,15 +370,6 @@ fn is_active_held(kept_back: &KeptBack, operation: &Operation) -> bool {
 /// True for what the guard counts as a removal of the object itself: an emptied group counts as deleted.
 fn is_counted(operation: &Operation) -> bool {
     operation.removes_user() || operation.verb == Verb::DeleteGroup || empties(operation)
-}
-
-/// True for a group that is emptied because it is gone at the source, or not ours any more.
-pub(super) const fn empties(operation: &Operation) -> bool {
-    operation.verb.act().is(Act::RemoveMembers)
-        && matches!(
-            operation.because,
-            Reason::SoftDeleted | Reason::HardDeleted | Reason::OutOfScope { .. }
-        )
 }
 
 fn sent_log(reads: &impl Reads) -> Result<Vec<SentAt>, StoreError> {

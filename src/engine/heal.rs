@@ -1,12 +1,12 @@
 //! After a write: what the reading of this cycle still says, and whether the target kept what was healed.
 
-use super::apply::Work;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
 use super::drift;
-use super::readings::StoredReading;
+use super::error::CycleError;
+use super::stored::StoredReading;
 use super::summary;
 use super::summary::FAILURES_SHOWN;
+use super::work::Work;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;

@@ -8,12 +8,12 @@ use tracing::warn;
 
 use super::audit::Clerk;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::open_writes::forget_answered;
-use super::open_writes::last_unanswered;
-use super::open_writes::note_members;
+use super::error::CycleError;
+use super::open::forget_answered;
+use super::open::last_unanswered;
+use super::open::note_members;
 use super::open_writes::take_members;
-use super::readings::StoredReading;
+use super::stored::StoredReading;
 use crate::mapping::Mapping;
 use crate::mapping::Reference;
 use crate::mapping::TargetPath;

@@ -229,5 +229,16 @@ pub struct Report {
     /// What was done.
     pub summary: Summary,
     /// Why it ended early.
-    pub error: Option<super::cycle::CycleError>,
+    pub error: Option<super::error::CycleError>,
+}
+
+/// What is to be undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UndoRequest {
+    /// The cycle.
+    pub cycle: CycleId,
+    /// Whether what it deleted is made anew.
+    pub recreate: bool,
+    /// Why, for the history.
+    pub comment: Option<String>,
 }

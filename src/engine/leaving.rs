@@ -2,10 +2,9 @@
 //! source. What refers to them at the target stays as it is until they go, so that a mistake that is held back does no harm
 //! beside it (docs/design/cycle.md, "The guard").
 
-use super::cycle::Cycle;
-use super::guarding::Removal;
 use super::kept_back::KeptBack;
-use super::scope::is_disabled;
+use super::scoping::is_disabled;
+use super::work::Removal;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -15,7 +14,6 @@ use crate::model::value::Attributes;
 use crate::ports::StoreError;
 use crate::reconcile::look::Look;
 use crate::reconcile::policy::OnRemoval;
-use crate::reconcile::policy::Policy;
 use crate::reconcile::view::Reference;
 use crate::snapshot::look::LookReads;
 use crate::snapshot::read::Reads;
@@ -25,35 +23,14 @@ use crate::snapshot::store::Snapshot;
 /// Whose removal this cycle carries out, by the guard's word.
 #[derive(Clone)]
 pub(super) struct Leaving {
-    on_soft_delete: OnRemoval,
-    on_hard_delete: OnRemoval,
-    on_out_of_scope: OnRemoval,
+    pub(super) on_soft_delete: OnRemoval,
+    pub(super) on_hard_delete: OnRemoval,
+    pub(super) on_out_of_scope: OnRemoval,
     /// The guard withholds removals of users, but for those that a person let through.
-    closed: bool,
-    kept_back: KeptBack,
+    pub(super) closed: bool,
+    pub(super) kept_back: KeptBack,
     /// Under which path a manager is sent.
-    manager: Option<String>,
-}
-
-impl Cycle<'_> {
-    /// Known once the guard was asked; before that, nothing is decided about anybody.
-    pub(super) fn leaving(&self) -> Option<Leaving> {
-        self.approvals.as_ref()?;
-        let Policy {
-            on_soft_delete,
-            on_hard_delete,
-            on_out_of_scope,
-            ..
-        } = self.job.policy;
-        Some(Leaving {
-            on_soft_delete,
-            on_hard_delete,
-            on_out_of_scope,
-            closed: self.approval(ObjectKind::User).withheld().is_some(),
-            kept_back: self.kept_back.clone(),
-            manager: self.manager_path(),
-        })
-    }
+    pub(super) manager: Option<String>,
 }
 
 impl Leaving {

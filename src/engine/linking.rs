@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::record::forget_sent;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+pub use crate::model::link::BY_HAND;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
+use crate::model::object::Membership;
 use crate::model::value::Attributes;
 use crate::ports::StoreError;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
+use crate::snapshot::record::Record;
 use crate::snapshot::tx::Tx;
-
-pub use crate::model::link::BY_HAND;
 
 /// Links an object with a resource, or takes its link away (`None`). What was sent into an earlier resource is
 /// forgotten. Whoever refers to the object is looked at again. Returns the link that was there.
@@ -51,4 +51,53 @@ pub fn relink(
     tx.mark_referrers_dirty(id)?;
     tx.mark_holders(id)?;
     Ok(before)
+}
+
+/// The link goes, and what was sent into a resource that is not there any more.
+pub(super) fn unlink(tx: &mut Tx<'_>, mut record: Record) -> Result<(), StoreError> {
+    let (kind, id) = (record.object.kind, record.object.id);
+    if kind == ObjectKind::Group {
+        forget_sent(tx, &id)?;
+    }
+    record.link = None;
+    tx.put_record(&record)?;
+    tx.put_refusals(kind, &id, &[]);
+    Ok(())
+}
+
+/// The memberships of a deleted group: nothing at the target holds them any more.
+pub(super) fn forget_members(tx: &mut Tx<'_>, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
+    if kind == ObjectKind::User {
+        return Ok(());
+    }
+    loop {
+        let page = tx.edges(id, None, crate::snapshot::read::PAGE)?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        for (member, _) in page {
+            tx.delete_edge(id, &member)?;
+        }
+    }
+}
+
+/// A group has another resource than before: what was sent into the old one is not in the new one.
+pub(super) fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let page = tx.edges(group, after.as_ref(), crate::snapshot::read::PAGE)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
+        after = Some(*last);
+        for (member, edge) in page {
+            match edge {
+                Membership { present: false, .. } => tx.delete_edge(group, &member)?,
+                Membership { sent: Some(_), .. } => {
+                    tx.put_edge(group, &member, &Membership { sent: None, ..edge })?;
+                }
+                _ => {}
+            }
+        }
+    }
 }

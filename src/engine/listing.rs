@@ -4,8 +4,8 @@ use tracing::info;
 use tracing::warn;
 
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::readings::keep_readings;
+use super::error::CycleError;
+use super::stored::keep_readings;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::ports::ListPage;

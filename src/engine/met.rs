@@ -2,14 +2,14 @@
 //! values that were sent. That is an adoption, by its rules: nothing is linked by the answer, the object is planned again.
 
 use super::answered::Answered;
-use super::apply::Work;
 use super::audit;
 use super::audit::Ending;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::readings::keep_answer;
+use super::error::CycleError;
 use super::record::MOST_ATTEMPTS;
-use super::record::Recorded;
+use super::stored::keep_answer;
+use super::work::Recorded;
+use super::work::Work;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::ports::Durability;

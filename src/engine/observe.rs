@@ -7,7 +7,7 @@ use tracing::info;
 use tracing::warn;
 
 use super::cycle::Cycle;
-use super::cycle::CycleError;
+use super::error::CycleError;
 use super::job::Extent;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;

@@ -12,13 +12,13 @@ use tracing::debug;
 use tracing::info;
 
 use super::cycle::Cycle;
-use super::cycle::CycleError;
+use super::error::CycleError;
 use super::guarding::leavers;
 use super::guarding::sent_within;
 use super::job::Extent;
-use super::open_writes::open_writes;
-use super::passes::Pass;
-use super::readings::each_dirty_object;
+use super::open::open_writes;
+use super::tables::each_dirty_object;
+use super::work::Pass;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;

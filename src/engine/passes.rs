@@ -7,109 +7,42 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::apply::Work;
+use super::context::Context;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::guarding::Removal;
+use super::error::CycleError;
 use super::job::Extent;
 use super::parallel::in_parallel;
-use super::readings::keys_of;
-use super::undo::keep_holds;
+use super::rules::Rules;
+use super::rules::keep_holds;
+use super::rules::keys_of;
 use super::values::Turn;
-use super::views::Context;
 use super::views::view_of;
-use crate::mapping::Context as MappingContext;
-use crate::mapping::Mapping;
-use crate::mapping::Row;
+use super::work::Pass;
+use super::work::Removal;
+use super::work::Work;
+use super::work::is_active;
 use crate::mapping::names::APP_ROLES;
-use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::value::Attributes;
-use crate::model::verb::Act;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::explain;
-use crate::reconcile::guard;
 use crate::reconcile::guard::Approval;
 use crate::reconcile::omission::Omission;
-use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::policy::Policy;
-use crate::reconcile::target_schema::Unsupported;
-use crate::reconcile::unique_values::unique_name;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::Reference;
 use crate::reconcile::view::TargetReading;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
 use crate::snapshot::store::Snapshot;
-
-/// What a pass may carry out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pass {
-    /// Users to be disabled, as the guard approved them.
-    Disables,
-    /// Members that leave groups.
-    MembersOut,
-    /// Users: created, adopted, updated, enabled.
-    Users,
-    /// Groups, with members that join.
-    Groups,
-    /// Deletes.
-    Deletes,
-}
-
-/// The planner's inputs that a batch has in common, owned, so that planning can go to a blocking thread.
-#[derive(Clone)]
-pub(super) struct Rules {
-    mapping: Arc<Mapping>,
-    context: MappingContext,
-    policy: Policy,
-    unsupported: Unsupported,
-    now: Timestamp,
-    forced: bool,
-}
-
-impl Rules {
-    /// The same with no other rows than those that the guard counts: `active`, and who somebody is.
-    pub(super) fn only_counted(&self) -> Self {
-        let mut mapping = (*self.mapping).clone();
-        let counted = |row: &Row| {
-            let path = row.target.as_str();
-            path.eq_ignore_ascii_case("active")
-                || row.target.is_core("active")
-                || guard::is_identity_attribute(path)
-        };
-        mapping.user.retain(counted);
-        // Who gives a name up, and who wants one, is found with what is counted.
-        mapping
-            .group
-            .retain(|row| counted(row) || row.target.is_core(unique_name(ObjectKind::Group)));
-        Self {
-            mapping: Arc::new(mapping),
-            ..self.clone()
-        }
-    }
-
-    /// The planner. `settle`: nothing is waited for any more.
-    pub(super) fn planner(&self, settle: bool) -> Planner<'_> {
-        Planner {
-            mapping: &self.mapping,
-            context: &self.context,
-            policy: &self.policy,
-            unsupported: &self.unsupported,
-            now: self.now,
-            forced: self.forced,
-            settle_references: settle,
-        }
-    }
-}
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, Default)]
@@ -434,31 +367,6 @@ impl Cycle<'_> {
             }
         }
     }
-}
-
-impl Pass {
-    /// The verbs that this pass carries out, or holds back and says so.
-    const fn takes(self, verb: Verb) -> bool {
-        match self {
-            Self::MembersOut => verb.act().is(Act::RemoveMembers),
-            Self::Deletes => verb.deletes(),
-            Self::Disables | Self::Users | Self::Groups => true,
-        }
-    }
-
-    const fn phase(self) -> &'static str {
-        match self {
-            Self::Disables => "disabling users",
-            Self::MembersOut => "removing members",
-            Self::Users => "users",
-            Self::Groups => "groups",
-            Self::Deletes => "deleting",
-        }
-    }
-}
-
-pub(super) fn is_active(change: &Change) -> bool {
-    change.attribute.eq_ignore_ascii_case("active")
 }
 
 /// What is left of a plan once its disable is carried out, or foreseen.

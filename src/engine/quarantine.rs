@@ -9,13 +9,14 @@
 use tracing::info;
 use tracing::warn;
 
-use super::apply::Work;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::cycle::chain;
+use super::error::CycleError;
+use super::error::chain;
+use super::error::is_gone;
 use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
+use super::work::Work;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
@@ -23,7 +24,6 @@ use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::PageRequest;
 use crate::ports::SourceError;
-use crate::ports::TargetError;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::quarantine::Kinds;
@@ -257,18 +257,6 @@ fn of_source(error: &SourceError) -> Refused {
         words: chain(error),
         hint: error.hint().to_owned(),
     }
-}
-
-/// True for an answer that the whole target would give again: no entry was asked for, and it said no.
-pub(super) const fn is_gone(error: &TargetError) -> bool {
-    // 3xx: it is elsewhere; 403: the token may not even read; 404, 410: nothing is there.
-    matches!(
-        error,
-        TargetError::Refused {
-            status: 300..=399 | 403 | 404 | 410,
-            ..
-        }
-    )
 }
 
 fn note(

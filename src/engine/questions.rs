@@ -15,10 +15,11 @@ use futures::stream;
 
 use super::ask::AT_A_TIME;
 use super::ask::FilterProof;
+use super::ask::only_asked;
 use super::ask::swap_case;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::readings::keep_readings;
+use super::error::CycleError;
+use super::stored::keep_readings;
 use super::views::view;
 use crate::mapping::path::TargetPath;
 use crate::mapping::resource::read_path;
@@ -92,7 +93,7 @@ impl Cycle<'_> {
         let keys = self
             .store(move |snapshot| {
                 let planner = rules.planner(true);
-                let folded = |view: &_| super::readings::keys_of(&planner, view);
+                let folded = |view: &_| super::rules::keys_of(&planner, view);
                 let mut keys = Vec::with_capacity(waiting.len());
                 for id in waiting {
                     let found = view(snapshot, &context, kind, id, &folded)?;
@@ -352,14 +353,6 @@ impl Question {
         let room = found.resources.len() < most || all();
         found.whole && exists && room && only_asked(&found.resources, &self.path, &self.values)
     }
-}
-
-/// True where each resource has one of these values. A service that ignores filters shows others.
-pub(super) fn only_asked(resources: &[Resource], path: &TargetPath, values: &[String]) -> bool {
-    let values: BTreeSet<String> = values.iter().map(|text| text.to_lowercase()).collect();
-    resources
-        .iter()
-        .all(|one| read_path(&one.body, path).is_some_and(|held| values.contains(&fold(&held))))
 }
 
 fn keys_at<'k>(objects: &'k [Vec<Key>], path: &'k TargetPath) -> impl Iterator<Item = &'k Key> {

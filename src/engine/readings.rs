@@ -7,31 +7,32 @@ use std::collections::BTreeMap;
 
 use futures::StreamExt;
 use futures::stream;
-use serde::{Deserialize, Serialize};
 use tracing::info;
 use tracing::warn;
 
 use super::ask::AT_A_TIME;
+use super::context::Context;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::cycle::forecast_of;
+use super::error::CycleError;
 use super::forecast::Forecast;
+use super::forecast::forecast_of;
 use super::job::Extent;
-use super::passes::Rules;
-use super::record::unlink;
-use super::views::Context;
+use super::leaving::Leaving;
+use super::linking::unlink;
+use super::rules::Rules;
+use super::rules::keys_of;
+use super::stored::StoredReading;
+use super::tables::each_dirty_object;
+use super::tables::each_record;
 use super::views::view;
 use crate::mapping::path::TargetPath;
-use crate::mapping::resource::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
-use crate::model::name::Name;
 use crate::model::object::Life;
 use crate::ports::Durability;
-use crate::ports::Resource;
 use crate::ports::StoreError;
-use crate::reconcile::matching::fold;
+use crate::reconcile::policy::Policy;
 use crate::reconcile::target_schema::judged;
 use crate::reconcile::view::Absence;
 use crate::reconcile::view::ObjectView;
@@ -39,62 +40,6 @@ use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::tx::Tx;
-
-/// A resource as the store keeps it for the length of a cycle.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct StoredReading {
-    /// The body as JSON text: postcard cannot hold JSON values.
-    body: String,
-    /// Objects without a link that match it.
-    pub claims: Vec<SourceId>,
-    /// Attributes that this cycle wrote after the reading, whose values it no longer tells.
-    written: Vec<String>,
-}
-
-impl StoredReading {
-    fn new(resource: &Resource) -> Self {
-        Self {
-            body: resource.body.to_string(),
-            claims: Vec::new(),
-            written: Vec::new(),
-        }
-    }
-
-    /// The attributes that were written after it.
-    pub(super) fn written(&self) -> Vec<Name> {
-        self.written
-            .iter()
-            .map(|name| Name::from(name.as_str()))
-            .collect()
-    }
-
-    /// The resource was read again: this is all of it.
-    pub(super) fn replace(&mut self, body: &serde_json::Value) {
-        self.set_body(body);
-        self.written.clear();
-    }
-
-    /// The body as it must be by now.
-    pub(super) fn set_body(&mut self, body: &serde_json::Value) {
-        self.body = body.to_string();
-    }
-
-    /// These attributes were written, and not read again.
-    pub(super) fn overwrite<'n>(&mut self, names: impl Iterator<Item = &'n Name>) {
-        for name in names {
-            if !self.written.iter().any(|known| name.as_str() == known) {
-                self.written.push(name.as_str().to_owned());
-            }
-        }
-    }
-
-    /// The body.
-    #[must_use]
-    pub fn body(&self) -> serde_json::Value {
-        serde_json::from_str(&self.body).unwrap_or_default()
-    }
-}
 
 impl Cycle<'_> {
     /// Reads what matching needs, and in a full cycle everything.
@@ -349,56 +294,6 @@ impl Cycle<'_> {
     }
 }
 
-/// The folded keys that a view's object is looked up by.
-pub(super) fn keys_of(
-    planner: &crate::reconcile::plan::Planner<'_>,
-    view: &ObjectView,
-) -> Vec<(String, String)> {
-    planner
-        .match_keys(view)
-        .map(|keys| {
-            keys.iter()
-                .map(|key| (key.path.as_str().to_owned(), fold(&key.value)))
-                .collect()
-        })
-        .unwrap_or_default()
-}
-
-/// Stores resources as readings, findable by these paths; how many were not there before.
-pub(super) fn keep_readings(
-    snapshot: &Snapshot,
-    kind: ObjectKind,
-    resources: &[Resource],
-    paths: &[TargetPath],
-) -> Result<u64, StoreError> {
-    let mut fresh = 0;
-    let mut tx = snapshot.tx()?;
-    for resource in resources {
-        if tx.reading::<StoredReading>(kind, &resource.id)?.is_some() {
-            continue;
-        }
-        fresh += 1;
-        keep_answer(&mut tx, kind, resource, paths);
-    }
-    if !tx.is_empty() {
-        tx.commit(Durability::Lazy)?;
-    }
-    Ok(fresh)
-}
-
-/// Stores what a create was answered with in the place of what was read of it before.
-pub(super) fn keep_answer(tx: &mut Tx<'_>, kind: ObjectKind, resource: &Resource, paths: &[TargetPath]) {
-    let values: Vec<(&str, String)> = paths
-        .iter()
-        .filter_map(|path| Some((path.as_str(), fold(&read_path(&resource.body, path)?))))
-        .collect();
-    let index: Vec<(&str, &str)> = values
-        .iter()
-        .map(|(path, value)| (*path, value.as_str()))
-        .collect();
-    tx.put_reading(kind, &resource.id, &StoredReading::new(resource), &index);
-}
-
 fn stake_claims(
     snapshot: &Snapshot,
     kind: ObjectKind,
@@ -454,66 +349,23 @@ fn add_claims(
     }
 }
 
-/// Goes over the marks of a kind.
-pub(super) fn each_dirty(
-    snapshot: &Snapshot,
-    kind: ObjectKind,
-    mut go: impl FnMut(SourceId, DirtyCause) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
-        for (id, cause) in &page {
-            go(*id, *cause)?;
-        }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => after = Some(*last),
-            _ => return Ok(()),
-        }
-    }
-}
-
-/// Goes over the dirty objects of a kind that are known, as long as `go` says so: with the causes, and the record,
-/// undecoded.
-pub(super) fn each_dirty_object(
-    snapshot: &Snapshot,
-    kind: ObjectKind,
-    mut go: impl FnMut(SourceId, DirtyCause, &[u8]) -> Result<bool, StoreError>,
-) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
-        let ids: Vec<SourceId> = page.iter().map(|(id, _)| *id).collect();
-        let objects = snapshot.raw_objects(kind, &ids)?;
-        for ((id, cause), bytes) in page.iter().zip(objects) {
-            if let Some(bytes) = bytes
-                && !go(*id, *cause, &bytes)?
-            {
-                return Ok(());
-            }
-        }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => after = Some(*last),
-            _ => return Ok(()),
-        }
-    }
-}
-
-/// Goes over the records of a kind.
-pub(super) fn each_record(
-    snapshot: &Snapshot,
-    kind: ObjectKind,
-    mut go: impl FnMut(&crate::snapshot::record::Record) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let page = snapshot.scan_records(kind, after.as_ref(), PAGE)?;
-        for record in &page {
-            go(record)?;
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.object.id),
-            _ => return Ok(()),
-        }
+impl Cycle<'_> {
+    /// Known once the guard was asked; before that, nothing is decided about anybody.
+    pub(super) fn leaving(&self) -> Option<Leaving> {
+        self.approvals.as_ref()?;
+        let Policy {
+            on_soft_delete,
+            on_hard_delete,
+            on_out_of_scope,
+            ..
+        } = self.job.policy;
+        Some(Leaving {
+            on_soft_delete,
+            on_hard_delete,
+            on_out_of_scope,
+            closed: self.approval(ObjectKind::User).withheld().is_some(),
+            kept_back: self.kept_back.clone(),
+            manager: self.manager_path(),
+        })
     }
 }

@@ -11,22 +11,30 @@ use tracing::warn;
 
 use super::answered::Answered;
 use super::answered::Comparing;
-use super::apply::Answer;
-use super::apply::Work;
 use super::audit;
 use super::audit::Ending;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::cycle::chain;
-use super::cycle::forecast_of;
+use super::error::CycleError;
+use super::error::chain;
 use super::forecast::Forecast;
+use super::forecast::forecast_of;
 use super::heal;
 use super::heal::NotKept;
-use super::open_writes;
-use super::passes::Pass;
-use super::recording::Part;
+use super::linking::forget_members;
+use super::linking::forget_sent;
+use super::linking::unlink;
+use super::open;
+use super::part::Done;
+use super::part::Part;
 use super::recording::Recording;
 use super::rehires::hand_over;
+use super::work::Answer;
+use super::work::Pass;
+use super::work::Recorded;
+use super::work::Work;
+use super::work::failed_operation;
+use super::work::failed_verb;
+use super::work::rehired_from;
 use crate::mapping::Mapping;
 use crate::mapping::read_path;
 use crate::mapping::same;
@@ -40,7 +48,6 @@ use crate::model::link::LinkOrigin;
 use crate::model::name::Name;
 use crate::model::object::MemberKind;
 use crate::model::object::Membership;
-use crate::model::refusal::Refusal;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::model::verb::Act;
@@ -60,25 +67,7 @@ use crate::snapshot::counts::Facts;
 use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::read::Reads;
-use crate::snapshot::record::Record;
 use crate::snapshot::tx::Tx;
-
-/// What recording a batch found.
-#[derive(Debug, Default)]
-pub(super) struct Recorded {
-    /// Something was carried out or settled.
-    pub(super) moved: bool,
-    /// An object is to be planned again in this cycle.
-    pub(super) again: bool,
-    /// The credential was refused: the cycle ends.
-    pub(super) fatal: Option<TargetError>,
-    /// The target did not answer for one of them.
-    pub(super) unavailable: Option<TargetError>,
-    /// Who goes into escrow.
-    aside: Vec<(SourceId, Escrowed)>,
-    /// Members whom the target refused to put into a group, perhaps because they are gone there.
-    doubted: Vec<(SourceId, TargetId)>,
-}
 
 /// How often what apply learned lets an object be planned again in one cycle (docs/design/cycle.md, "Planning").
 pub(super) const MOST_ATTEMPTS: u8 = 2;
@@ -113,13 +102,13 @@ impl Cycle<'_> {
             if work.creates() {
                 part.judged.insert(work.plan.source);
             }
-            if open_writes::is_certain(&work, &answer) {
+            if open::is_certain(&work, &answer) {
                 part.certain.insert(work.plan.source);
             }
-            if open_writes::is_unsent(&answer) {
+            if open::is_unsent(&answer) {
                 part.unsent.insert(work.plan.source);
             }
-            if open_writes::is_answered(&answer) {
+            if open::is_answered(&answer) {
                 part.answered.insert(work.plan.source);
             }
             match answer {
@@ -159,10 +148,10 @@ impl Cycle<'_> {
         if work.creates() {
             part.judged.insert(work.plan.source);
         }
-        if open_writes::is_answered(&answer) {
+        if open::is_answered(&answer) {
             part.answered.insert(work.plan.source);
         }
-        if open_writes::is_certain(&work, &answer) {
+        if open::is_certain(&work, &answer) {
             part.certain.insert(work.plan.source);
         }
         match answer {
@@ -264,15 +253,6 @@ fn advice(operation: Option<&Operation>, error: &TargetError) -> String {
     alone.unwrap_or_else(|| error.hint().to_owned())
 }
 
-/// The operation whose request failed; an adoption, and its end, have none of their own.
-pub(super) fn failed_operation(work: &Work) -> Option<&Operation> {
-    work.run.iter().find(|operation| operation.verb.has_request())
-}
-
-pub(super) fn failed_verb(operation: Option<&Operation>) -> &'static str {
-    operation.map_or("link", |operation| operation.verb.name())
-}
-
 /// Leaves in the work of a group what its create brought over; the members that were to follow in requests of their own,
 /// as an operation.
 fn part_at_create(work: &mut Work) -> Option<Operation> {
@@ -294,20 +274,6 @@ fn part_at_create(work: &mut Work) -> Option<Operation> {
         work.run.remove(at);
     }
     Some(rest)
-}
-
-/// A work that is to be recorded.
-pub(super) struct Done {
-    pub(super) work: Work,
-    /// The resource, unless there is none.
-    pub(super) target: Option<TargetId>,
-    resource: Option<Answered>,
-    /// True when `resource` is the whole resource as it is after the request.
-    whole: bool,
-    /// What is kept of its refused attributes from now on; `None` where that does not change.
-    refusals: Option<Vec<Refusal>>,
-    /// What of a heal the target does not hold.
-    not_kept: NotKept,
 }
 
 impl Cycle<'_> {
@@ -722,63 +688,6 @@ impl Done {
     }
 }
 
-/// The object whose resource these operations take over.
-pub(super) fn rehired_from(run: &[Operation]) -> Option<SourceId> {
-    run.iter().find_map(|operation| match operation.because {
-        Reason::Rehired { from, .. } => Some(from),
-        _ => None,
-    })
-}
-
-/// The link goes, and what was sent into a resource that is not there any more.
-pub(super) fn unlink(tx: &mut Tx<'_>, mut record: Record) -> Result<(), StoreError> {
-    let (kind, id) = (record.object.kind, record.object.id);
-    if kind == ObjectKind::Group {
-        forget_sent(tx, &id)?;
-    }
-    record.link = None;
-    tx.put_record(&record)?;
-    tx.put_refusals(kind, &id, &[]);
-    Ok(())
-}
-
-/// The memberships of a deleted group: nothing at the target holds them any more.
-fn forget_members(tx: &mut Tx<'_>, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
-    if kind == ObjectKind::User {
-        return Ok(());
-    }
-    loop {
-        let page = tx.edges(id, None, crate::snapshot::read::PAGE)?;
-        if page.is_empty() {
-            return Ok(());
-        }
-        for (member, _) in page {
-            tx.delete_edge(id, &member)?;
-        }
-    }
-}
-
-/// A group has another resource than before: what was sent into the old one is not in the new one.
-pub(super) fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let page = tx.edges(group, after.as_ref(), crate::snapshot::read::PAGE)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
-        after = Some(*last);
-        for (member, edge) in page {
-            match edge {
-                Membership { present: false, .. } => tx.delete_edge(group, &member)?,
-                Membership { sent: Some(_), .. } => {
-                    tx.put_edge(group, &member, &Membership { sent: None, ..edge })?;
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
 impl Cycle<'_> {
     /// The counterpart of carrying out, where a cycle only plans: the works are counted and shown, and what
     /// they would lead to is kept as a forecast for the objects that refer to these.
@@ -786,7 +695,7 @@ impl Cycle<'_> {
         &mut self,
         kind: ObjectKind,
         works: Vec<Work>,
-    ) -> Result<super::apply::Carried, CycleError> {
+    ) -> Result<super::work::Carried, CycleError> {
         let mut moved = false;
         let (mut forecasts, mut leavers) = (Vec::new(), Vec::new());
         for work in works {
@@ -818,7 +727,7 @@ impl Cycle<'_> {
             forecasts.push((work.plan.source, work.pass, work.left, way, late, linked));
         }
         if forecasts.is_empty() {
-            return Ok(super::apply::Carried { moved, again: false });
+            return Ok(super::work::Carried { moved, again: false });
         }
         let known = self.forecasts;
         self.forecasts = true;
@@ -859,6 +768,6 @@ impl Cycle<'_> {
                 Ok(again)
             })
             .await?;
-        Ok(super::apply::Carried { moved, again })
+        Ok(super::work::Carried { moved, again })
     }
 }

@@ -12,14 +12,15 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::claims::Claim;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::guarding::empties;
+use super::error::CycleError;
 use super::guarding::remember_sent;
-use super::open_writes;
-use super::record::Done;
-use super::record::rehired_from;
+use super::open;
+use super::part::Claim;
+use super::part::Done;
+use super::part::Part;
+use super::work::empties;
+use super::work::rehired_from;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -29,38 +30,9 @@ use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard::Sent;
 use crate::snapshot::escrow::Escrowed;
-use crate::snapshot::history::NewEntry;
-use crate::snapshot::kept_back::WithheldKey;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
-
-/// What is recorded in one transaction: the results of a batch, or of the part of it that is answered already.
-#[derive(Default)]
-pub(super) struct Part {
-    pub(super) done: Vec<Done>,
-    /// Creates that were sent, whatever came of them.
-    pub(super) judged: BTreeSet<SourceId>,
-    /// Those of them whose outcome is open: their intents stay.
-    pub(super) open: BTreeSet<SourceId>,
-    /// Whose other writes are told for certain: they are open no longer.
-    pub(super) certain: BTreeSet<SourceId>,
-    /// Whose request was answered, whatever the answer says.
-    pub(super) answered: BTreeSet<SourceId>,
-    /// Whose request did not go out.
-    pub(super) unsent: BTreeSet<SourceId>,
-    pub(super) history: Vec<NewEntry>,
-    /// Changes of identity: counted before what was sent moves into the history.
-    pub(super) identities: u64,
-    /// Withheld operations that were let through, and are used up.
-    pub(super) used: Vec<WithheldKey>,
-    /// Who goes into escrow in part: the rest was carried out.
-    pub(super) aside: Vec<(SourceId, Escrowed)>,
-    /// Who leaves escrow.
-    pub(super) settled: Vec<SourceId>,
-    /// Who was set aside by an earlier batch of this cycle, before the whole kind of operation stopped.
-    pub(super) excused: Vec<(ObjectKind, SourceId)>,
-}
 
 /// What the parts of a batch have in common. They are written one after the other, in any order.
 #[derive(Debug, Default)]
@@ -233,9 +205,9 @@ impl Part {
         let (open, judged) = (&self.open, &self.judged);
         let stays = |(of, id, _): &ObjectIntent| *of != kind || open.contains(id) || !judged.contains(id);
         close_intents(&mut tx, &ledger.intents, stays);
-        open_writes::settle(&mut tx, kind, &self.certain, &self.unsent, &self.answered)?;
+        open::settle(&mut tx, kind, &self.certain, &self.unsent, &self.answered)?;
         let created = open.intersection(&self.answered).copied();
-        open_writes::note_answered(&mut tx, kind, created, setting.answered_at)?;
+        open::note_answered(&mut tx, kind, created, setting.answered_at)?;
         if !self.history.is_empty() {
             tx.append_history(self.history);
         }

@@ -6,13 +6,13 @@ use futures::stream;
 use tracing::warn;
 
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::cycle::chain;
+use super::error::CycleError;
+use super::error::chain;
 use super::job::Extent;
+use super::notes::Linked;
 use super::summary::Kind;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-use crate::model::id::TargetId;
 use crate::ports::Disposition;
 use crate::ports::Durability;
 use crate::ports::Resource;
@@ -30,23 +30,6 @@ const TROUBLE: usize = 5;
 
 /// Resources held in memory together.
 const AT_A_TIME: usize = 100;
-
-/// A linked object with its resource.
-type Linked = (ObjectKind, SourceId, TargetId);
-
-/// What is to be read again.
-#[derive(Debug, Default)]
-pub(super) struct Due {
-    resources: Vec<Linked>,
-    /// The sweep as it stands once they were read.
-    sweep: Option<Sweep>,
-}
-
-impl Due {
-    pub(super) const fn is_empty(&self) -> bool {
-        self.resources.is_empty()
-    }
-}
 
 impl Cycle<'_> {
     /// Finds out what is due, before it is known whether there is anything to do at all.
@@ -175,7 +158,7 @@ impl Cycle<'_> {
         let paths = self.key_paths(kind);
         self.readings.insert(kind);
         self.drift.read.push((kind, id));
-        self.store(move |snapshot| super::readings::keep_readings(snapshot, kind, &[resource], &paths))
+        self.store(move |snapshot| super::stored::keep_readings(snapshot, kind, &[resource], &paths))
             .await?;
         Ok(())
     }

@@ -5,17 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use super::apply::Answer;
-use super::apply::Work;
-use super::apply::create;
 use super::audit;
 use super::audit::Ending;
+use super::create::create;
 use super::cycle::Cycle;
-use super::cycle::chain;
 use super::drift;
+use super::error::chain;
 use super::escrow::gap;
 use super::job::Job;
-use super::recording::Part;
+use super::part::Part;
+use super::work::Answer;
+use super::work::Work;
 use crate::mapping::write_resource;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;

@@ -4,17 +4,17 @@
 
 use std::collections::BTreeMap;
 
-use super::apply::Answer;
-use super::apply::Work;
 use super::audit;
 use super::audit::Ending;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::cycle::blocking;
-use super::cycle::chain;
+use super::error::CycleError;
+use super::error::chain;
 use super::escrow::gap;
 use super::job::Job;
-use super::recording::Part;
+use super::part::Part;
+use super::run::blocking;
+use super::work::Answer;
+use super::work::Work;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::context::Rehires;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::readings::each_dirty;
-use super::readings::each_record;
-use super::readings::keep_readings;
-use super::readings::keys_of;
+use super::error::CycleError;
+use super::rules::keys_of;
+use super::stored::keep_readings;
+use super::tables::each_dirty;
+use super::tables::each_record;
 use super::views::view;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -27,32 +28,6 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::record::Record;
 use crate::snapshot::tx::Tx;
-
-/// Newcomers with the leaver whose resource each takes over. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Rehires(Arc<HashMap<SourceId, (SourceId, TargetId)>>);
-
-impl Rehires {
-    /// The leaver and the resource that a newcomer takes over.
-    pub(super) fn of(&self, newcomer: &SourceId) -> Option<&(SourceId, TargetId)> {
-        self.0.get(newcomer)
-    }
-
-    /// True where this newcomer takes over what this leaver has.
-    pub(super) fn is_from(&self, newcomer: &SourceId, leaver: &SourceId) -> bool {
-        self.of(newcomer).is_some_and(|(from, _)| from == leaver)
-    }
-
-    /// True for a resource that a newcomer takes over: nobody else matches it.
-    pub(super) fn is_taken(&self, target: &TargetId) -> bool {
-        self.0.values().any(|(_, taken)| taken == target)
-    }
-
-    /// True for a leaver whose resource goes to a newcomer: nothing else happens to it before.
-    pub(super) fn is_leaver(&self, id: SourceId) -> bool {
-        self.0.values().any(|(leaver, _)| *leaver == id)
-    }
-}
 
 /// Newcomers and leavers of one value.
 #[derive(Default)]

@@ -9,10 +9,12 @@ use tracing::info;
 use tracing::warn;
 
 use super::cycle;
+use super::error::chain;
 use super::job::Extent;
 use super::job::Job;
 use super::job::NoWatcher;
 use super::job::Order;
+use super::run::blocking;
 use super::standing;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
@@ -84,14 +86,14 @@ pub async fn run(
         };
         let report = cycle::run(&job, &order).await;
         if let Some(cause) = report.error {
-            error!(job = %job.name, cycle.id = %order.id, "{}: {}; {}", job.name, cycle::chain(&cause), cause.hint());
+            error!(job = %job.name, cycle.id = %order.id, "{}: {}; {}", job.name, chain(&cause), cause.hint());
         }
     }
 }
 
 /// True for a job in quarantine; that it is, is said.
 async fn is_stopped(job: &Job) -> bool {
-    let read = cycle::blocking(&job.snapshot, |snapshot| snapshot.quarantine()).await;
+    let read = blocking(&job.snapshot, |snapshot| snapshot.quarantine()).await;
     match read.map(|held| held.job) {
         Ok(Some(stop)) => {
             let text = format!(
@@ -99,7 +101,7 @@ async fn is_stopped(job: &Job) -> bool {
                 job.name, stop.since, stop.cause, stop.hint
             );
             let noted = text.clone();
-            let news = cycle::blocking(&job.snapshot, move |snapshot| standing::note(snapshot, &noted)).await;
+            let news = blocking(&job.snapshot, move |snapshot| standing::note(snapshot, &noted)).await;
             if news.unwrap_or(true) {
                 warn!(job = %job.name, side = stop.side.word(), "{text}");
             }
@@ -107,7 +109,7 @@ async fn is_stopped(job: &Job) -> bool {
         }
         Ok(None) => false,
         Err(cause) => {
-            error!(job = %job.name, "{}: {}; {}", job.name, cycle::chain(&cause), cause.hint());
+            error!(job = %job.name, "{}: {}; {}", job.name, chain(&cause), cause.hint());
             false
         }
     }

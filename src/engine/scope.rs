@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::assigned::Entitlements;
-use super::assigned::Listing;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
+use super::entitlements::Listing;
+use super::error::CycleError;
+use super::scoping::Scoping;
+use super::scoping::is_disabled;
 use crate::mapping::MemberOf;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
@@ -25,9 +26,7 @@ use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::scope::Decision;
-use crate::reconcile::scope::Memberships;
 use crate::reconcile::scope::ScopeRules;
-use crate::reconcile::scope::Standing;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -35,102 +34,6 @@ use crate::snapshot::record::Record;
 use crate::snapshot::scope::ScopeEntry;
 use crate::snapshot::scope::ScopeReads;
 use crate::snapshot::store::Snapshot;
-
-/// The SCIM attribute that takes access away (RFC 7643 section 4.1.1).
-const ACTIVE: &str = "active";
-
-/// The scope of a job, ready to be asked about one object after the other.
-#[derive(Clone)]
-pub(super) struct Scoping {
-    rules: Arc<ScopeRules>,
-    asked: Arc<[MemberOf]>,
-    /// Who is assigned, where only the assigned are in scope.
-    assigned: Option<Entitlements>,
-    /// True in a cycle that may not write: what it sees of scopes is its own, and no cycle counts it.
-    pub(super) looks: bool,
-}
-
-impl Scoping {
-    /// Of these rules; with who is assigned, where that counts.
-    fn new(rules: &Arc<ScopeRules>, assigned: Option<Entitlements>, looks: bool) -> Self {
-        Self {
-            rules: Arc::clone(rules),
-            asked: rules.member_of().into_iter().collect(),
-            assigned,
-            looks,
-        }
-    }
-
-    /// False where every object of a kind is in scope: then nothing of it need be looked up.
-    pub(super) fn divides(&self, kind: ObjectKind) -> bool {
-        self.assigned.is_some() || !self.rules.takes_every(kind)
-    }
-
-    fn decide(&self, reads: &impl Reads, record: &Record) -> Result<Decision, StoreError> {
-        let mut memberships = Memberships::default();
-        for of in &*self.asked {
-            if let Some(is) = reads.scope_member(of, &record.object.id)? {
-                memberships.0.insert(*of, is);
-            }
-        }
-        let decision = self.rules.decide(&record.object, &memberships);
-        let Some(assigned) = &self.assigned else {
-            return Ok(decision);
-        };
-        let (kind, id) = (record.object.kind, &record.object.id);
-        let is = assigned.is_assigned(reads, kind, id)?;
-        let is = is.ok_or_else(|| "the assignment list of the enterprise application".to_owned());
-        Ok(decision.and_assigned(kind, is))
-    }
-
-    /// Where an object stands. `linked`: its resource is there as far as is known.
-    ///
-    /// # Errors
-    /// As the store.
-    pub(super) fn standing(
-        &self,
-        reads: &impl Reads,
-        record: &Record,
-        linked: bool,
-    ) -> Result<Standing, StoreError> {
-        let (kind, id) = (record.object.kind, record.object.id);
-        if !self.divides(kind) || record.object.life != Life::Alive {
-            return Ok(Standing::In);
-        }
-        let decision = self.decide(reads, record)?;
-        let confirmed = linked
-            && matches!(decision, Decision::OutOfScope { .. })
-            && reads.scope_entry_in(self.looks, kind, &id)? == Some(ScopeEntry::Out);
-        Ok(decision.standing(linked, confirmed))
-    }
-
-    /// True for a linked object that is out, and for good.
-    ///
-    /// # Errors
-    /// As the store.
-    pub(super) fn is_out(
-        &self,
-        reads: &impl Reads,
-        kind: ObjectKind,
-        id: &SourceId,
-    ) -> Result<bool, StoreError> {
-        let Some(record) = reads.record(kind, id)? else {
-            return Ok(false);
-        };
-        Ok(matches!(
-            self.standing(reads, &record, true)?,
-            Standing::Out { .. }
-        ))
-    }
-
-    /// True for an object without a link that may be matched.
-    ///
-    /// # Errors
-    /// As the store.
-    pub(super) fn takes(&self, reads: &impl Reads, record: &Record) -> Result<bool, StoreError> {
-        Ok(self.standing(reads, record, false)? == Standing::In)
-    }
-}
 
 impl Cycle<'_> {
     /// Looks into the groups that the scope asks about, and settles who is out.
@@ -415,13 +318,6 @@ fn linked(snapshot: &Snapshot, kind: ObjectKind, id: &SourceId) -> Result<Option
     } else {
         Ok(None)
     }
-}
-
-/// True for a user whom we disabled at the target.
-pub(super) fn is_disabled(record: &Record) -> bool {
-    let sent = record.link.iter().flat_map(|link| &link.sent);
-    let mut active = sent.filter(|(path, _)| path.eq_ignore_ascii_case(ACTIVE));
-    active.any(|(_, value)| value.as_bool() == Some(false))
 }
 
 /// What is kept of a linked object's scope from now on. Two cycles have to agree on a loss through a membership.

@@ -6,8 +6,6 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
-use super::cycle::Cycle;
-use super::cycle::CycleError;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::Durability;
@@ -16,17 +14,17 @@ use crate::snapshot::state::{STANDING, StateReads};
 use crate::snapshot::store::Snapshot;
 
 /// As many are kept; others are logged each time.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// What a cycle warns of, and what the one before it did.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
-    before: BTreeSet<String>,
+    pub(super) before: BTreeSet<String>,
     now: Mutex<BTreeSet<String>>,
 }
 
 impl Standing {
-    fn now(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    pub(super) fn now(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -56,7 +54,7 @@ pub fn standing(snapshot: &Snapshot) -> Result<BTreeSet<String>, StoreError> {
 }
 
 /// Keeps these.
-fn put(snapshot: &Snapshot, all: &BTreeSet<String>) -> Result<(), StoreError> {
+pub(super) fn put(snapshot: &Snapshot, all: &BTreeSet<String>) -> Result<(), StoreError> {
     let mut tx = snapshot.tx()?;
     tx.put_state(&STANDING, all);
     tx.commit(Durability::Lazy)
@@ -73,26 +71,6 @@ pub(super) fn note(snapshot: &Snapshot, text: &str) -> Result<bool, StoreError> 
         put(snapshot, &all)?;
     }
     Ok(news)
-}
-
-impl Cycle<'_> {
-    /// Reads what the last cycle warned of.
-    pub(super) async fn read_standing(&mut self) -> Result<(), CycleError> {
-        self.standing.before = self.store(standing).await?;
-        Ok(())
-    }
-
-    /// Keeps what this one warns of. One that did not see everything takes nothing back.
-    pub(super) async fn keep_standing(&self, whole: bool) -> Result<(), CycleError> {
-        let mut now = self.standing.now().clone();
-        if !whole {
-            now.extend(self.standing.before.iter().take(MOST).cloned());
-        }
-        if !self.order.apply || now == self.standing.before {
-            return Ok(());
-        }
-        self.store(move |snapshot| put(snapshot, &now)).await
-    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Requests that were answered 500: when the cycle ends, its pattern tells whose trouble that is ([`crate::reconcile::trouble`]).
 //! A record that breaks while others are answered well goes into escrow, and is named; where all break, all stay dirty.
 
-use super::apply::Work;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::cycle::chain;
-use super::record::failed_operation;
-use super::record::failed_verb;
+use super::error::CycleError;
+use super::error::chain;
+use super::notes::Broken;
 use super::summary::Summary;
+use super::work::Work;
+use super::work::failed_operation;
+use super::work::failed_verb;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -17,23 +18,6 @@ use crate::reconcile::trouble::Pattern;
 use crate::reconcile::trouble::Whose;
 use crate::reconcile::trouble::hint;
 use crate::snapshot::store::Snapshot;
-
-/// What a cycle saw of 500s.
-#[derive(Debug, Default)]
-pub(super) struct Stumbles {
-    /// Objects whose requests were answered well.
-    well: u64,
-    broken: Vec<Broken>,
-}
-
-/// An object whose request was answered 500.
-#[derive(Debug)]
-struct Broken {
-    key: (ObjectKind, SourceId),
-    verb: &'static str,
-    resource: Option<TargetId>,
-    error: String,
-}
 
 impl Cycle<'_> {
     /// Notes an object whose request was answered well, whatever was answered to it before.

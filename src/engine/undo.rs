@@ -7,22 +7,19 @@ mod deeds;
 
 use std::collections::BTreeMap;
 
-use sha2::Digest;
-use sha2::Sha256;
-
-use super::apply::Work;
 use super::cycle::Cycle;
-use super::cycle::CycleError;
-use super::open_writes::open_writes;
-use super::passes::Pass;
-use crate::model::id::CycleId;
+use super::error::CycleError;
+use super::job::UndoRequest;
+use super::open::open_writes;
+use super::rules::print;
+use super::work::Pass;
+use super::work::Work;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Life;
 use crate::model::object::Removed;
 use crate::model::verb::GuardClass;
 use crate::ports::Durability;
-use crate::ports::StoreError;
 use crate::reconcile::guard;
 use crate::reconcile::guard::Allowed;
 use crate::reconcile::guard::Approval;
@@ -31,31 +28,17 @@ use crate::reconcile::guard::Totals;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::plan::ObjectPlan;
-use crate::reconcile::scope::Standing;
 use crate::reconcile::undo::Now;
 use crate::reconcile::undo::Undo;
-use crate::reconcile::view::ObjectView;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
-use crate::snapshot::record;
 use crate::snapshot::record::Record;
 use crate::snapshot::state::RESTORED;
 use crate::snapshot::state::StateReads;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::undone::Undone;
-
-/// What is to be undone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UndoRequest {
-    /// The cycle.
-    pub cycle: CycleId,
-    /// Whether what it deleted is made anew.
-    pub recreate: bool,
-    /// Why, for the history.
-    pub comment: Option<String>,
-}
 
 /// The inverse for one object, with what it was made from.
 struct Inverse {
@@ -315,54 +298,4 @@ fn plan_of(inverse: &Inverse) -> ObjectPlan {
         refused: Vec::new(),
         waiting: std::collections::BTreeSet::new(),
     }
-}
-
-/// What life and values at the source come to.
-fn print(record: &Record) -> [u8; 16] {
-    let bytes = record::encode(&(record.object.life, &record.object.attributes));
-    let hash: [u8; 32] = Sha256::digest(&bytes).into();
-    hash[..16].try_into().expect("sixteen of thirty-two bytes")
-}
-
-/// Takes what an undo holds out of a plan. The hold as it is to be kept, where the source let go of some of it.
-///
-/// # Errors
-/// As the store.
-pub(super) fn keep_holds(
-    snapshot: &Snapshot,
-    view: &ObjectView,
-    plan: &mut ObjectPlan,
-) -> Result<Option<(ObjectKind, SourceId, Option<Undone>)>, StoreError> {
-    let (kind, id) = (plan.kind, plan.source);
-    let Some(mut undone) = snapshot.undone(kind, &id)? else {
-        return Ok(None);
-    };
-    let before = undone.clone();
-    let moved = snapshot
-        .record(kind, &id)?
-        .is_some_and(|record| print(&record) != undone.source);
-    if moved {
-        (undone.hold.absent, undone.hold.present) = (false, false);
-        if matches!(view.object.life, Life::Gone(_)) {
-            // Gone since the undo: that access was given back does not keep a leaver in.
-            undone
-                .hold
-                .attributes
-                .retain(|path, _| !path.eq_ignore_ascii_case("active"));
-        }
-    }
-    // Of a plan that waits for something it cannot be told what the source no longer asks for; nor of one for somebody who
-    // has left, of whom nothing but `active` is ours meanwhile.
-    let ours = view.object.life == Life::Alive && view.scope == Standing::In;
-    let tells = ours && plan.settles() && plan.pending_references == 0 && view.link.is_some();
-    let (held, left) = undone.hold.keep(plan);
-    if held > 0 {
-        plan.omissions.push(Omission::HeldByUndo { count: held });
-        plan.omissions.retain(|omission| *omission != Omission::Unchanged);
-    }
-    if tells {
-        undone.hold = left;
-    }
-    let kept = (!undone.hold.is_empty()).then(|| undone.clone());
-    Ok((kept.as_ref() != Some(&before)).then_some((kind, id, kept)))
 }

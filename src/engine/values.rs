@@ -3,7 +3,7 @@
 //! answered 409 to one in this cycle: at most services two groups may have one name, and nobody has to wait.
 
 use super::cycle::Cycle;
-use super::cycle::CycleError;
+use super::error::CycleError;
 use crate::model::id::ObjectKind;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;

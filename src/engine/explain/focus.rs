@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::engine::cycle::Cycle;
-use crate::engine::cycle::CycleError;
+use crate::engine::error::CycleError;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;

@@ -11,11 +11,12 @@ use super::{
 
 /// Each measure with its upper bound, in the order in which they are shown.
 const BOUNDS: &[(&str, usize)] = &[
-    ("import circles between files", 6),
-    ("files of the largest circle", 33),
-    ("engine files that import `Cycle`", 38),
+    ("import circles between files", 5),
+    ("files of the largest circle", 17),
+    ("engine files in a circle", 0),
+    ("engine files that import `Cycle`", 36),
     ("fields of the largest struct", 59),
-    ("files over 450 lines", 23),
+    ("files over 450 lines", 20),
     ("functions over 60 lines", 42),
     ("functions with 6 or more parameters beside `self`", 17),
     ("functions nested 4 or deeper", 26),
@@ -132,6 +133,13 @@ fn measures() -> Vec<Measure> {
         circles
             .first()
             .map_or(Measure(0, vec![]), |circle| Measure::of(circle.files.clone())),
+        Measure::of(
+            circles
+                .iter()
+                .flat_map(|circle| circle.files.clone())
+                .filter(|path| path.starts_with("src/engine/"))
+                .collect(),
+        ),
         those("src/engine/", &|_, counts| {
             counts.imports.iter().any(|path| path.ends_with("::Cycle"))
         }),

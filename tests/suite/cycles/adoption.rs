@@ -1,7 +1,7 @@
 //! Whose a resource is: rehires, and objects that want the same one.
 
 use melonsync::engine::linking;
-use melonsync::engine::open_writes::open_writes;
+use melonsync::engine::open::open_writes;
 use melonsync::engine::summary::Outcome;
 use melonsync::model::clock::Clock;
 use melonsync::model::id::ObjectKind;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use melonsync::engine::cycle::CycleError;
+use melonsync::engine::error::CycleError;
 use melonsync::engine::summary::Outcome;
 use melonsync::ports::SourceError;
 use melonsync::reconcile::operation::Verb;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use melonsync::engine::cycle::CycleError;
+use melonsync::engine::error::CycleError;
 use melonsync::engine::explain::ExplainError;
 use melonsync::engine::explain::explain;
 use melonsync::engine::job::Extent;

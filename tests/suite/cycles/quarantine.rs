@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use melonsync::engine::cycle::CycleError;
+use melonsync::engine::error::CycleError;
 use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
 use melonsync::reconcile::operation::Verb;

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use melonsync::engine::cycle::CycleError;
+use melonsync::engine::error::CycleError;
 use melonsync::engine::summary::Outcome;
 use melonsync::model::assignment::AppRole;
 use melonsync::model::assignment::AssignmentList;

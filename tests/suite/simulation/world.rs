@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use melonsync::engine::cycle;
-use melonsync::engine::cycle::CycleError;
+use melonsync::engine::error::CycleError;
 use melonsync::engine::job::Assigning;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Job;
