@@ -39,6 +39,7 @@ use crate::snapshot::drift::Attribute;
 use crate::snapshot::drift::Members;
 use crate::snapshot::drift::Row;
 use crate::snapshot::drift::Stranger;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -537,13 +538,9 @@ fn fill(tx: &mut Tx<'_>, kind: ObjectKind, one: &Compared) -> Result<(), StoreEr
 }
 
 fn note_strangers(snapshot: &Snapshot, kind: ObjectKind, now: Timestamp) -> Result<u64, StoreError> {
-    let (mut count, mut after) = (0, None);
-    loop {
-        let page = snapshot.scan_readings::<StoredReading>(kind, after.as_ref(), PAGE)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(count);
-        };
-        after = Some(last.clone());
+    let mut count = 0;
+    let mut pages = Pages::growing(|(target, _): &(TargetId, StoredReading)| target.clone());
+    while let Some(page) = pages.next_page(|after, limit| snapshot.scan_readings(kind, after, limit))? {
         let mut tx = snapshot.tx()?;
         for (target, reading) in &page {
             if !reading.claims.is_empty() || snapshot.owner(kind, target)?.is_some() {
@@ -559,4 +556,5 @@ fn note_strangers(snapshot: &Snapshot, kind: ObjectKind, now: Timestamp) -> Resu
         }
         tx.commit(Durability::Lazy)?;
     }
+    Ok(count)
 }

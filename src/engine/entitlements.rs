@@ -16,7 +16,7 @@ use crate::reconcile::assignment::reachable;
 use crate::snapshot::assignments::groups_of;
 use crate::snapshot::assignments::is_gone;
 use crate::snapshot::assignments::own_roles;
-use crate::snapshot::read::PAGE;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
 
 /// Groups of which the assignments are remembered within a cycle, so that memory stays bounded.
@@ -101,9 +101,8 @@ impl Entitlements {
         if kind == ObjectKind::Group {
             return Ok(());
         }
-        let mut after = None;
-        loop {
-            let page = reads.referrers(id, after, PAGE)?;
+        let mut pages = Pages::fixed(|by: &(ObjectKind, SourceId)| *by);
+        while let Some(page) = pages.next_page(|after, limit| reads.referrers(id, after.copied(), limit))? {
             for (_, group) in page.iter().filter(|(by, _)| *by == ObjectKind::Group) {
                 let grants = self.through(reads, *group)?;
                 let counts = !grants.is_empty() && reads.edge(group, id)?.is_some_and(|edge| edge.present);
@@ -111,11 +110,8 @@ impl Entitlements {
                     return Ok(());
                 }
             }
-            match page.last() {
-                Some(last) if page.len() == PAGE => after = Some(*last),
-                _ => return Ok(()),
-            }
         }
+        Ok(())
     }
 
     /// The assigned groups that count for the members of this one; none where it is gone.

@@ -39,8 +39,9 @@ use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::scope::Standing;
 use crate::reconcile::unique_values::UniqueValues;
-use crate::snapshot::read::PAGE;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
 use crate::snapshot::state::RESTORED;
 use crate::snapshot::state::SENT_REMOVALS;
 use crate::snapshot::state::SentAt;
@@ -209,13 +210,8 @@ fn find_counted(
     let counted = rules.only_counted();
     let of_counted = counted.planner(true);
     let mut found = Found::default();
-    let mut after = None;
-    loop {
-        let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(found);
-        };
-        after = Some(*last);
+    let mut pages = Pages::growing(|(id, _): &(SourceId, DirtyCause)| *id);
+    while let Some(page) = pages.next_page(|after, limit| snapshot.dirty(kind, after, limit))? {
         let ids = page.iter().map(|(id, _)| *id);
         let ids: Vec<SourceId> = ids.filter(|id| kept_back.whole(kind, *id).is_none()).collect();
         let plans = in_parallel(&ids, !context.releases, |ids| {
@@ -231,6 +227,7 @@ fn find_counted(
             tx.commit(Durability::Lazy)?;
         }
     }
+    Ok(found)
 }
 
 impl Found {

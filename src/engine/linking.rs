@@ -12,6 +12,7 @@ use crate::model::link::LinkOrigin;
 use crate::model::object::Membership;
 use crate::model::value::Attributes;
 use crate::ports::StoreError;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::record::Record;
@@ -83,13 +84,8 @@ pub(super) fn forget_members(tx: &mut Tx<'_>, kind: ObjectKind, id: &SourceId) -
 
 /// A group has another resource than before: what was sent into the old one is not in the new one.
 pub(super) fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let page = tx.edges(group, after.as_ref(), crate::snapshot::read::PAGE)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
-        after = Some(*last);
+    let mut pages = Pages::growing(|(member, _): &(SourceId, Membership)| *member);
+    while let Some(page) = pages.next_page(|after, limit| tx.edges(group, after, limit))? {
         for (member, edge) in page {
             match edge {
                 Membership { present: false, .. } => tx.delete_edge(group, &member)?,
@@ -100,4 +96,5 @@ pub(super) fn forget_sent(tx: &mut Tx<'_>, group: &SourceId) -> Result<(), Store
             }
         }
     }
+    Ok(())
 }

@@ -42,7 +42,7 @@ use crate::reconcile::members_of;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::shown_members::ShownMembers;
-use crate::snapshot::read::PAGE;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::record::Record;
@@ -288,11 +288,9 @@ pub(super) fn take_members(
     group: &SourceId,
     shown: &ShownMembers,
 ) -> Result<Moved, StoreError> {
-    let (mut moved, mut after) = (Moved::default(), None);
-    loop {
-        let page = tx.edges(group, after.as_ref(), PAGE)?;
-        let Some((last, _)) = page.last() else { break };
-        after = Some(*last);
+    let mut moved = Moved::default();
+    let mut pages = Pages::growing(|(member, _): &(SourceId, Membership)| *member);
+    while let Some(page) = pages.next_page(|after, limit| tx.edges(group, after, limit))? {
         for (member, edge) in page {
             match &edge.sent {
                 Some(sent) if shown.lacks(sent) && !edge.present => {

@@ -36,7 +36,7 @@ use crate::reconcile::policy::Policy;
 use crate::reconcile::target_schema::judged;
 use crate::reconcile::view::Absence;
 use crate::reconcile::view::ObjectView;
-use crate::snapshot::read::PAGE;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
@@ -305,13 +305,8 @@ fn stake_claims(
     }
     let planner = rules.planner(true);
     let keys = |view: &ObjectView| keys_of(&planner, view);
-    let mut after = None;
-    loop {
-        let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
-        after = Some(*last);
+    let mut pages = Pages::growing(|(id, _): &(SourceId, DirtyCause)| *id);
+    while let Some(page) = pages.next_page(|after, limit| snapshot.dirty(kind, after, limit))? {
         let mut claims: BTreeMap<TargetId, Vec<SourceId>> = BTreeMap::new();
         for (id, _) in &page {
             let Some(view) = view(snapshot, context, kind, *id, &keys)? else {
@@ -328,6 +323,7 @@ fn stake_claims(
         }
         add_claims(snapshot, kind, claims)?;
     }
+    Ok(())
 }
 
 fn add_claims(

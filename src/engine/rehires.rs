@@ -23,7 +23,7 @@ use crate::reconcile::matching::beside;
 use crate::reconcile::matching::fold;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::TargetReading;
-use crate::snapshot::read::PAGE;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::record::Record;
@@ -161,17 +161,12 @@ pub(super) fn hand_over(tx: &mut Tx<'_>, leaver: &SourceId, newcomer: &SourceId)
     record.link = None;
     tx.put_record(&record)?;
     tx.mark_dirty(ObjectKind::User, leaver, DirtyCause::TARGET)?;
-    let mut after = None;
-    loop {
-        let page = tx.referrers(leaver, after, PAGE)?;
+    let mut pages = Pages::fixed(|by: &(ObjectKind, SourceId)| *by);
+    while let Some(page) = pages.next_page(|after, limit| tx.referrers(leaver, after.copied(), limit))? {
         for (kind, by) in &page {
             if *kind == ObjectKind::Group {
                 hand_over_membership(tx, by, leaver, newcomer)?;
             }
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(*last),
-            _ => break,
         }
     }
     tx.mark_referrers_dirty(leaver)?;

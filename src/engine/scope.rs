@@ -22,11 +22,13 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
+use crate::model::object::Membership;
 use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::scope::Decision;
 use crate::reconcile::scope::ScopeRules;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -173,11 +175,8 @@ fn look_into(snapshot: &Snapshot, of: &MemberOf) -> Result<(), StoreError> {
     let (groups, now) = members(snapshot, of)?;
     let mut moved: Vec<(SourceId, bool)> = Vec::new();
     let mut kept = BTreeSet::new();
-    let mut after = None;
-    loop {
-        let page = snapshot.scope_members(of, after.as_ref(), PAGE)?;
-        let Some(last) = page.last() else { break };
-        after = Some(*last);
+    let mut pages = Pages::growing(|id: &SourceId| *id);
+    while let Some(page) = pages.next_page(|after, limit| snapshot.scope_members(of, after, limit))? {
         moved.extend(page.iter().filter(|id| !now.contains(id)).map(|id| (*id, false)));
         kept.extend(page);
     }
@@ -213,11 +212,8 @@ fn members(snapshot: &Snapshot, of: &MemberOf) -> Result<(Vec<SourceId>, BTreeSe
         if gone {
             continue;
         }
-        let mut after = None;
-        loop {
-            let page = snapshot.edges(&group, after.as_ref(), PAGE)?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(*last);
+        let mut pages = Pages::growing(|(member, _): &(SourceId, Membership)| *member);
+        while let Some(page) = pages.next_page(|after, limit| snapshot.edges(&group, after, limit))? {
             for (id, edge) in page.into_iter().filter(|(_, edge)| edge.present) {
                 match edge.kind {
                     MemberKind::User => {
@@ -261,13 +257,8 @@ fn settle(
     if !scoping.divides(kind) && nothing_kept {
         return Ok(());
     }
-    let mut after = None;
-    loop {
-        let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
-        after = Some(*last);
+    let mut pages = Pages::growing(|(id, _): &(SourceId, DirtyCause)| *id);
+    while let Some(page) = pages.next_page(|after, limit| snapshot.dirty(kind, after, limit))? {
         let mut tx = snapshot.tx()?;
         for (id, _) in &page {
             let before = if nothing_kept {
@@ -307,6 +298,7 @@ fn settle(
         }
         tx.commit(Durability::Lazy)?;
     }
+    Ok(())
 }
 
 /// The record of an object that is linked: of the others, which in the first cycle are all, only the beginning is

@@ -3,9 +3,10 @@
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::StoreError;
-use crate::snapshot::read::PAGE;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
+use crate::snapshot::record::Record;
 use crate::snapshot::store::Snapshot;
 
 /// Goes over the marks of a kind.
@@ -14,17 +15,13 @@ pub(super) fn each_dirty(
     kind: ObjectKind,
     mut go: impl FnMut(SourceId, DirtyCause) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
-        for (id, cause) in &page {
-            go(*id, *cause)?;
-        }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => after = Some(*last),
-            _ => return Ok(()),
+    let mut pages = Pages::fixed(|(id, _): &(SourceId, DirtyCause)| *id);
+    while let Some(page) = pages.next_page(|after, limit| snapshot.dirty(kind, after, limit))? {
+        for (id, cause) in page {
+            go(id, cause)?;
         }
     }
+    Ok(())
 }
 
 /// Goes over the dirty objects of a kind that are known, as long as `go` says so: with the causes, and the record,
@@ -34,9 +31,8 @@ pub(super) fn each_dirty_object(
     kind: ObjectKind,
     mut go: impl FnMut(SourceId, DirtyCause, &[u8]) -> Result<bool, StoreError>,
 ) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let page = snapshot.dirty(kind, after.as_ref(), PAGE)?;
+    let mut pages = Pages::fixed(|(id, _): &(SourceId, DirtyCause)| *id);
+    while let Some(page) = pages.next_page(|after, limit| snapshot.dirty(kind, after, limit))? {
         let ids: Vec<SourceId> = page.iter().map(|(id, _)| *id).collect();
         let objects = snapshot.raw_objects(kind, &ids)?;
         for ((id, cause), bytes) in page.iter().zip(objects) {
@@ -46,28 +42,21 @@ pub(super) fn each_dirty_object(
                 return Ok(());
             }
         }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => after = Some(*last),
-            _ => return Ok(()),
-        }
     }
+    Ok(())
 }
 
 /// Goes over the records of a kind.
 pub(super) fn each_record(
     snapshot: &Snapshot,
     kind: ObjectKind,
-    mut go: impl FnMut(&crate::snapshot::record::Record) -> Result<(), StoreError>,
+    mut go: impl FnMut(&Record) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let page = snapshot.scan_records(kind, after.as_ref(), PAGE)?;
+    let mut pages = Pages::fixed(|record: &Record| record.object.id);
+    while let Some(page) = pages.next_page(|after, limit| snapshot.scan_records(kind, after, limit))? {
         for record in &page {
             go(record)?;
         }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.object.id),
-            _ => return Ok(()),
-        }
     }
+    Ok(())
 }

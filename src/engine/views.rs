@@ -13,6 +13,7 @@ use crate::model::id::TargetId;
 use crate::model::link::Link;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
+use crate::model::object::Membership;
 use crate::model::value::Attributes;
 use crate::ports::StoreError;
 use crate::reconcile::assignment::role_values;
@@ -32,7 +33,7 @@ use crate::snapshot::assignments::each_member;
 use crate::snapshot::assignments::nested_groups;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::look::LookReads;
-use crate::snapshot::read::PAGE;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Brief;
 use crate::snapshot::record::DirtyCause;
@@ -274,11 +275,8 @@ fn members(
     group: &SourceId,
 ) -> Result<(Vec<MemberView>, u64), StoreError> {
     let (mut views, mut stay) = (Vec::new(), 0);
-    let mut after = None;
-    loop {
-        let page = snapshot.edges(group, after.as_ref(), PAGE)?;
-        let full = page.len() == PAGE;
-        after = page.last().map(|(id, _)| *id);
+    let mut pages = Pages::fixed(|(member, _): &(SourceId, Membership)| *member);
+    while let Some(page) = pages.next_page(|after, limit| snapshot.edges(group, after, limit))? {
         for (id, edge) in page {
             let state = match edge.kind {
                 MemberKind::User => reference(snapshot, context, &id)?,
@@ -298,10 +296,8 @@ fn members(
                 state: stays.unwrap_or(state),
             });
         }
-        if !full {
-            return Ok((views, stay));
-        }
     }
+    Ok((views, stay))
 }
 
 /// Adds the users of the groups in a group, at any depth; the groups themselves are then not left out, but accounted for.

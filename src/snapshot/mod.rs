@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`store`] | [`store::Snapshot`]: opening, binding, counters; [`tx`] and [`work`] its write transactions |
 //! | [`read`] | everything that can be asked, of a snapshot or inside a transaction |
+//! | [`pages`] | walks over a table, a page at a time |
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
 //! | [`assignments`] | who is assigned, and who is looked at when that moves |
 //! | [`drift`] | where the target, as last read, is not as we left it |
@@ -50,6 +51,7 @@ pub mod migrate;
 pub mod named;
 pub mod overlay;
 pub mod page;
+pub mod pages;
 pub mod place;
 mod possible;
 pub mod proof;

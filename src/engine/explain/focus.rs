@@ -10,11 +10,12 @@ use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
+use crate::model::object::Membership;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::snapshot::assignments::each_member;
 use crate::snapshot::assignments::nested_groups;
-use crate::snapshot::read::PAGE;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
@@ -130,16 +131,13 @@ fn managers_of(
 
 /// The members that were put into a group.
 fn members_sent(snapshot: &Snapshot, group: &SourceId) -> Result<BTreeSet<SourceId>, StoreError> {
-    let (mut members, mut after) = (BTreeSet::new(), None);
-    loop {
-        let page = snapshot.edges(group, after.as_ref(), PAGE)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(members);
-        };
-        after = Some(*last);
+    let mut members = BTreeSet::new();
+    let mut pages = Pages::growing(|(member, _): &(SourceId, Membership)| *member);
+    while let Some(page) = pages.next_page(|after, limit| snapshot.edges(group, after, limit))? {
         let sent = page.into_iter().filter(|(_, edge)| edge.sent.is_some());
         members.extend(sent.map(|(id, _)| id));
     }
+    Ok(members)
 }
 
 /// The members of a group that this cycle makes first.

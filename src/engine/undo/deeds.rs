@@ -8,6 +8,7 @@ use super::UndoRequest;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::model::object::Membership;
 use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::reconcile::operation::Change;
@@ -20,8 +21,8 @@ use crate::reconcile::undo::ids_of;
 use crate::reconcile::undo::invert;
 use crate::snapshot::history::Entry;
 use crate::snapshot::history::Values;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::query::Query;
-use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 
@@ -113,11 +114,8 @@ fn now(
     let link = record.and_then(|record| record.link);
     let mut members = BTreeMap::new();
     if kind == ObjectKind::Group && link.is_some() {
-        let mut after = None;
-        loop {
-            let page = snapshot.edges(&id, after.as_ref(), PAGE)?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(*last);
+        let mut pages = Pages::growing(|(member, _): &(SourceId, Membership)| *member);
+        while let Some(page) = pages.next_page(|after, limit| snapshot.edges(&id, after, limit))? {
             members.extend(
                 page.into_iter()
                     .filter_map(|(member, edge)| Some((member, edge.sent?))),

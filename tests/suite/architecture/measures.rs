@@ -12,11 +12,11 @@ use super::{
 /// Each measure with its upper bound, in the order in which they are shown.
 const BOUNDS: &[(&str, usize)] = &[
     ("import circles between files", 5),
-    ("files of the largest circle", 17),
+    ("files of the largest circle", 16),
     ("engine files in a circle", 0),
     ("engine files that import `Cycle`", 36),
     ("fields of the largest struct", 59),
-    ("files over 450 lines", 20),
+    ("files over 450 lines", 19),
     ("functions over 60 lines", 42),
     ("functions with 6 or more parameters beside `self`", 17),
     ("functions nested 4 or deeper", 26),
@@ -27,7 +27,7 @@ const BOUNDS: &[(&str, usize)] = &[
     ("store writes in cli", 16),
     ("`json!` in cli", 60),
     ("untyped meta calls outside the store", 0),
-    ("page loops by hand", 58),
+    ("page loops by hand", 42),
     ("references to absent documents", 0),
     ("questions in engine whether the cycle applies", 22),
 ];

@@ -1,0 +1,86 @@
+//! Walks over a table of the store a page at a time, so that only one page of it is in memory.
+
+use super::read::PAGE;
+use crate::ports::StoreError;
+
+/// A walk over a table that has rows `R` under keys `K`.
+#[derive(Debug)]
+pub struct Pages<R, K> {
+    key: fn(&R) -> K,
+    after: Option<K>,
+    fixed: bool,
+    ended: bool,
+}
+
+impl<R, K> Pages<R, K> {
+    /// Walks a table to which nothing is added meanwhile: a page that is not full is the last one.
+    #[must_use]
+    pub const fn fixed(key: fn(&R) -> K) -> Self {
+        Self {
+            key,
+            after: None,
+            fixed: true,
+            ended: false,
+        }
+    }
+
+    /// Walks a table to which rows may be added meanwhile: only an empty page is its end.
+    #[must_use]
+    pub const fn growing(key: fn(&R) -> K) -> Self {
+        Self {
+            key,
+            after: None,
+            fixed: false,
+            ended: false,
+        }
+    }
+
+    /// Reads the next page: `read` gets the key of the last row so far, and how many rows make a page. Returns `None` at the
+    /// end.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn next_page(
+        &mut self,
+        read: impl FnOnce(Option<&K>, usize) -> Result<Vec<R>, StoreError>,
+    ) -> Result<Option<Vec<R>>, StoreError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let page = read(self.after.as_ref(), PAGE)?;
+        let last = page.last().map(self.key);
+        self.ended = last.is_none() || (self.fixed && page.len() < PAGE);
+        self.after = last;
+        Ok((!page.is_empty()).then_some(page))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_shows_every_row_once_and_asks_for_an_empty_page_only_where_rows_may_come() {
+        for (rows, fixed, growing) in [(0, 1, 1), (1, 1, 2), (PAGE, 2, 2), (PAGE + 1, 2, 3)] {
+            let walks = [
+                (Pages::fixed(|row: &usize| *row), fixed),
+                (Pages::growing(|row| *row), growing),
+            ];
+            for (mut pages, expected) in walks {
+                let (mut seen, mut reads) = (Vec::new(), 0);
+                let mut next = || {
+                    pages.next_page(|after, limit| {
+                        reads += 1;
+                        let from = after.map_or(0, |last| last + 1);
+                        Ok((from..rows).take(limit).collect())
+                    })
+                };
+                while let Some(page) = next().expect("nothing fails here") {
+                    seen.extend(page);
+                }
+                assert_eq!(seen, (0..rows).collect::<Vec<_>>());
+                assert_eq!(reads, expected, "{rows}");
+            }
+        }
+    }
+}
