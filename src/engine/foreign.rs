@@ -140,7 +140,7 @@ fn not_ours(snapshot: &Snapshot, mut suspects: Vec<Suspect>) -> Result<Vec<Suspe
 /// What the last readings found of another writer.
 ///
 /// # Errors
-/// As [`Reads`].
+/// As the store.
 pub fn another_writer(snapshot: &Snapshot) -> Result<Option<AnotherWriter>, StoreError> {
     snapshot.state(&ANOTHER_WRITER)
 }

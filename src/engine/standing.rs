@@ -48,7 +48,7 @@ pub(super) fn nothing_written(kind: ObjectKind, object: SourceId, finding: &str)
 /// The warnings that stand.
 ///
 /// # Errors
-/// As [`Reads`].
+/// As the store.
 pub fn standing(snapshot: &Snapshot) -> Result<BTreeSet<String>, StoreError> {
     Ok(snapshot.state(&STANDING)?.unwrap_or_default())
 }
@@ -63,7 +63,7 @@ pub(super) fn put(snapshot: &Snapshot, all: &BTreeSet<String>) -> Result<(), Sto
 /// Notes a warning outside of a cycle; true where it is news.
 ///
 /// # Errors
-/// As [`Reads`].
+/// As the store.
 pub(super) fn note(snapshot: &Snapshot, text: &str) -> Result<bool, StoreError> {
     let mut all = standing(snapshot)?;
     let news = all.len() < MOST && all.insert(text.to_owned());

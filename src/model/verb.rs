@@ -1,6 +1,6 @@
 //! The verbs of operations, and the facts of each, told once.
 //!
-//! A new verb is a variant and its row in [`Verb::facts`]; the compiler asks for the row. The rest of the program asks a
+//! A new verb is a variant and its row in `Verb::facts`; the compiler asks for the row. The rest of the program asks a
 //! verb for a fact, or decides by its [`Act`] or [`GuardClass`], always without a wildcard. A row whose author did not
 //! think about the guard has [`GuardClass::Unknown`], and what the guard does not know is withheld.
 
