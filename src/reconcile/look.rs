@@ -100,6 +100,13 @@ impl Look {
                 APART.as_secs() / 60
             );
         }
+        if (self.was, self.seen) == (Life::Gone(Removed::SoftDeleted), Some(Seen::SoftDeleted)) {
+            return format!(
+                "the last full read did not bring it, and by its id it is among the deleted items; whether it is deleted for good by now is asked again {} minutes after {}",
+                APART.as_secs() / 60,
+                self.since
+            );
+        }
         let said = match self.was {
             Life::Alive => "the delta query brought it as one that lives",
             Life::Missing | Life::Unknown => "the last full read did not bring it",
@@ -131,6 +138,16 @@ pub fn judge(life: Life, before: Option<Look>, answer: &Existence, now: Timestam
         };
         return (kept, Some(before.unwrap_or(unproven)));
     };
+    if (was, seen) == (Life::Missing, Seen::SoftDeleted) {
+        // Believed, and asked once more: the stream that would have brought its end was read anew, so no page tells of a purge
+        // that a replica which is behind does not show yet.
+        let purged = Look {
+            was: seen.life(),
+            seen: Some(seen),
+            since: now,
+        };
+        return (seen.life(), Some(purged));
+    }
     let same = before.filter(|look| look.seen == Some(seen) && look.since <= now);
     if agrees(was, seen) || same.is_some_and(|look| now.since(look.since) >= APART) {
         return (seen.life(), None);

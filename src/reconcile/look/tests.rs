@@ -40,7 +40,7 @@ fn one_look_proves_what_the_streams_said_and_no_more() {
             Life::Missing,
             Existence::SoftDeleted,
             SOFT,
-            true,
+            false,
         ),
         (
             "missing, and nowhere",
@@ -81,8 +81,35 @@ fn one_look_proves_what_the_streams_said_and_no_more() {
     for (name, life, answer, expected, settled) in cases {
         let (after, look) = judge(life, None, &answer, T0);
         assert_eq!((after, look.is_none()), (expected, settled), "{name}");
-        assert!(look.is_none_or(|look| look.was == life), "{name}");
+        let kept = if (life, after) == (Life::Missing, SOFT) {
+            SOFT
+        } else {
+            life
+        };
+        assert!(look.is_none_or(|look| look.was == kept), "{name}");
     }
+}
+
+#[test]
+fn who_is_found_in_the_bin_after_a_full_round_is_asked_once_more_whether_they_are_purged() {
+    let minutes = |n: u64| T0.plus(Duration::from_secs(60 * n));
+    let (life, look) = judge(Life::Missing, None, &Existence::SoftDeleted, T0);
+    assert_eq!(life, SOFT, "believed at once");
+    let waiting = look.unwrap();
+    assert!(!waiting.doubts() && !waiting.is_due(minutes(14)) && waiting.is_due(minutes(15)));
+    assert!(waiting.words().contains("deleted for good"), "{}", waiting.words());
+    // Still there: settled.
+    assert_eq!(
+        judge(life, look, &Existence::SoftDeleted, minutes(15)),
+        (SOFT, None)
+    );
+    // Purged: absence is the only evidence, so it counts when it is seen twice.
+    let (life, look) = judge(life, look, &Existence::HardDeleted, minutes(15));
+    assert_eq!(life, SOFT);
+    assert_eq!(
+        judge(life, look, &Existence::HardDeleted, minutes(30)),
+        (HARD, None)
+    );
 }
 
 #[test]
