@@ -167,7 +167,10 @@ fn apply_object(
         outcome.known += 1;
         return bury(tx, &before, reason, round, outcome);
     }
-    if round.looks && tx.look(kind, &object.id)?.is_some() {
+    if round.looks
+        && let Some(look) = tx.look(kind, &object.id)?
+        && (round.full || !waits_for_values(&look))
+    {
         tx.put_look(kind, &object.id, None);
     }
     let mut record = before
@@ -477,7 +480,7 @@ pub fn apply_existence(
             gone_since: before.object.gone_since,
             generation: before.object.generation,
             // Values that were read stay, and so does that they are to be read again.
-            look: waited.or(look.filter(|look| look.was == Life::Alive && look.seen == Some(Seen::Alive))),
+            look: waited.or(look.filter(waits_for_values)),
             unread,
         };
         tx.lend(kind, id, &lent)?;
@@ -509,7 +512,7 @@ fn differs(known: &Record, read: &Attributes) -> bool {
 /// The values of a look-up that are other than those that the streams brought may be those of a replica that is behind, and no
 /// page comes a second time to put them right: such an object is read once more, later.
 fn again(was: Life, waited: Option<Look>, moved: bool, now: Timestamp) -> Option<Look> {
-    let waits = waited.filter(|look| look.was == Life::Alive && look.seen == Some(Seen::Alive));
+    let waits = waited.filter(waits_for_values);
     if was != Life::Alive || waits.is_some_and(|look| look.is_due(now)) {
         return None;
     }
@@ -519,6 +522,12 @@ fn again(was: Life, waited: Option<Look>, moved: bool, now: Timestamp) -> Option
         since: now,
     };
     waits.or(moved.then_some(look))
+}
+
+/// True for a look that waits only because its values were others. A page of a delta round brings what changed: it says that the
+/// object lives, and nothing of the values that the look may have taken from a replica that is behind.
+fn waits_for_values(look: &Look) -> bool {
+    look.was == Life::Alive && look.seen == Some(Seen::Alive)
 }
 
 /// `first`: another look will follow, and until then nobody gets access back who was disabled.
