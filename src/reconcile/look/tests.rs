@@ -97,7 +97,11 @@ fn who_is_found_in_the_bin_after_a_full_round_is_asked_once_more_whether_they_ar
     assert_eq!(life, SOFT, "believed at once");
     let waiting = look.unwrap();
     assert!(!waiting.doubts() && !waiting.is_due(minutes(14)) && waiting.is_due(minutes(15)));
-    assert!(waiting.words().contains("deleted for good"), "{}", waiting.words());
+    assert!(
+        waiting.words().contains("deleted for good"),
+        "{}",
+        waiting.words()
+    );
     // Still there: settled.
     assert_eq!(
         judge(life, look, &Existence::SoftDeleted, minutes(15)),

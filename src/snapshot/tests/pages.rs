@@ -582,16 +582,20 @@ fn a_change_of_something_else_does_not_end_the_wait_for_values() {
     );
     // Named by an admin, and answered by a replica that is behind: its values are taken, and read once more.
     let stale = Existence::Alive(user(1, &[("department", Value::Null)]).attributes);
-    let named = Looking {
-        named: true,
-        ..at(0)
-    };
+    let named = Looking { named: true, ..at(0) };
     let mut tx = snapshot.tx().unwrap();
     apply_existence(&mut tx, User, &id(1), &stale, named).unwrap();
     tx.commit(Durability::Synced).unwrap();
     assert_eq!(attribute(&snapshot, 1, "department"), Some(Value::Null));
-    store_page(&snapshot, User, &last(vec![user(1, &[("jobTitle", Value::text("Lead"))])]));
-    assert!(snapshot.looks_wait().unwrap(), "the page said nothing of the department");
+    store_page(
+        &snapshot,
+        User,
+        &last(vec![user(1, &[("jobTitle", Value::text("Lead"))])]),
+    );
+    assert!(
+        snapshot.looks_wait().unwrap(),
+        "the page said nothing of the department"
+    );
     full_round(
         &snapshot,
         User,
