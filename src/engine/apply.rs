@@ -633,7 +633,10 @@ async fn update(job: &Job, target: TargetId, patch: &Patch, work: &mut Work) -> 
         answered
     };
     let resource = match resource {
-        Some(found) => Some(coupled::settle(job, &target, work, found).await),
+        Some(found) => match coupled::settle(job, &target, work, found).await {
+            Ok(found) => Some(found),
+            Err(error) => return Answer::Failed(error),
+        },
         None => None,
     };
     let resource = resource.map(|resource| Answered::Tree(resource.body));

@@ -112,26 +112,38 @@ pub(super) async fn complete(job: &Job, work: &mut Work, answer: Answer) -> Answ
             target,
             resource: Some(resource),
             whole,
-        } => Answer::Done {
-            resource: Some(completed(job, work, &target, resource).await),
-            target,
-            whole,
+        } => match completed(job, work, &target, resource).await {
+            Ok(resource) => Answer::Done {
+                target,
+                resource: Some(resource),
+                whole,
+            },
+            Err(error) => Answer::Failed(error),
         },
         Answer::Half {
             target,
             resource,
             error,
-        } => Answer::Half {
-            resource: completed(job, work, &target, resource).await,
-            target,
-            error,
+        } => match completed(job, work, &target, resource).await {
+            Ok(resource) => Answer::Half {
+                target,
+                resource,
+                error,
+            },
+            Err(error) => Answer::Failed(error),
         },
         answer => answer,
     }
 }
 
-/// The resource as it is known once what it lacked was sent.
-async fn completed(job: &Job, work: &mut Work, target: &TargetId, answered: Answered) -> Answered {
+/// The resource as it is known once what it lacked was sent. An error as of [`coupled::settle`]: the intent stays open, and the
+/// resource is found by it.
+async fn completed(
+    job: &Job,
+    work: &mut Work,
+    target: &TargetId,
+    answered: Answered,
+) -> Result<Answered, TargetError> {
     let kind = work.plan.kind;
     let rode = kind == ObjectKind::Group && !riding(work).is_empty();
     let lacks = Lacks::of(job, work, &answered);
@@ -139,7 +151,7 @@ async fn completed(job: &Job, work: &mut Work, target: &TargetId, answered: Answ
         if rode {
             job.target.note_members_in_create(target, true);
         }
-        return answered;
+        return Ok(answered);
     }
     let (answered, lacks) = match job.target.read(kind, target).await {
         Ok(Some(found)) => {
@@ -157,7 +169,7 @@ async fn completed(job: &Job, work: &mut Work, target: &TargetId, answered: Answ
         job.target.note_members_in_create(target, true);
     }
     if lacks.is_none() {
-        return answered;
+        return Ok(answered);
     }
     let mut known = None;
     if !(lacks.attributes.is_empty() && lacks.members.is_empty()) {
@@ -168,11 +180,21 @@ async fn completed(job: &Job, work: &mut Work, target: &TargetId, answered: Answ
         Some(known) => Some(known),
         None => job.target.read(kind, target).await.ok().flatten(),
     };
-    match known {
-        Some(known) if lacks.mixed => Answered::Tree(coupled::settle(job, target, work, known).await.body),
-        Some(known) => Answered::Tree(known.body),
-        None => answered,
+    // Without a reading it is what the create was answered with.
+    let known = match known {
+        Some(known) => known.body,
+        None if lacks.mixed => answered.tree().into_owned(),
+        None => return Ok(answered),
+    };
+    if !lacks.mixed {
+        return Ok(Answered::Tree(known));
     }
+    let known = Resource {
+        id: target.clone(),
+        body: known,
+    };
+    let settled = coupled::settle(job, target, work, known).await?;
+    Ok(Answered::Tree(settled.body))
 }
 
 /// Sends what a resource lacks; the resource as it is answered.

@@ -8,51 +8,98 @@ use super::job::Job;
 use super::run::blocking;
 use super::stored::StoredReading;
 use super::work::Work;
+use crate::mapping::Mapping;
 use crate::mapping::Row;
 use crate::mapping::read_path;
 use crate::mapping::same;
+use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::model::link::Kept;
+use crate::model::link::Link;
 use crate::model::name::Name;
 use crate::model::value::Value;
 use crate::ports::Patch;
 use crate::ports::Resource;
+use crate::ports::TargetError;
 use crate::reconcile::coupled::Sent;
 use crate::reconcile::coupled::undone_by;
+use crate::reconcile::coupled::winner;
 use crate::reconcile::operation::Change;
 use crate::snapshot::read::Reads;
 
 /// The resource as it is once writes that undo each other are settled. What is left undone is noted in the work.
-pub(super) async fn settle(job: &Job, target: &TargetId, work: &mut Work, found: Resource) -> Resource {
-    // What a target empties, or makes anew, with `active` is its own doing, and returns with the user.
-    if work.sent.is_empty() || (work.sets_active() && !work.creates()) {
-        return found;
+///
+/// # Errors
+/// Where it is not known what the target made of what was sent once more: then the write counts as one without an answer, and
+/// the next cycle reads it back.
+pub(super) async fn settle(
+    job: &Job,
+    target: &TargetId,
+    work: &mut Work,
+    found: Resource,
+) -> Result<Resource, TargetError> {
+    if work.sent.is_empty() {
+        return Ok(found);
     }
     follow(job, work, &found.body);
     let all = all_sent(job, work);
-    let before = if work.heals() {
+    // What a target empties, or makes anew, with `active` is its own doing: then only what is plain counts.
+    let before = if work.heals() && !work.sets_active() {
         reading(job, work, target).await
     } else {
         None
     };
-    let undone = undone_by(&all, before.as_ref(), &found.body);
-    let Some(winner) = undone.winner else {
-        return found;
-    };
-    let lost: Vec<&Sent> = undone.lost.iter().map(|at| &all[*at]).collect();
-    let mut found = again(job, target, work, &lost, &found).await.unwrap_or(found);
-    if !all[winner].is_held(&found.body)
-        && let Some(held) = again(job, target, work, &[&all[winner]], &found).await
+    let lost = undone_by(&all, before.as_ref(), &found.body);
+    if lost.is_empty() {
+        return Ok(found);
+    }
+    let undone: Vec<&Sent> = lost.iter().map(|at| &all[*at]).collect();
+    let mut held = again(job, target, work, &undone, &found).await?;
+    if let Some(winner) = winner(&all, &lost, &found.body, &held.body)
+        && !all[winner].is_held(&held.body)
     {
-        found = held;
+        held = again(job, target, work, &[&all[winner]], &held).await?;
     }
     for (at, sent) in all.iter().enumerate() {
-        if (sent.written || undone.lost.contains(&at)) && !sent.is_held(&found.body) {
-            let held = read_path(&found.body, &sent.path).unwrap_or_default();
-            note(job, work, sent.name(), &sent.value, held);
+        if (sent.written || lost.contains(&at)) && !sent.is_held(&held.body) {
+            let instead = read_path(&held.body, &sent.path).unwrap_or_default();
+            note(job, work, sent.name(), &sent.value, instead);
         }
     }
-    found
+    Ok(held)
+}
+
+/// After a write of these paths whose answer is not known, as the resource was read back: what that undid counts as sent as it
+/// is held. So it differs from what is wanted, is sent again, and that answer settles which of them is kept.
+pub(super) fn take_undone(
+    mapping: &Mapping,
+    kind: ObjectKind,
+    link: &mut Link,
+    paths: &[String],
+    body: &Json,
+) {
+    let rows = mapping.rows(kind).iter().filter(|row| row.reference.is_none());
+    let sent = |row: &Row| {
+        let name = row.target.name();
+        let value = link.sent.get(name.as_str())?.clone();
+        let kept = match link.kept.get(name) {
+            Some(Kept::Other(held)) => held.clone(),
+            Some(Kept::AsSent | Kept::Unknown) | None => value.clone(),
+        };
+        Some(Sent {
+            path: row.target.clone(),
+            written: paths.iter().any(|path| path == name.as_str()),
+            value,
+            kept,
+        })
+    };
+    let all: Vec<Sent> = rows.filter_map(sent).collect();
+    for sent in undone_by(&all, None, body).into_iter().map(|at| &all[at]) {
+        if let Some(held) = read_path(body, &sent.path) {
+            link.sent.insert(sent.name(), held);
+            link.kept.remove(sent.name());
+        }
+    }
 }
 
 /// Notes that the target holds this in the place of what was sent.
@@ -135,14 +182,14 @@ async fn reading(job: &Job, work: &Work, target: &TargetId) -> Option<Json> {
     read.await.ok().flatten().map(|reading| reading.body())
 }
 
-/// Sends these once more; the resource as it then is.
+/// Sends these once more; the resource as it then is, where that is known.
 async fn again(
     job: &Job,
     target: &TargetId,
     work: &Work,
     lost: &[&Sent],
     found: &Resource,
-) -> Option<Resource> {
+) -> Result<Resource, TargetError> {
     let kind = work.plan.kind;
     let change = |sent: &&Sent| Change {
         attribute: sent.name().clone(),
@@ -154,7 +201,35 @@ async fn again(
         held: work.sent.clone(),
         ..Patch::default()
     };
-    // Refused, or not kept in any form: it is as it was, and is noted so.
-    let _ = job.target.patch(kind, target, &patch).await;
-    job.target.read(kind, target).await.ok().flatten()
+    let answered = job.target.patch(kind, target, &patch).await;
+    let known = match answered {
+        Ok(known) => known,
+        Err(TargetError::Partly { rest, .. }) => rest.map(|rest| *rest),
+        // Refused: it is as it was, and is noted so.
+        Err(TargetError::Refused { .. } | TargetError::Conflict { .. } | TargetError::NotFound { .. }) => {
+            Some(found.clone())
+        }
+        Err(
+            error @ (TargetError::Unavailable { .. }
+            | TargetError::Malformed { .. }
+            | TargetError::Unauthorized { .. }),
+        ) => return Err(unsettled(&error)),
+    };
+    match job.target.read(kind, target).await {
+        Ok(read) => Ok(read.or(known).unwrap_or_else(|| found.clone())),
+        Err(error) => known.ok_or_else(|| unsettled(&error)),
+    }
+}
+
+/// The write itself was carried out; what the target makes of it is not known.
+fn unsettled(error: &TargetError) -> TargetError {
+    TargetError::Unavailable {
+        what: error.what().reworded(format!(
+            "it was written, and what the target kept of attributes that are one there is not known yet: {error}"
+        )),
+        status: error.status(),
+        hint: error.hint().to_owned(),
+        maybe_done: true,
+        cause: None,
+    }
 }

@@ -16,6 +16,7 @@ use tracing::info;
 use tracing::warn;
 
 use super::audit::Clerk;
+use super::coupled::take_undone;
 use super::cycle::Cycle;
 use super::error::CycleError;
 use super::error::chain;
@@ -257,6 +258,7 @@ fn take_values(link: &mut Link, mapping: &Mapping, write: &OpenWrite, body: &ser
             }
         }
     }
+    take_undone(mapping, write.kind, link, &write.paths, body);
 }
 
 /// With `active` some targets empty other attributes: what is gone counts as not sent, as after any change of it.

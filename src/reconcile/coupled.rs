@@ -43,23 +43,14 @@ impl Sent {
     }
 }
 
-/// The attributes that a write undid, and the one that wins over them: places in `all`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Undone {
-    /// What is not as it was left.
-    pub lost: Vec<usize>,
-    /// The earliest in the mapping of all that are one.
-    pub winner: Option<usize>,
-}
-
-/// What a write undid. `before`: the resource as it was read before it, where it was.
+/// What a write undid: places in `all` that are not as they were left. `before`: the resource as it was read before it, where it was.
 #[must_use]
-pub fn undone_by(all: &[Sent], before: Option<&Json>, after: &Json) -> Undone {
+pub fn undone_by(all: &[Sent], before: Option<&Json>, after: &Json) -> Vec<usize> {
     let written: Vec<&Sent> = all
         .iter()
         .filter(|sent| sent.written && !sent.value.is_unassigned())
         .collect();
-    let mut undone = Undone::default();
+    let mut lost = Vec::new();
     for (at, sent) in all.iter().enumerate() {
         let Some(held) = sent.held(after) else { continue };
         let base = if sent.written { &sent.value } else { &sent.kept };
@@ -77,14 +68,21 @@ pub fn undone_by(all: &[Sent], before: Option<&Json>, after: &Json) -> Undone {
             !sent.written && before.is_some_and(|before| is_kept_as(&sent.path, &before, base))
         };
         if written.iter().copied().any(|other| twin(&other)) || moved() {
-            undone.lost.push(at);
+            lost.push(at);
         }
     }
-    if !undone.lost.is_empty() {
-        let is_one = |at: &usize| all[*at].written || undone.lost.contains(at);
-        undone.winner = (0..all.len()).find(is_one);
-    }
-    undone
+    lost
+}
+
+/// The earliest in the mapping of all that are one: of what was lost, and of what was written and was undone when that was
+/// sent once more. What else the write carried is none of them.
+#[must_use]
+pub fn winner(all: &[Sent], lost: &[usize], before: &Json, after: &Json) -> Option<usize> {
+    let is_undone = |sent: &Sent| sent.written && sent.is_held(before) && !sent.is_held(after);
+    let mut places = all.iter().enumerate();
+    places
+        .find(|(at, sent)| lost.contains(at) || is_undone(sent))
+        .map(|(at, _)| at)
 }
 
 #[cfg(test)]
@@ -106,8 +104,8 @@ mod tests {
     fn a_write_that_undoes_another_couples_them_and_the_earlier_one_wins() {
         let body = |display: &str, formatted: &str| json!({"displayName": display, "name": {"formatted": formatted}});
         let was = body("A", "F");
-        for (name, display, formatted, before, after, lost, winner) in [
-            ("as it should be", true, true, None, body("A", "F"), vec![], None),
+        for (name, display, formatted, before, after, lost) in [
+            ("as it should be", true, true, None, body("A", "F"), vec![]),
             (
                 "the later one took the earlier one along",
                 false,
@@ -115,7 +113,6 @@ mod tests {
                 Some(&was),
                 body("F", "F"),
                 vec![0],
-                Some(0),
             ),
             (
                 "the same, unread before",
@@ -124,7 +121,6 @@ mod tests {
                 None,
                 body("F", "F"),
                 vec![0],
-                Some(0),
             ),
             (
                 "the earlier one took the later one along",
@@ -133,17 +129,8 @@ mod tests {
                 Some(&was),
                 body("A", "A"),
                 vec![1],
-                Some(0),
             ),
-            (
-                "both were written",
-                true,
-                true,
-                None,
-                body("F", "F"),
-                vec![0],
-                Some(0),
-            ),
+            ("both were written", true, true, None, body("F", "F"), vec![0]),
             (
                 "it was another before",
                 false,
@@ -151,7 +138,6 @@ mod tests {
                 Some(&body("X", "F")),
                 body("X", "F"),
                 vec![],
-                None,
             ),
             (
                 "composed of the other",
@@ -160,7 +146,6 @@ mod tests {
                 Some(&was),
                 body("Dr F", "F"),
                 vec![0],
-                Some(0),
             ),
             (
                 "not kept, and by itself",
@@ -169,7 +154,6 @@ mod tests {
                 None,
                 body("Z", "F"),
                 vec![],
-                None,
             ),
             (
                 "cleared by the target",
@@ -178,7 +162,6 @@ mod tests {
                 Some(&was),
                 json!({"name": {"formatted": "F"}}),
                 vec![],
-                None,
             ),
         ] {
             let all = [
@@ -186,7 +169,30 @@ mod tests {
                 sent("name.formatted", "F", formatted),
             ];
             let found = undone_by(&all, before, &after);
-            assert_eq!(found, Undone { lost, winner }, "{name}");
+            assert_eq!(found, lost, "{name}");
         }
+    }
+
+    #[test]
+    fn what_else_was_written_is_not_one_with_what_was_undone() {
+        let body = |both: &str| json!({"userName": "U", "displayName": both, "title": both});
+        let all = [
+            sent("userName", "U", true),
+            sent("displayName", "A", true),
+            sent("title", "T", false),
+        ];
+        let lost = undone_by(&all, None, &body("A"));
+        assert_eq!(lost, [2]);
+        assert_eq!(winner(&all, &lost, &body("A"), &body("T")), Some(1));
+        // Both are held once it was sent again: it was undone by chance, and only it is looked at.
+        assert_eq!(
+            winner(
+                &all,
+                &lost,
+                &body("A"),
+                &json!({"userName": "U", "displayName": "A", "title": "T"})
+            ),
+            Some(2)
+        );
     }
 }

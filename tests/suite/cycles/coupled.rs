@@ -1,10 +1,14 @@
 //! Attributes that are one at the target: the one that is earlier in the mapping is kept, the other is named, and neither is
 //! written again and again.
 
+use std::time::Duration;
+
 use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Drift;
 use melonsync::reconcile::drift_policy::DriftPolicy;
+use melonsync::sandbox::Fault;
+use melonsync::sandbox::ScimFaults;
 use melonsync::sandbox::Tenant;
 use serde_json::json;
 
@@ -93,4 +97,69 @@ async fn a_heal_that_undoes_another_is_sent_once() {
         world.run(Extent::Full, true, None).await.expect(Outcome::Partial);
         settled(&world, &users, &["User 0", "User 1", "User 2"]).await;
     }
+}
+
+/// Runs a cycle with a fault at the target, and waits until nothing of it can be under way.
+async fn through(world: &mut World, fault: fn(&mut ScimFaults)) -> Ran {
+    world.retry.budget = Duration::from_millis(40);
+    world.restart();
+    world.workspace.update_faults(fault);
+    let ran = world.cycle().await;
+    world.workspace.update_faults(|faults| {
+        faults.drop_after = Fault::never();
+        faults.unavailable = Fault::never();
+    });
+    world.clock.advance(world.request_timeout);
+    ran
+}
+
+#[tokio::test]
+async fn what_a_write_without_an_answer_undid_is_sent_again() {
+    let (mut world, users) = at(Drift::Report).await;
+    world.cycle().await;
+    world.tenant.set_user(&users[1], json!({"surname": "Other"}));
+    through(&mut world, |faults| faults.drop_after = Fault::always()).await;
+    assert_eq!(
+        world.resource(&users[1])["displayName"],
+        "Given1 Other",
+        "it was carried out, and took the earlier one along"
+    );
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Partial);
+    assert!(not_kept(&ran).contains(&"name.formatted"), "{}", ran.story());
+    settled(&world, &users, &["User 0", "User 1", "User 2"]).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_again_at_once_is_not_taken_for_kept() {
+    let (mut world, users) = at(Drift::Report).await;
+    let ran = through(&mut world, |faults| {
+        faults.unavailable = Fault::always().only("PATCH");
+    })
+    .await;
+    assert!(not_kept(&ran).is_empty(), "{}", ran.story());
+    assert_eq!(ran.summary.failed.len(), 3, "{}", ran.story());
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Partial);
+    settled(&world, &users, &["User 0", "User 1", "User 2"]).await;
+    // And of a change.
+    world.tenant.set_user(&users[1], json!({"surname": "Other"}));
+    through(&mut world, |faults| {
+        faults.unavailable = Fault::always().only("PATCH").after(1);
+    })
+    .await;
+    world.cycle().await.expect(Outcome::Partial);
+    settled(&world, &users, &["User 0", "User 1", "User 2"]).await;
+}
+
+#[tokio::test]
+async fn a_write_that_disables_too_couples_as_any_other() {
+    let (world, users) = at(Drift::Report).await;
+    world.cycle().await;
+    world
+        .tenant
+        .set_user(&users[1], json!({"surname": "Other", "accountEnabled": false}));
+    world.cycle().await.expect(Outcome::Partial);
+    assert_eq!(world.resource(&users[1])["active"], false);
+    settled(&world, &users, &["User 0", "User 1", "User 2"]).await;
 }

@@ -51,8 +51,10 @@ const ALL: [(&str, Switch); 8] = [
     ("endless", |odd| &mut odd.endless),
 ];
 
-/// Played only where asked for: after a process that died over a create, the other of the two is not named as not kept.
-const OPEN: [(&str, Switch); 1] = [("twins", |odd| &mut odd.twins)];
+/// Drawn by a stream of its own, beside the others, whose draws stay as they were.
+const APART: [(&str, Switch); 1] = [("twins", |odd| &mut odd.twins)];
+/// How many of a hundred worlds with an odd service have each of these.
+const APART_PERCENT: u64 = 15;
 
 impl Odd {
     /// The service of a seed. `ODD=name` makes that of every world so.
@@ -60,7 +62,7 @@ impl Odd {
         let mut dice = Dice::new(seed.rotate_left(29) ^ 0x0DD5_E47C_0DD5_E47C);
         let mut odd = Self::default();
         if let Ok(wanted) = std::env::var("ODD") {
-            for (name, switch) in ALL.into_iter().chain(OPEN) {
+            for (name, switch) in ALL.into_iter().chain(APART) {
                 *switch(&mut odd) |= name == wanted;
             }
         } else if seed % ONE_OF == WHICH {
@@ -68,6 +70,12 @@ impl Odd {
                 let (_, switch) = ALL[dice.below(ALL.len())];
                 *switch(&mut odd) = true;
             }
+            let mut apart = Dice::new(seed.rotate_left(41) ^ 0x7817_5A9A_1207_7A17);
+            for (_, switch) in APART {
+                *switch(&mut odd) |= apart.chance(APART_PERCENT);
+            }
+            // A title that never changes is not one with a name that does.
+            odd.frozen_titles &= !odd.twins;
         }
         (odd, dice)
     }
