@@ -287,9 +287,10 @@ impl Cycle<'_> {
             self.met.push(((kind, id, class), Met::Released));
         }
         let (with_user, own): (Vec<_>, Vec<_>) = rest.into_iter().partition(|member| member.with_user);
-        let (named, with_user): (Vec<_>, Vec<_>) = with_user
-            .into_iter()
-            .partition(|member| self.kept_back.lets_member_through(member.source));
+        let (named, with_user): (Vec<_>, Vec<_>) = with_user.into_iter().partition(|member| {
+            let removal = work.removals.get(&member.source).copied();
+            self.kept_back.lets_member_through(member.source, removal)
+        });
         operation.members.extend(through);
         operation.members.extend(named);
         let own_word = self.word_on_members(&operation, own.len() as u64, work.plan.members_held);

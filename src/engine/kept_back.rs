@@ -81,12 +81,10 @@ impl KeptBack {
         !self.removals_paused() && (named || self.released(&(kind, id, Class::Removal), verb).is_some())
     }
 
-    /// True for a member whose own removal goes although the guard is closed.
-    pub(super) fn lets_member_through(&self, member: SourceId) -> bool {
-        let released = self
-            .released
-            .contains_key(&(ObjectKind::User, member, Class::Removal));
-        !self.removals_paused() && (released || self.named.contains(&member))
+    /// True for a member whose own removal goes although the guard is closed: that very removal, or where it has none (any more),
+    /// a disable.
+    pub(super) fn lets_member_through(&self, member: SourceId, removal: Option<Verb>) -> bool {
+        self.lets_through(ObjectKind::User, member, removal.unwrap_or(Verb::DisableUser))
     }
 
     /// The releases that these operations use up.

@@ -290,6 +290,7 @@ impl Cycle<'_> {
         let mut work = Work::new(planned.plan, planned.record, pass);
         // Neither its scope nor what was not read of it was looked at again: its mark is for the next cycle.
         work.left = turn == Turn::MakeWay || self.overtaking;
+        work.removals = planned.of_members;
         let all = std::mem::take(&mut work.plan.operations);
         for operation in all {
             if !pass.takes(operation.verb) {
@@ -387,6 +388,8 @@ struct Planned {
     plan: ObjectPlan,
     /// The removal that the first pass counted for it.
     removal: Option<Removal>,
+    /// The removals of those whose memberships go with them.
+    of_members: BTreeMap<SourceId, Verb>,
     /// What it was planned from, as the snapshot has it; `None` where it is to be read again.
     record: Option<Record>,
 }
@@ -427,6 +430,24 @@ fn as_foreseen(planner: &Planner<'_>, view: &mut ObjectView, target: Option<Targ
         }
     }
     view.target = TargetReading::NotAsked;
+}
+
+/// How the users are taken away whose memberships go with them.
+fn removals_of_members(
+    snapshot: &Snapshot,
+    plan: &ObjectPlan,
+) -> Result<BTreeMap<SourceId, Verb>, StoreError> {
+    let mut removals = BTreeMap::new();
+    let operations = plan.operations.iter();
+    let leave = operations.filter(|operation| operation.verb == Verb::RemoveMember);
+    for member in leave.flat_map(|operation| &operation.members) {
+        if member.with_user
+            && let Some(removal) = snapshot.removal::<Removal>(ObjectKind::User, &member.source)?
+        {
+            removals.insert(member.source, removal.verb);
+        }
+    }
+    Ok(removals)
 }
 
 /// Views and plans of a batch, on every processor: they do not depend on each other, and with the reading of the records
@@ -515,6 +536,11 @@ fn plan_part(
         } else {
             None
         };
+        let of_members = if context.removals {
+            removals_of_members(snapshot, &plan)?
+        } else {
+            BTreeMap::new()
+        };
         let mut object = view.object;
         // Filled in for the mapping, and no part of what the source said of the user.
         object.attributes.remove(APP_ROLES);
@@ -525,6 +551,7 @@ fn plan_part(
         planned.plans.push(Planned {
             plan,
             removal,
+            of_members,
             record,
         });
     }

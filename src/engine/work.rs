@@ -81,6 +81,8 @@ pub(super) struct Work {
     pub(super) run: Vec<Operation>,
     /// True when the plan has more than this pass does: the object stays dirty.
     pub(super) left: bool,
+    /// How the users of members that leave with them are taken away themselves, where that is due.
+    pub(super) removals: BTreeMap<SourceId, Verb>,
     /// The request that they make; none for a link alone.
     pub(super) request: Request,
     pub(super) creates: bool,
@@ -168,6 +170,7 @@ impl Work {
             pass,
             run: Vec::new(),
             left: false,
+            removals: BTreeMap::new(),
             request: Request::None,
             creates: false,
             sends: false,

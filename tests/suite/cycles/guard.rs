@@ -21,6 +21,8 @@ use melonsync::snapshot::kept_back::HoldCause;
 use serde_json::json;
 
 use super::incremental::synced;
+use super::kept_back::release;
+use super::kept_back::source;
 use crate::support::announced::plan_is_announced;
 use crate::support::world::World;
 
@@ -375,45 +377,78 @@ async fn one_user_is_written_at_most(world: &World) {
     assert!(world.workspace.writes() <= 1, "{:#?}", world.workspace.requests());
 }
 
+/// Puts this user on hold, or one attribute of it, or ends that.
+fn hold(world: &World, id: &str, attribute: Option<&str>, holds: bool) {
+    let now = melonsync::model::clock::Clock::now(&world.clock);
+    let id = id.parse().unwrap();
+    let mut tx = world.job.snapshot.tx().unwrap();
+    let hold = Hold {
+        attribute: attribute.map(str::to_owned),
+        until: None,
+        since: now,
+        actor: "test".to_owned(),
+        comment: None,
+        cause: HoldCause::Hand,
+    };
+    if holds {
+        tx.put_hold(ObjectKind::User, &id, &hold);
+    } else {
+        tx.delete_hold(ObjectKind::User, &id, attribute);
+    }
+    tx.commit(Durability::Synced).unwrap();
+}
+
+/// The manager of this report at the target, and all groups.
+fn referring(world: &World, report: &String) -> (Vec<serde_json::Value>, Vec<serde_json::Value>) {
+    (
+        managers(world, std::slice::from_ref(report)),
+        world.workspace.groups(),
+    )
+}
+
 #[tokio::test]
 async fn a_user_who_is_held_stays_a_manager_and_a_member() {
-    for attribute in [None, Some("active")] {
-        let (world, report, manager) = with_a_leaving_manager(OnRemoval::Disable).await;
-        let before = (
-            managers(&world, std::slice::from_ref(&report)),
-            world.workspace.groups(),
-        );
-        let now = melonsync::model::clock::Clock::now(&world.clock);
-        let mut tx = world.job.snapshot.tx().unwrap();
-        let hold = Hold {
-            attribute: attribute.map(str::to_owned),
-            until: None,
-            since: now,
-            actor: "test".to_owned(),
-            comment: None,
-            cause: HoldCause::Hand,
-        };
-        let id = manager.parse().unwrap();
-        tx.put_hold(ObjectKind::User, &id, &hold);
-        tx.commit(Durability::Synced).unwrap();
+    for (attribute, removal) in [(None, OnRemoval::Disable), (Some("active"), OnRemoval::Disable)] {
+        let (world, report, manager) = with_a_leaving_manager(removal).await;
+        let before = referring(&world, &report);
+        hold(&world, &manager, attribute, true);
         world.tenant.set_user(&manager, json!({"jobTitle": "Out"}));
         for _ in 0..2 {
             plan_is_announced(&world).await;
             one_user_is_written_at_most(&world).await;
-            assert_eq!(
-                (
-                    managers(&world, std::slice::from_ref(&report)),
-                    world.workspace.groups()
-                ),
-                before
-            );
+            assert_eq!(referring(&world, &report), before);
         }
-        let mut tx = world.job.snapshot.tx().unwrap();
-        tx.delete_hold(ObjectKind::User, &id, attribute);
-        tx.commit(Durability::Synced).unwrap();
+        hold(&world, &manager, attribute, false);
         world.cycle_twice().await;
         assert!(managers(&world, &[report])[0].is_null());
         assert_ne!(world.workspace.groups(), before.1);
+    }
+}
+
+#[tokio::test]
+async fn what_lets_a_disable_through_takes_no_membership_of_who_is_deleted() {
+    for named in [false, true] {
+        let (mut world, report, manager) = with_a_leaving_manager(OnRemoval::Disable).await;
+        world.job.policy.deletion_threshold = Threshold::count(0);
+        let before = referring(&world, &report);
+        world.tenant.set_user(&manager, json!({"jobTitle": "Out"}));
+        world.expect_no_write().await.expect(Outcome::Withheld);
+        if !named {
+            release(&world, |key| key.1 == source(&manager));
+        }
+        world.tenant.hard_delete_user(&manager);
+        for _ in 0..2 {
+            let ran = world.cycle().await;
+            ran.expect(Outcome::Withheld);
+            assert_eq!(referring(&world, &report), before, "{}", ran.story());
+        }
+        let extent = Extent::Objects {
+            users: vec![manager],
+            groups: world.tenant.group_ids(),
+        };
+        let ran = world.run(extent, true, None).await;
+        assert_eq!(ran.count(Verb::DeleteUser), 0, "{}", ran.story());
+        assert_eq!(referring(&world, &report), before, "{}", ran.story());
     }
 }
 
