@@ -108,7 +108,7 @@ impl Cycle<'_> {
         (!operation.changes.is_empty()).then_some(operation)
     }
 
-    /// Members that go because their user goes stay while that user, or its `active`, is on hold.
+    /// Members that go because their user goes stay while that user is on hold, or its `active`, unless it is deleted.
     fn without_held_members(
         &mut self,
         pass: Pass,
@@ -118,7 +118,9 @@ impl Cycle<'_> {
         let held = &self.kept_back;
         let hold_on = |member: &Member| {
             let (kind, id) = (ObjectKind::User, member.source);
-            held.whole(kind, id).or_else(|| held.attribute(kind, id, ACTIVE))
+            let deleted = work.removals.get(&id).is_some_and(|verb| verb.deletes());
+            let active = || held.attribute(kind, id, ACTIVE).filter(|_| !deleted);
+            held.whole(kind, id).or_else(active)
         };
         let is_held = |member: &Member| member.with_user && hold_on(member).is_some();
         let (stay, go): (Vec<_>, Vec<_>) = operation.members.drain(..).partition(is_held);

@@ -408,7 +408,8 @@ fn referring(world: &World, report: &String) -> (Vec<serde_json::Value>, Vec<ser
 
 #[tokio::test]
 async fn a_user_who_is_held_stays_a_manager_and_a_member() {
-    for (attribute, removal) in [(None, OnRemoval::Disable), (Some("active"), OnRemoval::Disable)] {
+    let (disable, delete) = (OnRemoval::Disable, OnRemoval::Delete);
+    for (attribute, removal) in [(None, disable), (None, delete), (Some("active"), disable)] {
         let (world, report, manager) = with_a_leaving_manager(removal).await;
         let before = referring(&world, &report);
         hold(&world, &manager, attribute, true);
@@ -423,6 +424,20 @@ async fn a_user_who_is_held_stays_a_manager_and_a_member() {
         assert!(managers(&world, &[report])[0].is_null());
         assert_ne!(world.workspace.groups(), before.1);
     }
+}
+
+#[tokio::test]
+async fn a_hold_on_active_holds_no_delete_and_no_membership_of_who_is_deleted() {
+    let (world, report, manager) = with_a_leaving_manager(OnRemoval::Delete).await;
+    hold(&world, &manager, Some("active"), true);
+    world.tenant.set_user(&manager, json!({"jobTitle": "Out"}));
+    plan_is_announced(&world).await;
+    let ran = world.cycle().await;
+    let verbs = [Verb::RemoveMember, Verb::UpdateUser, Verb::DeleteUser].map(|verb| ran.count(verb) > 0);
+    assert_eq!(verbs, [true; 3], "{}", ran.story());
+    assert_eq!(ran.summary.held, 0, "{}", ran.story());
+    assert!(managers(&world, &[report])[0].is_null());
+    world.cycle_twice().await;
 }
 
 #[tokio::test]
