@@ -1,6 +1,9 @@
-//! Users who leave and are not taken away yet: withheld by the guard, held by a person, or waiting for a second look at the
-//! source. What refers to them at the target stays as it is until they go, so that a mistake that is held back does no harm
-//! beside it (docs/design/cycle.md, "The guard").
+//! Users who leave and are not taken away yet: withheld by the guard, held by a person, in escrow, not among those that an
+//! admin named, or waiting for a second look at the source. What refers to them at the target stays as it is until they go, so
+//! that a mistake that is held back does no harm beside it (docs/design/cycle.md, "The guard").
+
+use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use super::kept_back::KeptBack;
 use super::scoping::is_disabled;
@@ -29,6 +32,10 @@ pub(super) struct Leaving {
     /// The guard withholds removals of users, but for those that a person let through.
     pub(super) closed: bool,
     pub(super) kept_back: KeptBack,
+    /// Where only some objects are planned: these.
+    pub(super) focus: Option<BTreeSet<(ObjectKind, SourceId)>>,
+    /// Users who are not planned in this cycle: in escrow, failed, or come in the middle of it.
+    pub(super) left_out: HashSet<SourceId>,
     /// Under which path a manager is sent.
     pub(super) manager: Option<String>,
 }
@@ -96,9 +103,15 @@ impl Leaving {
         };
         let removal = snapshot.removal::<Removal>(kind, id)?;
         let through = |removal: Removal| !self.closed || self.kept_back.lets_through(kind, *id, removal.verb);
-        let goes = removal.is_some_and(through);
+        let goes = removal.is_some_and(through) && self.plans(kind, *id);
         let link = record.link.filter(|_| !(done || goes));
         Ok(link.map(|link| link.target))
+    }
+
+    /// True for an object that this cycle plans, so that what the guard lets through is carried out in it.
+    fn plans(&self, kind: ObjectKind, id: SourceId) -> bool {
+        let chosen = self.focus.as_ref();
+        !self.left_out.contains(&id) && chosen.is_none_or(|focus| focus.contains(&(kind, id)))
     }
 
     /// True for a user who would be deleted, but for a look at the source that said otherwise.

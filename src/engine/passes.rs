@@ -251,6 +251,12 @@ impl Cycle<'_> {
 
     /// True for an object that is planned in this cycle at all.
     pub(super) fn may_plan(&self, kind: ObjectKind, id: SourceId) -> bool {
+        let chosen = self.focus.as_ref();
+        self.is_free(kind, id) && chosen.is_none_or(|focus| focus.contains(&(kind, id)))
+    }
+
+    /// True for an object that nothing keeps from being planned in this cycle, where it is chosen.
+    pub(super) fn is_free(&self, kind: ObjectKind, id: SourceId) -> bool {
         !self.stopped.contains(&kind)
             && !self.failed.contains(&(kind, id))
             // Named by an admin, whatever waits is tried: once.
@@ -258,10 +264,6 @@ impl Cycle<'_> {
             // Who came in the middle of the cycle is the next one's, but for what takes access away.
             && (self.overtaking
                 || !(self.latecomers.contains(&(kind, id)) || self.escrow.waiting.contains(&(kind, id))))
-            && self
-                .focus
-                .as_ref()
-                .is_none_or(|focus| focus.contains(&(kind, id)))
     }
 
     pub(super) fn approval(&self, kind: ObjectKind) -> Approval {

@@ -4,6 +4,7 @@
 //! answer proves is decided here, once for each type (docs/design/matching.md).
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use futures::StreamExt;
 use futures::stream;
@@ -361,7 +362,23 @@ impl Cycle<'_> {
             on_out_of_scope,
             closed: self.approval(ObjectKind::User).withheld().is_some(),
             kept_back: self.kept_back.clone(),
+            // What is only explained is so by what a whole cycle does.
+            focus: self
+                .focus
+                .clone()
+                .filter(|_| self.order.extent != Extent::Explain),
+            left_out: self.left_out(),
             manager: self.manager_path(),
         })
+    }
+
+    /// Users who are not planned in this cycle, whoever is chosen.
+    fn left_out(&self) -> HashSet<SourceId> {
+        let kind = ObjectKind::User;
+        let escrow = self.escrow.waiting.iter().chain(&self.escrow.in_part);
+        let all = self.failed.iter().chain(&self.latecomers).chain(escrow);
+        all.filter(|(of, id)| *of == kind && !self.is_free(kind, *id))
+            .map(|(_, id)| *id)
+            .collect()
     }
 }

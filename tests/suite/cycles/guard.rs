@@ -467,6 +467,26 @@ async fn what_lets_a_disable_through_takes_no_membership_of_who_is_deleted() {
     }
 }
 
+#[tokio::test]
+async fn a_report_that_is_named_keeps_a_manager_whom_the_cycle_does_not_take_away() {
+    for removal in [OnRemoval::Disable, OnRemoval::Delete] {
+        let (mut world, report, manager) = with_a_leaving_manager(removal).await;
+        let before = referring(&world, &report);
+        let threshold = std::mem::replace(&mut world.job.policy.deletion_threshold, Threshold::count(0));
+        world.tenant.set_user(&manager, json!({"jobTitle": "Out"}));
+        world.expect_no_write().await.expect(Outcome::Withheld);
+        world.job.policy.deletion_threshold = threshold;
+        let extent = Extent::Objects {
+            users: vec![report.clone()],
+            groups: Vec::new(),
+        };
+        let ran = world.run(extent, true, None).await;
+        assert_eq!(referring(&world, &report), before, "{}", ran.story());
+        world.cycle_twice().await;
+        assert!(managers(&world, &[report])[0].is_null());
+    }
+}
+
 /// What the delta says of a manager is contradicted by what answers when the manager is asked for; a quarter of an hour later
 /// it agrees.
 async fn waits_for_a_second_look(how: &str, deletes: impl Fn(&Tenant, &str)) {
