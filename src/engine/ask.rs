@@ -106,6 +106,7 @@ impl Cycle<'_> {
             now: self.now,
             counts: self.order.apply,
             named: false,
+            believed: false,
         }
     }
 

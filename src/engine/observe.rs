@@ -411,6 +411,7 @@ impl Cycle<'_> {
                 .map_err(CycleError::Source)?;
             let looking = Looking {
                 named: true,
+                believed: true,
                 ..self.looking()
             };
             self.store(move |snapshot| {

@@ -4,6 +4,9 @@
 //! A look that agrees with the streams is believed. One that contradicts them, and one whose only evidence is absence, waits
 //! until a second look at least [`APART`] later answers the same. What the streams said is kept meanwhile, so that no answer
 //! of a replica that is behind can make a tombstone or a life forgotten.
+//!
+//! Of a user whom an admin named, that they are among the deleted items is believed at once, for what can be taken back: they
+//! are disabled, and deleted only after a second look, which enables them again where it says that they live.
 
 use std::time::Duration;
 
@@ -121,9 +124,16 @@ impl Look {
     }
 }
 
-/// The life of an object after a look, and the look that waits for a second one.
+/// The life of an object after a look, and the look that waits for a second one. `believed`: the deleted items are, for what can
+/// be taken back.
 #[must_use]
-pub fn judge(life: Life, before: Option<Look>, answer: &Existence, now: Timestamp) -> (Life, Option<Look>) {
+pub fn judge(
+    life: Life,
+    before: Option<Look>,
+    answer: &Existence,
+    now: Timestamp,
+    believed: bool,
+) -> (Life, Option<Look>) {
     let was = before.map_or(life, |look| look.was);
     let Some(seen) = Seen::of(answer) else {
         let unproven = Look {
@@ -160,6 +170,12 @@ pub fn judge(life: Life, before: Option<Look>, answer: &Existence, now: Timestam
     let life = match (was, seen) {
         // A tombstone stays one.
         (Life::Gone(_), _) => life,
+        // What was believed of it is until a look says otherwise.
+        (Life::Alive | Life::Missing | Life::Unknown, Seen::SoftDeleted)
+            if believed || life == seen.life() =>
+        {
+            seen.life()
+        }
         // Whoever answers goes on as one who lives, and is asked once more.
         (Life::Alive | Life::Missing | Life::Unknown, Seen::Alive) => Life::Alive,
         (Life::Missing, Seen::SoftDeleted | Seen::Nowhere) => Life::Missing,

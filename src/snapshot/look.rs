@@ -39,6 +39,8 @@ pub struct Looking {
     pub counts: bool,
     /// True where a person named the object: they know of a change that the delta query may bring later.
     pub named: bool,
+    /// True where they want what they know of to be done at once: a user among the deleted items is disabled.
+    pub believed: bool,
 }
 
 /// An object as it was before a plan looked at it.

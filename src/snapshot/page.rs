@@ -455,7 +455,9 @@ pub fn apply_existence(
         .dirty_cause(kind, id)?
         .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
     let waited = tx.look(kind, id)?;
-    let (life, judged) = judge(before.object.life, waited, existence, looking.now);
+    // A group that is gone takes others along, and of who has no link nothing is left that a second look could give back.
+    let believed = looking.believed && kind == ObjectKind::User && before.link.is_some();
+    let (life, judged) = judge(before.object.life, waited, existence, looking.now, believed);
     let mut look = judged;
     let mut record = before.clone();
     record.object.life = life;

@@ -21,7 +21,7 @@ fn one_look_proves_what_the_streams_said_and_no_more() {
     let cases = [
         ("lives", Life::Alive, alive(), Life::Alive, true),
         (
-            "named, and in the bin",
+            "in the bin, before the streams say so",
             Life::Alive,
             Existence::SoftDeleted,
             Life::Unknown,
@@ -79,7 +79,7 @@ fn one_look_proves_what_the_streams_said_and_no_more() {
         ("purged, no answer", HARD, unknown(), HARD, false),
     ];
     for (name, life, answer, expected, settled) in cases {
-        let (after, look) = judge(life, None, &answer, T0);
+        let (after, look) = judge(life, None, &answer, T0, false);
         assert_eq!((after, look.is_none()), (expected, settled), "{name}");
         let kept = if (life, after) == (Life::Missing, SOFT) {
             SOFT
@@ -93,7 +93,7 @@ fn one_look_proves_what_the_streams_said_and_no_more() {
 #[test]
 fn who_is_found_in_the_bin_after_a_full_round_is_asked_once_more_whether_they_are_purged() {
     let minutes = |n: u64| T0.plus(Duration::from_secs(60 * n));
-    let (life, look) = judge(Life::Missing, None, &Existence::SoftDeleted, T0);
+    let (life, look) = judge(Life::Missing, None, &Existence::SoftDeleted, T0, false);
     assert_eq!(life, SOFT, "believed at once");
     let waiting = look.unwrap();
     assert!(!waiting.doubts() && !waiting.is_due(minutes(14)) && waiting.is_due(minutes(15)));
@@ -104,16 +104,50 @@ fn who_is_found_in_the_bin_after_a_full_round_is_asked_once_more_whether_they_ar
     );
     // Still there: settled.
     assert_eq!(
-        judge(life, look, &Existence::SoftDeleted, minutes(15)),
+        judge(life, look, &Existence::SoftDeleted, minutes(15), false),
         (SOFT, None)
     );
     // Purged: absence is the only evidence, so it counts when it is seen twice.
-    let (life, look) = judge(life, look, &Existence::HardDeleted, minutes(15));
+    let (life, look) = judge(life, look, &Existence::HardDeleted, minutes(15), false);
     assert_eq!(life, SOFT);
     assert_eq!(
-        judge(life, look, &Existence::HardDeleted, minutes(30)),
+        judge(life, look, &Existence::HardDeleted, minutes(30), false),
         (HARD, None)
     );
+}
+
+#[test]
+fn who_is_named_and_in_the_bin_is_believed_to_be_until_a_look_says_otherwise() {
+    let minutes = |n: u64| T0.plus(Duration::from_secs(60 * n));
+    for (was, answer, life) in [
+        (Life::Alive, Existence::SoftDeleted, SOFT),
+        (Life::Unknown, Existence::SoftDeleted, SOFT),
+        (Life::Alive, Existence::HardDeleted, Life::Unknown),
+        (HARD, Existence::SoftDeleted, HARD),
+    ] {
+        let (after, look) = judge(was, None, &answer, T0, true);
+        assert_eq!(
+            (after, look.map(|look| look.was)),
+            (life, Some(was)),
+            "{answer:?}"
+        );
+        assert!(look.unwrap().doubts());
+    }
+    let (life, look) = judge(Life::Alive, None, &Existence::SoftDeleted, T0, true);
+    for (answer, at, expected, waits) in [
+        (Existence::SoftDeleted, 14, SOFT, true),
+        (unknown(), 14, SOFT, true),
+        (Existence::SoftDeleted, 15, SOFT, false),
+        (alive(), 1, Life::Alive, false),
+        (alive(), 15, Life::Alive, false),
+    ] {
+        let (after, left) = judge(life, look, &answer, minutes(at), false);
+        assert_eq!(
+            (after, left.is_some()),
+            (expected, waits),
+            "{answer:?} after {at}"
+        );
+    }
 }
 
 #[test]
@@ -130,26 +164,26 @@ fn a_second_look_counts_when_it_says_the_same_at_least_fifteen_minutes_later() {
     ];
     let minutes = |n: u64| T0.plus(Duration::from_secs(60 * n));
     for (life, answer, settled) in waiting {
-        let (first, look) = judge(life, None, &answer, T0);
+        let (first, look) = judge(life, None, &answer, T0, false);
         // In between, however often, nothing moves; an answer that proves nothing takes nothing back.
-        let (between, look) = judge(first, look, &answer, minutes(14));
-        let (unproven, look) = judge(between, look, &unknown(), minutes(14));
+        let (between, look) = judge(first, look, &answer, minutes(14), false);
+        let (unproven, look) = judge(between, look, &unknown(), minutes(14), false);
         assert_eq!((first, between), (between, unproven), "{life:?} {answer:?}");
         assert_eq!(look.map(|look| look.since), Some(T0));
         assert!(!look.unwrap().is_due(minutes(14)) && look.unwrap().is_due(minutes(15)));
-        let (after, left) = judge(unproven, look, &answer, minutes(15));
+        let (after, left) = judge(unproven, look, &answer, minutes(15), false);
         assert_eq!((after, left), (settled, None), "{life:?} {answer:?}");
         // Where the clock was put back, the wait begins anew.
-        let (after, again) = judge(first, look, &answer, Timestamp(0));
+        let (after, again) = judge(first, look, &answer, Timestamp(0), false);
         assert_eq!(
             (after, again.unwrap().since),
             (first, Timestamp(0)),
             "{life:?} {answer:?}"
         );
     }
-    let (life, look) = judge(Life::Missing, None, &Existence::HardDeleted, T0);
-    let (life, look) = judge(life, look, &alive(), minutes(10));
-    let (life, look) = judge(life, look, &Existence::HardDeleted, minutes(20));
+    let (life, look) = judge(Life::Missing, None, &Existence::HardDeleted, T0, false);
+    let (life, look) = judge(life, look, &alive(), minutes(10), false);
+    let (life, look) = judge(life, look, &Existence::HardDeleted, minutes(20), false);
     assert_eq!(look.unwrap().since, minutes(20), "they did not agree");
     assert_eq!(life, Life::Missing);
 }

@@ -30,6 +30,7 @@ fn at(minutes: i64) -> Looking {
         now: Timestamp(1_000_000 + minutes * 60_000),
         counts: true,
         named: false,
+        believed: false,
     }
 }
 

@@ -1,12 +1,18 @@
 //! `--full`, `resync`, and mappings that change.
 
+use std::time::Duration;
+
 use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Mapping;
 use melonsync::reconcile::operation::Verb;
+use melonsync::reconcile::policy::OnRemoval;
+use melonsync::sandbox::Fault;
+use melonsync::sandbox::GraphFaults;
 use serde_json::json;
 
 use super::incremental::synced;
+use crate::support::world::World;
 
 #[tokio::test]
 async fn full_cycle_that_heals_missing_creates_a_user_and_a_group_again() {
@@ -175,6 +181,80 @@ async fn resync_of_a_user_whose_resource_is_gone_creates_it_again() {
     world.cycle().await.expect(Outcome::Converged);
     world.assert_equal();
     world.expect_quiet().await;
+}
+
+fn named(user: &str) -> Extent {
+    Extent::Objects {
+        users: vec![user.to_owned()],
+        groups: vec![],
+    }
+}
+
+#[tokio::test]
+async fn resync_of_a_user_in_the_bin_disables_it_before_the_delta_query_brings_that() {
+    let world = synced().await;
+    let user = world.tenant.user_ids()[7].clone();
+    world
+        .tenant
+        .update_faults(|faults| faults.replication_delay = Fault::always());
+    world.tenant.soft_delete_user(&user);
+    let ran = world.run(named(&user), true, None).await;
+    assert_eq!(ran.count(Verb::DisableUser), 1, "{}", ran.story());
+    assert_eq!(world.resource(&user)["active"], false);
+    world.tenant.set_faults(GraphFaults::default());
+    world.cycle_twice().await;
+    assert_eq!(world.resource(&user)["active"], false);
+    world.assert_equal();
+}
+
+/// A user who was restored, while a replica that is behind says that it is still among the deleted items.
+async fn restored_but_for_a_replica() -> (World, String) {
+    let world = synced().await;
+    let user = world.tenant.user_ids()[7].clone();
+    world.tenant.soft_delete_user(&user);
+    world.cycle_twice().await;
+    world.tenant.restore_user(&user);
+    world.cycle_twice().await;
+    assert_eq!(world.resource(&user)["active"], true);
+    world
+        .tenant
+        .update_faults(|faults| faults.batch_behind = Fault::always());
+    (world, user)
+}
+
+const LATER: Duration = Duration::from_secs(16 * 60);
+
+#[tokio::test]
+async fn a_named_user_whom_a_replica_wrongly_said_to_be_in_the_bin_is_enabled_again() {
+    let (world, user) = restored_but_for_a_replica().await;
+    // What only looks leaves it as it was.
+    let plan = world.run(named(&user), false, None).await;
+    assert_eq!(plan.summary.operation(Verb::DisableUser), 1, "{}", plan.story());
+    world.expect_no_write().await;
+    world.run(named(&user), true, None).await;
+    assert_eq!(world.resource(&user)["active"], false);
+    world.cycle().await;
+    world.expect_no_write().await;
+    world.tenant.set_faults(GraphFaults::default());
+    world.clock.advance(LATER);
+    world.cycle_twice().await;
+    assert_eq!(world.resource(&user)["active"], true);
+    world.assert_equal();
+}
+
+#[tokio::test]
+async fn a_named_user_in_the_bin_is_deleted_only_after_a_second_look() {
+    let (mut world, user) = restored_but_for_a_replica().await;
+    world.job.policy.on_soft_delete = OnRemoval::Delete;
+    world.workspace.clear_requests();
+    let ran = world.run(named(&user), true, None).await;
+    assert!(ran.operations.is_empty(), "{}", ran.story());
+    assert_eq!(ran.summary.pending.len(), 1, "{}", ran.story());
+    world.expect_no_write().await;
+    world.clock.advance(LATER);
+    let ran = world.cycle().await;
+    assert_eq!(ran.count(Verb::DeleteUser), 1, "{}", ran.story());
+    assert!(world.workspace.users_by_external_id(&user).is_empty());
 }
 
 #[tokio::test]
