@@ -181,8 +181,11 @@ impl Cycle<'_> {
         self.trouble = trouble.load(Ordering::Relaxed);
         self.kinds = kinds.into_inner().unwrap_or_else(PoisonError::into_inner);
         good.append(&mut others);
-        let recorded = self.record(kind, good, recording, recorded).await?;
-        self.conclude(recorded)
+        let mut recorded = self.record(kind, good, recording, recorded).await?;
+        let doubted = std::mem::take(&mut recorded.doubted);
+        let carried = self.conclude(recorded)?;
+        self.look_after_members(doubted).await?;
+        Ok(carried)
     }
 
     pub(super) fn manager_path(&self) -> Option<String> {

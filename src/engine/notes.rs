@@ -60,6 +60,8 @@ pub(super) struct Looked {
     pub(super) missing: Vec<(ObjectKind, SourceId)>,
     /// The users among them.
     pub(super) missing_users: Arc<HashSet<SourceId>>,
+    /// Resources of refused members that were asked for.
+    pub(super) doubted: BTreeSet<TargetId>,
     /// True once the store has rows.
     pub(super) rows: bool,
     /// Values that the target did not keep as they were healed: how many, and the first of them.

@@ -135,8 +135,6 @@ impl Cycle<'_> {
         let ended = recording.end().await?;
         self.note_not_kept(ended.not_kept);
         self.note_claims(kind, ended.claims).await?;
-        self.look_after_members(std::mem::take(&mut recorded.doubted))
-            .await?;
         failure?;
         Ok(recorded)
     }

@@ -15,9 +15,11 @@ use super::part::Part;
 use super::run::blocking;
 use super::work::Answer;
 use super::work::Work;
+use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::model::link::Link;
 use crate::model::refusal::Refusal;
 use crate::model::verb::Act;
 use crate::ports::Patch;
@@ -111,15 +113,30 @@ impl Work {
 }
 
 impl Cycle<'_> {
-    /// Reads the resources of refused members. One that is gone is gone for every other that wants it there, too: its user is
-    /// planned anew. A target that does not answer leaves the question to the member's next try.
+    /// Reads the resources of refused members, each once in a cycle. One that is gone is gone for every other that wants it
+    /// there, too. The request that was refused is our own: the source wants this user there, so that this is no drift, and
+    /// the link goes whatever `drift.missing` and `create` say, as after a request about the user itself that is answered
+    /// 404 ([`Self::note_missing`]). Without `create` the user waits for a resource to adopt. A target that does not answer
+    /// leaves the question to the member's next try.
     pub(super) async fn look_after_members(
         &mut self,
         doubted: Vec<(SourceId, TargetId)>,
     ) -> Result<(), CycleError> {
+        let (kind, now) = (ObjectKind::User, self.now);
         for (id, target) in doubted {
-            if let Ok(None) = self.job.target.read(ObjectKind::User, &target).await {
-                self.lose(ObjectKind::User, id).await?;
+            if !self.drift.doubted.insert(target.clone()) {
+                continue;
+            }
+            let record = self.store(move |snapshot| snapshot.record(kind, &id)).await?;
+            let link = record.and_then(|record| record.link);
+            if !link.is_some_and(|link| may_be_gone(&link, &target, now)) {
+                continue;
+            }
+            self.check_stop()?;
+            match self.job.target.read(kind, &target).await {
+                Ok(Some(_)) => {}
+                Ok(None) => self.lose(kind, id).await?,
+                Err(_) => break,
             }
         }
         Ok(())
@@ -209,6 +226,12 @@ impl Cycle<'_> {
     }
 }
 
+/// True where not finding the resource of a refused member says that it is gone. Of one that was linked in this cycle it may
+/// say only that a part of the target does not know it yet.
+fn may_be_gone(link: &Link, doubted: &TargetId, now: Timestamp) -> bool {
+    link.target == *doubted && link.since != now
+}
+
 /// What to do about a refused member.
 fn hint(comes: bool, status: u16, said: &str) -> String {
     match (comes, status) {
@@ -243,5 +266,34 @@ pub(super) async fn create_in_part(job: &Job, work: &mut Work, answer: Answer) -
             }
         }
         answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::link::LinkOrigin;
+    use crate::model::value::Attributes;
+
+    #[test]
+    fn only_the_resource_of_an_earlier_link_may_be_gone() {
+        let id = |text| TargetId::new(text).unwrap();
+        let (now, earlier) = (Timestamp(2000), Timestamp(1000));
+        for (target, since, expected) in [
+            ("a", earlier, true),
+            ("b", earlier, false),
+            ("a", now, false),
+            // The clock went back: still not of this cycle.
+            ("a", Timestamp(3000), true),
+        ] {
+            let link = Link {
+                target: id(target),
+                origin: LinkOrigin::Created,
+                since,
+                sent: Attributes::new(),
+                kept: BTreeMap::new(),
+            };
+            assert_eq!(may_be_gone(&link, &id("a"), now), expected, "{target} {since:?}");
+        }
     }
 }

@@ -124,6 +124,10 @@ pub struct Oddities {
     /// With which status, in place of 400; a refused create of a group, too.
     pub members_refused_with: Option<u16>,
     // ---- showing less than is held
+    /// A GET of the users with these names finds nothing: its replica is behind.
+    pub unseen_users: Vec<String>,
+    /// With which status, in place of 404.
+    pub unseen_with: Option<u16>,
     /// Groups are shown with an empty list of members, whoever is in them.
     pub members_shown_empty: bool,
     /// Groups are shown without members, whoever is in them.

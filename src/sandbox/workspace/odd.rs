@@ -134,6 +134,13 @@ pub(super) fn members_refused(
     refused.then(|| ScimError::new(status, "", "somebody here is not welcome"))
 }
 
+/// What is answered for a user whom the replica that is asked does not know yet.
+pub(super) fn unseen(resource: &Value, options: &WorkspaceOptions) -> Option<ScimError> {
+    let (odd, name) = (&options.odd, resource["userName"].as_str()?);
+    let unseen = odd.unseen_users.iter().any(|unseen| unseen == name);
+    unseen.then(|| ScimError::new(odd.unseen_with.unwrap_or(404), "", "nothing is seen here"))
+}
+
 /// Members in whatever shape they are shown become the RFC's.
 fn unshaped(members: &mut Vec<Value>) {
     for member in members.iter_mut() {

@@ -142,6 +142,9 @@ pub(super) fn read(core: &Core, call: &Call, kind: Type, id: &str) -> Result<Ans
         &core.groups
     };
     let resource = shelf.get(id).cloned().ok_or_else(|| ScimError::not_found(id))?;
+    if let Some(refusal) = odd::unseen(&resource, &core.options) {
+        return Err(refusal);
+    }
     Ok(Answer::json(200, SCIM_JSON, &shown(core, call, kind, resource)))
 }
 

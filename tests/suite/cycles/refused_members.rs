@@ -1,5 +1,6 @@
 //! A member whom the target refuses waits alone: the others come and go in the same cycle.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use melonsync::reconcile::operation::Verb;
 use melonsync::sandbox::Oddities;
 use melonsync::sandbox::Tenant;
 use melonsync::snapshot::escrow;
+use melonsync::snapshot::read::Reads;
 use melonsync::snapshot::refused;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -347,11 +349,73 @@ async fn who_is_refused_is_named_by_explain_of_the_group_and_of_the_user() {
     assert!(group.operations.is_empty(), "{:?}", group.operations);
 }
 
+/// How often single users were asked for, by path.
+fn asked(club: &Club) -> BTreeMap<String, usize> {
+    let mut paths = BTreeMap::new();
+    for request in club.world.workspace.requests() {
+        if request.method == "GET" && request.path.contains("/Users/") {
+            *paths.entry(request.path).or_default() += 1;
+        }
+    }
+    paths
+}
+
+#[tokio::test]
+async fn a_doubted_member_is_asked_for_once_and_no_other_after_a_read_that_fails() {
+    for broken in [false, true] {
+        let club = Club::of(6).await.proven().await;
+        let second = club.world.tenant.add_group(json!({"displayName": "Second"}));
+        club.world.cycle().await.expect(Outcome::Converged);
+        club.world.clock.advance(MINUTE);
+        club.odd(|odd| {
+            odd.refused_members = names(&[1, 2]);
+            odd.unseen_users = if broken { names(&[1, 2]) } else { vec![] };
+            odd.unseen_with = Some(500);
+        });
+        club.add(0..5);
+        (0..5).for_each(|number| club.world.tenant.add_member(&second, &club.people[number]));
+        club.cycle().await.expect(Outcome::Partial);
+        let asked = asked(&club);
+        let expected = if broken { 1 } else { 2 };
+        assert_eq!(asked.len(), expected, "broken {broken}: {asked:?}");
+        assert!(broken || asked.values().all(|times| *times == 1), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_of_this_cycle_is_not_taken_for_gone_where_a_replica_does_not_know_them_yet() {
+    let club = Club::of(4).await.proven().await;
+    let user = json!({"userPrincipalName": name(9), "displayName": "P 9"});
+    let new = club.world.tenant.add_user(user);
+    club.odd(|odd| {
+        (odd.refused_members, odd.unseen_users) = (names(&[9]), names(&[9]));
+        odd.members_refused_with = Some(404);
+    });
+    club.add(0..3);
+    club.world.tenant.add_member(&club.group, &new);
+    let ran = club.cycle().await;
+    ran.expect(Outcome::Partial);
+    assert_eq!((ran.count(Verb::CreateUser), ran.summary.escrow), (1, 1));
+    let record = club
+        .world
+        .job
+        .snapshot
+        .record(ObjectKind::User, &new.parse().unwrap());
+    assert!(record.unwrap().unwrap().link.is_some(), "{}", ran.story());
+    club.odd(|odd| *odd = Oddities::default());
+    club.world.clock.advance(MINUTE * 6);
+    let ran = club.cycle().await;
+    ran.expect(Outcome::Converged);
+    assert_eq!(ran.count(Verb::CreateUser) + ran.count(Verb::LinkUser), 0);
+    club.world.assert_equal();
+}
+
 #[tokio::test]
 async fn a_member_who_is_refused_because_they_are_gone_is_made_anew() {
     let club = Club::of(3).await;
     let resource = club.world.resource(&club.people[1])["id"].clone();
     club.world.workspace.remove_user(resource.as_str().unwrap());
+    club.world.clock.advance(MINUTE);
     club.add([0, 1, 2]);
     club.cycle().await.expect(Outcome::Partial);
     assert_eq!(club.waiting(), [(1, 1)]);
