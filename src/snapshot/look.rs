@@ -153,6 +153,27 @@ impl Snapshot {
         }
     }
 
+    /// Reads an entry as the cycles read it, where it is a look that waits, or what a plan concluded from one.
+    pub(super) fn check_look(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let mut prefixes = [WAITING, LENT].into_iter();
+        let Some(prefix) = prefixes.find(|prefix| key.starts_with(&keys::meta::free(prefix))) else {
+            return Ok(());
+        };
+        let (kind, id) = parse(key, prefix).ok_or_else(|| self.bad_key(Table::Meta))?;
+        let (what, read) = if prefix == WAITING {
+            (
+                "the look that waits for a second one",
+                record::decode::<Look>(value).map(drop),
+            )
+        } else {
+            (
+                "what a plan is to give back",
+                record::decode::<Lent>(value).map(drop),
+            )
+        };
+        read.map_err(|error| self.damaged(format_args!("{what}, of {kind} {id}, does not decode: {error}")))
+    }
+
     /// Marks whoever is due for a second look.
     ///
     /// # Errors

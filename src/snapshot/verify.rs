@@ -292,6 +292,9 @@ fn check_state(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreErro
         let preset = String::from_utf8_lossy(&key[pins.len()..]);
         one(snapshot.state_under(&state::PRESET_PIN, &preset).map(drop))?;
     }
+    each(snapshot, Table::Meta, |key, value| {
+        one(snapshot.check_look(key, value))
+    })?;
     match snapshot.all_undone() {
         Ok(all) => all
             .iter()

@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use super::world::*;
+use crate::model::assignment::AppRole;
+use crate::model::assignment::RoleId;
 use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind::Group;
 use crate::model::id::ObjectKind::User;
 use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::StoreError;
+use crate::reconcile::assignment::Nesting;
 use crate::reconcile::guard::Sent;
+use crate::reconcile::refresh::Sweep;
 use crate::snapshot::kept_back::Pause;
 use crate::snapshot::memory::MemoryStore;
 use crate::snapshot::quarantine::Quarantine;
@@ -27,28 +32,47 @@ fn put(snapshot: &Snapshot, name: &str, bytes: &[u8]) {
     tx.commit(Durability::Lazy).unwrap();
 }
 
-/// `stored` is what a snapshot of format 4 holds under the key's name.
+const OF_LATER: &[u8] = b"\x02[]";
+const NO_TEXT: &[u8] = b"\xff";
+/// What no key reads but those of texts, of which half a text is one.
+const BROKEN: &[&[u8]] = &[OF_LATER, NO_TEXT, b"", b"{\"users\":"];
+/// What no text is.
+const BROKEN_TEXT: &[&[u8]] = &[OF_LATER, NO_TEXT];
+
+/// `stored` is what a snapshot of format 4 holds under the key's name. Without its last byte it is damaged, too.
 fn reads<T: Debug + PartialEq>(key: &StateKey<T>, stored: &[u8], value: &T) {
+    let cut = &stored[..stored.len() - 1];
+    reads_under(key, "", stored, value, &[BROKEN, &[cut]].concat());
+}
+
+fn reads_under<T: Debug + PartialEq>(
+    key: &StateKey<T>,
+    rest: &str,
+    stored: &[u8],
+    value: &T,
+    broken: &[&[u8]],
+) {
     let snapshot = open(&MemoryStore::new());
-    let name = key.name();
-    assert_eq!(snapshot.state(key).unwrap(), None, "{name}");
+    let name = &format!("{}{rest}", key.name());
+    assert_eq!(snapshot.state_under(key, rest).unwrap(), None, "{name}");
     put(&snapshot, name, stored);
-    assert_eq!(snapshot.state(key).unwrap().as_ref(), Some(value), "{name}");
+    let read = snapshot.state_under(key, rest).unwrap();
+    assert_eq!(read.as_ref(), Some(value), "{name}");
     assert!(verify(&snapshot).unwrap().is_clean(), "{name}");
     // Written anew, with its version.
     let mut tx = snapshot.tx().unwrap();
-    tx.put_state(key, value);
+    tx.put_state_under(key, rest, value);
     tx.commit(Durability::Lazy).unwrap();
     assert_eq!(snapshot.meta(name).unwrap().unwrap()[0], 1, "{name}");
-    assert_eq!(snapshot.state(key).unwrap().as_ref(), Some(value), "{name}");
+    let read = snapshot.state_under(key, rest).unwrap();
+    assert_eq!(read.as_ref(), Some(value), "{name}");
     assert!(verify(&snapshot).unwrap().is_clean(), "{name}");
-    // Of a version of later, and cut off.
-    for broken in [&b"\x02[]"[..], b"", b"\xff", b"\x01{\"", b"{\"users\":"] {
-        if key.decode(&snapshot, broken).is_ok() {
-            continue; // half a text is a text
-        }
+    for broken in broken {
         put(&snapshot, name, broken);
-        let error = snapshot.state(key).unwrap_err();
+        let Err(error) = snapshot.state_under(key, rest) else {
+            panic!("{name} is read from {broken:?}");
+        };
+        let name = key.name();
         let StoreError::Damaged { what, .. } = &error else {
             panic!("{name}: {error}");
         };
@@ -139,8 +163,15 @@ fn values_of_format_4_are_read_and_written_with_a_version() {
 #[test]
 fn texts_marks_and_numbers_of_format_4_too() {
     for key in TEXTS {
-        reads(&key, b"2025-11-30", &"2025-11-30".to_owned());
+        reads_under(&key, "", b"2025-11-30", &"2025-11-30".to_owned(), BROKEN_TEXT);
     }
+    reads_under(
+        &PRESET_PIN,
+        "idmelon",
+        b"idmelon@1",
+        &"idmelon@1".to_owned(),
+        BROKEN_TEXT,
+    );
     reads(&INITIAL_DONE, b"1", &());
     reads(&INCOMPLETE, b"1", &());
     reads(&BASELINE, &1234u64.to_be_bytes(), &1234);
@@ -154,9 +185,82 @@ fn texts_marks_and_numbers_of_format_4_too() {
             pages: 2,
         },
     );
+}
+
+#[test]
+fn values_that_were_always_records_are_read() {
+    let id = SourceId::from_bytes([7; 16]);
+    let nesting = Nesting {
+        scope: false,
+        members: true,
+    };
     reads(
         &assignments::WATCH,
-        &crate::snapshot::record::encode(&assignments::Watch::default()),
-        &assignments::Watch::default(),
+        b"\x01\x01\x00\x01",
+        &assignments::Watch {
+            assigned: true,
+            nesting,
+        },
     );
+    let role = AppRole {
+        id: RoleId(uuid::Uuid::from_bytes([9; 16])),
+        value: Some("Admin".to_owned()),
+        display_name: None,
+        enabled: true,
+    };
+    let listed = assignments::Listed {
+        application: id,
+        principals: 300,
+        roles: vec![role],
+    };
+    let stored = [
+        b"\x01\x10",
+        [7; 16].as_slice(),
+        b"\xac\x02\x01\x10",
+        &[9; 16],
+        b"\x01\x05Admin\x00\x01",
+    ];
+    reads(&assignments::ASSIGNMENTS, &stored.concat(), &listed);
+    let sweep = Sweep {
+        due_from: Timestamp(5),
+        began: Some(Timestamp(6)),
+        after: Some((Group, id)),
+        done: 300,
+    };
+    let stored = [b"\x01\x0a\x01\x0c\x01\x01\x10", [7; 16].as_slice(), b"\xac\x02"];
+    reads(&SWEEP, &stored.concat(), &sweep);
+}
+
+#[test]
+fn a_look_that_does_not_decode_is_found() {
+    let id = SourceId::from_bytes([7; 16]);
+    for (prefix, stored, finding) in [
+        (
+            "look/",
+            &b"\x01\x00\x00\x0a"[..],
+            "the look that waits for a second one, of user 07070707",
+        ),
+        (
+            "plan-look/",
+            b"\x01\x00\x00\x0a\x00\x00",
+            "what a plan is to give back, of user 07070707",
+        ),
+    ] {
+        let snapshot = open(&MemoryStore::new());
+        let name = format!("{prefix}user/{id}");
+        put(&snapshot, &name, stored);
+        assert_eq!(verify(&snapshot).unwrap().findings, Vec::<String>::new());
+        for (name, bytes, finding) in [
+            (&name, OF_LATER, finding),
+            (&name, b"", finding),
+            (&name, b"\x01", finding),
+            (&format!("{prefix}device/{id}"), stored, "key"),
+        ] {
+            put(&snapshot, name, bytes);
+            let found = verify(&snapshot).unwrap().findings;
+            assert!(found.iter().any(|said| said.contains(finding)), "{found:?}");
+            let stopped = snapshot.mark_due_looks(AT).is_err() || snapshot.give_back_looks().is_err();
+            assert!(stopped, "{name}: a cycle is stopped by it");
+        }
+    }
 }
