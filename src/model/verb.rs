@@ -1,8 +1,8 @@
 //! The verbs of operations, and the facts of each, told once.
 //!
 //! A new verb is a variant and its row in `Verb::facts`; the compiler asks for the row. The rest of the program asks a
-//! verb for a fact, or decides by its [`Act`] or [`GuardClass`], always without a wildcard. A row whose author did not
-//! think about the guard has [`GuardClass::Unknown`], and what the guard does not know is withheld.
+//! verb for a fact, or decides by its [`Act`] or [`GuardClass`], always without a wildcard. A row may say
+//! [`GuardClass::Unknown`]; that is withheld.
 
 use std::fmt;
 
@@ -335,6 +335,7 @@ mod tests {
                 assert_eq!((verb.kind(), verb.act()), (kind, act));
             }
         }
+        assert_eq!(Verb::Trial as usize, Verb::ALL.len(), "Verb::ALL lacks a verb");
         assert_eq!(Verb::named("trial"), None);
         assert_eq!(Verb::Trial.guard_class(), GuardClass::default());
     }
