@@ -62,7 +62,8 @@ impl Cycle<'_> {
                     }
                     if let Some((other, by_name)) = self.beside(*newcomer, target).await? {
                         self.order.watcher.finding(&format!(
-                            "{newcomer} has the {by} of {leaver}, and the {by_name} of resource {other}: it does not take {target} over"
+                            "user {newcomer} has the {by} of user {leaver}, and the {by_name} of resource {other}: it does not take resource {target} \
+                             over; remove or rename all but one of them at the target"
                         ));
                         continue;
                     }

@@ -260,7 +260,7 @@ impl Omission {
                 "run `melonsync resync --restart`: the source is read with what the scoping filter needs"
             }
             Self::WaitsForValue { .. } => {
-                "see what keeps the other user's change back: withheld, on hold, or failed"
+                "see what keeps the change of the other one back: withheld, on hold, or failed"
             }
             Self::ExpressionFailed { .. } => "correct the mapping's expression, or the value in Entra",
             _ => "",

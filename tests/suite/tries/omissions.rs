@@ -149,7 +149,7 @@ fn a_name_that_somebody_still_has_comes_free_with_what_keeps_their_change_back()
         .set_user(&first, json!({"userPrincipalName": names[1]}));
     hints(
         &world,
-        "see what keeps the other user's change back: withheld, on hold, or failed",
+        "see what keeps the change of the other one back: withheld, on hold, or failed",
     );
     let list = world.run(&["escrow", "list"]).exits(0).out;
     assert!(list.contains(&second), "{list}");
