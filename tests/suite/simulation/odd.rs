@@ -70,7 +70,7 @@ impl Odd {
                 let (_, switch) = ALL[dice.below(ALL.len())];
                 *switch(&mut odd) = true;
             }
-            let mut apart = Dice::new(seed.rotate_left(41) ^ 0x7817_5A9A_1207_7A17);
+            let mut apart = Dice::new(seed.rotate_left(41) ^ 0x7817_5A9A_1207_7A18);
             for (_, switch) in APART {
                 *switch(&mut odd) |= apart.chance(APART_PERCENT);
             }
