@@ -84,7 +84,7 @@ impl KeptBack {
     /// True for a member whose own removal goes although the guard is closed: that very removal, or where it has none (any more),
     /// a disable.
     pub(super) fn lets_member_through(&self, member: SourceId, removal: Option<Verb>) -> bool {
-        self.lets_through(ObjectKind::User, member, removal.unwrap_or(Verb::DisableUser))
+        self.lets_through(ObjectKind::User, member, removal.unwrap_or_else(Verb::disable))
     }
 
     /// The releases that these operations use up.

@@ -208,6 +208,12 @@ impl Verb {
         }
     }
 
+    /// The verb that takes a user's access away.
+    #[must_use]
+    pub const fn disable() -> Self {
+        Self::DisableUser
+    }
+
     /// The verb that deletes an object of a kind.
     #[must_use]
     pub const fn delete(kind: ObjectKind) -> Self {

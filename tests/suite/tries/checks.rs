@@ -48,8 +48,9 @@ fn a_check_that_fails_is_run_again_after_what_stands_under_its_failures() {
 fn a_snapshot_that_another_process_holds_is_checked_once_that_is_stopped() {
     let world = World::new(2, 1);
     let daemon = world.start(&["run"]);
+    let (pid, lock) = (daemon.id().to_string(), world.path("state/lock"));
     crate::wiring::stage::until("the daemon holds its folder", || {
-        world.run(&["plan"]).code == Some(5)
+        std::fs::read_to_string(&lock).is_ok_and(|holder| holder.trim() == pid)
     });
     let said = world.run(&["check"]).out;
     assert!(said.contains("stop it to check the snapshot as well"), "{said}");
