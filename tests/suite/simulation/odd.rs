@@ -51,10 +51,8 @@ const ALL: [(&str, Switch); 8] = [
     ("endless", |odd| &mut odd.endless),
 ];
 
-/// Drawn by a stream of its own, beside the others, whose draws stay as they were.
-const APART: [(&str, Switch); 1] = [("twins", |odd| &mut odd.twins)];
-/// How many of a hundred worlds with an odd service have each of these.
-const APART_PERCENT: u64 = 15;
+/// Played only where `ODD` asks for it: some of its worlds are open (docs/reliability.md, "Deterministic simulation").
+const OPEN: [(&str, Switch); 1] = [("twins", |odd| &mut odd.twins)];
 
 impl Odd {
     /// The service of a seed. `ODD=name` makes that of every world so.
@@ -62,7 +60,7 @@ impl Odd {
         let mut dice = Dice::new(seed.rotate_left(29) ^ 0x0DD5_E47C_0DD5_E47C);
         let mut odd = Self::default();
         if let Ok(wanted) = std::env::var("ODD") {
-            for (name, switch) in ALL.into_iter().chain(APART) {
+            for (name, switch) in ALL.into_iter().chain(OPEN) {
                 *switch(&mut odd) |= name == wanted;
             }
         } else if seed % ONE_OF == WHICH {
@@ -70,12 +68,6 @@ impl Odd {
                 let (_, switch) = ALL[dice.below(ALL.len())];
                 *switch(&mut odd) = true;
             }
-            let mut apart = Dice::new(seed.rotate_left(41) ^ 0x7817_5A9A_1207_7A18);
-            for (_, switch) in APART {
-                *switch(&mut odd) |= apart.chance(APART_PERCENT);
-            }
-            // A title that never changes is not one with a name that does.
-            odd.frozen_titles &= !odd.twins;
         }
         (odd, dice)
     }
