@@ -117,7 +117,11 @@ impl From<&CycleError> for AppError {
         let kind = match error {
             CycleError::NotOne(_) => ErrorKind::Usage,
             CycleError::Quarantined { .. } => ErrorKind::NotBegun,
-            _ => ErrorKind::Failed,
+            CycleError::Source(_)
+            | CycleError::Target(_)
+            | CycleError::Store(_)
+            | CycleError::Stopped
+            | CycleError::Broken(_) => ErrorKind::Failed,
         };
         Self::new(kind, ErrorText::of(error).advise(error.hint()))
     }

@@ -126,12 +126,15 @@ pub fn at_home(folder: &StateFolder, name: &str, take_back: bool) -> Result<(), 
 
 /// A store that did not open, or failed.
 pub fn store_failure(error: &StoreError) -> AppError {
-    let exit = match error {
+    let kind = match error {
         StoreError::InUse { .. } => ErrorKind::NotBegun,
         StoreError::Bound { .. } | StoreError::OtherEngine { .. } => ErrorKind::Usage,
-        _ => ErrorKind::Failed,
+        StoreError::TooNew { .. }
+        | StoreError::Damaged { .. }
+        | StoreError::Claimed { .. }
+        | StoreError::Io { .. } => ErrorKind::Failed,
     };
-    AppError::new(exit, ErrorText::of(error).advise(error.hint()))
+    AppError::new(kind, ErrorText::of(error).advise(error.hint()))
 }
 
 /// Opens a job's snapshot.

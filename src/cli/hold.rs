@@ -13,6 +13,7 @@ use crate::app::desk::Named;
 use crate::app::error::AppError;
 use crate::app::install;
 use crate::mapping::Mapping;
+use crate::mapping::TargetPath;
 use crate::mapping::diagnostic::nearest;
 use crate::model::id::ObjectKind;
 use crate::model::shown::shown as printable;
@@ -80,7 +81,8 @@ fn hold(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exi
 fn is_sent(mapping: &Mapping, object: &Named, path: &str) -> Result<(), AppError> {
     let rows = mapping.rows(object.kind);
     let own = match object.kind {
-        ObjectKind::User => ACTIVE,
+        // Sent of each user, with or without a row.
+        ObjectKind::User => TargetPath::active().as_str(),
         ObjectKind::Group => MEMBERS,
     };
     let known: Vec<&str> = rows.iter().map(|row| row.target.as_str()).chain([own]).collect();
@@ -109,9 +111,6 @@ fn is_sent(mapping: &Mapping, object: &Named, path: &str) -> Result<(), AppError
     );
     Err(AppError::usage(what, advice))
 }
-
-/// Sent of each user, with or without a row.
-const ACTIVE: &str = "active";
 
 fn named(desk: &Desk) -> Result<Vec<Named>, AppError> {
     if desk.names.is_empty() {

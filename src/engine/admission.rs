@@ -7,6 +7,7 @@ use super::work::Pass;
 use super::work::Work;
 use super::work::empties;
 use super::work::is_active;
+use crate::mapping::TargetPath;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::verb::GuardClass;
@@ -21,9 +22,6 @@ use crate::snapshot::kept_back::Withheld;
 
 /// The path of a group's members, as holds name it.
 const MEMBERS: &str = "members";
-
-/// The path of what takes access away.
-const ACTIVE: &str = "active";
 
 impl Cycle<'_> {
     /// Lets one operation through, or keeps it (or a part of it) back. False: what follows it waits for it.
@@ -119,7 +117,10 @@ impl Cycle<'_> {
         let hold_on = |member: &Member| {
             let (kind, id) = (ObjectKind::User, member.source);
             let deleted = work.removals.get(&id).is_some_and(|verb| verb.deletes());
-            let active = || held.attribute(kind, id, ACTIVE).filter(|_| !deleted);
+            let active = || {
+                held.attribute(kind, id, TargetPath::active().as_str())
+                    .filter(|_| !deleted)
+            };
             held.whole(kind, id).or_else(active)
         };
         let is_held = |member: &Member| member.with_user && hold_on(member).is_some();

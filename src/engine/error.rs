@@ -72,7 +72,7 @@ impl CycleError {
             Self::Source(cause) => matches!(cause.disposition(), Disposition::Quarantine),
             Self::Target(cause) => matches!(cause.disposition(), Disposition::Quarantine) || is_gone(cause),
             Self::Quarantined { .. } => true,
-            _ => false,
+            Self::Store(_) | Self::Stopped | Self::NotOne(_) | Self::Broken(_) => false,
         }
     }
 }

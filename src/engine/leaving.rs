@@ -54,10 +54,7 @@ impl Leaving {
         if !matches!(state, Reference::Gone | Reference::Out | Reference::None) {
             return Ok(None);
         }
-        let Some(sent) = self.manager_sent(sent) else {
-            return Ok(None);
-        };
-        let Some(owner) = snapshot.owner(kind, &sent)? else {
+        let Some((owner, sent)) = manager_sent(snapshot, self.manager.as_deref(), sent)? else {
             return Ok(None);
         };
         let went = match manager {
@@ -69,11 +66,6 @@ impl Leaving {
         };
         let stays = went && self.stays(snapshot, &owner)?.is_some_and(|target| target == sent);
         Ok(stays.then_some((owner, sent)))
-    }
-
-    /// The resource of the manager that was sent.
-    fn manager_sent(&self, sent: &Attributes) -> Option<TargetId> {
-        TargetId::new(sent.get(self.manager.as_deref()?)?.as_str()?)
     }
 
     /// A member whose user waits for a second look stays in its groups. Where the removal is withheld or held, the removal of the
@@ -131,4 +123,18 @@ impl Leaving {
             Life::Alive | Life::Missing | Life::Unknown => self.on_out_of_scope,
         }
     }
+}
+
+/// The manager that was sent under this path, and the resource; nothing where the resource has no owner.
+pub(super) fn manager_sent(
+    snapshot: &Snapshot,
+    path: Option<&str>,
+    sent: &Attributes,
+) -> Result<Option<(SourceId, TargetId)>, StoreError> {
+    let value = path.and_then(|path| sent.get(path)?.as_str());
+    let Some(resource) = value.and_then(TargetId::new) else {
+        return Ok(None);
+    };
+    let owner = snapshot.owner(ObjectKind::User, &resource)?;
+    Ok(owner.map(|owner| (owner, resource)))
 }

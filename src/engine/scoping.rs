@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::entitlements::Entitlements;
 use crate::mapping::MemberOf;
+use crate::mapping::TargetPath;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Life;
@@ -16,9 +17,6 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
 use crate::snapshot::scope::ScopeEntry;
 use crate::snapshot::scope::ScopeReads;
-
-/// The SCIM attribute that takes access away (RFC 7643 section 4.1.1).
-const ACTIVE: &str = "active";
 
 /// The scope of a job, ready to be asked about one object after the other.
 #[derive(Clone)]
@@ -116,6 +114,6 @@ impl Scoping {
 /// True for a user whom we disabled at the target.
 pub(super) fn is_disabled(record: &Record) -> bool {
     let sent = record.link.iter().flat_map(|link| &link.sent);
-    let mut active = sent.filter(|(path, _)| path.eq_ignore_ascii_case(ACTIVE));
+    let mut active = sent.filter(|(path, _)| path.eq_ignore_ascii_case(TargetPath::active().as_str()));
     active.any(|(_, value)| value.as_bool() == Some(false))
 }

@@ -136,7 +136,11 @@ impl TargetError {
     pub const fn maybe_done(&self) -> bool {
         match self {
             Self::Unavailable { maybe_done, .. } | Self::Malformed { maybe_done, .. } => *maybe_done,
-            _ => false,
+            Self::Conflict { .. }
+            | Self::NotFound { .. }
+            | Self::Refused { .. }
+            | Self::Partly { .. }
+            | Self::Unauthorized { .. } => false,
         }
     }
 

@@ -223,10 +223,10 @@ impl Planner<'_> {
             return;
         };
         if !enabled || sent_active(base.sent, ACTIVE) == Some(false) {
-            let path: TargetPath = ACTIVE.parse().expect("active is a target path");
+            let path = TargetPath::active();
             let want = Value::Bool(enabled);
-            let heals = self.heals(&path, None);
-            differences.attribute(&path, &want, want.clone(), base, heals);
+            let heals = self.heals(path, None);
+            differences.attribute(path, &want, want.clone(), base, heals);
         }
     }
 

@@ -56,10 +56,9 @@ impl Planner<'_> {
     /// True when the target is disabled as far as we know: it was sent, and nothing read says otherwise.
     pub(super) fn is_disabled(&self, view: &ObjectView, link: &Link) -> bool {
         let sent = link.sent.get(self.active()).and_then(Value::as_bool) == Some(false);
-        let active: TargetPath = ACTIVE.parse().expect("active is a target path");
         let enabled_there = match &view.target {
             TargetReading::Held(body) if !view.since.written.iter().any(|name| self.is_active(name)) => {
-                read_path(body, &active).is_some_and(|now| now.as_bool() == Some(true))
+                read_path(body, TargetPath::active()).is_some_and(|now| now.as_bool() == Some(true))
             }
             _ => false,
         };

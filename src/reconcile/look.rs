@@ -148,19 +148,17 @@ pub fn judge(
         };
         return (kept, Some(before.unwrap_or(unproven)));
     };
-    if (was, seen) == (Life::Missing, Seen::SoftDeleted) {
-        // Believed, and asked once more: the stream that would have brought its end was read anew, so no page tells of a purge
-        // that a replica which is behind does not show yet.
-        let purged = Look {
+    let same = before.filter(|look| look.seen == Some(seen) && look.since <= now);
+    if agrees(was, seen) || same.is_some_and(|look| now.since(look.since) >= APART) {
+        // Believed, and asked once more after a full round: the stream that would have brought its end was read anew, so no page
+        // tells of a purge that a replica which is behind does not show yet.
+        let purged = (was, seen) == (Life::Missing, Seen::SoftDeleted);
+        let look = Look {
             was: seen.life(),
             seen: Some(seen),
             since: now,
         };
-        return (seen.life(), Some(purged));
-    }
-    let same = before.filter(|look| look.seen == Some(seen) && look.since <= now);
-    if agrees(was, seen) || same.is_some_and(|look| now.since(look.since) >= APART) {
-        return (seen.life(), None);
+        return (seen.life(), purged.then_some(look));
     }
     let look = Look {
         was,

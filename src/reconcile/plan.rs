@@ -108,9 +108,18 @@ impl ObjectPlan {
     #[must_use]
     pub fn new(view: &ObjectView) -> Self {
         Self {
-            kind: view.object.kind,
-            source: view.object.id,
-            name: view.object.name(),
+            refused: view.refused.clone(),
+            ..Self::of(view.object.kind, view.object.id, view.object.name())
+        }
+    }
+
+    /// Nothing yet, for an object that is known by name only.
+    #[must_use]
+    pub const fn of(kind: ObjectKind, source: SourceId, name: String) -> Self {
+        Self {
+            kind,
+            source,
+            name,
             operations: Vec::new(),
             record: Vec::new(),
             omissions: Vec::new(),
@@ -120,7 +129,7 @@ impl ObjectPlan {
             members_held: 0,
             skipped_references: 0,
             pending_references: 0,
-            refused: view.refused.clone(),
+            refused: Vec::new(),
             waiting: BTreeSet::new(),
         }
     }

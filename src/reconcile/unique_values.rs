@@ -171,20 +171,8 @@ mod tests {
             members: Vec::new(),
         };
         ObjectPlan {
-            kind: ObjectKind::User,
-            source: id(n),
-            name: String::new(),
             operations: vec![operation],
-            record: Vec::new(),
-            omissions: Vec::new(),
-            pending: Vec::new(),
-            need: None,
-            forget: false,
-            members_held: 0,
-            skipped_references: 0,
-            pending_references: 0,
-            refused: Vec::new(),
-            waiting: BTreeSet::new(),
+            ..ObjectPlan::of(ObjectKind::User, id(n), String::new())
         }
     }
 

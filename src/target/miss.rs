@@ -32,7 +32,7 @@ impl Miss {
     pub(super) fn how(&self) -> Failing {
         match self {
             Self::Refused(_, status) => Failing::Refused(*status),
-            _ => Failing::Silent,
+            Self::Silent(..) | Self::Failed(_) => Failing::Silent,
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What becomes of a verb that the guard has no question for.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -113,22 +112,7 @@ fn job() -> Job {
 }
 
 fn plan(source: SourceId) -> ObjectPlan {
-    ObjectPlan {
-        kind: ObjectKind::User,
-        source,
-        name: "Ada".to_owned(),
-        operations: Vec::new(),
-        record: Vec::new(),
-        omissions: Vec::new(),
-        pending: Vec::new(),
-        need: None,
-        forget: false,
-        members_held: 0,
-        skipped_references: 0,
-        pending_references: 0,
-        refused: Vec::new(),
-        waiting: BTreeSet::new(),
-    }
+    ObjectPlan::of(ObjectKind::User, source, "Ada".to_owned())
 }
 
 #[test]

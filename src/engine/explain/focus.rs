@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use crate::engine::cycle::Cycle;
 use crate::engine::error::CycleError;
+use crate::engine::leaving::manager_sent;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-use crate::model::id::TargetId;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::model::object::Membership;
@@ -116,16 +116,11 @@ fn managers_of(
     let Some(record) = snapshot.record(kind, user)? else {
         return Ok(BTreeSet::new());
     };
-    let sent = record
-        .link
-        .as_ref()
-        .zip(path)
-        .and_then(|(link, path)| link.sent.get(path));
-    let sent = sent.and_then(|sent| TargetId::new(sent.as_str()?));
-    let owner = match sent {
-        Some(sent) => snapshot.owner(kind, &sent)?,
+    let sent = match &record.link {
+        Some(link) => manager_sent(snapshot, path, &link.sent)?,
         None => None,
     };
+    let owner = sent.map(|(owner, _)| owner);
     Ok(record.object.manager.into_iter().chain(owner).collect())
 }
 

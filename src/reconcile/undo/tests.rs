@@ -177,20 +177,8 @@ fn a_create_is_undone_by_a_delete_and_a_delete_only_where_asked_for() {
 
 fn plan(operations: Vec<Operation>) -> ObjectPlan {
     ObjectPlan {
-        kind: ObjectKind::User,
-        source: id(1),
-        name: "ada".to_owned(),
         operations,
-        record: Vec::new(),
-        omissions: Vec::new(),
-        pending: Vec::new(),
-        need: None,
-        forget: false,
-        members_held: 0,
-        skipped_references: 0,
-        pending_references: 0,
-        refused: Vec::new(),
-        waiting: std::collections::BTreeSet::new(),
+        ..ObjectPlan::of(ObjectKind::User, id(1), "ada".to_owned())
     }
 }
 

@@ -86,15 +86,18 @@ fn one_name_of_two_entries_in_escrow_is_told_apart_by_the_object_id() {
     assert_eq!((is_there(&ids[0]), is_there(&ids[1])), (1, 0));
 }
 
+/// The id of the resource that has this externalId.
+fn resource_of(world: &World, id: &str) -> String {
+    let held = world.workspace.users_by_external_id(id);
+    held[0]["id"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn a_resource_of_somebody_else_is_linked_only_by_force() {
     let world = World::new(6, 1);
     world.converges();
     let ids = world.tenant.user_ids();
-    let resource = |id: &String| {
-        let held = world.workspace.users_by_external_id(id);
-        held[0]["id"].as_str().unwrap().to_owned()
-    };
+    let resource = |id: &String| resource_of(&world, id);
     let (own, theirs) = (resource(&ids[1]), resource(&ids[2]));
     let nothing = world.run(&["link", &ids[1], "nothing"]).exits(2).err;
     let hint = "give the `id` that the target gave it, as its admin panel or its answers show it";
@@ -125,10 +128,7 @@ fn two_who_are_linked_crosswise_are_parted_by_force_and_a_full_cycle() {
     let world = World::new(6, 1);
     world.converges();
     let ids = world.tenant.user_ids();
-    let resource = |id: &String| {
-        let held = world.workspace.users_by_external_id(id);
-        held[0]["id"].as_str().unwrap().to_owned()
-    };
+    let resource = |id: &String| resource_of(&world, id);
     let (one, two) = (resource(&ids[1]), resource(&ids[2]));
     for id in &ids[1..3] {
         world.run(&["unlink", id]).exits(0);
