@@ -145,7 +145,7 @@ impl Cycle<'_> {
             return;
         }
         if !self.said.contains(&(operation.kind, operation.source)) {
-            self.summary.held += count;
+            self.run.summary.held += count;
         }
         work.plan.omissions.push(Omission::Held {
             verb: operation.verb,
@@ -222,7 +222,7 @@ impl Cycle<'_> {
     fn withhold_unknown(&mut self, operation: &Operation, work: &mut Work) {
         work.left = true;
         if !self.said.contains(&(operation.kind, operation.source)) {
-            self.summary.withhold(operation, operation.count());
+            self.run.summary.withhold(operation, operation.count());
         }
         work.plan.omissions.push(Omission::Withheld {
             verb: operation.verb,
@@ -358,7 +358,7 @@ impl Cycle<'_> {
             asked,
             holds,
             &self.sent,
-            &self.job.policy,
+            &self.run.job.policy,
             allowed,
         )
     }
@@ -379,7 +379,7 @@ impl Cycle<'_> {
         };
         work.left = true;
         if !self.said.contains(&(operation.kind, operation.source)) {
-            self.summary.withhold(operation, count);
+            self.run.summary.withhold(operation, count);
         }
         work.plan.omissions.push(Omission::Withheld {
             verb: operation.verb,
@@ -392,8 +392,8 @@ impl Cycle<'_> {
             why,
             count,
             members,
-            since: self.now,
-            cycle: self.order.id,
+            since: self.run.now,
+            cycle: self.run.order.id,
             released_by: None,
             alike: operation.alike().cloned(),
         };

@@ -89,19 +89,20 @@ impl Cycle<'_> {
         kind: ObjectKind,
         works: Vec<Work>,
     ) -> Result<Carried, CycleError> {
-        let mapping = Arc::clone(&self.job.mapping);
-        let (form, manager) = (self.job.form, self.manager_path());
-        let now = self.job.clock.now();
-        let paths: Arc<[TargetPath]> = self.key_paths(kind).into_iter().skip(1).collect();
+        let mapping = Arc::clone(&self.run.job.mapping);
+        let (form, manager) = (self.run.job.form, self.run.manager_path());
+        let now = self.run.job.clock.now();
+        let paths: Arc<[TargetPath]> = self.run.key_paths(kind).into_iter().skip(1).collect();
         let keys: Vec<String> = paths.iter().map(|path| path.as_str().to_owned()).collect();
         let forecasts = self.forecasts;
-        let rides = if self.job.target.takes_members_in_create() {
+        let rides = if self.run.job.target.takes_members_in_create() {
             MEMBERS_IN_CREATE
         } else {
             0
         };
-        let asks = self.readings.contains(&kind) || self.summary.kind != Kind::Initial;
+        let asks = self.readings.contains(&kind) || self.run.summary.kind != Kind::Initial;
         let (works, intents) = self
+            .run
             .store(move |snapshot| {
                 let mut works = works;
                 let preparing = Preparing {
@@ -123,13 +124,13 @@ impl Cycle<'_> {
             })
             .await?;
         let trouble = AtomicU32::new(self.trouble);
-        let (kinds, began) = (Mutex::new(std::mem::take(&mut self.kinds)), self.now);
+        let (kinds, began) = (Mutex::new(std::mem::take(&mut self.kinds)), self.run.now);
         let retried: HashSet<SourceId> = works
             .iter()
             .map(|work| work.plan.source)
             .filter(|id| self.escrow.is_due((kind, *id)))
             .collect();
-        let (job, order, stop) = (self.job, self.order, &self.order.stop);
+        let (job, order, stop) = (self.run.job, self.run.order, &self.run.order.stop);
         let mut sending = stream::iter(works)
             .map(|work| {
                 let (trouble, kinds, retried) = (&trouble, &kinds, &retried);
@@ -164,7 +165,7 @@ impl Cycle<'_> {
                     (work, answer)
                 }
             })
-            .buffer_unordered(self.job.max_concurrency.max(1));
+            .buffer_unordered(self.run.job.max_concurrency.max(1));
         let (mut recording, mut recorded) = (Recording::new(intents), Recorded::default());
         let (mut good, mut others) = (Vec::new(), Vec::new());
         while let Some(result) = sending.next().await {
@@ -188,11 +189,6 @@ impl Cycle<'_> {
         Ok(carried)
     }
 
-    pub(super) fn manager_path(&self) -> Option<String> {
-        let row = self.job.mapping.reference_row(ObjectKind::User);
-        row.map(|(_, row)| row.target.as_str().to_owned())
-    }
-
     /// True where the last answers were all trouble.
     pub(super) const fn is_down(&self) -> bool {
         self.trouble >= TROUBLE
@@ -207,7 +203,7 @@ impl Cycle<'_> {
         {
             return Err(CycleError::Target(error));
         }
-        self.check_stop()?;
+        self.run.check_stop()?;
         Ok(Carried {
             moved: recorded.moved,
             again: recorded.again,

@@ -32,7 +32,6 @@ use crate::reconcile::matching::Key;
 use crate::reconcile::matching::fold;
 use crate::reconcile::policy::GroupRemoval;
 use crate::reconcile::policy::OnRemoval;
-use crate::snapshot::look::Looking;
 use crate::snapshot::page::apply_existence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -55,7 +54,7 @@ impl Cycle<'_> {
     /// any was asked for.
     pub(super) async fn ask_for_doubtful(&mut self) -> Result<bool, CycleError> {
         let mut asked = false;
-        for kind in self.job.streams() {
+        for kind in self.run.job.streams() {
             let doubtful = self.doubtful(kind).await?;
             asked |= !doubtful.is_empty();
             self.ask_source_for(kind, &doubtful).await?;
@@ -73,10 +72,11 @@ impl Cycle<'_> {
     }
 
     async fn ask_source_for(&self, kind: ObjectKind, ids: &[SourceId]) -> Result<(), CycleError> {
-        let select: Vec<String> = self.job.select(kind);
+        let select: Vec<String> = self.run.job.select(kind);
         for chunk in ids.chunks(AT_A_TIME) {
-            self.check_stop()?;
+            self.run.check_stop()?;
             let answers = self
+                .run
                 .job
                 .source
                 .look_up(kind, chunk, &select)
@@ -87,32 +87,23 @@ impl Cycle<'_> {
                     info!(object = %id, "Whether {kind} {id} still exists is unknown, so it is kept: {why}");
                 }
             }
-            let looking = self.looking();
-            self.store(move |snapshot| {
-                let mut tx = snapshot.tx()?;
-                for (id, existence) in &answers {
-                    apply_existence(&mut tx, kind, id, existence, looking)?;
-                }
-                tx.commit(Durability::Synced)
-            })
-            .await?;
+            let looking = self.run.looking();
+            self.run
+                .store(move |snapshot| {
+                    let mut tx = snapshot.tx()?;
+                    for (id, existence) in &answers {
+                        apply_existence(&mut tx, kind, id, existence, looking)?;
+                    }
+                    tx.commit(Durability::Synced)
+                })
+                .await?;
         }
         Ok(())
     }
 
-    /// A look of this cycle: a plan's counts for nothing.
-    pub(super) const fn looking(&self) -> Looking {
-        Looking {
-            now: self.now,
-            counts: self.order.apply,
-            named: false,
-            believed: false,
-        }
-    }
-
     /// Dirty objects on which more evidence is wanted before anything is concluded.
     async fn doubtful(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
-        let policy = &self.job.policy;
+        let policy = &self.run.job.policy;
         let scope = self.scoping();
         let (soft, hard, out) = match kind {
             ObjectKind::User => (
@@ -129,46 +120,47 @@ impl Cycle<'_> {
                 )
             }
         };
-        self.store(move |snapshot| {
-            let mut doubtful = Vec::new();
-            let counts = snapshot.counts()?;
-            if !out && counts.objects(kind) == counts.alive(kind) {
-                // All are alive: only those that were never read are asked for, and the marks say who.
-                each_dirty(snapshot, kind, |id, cause| {
-                    if cause.has(DirtyCause::UNREAD) {
+        self.run
+            .store(move |snapshot| {
+                let mut doubtful = Vec::new();
+                let counts = snapshot.counts()?;
+                if !out && counts.objects(kind) == counts.alive(kind) {
+                    // All are alive: only those that were never read are asked for, and the marks say who.
+                    each_dirty(snapshot, kind, |id, cause| {
+                        if cause.has(DirtyCause::UNREAD) {
+                            doubtful.push(id);
+                        }
+                        Ok(())
+                    })?;
+                    return Ok(doubtful);
+                }
+                each_dirty_object(snapshot, kind, |id, cause, bytes| {
+                    let unread = cause.has(DirtyCause::UNREAD);
+                    let brief = snapshot.decode_brief(kind, id, bytes)?;
+                    let asked = match brief.head.life {
+                        Life::Alive if out && brief.target.is_some() => {
+                            unread || scope.is_out(snapshot, kind, &id)?
+                        }
+                        Life::Alive => unread,
+                        Life::Missing | Life::Unknown => true,
+                        Life::Gone(Removed::SoftDeleted) => (soft || unread) && brief.target.is_some(),
+                        Life::Gone(Removed::HardDeleted) => hard && brief.target.is_some(),
+                    };
+                    if asked {
                         doubtful.push(id);
                     }
-                    Ok(())
+                    Ok(true)
                 })?;
-                return Ok(doubtful);
-            }
-            each_dirty_object(snapshot, kind, |id, cause, bytes| {
-                let unread = cause.has(DirtyCause::UNREAD);
-                let brief = snapshot.decode_brief(kind, id, bytes)?;
-                let asked = match brief.head.life {
-                    Life::Alive if out && brief.target.is_some() => {
-                        unread || scope.is_out(snapshot, kind, &id)?
-                    }
-                    Life::Alive => unread,
-                    Life::Missing | Life::Unknown => true,
-                    Life::Gone(Removed::SoftDeleted) => (soft || unread) && brief.target.is_some(),
-                    Life::Gone(Removed::HardDeleted) => hard && brief.target.is_some(),
-                };
-                if asked {
-                    doubtful.push(id);
-                }
-                Ok(true)
-            })?;
-            Ok(doubtful)
-        })
-        .await
+                Ok(doubtful)
+            })
+            .await
     }
 
     /// Asks the target for one object by every key, and keeps what comes as readings. As [`Self::ask_by`].
     pub(super) async fn ask_for(&mut self, kind: ObjectKind, id: SourceId) -> Result<bool, CycleError> {
         let planner = self.planner(true);
         let context = self.context(kind, false);
-        let found = view(&self.job.snapshot, &context, kind, id, &|view| {
+        let found = view(&self.run.job.snapshot, &context, kind, id, &|view| {
             keys_of(&planner, view)
         })?;
         let keys = found
@@ -181,13 +173,13 @@ impl Cycle<'_> {
     /// was refused that has to be proven ([`Self::filter_proof`]). Then nothing that did not come is proven to be absent.
     pub(super) async fn ask_by(&mut self, kind: ObjectKind, keys: &[Key]) -> Result<bool, CycleError> {
         let mut answered = true;
-        let paths = self.key_paths(kind);
+        let paths = self.run.key_paths(kind);
         let asking: Vec<_> = keys
             .iter()
             .filter_map(|key| Some((key.path.clone(), key.value.as_str()?.to_owned())))
-            .map(|(path, text)| find(Arc::clone(&self.job.target), kind, path, text).boxed())
+            .map(|(path, text)| find(Arc::clone(&self.run.job.target), kind, path, text).boxed())
             .collect();
-        let mut answers = stream::iter(asking).buffered(self.job.max_concurrency.max(1));
+        let mut answers = stream::iter(asking).buffered(self.run.job.max_concurrency.max(1));
         while let Some((path, answer)) = answers.next().await {
             let resources = match answer {
                 Ok(resources) => resources,
@@ -201,7 +193,8 @@ impl Cycle<'_> {
             if !resources.is_empty() {
                 self.readings.insert(kind);
             }
-            self.store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
+            self.run
+                .store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
                 .await?;
         }
         Ok(answered)
@@ -213,14 +206,14 @@ impl Cycle<'_> {
         let Some((target, body)) = self.known_resource(kind).await? else {
             return Ok(FilterProof::Unproven);
         };
-        let paths: Vec<TargetPath> = self.key_paths(kind).into_iter().skip(1).collect();
+        let paths: Vec<TargetPath> = self.run.key_paths(kind).into_iter().skip(1).collect();
         for path in &paths {
             let held = read_path(&body, path);
             let Some(text) = held.as_ref().and_then(|value| value.as_str()) else {
                 return Ok(FilterProof::Unproven);
             };
             for spelling in [text.to_owned(), swap_case(text)] {
-                match self.job.target.find(kind, path.as_str(), &spelling).await {
+                match self.run.job.target.find(kind, path.as_str(), &spelling).await {
                     Ok(found)
                         if found.iter().any(|resource| resource.id == target)
                             && only_asked(&found, path, std::slice::from_ref(&spelling)) => {}
@@ -244,6 +237,7 @@ impl Cycle<'_> {
         kind: ObjectKind,
     ) -> Result<Option<(TargetId, serde_json::Value)>, CycleError> {
         let links = self
+            .run
             .store(move |snapshot| {
                 let mut links = Vec::new();
                 let mut after = None;
@@ -263,6 +257,7 @@ impl Cycle<'_> {
             .await?;
         for target in links {
             if let Some(resource) = self
+                .run
                 .job
                 .target
                 .read(kind, &target)

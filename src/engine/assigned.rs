@@ -29,14 +29,15 @@ use crate::snapshot::state::{BASELINE, StateReads};
 impl Cycle<'_> {
     /// Reads the list, after the streams, so that whom it names is known by then.
     pub(super) async fn pull_assignments(&mut self) -> Result<(), CycleError> {
-        let Some(application) = self.job.assignments_of() else {
+        let Some(application) = self.run.job.assignments_of() else {
             return Ok(());
         };
-        let before = self.store(listed).await?;
-        match read(self.job, application).await {
+        let before = self.run.store(listed).await?;
+        match read(self.run.job, application).await {
             Ok((list, roles)) => {
-                let nesting = self.job.assigning.nesting;
+                let nesting = self.run.job.assigning.nesting;
                 let moved = self
+                    .run
                     .store(move |snapshot| snapshot.store_assignments(application, &list, roles, nesting))
                     .await?;
                 info!(
@@ -55,15 +56,15 @@ impl Cycle<'_> {
                     "The assignment list was not read whole, so the last one stays in force: {}",
                     chain(&error)
                 );
-                if self.standing.is_news(&text) {
+                if self.run.warnings.is_news(&text) {
                     warn!("{text}");
                 }
-                self.order.watcher.finding(&format!(
+                self.run.order.watcher.finding(&format!(
                     "the assignment list was not read whole, so the last one stays in force: {}; {}",
                     chain(&error),
                     error.hint()
                 ));
-                self.findings += 1;
+                self.run.left.findings += 1;
                 self.listing = Listing::Kept;
             }
         }
@@ -72,8 +73,9 @@ impl Cycle<'_> {
 
     /// Takes the last whole list that was read for who is assigned.
     pub(super) async fn recall_assignments(&mut self) -> Result<(), CycleError> {
-        let nesting = self.job.assigning.nesting;
+        let nesting = self.run.job.assigning.nesting;
         let (now, hidden) = self
+            .run
             .store(move |snapshot| {
                 let counts = snapshot.counts()?;
                 let work = counts.dirty_users + counts.dirty_groups > 0;
@@ -97,53 +99,55 @@ impl Cycle<'_> {
 
     /// The guard's word where the list is far shorter than it was (docs/design/cycle.md, "The guard").
     pub(super) async fn short_list(&self) -> Result<Option<Approval>, CycleError> {
-        if self.job.assignments_of().is_none() || self.order.allow_deletions.is_some() {
+        if self.run.job.assignments_of().is_none() || self.run.order.allow_deletions.is_some() {
             return Ok(None);
         }
-        self.store(|snapshot| {
-            let now = listed(snapshot)?.map_or(0, |listed| listed.principals);
-            Ok(guard::short_list(now, baseline(snapshot)?))
-        })
-        .await
+        self.run
+            .store(|snapshot| {
+                let now = listed(snapshot)?.map_or(0, |listed| listed.principals);
+                Ok(guard::short_list(now, baseline(snapshot)?))
+            })
+            .await
     }
 
     /// At the end of a cycle that writes: once nobody is on the way out any more, this list is what the next one is
     /// compared with. A longer one is so at once.
     pub(super) async fn settle_assignments(&mut self) -> Result<(), CycleError> {
         self.report_hidden();
-        if self.listing != Listing::Whole || !self.applies() {
+        if self.listing != Listing::Whole || !self.run.applies() {
             return Ok(());
         }
-        let settled = self.leaving == 0 && self.summary.withheld.count == 0;
-        self.store(move |snapshot| {
-            let now = listed(snapshot)?.map_or(0, |listed| listed.principals);
-            let before = baseline(snapshot)?;
-            if now == before || (now < before && !settled) {
-                return Ok(());
-            }
-            let mut tx = snapshot.tx()?;
-            tx.put_state(&BASELINE, &now);
-            tx.commit(Durability::Lazy)
-        })
-        .await
+        let settled = self.run.left.leaving == 0 && self.run.summary.withheld.count == 0;
+        self.run
+            .store(move |snapshot| {
+                let now = listed(snapshot)?.map_or(0, |listed| listed.principals);
+                let before = baseline(snapshot)?;
+                if now == before || (now < before && !settled) {
+                    return Ok(());
+                }
+                let mut tx = snapshot.tx()?;
+                tx.put_state(&BASELINE, &now);
+                tx.commit(Durability::Lazy)
+            })
+            .await
     }
 }
 
 impl Cycle<'_> {
     /// Says why those who seem to leave do not, where that does not end by itself.
     fn report_hidden(&mut self) {
-        let Some(group) = self.entitlements.hidden.filter(|_| self.leaving > 0) else {
+        let Some(group) = self.entitlements.hidden.filter(|_| self.run.left.leaving > 0) else {
             return;
         };
         let text = format!("The members of the assigned group {group} are hidden from the application");
-        if self.standing.is_news(&text) {
+        if self.run.warnings.is_news(&text) {
             warn!(object = %group, finding = "hidden_members", "{text}");
         }
-        self.order.watcher.finding(&format!(
+        self.run.order.watcher.finding(&format!(
             "the members of the assigned group {group} are hidden from the application, so nobody leaves the scope; grant it \
              Member.Read.Hidden, or take the assignment away"
         ));
-        self.findings += 1;
+        self.run.left.findings += 1;
     }
 }
 

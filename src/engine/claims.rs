@@ -35,13 +35,13 @@ impl Cycle<'_> {
             let (id, words) = (claim.id, claim.words());
             let mut verb = "link";
             for operation in &claim.run {
-                self.summary.take_back(operation);
+                self.run.summary.take_back(operation);
                 let ending = Ending {
                     target: Some(&claim.target),
                     result: "failed",
                     detail: Some(&words),
                 };
-                audit::tell(self.job, self.order, operation, ending);
+                audit::tell(self.run.job, self.run.order, operation, ending);
                 verb = operation.verb.name();
             }
             if claim.creates {
@@ -51,7 +51,7 @@ impl Cycle<'_> {
             warn!(object = %id, op = verb, "Cannot {verb} {id}: its resource is linked to another object");
             let hint = "the next cycle looks at the target for what became of it; if this stays, report it to the target's maker: \
                         each resource needs an id of its own";
-            self.summary.fail(id, verb, words, hint.to_owned());
+            self.run.summary.fail(id, verb, words, hint.to_owned());
         }
         Ok(())
     }
@@ -59,11 +59,12 @@ impl Cycle<'_> {
     /// Takes the link of the owner back where the resource carries another externalId than the owner was sent with: its own
     /// answer was the wrong one.
     async fn doubt_owner(&mut self, kind: ObjectKind, claim: &Claim) -> Result<(), CycleError> {
-        let Ok(Some(read)) = self.job.target.read(kind, &claim.target).await else {
+        let Ok(Some(read)) = self.run.job.target.read(kind, &claim.target).await else {
             return Ok(());
         };
         let owner = claim.owner;
         let taken_back = self
+            .run
             .store(move |snapshot| unlink_stranger(snapshot, kind, owner, &read.body))
             .await?;
         if taken_back {
@@ -74,7 +75,7 @@ impl Cycle<'_> {
                 claim.target
             );
             let hint = "nothing: the next cycle looks for its resource again".to_owned();
-            self.summary.fail(owner, "link", words, hint);
+            self.run.summary.fail(owner, "link", words, hint);
         }
         Ok(())
     }

@@ -22,8 +22,8 @@ impl Cycle<'_> {
     /// Disables whom the source named before it failed. Returns what the cycle ends with: the source's error, unless the
     /// snapshot itself failed meanwhile.
     pub(super) async fn cut_short(&mut self, error: CycleError) -> CycleError {
-        let managed = self.job.managed.contains(&ObjectKind::User) && self.order.only.is_none();
-        let whole = !self.order.extent.is_partial() && self.order.extent != Extent::Explain;
+        let managed = self.run.job.managed.contains(&ObjectKind::User) && self.run.order.only.is_none();
+        let whole = !self.run.order.extent.is_partial() && self.run.order.extent != Extent::Explain;
         if !(matches!(error, CycleError::Source(_)) && managed && whole) {
             return error;
         }
@@ -43,15 +43,16 @@ impl Cycle<'_> {
         self.recall_assignments().await?;
         self.read_escrow().await?;
         let waiting = self.escrow.waiting.clone();
-        let mut ids = self.store(disabled_or_gone).await?;
+        let mut ids = self.run.store(disabled_or_gone).await?;
         ids.retain(|id| !waiting.contains(&(ObjectKind::User, *id)));
         if ids.is_empty() {
             return Ok(());
         }
         self.prepare_target().await?;
         self.read_writes_back().await?;
-        let (now, window) = (self.now, self.job.policy.guard_window);
+        let (now, window) = (self.run.now, self.run.job.policy.guard_window);
         self.sent = self
+            .run
             .store(move |snapshot| sent_within(snapshot, now, window))
             .await?;
         self.disable_among(ids, "though the source was not read to its end")

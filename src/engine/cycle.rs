@@ -30,14 +30,12 @@ use super::notes::Due;
 use super::notes::Looked;
 use super::notes::Stumbles;
 use super::open::open_writes;
+use super::run::Run;
 use super::run::blocking;
 use super::standing;
-use super::standing::Standing;
-use super::standing::nothing_written;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
-use crate::mapping::Context;
 use crate::model::clock::Stopwatch;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
@@ -45,12 +43,10 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::ports::Durability;
-use crate::ports::StoreError;
 use crate::ports::Traffic;
 use crate::reconcile::guard::Approvals;
 use crate::reconcile::guard::Asked;
 use crate::reconcile::guard::Sent;
-use crate::reconcile::omission::Omission;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::quarantine::Kinds;
 use crate::reconcile::target_schema::Unsupported;
@@ -65,16 +61,10 @@ use crate::snapshot::quarantine::QuarantineReads;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::state::{CARRIED_OUT, FINGERPRINT, INCOMPLETE, INITIAL_DONE, RESTORED, StateReads};
-use crate::snapshot::store::Snapshot;
 
 /// A cycle under way.
 pub struct Cycle<'j> {
-    pub(super) job: &'j Job,
-    pub(super) order: &'j Order,
-    pub(super) now: Timestamp,
-    /// What mapping expressions draw on beside the object.
-    pub(super) context: Context,
-    pub(super) summary: Summary,
+    pub(super) run: Run<'j>,
     /// Target paths that the target's schema does not take, by kind.
     pub(super) unsupported: Unsupported,
     /// Objects that failed in this cycle: not tried again in it, and not waited for.
@@ -135,22 +125,14 @@ pub struct Cycle<'j> {
     pub(super) focus: Option<BTreeSet<(ObjectKind, SourceId)>>,
     /// Types of which nothing is planned, because their scope cannot be told.
     pub(super) stopped: BTreeSet<ObjectKind>,
-    /// Objects that somebody should look at.
-    pub(super) findings: u64,
     /// What reading the assignment list came to.
     pub(super) listing: Listing,
     /// Who is assigned, by that list.
     pub(super) entitlements: Entitlements,
-    /// Objects whose loss of scope waits for a second cycle.
-    pub(super) leaving: u64,
     /// True while an undo holds something.
     pub(super) holds: bool,
-    /// Operations that are not in the saved plan that is carried out.
-    pub(super) unplanned: u64,
     /// Answers in a row that say that the target as a whole is in trouble.
     pub(super) trouble: u32,
-    /// What it warns of.
-    pub(super) standing: Standing,
     /// Requests that were answered 500, and how many were answered well.
     pub(super) stumbles: Stumbles,
     /// Why the job is stopped, where it is.
@@ -159,8 +141,6 @@ pub struct Cycle<'j> {
     pub(super) answers: bool,
     /// Kinds of operations, and which of them are stopped.
     pub(super) kinds: Kinds,
-    /// Operations left because their kind is stopped.
-    pub(super) left_by_kind: u64,
     /// What the guard has counted so far.
     pub(super) asked: Asked,
     /// When the source's users were last looked at.
@@ -199,8 +179,7 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
     let watch = Stopwatch::start();
     let now = job.clock.now();
     let (source, target) = (job.source.traffic(), job.target.traffic());
-    let mode = if job.enforce { "enforce" } else { "observe" };
-    let mut cycle = Cycle::new(job, order, now, mode);
+    let mut cycle = Cycle::new(job, order, now);
     let error = match undo {
         None => cycle.story().await.err(),
         Some(request) => cycle.undo_story(request).await.err(),
@@ -245,14 +224,9 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
 }
 
 impl<'j> Cycle<'j> {
-    pub(super) fn new(job: &'j Job, order: &'j Order, now: Timestamp, mode: &str) -> Self {
-        let summary = Summary::new(&job.name, order.id.to_string(), mode, order.extent.kind(), now);
+    pub(super) fn new(job: &'j Job, order: &'j Order, now: Timestamp) -> Self {
         Self {
-            job,
-            order,
-            now,
-            context: Context::default().at(now),
-            summary,
+            run: Run::new(job, order, now),
             unsupported: Unsupported::default(),
             failed: HashSet::new(),
             escrow: Escrow::default(),
@@ -283,19 +257,14 @@ impl<'j> Cycle<'j> {
             sent: Sent::default(),
             focus: None,
             stopped: BTreeSet::new(),
-            findings: 0,
             listing: Listing::default(),
             entitlements: Entitlements::default(),
-            leaving: 0,
             holds: false,
-            unplanned: 0,
             trouble: 0,
-            standing: Standing::default(),
             stumbles: Stumbles::default(),
             quarantine: None,
             answers: false,
             kinds: Kinds::default(),
-            left_by_kind: 0,
             asked: Asked::default(),
             looked: now,
             blind: false,
@@ -359,23 +328,28 @@ impl<'j> Cycle<'j> {
     #[expect(clippy::too_many_lines, reason = "to be cut with the phases of a cycle")]
     pub(super) async fn prepare(&mut self) -> Result<(), CycleError> {
         let first = self
+            .run
             .store(|snapshot| Ok(!snapshot.has_state(&INITIAL_DONE)?))
             .await?;
-        if first && self.order.extent == Extent::Changes {
-            self.summary.kind = Kind::Initial;
+        if first && self.run.order.extent == Extent::Changes {
+            self.run.summary.kind = Kind::Initial;
         }
-        let restart = self.order.extent == Extent::Restart;
-        let all = matches!(self.order.extent, Extent::All | Extent::Full | Extent::Restart);
-        let fingerprint = self.job.fingerprint.clone();
+        let restart = self.run.order.extent == Extent::Restart;
+        let all = matches!(
+            self.run.order.extent,
+            Extent::All | Extent::Full | Extent::Restart
+        );
+        let fingerprint = self.run.job.fingerprint.clone();
         let watch = Watch {
-            assigned: self.job.assignments_of().is_some(),
-            nesting: self.job.assigning.nesting,
+            assigned: self.run.job.assignments_of().is_some(),
+            nesting: self.run.job.assigning.nesting,
         };
-        let managed = self.job.managed.clone();
+        let managed = self.run.job.managed.clone();
         // What only looks leaves marks that wake nobody in escrow, and does not take a changed config for carried over.
-        let looks = !self.order.apply;
-        let now = self.now;
+        let looks = !self.run.order.apply;
+        let now = self.run.now;
         let again = self
+            .run
             .store(move |snapshot| {
                 snapshot.give_back_looks()?;
                 snapshot.mark_due_looks(now)?;
@@ -451,9 +425,9 @@ impl<'j> Cycle<'j> {
             .await?;
         let (again, what) = again;
         self.retries = looks && again;
-        self.holds = self.store(|snapshot| snapshot.holds_undone()).await?;
+        self.holds = self.run.store(|snapshot| snapshot.holds_undone()).await?;
         if let Some((what, users, groups)) = what {
-            self.order.watcher.finding(&format!(
+            self.run.order.watcher.finding(&format!(
                 "{what} changed since the last cycle: {users} users and {groups} groups are looked at again; links stay"
             ));
         }
@@ -462,90 +436,38 @@ impl<'j> Cycle<'j> {
 
     /// True when there is anything to plan: without it, the target is not even asked.
     async fn has_work(&self) -> Result<bool, CycleError> {
-        let managed = self.job.managed.clone();
-        let full = self.order.extent.lists_target() || !self.due.is_empty();
+        let managed = self.run.job.managed.clone();
+        let full = self.run.order.extent.lists_target() || !self.due.is_empty();
         let waiting = self.escrow.waiting.clone();
-        self.store(move |snapshot| {
-            let mut work = full || !snapshot.intents()?.is_empty() || !open_writes(snapshot)?.is_empty();
-            for kind in managed {
-                let waiting = waiting.iter().filter(|(of, _)| *of == kind).count() as u64;
-                work |= snapshot.dirty_count(kind)? > waiting;
-            }
-            Ok(work)
-        })
-        .await
+        self.run
+            .store(move |snapshot| {
+                let mut work = full || !snapshot.intents()?.is_empty() || !open_writes(snapshot)?.is_empty();
+                for kind in managed {
+                    let waiting = waiting.iter().filter(|(of, _)| *of == kind).count() as u64;
+                    work |= snapshot.dirty_count(kind)? > waiting;
+                }
+                Ok(work)
+            })
+            .await
     }
 
     /// The planner of this cycle. `settle`: nothing is waited for any more.
     pub(super) fn planner(&self, settle: bool) -> Planner<'_> {
         Planner {
-            mapping: &self.job.mapping,
-            context: &self.context,
-            policy: &self.job.policy,
+            mapping: &self.run.job.mapping,
+            context: &self.run.context,
+            policy: &self.run.job.policy,
             unsupported: &self.unsupported,
-            now: self.now,
-            forced: matches!(self.order.extent, Extent::Objects { .. }),
+            now: self.run.now,
+            forced: matches!(self.run.order.extent, Extent::Objects { .. }),
             settle_references: settle,
         }
     }
 
-    /// Runs a store call where it may block.
-    pub(super) async fn store<T, F>(&self, work: F) -> Result<T, CycleError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
-    {
-        blocking(&self.job.snapshot, work).await
-    }
-
-    /// Ends the cycle where it was asked to stop.
-    pub(super) fn check_stop(&self) -> Result<(), CycleError> {
-        if self.order.stop.is_cancelled() {
-            Err(CycleError::Stopped)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// True when operations are sent rather than only planned.
-    pub(super) fn applies(&self) -> bool {
-        let paused = self
-            .kept_back
-            .pause
-            .as_ref()
-            .is_some_and(|pause| !pause.removals_only);
-        self.order.apply && self.job.enforce && !paused
-    }
-
-    /// Notes that something is left undone.
-    pub(super) fn omit(&mut self, kind: ObjectKind, object: SourceId, name: &str, omission: &Omission) {
-        match omission {
-            Omission::Unchanged => self.summary.skipped.unchanged += 1,
-            Omission::OutOfScope { .. } => self.summary.skipped.out_of_scope += 1,
-            Omission::ScopeLossUnconfirmed { .. } => self.leaving += 1,
-            Omission::HeldByUndo { count } => self.summary.held += count,
-            Omission::DisabledAtSource => self.summary.skipped.disabled_at_source += 1,
-            _ => {}
-        }
-        self.findings += u64::from(omission.is_finding());
-        if omission.is_finding() {
-            let words = (omission.to_string(), omission.hint().into_owned());
-            self.summary.fail(object, omission.label(), words.0, words.1);
-            if let Some(failure) = self.summary.failed.last_mut() {
-                failure.reason = Some(omission.label().to_owned());
-            }
-            let text = nothing_written(kind, object, omission.label());
-            if self.standing.is_news(&text) {
-                warn!(object = %object, kind = kind.word(), finding = omission.label(), "{text}");
-            }
-        }
-        self.order.watcher.omission(kind, object, name, omission);
-    }
-
     fn close(self, error: Option<&CycleError>) -> Summary {
-        let applies = self.applies();
+        let applies = self.run.applies();
         let stops = error.is_some_and(|error| self.stops(error));
-        let mut summary = self.summary;
+        let mut summary = self.run.summary;
         summary.escrow = self.escrow.count();
         summary.outcome = match error {
             Some(_) if stops => Outcome::Quarantined,
@@ -555,9 +477,7 @@ impl<'j> Cycle<'j> {
             None if summary.escrow > 0
                 || !summary.not_kept.is_empty()
                 || !summary.failed.is_empty()
-                || self.findings > 0
-                || self.unplanned > 0
-                || self.left_by_kind > 0
+                || !self.run.left.is_none()
                 || !self.intents_open.is_empty() =>
             {
                 Outcome::Partial
@@ -705,19 +625,21 @@ fn log(summary: &Summary, error: Option<&CycleError>) {
 impl Cycle<'_> {
     /// Reads what the last cycle warned of.
     pub(super) async fn read_standing(&mut self) -> Result<(), CycleError> {
-        self.standing.before = self.store(standing::standing).await?;
+        self.run.warnings.before = self.run.store(standing::standing).await?;
         Ok(())
     }
 
     /// Keeps what this one warns of. One that did not see everything takes nothing back.
     pub(super) async fn keep_standing(&self, whole: bool) -> Result<(), CycleError> {
-        let mut now = self.standing.now().clone();
+        let mut now = self.run.warnings.now().clone();
         if !whole {
-            now.extend(self.standing.before.iter().take(standing::MOST).cloned());
+            now.extend(self.run.warnings.before.iter().take(standing::MOST).cloned());
         }
-        if !self.order.apply || now == self.standing.before {
+        if !self.run.order.apply || now == self.run.warnings.before {
             return Ok(());
         }
-        self.store(move |snapshot| standing::put(snapshot, &now)).await
+        self.run
+            .store(move |snapshot| standing::put(snapshot, &now))
+            .await
     }
 }

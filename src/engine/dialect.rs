@@ -45,36 +45,42 @@ impl Cycle<'_> {
     /// Gives the target what it taught before.
     pub(super) async fn recall_dialect(&self) -> Result<(), CycleError> {
         let (kept, announced) = self
+            .run
             .store(|snapshot| Ok((snapshot.state(&LEARNED)?, snapshot.state(&ANNOUNCED)?)))
             .await?;
-        let target = &self.job.target;
-        target.recall_announced(announced.as_deref(), &self.job.fingerprint);
-        let memory = InSnapshot(self.job.snapshot.clone());
-        self.job.target.recall(kept, std::sync::Arc::new(memory)).await;
+        let target = &self.run.job.target;
+        target.recall_announced(announced.as_deref(), &self.run.job.fingerprint);
+        let memory = InSnapshot(self.run.job.snapshot.clone());
+        self.run
+            .job
+            .target
+            .recall(kept, std::sync::Arc::new(memory))
+            .await;
         Ok(())
     }
 
     /// Keeps what the target announced, where that is other than before, or is doubted by now.
     pub(super) async fn keep_announced(&self) -> Result<(), CycleError> {
-        let Some(announced) = self.job.target.announced() else {
+        let Some(announced) = self.run.job.target.announced() else {
             return Ok(());
         };
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            tx.put_state(&ANNOUNCED, &announced);
-            tx.commit(Durability::Lazy)
-        })
-        .await
+        self.run
+            .store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                tx.put_state(&ANNOUNCED, &announced);
+                tx.commit(Durability::Lazy)
+            })
+            .await
     }
 
     /// Passes on what there is to say about the target.
     pub(super) fn tell_findings(&self) {
-        for finding in self.job.target.findings() {
+        for finding in self.run.job.target.findings() {
             let text = format!("About the target: {finding}");
-            if self.standing.is_news(&text) {
+            if self.run.warnings.is_news(&text) {
                 tracing::warn!("{text}");
             }
-            self.order.watcher.finding(&finding);
+            self.run.order.watcher.finding(&finding);
         }
     }
 }

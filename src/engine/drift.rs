@@ -27,7 +27,6 @@ use crate::model::object::Life;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::drift::Drift;
-use crate::reconcile::drift_policy::DriftPolicy;
 use crate::reconcile::explain;
 use crate::reconcile::members_of;
 use crate::reconcile::operation::Change;
@@ -50,14 +49,6 @@ use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
 
 impl Cycle<'_> {
-    /// The drift policy of this cycle.
-    pub(super) fn drift_policy(&self) -> DriftPolicy {
-        match self.order.extent {
-            Extent::Drift { heal: true } => DriftPolicy::everything(),
-            _ => self.job.policy.drift.clone(),
-        }
-    }
-
     /// Compares everything that was read with what was left there.
     pub(super) async fn find_drift(&mut self) -> Result<(), CycleError> {
         for kind in self.drift.whole.clone() {
@@ -77,15 +68,16 @@ impl Cycle<'_> {
                 self.compare(kind, page.to_vec()).await?;
             }
         }
-        if !self.drift.whole.is_empty() && self.drift.whole == self.job.managed {
+        if !self.drift.whole.is_empty() && self.drift.whole == self.run.job.managed {
             self.note_all_read().await?;
-            let at = self.now.to_string();
-            self.store(move |snapshot| {
-                let mut tx = snapshot.tx()?;
-                tx.put_state(&LISTED_AT, &at);
-                tx.commit(Durability::Lazy)
-            })
-            .await?;
+            let at = self.run.now.to_string();
+            self.run
+                .store(move |snapshot| {
+                    let mut tx = snapshot.tx()?;
+                    tx.put_state(&LISTED_AT, &at);
+                    tx.commit(Durability::Lazy)
+                })
+                .await?;
         }
         self.look_for_lost().await?;
         self.tell_of_another_writer().await
@@ -93,7 +85,7 @@ impl Cycle<'_> {
 
     /// Goes on with what is to be put right alone. False where there is nothing more to do.
     pub(super) fn go_on_with_drift(&mut self) -> bool {
-        let Extent::Drift { heal } = self.order.extent else {
+        let Extent::Drift { heal } = self.run.order.extent else {
             return true;
         };
         self.focus = Some(self.drift.heals.clone());
@@ -103,8 +95,9 @@ impl Cycle<'_> {
     async fn compare_all(&mut self, kind: ObjectKind) -> Result<(), CycleError> {
         let mut after = None;
         loop {
-            self.check_stop()?;
+            self.run.check_stop()?;
             let page = self
+                .run
                 .store(move |snapshot| snapshot.scan_briefs(kind, after.as_ref(), PAGE))
                 .await?;
             let Some((last, _)) = page.last() else {
@@ -123,9 +116,9 @@ impl Cycle<'_> {
         if ids.is_empty() {
             return Ok(());
         }
-        let listed = self.order.extent.lists_target();
+        let listed = self.run.order.extent.lists_target();
         for doubt in self.compare_read(kind, ids, Sure::NOTHING).await? {
-            self.check_stop()?;
+            self.run.check_stop()?;
             let doubts = if listed || doubt.lacking.is_empty() {
                 self.read_by_itself(kind, &doubt.target).await?;
                 self.compare_read(kind, vec![doubt.id], Sure::SHOWN).await?
@@ -142,33 +135,34 @@ impl Cycle<'_> {
 
     /// Replaces what a listing brought by the resource itself.
     async fn read_by_itself(&self, kind: ObjectKind, target: &TargetId) -> Result<(), CycleError> {
-        let read = self.job.target.read(kind, target).await;
+        let read = self.run.job.target.read(kind, target).await;
         let Some(resource) = read.map_err(CycleError::Target)? else {
             return Ok(());
         };
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            if let Some(mut reading) = tx.reading::<StoredReading>(kind, &resource.id)? {
-                reading.replace(&resource.body);
-                tx.put_reading(kind, &resource.id, &reading, &[]);
-            }
-            tx.commit(Durability::Lazy)
-        })
-        .await
+        self.run
+            .store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                if let Some(mut reading) = tx.reading::<StoredReading>(kind, &resource.id)? {
+                    reading.replace(&resource.body);
+                    tx.put_reading(kind, &resource.id, &reading, &[]);
+                }
+                tx.commit(Durability::Lazy)
+            })
+            .await
     }
 
     /// Asks for the members that a group lost: a service takes whoever is deleted out of groups.
     async fn find_lacking(&mut self, members: Vec<SourceId>) -> Result<(), CycleError> {
         let kind = ObjectKind::User;
         for id in members {
-            let brief = self.store(move |snapshot| snapshot.brief(kind, &id)).await?;
+            let brief = self.run.store(move |snapshot| snapshot.brief(kind, &id)).await?;
             let Some(target) = brief.and_then(|brief| brief.target) else {
                 continue;
             };
             if self.drift.missing_users.contains(&id) || self.drift.heals.contains(&(kind, id)) {
                 continue;
             }
-            let read = self.job.target.read(kind, &target).await;
+            let read = self.run.job.target.read(kind, &target).await;
             if read.map_err(CycleError::Target)?.is_none() {
                 self.note_missing(kind, id, target, false).await?;
             }
@@ -189,15 +183,16 @@ impl Cycle<'_> {
             ..sure
         };
         let keeping = Keeping {
-            now: self.now,
-            applies: self.applies(),
-            mark: self.found_at_target(),
-            fills: self.order.apply || matches!(self.order.extent, Extent::Drift { .. }),
+            now: self.run.now,
+            applies: self.run.applies(),
+            mark: self.run.found_at_target(),
+            fills: self.run.order.apply || matches!(self.run.order.extent, Extent::Drift { .. }),
             rows: self.drift.rows,
         };
-        let listed = self.order.extent.lists_target();
-        let mapping = Arc::clone(&self.job.mapping);
+        let listed = self.run.order.extent.lists_target();
+        let mapping = Arc::clone(&self.run.job.mapping);
         let found = self
+            .run
             .store(move |snapshot| {
                 let mut found = Found::default();
                 for part in in_parallel(&ids, !context.releases, |ids| {
@@ -224,7 +219,7 @@ impl Cycle<'_> {
 
     fn count_drift(&mut self, kind: ObjectKind, one: Compared) {
         let drift = one.drift;
-        let counts = &mut self.summary.drift;
+        let counts = &mut self.run.summary.drift;
         counts.modified += u64::from(!drift.attributes.is_empty());
         counts.membership += u64::from(!(drift.lacking.is_empty() && drift.extra.is_empty()));
         counts.orphaned += u64::from(drift.orphaned);
@@ -259,11 +254,12 @@ impl Cycle<'_> {
         target: TargetId,
         by_hand: bool,
     ) -> Result<(), CycleError> {
-        let heals = by_hand || (self.job.policy.create && self.drift_policy().heals_missing());
-        let mut row = Row::new(target, self.now);
+        let heals = by_hand || (self.run.job.policy.create && self.run.drift_policy().heals_missing());
+        let mut row = Row::new(target, self.run.now);
         row.missing = true;
-        let looks = !self.applies();
+        let looks = !self.run.applies();
         let found = self
+            .run
             .store(move |snapshot| {
                 let brief = snapshot.brief(kind, &id)?;
                 // Of a resource that is no longer its own nothing is missing.
@@ -287,7 +283,7 @@ impl Cycle<'_> {
             return Ok(());
         };
         if is_missing {
-            self.summary.drift.missing += 1;
+            self.run.summary.drift.missing += 1;
             self.drift.rows = true;
             if heals {
                 self.drift.heals.insert((kind, id));
@@ -310,6 +306,7 @@ impl Cycle<'_> {
         for (kind, id) in std::mem::take(&mut self.drift.missing) {
             let (rules, context) = (self.rules(), self.context(kind, true));
             let changed = self
+                .run
                 .store(move |snapshot| {
                     let view = view(snapshot, &context, kind, id, &|_| Vec::new())?;
                     Ok(view.is_some_and(|view| !rules.planner(true).plan(&view).operations.is_empty()))
@@ -325,8 +322,9 @@ impl Cycle<'_> {
 
     /// Resources in a whole listing that nobody is linked to, and nobody is about to adopt. Never touched.
     async fn find_unmanaged(&mut self, kind: ObjectKind) -> Result<(), CycleError> {
-        let (report, now) = (self.job.policy.unmanaged == Unmanaged::Report, self.now);
+        let (report, now) = (self.run.job.policy.unmanaged == Unmanaged::Report, self.run.now);
         let count = self
+            .run
             .store(move |snapshot| {
                 snapshot.clear_strangers(kind)?;
                 if report {
@@ -336,7 +334,7 @@ impl Cycle<'_> {
                 }
             })
             .await?;
-        self.summary.drift.unmanaged += count;
+        self.run.summary.drift.unmanaged += count;
         Ok(())
     }
 }

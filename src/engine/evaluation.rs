@@ -19,9 +19,10 @@ const DAY_MS: i64 = 86_400_000;
 impl Cycle<'_> {
     /// Reads the key, or makes it, and marks what moves with the time.
     pub(super) async fn prepare_evaluation(&mut self) -> Result<(), CycleError> {
-        let mapping = &self.job.mapping;
+        let mapping = &self.run.job.mapping;
         let chance = mapping.uses_chance();
         let moving: Vec<ObjectKind> = self
+            .run
             .job
             .managed
             .iter()
@@ -32,10 +33,11 @@ impl Cycle<'_> {
             return Ok(());
         }
         let mut fresh = [0; 32];
-        fresh[..16].copy_from_slice(&(self.job.entropy)());
-        fresh[16..].copy_from_slice(&(self.job.entropy)());
-        let today = self.now.0.div_euclid(DAY_MS).to_string();
+        fresh[..16].copy_from_slice(&(self.run.job.entropy)());
+        fresh[16..].copy_from_slice(&(self.run.job.entropy)());
+        let today = self.run.now.0.div_euclid(DAY_MS).to_string();
         let seed = self
+            .run
             .store(move |snapshot| {
                 let mut seed = Seed::default();
                 if chance {
@@ -58,7 +60,7 @@ impl Cycle<'_> {
                 Ok(seed)
             })
             .await?;
-        self.context.seed = seed;
+        self.run.context.seed = seed;
         Ok(())
     }
 }

@@ -95,8 +95,7 @@ pub async fn explain(job: &Job, order: &Order, object: &str) -> Result<Explanati
         ..order.clone()
     };
     let now = job.clock.now();
-    let mode = if job.enforce { "enforce" } else { "observe" };
-    let mut cycle = Cycle::new(&aside, &order, now, mode);
+    let mut cycle = Cycle::new(&aside, &order, now);
     let (kind, id) = cycle.find(object).await?;
     Ok(cycle.explain(kind, id, &gathered).await?)
 }
@@ -137,6 +136,7 @@ impl Cycle<'_> {
     async fn find(&self, name: &str) -> Result<(ObjectKind, SourceId), ExplainError> {
         let wanted = vec![name.to_owned()];
         let found = self
+            .run
             .store(move |snapshot| snapshot.one_named(&[ObjectKind::User, ObjectKind::Group], &wanted))
             .await?;
         let error = match found {
@@ -157,17 +157,23 @@ impl Cycle<'_> {
     /// An object that the streams have not brought yet: put beside the others, where it is forgotten again.
     async fn find_new(&self, id: SourceId) -> Result<Option<ObjectKind>, CycleError> {
         for kind in [ObjectKind::User, ObjectKind::Group] {
-            let answers = self.job.source.look_up(kind, &[id], &self.job.select(kind)).await;
+            let answers = self
+                .run
+                .job
+                .source
+                .look_up(kind, &[id], &self.run.job.select(kind))
+                .await;
             let Ok(answers) = answers else { return Ok(None) };
             if let Some((_, Existence::Alive(attributes))) = answers.into_iter().next() {
-                self.store(move |snapshot| {
-                    let mut tx = snapshot.tx()?;
-                    let mut record = Record::new(kind, id, snapshot.stream(kind)?.generation);
-                    record.object.attributes = attributes;
-                    tx.put_record(&record)?;
-                    tx.commit(Durability::Lazy)
-                })
-                .await?;
+                self.run
+                    .store(move |snapshot| {
+                        let mut tx = snapshot.tx()?;
+                        let mut record = Record::new(kind, id, snapshot.stream(kind)?.generation);
+                        record.object.attributes = attributes;
+                        tx.put_record(&record)?;
+                        tx.commit(Durability::Lazy)
+                    })
+                    .await?;
                 return Ok(Some(kind));
             }
         }
@@ -213,7 +219,7 @@ impl Cycle<'_> {
             Some(link) => self.read_actual(kind, &link.target, gathered).await?,
             None => None,
         };
-        if !self.job.managed.contains(&kind) {
+        if !self.run.job.managed.contains(&kind) {
             gathered.finding(&format!(
                 "{kind}s are not managed by this job: nothing is planned for them"
             ));
@@ -240,6 +246,7 @@ impl Cycle<'_> {
         gathered: &Gathered,
     ) -> Result<(), CycleError> {
         let (any, groups) = self
+            .run
             .store(move |snapshot| {
                 let mut groups = Vec::new();
                 if kind == ObjectKind::User {
@@ -272,6 +279,7 @@ impl Cycle<'_> {
             return Ok(());
         }
         let rows = self
+            .run
             .store(move |snapshot| refused::refusals(snapshot, kind, &id))
             .await?;
         for row in rows {
@@ -287,7 +295,7 @@ impl Cycle<'_> {
                     until,
                 },
             };
-            self.omit(kind, id, "", &omission);
+            self.run.omit(kind, id, "", &omission);
         }
         Ok(())
     }
@@ -306,8 +314,8 @@ impl Cycle<'_> {
     /// Asks the source for this object, and goes on with what it answered; its words for it, and what of it
     /// is other than what was read before.
     async fn ask_source(&self, kind: ObjectKind, id: SourceId) -> Result<(String, Vec<String>), CycleError> {
-        let select = self.job.select(kind);
-        let answer = match self.job.source.look_up(kind, &[id], &select).await {
+        let select = self.run.job.select(kind);
+        let answer = match self.run.job.source.look_up(kind, &[id], &select).await {
             Ok(answers) => answers
                 .into_iter()
                 .find(|(of, _)| *of == id)
@@ -326,9 +334,9 @@ impl Cycle<'_> {
         }
         let looking = Looking {
             named: true,
-            ..self.looking()
+            ..self.run.looking()
         };
-        self.store(move |snapshot| {
+        self.run.store(move |snapshot| {
             let Some(before) = snapshot.record(kind, &id)? else {
                 return Ok(("no answer".to_owned(), Vec::new()));
             };
@@ -351,11 +359,12 @@ impl Cycle<'_> {
     /// The object as the planner sees it, before any pass.
     async fn look(&self, kind: ObjectKind, id: SourceId) -> Result<Option<ObjectView>, CycleError> {
         let (rules, context) = (self.rules(), self.context(kind, true));
-        self.store(move |snapshot| {
-            let planner = rules.planner(true);
-            view(snapshot, &context, kind, id, &|view| keys_of(&planner, view))
-        })
-        .await
+        self.run
+            .store(move |snapshot| {
+                let planner = rules.planner(true);
+                view(snapshot, &context, kind, id, &|view| keys_of(&planner, view))
+            })
+            .await
     }
 
     /// The linked resource as it is now.
@@ -365,7 +374,7 @@ impl Cycle<'_> {
         target: &crate::model::id::TargetId,
         gathered: &Gathered,
     ) -> Result<Option<serde_json::Value>, CycleError> {
-        match self.job.target.read(kind, target).await {
+        match self.run.job.target.read(kind, target).await {
             Ok(Some(resource)) => Ok(Some(resource.body)),
             Ok(None) => {
                 gathered.finding(&format!(
@@ -413,7 +422,7 @@ impl Cycle<'_> {
         let keys = keys
             .into_iter()
             .map(|key| {
-                let hidden = self.job.mapping.is_redacted(kind, key.path.name());
+                let hidden = self.run.job.mapping.is_redacted(kind, key.path.name());
                 let value = if hidden {
                     explain::hidden(key.value)
                 } else {
@@ -428,6 +437,7 @@ impl Cycle<'_> {
         };
         let attributes = planner.attributes(view, held, &operations);
         let (read, history) = self
+            .run
             .store(move |snapshot| {
                 let read = snapshot.stream(kind)?.complete_since;
                 Ok((read.map(|time| time.to_string()), history_of(snapshot, kind, id)?))
@@ -436,7 +446,7 @@ impl Cycle<'_> {
         let scope = self.in_scope(view).await?;
         let names = self.referred_names(&operations, &scope).await?;
         Ok(Explanation {
-            job: self.job.name.clone(),
+            job: self.run.job.name.clone(),
             kind,
             id,
             name: view.object.name(),
@@ -473,13 +483,14 @@ impl Cycle<'_> {
 
     async fn in_scope(&self, view: &ObjectView) -> Result<InScope, CycleError> {
         let (kind, id) = (view.object.kind, view.object.id);
-        let rules = Arc::clone(&self.job.scope);
+        let rules = Arc::clone(&self.run.job.scope);
         let asked = match kind {
             ObjectKind::User => rules.member_of(),
             ObjectKind::Group => BTreeSet::new(),
         };
-        let (entitlements, counts) = (self.entitlements.clone(), self.job.assigning.scope);
+        let (entitlements, counts) = (self.entitlements.clone(), self.run.job.assigning.scope);
         let (memberships, assigned) = self
+            .run
             .store(move |snapshot| {
                 let mut memberships = Vec::new();
                 for of in asked {

@@ -55,8 +55,9 @@ impl Cycle<'_> {
         }
         let suspects = std::mem::take(&mut self.drift.suspects);
         let (whole, more) = (!self.drift.whole.is_empty(), self.drift.more_suspects);
-        let (cycle, found) = (self.order.id.to_string(), self.now.to_string());
+        let (cycle, found) = (self.run.order.id.to_string(), self.run.now.to_string());
         let another = self
+            .run
             .store(move |snapshot| {
                 let suspects = not_ours(snapshot, suspects)?;
                 let restored = snapshot.has_state(&RESTORED)?;
@@ -89,7 +90,7 @@ impl Cycle<'_> {
                 values = another.values,
                 "Another writer: {} values at the target were not sent by this melonsync", another.values
             );
-            self.order.watcher.finding(&another.words());
+            self.run.order.watcher.finding(&another.words());
         }
         Ok(())
     }

@@ -52,28 +52,30 @@ use crate::snapshot::tx::Tx;
 impl Cycle<'_> {
     /// Counts what is to be removed, and asks the guard for its word.
     pub(super) async fn guard(&mut self) -> Result<(), CycleError> {
-        self.order.watcher.progress("planning removals", 0, None);
-        let window = self.job.policy.guard_window;
-        let now = self.now;
+        self.run.order.watcher.progress("planning removals", 0, None);
+        let window = self.run.job.policy.guard_window;
+        let now = self.run.now;
         self.sent = self
+            .run
             .store(move |snapshot| sent_within(snapshot, now, window))
             .await?;
         let mut asked = Asked::default();
         self.values = UniqueValues::default();
-        for kind in self.job.managed.clone() {
+        for kind in self.run.job.managed.clone() {
             if self.stopped.contains(&kind) {
                 continue;
             }
-            let counts = self.store(Snapshot::counts).await?;
+            let counts = self.run.store(Snapshot::counts).await?;
             // Without links and without candidates nothing at the target can be taken away.
             let creates =
-                self.order.allow_creations.is_some() || self.job.policy.creation_threshold.is_some();
+                self.run.order.allow_creations.is_some() || self.run.job.policy.creation_threshold.is_some();
             if counts.linked(kind) == 0 && !creates && !self.has_readings(kind).await? {
                 continue;
             }
             let (rules, context) = (self.rules(), self.context(kind, false));
             let kept_back = self.kept_back.clone();
             let found = self
+                .run
                 .store(move |snapshot| find_counted(snapshot, kind, &rules, &context, &kept_back))
                 .await?;
             self.removals |= found.any_removal;
@@ -86,13 +88,13 @@ impl Cycle<'_> {
             }
         }
         self.asked = asked;
-        self.looked = self.job.clock.now();
+        self.looked = self.run.job.clock.now();
         self.judge().await
     }
 
     /// Asks the guard for its word on what was counted so far in this cycle.
     pub(super) async fn judge(&mut self) -> Result<(), CycleError> {
-        let counts = self.store(Snapshot::counts).await?;
+        let counts = self.run.store(Snapshot::counts).await?;
         let totals = Totals {
             linked_users: counts.linked_users,
             linked_groups: counts.linked_groups,
@@ -103,13 +105,13 @@ impl Cycle<'_> {
             &self.asked,
             &self.sent,
             totals,
-            &self.job.policy,
+            &self.run.job.policy,
             Allowed {
-                deletions: self.order.allow_deletions,
-                creations: self.order.allow_creations,
+                deletions: self.run.order.allow_deletions,
+                creations: self.run.order.allow_creations,
             },
         );
-        self.restored = self.store(|snapshot| snapshot.has_state(&RESTORED)).await?;
+        self.restored = self.run.store(|snapshot| snapshot.has_state(&RESTORED)).await?;
         let short_list = self.short_list().await?;
         if let Some(why) = self.standing_word().or(short_list) {
             approvals.users = why.clone();
@@ -130,7 +132,7 @@ impl Cycle<'_> {
             // A word on what nothing asks for withholds nothing.
             if let (Some(why), 1_u64..) = (word.withheld(), due) {
                 let text = format!("{kind} are withheld: {why}");
-                if self.standing.is_news(&text) {
+                if self.run.warnings.is_news(&text) {
                     warn!(kind, "{text}");
                 }
             }
@@ -165,7 +167,7 @@ impl Cycle<'_> {
     /// A restored snapshot is older than the target: what looks like a leaver may be somebody who came since.
     /// Removals wait until a person lets them through (docs/design/failures.md).
     fn restored_word(&self) -> Option<Approval> {
-        (self.restored && self.order.allow_deletions.is_none()).then(|| {
+        (self.restored && self.run.order.allow_deletions.is_none()).then(|| {
             Approval::Withheld(
                 "the snapshot was restored from a backup: check the removals with `melonsync plan`, then let them \
                  through with `melonsync resume`, or `melonsync sync --allow-deletions N`"
@@ -175,12 +177,13 @@ impl Cycle<'_> {
     }
 
     async fn has_readings(&self, kind: ObjectKind) -> Result<bool, CycleError> {
-        self.store(move |snapshot| {
-            Ok(!snapshot
-                .scan_readings::<super::stored::StoredReading>(kind, None, 1)?
-                .is_empty())
-        })
-        .await
+        self.run
+            .store(move |snapshot| {
+                Ok(!snapshot
+                    .scan_readings::<super::stored::StoredReading>(kind, None, 1)?
+                    .is_empty())
+            })
+            .await
     }
 }
 

@@ -272,7 +272,7 @@ impl Cycle<'_> {
 
     /// Lists what the target does not keep, also where nothing was done.
     pub(super) async fn list_not_kept(&mut self) -> Result<(), CycleError> {
-        self.summary.not_kept = self.store(not_kept).await?;
+        self.run.summary.not_kept = self.run.store(not_kept).await?;
         Ok(())
     }
 
@@ -280,7 +280,7 @@ impl Cycle<'_> {
     pub(super) fn tell_not_kept(&self) {
         let (count, examples) = &self.drift.not_kept;
         if *count > 0 {
-            self.order.watcher.finding(&format!(
+            self.run.order.watcher.finding(&format!(
                 "the target does not keep {count} values as they were healed, for example {}: what it holds instead counts as \
                  kept, and is not healed again until it moves; take the row out of the mapping, or change what it makes",
                 examples.join(", ")

@@ -54,10 +54,10 @@ enum Resolution {
 impl Cycle<'_> {
     /// Resolves every open create. A cycle that only plans leaves them, and says so for each object.
     pub(super) async fn settle_intents(&mut self) -> Result<(), CycleError> {
-        let batches = self.store(|snapshot| snapshot.intents()).await?;
+        let batches = self.run.store(|snapshot| snapshot.intents()).await?;
         let all: Vec<ObjectIntent> = batches.into_iter().flat_map(|(_, entries)| entries).collect();
         self.intents_open = all.iter().map(|(kind, id, _)| (*kind, *id)).collect();
-        if all.is_empty() || !self.applies() {
+        if all.is_empty() || !self.run.applies() {
             return Ok(());
         }
         // Nothing is concluded before the request timeout has passed since the last can have been sent: the target may still be
@@ -65,9 +65,10 @@ impl Cycle<'_> {
         // The intents of a batch are as old as the batch; its creates are sent until they are a timeout old.
         let intents = all.clone();
         let latest = self
+            .run
             .store(move |snapshot| last_unanswered(snapshot, &intents))
             .await?;
-        let latest = latest.map(|at| at.plus(self.job.request_timeout));
+        let latest = latest.map(|at| at.plus(self.run.job.request_timeout));
         self.wait_until_answered(latest, all.len()).await?;
         for kind in [ObjectKind::User, ObjectKind::Group] {
             let mine: Vec<ObjectIntent> = all.iter().filter(|(of, _, _)| *of == kind).cloned().collect();
@@ -81,19 +82,22 @@ impl Cycle<'_> {
 
     async fn settle_kind(&mut self, kind: ObjectKind, intents: Vec<ObjectIntent>) -> Result<(), CycleError> {
         // A listing read before the timeout had passed may lack what was created since.
-        self.store(move |snapshot| snapshot.clear_readings(kind)).await?;
+        self.run
+            .store(move |snapshot| snapshot.clear_readings(kind))
+            .await?;
         let wanted: Vec<Vec<Key>> = intents.iter().map(|(_, id, intent)| keys(*id, intent)).collect();
         let absence = self.look_up(kind, &wanted).await?;
         let mut resolved: BTreeMap<SourceId, Resolution> = BTreeMap::new();
         for (_, id, intent) in &intents {
             let (keys, id, absence) = (keys(*id, intent), *id, absence.clone());
             let resolution = self
+                .run
                 .store(move |snapshot| resolve(snapshot, kind, id, &keys, &absence))
                 .await?;
             if let Resolution::Open(why) = &resolution {
                 warn!(object = %id, "Whether {kind} {id} was created is unknown: {why}");
                 let hint = "look for it at the target; the next cycle asks again";
-                self.summary.fail(
+                self.run.summary.fail(
                     id,
                     "create",
                     format!("an earlier create was sent, and {why}"),
@@ -109,19 +113,20 @@ impl Cycle<'_> {
                     .is_some_and(|r| !matches!(r, Resolution::Open(_)))
         });
         self.absence.insert(kind, absence);
-        let mapping = std::sync::Arc::clone(&self.job.mapping);
+        let mapping = std::sync::Arc::clone(&self.run.job.mapping);
         let users_open = self.intents_open.iter().any(|(of, _)| *of == ObjectKind::User);
-        let clerk = Clerk::new(self.job, self.order, self.now);
-        self.store(move |snapshot| {
-            let settled = Settled {
-                kind,
-                intents: &intents,
-                resolved: &resolved,
-                users_open,
-            };
-            record(snapshot, &mapping, &settled, &clerk)
-        })
-        .await
+        let clerk = Clerk::new(self.run.job, self.run.order, self.run.now);
+        self.run
+            .store(move |snapshot| {
+                let settled = Settled {
+                    kind,
+                    intents: &intents,
+                    resolved: &resolved,
+                    users_open,
+                };
+                record(snapshot, &mapping, &settled, &clerk)
+            })
+            .await
     }
 }
 

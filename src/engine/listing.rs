@@ -25,14 +25,16 @@ impl Cycle<'_> {
             return Ok(absence.clone());
         }
         // Only what this listing brings counts, not what single questions brought before.
-        self.store(move |snapshot| snapshot.clear_readings(kind)).await?;
-        let known = self.store(|snapshot| snapshot.counts()).await?.alive(kind);
+        self.run
+            .store(move |snapshot| snapshot.clear_readings(kind))
+            .await?;
+        let known = self.run.store(|snapshot| snapshot.counts()).await?.alive(kind);
         let mut listing = Listing::new(kind, known);
-        let mut said = self.job.clock.now();
+        let mut said = self.run.job.clock.now();
         let (mut from, mut pages): (Option<ListPosition>, u64) = (None, 0);
         let absence = loop {
-            self.check_stop()?;
-            let answer = self.job.target.list(kind, from.clone()).await;
+            self.run.check_stop()?;
+            let answer = self.run.job.target.list(kind, from.clone()).await;
             let step = match (answer, &from) {
                 (Ok(page), _) => {
                     pages += u64::from(!page.resources.is_empty());
@@ -41,7 +43,8 @@ impl Cycle<'_> {
                 (Err(error), Some(at)) if refuses(&error) => listing.refused(way(at), &error.to_string()),
                 (Err(error), _) => return Err(CycleError::Target(error)),
             };
-            self.order
+            self.run
+                .order
                 .watcher
                 .progress("reading the target", listing.distinct, listing.total);
             said = self.say_listing(kind, &listing, said);
@@ -57,7 +60,7 @@ impl Cycle<'_> {
                 }
                 Step::Unproven(why) => {
                     let text = format!("Not all {kind}s of the target are known: {why}");
-                    if self.standing.is_news(&text) {
+                    if self.run.warnings.is_news(&text) {
                         warn!(listed = listing.distinct, "{text}");
                     }
                     break Absence::Unproven(why);
@@ -80,7 +83,7 @@ impl Cycle<'_> {
         listing: &mut Listing,
         page: ListPage,
     ) -> Result<Step, CycleError> {
-        let paths = self.key_paths(kind);
+        let paths = self.run.key_paths(kind);
         let ListPage {
             resources,
             entries,
@@ -92,6 +95,7 @@ impl Cycle<'_> {
         }
         let unread = entries.saturating_sub(resources.len() as u64);
         let fresh = self
+            .run
             .store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
             .await?;
         let way = match &paged {
@@ -109,7 +113,7 @@ impl Cycle<'_> {
 
     /// A line a minute, so that a long listing can be told from one that hangs.
     fn say_listing(&self, kind: ObjectKind, listing: &Listing, said: Timestamp) -> Timestamp {
-        let now = self.job.clock.now();
+        let now = self.run.job.clock.now();
         if now.since(said) < super::observe::SAID_EVERY {
             return said;
         }

@@ -36,7 +36,7 @@ impl Cycle<'_> {
     ) -> Result<(), CycleError> {
         let id = work.plan.source;
         let of = target.clone();
-        let owner = self.store(move |snapshot| snapshot.owner(kind, &of)).await?;
+        let owner = self.run.store(move |snapshot| snapshot.owner(kind, &of)).await?;
         let attempts = self.attempts.entry((kind, id)).or_default();
         if let Some(owner) = owner.filter(|owner| *owner != id) {
             let what = format!(
@@ -53,26 +53,27 @@ impl Cycle<'_> {
                 .await;
         }
         *attempts += 1;
-        self.order.watcher.finding(&format!(
+        self.run.order.watcher.finding(&format!(
             "the target answered the create of {kind} {} with resource {target}, which was there before: that is an adoption, \
              and no new resource",
             work.plan.name
         ));
         self.note_met(work, &target, history);
         let body = resource.tree().into_owned();
-        let reviews = kind == ObjectKind::Group && self.job.policy.groups.adopt == AdoptGroup::Review;
-        let review = reviews.then(|| self.review_of(Alike::of(&self.job.mapping, kind, &target, &body)));
-        let paths = self.key_paths(kind);
+        let reviews = kind == ObjectKind::Group && self.run.job.policy.groups.adopt == AdoptGroup::Review;
+        let review = reviews.then(|| self.review_of(Alike::of(&self.run.job.mapping, kind, &target, &body)));
+        let paths = self.run.key_paths(kind);
         self.readings.insert(kind);
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            keep_answer(&mut tx, kind, &Resource { id: target, body }, &paths);
-            if let Some(review) = &review {
-                tx.put_withheld(&(kind, id, Class::Adoption), review);
-            }
-            tx.commit(Durability::Lazy)
-        })
-        .await?;
+        self.run
+            .store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                keep_answer(&mut tx, kind, &Resource { id: target, body }, &paths);
+                if let Some(review) = &review {
+                    tx.put_withheld(&(kind, id, Class::Adoption), review);
+                }
+                tx.commit(Durability::Lazy)
+            })
+            .await?;
         (recorded.again, recorded.moved) = (true, true);
         Ok(())
     }
@@ -87,7 +88,7 @@ impl Cycle<'_> {
             detail: Some(&detail),
         };
         for operation in &work.run {
-            audit::tell(self.job, self.order, operation, ending);
+            audit::tell(self.run.job, self.run.order, operation, ending);
             history.extend(self.entries(operation, operation.changes.clone(), ending));
         }
     }
@@ -100,8 +101,8 @@ impl Cycle<'_> {
             why: alike.words(),
             count: 1,
             members: Vec::new(),
-            since: self.now,
-            cycle: self.order.id,
+            since: self.run.now,
+            cycle: self.run.order.id,
             released_by: None,
             alike: Some(alike),
         }

@@ -87,11 +87,11 @@ fn following(asked: &PageRequest, next: &NextPage) -> Option<PageRequest> {
 impl Cycle<'_> {
     /// Reads every managed stream to the end of its round, users first: a group's members are then known.
     pub(super) async fn pull(&mut self) -> Result<(), CycleError> {
-        let kinds: Vec<ObjectKind> = self.job.streams().into_iter().collect();
+        let kinds: Vec<ObjectKind> = self.run.job.streams().into_iter().collect();
         let readings = self.begin(&kinds).await?;
         for (kind, mut reading) in kinds.into_iter().zip(readings) {
             while !self.pull_page(kind, &mut reading).await? {
-                self.check_stop()?;
+                self.run.check_stop()?;
             }
         }
         Ok(())
@@ -117,18 +117,22 @@ impl Cycle<'_> {
 
     /// True where each of these streams has a round behind it that brought all that is asked for now.
     async fn follows(&self, kinds: &[ObjectKind]) -> Result<bool, CycleError> {
-        let wanted: Vec<_> = kinds.iter().map(|kind| (*kind, self.job.select(*kind))).collect();
-        self.store(move |snapshot| {
-            let mut all = true;
-            for (kind, select) in wanted {
-                let stream = snapshot.stream(kind)?;
-                all &= matches!(stream.cursor, Cursor::Following { .. })
-                    && snapshot.finishing(kind)?.is_none()
-                    && select.iter().all(|name| stream.select.contains(name));
-            }
-            Ok(all)
-        })
-        .await
+        let wanted: Vec<_> = kinds
+            .iter()
+            .map(|kind| (*kind, self.run.job.select(*kind)))
+            .collect();
+        self.run
+            .store(move |snapshot| {
+                let mut all = true;
+                for (kind, select) in wanted {
+                    let stream = snapshot.stream(kind)?;
+                    all &= matches!(stream.cursor, Cursor::Following { .. })
+                        && snapshot.finishing(kind)?.is_none()
+                        && select.iter().all(|name| stream.select.contains(name));
+                }
+                Ok(all)
+            })
+            .await
     }
 
     /// One page; true when the round is whole. What is asked for is what the snapshot says comes next, whatever was
@@ -139,21 +143,22 @@ impl Cycle<'_> {
             None => self.next_request(kind, reading.read == 0).await?,
         };
         if !lacking.is_empty() {
-            self.order.watcher.finding(&format!(
+            self.run.order.watcher.finding(&format!(
                 "mapping or scope need {} of {kind}s, which was not read before: that costs one full round, in which all {kind}s are read from the beginning",
                 lacking.join(", ")
             ));
         }
         let answer = match reading.ahead.take() {
             Some((asked, answer)) if asked == request => answer,
-            _ => self.job.source.page(kind, request.clone()).await,
+            _ => self.run.job.source.page(kind, request.clone()).await,
         };
         match answer {
             Ok(page) => {
                 let entries = page.objects.len() as u64;
-                self.summary.read(kind, entries);
+                self.run.summary.read(kind, entries);
                 reading.read += entries.max(1);
-                self.order
+                self.run
+                    .order
                     .watcher
                     .progress("reading the source", reading.read, None);
                 self.log_reading(kind, reading);
@@ -209,7 +214,7 @@ impl Cycle<'_> {
             kind = kind.word(),
             "The source refused the link to its next {kind}s twice: {what}"
         );
-        self.order.watcher.finding(&format!(
+        self.run.order.watcher.finding(&format!(
             "Entra refuses the link to the next page of {kind}s that was kept from an earlier answer, asked twice ({what}): it is \
              given up, and the {kind}s are read anew; links to the target are kept"
         ));
@@ -225,7 +230,7 @@ impl Cycle<'_> {
         next: Option<PageRequest>,
     ) -> Option<(PageRequest, Result<DeltaPage, SourceError>)> {
         let request = next?;
-        let answer = self.job.source.page(kind, request.clone()).await;
+        let answer = self.run.job.source.page(kind, request.clone()).await;
         Some((request, answer))
     }
 
@@ -237,71 +242,73 @@ impl Cycle<'_> {
         kind: ObjectKind,
         first: bool,
     ) -> Result<(PageRequest, Vec<String>), CycleError> {
-        let select: Vec<String> = self.job.select(kind);
-        let now = self.now;
-        self.store(move |snapshot| {
-            if snapshot.finishing(kind)?.is_some() {
-                snapshot.finish_round(kind)?;
-            }
-            let stream = snapshot.stream(kind)?;
-            let mut lacking: Vec<String> = select
-                .iter()
-                .filter(|name| !stream.select.contains(name))
-                .cloned()
-                .collect();
-            let lacks = !lacking.is_empty();
-            if stream.cursor == Cursor::Start {
-                // The first round of all gives nothing up.
-                lacking.clear();
-            }
-            let request = match stream.cursor {
-                Cursor::Listing { next_link } if !lacks => PageRequest::Follow {
-                    link: next_link,
-                    minimal: false,
-                },
-                Cursor::Advancing { next_link, .. } if !lacks => PageRequest::Follow {
-                    link: next_link,
-                    minimal: true,
-                },
-                Cursor::Following { delta_link } if !lacks => {
-                    if first {
-                        let mut tx = snapshot.tx()?;
-                        begin_delta(&mut tx, kind, now)?;
-                        tx.commit(Durability::Lazy)?;
-                    }
-                    PageRequest::Follow {
-                        link: delta_link,
+        let select: Vec<String> = self.run.job.select(kind);
+        let now = self.run.now;
+        self.run
+            .store(move |snapshot| {
+                if snapshot.finishing(kind)?.is_some() {
+                    snapshot.finish_round(kind)?;
+                }
+                let stream = snapshot.stream(kind)?;
+                let mut lacking: Vec<String> = select
+                    .iter()
+                    .filter(|name| !stream.select.contains(name))
+                    .cloned()
+                    .collect();
+                let lacks = !lacking.is_empty();
+                if stream.cursor == Cursor::Start {
+                    // The first round of all gives nothing up.
+                    lacking.clear();
+                }
+                let request = match stream.cursor {
+                    Cursor::Listing { next_link } if !lacks => PageRequest::Follow {
+                        link: next_link,
+                        minimal: false,
+                    },
+                    Cursor::Advancing { next_link, .. } if !lacks => PageRequest::Follow {
+                        link: next_link,
                         minimal: true,
+                    },
+                    Cursor::Following { delta_link } if !lacks => {
+                        if first {
+                            let mut tx = snapshot.tx()?;
+                            begin_delta(&mut tx, kind, now)?;
+                            tx.commit(Durability::Lazy)?;
+                        }
+                        PageRequest::Follow {
+                            link: delta_link,
+                            minimal: true,
+                        }
                     }
-                }
-                // A round that was begun and brought nothing yet keeps its generation.
-                Cursor::Start if stream.select == select && stream.generation > 0 && !first => {
-                    PageRequest::First { select }
-                }
-                _ => {
-                    let mut tx = snapshot.tx()?;
-                    begin_full(&mut tx, kind, &select, now)?;
-                    tx.commit(Durability::Lazy)?;
-                    PageRequest::First { select }
-                }
-            };
-            Ok((request, lacking))
-        })
-        .await
+                    // A round that was begun and brought nothing yet keeps its generation.
+                    Cursor::Start if stream.select == select && stream.generation > 0 && !first => {
+                        PageRequest::First { select }
+                    }
+                    _ => {
+                        let mut tx = snapshot.tx()?;
+                        begin_full(&mut tx, kind, &select, now)?;
+                        tx.commit(Durability::Lazy)?;
+                        PageRequest::First { select }
+                    }
+                };
+                Ok((request, lacking))
+            })
+            .await
     }
 
     async fn store_page(&self, kind: ObjectKind, page: DeltaPage) -> Result<Stored, CycleError> {
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            let outcome = apply_page(&mut tx, kind, page)?;
-            tx.commit(Durability::Synced)?;
-            Ok(Stored {
-                after: outcome.next,
-                fresh: outcome.fresh as u64,
-                repeats: outcome.fresh == 0 && outcome.known > 0,
+        self.run
+            .store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                let outcome = apply_page(&mut tx, kind, page)?;
+                tx.commit(Durability::Synced)?;
+                Ok(Stored {
+                    after: outcome.next,
+                    fresh: outcome.fresh as u64,
+                    repeats: outcome.fresh == 0 && outcome.known > 0,
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// A round that will never end is an error. One that leads in a circle is begun anew by the next cycle; any other goes on
@@ -315,9 +322,9 @@ impl Cycle<'_> {
         stored: &Stored,
         entries: u64,
     ) -> Result<(), CycleError> {
-        let now = self.job.clock.now();
+        let now = self.run.job.clock.now();
         if reading.round.is_none() {
-            let known = self.store(Snapshot::counts).await?.objects(kind);
+            let known = self.run.store(Snapshot::counts).await?.objects(kind);
             reading.round = Some(Round::new(known, now));
         }
         let brought = Brought {
@@ -344,7 +351,7 @@ impl Cycle<'_> {
 
     /// A line a minute, so that a long round can be told from one that hangs.
     fn log_reading(&self, kind: ObjectKind, reading: &mut Reading) {
-        let now = self.job.clock.now();
+        let now = self.run.job.clock.now();
         let logged = *reading.logged.get_or_insert(now);
         if now.since(logged) >= SAID_EVERY {
             reading.logged = Some(now);
@@ -359,7 +366,10 @@ impl Cycle<'_> {
 
     /// The end of a full round: what it did not bring is missing, not gone.
     async fn finish(&self, kind: ObjectKind) -> Result<(), CycleError> {
-        let outcome = self.store(move |snapshot| snapshot.finish_round(kind)).await?;
+        let outcome = self
+            .run
+            .store(move |snapshot| snapshot.finish_round(kind))
+            .await?;
         info!(
             kind = kind.word(),
             missing = outcome.missing,
@@ -371,39 +381,42 @@ impl Cycle<'_> {
 
     /// Page tokens of a delta round may expire while its own link is still good: try that first.
     async fn reset(&self, kind: ObjectKind) -> Result<(), CycleError> {
-        let select: Vec<String> = self.job.select(kind);
-        let now = self.now;
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            if !restart_delta(&mut tx, kind)? {
-                begin_full(&mut tx, kind, &select, now)?;
-            }
-            tx.commit(Durability::Lazy)
-        })
-        .await
+        let select: Vec<String> = self.run.job.select(kind);
+        let now = self.run.now;
+        self.run
+            .store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                if !restart_delta(&mut tx, kind)? {
+                    begin_full(&mut tx, kind, &select, now)?;
+                }
+                tx.commit(Durability::Lazy)
+            })
+            .await
     }
 
     /// The objects that an admin named: found, read afresh at the source, and marked.
     pub(super) async fn choose(&mut self) -> Result<(), CycleError> {
-        if matches!(self.order.extent, Extent::Drift { .. }) {
+        if matches!(self.run.order.extent, Extent::Drift { .. }) {
             // Nobody, until it is known what drifted.
             self.focus = Some(std::collections::BTreeSet::new());
         }
-        let Extent::Objects { users, groups } = &self.order.extent else {
+        let Extent::Objects { users, groups } = &self.run.order.extent else {
             return Ok(());
         };
         let mut focus = std::collections::BTreeSet::new();
         for (kind, names) in [(ObjectKind::User, users), (ObjectKind::Group, groups)] {
             let names = names.clone();
             let found = self
+                .run
                 .store(move |snapshot| snapshot.one_named(&[kind], &names))
                 .await??;
             let ids: Vec<SourceId> = found.iter().map(|one| one.id).collect();
-            let select: Vec<String> = self.job.select(kind);
+            let select: Vec<String> = self.run.job.select(kind);
             if ids.is_empty() {
                 continue;
             }
             let answers = self
+                .run
                 .job
                 .source
                 .look_up(kind, &ids, &select)
@@ -412,17 +425,18 @@ impl Cycle<'_> {
             let looking = Looking {
                 named: true,
                 believed: true,
-                ..self.looking()
+                ..self.run.looking()
             };
-            self.store(move |snapshot| {
-                let mut tx = snapshot.tx()?;
-                for (id, existence) in &answers {
-                    apply_existence(&mut tx, kind, id, existence, looking)?;
-                    tx.mark_dirty(kind, id, DirtyCause::MANUAL)?;
-                }
-                tx.commit(Durability::Lazy)
-            })
-            .await?;
+            self.run
+                .store(move |snapshot| {
+                    let mut tx = snapshot.tx()?;
+                    for (id, existence) in &answers {
+                        apply_existence(&mut tx, kind, id, existence, looking)?;
+                        tx.mark_dirty(kind, id, DirtyCause::MANUAL)?;
+                    }
+                    tx.commit(Durability::Lazy)
+                })
+                .await?;
             focus.extend(ids.into_iter().map(|id| (kind, id)));
         }
         self.focus = Some(focus);

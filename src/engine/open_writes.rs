@@ -65,8 +65,8 @@ impl Cycle<'_> {
 
     /// As [`Self::settle_writes`], and leaves what it marks to the next cycle; true where there was something to read.
     pub(super) async fn read_writes_back(&mut self) -> Result<bool, CycleError> {
-        let open = self.store(open_writes).await?;
-        if open.is_empty() || !self.applies() {
+        let open = self.run.store(open_writes).await?;
+        if open.is_empty() || !self.run.applies() {
             return Ok(false);
         }
         let under_way = open.iter().filter(|write| !write.answered).map(|write| write.at);
@@ -74,7 +74,7 @@ impl Cycle<'_> {
         info!(open = open.len(), "Writes without an answer are read back");
         let mut silent = 0;
         for write in open {
-            self.check_stop()?;
+            self.run.check_stop()?;
             let (kind, id) = (write.kind, write.id);
             match self.read_back(write).await {
                 // One resource that cannot be read stops nobody else; it stays open, and nothing is sent to it.
@@ -83,7 +83,8 @@ impl Cycle<'_> {
                 {
                     silent += u32::from(matches!(error, TargetError::Unavailable { .. }));
                     warn!(object = %id, "{kind} {id} cannot be read back after a write without an answer: it waits for the next cycle");
-                    self.summary
+                    self.run
+                        .summary
                         .fail(id, "read_back", chain(&error), error.hint().to_owned());
                     self.failed.insert((kind, id));
                 }
@@ -102,10 +103,10 @@ impl Cycle<'_> {
         sent: Option<Timestamp>,
         open: usize,
     ) -> Result<(), CycleError> {
-        let due = sent.map(|sent| sent.plus(self.job.request_timeout));
+        let due = sent.map(|sent| sent.plus(self.run.job.request_timeout));
         let left = due
-            .map_or(Duration::ZERO, |due| due.since(self.job.clock.now()))
-            .min(self.job.request_timeout * 2);
+            .map_or(Duration::ZERO, |due| due.since(self.run.job.clock.now()))
+            .min(self.run.job.request_timeout * 2);
         if left > Duration::ZERO {
             self.disable_meanwhile().await?;
             info!(
@@ -115,7 +116,7 @@ impl Cycle<'_> {
             );
             tokio::select! {
                 () = tokio::time::sleep(left) => {}
-                () = self.order.stop.cancelled() => return Err(CycleError::Stopped),
+                () = self.run.order.stop.cancelled() => return Err(CycleError::Stopped),
             }
         }
         Ok(())
@@ -124,22 +125,24 @@ impl Cycle<'_> {
     async fn read_back(&mut self, write: OpenWrite) -> Result<(), CycleError> {
         let (kind, id) = (write.kind, write.id);
         let link = self
+            .run
             .store(move |snapshot| Ok(snapshot.record(kind, &id)?.and_then(|record| record.link)))
             .await?;
         let linked = link.is_some();
         let target = link.map(|link| link.target).or_else(|| write.adopts.clone());
         let mut body = None;
         if let Some(target) = &target {
-            let read = self.job.target.read(kind, target).await;
+            let read = self.run.job.target.read(kind, target).await;
             match read.map_err(CycleError::Target)? {
                 Some(resource) => body = Some(resource.body),
                 None if linked => self.lose(kind, id).await?,
                 None => {}
             }
         }
-        let mapping = std::sync::Arc::clone(&self.job.mapping);
-        let clerk = Clerk::new(self.job, self.order, self.now);
-        self.store(move |snapshot| record(snapshot, &mapping, &write, body.as_ref(), &clerk))
+        let mapping = std::sync::Arc::clone(&self.run.job.mapping);
+        let clerk = Clerk::new(self.run.job, self.run.order, self.run.now);
+        self.run
+            .store(move |snapshot| record(snapshot, &mapping, &write, body.as_ref(), &clerk))
             .await
     }
 }

@@ -41,15 +41,15 @@ impl Cycle<'_> {
     /// Sends what takes access away and was not known, or could not be sent, when the cycle began.
     pub(super) async fn overtake(&mut self) -> Result<(), CycleError> {
         let user = ObjectKind::User;
-        let whole = !self.order.extent.is_partial() && self.order.extent != Extent::Explain;
-        if !(whole && self.applies() && self.job.managed.contains(&user))
-            || self.order.only.is_some()
+        let whole = !self.run.order.extent.is_partial() && self.run.order.extent != Extent::Explain;
+        if !(whole && self.run.applies() && self.run.job.managed.contains(&user))
+            || self.run.order.only.is_some()
             || self.stopped.contains(&user)
         {
             return Ok(());
         }
         self.disable_unreached().await?;
-        let now = self.job.clock.now();
+        let now = self.run.job.clock.now();
         if self.blind || now.since(self.looked) < GAP {
             return Ok(());
         }
@@ -70,14 +70,15 @@ impl Cycle<'_> {
     /// lost access and have none are disabled.
     pub(super) async fn disable_meanwhile(&mut self) -> Result<(), CycleError> {
         let user = ObjectKind::User;
-        let goes = self.applies() && self.job.managed.contains(&user) && !self.undoes;
-        if !goes || self.order.only.is_some() || self.stopped.contains(&user) || self.disabled_meanwhile {
+        let goes = self.run.applies() && self.run.job.managed.contains(&user) && !self.undoes;
+        if !goes || self.run.order.only.is_some() || self.stopped.contains(&user) || self.disabled_meanwhile {
             return Ok(());
         }
         self.disabled_meanwhile = true;
         let (focus, waiting) = (self.focus.clone(), self.escrow.waiting.clone());
-        let (now, window) = (self.now, self.job.policy.guard_window);
+        let (now, window) = (self.run.now, self.run.job.policy.guard_window);
         let (ids, sent) = self
+            .run
             .store(move |snapshot| {
                 let writes = open_writes(snapshot)?;
                 let open: BTreeSet<_> = writes.iter().map(|write| (write.kind, write.id)).collect();
@@ -110,6 +111,7 @@ impl Cycle<'_> {
         let user = ObjectKind::User;
         let (rules, context, kept_back) = (self.rules(), self.context(user, false), self.kept_back.clone());
         let found = self
+            .run
             .store(move |snapshot| leavers(snapshot, &ids, &rules, &context, &kept_back))
             .await?;
         if found.is_empty() {
@@ -141,7 +143,8 @@ impl Cycle<'_> {
         for id in &ids {
             self.failed.remove(&(ObjectKind::User, *id));
             let text = id.to_string();
-            self.summary
+            self.run
+                .summary
                 .failed
                 .retain(|failure| failure.object != text || failure.operation != "disable_user");
         }
@@ -155,14 +158,14 @@ impl Cycle<'_> {
     /// planned on a part of a round. A source that does not answer now is the next cycle's to tell of.
     async fn glance(&mut self) -> Result<Vec<SourceId>, CycleError> {
         let kind = ObjectKind::User;
-        let stream = self.store(move |snapshot| snapshot.stream(kind)).await?;
+        let stream = self.run.store(move |snapshot| snapshot.stream(kind)).await?;
         let Cursor::Following { delta_link } = stream.cursor else {
             return Ok(Vec::new());
         };
         let (mut pages, mut link) = (Vec::<DeltaPage>::new(), delta_link);
         loop {
             let request = PageRequest::Follow { link, minimal: true };
-            match self.job.source.page(kind, request).await {
+            match self.run.job.source.page(kind, request).await {
                 Ok(page) => {
                     let next = page.next.clone();
                     pages.push(page);
@@ -186,36 +189,37 @@ impl Cycle<'_> {
             return Ok(Vec::new());
         }
         for page in &pages {
-            self.summary.read(kind, page.objects.len() as u64);
+            self.run.summary.read(kind, page.objects.len() as u64);
         }
-        let now = self.job.clock.now();
-        self.store(move |snapshot| {
-            let mut ids: Vec<SourceId> = pages
-                .iter()
-                .flat_map(|page| page.objects.iter().map(|object| object.id))
-                .collect();
-            ids.sort_unstable();
-            ids.dedup();
-            let before = ids
-                .iter()
-                .map(|id| snapshot.record(kind, id))
-                .collect::<Result<Vec<_>, _>>()?;
-            let mut tx = snapshot.tx()?;
-            begin_delta(&mut tx, kind, now)?;
-            tx.commit(Durability::Lazy)?;
-            for page in pages {
+        let now = self.run.job.clock.now();
+        self.run
+            .store(move |snapshot| {
+                let mut ids: Vec<SourceId> = pages
+                    .iter()
+                    .flat_map(|page| page.objects.iter().map(|object| object.id))
+                    .collect();
+                ids.sort_unstable();
+                ids.dedup();
+                let before = ids
+                    .iter()
+                    .map(|id| snapshot.record(kind, id))
+                    .collect::<Result<Vec<_>, _>>()?;
                 let mut tx = snapshot.tx()?;
-                apply_page(&mut tx, kind, page)?;
-                tx.commit(Durability::Synced)?;
-            }
-            let mut touched = Vec::new();
-            for (id, before) in ids.into_iter().zip(before) {
-                if snapshot.record(kind, &id)? != before {
-                    touched.push(id);
+                begin_delta(&mut tx, kind, now)?;
+                tx.commit(Durability::Lazy)?;
+                for page in pages {
+                    let mut tx = snapshot.tx()?;
+                    apply_page(&mut tx, kind, page)?;
+                    tx.commit(Durability::Synced)?;
                 }
-            }
-            Ok(touched)
-        })
-        .await
+                let mut touched = Vec::new();
+                for (id, before) in ids.into_iter().zip(before) {
+                    if snapshot.record(kind, &id)? != before {
+                        touched.push(id);
+                    }
+                }
+                Ok(touched)
+            })
+            .await
     }
 }

@@ -62,15 +62,15 @@ const PAGES_TOGETHER: usize = 4;
 impl Cycle<'_> {
     pub(super) fn rules(&self) -> Rules {
         Rules {
-            mapping: Arc::clone(&self.job.mapping),
-            context: self.context.clone(),
+            mapping: Arc::clone(&self.run.job.mapping),
+            context: self.run.context.clone(),
             policy: Policy {
-                drift: self.drift_policy(),
-                ..self.job.policy.clone()
+                drift: self.run.drift_policy(),
+                ..self.run.job.policy.clone()
             },
             unsupported: self.unsupported.clone(),
-            now: self.now,
-            forced: matches!(self.order.extent, Extent::Objects { .. }),
+            now: self.run.now,
+            forced: matches!(self.run.order.extent, Extent::Objects { .. }),
         }
     }
 
@@ -89,7 +89,7 @@ impl Cycle<'_> {
     }
 
     async fn removals(&mut self, of: ObjectKind, pass: Pass, verbs: &[Verb]) -> Result<(), CycleError> {
-        if !self.job.managed.contains(&of) {
+        if !self.run.job.managed.contains(&of) {
             return Ok(());
         }
         let (mut after, mut again) = (None, false);
@@ -98,8 +98,9 @@ impl Cycle<'_> {
                 self.overtake().await?;
             }
             let closed = self.approval(of).withheld().is_some();
-            let limit = self.job.batch;
+            let limit = self.run.job.batch;
             let page = self
+                .run
                 .store(move |snapshot| snapshot.removals::<Removal>(after, limit))
                 .await?;
             let Some(last) = page.last() else {
@@ -126,7 +127,7 @@ impl Cycle<'_> {
 
     /// Members that leave the groups that are linked already.
     pub(super) async fn members_out(&mut self) -> Result<(), CycleError> {
-        if self.job.managed.contains(&ObjectKind::Group) {
+        if self.run.job.managed.contains(&ObjectKind::Group) {
             self.sweep(ObjectKind::Group, Pass::MembersOut, true).await?;
         }
         Ok(())
@@ -135,7 +136,7 @@ impl Cycle<'_> {
     /// Users, managers before their reports: sweeps until nothing waits. Managers in a circle, or that
     /// cannot be created, are not waited for in the last sweep; they are referred to when they appear.
     pub(super) async fn users(&mut self) -> Result<(), CycleError> {
-        if !self.job.managed.contains(&ObjectKind::User) {
+        if !self.run.job.managed.contains(&ObjectKind::User) {
             return Ok(());
         }
         let mut settle = false;
@@ -143,7 +144,7 @@ impl Cycle<'_> {
             self.waiting.retain(|(of, _), _| *of != ObjectKind::User);
             let progress = self.sweep(ObjectKind::User, Pass::Users, settle).await?;
             // Without anything sent nobody else is marked: once nobody waits, there is nothing left to look at again.
-            if !(progress.waiting || self.waits(ObjectKind::User) || progress.moved && self.applies()) {
+            if !(progress.waiting || self.waits(ObjectKind::User) || progress.moved && self.run.applies()) {
                 return Ok(());
             }
             if settle && !progress.moved && self.break_circle(ObjectKind::User) {
@@ -159,7 +160,7 @@ impl Cycle<'_> {
 
     /// Groups; twice where what apply learned asks for it.
     pub(super) async fn groups(&mut self) -> Result<(), CycleError> {
-        if !self.job.managed.contains(&ObjectKind::Group) {
+        if !self.run.job.managed.contains(&ObjectKind::Group) {
             return Ok(());
         }
         loop {
@@ -178,12 +179,13 @@ impl Cycle<'_> {
     async fn sweep(&mut self, kind: ObjectKind, pass: Pass, settle: bool) -> Result<Progress, CycleError> {
         let mut sum = Progress::default();
         let mut after: Option<SourceId> = None;
-        let of = self.store(move |snapshot| snapshot.dirty_count(kind)).await?;
+        let of = self.run.store(move |snapshot| snapshot.dirty_count(kind)).await?;
         let (mut seen, mut pages) = (0, 1);
         loop {
             self.overtake().await?;
-            let limit = self.job.batch * pages;
+            let limit = self.run.job.batch * pages;
             let page = self
+                .run
                 .store(move |snapshot| snapshot.dirty(kind, after.as_ref(), limit))
                 .await?;
             let Some((last, _)) = page.last() else {
@@ -191,7 +193,10 @@ impl Cycle<'_> {
             };
             after = Some(*last);
             seen += page.len() as u64;
-            self.order.watcher.progress(pass.phase(), seen.min(of), Some(of));
+            self.run
+                .order
+                .watcher
+                .progress(pass.phase(), seen.min(of), Some(of));
             let ids: Vec<SourceId> = page.into_iter().map(|(id, _)| id).collect();
             let looked_at = ids.len();
             let progress = self.batch(kind, ids, pass, settle).await?;
@@ -212,13 +217,14 @@ impl Cycle<'_> {
         pass: Pass,
         settle: bool,
     ) -> Result<Progress, CycleError> {
-        self.check_stop()?;
+        self.run.check_stop()?;
         let ids: Vec<SourceId> = ids.into_iter().filter(|id| self.may_plan(kind, *id)).collect();
         if ids.is_empty() {
             return Ok(Progress::default());
         }
         let (rules, context) = (self.rules(), self.context(kind, true));
         let planned = self
+            .run
             .store(move |snapshot| plan_batch(snapshot, kind, &ids, pass, &rules, &context, settle))
             .await?;
         let mut progress = Progress {
@@ -236,7 +242,7 @@ impl Cycle<'_> {
         progress.waiting |= matches!(pass, Pass::Users | Pass::Groups) && self.waits(kind);
         // Who is found to be held up moves those who waited for it.
         progress.moved |= self.blocked.len() > blocked;
-        let outcome = if self.applies() {
+        let outcome = if self.run.applies() {
             self.carry_out(kind, works).await?
         } else {
             self.foresee(kind, works).await?
@@ -326,17 +332,17 @@ impl Cycle<'_> {
 
     /// Leaves what is not in the saved plan, where one is carried out.
     fn keep_to_plan(&mut self, work: &mut Work) {
-        let Some(plan) = &self.order.only else { return };
+        let Some(plan) = &self.run.order.only else { return };
         let mut run = Vec::with_capacity(work.run.len());
         for operation in std::mem::take(&mut work.run) {
             let (verb, shown) = (
                 operation.verb,
-                explain::redacted(&self.job.mapping, &operation).into_owned(),
+                explain::redacted(&self.run.job.mapping, &operation).into_owned(),
             );
             let (kept, left) = plan.admit(operation, &shown);
             run.extend(kept);
             if left > 0 {
-                self.unplanned += left;
+                self.run.left.unplanned += left;
                 work.left = true;
                 work.plan
                     .omissions
@@ -357,14 +363,14 @@ impl Cycle<'_> {
         let out = pass == Pass::MembersOut;
         for omission in &plan.omissions {
             if !out || matches!(omission, Omission::Withheld { .. }) {
-                self.omit(kind, id, &plan.name, omission);
+                self.run.omit(kind, id, &plan.name, omission);
             }
         }
         if !out {
             for awaited in &plan.pending {
-                self.summary.await_next(awaited);
+                self.run.summary.await_next(awaited);
             }
-            self.summary.skipped.reference_out_of_scope += plan.skipped_references;
+            self.run.summary.skipped.reference_out_of_scope += plan.skipped_references;
             if !(plan.omissions.is_empty() && plan.skipped_references == 0) {
                 self.said.insert((kind, id));
             }

@@ -44,11 +44,11 @@ struct Refused {
 impl Cycle<'_> {
     /// Reads what is stopped. A cycle that is to write goes on only when the probe of a stopped job works.
     pub(super) async fn pass_quarantine(&mut self) -> Result<(), CycleError> {
-        let Quarantine { job, kinds } = self.store(|snapshot| snapshot.quarantine()).await?;
+        let Quarantine { job, kinds } = self.run.store(|snapshot| snapshot.quarantine()).await?;
         self.kinds = Kinds::new(kinds);
         let Some(stop) = job else { return Ok(()) };
-        if !self.order.apply {
-            self.order.watcher.finding(&format!(
+        if !self.run.order.apply {
+            self.run.order.watcher.finding(&format!(
                 "the job is quarantined since {}, and sends nothing: {}; {}",
                 stop.since, stop.cause, stop.hint
             ));
@@ -65,7 +65,7 @@ impl Cycle<'_> {
                     hint: refused.hint,
                 };
                 self.quarantine = Some(JobStop {
-                    probed: Some(self.now),
+                    probed: Some(self.run.now),
                     ..stop
                 });
                 Err(error)
@@ -78,8 +78,8 @@ impl Cycle<'_> {
         match side {
             Side::Source => self.probe_source().await,
             Side::Target => {
-                let kind = self.job.managed.first().copied().unwrap_or(ObjectKind::User);
-                let answer = self.job.target.list(kind, None).await;
+                let kind = self.run.job.managed.first().copied().unwrap_or(ObjectKind::User);
+                let answer = self.run.job.target.list(kind, None).await;
                 Ok(answer.map(drop).map_err(|error| Refused {
                     words: chain(&error),
                     hint: error.hint().to_owned(),
@@ -90,9 +90,10 @@ impl Cycle<'_> {
 
     /// A token, and a page of each stream: each may lack a permission of its own.
     async fn probe_source(&self) -> Result<Result<(), Refused>, CycleError> {
-        for kind in self.job.streams() {
-            let select = self.job.select(kind);
+        for kind in self.run.job.streams() {
+            let select = self.run.job.select(kind);
             let request = self
+                .run
                 .store(move |snapshot| {
                     Ok(match snapshot.stream(kind)?.cursor {
                         Cursor::Following { delta_link } => PageRequest::Follow {
@@ -103,14 +104,14 @@ impl Cycle<'_> {
                     })
                 })
                 .await?;
-            match self.job.source.page(kind, request).await {
+            match self.run.job.source.page(kind, request).await {
                 // An outdated token was read by somebody who let us in.
                 Ok(_) | Err(SourceError::Reset { .. } | SourceError::LinkRefused { .. }) => {}
                 Err(error) => return Ok(Err(of_source(&error))),
             }
         }
-        if let Some(application) = self.job.assignments_of()
-            && let Err(error) = self.job.source.app_roles(application).await
+        if let Some(application) = self.run.job.assignments_of()
+            && let Err(error) = self.run.job.source.app_roles(application).await
         {
             return Ok(Err(of_source(&error)));
         }
@@ -118,27 +119,42 @@ impl Cycle<'_> {
     }
 
     async fn end_quarantine(&self, stop: &JobStop) -> Result<(), CycleError> {
-        info!(job = %self.job.name, "Job {} goes on: the probe of the {} worked", self.job.name, stop.side.word());
+        info!(job = %self.run.job.name, "Job {} goes on: the probe of the {} worked", self.run.job.name, stop.side.word());
         let reason = format!("the probe of the {} worked", stop.side.word());
-        let entry = note(self.job, self.order, self.now, "quarantine_end", reason, None);
-        self.store(move |snapshot| {
-            let held = snapshot.quarantine()?;
-            let mut tx = snapshot.tx()?;
-            tx.put_quarantine(&Quarantine { job: None, ..held });
-            tx.append_history(vec![entry]);
-            tx.commit(Durability::Lazy)
-        })
-        .await
+        let entry = note(
+            self.run.job,
+            self.run.order,
+            self.run.now,
+            "quarantine_end",
+            reason,
+            None,
+        );
+        self.run
+            .store(move |snapshot| {
+                let held = snapshot.quarantine()?;
+                let mut tx = snapshot.tx()?;
+                tx.put_quarantine(&Quarantine { job: None, ..held });
+                tx.append_history(vec![entry]);
+                tx.commit(Durability::Lazy)
+            })
+            .await
     }
 
     /// What is stopped when the cycle ends, with its entries of the history; `None` where that is as it was kept.
     pub(super) fn quarantine_after(&self, error: Option<&CycleError>) -> Option<(Quarantine, Vec<NewEntry>)> {
         // Where the store failed, what was stopped may not even have been read.
-        if !self.order.apply || matches!(error, Some(CycleError::Store(_) | CycleError::Broken(_))) {
+        if !self.run.order.apply || matches!(error, Some(CycleError::Store(_) | CycleError::Broken(_))) {
             return None;
         }
         let entry = |operation: &str, reason: String, detail: Option<String>| {
-            note(self.job, self.order, self.now, operation, reason, detail)
+            note(
+                self.run.job,
+                self.run.order,
+                self.run.now,
+                operation,
+                reason,
+                detail,
+            )
         };
         let mut entries = Vec::new();
         let mut job = self.quarantine.clone();
@@ -146,20 +162,20 @@ impl Cycle<'_> {
             && job.is_none()
             && let Some(stop) = self.stop_by(error)
         {
-            warn!(job = %self.job.name, side = stop.side.word(), "Job {} is quarantined: {}", self.job.name, stop.cause);
+            warn!(job = %self.run.job.name, side = stop.side.word(), "Job {} is quarantined: {}", self.run.job.name, stop.cause);
             let reason = format!("the {} refuses every request", stop.side.word());
             entries.push(entry("quarantine", reason, Some(stop.cause.clone())));
             job = Some(stop);
         }
         for (verb, stopped) in self.kinds.stopped() {
-            if stopped.since == self.now {
-                warn!(job = %self.job.name, op = verb.name(), "{verb} stops: {} of {} failed", stopped.failed, stopped.sent);
+            if stopped.since == self.run.now {
+                warn!(job = %self.run.job.name, op = verb.name(), "{verb} stops: {} of {} failed", stopped.failed, stopped.sent);
                 let reason = format!("{verb} stops: {} of {} failed", stopped.failed, stopped.sent);
                 entries.push(entry("quarantine", reason, Some(stopped.cause.clone())));
             }
         }
         for verb in &self.kinds.released {
-            info!(job = %self.job.name, op = verb.name(), "{verb} goes on: the probe worked");
+            info!(job = %self.run.job.name, op = verb.name(), "{verb} goes on: the probe worked");
             let reason = format!("{verb} goes on: the probe worked");
             entries.push(entry("quarantine_end", reason, None));
         }
@@ -193,10 +209,10 @@ impl Cycle<'_> {
         };
         Some(JobStop {
             side,
-            since: self.now,
+            since: self.run.now,
             cause,
             hint: error.hint(),
-            actor: self.order.actor.clone(),
+            actor: self.run.order.actor.clone(),
             probed: None,
         })
     }
@@ -208,7 +224,7 @@ impl Cycle<'_> {
         }
         let (kind, id) = (work.plan.kind, work.plan.source);
         // Of one object nobody can tell whether it will be the probe.
-        let explained = self.order.extent == Extent::Explain;
+        let explained = self.run.order.extent == Extent::Explain;
         let mut run = Vec::with_capacity(work.run.len());
         // Without its create nothing that follows can be sent.
         let mut created = true;
@@ -228,7 +244,7 @@ impl Cycle<'_> {
                     work.left = true;
                     let why = stopped.words();
                     if !self.said.contains(&(kind, id)) {
-                        self.left_by_kind += 1;
+                        self.run.left.by_kind += 1;
                     }
                     work.plan.omissions.push(Omission::KindStopped { verb, why });
                 }
@@ -246,9 +262,9 @@ impl Cycle<'_> {
             verb,
             why: stopped.words(),
         };
-        self.left_by_kind += 1;
+        self.run.left.by_kind += 1;
         self.failed.insert((kind, id));
-        self.omit(kind, id, name, &omission);
+        self.run.omit(kind, id, name, &omission);
     }
 }
 

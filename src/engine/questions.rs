@@ -91,6 +91,7 @@ impl Cycle<'_> {
         let (rules, context) = (self.rules(), self.context(kind, false));
         let waiting = waiting.to_vec();
         let keys = self
+            .run
             .store(move |snapshot| {
                 let planner = rules.planner(true);
                 let folded = |view: &_| super::rules::keys_of(&planner, view);
@@ -154,17 +155,18 @@ impl Cycle<'_> {
 
     /// The most objects that are worth asking for by questions.
     pub(super) async fn most_worth_asking(&self, kind: ObjectKind) -> Result<usize, CycleError> {
-        let counts = self.store(|snapshot| snapshot.counts()).await?;
+        let counts = self.run.store(|snapshot| snapshot.counts()).await?;
         if counts.linked(kind) == 0 {
             return Ok(asking::FEW); // nothing that is known to exist: no form can be proven
         }
         let size = self.target_size(kind).await?;
-        Ok(asking::most_worth_asking(size, self.key_paths(kind).len()))
+        Ok(asking::most_worth_asking(size, self.run.key_paths(kind).len()))
     }
 
     /// How much the target holds, by the last listing; at least what is linked.
     async fn target_size(&self, kind: ObjectKind) -> Result<Size, CycleError> {
         let (listed, linked) = self
+            .run
             .store(move |snapshot| Ok((listed(snapshot, kind)?, snapshot.counts()?.linked(kind))))
             .await?;
         let per_page = match listed {
@@ -184,31 +186,39 @@ impl Cycle<'_> {
         resources: u64,
         pages: u64,
     ) -> Result<(), CycleError> {
-        if !self.applies() {
+        if !self.run.applies() {
             return Ok(());
         }
-        self.store(move |snapshot| {
-            let now = TargetSize { resources, pages };
-            if listed(snapshot, kind)? == Some(now) {
-                return Ok(());
-            }
-            let mut tx = snapshot.tx()?;
-            tx.put_state(&target_size(kind), &now);
-            tx.commit(Durability::Lazy)
-        })
-        .await
+        self.run
+            .store(move |snapshot| {
+                let now = TargetSize { resources, pages };
+                if listed(snapshot, kind)? == Some(now) {
+                    return Ok(());
+                }
+                let mut tx = snapshot.tx()?;
+                tx.put_state(&target_size(kind), &now);
+                tx.commit(Durability::Lazy)
+            })
+            .await
     }
 
     /// How each path can be asked about: several values in a question where that was proven just now.
     async fn forms(&self, kind: ObjectKind, objects: usize) -> Result<Vec<(TargetPath, Form)>, CycleError> {
-        let paths = self.key_paths(kind);
-        let filters = self.job.target.capabilities().await.map_err(CycleError::Target)?;
+        let paths = self.run.key_paths(kind);
+        let filters = self
+            .run
+            .job
+            .target
+            .capabilities()
+            .await
+            .map_err(CycleError::Target)?;
         let most = filters.max_results.and_then(|most| usize::try_from(most).ok());
         let most = most.unwrap_or(WIDTH).min(WIDTH);
         let known = match objects {
             0 | 1 => Vec::new(),
             _ => {
-                self.store(move |snapshot| known_links(snapshot, kind, most))
+                self.run
+                    .store(move |snapshot| known_links(snapshot, kind, most))
                     .await?
             }
         };
@@ -254,7 +264,7 @@ impl Cycle<'_> {
         path: &TargetPath,
         values: &[String],
     ) -> Result<Option<Found>, CycleError> {
-        match self.job.target.find_any(kind, path.as_str(), values).await {
+        match self.run.job.target.find_any(kind, path.as_str(), values).await {
             Ok(found) => Ok(Some(found)),
             Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => Ok(None),
             Err(error) => Err(CycleError::Target(error)),
@@ -288,7 +298,7 @@ impl Cycle<'_> {
     ) -> Result<bool, CycleError> {
         let keys: Vec<Key> = keys_at(objects, path).cloned().collect();
         for keys in keys.chunks(AT_A_TIME) {
-            self.check_stop()?;
+            self.run.check_stop()?;
             if !self.ask_by(kind, keys).await? {
                 return Ok(false);
             }
@@ -305,13 +315,13 @@ impl Cycle<'_> {
         (width, exists): (usize, &(TargetId, String)),
     ) -> Result<bool, CycleError> {
         let questions = questions(objects, path, width, exists);
-        let paths = self.key_paths(kind);
+        let paths = self.run.key_paths(kind);
         let width = width + 1;
         let asking: Vec<_> = questions
             .into_iter()
-            .map(|question| question.ask(Arc::clone(&self.job.target), kind).boxed())
+            .map(|question| question.ask(Arc::clone(&self.run.job.target), kind).boxed())
             .collect();
-        let mut answers = stream::iter(asking).buffer_unordered(self.job.max_concurrency.max(1));
+        let mut answers = stream::iter(asking).buffer_unordered(self.run.job.max_concurrency.max(1));
         let (mut whole, mut came) = (true, Vec::new());
         while let Some((question, answer)) = answers.next().await {
             match answer {
@@ -327,7 +337,8 @@ impl Cycle<'_> {
         if !came.is_empty() {
             self.readings.insert(kind);
         }
-        self.store(move |snapshot| keep_readings(snapshot, kind, &came, &paths))
+        self.run
+            .store(move |snapshot| keep_readings(snapshot, kind, &came, &paths))
             .await?;
         Ok(whole)
     }

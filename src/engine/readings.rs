@@ -26,7 +26,6 @@ use super::stored::StoredReading;
 use super::tables::each_dirty_object;
 use super::tables::each_record;
 use super::views::view;
-use crate::mapping::path::TargetPath;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -47,21 +46,21 @@ impl Cycle<'_> {
     pub(super) async fn read_target(&mut self) -> Result<(), CycleError> {
         self.read_chosen().await?;
         self.read_due().await?;
-        for kind in self.job.managed.clone() {
+        for kind in self.run.job.managed.clone() {
             if self.stopped.contains(&kind) {
                 continue;
             }
-            self.order.watcher.progress("reading the target", 0, None);
+            self.run.order.watcher.progress("reading the target", 0, None);
             let most = self.most_worth_asking(kind).await?;
             let waiting = self.unlinked(kind, most).await?;
-            if self.order.extent.lists_target() {
+            if self.run.order.extent.lists_target() {
                 let absence = self.list(kind).await?;
                 match &absence {
                     Absence::Proven(_) => {
                         self.find_missing(kind).await?;
                         self.drift.whole.insert(kind);
                     }
-                    Absence::Unproven(why) => self.order.watcher.finding(&format!(
+                    Absence::Unproven(why) => self.run.order.watcher.finding(&format!(
                         "no drift was looked for among {kind}s, because {why}: make the target's listing whole"
                     )),
                 }
@@ -79,7 +78,7 @@ impl Cycle<'_> {
     /// Looks for those who were found to have no resource after the others were looked for. In a whole listing everybody was.
     pub(super) async fn look_for_lost(&mut self) -> Result<(), CycleError> {
         let lost = std::mem::take(&mut self.drift.lost);
-        for kind in self.job.managed.clone() {
+        for kind in self.run.job.managed.clone() {
             let ids: Vec<SourceId> = lost
                 .iter()
                 .filter(|(of, _)| *of == kind)
@@ -96,18 +95,24 @@ impl Cycle<'_> {
     /// Asks the target once what it can do, and leaves out what its schemas do not know: a finding, no failure.
     pub(super) async fn prepare_target(&mut self) -> Result<(), CycleError> {
         self.recall_dialect().await?;
-        let capabilities = self.job.target.capabilities().await.map_err(CycleError::Target)?;
-        for kind in self.job.managed.clone() {
-            for row in self.job.mapping.rows(kind) {
+        let capabilities = self
+            .run
+            .job
+            .target
+            .capabilities()
+            .await
+            .map_err(CycleError::Target)?;
+        for kind in self.run.job.managed.clone() {
+            for row in self.run.job.mapping.rows(kind) {
                 let Some(why) = judged(&capabilities.schemas, kind, row) else {
                     continue;
                 };
                 let path = row.target.as_str();
                 let text = format!("The target's schema {why} {kind} attribute {path}: it is left out");
-                if self.standing.is_news(&text) {
+                if self.run.warnings.is_news(&text) {
                     warn!(attribute = path, "{text}");
                 }
-                self.order.watcher.finding(&format!(
+                self.run.order.watcher.finding(&format!(
                     "the target's schema {why} {kind} attribute `{path}`, so it is left out; \
                      add it at the target, or take its row out of the mapping"
                 ));
@@ -120,17 +125,18 @@ impl Cycle<'_> {
     /// The resources of the objects that an admin named, as they are now; one that is gone is noted as lost. What is only
     /// explained is not named: it is planned by what the next cycle will know, not by what reading it now would tell.
     async fn read_chosen(&mut self) -> Result<(), CycleError> {
-        if self.order.extent == Extent::Explain {
+        if self.run.order.extent == Extent::Explain {
             return Ok(());
         }
         for (kind, id) in self.focus.clone().into_iter().flatten() {
             let link = self
+                .run
                 .store(move |snapshot| Ok(snapshot.record(kind, &id)?.and_then(|record| record.link)))
                 .await?;
             let Some(target) = link.map(|link| link.target) else {
                 continue;
             };
-            let read = self.job.target.read(kind, &target).await;
+            let read = self.run.job.target.read(kind, &target).await;
             match read.map_err(CycleError::Target)? {
                 Some(resource) => self.keep_reading(kind, id, resource).await?,
                 None => self.note_missing(kind, id, target, true).await?,
@@ -143,36 +149,38 @@ impl Cycle<'_> {
     async fn unlinked(&self, kind: ObjectKind, most: usize) -> Result<Vec<SourceId>, CycleError> {
         let scope = self.scoping();
         let (focus, forecasts) = (self.focus.clone(), self.forecasts);
-        self.store(move |snapshot| {
-            let mut waiting = Vec::new();
-            let counts = snapshot.counts()?;
-            if !forecasts && counts.alive(kind) == counts.linked_alive(kind) {
-                return Ok(waiting);
-            }
-            each_dirty_object(snapshot, kind, |id, _, bytes| {
-                // Of what is not planned in this cycle, nothing need be known.
-                if focus.as_ref().is_some_and(|focus| !focus.contains(&(kind, id))) {
-                    return Ok(true);
+        self.run
+            .store(move |snapshot| {
+                let mut waiting = Vec::new();
+                let counts = snapshot.counts()?;
+                if !forecasts && counts.alive(kind) == counts.linked_alive(kind) {
+                    return Ok(waiting);
                 }
-                let brief = snapshot.decode_brief(kind, id, bytes)?;
-                let lost = forecasts && forecast_of(snapshot, kind, &id)?.lost;
-                if brief.head.life == Life::Alive
-                    && (brief.target.is_none() || lost)
-                    && let record = snapshot.decode_record(kind, id, bytes)?
-                    && scope.takes(snapshot, &record)?
-                {
-                    waiting.push(id);
-                }
-                Ok(waiting.len() <= most)
-            })?;
-            Ok(waiting)
-        })
-        .await
+                each_dirty_object(snapshot, kind, |id, _, bytes| {
+                    // Of what is not planned in this cycle, nothing need be known.
+                    if focus.as_ref().is_some_and(|focus| !focus.contains(&(kind, id))) {
+                        return Ok(true);
+                    }
+                    let brief = snapshot.decode_brief(kind, id, bytes)?;
+                    let lost = forecasts && forecast_of(snapshot, kind, &id)?.lost;
+                    if brief.head.life == Life::Alive
+                        && (brief.target.is_none() || lost)
+                        && let record = snapshot.decode_record(kind, id, bytes)?
+                        && scope.takes(snapshot, &record)?
+                    {
+                        waiting.push(id);
+                    }
+                    Ok(waiting.len() <= most)
+                })?;
+                Ok(waiting)
+            })
+            .await
     }
 
     /// Linked objects that a complete listing did not bring: each is asked for once, and marked as lost.
     async fn find_missing(&mut self, kind: ObjectKind) -> Result<(), CycleError> {
         let suspects = self
+            .run
             .store(move |snapshot| {
                 let mut suspects = Vec::new();
                 each_record(snapshot, kind, |record| {
@@ -187,14 +195,14 @@ impl Cycle<'_> {
             })
             .await?;
         for part in suspects.chunks(AT_A_TIME) {
-            self.check_stop()?;
-            let directory = &self.job.target;
+            self.run.check_stop()?;
+            let directory = &self.run.job.target;
             let answers: Vec<_> = stream::iter(part.iter().cloned())
                 .map(|(id, target)| async move {
                     let read = directory.read(kind, &target).await;
                     (id, target, read)
                 })
-                .buffered(self.job.max_concurrency.max(1))
+                .buffered(self.run.job.max_concurrency.max(1))
                 .collect()
                 .await;
             for (id, target, read) in answers {
@@ -213,40 +221,32 @@ impl Cycle<'_> {
         self.forecasts = true;
         self.losses = true;
         self.drift.lost.insert((kind, id));
-        let (applies, cause) = (self.applies(), self.found_at_target());
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            tx.put_forecast(
-                kind,
-                &id,
-                &Forecast {
-                    lost: true,
-                    ..Forecast::default()
-                },
-            );
-            if applies && let Some(record) = tx.record(kind, &id)?.filter(|record| record.link.is_some()) {
-                unlink(&mut tx, record)?;
-                tx.delete_drift(kind, &id);
-                tx.mark_referrers_dirty(&id)?;
-                tx.mark_holders(&id)?;
-            }
-            if !applies {
-                tx.show_referrers(&id)?;
-            }
-            tx.mark_dirty(kind, &id, cause)?;
-            tx.commit(Durability::Lazy)
-        })
-        .await
-    }
-
-    /// The mark of an object of which the target was read to hold something else: one of a cycle that only looks makes no
-    /// later cycle do more than it would have done without it.
-    pub(super) fn found_at_target(&self) -> DirtyCause {
-        if self.applies() {
-            DirtyCause::TARGET
-        } else {
-            DirtyCause::LOOK
-        }
+        let (applies, cause) = (self.run.applies(), self.run.found_at_target());
+        self.run
+            .store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                tx.put_forecast(
+                    kind,
+                    &id,
+                    &Forecast {
+                        lost: true,
+                        ..Forecast::default()
+                    },
+                );
+                if applies && let Some(record) = tx.record(kind, &id)?.filter(|record| record.link.is_some())
+                {
+                    unlink(&mut tx, record)?;
+                    tx.delete_drift(kind, &id);
+                    tx.mark_referrers_dirty(&id)?;
+                    tx.mark_holders(&id)?;
+                }
+                if !applies {
+                    tx.show_referrers(&id)?;
+                }
+                tx.mark_dirty(kind, &id, cause)?;
+                tx.commit(Durability::Lazy)
+            })
+            .await
     }
 
     /// Notes on each reading which objects without a link match it: two of them is a finding on both.
@@ -255,17 +255,9 @@ impl Cycle<'_> {
             return Ok(());
         }
         let (rules, context) = (self.rules(), self.context(kind, false));
-        self.store(move |snapshot| stake_claims(snapshot, kind, &rules, &context))
+        self.run
+            .store(move |snapshot| stake_claims(snapshot, kind, &rules, &context))
             .await
-    }
-
-    /// The paths that a type is looked up by: externalId, then the matching attributes.
-    pub(super) fn key_paths(&self, kind: ObjectKind) -> Vec<TargetPath> {
-        let external = TargetPath::external_id().clone();
-        let matching = self.job.mapping.matching(kind);
-        std::iter::once(external)
-            .chain(matching.into_iter().map(|row| row.target.clone()))
-            .collect()
     }
 
     /// What the views of a batch have in common.
@@ -281,10 +273,10 @@ impl Cycle<'_> {
             removals: self.removals,
             readings: self.readings.contains(&kind),
             entitlements: self.entitlements.clone(),
-            sends_roles: kind == ObjectKind::User && self.job.sends_roles(),
-            flattens: kind == ObjectKind::Group && self.job.assigning.nesting.members,
+            sends_roles: kind == ObjectKind::User && self.run.job.sends_roles(),
+            flattens: kind == ObjectKind::Group && self.run.job.assigning.nesting.members,
             holds: self.holds,
-            releases: self.applies(),
+            releases: self.run.applies(),
             observed: self.drift.is_looked_for(kind),
             missing: std::sync::Arc::clone(&self.drift.missing_users),
             freed: self.freed_targets.clone(),
@@ -355,7 +347,7 @@ impl Cycle<'_> {
             on_hard_delete,
             on_out_of_scope,
             ..
-        } = self.job.policy;
+        } = self.run.job.policy;
         Some(Leaving {
             on_soft_delete,
             on_hard_delete,
@@ -366,9 +358,9 @@ impl Cycle<'_> {
             focus: self
                 .focus
                 .clone()
-                .filter(|_| self.order.extent != Extent::Explain),
+                .filter(|_| self.run.order.extent != Extent::Explain),
             left_out: self.left_out(),
-            manager: self.manager_path(),
+            manager: self.run.manager_path(),
         })
     }
 

@@ -219,7 +219,8 @@ impl Cycle<'_> {
                     "not sent: its turn came too late in a large batch",
                     "run the same undo again: it takes up what is left",
                 );
-                self.summary
+                self.run
+                    .summary
                     .fail(work.plan.source, operation, what.to_owned(), hint.to_owned());
             }
             Answer::TooLate => (recorded.again, recorded.moved) = (true, true),
@@ -279,17 +280,18 @@ impl Cycle<'_> {
     fn note_done(&mut self, work: &mut Work, target: Option<&TargetId>, history: &mut Vec<NewEntry>) {
         for operation in &mut work.run {
             self.note_freed(operation);
-            self.summary.count(operation);
-            self.order
+            self.run.summary.count(operation);
+            self.run
+                .order
                 .watcher
-                .operation(&explain::redacted(&self.job.mapping, operation));
+                .operation(&explain::redacted(&self.run.job.mapping, operation));
             debug!(object = %operation.source, op = operation.verb.name(), reason = operation.because.label(), "{} {}", operation.verb, operation.source);
             let ending = Ending {
                 target,
                 result: "done",
                 detail: None,
             };
-            audit::tell(self.job, self.order, operation, ending);
+            audit::tell(self.run.job, self.run.order, operation, ending);
             // What an adoption found is still asked for; other changes are in `sent` too.
             let changes = if operation.verb.links() {
                 operation.changes.clone()
@@ -306,7 +308,14 @@ impl Cycle<'_> {
         changes: Vec<Change>,
         ending: Ending<'_>,
     ) -> Vec<NewEntry> {
-        audit::entries(self.job, self.order, self.now, operation, changes, ending)
+        audit::entries(
+            self.run.job,
+            self.run.order,
+            self.run.now,
+            operation,
+            changes,
+            ending,
+        )
     }
 
     /// `operation` is the one that failed; an adoption has none of its own.
@@ -321,7 +330,7 @@ impl Cycle<'_> {
         self.failed.insert((kind, id));
         let verb = failed_verb(operation);
         let said = chain(error);
-        self.summary.fail(id, verb, said, advice(operation, error));
+        self.run.summary.fail(id, verb, said, advice(operation, error));
         let status = error.status();
         warn!(object = %id, op = verb, status, "Cannot {verb} {id}: {}; it stays dirty and is tried again", chain(error));
         if let Some(operation) = operation {
@@ -332,7 +341,7 @@ impl Cycle<'_> {
                 result: "failed",
                 detail: Some(&detail),
             };
-            audit::tell(self.job, self.order, operation, ending);
+            audit::tell(self.run.job, self.run.order, operation, ending);
             history.extend(self.entries(operation, changes, ending));
         }
     }
@@ -366,8 +375,8 @@ impl Cycle<'_> {
             let said = Said {
                 cause: &cause,
                 hint: &hint,
-                now: self.now,
-                actor: &self.order.actor,
+                now: self.run.now,
+                actor: &self.run.order.actor,
             };
             self.kinds.refused(operation, &said);
         }
@@ -403,8 +412,8 @@ impl Cycle<'_> {
         }
         let said = chain(error);
         let words = (failed_verb(operation), said, advice(operation, error));
-        let first = self.job.escrow_first_retry;
-        Some((key.1, self.escrow.set_aside(key, self.now, first, words)))
+        let first = self.run.job.escrow_first_retry;
+        Some((key.1, self.escrow.set_aside(key, self.run.now, first, words)))
     }
 
     /// Takes what a 409 or 404 says as an observation, so that the next sweep plans the object anew.
@@ -699,10 +708,11 @@ impl Cycle<'_> {
         for work in works {
             for operation in &work.run {
                 self.note_freed(operation);
-                self.summary.count(operation);
-                self.order
+                self.run.summary.count(operation);
+                self.run
+                    .order
                     .watcher
-                    .operation(&explain::redacted(&self.job.mapping, operation));
+                    .operation(&explain::redacted(&self.run.job.mapping, operation));
             }
             let late = kind == ObjectKind::User && work.plan.pending_references > 0;
             // Linked, and nothing to do: whoever refers to it sees that, and another look finds the same.
@@ -731,6 +741,7 @@ impl Cycle<'_> {
         self.forecasts = true;
         self.losses |= !leavers.is_empty();
         let again = self
+            .run
             .store(move |snapshot| {
                 let mut tx = snapshot.tx()?;
                 let ids: Vec<SourceId> = forecasts.iter().map(|(id, ..)| *id).collect();

@@ -138,17 +138,17 @@ impl Cycle<'_> {
             .filter(|id| self.escrow.settled((kind, *id)))
             .collect();
         let setting = Setting {
-            mapping: Arc::clone(&self.job.mapping),
+            mapping: Arc::clone(&self.run.job.mapping),
             kind,
-            now: self.now,
-            answered_at: self.job.clock.now(),
-            window: self.job.policy.guard_window,
+            now: self.run.now,
+            answered_at: self.run.job.clock.now(),
+            window: self.run.job.policy.guard_window,
             forecasts: self.forecasts,
-            flattens: self.job.assigning.nesting.members,
+            flattens: self.run.job.assigning.nesting.members,
             observes: self.drift.is_any(),
             drifted: self.drift.rows,
         };
-        let (snapshot, ledger) = (self.job.snapshot.clone(), Arc::clone(&recording.ledger));
+        let (snapshot, ledger) = (self.run.job.snapshot.clone(), Arc::clone(&recording.ledger));
         if !snapshot.store().blocks() {
             let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
             let written = part.write(&snapshot, &setting, &aside, &mut ledger);

@@ -34,16 +34,17 @@ const AT_A_TIME: usize = 100;
 impl Cycle<'_> {
     /// Finds out what is due, before it is known whether there is anything to do at all.
     pub(super) async fn find_due(&mut self) -> Result<(), CycleError> {
-        let (now, window) = (self.now, self.job.policy.refresh_within);
-        let managed = self.job.managed.clone();
+        let (now, window) = (self.run.now, self.run.job.policy.refresh_within);
+        let managed = self.run.job.managed.clone();
         let waiting = self.escrow.waiting.clone();
-        self.drift.rows = self.store(Snapshot::has_drift).await?;
-        let asks = matches!(self.order.extent, Extent::Changes | Extent::Explain);
-        if !asks || self.summary.kind == Kind::Initial {
+        self.drift.rows = self.run.store(Snapshot::has_drift).await?;
+        let asks = matches!(self.run.order.extent, Extent::Changes | Extent::Explain);
+        if !asks || self.run.summary.kind == Kind::Initial {
             return Ok(());
         }
         let focus = self.focus.clone();
         let (pending, sweep, swept) = self
+            .run
             .store(move |snapshot| {
                 let chosen =
                     |key: &(ObjectKind, SourceId)| focus.as_ref().is_none_or(|focus| focus.contains(key));
@@ -88,10 +89,11 @@ impl Cycle<'_> {
         }
         let (of, mut done, mut trouble) = (due.len() as u64, 0, 0);
         for part in due.chunks(AT_A_TIME) {
-            self.order
+            self.run
+                .order
                 .watcher
                 .progress("reading the target again", done, Some(of));
-            self.check_stop()?;
+            self.run.check_stop()?;
             trouble += self.read_again(part).await?;
             if trouble >= TROUBLE {
                 return Ok(());
@@ -103,13 +105,13 @@ impl Cycle<'_> {
 
     /// Reads these; how often the target as a whole was in trouble.
     async fn read_again(&mut self, part: &[Linked]) -> Result<usize, CycleError> {
-        let target = &self.job.target;
+        let target = &self.run.job.target;
         let answers: Vec<_> = stream::iter(part.iter().cloned())
             .map(|(kind, id, resource)| async move {
                 let read = target.read(kind, &resource).await;
                 (kind, id, resource, read)
             })
-            .buffer_unordered(self.job.max_concurrency.max(1))
+            .buffer_unordered(self.run.job.max_concurrency.max(1))
             .collect()
             .await;
         let mut trouble = 0;
@@ -131,21 +133,22 @@ impl Cycle<'_> {
 
     /// Everything linked was read: the sweep begins anew.
     pub(super) async fn note_all_read(&mut self) -> Result<(), CycleError> {
-        self.due.sweep = Some(Sweep::all_read(self.now, self.job.policy.refresh_within));
+        self.due.sweep = Some(Sweep::all_read(self.run.now, self.run.job.policy.refresh_within));
         self.keep_sweep().await
     }
 
     /// A plan reads the same, and leaves the sweep where it is.
     async fn keep_sweep(&mut self) -> Result<(), CycleError> {
-        let Some(sweep) = self.due.sweep.take().filter(|_| self.order.apply) else {
+        let Some(sweep) = self.due.sweep.take().filter(|_| self.run.order.apply) else {
             return Ok(());
         };
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            tx.put_state(&SWEEP, &sweep);
-            tx.commit(Durability::Lazy)
-        })
-        .await
+        self.run
+            .store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                tx.put_state(&SWEEP, &sweep);
+                tx.commit(Durability::Lazy)
+            })
+            .await
     }
 
     /// Takes a resource that was read by itself as a reading to compare with.
@@ -155,10 +158,11 @@ impl Cycle<'_> {
         id: SourceId,
         resource: Resource,
     ) -> Result<(), CycleError> {
-        let paths = self.key_paths(kind);
+        let paths = self.run.key_paths(kind);
         self.readings.insert(kind);
         self.drift.read.push((kind, id));
-        self.store(move |snapshot| super::stored::keep_readings(snapshot, kind, &[resource], &paths))
+        self.run
+            .store(move |snapshot| super::stored::keep_readings(snapshot, kind, &[resource], &paths))
             .await?;
         Ok(())
     }

@@ -180,14 +180,18 @@ impl Cycle<'_> {
             tracing::warn!(object = %id, op = verb, attribute = %attribute, "The target refused {attribute} of {id}, and it waits alone: {said}");
             format!("the target refused `{attribute}`, and the rest was carried out: {said}")
         };
-        self.summary.fail(id, verb, words.clone(), hint.clone());
+        self.run.summary.fail(id, verb, words.clone(), hint.clone());
         if let Some(holds) = holds {
             let found = Change {
                 before: holds,
                 ..change.clone()
             };
-            work.not_kept
-                .push(drift::attribute(&self.job.mapping, work.plan.kind, found, false));
+            work.not_kept.push(drift::attribute(
+                &self.run.job.mapping,
+                work.plan.kind,
+                found,
+                false,
+            ));
             self.drift.rows = true;
         }
         let ending = Ending {
@@ -195,7 +199,7 @@ impl Cycle<'_> {
             result: "failed",
             detail: Some(&said),
         };
-        audit::tell(self.job, self.order, &operation, ending);
+        audit::tell(self.run.job, self.run.order, &operation, ending);
         part.history
             .extend(self.entries(&operation, vec![change.clone()], ending));
         let before = work
@@ -213,8 +217,8 @@ impl Cycle<'_> {
             error: words,
             hint,
             failures,
-            since: before.map_or(self.now, |row| row.since),
-            next_try: Some(self.now.plus(gap(self.job.escrow_first_retry, failures))),
+            since: before.map_or(self.run.now, |row| row.since),
+            next_try: Some(self.run.now.plus(gap(self.run.job.escrow_first_retry, failures))),
         })
     }
 }

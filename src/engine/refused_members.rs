@@ -122,18 +122,18 @@ impl Cycle<'_> {
         &mut self,
         doubted: Vec<(SourceId, TargetId)>,
     ) -> Result<(), CycleError> {
-        let (kind, now) = (ObjectKind::User, self.now);
+        let (kind, now) = (ObjectKind::User, self.run.now);
         for (id, target) in doubted {
             if !self.drift.doubted.insert(target.clone()) {
                 continue;
             }
-            let record = self.store(move |snapshot| snapshot.record(kind, &id)).await?;
+            let record = self.run.store(move |snapshot| snapshot.record(kind, &id)).await?;
             let link = record.and_then(|record| record.link);
             if !link.is_some_and(|link| may_be_gone(&link, &target, now)) {
                 continue;
             }
-            self.check_stop()?;
-            match self.job.target.read(kind, &target).await {
+            self.run.check_stop()?;
+            match self.run.job.target.read(kind, &target).await {
                 Ok(Some(_)) => {}
                 Ok(None) => self.lose(kind, id).await?,
                 Err(_) => break,
@@ -199,7 +199,8 @@ impl Cycle<'_> {
                 0 => String::new(),
                 others => format!(" (and {others} members more, which `melonsync escrow list` names)"),
             };
-            self.summary
+            self.run
+                .summary
                 .fail(id, verb, format!("{words}{more}"), hint.clone());
             tracing::warn!(object = %id, op = verb, member = %source, "The target refused member {source} of {id}, and it waits alone: {said}");
         }
@@ -208,7 +209,7 @@ impl Cycle<'_> {
             result: "failed",
             detail: Some(&said),
         };
-        audit::tell(self.job, self.order, &operation, ending);
+        audit::tell(self.run.job, self.run.order, &operation, ending);
         part.history.extend(self.entries(&operation, Vec::new(), ending));
         let path = Refusal::path_of(&source);
         let before = work.plan.refused.iter().find(|row| row.attribute == path);
@@ -220,8 +221,8 @@ impl Cycle<'_> {
             error: words,
             hint,
             failures,
-            since: before.map_or(self.now, |row| row.since),
-            next_try: Some(self.now.plus(gap(self.job.escrow_first_retry, failures))),
+            since: before.map_or(self.run.now, |row| row.since),
+            next_try: Some(self.run.now.plus(gap(self.run.job.escrow_first_retry, failures))),
         })
     }
 }

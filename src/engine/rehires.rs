@@ -41,10 +41,10 @@ impl Cycle<'_> {
     /// two sides is not alone, nobody takes anything over: a note says so.
     pub(super) async fn find_rehires(&mut self) -> Result<(), CycleError> {
         let kind = ObjectKind::User;
-        let Some(by) = self.job.policy.rehire_by.clone() else {
+        let Some(by) = self.run.job.policy.rehire_by.clone() else {
             return Ok(());
         };
-        if !self.job.managed.contains(&kind)
+        if !self.run.job.managed.contains(&kind)
             || self.stopped.contains(&kind)
             || !self.absence.contains_key(&kind)
         {
@@ -61,22 +61,22 @@ impl Cycle<'_> {
                         continue;
                     }
                     if let Some((other, by_name)) = self.beside(*newcomer, target).await? {
-                        self.order.watcher.finding(&format!(
+                        self.run.order.watcher.finding(&format!(
                             "user {newcomer} has the {by} of user {leaver}, and the {by_name} of resource {other}: it does not take resource {target} \
                              over; remove or rename all but one of them at the target"
                         ));
                         continue;
                     }
-                    let read = self.job.target.read(kind, target).await;
+                    let read = self.run.job.target.read(kind, target).await;
                     if let Some(resource) = read.map_err(CycleError::Target)? {
-                        let paths = self.key_paths(kind);
+                        let paths = self.run.key_paths(kind);
                         self.readings.insert(kind);
-                        self.store(move |snapshot| keep_readings(snapshot, kind, &[resource], &paths))
+                        self.run.store(move |snapshot| keep_readings(snapshot, kind, &[resource], &paths))
                             .await?;
                         pairs.insert(*newcomer, (*leaver, target.clone()));
                     }
                 }
-                (newcomers, leavers) => self.order.watcher.finding(&format!(
+                (newcomers, leavers) => self.run.order.watcher.finding(&format!(
                     "{} new and {} deleted or disabled users have the same {by} ({}): nobody takes a link over",
                     newcomers.len(),
                     leavers.len(),
@@ -97,59 +97,61 @@ impl Cycle<'_> {
     ) -> Result<Option<(TargetId, String)>, CycleError> {
         let kind = ObjectKind::User;
         let (rules, context, taken) = (self.rules(), self.context(kind, false), taken.clone());
-        self.store(move |snapshot| {
-            let planner = rules.planner(true);
-            let keys_of = |view: &ObjectView| keys_of(&planner, view);
-            let Some(view) = view(snapshot, &context, kind, newcomer, &keys_of)? else {
-                return Ok(None);
-            };
-            let keys = planner.match_keys(&view).unwrap_or_default();
-            let TargetReading::Candidates { found, .. } = &view.target else {
-                return Ok(None);
-            };
-            let other = beside(&taken, &keys, found);
-            Ok(other.map(|(other, key)| (other.id.clone(), key.path.as_str().to_owned())))
-        })
-        .await
+        self.run
+            .store(move |snapshot| {
+                let planner = rules.planner(true);
+                let keys_of = |view: &ObjectView| keys_of(&planner, view);
+                let Some(view) = view(snapshot, &context, kind, newcomer, &keys_of)? else {
+                    return Ok(None);
+                };
+                let keys = planner.match_keys(&view).unwrap_or_default();
+                let TargetReading::Candidates { found, .. } = &view.target else {
+                    return Ok(None);
+                };
+                let other = beside(&taken, &keys, found);
+                Ok(other.map(|(other, key)| (other.id.clone(), key.path.as_str().to_owned())))
+            })
+            .await
     }
 
     /// Values that dirty users without a link have, with all who have them.
     async fn of_same_value(&self, by: &str) -> Result<BTreeMap<String, Same>, CycleError> {
         let (by, scope) = (by.to_owned(), self.scoping());
-        self.store(move |snapshot| {
-            let value = |record: &Record| {
-                let value = record.object.attribute(&by)?;
-                (!value.is_unassigned()).then(|| fold(value))
-            };
-            let mut all: BTreeMap<String, Same> = BTreeMap::new();
-            each_dirty(snapshot, ObjectKind::User, |id, _| {
-                if let Some(record) = snapshot.record(ObjectKind::User, &id)?
+        self.run
+            .store(move |snapshot| {
+                let value = |record: &Record| {
+                    let value = record.object.attribute(&by)?;
+                    (!value.is_unassigned()).then(|| fold(value))
+                };
+                let mut all: BTreeMap<String, Same> = BTreeMap::new();
+                each_dirty(snapshot, ObjectKind::User, |id, _| {
+                    if let Some(record) = snapshot.record(ObjectKind::User, &id)?
                     && record.link.is_none()
                     && record.object.life == Life::Alive
                     // Two who are both disabled would take it from each other for ever.
                     && record.object.account_enabled()
                     && scope.takes(snapshot, &record)?
                     && let Some(value) = value(&record)
-                {
-                    all.entry(value).or_default().newcomers.push(id);
+                    {
+                        all.entry(value).or_default().newcomers.push(id);
+                    }
+                    Ok(())
+                })?;
+                if all.is_empty() || snapshot.counts()?.linked_users == 0 {
+                    return Ok(BTreeMap::new());
                 }
-                Ok(())
-            })?;
-            if all.is_empty() || snapshot.counts()?.linked_users == 0 {
-                return Ok(BTreeMap::new());
-            }
-            each_record(snapshot, ObjectKind::User, |record| {
-                let disabled = record.object.life == Life::Alive && !record.object.account_enabled();
-                if let Some(link) = record.link.as_ref().filter(|_| record.is_gone() || disabled)
-                    && let Some(same) = value(record).and_then(|value| all.get_mut(&value))
-                {
-                    same.leavers.push((record.object.id, link.target.clone()));
-                }
-                Ok(())
-            })?;
-            Ok(all)
-        })
-        .await
+                each_record(snapshot, ObjectKind::User, |record| {
+                    let disabled = record.object.life == Life::Alive && !record.object.account_enabled();
+                    if let Some(link) = record.link.as_ref().filter(|_| record.is_gone() || disabled)
+                        && let Some(same) = value(record).and_then(|value| all.get_mut(&value))
+                    {
+                        same.leavers.push((record.object.id, link.target.clone()));
+                    }
+                    Ok(())
+                })?;
+                Ok(all)
+            })
+            .await
     }
 }
 

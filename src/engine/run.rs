@@ -1,7 +1,24 @@
-//! Runs calls of the store for all steps of a cycle.
+//! A cycle as every phase of it knows it: the job, what was asked for, the time, the store; and what each of them reports to.
+
+use tracing::warn;
 
 use super::error::CycleError;
+use super::job::Extent;
+use super::job::Job;
+use super::job::Order;
+use super::standing::Standing;
+use super::standing::nothing_written;
+use super::summary::Summary;
+use crate::mapping::Context;
+use crate::mapping::TargetPath;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
 use crate::ports::StoreError;
+use crate::reconcile::drift_policy::DriftPolicy;
+use crate::reconcile::omission::Omission;
+use crate::snapshot::look::Looking;
+use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
 
 /// Runs a store call on a thread that may block (docs/design/stores.md, rule 3: the API blocks).
@@ -17,5 +34,149 @@ where
     match tokio::task::spawn_blocking(move || work(&snapshot)).await {
         Ok(result) => result.map_err(CycleError::Store),
         Err(broken) => Err(CycleError::Broken(broken)),
+    }
+}
+
+/// A cycle under way, as far as every phase needs it.
+pub(super) struct Run<'j> {
+    pub(super) job: &'j Job,
+    pub(super) order: &'j Order,
+    /// When the cycle began.
+    pub(super) now: Timestamp,
+    /// What mapping expressions draw on beside the object.
+    pub(super) context: Context,
+    /// True while a person keeps the whole job from writing.
+    pub(super) paused: bool,
+    pub(super) summary: Summary,
+    /// What the cycle warns of.
+    pub(super) warnings: Standing,
+    pub(super) left: Left,
+}
+
+/// What a cycle left undone, where the summary has no list of it.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// Objects that somebody should look at.
+    pub(super) findings: u64,
+    /// Objects whose loss of scope waits for a second cycle.
+    pub(super) leaving: u64,
+    /// Operations that are not in the saved plan that is carried out.
+    pub(super) unplanned: u64,
+    /// Operations whose kind is stopped.
+    pub(super) by_kind: u64,
+}
+
+impl Left {
+    /// True where nothing that the source asks for was left.
+    pub(super) const fn is_none(&self) -> bool {
+        self.findings == 0 && self.unplanned == 0 && self.by_kind == 0
+    }
+}
+
+impl<'j> Run<'j> {
+    /// A cycle that begins now.
+    pub(super) fn new(job: &'j Job, order: &'j Order, now: Timestamp) -> Self {
+        let mode = if job.enforce { "enforce" } else { "observe" };
+        Self {
+            job,
+            order,
+            now,
+            context: Context::default().at(now),
+            paused: false,
+            summary: Summary::new(&job.name, order.id.to_string(), mode, order.extent.kind(), now),
+            warnings: Standing::default(),
+            left: Left::default(),
+        }
+    }
+
+    /// Runs a store call where it may block.
+    pub(super) async fn store<T, F>(&self, work: F) -> Result<T, CycleError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
+    {
+        blocking(&self.job.snapshot, work).await
+    }
+
+    /// Ends the cycle where it was asked to stop.
+    pub(super) fn check_stop(&self) -> Result<(), CycleError> {
+        if self.order.stop.is_cancelled() {
+            Err(CycleError::Stopped)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// True when operations are sent rather than only planned.
+    pub(super) const fn applies(&self) -> bool {
+        self.order.apply && self.job.enforce && !self.paused
+    }
+
+    /// Reports that something is left undone, and counts it.
+    pub(super) fn omit(&mut self, kind: ObjectKind, object: SourceId, name: &str, omission: &Omission) {
+        match omission {
+            Omission::Unchanged => self.summary.skipped.unchanged += 1,
+            Omission::OutOfScope { .. } => self.summary.skipped.out_of_scope += 1,
+            Omission::ScopeLossUnconfirmed { .. } => self.left.leaving += 1,
+            Omission::HeldByUndo { count } => self.summary.held += count,
+            Omission::DisabledAtSource => self.summary.skipped.disabled_at_source += 1,
+            _ => {}
+        }
+        self.left.findings += u64::from(omission.is_finding());
+        if omission.is_finding() {
+            let words = (omission.to_string(), omission.hint().into_owned());
+            self.summary.fail(object, omission.label(), words.0, words.1);
+            if let Some(failure) = self.summary.failed.last_mut() {
+                failure.reason = Some(omission.label().to_owned());
+            }
+            let text = nothing_written(kind, object, omission.label());
+            if self.warnings.is_news(&text) {
+                warn!(object = %object, kind = kind.word(), finding = omission.label(), "{text}");
+            }
+        }
+        self.order.watcher.omission(kind, object, name, omission);
+    }
+
+    /// The drift policy of this cycle.
+    pub(super) fn drift_policy(&self) -> DriftPolicy {
+        match self.order.extent {
+            Extent::Drift { heal: true } => DriftPolicy::everything(),
+            _ => self.job.policy.drift.clone(),
+        }
+    }
+
+    /// The paths that a type is looked up by: externalId, then the matching attributes.
+    pub(super) fn key_paths(&self, kind: ObjectKind) -> Vec<TargetPath> {
+        let external = TargetPath::external_id().clone();
+        let matching = self.job.mapping.matching(kind);
+        std::iter::once(external)
+            .chain(matching.into_iter().map(|row| row.target.clone()))
+            .collect()
+    }
+
+    /// The target path under which a manager is sent.
+    pub(super) fn manager_path(&self) -> Option<String> {
+        let row = self.job.mapping.reference_row(ObjectKind::User);
+        row.map(|(_, row)| row.target.as_str().to_owned())
+    }
+
+    /// The mark of an object of which the target was read to hold something else: one of a cycle that only looks makes no
+    /// later cycle do more than it would have done without it.
+    pub(super) const fn found_at_target(&self) -> DirtyCause {
+        if self.applies() {
+            DirtyCause::TARGET
+        } else {
+            DirtyCause::LOOK
+        }
+    }
+
+    /// A look of this cycle: a plan's counts for nothing.
+    pub(super) const fn looking(&self) -> Looking {
+        Looking {
+            now: self.now,
+            counts: self.order.apply,
+            named: false,
+            believed: false,
+        }
     }
 }

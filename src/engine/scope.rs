@@ -40,7 +40,7 @@ use crate::snapshot::store::Snapshot;
 impl Cycle<'_> {
     /// Looks into the groups that the scope asks about, and settles who is out.
     pub(super) async fn rescope(&mut self) -> Result<(), CycleError> {
-        if self.job.managed.contains(&ObjectKind::User) {
+        if self.run.job.managed.contains(&ObjectKind::User) {
             self.look_into_groups().await?;
         }
         self.settle_scope().await
@@ -48,8 +48,9 @@ impl Cycle<'_> {
 
     /// Who is in the groups that a filter asks about.
     async fn look_into_groups(&mut self) -> Result<(), CycleError> {
-        let rules = Arc::clone(&self.job.scope);
+        let rules = Arc::clone(&self.run.job.scope);
         let troubles = self
+            .run
             .store(move |snapshot| {
                 let troubles = unusable(snapshot, &rules)?;
                 if !troubles.is_empty() {
@@ -67,18 +68,19 @@ impl Cycle<'_> {
 
     /// The scope of this cycle, ready to be asked.
     pub(super) fn scoping(&self) -> Scoping {
-        let assigned = self.job.assigning.scope.then(|| self.entitlements.clone());
-        Scoping::new(&self.job.scope, assigned, !self.applies())
+        let assigned = self.run.job.assigning.scope.then(|| self.entitlements.clone());
+        Scoping::new(&self.run.job.scope, assigned, !self.run.applies())
     }
 
     /// Notes who of the dirty left the scope, and who came back: whoever refers to them looks again.
     pub(super) async fn settle_scope(&self) -> Result<(), CycleError> {
         // An assignment list that was not read whole, or an assigned group that cannot be seen into, agrees with nothing.
         let whole = self.listing != Listing::Kept && self.entitlements.hidden.is_none();
-        let cycle = whole.then_some(self.order.id);
-        for kind in self.job.managed.difference(&self.stopped).copied() {
+        let cycle = whole.then_some(self.run.order.id);
+        for kind in self.run.job.managed.difference(&self.stopped).copied() {
             let scoping = self.scoping();
-            self.store(move |snapshot| settle(snapshot, kind, &scoping, cycle))
+            self.run
+                .store(move |snapshot| settle(snapshot, kind, &scoping, cycle))
                 .await?;
         }
         Ok(())
@@ -87,13 +89,15 @@ impl Cycle<'_> {
     /// No scope is derived from a group that is not there: nothing is planned in this cycle. Groups neither: who is
     /// a member at the target hangs on who is in scope.
     fn stop(&mut self, group: SourceId, why: &str) {
-        self.stopped = self.job.managed.clone();
-        self.findings += 1;
+        self.stopped = self.run.job.managed.clone();
+        self.run.left.findings += 1;
         let what = format!("nothing is planned, because user_filter asks about group {group}: {why}");
         let hint = "correct the group's object id in user_filter; the scope is never taken to be empty";
-        self.summary.fail(group, "scope_unknown", what, hint.to_owned());
+        self.run
+            .summary
+            .fail(group, "scope_unknown", what, hint.to_owned());
         let text = format!("Nothing is planned: user_filter asks about group {group}, {why}");
-        if self.standing.is_news(&text) {
+        if self.run.warnings.is_news(&text) {
             warn!(object = %group, finding = "scope_unknown", "{text}");
         }
     }

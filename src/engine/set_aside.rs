@@ -20,6 +20,7 @@ impl Cycle<'_> {
     /// Reads who waits. Entries of objects that were settled since go when this cycle writes.
     pub(super) async fn read_escrow(&mut self) -> Result<(), CycleError> {
         let (entries, refused) = self
+            .run
             .store(|snapshot| {
                 Ok((
                     escrow::entries(snapshot)?,
@@ -32,7 +33,7 @@ impl Cycle<'_> {
         let names = names.await?;
         for entry in entries {
             let key = (entry.kind, entry.id);
-            if entry.is_due(self.now) || self.retries {
+            if entry.is_due(self.run.now) || self.retries {
                 let Escrowed {
                     failures,
                     since,
@@ -55,7 +56,7 @@ impl Cycle<'_> {
                 until: entry.escrowed.next_try.map(|at| at.to_string()),
             };
             let name = names.get(&key).map_or("", String::as_str);
-            self.omit(entry.kind, entry.id, name, &omission);
+            self.run.omit(entry.kind, entry.id, name, &omission);
         }
         Ok(())
     }
@@ -65,23 +66,25 @@ impl Cycle<'_> {
         &self,
         objects: Vec<(ObjectKind, SourceId)>,
     ) -> Result<HashMap<(ObjectKind, SourceId), String>, CycleError> {
-        self.store(move |snapshot| {
-            let mut names = HashMap::new();
-            for (kind, id) in objects {
-                if let Some(name) = snapshot.name_of(kind, &id)? {
-                    names.insert((kind, id), name);
+        self.run
+            .store(move |snapshot| {
+                let mut names = HashMap::new();
+                for (kind, id) in objects {
+                    if let Some(name) = snapshot.name_of(kind, &id)? {
+                        names.insert((kind, id), name);
+                    }
                 }
-            }
-            Ok(names)
-        })
-        .await
+                Ok(names)
+            })
+            .await
     }
 
     /// Gives names to what the summary lists, and lists who is in escrow.
     pub(super) async fn name_what_is_left(&mut self) -> Result<(), CycleError> {
-        let entries = self.store(escrow::entries).await?;
+        let entries = self.run.store(escrow::entries).await?;
         let entries: Vec<_> = entries.into_iter().take(FAILURES_SHOWN).collect();
         let failed = self
+            .run
             .summary
             .failed
             .iter()
@@ -90,7 +93,7 @@ impl Cycle<'_> {
         let mut objects: Vec<_> = failed.flat_map(both).collect();
         objects.extend(entries.iter().map(|entry| (entry.kind, entry.id)));
         let names = self.names_of(objects).await?;
-        for failure in &mut self.summary.failed {
+        for failure in &mut self.run.summary.failed {
             let id = failure.object.parse().ok();
             let known = id.into_iter().flat_map(both).find(|key| names.contains_key(key));
             if let Some(key) = known {
@@ -98,7 +101,7 @@ impl Cycle<'_> {
                 failure.name.clone_from(&names[&key]);
             }
         }
-        self.summary.escrowed = entries
+        self.run.summary.escrowed = entries
             .into_iter()
             .map(|entry| {
                 let name = names.get(&(entry.kind, entry.id)).cloned();
@@ -110,11 +113,12 @@ impl Cycle<'_> {
 
     /// Takes away the entries of objects that have nothing left to do.
     pub(super) async fn settle_escrow(&mut self) -> Result<(), CycleError> {
-        if !self.applies() || self.escrow.due.is_empty() {
+        if !self.run.applies() || self.escrow.due.is_empty() {
             return Ok(());
         }
         let due: Vec<_> = self.escrow.due.keys().copied().collect();
         let gone = self
+            .run
             .store(move |snapshot| {
                 let (mut tx, mut gone) = (snapshot.tx()?, Vec::new());
                 for (kind, id) in due {

@@ -42,7 +42,7 @@ impl Cycle<'_> {
     /// Sets records aside that break by themselves.
     pub(super) async fn judge_stumbles(&mut self) -> Result<(), CycleError> {
         let broken = std::mem::take(&mut self.stumbles.broken);
-        if broken.is_empty() || !self.applies() {
+        if broken.is_empty() || !self.run.applies() {
             return Ok(());
         }
         let pattern = Pattern {
@@ -61,20 +61,21 @@ impl Cycle<'_> {
         let mut aside = Vec::new();
         for one in broken {
             let advice = hint(one.resource.as_ref().map(TargetId::as_str));
-            self.summary.advise(one.key.1, one.verb, &advice);
-            let first = self.job.escrow_first_retry;
+            self.run.summary.advise(one.key.1, one.verb, &advice);
+            let first = self.run.job.escrow_first_retry;
             let words = (one.verb, one.error, advice);
-            let escrowed = self.escrow.set_aside(one.key, self.now, first, words);
+            let escrowed = self.escrow.set_aside(one.key, self.run.now, first, words);
             aside.push((one.key, escrowed));
         }
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            for ((kind, id), escrowed) in &aside {
-                tx.put_escrow(*kind, id, escrowed)?;
-            }
-            tx.commit(Durability::Lazy)
-        })
-        .await
+        self.run
+            .store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                for ((kind, id), escrowed) in &aside {
+                    tx.put_escrow(*kind, id, escrowed)?;
+                }
+                tx.commit(Durability::Lazy)
+            })
+            .await
     }
 
     /// True where this object waited in escrow, or broke in the cycle before this one.
@@ -82,7 +83,7 @@ impl Cycle<'_> {
         if self.escrow.is_due(one.key) {
             return Ok(true);
         }
-        let last = self.store(|snapshot: &Snapshot| snapshot.cycles(1)).await?;
+        let last = self.run.store(|snapshot: &Snapshot| snapshot.cycles(1)).await?;
         let last = last.into_iter().next_back();
         let last = last.and_then(|last| serde_json::from_value::<Summary>(last).ok());
         let id = one.key.1.to_string();
@@ -94,7 +95,7 @@ impl Cycle<'_> {
     }
 
     async fn answers_a_question(&self) -> bool {
-        let kind = self.job.managed.first().copied().unwrap_or(ObjectKind::User);
-        self.job.target.list(kind, None).await.is_ok()
+        let kind = self.run.job.managed.first().copied().unwrap_or(ObjectKind::User);
+        self.run.job.target.list(kind, None).await.is_ok()
     }
 }

@@ -52,14 +52,15 @@ impl Cycle<'_> {
         self.undoes = true;
         self.pass_quarantine().await?;
         self.prepare_kept_back().await?;
-        if self.applies() {
+        if self.run.applies() {
             self.recall_dialect().await?;
             self.read_writes_back().await?;
             // What an undo writes is no longer drift either.
-            self.drift.rows = self.store(Snapshot::has_drift).await?;
+            self.drift.rows = self.run.store(Snapshot::has_drift).await?;
         }
-        let (wanted, manager) = (request.clone(), self.manager_path());
+        let (wanted, manager) = (request.clone(), self.run.manager_path());
         let (inverses, open) = self
+            .run
             .store(move |snapshot| {
                 snapshot.clear_forecast()?;
                 snapshot.clear_scope_seen()?;
@@ -82,7 +83,8 @@ impl Cycle<'_> {
                 };
             }
             for finding in &inverse.undo.findings {
-                self.order
+                self.run
+                    .order
                     .watcher
                     .finding(&format!("{kind} {} ({id}): {finding}", inverse.now.name));
             }
@@ -92,7 +94,7 @@ impl Cycle<'_> {
         inverses.retain(|inverse| !inverse.undo.operations.is_empty());
         self.judge_undo(&mut inverses).await?;
         inverses.retain(|inverse| !inverse.undo.operations.is_empty());
-        if self.applies() {
+        if self.run.applies() {
             self.prepare_undo(request, &inverses).await?;
         }
         let is_delete = |operation: &Operation| operation.verb.deletes();
@@ -109,9 +111,9 @@ impl Cycle<'_> {
                 .collect();
             let mut works = works.into_iter().peekable();
             while works.peek().is_some() {
-                self.check_stop()?;
-                let batch: Vec<Work> = works.by_ref().take(self.job.batch).collect();
-                if self.applies() {
+                self.run.check_stop()?;
+                let batch: Vec<Work> = works.by_ref().take(self.run.job.batch).collect();
+                if self.run.applies() {
                     self.carry_out(kind, batch).await?;
                 } else {
                     self.foresee(kind, batch).await?;
@@ -123,8 +125,9 @@ impl Cycle<'_> {
 
     /// Asks the guard, as for any other operation; what it holds back is taken out and said.
     async fn judge_undo(&mut self, inverses: &mut [Inverse]) -> Result<(), CycleError> {
-        let (now, window) = (self.now, self.job.policy.guard_window);
+        let (now, window) = (self.run.now, self.run.job.policy.guard_window);
         let (counts, sent, restored) = self
+            .run
             .store(move |snapshot| {
                 let sent = super::guarding::sent_within(snapshot, now, window)?;
                 Ok((snapshot.counts()?, sent, snapshot.has_state(&RESTORED)?))
@@ -147,10 +150,10 @@ impl Cycle<'_> {
             alive_users: counts.alive_users,
             alive_groups: counts.alive_groups,
         };
-        let (policy, allowed) = (&self.job.policy, self.order.allow_deletions);
+        let (policy, allowed) = (&self.run.job.policy, self.run.order.allow_deletions);
         let lets_through = Allowed {
             deletions: allowed,
-            creations: self.order.allow_creations,
+            creations: self.run.order.allow_creations,
         };
         let mut approvals = guard::approve(&asked, &self.sent, totals, policy, lets_through);
         if let Some(why) = self.standing_word() {
@@ -184,12 +187,12 @@ impl Cycle<'_> {
                 match word {
                     Approval::Approved => inverse.undo.operations.push(operation),
                     Approval::Withheld(why) => {
-                        self.summary.withhold(&operation, operation.count());
+                        self.run.summary.withhold(&operation, operation.count());
                         let omission = Omission::Withheld {
                             verb: operation.verb,
                             why,
                         };
-                        self.omit(kind, id, &name, &omission);
+                        self.run.omit(kind, id, &name, &omission);
                     }
                 }
             }
@@ -206,7 +209,7 @@ impl Cycle<'_> {
         }
         let (kind, id, name) = (inverse.now.kind, inverse.now.source, inverse.now.name.clone());
         for omission in &scratch.plan.omissions {
-            self.omit(kind, id, &name, omission);
+            self.run.omit(kind, id, &name, omission);
         }
         left
     }
@@ -215,53 +218,54 @@ impl Cycle<'_> {
     /// made anew is linked with.
     async fn prepare_undo(&self, request: &UndoRequest, inverses: &[Inverse]) -> Result<(), CycleError> {
         let note = NewEntry {
-            time: self.now,
-            cycle: Some(self.order.id),
-            actor: self.order.actor.clone(),
+            time: self.run.now,
+            cycle: Some(self.run.order.id),
+            actor: self.run.order.actor.clone(),
             operation: "undo".to_owned(),
             kind: None,
             object: None,
             target: None,
             reason: format!("undoes cycle {}", request.cycle),
             result: "done".to_owned(),
-            config: self.job.fingerprint.clone(),
+            config: self.run.job.fingerprint.clone(),
             values: Values {
                 changes: Vec::new(),
                 detail: request.comment.clone(),
             },
-            salt: (self.job.entropy)(),
+            salt: (self.run.job.entropy)(),
         };
         let holds: Vec<_> = inverses
             .iter()
             .map(|inverse| (inverse.now.kind, inverse.now.source, inverse.undo.hold.clone()))
             .collect();
-        let now = self.now;
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            tx.append_history(vec![note]);
-            tx.commit(Durability::Lazy)?;
-            for page in holds.chunks(PAGE) {
+        let now = self.run.now;
+        self.run
+            .store(move |snapshot| {
                 let mut tx = snapshot.tx()?;
-                for (kind, id, hold) in page {
-                    let record = match tx.record(*kind, id)? {
-                        Some(record) => record,
-                        None => {
-                            let mut record = Record::new(*kind, *id, 0);
-                            record.object.life = Life::Gone(Removed::HardDeleted);
-                            record.object.gone_since = Some(now);
-                            tx.put_record(&record)?;
-                            record
-                        }
-                    };
-                    let before = snapshot.undone(*kind, id)?;
-                    let undone = Undone::over(before, hold.clone(), print(&record));
-                    tx.put_undone(*kind, id, Some(&undone));
-                }
+                tx.append_history(vec![note]);
                 tx.commit(Durability::Lazy)?;
-            }
-            snapshot.sync()
-        })
-        .await
+                for page in holds.chunks(PAGE) {
+                    let mut tx = snapshot.tx()?;
+                    for (kind, id, hold) in page {
+                        let record = match tx.record(*kind, id)? {
+                            Some(record) => record,
+                            None => {
+                                let mut record = Record::new(*kind, *id, 0);
+                                record.object.life = Life::Gone(Removed::HardDeleted);
+                                record.object.gone_since = Some(now);
+                                tx.put_record(&record)?;
+                                record
+                            }
+                        };
+                        let before = snapshot.undone(*kind, id)?;
+                        let undone = Undone::over(before, hold.clone(), print(&record));
+                        tx.put_undone(*kind, id, Some(&undone));
+                    }
+                    tx.commit(Durability::Lazy)?;
+                }
+                snapshot.sync()
+            })
+            .await
     }
 }
 

@@ -99,7 +99,7 @@ impl Cycle<'_> {
                 attribute: unique_name(kind),
                 holder,
             };
-            self.omit(kind, id, &name, &omission);
+            self.run.omit(kind, id, &name, &omission);
         }
         Ok(())
     }

@@ -27,8 +27,9 @@ const NAMED: usize = 10;
 impl Cycle<'_> {
     /// Reads holds, releases and the pause; holds that ended by themselves go.
     pub(super) async fn prepare_kept_back(&mut self) -> Result<(), CycleError> {
-        let (now, keeps) = (self.now, self.order.apply);
+        let (now, keeps) = (self.run.now, self.run.order.apply);
         let (holds, released, pause) = self
+            .run
             .store(move |snapshot| {
                 let mut holds: HashMap<_, Vec<Hold>> = HashMap::new();
                 let mut tx = snapshot.tx()?;
@@ -50,6 +51,7 @@ impl Cycle<'_> {
                 Ok((holds, released, snapshot.pause_at(now)?))
             })
             .await?;
+        self.run.paused = pause.as_ref().is_some_and(|pause| !pause.removals_only);
         self.kept_back = KeptBack {
             holds: Arc::new(holds),
             released: Arc::new(released),
@@ -61,17 +63,17 @@ impl Cycle<'_> {
 
     /// Says that the job is paused, where that keeps anything back.
     pub(super) fn tell_pause(&self) {
-        let removals = self.summary.withheld.count > 0;
+        let removals = self.run.summary.withheld.count > 0;
         if let Some(pause) = &self.kept_back.pause
-            && (removals || (!pause.removals_only && self.summary.has_changes()))
+            && (removals || (!pause.removals_only && self.run.summary.has_changes()))
         {
-            self.order.watcher.finding(&paused(pause));
+            self.run.order.watcher.finding(&paused(pause));
         }
     }
 
     /// Up to ten users whom an admin named may be disabled although the guard is closed.
     pub(super) fn note_named(&mut self) {
-        let Extent::Objects { users, .. } = &self.order.extent else {
+        let Extent::Objects { users, .. } = &self.run.order.extent else {
             return;
         };
         if users.len() <= NAMED {
@@ -84,41 +86,42 @@ impl Cycle<'_> {
     /// Keeps what this batch met of withheld operations.
     pub(super) async fn keep_withheld(&mut self) -> Result<(), CycleError> {
         let met = std::mem::take(&mut self.met);
-        if met.is_empty() || !self.applies() {
+        if met.is_empty() || !self.run.applies() {
             return Ok(());
         }
-        let cycle = self.order.id;
-        self.store(move |snapshot| keep(snapshot, met, cycle)).await
+        let cycle = self.run.order.id;
+        self.run.store(move |snapshot| keep(snapshot, met, cycle)).await
     }
 
     /// At the end of a cycle: what it did not meet is not asked for any more.
     pub(super) async fn forget_unasked(&self) -> Result<(), CycleError> {
-        if !self.applies() {
+        if !self.run.applies() {
             return Ok(());
         }
-        let (cycle, focus) = (self.order.id, self.focus.clone());
-        let planned: BTreeSet<ObjectKind> = self.job.managed.difference(&self.stopped).copied().collect();
+        let (cycle, focus) = (self.run.order.id, self.focus.clone());
+        let planned: BTreeSet<ObjectKind> = self.run.job.managed.difference(&self.stopped).copied().collect();
         let latecomers = self.latecomers.clone();
-        self.store(move |snapshot| {
-            let mut stale = Vec::new();
-            snapshot.each_withheld(|key, entry| {
-                let mine = planned.contains(&key.0)
-                    && !latecomers.contains(&(key.0, key.1))
-                    && focus.as_ref().is_none_or(|focus| focus.contains(&(key.0, key.1)));
-                // A release waits with its object: in escrow, behind an open create, for a value.
-                let waits = entry.released_by.is_some() && snapshot.dirty_cause(key.0, &key.1)?.is_some();
-                if mine && entry.cycle != cycle && !waits {
-                    stale.push(key);
+        self.run
+            .store(move |snapshot| {
+                let mut stale = Vec::new();
+                snapshot.each_withheld(|key, entry| {
+                    let mine = planned.contains(&key.0)
+                        && !latecomers.contains(&(key.0, key.1))
+                        && focus.as_ref().is_none_or(|focus| focus.contains(&(key.0, key.1)));
+                    // A release waits with its object: in escrow, behind an open create, for a value.
+                    let waits = entry.released_by.is_some() && snapshot.dirty_cause(key.0, &key.1)?.is_some();
+                    if mine && entry.cycle != cycle && !waits {
+                        stale.push(key);
+                    }
+                    Ok(())
+                })?;
+                let mut tx = snapshot.tx()?;
+                for key in &stale {
+                    tx.delete_withheld(key);
                 }
-                Ok(())
-            })?;
-            let mut tx = snapshot.tx()?;
-            for key in &stale {
-                tx.delete_withheld(key);
-            }
-            tx.commit(Durability::Lazy)
-        })
-        .await
+                tx.commit(Durability::Lazy)
+            })
+            .await
     }
 }
 

@@ -26,8 +26,9 @@ const MOST_MANAGERS: usize = 50;
 impl Cycle<'_> {
     /// Only this object is planned, and what it refers to that this cycle makes first.
     pub(super) async fn focus_on(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
-        let flattens = self.job.assigning.nesting.members;
+        let flattens = self.run.job.assigning.nesting.members;
         let mut focus = self
+            .run
             .store(move |snapshot| match kind {
                 ObjectKind::User => managers_to_come(snapshot, id),
                 ObjectKind::Group => members_to_come(snapshot, id, flattens),
@@ -44,8 +45,9 @@ impl Cycle<'_> {
         kind: ObjectKind,
         id: SourceId,
     ) -> Result<(), CycleError> {
-        let manager = self.manager_path();
+        let manager = self.run.manager_path();
         let referred = self
+            .run
             .store(move |snapshot| match kind {
                 ObjectKind::User => managers_of(snapshot, &id, manager.as_deref()),
                 ObjectKind::Group => members_sent(snapshot, &id),
@@ -62,12 +64,13 @@ impl Cycle<'_> {
     /// The object is planned even where no cycle would look at it: then there is nothing to do, and that is said. Only now,
     /// after what is due was found: that it is looked at here makes nothing due.
     pub(super) async fn mark_chosen(&self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
-        self.store(move |snapshot| {
-            let mut tx = snapshot.tx()?;
-            tx.mark_dirty(kind, &id, DirtyCause::LOOK)?;
-            tx.commit(Durability::Lazy)
-        })
-        .await
+        self.run
+            .store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                tx.mark_dirty(kind, &id, DirtyCause::LOOK)?;
+                tx.commit(Durability::Lazy)
+            })
+            .await
     }
 
     /// Whoever gives up a userName that one of them waits for is planned too, and who that one waits for.
