@@ -3,6 +3,7 @@
 use super::cycle::Cycle;
 use super::kept_back::Met;
 use super::kept_back::class_of;
+use super::standing::Fact;
 use super::work::Pass;
 use super::work::Work;
 use super::work::empties;
@@ -38,7 +39,13 @@ impl Cycle<'_> {
                 self.admit_removal(pass, operation, counted, work);
             }
             // It ends with the last of our members, and takes nothing from anybody by itself.
-            GuardClass::LetGo if work.left || self.members_judged.contains(&operation.source) => {
+            GuardClass::LetGo
+                if work.left
+                    || self
+                        .run
+                        .standing
+                        .is((operation.kind, operation.source), Fact::MembersJudged) =>
+            {
                 work.left = true;
             }
             GuardClass::Changes => {
@@ -144,7 +151,11 @@ impl Cycle<'_> {
         if pass == Pass::MembersOut {
             return;
         }
-        if !self.said.contains(&(operation.kind, operation.source)) {
+        if !self
+            .run
+            .standing
+            .is((operation.kind, operation.source), Fact::Reported)
+        {
             self.run.summary.held += count;
         }
         work.plan.omissions.push(Omission::Held {
@@ -221,7 +232,11 @@ impl Cycle<'_> {
     /// What the guard does not know is not sent, whatever is allowed: a person cannot let it through either.
     fn withhold_unknown(&mut self, operation: &Operation, work: &mut Work) {
         work.left = true;
-        if !self.said.contains(&(operation.kind, operation.source)) {
+        if !self
+            .run
+            .standing
+            .is((operation.kind, operation.source), Fact::Reported)
+        {
             self.run.summary.withhold(operation, operation.count());
         }
         work.plan.omissions.push(Omission::Withheld {
@@ -280,7 +295,7 @@ impl Cycle<'_> {
     /// the others by the group's own threshold.
     fn admit_members(&mut self, pass: Pass, mut operation: Operation, work: &mut Work) {
         let (kind, id) = (operation.kind, operation.source);
-        if pass == Pass::Groups && self.members_judged.contains(&id) {
+        if pass == Pass::Groups && self.run.standing.is((kind, id), Fact::MembersJudged) {
             work.left = true;
             return;
         }
@@ -311,7 +326,7 @@ impl Cycle<'_> {
             }
         }
         if !back.is_empty() {
-            self.members_judged.insert(id);
+            self.run.standing.note((kind, id), Fact::MembersJudged);
             words.dedup();
             let mut held = operation.clone();
             held.members = kept;
@@ -378,7 +393,11 @@ impl Cycle<'_> {
             1
         };
         work.left = true;
-        if !self.said.contains(&(operation.kind, operation.source)) {
+        if !self
+            .run
+            .standing
+            .is((operation.kind, operation.source), Fact::Reported)
+        {
             self.run.summary.withhold(operation, count);
         }
         work.plan.omissions.push(Omission::Withheld {

@@ -12,6 +12,7 @@ use super::cycle::Cycle;
 use super::error::CycleError;
 use super::linking::forget_sent;
 use super::part::Claim;
+use super::standing::Fact;
 use crate::mapping::TargetPath;
 use crate::mapping::read_path;
 use crate::model::id::ObjectKind;
@@ -45,9 +46,9 @@ impl Cycle<'_> {
                 verb = operation.verb.name();
             }
             if claim.creates {
-                self.intents_open.insert((kind, id));
+                self.run.standing.note((kind, id), Fact::CreateOpen);
             }
-            self.failed.insert((kind, id));
+            self.run.standing.note((kind, id), Fact::Failed);
             warn!(object = %id, op = verb, "Cannot {verb} {id}: its resource is linked to another object");
             let hint = "the next cycle looks at the target for what became of it; if this stays, report it to the target's maker: \
                         each resource needs an id of its own";
@@ -68,7 +69,7 @@ impl Cycle<'_> {
             .store(move |snapshot| unlink_stranger(snapshot, kind, owner, &read.body))
             .await?;
         if taken_back {
-            self.failed.insert((kind, owner));
+            self.run.standing.note((kind, owner), Fact::Failed);
             warn!(object = %owner, "The link of {kind} {owner} is taken back: its resource carries the externalId of another object");
             let words = format!(
                 "it was linked to the resource `{}`, which carries the externalId of another object: the link was taken back",

@@ -9,6 +9,7 @@ use super::forecast::Forecast;
 use super::forecast::forecast_of;
 use super::leaving::Leaving;
 use super::scoping::Scoping;
+use super::standing::Standing;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -24,10 +25,8 @@ pub struct Context {
     pub absence: Option<Absence>,
     /// Who is ours.
     pub(super) scope: Scoping,
-    /// Creates whose outcome is open.
-    pub intents_open: HashSet<(ObjectKind, SourceId)>,
-    /// Objects that failed in this cycle: nobody waits for them.
-    pub failed: HashSet<(ObjectKind, SourceId)>,
+    /// How the objects stand.
+    pub(super) standing: Standing,
     /// False for a look at removals only: references are not resolved.
     pub references: bool,
     /// False while no object of this cycle has a forecast: then none is looked up.

@@ -11,6 +11,7 @@ use super::cycle::Cycle;
 use super::error::CycleError;
 use super::guarding::sent_within;
 use super::job::Extent;
+use super::standing::Fact;
 use super::tables::each_dirty_object;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -42,9 +43,8 @@ impl Cycle<'_> {
     async fn disable_those_read(&mut self) -> Result<(), CycleError> {
         self.recall_assignments().await?;
         self.read_escrow().await?;
-        let waiting = self.escrow.waiting.clone();
         let mut ids = self.run.store(disabled_or_gone).await?;
-        ids.retain(|id| !waiting.contains(&(ObjectKind::User, *id)));
+        ids.retain(|id| !self.run.standing.is((ObjectKind::User, *id), Fact::InEscrow));
         if ids.is_empty() {
             return Ok(());
         }

@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::collections::HashMap;
 use std::collections::HashSet;
 
 use tracing::info;
@@ -32,10 +31,11 @@ use super::notes::Stumbles;
 use super::open::open_writes;
 use super::run::Run;
 use super::run::blocking;
-use super::standing;
+use super::standing::Fact;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
+use super::warnings;
 use crate::model::clock::Stopwatch;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
@@ -67,22 +67,12 @@ pub struct Cycle<'j> {
     pub(super) run: Run<'j>,
     /// Target paths that the target's schema does not take, by kind.
     pub(super) unsupported: Unsupported,
-    /// Objects that failed in this cycle: not tried again in it, and not waited for.
-    pub(super) failed: HashSet<(ObjectKind, SourceId)>,
     /// Objects that are set aside after failures of earlier cycles, or of this one.
     pub(super) escrow: Escrow,
-    /// Objects that a finding keeps from being written: nobody waits for them, though they stay dirty.
-    pub(super) blocked: HashSet<(ObjectKind, SourceId)>,
-    /// How often an object was planned again because of what apply learned.
-    pub(super) attempts: HashMap<(ObjectKind, SourceId), u8>,
-    /// Objects with a create whose outcome is open.
-    pub(super) intents_open: HashSet<(ObjectKind, SourceId)>,
     /// Types of which the target was listed in this cycle, after the last open create was due.
     pub(super) listed: BTreeSet<ObjectKind>,
     /// What a missing match proves, by type, once the target was read.
     pub(super) absence: BTreeMap<ObjectKind, Absence>,
-    /// Objects whose omissions were said and whose withheld operations were counted: sweeps come back to them.
-    pub(super) said: HashSet<(ObjectKind, SourceId)>,
     /// True in a cycle that only looks, where one that writes would try everything in escrow again.
     pub(super) retries: bool,
     /// True once an object of this cycle has a forecast (`applies` makes few: lost links).
@@ -95,10 +85,6 @@ pub struct Cycle<'j> {
     pub(super) readings: BTreeSet<ObjectKind>,
     /// True while the snapshot is one that was restored, and nobody has let its removals through.
     pub(super) restored: bool,
-    /// Groups whose membership removals were held back, and counted, before the groups' own pass.
-    pub(super) members_judged: HashSet<SourceId>,
-    /// Groups whose membership removals were carried out, or foreseen, before the groups' own pass.
-    pub(super) members_gone: HashSet<SourceId>,
     /// The guard's word.
     pub(super) approvals: Option<Approvals>,
     /// What people keep back or let through.
@@ -147,10 +133,6 @@ pub struct Cycle<'j> {
     pub(super) looked: Timestamp,
     /// True once looking at them again in this cycle failed.
     pub(super) blind: bool,
-    /// Users whose disable the target did not answer.
-    pub(super) unreached: BTreeSet<SourceId>,
-    /// Users met in the middle of the cycle: but for a disable they are the next one's.
-    pub(super) latecomers: HashSet<(ObjectKind, SourceId)>,
     /// True while users are disabled who lost access in the middle of the cycle.
     pub(super) overtaking: bool,
     /// True once users were disabled who need not wait for requests without an answer.
@@ -204,7 +186,7 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
     };
     cycle.confirm_refusal(error.as_ref()).await;
     let quarantine = cycle.quarantine_after(error.as_ref());
-    let whole = undo.is_none() && cycle.latecomers.is_empty();
+    let whole = undo.is_none() && cycle.run.standing.count(Fact::Late) == 0;
     let mut summary = cycle.close(error.as_ref());
     summary.duration_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
     add_traffic(
@@ -228,22 +210,15 @@ impl<'j> Cycle<'j> {
         Self {
             run: Run::new(job, order, now),
             unsupported: Unsupported::default(),
-            failed: HashSet::new(),
             escrow: Escrow::default(),
-            blocked: HashSet::new(),
-            attempts: HashMap::new(),
-            intents_open: HashSet::new(),
             listed: BTreeSet::new(),
             absence: BTreeMap::new(),
-            said: HashSet::new(),
             retries: false,
             forecasts: false,
             losses: false,
             removals: false,
             readings: BTreeSet::new(),
             restored: false,
-            members_judged: HashSet::new(),
-            members_gone: HashSet::new(),
             approvals: None,
             kept_back: KeptBack::default(),
             rehires: Rehires::default(),
@@ -268,8 +243,6 @@ impl<'j> Cycle<'j> {
             asked: Asked::default(),
             looked: now,
             blind: false,
-            unreached: BTreeSet::new(),
-            latecomers: HashSet::new(),
             overtaking: false,
             disabled_meanwhile: false,
             undoes: false,
@@ -438,12 +411,12 @@ impl<'j> Cycle<'j> {
     async fn has_work(&self) -> Result<bool, CycleError> {
         let managed = self.run.job.managed.clone();
         let full = self.run.order.extent.lists_target() || !self.due.is_empty();
-        let waiting = self.escrow.waiting.clone();
+        let standing = self.run.standing.clone();
         self.run
             .store(move |snapshot| {
                 let mut work = full || !snapshot.intents()?.is_empty() || !open_writes(snapshot)?.is_empty();
                 for kind in managed {
-                    let waiting = waiting.iter().filter(|(of, _)| *of == kind).count() as u64;
+                    let waiting = standing.count_of(kind, Fact::InEscrow) as u64;
                     work |= snapshot.dirty_count(kind)? > waiting;
                 }
                 Ok(work)
@@ -468,7 +441,7 @@ impl<'j> Cycle<'j> {
         let applies = self.run.applies();
         let stops = error.is_some_and(|error| self.stops(error));
         let mut summary = self.run.summary;
-        summary.escrow = self.escrow.count();
+        summary.escrow = self.escrow.count() + self.run.standing.count(Fact::InEscrow) as u64;
         summary.outcome = match error {
             Some(_) if stops => Outcome::Quarantined,
             Some(_) => Outcome::Failed,
@@ -478,7 +451,7 @@ impl<'j> Cycle<'j> {
                 || !summary.not_kept.is_empty()
                 || !summary.failed.is_empty()
                 || !self.run.left.is_none()
-                || !self.intents_open.is_empty() =>
+                || self.run.standing.count(Fact::CreateOpen) > 0 =>
             {
                 Outcome::Partial
             }
@@ -625,7 +598,7 @@ fn log(summary: &Summary, error: Option<&CycleError>) {
 impl Cycle<'_> {
     /// Reads what the last cycle warned of.
     pub(super) async fn read_standing(&mut self) -> Result<(), CycleError> {
-        self.run.warnings.before = self.run.store(standing::standing).await?;
+        self.run.warnings.before = self.run.store(warnings::standing).await?;
         Ok(())
     }
 
@@ -633,13 +606,13 @@ impl Cycle<'_> {
     pub(super) async fn keep_standing(&self, whole: bool) -> Result<(), CycleError> {
         let mut now = self.run.warnings.now().clone();
         if !whole {
-            now.extend(self.run.warnings.before.iter().take(standing::MOST).cloned());
+            now.extend(self.run.warnings.before.iter().take(warnings::MOST).cloned());
         }
         if !self.run.order.apply || now == self.run.warnings.before {
             return Ok(());
         }
         self.run
-            .store(move |snapshot| standing::put(snapshot, &now))
+            .store(move |snapshot| warnings::put(snapshot, &now))
             .await
     }
 }

@@ -18,14 +18,10 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Entries in escrow, as a cycle sees them.
 #[derive(Debug, Default)]
 pub(super) struct Escrow {
-    /// Not tried in this cycle.
-    pub(super) waiting: HashSet<(ObjectKind, SourceId)>,
     /// Tried in this cycle, with what was set aside before.
     pub(super) due: HashMap<(ObjectKind, SourceId), Due>,
     /// Set aside, or set aside again, in this cycle.
     pub(super) failed: HashSet<(ObjectKind, SourceId)>,
-    /// Those of which a part was set aside in this cycle, while the rest was carried out.
-    pub(super) in_part: HashSet<(ObjectKind, SourceId)>,
 }
 
 /// What is known of an entry that is tried.
@@ -71,12 +67,6 @@ impl Escrow {
         }
     }
 
-    /// Notes an object of which a part waits, while the rest was carried out.
-    pub(super) fn wait_in_part(&mut self, key: (ObjectKind, SourceId)) {
-        self.failed.insert(key);
-        self.in_part.insert(key);
-    }
-
     /// How often an entry that is tried in this cycle failed before.
     pub(super) fn failures(&self, key: (ObjectKind, SourceId)) -> u32 {
         self.due.get(&key).map_or(0, |due| due.failures)
@@ -104,10 +94,10 @@ impl Escrow {
         self.due.remove(&key).is_some()
     }
 
-    /// How many entries there are when the cycle ends.
+    /// How many entries there are when the cycle ends, beside those that were not tried.
     pub(super) fn count(&self) -> u64 {
         let tried = self.due.keys().filter(|key| !self.failed.contains(*key)).count();
-        (self.waiting.len() + self.failed.len() + tried) as u64
+        (self.failed.len() + tried) as u64
     }
 }
 

@@ -24,6 +24,7 @@ use super::job::Job;
 use super::job::Order;
 use super::job::Watcher;
 use super::rules::keys_of;
+use super::standing::Fact;
 use super::views::view;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -275,7 +276,7 @@ impl Cycle<'_> {
 
     /// Where only parts of an object wait, each of them is named beside its entry in escrow.
     async fn name_waiting_parts(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
-        if !self.escrow.waiting.contains(&(kind, id)) {
+        if !self.run.standing.is((kind, id), Fact::InEscrow) {
             return Ok(());
         }
         let rows = self

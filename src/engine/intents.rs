@@ -13,6 +13,7 @@ use super::open::forget_answered;
 use super::open::last_unanswered;
 use super::open::note_members;
 use super::open_writes::take_members;
+use super::standing::Fact;
 use super::stored::StoredReading;
 use crate::mapping::Mapping;
 use crate::mapping::Reference;
@@ -56,7 +57,9 @@ impl Cycle<'_> {
     pub(super) async fn settle_intents(&mut self) -> Result<(), CycleError> {
         let batches = self.run.store(|snapshot| snapshot.intents()).await?;
         let all: Vec<ObjectIntent> = batches.into_iter().flat_map(|(_, entries)| entries).collect();
-        self.intents_open = all.iter().map(|(kind, id, _)| (*kind, *id)).collect();
+        for (kind, id, _) in &all {
+            self.run.standing.note((*kind, *id), Fact::CreateOpen);
+        }
         if all.is_empty() || !self.run.applies() {
             return Ok(());
         }
@@ -106,15 +109,14 @@ impl Cycle<'_> {
             }
             resolved.insert(id, resolution);
         }
-        self.intents_open.retain(|(of, id)| {
-            *of != kind
-                || !resolved
-                    .get(id)
-                    .is_some_and(|r| !matches!(r, Resolution::Open(_)))
-        });
+        for (id, resolution) in &resolved {
+            if !matches!(resolution, Resolution::Open(_)) {
+                self.run.standing.take_back((kind, *id), Fact::CreateOpen);
+            }
+        }
         self.absence.insert(kind, absence);
         let mapping = std::sync::Arc::clone(&self.run.job.mapping);
-        let users_open = self.intents_open.iter().any(|(of, _)| *of == ObjectKind::User);
+        let users_open = self.run.standing.count_of(ObjectKind::User, Fact::CreateOpen) > 0;
         let clerk = Clerk::new(self.run.job, self.run.order, self.run.now);
         self.run
             .store(move |snapshot| {

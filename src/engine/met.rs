@@ -6,7 +6,6 @@ use super::audit;
 use super::audit::Ending;
 use super::cycle::Cycle;
 use super::error::CycleError;
-use super::record::MOST_ATTEMPTS;
 use super::stored::keep_answer;
 use super::work::Recorded;
 use super::work::Work;
@@ -37,7 +36,6 @@ impl Cycle<'_> {
         let id = work.plan.source;
         let of = target.clone();
         let owner = self.run.store(move |snapshot| snapshot.owner(kind, &of)).await?;
-        let attempts = self.attempts.entry((kind, id)).or_default();
         if let Some(owner) = owner.filter(|owner| *owner != id) {
             let what = format!(
                 "the create was answered with resource {target}, which is linked with {kind} {owner}"
@@ -46,13 +44,13 @@ impl Cycle<'_> {
                 .failed_work(kind, work, refused(what), history, recorded)
                 .await;
         }
-        if *attempts >= MOST_ATTEMPTS {
+        if !self.run.standing.may_try_again((kind, id)) {
             let what = format!("the create was answered with resource {target}, which was there before");
             return self
                 .failed_work(kind, work, refused(what), history, recorded)
                 .await;
         }
-        *attempts += 1;
+        self.run.standing.tries_again((kind, id));
         self.run.order.watcher.finding(&format!(
             "the target answered the create of {kind} {} with resource {target}, which was there before: that is an adoption, \
              and no new resource",

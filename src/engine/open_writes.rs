@@ -22,6 +22,7 @@ use super::error::CycleError;
 use super::error::chain;
 use super::open::open_writes;
 use super::open::settle;
+use super::standing::Fact;
 use super::work::is_active;
 use crate::mapping::Mapping;
 use crate::mapping::read_path;
@@ -86,7 +87,7 @@ impl Cycle<'_> {
                     self.run
                         .summary
                         .fail(id, "read_back", chain(&error), error.hint().to_owned());
-                    self.failed.insert((kind, id));
+                    self.run.standing.note((kind, id), Fact::Failed);
                 }
                 other => {
                     other?;

@@ -17,6 +17,7 @@ use super::guarding::leavers;
 use super::guarding::sent_within;
 use super::job::Extent;
 use super::open::open_writes;
+use super::standing::Fact;
 use super::tables::each_dirty_object;
 use super::work::Pass;
 use crate::model::cursor::Cursor;
@@ -61,8 +62,10 @@ impl Cycle<'_> {
         self.disable_among(touched.clone(), "while the cycle runs")
             .await?;
         let touched = touched.into_iter().map(|id| (user, id));
-        self.latecomers.extend(touched.clone());
-        self.blocked.extend(touched);
+        for key in touched {
+            self.run.standing.note(key, Fact::Late);
+            self.run.standing.note(key, Fact::HeldUp);
+        }
         Ok(())
     }
 
@@ -75,7 +78,7 @@ impl Cycle<'_> {
             return Ok(());
         }
         self.disabled_meanwhile = true;
-        let (focus, waiting) = (self.focus.clone(), self.escrow.waiting.clone());
+        let (focus, standing) = (self.focus.clone(), self.run.standing.clone());
         let (now, window) = (self.run.now, self.run.job.policy.guard_window);
         let (ids, sent) = self
             .run
@@ -90,7 +93,7 @@ impl Cycle<'_> {
                     let chosen = focus.as_ref().is_none_or(|focus| focus.contains(&key));
                     if chosen
                         && !open.contains(&key)
-                        && !waiting.contains(&key)
+                        && !standing.is(key, Fact::InEscrow)
                         && let Some(target) = snapshot.decode_brief(user, id, bytes)?.target
                         && !taken.contains(&target)
                     {
@@ -136,19 +139,19 @@ impl Cycle<'_> {
 
     /// Disables that the target did not answer, once it answers again.
     async fn disable_unreached(&mut self) -> Result<(), CycleError> {
-        if self.unreached.is_empty() || self.trouble > 0 {
+        if self.run.standing.count(Fact::Unreached) == 0 || self.trouble > 0 {
             return Ok(());
         }
-        let ids = std::mem::take(&mut self.unreached);
+        let unreached = self.run.standing.drain(Fact::Unreached);
+        let ids: Vec<SourceId> = unreached.into_iter().map(|(_, id)| id).collect();
         for id in &ids {
-            self.failed.remove(&(ObjectKind::User, *id));
+            self.run.standing.take_back((ObjectKind::User, *id), Fact::Failed);
             let text = id.to_string();
             self.run
                 .summary
                 .failed
                 .retain(|failure| failure.object != text || failure.operation != "disable_user");
         }
-        let ids = ids.into_iter().collect();
         self.batch(ObjectKind::User, ids, Pass::Disables, true)
             .await
             .map(drop)

@@ -15,6 +15,7 @@ use super::parallel::in_parallel;
 use super::rules::Rules;
 use super::rules::keep_holds;
 use super::rules::keys_of;
+use super::standing::Fact;
 use super::values::Turn;
 use super::views::view_of;
 use super::work::Pass;
@@ -232,7 +233,7 @@ impl Cycle<'_> {
             ..Progress::default()
         };
         let mut works = Vec::new();
-        let (blocked, released) = (self.blocked.len(), self.kinds.released.len());
+        let (blocked, released) = (self.run.standing.count(Fact::HeldUp), self.kinds.released.len());
         for one in planned.plans {
             progress.waiting |=
                 one.plan.pending_references > 0 || one.plan.omissions.contains(&Omission::WaitsForManager);
@@ -241,7 +242,7 @@ impl Cycle<'_> {
         progress.works = works.len();
         progress.waiting |= matches!(pass, Pass::Users | Pass::Groups) && self.waits(kind);
         // Who is found to be held up moves those who waited for it.
-        progress.moved |= self.blocked.len() > blocked;
+        progress.moved |= self.run.standing.count(Fact::HeldUp) > blocked;
         let outcome = if self.run.applies() {
             self.carry_out(kind, works).await?
         } else {
@@ -264,12 +265,12 @@ impl Cycle<'_> {
     /// True for an object that nothing keeps from being planned in this cycle, where it is chosen.
     pub(super) fn is_free(&self, kind: ObjectKind, id: SourceId) -> bool {
         !self.stopped.contains(&kind)
-            && !self.failed.contains(&(kind, id))
+            && !self.run.standing.is((kind, id), Fact::Failed)
             // Named by an admin, whatever waits is tried: once.
-            && (self.focus.is_none() || !self.escrow.in_part.contains(&(kind, id)))
+            && (self.focus.is_none() || !self.run.standing.is((kind, id), Fact::InPart))
             // Who came in the middle of the cycle is the next one's, but for what takes access away.
             && (self.overtaking
-                || !(self.latecomers.contains(&(kind, id)) || self.escrow.waiting.contains(&(kind, id))))
+                || !(self.run.standing.is((kind, id), Fact::Late) || self.run.standing.is((kind, id), Fact::InEscrow)))
     }
 
     pub(super) fn approval(&self, kind: ObjectKind) -> Approval {
@@ -313,13 +314,22 @@ impl Cycle<'_> {
         self.keep_to_kinds(&mut work);
         match pass {
             Pass::Users if work.run.is_empty() && !work.plan.settles() => {
-                self.blocked.insert((work.plan.kind, work.plan.source));
+                self.run
+                    .standing
+                    .note((work.plan.kind, work.plan.source), Fact::HeldUp);
             }
             Pass::MembersOut if !work.run.is_empty() => {
-                self.members_gone.insert(work.plan.source);
+                self.run
+                    .standing
+                    .note((work.plan.kind, work.plan.source), Fact::MembersGone);
             }
             // Its operations were said when its members went.
-            Pass::Groups if self.members_gone.contains(&work.plan.source) => {
+            Pass::Groups
+                if self
+                    .run
+                    .standing
+                    .is((work.plan.kind, work.plan.source), Fact::MembersGone) =>
+            {
                 work.plan
                     .omissions
                     .retain(|omission| *omission != Omission::Unchanged);
@@ -357,7 +367,7 @@ impl Cycle<'_> {
     fn report(&mut self, pass: Pass, work: &Work) {
         let plan = &work.plan;
         let (kind, id) = (plan.kind, plan.source);
-        if self.said.contains(&(kind, id)) {
+        if self.run.standing.is((kind, id), Fact::Reported) {
             return;
         }
         let out = pass == Pass::MembersOut;
@@ -372,7 +382,7 @@ impl Cycle<'_> {
             }
             self.run.summary.skipped.reference_out_of_scope += plan.skipped_references;
             if !(plan.omissions.is_empty() && plan.skipped_references == 0) {
-                self.said.insert((kind, id));
+                self.run.standing.note((kind, id), Fact::Reported);
             }
         }
     }

@@ -16,6 +16,7 @@ use super::error::is_gone;
 use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
+use super::standing::Fact;
 use super::work::Work;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
@@ -243,7 +244,7 @@ impl Cycle<'_> {
                     created &= !creates;
                     work.left = true;
                     let why = stopped.words();
-                    if !self.said.contains(&(kind, id)) {
+                    if !self.run.standing.is((kind, id), Fact::Reported) {
                         self.run.left.by_kind += 1;
                     }
                     work.plan.omissions.push(Omission::KindStopped { verb, why });
@@ -263,7 +264,7 @@ impl Cycle<'_> {
             why: stopped.words(),
         };
         self.run.left.by_kind += 1;
-        self.failed.insert((kind, id));
+        self.run.standing.note((kind, id), Fact::Failed);
         self.run.omit(kind, id, name, &omission);
     }
 }

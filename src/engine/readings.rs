@@ -22,6 +22,7 @@ use super::leaving::Leaving;
 use super::linking::unlink;
 use super::rules::Rules;
 use super::rules::keys_of;
+use super::standing::Fact;
 use super::stored::StoredReading;
 use super::tables::each_dirty_object;
 use super::tables::each_record;
@@ -265,8 +266,7 @@ impl Cycle<'_> {
         Context {
             absence: self.absence.get(&kind).cloned(),
             scope: self.scoping(),
-            intents_open: self.intents_open.clone(),
-            failed: self.failed.union(&self.blocked).copied().collect(),
+            standing: self.run.standing.clone(),
             references,
             forecasts: self.forecasts,
             losses: self.losses,
@@ -367,10 +367,10 @@ impl Cycle<'_> {
     /// Users who are not planned in this cycle, whoever is chosen.
     fn left_out(&self) -> HashSet<SourceId> {
         let kind = ObjectKind::User;
-        let escrow = self.escrow.waiting.iter().chain(&self.escrow.in_part);
-        let all = self.failed.iter().chain(&self.latecomers).chain(escrow);
+        let facts = [Fact::Failed, Fact::Late, Fact::InEscrow, Fact::InPart];
+        let all = facts.into_iter().flat_map(|fact| self.run.standing.all(fact));
         all.filter(|(of, id)| *of == kind && !self.is_free(kind, *id))
-            .map(|(_, id)| *id)
+            .map(|(_, id)| id)
             .collect()
     }
 }

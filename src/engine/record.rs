@@ -28,6 +28,7 @@ use super::part::Done;
 use super::part::Part;
 use super::recording::Recording;
 use super::rehires::hand_over;
+use super::standing::Fact;
 use super::work::Answer;
 use super::work::Pass;
 use super::work::Recorded;
@@ -68,9 +69,6 @@ use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::read::Reads;
 use crate::snapshot::tx::Tx;
-
-/// How often what apply learned lets an object be planned again in one cycle (docs/design/cycle.md, "Planning").
-pub(super) const MOST_ATTEMPTS: u8 = 2;
 
 impl Cycle<'_> {
     /// Records results that are good, while others of the batch are still on their way.
@@ -115,7 +113,7 @@ impl Cycle<'_> {
                 Answer::Failed(error) => {
                     if work.creates() && error.maybe_done() {
                         part.open.insert(work.plan.source);
-                        self.intents_open.insert((kind, work.plan.source));
+                        self.run.standing.note((kind, work.plan.source), Fact::CreateOpen);
                     }
                     let failed = self.failed_work(kind, &work, error, &mut part.history, &mut recorded);
                     failure = failure.and(failed.await);
@@ -327,7 +325,7 @@ impl Cycle<'_> {
         history: &mut Vec<NewEntry>,
     ) {
         let (kind, id) = (work.plan.kind, work.plan.source);
-        self.failed.insert((kind, id));
+        self.run.standing.note((kind, id), Fact::Failed);
         let verb = failed_verb(operation);
         let said = chain(error);
         self.run.summary.fail(id, verb, said, advice(operation, error));
@@ -360,9 +358,8 @@ impl Cycle<'_> {
         if matches!(error, TargetError::Conflict { .. }) {
             self.note_taken_name(kind, &work.run);
         }
-        let attempts = self.attempts.entry((kind, id)).or_default();
-        if learns && *attempts < MOST_ATTEMPTS {
-            *attempts += 1;
+        if learns && self.run.standing.may_try_again((kind, id)) {
+            self.run.standing.tries_again((kind, id));
             self.learn(kind, work, &error).await?;
             recorded.again = true;
             recorded.moved = true;
@@ -385,7 +382,7 @@ impl Cycle<'_> {
             Disposition::Quarantine => recorded.fatal = Some(error),
             Disposition::Retry if matches!(error, TargetError::Unavailable { .. }) => {
                 if work.pass == Pass::Disables {
-                    self.unreached.insert(id);
+                    self.run.standing.note((kind, id), Fact::Unreached);
                 }
                 self.note_stumble(work, &error);
                 recorded.unavailable = Some(error)

@@ -10,6 +10,7 @@ use super::error::CycleError;
 use super::error::chain;
 use super::job::Extent;
 use super::notes::Linked;
+use super::standing::Fact;
 use super::summary::Kind;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -36,7 +37,7 @@ impl Cycle<'_> {
     pub(super) async fn find_due(&mut self) -> Result<(), CycleError> {
         let (now, window) = (self.run.now, self.run.job.policy.refresh_within);
         let managed = self.run.job.managed.clone();
-        let waiting = self.escrow.waiting.clone();
+        let standing = self.run.standing.clone();
         self.drift.rows = self.run.store(Snapshot::has_drift).await?;
         let asks = matches!(self.run.order.extent, Extent::Changes | Extent::Explain);
         if !asks || self.run.summary.kind == Kind::Initial {
@@ -49,7 +50,7 @@ impl Cycle<'_> {
                 let chosen =
                     |key: &(ObjectKind, SourceId)| focus.as_ref().is_none_or(|focus| focus.contains(key));
                 let pending = pending(snapshot, |key| {
-                    managed.contains(&key.0) && !waiting.contains(&key) && chosen(&key)
+                    managed.contains(&key.0) && !standing.is(key, Fact::InEscrow) && chosen(&key)
                 })?;
                 let Some(sweep) = snapshot.state(&SWEEP)? else {
                     return Ok((pending, Some(Sweep::all_read(now, window)), Vec::new()));

@@ -14,6 +14,7 @@ use super::error::chain;
 use super::escrow::gap;
 use super::job::Job;
 use super::part::Part;
+use super::standing::Fact;
 use super::work::Answer;
 use super::work::Work;
 use crate::mapping::write_resource;
@@ -131,7 +132,8 @@ impl Cycle<'_> {
         if let Some(escrowed) = escrowed(&rows) {
             let key = (work.plan.kind, work.plan.source);
             self.refused = true;
-            self.escrow.wait_in_part(key);
+            self.escrow.failed.insert(key);
+            self.run.standing.note(key, Fact::InPart);
             if completes {
                 part.aside.push((key.1, escrowed));
             }

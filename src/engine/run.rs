@@ -7,8 +7,9 @@ use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
 use super::standing::Standing;
-use super::standing::nothing_written;
 use super::summary::Summary;
+use super::warnings::Warnings;
+use super::warnings::nothing_written;
 use crate::mapping::Context;
 use crate::mapping::TargetPath;
 use crate::model::clock::Timestamp;
@@ -49,8 +50,10 @@ pub(super) struct Run<'j> {
     pub(super) paused: bool,
     pub(super) summary: Summary,
     /// What the cycle warns of.
-    pub(super) warnings: Standing,
+    pub(super) warnings: Warnings,
     pub(super) left: Left,
+    /// How the objects stand.
+    pub(super) standing: Standing,
 }
 
 /// What a cycle left undone, where the summary has no list of it.
@@ -84,8 +87,9 @@ impl<'j> Run<'j> {
             context: Context::default().at(now),
             paused: false,
             summary: Summary::new(&job.name, order.id.to_string(), mode, order.extent.kind(), now),
-            warnings: Standing::default(),
+            warnings: Warnings::default(),
             left: Left::default(),
+            standing: Standing::default(),
         }
     }
 

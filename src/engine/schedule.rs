@@ -15,7 +15,7 @@ use super::job::Job;
 use super::job::NoWatcher;
 use super::job::Order;
 use super::run::blocking;
-use super::standing;
+use super::warnings;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
 use crate::settings::schedule::Schedule;
@@ -101,7 +101,7 @@ async fn is_stopped(job: &Job) -> bool {
                 job.name, stop.since, stop.cause, stop.hint
             );
             let noted = text.clone();
-            let news = blocking(&job.snapshot, move |snapshot| standing::note(snapshot, &noted)).await;
+            let news = blocking(&job.snapshot, move |snapshot| warnings::note(snapshot, &noted)).await;
             if news.unwrap_or(true) {
                 warn!(job = %job.name, side = stop.side.word(), "{text}");
             }

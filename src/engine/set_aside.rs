@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::cycle::Cycle;
 use super::error::CycleError;
 use super::escrow::Due;
+use super::standing::Fact;
 use super::summary::FAILURES_SHOWN;
 use super::summary::InEscrow;
 use crate::model::id::ObjectKind;
@@ -48,7 +49,7 @@ impl Cycle<'_> {
                 self.escrow.due.insert(key, due);
                 continue;
             }
-            self.escrow.waiting.insert(key);
+            self.run.standing.note(key, Fact::InEscrow);
             let omission = Omission::InEscrow {
                 operation: entry.escrowed.operation,
                 error: entry.escrowed.error,

@@ -89,7 +89,7 @@ impl Cycle<'_> {
                     .finding(&format!("{kind} {} ({id}): {finding}", inverse.now.name));
             }
             // What the target answers is not planned anew here: it is a failure, and is said.
-            self.attempts.insert((kind, id), u8::MAX);
+            self.run.standing.tries_once((kind, id));
         }
         inverses.retain(|inverse| !inverse.undo.operations.is_empty());
         self.judge_undo(&mut inverses).await?;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::context::Context;
 use super::forecast::Forecast;
+use super::standing::Fact;
 use super::stored::StoredReading;
 use crate::mapping::names::APP_ROLES;
 use crate::model::id::ObjectKind;
@@ -61,7 +62,7 @@ impl Context {
         };
         if brief.target.is_some()
             || brief.head.life != Life::Alive
-            || self.intents_open.contains(&(ObjectKind::User, *id))
+            || self.standing.is((ObjectKind::User, *id), Fact::CreateOpen)
         {
             return Ok(false);
         }
@@ -122,7 +123,7 @@ pub fn view_of(
         link,
         doubt,
         scope,
-        intent_open: context.intents_open.contains(&(kind, id)),
+        intent_open: context.standing.is((kind, id), Fact::CreateOpen),
         lost: forecast.lost,
         references_kept: u64::from(stays.is_some()),
         manager,
@@ -258,8 +259,8 @@ fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Re
     }
     let waits = !forecast.done
         && brief.head.life == Life::Alive
-        && !context.failed.contains(&(kind, *id))
-        && !context.intents_open.contains(&(kind, *id))
+        && !context.standing.is_given_up((kind, *id))
+        && !context.standing.is((kind, *id), Fact::CreateOpen)
         && snapshot.dirty_cause(kind, id)?.is_some();
     Ok(if waits {
         Reference::Pending

@@ -10,6 +10,7 @@ use super::job::Extent;
 use super::kept_back::KeptBack;
 use super::kept_back::Met;
 use super::kept_back::paused;
+use super::standing::Fact;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::ports::Durability;
@@ -100,13 +101,13 @@ impl Cycle<'_> {
         }
         let (cycle, focus) = (self.run.order.id, self.focus.clone());
         let planned: BTreeSet<ObjectKind> = self.run.job.managed.difference(&self.stopped).copied().collect();
-        let latecomers = self.latecomers.clone();
+        let standing = self.run.standing.clone();
         self.run
             .store(move |snapshot| {
                 let mut stale = Vec::new();
                 snapshot.each_withheld(|key, entry| {
                     let mine = planned.contains(&key.0)
-                        && !latecomers.contains(&(key.0, key.1))
+                        && !standing.is((key.0, key.1), Fact::Late)
                         && focus.as_ref().is_none_or(|focus| focus.contains(&(key.0, key.1)));
                     // A release waits with its object: in escrow, behind an open create, for a value.
                     let waits = entry.released_by.is_some() && snapshot.dirty_cause(key.0, &key.1)?.is_some();

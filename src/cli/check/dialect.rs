@@ -9,8 +9,8 @@ use super::Lines;
 use crate::app::error::AppError;
 use crate::app::install;
 use crate::engine::heal;
-use crate::engine::standing;
 use crate::engine::summary::NotKept;
+use crate::engine::warnings;
 use crate::settings::Settings;
 use crate::settings::job::Job;
 use crate::snapshot::state::{LEARNED, StateReads};
@@ -61,7 +61,7 @@ pub(super) fn standing(settings: &Settings, name: &str, lines: &mut Lines) {
 
 fn all_standing(settings: &Settings, name: &str) -> Result<BTreeSet<String>, AppError> {
     let snapshot = install::open(&install::hold(settings)?, name)?;
-    standing::standing(&snapshot).map_err(|error| install::store_failure(&error))
+    warnings::standing(&snapshot).map_err(|error| install::store_failure(&error))
 }
 
 /// A line for each attribute that the target does not keep of somebody. Where the snapshot cannot be read, its own line says
