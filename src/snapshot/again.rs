@@ -1,4 +1,4 @@
-//! Beginning again with a snapshot that may be older than the target.
+//! Restarts from a snapshot that may be older than the target.
 
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
@@ -12,11 +12,8 @@ use super::{
     store::Snapshot,
 };
 
-/// What the source and the target did meanwhile is not known: read everything again, and let no removal go before a
-/// person has looked. `why` says what happened, as in "restored from a backup".
-///
-/// # Errors
-/// As [`Reads`].
+/// Makes the next cycle read everything again and withhold every removal until a person has looked at it: what the
+/// source and the target did meanwhile is not known. `why` states what happened, as in "restored from a backup".
 pub fn begin_again(snapshot: &Snapshot, why: &str) -> Result<(), StoreError> {
     let mut tx = snapshot.tx()?;
     for kind in [ObjectKind::User, ObjectKind::Group] {
@@ -33,14 +30,14 @@ pub fn begin_again(snapshot: &Snapshot, why: &str) -> Result<(), StoreError> {
     tx.commit(Durability::Synced)
 }
 
-/// What was learned, without the members that a trial of then would put back: they may have left since.
+/// Removes from what was learned the members that an unfinished trial would put back: they may have left since.
 fn without_trial(learned: String) -> String {
     match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&learned) {
         Ok(mut learned) => {
             learned.remove(TRIAL);
             serde_json::Value::Object(learned).to_string()
         }
-        // Unreadable for the target's client too, which says so and learns anew.
+        // The target's client cannot read it either: it reports that and learns anew.
         Err(_) => learned,
     }
 }

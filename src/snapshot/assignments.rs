@@ -1,8 +1,8 @@
-//! Who is assigned to the enterprise application, as last read whole; and who is to be looked at when that list, or a
-//! membership that counts for it, moves.
+//! The users and groups assigned to the enterprise application, as last read in full, and which objects are looked at
+//! again when that list, or a membership that counts for it, changes.
 //!
-//! A list is stored by what differs from the one before it: whoever it concerns is marked before its entry is written, so
-//! a crash in between marks twice and forgets nobody.
+//! A list is stored as its difference from the one before. Each object concerned is marked before its entry is written,
+//! so a crash in between marks it twice and forgets none.
 
 use std::collections::BTreeSet;
 use std::collections::HashSet;
@@ -33,36 +33,33 @@ use super::{
     tx::Tx,
 };
 
-/// What is known of the list beside its entries.
+/// What is known of the assignment list beside its entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
-    /// The service principal that it is of.
+    /// The service principal that the list belongs to.
     pub application: SourceId,
     /// How many users and groups are assigned.
     pub principals: u64,
-    /// The app roles that the application defines; empty where nobody asked for them.
+    /// The app roles that the application defines; empty where they were not asked for.
     pub roles: Vec<AppRole>,
 }
 
-/// Which memberships count for more than the group that they are in.
+/// Which memberships count for more than their own group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Watch {
-    /// Members of assigned groups are looked at when they come and go.
+    /// If true, members of assigned groups are looked at again when they come or go.
     pub assigned: bool,
     /// What nested groups count for.
     pub nesting: Nesting,
 }
 
-/// What is known of the list.
+/// The head of the assignment list.
 pub(super) const ASSIGNMENTS: StateKey<Listed> =
     StateKey::record("assignments", "the head of the assignment list");
 /// Which memberships count.
 pub(super) const WATCH: StateKey<Watch> = StateKey::record("assignments_watch", "which memberships count");
 
-/// The roles of a user's or group's own assignments; `None` for whoever is not assigned itself.
-///
-/// # Errors
-/// As [`Reads`].
+/// Returns the roles of a user's or group's own assignments, or `None` for an object that is not assigned itself.
 pub fn own_roles(
     reads: &impl Reads,
     kind: ObjectKind,
@@ -71,18 +68,12 @@ pub fn own_roles(
     reads.decoded(Table::Assignments, &keys::object(kind, id))
 }
 
-/// What is known of the last whole list; `None` before the first.
-///
-/// # Errors
-/// As [`Reads`].
+/// Returns what is known of the last whole list, or `None` before the first.
 pub fn listed(reads: &impl Reads) -> Result<Option<Listed>, StoreError> {
     reads.state(&ASSIGNMENTS)
 }
 
-/// The groups that hold this user or group as a member at the source, those left out that are gone themselves.
-///
-/// # Errors
-/// As [`Reads`].
+/// Returns the groups that hold this user or group as a member at the source, except deleted groups.
 pub fn groups_of(reads: &impl Reads, member: &SourceId) -> Result<Vec<SourceId>, StoreError> {
     let (mut groups, mut after) = (Vec::new(), None);
     loop {
@@ -100,20 +91,14 @@ pub fn groups_of(reads: &impl Reads, member: &SourceId) -> Result<Vec<SourceId>,
     }
 }
 
-/// Whether a group was deleted in Entra; one that is not known is not.
-///
-/// # Errors
-/// As [`Reads`].
+/// Returns whether a group was deleted in Entra. An unknown group counts as not deleted.
 pub fn is_gone(reads: &impl Reads, group: &SourceId) -> Result<bool, StoreError> {
     let brief = reads.brief(ObjectKind::Group, group)?;
     Ok(brief.is_some_and(|brief| matches!(brief.head.life, Life::Gone(_))))
 }
 
-/// An assigned group, or where those count one in it, of whose members none is seen because they are hidden: they are
-/// unknown, not none.
-///
-/// # Errors
-/// As [`Reads`].
+/// Returns an assigned group (or, where nested groups count, a group within one) whose members are all hidden: its
+/// members are unknown, not none.
 pub fn hidden_group(reads: &impl Reads, nesting: Nesting) -> Result<Option<SourceId>, StoreError> {
     let prefix = [keys::kind_byte(ObjectKind::Group)];
     let mut after: Option<Vec<u8>> = None;
@@ -173,10 +158,7 @@ pub fn each_member<R: Reads>(
     }
 }
 
-/// The groups in a group, at any depth, itself first; groups that are gone hold nobody.
-///
-/// # Errors
-/// As [`Reads`].
+/// Returns the groups within a group at any depth, itself first. Deleted groups contribute no members.
 pub fn nested_groups(reads: &impl Reads, group: SourceId) -> Result<Vec<SourceId>, StoreError> {
     reachable(group, |group| {
         let mut nested = Vec::new();
@@ -197,11 +179,8 @@ pub fn nested_groups(reads: &impl Reads, group: SourceId) -> Result<Vec<SourceId
 }
 
 impl Tx<'_> {
-    /// Remembers which memberships count, so that pages mark whom they concern. True when that changed: then everything
-    /// is to be looked at.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Stores which memberships count, so that pages mark the objects concerned. Returns true when that changed: then
+    /// everything must be looked at again.
     pub fn put_watch(&mut self, watch: Watch) -> Result<bool, StoreError> {
         let changed = self.watch()? != watch;
         if changed {
@@ -210,12 +189,13 @@ impl Tx<'_> {
         Ok(changed)
     }
 
-    /// Which memberships count.
+    /// Returns which memberships count.
     pub(super) fn watch(&self) -> Result<Watch, StoreError> {
         Ok(self.state(&WATCH)?.unwrap_or_default())
     }
 
-    /// A membership came or went at the source: marks whoever is in scope, has roles, or holds members through it.
+    /// Marks the objects that are in scope, have roles, or hold members through a membership that came or went at the
+    /// source.
     pub(super) fn membership_moved(
         &mut self,
         watch: Watch,
@@ -247,10 +227,8 @@ impl Tx<'_> {
         }
     }
 
-    /// A user is linked, gone or back: marks the groups that hold it through the groups that it is in.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Marks the groups that hold a user indirectly, through its own groups, when the user was linked, deleted or
+    /// restored.
     pub fn mark_holders(&mut self, user: &SourceId) -> Result<(), StoreError> {
         if !self.watch()?.nesting.members {
             return Ok(());
@@ -264,7 +242,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// A user or group is gone or back: marks who holds it through others, and who is in scope or has roles through it.
+    /// Marks the objects that hold a deleted or restored user or group indirectly, and those that are in scope or have
+    /// roles through it.
     pub(super) fn existence_moved(&mut self, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
         self.mark_holders(id)?;
         let watch = self.watch()?;
@@ -287,7 +266,7 @@ impl Tx<'_> {
         Ok(false)
     }
 
-    /// Marks a group whose members at the target may be others now: one that is at the target, or waits already.
+    /// Marks a group whose members at the target may have changed, if it is linked or already dirty.
     fn mark_holder(&mut self, group: &SourceId) -> Result<(), StoreError> {
         let linked = self
             .brief(ObjectKind::Group, group)?
@@ -298,7 +277,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Marks an object that is known: one that comes later is dirty by itself.
+    /// Marks an object that is known; one that comes later is dirty by itself.
     fn mark_known(&mut self, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
         if self.brief(kind, id)?.is_some() {
             self.mark_dirty(kind, id, DirtyCause::SOURCE.and(DirtyCause::ROLES))?;
@@ -331,15 +310,12 @@ fn mark_members(tx: &mut Tx<'_>, group: SourceId, transitive: bool) -> Result<()
     Ok(())
 }
 
-/// A principal whose standing moved, with its new roles.
+/// A principal whose assignment changed, with its new roles.
 type Moved = (ObjectKind, SourceId, Option<Vec<RoleId>>);
 
 impl Snapshot {
-    /// Stores a whole list, and marks whomever it concerns; returns for how many users and groups it says something else
-    /// than before. The same list again writes nothing.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Stores a whole list and marks the objects that it concerns. Returns the number of users and groups whose
+    /// assignment changed. The same list again writes nothing.
     pub fn store_assignments(
         &self,
         application: SourceId,
@@ -377,7 +353,7 @@ impl Snapshot {
         Ok(moved.len() as u64)
     }
 
-    /// Everybody whose entries differ from those stored, or who has a role that means something else now.
+    /// Returns every object whose entries differ from the stored ones, or that has a role whose meaning changed.
     fn moved(&self, list: &AssignmentList, redefined: &BTreeSet<RoleId>) -> Result<Vec<Moved>, StoreError> {
         let mut moved = Vec::new();
         let mut listed = list
@@ -416,7 +392,7 @@ impl Snapshot {
     }
 }
 
-/// The roles that are not the same in both.
+/// Returns the roles that are not the same in both.
 fn differing(before: &[AppRole], after: &[AppRole]) -> BTreeSet<RoleId> {
     let (before, after): (BTreeSet<&AppRole>, BTreeSet<&AppRole>) =
         (before.iter().collect(), after.iter().collect());

@@ -38,14 +38,14 @@ pub const TABLES: [Table; 20] = [
 ];
 
 const MAGIC: &[u8] = b"melonsync backup 1\n";
-/// No key or value is that long; a length beyond it is damage, and must not make us ask for the memory.
+/// The longest key or value in bytes. A greater length is damage, and must not make us allocate the memory.
 const LONGEST: u32 = 256 * 1024 * 1024;
 
-/// Writes a backup into a new file of mode 0600; returns the number of records. It appears under its name only
-/// once it is whole and on disk.
+/// Writes a backup into a new file of mode 0600 and returns the number of records. The file gets its name only once it
+/// is complete and on disk.
 ///
 /// # Errors
-/// [`StoreError::Io`], also where the file exists; whatever the store says.
+/// [`StoreError::Io`], also where the file exists; whatever the store reports.
 pub fn backup(store: &dyn SnapshotStore, path: &str, file: &Path) -> Result<u64, StoreError> {
     let refused = |error| io_error(file, "write the backup", error);
     if file.symlink_metadata().is_ok() {
@@ -98,7 +98,7 @@ fn write_record(out: &mut impl Write, table: Table, key: &[u8], value: &[u8]) ->
     out.write_all(value)
 }
 
-/// Shows every record of a backup; an error at the end when the hash says that it is not what was written.
+/// Shows every record of a backup. Returns an error at the end when the hash does not match.
 pub(super) fn read_records(
     file: &Path,
     mut show: impl FnMut((Table, Vec<u8>, Vec<u8>)) -> Result<(), StoreError>,

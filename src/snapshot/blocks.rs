@@ -1,24 +1,23 @@
 //! Blocks: many small entries of a table in one value of the engine below, like a leaf of a B-tree.
 //!
-//! sled copies a whole node for every key that it writes, so a table of many small entries costs it far more than
-//! the same bytes in few values: 36 bytes an entry, thirty to sixty entries a block, is what the tables of marks,
-//! owners and references hold (docs/performance.md). Pure: which blocks a commit reads and writes is the engine's
-//! business.
+//! sled copies a whole node for every key that it writes, so a table of many small entries costs far more than the same
+//! bytes in few values. The tables of marks, owners and references hold 36 bytes an entry, and thirty to sixty entries
+//! a block (docs/performance.md). This module is pure: the engine decides which blocks a commit reads and writes.
 //!
-//! A block holds the entries from its own key to the next block's, in order. Each entry is written as the number of
-//! bytes that its key shares with the one before, the rest of the key, and the value, lengths as LEB128 varints.
-//! Part of the format: a change here needs a migration.
+//! A block holds the entries from its own key up to the next block's, in order. Each entry is the number of bytes that
+//! its key shares with the one before, the rest of the key, and the value, with lengths as LEB128 varints. Part of the
+//! format: a change here needs a migration.
 
-/// A block larger than this is cut. Larger blocks cost more bytes an update, smaller ones more keys; measured
-/// between 1 and 8 KiB at 10,000 and 100,000 users.
+/// The size in bytes above which a block is cut. Larger blocks cost more bytes an update, smaller ones more keys;
+/// measured between 1 and 8 KiB at 10,000 and 100,000 users.
 pub const LARGEST: usize = 2048;
 
-/// Bytes that are no block.
+/// The error for bytes that are not a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a block of small entries does not decode")]
 pub struct Undecodable;
 
-/// One change to a table: its key, and the value, `None` to remove it.
+/// One change to a table: its key, and its value, or `None` to remove it.
 pub type Write<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// An entry as read: its key, valid until the next one is read, and its value.
@@ -35,7 +34,7 @@ pub struct Reader<'b> {
 }
 
 impl<'b> Reader<'b> {
-    /// Before the first entry.
+    /// Starts before the first entry.
     #[must_use]
     pub const fn new(block: &'b [u8]) -> Self {
         Self {
@@ -44,10 +43,7 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// The next entry; `None` at the end. The key is valid until the next call.
-    ///
-    /// # Errors
-    /// [`Undecodable`].
+    /// Returns the next entry, or `None` at the end. Its key is valid until the next call.
     pub fn next_entry(&mut self) -> Result<Option<Entry<'_, 'b>>, Undecodable> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -84,10 +80,7 @@ impl<'b> Reader<'b> {
     }
 }
 
-/// The value of a key in a block.
-///
-/// # Errors
-/// [`Undecodable`].
+/// Returns the value of a key in a block.
 pub fn find<'b>(block: &'b [u8], wanted: &[u8]) -> Result<Option<&'b [u8]>, Undecodable> {
     let mut reader = Reader::new(block);
     while let Some((key, value)) = reader.next_entry()? {
@@ -100,11 +93,8 @@ pub fn find<'b>(block: &'b [u8], wanted: &[u8]) -> Result<Option<&'b [u8]>, Unde
     Ok(None)
 }
 
-/// A block with these changes (sorted by key, each key once) made to it: nothing, one block, or several where it
-/// grew too large. Each with the key of its first entry.
-///
-/// # Errors
-/// [`Undecodable`].
+/// Applies these changes (sorted by key, each key once) to a block. Returns no block, one, or several where it grew too
+/// large, each with the key of its first entry.
 pub fn merge(block: &[u8], writes: &[Write<'_>]) -> Result<Vec<Part>, Undecodable> {
     let mut entries = Entries::default();
     let mut reader = Reader::new(block);
@@ -125,7 +115,7 @@ pub fn merge(block: &[u8], writes: &[Write<'_>]) -> Result<Vec<Part>, Undecodabl
     Ok(entries.cut())
 }
 
-/// Entries in order, written as new blocks: none, one or several.
+/// Writes entries in order as new blocks: none, one or several.
 #[must_use]
 pub fn pack(entries: &[Write<'_>]) -> Vec<Part> {
     let mut all = Entries::default();
@@ -135,11 +125,11 @@ pub fn pack(entries: &[Write<'_>]) -> Vec<Part> {
     all.cut()
 }
 
-/// Entries in order: keys in one buffer, values where they are.
+/// Entries in order: keys in one buffer, values borrowed.
 #[derive(Default)]
 struct Entries<'v> {
     keys: Vec<u8>,
-    /// Where the key ends, and the value.
+    /// The end of each key in the buffer, and its value.
     items: Vec<(usize, &'v [u8])>,
     bytes: usize,
 }
@@ -157,7 +147,7 @@ impl<'v> Entries<'v> {
         self.bytes += key.len() + value.len() + 3;
     }
 
-    /// Written out, in parts of equal size where one block would be too large.
+    /// Writes the entries as one block, or as parts of equal size where one would be too large.
     fn cut(&self) -> Vec<Part> {
         let Some(whole) = self.write(0..self.items.len()) else {
             return Vec::new();

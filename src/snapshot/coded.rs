@@ -1,6 +1,6 @@
-//! Attributes as an object's record holds them, and changes as the history does: known names as their numbers.
+//! The encoding of attributes in an object's record, and of changes in the history: known names as numbers.
 //!
-//! An entry is the number of its name plus one, or zero and the name, and then the value. Part of the format.
+//! An entry is the number of its name plus one, or zero and the name, then the value. Part of the format.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::reconcile::operation::Change;
 
-/// Attributes, to be written.
+/// Attributes to be written.
 pub(super) struct CodedValues<'a>(pub(super) &'a Attributes);
 
 impl Serialize for CodedValues<'_> {
@@ -25,7 +25,7 @@ impl Serialize for CodedValues<'_> {
     }
 }
 
-/// What the target kept, to be written.
+/// The values that the target kept, to be written.
 pub(super) struct CodedKept<'a>(pub(super) &'a BTreeMap<Name, Kept>);
 
 impl Serialize for CodedKept<'_> {
@@ -34,11 +34,11 @@ impl Serialize for CodedKept<'_> {
     }
 }
 
-/// Changes in the history, to be written.
+/// Changes of the history, to be written.
 pub(super) struct CodedChanges<'a>(pub(super) &'a [Change]);
 
-/// Names with a smaller number are numbers in the history. A digest is made anew when it is verified, so a name that became a
-/// known one later must stay a text there: this never changes.
+/// Names with a smaller number are written as numbers in the history. A digest is computed again when it is verified,
+/// so a name that became a known one later must stay text there: this number never changes.
 const LASTING: u16 = 77;
 
 impl Serialize for CodedChanges<'_> {
@@ -112,7 +112,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Decoded<T> {
     }
 }
 
-/// Attributes, as read.
+/// Attributes as read.
 #[derive(Deserialize)]
 pub(super) struct DecodedValues(Vec<Decoded<Value>>);
 
@@ -125,7 +125,7 @@ impl From<DecodedValues> for Attributes {
     }
 }
 
-/// Changes in the history, as read.
+/// Changes of the history as read.
 #[derive(Deserialize)]
 pub(super) struct DecodedChanges(Vec<Decoded<(Value, Value)>>);
 
@@ -140,7 +140,7 @@ impl From<DecodedChanges> for Vec<Change> {
     }
 }
 
-/// What the target kept, as read.
+/// The values that the target kept, as read.
 #[derive(Deserialize)]
 pub(super) struct DecodedKept(Vec<Decoded<Kept>>);
 

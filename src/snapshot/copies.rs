@@ -1,8 +1,8 @@
-//! Copies of what a snapshot holds, outside of its store: what lies beside the store in the job's folder, and the files that
-//! commands wrote where a person said. `state forget` names them, because it cannot erase them.
+//! Copies of a snapshot's content outside of its store: what lies beside the store in the job's folder, and the files
+//! that commands wrote where a person asked. `state forget` lists them, because it cannot erase them.
 //!
-//! What is written elsewhere is noted in the job's folder, a line a file. A copy that is moved or copied again is known no
-//! more under its new name.
+//! A copy written elsewhere is noted in the job's folder, one line a file. A copy that is moved or copied again is not
+//! known under its new name.
 
 use std::fs;
 use std::fs::OpenOptions;
@@ -27,11 +27,11 @@ pub(super) const NOTES: &str = "copies";
 /// One copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copy {
-    /// What it is: `backup`, `plan` and so on.
+    /// The kind of copy: `backup`, `plan` and so on.
     pub what: String,
-    /// Where it was put.
+    /// The path that it was written to.
     pub path: PathBuf,
-    /// When, where that is known.
+    /// When it was made, where that is known.
     pub made: Option<Timestamp>,
 }
 
@@ -55,7 +55,8 @@ pub fn note(folder: &Path, what: &str, path: &Path, now: Timestamp) -> Result<()
     written.map_err(refused)
 }
 
-/// Every copy that is known of, by path: beside the store of this engine, and noted. One that was written again is named once.
+/// Returns every known copy, by path: those beside the store of this engine, and those noted. A copy that was written
+/// again is listed once.
 ///
 /// # Errors
 /// [`StoreError::Io`].
@@ -68,8 +69,8 @@ pub fn copies(folder: &Path, engine: Engine) -> Result<Vec<Copy>, StoreError> {
     Ok(found)
 }
 
-/// Whatever lies in the job's folder and is neither its store nor a mark: what a restore, a migration, a compaction or another
-/// engine left, whatever its name.
+/// Returns everything in the job's folder that is neither its store nor a mark: what a restore, a migration, a
+/// compaction or another engine left, whatever its name.
 fn beside(folder: &Path, engine: Engine) -> io::Result<Vec<Copy>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {

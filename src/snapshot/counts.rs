@@ -1,4 +1,4 @@
-//! What is counted with every commit, and which facts of a record the counters, owners and referrers follow.
+//! The counters written with every commit, and the facts of a record that counters, owners and referrers follow.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::model::object::Life;
 
 use super::record::Record;
 
-/// What else is kept of a record beside it: counters, owners and referrers follow these.
+/// The facts of a record that are also stored beside it: counters, owners and referrers follow these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     life: Life,
@@ -18,14 +18,14 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Those of no record.
+    /// The facts where there is no record.
     pub(super) const NONE: Self = Self {
         life: Life::Unknown,
         manager: None,
         target: None,
     };
 
-    /// Those of a record.
+    /// Extracts the facts of a record.
     #[must_use]
     pub fn of(record: &Record) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Facts {
     }
 }
 
-/// How many there are; kept with every commit, because counting in sled is a full scan.
+/// The number of objects, edges and marks; stored with every commit, because counting in sled is a full scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// User records, tombstones included.
@@ -55,7 +55,7 @@ pub struct Counts {
     pub linked_alive_users: u64,
     /// Linked groups that the source is known to hold.
     pub linked_alive_groups: u64,
-    /// Membership edges, those that only the target still holds included.
+    /// Membership edges, including those that only the target still holds.
     pub edges: u64,
     /// Users still to be planned or carried out.
     pub dirty_users: u64,
@@ -64,7 +64,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Records of a kind.
+    /// Returns the number of records of a kind.
     #[must_use]
     pub const fn objects(&self, kind: ObjectKind) -> u64 {
         match kind {
@@ -73,7 +73,7 @@ impl Counts {
         }
     }
 
-    /// Linked objects of a kind.
+    /// Returns the number of linked objects of a kind.
     #[must_use]
     pub const fn linked(&self, kind: ObjectKind) -> u64 {
         match kind {
@@ -82,7 +82,7 @@ impl Counts {
         }
     }
 
-    /// Living objects of a kind.
+    /// Returns the number of living objects of a kind.
     #[must_use]
     pub const fn alive(&self, kind: ObjectKind) -> u64 {
         match kind {
@@ -91,7 +91,7 @@ impl Counts {
         }
     }
 
-    /// Linked and living objects of a kind.
+    /// Returns the number of linked and living objects of a kind.
     #[must_use]
     pub const fn linked_alive(&self, kind: ObjectKind) -> u64 {
         match kind {
@@ -100,7 +100,7 @@ impl Counts {
         }
     }
 
-    /// Dirty objects of a kind.
+    /// Returns the number of dirty objects of a kind.
     #[must_use]
     pub const fn dirty(&self, kind: ObjectKind) -> u64 {
         match kind {
@@ -120,7 +120,7 @@ impl Counts {
         step(&mut self.edges, up);
     }
 
-    /// Counts a record in or out.
+    /// Counts a record in (`up`) or out.
     pub(super) fn count_record(&mut self, kind: ObjectKind, record: &Facts, up: bool) {
         let alive = record.life == Life::Alive;
         let linked = record.target.is_some();
@@ -155,10 +155,10 @@ fn step(counter: &mut u64, up: bool) {
     };
 }
 
-/// Counters and running numbers, one record, written with every commit that moves them.
+/// Counters and running numbers: one record, written with every commit that changes them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Heads {
-    /// How many there are.
+    /// The counters.
     pub counts: Counts,
     /// The number that the next history entry gets.
     pub next_history: u64,

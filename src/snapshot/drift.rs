@@ -1,6 +1,6 @@
 //! Drift as the last reading of the target found it: one row for each linked object with drift, and one for each
-//! resource that no source object is linked to. Observations: found again by the next reading, so no part of an
-//! export.
+//! resource that no source object is linked to. These are observations: the next reading finds them again, so they are
+//! not part of an export.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,17 +24,18 @@ use super::{
     tx::Tx,
 };
 
-/// Before the keys of linked objects.
+/// The first byte of the keys of linked objects.
 const LINKED: u8 = 1;
-/// Before the keys of resources without a link.
+/// The first byte of the keys of resources without a link.
 const UNMANAGED: u8 = 2;
-/// Before the keys of linked objects of which the target does not keep something: few, and looked at in each cycle.
+/// The first byte of the keys of linked objects of which the target does not keep some value: few, and looked at in
+/// each cycle.
 const NOT_KEPT: u8 = 3;
 
-/// As many members as a row names; of more only the number is kept.
+/// The most members that a row lists; of the rest only the number is stored.
 pub const MEMBERS_NAMED: usize = 100;
 
-/// One attribute as it was found.
+/// One attribute as it was found at the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribute {
     /// Target path.
@@ -43,21 +44,21 @@ pub struct Attribute {
     pub held: Value,
     /// What the source wants.
     pub wanted: Value,
-    /// The source changed too.
+    /// True if the source changed too.
     pub conflict: bool,
 }
 
-/// Members of one group as they were found: the first of them, and how many.
+/// Group members as they were found: the first of them, and their number.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Members {
-    /// At most [`MEMBERS_NAMED`].
+    /// The first members, at most [`MEMBERS_NAMED`].
     pub named: Vec<SourceId>,
-    /// All of them.
+    /// The number of all members.
     pub count: u64,
 }
 
 impl Members {
-    /// These.
+    /// Builds the value from all ids.
     #[must_use]
     pub fn of(mut ids: Vec<SourceId>) -> Self {
         let count = ids.len() as u64;
@@ -69,30 +70,31 @@ impl Members {
 /// The drift of one linked object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
-    /// Its resource.
+    /// The linked resource.
     pub target: TargetId,
-    /// When that was read.
+    /// When the resource was read.
     pub seen: Timestamp,
-    /// It was gone.
+    /// True if the resource was gone.
     pub missing: bool,
-    /// The source object is gone.
+    /// True if the source object is gone.
     pub orphaned: bool,
-    /// Values that differ.
+    /// The attributes whose values differ.
     pub attributes: Vec<Attribute>,
-    /// Members that the group lacks.
+    /// The members that the group lacks.
     pub lacking: Members,
-    /// Members that it holds in excess.
+    /// The members that the group holds in excess.
     pub extra: Members,
-    /// A cycle is to put it right, and has not yet.
+    /// True if a cycle is to repair it and has not yet.
     pub pending: bool,
-    /// Healed, and the target held something else afterwards: no drift, and not healed again until it moves.
+    /// The attributes that were repaired and that the target changed afterwards: not drift, and not repaired again
+    /// until they change.
     pub not_kept: Vec<Attribute>,
-    /// As above, members: whether the target holds them.
+    /// The members that the target does not keep in the same way: whether it holds each.
     pub not_kept_members: BTreeMap<SourceId, bool>,
 }
 
 impl Row {
-    /// No drift.
+    /// Creates a row without drift.
     #[must_use]
     pub fn new(target: TargetId, seen: Timestamp) -> Self {
         Self {
@@ -109,25 +111,25 @@ impl Row {
         }
     }
 
-    /// Members differ.
+    /// Returns true when members differ.
     #[must_use]
     pub const fn has_members(&self) -> bool {
         self.lacking.count + self.extra.count > 0
     }
 
-    /// True for drift; what the target does not keep is none.
+    /// Returns true for drift; a value that the target does not keep is not drift.
     #[must_use]
     pub const fn is_drift(&self) -> bool {
         self.missing || self.orphaned || !self.attributes.is_empty() || self.has_members()
     }
 
-    /// True where the target does not keep something of it.
+    /// Returns true where the target does not keep some value or member.
     #[must_use]
     pub fn has_not_kept(&self) -> bool {
         !(self.not_kept.is_empty() && self.not_kept_members.is_empty())
     }
 
-    /// True when nothing is left to remember.
+    /// Returns true when the row holds nothing worth storing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.is_drift() && !self.has_not_kept()
@@ -137,29 +139,29 @@ impl Row {
 /// A resource that no source object is linked to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stranger {
-    /// Its userName or displayName, for showing.
+    /// Its userName or displayName, for display.
     pub name: Option<String>,
     /// When it was listed.
     pub seen: Timestamp,
 }
 
-/// How many objects drifted, by class; one may be in two of them.
+/// The number of objects with drift, by class; one object may be in two classes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Linked, gone at the target.
+    /// Linked objects whose resource is gone.
     pub missing: u64,
-    /// Linked, source object gone.
+    /// Linked objects whose source object is gone.
     pub orphaned: u64,
-    /// Values differ.
+    /// Objects whose values differ.
     pub modified: u64,
-    /// Members differ.
+    /// Groups whose members differ.
     pub membership: u64,
     /// Resources that no source object is linked to.
     pub unmanaged: u64,
 }
 
 impl Counts {
-    /// Counts a row.
+    /// Adds a row to the counts.
     pub fn add(&mut self, row: &Row) {
         self.missing += u64::from(row.missing);
         self.orphaned += u64::from(row.orphaned);
@@ -167,7 +169,7 @@ impl Counts {
         self.membership += u64::from(row.has_members());
     }
 
-    /// True for no drift at all.
+    /// Returns true when there is no drift at all.
     #[must_use]
     pub const fn is_none(&self) -> bool {
         self.missing + self.orphaned + self.modified + self.membership + self.unmanaged == 0
@@ -186,7 +188,7 @@ fn unmanaged(kind: ObjectKind, target: &TargetId) -> Vec<u8> {
     [&[UNMANAGED], keys::resource(kind, target).as_slice()].concat()
 }
 
-/// True for an entry of this table that reads back.
+/// Returns true for an entry of this table that decodes.
 #[must_use]
 pub(super) fn is_sound(key: &[u8], value: &[u8]) -> bool {
     match key.split_first() {
@@ -200,18 +202,12 @@ pub(super) fn is_sound(key: &[u8], value: &[u8]) -> bool {
 }
 
 impl Snapshot {
-    /// The row of an object.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the row of an object.
     pub fn drift(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Row>, StoreError> {
         self.decoded(Table::Drift, &linked(kind, id))
     }
 
-    /// True once there is a row of a linked object.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns true once a linked object has a row.
     pub fn has_drift(&self) -> Result<bool, StoreError> {
         Ok(!self.raw_scan(Table::Drift, &[LINKED], None, 1)?.is_empty())
     }
@@ -219,7 +215,7 @@ impl Snapshot {
     /// Shows every row of a linked object, users first.
     ///
     /// # Errors
-    /// As [`Reads`], and what `show` says.
+    /// As [`Reads`], and what `show` returns.
     pub fn each_drift(
         &self,
         mut show: impl FnMut(ObjectKind, SourceId, Row) -> Result<(), StoreError>,
@@ -230,10 +226,10 @@ impl Snapshot {
         })
     }
 
-    /// Shows every row with something that the target does not keep, users first.
+    /// Shows every row with a value or member that the target does not keep, users first.
     ///
     /// # Errors
-    /// As [`Reads`], and what `show` says.
+    /// As [`Reads`], and what `show` returns.
     pub fn each_not_kept(
         &self,
         mut show: impl FnMut(ObjectKind, SourceId, Row) -> Result<(), StoreError>,
@@ -248,7 +244,7 @@ impl Snapshot {
     /// Shows every resource that no source object is linked to.
     ///
     /// # Errors
-    /// As [`Reads`], and what `show` says.
+    /// As [`Reads`], and what `show` returns.
     pub fn each_stranger(
         &self,
         mut show: impl FnMut(ObjectKind, TargetId, Stranger) -> Result<(), StoreError>,
@@ -277,10 +273,7 @@ impl Snapshot {
         }
     }
 
-    /// How many drifted, as the last readings found them.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the counts of drift as the last readings found it.
     pub fn drift_counts(&self) -> Result<Counts, StoreError> {
         let mut counts = Counts::default();
         self.each_drift(|_, _, row| {
@@ -294,10 +287,7 @@ impl Snapshot {
         Ok(counts)
     }
 
-    /// Forgets the resources of a kind that nobody was linked to.
-    ///
-    /// # Errors
-    /// As the engine below.
+    /// Deletes the stored resources of a kind that no source object is linked to.
     pub fn clear_strangers(&self, kind: ObjectKind) -> Result<(), StoreError> {
         loop {
             let page = self.raw_scan(Table::Drift, &[UNMANAGED, keys::kind_byte(kind)], None, PAGE)?;
@@ -314,7 +304,7 @@ impl Snapshot {
 }
 
 impl Tx<'_> {
-    /// Keeps an object's row; an empty one is none.
+    /// Stores an object's row, or deletes it where the row is empty.
     pub fn put_drift(&mut self, kind: ObjectKind, id: &SourceId, row: &Row) {
         if row.is_empty() {
             self.delete_drift(kind, id);
@@ -328,21 +318,18 @@ impl Tx<'_> {
         }
     }
 
-    /// Forgets an object's row.
+    /// Deletes an object's row.
     pub fn delete_drift(&mut self, kind: ObjectKind, id: &SourceId) {
         self.delete(Table::Drift, linked(kind, id));
         self.delete(Table::Drift, unkept(kind, id));
     }
 
-    /// The row of an object, as this transaction leaves it.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the row of an object as this transaction leaves it.
     pub fn drift(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Row>, StoreError> {
         self.decoded(Table::Drift, &linked(kind, id))
     }
 
-    /// Keeps a resource that nobody is linked to.
+    /// Stores a resource that no source object is linked to.
     pub fn put_stranger(&mut self, kind: ObjectKind, target: &TargetId, stranger: &Stranger) {
         self.put(Table::Drift, unmanaged(kind, target), record::encode(stranger));
     }

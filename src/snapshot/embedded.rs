@@ -1,4 +1,4 @@
-//! The embedded engines: which there are, and what each keeps where in a job's folder.
+//! The embedded engines, and where each stores what in a job's folder.
 
 use std::{
     path::{Path, PathBuf},
@@ -24,10 +24,10 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// All of them.
+    /// All engines.
     pub const ALL: [Self; 2] = [Self::Sled, Self::Redb];
 
-    /// Its name: the word in the settings, and the folder in a job's folder.
+    /// Returns its name: the value in the settings, and the folder within a job's folder.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -36,13 +36,13 @@ impl Engine {
         }
     }
 
-    /// Its folder in a job's folder.
+    /// Returns its folder within a job's folder.
     #[must_use]
     pub fn folder(self, job: &Path) -> PathBuf {
         job.join(self.name())
     }
 
-    /// The file that is there once a store was made in a job's folder.
+    /// Returns the file that exists once a store was created in a job's folder.
     #[must_use]
     pub fn file(self, job: &Path) -> PathBuf {
         self.folder(job).join(match self {
@@ -51,7 +51,7 @@ impl Engine {
         })
     }
 
-    /// Opens the store in `folder`, or makes one.
+    /// Opens the store in `folder`, or creates one.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Io`].

@@ -1,8 +1,7 @@
-//! Entries in escrow: objects whose operation the target refused, with when it is tried again.
+//! Entries in escrow: objects whose operation the target refused, and when it is tried again.
 //!
-//! An entry waits while its object's dirty mark says nothing but [`DirtyCause::ESCROW`]: whatever marks the object
-//! again (a change at the source, of a reference, of the config, or somebody by hand) makes it due at once, without
-//! knowing of escrow.
+//! An entry waits while its object's dirty mark holds no cause but [`DirtyCause::ESCROW`]. Any other mark (a change at
+//! the source, of a reference or of the config, or a request by hand) makes it due at once, without knowing of escrow.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +15,7 @@ use crate::model::id::SourceId;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
-/// What stands in a mark beside [`DirtyCause::ESCROW`] without making its entry due.
+/// The causes that a mark may hold beside [`DirtyCause::ESCROW`] without making its entry due.
 const NOT_DUE: DirtyCause = DirtyCause::UNREAD.and(DirtyCause::LOOK).and(DirtyCause::FACTS);
 
 /// Why an object is in escrow, and until when.
@@ -24,15 +23,15 @@ const NOT_DUE: DirtyCause = DirtyCause::UNREAD.and(DirtyCause::LOOK).and(DirtyCa
 pub struct Escrowed {
     /// The operation that failed, by its name.
     pub operation: String,
-    /// What the target said.
+    /// The target's answer.
     pub error: String,
     /// What to do about it.
     pub hint: String,
-    /// How often it failed in a row.
+    /// How often it failed in succession.
     pub failures: u32,
-    /// When it failed first.
+    /// When it first failed.
     pub since: Timestamp,
-    /// When it is tried again; `None`: dropped, not before something changes.
+    /// When it is tried again; `None` if it is dropped, and not tried before something changes.
     pub next_try: Option<Timestamp>,
 }
 
@@ -43,24 +42,21 @@ pub struct Entry {
     pub kind: ObjectKind,
     /// The object.
     pub id: SourceId,
-    /// Why, and until when.
+    /// Why it is set aside, and until when.
     pub escrowed: Escrowed,
-    /// True while nothing but the next try is waited for.
+    /// True while it waits for nothing but its next try.
     pub waits: bool,
 }
 
 impl Entry {
-    /// True when a cycle at this time tries it.
+    /// Returns true when a cycle at this time tries the entry again.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
         !self.waits || self.escrowed.next_try.is_some_and(|at| at <= now)
     }
 }
 
-/// Every entry, by kind and id. Entries of objects that were settled otherwise are left out.
-///
-/// # Errors
-/// As [`Reads`].
+/// Returns every entry, by kind and id, except entries of objects that were settled otherwise.
 pub fn entries(reads: &impl Reads) -> Result<Vec<Entry>, StoreError> {
     let (mut found, mut after) = (Vec::new(), None::<Vec<u8>>);
     loop {
@@ -85,10 +81,7 @@ pub fn entries(reads: &impl Reads) -> Result<Vec<Entry>, StoreError> {
 }
 
 impl Tx<'_> {
-    /// Sets an object aside: it stays dirty, and waits.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Sets an object aside: it stays dirty and waits.
     pub fn put_escrow(
         &mut self,
         kind: ObjectKind,
@@ -98,7 +91,8 @@ impl Tx<'_> {
         let unread = self
             .dirty_cause(kind, id)?
             .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
-        // The causes so far are forgotten: only a later one makes it due. What moved is still why, when it is tried again.
+        // The causes so far are dropped: only a later one makes the entry due. What changed remains the reason when it
+        // is tried again.
         let cause = if unread {
             DirtyCause::ESCROW.and(DirtyCause::UNREAD)
         } else {
@@ -109,7 +103,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Takes an object's entry away; whether it is dirty is not touched.
+    /// Deletes an object's entry, and leaves its dirty mark as it is.
     pub fn delete_escrow(&mut self, kind: ObjectKind, id: &SourceId) {
         self.delete(Table::Escrow, keys::object(kind, id));
     }

@@ -1,8 +1,8 @@
 //! `melonsync state export`: everything of lasting worth in a snapshot, as JSON Lines that a person can read.
 //!
-//! One line a record, `type` first; what does not decode becomes a line of type `damaged`, and the rest goes on.
-//! What only serves the cycle under way (readings, forecast, removals) and what follows from other lines
-//! (owners, references) is left out.
+//! One line a record, `type` first. A record that does not decode becomes a line of type `damaged`, and the rest goes
+//! on. Left out are what only serves the current cycle (readings, forecast, removals) and what follows from other lines
+//! (owners, references).
 
 use std::io::Write;
 
@@ -35,19 +35,19 @@ use super::{
     verify::each,
 };
 
-/// What was written.
+/// The numbers of lines written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exported {
-    /// Lines.
+    /// All lines.
     pub lines: u64,
-    /// Those among them that say that a record is damaged.
+    /// Lines that report a damaged record.
     pub damaged: u64,
 }
 
-/// Writes the lines; tables in a fixed order, keys in theirs, so that two exports can be compared by `diff`.
+/// Writes the lines, tables in a fixed order and keys in theirs, so that two exports can be compared by `diff`.
 ///
 /// # Errors
-/// Where the engine below cannot read on, or `out` refuses.
+/// When the engine below cannot read on, or `out` refuses.
 pub fn export(snapshot: &Snapshot, out: &mut impl Write) -> Result<Exported, StoreError> {
     let mut lines = Lines {
         out,

@@ -1,4 +1,4 @@
-//! What lies where in the state folder, and how a job's snapshot is opened in it.
+//! The layout of the state folder, and how a job's snapshot is opened in it.
 //!
 //! ```text
 //! <state.path>/lock                 one melonsync process holds the whole folder
@@ -32,7 +32,7 @@ use super::{
     store::Snapshot,
 };
 
-/// The state folder, held by this process.
+/// The state folder, locked by this process.
 #[derive(Debug, Clone)]
 pub struct StateFolder {
     root: PathBuf,
@@ -41,7 +41,7 @@ pub struct StateFolder {
 }
 
 impl StateFolder {
-    /// Takes the folder, creating it with mode 0700.
+    /// Locks the folder, and creates it with mode 0700 where needed.
     ///
     /// # Errors
     /// [`StoreError::InUse`] with the holder's pid (exit 5), [`StoreError::Io`].
@@ -54,31 +54,31 @@ impl StateFolder {
         })
     }
 
-    /// The same folder, whose stores are those of this engine; sled unless told otherwise.
+    /// Sets the engine of the folder's stores; sled by default.
     #[must_use]
     pub fn with_engine(self, engine: Engine) -> Self {
         Self { engine, ..self }
     }
 
-    /// The engine of the stores in it.
+    /// Returns the engine of the stores in it.
     #[must_use]
     pub const fn engine(&self) -> Engine {
         self.engine
     }
 
-    /// The folder.
+    /// Returns the folder's path.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The folder of a job.
+    /// Returns the folder of a job.
     #[must_use]
     pub fn job(&self, job: &str) -> PathBuf {
         self.root.join(job)
     }
 
-    /// The jobs that have a snapshot here, of whichever engine, by name.
+    /// Returns the names of the jobs that have a snapshot here, of whichever engine.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -99,19 +99,19 @@ impl StateFolder {
         Ok(jobs)
     }
 
-    /// Removes a job's store, which nobody may have open. For one that holds nothing worth keeping.
+    /// Removes a job's store, which no process may have open. For a store that holds nothing worth keeping.
     ///
     /// # Errors
     /// [`StoreError::Io`].
     pub fn forget(&self, job: &str) -> Result<(), StoreError> {
         let folder = self.job(job);
         let refused = |error| io_error(&folder, "begin afresh", error);
-        // The marker first: a store without one is made anew, a marker without a store is damage.
+        // The marker first: a store without a marker is created anew, a marker without a store is damage.
         fs::remove_file(folder.join(CREATED)).map_err(refused)?;
         fs::remove_dir_all(self.engine.folder(&folder)).map_err(refused)
     }
 
-    /// When and by whom the job was handed over to another host; `None` while it is at home here.
+    /// Returns when and by whom the job was handed over to another host, or `None` while it runs here.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -124,7 +124,7 @@ impl StateFolder {
         }
     }
 
-    /// Marks a job as handed over; `text` says when, by whom and in which backup.
+    /// Marks a job as handed over; `text` states when, by whom and in which backup.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -134,11 +134,8 @@ impl StateFolder {
         written.map_err(|error| io_error(&mark, "mark the job as handed over", error))
     }
 
-    /// Takes a job back that was handed over: what the other host did is not known, so everything is read again and
-    /// removals wait. False where it was at home.
-    ///
-    /// # Errors
-    /// As [`Self::open_job`].
+    /// Takes back a job that was handed over. What the other host did is not known, so everything is read again and
+    /// removals wait. Returns false where it was not handed over.
     pub fn take_back(&self, job: &str, cache_bytes: u64) -> Result<bool, StoreError> {
         if self.moved(job)?.is_none() {
             return Ok(false);
@@ -149,21 +146,22 @@ impl StateFolder {
         Ok(true)
     }
 
-    /// Opens a job's snapshot, making or migrating it. `cache_bytes`: [`super::sled::DEFAULT_CACHE_BYTES`].
+    /// Opens a job's snapshot, after creating or migrating it where needed. `cache_bytes`:
+    /// [`super::sled::DEFAULT_CACHE_BYTES`].
     ///
     /// # Errors
-    /// [`StoreError::TooNew`]; [`StoreError::OtherEngine`]; [`StoreError::Damaged`], and then nothing was
-    /// overwritten; [`StoreError::Io`].
+    /// [`StoreError::TooNew`]; [`StoreError::OtherEngine`]; [`StoreError::Damaged`], and then nothing was overwritten;
+    /// [`StoreError::Io`].
     pub fn open_job(&self, job: &str, cache_bytes: u64) -> Result<Snapshot, StoreError> {
         let folder = self.job(job);
-        // Before anything is made: a fresh store beside the one that is there would know nobody.
+        // Before anything is created: an empty store beside the existing one would know no object.
         self.refuse_other_engine(&folder)?;
         create_private(&folder)?;
         let marker = folder.join(CREATED);
         let live = self.engine.folder(&folder);
         let old = beside(&live, OLD);
         if old.exists() && !live.exists() {
-            // Compacting ended between its two renames.
+            // The compaction ended between its two renames.
             fs::rename(&old, &live).map_err(|error| io_error(&folder, "put the snapshot back", error))?;
         }
         let existed = marker.exists();
@@ -212,9 +210,9 @@ impl StateFolder {
     }
 }
 
-/// What lies in a job's folder and holds no values: the marks of this file and of [`super::forget`].
+/// The files of a job's folder that hold no values: the marks of this file and of [`super::forget`].
 pub(super) const MARKS: [&str; 3] = [CREATED, MOVED, FORGOTTEN];
-/// The file that says that the job was handed over.
+/// The file that marks a job as handed over.
 const MOVED: &str = "moved";
 
 fn lost(folder: &Path, what: &str) -> StoreError {
@@ -224,7 +222,7 @@ fn lost(folder: &Path, what: &str) -> StoreError {
     }
 }
 
-/// The job's folder is what is to be set aside, so messages name it and not the store's within it.
+/// Replaces the store's folder by the job's in an error: the job's folder is what a person sets aside.
 fn of_job(folder: &Path, error: StoreError) -> StoreError {
     match error {
         StoreError::Damaged { what, .. } => lost(folder, &what),

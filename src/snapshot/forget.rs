@@ -1,8 +1,8 @@
-//! `state forget`: the personal values of an object that is ours no longer are erased.
+//! `state forget`: erases the personal values of an object that is no longer ours.
 //!
-//! The chain of the history stays as it is: it holds ids, and digests that say nothing without their salt. What was
-//! forgotten is noted beside the store, by id, so that restoring an older backup erases it again.
-//! Crash in the middle: the note comes first, and forgetting twice is forgetting once.
+//! The history's chain stays as it is: it holds ids, and digests that reveal nothing without their salt. Each forgotten
+//! id is noted beside the store, so that restoring an older backup erases its values again. After a crash in the
+//! middle, forgetting is repeated: the note comes first, and forgetting twice equals forgetting once.
 
 use std::{
     fs::{self, OpenOptions},
@@ -33,39 +33,36 @@ use super::{
 /// The file of notes in a job's folder.
 pub(super) const FORGOTTEN: &str = "forgotten";
 
-/// Why an object cannot be forgotten.
+/// The reason why an object cannot be forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StillOurs {
-    /// It has a resource at the target.
+    /// The object has a resource at the target.
     Linked,
-    /// It is still to be planned or carried out.
+    /// The object is still to be planned or carried out.
     Waits,
 }
 
-/// What was erased.
+/// The numbers of erased values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Forgotten {
-    /// History entries whose values went.
+    /// History entries whose values were erased.
     pub entries: u64,
-    /// Records of what the source said.
+    /// Erased records of source objects.
     pub records: u64,
-    /// Summaries of cycles in which a failure of it was quoted.
+    /// Cycle summaries that quoted a failure of the object.
     pub summaries: u64,
 }
 
-/// One note.
+/// One note of a forgotten object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Note {
     object: SourceId,
-    /// What the history says later is of a new life of the object.
+    /// When it was forgotten; later history entries belong to a new life of the object.
     time: Timestamp,
 }
 
-/// Whether an object may be forgotten: it has no resource, and nothing is left to do for it. One that lives in the
-/// directory and is neither was left out by scope, or is disabled and was never created.
-///
-/// # Errors
-/// As [`Reads`].
+/// Returns whether an object may be forgotten: it has no resource, and nothing is left to do for it. An object that
+/// lives in the directory and is neither was left out by scope, or is disabled and was never created.
 pub fn may_forget(snapshot: &Snapshot, id: &SourceId) -> Result<Result<(), StillOurs>, StoreError> {
     for kind in [ObjectKind::User, ObjectKind::Group] {
         let Some(record) = snapshot.record(kind, id)? else {
@@ -81,7 +78,7 @@ pub fn may_forget(snapshot: &Snapshot, id: &SourceId) -> Result<Result<(), Still
     Ok(Ok(()))
 }
 
-/// Notes in the job's folder that an object is forgotten, and erases it.
+/// Notes in the job's folder that an object is forgotten, then erases its values.
 ///
 /// # Errors
 /// [`StoreError::Io`], as [`Reads`].
@@ -101,10 +98,7 @@ pub fn forget(
     Ok(erased)
 }
 
-/// Erases again whoever was forgotten: after a restore.
-///
-/// # Errors
-/// As [`forget`].
+/// Erases every forgotten object again, after a restore.
 pub(super) fn repeat(snapshot: &Snapshot, folder: &Path) -> Result<(), StoreError> {
     let notes = notes(folder).map_err(|error| io_error(folder, "read who is forgotten", error))?;
     for note in notes {
@@ -165,14 +159,14 @@ fn erase_history(snapshot: &Snapshot, note: Note) -> Result<u64, StoreError> {
     Ok(erased)
 }
 
-/// The record goes; in a restored snapshot, which may still link it, the link stays and only the values go: the full
-/// read that follows decides.
+/// Erases the object's record. In a restored snapshot that still links it, the link stays and only the values go: the
+/// full read that follows decides.
 fn erase_records(snapshot: &Snapshot, id: &SourceId) -> Result<u64, StoreError> {
     let mut erased = 0;
     let mut tx = snapshot.tx()?;
     tx.forget_in_quarantine(id)?;
     for kind in [ObjectKind::User, ObjectKind::Group] {
-        // What was said of it: a target's refusal, a person's comment.
+        // Texts about the object: a target's refusal, a person's comment.
         tx.delete_escrow(kind, id);
         tx.put_refusals(kind, id, &[]);
         tx.delete_drift(kind, id);
@@ -208,7 +202,7 @@ fn erase_records(snapshot: &Snapshot, id: &SourceId) -> Result<u64, StoreError> 
     Ok(erased)
 }
 
-/// A summary quotes the target's words on an entry that failed, and they may name somebody.
+/// Erases the quotes of summaries: the target's message on an entry that failed may contain personal values.
 fn erase_summaries(snapshot: &Snapshot, note: Note) -> Result<u64, StoreError> {
     let object = note.object.to_string();
     let mut erased = 0;

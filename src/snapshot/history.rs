@@ -1,7 +1,7 @@
-//! The audit log (docs/design/failures.md): append-only, one record a batch, each with the hash over the one before.
+//! The audit log (docs/design/failures.md): append-only, one record a batch, each with the hash of the one before.
 //!
-//! The personal values and the salt lie in a table of their own under the same key: they can be erased without
-//! breaking the chain, and the salted digest in the chain then says nothing about them.
+//! The personal values and the salt lie in a table of their own under the same key: they can be erased without breaking
+//! the chain, and the salted digest in the chain then reveals nothing about them.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -31,31 +31,31 @@ pub use values::Values;
 use values::Written;
 use values::digest_of;
 
-/// How many records are read together: each may hold hundreds of entries.
+/// How many records are read together; each may hold hundreds of entries.
 pub(super) const RECORDS: usize = 32;
 
-/// One thing done, tried or decided. No personal value is in it.
+/// One operation that was done, tried or decided. It holds no personal value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its number, from 0 without a gap.
     pub seq: u64,
-    /// When.
+    /// When it happened.
     pub time: Timestamp,
-    /// In which cycle; none for what is done between cycles.
+    /// The cycle; `None` for what is done between cycles.
     pub cycle: Option<CycleId>,
-    /// Who: `schedule`, a token's name or a local user.
+    /// The actor: `schedule`, a token's name or a local user.
     pub actor: String,
-    /// What: a verb of `reconcile::operation`, or another word.
+    /// The operation: a verb of `reconcile::operation`, or another name.
     pub operation: String,
-    /// To an object of which kind.
+    /// The kind of the object.
     pub kind: Option<ObjectKind>,
-    /// To which source object.
+    /// The source object.
     pub object: Option<SourceId>,
-    /// At which resource.
+    /// The target resource.
     pub target: Option<TargetId>,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// How it ended: `done`, `failed` and so on.
+    /// The outcome: `done`, `failed` and so on.
     pub result: String,
     /// The fingerprint of mapping, scope and thresholds.
     pub config: String,
@@ -63,7 +63,7 @@ pub struct Entry {
     pub digest: Hash,
 }
 
-/// An entry to be appended; its number and digest are given to it.
+/// An entry to be appended; appending gives it its number and digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
     /// See [`Entry::time`].
@@ -86,20 +86,20 @@ pub struct NewEntry {
     pub result: String,
     /// See [`Entry::config`].
     pub config: String,
-    /// What goes beside the chain.
+    /// The values stored beside the chain.
     pub values: Values,
-    /// Random, new for each entry, so that a digest cannot be guessed back.
+    /// Random bytes, new for each entry, so that a digest cannot be guessed back.
     pub salt: [u8; 16],
 }
 
-/// A record of the chain, as stored under its first entry's number.
+/// A record of the chain, stored under its first entry's number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Batch {
     pub(super) previous: Hash,
     pub(super) entries: Vec<Entry>,
 }
 
-/// A batch in the making.
+/// A batch being built.
 #[derive(Default)]
 struct Making {
     entries: Vec<Entry>,
@@ -115,7 +115,7 @@ impl Making {
 }
 
 impl Tx<'_> {
-    /// Appends entries; returns the number of the first.
+    /// Appends entries and returns the number of the first.
     pub fn append_history(&mut self, entries: Vec<NewEntry>) -> u64 {
         let first = self.heads.next_history;
         let mut making = Making::default();
@@ -168,11 +168,8 @@ fn numbered(new: NewEntry, seq: u64, values: &[u8]) -> Entry {
 }
 
 impl Snapshot {
-    /// Entries from number `from` on with their values (`None`: erased), whole records, until there are at
-    /// least `limit`.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the entries from number `from` on with their values (`None` if erased), in whole records, until there
+    /// are at least `limit`.
     pub fn history(&self, from: u64, limit: usize) -> Result<Vec<(Entry, Option<Values>)>, StoreError> {
         let mut found = Vec::new();
         let mut after = self.record_before(from)?.map(keys::number);
@@ -194,11 +191,8 @@ impl Snapshot {
         Ok(found)
     }
 
-    /// Shows every entry since a moment, without values: what the guard counts (`guard_window`).
-    /// Times are taken to grow along the chain; where a clock jumped, entries may be shown too many.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Shows every entry since a moment, without values: what the guard counts (`guard_window`). Times are assumed to
+    /// grow along the chain; where a clock jumped, too many entries may be shown.
     pub fn history_since(&self, since: Timestamp, mut show: impl FnMut(&Entry)) -> Result<(), StoreError> {
         let mut after = self.first_after(since)?;
         loop {
@@ -218,9 +212,9 @@ impl Snapshot {
         }
     }
 
-    /// The first number of the record before the one that holds `seq`; `None` when that is the first record.
+    /// Returns the first number of the record before the one that holds `seq`, or `None` when that is the first record.
     fn record_before(&self, seq: u64) -> Result<Option<u64>, StoreError> {
-        // Records hold few entries, so a short walk back meets the beginning of the right one.
+        // Records hold few entries, so a short walk back finds the start of the right one.
         let mut back = 64;
         loop {
             let start = seq.saturating_sub(back);
@@ -243,7 +237,7 @@ impl Snapshot {
         }
     }
 
-    /// The key after which every entry since `since` lies: a search by halves over the entries' numbers.
+    /// Returns the key after which every entry since `since` lies, by binary search over the entries' numbers.
     pub(super) fn first_after(&self, since: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
         let (mut low, mut high) = (0, self.history_head()?.next);
         let mut after = None;
@@ -266,11 +260,11 @@ impl Snapshot {
         Ok(after)
     }
 
-    /// Walks the whole chain: numbers without gap, each hash over the record before, digests of what is not
-    /// erased, the head. Returns what is wrong, in words; nothing when all is well.
+    /// Checks the whole chain: numbers without a gap, each hash of the record before, digests of values that are not
+    /// erased, the head. Returns a message for each fault.
     ///
     /// # Errors
-    /// As the engine below; what does not decode is a finding.
+    /// As the engine below; a record that does not decode is a finding.
     pub fn verify_chain(&self) -> Result<Vec<String>, StoreError> {
         let mut findings = Vec::new();
         let (mut next, mut hash): (Option<u64>, Option<Hash>) = (None, None);
@@ -311,7 +305,7 @@ impl Snapshot {
             findings.push(format!("history record {first:?} does not decode"));
             return Ok(());
         };
-        // The first record that is there is the anchor: retention drops a prefix of the chain.
+        // The first record present is the anchor: retention drops a prefix of the chain.
         if hash.is_some_and(|hash| hash != batch.previous) || next.is_some_and(|next| Some(next) != first) {
             findings.push(format!(
                 "the history is broken before entry {}",

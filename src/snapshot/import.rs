@@ -1,8 +1,8 @@
-//! `state import`: a snapshot out of the JSON Lines that `state export` wrote.
+//! `state import`: builds a snapshot from the JSON Lines that `state export` wrote.
 //!
-//! Guarantee: the history's chain comes out with the same hashes, or nothing is imported. What follows from other
-//! lines (owners, references, counters) is made anew. Like a restored snapshot it begins with a full read, with
-//! everything looked at again and with removals withheld.
+//! Guarantee: the history's chain ends with the same hashes, or nothing is imported. What follows from other lines
+//! (owners, references, counters) is built anew. Like a restored snapshot, it begins with a full read, with everything
+//! looked at again and with removals withheld.
 
 use std::{
     fs::File,
@@ -48,11 +48,11 @@ use super::{
     tx::Tx,
 };
 
-/// As many lines as one transaction takes.
+/// The most lines that one transaction takes.
 const LINES: usize = 1000;
 
-/// Makes a job's snapshot out of an export; returns the number of lines. Where the job has a snapshot already it is
-/// refused, or with `force` set aside as `sled.replaced` or `redb.replaced`.
+/// Builds a job's snapshot from an export and returns the number of lines. Where the job already has a snapshot, the
+/// import is refused, or with `force` that snapshot is set aside as `sled.replaced` or `redb.replaced`.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] with the line that is wrong, and then nothing was changed; [`StoreError::Io`].
@@ -73,9 +73,6 @@ pub fn import(file: &Path, state: &StateFolder, job: &str, force: bool) -> Resul
 }
 
 /// Reads an export into an empty snapshot.
-///
-/// # Errors
-/// As [`import`].
 pub fn read(file: &Path, snapshot: &Snapshot) -> Result<u64, StoreError> {
     let refused = |error| io_error(file, "read the export", error);
     let mut lines = BufReader::new(File::open(file).map_err(refused)?).lines();
@@ -104,7 +101,7 @@ pub fn read(file: &Path, snapshot: &Snapshot) -> Result<u64, StoreError> {
     Ok(number)
 }
 
-/// Why a line is not taken.
+/// The reason why a line is refused.
 enum Wrong {
     Line(String),
     Store(StoreError),
@@ -136,9 +133,9 @@ type Done<T = ()> = Result<T, Wrong>;
 
 #[derive(Default)]
 struct Reading {
-    /// What the first line says of the history: entries so far, and the head.
+    /// The first line's facts about the history: the number of entries so far, and the head.
     head: Option<(u64, String)>,
-    /// The record whose entries are being read, and how many it has.
+    /// The record whose entries are being read, and its number of entries.
     open: Option<(Batch, BatchValues, usize)>,
     hash: Hash,
     begun: bool,
@@ -182,7 +179,7 @@ impl Reading {
                 tx.put_withheld(&key, &of(line, "withheld")?);
                 Ok(())
             }
-            // Everything is looked at anew after an import, and whoever is refused again is set aside again.
+            // Everything is looked at again after an import, and an object that is refused again is set aside again.
             "escrow" | "refused" => Ok(()),
             "intents" => intents(tx, line),
             "history-record" => {
@@ -257,7 +254,7 @@ impl Reading {
         Ok(())
     }
 
-    /// Writes a record of the history as it was.
+    /// Writes a record of the history unchanged.
     fn close(&mut self, tx: &mut Tx<'_>, batch: &Batch, values: &BatchValues) {
         let first = batch.entries.first().map_or(0, |entry| entry.seq);
         let bytes = record::encode(batch);

@@ -1,4 +1,4 @@
-//! The files of a job's folder: their names, and their errors.
+//! The file names of a job's folder, and the errors of file access.
 
 use std::fs;
 use std::io;
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::ports::StoreError;
 
-/// Behind the name of the store's folder, while a compacted one takes its place.
+/// The suffix of the store's folder while a compacted one takes its place.
 pub(super) const OLD: &str = "old";
-/// The file that says that the store was created.
+/// The file that marks the store as created.
 pub(super) const CREATED: &str = "created";
 
-/// The error of a file that could not be read or written; `action` is what was tried.
+/// Builds the error of a file that could not be read or written; `action` is what was tried.
 pub(super) fn io_error(path: &Path, action: &str, cause: io::Error) -> StoreError {
     StoreError::Io {
         action: action.to_owned(),
@@ -20,7 +20,7 @@ pub(super) fn io_error(path: &Path, action: &str, cause: io::Error) -> StoreErro
     }
 }
 
-/// Removes a folder with all that is in it, where it is there.
+/// Removes a folder and its content, if it exists.
 pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -28,7 +28,7 @@ pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// The file or folder of this name with another word behind it.
+/// Returns the path with another suffix.
 pub(super) fn beside(file: &Path, word: &str) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".");

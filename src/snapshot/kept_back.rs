@@ -1,7 +1,7 @@
-//! What is kept back from the target: operations withheld by the guard, objects on hold, and a job that is paused.
+//! What is kept back from the target: operations withheld by the guard, objects on hold, and a paused job.
 //!
-//! A withheld operation is an entry here from the cycle that withheld it until it is sent, rejected, or a cycle finds
-//! that the source no longer asks for it. Entries say what was asked for; what is sent is planned anew each time.
+//! A withheld operation has an entry here from the cycle that withheld it until it is sent, rejected, or a cycle finds
+//! that the source no longer asks for it. Entries record what was asked for; what is sent is planned anew each time.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,33 +23,33 @@ use super::record;
 use super::state::{StateKey, StateReads};
 use super::tx::Tx;
 
-/// An operation that the guard holds back, or that a person let through and that is not sent yet.
+/// An operation that the guard withholds, or that a person released and that is not sent yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Withheld {
-    /// What is to be done.
+    /// The verb of the operation.
     pub verb: Verb,
-    /// The word for why it is asked for ([`crate::reconcile::operation::Reason::label`]).
+    /// The label of the reason for it ([`crate::reconcile::operation::Reason::label`]).
     pub reason: String,
-    /// Why it is asked for, in words.
+    /// The reason as text.
     pub because: String,
-    /// Why it is held back, in the guard's words.
+    /// The guard's reason for withholding it.
     pub why: String,
-    /// For how many operations it counts: one, or one a membership.
+    /// The number of operations that it counts for: one, or one a membership.
     pub count: u64,
     /// The members that the group would lose.
     pub members: Vec<SourceId>,
-    /// Since when it waits.
+    /// When it was first withheld.
     pub since: Timestamp,
-    /// The last cycle that met it.
+    /// The last cycle that planned it.
     pub cycle: CycleId,
-    /// Who let it through, once somebody did.
+    /// The person who released it, once one did.
     pub released_by: Option<String>,
-    /// The resource that it would take over, for an adoption that waits for its review.
+    /// The resource that it would adopt, for an adoption that waits for its review.
     #[serde(default)]
     pub alike: Option<Alike>,
 }
 
-/// As it was written before adoptions were reviewed.
+/// The layout from before adoptions were reviewed.
 #[derive(Deserialize)]
 struct WithoutAlike {
     verb: Verb,
@@ -81,7 +81,7 @@ impl From<WithoutAlike> for Withheld {
 }
 
 impl Withheld {
-    /// True for the same operation on the same resource: what is let through is what a person looked at.
+    /// Returns true for the same operation on the same resource: only what a person looked at is released.
     #[must_use]
     pub fn is_about(&self, verb: Verb, alike: Option<&Alike>) -> bool {
         let resource = |alike: &Alike| alike.target.clone();
@@ -96,20 +96,20 @@ impl Withheld {
     }
 }
 
-/// What a withheld operation is found by.
+/// The key of a withheld operation.
 pub type WithheldKey = (ObjectKind, SourceId, Class);
 
-/// Why an object is on hold.
+/// The reason why an object is on hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HoldCause {
-    /// By hand.
+    /// A person put it on hold.
     Hand,
     /// A withheld operation on it was rejected.
     Reject,
 }
 
 impl HoldCause {
-    /// The word for it.
+    /// Returns the name of the cause.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -122,28 +122,28 @@ impl HoldCause {
 /// One hold: of a whole object, or of one of its attributes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// The target path, as the mapping writes it; absent: everything.
+    /// The target path, as the mapping writes it; `None` for the whole object.
     pub attribute: Option<String>,
-    /// It ends by itself then.
+    /// When the hold ends by itself.
     pub until: Option<Timestamp>,
-    /// Since when.
+    /// When the hold began.
     pub since: Timestamp,
-    /// Who.
+    /// The actor.
     pub actor: String,
-    /// What they said.
+    /// The actor's comment.
     pub comment: Option<String>,
-    /// Why.
+    /// The reason.
     pub cause: HoldCause,
 }
 
 impl Hold {
-    /// True while it has not ended by itself.
+    /// Returns true while the hold has not ended by itself.
     #[must_use]
     pub fn holds_at(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
     }
 
-    /// In words, for whoever meets what it holds.
+    /// Describes the hold, for reports about what it holds back.
     #[must_use]
     pub fn words(&self) -> String {
         let until = self
@@ -162,27 +162,27 @@ impl Hold {
     }
 }
 
-/// A job that is paused: reading and planning go on.
+/// The pause of a job: reading and planning go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// Only removals wait.
+    /// True if only removals wait.
     pub removals_only: bool,
-    /// It ends by itself then.
+    /// When the pause ends by itself.
     pub until: Option<Timestamp>,
-    /// Since when.
+    /// When the pause began.
     pub since: Timestamp,
-    /// Who.
+    /// The actor.
     pub actor: String,
-    /// What they said.
+    /// The actor's comment.
     pub comment: Option<String>,
 }
 
 /// The job's pause.
 pub(super) const PAUSE: StateKey<Pause> = StateKey::json("pause", "the pause");
 
-/// First byte of a key: what follows is a withheld operation.
+/// The first byte of the key of a withheld operation.
 const WITHHELD: u8 = 1;
-/// First byte of a key: what follows is a hold.
+/// The first byte of the key of a hold.
 const HOLD: u8 = 2;
 
 const fn class_byte(class: Class) -> u8 {
@@ -226,7 +226,7 @@ fn parse_hold(key: &[u8]) -> Option<(ObjectKind, SourceId)> {
     keys::parse_object(rest.get(..17)?)
 }
 
-/// An entry as `state export` writes it.
+/// Builds the line of an entry for `state export`.
 pub(super) fn line(key: &[u8], value: &[u8]) -> Result<serde_json::Value, record::Undecodable> {
     if let Some((kind, id, class)) = parse_withheld(key) {
         let entry = Withheld::decode(value)?;
@@ -240,18 +240,15 @@ pub(super) fn line(key: &[u8], value: &[u8]) -> Result<serde_json::Value, record
     Ok(json!({"type": "hold", "kind": kind, "id": id.to_string(), "hold": hold}))
 }
 
-/// Reads of what is kept back.
+/// Reads of withheld operations, holds and the pause.
 pub trait KeptBackReads: Reads {
-    /// One withheld operation.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns one withheld operation.
     fn withheld(&self, key: &WithheldKey) -> Result<Option<Withheld>, StoreError> {
         let bytes = self.raw(Table::KeptBack, &withheld_key(key))?;
         bytes.map(|bytes| decoded(self, &bytes)).transpose()
     }
 
-    /// Every withheld operation, a page at a time.
+    /// Shows every withheld operation, a page at a time.
     ///
     /// # Errors
     /// As [`Reads`], and what `show` returns.
@@ -277,10 +274,7 @@ pub trait KeptBackReads: Reads {
         }
     }
 
-    /// Every hold, ended ones included. As many as people and `reject` made: they fit in memory.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns every hold, including ended ones. There are as many as people and `reject` made: they fit in memory.
     fn holds(&self) -> Result<Vec<(ObjectKind, SourceId, Hold)>, StoreError> {
         self.raw_scan(Table::KeptBack, &[HOLD], None, usize::MAX)?
             .iter()
@@ -291,18 +285,12 @@ pub trait KeptBackReads: Reads {
             .collect()
     }
 
-    /// The job's pause, also one that has ended by itself.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the job's pause, even if it has ended by itself.
     fn pause(&self) -> Result<Option<Pause>, StoreError> {
         self.state(&PAUSE)
     }
 
-    /// The job's pause, where it holds at this moment.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the job's pause if it is in force at this moment.
     fn pause_at(&self, now: Timestamp) -> Result<Option<Pause>, StoreError> {
         let holds = |pause: &Pause| pause.until.is_none_or(|until| now < until);
         Ok(self.pause()?.filter(holds))
@@ -322,12 +310,12 @@ impl Tx<'_> {
         self.put(Table::KeptBack, withheld_key(key), record::encode(entry));
     }
 
-    /// Forgets a withheld operation: it was sent or rejected, or is not asked for any more.
+    /// Deletes a withheld operation that was sent or rejected, or is no longer asked for.
     pub fn delete_withheld(&mut self, key: &WithheldKey) {
         self.delete(Table::KeptBack, withheld_key(key));
     }
 
-    /// Holds an object, or one attribute of it.
+    /// Puts an object, or one attribute of it, on hold.
     pub fn put_hold(&mut self, kind: ObjectKind, id: &SourceId, hold: &Hold) {
         let key = hold_key(kind, id, hold.attribute.as_deref());
         self.put(Table::KeptBack, key, record::encode(hold));

@@ -1,4 +1,4 @@
-//! How keys are written: a kind byte and the sixteen bytes of an id, so that order by key is order by id.
+//! The encoding of keys: a kind byte and the sixteen bytes of an id, so that order by key is order by id.
 //!
 //! Part of the format: a change here needs a migration.
 
@@ -6,7 +6,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 
-/// The byte that stands for a kind.
+/// Returns the byte that stands for a kind.
 #[must_use]
 pub const fn kind_byte(kind: ObjectKind) -> u8 {
     match kind {
@@ -15,7 +15,7 @@ pub const fn kind_byte(kind: ObjectKind) -> u8 {
     }
 }
 
-/// The kind that a byte stands for.
+/// Returns the kind that a byte stands for.
 #[must_use]
 pub const fn kind_of(byte: u8) -> Option<ObjectKind> {
     match byte {
@@ -25,7 +25,7 @@ pub const fn kind_of(byte: u8) -> Option<ObjectKind> {
     }
 }
 
-/// Objects, Dirty, Forecast, Removals: kind and id.
+/// Encodes the key of Objects, Dirty, Forecast and Removals: kind and id.
 #[must_use]
 pub fn object(kind: ObjectKind, id: &SourceId) -> Vec<u8> {
     let mut key = Vec::with_capacity(17);
@@ -34,33 +34,34 @@ pub fn object(kind: ObjectKind, id: &SourceId) -> Vec<u8> {
     key
 }
 
-/// Reads [`object`] back.
+/// Decodes a key of [`object`].
 #[must_use]
 pub fn parse_object(key: &[u8]) -> Option<(ObjectKind, SourceId)> {
     let (&kind, id) = key.split_first()?;
     Some((kind_of(kind)?, parse_id(id)?))
 }
 
-/// Sixteen bytes as an id.
+/// Decodes sixteen bytes as an id.
 #[must_use]
 pub fn parse_id(bytes: &[u8]) -> Option<SourceId> {
     Some(SourceId::from_bytes(bytes.try_into().ok()?))
 }
 
-/// Edges: group, then member.
+/// Encodes the key of Edges: group, then member.
 #[must_use]
 pub fn edge(group: &SourceId, member: &SourceId) -> Vec<u8> {
     [group.as_bytes().as_slice(), member.as_bytes()].concat()
 }
 
-/// Reads [`edge`] back.
+/// Decodes a key of [`edge`].
 #[must_use]
 pub fn parse_edge(key: &[u8]) -> Option<(SourceId, SourceId)> {
     (key.len() == 32).then_some(())?;
     Some((parse_id(&key[..16])?, parse_id(&key[16..])?))
 }
 
-/// Referrers: the object referred to, then who refers to it. A user refers as a report, a group by a membership.
+/// Encodes the key of Referrers: the object referred to, then the object that refers to it (a user as a report, a group
+/// by a membership).
 #[must_use]
 pub fn referrer(referred: &SourceId, kind: ObjectKind, by: &SourceId) -> Vec<u8> {
     let mut key = Vec::with_capacity(33);
@@ -70,7 +71,7 @@ pub fn referrer(referred: &SourceId, kind: ObjectKind, by: &SourceId) -> Vec<u8>
     key
 }
 
-/// Reads [`referrer`] back: who is referred to, and by whom.
+/// Decodes a key of [`referrer`]: the object referred to, then the object that refers to it.
 #[must_use]
 pub fn parse_referrer(key: &[u8]) -> Option<(SourceId, ObjectKind, SourceId)> {
     (key.len() == 33).then_some(())?;
@@ -78,7 +79,7 @@ pub fn parse_referrer(key: &[u8]) -> Option<(SourceId, ObjectKind, SourceId)> {
     Some((parse_id(&key[..16])?, kind, by))
 }
 
-/// Owners, Readings: kind and target id.
+/// Encodes the key of Owners and Readings: kind and target id.
 #[must_use]
 pub fn resource(kind: ObjectKind, target: &TargetId) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + target.as_str().len());
@@ -87,26 +88,26 @@ pub fn resource(kind: ObjectKind, target: &TargetId) -> Vec<u8> {
     key
 }
 
-/// Reads [`resource`] back.
+/// Decodes a key of [`resource`].
 #[must_use]
 pub fn parse_resource(key: &[u8]) -> Option<(ObjectKind, TargetId)> {
     let (&kind, target) = key.split_first()?;
     Some((kind_of(kind)?, TargetId::new(std::str::from_utf8(target).ok()?)?))
 }
 
-/// Intents, History, Cycles: a running number, big-endian.
+/// Encodes the key of Intents, History and Cycles: a running number, big-endian.
 #[must_use]
 pub fn number(n: u64) -> Vec<u8> {
     n.to_be_bytes().to_vec()
 }
 
-/// Reads [`number`] back.
+/// Decodes a key of [`number`].
 #[must_use]
 pub fn parse_number(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.try_into().ok()?))
 }
 
-/// The prefix of all readings that hold `value` (already folded) at `path`. Lengths are written before both
+/// Returns the prefix of all readings that hold `value` (already folded) at `path`. Lengths are written before both
 /// texts, so that no value is the beginning of another.
 #[must_use]
 pub fn reading_index(kind: ObjectKind, path: &str, value: &str) -> Vec<u8> {
@@ -120,20 +121,20 @@ pub fn reading_index(kind: ObjectKind, path: &str, value: &str) -> Vec<u8> {
     key
 }
 
-/// Meta: the names that this module's code keeps; all others start with `FREE`.
+/// The names in Meta that this module's code uses; all others start with `FREE`.
 pub mod meta {
     /// The format's number, four bytes, big-endian. The only record that every future format keeps here.
     pub const FORMAT: &[u8] = b"format";
-    /// Tenant and target.
+    /// The tenant and the target.
     pub const BINDING: &[u8] = b"binding";
     /// Counters and running numbers.
     pub const HEADS: &[u8] = b"heads";
-    /// Before the names that the engine gives.
+    /// The prefix of the names that the engine gives.
     pub const FREE: &[u8] = b"free/";
 
     use crate::model::id::ObjectKind;
 
-    /// The stream of a kind.
+    /// Returns the name of the stream of a kind.
     #[must_use]
     pub const fn stream(kind: ObjectKind) -> &'static [u8] {
         match kind {
@@ -142,7 +143,7 @@ pub mod meta {
         }
     }
 
-    /// How far the end of a full round has come, while it is under way.
+    /// Returns the name of the progress of a full round's end, while that is under way.
     #[must_use]
     pub const fn finishing(kind: ObjectKind) -> &'static [u8] {
         match kind {
@@ -151,7 +152,7 @@ pub mod meta {
         }
     }
 
-    /// A name of the engine's.
+    /// Returns the full key of a name that the engine gives.
     #[must_use]
     pub fn free(name: &str) -> Vec<u8> {
         [FREE, name.as_bytes()].concat()

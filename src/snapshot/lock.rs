@@ -1,7 +1,7 @@
-//! One process a state folder: an advisory lock on `<state>/lock`, with the holder's pid written in it.
+//! One process a state folder: an advisory lock on `<state>/lock`, which contains the holder's pid.
 //!
-//! The kernel lets go of the lock when its process ends, however it ends, so no lock is ever left over. The
-//! file stays: removing it would let two processes hold "the" lock.
+//! The kernel releases the lock when its process ends, however it ends, so no lock is ever left over. The file stays:
+//! removing it would let two processes hold "the" lock.
 
 use std::{
     fs::{DirBuilder, File, OpenOptions},
@@ -18,7 +18,7 @@ use crate::ports::StoreError;
 /// The name of the lock file in the state folder.
 pub const LOCK_FILE: &str = "lock";
 
-/// A held state folder; let go of when dropped.
+/// A locked state folder; released when dropped.
 #[derive(Debug)]
 pub struct StateLock {
     file: File,
@@ -26,10 +26,10 @@ pub struct StateLock {
 }
 
 impl StateLock {
-    /// Takes the folder, creating it with mode 0700.
+    /// Locks the folder, and creates it with mode 0700 where needed.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] with the holder's pid; [`StoreError::Io`] where the folder cannot be made or opened.
+    /// [`StoreError::InUse`] with the holder's pid; [`StoreError::Io`] where the folder cannot be created or opened.
     pub fn acquire(folder: &Path) -> Result<Self, StoreError> {
         create_private(folder)?;
         let path = folder.join(LOCK_FILE);
@@ -55,7 +55,7 @@ impl StateLock {
         Ok(Self { file, path })
     }
 
-    /// The lock file.
+    /// Returns the path of the lock file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -64,13 +64,13 @@ impl StateLock {
 
 impl Drop for StateLock {
     fn drop(&mut self) {
-        // Emptied first, so that nobody reads the pid of a process that let go.
+        // Emptied first, so that no process reads the pid of one that released the lock.
         let _ = self.file.set_len(0);
         let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
-/// Who holds it. A holder that has only just taken the lock gets a moment to write itself down.
+/// Reads the pid of the holder. A process that has only just taken the lock gets a moment to write it.
 fn holder(file: &mut File) -> String {
     for _ in 0..5 {
         let mut text = String::new();
@@ -85,8 +85,7 @@ fn holder(file: &mut File) -> String {
     "unknown".to_owned()
 }
 
-/// Creates a folder and what leads to it, for this user alone. One that
-/// exists keeps its mode.
+/// Creates a folder and its parents, for this user alone. An existing folder keeps its mode.
 ///
 /// # Errors
 /// [`StoreError::Io`].
@@ -98,10 +97,7 @@ pub fn create_private(folder: &Path) -> Result<(), StoreError> {
         .map_err(|error| refused("create the state folder", folder, error))
 }
 
-/// Makes the names in a folder durable, and the folder's own name: a file that is synced may else be lost by name.
-///
-/// # Errors
-/// What the disk says.
+/// Makes the names in a folder durable, and the folder's own name: a synced file may otherwise be lost by name.
 pub(super) fn sync_names(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()?;
     folder

@@ -1,7 +1,7 @@
 //! Looks that wait for a second one, one entry an object, and what a `plan` concluded from its own looks.
 //!
-//! A `plan` looks as a cycle does and shows what follows, but its look counts for nothing: what it changed in an object's
-//! life lies beside, and the next cycle of any kind puts it back before it begins.
+//! A `plan` looks as a cycle does and shows what follows, but its look does not count. What it changed in an object's
+//! life is stored beside it, and the next cycle of any kind restores it before it begins.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -24,22 +24,22 @@ use super::record::DirtyCause;
 use super::store::Snapshot;
 use super::tx::Tx;
 
-/// Before the names of looks.
+/// The prefix of the names of looks.
 const WAITING: &str = "look/";
 
-/// Before the names of what a plan is to give back.
+/// The prefix of the names of what a plan changed and the next cycle restores.
 const LENT: &str = "plan-look/";
 
-/// When a look is made, and whether it counts.
+/// The time of a look, and whether it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Looking {
     /// The cycle's time.
     pub now: Timestamp,
     /// False in a cycle that only plans.
     pub counts: bool,
-    /// True where a person named the object: they know of a change that the delta query may bring later.
+    /// True if a person named the object: they know of a change that the delta query may bring later.
     pub named: bool,
-    /// True where they want what they know of to be done at once: a user among the deleted items is disabled.
+    /// True if that person wants the change carried out at once: a user among the deleted items is disabled.
     pub believed: bool,
 }
 
@@ -69,18 +69,12 @@ fn parse(key: &[u8], prefix: &str) -> Option<(ObjectKind, SourceId)> {
 
 /// Questions about looks.
 pub trait LookReads: Reads {
-    /// The look at this object that waits for a second one.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the look at this object that waits for a second one.
     fn look(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Look>, StoreError> {
         self.decoded(Table::Meta, &keys::meta::free(&name(WAITING, kind, id)))
     }
 
-    /// True while any look waits.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns true while any look waits for a second one.
     fn looks_wait(&self) -> Result<bool, StoreError> {
         let found = self.raw_scan(Table::Meta, &keys::meta::free(WAITING), None, 1)?;
         Ok(!found.is_empty())
@@ -98,7 +92,7 @@ impl Tx<'_> {
         }
     }
 
-    /// Notes how an object was before a plan looked at it, where that is not noted yet.
+    /// Notes how an object was before a plan looked at it, if that is not noted yet.
     pub(super) fn lend(&mut self, kind: ObjectKind, id: &SourceId, lent: &Lent) -> Result<(), StoreError> {
         let key = keys::meta::free(&name(LENT, kind, id));
         if self.raw(Table::Meta, &key)?.is_none() {
@@ -131,10 +125,7 @@ impl Tx<'_> {
 }
 
 impl Snapshot {
-    /// Puts back what the last plan concluded from its looks.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Restores what the last plan concluded from its looks.
     pub fn give_back_looks(&self) -> Result<(), StoreError> {
         let prefix = keys::meta::free(LENT);
         loop {
@@ -153,7 +144,7 @@ impl Snapshot {
         }
     }
 
-    /// Reads an entry as the cycles read it, where it is a look that waits, or what a plan concluded from one.
+    /// Checks that an entry decodes as the cycles read it, if it is a waiting look or what a plan changed.
     pub(super) fn check_look(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let mut prefixes = [WAITING, LENT].into_iter();
         let Some(prefix) = prefixes.find(|prefix| key.starts_with(&keys::meta::free(prefix))) else {
@@ -174,10 +165,7 @@ impl Snapshot {
         read.map_err(|error| self.damaged(format_args!("{what}, of {kind} {id}, does not decode: {error}")))
     }
 
-    /// Marks whoever is due for a second look.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Marks every object that is due for a second look.
     pub fn mark_due_looks(&self, now: Timestamp) -> Result<(), StoreError> {
         let prefix = keys::meta::free(WAITING);
         let mut after: Option<Vec<u8>> = None;

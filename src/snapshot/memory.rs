@@ -1,6 +1,6 @@
 //! The engine for tests and simulation: in memory, and it loses what was not synced.
 //!
-//! [`MemoryStore::crash`] is a power cut, [`MemoryStore::kill`] the end of the process; [`MemoryStore::fail_after`]
+//! [`MemoryStore::crash`] is a power cut, [`MemoryStore::kill`] the end of the process. [`MemoryStore::fail_after`]
 //! stops the world at a chosen commit, so that a test can walk through every crash point.
 
 use std::{
@@ -18,12 +18,12 @@ use crate::ports::WriteBatch;
 
 type Entries = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
 
-/// What becomes of the commit at which a [`MemoryStore`] stops.
+/// The outcome of the commit at which a [`MemoryStore`] stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LastCommit {
-    /// It is carried out, but its caller gets an error all the same.
+    /// The commit is carried out, but its caller gets an error.
     Done,
-    /// It is not carried out.
+    /// The commit is not carried out.
     Lost,
 }
 
@@ -45,38 +45,38 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets `n` more commits pass; the one after them meets `last`, and from then on every call is an error,
-    /// until [`Self::kill`] or [`Self::crash`].
+    /// Lets `n` more commits pass. The one after them meets `last`, and from then on every call is an error, until
+    /// [`Self::kill`] or [`Self::crash`].
     pub fn fail_after(&self, n: u64, last: LastCommit) {
         let mut state = self.state();
         state.stop = Some((state.commits + n, last));
     }
 
-    /// Commits carried out so far.
+    /// Returns the number of commits carried out so far.
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.state().commits
     }
 
-    /// True once [`Self::fail_after`] has struck.
+    /// Returns true once [`Self::fail_after`] has taken effect.
     #[must_use]
     pub fn stopped(&self) -> bool {
         self.state().stopped
     }
 
-    /// The process ended: everything that was committed is still there.
+    /// Ends the process: everything that was committed is still there.
     pub fn kill(&self) {
         let mut state = self.state();
         (state.stop, state.stopped) = (None, false);
     }
 
-    /// The power was cut: what was not synced is lost.
+    /// Cuts the power: what was not synced is lost.
     pub fn crash(&self) {
         let mut state = self.state();
         (state.stop, state.stopped) = (None, false);
@@ -84,7 +84,7 @@ impl MemoryStore {
         state.live = state.durable.clone();
     }
 
-    /// Everything in it, for comparing two stores byte by byte.
+    /// Returns everything in the store, for comparing two stores byte by byte.
     #[must_use]
     pub fn contents(&self) -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
         self.state().live.clone()

@@ -1,4 +1,5 @@
-//! The format's number: an older one is migrated after a backup, a newer one refused, none at all reported.
+//! The format's number: an older format is migrated after a backup, a newer one is refused, and none at all is
+//! reported.
 
 use std::path::Path;
 
@@ -13,13 +14,13 @@ use super::{backup, keys};
 /// The format that this program reads and writes.
 pub const FORMAT: u32 = 5;
 
-/// One step: makes a store of format `from` one of the next format. It must be safe to repeat from the
-/// beginning, because the number is raised only after it; each of its commits is its own business.
+/// One step: turns a store of format `from` into one of the next format. It must be safe to repeat from the beginning,
+/// because the number is raised only after it. Each of its commits is its own business.
 #[derive(Debug, Clone, Copy)]
 pub struct Step {
-    /// The format that it takes.
+    /// The format that it migrates.
     pub from: u32,
-    /// Does it.
+    /// The migration itself.
     pub run: fn(&dyn SnapshotStore) -> Result<(), StoreError>,
 }
 
@@ -49,10 +50,10 @@ pub const STEPS: &[Step] = &[
     },
 ];
 
-/// The oldest format whose export says the same as today's: layouts are not in it.
+/// The oldest format whose export equals today's: layouts are not part of an export.
 pub const OLDEST_EXPORT: u32 = 2;
 
-/// The number that the store carries; `None` for an empty store.
+/// Returns the format number of the store, or `None` for an empty store.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] where there are records but no number.
@@ -71,11 +72,11 @@ pub fn format_of(store: &dyn SnapshotStore, path: &str) -> Result<Option<u32>, S
     Ok(None)
 }
 
-/// Brings a store to the format `known` by `steps`, after writing a backup to `backup`. True when there was
+/// Migrates a store to the format `known` by `steps`, after writing a backup to `backup`. Returns true when there was
 /// something to do. The backup is kept: it is the way back.
 ///
 /// # Errors
-/// [`StoreError::TooNew`], [`StoreError::Damaged`] where no step leads on, and whatever a step says.
+/// [`StoreError::TooNew`], [`StoreError::Damaged`] where no step leads on, and whatever a step returns.
 pub fn migrate(
     store: &dyn SnapshotStore,
     path: &str,
@@ -97,7 +98,7 @@ pub fn migrate(
         return Ok(false);
     }
     if !backup.exists() {
-        // One that is there was made before a migration that did not come to its end: it is the older, whole one.
+        // An existing backup was made before a migration that did not end: it is the older, whole one.
         backup::backup(store, path, backup)?;
     }
     while format < known {

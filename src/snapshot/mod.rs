@@ -3,27 +3,30 @@
 //! | file | what lives there |
 //! | --- | --- |
 //! | [`store`] | [`store::Snapshot`]: opening, binding, counters; [`tx`] and [`work`] its write transactions |
-//! | [`read`] | everything that can be asked, of a snapshot or inside a transaction |
+//! | [`read`] | every question to a snapshot, or inside a transaction |
 //! | [`pages`] | walks over a table, a page at a time |
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
-//! | [`assignments`] | who is assigned, and who is looked at when that moves |
-//! | [`drift`] | where the target, as last read, is not as we left it |
-//! | [`escrow`] | who is set aside after a failure, and until when |
+//! | [`assignments`] | which users and groups are assigned, and which objects are looked at again when that changes |
+//! | [`drift`] | where the target, as last read, differs from what we left |
+//! | [`escrow`] | which objects are set aside after a failure, and until when |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
-//! | [`query`], [`proof`] | asking the history; exporting it with the chain's proof, and checking that |
+//! | [`query`], [`proof`] | queries of the history; its export with the chain's proof, and the check of that |
 //! | [`keys`], [`record`], `coded`, [`counts`] | encodings: part of the format |
 //! | [`migrate`], [`transfer`], [`export`], [`import`], [`verify`] | older formats; backup and restore; JSON Lines out and in; self-check |
 //! | [`undone`] | what an undo holds |
-//! | [`forget`], [`place`] | erasing a person's values; whether the folder is where it was |
+//! | [`forget`], [`place`] | erasing a person's values; whether the folder is where it was written |
 //! | [`sled`], [`redb`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`]; [`embedded`] chooses |
 //! | [`overlay`] | a store over one that is not to be written |
-//! | `recent` | who is linked, who is dirty: lately asked, remembered |
+//! | `recent` | a memory of which objects are linked and which are dirty |
 //! | [`blocks`] | many small entries in one value, for [`sled`] |
-//! | [`lock`], [`folder`] | one process a state folder; what lies where in it |
+//! | [`lock`], [`folder`] | one process a state folder; the layout of that folder |
 //!
 //! Guarantee: a commit is whole or absent, whatever crashes when, and what [`crate::ports::Durability::Synced`]
-//! promised survives a power cut. After a crash the snapshot may be older than the target, never newer: an
-//! open create-intent says where, and is resolved before anything else happens to its object.
+//! promised survives a power cut. After a crash the snapshot may be older than the target, never newer: an open
+//! create-intent records where, and is resolved before anything else happens to its object.
+//!
+//! Errors: every read returns [`crate::ports::StoreError::Damaged`] where a record does not decode, and every read or
+//! write returns whatever the engine below reports. A function documents its errors only where it has others.
 
 pub mod again;
 pub mod assignments;

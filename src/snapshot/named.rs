@@ -1,4 +1,4 @@
-//! The one look-up of objects by what people call them: object id, UPN, mail or display name, in any case.
+//! The one look-up of objects by object id, UPN, mail or display name, in any case.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,42 +16,42 @@ use super::{
     store::Snapshot,
 };
 
-/// An object that was looked up.
+/// An object that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
     /// User or group.
     pub kind: ObjectKind,
     /// Its id at the source.
     pub id: SourceId,
-    /// For showing: its UPN, else its display name, else its id.
+    /// Its name for display: its UPN, else its display name, else its id.
     pub name: String,
     /// Its resource, once there is one.
     pub target: Option<TargetId>,
 }
 
-/// Why a name does not lead to one object.
+/// The reason why a name does not lead to exactly one object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotOne {
-    /// Nothing has that name.
+    /// No object has that name.
     #[error("no {what} `{}` in what was read of the source", shown(.name))]
     Nothing {
-        /// What was looked for: `user`, `group`, or either.
+        /// The kind looked for: `user`, `group`, or either.
         what: &'static str,
-        /// As given.
+        /// The name as given.
         name: String,
     },
     /// Several objects have it.
     #[error("{} objects are called `{}`: {}", .found.len(), shown(.name), listed(.found))]
     Several {
-        /// As given.
+        /// The name as given.
         name: String,
-        /// All of them.
+        /// All of those objects.
         found: Vec<Named>,
     },
 }
 
 impl NotOne {
-    /// What to do.
+    /// Returns what to do about it.
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
@@ -90,10 +90,7 @@ impl Named {
 }
 
 impl Snapshot {
-    /// The one object of these kinds that each name leads to; the error is of the first name that does not.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the one object of these kinds that each name leads to. The error is of the first name that does not.
     pub fn one_named(
         &self,
         kinds: &[ObjectKind],
@@ -119,11 +116,8 @@ impl Snapshot {
             .collect())
     }
 
-    /// All objects of these kinds that each name leads to. Records are gone over once for all names, and not at all where
-    /// each is an object id.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns all objects of these kinds that each name leads to. Records are scanned once for all names, and not at
+    /// all where each name is an object id.
     pub fn named(&self, kinds: &[ObjectKind], names: &[String]) -> Result<Vec<Vec<Named>>, StoreError> {
         let mut by_name: BTreeMap<String, Vec<Named>> = BTreeMap::new();
         for name in names {
@@ -164,7 +158,7 @@ impl Snapshot {
     }
 }
 
-/// What an object is called, in lower case, each name once.
+/// Returns the names of an object in lower case, each name once.
 fn names_of(record: &Record) -> Vec<String> {
     let names = ["userPrincipalName", "mail", "displayName"].iter();
     let mut names: Vec<String> = names

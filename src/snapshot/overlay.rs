@@ -1,8 +1,7 @@
-//! A store over another one that is not to be written: what is committed stays in memory, and is seen before what lies
-//! below.
+//! A store over another one that must not be written: what is committed stays in memory and hides what lies below.
 //!
-//! For looking at one object as a cycle would: the cycle runs as it always does, and nothing of it stays. Only the
-//! scratch tables of a target listing go below, because a listing has no bound and every cycle empties them anyway.
+//! For looking at one object as a cycle would: the cycle runs as always, and leaves nothing behind. Only the scratch
+//! tables of a target listing are written below, because a listing has no bound and every cycle empties them anyway.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -15,10 +14,10 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 
-/// Key to the value written over the one below; `None` where it was taken away.
+/// The value written over the one below, by key; `None` where the value was removed.
 type Written = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
 
-/// See the module.
+/// A store over another one: see the module.
 #[derive(Debug)]
 pub struct Overlay {
     below: Arc<dyn SnapshotStore>,
@@ -26,7 +25,7 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// Over this store, with nothing written yet.
+    /// Creates an overlay over this store, with nothing written yet.
     #[must_use]
     pub fn over(below: Arc<dyn SnapshotStore>) -> Self {
         Self {
@@ -40,7 +39,7 @@ impl Overlay {
     }
 }
 
-/// Emptied at the beginning of every cycle, and read by none before it wrote them.
+/// Returns true for a table that every cycle empties at its beginning and reads only after writing it.
 const fn is_scratch(table: Table) -> bool {
     matches!(table, Table::Readings | Table::ReadingIndex)
 }
@@ -74,13 +73,13 @@ impl SnapshotStore for Overlay {
                 Some(value) => put.push((key.clone(), value.clone())),
                 None => gone.push(key.clone()),
             }
-            // Whatever comes after this one is beyond the page.
+            // Everything after this one is beyond the page.
             if put.len() == limit {
                 break;
             }
         }
         drop(written);
-        // Entries that were taken away use up one place each of what is read below; those put in, none.
+        // Each removed entry uses up one place of what is read below; an added entry uses none.
         let more = limit.saturating_add(gone.len());
         let below = self.below.scan(table, prefix, after, more)?;
         if put.is_empty() && gone.is_empty() {

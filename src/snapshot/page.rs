@@ -1,7 +1,7 @@
 //! How one page of a delta query is stored: objects, managers, memberships and the next link, in one transaction.
 //!
-//! The rules: docs/design/cycle.md, "Reading the source"; docs/design/evidence.md; docs/design/graph.md. Storing a page twice is
-//! storing it once: what did not change is neither written nor marked dirty.
+//! The rules: docs/design/cycle.md, "Reading the source"; docs/design/evidence.md; docs/design/graph.md. Storing a page
+//! twice equals storing it once: what did not change is neither written nor marked dirty.
 
 use std::collections::HashSet;
 
@@ -35,34 +35,34 @@ use super::{
     tx::Tx,
 };
 
-/// What storing a page did.
+/// The outcome of storing a page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageOutcome {
-    /// Objects on the page, removed ones included.
+    /// The number of objects on the page, including removed ones.
     pub read: usize,
-    /// Objects that it changed, and that are dirty now; in page order, without repetition.
+    /// The objects that it changed, and that are dirty now, in page order, without repetition.
     pub touched: Vec<SourceId>,
-    /// Objects to be read one by one before they are planned: new in a delta round and without their name, or back from
-    /// any life but alive.
-    /// They are dirty with [`DirtyCause::UNREAD`], so a crash forgets none of them.
+    /// The objects to be read one by one before they are planned: new in a delta round and without their name, or back
+    /// from any life but alive. They are dirty with [`DirtyCause::UNREAD`], so a crash forgets none of them.
     pub unread: Vec<SourceId>,
-    /// Objects, and members of groups, that no page of this round brought before; in a delta round, what changed.
+    /// The number of objects and group members that no earlier page of this round brought; in a delta round, of those
+    /// that changed.
     pub fresh: usize,
-    /// Objects on the page that are known.
+    /// The number of objects on the page that were known.
     pub known: usize,
-    /// What comes next.
+    /// The next step.
     pub next: AfterPage,
 }
 
-/// What is to be done after a page.
+/// The next step after a page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AfterPage {
     /// Read the page that the stream's cursor names.
     #[default]
     Read,
-    /// The full round was read to its end: [`super::store::Snapshot::finish_round`] is due.
+    /// Carry out the end of the full round, all of whose pages were read: [`super::store::Snapshot::finish_round`].
     Finish,
-    /// The delta round is whole.
+    /// Nothing: the delta round is complete.
     Done,
 }
 
@@ -71,9 +71,9 @@ struct Round<'s> {
     full: bool,
     generation: Generation,
     select: &'s [String],
-    /// The attributes among the selected properties: references and the id are none.
+    /// The attributes among the selected properties, without references and the id.
     attributes: Vec<Name>,
-    /// True where looks wait for a second one: what a page says of their objects ends them.
+    /// True if looks wait for a second one: a page that brings their objects ends them.
     looks: bool,
 }
 
@@ -133,7 +133,7 @@ fn advance(tx: &mut Tx<'_>, kind: ObjectKind, stream: &mut Stream, next: NextPag
             },
             AfterPage::Read,
         ),
-        // The cursor stays on the last page: only the end of the round may say that the round is whole.
+        // The cursor stays on the last page: only the end of the round may declare the round whole.
         (NextPage::Complete { delta_link }, Cursor::Start | Cursor::Listing { .. }) => {
             let finishing = Finishing {
                 delta_link,
@@ -198,8 +198,9 @@ fn apply_object(
     outcome.fresh += members.fresh + usize::from(replaced || changed);
     let nameless = before.is_none() && !round.full && lacks_its_name(&record, round);
     tx.replace_record(before.as_ref(), &record)?;
-    // What comes back from any life but alive comes with the properties that it has: of those that it lost before or
-    // meanwhile no page tells. The words between alive and gone (missing, unknown) are stations on the way to both.
+    // An object that comes back from any life but alive brings only the properties that it has: no page reports those
+    // that it lost before or meanwhile. The lives between alive and gone (missing, unknown) are stations on the way to
+    // both.
     let back = !replaced
         && before
             .as_ref()
@@ -219,8 +220,8 @@ fn apply_object(
     Ok(())
 }
 
-/// Makes a tombstone. Attributes and generation are kept: a restored object merges onto them in a delta round,
-/// and is replaced whole in a full one.
+/// Turns a record into a tombstone. Attributes and generation are kept: a restored object merges onto them in a delta
+/// round, and is replaced whole in a full one.
 fn bury(
     tx: &mut Tx<'_>,
     before: &Record,
@@ -234,7 +235,7 @@ fn bury(
         tx.put_look(kind, &id, None);
     }
     if before.object.life == Life::Gone(reason) {
-        // Said again after a look that contradicted it: the streams are right, and what waited for the look is due.
+        // Reported again after a look that contradicted it: the streams are right, and what waited for the look is due.
         return if doubted {
             touch(tx, kind, id, outcome)
         } else {
@@ -253,8 +254,8 @@ fn bury(
     Ok(())
 }
 
-/// Marks an object whose values, life or members moved, with the facts of it that a reason may need later. Of an object
-/// without a link none is kept: whatever is sent of it is sent for the first time.
+/// Marks an object whose values, life or members changed, with the facts that a later reason may need. An object
+/// without a link gets no facts: everything that is sent of it is sent for the first time.
 pub(super) fn mark_source(
     tx: &mut Tx<'_>,
     before: Option<&Record>,
@@ -273,7 +274,7 @@ pub(super) fn mark_source(
     tx.mark_moved(kind, &id, cause, moved(before, after))
 }
 
-/// The properties that have another value. One that was never read before did not move by being read.
+/// Returns the properties whose value changed. A property that was never read before does not count as changed.
 fn moved(before: &Record, after: &Record) -> Vec<Name> {
     let (held, now) = (&before.object.attributes, &after.object.attributes);
     let differs = |(name, value): (&Name, &Value)| {
@@ -298,8 +299,9 @@ fn touch(
     Ok(())
 }
 
-/// Absent is unchanged; on an object's first occurrence in a full round, and on one that we did not know, a
-/// selected property that is absent is null. What was not selected stays as it is.
+/// Merges the attributes read into a record. An absent property is unchanged; but on an object's first occurrence in a
+/// full round, and on an unknown object, a selected property that is absent is null. Properties that were not selected
+/// stay as they are.
 fn merge(record: &mut Record, read: Attributes, round: &Round<'_>, replaced: bool) {
     let known = &mut record.object;
     let absent: Vec<Name> = if replaced {
@@ -320,7 +322,8 @@ fn merge(record: &mut Record, read: Attributes, round: &Round<'_>, replaced: boo
     known.generation = round.generation;
 }
 
-/// Removals first, whatever their order on the page; they clear only the manager that is held.
+/// Applies manager changes: removals first, whatever their order on the page. A removal clears only the manager that is
+/// stored.
 fn apply_manager(record: &mut Record, entries: &[ReferenceChange], round: &Round<'_>) {
     let object = &mut record.object;
     for entry in entries.iter().filter(|entry| entry.removed) {
@@ -336,12 +339,12 @@ fn apply_manager(record: &mut Record, entries: &[ReferenceChange], round: &Round
     }
 }
 
-/// What a page says of a group's members.
+/// The outcome of applying the members of a group on a page.
 #[derive(Default)]
 struct Members {
-    /// A membership changed, not only its generation.
+    /// True if a membership changed in more than its generation.
     changed: bool,
-    /// Memberships that no page of a full round brought before.
+    /// The number of memberships that no earlier page of a full round brought.
     fresh: usize,
 }
 
@@ -351,14 +354,14 @@ fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Re
     let members: Vec<SourceId> = object.members.iter().map(|entry| entry.id).collect();
     let known = tx.edges_of(&object.id, &members)?;
     for entry in &object.members {
-        // The same member may stand twice on a page.
+        // The same member may occur twice on a page.
         let before = match tx.written_edge(&object.id, &entry.id)? {
             Some(written) => written,
             None => known.get(&entry.id).cloned(),
         };
         let older = |edge: &Membership| edge.generation < round.generation;
         found.fresh += usize::from(!entry.removed && before.as_ref().is_none_or(older));
-        // A removed entry need not say what it is.
+        // A removed entry need not state its kind.
         let kind = before.as_ref().map_or(entry.kind, |edge| edge.kind);
         let moved = if entry.removed {
             remove_member(tx, &object.id, &entry.id, before, round.generation)?
@@ -398,7 +401,7 @@ fn add_member(
     changed
 }
 
-/// The source no longer has this member. The edge stays for as long as the target holds it.
+/// Marks a membership as ended at the source. The edge stays for as long as the target holds the member.
 pub(super) fn remove_member(
     tx: &mut Tx<'_>,
     group: &SourceId,
@@ -419,7 +422,7 @@ pub(super) fn remove_member(
     Ok(changed)
 }
 
-/// Equal but for the generations, which every full round moves.
+/// Returns true when two records are equal except for the generations, which every full round changes.
 fn same(before: Option<&Record>, after: &Record) -> bool {
     before.is_some_and(|before| {
         before.object.attributes == after.object.attributes
@@ -436,10 +439,8 @@ fn lacks_its_name(record: &Record, round: &Round<'_>) -> bool {
     round.selects(name) && record.object.attribute(name).is_none_or(Value::is_unassigned)
 }
 
-/// Stores what asking for one object proved ([`crate::reconcile::look`]). True when that changed it; it is dirty then.
-///
-/// # Errors
-/// As [`Reads`].
+/// Stores what asking for one object proved ([`crate::reconcile::look`]). Returns true when that changed the object; it
+/// is dirty then.
 pub fn apply_existence(
     tx: &mut Tx<'_>,
     kind: ObjectKind,
@@ -455,7 +456,8 @@ pub fn apply_existence(
         .dirty_cause(kind, id)?
         .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
     let waited = tx.look(kind, id)?;
-    // A group that is gone takes others along, and of who has no link nothing is left that a second look could give back.
+    // A deleted group also removes its members, and of an object without a link nothing is left that a second look
+    // could restore.
     let believed = looking.believed && kind == ObjectKind::User && before.link.is_some();
     let (life, judged) = judge(before.object.life, waited, existence, looking.now, believed);
     let mut look = judged;
@@ -463,10 +465,11 @@ pub fn apply_existence(
     record.object.life = life;
     if let (Existence::Alive(attributes), Life::Alive) = (existence, life) {
         let moved = differs(&before, attributes);
-        // An answer that proved nothing made the life unknown, not what the streams had said before it.
+        // An answer that proved nothing made the life unknown, but did not change what the streams had reported before
+        // it.
         let was = waited.map_or(before.object.life, |look| look.was);
         let again = again(was, waited, moved, looking.now);
-        // Who is asked for only because their resource is to be deleted is known by what the streams said.
+        // An object that is looked up only because its resource is to be deleted is known by what the streams reported.
         if again.is_none() || unread || looking.named || was != Life::Alive {
             read_values(&mut record, attributes, again.is_some() && !looking.named);
         }
@@ -481,7 +484,7 @@ pub fn apply_existence(
             life: before.object.life,
             gone_since: before.object.gone_since,
             generation: before.object.generation,
-            // Values that were read stay, and so does that they are to be read again.
+            // Values that were read stay, and so does the note that they are to be read again.
             look: waited.or(look.filter(waits_for_values)),
             unread,
         };
@@ -505,14 +508,14 @@ pub fn apply_existence(
     Ok(changed)
 }
 
-/// True where a look-up answers with other values than are known.
+/// Returns true where a look-up answers with other values than the stored ones.
 fn differs(known: &Record, read: &Attributes) -> bool {
     let other = |(name, value): (&Name, &Value)| known.object.attributes.get_named(name) != Some(value);
     read.iter().any(other)
 }
 
-/// The values of a look-up that are other than those that the streams brought may be those of a replica that is behind, and no
-/// page comes a second time to put them right: such an object is read once more, later.
+/// Decides whether an object is read once more, later: values of a look-up that differ from those of the streams may
+/// come from a replica that is behind, and no page comes a second time to correct them.
 fn again(was: Life, waited: Option<Look>, moved: bool, now: Timestamp) -> Option<Look> {
     let waits = waited.filter(waits_for_values);
     if was != Life::Alive || waits.is_some_and(|look| look.is_due(now)) {
@@ -526,13 +529,14 @@ fn again(was: Life, waited: Option<Look>, moved: bool, now: Timestamp) -> Option
     waits.or(moved.then_some(look))
 }
 
-/// True for a look that waits only because its values were others. A page of a delta round brings what changed: it says that the
-/// object lives, and nothing of the values that the look may have taken from a replica that is behind.
+/// Returns true for a look that waits only because its values differed. A page of a delta round brings what changed: it
+/// proves that the object lives, but not the values that the look may have taken from a replica that is behind.
 fn waits_for_values(look: &Look) -> bool {
     look.was == Life::Alive && look.seen == Some(Seen::Alive)
 }
 
-/// `first`: another look will follow, and until then nobody gets access back who was disabled.
+/// Merges the values of a look-up into a record. With `first`, another look will follow, and until then no disabled
+/// user gets access back.
 fn read_values(record: &mut Record, read: &Attributes, first: bool) {
     let disabled = !record.object.account_enabled();
     record.object.attributes.extend(read.clone());
@@ -544,7 +548,7 @@ fn read_values(record: &mut Record, read: &Attributes, first: bool) {
     }
 }
 
-/// Whoever was to be read has been read, unless the answer proved nothing.
+/// Clears the mark of an object that was to be read, unless the answer proved nothing.
 fn settle_unread(
     tx: &mut Tx<'_>,
     kind: ObjectKind,

@@ -1,4 +1,4 @@
-//! Walks over a table of the store a page at a time, so that only one page of it is in memory.
+//! Walks over a table of the store, a page at a time, so that only one page of it is in memory.
 
 use super::read::PAGE;
 use crate::ports::StoreError;
@@ -13,7 +13,7 @@ pub struct Pages<R, K> {
 }
 
 impl<R, K> Pages<R, K> {
-    /// Walks a table to which nothing is added meanwhile: a page that is not full is the last one.
+    /// Walks a table to which nothing is added meanwhile: a page that is not full is the last.
     #[must_use]
     pub const fn fixed(key: fn(&R) -> K) -> Self {
         Self {
@@ -35,11 +35,8 @@ impl<R, K> Pages<R, K> {
         }
     }
 
-    /// Reads the next page: `read` gets the key of the last row so far, and how many rows make a page. Returns `None` at the
-    /// end.
-    ///
-    /// # Errors
-    /// As `read`.
+    /// Reads the next page: `read` gets the key of the last row so far, and the number of rows of a page. Returns
+    /// `None` at the end.
     pub fn next_page(
         &mut self,
         read: impl FnOnce(Option<&K>, usize) -> Result<Vec<R>, StoreError>,

@@ -1,8 +1,8 @@
-//! Where a snapshot is: whether its folder is the one that it was written in.
+//! The place of a snapshot: whether its folder is the one that it was written in.
 //!
-//! A copy of the folder, or the same folder on another host, may be older than the target. The marker file knows its
-//! own inode and birth, which a copy does not keep, and the machine id where the system has one. A volume that is mounted
-//! again elsewhere keeps both, or has no machine id of its own (containers), and is at home.
+//! A copy of the folder, or the same folder on another host, may be older than the target. The marker file records its
+//! own inode and birth, which a copy does not keep, and the machine id where the system has one. A volume that is
+//! mounted elsewhere keeps both, or has no machine id of its own (containers), and counts as at home.
 
 use std::{fs, io, os::unix::fs::MetadataExt, path::Path, time::UNIX_EPOCH};
 
@@ -11,17 +11,18 @@ use sha2::{Digest, Sha256};
 
 use crate::files::write_ours;
 
-/// What the marker says of its place.
+/// The place as the marker records it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
     inode: u64,
-    /// Milliseconds since 1970; `None` where the file system does not say. Inode numbers are used again.
+    /// Milliseconds since 1970; `None` where the file system does not record it. Inode numbers are used again.
     born: Option<u64>,
-    /// A hash of the machine id, which is not to be shown (machine-id(5)); `None` where there is none.
+    /// A hash of the machine id, which must not be shown (machine-id(5)); `None` where there is none.
     machine: Option<String>,
 }
 
-/// How the snapshot came here, where that is not by its own marker: `None` when it is at home, or nothing is known.
+/// Returns how the snapshot came here, if its marker was written elsewhere; `None` when it is at home, or nothing is
+/// known.
 ///
 /// # Errors
 /// When the marker cannot be read.
@@ -48,7 +49,7 @@ pub(super) fn note(marker: &Path) -> io::Result<()> {
     if noted.as_ref() == Some(&here) {
         return Ok(());
     }
-    // In place: a file that is written anew would have another inode.
+    // In place: a new file would have another inode.
     write_ours(marker, &serde_json::to_vec(&here)?).map(drop)
 }
 

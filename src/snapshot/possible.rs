@@ -1,8 +1,8 @@
-//! Which keys can be there at all, in a store that was empty when it was opened.
+//! The keys that may exist, in a store that was empty when it was opened.
 //!
-//! An initial cycle asks of everybody what is known, in three tables, before anything is written, and in a large directory
-//! each such question is a read from the disk. What is remembered is at least what was written, so "not there" is certain,
-//! and "possible" is for the store to say.
+//! An initial cycle looks up every object in three tables before anything is written, and in a large directory each
+//! such look-up is a read from the disk. The keys remembered include every written one, so "not there" is certain, and
+//! "possible" is for the store to answer.
 
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
@@ -16,24 +16,21 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 
-/// The tables that are asked for keys which are not there.
+/// The tables that are asked for keys which do not exist.
 const TABLES: [Table; 3] = [Table::Objects, Table::Dirty, Table::Owners];
 
-/// Of a table with more keys nothing is remembered. Bounds memory: some 5 MB a table.
+/// The most keys of a table that are remembered; with more, none are. Bounds memory: some 5 MB a table.
 const MOST: usize = 400_000;
 
 /// Hashes of the keys of a table; `None` where they are not known.
 type Keys = Option<HashSet<u64>>;
 
-/// What can be there.
+/// The keys that may exist.
 #[derive(Debug)]
 pub(super) struct Possible(RwLock<[Keys; TABLES.len()]>);
 
 impl Possible {
-    /// Of a store that nobody else writes to.
-    ///
-    /// # Errors
-    /// As the store.
+    /// Reads the keys of a store that no other process writes to.
     pub(super) fn of(store: &dyn SnapshotStore) -> Result<Self, StoreError> {
         let mut known = [const { None }; TABLES.len()];
         for (table, keys) in TABLES.into_iter().zip(&mut known) {
@@ -42,7 +39,7 @@ impl Possible {
         Ok(Self(RwLock::new(known)))
     }
 
-    /// True when this key is certainly not there.
+    /// Returns true when this key certainly does not exist.
     pub(super) fn excludes(&self, table: Table, key: &[u8]) -> bool {
         let Some(at) = TABLES.iter().position(|known| *known == table) else {
             return false;
@@ -51,7 +48,7 @@ impl Possible {
         known[at].as_ref().is_some_and(|keys| !keys.contains(&hash(key)))
     }
 
-    /// Before a batch is carried out: whatever comes of it, its keys are possible.
+    /// Notes the keys of a batch before it is carried out: whatever comes of it, they are possible.
     pub(super) fn note(&self, batch: &WriteBatch) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (table, key, value) in &batch.writes {
@@ -68,7 +65,7 @@ impl Possible {
     }
 }
 
-/// Two keys with one hash make each other possible, no more.
+/// Hashes a key. Two keys with one hash only make each other possible.
 fn hash(key: &[u8]) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(key)
 }

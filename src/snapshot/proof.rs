@@ -7,8 +7,8 @@
 //!                 its bytes and their hash. No personal value is in it
 //! manifest.json   what was asked for, where the chain began and ended; written last
 //! ```
-//! The hash of each record is in the next one, so whoever knows the head (it is logged with each cycle) knows
-//! that nothing was altered, left out or put in. An erased entry has no values; its line says so.
+//! The hash of each record is in the next one, so a reader who has the head (it is logged with each cycle) can prove
+//! that nothing was altered, left out or put in. An erased entry has no values; its line records that.
 
 use std::{
     fs,
@@ -36,10 +36,10 @@ use super::{
     store::Snapshot,
 };
 
-/// Writes an export into a folder that is empty or not there yet.
+/// Writes an export into a folder that is empty or does not exist yet.
 ///
 /// # Errors
-/// [`StoreError::Io`], also where the folder holds something; whatever the store says.
+/// [`StoreError::Io`], also where the folder is not empty; whatever the store reports.
 pub fn export(
     snapshot: &Snapshot,
     job: &str,
@@ -124,7 +124,7 @@ fn write_entries(
     Ok(written)
 }
 
-/// The manifest as it stands in its file: moments as people read them, and the numbers that they are.
+/// Builds the manifest's JSON: moments as people read them, and as numbers.
 fn shown(manifest: &Manifest) -> Json {
     let mut json = json!(manifest);
     json["time"] = json!({"since": manifest.since.to_string(), "until": manifest.until.to_string()});

@@ -1,7 +1,7 @@
-//! `history verify`: whether an export is what was exported, and where not.
+//! `history verify`: whether an export is unaltered, and where it is not.
 //!
-//! What is missing, twice or out of its place is found by the numbers that lines and records carry, so that one line taken out
-//! is that line's finding, and not one of each line behind it.
+//! A line that is missing, double or out of place is found by the numbers that lines and records carry, so that one
+//! missing line is one finding, and not one for each line after it.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -33,26 +33,26 @@ use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::reconcile::operation::Change;
 
-/// What checking an export came to.
+/// The outcome of checking an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// What the export says of itself.
+    /// The manifest of the export.
     pub manifest: Manifest,
-    /// Entries of which the values were there, and are what was recorded.
+    /// The number of entries whose values were present and are what was recorded.
     pub proven: u64,
-    /// Entries whose values were erased.
+    /// The number of entries whose values were erased.
     pub erased: u64,
-    /// What is wrong, in words.
+    /// The faults found, as texts.
     pub findings: Vec<String>,
 }
 
-/// As many findings as help anybody.
+/// The most findings that are of use to a reader.
 const FINDINGS: usize = 100;
 
-/// Checks an export, alone.
+/// Checks an export, without a store.
 ///
 /// # Errors
-/// [`StoreError::Io`], and [`StoreError::Damaged`] for a folder that is no export; what does not agree is a finding.
+/// [`StoreError::Io`], and [`StoreError::Damaged`] for a folder that is not an export; a mismatch is a finding.
 pub fn verify(folder: &Path) -> Result<Checked, StoreError> {
     let open = |name: &str| {
         let path = folder.join(name);
@@ -92,7 +92,7 @@ pub fn verify(folder: &Path) -> Result<Checked, StoreError> {
     for line in BufReader::new(open("chain.jsonl")?).lines() {
         match line {
             Ok(line) => check.record(&line),
-            // Bytes that are no text: altered.
+            // Bytes that are not text: altered.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => check.record(""),
             Err(error) => return Err(io_error(folder, "read the export of the history", error)),
         }
@@ -101,7 +101,7 @@ pub fn verify(folder: &Path) -> Result<Checked, StoreError> {
     Ok(check.checked)
 }
 
-/// The lines of `entries.jsonl`, with a look at those to come; `None` for one that is not JSON.
+/// The lines of `entries.jsonl`, with a look ahead; `None` for a line that is not JSON.
 struct EntryLines {
     lines: Lines<BufReader<File>>,
     ahead: VecDeque<Option<Json>>,
@@ -120,7 +120,7 @@ impl EntryLines {
         self.ahead.get(at)
     }
 
-    /// The number that a line to come carries.
+    /// Returns the number that a line ahead carries.
     fn number(&mut self, at: usize) -> Option<u64> {
         self.look(at)?.as_ref()?["seq"].as_u64()
     }
@@ -130,14 +130,15 @@ impl EntryLines {
         self.ahead.pop_front()
     }
 
-    /// Where the next line stands for the entry of this number, in an export whose numbers end before `end`.
+    /// Decides where the next line stands relative to the entry of this number, in an export whose numbers end before
+    /// `end`.
     fn stands(&mut self, wanted: u64, end: u64) -> Stands {
         if self.look(0).is_none() {
             return Stands::Missing;
         }
         let (this, after) = (self.number(0), self.number(1));
-        // The line behind goes on after the wanted entry, so this one is in its place, whatever number it was given: a number
-        // alone must not make a gap of all that follows.
+        // The next line goes on after the wanted entry, so this one is in its place, whatever its number: one altered
+        // number must not make a gap of everything that follows.
         let goes_on = after
             .is_some_and(|after| after > wanted && this.is_none_or(|this| this < wanted || this >= after));
         match this {
@@ -151,25 +152,25 @@ impl EntryLines {
 }
 
 enum Stands {
-    /// It is the entry's line, as it was or altered.
+    /// The line is the entry's, unchanged or altered.
     Here,
-    /// It is a later entry's: this entry's line is not there.
+    /// The line is a later entry's: this entry's line is missing.
     Missing,
-    /// It is an earlier entry's, with this number.
+    /// The line is an earlier entry's, with this number.
     OutOfPlace(u64),
 }
 
 struct Check {
     lines: EntryLines,
-    /// The entry that comes next in the chain.
+    /// The number of the next entry in the chain.
     next: u64,
-    /// The hash of the record before; `None` where that could not be read, so that nothing can be said of the link to it.
+    /// The hash of the record before; `None` where that could not be read, so that the link to it cannot be checked.
     hash: Option<String>,
     begun: bool,
     lines_seen: u64,
-    /// Lines of entries found missing.
+    /// The number of missing entry lines.
     missing: u64,
-    /// A record is missing or unreadable: how many lines it stood for is not known.
+    /// True if a record is missing or unreadable: how many lines it stood for is not known.
     lost: bool,
     checked: Checked,
 }
@@ -211,7 +212,7 @@ impl Check {
         if hex(&hash) != read.hash || read.first.is_some_and(|named| named != first) {
             self.finding(format!("the record of entry {first} is not what its line says"));
         }
-        // As its line says: where only the bytes were altered, the next record still stands on this one.
+        // The hash that its line states: where only the bytes were altered, the next record still builds on it.
         self.hash = Some(read.hash);
         for entry in &batch.entries {
             if entry.seq != self.next {
@@ -225,7 +226,8 @@ impl Check {
         }
     }
 
-    /// Whether a record that begins with this entry goes on with the chain; what is wrong about its place is a finding, one.
+    /// Returns whether a record that begins with this entry continues the chain, and reports one finding where it is
+    /// not in its place.
     fn follows(&mut self, first: u64, previous: &str) -> bool {
         let linked = self.hash.as_deref().is_none_or(|hash| hash == previous);
         let begun = std::mem::replace(&mut self.begun, true);
@@ -258,7 +260,7 @@ impl Check {
         true
     }
 
-    /// Passes over the lines of entries whose record is not there: that is said.
+    /// Skips the lines of entries whose record is missing: that was reported.
     fn skip_to(&mut self, first: u64) {
         while self
             .lines
@@ -271,7 +273,7 @@ impl Check {
         self.next = first;
     }
 
-    /// The next line of `entries.jsonl` is to be this entry.
+    /// Checks that the next line of `entries.jsonl` is this entry.
     fn entry(&mut self, entry: &Entry) {
         let line = loop {
             match self.lines.stands(entry.seq, self.checked.manifest.next) {
@@ -341,7 +343,8 @@ impl Check {
     }
 }
 
-/// Salt and values of a line, as they were when their digest was made; `None` for an erased entry.
+/// Returns the salt and the values of a line as they were when their digest was computed, or `None` for an erased
+/// entry.
 fn values_of(line: &Json) -> Option<([u8; 16], Values)> {
     let salt = STANDARD.decode(line["salt"].as_str()?).ok()?.try_into().ok()?;
     let changes = line["changes"].as_array()?.iter().map(|change| {

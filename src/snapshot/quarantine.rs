@@ -1,5 +1,5 @@
-//! A job that stopped, and the kinds of operations that did: one entry of the meta table, from the cycle that met the
-//! trouble until a probe works or somebody releases it.
+//! The quarantine: a stopped job, and stopped kinds of operations. One entry of the meta table, from the cycle that met
+//! the trouble until a probe works or a person releases it.
 
 use std::collections::BTreeMap;
 
@@ -15,49 +15,49 @@ use crate::ports::StoreError;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::quarantine::Stopped;
 
-/// What is stopped.
+/// The key of the quarantine.
 pub(super) const QUARANTINE: StateKey<Quarantine> = StateKey::json("quarantine", "the quarantine");
 
-/// Why a job stopped. Names no value and no secret.
+/// Why a job stopped. It contains no value and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobStop {
-    /// Who refuses; it is the one that is probed.
+    /// The side that refuses, which is the one that is probed.
     pub side: Side,
-    /// Since when.
+    /// When the job stopped.
     pub since: Timestamp,
-    /// What it said.
+    /// The side's answer.
     pub cause: String,
     /// What to do.
     pub hint: String,
-    /// Whose cycle met it.
+    /// The actor of the cycle that met it.
     pub actor: String,
-    /// When it was last probed, in vain.
+    /// When it was last probed without success.
     pub probed: Option<Timestamp>,
 }
 
-/// What is stopped.
+/// What is stopped: the job, or kinds of operations.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
-    /// The job as a whole.
+    /// The stop of the job as a whole.
     pub job: Option<JobStop>,
-    /// Kinds of operations.
+    /// The stopped kinds of operations.
     pub kinds: BTreeMap<Verb, Stopped>,
 }
 
 impl Quarantine {
-    /// True while nothing is stopped.
+    /// Returns true while nothing is stopped.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Reads of what is stopped.
+/// Reads of the quarantine.
 pub trait QuarantineReads: Reads {
-    /// What is stopped; nothing, where nothing was ever written.
+    /// Returns what is stopped, which is nothing where nothing was ever written.
     ///
     /// # Errors
-    /// As [`Reads`], and [`StoreError::Damaged`]: not readable is not the same as not stopped.
+    /// [`StoreError::Damaged`] where it does not decode: unreadable is not the same as not stopped.
     fn quarantine(&self) -> Result<Quarantine, StoreError> {
         Ok(self.state(&QUARANTINE)?.unwrap_or_default())
     }
@@ -66,7 +66,7 @@ pub trait QuarantineReads: Reads {
 impl<R: Reads> QuarantineReads for R {}
 
 impl Tx<'_> {
-    /// Keeps what is stopped.
+    /// Stores what is stopped.
     pub fn put_quarantine(&mut self, quarantine: &Quarantine) {
         if quarantine.is_empty() {
             self.delete_state(&QUARANTINE);
@@ -75,10 +75,7 @@ impl Tx<'_> {
         }
     }
 
-    /// Erases what the target said of this object, where it is quoted.
-    ///
-    /// # Errors
-    /// As [`QuarantineReads::quarantine`].
+    /// Erases quotes of the target's messages about this object.
     pub fn forget_in_quarantine(&mut self, id: &SourceId) -> Result<(), StoreError> {
         let mut held = self.quarantine()?;
         let mut touched = false;

@@ -1,4 +1,4 @@
-//! Questions to the history: whose entries, from when, by whom; and whose a name once was.
+//! Queries of the history: entries by object, time and actor; and which objects once had a name.
 
 use std::collections::BTreeSet;
 
@@ -21,27 +21,27 @@ use super::{
     store::Snapshot,
 };
 
-/// Which entries are wanted; what is `None` does not matter.
+/// The entries wanted; a field of `None` does not restrict them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
-    /// Of these objects.
+    /// Entries of these objects.
     pub objects: Option<BTreeSet<SourceId>>,
-    /// Of this cycle.
+    /// Entries of this cycle.
     pub cycle: Option<CycleId>,
-    /// At this moment or later.
+    /// Entries at this moment or later.
     pub since: Option<Timestamp>,
-    /// At this moment or earlier.
+    /// Entries at this moment or earlier.
     pub until: Option<Timestamp>,
-    /// With this operation.
+    /// Entries with this operation.
     pub operation: Option<String>,
-    /// By this actor.
+    /// Entries of this actor.
     pub actor: Option<String>,
-    /// That ended so.
+    /// Entries with this result.
     pub result: Option<String>,
 }
 
 impl Query {
-    /// True for an entry that is wanted.
+    /// Returns true for an entry that is wanted.
     #[must_use]
     pub fn wants(&self, entry: &Entry) -> bool {
         let is = |wanted: &Option<String>, held: &str| wanted.as_ref().is_none_or(|wanted| wanted == held);
@@ -59,7 +59,8 @@ impl Query {
     }
 }
 
-/// True for an actor that is the wanted one: whole, or by the name before its user id. What is only claimed is not searched.
+/// Returns true when the actor is the wanted one: the whole text, or the name before its user id. The claimed part of
+/// an actor is not searched.
 fn is_by(wanted: &str, actor: &str) -> bool {
     actor == wanted
         || actor
@@ -67,8 +68,8 @@ fn is_by(wanted: &str, actor: &str) -> bool {
             .is_some_and(|rest| rest.starts_with(" (uid "))
 }
 
-/// An entry as programs read it, with its values where they were not erased. `members` are lists of source ids:
-/// those that went in `before`, those that came in `after`.
+/// Builds an entry's document for programs, with its values where they were not erased. `members` are lists of source
+/// ids: those that left in `before`, those that came in `after`.
 #[must_use]
 pub fn document(entry: &Entry, values: Option<&Values>) -> Json {
     let mut line = json!({
@@ -88,7 +89,7 @@ pub fn document(entry: &Entry, values: Option<&Values>) -> Json {
     line
 }
 
-/// The changes of an entry.
+/// Builds the JSON of an entry's changes.
 #[must_use]
 pub fn changes(values: &Values) -> Json {
     let shown = values.changes.iter().map(|change| {
@@ -98,10 +99,10 @@ pub fn changes(values: &Values) -> Json {
 }
 
 impl Snapshot {
-    /// Shows every entry that is wanted, oldest first, with its values (`None`: erased).
+    /// Shows every wanted entry, oldest first, with its values (`None` if erased).
     ///
     /// # Errors
-    /// As [`Reads`], and what `show` says.
+    /// As [`Reads`], and what `show` returns.
     pub fn search_history(
         &self,
         query: &Query,
@@ -122,7 +123,7 @@ impl Snapshot {
         })
     }
 
-    /// Shows every record of the history after a key, with what lies beside it.
+    /// Shows every record of the history after a key, with the values beside it.
     pub(super) fn each_history(
         &self,
         mut after: Option<Vec<u8>>,
@@ -141,11 +142,8 @@ impl Snapshot {
         }
     }
 
-    /// The objects that are, or ever were, known by this: an object id, the id of a resource, or a name, UPN or
-    /// mail in any case, at the source or as it was sent. What was erased, or pruned, tells nothing any more.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the objects that are, or ever were, known by this name: an object id, the id of a resource, or a name,
+    /// UPN or mail in any case, at the source or as it was sent. Erased or pruned entries no longer count.
     pub fn who_is(&self, name: &str) -> Result<BTreeSet<SourceId>, StoreError> {
         if let Ok(id) = name.parse() {
             return Ok(BTreeSet::from([id]));
@@ -189,16 +187,13 @@ impl Snapshot {
         }
     }
 
-    /// The names of an object as the snapshot has it now: for showing beside its id.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the current name of an object in the snapshot, for display beside its id.
     pub fn name_of(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<String>, StoreError> {
         Ok(self.record(kind, id)?.map(|record| record.object.name()))
     }
 }
 
-/// What a name may stand under, at the source and at the target.
+/// Returns true for a path that may hold a name, at the source or at the target.
 fn is_name(path: &str) -> bool {
     const NAMES: [&str; 12] = [
         "userPrincipalName",
@@ -235,7 +230,8 @@ fn was_named(values: &Values, wanted: &str) -> bool {
     both.any(|value| says(value, wanted))
 }
 
-/// True where a value is this text in any case, or holds it in a list; `smtp:` before an address does not count.
+/// Returns true where a value is this text in any case, or a list that contains it; `smtp:` before an address is
+/// ignored.
 fn says(value: &Value, wanted: &str) -> bool {
     match value {
         Value::String(text) => {

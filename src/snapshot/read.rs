@@ -1,4 +1,4 @@
-//! Everything that can be asked of a snapshot, the same inside a transaction, which sees its own writes.
+//! Every question to a snapshot, and the same inside a transaction, which sees its own writes.
 
 use std::collections::HashMap;
 
@@ -22,13 +22,13 @@ use super::{
 /// One open create-intent with the object that it is for.
 pub type ObjectIntent = (ObjectKind, SourceId, Intent);
 
-/// How many entries a loop over a table takes at a time: bounds memory, whatever the directory's size.
+/// How many entries a loop over a table reads at a time: bounds memory, whatever the directory's size.
 pub const PAGE: usize = 1000;
 
-/// How many refer to an object, roughly: a group or two, and for some of them ten reports.
+/// The rough number of objects that refer to one object: a group or two, and for some of them ten reports.
 const REFERRERS_EACH: usize = 4;
 
-/// Up to so many memberships of a group are looked up one by one; for more, a page of the group's is read.
+/// The most memberships of a group that are looked up one by one; for more, a page of the group's is read.
 const FEW: usize = 4;
 
 /// Questions to a snapshot. Scans return at most `limit` entries in key order, those after `after`.
@@ -36,16 +36,10 @@ const FEW: usize = 4;
 /// Every method returns [`StoreError::Damaged`] where a record does not decode, and whatever the engine below
 /// reports.
 pub trait Reads {
-    /// One value, undecoded.
-    ///
-    /// # Errors
-    /// As the engine below.
+    /// Returns one value, undecoded.
     fn raw(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Entries, undecoded.
-    ///
-    /// # Errors
-    /// As the engine below.
+    /// Returns entries, undecoded.
     fn raw_scan(
         &self,
         table: Table,
@@ -54,10 +48,10 @@ pub trait Reads {
         limit: usize,
     ) -> Result<Vec<KeyValue>, StoreError>;
 
-    /// The folder, for messages.
+    /// Returns the folder, for messages.
     fn path(&self) -> &str;
 
-    /// Turns an undecodable record into the error that names the folder.
+    /// Builds the error that names the folder from a record that does not decode.
     fn damaged(&self, what: impl std::fmt::Display) -> StoreError {
         StoreError::Damaged {
             path: self.path().to_owned(),
@@ -65,7 +59,7 @@ pub trait Reads {
         }
     }
 
-    /// One value, decoded.
+    /// Returns one value, decoded.
     fn decoded<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, StoreError> {
         let bytes = self.raw(table, key)?;
         bytes.map(|bytes| self.decode(table, &bytes)).transpose()
@@ -76,14 +70,14 @@ pub trait Reads {
         record::decode(bytes).map_err(|error| self.damaged(format_args!("{error}, in table {table:?}")))
     }
 
-    /// The error for a key that is not one of this table.
+    /// Builds the error for a key that does not belong to this table.
     fn bad_key(&self, table: Table) -> StoreError {
         self.damaged(format_args!("a key that is none, in table {table:?}"))
     }
 
     // ------------------------------------------------------------------------------------------ objects
 
-    /// One object.
+    /// Returns one object.
     fn record(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Record>, StoreError> {
         let bytes = self.raw(Table::Objects, &keys::object(kind, id))?;
         bytes
@@ -101,12 +95,12 @@ pub trait Reads {
         Brief::decode(bytes).map_err(|error| self.damaged(format_args!("{kind} {id}: {error}")))
     }
 
-    /// The beginning of one object: cheaper than all of it.
+    /// Returns the beginning of one object's record: cheaper than all of it.
     fn brief(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Brief>, StoreError> {
         self.read_brief(kind, id)
     }
 
-    /// [`Self::brief`] from the table, where nothing is remembered.
+    /// Reads [`Self::brief`] from the table, where nothing is remembered.
     fn read_brief(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Brief>, StoreError> {
         let Some(bytes) = self.raw(Table::Objects, &keys::object(kind, id))? else {
             return Ok(None);
@@ -119,13 +113,13 @@ pub trait Reads {
             })
     }
 
-    /// Several objects; `None` in the place of one that is not known.
+    /// Returns several objects, with `None` in the place of an unknown one.
     fn records(&self, wanted: &[(ObjectKind, SourceId)]) -> Result<Vec<Option<Record>>, StoreError> {
         wanted.iter().map(|(kind, id)| self.record(*kind, id)).collect()
     }
 
-    /// Several objects of a kind, undecoded; `None` in the place of one that is not known. Read together: ids in order
-    /// that lie close cost a fraction of as many single reads.
+    /// Returns several objects of a kind, undecoded, with `None` in the place of an unknown one. They are read
+    /// together: sorted ids that lie close cost a fraction of as many single reads.
     fn raw_objects(&self, kind: ObjectKind, ids: &[SourceId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let keys: Vec<Vec<u8>> = ids.iter().map(|id| keys::object(kind, id)).collect();
         let Some((first, rest)) = keys.split_first() else {
@@ -151,7 +145,7 @@ pub trait Reads {
         Ok(found)
     }
 
-    /// The objects of a kind.
+    /// Returns the objects of a kind.
     fn scan_records(
         &self,
         kind: ObjectKind,
@@ -169,7 +163,7 @@ pub trait Reads {
             .collect()
     }
 
-    /// The beginnings of the objects of a kind.
+    /// Returns the beginnings of the objects of a kind.
     fn scan_briefs(
         &self,
         kind: ObjectKind,
@@ -187,19 +181,19 @@ pub trait Reads {
             .collect()
     }
 
-    /// The stream of a kind; a fresh one before the first round.
+    /// Returns the stream of a kind, which is a fresh one before the first round.
     fn stream(&self, kind: ObjectKind) -> Result<Stream, StoreError> {
         Ok(self
             .decoded(Table::Meta, keys::meta::stream(kind))?
             .unwrap_or_default())
     }
 
-    /// How far the end of a full round has come, while [`super::store::Snapshot::finish_round`] is due.
+    /// Returns how far the end of a full round has come, while [`super::store::Snapshot::finish_round`] is due.
     fn finishing(&self, kind: ObjectKind) -> Result<Option<Finishing>, StoreError> {
         self.decoded(Table::Meta, keys::meta::finishing(kind))
     }
 
-    /// The source object that a resource is linked to.
+    /// Returns the source object that a resource is linked to.
     fn owner(&self, kind: ObjectKind, target: &TargetId) -> Result<Option<SourceId>, StoreError> {
         let Some(bytes) = self.raw(Table::Owners, &keys::resource(kind, target))? else {
             return Ok(None);
@@ -211,12 +205,12 @@ pub trait Reads {
 
     // --------------------------------------------------------------------------------------- references
 
-    /// One membership.
+    /// Returns one membership.
     fn edge(&self, group: &SourceId, member: &SourceId) -> Result<Option<Membership>, StoreError> {
         self.decoded(Table::Edges, &keys::edge(group, member))
     }
 
-    /// The memberships of a group, those included that only the target still holds.
+    /// Returns the memberships of a group, including those that only the target still holds.
     fn edges(
         &self,
         group: &SourceId,
@@ -233,8 +227,7 @@ pub trait Reads {
             .collect()
     }
 
-    /// Those memberships of a group that are known, of these members: together where that is one page, else one by
-    /// one.
+    /// Returns those of these members that are known in a group: read together where that is one page, else one by one.
     fn edges_of(
         &self,
         group: &SourceId,
@@ -253,7 +246,8 @@ pub trait Reads {
         Ok(known)
     }
 
-    /// Who refers to an object: groups that have it as a member, users that have it as their manager.
+    /// Returns the objects that refer to an object: groups that have it as a member, users that have it as their
+    /// manager.
     fn referrers(
         &self,
         referred: &SourceId,
@@ -271,8 +265,8 @@ pub trait Reads {
             .collect()
     }
 
-    /// Who refers to any of these objects, some more than once. Read together for as long as they lie close: an initial cycle
-    /// asks of everybody, in order.
+    /// Returns the objects that refer to any of these objects, some more than once. They are read together for as long
+    /// as they lie close: an initial cycle looks up every object, in order.
     fn referrers_of(&self, referred: &[SourceId]) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
         let mut ids = referred.to_vec();
         ids.sort_unstable();
@@ -284,7 +278,7 @@ pub trait Reads {
                 .iter()
                 .map(|(key, _)| keys::parse_referrer(key).ok_or_else(|| self.bad_key(Table::Referrers)));
             let read: Vec<(SourceId, ObjectKind, SourceId)> = read.collect::<Result<_, _>>()?;
-            // Of the last one that was met there may be more to come.
+            // More referrers of the last object that was met may follow.
             let met = match read.last() {
                 Some((last, ..)) if read.len() == limit => rest.partition_point(|id| id < last),
                 _ => rest.len(),
@@ -295,7 +289,8 @@ pub trait Reads {
                 .into_iter()
                 .filter(|(id, ..)| whole.binary_search(id).is_ok());
             found.extend(wanted.map(|(_, kind, by)| (kind, by)));
-            // Most of what was read is of nobody who was asked for, or all of one who has very many.
+            // Most of what was read belongs to objects that were not asked for, or all of it to one object with very
+            // many referrers.
             if met * REFERRERS_EACH < limit / 4 {
                 break;
             }
@@ -306,7 +301,7 @@ pub trait Reads {
         Ok(found)
     }
 
-    /// Who refers to one object.
+    /// Returns all objects that refer to one object.
     fn all_referrers(&self, referred: &SourceId) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
         let mut all = Vec::new();
         loop {
@@ -321,7 +316,7 @@ pub trait Reads {
 
     // --------------------------------------------------------------------------------------------- work
 
-    /// What is still to be planned or carried out.
+    /// Returns the objects that are still to be planned or carried out.
     fn dirty(
         &self,
         kind: ObjectKind,
@@ -338,7 +333,7 @@ pub trait Reads {
             .collect()
     }
 
-    /// The mark of one object, with what moved; `None` when it is not dirty.
+    /// Returns the mark of one object with the properties that changed, or `None` when it is not dirty.
     fn dirty_mark(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Mark>, StoreError> {
         match self.raw(Table::Dirty, &keys::object(kind, id))? {
             None => Ok(None),
@@ -348,18 +343,19 @@ pub trait Reads {
         }
     }
 
-    /// Why one object is dirty; `None` when it is not.
+    /// Returns why one object is dirty, or `None` when it is not.
     fn dirty_cause(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<DirtyCause>, StoreError> {
         self.read_dirty_cause(kind, id)
     }
 
-    /// [`Self::dirty_cause`] from the table, where nothing is remembered.
+    /// Reads [`Self::dirty_cause`] from the table, where nothing is remembered.
     fn read_dirty_cause(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<DirtyCause>, StoreError> {
         let bits = self.raw(Table::Dirty, &keys::object(kind, id))?;
         Ok(bits.map(|bits| DirtyCause::decode(&bits)))
     }
 
-    /// The open create-intents: the batch's number with what is still open in it. Few: those of one crash.
+    /// Returns the open create-intents: the number of each batch with the intents still open in it. Few: those of one
+    /// crash.
     fn intents(&self) -> Result<Vec<(u64, Vec<ObjectIntent>)>, StoreError> {
         self.raw_scan(Table::Intents, &[], None, usize::MAX)?
             .iter()
@@ -372,7 +368,7 @@ pub trait Reads {
 
     // ----------------------------------------------------------------------------------------- readings
 
-    /// What a listing of the target brought for one resource, as [`super::tx::Tx::put_reading`] got it.
+    /// Returns what a listing of the target brought for one resource, as [`super::tx::Tx::put_reading`] stored it.
     fn reading<T: DeserializeOwned>(
         &self,
         kind: ObjectKind,
@@ -381,7 +377,7 @@ pub trait Reads {
         self.decoded(Table::Readings, &keys::resource(kind, target))
     }
 
-    /// The readings whose value at `path` folds to `value`.
+    /// Returns the readings whose value at `path` folds to `value`.
     fn readings_by(&self, kind: ObjectKind, path: &str, value: &str) -> Result<Vec<TargetId>, StoreError> {
         let prefix = keys::reading_index(kind, path, value);
         self.raw_scan(Table::ReadingIndex, &prefix, None, usize::MAX)?
@@ -395,7 +391,7 @@ pub trait Reads {
             .collect()
     }
 
-    /// The readings of a kind.
+    /// Returns the readings of a kind.
     fn scan_readings<T: DeserializeOwned>(
         &self,
         kind: ObjectKind,
@@ -414,7 +410,7 @@ pub trait Reads {
 
     // ------------------------------------------------------------------------------- forecast, removals
 
-    /// What the cycle under way expects of its own operation on an object.
+    /// Returns what the current cycle expects of its own operation on an object.
     fn forecast<T: DeserializeOwned>(
         &self,
         kind: ObjectKind,
@@ -423,7 +419,7 @@ pub trait Reads {
         self.decoded(Table::Forecast, &keys::object(kind, id))
     }
 
-    /// The forecasts for objects of a kind, of which there are few: those that there are. `ids` in order.
+    /// Returns the forecasts for objects of a kind, of which there are few. `ids` are in order.
     fn forecasts_of<T: DeserializeOwned>(
         &self,
         kind: ObjectKind,
@@ -452,7 +448,7 @@ pub trait Reads {
         }
     }
 
-    /// Removals planned in the first pass, users before groups.
+    /// Returns the removals planned in the first pass, users before groups.
     fn removals<T: DeserializeOwned>(
         &self,
         after: Option<(ObjectKind, SourceId)>,
@@ -468,19 +464,19 @@ pub trait Reads {
             .collect()
     }
 
-    /// The removal planned for one object.
+    /// Returns the removal planned for one object.
     fn removal<T: DeserializeOwned>(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<T>, StoreError> {
         self.decoded(Table::Removals, &keys::object(kind, id))
     }
 
     // --------------------------------------------------------------------------------------------- rest
 
-    /// What the engine keeps under a name: `dialect`, `fingerprint`, `preset_pin` and so on.
+    /// Returns the bytes that the engine keeps under a name: `dialect`, `fingerprint`, `preset_pin` and so on.
     fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.raw(Table::Meta, &keys::meta::free(name))
     }
 
-    /// What the store is bound to; `None` before the first use.
+    /// Returns what the store is bound to, or `None` before the first use.
     fn binding(&self) -> Result<Option<Binding>, StoreError> {
         self.decoded(Table::Meta, keys::meta::BINDING)
     }

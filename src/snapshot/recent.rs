@@ -1,7 +1,7 @@
-//! What was lately read or written of who is linked and who is dirty, in memory and bounded.
+//! A bounded memory of lately read or written objects: which are linked, and which are dirty.
 //!
-//! A cycle asks the same few things of the same objects again and again: whether a manager is linked, whether a
-//! group waits. The answers follow every commit, so they are those of the store.
+//! A cycle asks the same few questions about the same objects again and again: whether a manager is linked, whether a
+//! group waits. The answers follow every commit, so they equal the store's.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,17 +14,17 @@ use crate::ports::WriteBatch;
 
 use super::record::{Brief, DirtyCause, RecordHead};
 
-/// What was written, in one generation; two are held. As many as a map of 65,536 places takes before it doubles. Bounds
-/// memory: some 20 MB in all, at 114,688 objects.
+/// How many written answers one generation holds; there are two. As many as a map of 65,536 places takes before it
+/// doubles. Bounds memory: some 20 MB in all, at 114,688 objects.
 const WRITTEN: usize = 57_344;
 
-/// What was asked for and not among that, likewise.
+/// How many answers that were asked for, and not lately written, one generation holds.
 const ASKED: usize = 14_336;
 
 /// Keys as in the tables: kind and id.
 type Key = [u8; 17];
 
-/// The newer and the older half of what is remembered: when the newer one is full, the older one goes.
+/// The newer and the older half of the answers remembered: when the newer one is full, the older one is dropped.
 #[derive(Debug)]
 struct Generations<T, const SIZE: usize> {
     young: HashMap<Key, T>,
@@ -56,8 +56,8 @@ impl<T, const SIZE: usize> Generations<T, SIZE> {
     }
 }
 
-/// What was asked for, apart from what was only written: a cycle writes everybody once, and would in a large directory push
-/// out the few that everybody asks for, the managers.
+/// The answers that were asked for, apart from those that were only written: a cycle writes every object once, and
+/// would in a large directory push out the few that are asked for again and again, the managers.
 #[derive(Debug)]
 struct Answers<T> {
     asked: Generations<T, ASKED>,
@@ -79,18 +79,18 @@ impl<T: Clone> Answers<T> {
         if let Some(answer) = known.into_iter().find_map(|part| part.get(key)) {
             return Some(answer.clone());
         }
-        // Whoever is asked for again stays.
+        // An answer that is asked for again stays.
         let answer = self.asked.old.remove(key)?;
         self.asked.put(*key, answer.clone());
         Some(answer)
     }
 
-    /// What was read.
+    /// Remembers an answer that was read.
     fn put(&mut self, key: Key, answer: T) {
         self.asked.put(key, answer);
     }
 
-    /// What was written.
+    /// Remembers an answer that was written.
     fn follow(&mut self, key: Key, answer: T) {
         self.asked.take(&key);
         self.written.put(key, answer);
@@ -109,7 +109,7 @@ struct Held {
     target: Option<HeldTarget>,
 }
 
-/// Most target ids are UUIDs, in the one way of writing that source ids have.
+/// Most target ids are UUIDs, in the one spelling that source ids have.
 #[derive(Debug, Clone)]
 enum HeldTarget {
     Uuid(SourceId),
@@ -146,22 +146,22 @@ impl From<Held> for Brief {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Counts commits: what was read before one must not be remembered after it.
+    /// Counts commits: an answer read before a commit must not be remembered after it.
     version: u64,
     briefs: Answers<Option<Held>>,
     marks: Answers<Option<DirtyCause>>,
 }
 
-/// What a batch writes, as far as it is remembered.
+/// The answers that a batch changes.
 #[derive(Debug, Default)]
 pub(super) struct News {
-    /// `None`: not readable from the bytes, to be read again.
+    /// `None` if it cannot be read from the bytes, and must be read again.
     briefs: Vec<(Key, Option<Option<Brief>>)>,
     marks: Vec<(Key, Option<DirtyCause>)>,
 }
 
 impl News {
-    /// Taken from a batch before it is carried out.
+    /// Collects the answers from a batch before it is carried out.
     pub(super) fn of(batch: &WriteBatch) -> Self {
         let mut news = Self::default();
         for (table, key, value) in &batch.writes {
@@ -189,7 +189,7 @@ impl News {
 pub(super) struct Recent(Mutex<State>);
 
 impl Recent {
-    /// The beginning of an object's record: remembered, or read and remembered.
+    /// Returns the beginning of an object's record: from memory, or read and remembered.
     pub(super) fn brief(
         &self,
         key: &[u8],
@@ -199,7 +199,7 @@ impl Recent {
         Ok(held.map(Brief::from))
     }
 
-    /// Why an object is dirty, as [`Self::brief`].
+    /// Returns why an object is dirty, as [`Self::brief`] does.
     pub(super) fn mark(
         &self,
         key: &[u8],
@@ -232,7 +232,7 @@ impl Recent {
         Ok(answer)
     }
 
-    /// A commit was carried out: this is what it wrote.
+    /// Follows a commit that was carried out, given what it wrote.
     pub(super) fn committed(&self, news: News) {
         let mut state = self.state();
         state.version += 1;
@@ -247,7 +247,7 @@ impl Recent {
         }
     }
 
-    /// Nothing is known any more: a commit failed, and may have been carried out all the same.
+    /// Forgets every answer: a commit failed, and may have been carried out all the same.
     pub(super) fn clear(&self) {
         let mut state = self.state();
         let version = state.version + 1;

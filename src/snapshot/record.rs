@@ -1,6 +1,6 @@
-//! What the values of the store are: postcard behind a version byte.
+//! The encoding of the store's values: postcard behind a version byte.
 //!
-//! A record of a version that this program does not know is an error that names it, never a guess.
+//! A record of a version that this program does not know is an error that names the version, never a guess.
 
 use std::collections::BTreeSet;
 
@@ -23,30 +23,30 @@ use super::coded::{CodedKept, CodedValues, DecodedKept, DecodedValues};
 /// The version that is written today, for every type of record but an object's.
 pub const VERSION: u8 = 1;
 
-/// The version of an object's record: known names are numbers in it ([`super::coded`]). Those of version 1, with all
+/// The version of an object's record: known names are numbers in it ([`super::coded`]). Records of version 1, with all
 /// names as texts, are read as well.
 const OBJECT_VERSION: u8 = 2;
 
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
 
-/// The end of the chain.
+/// The end of the history's chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// The number of the next entry.
     pub next: u64,
-    /// The hash over the last record; zero before the first.
+    /// The hash of the last record; zero before the first.
     pub hash: Hash,
 }
 
-/// In hexadecimal, as logged with each cycle.
+/// Writes the hash in hexadecimal, as logged with each cycle.
 impl std::fmt::Display for Head {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-/// One object as remembered: what the source said, and its resource at the target.
+/// One object as stored: the source's values, and its resource at the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Source values, life and generations.
@@ -56,7 +56,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// A living object of which nothing is known yet.
+    /// Creates a living object of which nothing is known yet.
     #[must_use]
     pub fn new(kind: ObjectKind, id: SourceId, generation: Generation) -> Self {
         let object = SourceObject {
@@ -72,14 +72,14 @@ impl Record {
         Self { object, link: None }
     }
 
-    /// True for a tombstone.
+    /// Returns true for a tombstone.
     #[must_use]
     pub const fn is_gone(&self) -> bool {
         matches!(self.object.life, Life::Gone(_))
     }
 }
 
-/// What a record begins with: all that the end of a round asks of it, so that it need not read the values.
+/// The beginning of a record: everything that the end of a round needs, so that it need not read the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordHead {
     /// See [`SourceObject::life`].
@@ -96,16 +96,13 @@ pub struct RecordHead {
 
 impl RecordHead {
     /// Reads only the beginning of a record.
-    ///
-    /// # Errors
-    /// As [`decode`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
         let (_, body) = object_version(bytes)?;
         take(body).map(|(head, _)| head)
     }
 }
 
-/// The beginning of a record: enough to know whether, and as what, an object can be referred to.
+/// The beginning of a record: enough to decide whether, and as what, an object can be referred to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Brief {
     /// Life, generations, manager.
@@ -121,11 +118,8 @@ struct LinkHead {
 }
 
 impl Brief {
-    /// Reads only the beginning of a record: postcard writes fields in their order, and the target id is the
-    /// link's first.
-    ///
-    /// # Errors
-    /// As [`decode`].
+    /// Reads only the beginning of a record: postcard writes fields in their order, and the target id is the link's
+    /// first.
     pub fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
         let (_, body) = object_version(bytes)?;
         let ((head, link), _): ((RecordHead, Option<LinkHead>), _) = take(body)?;
@@ -137,7 +131,7 @@ impl Brief {
 }
 
 impl Record {
-    /// Writes it; kind and id are in its key.
+    /// Encodes the record; kind and id are in its key.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let object = &self.object;
@@ -158,10 +152,7 @@ impl Record {
         encode_onto(bytes, &record)
     }
 
-    /// Reads it back.
-    ///
-    /// # Errors
-    /// As [`decode`].
+    /// Decodes a record.
     pub fn decode(kind: ObjectKind, id: SourceId, bytes: &[u8]) -> Result<Self, Undecodable> {
         let (version, body) = object_version(bytes)?;
         let (head, link, attributes) = if version == OBJECT_VERSION {
@@ -199,38 +190,38 @@ impl Record {
     }
 }
 
-/// Why an object is dirty: bits, because several causes meet. The upper half are facts beside the causes: what moved since
-/// the object was last settled, for its reasons to name. A fact makes nothing due by itself.
+/// Why an object is dirty, as bits, because several causes meet. The upper half are facts beside the causes: what
+/// changed since the object was last settled, for its reasons to name. A fact alone makes nothing due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DirtyCause(pub u16);
 
 impl DirtyCause {
     /// The source's values, life, members or manager changed.
     pub const SOURCE: Self = Self(1);
-    /// Something that it refers to was linked, relinked, left or was deleted.
+    /// An object that it refers to was linked, relinked or deleted, or left.
     pub const REFERENCE: Self = Self(2);
     /// Mapping, scope or policy changed.
     pub const CONFIG: Self = Self(4);
-    /// The target answered or was read otherwise than remembered.
+    /// The target's answer or reading differs from what was stored.
     pub const TARGET: Self = Self(8);
-    /// Asked for by hand.
+    /// A person asked for it.
     pub const MANUAL: Self = Self(16);
-    /// A delta round brought it for the first time, and incomplete: to be read by id before it is planned.
+    /// A delta round brought it for the first time, and incomplete: it must be read by id before it is planned.
     pub const UNREAD: Self = Self(32);
-    /// Set aside after a failure: alone, it waits for its next try.
+    /// It was set aside after a failure: with no other cause, it waits for its next try.
     pub const ESCROW: Self = Self(64);
     /// A cycle that may not write looked at it: nothing that another cycle would not do anyway, and no reason to try an
     /// entry in escrow again.
     pub const LOOK: Self = Self(128);
-    /// Fact: properties at the source moved; which ones stands beside the mark ([`Mark::moved`]).
+    /// Fact: properties at the source changed; which ones is stored beside the mark ([`Mark::moved`]).
     pub const PROPERTIES: Self = Self(1 << 8);
     /// Fact: it was deleted at the source, and was restored.
     pub const RESTORED: Self = Self(1 << 9);
     /// Fact: it was out of scope, and came back.
     pub const RETURNED: Self = Self(1 << 10);
-    /// Fact: what an undo held was let go of by a person.
+    /// Fact: a person released what an undo held.
     pub const RELEASED: Self = Self(1 << 11);
-    /// Fact: what it is assigned to, with which roles, was looked at again because it moved.
+    /// Fact: its assignments and their roles were looked at again because they changed.
     pub const ROLES: Self = Self(1 << 12);
     /// Fact: the mapping changed.
     pub const MAPPING: Self = Self(1 << 13);
@@ -261,7 +252,7 @@ impl DirtyCause {
         ("policy", Self::POLICY),
     ];
 
-    /// The causes of a mark as it is stored.
+    /// Decodes the causes of a mark.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Self {
         let low = bytes.first().copied().unwrap_or_default();
@@ -269,42 +260,43 @@ impl DirtyCause {
         Self(u16::from_le_bytes([low, high]))
     }
 
-    /// Only the facts among them.
+    /// Returns only the facts among them.
     #[must_use]
     pub const fn facts(self) -> Self {
         Self(self.0 & Self::FACTS.0)
     }
 
-    /// Both causes.
+    /// Returns the union of both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// True when every cause of `other` is among these.
+    /// Returns true when every cause of `other` is among these.
     #[must_use]
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// These without `other`'s.
+    /// Returns these causes without those of `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 }
 
-/// A dirty mark: why, and which properties of the source moved.
+/// A dirty mark: its causes, and which properties of the source changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mark {
     /// Causes and facts.
     pub cause: DirtyCause,
-    /// Graph properties that moved since the object was last settled; for an object with a link only.
+    /// The Graph properties that changed since the object was last settled; for an object with a link only.
     pub moved: BTreeSet<Name>,
 }
 
 impl Mark {
-    /// Written as one byte where it has no facts, as it always was; else as two, and the names of properties behind them.
+    /// Encodes the mark as one byte where it has no facts (as in older formats), else as two bytes and the names of
+    /// properties.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let [low, high] = self.cause.0.to_le_bytes();
@@ -315,7 +307,7 @@ impl Mark {
         [&[low, high], names.join("\n").as_bytes()].concat()
     }
 
-    /// Reads it back; `None` where the bytes are no mark.
+    /// Decodes a mark. Returns `None` where the bytes are not a mark.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let names = match bytes {
@@ -334,7 +326,7 @@ impl Mark {
     }
 }
 
-/// What a store belongs to: another tenant or target must never be written from it.
+/// What a store belongs to: it must never be used to write to another tenant or target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
     /// Entra tenant id.
@@ -369,29 +361,29 @@ pub enum FinishPhase {
     Edges,
 }
 
-/// A value that could not be read; its caller adds the folder and turns it into a `StoreError`.
+/// The error for a value that could not be read; its caller adds the folder and turns it into a `StoreError`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Undecodable(pub String);
 
-/// Writes a value: the version byte, then postcard.
+/// Encodes a value: the version byte, then postcard.
 ///
-/// Types with `skip_serializing_if`, `untagged` or `flatten` must not come here: postcard cannot read them back.
+/// Types with `skip_serializing_if`, `untagged` or `flatten` are not allowed: postcard cannot read them back.
 #[must_use]
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     encode_onto(vec![VERSION], value)
 }
 
-/// Writes a value without a version behind what is there.
+/// Appends a value without a version to what is there.
 pub(super) fn encode_onto<T: Serialize + ?Sized>(bytes: Vec<u8>, value: &T) -> Vec<u8> {
     // As a writer, because postcard's own vectors of a given beginning take texts in byte by byte.
     postcard::to_io(value, bytes).expect("postcard writes every derived type into a vector")
 }
 
-/// Reads a value that [`encode`] wrote, to its last byte.
+/// Decodes a value that [`encode`] wrote, to its last byte.
 ///
 /// # Errors
-/// When the version is unknown, or the bytes are not such a value.
+/// When the version is unknown, or the bytes are not a value of this type.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Undecodable> {
     match bytes.split_first() {
         None => Err(empty()),
@@ -400,7 +392,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Undecodable> {
     }
 }
 
-/// The version of an object's record, and what follows it.
+/// Splits an object's record into its version and what follows.
 fn object_version(bytes: &[u8]) -> Result<(u8, &[u8]), Undecodable> {
     match bytes.split_first() {
         None => Err(empty()),

@@ -1,11 +1,10 @@
 //! redb 4 behind the store port: a tree for each table in one file, one write transaction over all of them.
 //!
 //! Readers see the last commit whole and never wait for a writer. Both durabilities reach the disk before a commit
-//! returns: what redb calls `Durability::None` is lost when the process is killed, which
-//! [`Durability::Lazy`] must survive. What differs is how the file opens after a crash. A synced commit saves the
-//! allocator's state with it (quick repair, two writes to disk), and opens at once. A lazy one does not (one write
-//! to disk); after a crash on top of it every page is read once, which for a large file takes seconds.
-//! It blocks: never call it from an async worker.
+//! returns: what redb calls `Durability::None` is lost when the process is killed, which [`Durability::Lazy`] must
+//! survive. They differ in how the file opens after a crash. A synced commit saves the allocator's state with it (quick
+//! repair, two writes to disk), and opens at once. A lazy one does not (one write to disk); after a crash on top of it
+//! every page is read once, which for a large file takes seconds. Calls block: never call it from an async worker.
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +38,7 @@ type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// A redb database in a folder of its own.
 pub struct RedbStore {
-    /// `None` only while it is dropped.
+    /// `None` only during the drop.
     db: Option<Database>,
     folder: PathBuf,
     /// True while the last commit did not save the allocator's state: the next open after a crash is a slow one.
@@ -57,8 +56,8 @@ impl std::fmt::Debug for RedbStore {
 }
 
 impl RedbStore {
-    /// Opens the database in `folder`, or makes one, with mode 0600. `cache_bytes` bounds what redb keeps of it in
-    /// memory.
+    /// Opens the database in `folder`, or creates one, with mode 0600. `cache_bytes` bounds how much of it redb holds
+    /// in memory.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] where redb cannot read its own file (or panics over it); [`StoreError::Io`].
@@ -80,7 +79,7 @@ impl RedbStore {
             Err(_) => return Err(damaged(folder, "redb panicked at opening it")),
         };
         if fresh {
-            // The file's name is as much to be on disk as what is in it.
+            // The file's name must be on disk as well as its content.
             sync_names(folder).map_err(refused)?;
         }
         Ok(Self {
@@ -91,7 +90,7 @@ impl RedbStore {
         })
     }
 
-    /// Runs calls of redb's; a panic of its becomes "damaged", now and for every later call.
+    /// Runs calls of redb; a panic inside them becomes "damaged", now and for every later call.
     fn call<T>(
         &self,
         what: &str,
@@ -130,7 +129,8 @@ impl RedbStore {
                     };
                 }
             }
-            // Inside the transaction, of which there is one at a time: else a writer after this one could be undone.
+            // Inside the transaction, of which there is one at a time: otherwise a writer after this one could be
+            // undone.
             self.opens_slowly.store(!quick_repair, Ordering::Release);
             Ok(writing.commit()?)
         })
@@ -140,7 +140,7 @@ impl RedbStore {
 impl Drop for RedbStore {
     fn drop(&mut self) {
         let db = self.db.take();
-        // A damaged database may panic here too; there is nobody left to tell.
+        // A damaged database may panic here too; nothing is left to report it to.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(db)));
     }
 }
@@ -186,7 +186,7 @@ impl SnapshotStore for RedbStore {
         self.write(batch, durability == Durability::Synced)
     }
 
-    /// Every commit is on disk already; what may be missing is the allocator's state.
+    /// Saves the allocator's state where the last commit did not: every commit is on disk already.
     fn sync(&self) -> Result<(), StoreError> {
         if self.opens_slowly.load(Ordering::Acquire) {
             self.write(WriteBatch::default(), true)?;
@@ -200,7 +200,7 @@ impl SnapshotStore for RedbStore {
     }
 }
 
-/// The name of a table is part of the format.
+/// Returns the definition of a table. Its name is part of the format.
 const fn definition(table: Table) -> Definition {
     TableDefinition::new(match table {
         Table::Meta => "meta",
@@ -226,7 +226,7 @@ const fn definition(table: Table) -> Definition {
     })
 }
 
-/// A table is made by the first write to it; until then it reads as empty.
+/// Returns `None` for a table that does not exist yet: the first write creates it, until then it reads as empty.
 fn unless_new<T>(opened: Result<T, TableError>) -> Result<Option<T>, TableError> {
     match opened {
         Ok(table) => Ok(Some(table)),
@@ -242,7 +242,8 @@ fn not_opened(folder: &Path, error: DatabaseError) -> StoreError {
     }
 }
 
-/// Damaged where the file is not what redb wrote; everything else is the disk's or the folder's refusal.
+/// Builds the error of a failed call: damaged where the file is not what redb wrote; everything else is a refusal of
+/// the disk or the folder.
 fn failed(folder: &Path, action: &str, error: ::redb::Error) -> StoreError {
     use ::redb::Error;
     match error {

@@ -1,7 +1,7 @@
 //! Attributes and members that the target refused, object by object: see [`Refusal`].
 //!
-//! The rows of an object lie in one value. An object that has some is in escrow as well, which
-//! says when the first of them is tried again.
+//! All rows of an object lie in one value. An object that has some is in escrow as well, which records when the first
+//! of them is tried again.
 
 use super::keys;
 use super::read::PAGE;
@@ -15,27 +15,18 @@ use crate::model::refusal::Refusal;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
-/// The refused attributes of an object.
-///
-/// # Errors
-/// As [`Reads`].
+/// Returns the refused attributes of an object.
 pub fn refusals(reads: &impl Reads, kind: ObjectKind, id: &SourceId) -> Result<Vec<Refusal>, StoreError> {
     let rows = reads.decoded(Table::Refused, &keys::object(kind, id))?;
     Ok(rows.unwrap_or_default())
 }
 
-/// True when there is any.
-///
-/// # Errors
-/// As [`Reads`].
+/// Returns true when there are any.
 pub fn any(reads: &impl Reads) -> Result<bool, StoreError> {
     Ok(!reads.raw_scan(Table::Refused, &[], None, 1)?.is_empty())
 }
 
-/// The groups that have this user among their refused members, with what was refused.
-///
-/// # Errors
-/// As [`Reads`].
+/// Returns the groups that have this user among their refused members, with each refusal.
 pub fn refused_memberships(
     reads: &impl Reads,
     user: &SourceId,
@@ -69,9 +60,6 @@ impl Tx<'_> {
     }
 
     /// Sets when the refused attributes of an object are tried again.
-    ///
-    /// # Errors
-    /// As [`Reads`].
     pub fn reschedule_refusals(
         &mut self,
         kind: ObjectKind,
@@ -86,10 +74,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// All of them are due: under another configuration everything is tried at once.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Makes all refusals due: under another configuration everything is tried at once.
     pub fn hasten_refusals(&mut self) -> Result<(), StoreError> {
         let mut after = None::<Vec<u8>>;
         loop {

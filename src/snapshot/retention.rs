@@ -1,7 +1,7 @@
-//! Retention: old history goes, a prefix of the chain at a time.
+//! Retention: drops old history, a prefix of the chain at a time.
 //!
-//! Guarantee: what stays still verifies. The first record that stays names the hash of the last one that went:
-//! that is the anchor, and so the newest record always stays.
+//! Guarantee: what stays still verifies. The first record that stays contains the hash of the last one dropped: that is
+//! the anchor, and so the newest record always stays.
 
 use crate::model::clock::Timestamp;
 use crate::ports::Durability;
@@ -15,13 +15,10 @@ use super::{
 };
 
 impl Snapshot {
-    /// Drops the history records all of whose entries are older than `before`; how many entries went.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Drops the history records all of whose entries are older than `before`. Returns the number of dropped entries.
     pub fn prune_history(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut dropped = 0;
-        // Mostly nothing is old: the oldest record says so, and the one behind it that it may go.
+        // Usually nothing is old: the oldest record shows that, and the one after it shows whether the oldest may go.
         let mut limit = 2;
         loop {
             let page = self.raw_scan(Table::History, &[], None, limit)?;

@@ -1,8 +1,9 @@
 //! How rounds begin and end.
 //!
-//! A full round counts a new generation; at its end, what it did not bring is *missing*, its edges and managers
-//! are no more. The end goes through the tables a page a commit and remembers how far it came, so a crash in the
-//! middle goes on there; only its last commit says that the round is whole. The very first round has nothing to look at.
+//! A full round counts a new generation. At its end, objects that it did not bring are *missing*, and edges and
+//! managers that it did not bring are dropped. The end goes through the tables a page a commit and stores how far it
+//! came, so that it continues there after a crash; only its last commit declares the round whole. The very first round
+//! has nothing to look at.
 
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
@@ -26,22 +27,19 @@ use super::{
     tx::Tx,
 };
 
-/// What the end of a full round found.
+/// The outcome of the end of a full round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FinishOutcome {
-    /// Objects that the round did not bring; to be asked for one by one.
+    /// The number of objects that the round did not bring, which are to be asked for one by one.
     pub missing: u64,
-    /// Managers that it did not bring.
+    /// The number of managers that it did not bring.
     pub managers_cleared: u64,
-    /// Memberships that it did not bring.
+    /// The number of memberships that it did not bring.
     pub edges_removed: u64,
 }
 
 /// Begins a full round under a new generation: at first, after a reset, or because other properties are needed.
-/// `select` is what the round will ask for. An unfinished end of a round before it is dropped.
-///
-/// # Errors
-/// As [`Reads`].
+/// `select` is what the round will ask for. An unfinished end of an earlier round is dropped.
 pub fn begin_full(
     tx: &mut Tx<'_>,
     kind: ObjectKind,
@@ -60,10 +58,7 @@ pub fn begin_full(
     Ok(())
 }
 
-/// Begins a delta round: only its start time is noted.
-///
-/// # Errors
-/// As [`Reads`].
+/// Begins a delta round: only stores its start time.
 pub fn begin_delta(tx: &mut Tx<'_>, kind: ObjectKind, now: Timestamp) -> Result<(), StoreError> {
     let mut stream = tx.stream(kind)?;
     stream.began = now;
@@ -71,11 +66,8 @@ pub fn begin_delta(tx: &mut Tx<'_>, kind: ObjectKind, now: Timestamp) -> Result<
     Ok(())
 }
 
-/// Goes back to where an interrupted delta round began, because its page tokens expired. False in any other
+/// Goes back to where an interrupted delta round began, because its page tokens expired. Returns false in any other
 /// state of the stream: then only a full round helps.
-///
-/// # Errors
-/// As [`Reads`].
 pub fn restart_delta(tx: &mut Tx<'_>, kind: ObjectKind) -> Result<bool, StoreError> {
     let mut stream = tx.stream(kind)?;
     let Cursor::Advancing { delta_link, .. } = stream.cursor else {
@@ -87,16 +79,13 @@ pub fn restart_delta(tx: &mut Tx<'_>, kind: ObjectKind) -> Result<bool, StoreErr
 }
 
 impl Snapshot {
-    /// Carries out the end of a full round; nothing where none is due. Safe to repeat after a crash.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Carries out the end of a full round, if one is due. Safe to repeat after a crash.
     pub fn finish_round(&self, kind: ObjectKind) -> Result<FinishOutcome, StoreError> {
         let mut outcome = FinishOutcome::default();
         if self.stream(kind)?.generation <= FIRST
             && let Some(finishing) = self.finishing(kind)?
         {
-            // Nobody who is alive, and no membership that is there, is older than this round.
+            // No living object and no existing membership is older than this round.
             let mut tx = self.tx()?;
             complete(&mut tx, kind, finishing)?;
             tx.commit(Durability::Synced)?;
@@ -121,7 +110,7 @@ impl Snapshot {
 /// The generation of the first full round of all.
 const FIRST: Generation = 1;
 
-/// One page of objects; true when the whole end is done.
+/// Ends the round for one page of objects. Returns true when the whole end is done.
 fn finish_objects(
     tx: &mut Tx<'_>,
     kind: ObjectKind,
@@ -142,7 +131,7 @@ fn finish_objects(
             RecordHead::decode(value).map_err(|error| tx.damaged(format_args!("{kind} {id}: {error}")))?;
         let mut settled = head;
         settle(&mut settled, stream.generation, selects("manager"), outcome);
-        // Whoever was in the recycle bin may be gone for good by now, and no later round will say so.
+        // An object that was in the recycle bin may be gone for good by now, and no later round will report it.
         if head.generation < stream.generation && head.life == Life::Gone(Removed::SoftDeleted) {
             tx.mark_dirty(kind, &id, DirtyCause::UNREAD)?;
         }
@@ -166,7 +155,7 @@ fn finish_objects(
     Ok(false)
 }
 
-/// An object that the round did not bring is missing; a manager that it did not bring is none.
+/// Settles an object: one that the round did not bring is missing, and a manager that it did not bring is removed.
 fn settle(object: &mut RecordHead, generation: Generation, managers: bool, outcome: &mut FinishOutcome) {
     let seen = object.generation >= generation;
     if !seen && matches!(object.life, Life::Alive | Life::Unknown) {
@@ -180,7 +169,7 @@ fn settle(object: &mut RecordHead, generation: Generation, managers: bool, outco
     }
 }
 
-/// One page of edges; true when the whole end is done.
+/// Ends the round for one page of edges. Returns true when the whole end is done.
 fn finish_edges(
     tx: &mut Tx<'_>,
     mut finishing: Finishing,
@@ -215,8 +204,8 @@ fn finish_edges(
     Ok(false)
 }
 
-/// Only of a group that the round brought are the members known that it did not bring; of one with hidden
-/// membership only where it brought a member at all: an app that may not see them sees none (docs/design/evidence.md).
+/// Returns true for a group whose missing members are proven: the round brought the group, and, where its membership is
+/// hidden, at least one member. An app that may not see hidden members sees none (docs/design/evidence.md).
 fn was_read(tx: &Tx<'_>, group: &SourceId, generation: Generation) -> Result<bool, StoreError> {
     let Some(record) = tx.record(ObjectKind::Group, group)? else {
         return Ok(false);

@@ -1,7 +1,9 @@
-//! What is kept of scopes: who of the linked is out, and who is a member of the groups that decide it.
+//! The stored state of scopes: which linked objects are out, and which objects are members of the groups that decide
+//! it.
 //!
-//! Derived from objects and edges, but kept, because a *change* of scope is what makes work: whoever refers to an
-//! object looks again when it leaves or comes back, and a loss through a membership counts when two cycles agree.
+//! It follows from objects and edges, but is stored, because a *change* of scope is what makes work: objects that refer
+//! to an object are looked at again when it leaves or comes back, and a loss through a membership counts only when two
+//! cycles agree.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,12 +16,13 @@ use crate::ports::Table;
 
 use super::{keys, read::Reads, record, store::Snapshot, tx::Tx};
 
-/// A linked object that is out of scope, or about to be.
+/// The entry of a linked object that is out of scope, or about to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScopeEntry {
-    /// Out of scope.
+    /// The object is out of scope.
     Out,
-    /// Lost through a membership, as this cycle saw first: in scope until the next complete one agrees.
+    /// The object lost its scope through a membership, first seen in this cycle: it is in scope until the next complete
+    /// cycle agrees.
     Leaving(CycleId),
 }
 
@@ -27,7 +30,7 @@ pub enum ScopeEntry {
 const STANDING: u8 = b's';
 const GROUPS: u8 = b'g';
 const MEMBER: u8 = b'm';
-/// What a cycle that may not write makes of an object's scope: beside what is kept, and forgotten when the next one begins.
+/// The result of a cycle that may not write: stored apart, and dropped when the next one begins.
 const SEEN: u8 = b'p';
 
 fn standing_key(kind: ObjectKind, id: &SourceId) -> Vec<u8> {
@@ -53,18 +56,12 @@ fn member_key(of: &MemberOf, member: &SourceId) -> Vec<u8> {
 
 /// Questions about scopes, to a snapshot and inside a transaction alike.
 pub trait ScopeReads: Reads {
-    /// What is kept of an object's scope; nothing for one that is in scope or not linked.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the scope entry of an object; `None` for one that is in scope or not linked.
     fn scope_entry(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<ScopeEntry>, StoreError> {
         self.decoded(Table::Scope, &standing_key(kind, id))
     }
 
-    /// As [`Self::scope_entry`]; in a cycle that may not write (`looks`), what that cycle itself came to goes before.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns [`Self::scope_entry`], but in a cycle that may not write (`looks`) prefers that cycle's own result.
     fn scope_entry_in(
         &self,
         looks: bool,
@@ -79,26 +76,17 @@ pub trait ScopeReads: Reads {
         seen.map_or_else(|| self.scope_entry(kind, id), Ok)
     }
 
-    /// True while nobody is out of scope, or about to be.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns true while no object is out of scope, or about to be.
     fn no_scope_entries(&self) -> Result<bool, StoreError> {
         Ok(self.raw_scan(Table::Scope, &[STANDING], None, 1)?.is_empty())
     }
 
-    /// The groups that were looked into for the members of one, itself included; `None` before the first time.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the groups that were expanded for the members of one, itself included, or `None` before the first time.
     fn scope_groups(&self, of: &MemberOf) -> Result<Option<Vec<SourceId>>, StoreError> {
         self.decoded(Table::Scope, &group_key(GROUPS, of))
     }
 
-    /// Whether an object is a member, as last looked into; `None` where nobody looked.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns whether an object is a member, as of the last expansion, or `None` where there was none.
     fn scope_member(&self, of: &MemberOf, member: &SourceId) -> Result<Option<bool>, StoreError> {
         if self.raw(Table::Scope, &member_key(of, member))?.is_some() {
             return Ok(Some(true));
@@ -106,10 +94,7 @@ pub trait ScopeReads: Reads {
         Ok(self.raw(Table::Scope, &group_key(GROUPS, of))?.map(|_| false))
     }
 
-    /// The members, as last looked into, in order of their ids.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the members as of the last expansion, in order of their ids.
     fn scope_members(
         &self,
         of: &MemberOf,
@@ -126,10 +111,7 @@ pub trait ScopeReads: Reads {
             .collect()
     }
 
-    /// Every group that was looked into.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns every group that was expanded.
     fn scope_asked(&self) -> Result<Vec<MemberOf>, StoreError> {
         self.raw_scan(Table::Scope, &[GROUPS], None, usize::MAX)?
             .iter()
@@ -149,17 +131,14 @@ pub trait ScopeReads: Reads {
 impl<R: Reads> ScopeReads for R {}
 
 impl Snapshot {
-    /// Forgets what the last cycle that may not write made of scopes.
-    ///
-    /// # Errors
-    /// As the engine below.
+    /// Deletes the scope results of the last cycle that may not write.
     pub fn clear_scope_seen(&self) -> Result<(), StoreError> {
         self.clear(Table::Scope, &[SEEN])
     }
 }
 
 impl Tx<'_> {
-    /// Keeps, or forgets, what is known of an object's scope.
+    /// Stores the scope entry of an object, or deletes it.
     pub fn put_scope_entry(&mut self, kind: ObjectKind, id: &SourceId, entry: Option<ScopeEntry>) {
         let key = standing_key(kind, id);
         match entry {
@@ -168,12 +147,12 @@ impl Tx<'_> {
         }
     }
 
-    /// Notes what a cycle that may not write makes of an object's scope.
+    /// Stores the scope result of a cycle that may not write.
     pub fn put_scope_seen(&mut self, kind: ObjectKind, id: &SourceId, entry: Option<ScopeEntry>) {
         self.put(Table::Scope, seen_key(kind, id), record::encode(&entry));
     }
 
-    /// Notes that an object is a member, or no longer.
+    /// Stores that an object is a member, or no longer is.
     pub fn put_scope_member(&mut self, of: &MemberOf, member: &SourceId, is: bool) {
         let key = member_key(of, member);
         if is {
@@ -183,7 +162,7 @@ impl Tx<'_> {
         }
     }
 
-    /// Notes which groups were looked into; `None` forgets that anybody did.
+    /// Stores which groups were expanded; `None` deletes that.
     pub fn put_scope_groups(&mut self, of: &MemberOf, groups: Option<&[SourceId]>) {
         let key = group_key(GROUPS, of);
         match groups {

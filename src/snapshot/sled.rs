@@ -1,10 +1,10 @@
-//! sled 0.34 behind the store port; the rules are those of docs/design/stores.md, "Rules for sled", each where it is kept.
+//! sled 0.34 behind the store port; the rules are those of docs/design/stores.md, "Rules for sled", each cited where it
+//! is kept.
 //!
-//! One sled tree holds all tables, with the table's number before the key: one `apply_batch` is then one atomic
-//! step over all of them, recovered whole or not at all, and cheaper than a transaction over several trees.
-//! Tables of small entries are kept in [`blocks`], because sled copies a whole node for every key that it writes, and come
-//! there by way of a journal, because a block is written whole.
-//! It blocks: never call it from an async worker.
+//! One sled tree holds all tables, with the table's number before the key: one `apply_batch` is then one atomic step
+//! over all of them, recovered whole or not at all, and cheaper than a transaction over several trees. Tables of small
+//! entries are kept in [`blocks`], because sled copies a whole node for every key that it writes, and are written by
+//! way of a journal, because a block is written whole. Calls block: never call it from an async worker.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -33,21 +33,21 @@ use super::{
     read::PAGE,
 };
 
-/// The page cache that sled gets unless told otherwise; its resident size is three to four times as much.
-/// Measured: docs/performance.md.
+/// The default size of sled's page cache in bytes; its resident size is three to four times as much. Measured:
+/// docs/performance.md.
 pub const DEFAULT_CACHE_BYTES: u64 = 24 * 1024 * 1024;
 
-/// From so many users and groups on redb is the better engine: sled reads its own index when it is opened, and keeps it.
-/// Measured: docs/performance.md.
+/// The number of users and groups from which redb is the better engine: sled reads its own index when it is opened, and
+/// keeps it in memory. Measured: docs/performance.md.
 pub const SLED_IS_GOOD_BELOW: u64 = 300_000;
 
 /// How often sled flushes by itself. Never "never": its resident size would explode (rule 4).
 const FLUSH_EVERY_MS: u64 = 500;
 
-/// Waits before opening again: sled lets go of its own file lock some time after a drop (rule 7).
+/// The waits before opening again: sled releases its own file lock some time after a drop (rule 7).
 const REOPEN_WAITS_MS: [u64; 8] = [5, 10, 20, 40, 80, 160, 320, 640];
 
-/// The names that sled 0.34 gives: its log, its own settings, and the folder of values too large for the log.
+/// The file names of sled 0.34: its log, its own settings, and the folder of values too large for the log.
 pub(super) const LOG_FILE: &str = "db";
 const CONFIG_FILE: &str = "conf";
 const BLOB_FOLDER: &str = "blobs";
@@ -61,18 +61,18 @@ use small::{BLOCKED, block_of, first_from, in_blocks};
 
 /// A sled database in a folder of its own.
 pub struct SledStore {
-    /// `None` only while it is dropped.
+    /// `None` only during the drop.
     db: Option<::sled::Db>,
     /// Our own handle to the log: sled's `flush()` is `sync_file_range`, which survives no power cut (rule 1).
     log: File,
     folder: PathBuf,
     /// One commit at a time: a block is read, changed and written back.
     committing: Mutex<()>,
-    /// Small changes that are in no block yet. Also what a scan of blocks holds: blocks are cut and joined by a commit, and
-    /// sled's ranges are not of one moment, so a scan that went on meanwhile would meet an entry twice, in its old block and
-    /// in the one that was cut off. No scan of blocks runs beside the one step that writes them.
+    /// Small changes that are in no block yet. Its lock is also held by a scan of blocks: a commit cuts and joins
+    /// blocks, and sled's ranges are not of one moment, so a concurrent scan would meet an entry twice, in its old
+    /// block and in the one that was cut off. No scan of blocks runs beside the one step that writes them.
     journal: RwLock<Journal>,
-    /// True while tables of small entries still have entries outside of blocks, as format 1 kept them.
+    /// True while tables of small entries still have entries outside of blocks, as format 1 stored them.
     scattered: AtomicBool,
     /// Large values that are on disk already: sled writes them beside the log and never syncs them.
     synced_blobs: Mutex<HashSet<std::ffi::OsString>>,
@@ -89,7 +89,7 @@ impl std::fmt::Debug for SledStore {
 }
 
 impl SledStore {
-    /// Opens the database in `folder`, or makes one.
+    /// Opens the database in `folder`, or creates one.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] where sled cannot read its own files (or panics over them); [`StoreError::Io`].
@@ -97,7 +97,7 @@ impl SledStore {
         Self::open_with(folder, cache_bytes, FOLDED_AT)
     }
 
-    /// As [`Self::open`], with another size at which the journal is folded: for tests, which see both without a million
+    /// Opens as [`Self::open`] does, but folds the journal at another size: for tests, which see both without a million
     /// changes.
     pub(super) fn open_with(folder: &Path, cache_bytes: u64, folded_at: usize) -> Result<Self, StoreError> {
         create_private(folder)?;
@@ -106,7 +106,8 @@ impl SledStore {
         let db = open_patiently(folder, cache_bytes)?;
         let log =
             File::open(folder.join(LOG_FILE)).map_err(|error| io_error(folder, "open the log", error))?;
-        // Written once, when the database is made, and never synced by sled; torn, nothing opens any more.
+        // Written once, when the database is created, and never synced by sled; if it is torn, the database no longer
+        // opens.
         File::open(folder.join(CONFIG_FILE))
             .and_then(|config| config.sync_all())
             .and_then(|()| sync_names(folder))
@@ -135,7 +136,7 @@ impl SledStore {
         Ok(store)
     }
 
-    /// Runs a call of sled's; a panic of its becomes "damaged", now and for every later call (rule 6).
+    /// Runs a call of sled; a panic inside it becomes "damaged", now and for every later call (rule 6).
     fn call<T>(
         &self,
         what: &str,
@@ -155,7 +156,7 @@ impl SledStore {
         }
     }
 
-    /// An error where an earlier call left it open what the store holds. So does one that panicked while it held the journal.
+    /// Returns an error if an earlier call left open what the store holds, or panicked while it held the journal.
     fn intact(&self) -> Result<(), StoreError> {
         if self.broken.load(Ordering::Acquire) || self.journal.is_poisoned() {
             return Err(damaged(&self.folder, "an earlier call failed beyond repair"));
@@ -200,7 +201,7 @@ impl SledStore {
 impl Drop for SledStore {
     fn drop(&mut self) {
         let db = self.db.take();
-        // A damaged database may panic here too; there is nobody left to tell.
+        // A damaged database may panic here too; nothing is left to report it to.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(db)));
     }
 }
@@ -265,7 +266,7 @@ impl SnapshotStore for SledStore {
                 put(&mut writes, prefixed(table as u8, &key), value);
             }
         }
-        // They come in order, and a map of many is made faster than one by one.
+        // They come in order, and building a map of many at once is faster than one by one.
         let small = small
             .into_iter()
             .map(|(table, changes)| (table, Changes::from_iter(changes)));
@@ -318,7 +319,7 @@ impl SledStore {
         self.journal.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds to `writes` what makes these changes to tables of small entries, in the journal or in the blocks.
+    /// Adds to `writes` these changes to tables of small entries, in the journal or in the blocks.
     fn write_small(&self, changes: SmallChanges, writes: &mut ::sled::Batch) -> Result<Step, StoreError> {
         if self.journal().folds(&changes) {
             self.fold(&changes, writes)
@@ -327,7 +328,7 @@ impl SledStore {
         }
     }
 
-    /// Adds to `writes` what brings the journal and these changes into the blocks.
+    /// Adds to `writes` the fold of the journal and these changes into the blocks.
     fn fold(&self, changes: &SmallChanges, writes: &mut ::sled::Batch) -> Result<Step, StoreError> {
         let journal = self.journal();
         for (table, changes) in journal.fold(changes, writes) {
@@ -336,10 +337,10 @@ impl SledStore {
         Ok(Step::Folded)
     }
 
-    /// One atomic step, for readers too: the journal follows what sled holds.
+    /// Applies a commit as one atomic step, for readers too: the journal follows what sled holds.
     fn apply(&self, db: &::sled::Db, writes: ::sled::Batch, step: Step) -> ::sled::Result<()> {
         let mut journal = self.journal.write().unwrap_or_else(PoisonError::into_inner);
-        // Whether it was carried out is not known then, and what the journal says might be older.
+        // Whether it was carried out is unknown then, and the journal in memory might be older.
         db.apply_batch(writes)
             .inspect_err(|_| self.broken.store(true, Ordering::Release))?;
         journal.follow(step);
@@ -410,7 +411,7 @@ fn open_patiently(folder: &Path, cache_bytes: u64) -> Result<::sled::Db, StoreEr
     }
 }
 
-/// sled wraps the WouldBlock of its own lock into an error of kind `Other`.
+/// Returns true for the WouldBlock of sled's own lock, which sled wraps into an error of kind `Other`.
 fn still_locked(error: &::sled::Error) -> bool {
     matches!(error, ::sled::Error::Io(cause)
         if cause.kind() == io::ErrorKind::WouldBlock || cause.to_string().contains("WouldBlock"))

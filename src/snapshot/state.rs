@@ -1,9 +1,9 @@
-//! What a snapshot keeps under names, from one cycle to the next: each name with the type of its value.
+//! Values that a snapshot stores under names, from one cycle to the next: each name with the type of its value.
 //!
-//! A value begins with the byte of its version. Snapshots of format 4 and before hold values without one; those are read
-//! as they stand, and written anew when they change. What does not decode is damage, never the same as nothing: a guard
-//! window that counts as empty would let removals through, and a list of open writes that counts as empty would leave
-//! at the target what nobody wants there.
+//! A value begins with the byte of its version. Snapshots of format 4 and before hold values without one; those are
+//! read as they stand, and written anew when they change. A value that does not decode is damage, never the same as
+//! none: a guard window that counts as empty would let removals through, and a list of open writes that counts as empty
+//! would leave unwanted writes at the target.
 
 mod values;
 
@@ -26,11 +26,11 @@ pub use values::{AnotherWriter, AnsweredCreate, OpenWrite, SentAt, TargetSize};
 /// The version that is written.
 const VERSION: u8 = record::VERSION;
 
-/// One name, and how its value is written and read.
+/// One name, and how its value is encoded and decoded.
 #[derive(Debug)]
 pub struct StateKey<T: 'static> {
     name: &'static str,
-    /// What it is, for an error.
+    /// The description of the value, for an error.
     what: &'static str,
     write: fn(&T) -> Vec<u8>,
     read: fn(&[u8]) -> Result<T, Undecodable>,
@@ -45,7 +45,7 @@ impl<T> Clone for StateKey<T> {
 impl<T> Copy for StateKey<T> {}
 
 impl<T: Serialize + DeserializeOwned> StateKey<T> {
-    /// A value that older snapshots hold as JSON alone.
+    /// Describes a value that older snapshots hold as JSON alone.
     pub(super) const fn json(name: &'static str, what: &'static str) -> Self {
         Self {
             name,
@@ -62,7 +62,7 @@ impl<T: Serialize + DeserializeOwned> StateKey<T> {
         }
     }
 
-    /// A value that was always written as records are.
+    /// Describes a value that was always written as a record.
     pub(super) const fn record(name: &'static str, what: &'static str) -> Self {
         Self {
             name,
@@ -89,7 +89,7 @@ impl StateKey<String> {
 }
 
 impl StateKey<()> {
-    /// A mark that is there or not.
+    /// Describes a mark that is there or not.
     const fn mark(name: &'static str, what: &'static str) -> Self {
         Self {
             name,
@@ -103,7 +103,8 @@ impl StateKey<()> {
     }
 }
 
-/// The value behind its version. Texts and JSON of older snapshots have none; they never begin with a control character.
+/// Returns the value behind its version. Texts and JSON of older snapshots have none; they never begin with a control
+/// character.
 fn versioned(bytes: &[u8]) -> Result<&[u8], Undecodable> {
     match bytes {
         [VERSION, value @ ..] => Ok(value),
@@ -114,7 +115,7 @@ fn versioned(bytes: &[u8]) -> Result<&[u8], Undecodable> {
 
 // --------------------------------------------------------------------------------------------- the names
 
-/// What was sent within the guard window.
+/// The counts of what was sent within the guard window.
 pub const SENT_REMOVALS: StateKey<Vec<SentAt>> =
     StateKey::json("sent_removals", "what was sent within the guard window");
 /// PATCHes and DELETEs without a recorded outcome.
@@ -123,21 +124,21 @@ pub const OPEN_WRITES: StateKey<Vec<OpenWrite>> =
 /// Creates that were answered although their intents stay open.
 pub const ANSWERED_CREATES: StateKey<Vec<AnsweredCreate>> =
     StateKey::json("answered_creates", "the creates that were answered");
-/// What the last readings found of another writer.
+/// Values of another writer that the last readings found.
 pub const ANOTHER_WRITER: StateKey<AnotherWriter> =
     StateKey::json("another_writer", "what was found of another writer");
-/// Warnings that stand.
+/// The warnings that still apply.
 pub const STANDING: StateKey<BTreeSet<String>> =
     StateKey::json("standing_warnings", "the warnings that stand");
-/// What the target taught of its forms.
+/// What the client learned about the target's dialect.
 pub const LEARNED: StateKey<String> = StateKey::text("dialect", "what was learned of the target");
-/// What the target announced of itself.
+/// What the target announces about itself.
 pub const ANNOUNCED: StateKey<String> = StateKey::text("announced", "what the target announced");
 /// Why the snapshot may be older than the target: restored, imported, found on another host.
 pub const RESTORED: StateKey<String> = StateKey::text("restored", "the mark of a restore");
-/// The snapshot's own name, once a plan of it was saved; another one after a restore.
+/// The snapshot's own id, from its first saved plan on; a new one after a restore.
 pub const STATE_ID: StateKey<String> = StateKey::text("state_id", "the snapshot's own name");
-/// The fingerprint of mapping, scope and policy by which everything is marked.
+/// The fingerprint of mapping, scope and policy for which every object is marked.
 pub const FINGERPRINT: StateKey<String> =
     StateKey::text("fingerprint", "the fingerprint of the configuration");
 /// The fingerprint of the last cycle that was not only planned.
@@ -151,7 +152,7 @@ pub const EVALUATED: StateKey<String> =
 /// When the target was last listed whole.
 pub const LISTED_AT: StateKey<String> =
     StateKey::text("target_listed_at", "when the target was last listed whole");
-/// All texts with one name each.
+/// All keys with texts.
 pub(super) const TEXTS: [StateKey<String>; 8] = [
     LEARNED,
     ANNOUNCED,
@@ -162,15 +163,15 @@ pub(super) const TEXTS: [StateKey<String>; 8] = [
     EVALUATED,
     LISTED_AT,
 ];
-/// Set once a cycle that writes came through: until then every cycle is an initial one.
+/// Set once a cycle that writes completed: until then every cycle is an initial one.
 pub const INITIAL_DONE: StateKey<()> = StateKey::mark("initial_done", "the mark of the first whole cycle");
-/// Set once somebody was forgotten who is still in the directory: the snapshot no longer holds everybody, so changed
-/// rules need a full read.
+/// Set once an object was forgotten that is still in the directory: the snapshot no longer holds every object, so
+/// changed rules need a full read.
 pub const INCOMPLETE: StateKey<()> =
     StateKey::mark("forgotten_alive", "the mark of a forgotten user who lives");
 /// How far the sweep of single readings has come.
 pub const SWEEP: StateKey<Sweep> = StateKey::record("refresh_sweep", "how far the readings have come");
-/// How many users and groups were assigned when last nobody was on the way out.
+/// The number of users and groups that were assigned when last none was about to leave.
 pub const BASELINE: StateKey<u64> = StateKey {
     name: "assignments_baseline",
     what: "how long the assignment list was",
@@ -197,7 +198,7 @@ pub const SEED: StateKey<[u8; 32]> = StateKey {
     },
 };
 
-/// How large a type was when it was last listed.
+/// Returns the key of the size of a type when it was last listed.
 #[must_use]
 pub const fn target_size(kind: ObjectKind) -> StateKey<TargetSize> {
     let name = match kind {
@@ -207,18 +208,18 @@ pub const fn target_size(kind: ObjectKind) -> StateKey<TargetSize> {
     StateKey::record(name, "how large the target was")
 }
 
-/// The version that a preset's bare name stands for; behind the name comes the preset's.
+/// The version that a preset's bare name stands for; the preset's name is appended.
 pub const PRESET_PIN: StateKey<String> = StateKey::text("preset_pin/", "the version of a preset");
 
 // -------------------------------------------------------------------------------------------- the access
 
 impl<T> StateKey<T> {
-    /// A value as it is written.
+    /// Encodes a value with its version.
     pub(super) fn bytes(&self, value: &T) -> Vec<u8> {
         (self.write)(value)
     }
 
-    /// Reads one of these from its bytes.
+    /// Decodes a value.
     pub(super) fn decode(&self, reads: &(impl Reads + ?Sized), bytes: &[u8]) -> Result<T, StoreError> {
         (self.read)(bytes).map_err(|error| {
             reads.damaged(format_args!(
@@ -228,15 +229,15 @@ impl<T> StateKey<T> {
         })
     }
 
-    /// The name in the table.
+    /// Returns the name in the table.
     pub(super) const fn name(&self) -> &'static str {
         self.name
     }
 }
 
-/// Reads of what is kept under names.
+/// Reads of values under names.
 pub trait StateReads: Reads {
-    /// A value; `None` where none was ever kept.
+    /// Returns a value, or `None` where none was ever stored.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] where it does not decode.
@@ -245,19 +246,13 @@ pub trait StateReads: Reads {
         bytes.map(|bytes| key.decode(self, &bytes)).transpose()
     }
 
-    /// One of several values that share the beginning of their names.
-    ///
-    /// # Errors
-    /// As [`Self::state`].
+    /// Returns one of several values that share the beginning of their names.
     fn state_under<T>(&self, key: &StateKey<T>, rest: &str) -> Result<Option<T>, StoreError> {
         let bytes = self.meta(&format!("{}{rest}", key.name))?;
         bytes.map(|bytes| key.decode(self, &bytes)).transpose()
     }
 
-    /// True where a value is kept.
-    ///
-    /// # Errors
-    /// As [`Self::state`].
+    /// Returns true where a value is stored.
     fn has_state<T>(&self, key: &StateKey<T>) -> Result<bool, StoreError> {
         Ok(self.state(key)?.is_some())
     }
@@ -266,17 +261,17 @@ pub trait StateReads: Reads {
 impl<R: Reads + ?Sized> StateReads for R {}
 
 impl Tx<'_> {
-    /// Keeps a value.
+    /// Stores a value.
     pub fn put_state<T>(&mut self, key: &StateKey<T>, value: &T) {
         self.put_meta(key.name, key.bytes(value));
     }
 
-    /// Keeps one of several values that share the beginning of their names.
+    /// Stores one of several values that share the beginning of their names.
     pub fn put_state_under<T>(&mut self, key: &StateKey<T>, rest: &str, value: &T) {
         self.put_meta(&format!("{}{rest}", key.name), key.bytes(value));
     }
 
-    /// Forgets a value.
+    /// Deletes a value.
     pub fn delete_state<T>(&mut self, key: &StateKey<T>) {
         self.delete_meta(key.name);
     }

@@ -1,6 +1,6 @@
 //! The typed snapshot over any engine: opening, binding, counters.
 //!
-//! One writer at a time, any number of readers. All calls block: not from an async worker.
+//! One writer at a time, any number of readers. All calls block: do not call them from an async worker.
 
 use std::{
     path::Path,
@@ -78,7 +78,7 @@ impl Reads for Snapshot {
 }
 
 impl Snapshot {
-    /// Takes an engine's store for a snapshot; an empty one gets today's format. `path` is for messages.
+    /// Opens an engine's store as a snapshot; an empty one gets today's format. `path` is for messages.
     ///
     /// # Errors
     /// [`StoreError::TooNew`], [`StoreError::Damaged`]. A store of an older format is refused as damaged here:
@@ -118,22 +118,20 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// The same snapshot, where whatever is written from now on stays in memory and is forgotten with it.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
+    /// Returns the same snapshot, but with everything written from now on in memory and dropped with it.
     pub fn aside(&self) -> Result<Self, StoreError> {
         let overlay = Overlay::over(Arc::clone(&self.0.store));
         Self::open(Arc::new(overlay), Path::new(&self.0.path))
     }
 
-    /// The engine below, for backup and self-check.
+    /// Returns the engine below, for backup and self-check.
     #[must_use]
     pub fn store(&self) -> &dyn SnapshotStore {
         &*self.0.store
     }
 
-    /// Binds the store to a tenant and a target at first use, and compares ever after (docs/design/cycle.md, "Holding the job").
+    /// Binds the store to a tenant and a target at first use, and compares them ever after (docs/design/cycle.md,
+    /// "Holding the job").
     ///
     /// # Errors
     /// [`StoreError::Bound`] where it belongs to another one.
@@ -153,7 +151,7 @@ impl Snapshot {
         }
     }
 
-    /// A transaction: waits until the one before it has ended.
+    /// Begins a transaction, after the one before it has ended.
     ///
     /// # Errors
     /// When the counters cannot be read.
@@ -163,26 +161,20 @@ impl Snapshot {
         Ok(Tx::new(self, guard, heads))
     }
 
-    /// How many there are, as of the last commit.
+    /// Returns the counters as of the last commit.
     ///
     /// # Errors
-    /// Only after a failed commit, when the counters must be read again and cannot.
+    /// Only after a failed commit, when the counters must be read again and cannot be.
     pub fn counts(&self) -> Result<Counts, StoreError> {
         Ok(self.current_heads()?.counts)
     }
 
-    /// How many objects of a kind are dirty.
-    ///
-    /// # Errors
-    /// As [`Self::counts`].
+    /// Returns the number of dirty objects of a kind.
     pub fn dirty_count(&self, kind: ObjectKind) -> Result<u64, StoreError> {
         Ok(self.counts()?.dirty(kind))
     }
 
-    /// The number of the next history entry, and the hash over all records so far.
-    ///
-    /// # Errors
-    /// As [`Self::counts`].
+    /// Returns the number of the next history entry, and the hash over all records so far.
     pub fn history_head(&self) -> Result<Head, StoreError> {
         let heads = self.current_heads()?;
         Ok(Head {
@@ -191,10 +183,7 @@ impl Snapshot {
         })
     }
 
-    /// The summaries of the last `n` cycles, oldest first.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the summaries of the last `n` cycles, oldest first.
     pub fn cycles(&self, n: u64) -> Result<Vec<serde_json::Value>, StoreError> {
         let next = self.current_heads()?.next_cycle;
         let after = next.checked_sub(n + 1).map(keys::number);
@@ -205,15 +194,12 @@ impl Snapshot {
     }
 
     /// Marks every known object of a kind dirty, a page a commit.
-    ///
-    /// # Errors
-    /// As [`Reads`].
     pub fn mark_all_dirty(&self, kind: ObjectKind, cause: DirtyCause) -> Result<(), StoreError> {
         let mut after: Option<Vec<u8>> = None;
         loop {
             let prefix = [keys::kind_byte(kind)];
             let page = self.raw_scan(Table::Objects, &prefix, after.as_deref(), PAGE)?;
-            // The marks that are there, read together: only known objects have one, so a page of them reaches as far.
+            // The existing marks, read together: only known objects have one, so a page of marks reaches as far.
             let marks = self.raw_scan(Table::Dirty, &prefix, after.as_deref(), PAGE)?;
             let mut marks = marks.into_iter().peekable();
             let mut tx = self.tx()?;
@@ -235,10 +221,7 @@ impl Snapshot {
         }
     }
 
-    /// Forgets what target listings brought for a kind.
-    ///
-    /// # Errors
-    /// As the engine below.
+    /// Deletes the readings of a kind that target listings brought.
     pub fn clear_readings(&self, kind: ObjectKind) -> Result<(), StoreError> {
         for table in [Table::Readings, Table::ReadingIndex] {
             self.clear(table, &[keys::kind_byte(kind)])?;
@@ -246,18 +229,12 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Forgets the forecast.
-    ///
-    /// # Errors
-    /// As the engine below.
+    /// Deletes the forecast.
     pub fn clear_forecast(&self) -> Result<(), StoreError> {
         self.clear(Table::Forecast, &[])
     }
 
-    /// Forgets the removals of the first pass.
-    ///
-    /// # Errors
-    /// As the engine below.
+    /// Deletes the removals of the first pass.
     pub fn clear_removals(&self) -> Result<(), StoreError> {
         self.clear(Table::Removals, &[])
     }
@@ -277,17 +254,11 @@ impl Snapshot {
     }
 
     /// Makes every commit so far durable.
-    ///
-    /// # Errors
-    /// As the engine below.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.0.store.sync()
     }
 
-    /// Bytes on disk (metric `melonsync_snapshot_bytes`).
-    ///
-    /// # Errors
-    /// As the engine below.
+    /// Returns the bytes on disk (metric `melonsync_snapshot_bytes`).
     pub fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.0.store.size_on_disk()
     }
@@ -309,7 +280,7 @@ impl Snapshot {
         self.0.heads.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The end of a transaction, called while it still holds the writer's lock.
+    /// Ends a transaction, called while it still holds the writer's lock.
     pub(super) fn carry_out(
         &self,
         batch: WriteBatch,

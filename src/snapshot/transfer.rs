@@ -1,7 +1,7 @@
-//! A store from a backup, and a store written anew.
+//! Restores a store from a backup, and compacts a store.
 //!
 //! A restored snapshot is older than the target, so its streams begin again with a full round, and the name
-//! [`RESTORED`] in its meta says that removals wait until a person has looked (docs/design/failures.md).
+//! [`RESTORED`] in its meta table makes removals wait until a person has looked (docs/design/failures.md).
 
 use std::{
     fs::{self, File},
@@ -33,9 +33,9 @@ use super::{
 
 pub use super::backup::{TABLES, backup};
 
-/// Restores a job's snapshot from a backup; returns the number of records. The backup is checked whole first.
-/// Where the job has a snapshot already, of whichever engine, it is refused, or with `force` set aside as
-/// `sled.replaced` or `redb.replaced`.
+/// Restores a job's snapshot from a backup and returns the number of records. The whole backup is checked first. Where
+/// the job already has a snapshot, of whichever engine, the restore is refused, or with `force` that snapshot is set
+/// aside as `sled.replaced` or `redb.replaced`.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] for a backup that is not whole; [`StoreError::Io`].
@@ -47,11 +47,11 @@ pub fn restore(file: &Path, state: &StateFolder, job: &str, force: bool) -> Resu
     })
 }
 
-/// How a restored snapshot came to be what it is.
+/// The origin of a restored snapshot.
 const FROM_BACKUP: &str = "restored from a backup";
 
-/// Makes the restored store ready to take its place: in today's format, beginning again, with those forgotten who were.
-/// A crash before it is put there leaves what was there; after it, nothing is left to do.
+/// Makes the restored store ready to take its place: in today's format, beginning again, with forgotten objects erased
+/// again. A crash before it is put there leaves what was there; after it, nothing is left to do.
 fn make(file: &Path, engine: Engine, fresh: &Path, folder: &Path) -> Result<u64, StoreError> {
     let store = engine.open(fresh, DEFAULT_CACHE_BYTES)?;
     let records = load(file, &*store, folder)?;
@@ -76,8 +76,8 @@ fn make(file: &Path, engine: Engine, fresh: &Path, folder: &Path) -> Result<u64,
     Ok(records)
 }
 
-/// Puts a new store in the place of a job's: `fill` makes it, in the first folder that it gets, and nothing is
-/// touched where it fails. The store that is there is set aside as `sled.replaced`, with `force` only.
+/// Puts a new store in the place of a job's: `fill` builds it in the first folder that it gets, and nothing is touched
+/// where it fails. An existing store is set aside as `sled.replaced`, with `force` only.
 pub(super) fn install<T>(
     state: &StateFolder,
     job: &str,
@@ -90,7 +90,7 @@ pub(super) fn install<T>(
     let engine = state.engine();
     let live = engine.folder(&folder);
     let fresh = folder.join(format!("{}.restoring", engine.name()));
-    // A compaction that ended between its two renames leaves the store under its old name alone: it counts as there.
+    // A compaction that ended between its two renames leaves the store under its old name alone: it counts as existing.
     let stores = Engine::ALL.map(|engine| engine.folder(&folder));
     let taken = stores.clone().map(|live| {
         let old = beside(&live, OLD);
@@ -110,7 +110,7 @@ pub(super) fn install<T>(
         let aside = beside(store, "replaced");
         remove_folder(&aside).map_err(refused)?;
         fs::rename(taken, &aside).map_err(refused)?;
-        // Behind a store that is there, what a compaction left is of no use; it must not come back in its place.
+        // Behind an existing store, what a compaction left is of no use; it must not come back in its place.
         remove_folder(&beside(store, OLD)).map_err(refused)?;
     }
     fs::rename(&fresh, &live).map_err(refused)?;
@@ -118,11 +118,11 @@ pub(super) fn install<T>(
     Ok(filled)
 }
 
-/// Writes every record of a job's store into a new one, which takes its place: what was overwritten or erased is then
-/// on disk no more. Bytes before and after. Nobody may have the store open.
+/// Writes every record of a job's store into a new one, which takes its place: overwritten and erased values are then
+/// no longer on disk. Returns the bytes before and after. No process may have the store open.
 ///
 /// # Errors
-/// [`StoreError::Io`], and then the store is as it was; whatever the store says.
+/// [`StoreError::Io`], and then the store is as it was; whatever the store reports.
 pub fn compact(state: &StateFolder, job: &str) -> Result<(u64, u64), StoreError> {
     let folder = state.job(job);
     let refused = |error| io_error(&folder, "compact the snapshot", error);
@@ -180,11 +180,11 @@ fn folder_bytes(folder: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-/// Puts the records into an empty store; never all of them without the mark that they are older than the target.
+/// Loads the records into an empty store; never all of them without the mark that they are older than the target.
 pub(super) fn load(file: &Path, store: &dyn SnapshotStore, folder: &Path) -> Result<u64, StoreError> {
     let (mut batch, mut records) = (WriteBatch::default(), 0);
     read_records(file, |(table, key, value)| {
-        // One is always kept back, for the batch with the mark.
+        // One record is always kept back, for the batch with the mark.
         if batch.writes.len() >= PAGE {
             store.commit(std::mem::take(&mut batch), Durability::Lazy)?;
         }
@@ -195,7 +195,7 @@ pub(super) fn load(file: &Path, store: &dyn SnapshotStore, folder: &Path) -> Res
     let restored = keys::meta::free(RESTORED.name());
     batch.put(Table::Meta, restored, RESTORED.bytes(&FROM_BACKUP.to_owned()));
     store.commit(batch, Durability::Synced)?;
-    // A newer one is refused before it takes the place of what is there.
+    // A newer format is refused before it takes the place of what is there.
     let format = super::migrate::format_of(store, &folder.display().to_string())?;
     match format {
         Some(found) if found > super::migrate::FORMAT => Err(StoreError::TooNew {

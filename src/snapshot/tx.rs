@@ -1,7 +1,7 @@
 //! A write transaction: collects one batch, sees its own writes, and happens whole or not at all.
 //!
-//! It keeps what hangs together together: owners with links, referrers with edges and managers, counters with
-//! everything. Dropped without [`Tx::commit`], nothing of it has happened.
+//! It writes together what belongs together: owners with links, referrers with edges and managers, counters with
+//! everything. If it is dropped without [`Tx::commit`], nothing has happened.
 
 use std::{collections::BTreeMap, ops::Bound, sync::MutexGuard};
 
@@ -108,7 +108,7 @@ impl<'s> Tx<'s> {
         }
     }
 
-    /// Writes everything, or nothing of it.
+    /// Writes everything or nothing.
     ///
     /// # Errors
     /// As the engine below. The commit may then have been carried out all the same.
@@ -129,19 +129,19 @@ impl<'s> Tx<'s> {
             .carry_out(WriteBatch { writes }, self.heads, durability, &self.writer)
     }
 
-    /// How many there are, with this transaction's writes.
+    /// Returns the counters with this transaction's writes.
     #[must_use]
     pub const fn counts(&self) -> Counts {
         self.heads.counts
     }
 
-    /// How many keys this transaction writes so far.
+    /// Returns the number of keys that this transaction writes so far.
     #[must_use]
     pub fn len(&self) -> usize {
         self.written.len()
     }
 
-    /// True while nothing is written.
+    /// Returns true while nothing is written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.written.is_empty()
@@ -157,7 +157,7 @@ impl<'s> Tx<'s> {
 
     // ------------------------------------------------------------------------------------------ objects
 
-    /// Stores an object; keeps owners, the manager's referrers and the counters right.
+    /// Stores an object, and updates owners, the manager's referrers and the counters.
     ///
     /// # Errors
     /// [`StoreError::Claimed`] where its resource belongs to another object.
@@ -166,7 +166,7 @@ impl<'s> Tx<'s> {
         self.replace_record(before.as_ref(), record)
     }
 
-    /// As [`Self::put_record`], for a caller that has just read what is there.
+    /// Stores an object as [`Self::put_record`] does, for a caller that has just read the stored record.
     pub fn replace_record(&mut self, before: Option<&Record>, after: &Record) -> Result<(), StoreError> {
         if before == Some(after) {
             return Ok(());
@@ -174,7 +174,7 @@ impl<'s> Tx<'s> {
         self.write_record(before.map(Facts::of), after)
     }
 
-    /// As [`Self::put_record`], for a caller that has changed the record which it read in this cycle.
+    /// Stores an object as [`Self::put_record`] does, for a caller that changed the record which it read in this cycle.
     pub fn write_record(&mut self, before: Option<Facts>, after: &Record) -> Result<(), StoreError> {
         let (kind, id) = (after.object.kind, after.object.id);
         let facts = Facts::of(after);
@@ -192,10 +192,7 @@ impl<'s> Tx<'s> {
         Ok(())
     }
 
-    /// Forgets an object with its link, its manager reference and its dirty mark. Its edges are the caller's.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Deletes an object with its link, its manager reference and its dirty mark. Its edges are the caller's.
     pub fn delete_record(&mut self, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
         let Some(before) = self.record(kind, id)? else {
             return Ok(());
@@ -287,10 +284,7 @@ impl<'s> Tx<'s> {
 
     // --------------------------------------------------------------------------------------- references
 
-    /// Stores a membership, and who refers to the member.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Stores a membership, and that the group refers to the member.
     pub fn put_edge(
         &mut self,
         group: &SourceId,
@@ -302,7 +296,7 @@ impl<'s> Tx<'s> {
         Ok(())
     }
 
-    /// As [`Self::put_edge`], for a caller that has just looked whether it is known.
+    /// Stores a membership as [`Self::put_edge`] does, for a caller that has just looked whether it is known.
     pub fn replace_edge(&mut self, known: bool, group: &SourceId, member: &SourceId, edge: &Membership) {
         if !known {
             self.heads.counts.count_edge(true);
@@ -315,7 +309,7 @@ impl<'s> Tx<'s> {
         self.put(Table::Edges, keys::edge(group, member), record::encode(edge));
     }
 
-    /// What this transaction made of a membership; `None` where it did nothing to it.
+    /// Returns this transaction's change to a membership, or `None` where there is none.
     pub(super) fn written_edge(
         &self,
         group: &SourceId,
@@ -331,10 +325,7 @@ impl<'s> Tx<'s> {
             .transpose()
     }
 
-    /// Forgets a membership.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Deletes a membership.
     pub fn delete_edge(&mut self, group: &SourceId, member: &SourceId) -> Result<(), StoreError> {
         if self.raw(Table::Edges, &keys::edge(group, member))?.is_some() {
             self.heads.counts.count_edge(false);
@@ -344,11 +335,8 @@ impl<'s> Tx<'s> {
         Ok(())
     }
 
-    /// Marks everyone dirty who refers to an object: it was linked or relinked, or comes, leaves or is deleted. Who was
-    /// marked.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Marks every object dirty that refers to an object which was linked, relinked or deleted, or comes or leaves.
+    /// Returns the marked objects.
     pub fn mark_referrers_dirty(
         &mut self,
         referred: &SourceId,
@@ -356,10 +344,7 @@ impl<'s> Tx<'s> {
         self.mark_referrers_of(std::slice::from_ref(referred))
     }
 
-    /// [`Self::mark_referrers_dirty`] of several objects.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Marks the referrers of several objects, as [`Self::mark_referrers_dirty`] does for one.
     pub fn mark_referrers_of(
         &mut self,
         referred: &[SourceId],
@@ -376,10 +361,8 @@ impl<'s> Tx<'s> {
         Ok(marked)
     }
 
-    /// As [`Self::mark_referrers_dirty`], for a cycle that only shows what one that writes will do. Who was not marked before.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Marks referrers as [`Self::mark_referrers_dirty`] does, for a cycle that only shows what one that writes will
+    /// do. Returns the objects that were not marked before.
     pub fn show_referrers(&mut self, referred: &SourceId) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
         let mut marked = Vec::new();
         for (kind, by) in self.referrers_of(std::slice::from_ref(referred))? {
@@ -392,13 +375,10 @@ impl<'s> Tx<'s> {
         Ok(marked)
     }
 
-    /// Marks an object dirty that refers to one that changed; false where nothing is to be mended.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Marks an object dirty that refers to one that changed. Returns false where nothing is to be repaired.
     pub fn mark_referrer(&mut self, kind: ObjectKind, by: &SourceId) -> Result<bool, StoreError> {
-        // Whoever is neither at the target nor waiting has no reference there: when it comes, it is planned with all
-        // of them.
+        // An object that is neither linked nor dirty has no reference at the target: when it comes, it is planned with
+        // all of them.
         let before = self.dirty_cause(kind, by)?;
         let there = before.is_some() || self.brief(kind, by)?.is_some_and(|brief| brief.target.is_some());
         if there {

@@ -1,5 +1,5 @@
-//! What an undo holds: one entry an object, under a name of its own, until the source says something else or somebody
-//! lets go of it.
+//! The holds of an undo: one entry an object, under a name of its own, until the source changes it or a person releases
+//! it.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,21 +11,21 @@ use crate::reconcile::undo_hold::UndoHold;
 
 use super::{keys, read::Reads, record, store::Snapshot, tx::Tx};
 
-/// Before the names of these entries.
+/// The prefix of the names of these entries.
 const PREFIX: &str = "undone/";
 
-/// A hold, with what the source said of the object when it was made.
+/// A hold, with a hash of the object at the source when it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undone {
-    /// What is held.
+    /// The attributes and members held.
     pub hold: UndoHold,
-    /// A hash over life and attributes at the source: another one lets the resource itself go its way again.
+    /// A hash of life and attributes at the source: another one ends the hold on the resource itself.
     pub source: [u8; 16],
 }
 
 impl Undone {
-    /// A new hold on top of one that is there already. Where the source moved since that one, it no longer says that the
-    /// resource is to be absent or present.
+    /// Merges a new hold over an existing one. Where the source changed since that one, the existing hold no longer
+    /// decides whether the resource is absent or present.
     #[must_use]
     pub fn over(before: Option<Self>, hold: UndoHold, source: [u8; 16]) -> Self {
         let Some(mut before) = before else {
@@ -46,19 +46,13 @@ fn name(kind: ObjectKind, id: &SourceId) -> String {
 }
 
 impl Snapshot {
-    /// True while an undo holds anything.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns true while an undo holds anything.
     pub fn holds_undone(&self) -> Result<bool, StoreError> {
         let found = self.raw_scan(Table::Meta, &keys::meta::free(PREFIX), None, 1)?;
         Ok(!found.is_empty())
     }
 
-    /// The objects of which an undo holds something; as many as undone cycles touched.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns the objects that an undo holds; as many as undone cycles touched.
     pub fn all_undone(&self) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
         let prefix = keys::meta::free(PREFIX);
         let found = self.raw_scan(Table::Meta, &prefix, None, usize::MAX)?;
@@ -74,17 +68,14 @@ impl Snapshot {
             .collect()
     }
 
-    /// What an undo holds of an object.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Returns what an undo holds of an object.
     pub fn undone(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Undone>, StoreError> {
         self.decoded(Table::Meta, &keys::meta::free(&name(kind, id)))
     }
 }
 
 impl Tx<'_> {
-    /// Holds this of an object; `None` lets go of it.
+    /// Stores what an undo holds of an object; `None` releases it.
     pub fn put_undone(&mut self, kind: ObjectKind, id: &SourceId, undone: Option<&Undone>) {
         match undone {
             Some(undone) => self.put_meta(&name(kind, id), record::encode(undone)),

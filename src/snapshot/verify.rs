@@ -1,4 +1,4 @@
-//! The self-check of `melonsync state verify`: every record decodes, and what is kept twice agrees.
+//! The self-check of `melonsync state verify`: every record decodes, and what is stored twice agrees.
 
 use crate::model::assignment::RoleId;
 use crate::model::id::ObjectKind;
@@ -19,24 +19,24 @@ use super::{
     store::Snapshot,
 };
 
-/// How many findings are written out; the rest is counted.
+/// The most findings that are listed; the rest is counted.
 const SHOWN: usize = 100;
 
-/// What the self-check found.
+/// The findings of the self-check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// What was counted, from the records themselves.
+    /// The counters, from the records themselves.
     pub counts: Counts,
-    /// History entries.
+    /// The number of history entries.
     pub history: u64,
-    /// What is wrong, in words; at most a hundred.
+    /// The faults found, as texts; at most a hundred.
     pub findings: Vec<String>,
-    /// How many findings there are in all.
+    /// The number of all findings.
     pub total: u64,
 }
 
 impl Report {
-    /// True when nothing is wrong.
+    /// Returns true when nothing is wrong.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
         self.total == 0
@@ -53,7 +53,7 @@ impl Report {
 /// Checks a snapshot, a page at a time; changes nothing.
 ///
 /// # Errors
-/// Where the engine below cannot read on; everything else is a finding.
+/// When the engine below cannot read on; everything else is a finding.
 pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
     let mut report = Report::default();
     each(snapshot, Table::Objects, |key, value| {
@@ -257,7 +257,7 @@ fn check_meta(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreError
     check_state(snapshot, report)
 }
 
-/// Every value that is kept under a name.
+/// Checks every value that is stored under a name.
 fn check_state(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreError> {
     let mut one = |read: Result<(), StoreError>| match read {
         Err(StoreError::Damaged { what, .. }) => {

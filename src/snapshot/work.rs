@@ -1,4 +1,4 @@
-//! The rest of what a transaction writes: dirty marks, create-intents, readings, forecast, removals, cycles, names.
+//! The rest of a transaction's writes: dirty marks, create-intents, readings, forecast, removals, cycles, names.
 
 use std::collections::BTreeSet;
 
@@ -21,14 +21,12 @@ use super::{
 /// How many summaries of past cycles are kept.
 pub const CYCLES_KEPT: u64 = 1000;
 
-/// A value larger than this makes sled write whole pages beside its log; intents and history are cut before it.
+/// The size in bytes above which a value makes sled write whole pages beside its log; intents and history are cut below
+/// it.
 pub(super) const SMALL: usize = 6 * 1024;
 
 impl Tx<'_> {
     /// Adds a cause to an object's dirty mark.
-    ///
-    /// # Errors
-    /// As [`Reads`].
     pub fn mark_dirty(
         &mut self,
         kind: ObjectKind,
@@ -40,7 +38,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// [`Self::mark_dirty`] of an object whose mark is known already.
+    /// Adds a cause as [`Self::mark_dirty`] does, to an object whose mark is known already.
     pub(super) fn mark_over(
         &mut self,
         kind: ObjectKind,
@@ -61,17 +59,15 @@ impl Tx<'_> {
         }
     }
 
-    /// The properties beside a mark that has some. One that cannot be read names none; `state verify` reports it.
+    /// Returns the properties beside a mark that has facts. Ones that cannot be read count as none; `state verify`
+    /// reports them.
     fn moved_beside(&self, key: &[u8]) -> BTreeSet<Name> {
         let held = self.raw(Table::Dirty, key).ok().flatten();
         held.and_then(|bytes| Mark::decode(&bytes))
             .map_or_else(BTreeSet::new, |mark| mark.moved)
     }
 
-    /// Adds a cause, and the properties of the source that moved.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Adds a cause, and the properties of the source that changed.
     pub(super) fn mark_moved(
         &mut self,
         kind: ObjectKind,
@@ -97,10 +93,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Gives a mark other causes; its facts, and what moved, stay.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Gives a mark other causes; its facts and changed properties stay.
     pub(super) fn remark(
         &mut self,
         kind: ObjectKind,
@@ -120,10 +113,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Takes an object's dirty mark away.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Deletes an object's dirty mark.
     pub fn clear_dirty(&mut self, kind: ObjectKind, id: &SourceId) -> Result<(), StoreError> {
         if self.dirty_cause(kind, id)?.is_some() {
             self.heads.counts.count_dirty(kind, false);
@@ -132,8 +122,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Stores create-intents, and returns them in their batches, each with its number: several where one would be too large.
-    /// They protect nothing before they are committed with [`crate::ports::Durability::Synced`].
+    /// Stores create-intents, and returns them in their batches, each with its number: several where one would be too
+    /// large. They protect nothing before they are committed with [`crate::ports::Durability::Synced`].
     #[must_use = "the numbers say what to settle later"]
     pub fn put_intents(&mut self, intents: Vec<ObjectIntent>) -> Vec<(u64, Vec<ObjectIntent>)> {
         let sizes: Vec<usize> = in_small_pieces(&intents).into_iter().map(<[_]>::len).collect();
@@ -149,7 +139,7 @@ impl Tx<'_> {
         batches
     }
 
-    /// Leaves only these intents open in a batch; none: the batch is settled.
+    /// Leaves only these intents open in a batch; with none, the batch is settled.
     pub fn replace_intents(&mut self, batch: u64, open: &[&ObjectIntent]) {
         if open.is_empty() {
             self.delete(Table::Intents, keys::number(batch));
@@ -182,7 +172,7 @@ impl Tx<'_> {
         }
     }
 
-    /// Stores what the cycle under way expects of its own operation on an object.
+    /// Stores what the current cycle expects of its own operation on an object.
     pub fn put_forecast<T: Serialize>(&mut self, kind: ObjectKind, id: &SourceId, forecast: &T) {
         self.put(Table::Forecast, keys::object(kind, id), record::encode(forecast));
     }
@@ -194,7 +184,7 @@ impl Tx<'_> {
 
     // --------------------------------------------------------------------------------------------- rest
 
-    /// Appends a cycle's summary; the oldest one beyond [`CYCLES_KEPT`] goes.
+    /// Appends a cycle's summary and drops the oldest one beyond [`CYCLES_KEPT`].
     pub fn put_cycle(&mut self, summary: &serde_json::Value) {
         let number = self.heads.next_cycle;
         self.heads.next_cycle += 1;
@@ -208,18 +198,18 @@ impl Tx<'_> {
         }
     }
 
-    /// Keeps bytes under a name.
+    /// Stores bytes under a name.
     pub fn put_meta(&mut self, name: &str, value: impl Into<Vec<u8>>) {
         self.put(Table::Meta, keys::meta::free(name), value.into());
     }
 
-    /// Forgets what is kept under a name.
+    /// Deletes what is stored under a name.
     pub fn delete_meta(&mut self, name: &str) {
         self.delete(Table::Meta, keys::meta::free(name));
     }
 }
 
-/// Cuts a list so that no piece of more than one item is larger than [`SMALL`] when written.
+/// Cuts a list into pieces none of which, unless it is a single item, is larger than [`SMALL`] when written.
 pub(super) fn in_small_pieces<T: Serialize>(items: &[T]) -> Vec<&[T]> {
     let mut pieces = Vec::new();
     let (mut from, mut size) = (0, 0);

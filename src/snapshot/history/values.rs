@@ -1,7 +1,8 @@
-//! What lies beside the chain: the personal values of the entries, each with its salt. They can be erased without breaking it.
+//! The values beside the chain: the personal values of the entries, each with its salt. They can be erased without
+//! breaking the chain.
 //!
-//! The names of attributes are numbers here, as in an object's record: written out, they were more than half of all values. Format 3 and
-//! older wrote them as texts; both are read, and both digests hold.
+//! Attribute names are numbers here, as in an object's record: as texts they made up more than half of all values.
+//! Format 3 and older wrote texts; both are read, and both digests hold.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -18,30 +19,30 @@ use crate::snapshot::record::{self, Undecodable};
 /// The version of values whose names are numbers.
 const CODED: u8 = 2;
 
-/// What may be erased: the values, and texts of others that may hold some.
+/// The erasable values of an entry, and texts of others that may contain some.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Values {
-    /// Before and after, by attribute.
+    /// Values before and after, by attribute.
     pub changes: Vec<Change>,
-    /// What a failure said.
+    /// The message of a failure.
     pub detail: Option<String>,
 }
 
 impl Values {
-    /// As they are written, and digested.
+    /// Encodes the values as they are written and digested.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512);
         bytes.push(CODED);
         record::encode_onto(bytes, &(CodedChanges(&self.changes), &self.detail))
     }
 
-    /// True when these values, under this salt, are those of a digest.
+    /// Returns true when the digest is that of these values with this salt.
     pub(in crate::snapshot) fn are_those_of(&self, digest: &Hash, salt: &[u8; 16]) -> bool {
         digest_of(salt, &self.encode()) == *digest || digest_of(salt, &record::encode(self)) == *digest
     }
 }
 
-/// The digest of values that are written already.
+/// Computes the digest of encoded values.
 pub(super) fn digest_of(salt: &[u8; 16], values: &[u8]) -> Hash {
     Sha256::new()
         .chain_update(salt)
@@ -50,12 +51,12 @@ pub(super) fn digest_of(salt: &[u8; 16], values: &[u8]) -> Hash {
         .into()
 }
 
-/// What lies beside a record of the chain, entry by entry; an erased one is `None`.
+/// The values beside a record of the chain, entry by entry; `None` for an erased entry.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::snapshot) struct BatchValues(pub(in crate::snapshot) Vec<Option<([u8; 16], Values)>>);
 
 impl BatchValues {
-    /// As it is stored.
+    /// Encodes the value.
     pub(in crate::snapshot) fn encode(&self) -> Vec<u8> {
         let mut written = Written::default();
         for held in &self.0 {
@@ -67,10 +68,7 @@ impl BatchValues {
         written.end()
     }
 
-    /// Reads it back.
-    ///
-    /// # Errors
-    /// [`Undecodable`].
+    /// Decodes the value.
     pub(in crate::snapshot) fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
         type Plain = Vec<Option<([u8; 16], Values)>>;
         type Coded = Vec<Option<([u8; 16], (DecodedChanges, Option<String>))>>;
@@ -88,10 +86,7 @@ impl BatchValues {
         Ok(Self(held.collect()))
     }
 
-    /// What lies beside the record with this key; nothing where all of it was erased.
-    ///
-    /// # Errors
-    /// As [`Reads`].
+    /// Reads the values beside the record with this key; empty where all of them were erased.
     pub(in crate::snapshot) fn beside(snapshot: &impl Reads, key: &[u8]) -> Result<Self, StoreError> {
         let Some(bytes) = snapshot.raw(Table::HistoryValues, key)? else {
             return Ok(Self::default());
@@ -101,7 +96,7 @@ impl BatchValues {
     }
 }
 
-/// A [`BatchValues`] in the making, of values that are written already: once, for their digest and for the record alike.
+/// A [`BatchValues`] being built, of values that are encoded once, for their digest and for the record alike.
 #[derive(Default)]
 pub(super) struct Written {
     count: usize,
@@ -181,8 +176,8 @@ mod tests {
         assert!(!Values::default().are_those_of(&digest, &SALT));
     }
 
-    /// The first and the last name that is a number here, and one that is none. A digest in somebody's history is made anew of
-    /// what this writes: where this test fails, every history that there is would count as altered.
+    /// Checks the first and the last name that is written as a number, and one that is not. A stored digest is compared
+    /// with one computed from what this writes: if this test fails, every existing history would count as altered.
     #[test]
     fn what_is_digested_never_changes() {
         let written: String = values()

@@ -1,9 +1,9 @@
-//! Changes to tables of small entries that are in no block yet.
+//! The journal: changes to tables of small entries that are in no block yet.
 //!
-//! Ids are random, so a hundred changes touch a hundred blocks, and each block is written whole, by sled more than once.
-//! So a commit writes its small changes beside the blocks, few bytes in few values, and they are folded into the blocks
-//! together when there are many: a block then takes in all that it got since. What is not folded is held in memory too, and
-//! is what a reader sees first.
+//! Ids are random, so a hundred changes touch a hundred blocks, and each block is written whole, by sled more than
+//! once. So a commit writes its small changes beside the blocks, few bytes in few values, and they are folded into the
+//! blocks together when there are many: a block then takes in everything since the last fold. Unfolded changes are also
+//! held in memory, and a reader sees them first.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -17,37 +17,37 @@ use crate::ports::Table;
 use super::super::blocks;
 use super::prefixed;
 
-/// Where sled keeps the journal: no table has this number, with or without [`super::small`]'s mark of a block.
+/// The table number of the journal in sled: no table has it, with or without [`super::small`]'s mark of a block.
 const JOURNAL: u8 = 0x7f;
 
-/// Folded when its changes are larger than this, in memory: at 100,000 users a block then takes in several changes at once.
-/// Bounds memory too.
+/// The size in memory, in bytes, above which the journal is folded: at 100,000 users a block then takes in several
+/// changes at once. Bounds memory too.
 pub(super) const FOLDED_AT: usize = 8 * 1024 * 1024;
 
-/// What one change takes in memory beside its bytes, roughly: two vectors and its place in the map.
+/// The memory that one change takes beside its bytes, roughly: two vectors and its place in the map.
 const OVERHEAD: usize = 96;
 
-/// A key, and its value, `None` where it was removed.
+/// A key and its value, or `None` where it was removed.
 pub(super) type Change = (Vec<u8>, Option<Vec<u8>>);
 
-/// Changes to one table: a key, and its value, `None` where it was removed.
+/// Changes to one table: each key with its value, or `None` where it was removed.
 pub(super) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// Changes of a commit, by table.
 pub(super) type SmallChanges = BTreeMap<Table, Changes>;
 
-/// What is in no block yet.
+/// The changes that are in no block yet.
 #[derive(Debug)]
 pub(super) struct Journal {
     changes: SmallChanges,
     bytes: usize,
-    /// Keys of the values that hold it, in the order of their commits.
+    /// The keys of the values that store the journal, in the order of their commits.
     values: Vec<Vec<u8>>,
     next: u64,
     folded_at: usize,
 }
 
-/// What a commit does to the journal, once the engine below has carried it out.
+/// The effect of a commit on the journal, once the engine below has carried it out.
 #[derive(Debug)]
 pub(super) enum Step {
     /// Its small changes are in the journal, in values with these keys.
@@ -57,7 +57,7 @@ pub(super) enum Step {
 }
 
 impl Journal {
-    /// Nothing in it. `folded_at`: [`FOLDED_AT`].
+    /// Creates an empty journal. `folded_at`: [`FOLDED_AT`].
     pub(super) const fn new(folded_at: usize) -> Self {
         Self {
             changes: BTreeMap::new(),
@@ -68,7 +68,7 @@ impl Journal {
         }
     }
 
-    /// What the store holds of it.
+    /// Reads the journal from the store.
     ///
     /// # Errors
     /// sled's, and [`blocks::Undecodable`].
@@ -100,12 +100,12 @@ impl Journal {
         Ok(())
     }
 
-    /// What it says of a key: `None` where that is for the blocks to say.
+    /// Returns the journal's change to a key, or `None` where the blocks decide.
     pub(super) fn newer(&self, table: Table, key: &[u8]) -> Option<&Option<Vec<u8>>> {
         self.changes.get(&table)?.get(key)
     }
 
-    /// What it says of the keys with this prefix after this one.
+    /// Returns the journal's changes to the keys with this prefix after this one.
     pub(super) fn newer_in(&self, table: Table, prefix: &[u8], after: Option<&[u8]>) -> Newer<'_> {
         let from = match after {
             Some(after) if after >= prefix => Bound::Excluded(after),
@@ -121,14 +121,14 @@ impl Journal {
         }
     }
 
-    /// True when so many changes are folded at once rather than noted. A large commit is: its changes lie close
-    /// together, and its values in the journal would be too large for sled's log.
+    /// Returns true when a commit of this size is folded at once rather than noted. A large commit is: its changes lie
+    /// close together, and its values in the journal would be too large for sled's log.
     pub(super) fn folds(&self, changes: &SmallChanges) -> bool {
         let bytes = bytes_of(changes);
         bytes > self.folded_at / 16 || self.bytes + bytes > self.folded_at
     }
 
-    /// Adds to `writes` what notes these changes.
+    /// Adds to `writes` a note of these changes.
     pub(super) fn note(&self, changes: SmallChanges, writes: &mut ::sled::Batch) -> Step {
         let mut keys = Vec::new();
         for (table, changes) in &changes {
@@ -148,7 +148,8 @@ impl Journal {
         Step::Noted(changes, keys)
     }
 
-    /// All changes, these over those of the journal, by table and in order; and, in `writes`, that the journal is empty.
+    /// Returns all changes, these over those of the journal, by table and in order; and adds to `writes` that the
+    /// journal is empty.
     pub(super) fn fold<'c>(
         &'c self,
         changes: &'c SmallChanges,
@@ -163,7 +164,7 @@ impl Journal {
         tables.into_iter().map(|table| (table, both(table))).collect()
     }
 
-    /// The commit is carried out.
+    /// Updates the journal after the commit is carried out.
     pub(super) fn follow(&mut self, step: Step) {
         match step {
             Step::Noted(changes, keys) => {
@@ -179,7 +180,7 @@ impl Journal {
     }
 }
 
-/// Two lists of changes, each in order, as one; of two to one key the later one.
+/// Merges two lists of changes, each in order; of two changes to one key the later one wins.
 fn newest<'c>(
     earlier: impl Iterator<Item = (&'c Vec<u8>, &'c Option<Vec<u8>>)>,
     later: impl Iterator<Item = (&'c Vec<u8>, &'c Option<Vec<u8>>)>,
@@ -203,13 +204,13 @@ fn bytes_of(changes: &SmallChanges) -> usize {
     all.map(|(key, value)| size_of(key, value.as_ref())).sum()
 }
 
-/// One change in memory.
+/// Returns the size of one change in memory.
 fn size_of(key: &[u8], value: Option<&Vec<u8>>) -> usize {
     OVERHEAD + key.len() + value.map_or(0, Vec::len)
 }
 
-/// The number of the commit, the table, whether these keys were removed, and which piece of them it is. In this order,
-/// because a later commit goes over an earlier one.
+/// Encodes the key of a journal value: the number of the commit, the table, whether these keys were removed, and the
+/// number of the piece. In this order, because a later commit overrides an earlier one.
 fn key_of(commit: u64, table: Table, removed: bool, piece: usize) -> Vec<u8> {
     let mut key = prefixed(JOURNAL, &commit.to_be_bytes());
     key.extend([table as u8, u8::from(removed)]);
@@ -229,14 +230,14 @@ fn parse(key: &[u8]) -> Option<(u64, Table, bool)> {
 /// Changes of a table from some key on.
 type Ahead<'j> = Peekable<Range<'j, Vec<u8>, Option<Vec<u8>>>>;
 
-/// What the journal says of a range of keys, in order.
+/// The journal's changes to a range of keys, in order.
 pub(super) struct Newer<'j> {
     range: Option<Ahead<'j>>,
     prefix: Vec<u8>,
 }
 
 impl Newer<'_> {
-    /// Adds what it has before `key` (at the end: all that is left), up to `limit` in all.
+    /// Adds the changes before `key` (at the end: all that are left), up to `limit` in all.
     pub(super) fn go_to(&mut self, key: Option<&[u8]>, found: &mut Vec<KeyValue>, limit: usize) {
         let Some(range) = &mut self.range else {
             return;
@@ -253,7 +254,7 @@ impl Newer<'_> {
         }
     }
 
-    /// What it has of exactly this key, after [`Self::go_to`] it.
+    /// Returns the change to exactly this key, after [`Self::go_to`] it.
     pub(super) fn at(&mut self, key: &[u8]) -> Option<Option<Vec<u8>>> {
         let (_, value) = self
             .range

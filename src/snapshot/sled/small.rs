@@ -1,4 +1,4 @@
-//! Tables of small entries in [`blocks`]: which block holds a key, and what a commit makes of the blocks it touches.
+//! Tables of small entries in [`blocks`]: which block holds a key, and how a commit changes the blocks that it touches.
 
 use std::ops::Bound;
 use std::sync::atomic::Ordering;
@@ -24,7 +24,7 @@ pub(super) const BLOCKED: &[Table] = &[
     Table::Assignments,
 ];
 
-/// Before the key of a block, added to the table's number: format 1 has single entries under the number itself.
+/// The mark of a block's key, added to the table's number: format 1 has single entries under the number itself.
 const BLOCK: u8 = 0x80;
 
 pub(super) fn in_blocks(table: Table) -> bool {
@@ -40,7 +40,7 @@ impl SledStore {
         damaged(&self.folder, &error.to_string())
     }
 
-    /// The entries of the blocks, with what the journal says over them.
+    /// Returns the entries of the blocks, overridden by the journal.
     pub(super) fn scan_blocks(
         &self,
         table: Table,
@@ -86,7 +86,7 @@ impl SledStore {
         Ok(scan.end())
     }
 
-    /// Adds to `writes` what makes these changes to a table of small entries.
+    /// Adds to `writes` these changes to a table of small entries.
     pub(super) fn change_blocks(
         &self,
         table: Table,
@@ -156,7 +156,7 @@ struct Scan<'s, 'j> {
 }
 
 impl Scan<'_, '_> {
-    /// Takes what it wants out of one block; false when nothing that follows can be wanted.
+    /// Takes the wanted entries out of one block. Returns false when nothing that follows can be wanted.
     fn collect(&mut self, block: &[u8]) -> Result<bool, blocks::Undecodable> {
         let mut reader = blocks::Reader::new(block);
         loop {
@@ -176,7 +176,8 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// The next entry of the blocks: what the journal has before it comes first, and what it has of it is newer.
+    /// Takes the next entry of the blocks: the journal's changes before it come first, and the journal's change to it
+    /// is newer.
     fn meet(&mut self, key: &[u8], value: &[u8]) {
         self.newer.go_to(Some(key), &mut self.found, self.limit);
         if self.found.len() >= self.limit {
@@ -195,7 +196,7 @@ impl Scan<'_, '_> {
     }
 }
 
-/// The block that holds a key, if it is anywhere: the last one that begins at or before it.
+/// Returns the block that would hold a key: the last one that begins at or before it.
 pub(super) fn block_of(
     db: &::sled::Db,
     table: Table,
@@ -206,7 +207,7 @@ pub(super) fn block_of(
     Ok(held.map(|(low, block)| (low.to_vec(), block)))
 }
 
-/// The first key with this prefix.
+/// Returns the first key with this prefix.
 pub(super) fn first_from(db: &::sled::Db, prefix: &[u8]) -> ::sled::Result<Option<(Vec<u8>, ::sled::IVec)>> {
     let first = db.scan_prefix(prefix).next().transpose()?;
     Ok(first.map(|(key, value)| (key.to_vec(), value)))

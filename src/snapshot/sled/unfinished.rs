@@ -1,9 +1,9 @@
-//! Files of sled's that a killed process left half written.
+//! Files of sled that a killed process left half written.
 //!
 //! sled 0.34 writes two files beside its log: `conf`, once, and `snap.<lsn>`, at every opening, first under
-//! `snap.<lsn>.generating`. It does not leave these out when it looks for the latest `snap.*` (`Config::get_snapshot_files`
-//! leaves out an older ending), and gives up over a torn one: "corrupted data", though nothing is lost. Both are made
-//! anew from what is whole, so a torn one is taken away before sled looks.
+//! `snap.<lsn>.generating`. It does not leave these out when it looks for the latest `snap.*`
+//! (`Config::get_snapshot_files` leaves out an older ending), and fails over a torn one with "corrupted data", though
+//! nothing is lost. Both are built anew from what is whole, so a torn one is removed before sled looks.
 
 use std::fs;
 use std::io;
@@ -11,16 +11,13 @@ use std::path::Path;
 
 use super::CONFIG_FILE;
 
-/// What sled's index of its log is called, before its number; and, while it is written, after it.
+/// The name of sled's index of its log, before its number, and its suffix while it is written.
 const INDEX: &str = "snap.";
 const BEING_WRITTEN: &str = ".generating";
 
-/// Removes what is torn. Only for who holds the state folder: another process might be writing it just now.
+/// Removes torn files. Only for the holder of the state folder: another process might be writing them just now.
 ///
 /// A `.generating` that is whole stays: sled reads it, as it is newer than the other.
-///
-/// # Errors
-/// What the disk says.
 pub(super) fn remove_torn(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -39,7 +36,8 @@ pub(super) fn remove_torn(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// sled ends both files with their CRC-32, little-endian; before it, in an index, the length.
+/// Returns whether a file is torn. sled ends both files with their CRC-32, little-endian; before it, in an index, the
+/// length.
 fn is_torn(bytes: &[u8]) -> bool {
     let sum = |(content, sum): (&[u8], &[u8; 4])| {
         let content = content.strip_suffix(&length_of(content)).unwrap_or(content);
@@ -48,7 +46,7 @@ fn is_torn(bytes: &[u8]) -> bool {
     !bytes.split_last_chunk().is_some_and(sum)
 }
 
-/// The eight bytes that an index has after its content.
+/// Returns the eight bytes that an index has after its content.
 fn length_of(content: &[u8]) -> [u8; 8] {
     (content.len().saturating_sub(8) as u64).to_le_bytes()
 }
@@ -77,7 +75,7 @@ mod tests {
         assert_eq!(store.get(Table::Meta, b"k").unwrap(), Some(vec![value]));
     }
 
-    /// The latest index: one is there once a store with something in it was opened again.
+    /// Returns the latest index: there is one once a store with content was opened again.
     fn index(folder: &Path) -> std::path::PathBuf {
         let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let is_index = |path: &std::path::PathBuf| path.to_string_lossy().contains("/snap.");

@@ -1,4 +1,4 @@
-//! The values that have no other home than their name.
+//! The types of values that are stored under a name and belong nowhere else.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::reconcile::guard::Sent;
 /// What was sent at one moment, of what the guard window counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentAt {
-    /// When.
+    /// When it was sent.
     pub at: Timestamp,
     /// How many of each.
     pub sent: Sent,
@@ -28,19 +28,20 @@ pub struct OpenWrite {
     pub paths: Vec<String>,
     /// True when it adds or removes members.
     pub members: bool,
-    /// The resource that it takes over for an object that has none yet.
+    /// The resource that it adopts for an object that has none yet.
     pub adopts: Option<TargetId>,
     /// When its batch was sent.
     pub at: Timestamp,
-    /// True when an earlier request for it is open too: that a later one was not sent settles nothing.
+    /// True when an earlier request for the object is open too: that a later one was not sent settles nothing.
     #[serde(default)]
     pub earlier: bool,
-    /// True when it was answered, and the answer does not tell what the target holds: it is read back, and not waited for.
+    /// True when it was answered, and the answer does not show what the target holds: the resource is read back without
+    /// waiting.
     #[serde(default)]
     pub answered: bool,
 }
 
-/// A create that was answered, in a way that does not tell whether there is a resource now.
+/// A create whose answer does not show whether the resource exists now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnsweredCreate {
     /// User or group.
@@ -51,26 +52,26 @@ pub struct AnsweredCreate {
     pub at: Timestamp,
 }
 
-/// What a cycle found of another writer.
+/// Values of another writer that a cycle found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnotherWriter {
     /// The cycle.
     pub cycle: String,
-    /// When, RFC 3339.
+    /// When they were found, RFC 3339.
     pub found: String,
-    /// How many values.
+    /// The number of values.
     pub values: u64,
-    /// The first of them, as `title of user ID`.
+    /// The first values, as `title of user ID`.
     pub examples: Vec<String>,
-    /// The snapshot was restored: they may be our own, sent after the backup.
+    /// True if the snapshot was restored: the values may be our own, sent after the backup.
     pub restored: bool,
 }
 
-/// How large a type was at the target when it was last listed.
+/// The size of a type at the target when it was last listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetSize {
-    /// Resources.
+    /// The number of resources.
     pub resources: u64,
-    /// Pages that they came in.
+    /// The number of pages that they came in.
     pub pages: u64,
 }

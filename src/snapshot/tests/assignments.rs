@@ -1,4 +1,4 @@
-//! Storing the assignment list, and who is marked when it, or a membership that counts for it, moves.
+//! Storing the assignment list, and the objects marked when it, or a membership that counts for it, changes.
 
 use super::world::*;
 use crate::model::assignment::AppRole;
@@ -46,7 +46,7 @@ fn assigned(entries: &[(ObjectKind, u64, u8)]) -> AssignmentList {
     AssignmentList::try_new(entries.iter().map(entry).collect()).unwrap()
 }
 
-/// A group that holds users, and groups: those with numbers of 100 and more.
+/// Builds a group that holds users, and groups: those with numbers of 100 and more.
 fn holding(n: u64, members: &[(u64, bool)]) -> DeltaObject {
     let mut object = group(n, members);
     for (member, (n, _)) in object.members.iter_mut().zip(members) {
@@ -59,7 +59,8 @@ fn holding(n: u64, members: &[(u64, bool)]) -> DeltaObject {
     object
 }
 
-/// Users 1 to 9; group 101 holds 1, 2 and 102; 102 holds 3 and 103; 103 holds 4 and, in a circle, 101. Group 104 holds 5.
+/// Builds users 1 to 9; group 101 holds 1, 2 and 102; 102 holds 3 and 103; 103 holds 4 and, in a circle, 101. Group 104
+/// holds 5.
 fn world(nesting: Nesting) -> Snapshot {
     let snapshot = open(&MemoryStore::new());
     let mut tx = snapshot.tx().unwrap();

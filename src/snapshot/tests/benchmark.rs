@@ -27,7 +27,7 @@ fn number(name: &str, default: u64) -> u64 {
         .unwrap_or(default)
 }
 
-/// User and system seconds, and peak resident MiB, of this process so far.
+/// Returns the user and system seconds, and the peak resident MiB, of this process so far.
 fn usage() -> (f64, u64) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
@@ -119,7 +119,7 @@ fn lazy_page(snapshot: &Snapshot, kind: crate::model::id::ObjectKind, page: crat
     tx.commit(Durability::Lazy).unwrap();
 }
 
-/// What applying creates costs the store: an intent, the link, a history entry, the dirty mark, in batches.
+/// Measures what applying creates costs the store: an intent, the link, a history entry, the dirty mark, in batches.
 fn apply(snapshot: &Snapshot, batch: usize) {
     loop {
         let dirty = snapshot.dirty(User, None, batch).unwrap();

@@ -1,4 +1,4 @@
-//! Scans beside commits: each is of one moment, whatever a commit does to the blocks that entries lie in.
+//! Scans beside commits: each is of one moment, however a commit changes the blocks of the entries.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -9,7 +9,7 @@ use crate::ports::WriteBatch;
 
 use super::engines::Tried;
 
-/// Kept from the beginning to the end; the commits put others between them and take them away again.
+/// The entries kept from beginning to end; the commits put others between them and remove them again.
 const KEPT: u32 = 400;
 
 #[test]

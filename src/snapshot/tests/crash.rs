@@ -17,7 +17,7 @@ use crate::snapshot::round;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::verify::verify;
 
-/// The pages of both streams: a world larger than one page of the round's end.
+/// Returns the pages of both streams: a world larger than one page of the round's end.
 fn pages(kind: crate::model::id::ObjectKind) -> Vec<DeltaPage> {
     let users: Vec<_> = (0..1200)
         .map(|n| user(n, &[("mail", Value::text("new"))]))
@@ -41,7 +41,7 @@ fn pages(kind: crate::model::id::ObjectKind) -> Vec<DeltaPage> {
     }
 }
 
-/// What an engine does with a stream: goes on wherever the store says that it stopped.
+/// Reads a stream as an engine does: goes on wherever the store recorded that it stopped.
 fn pull(snapshot: &Snapshot, kind: crate::model::id::ObjectKind, generation: u32) -> Result<(), StoreError> {
     use crate::model::cursor::Cursor;
     let pages = pages(kind);
@@ -79,7 +79,7 @@ fn cycle(store: &MemoryStore) -> Result<(), StoreError> {
     snapshot.sync()
 }
 
-/// A first generation that holds more than the second will bring.
+/// Builds a first generation that holds more than the second will bring.
 fn earlier() -> MemoryStore {
     let store = MemoryStore::new();
     let snapshot = open(&store);

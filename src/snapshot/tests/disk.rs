@@ -1,8 +1,8 @@
-//! A disk that forgets: what system calls did to some files, and what a power cut may leave of it.
+//! A disk that forgets: which system calls were made on some files, and what a power cut may leave of them.
 //!
-//! Only `fsync` and `fdatasync` make a file's content durable. Of everything written since, a cut keeps for each
-//! sector of 512 bytes, and for the length, any one of the versions that it had, in whatever combination. Names in
-//! folders are taken to be durable at once.
+//! Only `fsync` and `fdatasync` make a file's content durable. Of everything written since, a cut keeps for each sector
+//! of 512 bytes, and for the length, any of the versions that it had, in any combination. Names in folders are assumed
+//! to be durable at once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -13,7 +13,7 @@ const SECTOR: usize = 512;
 /// One completed system call on a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Call {
-    /// `open`, with what matters of its flags; the descriptor begins at offset 0.
+    /// `open`, with those of its flags that matter; the descriptor begins at offset 0.
     Open {
         fd: u32,
         path: PathBuf,
@@ -42,12 +42,13 @@ pub(super) enum Call {
 #[derive(Debug, Default)]
 struct File {
     live: Vec<u8>,
-    /// What may be on disk of each sector that was written since the last sync: the call, and the bytes after it.
+    /// The possible content on disk of each sector that was written since the last sync: the call, and the bytes after
+    /// it.
     sectors: BTreeMap<usize, Vec<(usize, Vec<u8>)>>,
     lengths: Vec<(usize, usize)>,
 }
 
-/// The files of a folder, call by call.
+/// The files of a folder, followed call by call.
 #[derive(Debug, Default)]
 pub(super) struct Disk {
     files: BTreeMap<PathBuf, File>,
@@ -93,7 +94,7 @@ impl File {
         forget(&mut self.lengths, since);
     }
 
-    /// What a cut leaves; `pick` chooses one of so many versions, the oldest first.
+    /// Returns what a cut leaves; `pick` chooses one of so many versions, the oldest first.
     fn cut(&self, pick: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
         let mut left = self.live.clone();
         let end = self
@@ -115,7 +116,7 @@ impl File {
     }
 }
 
-/// Drops the versions that a sync has overtaken; false when there is no choice left.
+/// Drops the versions that a sync has overtaken. Returns false when no choice is left.
 fn forget<T>(versions: &mut Vec<(usize, T)>, since: usize) -> bool {
     let overtaken = versions.partition_point(|(call, _)| *call <= since);
     versions.drain(..overtaken.saturating_sub(1));
@@ -179,7 +180,7 @@ impl Disk {
         }
     }
 
-    /// The content of every file as programs see it.
+    /// Returns the content of every file as programs see it.
     pub(super) fn live(&self) -> BTreeMap<&Path, &[u8]> {
         let files = self.files.iter();
         files

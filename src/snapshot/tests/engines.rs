@@ -1,5 +1,5 @@
-//! The engines that a law is tried on: each as it comes, and sled with a journal that is folded every few changes, which
-//! comes to a fold within a test's few commits.
+//! The engines that a law is tried on: each by default, and sled with a journal that is folded every few changes, which
+//! happens within a test's few commits.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ const CACHE: u64 = 1 << 20;
 /// An engine, and how it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tried {
-    /// As it comes.
+    /// The engine with its default settings.
     Plain(Engine),
     /// sled with a journal of at most so many bytes.
     Folding(usize),
@@ -24,7 +24,7 @@ impl Tried {
     /// A commit of twenty small changes goes into the journal, and every thirtieth folds it.
     pub const FOLDING: Self = Self::Folding(64_000);
 
-    /// All of them: also with a journal of nothing, and one that takes in commits of a hundred larger changes.
+    /// All of them, also with an empty journal, and one that takes in commits of a hundred larger changes.
     pub const ALL: [Self; 5] = [
         Self::Plain(Engine::Sled),
         Self::Folding(0),
@@ -33,7 +33,7 @@ impl Tried {
         Self::Plain(Engine::Redb),
     ];
 
-    /// For messages, and to find it again.
+    /// Returns the name, for messages and to find it again.
     pub fn name(self) -> String {
         match self {
             Self::Plain(engine) => engine.name().to_owned(),
@@ -41,7 +41,7 @@ impl Tried {
         }
     }
 
-    /// Opens the store in `folder`, or makes one.
+    /// Opens the store in `folder`, or creates one.
     pub fn open(self, folder: &Path) -> Result<Arc<dyn SnapshotStore>, StoreError> {
         match self {
             Self::Plain(engine) => engine.open(folder, CACHE),

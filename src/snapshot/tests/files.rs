@@ -77,7 +77,7 @@ fn a_second_process_learns_who_holds_the_state() {
     let root = folder.path().join("deep/state");
     let held = StateFolder::hold(&root).unwrap();
     assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
-    // A lock on another open file description is to the kernel what a lock of another process is.
+    // To the kernel, a lock on another open file description equals a lock of another process.
     match StateFolder::hold(&root) {
         Err(StoreError::InUse { pid, .. }) => assert_eq!(pid, std::process::id().to_string()),
         other => panic!("{other:?}"),
@@ -197,7 +197,7 @@ fn an_older_format_is_migrated_step_by_step_after_a_backup() {
         },
     ];
 
-    // The process ends in the middle; the backup of the old format is what stays.
+    // The process ends in the middle; the backup of the old format stays.
     store.fail_after(1, crate::snapshot::memory::LastCommit::Lost);
     migrate(&store, "memory", &backup, &steps, FORMAT + 2).unwrap_err();
     store.kill();
@@ -217,7 +217,7 @@ fn an_older_format_is_migrated_step_by_step_after_a_backup() {
     ));
 }
 
-/// A store as format 1 kept it: every entry by itself, and all names in records and in the history as texts.
+/// Writes a store as format 1 did: every entry by itself, and all names in records and in the history as texts.
 fn write_format_1(folder: &Path, entries: &[(Table, Vec<u8>, Vec<u8>)]) {
     let db = ::sled::open(folder).unwrap();
     for (table, key, value) in entries {
@@ -383,7 +383,7 @@ fn spoilt_bytes(engine: Engine) {
     }
 }
 
-/// Whatever it says, it says it as a value.
+/// Uses the store: whatever is wrong with it must come back as an error value.
 fn use_it(engine: Engine, folder: &Path) -> Result<(), StoreError> {
     let store = engine.open(&engine.folder(folder), CACHE)?;
     let snapshot = Snapshot::open(store, folder)?;

@@ -1,4 +1,5 @@
-//! Forgetting: in whatever table a person's values lie, and what was said of the person, none of it is left; and nothing of others goes.
+//! Forgetting: in whatever table a person's values lie, and texts about the person, none of it is left; and nothing of
+//! others is erased.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,7 @@ use crate::snapshot::tx::Tx;
 
 const NOW: Timestamp = Timestamp(1000);
 
-/// Something of everything that is kept of an object beside its record, each with this word and its place in it.
+/// Stores one of everything that is kept of an object beside its record, each with this text and its place in it.
 fn say(tx: &mut Tx<'_>, n: u64, word: &str) {
     let (id, said) = (id(n), |place: &str| format!("{word}-{place}"));
     let escrowed = Escrowed {
@@ -130,7 +131,7 @@ fn forgets(linked: bool) {
         say(&mut tx, n, word);
     }
     tx.commit(Durability::Synced).unwrap();
-    // What was kept of a word, by table.
+    // What is stored of a text, by table.
     let kept = |word: &str| {
         let contents = store.contents();
         let found = contents
@@ -161,7 +162,7 @@ fn an_export_holds_what_waits_and_what_was_said_of_it() {
     }
 }
 
-/// Who comes back afterwards is another story, which is kept.
+/// A person who comes back afterwards begins a new story, which is kept.
 #[test]
 fn what_happens_after_the_forgetting_is_kept() {
     let (folder, store) = (tempfile::tempdir().unwrap(), MemoryStore::new());

@@ -214,7 +214,7 @@ fn values_can_be_erased_but_not_altered() {
         .get(Table::HistoryValues, &keys::number(0))
         .unwrap()
         .unwrap();
-    *value.iter_mut().rev().nth(1).unwrap() ^= 1; // the title's last byte; the very last one says "no detail"
+    *value.iter_mut().rev().nth(1).unwrap() ^= 1; // the title's last byte; the very last one means "no detail"
     let mut batch = WriteBatch::default();
     batch.put(Table::HistoryValues, keys::number(0), value);
     store.commit(batch, Durability::Synced).unwrap();
@@ -224,8 +224,8 @@ fn values_can_be_erased_but_not_altered() {
     );
 }
 
-/// The digest is in the chain, so it stays what it was when the values beside it are written anew, as when others of the same
-/// record are erased.
+/// The digest is in the chain, so it must not change when the values beside it are written anew, as when others of the
+/// same record are erased.
 #[test]
 fn digests_that_formats_before_made_are_proven() {
     let store = MemoryStore::new();

@@ -1,4 +1,4 @@
-//! sled's journal: whatever is folded when, a store reads as a map does, and so it does when it is opened again.
+//! sled's journal: whatever is folded when, a store reads as a map does, also when it is opened again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ const TABLES: [Table; 2] = [Table::Dirty, Table::Edges];
 type Key = Vec<u8>;
 type Map = BTreeMap<(Table, Key), Vec<u8>>;
 
-/// What is asked of a scan: prefix, after, limit.
+/// The arguments of a scan: prefix, after, limit.
 type Question = (Key, Option<Key>, usize);
 
 #[derive(Debug, Clone)]

@@ -74,7 +74,7 @@ fn any_group() -> impl Strategy<Value = DeltaObject> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// Whether they are read together or one by one, and whatever of it the transaction itself wrote.
+    /// Holds whether they are read together or one by one, and whatever part of it the transaction itself wrote.
     #[test]
     fn who_refers_to_many_is_who_refers_to_each(
         edges in prop::collection::vec((0..200_u64, 0..90_u64), 0..400),
@@ -156,7 +156,7 @@ fn play_round(snapshot: &Snapshot, kind: ObjectKind, full: bool, objects: &[Delt
     snapshot.finish_round(kind).unwrap();
 }
 
-/// Everything but the streams' links.
+/// Returns everything but the streams' links.
 fn contents(store: &MemoryStore) -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
     store
         .contents()
@@ -165,7 +165,7 @@ fn contents(store: &MemoryStore) -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
         .collect()
 }
 
-/// The rules once more, as plainly as they can be said.
+/// The rules once more, as plainly as possible.
 #[derive(Debug, Default, PartialEq)]
 struct Naive {
     attributes: BTreeMap<u64, Attributes>,
@@ -279,7 +279,7 @@ impl Naive {
             );
         }
         for (kind, n) in naive.life.keys() {
-            // What is remembered is what is stored, whatever was written since it was asked for.
+            // The remembered answer is the stored one, whatever was written since it was asked for.
             let (asked, stored) = (
                 snapshot.brief(*kind, &id(*n)),
                 snapshot.read_brief(*kind, &id(*n)),
@@ -342,7 +342,7 @@ proptest! {
         let snapshot = open(&store);
         play(&snapshot, &rounds, |round| round.cut);
         let mut users: BTreeMap<_, _> = BTreeMap::new();
-        // One entry an object, and one an edge: what a service sends when it says a change once.
+        // One entry an object, and one an edge: what a service sends when it reports a change once.
         for mut object in again.users { object.manager.truncate(1); users.insert(object.id, object); }
         let mut groups: BTreeMap<_, _> = BTreeMap::new();
         for mut object in again.groups {

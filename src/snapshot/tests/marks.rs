@@ -1,4 +1,4 @@
-//! Dirty marks with the facts beside them: what moved is kept until the object is settled, and wakes nobody.
+//! Dirty marks with the facts beside them: what changed is kept until the object is settled, and makes nothing due.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -24,7 +24,7 @@ use crate::snapshot::round;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::verify::verify;
 
-/// A look that counts, so many minutes after the first.
+/// Returns a look that counts, so many minutes after the first.
 fn at(minutes: i64) -> Looking {
     Looking {
         now: Timestamp(1_000_000 + minutes * 60_000),
@@ -161,7 +161,7 @@ fn a_removed_object_is_kept_as_a_tombstone_and_its_referrers_are_looked_at() {
         vec![user(1, &[("mail", Value::text("m"))]), report],
     );
     full_round(&snapshot, Group, vec![group(9, &[(1, false)])]);
-    // Only who is at the target has a reference there that could be mended.
+    // Only a linked object has a reference there that could be repaired.
     let mut tx = snapshot.tx().unwrap();
     for (kind, n) in [(User, 2), (Group, 9)] {
         let mut linked = record(&snapshot, kind, n);
@@ -550,7 +550,7 @@ fn values_of_a_look_that_contradict_the_streams_wait_also_after_a_look_that_prov
         vec![user(1, &[("department", Value::text("Elsewhere"))])],
     );
     clear_all_dirty(&snapshot);
-    // Somebody out of scope, asked for before the resource is deleted: 403 first, then a replica that is behind.
+    // A user out of scope, asked for before the resource is deleted: 403 first, then a replica that is behind.
     let stale = Existence::Alive(user(1, &[("department", Value::Null)]).attributes);
     for (minutes, answer) in [(0, Existence::Unknown("403".to_owned())), (1, stale.clone())] {
         let mut tx = snapshot.tx().unwrap();

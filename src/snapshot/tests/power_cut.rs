@@ -1,6 +1,5 @@
-//! Power cuts: the system calls of a small workload are recorded, and replayed up to a random call with what was
-//! not synced lost in part. What was acknowledged as synced must be there, each commit whole, none without those
-//! before it.
+//! Power cuts: the system calls of a small workload are recorded, and replayed up to a random call with part of what
+//! was not synced lost. What was acknowledged as synced must be there, each commit whole, none without those before it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -22,11 +21,11 @@ use crate::snapshot::transfer::TABLES;
 
 const COMMITS: u32 = 120;
 const CUTS: u64 = 60;
-/// The store's folder in that of a run.
+/// The store's folder within the folder of a run.
 const STORE: &str = "store";
-/// How the traced half is told what to do.
+/// The environment variable that gives the traced half its task.
 const TASK: &str = "MELONSYNC_TEST_POWER_CUT";
-/// Written by the workload when a commit has returned.
+/// The file that the workload writes when a commit has returned.
 const ACKNOWLEDGED: &str = "acknowledged";
 
 type Contents = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
@@ -39,7 +38,7 @@ const fn durability(n: u32) -> Durability {
     }
 }
 
-/// The `n`th commit: several tables, blocks and single entries, keys that come and go, and large values.
+/// Builds the `n`th commit: several tables, blocks and single entries, keys that come and go, and large values.
 fn commit(n: u32) -> WriteBatch {
     let mut batch = WriteBatch::default();
     batch.put(Table::Meta, "n", n.to_be_bytes());
@@ -95,7 +94,7 @@ fn workload() {
     }
 }
 
-/// Records the workload; the calls under the folder, checked to be all that changed a file there.
+/// Records the workload. Returns the calls under the folder, checked to be all that changed a file there.
 fn recorded(engine: Tried, folder: &Path, log: &Path) -> Option<Vec<Call>> {
     let task = format!("{TASK}={} {}", engine.name(), folder.display());
     let program = std::env::current_exe().unwrap();
@@ -127,7 +126,7 @@ fn recorded(engine: Tried, folder: &Path, log: &Path) -> Option<Vec<Call>> {
     Some(calls)
 }
 
-/// splitmix64: the same cuts every time.
+/// Draws from splitmix64: the same cuts every time.
 fn random(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *seed;
@@ -136,7 +135,7 @@ fn random(seed: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Which of so many versions of a sector is left: the last synced one, any one, or mostly the newest one.
+/// Picks the version of a sector that is left: the last synced one, any one, or mostly the newest one.
 fn pick(manner: u64, seed: &mut u64, versions: usize) -> usize {
     match manner {
         0 => 0,
@@ -235,7 +234,7 @@ fn without_strace_the_tests_of_power_cuts_report_that_they_are_skipped() {
     );
 }
 
-/// What a process leaves that is killed: the files as they are, without its buffers.
+/// A killed process leaves the files as they are, without its buffers.
 #[test]
 fn a_lazy_commit_survives_a_kill() {
     for engine in Tried::ALL {

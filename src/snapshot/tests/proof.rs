@@ -1,4 +1,4 @@
-//! The history asked and exported: names of former times are found, and no altered byte of an export goes unseen.
+//! The history queried and exported: former names are found, and no altered byte of an export goes unseen.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -46,7 +46,7 @@ fn entry(n: u64, before: Value, after: Value) -> NewEntry {
     }
 }
 
-/// A hundred entries in records of ten; entry n renames an object from `nN@…` to `nN+7@…`.
+/// Stores a hundred entries in records of ten; entry n renames an object from `nN@…` to `nN+7@…`.
 fn filled() -> (MemoryStore, Snapshot) {
     let store = MemoryStore::new();
     let snapshot = open(&store);
@@ -218,7 +218,8 @@ fn every_altered_byte_and_every_lost_line_of_an_export_is_found() {
     assert!(matches!(proof::verify(&out), Err(StoreError::Damaged { .. })));
 }
 
-/// Every way in which one line of an export can go, come or change: it is named, and the lines behind it are not.
+/// Every way in which one line of an export can go, come or change: the report names that line, and not the lines after
+/// it.
 #[test]
 fn one_line_that_was_touched_is_the_one_that_is_named() {
     let (_, snapshot) = filled();
@@ -252,7 +253,7 @@ fn one_line_that_was_touched_is_the_one_that_is_named() {
         twice.insert(at, twice[at].clone());
         write(&twice);
         assert_eq!(findings().len(), 1, "line {at} twice: {:?}", findings());
-        // A number that it does not have: a later one, an earlier one, none that there is.
+        // A number that it does not have: a later one, an earlier one, one that does not exist.
         for other in [number + 1, number + 5, number.saturating_sub(3), 1_000_000] {
             let mut renumbered = owned();
             renumbered[at] =

@@ -1,4 +1,4 @@
-//! A restore that ends anywhere: never an older snapshot without the mark that it is one.
+//! A restore that is interrupted anywhere: never an older snapshot without the mark that it is one.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What is kept of scopes.
+//! The stored state of scopes.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is kept under names: read as older snapshots hold it, written with a version, and damage where it is neither.
+//! Values under names: read as older snapshots hold them, written with a version, and damage where a value is neither.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -34,12 +34,13 @@ fn put(snapshot: &Snapshot, name: &str, bytes: &[u8]) {
 
 const OF_LATER: &[u8] = b"\x02[]";
 const NO_TEXT: &[u8] = b"\xff";
-/// What no key reads but those of texts, of which half a text is one.
+/// Bytes that no key reads but those of texts, to which half a text is one.
 const BROKEN: &[&[u8]] = &[OF_LATER, NO_TEXT, b"", b"{\"users\":"];
-/// What no text is.
+/// Bytes that are not a text.
 const BROKEN_TEXT: &[&[u8]] = &[OF_LATER, NO_TEXT];
 
-/// `stored` is what a snapshot of format 4 holds under the key's name. Without its last byte it is damaged, too.
+/// Checks a key; `stored` is what a snapshot of format 4 holds under its name. Without its last byte the value is
+/// damaged, too.
 fn reads<T: Debug + PartialEq>(key: &StateKey<T>, stored: &[u8], value: &T) {
     let cut = &stored[..stored.len() - 1];
     reads_under(key, "", stored, value, &[BROKEN, &[cut]].concat());

@@ -1,4 +1,4 @@
-//! Reads what `strace -f -y -xx` wrote down of the calls that change files.
+//! Reads the calls that change files from the output of `strace -f -y -xx`.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -8,11 +8,11 @@ use std::process::Command;
 
 use super::disk::Call;
 
-/// The calls that are recorded. What is not among them and changes a file would be noticed: the replayed files are
-/// compared with the real ones.
+/// The calls that are recorded. A missing call that changes a file would be noticed: the replayed files are compared
+/// with the real ones.
 const CALLS: &str = "trace=openat,write,pwrite64,lseek,ftruncate,fsync,fdatasync,rename,unlink";
 
-/// Runs a command under strace; `None`, and a word about it, where that is not to be had here.
+/// Runs a command under strace. Returns `None`, and reports why, where strace is not available.
 pub(super) fn record(log: &std::path::Path, command: &[&std::ffi::OsStr]) -> Option<Vec<Call>> {
     let strace = |out: &std::path::Path| {
         let mut strace = Command::new("strace");
@@ -40,7 +40,8 @@ pub(super) fn record(log: &std::path::Path, command: &[&std::ffi::OsStr]) -> Opt
     Some(parse(&std::fs::read_to_string(log).unwrap()))
 }
 
-/// Not by `eprintln!`, which a test that passes keeps to itself: a run without these tests is to look like one.
+/// Reports a skipped test. Not by `eprintln!`, which a passing test does not show: a run without these tests must look
+/// like one.
 fn skipped(why: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a power cut");
@@ -68,7 +69,7 @@ fn parse(log: &str) -> Vec<Call> {
     calls
 }
 
-/// One line; `None` for what failed, and for what changes no file.
+/// Parses one line. Returns `None` for a call that failed, or that changes no file.
 fn call(line: &str, since: usize) -> Option<Call> {
     let (name, rest) = line.split_once('(')?;
     let (arguments, result) = rest.rsplit_once(" = ")?;
@@ -118,7 +119,7 @@ fn file(text: &str) -> PathBuf {
     std::ffi::OsString::from_vec(bytes(text)).into()
 }
 
-/// `"\x61\x62"`, with or without quotes; characters that are not escaped stand for themselves.
+/// Parses `"\x61\x62"`, with or without quotes; characters that are not escaped stand for themselves.
 fn bytes(text: &str) -> Vec<u8> {
     let text = text.trim_matches('"').as_bytes();
     let mut bytes = Vec::with_capacity(text.len() / 4);

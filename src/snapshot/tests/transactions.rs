@@ -1,4 +1,4 @@
-//! What a transaction keeps together, and what it gives back.
+//! What a transaction writes together, and what it returns.
 
 use super::world::*;
 use crate::model::id::ObjectKind;
