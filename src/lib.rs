@@ -14,11 +14,12 @@
 //! | 5 | [`source`], [`target`], [`snapshot`] | the edges: Microsoft Graph, SCIM 2.0, the embedded store |
 //! | 6 | [`engine`] | one provisioning cycle, and when to run it |
 //! | 7 | [`app`] | what can be asked of an installed melonsync, whatever the surface |
-//! | 8 | [`cli`] | one file a verb |
+//! | 8 | [`admin`], [`cli`] | the daemon's API and the doors to it; one file a verb |
 #![forbid(unsafe_code)]
 // A test is a table of cases as long as there are cases; a function of the program is not.
 #![cfg_attr(test, allow(clippy::too_many_lines))]
 
+pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod engine;

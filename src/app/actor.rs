@@ -16,15 +16,32 @@ const CLAIMS: [&str; 2] = ["SUDO_USER", "USER"];
 /// The real user of this process: `ada (uid 1000)`, with what the environment claims where that is another name.
 #[must_use]
 pub fn local_user() -> String {
-    let uid = rustix::process::getuid().as_raw();
+    peer(rustix::process::getuid().as_raw(), &claims())
+}
+
+/// The user whom the system knows by this number, with what that user's own environment claims ([`claims`]).
+#[must_use]
+pub fn peer(uid: u32, claims: &[(String, String)]) -> String {
     let list = files::read_limited(std::path::Path::new(USERS), LONGEST_LIST).unwrap_or_default();
     let name = name_of(uid, &String::from_utf8_lossy(&list));
-    let claims = CLAIMS.map(|variable| (variable, env::var_os(variable)));
-    let claims: Vec<(&str, String)> = claims
+    // Only what we would claim ourselves: the rest of what a peer sends is no part of a name.
+    let known = CLAIMS.map(|variable| claims.iter().find(|(claimed, _)| claimed == variable));
+    let known: Vec<(&str, String)> = known
         .into_iter()
-        .filter_map(|(variable, value)| Some((variable, value?.to_string_lossy().into_owned())))
+        .flatten()
+        .map(|(variable, value)| (variable.as_str(), value.clone()))
         .collect();
-    worded(uid, name.as_deref(), &claims)
+    worded(uid, name.as_deref(), &known)
+}
+
+/// What the environment of this process claims about its user: a variable and its value each.
+#[must_use]
+pub fn claims() -> Vec<(String, String)> {
+    let claims = CLAIMS.map(|variable| (variable, env::var_os(variable)));
+    claims
+        .into_iter()
+        .filter_map(|(variable, value)| Some((variable.to_owned(), value?.to_string_lossy().into_owned())))
+        .collect()
 }
 
 /// The name that the list has for a number: `ada:x:1000:1000:…`.

@@ -2,6 +2,9 @@
 
 use std::error::Error;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::engine::error::CycleError;
 use crate::ports::Exchange;
 use crate::ports::SourceError;
@@ -10,12 +13,19 @@ use crate::settings::SettingsErrors;
 use crate::snapshot::named::NotOne;
 
 /// What kind of failure it is: each surface has its own number for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// What was asked for, or the settings, cannot be.
     Usage,
+    /// What was named is not there.
+    Absent,
     /// It was not begun: another process holds the state folder, or the job is stopped.
     NotBegun,
+    /// It was not begun here: a daemon holds the state folder, and can be asked instead.
+    Held,
+    /// It was not begun: too much is asked for at once; later it may be.
+    Busy,
     /// It was begun, and failed.
     Failed,
     /// It is not what was agreed on: nothing was sent.
@@ -23,17 +33,22 @@ pub enum ErrorKind {
 }
 
 /// One error as it is shown: what, where, cause, do.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorText {
     /// What happened.
+    #[serde(rename = "error")]
     pub what: String,
     /// Where, if there is more to say than `what` does; may have several lines.
+    #[serde(rename = "where")]
     pub place: Option<String>,
     /// The chain of causes, nearest first.
+    #[serde(rename = "cause")]
     pub causes: Vec<String>,
     /// A command or a setting.
+    #[serde(rename = "do")]
     pub advice: Option<String>,
     /// The request that failed, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Box<Exchange>>,
 }
 
@@ -79,7 +94,7 @@ fn exchange<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Exchange> {
 }
 
 /// Why what was asked for was not done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppError {
     /// What kind of failure it is.
     pub kind: ErrorKind,

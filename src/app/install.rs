@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use sha2::Digest;
+use sha2::Sha256;
+
 use super::error::AppError;
 use super::error::ErrorKind;
 use super::error::ErrorText;
@@ -57,6 +60,13 @@ pub fn settings(config: &Path, offline: bool) -> Result<Settings, AppError> {
     Ok(read?)
 }
 
+/// Takes the state folder for work with both sides: the secrets are looked for once it is ours, for where a daemon has it,
+/// it has them.
+pub fn settings_and_folder(config: &Path) -> Result<(Settings, StateFolder), AppError> {
+    let folder = hold(&settings(config, true)?)?;
+    Ok((settings(config, false)?, folder))
+}
+
 /// The job that was named, or the only one.
 pub fn choose<'s>(
     settings: &'s Settings,
@@ -94,11 +104,16 @@ pub fn choose<'s>(
 
 /// Takes the state folder; another process that holds it is exit 5.
 pub fn hold(settings: &Settings) -> Result<StateFolder, AppError> {
+    hold_as(settings, None)
+}
+
+/// As [`hold`], by a process that stays: `role` says to others what it does.
+pub fn hold_as(settings: &Settings, role: Option<&str>) -> Result<StateFolder, AppError> {
     let engine = match settings.state.store {
         StoreKind::Sled => Engine::Sled,
         StoreKind::Redb => Engine::Redb,
     };
-    let held = StateFolder::hold(&settings.state.path).map_err(|error| store_failure(&error))?;
+    let held = StateFolder::hold_as(&settings.state.path, role).map_err(|error| store_failure(&error))?;
     Ok(held.with_engine(engine))
 }
 
@@ -127,6 +142,7 @@ pub fn at_home(folder: &StateFolder, name: &str, take_back: bool) -> Result<(), 
 /// A store that did not open, or failed.
 pub fn store_failure(error: &StoreError) -> AppError {
     let kind = match error {
+        StoreError::InUse { holder, .. } if holder.is_daemon() => ErrorKind::Held,
         StoreError::InUse { .. } => ErrorKind::NotBegun,
         StoreError::Bound { .. } | StoreError::OtherEngine { .. } => ErrorKind::Usage,
         StoreError::TooNew { .. }
@@ -386,19 +402,35 @@ fn host(url: &url::Url) -> String {
 
 /// A part each for mapping, scope and policy, so that a cycle can say which of them changed.
 fn fingerprint(mapping: &Mapping, settings: &settings::job::Job) -> String {
-    let mapping: String = mapping
-        .fingerprint()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     let parts = [
-        mapping,
+        hex(&mapping.fingerprint()),
         settings.scope_fingerprint(),
         settings.policy_fingerprint(),
     ];
     parts
         .map(|part| part.chars().take(12).collect::<String>())
         .join("-")
+}
+
+/// What a job's settings come to, with the file of its mapping where it has one: the same for two processes that would do
+/// the same. `mapping`: the one in force, where it is loaded. Of a preset the name says it all.
+pub fn digest(
+    config: &Path,
+    job: &settings::job::Job,
+    mapping: Option<&Mapping>,
+) -> Result<String, AppError> {
+    let name = &job.provisioning.mapping;
+    let rows = match (Mapping::preset(name), mapping) {
+        (Some(_), _) => String::new(),
+        (None, Some(mapping)) => hex(&mapping.fingerprint()),
+        (None, None) => hex(&self::mapping(config, name)?.fingerprint()),
+    };
+    // Debug names every field: none can be forgotten here. Secrets are places in it.
+    Ok(hex(&Sha256::digest(format!("{job:?} {rows}"))))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The source's client.

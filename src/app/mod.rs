@@ -5,3 +5,5 @@ pub mod actor;
 pub mod desk;
 pub mod error;
 pub mod install;
+pub mod service;
+pub mod site;

@@ -173,7 +173,7 @@ fn state(settings: &Settings, name: &str, job: &Job, lines: &mut Lines) {
     match install::hold(settings).and_then(|folder| bound(&folder, name, job)) {
         Ok(None) => lines.ok("state", format!("{path} is ours, and the snapshot opens")),
         Ok(Some(problem)) => lines.failure("state", &problem),
-        Err(failure) if failure.kind == ErrorKind::NotBegun => {
+        Err(failure) if matches!(failure.kind, ErrorKind::NotBegun | ErrorKind::Held) => {
             let held = failure
                 .errors
                 .first()

@@ -21,13 +21,16 @@ pub enum Exit {
     NotBegun = 5,
     /// Changes found, with `--detailed-exitcode`.
     Changes = 10,
+    /// Cancelled by Ctrl-C.
+    Cancelled = 130,
 }
 
 impl Exit {
     /// What is said when several hold, first one first.
-    const PRECEDENCE: [Self; 7] = [
+    const PRECEDENCE: [Self; 8] = [
         Self::Usage,
         Self::NotBegun,
+        Self::Cancelled,
         Self::Failed,
         Self::Withheld,
         Self::Entries,
@@ -65,8 +68,8 @@ impl From<Outcome> for Exit {
 impl From<ErrorKind> for Exit {
     fn from(kind: ErrorKind) -> Self {
         match kind {
-            ErrorKind::Usage => Self::Usage,
-            ErrorKind::NotBegun => Self::NotBegun,
+            ErrorKind::Usage | ErrorKind::Absent => Self::Usage,
+            ErrorKind::NotBegun | ErrorKind::Held | ErrorKind::Busy => Self::NotBegun,
             ErrorKind::Failed => Self::Failed,
             ErrorKind::Differs => Self::Entries,
         }

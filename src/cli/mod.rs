@@ -41,6 +41,7 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::app::error::AppError;
+use crate::app::service::OpenDoors;
 use crate::telemetry::log;
 
 pub use harden::harden;
@@ -121,9 +122,9 @@ pub enum Command {
     Completions(args::Completions),
 }
 
-/// Logs, dispatch, error to exit code.
+/// Logs, dispatch, error to exit code. `open_doors`: how the daemon lets people and programs in.
 #[must_use]
-pub fn run(cli: &Cli) -> Exit {
+pub fn run(cli: &Cli, open_doors: OpenDoors) -> Exit {
     let globals = &cli.globals;
     let long_running = matches!(cli.command, Command::Run(_));
     log::start(
@@ -132,13 +133,13 @@ pub fn run(cli: &Cli) -> Exit {
         globals.color(),
     );
     let mut report = Report::new(globals);
-    dispatch(cli, &mut report).unwrap_or_else(|failure| {
+    dispatch(cli, open_doors, &mut report).unwrap_or_else(|failure| {
         report.failure(&failure);
         failure.kind.into()
     })
 }
 
-fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, AppError> {
+fn dispatch(cli: &Cli, open_doors: OpenDoors, report: &mut Report) -> Result<Exit, AppError> {
     match &cli.command {
         Command::Demo(args) => demo::run(&cli.globals, args, report),
         Command::Sandbox(args) => sandbox::run(args, report),
@@ -148,7 +149,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Exit, AppError> {
         Command::Explain(args) => explain::run(&cli.globals, args, report),
         Command::Drift(args) => drift::run(&cli.globals, args, report),
         Command::Sync(args) => sync::sync(&cli.globals, args, report),
-        Command::Run(args) => daemon::run(&cli.globals, args, report),
+        Command::Run(args) => daemon::run(&cli.globals, args, open_doors, report),
         Command::Resync(args) => sync::resync(&cli.globals, args, report),
         Command::Withheld(args) => withheld::run(&cli.globals, &args.action, report),
         Command::Hold(args) => hold::run(&cli.globals, args, report),

@@ -4,7 +4,10 @@
 use std::fmt;
 use std::ops::Deref;
 
+use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
+use serde::de::Error;
 
 /// One request and what was answered to it. Holds no query, no body and no token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,6 +22,32 @@ pub struct Exchange {
     /// The id that the service gave the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+/// The methods that are sent.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/// An exchange as another process writes it.
+#[derive(Deserialize)]
+struct Received {
+    method: String,
+    path: String,
+    status: Option<u16>,
+    request_id: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Exchange {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let received = Received::deserialize(from)?;
+        let known = METHODS.into_iter().find(|method| *method == received.method);
+        let unknown = || D::Error::custom(format!("unknown method `{}`", received.method));
+        Ok(Self {
+            method: known.ok_or_else(unknown)?,
+            path: received.path,
+            status: received.status,
+            request_id: received.request_id,
+        })
+    }
 }
 
 /// What happened, in words; and the exchange that it happened in, where there was one.

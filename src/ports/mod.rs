@@ -22,6 +22,7 @@ pub use source::PageRequest;
 pub use source::SourceDirectory;
 pub use source::SourceError;
 pub use store::Durability;
+pub use store::Holder;
 pub use store::KeyValue;
 pub use store::SnapshotStore;
 pub use store::StoreError;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Cause;
+use crate::model::shown::shown;
 
 /// The tables of a store. The number is part of the format: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,16 +79,49 @@ impl WriteBatch {
     }
 }
 
+/// The process that holds a state folder, as it wrote itself down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process id; `unknown` if it did not write it.
+    pub pid: String,
+    /// What it does, where it stays: a daemon, since when, which jobs.
+    pub role: Option<String>,
+}
+
+impl Holder {
+    /// How the role of a daemon begins: of one that answers at its control socket.
+    pub const DAEMON: &'static str = "daemon";
+
+    /// True where it can be asked.
+    #[must_use]
+    pub fn is_daemon(&self) -> bool {
+        self.role
+            .as_ref()
+            .is_some_and(|role| role.starts_with(Self::DAEMON))
+    }
+}
+
+/// `process 4711 (daemon, since …, jobs idmelon)`.
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {}", self.pid)?;
+        match &self.role {
+            Some(role) => write!(f, " ({})", shown(role)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Why a store did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process holds it.
-    #[error("the snapshot in `{path}` is in use by process {pid}")]
+    #[error("the snapshot in `{path}` is in use by {holder}")]
     InUse {
         /// The state folder.
         path: String,
-        /// The holder, as it wrote itself down; `unknown` if it did not.
-        pid: String,
+        /// Who holds it.
+        holder: Holder,
     },
     /// Written by a newer melonsync.
     #[error("the snapshot in `{path}` has format {found}; this melonsync reads up to {known}")]

@@ -46,7 +46,15 @@ impl StateFolder {
     /// # Errors
     /// [`StoreError::InUse`] with the holder's pid (exit 5), [`StoreError::Io`].
     pub fn hold(root: &Path) -> Result<Self, StoreError> {
-        let lock = Arc::new(StateLock::acquire(root)?);
+        Self::hold_as(root, None)
+    }
+
+    /// As [`Self::hold`], by a process that stays: `role` says to others what it does, in one line.
+    ///
+    /// # Errors
+    /// As [`Self::hold`].
+    pub fn hold_as(root: &Path, role: Option<&str>) -> Result<Self, StoreError> {
+        let lock = Arc::new(StateLock::acquire(root, role)?);
         Ok(Self {
             root: root.to_owned(),
             engine: Engine::default(),

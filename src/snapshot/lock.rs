@@ -1,4 +1,5 @@
-//! One process a state folder: an advisory lock on `<state>/lock`, which contains the holder's pid.
+//! One process a state folder: an advisory lock on `<state>/lock`. In its first line is the holder's pid, in the second
+//! what the holder does, where it stays (a daemon: since when, which jobs).
 //!
 //! The kernel releases the lock when its process ends, however it ends, so no lock is ever left over. The file stays:
 //! removing it would let two processes hold "the" lock.
@@ -13,6 +14,7 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 
 use crate::files::open_ours;
+use crate::ports::Holder;
 use crate::ports::StoreError;
 
 /// The name of the lock file in the state folder.
@@ -26,11 +28,11 @@ pub struct StateLock {
 }
 
 impl StateLock {
-    /// Locks the folder, and creates it with mode 0700 where needed.
+    /// Locks the folder, and creates it with mode 0700 where needed. `role`: what this process does, where it stays; one line.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] with the holder's pid; [`StoreError::Io`] where the folder cannot be created or opened.
-    pub fn acquire(folder: &Path) -> Result<Self, StoreError> {
+    /// [`StoreError::InUse`] with the holder's pid and role; [`StoreError::Io`] where the folder cannot be made or opened.
+    pub fn acquire(folder: &Path, role: Option<&str>) -> Result<Self, StoreError> {
         create_private(folder)?;
         let path = folder.join(LOCK_FILE);
         let mut options = OpenOptions::new();
@@ -42,15 +44,20 @@ impl StateLock {
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 return Err(StoreError::InUse {
                     path: folder.display().to_string(),
-                    pid: holder(&mut file),
+                    holder: holder(&mut file),
                 });
             }
             Err(error) => return Err(refused("take the lock", &path, error.into())),
         }
+        // One write: whoever reads it sees all of it or nothing.
+        let text = match role {
+            Some(role) => format!("{}\n{role}\n", std::process::id()),
+            None => format!("{}\n", std::process::id()),
+        };
         let written = file
             .set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{}", std::process::id()));
+            .and_then(|()| file.write_all(text.as_bytes()));
         written.map_err(|error| refused("write the lock", &path, error))?;
         Ok(Self { file, path })
     }
@@ -70,22 +77,33 @@ impl Drop for StateLock {
     }
 }
 
-/// Reads the pid of the holder. A process that has only just taken the lock gets a moment to write it.
-fn holder(file: &mut File) -> String {
+/// Reads who holds it. A process that has only just taken the lock gets a moment to write it.
+fn holder(file: &mut File) -> Holder {
     for _ in 0..5 {
         let mut text = String::new();
         let read = file
             .rewind()
-            .and_then(|()| Read::by_ref(file).take(32).read_to_string(&mut text));
+            .and_then(|()| Read::by_ref(file).take(LONGEST_TEXT).read_to_string(&mut text));
         if read.is_ok() && !text.trim().is_empty() {
-            return text.trim().to_owned();
+            let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            return Holder {
+                pid: lines.next().unwrap_or_default().to_owned(),
+                role: lines.next().map(str::to_owned),
+            };
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    "unknown".to_owned()
+    Holder {
+        pid: "unknown".to_owned(),
+        role: None,
+    }
 }
 
-/// Creates a folder and its parents, for this user alone. An existing folder keeps its mode.
+/// A holder does not say more of itself than this, in bytes.
+const LONGEST_TEXT: u64 = 4096;
+
+/// Creates a folder and what leads to it, for this user alone. One that
+/// exists keeps its mode.
 ///
 /// # Errors
 /// [`StoreError::Io`].

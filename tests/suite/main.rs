@@ -6,6 +6,7 @@ mod architecture;
 mod cli_output;
 mod crash_points;
 mod cycles;
+mod daemon;
 mod delta_pages;
 mod graph_wire;
 mod hints;

@@ -79,7 +79,7 @@ fn a_second_process_learns_who_holds_the_state() {
     assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
     // To the kernel, a lock on another open file description equals a lock of another process.
     match StateFolder::hold(&root) {
-        Err(StoreError::InUse { pid, .. }) => assert_eq!(pid, std::process::id().to_string()),
+        Err(StoreError::InUse { holder, .. }) => assert_eq!(holder.pid, std::process::id().to_string()),
         other => panic!("{other:?}"),
     }
     drop(held);

@@ -182,7 +182,7 @@ fn second_process_is_told_who_holds_the_state() {
     let mut holder = world.start(&["run"]);
     let pid = holder.id().to_string();
     let lock = world.path("state/lock");
-    let held = || std::fs::read_to_string(&lock).is_ok_and(|text| text.trim() == pid);
+    let held = || std::fs::read_to_string(&lock).is_ok_and(|text| text.lines().next() == Some(pid.as_str()));
     for _ in 0..500 {
         if held() {
             break;

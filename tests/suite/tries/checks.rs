@@ -50,7 +50,7 @@ fn a_snapshot_that_another_process_holds_is_checked_once_that_is_stopped() {
     let daemon = world.start(&["run"]);
     let (pid, lock) = (daemon.id().to_string(), world.path("state/lock"));
     crate::wiring::stage::until("the daemon holds its folder", || {
-        std::fs::read_to_string(&lock).is_ok_and(|holder| holder.trim() == pid)
+        std::fs::read_to_string(&lock).is_ok_and(|holder| holder.lines().next() == Some(pid.as_str()))
     });
     let said = world.run(&["check"]).out;
     assert!(said.contains("stop it to check the snapshot as well"), "{said}");

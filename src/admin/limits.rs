@@ -1,0 +1,69 @@
+//! What a request may cost: its body's size, its time and its form; and that no answer is kept on the way.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::header::CONTENT_ENCODING;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::header::HeaderName;
+use axum::http::header::X_CONTENT_TYPE_OPTIONS;
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use http_body_util::BodyExt;
+use http_body_util::LengthLimitError;
+use http_body_util::Limited;
+
+use super::problem::Problem;
+
+/// The largest body: a thousand names take a tenth of it.
+const LARGEST_BODY_BYTES: usize = 1 << 20;
+
+/// As long as a body may take to come.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+
+/// Reads the body whole before a handler sees the request. What is too large, too slow, compressed or no JSON goes no further.
+pub(super) async fn whole_body(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    if parts.headers.contains_key(CONTENT_ENCODING) {
+        return Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into_response();
+    }
+    let read = Limited::new(body, LARGEST_BODY_BYTES).collect();
+    let bytes = match tokio::time::timeout(BODY_WITHIN, read).await {
+        Err(_) => return Problem::of_status(StatusCode::REQUEST_TIMEOUT).into_response(),
+        Ok(Err(cause)) if cause.is::<LengthLimitError>() => {
+            return Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).into_response();
+        }
+        Ok(Err(cause)) => {
+            return Problem::usage("the body could not be read", cause.to_string()).into_response();
+        }
+        Ok(Ok(body)) => body.to_bytes(),
+    };
+    if !bytes.is_empty() && !is_json(parts.headers.get(CONTENT_TYPE)) {
+        return Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into_response();
+    }
+    next.run(Request::from_parts(parts, Body::from(bytes))).await
+}
+
+fn is_json(kind: Option<&HeaderValue>) -> bool {
+    let text = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+/// What each answer says of itself: nobody keeps it, and nobody guesses what it is.
+const SAID: [(HeaderName, HeaderValue); 2] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+];
+
+/// Adds what each answer says of itself.
+pub(super) async fn no_store(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().extend(SAID);
+    response
+}

@@ -1,0 +1,123 @@
+//! Orders: work that is asked of a job. The answer is at once its id and its place, or, with `Accept: text/event-stream`, its
+//! events until it ends. A connection that ends, ends no order.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use axum::http::header::ACCEPT;
+use axum::http::header::LOCATION;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use uuid::Uuid;
+
+use super::caller::Caller;
+use super::extract::Json as Body;
+use super::extract::Path;
+use super::problem::Problem;
+use super::stream;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::service::OrderState;
+use crate::app::service::Service;
+use crate::app::service::order::Ask;
+use crate::app::service::order::Track;
+use crate::app::service::order::Work;
+use crate::app::service::request::CancelRequest;
+use crate::app::service::request::Cancelled;
+use crate::app::service::request::ResyncRequest;
+use crate::app::service::request::SyncRequest;
+use crate::model::id::CycleId;
+
+/// `POST /api/v1/jobs/{job}/sync`.
+pub(super) async fn sync(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(job): Path<String>,
+    headers: HeaderMap,
+    Body(asked): Body<SyncRequest>,
+) -> Result<Response, Problem> {
+    service.same_settings(&job, asked.settings.as_deref())?;
+    taken(&service, &job, caller, asked.work(), &headers)
+}
+
+/// `POST /api/v1/jobs/{job}/resync`.
+pub(super) async fn resync(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(job): Path<String>,
+    headers: HeaderMap,
+    Body(asked): Body<ResyncRequest>,
+) -> Result<Response, Problem> {
+    service.same_settings(&job, asked.settings.as_deref())?;
+    taken(&service, &job, caller, asked.work()?, &headers)
+}
+
+fn taken(
+    service: &Arc<Service>,
+    job: &str,
+    caller: Caller,
+    work: Work,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let ask = Ask {
+        work,
+        actor: caller.actor,
+        watcher: None,
+    };
+    let (ticket, track) = service.order(job, ask)?;
+    if wants_stream(headers) {
+        return Ok(stream::of(track, Some(ticket)).into_response());
+    }
+    let place = format!("/api/v1/cycles/{}", ticket.cycle);
+    Ok((StatusCode::ACCEPTED, [(LOCATION, place)], Json(ticket)).into_response())
+}
+
+/// `GET /api/v1/cycles/{id}`: as long as the daemon remembers it.
+pub(super) async fn follow(
+    _caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let track = track(&service, id)?;
+    if wants_stream(&headers) {
+        return Ok(stream::of(track, None).into_response());
+    }
+    Ok(Json(OrderState::of(&track)).into_response())
+}
+
+/// `POST /api/v1/cycles/{id}/cancel`.
+pub(super) async fn cancel(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(id): Path<Uuid>,
+    Body(asked): Body<CancelRequest>,
+) -> Result<Json<Cancelled>, Problem> {
+    let track = track(&service, id)?;
+    Ok(Json(Cancelled {
+        cycle: track.cycle.to_string(),
+        cancelled: service.cancel(track.cycle, asked.mine, &caller.actor),
+    }))
+}
+
+fn track(service: &Service, id: Uuid) -> Result<Arc<Track>, Problem> {
+    let unknown = || {
+        let shown = ErrorText {
+            what: format!("this daemon knows no order and no cycle under way of the id {id}"),
+            ..ErrorText::default()
+        };
+        let advice =
+            "`melonsync history --cycle ID` shows what was done in it; the ids are in `melonsync status`";
+        AppError::new(ErrorKind::Absent, shown.advise(advice))
+    };
+    Ok(service.track(CycleId(id)).ok_or_else(unknown)?)
+}
+
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/event-stream"))
+}

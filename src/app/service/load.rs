@@ -1,0 +1,118 @@
+//! From the settings to jobs that can run. One that cannot is a state of its own, and no other job's end.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::install;
+use crate::app::site::Site;
+use crate::engine::job::Job;
+use crate::engine::schedule::Schedules;
+use crate::settings;
+use crate::settings::Settings;
+use crate::settings::secret::SecretSource;
+use crate::telemetry::audit::AuditStream;
+
+/// A job that can run.
+pub struct Ready {
+    /// The job.
+    pub job: Job,
+    /// When it runs by itself.
+    pub schedules: Schedules,
+}
+
+/// What became of a job of the settings.
+#[derive(Clone)]
+pub enum Loaded {
+    /// It can run.
+    Ready(Arc<Ready>),
+    /// It is not enabled: it is put together when somebody asks for it.
+    Off,
+    /// It cannot run, and why.
+    Broken(AppError),
+}
+
+/// The settings, and what is wrong with the secrets that they name: that is for each job to find. Anything else that is
+/// wrong is an error.
+pub(super) fn read(config: &std::path::Path) -> Result<(Settings, Option<AppError>), AppError> {
+    match install::settings(config, false) {
+        Ok(settings) => Ok((settings, None)),
+        Err(refused) => match install::settings(config, true) {
+            Ok(settings) => Ok((settings, Some(refused))),
+            Err(_) => Err(refused),
+        },
+    }
+}
+
+/// Puts a job together. It may be taken back from another host by that.
+pub(super) fn assemble(
+    site: &Site,
+    settings: &Settings,
+    (name, job): (&str, &settings::job::Job),
+    audit: Option<&Arc<AuditStream>>,
+    take_back: bool,
+) -> Result<Ready, AppError> {
+    install::at_home(site.folder(), name, take_back)?;
+    let snapshot = site.snapshot(name, job)?;
+    let mut ready = install::job(site.config(), name, &settings.state, job, snapshot)?;
+    ready.audit = audit.cloned();
+    let schedules = if job.enabled {
+        Schedules {
+            incremental: job.schedule.clone(),
+            full: job.full_schedule.clone(),
+        }
+    } else {
+        Schedules::default()
+    };
+    Ok(Ready {
+        job: ready,
+        schedules,
+    })
+}
+
+/// What ends the daemon at its start: no enabled job can run.
+pub(super) fn nothing_runs<'l>(
+    loaded: impl IntoIterator<Item = &'l Loaded>,
+    secrets: Option<AppError>,
+) -> Option<AppError> {
+    let mut problem: Option<AppError> = None;
+    for one in loaded {
+        match one {
+            Loaded::Ready(_) => return None,
+            Loaded::Off => {}
+            Loaded::Broken(error) => {
+                let all = problem.get_or_insert_with(|| AppError {
+                    kind: error.kind,
+                    errors: Vec::new(),
+                });
+                all.errors.extend(error.errors.clone());
+            }
+        }
+    }
+    // With all its problems at once, as every other verb has them.
+    problem.map(|problem| match secrets {
+        Some(secrets) if problem.kind == ErrorKind::Usage => secrets,
+        _ => problem,
+    })
+}
+
+/// When each credential file was last written, and how long it is. One that is not there is that.
+#[must_use]
+pub fn credentials_of(settings: &Settings) -> Vec<Option<(SystemTime, u64)>> {
+    let places = settings
+        .jobs
+        .values()
+        .filter(|job| job.enabled)
+        .flat_map(|job| [&job.source.credential.client_secret, &job.target.token]);
+    let files = places.filter_map(|place| match place {
+        SecretSource::File(path) => Some(path),
+        SecretSource::Env(_) => None,
+    });
+    files
+        .map(|path| {
+            let held = std::fs::metadata(path).ok()?;
+            Some((held.modified().ok()?, held.len()))
+        })
+        .collect()
+}

@@ -1,0 +1,295 @@
+//! The daemon as a service: every job of the settings with a worker of its own, one state folder, and those who ask.
+//!
+//! Guarantees: a job that cannot start is a state, and the others run; settings that are no good change nothing; a stop
+//! ends what is in flight and records it. After a crash the next start goes on from the snapshots, as every command does;
+//! orders that waited are gone, and whoever waited for them sees the connection end.
+
+pub mod answer;
+pub mod events;
+mod load;
+pub mod order;
+mod queue;
+pub mod request;
+mod state;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+use tracing::info;
+
+use super::error::AppError;
+use super::error::ErrorText;
+use super::install;
+use super::site::Site;
+use crate::model::clock::Clock;
+use crate::model::clock::SystemClock;
+use crate::model::id::CycleId;
+use crate::ports::Holder;
+use crate::settings::Settings;
+use answer::Ticket;
+use events::Events;
+use load::Loaded;
+use order::Ask;
+use order::Track;
+use worker::Worker;
+
+pub use load::credentials_of;
+pub use queue::MOST_WAITING;
+pub use state::JobState;
+pub use state::OrderState;
+
+/// Opens the doors that people and programs come in by: called once the jobs run, within the runtime. They close when the
+/// token is cancelled; the task ends when the last one who came in is served.
+pub type OpenDoors = fn(Arc<Service>, CancellationToken) -> Result<tokio::task::JoinHandle<()>, AppError>;
+
+/// The daemon.
+pub struct Service {
+    site: Site,
+    workers: Mutex<BTreeMap<String, Arc<Worker>>>,
+    tasks: Mutex<JoinSet<()>>,
+    events: Arc<Events>,
+    /// Ends the cycles under way between two requests, and everything else.
+    stop: CancellationToken,
+}
+
+impl Service {
+    /// Reads the settings and takes the state folder, then puts the jobs together. An error where the settings are no good,
+    /// another process holds the folder, or not one enabled job can run.
+    pub fn prepare(config: &Path, take_back: bool, stop: CancellationToken) -> Result<Self, AppError> {
+        let (settings, secrets) = load::read(config)?;
+        let site = Site::hold(config, settings.clone(), Some(&role(&settings)))?;
+        let service = Self {
+            site,
+            workers: Mutex::default(),
+            tasks: Mutex::default(),
+            events: Arc::default(),
+            stop,
+        };
+        let loaded = service.load(&settings, take_back)?;
+        if let Some(problem) = load::nothing_runs(loaded.values(), secrets) {
+            return Err(problem);
+        }
+        let mut workers = service.workers();
+        for (name, loaded) in loaded {
+            report_broken(&name, &loaded);
+            let worker = Worker::new(&name, loaded, Arc::clone(&service.events));
+            workers.insert(name, Arc::new(worker));
+        }
+        drop(workers);
+        Ok(service)
+    }
+
+    /// Lets every worker begin.
+    pub fn start(&self) {
+        let workers = self.workers();
+        let ready = |worker: &&Arc<Worker>| matches!(worker.loaded(), Loaded::Ready(_));
+        let jobs = workers.values().filter(ready).count();
+        info!(jobs, "Running {jobs} jobs");
+        for worker in workers.values() {
+            self.employ(Arc::clone(worker));
+        }
+    }
+
+    /// The installation that the daemon holds.
+    #[must_use]
+    pub const fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// What happens.
+    #[must_use]
+    pub const fn events(&self) -> &Arc<Events> {
+        &self.events
+    }
+
+    /// Cancelled when the daemon stops.
+    #[must_use]
+    pub const fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Reads the settings again. Good ones take effect after the cycles under way, and orders that wait stay; others are an
+    /// error, and the old ones stay.
+    pub fn reload(&self) -> Result<(), AppError> {
+        let (settings, _) = load::read(self.site.config())?;
+        let before = self.site.settings();
+        if settings.state.path != before.state.path || settings.state.store != before.state.store {
+            return Err(AppError::usage(
+                "the state folder cannot change while the daemon runs",
+                "restart the daemon to use another state folder",
+            ));
+        }
+        let loaded = self.load(&settings, false)?;
+        let mut workers = self.workers();
+        for (name, now) in &loaded {
+            let ran = workers.get(name).map(|worker| worker.loaded());
+            if let (Some(Loaded::Ready(_)), Loaded::Broken(error)) = (ran, now) {
+                return Err(error.clone());
+            }
+        }
+        self.site.renew(settings);
+        workers.retain(|name, worker| {
+            let stays = loaded.contains_key(name);
+            if !stays {
+                worker.retired.cancel();
+            }
+            stays
+        });
+        for (name, loaded) in loaded {
+            report_broken(&name, &loaded);
+            match workers.get(&name) {
+                Some(worker) => worker.load(loaded),
+                None => {
+                    let worker = Arc::new(Worker::new(&name, loaded, Arc::clone(&self.events)));
+                    self.employ(Arc::clone(&worker));
+                    workers.insert(name, worker);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an order for a job, or joins it with the same one that waits.
+    pub fn order(&self, job: &str, ask: Ask) -> Result<(Ticket, Arc<Track>), AppError> {
+        let worker = self.worker(job)?;
+        let loaded = match worker.loaded() {
+            // Not enabled: it does not run by itself, but whoever asks is served.
+            Loaded::Off => {
+                let settings = self.site.settings();
+                let (name, job) = install::choose(&settings, Some(job))?;
+                let audit = install::audit(&settings, false)?;
+                let ready = load::assemble(&self.site, &settings, (name, job), audit.as_ref(), false)?;
+                let loaded = Loaded::Ready(Arc::new(ready));
+                worker.load(loaded.clone());
+                loaded
+            }
+            loaded => loaded,
+        };
+        match loaded {
+            Loaded::Ready(ready) => {
+                install::at_home(self.site.folder(), job, false)?;
+                worker.take(ask, mode(ready.job.enforce), &self.stop)
+            }
+            Loaded::Broken(error) => Err(error),
+            Loaded::Off => unreachable!("it was put together above"),
+        }
+    }
+
+    /// Refuses an order of somebody whose own settings of the job come to something else than the daemon's
+    /// ([`install::digest`]): what they expect of it may not be what it does.
+    pub fn same_settings(&self, job: &str, theirs: Option<&str>) -> Result<(), AppError> {
+        let Some(theirs) = theirs else { return Ok(()) };
+        let settings = self.site.settings();
+        let (name, of_job) = install::choose(&settings, Some(job))?;
+        let mapping = match self.worker(name)?.loaded() {
+            Loaded::Ready(ready) => Some(Arc::clone(&ready.job.mapping)),
+            Loaded::Off | Loaded::Broken(_) => None,
+        };
+        if install::digest(self.site.config(), of_job, mapping.as_deref())? == theirs {
+            return Ok(());
+        }
+        Err(AppError::usage(
+            format!("the daemon runs job `{name}` with other settings than these"),
+            "reload the daemon (SIGHUP, systemctl reload melonsync) if these are right; else use its own config and environment",
+        ))
+    }
+
+    /// The order or cycle of this id, as long as it is remembered.
+    #[must_use]
+    pub fn track(&self, cycle: CycleId) -> Option<Arc<Track>> {
+        self.workers().values().find_map(|worker| worker.track(cycle))
+    }
+
+    /// Stops an order that waits or runs. `mine`: only for one of those who asked for it. Returns false where others still
+    /// want it, or it is over.
+    pub fn cancel(&self, cycle: CycleId, mine: bool, actor: &str) -> bool {
+        self.workers()
+            .values()
+            .any(|worker| worker.cancel(cycle, mine, actor))
+    }
+
+    /// What each job does now, by name.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<JobState> {
+        let workers = self.workers();
+        workers
+            .iter()
+            .map(|(name, worker)| state::of(name, worker.seen()))
+            .collect()
+    }
+
+    /// Waits until every worker has ended. The stop is the caller's.
+    pub async fn ended(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        while tasks.join_next().await.is_some() {}
+    }
+
+    fn workers(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Worker>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn worker(&self, job: &str) -> Result<Arc<Worker>, AppError> {
+        let settings = self.site.settings();
+        let (name, _) = install::choose(&settings, Some(job))?;
+        let found = self.workers().get(name).cloned();
+        Ok(found.expect("each job of the settings has a worker"))
+    }
+
+    fn employ(&self, worker: Arc<Worker>) {
+        let stop = self.stop.clone();
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.spawn(async move { worker.work(stop).await });
+    }
+
+    /// Every job of the settings, put together as far as it can be.
+    fn load(&self, settings: &Settings, take_back: bool) -> Result<BTreeMap<String, Loaded>, AppError> {
+        let audit = install::audit(settings, false)?;
+        let of = |(name, job): (&String, &crate::settings::job::Job)| {
+            let loaded = if job.enabled {
+                match load::assemble(&self.site, settings, (name, job), audit.as_ref(), take_back) {
+                    Ok(ready) => Loaded::Ready(Arc::new(ready)),
+                    Err(error) => Loaded::Broken(error),
+                }
+            } else {
+                Loaded::Off
+            };
+            (name.clone(), loaded)
+        };
+        Ok(settings.jobs.iter().map(of).collect())
+    }
+}
+
+/// What the daemon says of itself to whoever finds the state folder taken.
+fn role(settings: &Settings) -> String {
+    let enabled = settings.jobs.iter().filter(|(_, job)| job.enabled);
+    let names: Vec<&str> = enabled.map(|(name, _)| name.as_str()).collect();
+    format!(
+        "{} since {}, jobs {}",
+        Holder::DAEMON,
+        SystemClock.now(),
+        names.join(" ")
+    )
+}
+
+const fn mode(enforce: bool) -> &'static str {
+    if enforce { "enforce" } else { "observe" }
+}
+
+fn report_broken(name: &str, loaded: &Loaded) {
+    let Loaded::Broken(error) = loaded else { return };
+    for ErrorText { what, advice, .. } in &error.errors {
+        let advice = advice.as_deref().unwrap_or_default();
+        error!(
+            job = name,
+            "Job {name} cannot run, the others do: {what}; {advice}"
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! What is seen of the daemon from outside: each job, what it does now, and the orders before it.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::load::Loaded;
+use super::mode;
+use super::order::Standing;
+use super::order::Track;
+use super::order::Work;
+use super::worker::Seen;
+use crate::app::error::AppError;
+use crate::engine::job::Extent;
+
+/// A job in the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobState {
+    /// Its name.
+    pub job: String,
+    /// `running`, `idle`, `off` (not enabled) or `broken` (it cannot run).
+    pub state: String,
+    /// `enforce` or `observe`; none where it cannot run.
+    pub mode: Option<String>,
+    /// The cycle under way.
+    pub running: Option<OrderState>,
+    /// The orders that wait, in their order.
+    pub waiting: Vec<OrderState>,
+    /// When it runs next by itself.
+    pub next: Option<String>,
+    /// Why it cannot run.
+    pub problem: Option<AppError>,
+}
+
+/// An order, or a cycle of the schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderState {
+    /// Its id.
+    pub cycle: String,
+    /// What it is: `sync`, `sync --full`, `resync`, `drift`, `plan`, `undo`.
+    pub work: String,
+    /// Who asked first.
+    pub actor: String,
+    /// `waiting`, `running`, `stopping` or `ended`.
+    pub state: String,
+    /// The phase it is in.
+    pub phase: Option<String>,
+    /// How many of that are done.
+    pub done: u64,
+    /// Of how many, where that is known.
+    pub of: Option<u64>,
+}
+
+pub(super) fn of(name: &str, seen: Seen) -> JobState {
+    let (state, mode, problem) = match seen.loaded {
+        Loaded::Ready(ready) => {
+            let state = match &seen.running {
+                Some(_) => "running",
+                None => "idle",
+            };
+            (state, Some(mode(ready.job.enforce).to_owned()), None)
+        }
+        Loaded::Off => ("off", None, None),
+        Loaded::Broken(error) => ("broken", None, Some(error)),
+    };
+    JobState {
+        job: name.to_owned(),
+        state: state.to_owned(),
+        mode,
+        running: seen.running.as_deref().map(OrderState::of),
+        waiting: seen.waiting.iter().map(|track| OrderState::of(track)).collect(),
+        next: seen.next.map(|next| next.to_string()),
+        problem,
+    }
+}
+
+impl OrderState {
+    /// Where an order stands.
+    #[must_use]
+    pub fn of(track: &Track) -> Self {
+        let progress = *track.progress().borrow();
+        let state = match &*track.standing().borrow() {
+            Standing::Waiting => "waiting",
+            Standing::Running => "running",
+            Standing::Stopping => "stopping",
+            Standing::Ended(_) => "ended",
+        };
+        Self {
+            cycle: track.cycle.to_string(),
+            work: word(&track.ask.work).to_owned(),
+            actor: track.ask.actor.clone(),
+            state: state.to_owned(),
+            phase: (!progress.phase.is_empty()).then(|| progress.phase.to_owned()),
+            done: progress.done,
+            of: progress.of,
+        }
+    }
+}
+
+const fn word(work: &Work) -> &'static str {
+    match work {
+        Work::Undo { .. } => "undo",
+        Work::Cycle { extent, apply, .. } => match extent {
+            Extent::Drift { .. } => "drift",
+            Extent::Explain => "explain",
+            Extent::Changes | Extent::Full | Extent::All | Extent::Restart | Extent::Objects { .. }
+                if !*apply =>
+            {
+                "plan"
+            }
+            Extent::Changes => "sync",
+            Extent::Full => "sync --full",
+            Extent::All | Extent::Restart | Extent::Objects { .. } => "resync",
+        },
+    }
+}

@@ -1,0 +1,415 @@
+//! The one who works for a job: its schedule, and the orders before it, one cycle at a time.
+//!
+//! An order goes before the schedule. What falls due while a cycle runs is skipped: the next one does it. New settings are
+//! taken between two cycles; orders that wait stay. A cycle that breaks (a panic) ends itself alone.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+use tracing::info;
+use uuid::Uuid;
+
+use super::answer::Ticket;
+use super::events::Events;
+use super::events::Happening;
+use super::load::Loaded;
+use super::load::Ready;
+use super::order::Ask;
+use super::order::Track;
+use super::order::Work;
+use super::queue::MOST_WAITING;
+use super::queue::Queue;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::engine::cycle;
+use crate::engine::job::Extent;
+use crate::engine::job::Job;
+use crate::engine::job::Order;
+use crate::engine::job::Report;
+use crate::engine::schedule;
+use crate::model::clock::Timestamp;
+use crate::model::id::CycleId;
+
+/// The actor of a cycle that nobody asked for.
+const SCHEDULE: &str = "schedule";
+
+/// Longest single sleep: the clock may be set while we sleep, and schedules are by the wall clock. After the machine slept,
+/// what fell due meanwhile is done once.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// As many ended orders are remembered for those who ask later.
+const ENDED_KEPT: usize = 100;
+
+/// A job's worker.
+pub(super) struct Worker {
+    name: String,
+    loaded: watch::Sender<Loaded>,
+    /// The job is in the settings no more.
+    pub(super) retired: CancellationToken,
+    desk: Mutex<Desk>,
+    /// Rung for each order.
+    bell: Notify,
+    events: Arc<Events>,
+}
+
+/// What lies on the worker's desk.
+#[derive(Default)]
+struct Desk {
+    queue: Queue,
+    running: Option<Arc<Track>>,
+    ended: VecDeque<Arc<Track>>,
+    next: Option<Timestamp>,
+    /// It takes nothing more.
+    closed: bool,
+}
+
+/// What is seen of a worker.
+pub(super) struct Seen {
+    pub(super) loaded: Loaded,
+    pub(super) running: Option<Arc<Track>>,
+    pub(super) waiting: Vec<Arc<Track>>,
+    pub(super) next: Option<Timestamp>,
+}
+
+impl Worker {
+    pub(super) fn new(name: &str, loaded: Loaded, events: Arc<Events>) -> Self {
+        Self {
+            name: name.to_owned(),
+            loaded: watch::Sender::new(loaded),
+            retired: CancellationToken::new(),
+            desk: Mutex::default(),
+            bell: Notify::new(),
+            events,
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts the job of other settings in force, from the next cycle on.
+    pub(super) fn load(&self, loaded: Loaded) {
+        self.loaded.send_replace(loaded);
+    }
+
+    pub(super) fn loaded(&self) -> Loaded {
+        self.loaded.borrow().clone()
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        let desk = self.desk();
+        Seen {
+            loaded: self.loaded(),
+            running: desk.running.clone(),
+            waiting: desk.queue.waiting().to_vec(),
+            next: desk.next,
+        }
+    }
+
+    /// Takes an order, or joins it with the same one that waits.
+    pub(super) fn take(
+        &self,
+        ask: Ask,
+        mode: &str,
+        stop: &CancellationToken,
+    ) -> Result<(Ticket, Arc<Track>), AppError> {
+        let mut desk = self.desk();
+        if desk.closed {
+            return Err(stopping());
+        }
+        let ahead = usize::from(desk.running.is_some());
+        let ticket = |track: &Track, place: usize, joined| Ticket {
+            cycle: track.cycle.to_string(),
+            place: place + ahead,
+            joined,
+            mode: mode.to_owned(),
+        };
+        if let Some((place, track)) = desk.queue.same(&ask) {
+            track.join();
+            return Ok((ticket(track, place, true), Arc::clone(track)));
+        }
+        let id = CycleId(Uuid::now_v7());
+        let track = Arc::new(Track::new(
+            id,
+            &self.name,
+            ask,
+            stop.child_token(),
+            Arc::clone(&self.events),
+        ));
+        let place = desk.queue.push(Arc::clone(&track)).ok_or_else(full)?;
+        let ticket = ticket(&track, place, false);
+        track.happened(Happening::Accepted(ticket.clone()));
+        drop(desk);
+        self.bell.notify_one();
+        Ok((ticket, track))
+    }
+
+    /// The order or cycle of this id, as long as it is remembered.
+    pub(super) fn track(&self, cycle: CycleId) -> Option<Arc<Track>> {
+        let desk = self.desk();
+        let all = desk
+            .queue
+            .waiting()
+            .iter()
+            .chain(&desk.running)
+            .chain(&desk.ended);
+        all.into_iter().find(|track| track.cycle == cycle).cloned()
+    }
+
+    /// Stops an order that waits or runs. `mine`: only for one of those who asked for it. Returns false where others still
+    /// want it, or it has ended.
+    pub(super) fn cancel(&self, cycle: CycleId, mine: bool, actor: &str) -> bool {
+        let mut desk = self.desk();
+        let of = |track: &Arc<Track>| track.cycle == cycle;
+        let found = desk
+            .queue
+            .waiting()
+            .iter()
+            .chain(&desk.running)
+            .find(|track| of(track));
+        let Some(track) = found.cloned() else { return false };
+        if mine && !track.leave() {
+            return false;
+        }
+        if desk.queue.remove(cycle).is_some() {
+            track.end(None, Some(cancelled(actor)));
+            desk.remember(track);
+        } else {
+            track.stopping(actor);
+        }
+        true
+    }
+
+    /// Works until it is told to stop or is retired. `stop` ends a cycle under way between two requests.
+    pub(super) async fn work(&self, stop: CancellationToken) {
+        let mut loaded = self.loaded.subscribe();
+        // Stopped when it was loaded: what was changed since may be what it stopped for.
+        let mut at_once = true;
+        while !stop.is_cancelled() && !self.retired.is_cancelled() {
+            let now = loaded.borrow_and_update().clone();
+            let Loaded::Ready(ready) = now else {
+                self.refuse_all(&now);
+                tokio::select! {
+                    _ = loaded.changed() => at_once = true,
+                    () = self.bell.notified() => {}
+                    () = stop.cancelled() => {}
+                    () = self.retired.cancelled() => {}
+                }
+                continue;
+            };
+            if std::mem::take(&mut at_once) && schedule::is_stopped(&ready.job).await {
+                self.scheduled(&ready, Extent::Changes, &stop).await;
+                continue;
+            }
+            let order = self.desk().queue.pop();
+            if let Some(track) = order {
+                self.carry_out(&ready.job, track).await;
+                continue;
+            }
+            let due = self.next(&ready);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = self.retired.cancelled() => {}
+                _ = loaded.changed() => at_once = true,
+                () = self.bell.notified() => {}
+                extent = wait_for(&ready.job, due) => self.scheduled(&ready, extent, &stop).await,
+            }
+        }
+        self.close();
+    }
+
+    /// When the job runs next by itself. It is logged where it is news.
+    fn next(&self, ready: &Ready) -> Option<(Timestamp, Extent)> {
+        let next = schedule::next(&ready.schedules, ready.job.clock.now());
+        let at = next.as_ref().map(|(due, _)| *due);
+        let before = std::mem::replace(&mut self.desk().next, at);
+        match at {
+            Some(due) if before != at => {
+                info!(job = %self.name, next = %due, "Job {} runs next at {due}", self.name);
+            }
+            None if before.is_some() => {
+                info!(job = %self.name, "Job {} has no schedule: it runs only when asked to", self.name);
+            }
+            _ => {}
+        }
+        next
+    }
+
+    async fn scheduled(&self, ready: &Ready, extent: Extent, stop: &CancellationToken) {
+        let ask = Ask {
+            work: Work::Cycle {
+                extent,
+                apply: true,
+                allow_deletions: None,
+                allow_creations: None,
+            },
+            actor: SCHEDULE.to_owned(),
+            watcher: None,
+        };
+        let id = CycleId(Uuid::now_v7());
+        let track = Track::new(id, &self.name, ask, stop.child_token(), Arc::clone(&self.events));
+        self.carry_out(&ready.job, Arc::new(track)).await;
+    }
+
+    async fn carry_out(&self, job: &Job, track: Arc<Track>) {
+        self.desk().running = Some(Arc::clone(&track));
+        track.begin();
+        let (running, job) = (Arc::clone(&track), job.clone());
+        // A task of its own: a panic in it is its end, and not this worker's.
+        let done = tokio::spawn(async move { run(&job, running).await }).await;
+        let (summary, failure) = match done {
+            Ok(report) => {
+                let failure = report.error.as_ref().map(AppError::from);
+                (Some(report.summary), failure)
+            }
+            Err(broken) => (None, Some(broke(&broken))),
+        };
+        if let Some(failure) = &failure {
+            log(&self.name, &track, failure);
+        }
+        let mut desk = self.desk();
+        desk.running = None;
+        desk.remember(Arc::clone(&track));
+        drop(desk);
+        track.end(summary, failure);
+    }
+
+    /// Answers those who wait for a job that cannot run.
+    fn refuse_all(&self, loaded: &Loaded) {
+        let Loaded::Broken(error) = loaded else { return };
+        loop {
+            let order = self.desk().queue.pop();
+            let Some(track) = order else { return };
+            track.end(None, Some(error.clone()));
+            self.desk().remember(track);
+        }
+    }
+
+    fn close(&self) {
+        let mut desk = self.desk();
+        desk.closed = true;
+        while let Some(track) = desk.queue.pop() {
+            track.end(None, Some(stopping()));
+            desk.remember(track);
+        }
+    }
+}
+
+impl Desk {
+    fn remember(&mut self, track: Arc<Track>) {
+        if self.ended.len() == ENDED_KEPT {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(track);
+    }
+}
+
+async fn run(job: &Job, track: Arc<Track>) -> Report {
+    let mut order = Order {
+        id: track.cycle,
+        extent: Extent::Changes,
+        apply: true,
+        only: None,
+        allow_deletions: None,
+        allow_creations: None,
+        actor: track.ask.actor.clone(),
+        stop: track.stop.clone(),
+        watcher: Arc::clone(&track) as _,
+    };
+    match &track.ask.work {
+        Work::Cycle {
+            extent,
+            apply,
+            allow_deletions,
+            allow_creations,
+        } => {
+            order.extent = extent.clone();
+            order.apply = *apply;
+            order.allow_deletions = *allow_deletions;
+            order.allow_creations = *allow_creations;
+            cycle::run(job, &order).await
+        }
+        Work::Undo { request, apply } => {
+            order.extent = Extent::Objects {
+                users: Vec::new(),
+                groups: Vec::new(),
+            };
+            order.apply = *apply;
+            cycle::undo(job, &order, request).await
+        }
+    }
+}
+
+/// Waits for a moment of the schedule; for ever where there is none.
+async fn wait_for(job: &Job, due: Option<(Timestamp, Extent)>) -> Extent {
+    let Some((due, extent)) = due else {
+        return std::future::pending().await;
+    };
+    loop {
+        let left = due.since(job.clock.now());
+        if left.is_zero() {
+            return extent;
+        }
+        tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
+    }
+}
+
+fn log(job: &str, track: &Track, failure: &AppError) {
+    for text in &failure.errors {
+        let causes: String = text.causes.iter().map(|cause| format!(": {cause}")).collect();
+        let advice = text.advice.as_deref().unwrap_or_default();
+        error!(job, cycle.id = %track.cycle, "{job}: {}{causes}; {advice}", text.what);
+    }
+}
+
+fn broke(broken: &tokio::task::JoinError) -> AppError {
+    let shown = ErrorText {
+        what: "the cycle broke off by a fault of this program".to_owned(),
+        causes: vec![broken.to_string()],
+        ..ErrorText::default()
+    };
+    AppError::new(
+        ErrorKind::Failed,
+        shown.advise("the next cycle goes on from what is recorded; report this with the log"),
+    )
+}
+
+fn cancelled(actor: &str) -> AppError {
+    let shown = ErrorText {
+        what: format!("cancelled by {actor} before it began"),
+        ..ErrorText::default()
+    };
+    AppError::new(ErrorKind::NotBegun, shown.advise("nothing was done; ask again"))
+}
+
+fn stopping() -> AppError {
+    let shown = ErrorText {
+        what: "the daemon is stopping, and takes no orders".to_owned(),
+        ..ErrorText::default()
+    };
+    AppError::new(
+        ErrorKind::NotBegun,
+        shown.advise("nothing was done; ask again once it runs"),
+    )
+}
+
+fn full() -> AppError {
+    let shown = ErrorText {
+        what: format!("{MOST_WAITING} orders wait for this job already"),
+        ..ErrorText::default()
+    };
+    AppError::new(
+        ErrorKind::Busy,
+        shown.advise("ask again when some of them are done; `melonsync status` lists them"),
+    )
+}
