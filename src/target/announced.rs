@@ -1,8 +1,8 @@
-//! What the target announced of itself (ServiceProviderConfig and Schemas), kept for a day so that a cycle need not ask; and
-//! how many requests in flight it bore, so that the next process need not begin with two.
+//! What the target announces about itself (ServiceProviderConfig and Schemas), stored for a day so that a cycle need
+//! not ask, and how many requests in flight it handled, so that the next process need not begin with two.
 //!
-//! It is read anew after a day, under other rules, and after a refusal that it may not explain: the same complaint is no
-//! reason twice, because a value that is refused for ever would have it read in every cycle.
+//! It is read again after a day, under other rules, and after a refusal that it may not explain. A repeated complaint
+//! counts once: otherwise a value that is always refused would have it read in every cycle.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,13 +17,14 @@ use crate::model::clock::Timestamp;
 use crate::ports::Capabilities;
 use crate::ports::TargetError;
 
-/// How long it is believed.
+/// How long the announcement is trusted.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Complaints that may have it read anew in one day: a target whose every refusal has other words is not asked for ever.
+/// The most complaints in a day that may have it read again: a target whose every refusal is worded differently is not
+/// asked for ever.
 const MOST_COMPLAINTS: usize = 32;
 
-/// What is kept of it in the snapshot.
+/// The announcement as stored in the snapshot.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Kept {
     at: Timestamp,
@@ -31,11 +32,11 @@ struct Kept {
     under: String,
     advertised: Advertised,
     capabilities: Capabilities,
-    /// Refusals since it was read, each by its kind.
+    /// The kinds of refusals since it was read.
     complaints: BTreeSet<u64>,
-    /// One of them is new: it is read again before it is used again.
+    /// True if one of them is new: it is read again before it is used again.
     doubted: bool,
-    /// How many requests in flight it bore.
+    /// The number of requests in flight that the target handled.
     #[serde(default)]
     in_flight: Option<usize>,
 }
@@ -45,16 +46,16 @@ struct State {
     under: String,
     advertised: Option<Advertised>,
     kept: Option<Kept>,
-    /// The kept capabilities, while they are believed.
+    /// The stored capabilities, while they are trusted.
     believed: Option<Arc<Capabilities>>,
     changed: bool,
 }
 
-/// What is known of it in this process.
+/// What this process knows of the announcement.
 #[derive(Debug, Default)]
 pub struct Announced {
     state: Mutex<State>,
-    /// One reader at a time: the others use what it found.
+    /// One reader at a time: the others use its result.
     pub(super) reading: tokio::sync::Mutex<()>,
 }
 
@@ -63,8 +64,9 @@ impl Announced {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Before a cycle: what an earlier one kept, and the rules that are in force now. What may no longer be believed is
-    /// forgotten, but for the complaints of its day. Returns how many requests in flight the target bore that day.
+    /// Restores before a cycle what an earlier one stored, and sets the rules in force now. What may no longer be
+    /// trusted is dropped, except for the complaints of its day. Returns how many requests in flight the target handled
+    /// that day.
     pub fn recall(&self, kept: Option<&str>, under: &str, now: Timestamp) -> Option<usize> {
         let mut state = self.state();
         under.clone_into(&mut state.under);
@@ -84,22 +86,22 @@ impl Announced {
         in_flight
     }
 
-    /// What ServiceProviderConfig says, where it is known.
+    /// Returns the content of ServiceProviderConfig, where it is known.
     pub fn advertised(&self) -> Option<Advertised> {
         self.state().advertised
     }
 
-    /// It was read alone.
+    /// Stores ServiceProviderConfig, which was read alone.
     pub fn put_advertised(&self, advertised: Advertised) {
         self.state().advertised = Some(advertised);
     }
 
-    /// All of it, where it is known and believed.
+    /// Returns the whole announcement, where it is known and trusted.
     pub fn capabilities(&self) -> Option<Arc<Capabilities>> {
         self.state().believed.clone()
     }
 
-    /// It was read. Complaints are remembered while it says the same as before.
+    /// Stores an announcement that was read. Complaints are kept while it equals the one before.
     pub fn put(&self, advertised: Advertised, capabilities: Capabilities, now: Timestamp) {
         let mut state = self.state();
         let before = state.kept.take();
@@ -119,7 +121,7 @@ impl Announced {
         state.changed = true;
     }
 
-    /// A request was refused. What may come of something that was announced and is so no more casts doubt on it.
+    /// Notes a refused request. One that a change of the announcement may explain casts doubt on the announcement.
     pub fn refused(&self, asked: &Asked, error: &TargetError) {
         let TargetError::Refused { what, status, .. } = error else {
             return;
@@ -140,7 +142,7 @@ impl Announced {
         }
     }
 
-    /// The target bore so many requests in flight.
+    /// Notes how many requests in flight the target handled.
     pub fn bore(&self, in_flight: usize) {
         let mut state = self.state();
         if let Some(kept) = &mut state.kept
@@ -151,7 +153,7 @@ impl Announced {
         }
     }
 
-    /// What is to be kept of it, where that is other than before.
+    /// Returns the text to store, where it changed.
     pub fn take_changed(&self) -> Option<String> {
         let mut state = self.state();
         if !std::mem::take(&mut state.changed) {
@@ -163,7 +165,8 @@ impl Announced {
     }
 }
 
-/// A refusal by its kind: what was asked of which collection, and the words without what names one resource.
+/// Returns the kind of a refusal: the request and its collection, and the message without parts that identify one
+/// resource.
 fn complaint(asked: &Asked, status: u16, what: &str) -> u64 {
     let collection: String = asked.path.chars().take(6).collect();
     let said = what.split_once(" answered ").map_or(what, |(_, said)| said);
@@ -237,7 +240,7 @@ mod tests {
         announced.refused(&asked(), &refusal("no attribute `title` for 17"));
         let kept = announced.take_changed().unwrap();
         assert!(!known_after(&kept, "rules", 2));
-        // The process that has it read again hears the same of another user, and believes what it read.
+        // The process that reads it again meets the same refusal of another user, and trusts what it read.
         announced.recall(None, "rules", Timestamp(2 * HOUR));
         assert!(announced.capabilities().is_none() && announced.advertised().is_none());
         announced.put(

@@ -1,4 +1,4 @@
-//! What a service says of itself (RFC 7644 section 4): read tolerantly, every part optional.
+//! What a service announces about itself (RFC 7644 section 4): read tolerantly, every part optional.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,17 @@ use crate::reconcile::target_schema::Attribute;
 use crate::reconcile::target_schema::Mutability;
 use crate::reconcile::target_schema::Schemas;
 
-/// What ServiceProviderConfig says, as far as it concerns us.
+/// The parts of ServiceProviderConfig that concern us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advertised {
-    /// PATCH is supported. Not said: yes, because Entra itself needs it.
+    /// True if PATCH is supported. True where it is not stated, because Entra itself needs it.
     pub patch: bool,
-    /// Filters are supported. Not said: yes, for the same reason; what a filter proves is found out elsewhere.
+    /// True if filters are supported. True where it is not stated, for the same reason; what a filter proves is found
+    /// out elsewhere.
     pub filter: bool,
-    /// Most results of one answer.
+    /// The most results of one answer.
     pub max_results: Option<u64>,
-    /// Cursor paging (RFC 9865) is supported. Not said: no.
+    /// True if cursor paging (RFC 9865) is supported. False where it is not stated.
     pub cursor: bool,
 }
 
@@ -37,7 +38,7 @@ impl Default for Advertised {
 }
 
 impl Advertised {
-    /// Reads ServiceProviderConfig; what it does not say keeps its default.
+    /// Reads ServiceProviderConfig; a field that is not stated keeps its default.
     #[must_use]
     pub fn from_json(config: &Json) -> Self {
         let part = |name: &str| {
@@ -79,7 +80,7 @@ fn boolean(value: &Json) -> Option<bool> {
     }
 }
 
-/// Reads `/Schemas`: a listing, a bare array or one schema will do.
+/// Reads `/Schemas` as a listing, a bare array or one schema.
 #[must_use]
 pub fn schemas(body: &Json) -> Schemas {
     let listed = body
@@ -114,7 +115,7 @@ fn collect_attributes(prefix: &str, attributes: Option<&Json>, into: &mut BTreeM
     {
         if let Some(name) = field(attribute, "name").and_then(Json::as_str) {
             let path = format!("{prefix}{}", name.to_ascii_lowercase());
-            // RFC 7643 section 7 has one level of sub-attributes; anything deeper is not asked for.
+            // RFC 7643 section 7 has one level of sub-attributes; anything deeper is not read.
             if prefix.is_empty() {
                 collect_attributes(&format!("{path}."), field(attribute, "subAttributes"), into);
             }
@@ -123,7 +124,7 @@ fn collect_attributes(prefix: &str, attributes: Option<&Json>, into: &mut BTreeM
     }
 }
 
-/// What is not said has the default of RFC 7643 section 2.2.
+/// Reads the characteristics of an attribute, with the defaults of RFC 7643 section 2.2.
 fn characteristics(attribute: &Map<String, Json>) -> Attribute {
     let word = |name: &str| {
         let word = field(attribute, name).and_then(Json::as_str).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Changing a resource: in the form in force, read back on its first uses, and in another form where that one fails.
 //!
-//! Promises: a form is trusted only after a read-back showed what it did; a change of `active` that the target answered 2xx
-//! and did not carry out is a failure, whatever else; other values that it does not keep are said and recorded as they are.
-//! Everything here may be sent again. Members are taken care of in [`super::members`].
+//! Promises: a form is trusted only after a read-back showed what it did. A change of `active` that the target answered
+//! with 2xx and did not carry out is a failure, whatever else happened; other values that it does not keep are reported
+//! and recorded as they are. Everything here may be sent again. Members are changed in [`super::members`].
 
 use super::client::ScimTarget;
 use super::client::asked_one;
@@ -44,7 +44,8 @@ impl ScimTarget {
         done
     }
 
-    /// The dialect in force. A service that says that it has no PATCH gets PUT, unless the configuration knows better.
+    /// Returns the dialect in force. A service that announces no PATCH gets PUT, unless the configuration overrides
+    /// that.
     pub(super) async fn dialect(&self) -> Result<Dialect, TargetError> {
         let mut dialect = self.experience.dialect();
         let named = self.experience.ask(|learned| learned.is_pinned(Aspect::Update));
@@ -76,7 +77,7 @@ impl ScimTarget {
                     return Ok(last);
                 }
                 Err(error) => {
-                    // A refusal may be about a form, or a part: attributes and members are then tried apart.
+                    // A refusal may be about a form or a part: attributes and members are then tried apart.
                     let error = self.about_members(kind, id, error).await?;
                     known = patch.changes.is_empty().then_some(error);
                 }
@@ -106,8 +107,8 @@ impl ScimTarget {
         partly(Taken { last, ..taken }, moved.refused)
     }
 
-    /// What a refusal of all members comes to: it is the group's, but for one who is named by it, and where the group took its
-    /// attributes.
+    /// Turns a refusal of all members into the outcome: it is the group's refusal, unless it names one member, or the
+    /// group took its attributes.
     fn all_members_refused(
         &self,
         attributes: &Patch,
@@ -129,7 +130,7 @@ impl ScimTarget {
         })
     }
 
-    /// True when each form in this patch was read back as right before.
+    /// Returns true when each form in this patch was read back as right before.
     fn trusts(&self, kind: ObjectKind, patch: &Patch) -> bool {
         let seen = |learned: &Learned| {
             let usages = usage::usages(kind, patch);
@@ -138,7 +139,7 @@ impl ScimTarget {
         self.experience.ask(seen) && self.trusts_members(patch)
     }
 
-    /// True when the forms in which members come and go in this patch were.
+    /// Returns true when the forms of adding and removing members in this patch were read back as right before.
     pub(super) fn trusts_members(&self, patch: &Patch) -> bool {
         self.experience.ask(|learned| {
             (patch.add_members.is_empty() || learned.is_seen(usage::MEMBERS_ADDED))
@@ -146,7 +147,8 @@ impl ScimTarget {
         })
     }
 
-    /// Sends a patch as it is: in PATCHes, the members in chunks that are halved where they are too large, or in one PUT.
+    /// Sends a patch as it is: in PATCHes, the members in chunks that are halved where they are too large, or in one
+    /// PUT.
     pub(super) async fn send(
         &self,
         kind: ObjectKind,
@@ -159,7 +161,7 @@ impl ScimTarget {
         if dialect.update == Update::Put || removes_by_put || dialect.goes_by_put(kind, patch) {
             match self.put(kind, id, patch, dialect).await? {
                 Put::Sent(answer) => return self.about("PUT", kind, id, patch, answer).await,
-                // By PATCH nobody is lost. A service that says that it has none is not asked.
+                // PATCH loses no member. A service that announces no PATCH is not asked.
                 Put::NotWhole
                     if self.advertised().await?.patch
                         && !removes_by_put
@@ -216,8 +218,8 @@ impl ScimTarget {
         }
     }
 
-    /// The resource that a change was answered with, if it is the one that was changed; one that is not says nothing, and
-    /// the resource is looked at instead.
+    /// Returns the resource of a change's answer, if it is the one that was changed. An answer about another resource
+    /// proves nothing, and the resource is read instead.
     async fn about(
         &self,
         method: &'static str,
@@ -270,8 +272,8 @@ impl ScimTarget {
         }
     }
 
-    /// One try in one form, with a look at what came of it where that form is new (`always` for another form than the one
-    /// in force), or where the answer itself contradicts.
+    /// Tries one form once, and reads back the result where that form is new (`always` for another form than the one in
+    /// force), or where the answer itself contradicts the change.
     pub(super) async fn attempt(
         &self,
         kind: ObjectKind,
@@ -285,7 +287,7 @@ impl ScimTarget {
             let unseen = |learned: &Learned| usages.iter().any(|usage| !learned.is_seen(usage));
             self.experience.ask(unseen)
         };
-        // The first use goes alone: once it was read back as right, whoever waited need not be read back too.
+        // The first use goes alone: once it was read back as right, the waiting ones need not be read back too.
         let mut turn = None;
         if !always && is_new() {
             turn = Some(self.experience.first_change.lock().await);
@@ -303,10 +305,10 @@ impl ScimTarget {
             return Ok(last);
         }
         let Some(mut found) = self.look_again(kind, id, patch, last.as_ref()).await else {
-            return Ok(last); // the change is done; what it came to is for the next reading to say
+            return Ok(last); // the change is done; the next reading reports the result
         };
         let mut undone = self.undone(kind, &patch.changes, &found);
-        // Twice, where it is not there: what answers reads may lag behind what takes writes.
+        // Twice, where the change is not there: what answers reads may lag behind what takes writes.
         if !undone.is_empty()
             && let Some(again) = self.look_again(kind, id, patch, last.as_ref()).await
         {
@@ -332,8 +334,8 @@ impl ScimTarget {
         }
     }
 
-    /// Reads a resource back; one that a rename has moved is found by its new id, or by its new name. `None` where that
-    /// cannot be said now.
+    /// Reads a resource back. One that a rename has moved is found by its new id, or by its new name. Returns `None`
+    /// where it cannot be found now.
     async fn look_again(
         &self,
         kind: ObjectKind,
@@ -351,7 +353,7 @@ impl ScimTarget {
             .find(|change| change.attribute.eq_ignore_ascii_case("userName"))?;
         let found = self.find(kind, "userName", name.after.as_str()?).await.ok()?;
         match found.as_slice() {
-            // A filter that is ignored finds somebody, too.
+            // A filter that is ignored finds some user, too.
             [one] if moves(kind, patch, one) => Some(one.clone()),
             _ => None,
         }
@@ -385,7 +387,7 @@ impl ScimTarget {
                         return Ok(done);
                     }
                     Err(Miss::Failed(error)) => return Err(error),
-                    // Another refusal: the form is right, perhaps, and something else is not supported.
+                    // Another refusal: the form may be right, and something else is not supported.
                     Err(Miss::Refused(error, 501)) if miss.how() != Failing::Refused(501) => {
                         unsupported = Some((other, error));
                     }
@@ -421,7 +423,7 @@ impl ScimTarget {
         }
     }
 
-    /// The aspects that a failure may be about.
+    /// Returns the aspects that a failure may be about.
     fn suspects(&self, patch: &Patch, miss: &Miss) -> Vec<Aspect> {
         match miss {
             Miss::Silent(_, undone) => {
@@ -450,8 +452,8 @@ impl ScimTarget {
         }
     }
 
-    /// 501: this PATCH is not supported, so this object gets a PUT from a fresh read. Only where no PATCH was ever seen to
-    /// work is that learned for all.
+    /// Handles a 501, which means that this PATCH is not supported: this object gets a PUT from a fresh read. Only
+    /// where no PATCH was ever seen to work is that learned for all objects.
     async fn without_patch(
         &self,
         kind: ObjectKind,
@@ -483,7 +485,7 @@ impl ScimTarget {
     }
 }
 
-/// True where this is the changed user under the id that came with its new name.
+/// Returns true where this is the changed user under the id that came with its new name.
 fn moves(kind: ObjectKind, patch: &Patch, found: &Resource) -> bool {
     let sent = |path: &str| {
         let mut changes = patch.changes.iter();
@@ -500,7 +502,7 @@ fn moves(kind: ObjectKind, patch: &Patch, found: &Resource) -> bool {
     kind == ObjectKind::User && answer::is_moved(sent, &found.body)
 }
 
-/// What was taken, as an answer; an error where something was refused.
+/// Turns what was taken into an answer; an error where something was refused.
 pub(super) fn partly(taken: Taken, members: Vec<RefusedMember>) -> Result<Option<Resource>, TargetError> {
     if taken.refused.is_empty() && members.is_empty() {
         return Ok(taken.last);
@@ -522,7 +524,7 @@ pub(super) fn partly(taken: Taken, members: Vec<RefusedMember>) -> Result<Option
     })
 }
 
-/// The error for a group that cannot be changed by PUT, because that would take out members whom nobody sees.
+/// Builds the error for a group that cannot be changed by PUT, because that would remove members that no reading shows.
 fn not_whole(id: &TargetId) -> TargetError {
     TargetError::Refused {
         what: format!(
@@ -535,7 +537,7 @@ fn not_whole(id: &TargetId) -> TargetError {
     }
 }
 
-/// Attributes and members of a patch, each alone.
+/// Splits a patch into its attributes and its members.
 fn apart(patch: &Patch) -> (Patch, Patch) {
     let attributes = Patch {
         add_members: Vec::new(),

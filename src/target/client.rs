@@ -1,6 +1,6 @@
 //! A SCIM 2.0 service as a [`TargetDirectory`].
 //!
-//! Promises: a create is sent once; what an answer does not say is never taken for absence; the token is in the
+//! Promises: a create is sent once; nothing that an answer omits is taken for absence; the token is in the
 //! `Authorization` header and nowhere else.
 
 use std::fmt;
@@ -56,33 +56,33 @@ use crate::transport::RetryPolicy;
 use crate::transport::TransportError;
 use crate::transport::unreached::Keys;
 
-/// How to reach a target and how to speak to it.
+/// How to reach a target, and which forms of requests it wants.
 #[derive(Debug, Clone)]
 pub struct ScimOptions {
     /// SCIM base URL, with or without a slash at its end.
     pub url: Url,
     /// Bearer token.
     pub token: Secret,
-    /// Most requests in flight.
+    /// The most requests in flight.
     pub max_concurrency: usize,
-    /// Least time between the starts of two requests; `None` for no limit of ours.
+    /// The least time between the starts of two requests; `None` for no limit of ours.
     pub least_gap: Option<Duration>,
-    /// Longest time for one request; overrides the one in `network`.
+    /// The longest time for one request; overrides the one in `network`.
     pub request_timeout: Duration,
     /// Proxy, certificates and limits.
     pub network: NetworkOptions,
-    /// How often and how long to try again.
+    /// How often and how long to retry.
     pub retry: RetryPolicy,
     /// The forms of requests that the configuration names; the others are learned.
     pub dialect: PinnedDialect,
-    /// Tells the time, for Retry-After with a date.
+    /// The clock, for a Retry-After with a date.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Why there is no way to the target; each is a setting.
+/// Why the target cannot be reached; each variant is a setting.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// Not a URL that SCIM can be served under.
+    /// The URL cannot serve SCIM.
     #[error("`url` of the target must be an http or https URL, such as https://skm.idmelon.com/api/scim/v2/")]
     Url(#[source] url::ParseError),
     /// The token holds characters that no header takes.
@@ -94,7 +94,7 @@ pub enum SetupError {
 }
 
 impl SetupError {
-    /// What to do about it; `keys` are those of the target.
+    /// Returns what to do about it; `keys` are those of the target.
     #[must_use]
     pub fn advice(&self, keys: &Keys<'_>) -> String {
         match self {
@@ -122,7 +122,7 @@ impl fmt::Debug for ScimTarget {
 }
 
 impl ScimTarget {
-    /// A client for this target; nothing is sent yet.
+    /// Creates a client for this target, and sends nothing yet.
     ///
     /// # Errors
     /// When a setting cannot be used.
@@ -144,8 +144,8 @@ impl ScimTarget {
         })
     }
 
-    /// The same client, whose errors keep the status and the kind of a refusal, but none of the words that the target wrote:
-    /// for mappings with rows that call `Redact`.
+    /// Makes the client's errors keep the status and the kind of a refusal, but none of the target's own text: for
+    /// mappings with rows that call `Redact`.
     #[must_use]
     pub fn without_words(mut self) -> Self {
         self.wire.leave_words_out();
@@ -163,7 +163,7 @@ impl ScimTarget {
         Ok(advertised)
     }
 
-    /// ServiceProviderConfig, unless it is known by now.
+    /// Reads ServiceProviderConfig, unless it is known by now.
     async fn read_config(&self) -> Result<Advertised, TargetError> {
         if let Some(known) = self.wire.announced.advertised() {
             return Ok(known);
@@ -180,25 +180,25 @@ impl ScimTarget {
         }
     }
 
-    /// What the target said that it can do, where it was asked.
+    /// Returns what the target announced that it can do, where it was asked.
     pub(super) fn known_capabilities(&self) -> Option<Arc<Capabilities>> {
         self.wire.announced.capabilities()
     }
 
-    /// True where the target is known to have no PATCH.
+    /// Returns true where the target is known to have no PATCH.
     pub(super) fn is_without_patch(&self) -> bool {
         let announced = self.wire.announced.advertised();
         announced.is_some_and(|said| !said.patch)
             || self.experience.dialect().update == super::dialect::Update::Put
     }
 
-    /// True where the configuration says PATCH.
+    /// Returns true where the configuration requires PATCH.
     pub(super) fn keeps_to_patch(&self) -> bool {
         self.experience.ask(|learned| learned.is_pinned(Aspect::Update))
             && self.experience.dialect().update == super::dialect::Update::Patch
     }
 
-    /// A service document; `None` where the service has none (404, 403, 501 and the like).
+    /// Reads a service document. Returns `None` where the service has none (404, 403, 501 and the like).
     async fn service(&self, name: &str) -> Result<Option<Json>, TargetError> {
         let asked = Asked {
             method: "GET",
@@ -254,8 +254,8 @@ impl ScimTarget {
         self.addresses.resource(kind, id).ok_or_else(no_address)
     }
 
-    /// PUT from a fresh read, with everything else kept. A group whose members were not read whole is not sent: a PUT takes
-    /// out whoever it does not carry.
+    /// Sends a PUT from a fresh read, with everything else kept. A group whose members were not read whole is not sent:
+    /// a PUT removes every member that it does not carry.
     pub(super) async fn put(
         &self,
         kind: ObjectKind,
@@ -291,7 +291,8 @@ impl ScimTarget {
         body: &PatchBody,
         without_members: bool,
     ) -> Result<Option<Resource>, TargetError> {
-        // A group's answer may hold all its members, for every chunk anew: they are left out where nobody reads them.
+        // A group's answer may hold all its members, for every chunk anew: they are left out where no caller reads
+        // them.
         let query: &[_] = if without_members {
             &[("excludedAttributes", "members")]
         } else {
@@ -304,7 +305,7 @@ impl ScimTarget {
         };
         let sent = self.one("PATCH", kind, id, Some(bytes(body)), query).await;
         let reply = match sent {
-            // Perhaps for the parameter, which we could do without.
+            // Perhaps because of the parameter, which is not essential.
             Err(error @ TargetError::Refused { .. })
                 if !query.is_empty() && !self.experience.ask(|learned| learned.is_seen(MEMBERS_LEFT_OUT)) =>
             {
@@ -325,7 +326,8 @@ impl ScimTarget {
         Ok(answer.map(|answer| self.as_shown(kind, answer, Door::Answer)))
     }
 
-    /// A page of a listing. A `later` one, behind what was shown before, may hold no results: then it is an empty one.
+    /// Reads a page of a listing. A `later` page, behind what was shown before, may hold no results: then it is an
+    /// empty one.
     pub(super) async fn find_page(
         &self,
         kind: ObjectKind,
@@ -384,7 +386,8 @@ impl TargetDirectory for ScimTarget {
         if let Some(known) = announced.capabilities() {
             return Ok((*known).clone());
         }
-        // At once: neither waits for the other's answer. Where both fail, the first is reported, however fast the second was.
+        // Both at once: neither waits for the other's answer. Where both fail, the first is reported, however fast the
+        // second was.
         let (advertised, schemas) = tokio::join!(self.read_config(), self.read_schemas());
         let (advertised, schemas) = (advertised?, schemas?);
         let capabilities = Capabilities {
@@ -500,7 +503,7 @@ impl ScimTarget {
     async fn delete_one(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError> {
         let asked = asked_one("DELETE", kind, id);
         let url = self.address(&asked, kind, id)?;
-        // A first stumble is answered by a look: some servers say 500 where nothing is left to delete.
+        // A first stumble is answered by a look: some servers answer 500 where nothing is left to delete.
         match self.wire.send(&asked, &url, None, Repeat::Never).await {
             Ok(_) | Err(TargetError::NotFound { .. }) => return Ok(()),
             Err(error) if !error.maybe_done() => return Err(error),

@@ -1,8 +1,9 @@
-//! Creating a resource: sent once in a form; in another form only after the target surely refused and does not hold it.
+//! Creating a resource: sent once in a form; in another form only after the target surely refused it and does not hold
+//! the resource.
 //!
 //! An answer is judged before anything is taken from it: one that is about another resource leaves the outcome unknown.
 //!
-//! A refused create (400, 501) was not carried out, says RFC 7644; but servers differ, so before another form is sent the
+//! By RFC 7644, a refused create (400, 501) was not carried out; but servers differ, so before another form is sent the
 //! target is asked for the resource by its name, and one that is found ends this as a conflict, which leads to a match.
 
 use bytes::Bytes;
@@ -42,7 +43,8 @@ use crate::ports::TargetError;
 use crate::reconcile::answer;
 use crate::reconcile::answer::About;
 
-/// A body in a dialect: booleans, manager, and what `schemas` lists. Mostly it is so already, and then it is not looked into.
+/// Writes a body in a dialect: booleans, manager, and what `schemas` lists. Mostly it is in that form already, and is
+/// then not parsed.
 fn dressed(kind: ObjectKind, body: &NewResource, dialect: &Dialect) -> Bytes {
     let list = dialect.extension_urn_in_schemas;
     let plain = dialect.booleans != Booleans::String && dialect.manager != ManagerForm::String;
@@ -72,7 +74,7 @@ struct Sent<'a> {
 }
 
 impl Sent<'_> {
-    /// Whom its answer is about. Trees are built only of what a glance does not tell.
+    /// Decides which resource its answer is about. The whole body is parsed only where a glance does not suffice.
     fn judge(&self, seen: &Glance, answer: &[u8]) -> About {
         let sent = Glance::read(self.body);
         if sent.is_ok_and(|sent| seen.is_known_as(&sent)) {
@@ -137,7 +139,7 @@ impl ScimTarget {
         let there = answer.status == 200;
         let from_location = || id_in_location(answer.header("location")?, collection(kind));
         let id = match &seen {
-            // 201 with an empty body, and Location says who it is.
+            // 201 with an empty body, and Location contains the id.
             None => from_location(),
             Some(seen) => seen.id(),
         };
@@ -209,7 +211,8 @@ impl ScimTarget {
         for way in ways {
             match self.find(kind, attribute, &name).await {
                 Ok(found) if found.is_empty() => {}
-                // Somebody else's: a service that ignores filters shows others, and nobody says that it is not there.
+                // Another resource: a service that ignores filters shows others, and nothing proves that this one is
+                // not there.
                 Ok(found) if !found.iter().any(|one| is_named(&one.body, attribute, &name)) => {
                     return Err(error);
                 }
@@ -221,7 +224,7 @@ impl ScimTarget {
                         )),
                     });
                 }
-                // Nobody says that it is not there: no second create.
+                // Nothing proves that it is not there: no second create.
                 Err(_) => return Err(error),
             }
             let other = way.iter().fold(dialect.clone(), |dialect, (aspect, form)| {
@@ -248,8 +251,8 @@ impl ScimTarget {
         Err(error)
     }
 
-    /// Reads a created resource back where something in it was created for the first time: an answer may repeat what was sent.
-    /// What is not there is sent again by who compares.
+    /// Reads a created resource back where something in it was created for the first time: an answer may repeat what
+    /// was sent. The later comparison sends again what is not there.
     async fn look_at_created(&self, kind: ObjectKind, sent: &NewResource, made: Created) -> Created {
         let uses = self.experience.new_uses(kind, sent.shape(), |learned| {
             usage::creating(kind, sent.text(), |usage| !learned.is_seen(usage))
@@ -261,7 +264,7 @@ impl ScimTarget {
         let found = self.read(kind, &made.id).await;
         self.experience.release(&uses);
         let Ok(Some(found)) = found else {
-            return made; // not readable yet: it is there all the same
+            return made; // not readable yet, but it exists
         };
         self.experience.note(|learned| {
             let mut news = false;
@@ -281,8 +284,8 @@ impl ScimTarget {
 }
 
 impl ScimTarget {
-    /// See [`TargetDirectory::takes_members_in_create`]. Where members are not shown, no look tells whether a create brings
-    /// them; a PATCH is the way that is believed then.
+    /// See [`TargetDirectory::takes_members_in_create`]. Where members are not shown, no reading proves that a create
+    /// adds them; a PATCH is the trusted way then.
     pub(super) fn creates_with_members(&self) -> bool {
         let aspect = Aspect::MembersInCreate;
         let (rides, pinned, hidden) = self.experience.ask(|learned| {
@@ -311,7 +314,7 @@ impl ScimTarget {
 /// All aspects that the refusal of a create may be about.
 const SUSPECTS: [Aspect; 3] = [Aspect::ExtensionUrnInSchemas, Aspect::Booleans, Aspect::Manager];
 
-/// Those of them that this create has, the likeliest first.
+/// Returns those of them that this create has, the likeliest first.
 fn suspects(kind: ObjectKind, body: &Json) -> Vec<Aspect> {
     let object = body.as_object();
     let own = |name: &String| name.contains(':') && !name.eq_ignore_ascii_case(ENTERPRISE_USER);
@@ -332,7 +335,7 @@ fn suspects(kind: ObjectKind, body: &Json) -> Vec<Aspect> {
     suspects
 }
 
-/// A create as evidence.
+/// Builds the witness of a create.
 fn named(kind: ObjectKind, body: &Json) -> Witness {
     Witness::named(&format!("{} {}", kind.word(), name_of(kind, body).1))
 }
@@ -343,7 +346,7 @@ fn is_named(body: &Json, attribute: &str, name: &str) -> bool {
         .is_some_and(|held| held.to_lowercase() == name.to_lowercase())
 }
 
-/// The attribute that names a resource, and the name.
+/// Returns the attribute that names a resource, and the name.
 fn name_of(kind: ObjectKind, body: &Json) -> (&'static str, String) {
     let attribute = match kind {
         ObjectKind::User => "userName",

@@ -1,4 +1,4 @@
-//! How this target wants its requests: the RFC form, unless the configuration or experience says otherwise.
+//! The forms of requests that this target wants: the RFC's, unless the configuration or experience names others.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -21,36 +21,36 @@ pub use crate::model::dialect::Paging;
 pub use crate::model::dialect::PinnedDialect;
 pub use crate::model::dialect::Update;
 
-/// The forms that one target is spoken to in.
+/// The forms that one target is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialect {
     /// Case of `op`.
     pub op_case: OpCase,
-    /// Form of booleans.
+    /// The form of booleans.
     pub booleans: Booleans,
-    /// Form of member removal.
+    /// The form of member removal.
     pub member_removal: MemberRemoval,
-    /// Form of a manager.
+    /// The form of a manager.
     pub manager: ManagerForm,
-    /// The URN of each extension in use is listed in `schemas` (RFC 7643 section 3); Entra leaves its own out.
+    /// True if `schemas` lists the URN of each extension in use (RFC 7643 section 3); Entra leaves its own out.
     pub extension_urn_in_schemas: bool,
-    /// Form of a multi-valued element that is not there yet.
+    /// The form of a multi-valued element that is not there yet.
     pub new_element: NewElement,
     /// PATCH or PUT.
     pub update: Update,
-    /// As what bodies are announced.
+    /// The media type of bodies.
     pub media_type: MediaType,
-    /// Form of paging.
+    /// The form of paging.
     pub paging: Paging,
-    /// Groups show their members when they are read.
+    /// True if groups show their members when they are read.
     pub members_shown: bool,
-    /// Groups are created with their members.
+    /// True if groups are created with their members.
     pub members_in_create: bool,
     /// How many resources a page of a listing is asked for.
     pub page_size: PageSize,
-    /// Most membership changes in one PATCH. Services limit the size of a body; 1000 ids are some 50 kB.
+    /// The most membership changes in one PATCH. Services limit the size of a body; 1000 ids are some 50 kB.
     pub members_per_patch: usize,
-    /// How an attribute is cleared, where it is not by its removal: by its path.
+    /// How an attribute is cleared, by its path, where it is not by removal.
     pub clearings: BTreeMap<String, Clearing>,
     /// Attributes that are written by PUT, with their kind.
     pub puts: BTreeSet<String>,
@@ -67,15 +67,15 @@ pub enum Clearing {
     Null,
     /// `replace` with an empty text, or an empty list.
     Empty,
-    /// A PUT without it.
+    /// A PUT without the attribute.
     Put,
 }
 
 impl Clearing {
-    /// All of them, in the order in which they are tried.
+    /// All ways, in the order in which they are tried.
     pub const ALL: [Self; 4] = [Self::Remove, Self::Null, Self::Empty, Self::Put];
 
-    /// For showing, after "by".
+    /// Returns the text for display, after "by".
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -109,27 +109,27 @@ impl Default for Dialect {
     }
 }
 
-/// What a dialect says something about.
+/// An aspect of a dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aspect {
     /// Case of `op`.
     OpCase,
-    /// Form of booleans.
+    /// The form of booleans.
     Booleans,
-    /// Form of member removal.
+    /// The form of member removal.
     MemberRemoval,
-    /// Form of a manager.
+    /// The form of a manager.
     Manager,
     /// Extension URNs in `schemas`.
     ExtensionUrnInSchemas,
-    /// Form of a multi-valued element that is not there yet.
+    /// The form of a multi-valued element that is not there yet.
     NewElement,
     /// PATCH or PUT.
     Update,
-    /// As what bodies are announced.
+    /// The media type of bodies.
     MediaType,
-    /// Form of paging.
+    /// The form of paging.
     Paging,
     /// Whether groups show their members.
     MembersShown,
@@ -140,7 +140,7 @@ pub enum Aspect {
 }
 
 impl Aspect {
-    /// All of them, in the order in which they are shown.
+    /// All aspects, in the order in which they are shown.
     pub const ALL: [Self; 12] = [
         Self::OpCase,
         Self::Booleans,
@@ -156,7 +156,7 @@ impl Aspect {
         Self::PageSize,
     ];
 
-    /// Its name, which is the key of the configuration where there is one.
+    /// Returns its name, which is the key of the configuration where there is one.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -175,7 +175,7 @@ impl Aspect {
         }
     }
 
-    /// Its forms by number, the first one the default; the words are those of the configuration.
+    /// Returns its forms by number, the first one the default, as the configuration spells them.
     #[must_use]
     pub const fn forms(self) -> &'static [&'static str] {
         match self {
@@ -193,7 +193,7 @@ impl Aspect {
         }
     }
 
-    /// What shows that a form is right.
+    /// Returns what shows that a form is right.
     #[must_use]
     pub const fn proof(self) -> &'static str {
         match self {
@@ -206,12 +206,12 @@ impl Aspect {
             | Self::Update
             | Self::MembersShown
             | Self::MembersInCreate => "was read back as right",
-            // The answer itself tells.
+            // The answer itself shows it.
             Self::MediaType | Self::Paging | Self::PageSize => "was taken",
         }
     }
 
-    /// The form that the configuration names.
+    /// Returns the form that the configuration names.
     #[must_use]
     pub fn pinned(self, pinned: &PinnedDialect) -> Option<usize> {
         match self {
@@ -230,7 +230,7 @@ impl Aspect {
 }
 
 impl Dialect {
-    /// How an attribute is cleared.
+    /// Returns how an attribute is cleared.
     #[must_use]
     pub fn clearing(&self, path: &TargetPath) -> Clearing {
         if self.clearings.is_empty() {
@@ -239,7 +239,7 @@ impl Dialect {
         self.clearings.get(&path.wire()).copied().unwrap_or_default()
     }
 
-    /// True for a patch of what is cleared, or written, by PUT.
+    /// Returns true for a patch of attributes that are cleared, or written, by PUT.
     #[must_use]
     pub fn goes_by_put(&self, kind: ObjectKind, patch: &Patch) -> bool {
         let by_put = |path: TargetPath| self.clearing(&path) == Clearing::Put;
@@ -250,7 +250,7 @@ impl Dialect {
         clears || (!self.puts.is_empty() && patch.changes.iter().any(is_put))
     }
 
-    /// The form of one aspect, by number.
+    /// Returns the form of one aspect, by number.
     #[must_use]
     pub const fn form(&self, aspect: Aspect) -> usize {
         match aspect {
@@ -269,7 +269,7 @@ impl Dialect {
         }
     }
 
-    /// The same with another form of one aspect; a number that is no form is the default.
+    /// Sets the form of one aspect; a number without a form sets the default.
     #[must_use]
     pub fn with(mut self, aspect: Aspect, form: usize) -> Self {
         match aspect {
@@ -300,7 +300,7 @@ fn pick<T: Copy>(forms: &[T], form: usize) -> T {
     forms.get(form).copied().unwrap_or(forms[0])
 }
 
-/// An attribute of one kind.
+/// Returns the key of an attribute of one kind.
 pub(super) fn attribute_key(kind: ObjectKind, path: &str) -> String {
     format!("{} {path}", kind.word())
 }

@@ -1,4 +1,5 @@
-//! What a client learned of its target, in one place: shared by all requests in flight, kept through the port, and told.
+//! What a client learned of its target, in one place: shared by all requests in flight, stored through the port, and
+//! reported.
 
 use std::collections::BTreeSet;
 use std::collections::HashSet;
@@ -20,10 +21,11 @@ use crate::ports::Durability;
 use crate::ports::Memory;
 use crate::ports::TargetError;
 
-/// Shapes that are remembered. Bounds memory: a mapping makes few, but each attribute that some have and some lack doubles them.
+/// The most shapes that are remembered. Bounds memory: a mapping makes few, but each attribute that only some objects
+/// have doubles them.
 const MOST_SHAPES: usize = 1024;
 
-/// What was learned, and who keeps it.
+/// What was learned, and where it is stored.
 #[derive(Debug)]
 pub struct Experience {
     pinned: PinnedDialect,
@@ -32,18 +34,18 @@ pub struct Experience {
     changed: AtomicBool,
     memory: tokio::sync::Mutex<Option<Arc<dyn Memory>>>,
     findings: Mutex<Findings>,
-    /// Uses that are being read back just now: one read is enough for all that are in flight.
+    /// The uses that are being read back just now: one read is enough for all that are in flight.
     claimed: Mutex<BTreeSet<String>>,
-    /// Shapes of resources of which every use is known, until something else is learned. Asked for each create, whose text is
-    /// then not looked into.
+    /// The shapes of resources of which every use is known, until something else is learned. Checked for each create,
+    /// whose text then need not be parsed.
     shapes: Mutex<HashSet<(ObjectKind, u64)>>,
-    /// A first use that was cut short could not be put right in this cycle.
+    /// True if a first use that was interrupted could not be repaired in this cycle.
     gave_up: AtomicBool,
-    /// Bundles in a row that were split in vain: see [`Self::splits_in_vain`].
+    /// The number of successive bundles that were split in vain: see [`Self::splits_in_vain`].
     vain_splits: AtomicU32,
-    /// The same of bundles of members.
+    /// The same for bundles of members.
     vain_member_splits: AtomicU32,
-    /// One first use of a form that could take members away at a time: the next one knows what it taught.
+    /// One first use at a time of a form that could remove members: the next one knows what it taught.
     pub(super) first_use: tokio::sync::Mutex<()>,
     /// One first change of a kind of attribute at a time.
     pub(super) first_change: tokio::sync::Mutex<()>,
@@ -56,7 +58,7 @@ struct Findings {
 }
 
 impl Experience {
-    /// Nothing learned yet.
+    /// Starts with nothing learned.
     #[must_use]
     pub fn new(pinned: PinnedDialect, clock: Arc<dyn Clock>) -> Self {
         let mut learned = Learned::default();
@@ -82,7 +84,7 @@ impl Experience {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes up what an earlier process kept, unless this one knows it already.
+    /// Restores what an earlier process stored, unless this one has it already.
     pub async fn recall(&self, kept: Option<String>, memory: Arc<dyn Memory>) {
         self.gave_up.store(false, Ordering::Relaxed);
         // Another cycle: what was refused for a while may be taken.
@@ -110,32 +112,32 @@ impl Experience {
         note_in(&self.vain_splits, taken);
     }
 
-    /// True where of the last bundles that were refused no part was taken: splitting costs two requests an attribute.
+    /// Returns true where no part of the last refused bundles was taken: splitting costs two requests an attribute.
     pub fn splits_in_vain(&self) -> bool {
         is_vain(&self.vain_splits)
     }
 
-    /// The same as [`Self::note_split`], of a bundle of members.
+    /// Notes a split bundle of members, as [`Self::note_split`] does for attributes.
     pub fn note_member_split(&self, taken: bool) {
         note_in(&self.vain_member_splits, taken);
     }
 
-    /// The same as [`Self::splits_in_vain`], of bundles of members.
+    /// Returns for bundles of members what [`Self::splits_in_vain`] returns for attributes.
     pub fn splits_members_in_vain(&self) -> bool {
         is_vain(&self.vain_member_splits)
     }
 
-    /// Leaves a first use that was cut short to the next cycle.
+    /// Leaves a first use that was interrupted to the next cycle.
     pub fn give_up(&self) {
         self.gave_up.store(true, Ordering::Relaxed);
     }
 
-    /// True where that was done.
+    /// Returns true where a first use was left to the next cycle.
     pub fn gave_up(&self) -> bool {
         self.gave_up.load(Ordering::Relaxed)
     }
 
-    /// The dialect in force.
+    /// Returns the dialect in force.
     pub fn dialect(&self) -> Dialect {
         self.learned().dialect()
     }
@@ -154,7 +156,7 @@ impl Experience {
         added
     }
 
-    /// Adds what may be known already: `add` says whether it was news.
+    /// Adds evidence that may be known already: `add` returns whether it was new.
     pub fn note(&self, add: impl FnOnce(&mut Learned) -> bool) -> bool {
         let mut learned = self.learned();
         let news = add(&mut learned);
@@ -165,8 +167,8 @@ impl Experience {
         news
     }
 
-    /// The uses of a create of this shape that are not known; with none, its shape is remembered, and the next one of it is not
-    /// looked at.
+    /// Returns the unknown uses of a create of this shape. Where there are none, its shape is remembered, and the next
+    /// create of it is not parsed.
     pub fn new_uses(
         &self,
         kind: ObjectKind,
@@ -193,7 +195,7 @@ impl Experience {
         self.shapes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those of these uses that nobody has read back, or is reading back: they are the caller's.
+    /// Claims those of these uses that were not read back and are not being read back: they are the caller's.
     pub fn claim(&self, uses: BTreeSet<String>) -> BTreeSet<String> {
         let learned = self.learned();
         let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -209,7 +211,7 @@ impl Experience {
         claimed.retain(|usage| !uses.contains(usage));
     }
 
-    /// Says something about the target, once in the life of this client.
+    /// Reports a finding about the target, once in the life of this client.
     pub fn say(&self, finding: String) {
         let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
         if findings.said.insert(finding.clone()) {
@@ -217,18 +219,18 @@ impl Experience {
         }
     }
 
-    /// What there is to say since the last time.
+    /// Returns the findings since the last call.
     pub fn take_findings(&self) -> Vec<String> {
         let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut findings.new)
     }
 
-    /// Now.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Keeps what changed. A failure costs only that it is learned again, and is logged.
+    /// Stores what changed. A failure costs only that it is learned again, and is logged.
     pub async fn keep(&self) {
         if self.changed.load(Ordering::Relaxed)
             && let Err(error) = self.write(Durability::Lazy).await
@@ -237,10 +239,10 @@ impl Experience {
         }
     }
 
-    /// Keeps everything, on disk when it returns: before something is tried that a crash must not leave half done.
+    /// Stores everything, on disk when it returns: before something is tried that a crash must not leave half done.
     ///
     /// # Errors
-    /// When the snapshot does not take it.
+    /// When the snapshot cannot store it.
     pub async fn keep_durably(&self) -> Result<(), TargetError> {
         self.write(Durability::Synced)
             .await

@@ -1,7 +1,8 @@
-//! What an answer that is not the hoped-for one means: status and body to a [`TargetError`]. Pure.
+//! The meaning of an answer that is not the hoped-for one: turns status and body into a [`TargetError`]. Pure.
 //!
-//! Error bodies are SCIM (RFC 7644 section 3.12), any other JSON, HTML, plain text or empty; `status` in them is a text, a
-//! number or an object. What is kept of them (`said.rs`) is short, on one line, and never holds the token.
+//! Error bodies are SCIM (RFC 7644 section 3.12), any other JSON, HTML, plain text or empty; `status` in them is a
+//! text, a number or an object. The excerpt that is kept (`said.rs`) is short, on one line, and never contains the
+//! token.
 
 use serde_json::Value as Json;
 
@@ -20,12 +21,13 @@ use crate::transport::unreached::Keys;
 /// The schema of an error body.
 pub(super) const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
-/// What an error keeps of the words that the target itself wrote.
+/// How much of the target's own text an error keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Words {
-    /// Kept, short and on one line.
+    /// The text is kept, short and on one line.
     Kept,
-    /// Left out: servers quote the value that they refuse, and the mapping has rows whose values are not to be kept.
+    /// The text is left out: servers quote the value that they refuse, and the mapping has rows whose values must not
+    /// be kept.
     LeftOut,
 }
 
@@ -43,14 +45,14 @@ const SCIM_TYPES: [&str; 10] = [
     "sensitive",
 ];
 
-/// What was asked, as named in messages: ids and attribute names, never values.
+/// The request, as named in messages: ids and attribute names, never values.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// HTTP method.
     pub method: &'static str,
     /// Path below the base URL.
     pub path: String,
-    /// True when one resource was named, so that a 404 is about it.
+    /// True when the request named one resource, so that a 404 is about it.
     pub one_resource: bool,
 }
 
@@ -72,14 +74,14 @@ impl Asked {
         }
     }
 
-    /// What is wrong with an answer that looks good.
+    /// Describes what is wrong with an answer that looks good.
     fn answered(&self, answer: &Answer, wrong: &str) -> What {
         let status = answer.status.as_u16();
         let text = format!("{} answered {status}, {wrong}", self.name());
         What::of(text, self.exchange(Some(status), None))
     }
 
-    /// What the answer may hold: a group is as large as its members are many.
+    /// Returns how large the answer may be: a group grows with its members.
     #[must_use]
     pub fn size(&self) -> Size {
         let listing = self.method == "GET" && !self.one_resource;
@@ -91,21 +93,21 @@ impl Asked {
     }
 }
 
-/// True when trying the same request again may help: the server stumbled, and did not say no.
+/// Returns true when the same request may succeed later: the server failed, and did not refuse.
 #[must_use]
 pub fn is_stumble(status: u16) -> bool {
     status == 408 || (status >= 500 && status != 501 && status != 505)
 }
 
-/// What is read of the body of an answer.
+/// The content that is read of an answer's body.
 pub trait Content: Sized + Send + 'static {
-    /// Reads it.
+    /// Reads the body.
     ///
     /// # Errors
-    /// For what is no JSON.
+    /// When it is not JSON.
     fn read(body: &[u8]) -> serde_json::Result<Self>;
 
-    /// What `status` says, where the body is a SCIM error; `None` for a body that is none.
+    /// Returns the `status` of a SCIM error body, or `None` for a body that is not one.
     fn error_status(&self) -> Option<Option<u16>>;
 }
 
@@ -122,7 +124,7 @@ impl Content for Json {
     }
 }
 
-/// The status that counts: an error body in a 2xx answer is still an error.
+/// Returns the status that counts: an error body in a 2xx answer is still an error.
 #[must_use]
 pub fn status_of(answer: &Answer, body: Option<&impl Content>) -> u16 {
     match body.and_then(Content::error_status) {
@@ -131,7 +133,7 @@ pub fn status_of(answer: &Answer, body: Option<&impl Content>) -> u16 {
     }
 }
 
-/// `"409"`, `409` or `{"code": "409"}`.
+/// Reads a status from `"409"`, `409` or `{"code": "409"}`.
 pub(super) fn status_in(value: &Json) -> Option<u16> {
     match value {
         Json::String(text) => text.trim().parse().ok(),
@@ -141,7 +143,7 @@ pub(super) fn status_in(value: &Json) -> Option<u16> {
     }
 }
 
-/// The error that an answer stands for.
+/// Builds the error that an answer stands for.
 #[must_use]
 pub fn fault(asked: &Asked, status: u16, answer: &Answer, token: &Secret, words: Words) -> TargetError {
     let said = match words {
@@ -215,7 +217,7 @@ fn hint_for(status: u16) -> &'static str {
     }
 }
 
-/// The error for a request without a whole answer.
+/// Builds the error for a request without a whole answer.
 #[must_use]
 pub fn no_answer(asked: &Asked, error: TransportError, keys: &Keys<'_>) -> TargetError {
     let maybe_done = asked.writes() && error.may_have_been_carried_out();
@@ -240,7 +242,7 @@ pub fn no_answer(asked: &Asked, error: TransportError, keys: &Keys<'_>) -> Targe
     }
 }
 
-/// The error for a request that was not sent because the target asked for a long pause.
+/// Builds the error for a request that was not sent because the target asked for a long pause.
 #[must_use]
 pub fn paused(asked: &Asked, left: std::time::Duration) -> TargetError {
     TargetError::Unavailable {
@@ -257,7 +259,7 @@ pub fn paused(asked: &Asked, left: std::time::Duration) -> TargetError {
     }
 }
 
-/// The error for a good status with a body that is not what it should be.
+/// Builds the error for a good status with a body of the wrong shape.
 #[must_use]
 pub fn malformed(asked: &Asked, answer: &Answer, wrong: &str) -> TargetError {
     let hint = if is_html(answer) {
@@ -272,7 +274,7 @@ pub fn malformed(asked: &Asked, answer: &Answer, wrong: &str) -> TargetError {
     }
 }
 
-/// The error for a good answer that is not about what was asked: nothing is taken from it.
+/// Builds the error for a good answer about another resource than the one asked for: nothing is taken from it.
 #[must_use]
 pub fn foreign(asked: &Asked, answer: &Answer, wrong: &str) -> TargetError {
     TargetError::Malformed {
@@ -284,11 +286,11 @@ pub fn foreign(asked: &Asked, answer: &Answer, wrong: &str) -> TargetError {
     }
 }
 
-/// Shortest token that is looked for in answers: a shorter one could stand there by chance.
+/// The length of the shortest token that is looked for in answers: a shorter one could occur by chance.
 const SHORTEST_TOKEN: usize = 8;
 
-/// True where an answer repeats our token. What is read of answers goes into the snapshot, logs and plans, and the token
-/// must be in none of them.
+/// Returns true where an answer repeats our token. Parts of answers go into the snapshot, logs and plans, and none of
+/// those may contain the token.
 #[must_use]
 pub fn echoes(answer: &Answer, token: &Secret) -> bool {
     let token = token.expose().trim();
@@ -322,7 +324,7 @@ fn holds(value: &Json, text: &str) -> bool {
     }
 }
 
-/// What is wrong with a body that is not JSON.
+/// Describes what is wrong with a body that is not JSON.
 #[must_use]
 pub fn not_json(answer: &Answer) -> &'static str {
     if is_html(answer) {
@@ -341,7 +343,7 @@ fn is_html(answer: &Answer) -> bool {
     typed || answer.body.trim_ascii_start().starts_with(b"<")
 }
 
-/// The scimType, where it is one that the protocol knows, and that the words are left out.
+/// Returns the scimType, where it is one of the protocol's, and a note that the text is left out.
 fn kind_alone(answer: &Answer) -> String {
     let body = serde_json::from_slice::<Json>(&answer.body).ok();
     let kind = body

@@ -4,9 +4,9 @@ use serde_json::Value as Json;
 
 use super::path::{PathError, TargetPath};
 
-/// The filter that finds resources whose attribute at `path` equals `value`.
-/// `emails[type eq "work"].value` becomes `emails[type eq "work" and value eq "x"]`: Entra's own form,
-/// `emails[type eq "work"].value eq "x"`, is not in the grammar.
+/// Builds the filter that finds resources whose attribute at `path` equals `value`. `emails[type eq "work"].value`
+/// becomes `emails[type eq "work" and value eq "x"]`: Entra's own form, `emails[type eq "work"].value eq "x"`, is not
+/// in the grammar.
 ///
 /// # Errors
 /// When the path cannot be read.
@@ -25,7 +25,7 @@ pub fn filter(path: &str, value: &str) -> Result<String, PathError> {
     ))
 }
 
-/// The filter that finds resources whose attribute at `path` equals any of the values: terms joined by `or`.
+/// Builds the filter that finds resources whose attribute at `path` equals any of the values: terms joined by `or`.
 ///
 /// # Errors
 /// As [`filter`].

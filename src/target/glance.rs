@@ -1,5 +1,5 @@
-//! As much of a created resource as is asked at once: its id, its externalId, and whether it is an error instead. The rest is looked at where
-//! it is compared with what was sent, by others.
+//! The parts of a created resource that are needed at once: its id, its externalId, and whether it is an error instead.
+//! The rest is read where it is compared with what was sent.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use super::fault::status_in;
 use super::resource::id_in;
 use crate::model::id::TargetId;
 
-/// What was seen of a body.
+/// The parts seen of a body.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Glance {
     id: Option<Json>,
@@ -28,13 +28,13 @@ pub struct Glance {
 }
 
 impl Glance {
-    /// The resource's id; `None` without one.
+    /// Returns the resource's id, or `None` where there is none.
     #[must_use]
     pub fn id(&self) -> Option<TargetId> {
         id_in(self.id.as_ref()?)
     }
 
-    /// True where both hold the same externalId: the quick way to know a resource, and the usual one.
+    /// Returns true where both hold the same externalId: the quick way to recognise a resource, and the usual one.
     #[must_use]
     pub fn is_known_as(&self, sent: &Self) -> bool {
         let held = self.external_id.as_ref().and_then(Json::as_str);
@@ -67,7 +67,7 @@ impl<'de> Visitor<'de> for Look {
         f.write_str("a SCIM resource")
     }
 
-    // JSON, and no resource.
+    // JSON, but not a resource.
     fn visit_unit<E>(self) -> Result<Glance, E> {
         Ok(Glance::default())
     }
@@ -99,7 +99,7 @@ impl<'de> Visitor<'de> for Look {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Glance, A::Error> {
         let mut seen = Glance::default();
-        // Under its exact name, a field goes before one in another case.
+        // A field with the exact name wins over one in another case.
         let mut exact = [false; 4];
         while let Some((field, is_exact)) = map.next_key_seed(FieldSeed)? {
             let Some(at) = field
@@ -133,7 +133,7 @@ enum Field {
     ExternalId,
 }
 
-/// The field that a key names, whatever its case, and whether it is written so.
+/// Reads the field that a key names, whatever its case, and whether it is spelled exactly.
 struct FieldSeed;
 
 impl<'de> DeserializeSeed<'de> for FieldSeed {

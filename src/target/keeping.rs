@@ -1,6 +1,8 @@
-//! Whether the target kept what it answered 2xx to: what a look must show, one PUT where no PATCH did it, and what is left.
+//! Whether the target kept what it answered with 2xx: what a read-back must show, one PUT where no PATCH worked, and
+//! what is left.
 //!
-//! Promises: a value that a look shows to be as it was is never taken for done; what no look ever showed is not called undone.
+//! Promises: a value that a read-back shows unchanged is never taken for done; a value that no read-back ever showed is
+//! not reported as undone.
 
 use super::change::partly;
 use super::client::ScimTarget;
@@ -27,8 +29,8 @@ use crate::reconcile::target_schema::Mutability;
 use crate::reconcile::target_schema::knowledge;
 
 impl ScimTarget {
-    /// True where an attribute in it was never seen to be set, or cleared, as it is to be. Without an answer to compare with,
-    /// the first change of each is read back.
+    /// Returns true where the patch sets, or clears, an attribute in a way that was never seen to work. Without an
+    /// answer to compare with, the first change of each is read back.
     pub(super) fn is_first(&self, kind: ObjectKind, patch: &Patch) -> bool {
         let first = |change: &Change| {
             let path = change.attribute.parse::<TargetPath>();
@@ -38,7 +40,7 @@ impl ScimTarget {
         patch.changes.iter().any(first)
     }
 
-    /// Notes what an answer, or a look, shows as done.
+    /// Notes what an answer, or a read-back, shows as done.
     pub(super) fn note_shown(&self, kind: ObjectKind, patch: &Patch, seen: bool, undone: &[String]) {
         if !seen {
             return;
@@ -53,7 +55,7 @@ impl ScimTarget {
         });
     }
 
-    /// What a resource does not show of these changes, but for what it never shows.
+    /// Returns the changes that a resource does not show, except those that it never shows.
     pub(super) fn undone(&self, kind: ObjectKind, changes: &[Change], found: &Resource) -> Vec<String> {
         let shows = |change: &&Change| {
             let path = change.attribute.parse::<TargetPath>();
@@ -81,7 +83,8 @@ impl ScimTarget {
                 .ask(|learned| learned.is_unkept(kind, path.as_str()))
     }
 
-    /// After each form of PATCH was answered 2xx and not carried out: one PUT of this object from a fresh read.
+    /// Sends one PUT of this object from a fresh read, after each form of PATCH was answered with 2xx and not carried
+    /// out.
     pub(super) async fn by_put(
         &self,
         kind: ObjectKind,
@@ -113,7 +116,7 @@ impl ScimTarget {
                 self.unkept(kind, *after, &still, patch, &witness)
             }
             Err(Miss::Failed(error)) if error.disposition() == Disposition::Quarantine => Err(error),
-            // It has no PUT, or not for this.
+            // The service has no PUT, or not for this.
             Err(Miss::Refused(..) | Miss::Failed(_)) => self.unkept(kind, found, &undone, patch, &witness),
         }
     }
@@ -133,8 +136,9 @@ impl ScimTarget {
         }
     }
 
-    /// What was answered 2xx and is not there in any form. `active` is a failure. What no look ever showed is not known to be
-    /// kept: said once. Anything else of this object is named, with what it holds instead, and waits alone.
+    /// Judges changes that were answered with 2xx and are in no form there. `active` is a failure. A value that no
+    /// reading ever showed is not known to be kept: that is reported once. Any other attribute of this object is named,
+    /// with the value that the target holds instead, and waits alone.
     pub(super) fn unkept(
         &self,
         kind: ObjectKind,
@@ -155,7 +159,7 @@ impl ScimTarget {
                 learned.unseen(usage, witness);
                 let told = learned.silent_for(usage) >= ENOUGH;
                 if known {
-                    // Others of its kind are kept: it is this attribute, and not the form.
+                    // Others of its kind are kept: the cause is this attribute, and not the form.
                     learned.seen(usage);
                 }
                 (known, told)
@@ -211,7 +215,7 @@ impl ScimTarget {
     }
 }
 
-/// The error for an attribute that was answered 2xx in each form and is as it was.
+/// Builds the error for an attribute that was answered with 2xx in each form and is unchanged.
 fn not_kept(kind: ObjectKind, id: &TargetId, path: &str) -> TargetError {
     let word = kind.word();
     TargetError::Refused {

@@ -1,13 +1,14 @@
-//! What a target taught of the forms in which it wants its requests: evidence in, dialect out. Pure.
+//! What a target taught about the forms of requests that it wants: evidence in, dialect out. Pure.
 //!
-//! A form is learned only when the form in force failed for three different objects, refused with 400 or 501 or answered
-//! 2xx and not carried out, and another form was read back as right for them (docs/design/targets.md). While the form in force
-//! was never seen to work, the others are tried at its first failure; once it worked, a refusal is about the value until
-//! three different objects in a row were refused. So what was learned goes back, or on, by the same rule, and a target
-//! that refuses bad values is not asked twice each time. A form that the configuration names is in force without any of
-//! this; another configuration begins anew. A form that did harm is never used again unless the configuration says so.
+//! A form is learned only when the form in force failed for three different objects, refused with 400 or 501 or
+//! answered with 2xx and not carried out, and another form was read back as right for them (docs/design/targets.md).
+//! While the form in force was never seen to work, the others are tried at its first failure; once it worked, a refusal
+//! is about the value until three different objects in succession were refused. So learning reverts, or goes on, by the
+//! same rule, and a target that refuses bad values is not asked twice each time. A form that the configuration names is
+//! in force without any of this; another configuration begins anew. A form that did harm is never used again unless the
+//! configuration names it.
 //!
-//! Objects are kept as short digests: the ids of some targets are names.
+//! Objects are stored as short digests: the ids of some targets are names.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -26,21 +27,22 @@ use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::reconcile::operation::Change;
 
-/// Objects that must tell the same before a form is learned: one may be odd, three are a habit (docs/design/targets.md).
+/// The number of objects that must agree before a form is learned: one may be odd, three are a habit
+/// (docs/design/targets.md).
 pub const ENOUGH: usize = 3;
 
-/// A different object, as evidence counts it: the same for the same object, and no name.
+/// An object, as evidence counts it: a digest that is the same for the same object and is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Witness(String);
 
 impl Witness {
-    /// A resource.
+    /// Builds the witness for a resource.
     #[must_use]
     pub fn of(kind: ObjectKind, id: &TargetId) -> Self {
         Self::named(&format!("{}/{}", kind.word(), id.as_str()))
     }
 
-    /// Anything else that can tell: a create by its name, a listing by its time.
+    /// Builds the witness for anything else that gives evidence: a create by its name, a listing by its time.
     #[must_use]
     pub fn named(name: &str) -> Self {
         let digest = Sha256::digest(name.as_bytes());
@@ -55,46 +57,47 @@ pub enum Failing {
     Refused(u16),
     /// Refused with this status, and little else was in the request that the refusal could be about.
     Alone(u16),
-    /// Answered 2xx, and a read-back did not show it.
+    /// Answered with 2xx, and a read-back did not show it.
     Silent,
 }
 
-/// All that was learned, as it is kept in the snapshot.
+/// Everything that was learned, as it is stored in the snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Learned {
     /// The forms that the configuration named when this was learned.
     pinned: BTreeMap<Aspect, usize>,
     lessons: BTreeMap<Aspect, Lesson>,
-    /// Most membership changes in one PATCH, where a target refused more with 413.
+    /// The most membership changes in one PATCH, where a target refused more with 413.
     room: Option<Room>,
-    /// Uses of a form that were read back as right.
+    /// The uses of a form that were read back as right.
     proven: BTreeSet<String>,
-    /// Uses that were answered 2xx and not carried out, with how many objects told.
+    /// The uses that were answered with 2xx and not carried out, with the objects that showed it.
     silent: BTreeMap<String, BTreeSet<Witness>>,
-    /// Uses that did harm, and since when.
+    /// The uses that did harm, and since when.
     barred: BTreeMap<String, Timestamp>,
-    /// Attributes that the target takes and does not keep, and since when that is known.
+    /// The attributes that the target accepts and does not keep, and since when that is known.
     unkept: BTreeMap<String, Timestamp>,
-    /// Ways in which an attribute was cleared after its removal was refused, with the objects that told.
+    /// The ways in which an attribute was cleared after its removal was refused, with the objects that showed it.
     clearings: BTreeMap<String, BTreeMap<Clearing, BTreeSet<Witness>>>,
-    /// Attributes that were set, or cleared, and read back as right.
+    /// The attributes that were set, or cleared, and read back as right.
     shown: BTreeSet<String>,
-    /// Attributes that a created resource was seen to hold, without filters.
+    /// The attributes that a created resource was seen to hold, without filters.
     created: BTreeSet<String>,
-    /// Attributes that a PUT wrote after a PATCH was answered 2xx and not carried out, with the objects that told.
+    /// The attributes that a PUT wrote after a PATCH was answered with 2xx and not carried out, with the objects that
+    /// showed it.
     puts: BTreeMap<String, BTreeSet<Witness>>,
-    /// Attributes that were refused alone since they were last taken, with up to three of the objects that told.
+    /// The attributes that were refused alone since they were last accepted, with up to three of the objects.
     refused: BTreeMap<String, BTreeSet<Witness>>,
     /// How the target shows the members of groups.
     pub(super) showing: Showing,
-    /// A PATCH with a query parameter is refused.
+    /// True if a PATCH with a query parameter is refused.
     pub(super) plain_patches: bool,
-    /// A first use that is under way: who was in the group before it.
+    /// The first use that is under way, with the group's members before it.
     trial: Option<Trial>,
 }
 
-/// A change of it: setting and clearing are two.
+/// Returns the key of a change: setting and clearing are two.
 fn shown_key(kind: ObjectKind, change: &Change) -> String {
     let key = attribute_key(kind, &change.attribute);
     if change.after.is_unassigned() {
@@ -109,17 +112,17 @@ fn shown_key(kind: ObjectKind, change: &Change) -> String {
 #[serde(default)]
 struct Lesson {
     chosen: Option<Chosen>,
-    /// The form in force was seen to work.
+    /// True if the form in force was seen to work.
     proven: bool,
-    /// Who was failed by the form in force, since it last worked.
+    /// The objects for which the form in force failed since it last worked.
     failed: BTreeSet<Witness>,
-    /// The last status, 0 for a 2xx that was not carried out.
+    /// The last status; 0 for a 2xx that was not carried out.
     status: u16,
-    /// For whom another form was then read back as right.
+    /// The objects for which another form was then read back as right.
     helped: BTreeMap<usize, BTreeSet<Witness>>,
-    /// Whom another form failed as well.
+    /// The objects for which another form failed as well.
     futile: BTreeMap<usize, BTreeSet<Witness>>,
-    /// Forms that did harm, and since when.
+    /// The forms that did harm, and since when.
     harmful: BTreeMap<usize, Timestamp>,
 }
 
@@ -139,43 +142,44 @@ struct Room {
     since: Option<Timestamp>,
 }
 
-/// A first use of a form that changes members, noted before it is sent: if the program ends in between, whoever went and
-/// was not named is put back by the next one.
+/// A first use of a form that changes members, noted before it is sent: if the program ends in between, the next
+/// process puts back every member that left and was not named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
     /// The group.
     pub group: String,
-    /// Who was in it.
+    /// The members before it.
     pub before: Vec<String>,
-    /// Who was to be taken out.
+    /// The members to be removed.
     pub named: Vec<String>,
 }
 
-/// Where a form in force comes from.
+/// The origin of a form in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// The configuration names it.
     Configured,
     /// It was learned.
     Learned {
-        /// When.
+        /// When it was learned.
         since: Timestamp,
-        /// From what.
+        /// The evidence for it.
         why: String,
     },
-    /// Nothing speaks against the default.
+    /// No evidence is against the default.
     Default,
 }
 
 impl Learned {
-    /// Takes the configuration in: where it names another form than before, or none any more, that aspect begins anew.
+    /// Applies the configuration: where it names another form than before, or none any more, that aspect begins anew.
     pub fn under(&mut self, pinned: &PinnedDialect) {
         for aspect in Aspect::ALL {
             let now = aspect.pinned(pinned);
             if self.pinned.get(&aspect).copied() == now {
                 continue;
             }
-            // Harm is forgotten only where the configuration asks for the very form; with the pin it is in force anyway.
+            // Harm is forgotten only where the configuration asks for that very form; with the pin it is in force
+            // anyway.
             let harmful = self.lessons.remove(&aspect).map(|lesson| lesson.harmful);
             if let Some(harmful) = harmful.filter(|harmful| !harmful.is_empty()) {
                 self.lesson(aspect).harmful = harmful;
@@ -184,14 +188,14 @@ impl Learned {
                 Some(form) => self.pinned.insert(aspect, form),
                 None => self.pinned.remove(&aspect),
             };
-            // What was proven was proven in the other form.
+            // The proofs were of the other form.
             self.proven.clear();
             self.silent.clear();
             self.shown.clear();
         }
     }
 
-    /// The dialect in force.
+    /// Returns the dialect in force.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         let mut dialect = Dialect::default();
@@ -212,7 +216,7 @@ impl Learned {
         dialect
     }
 
-    /// The form in force of one aspect.
+    /// Returns the form in force of one aspect.
     #[must_use]
     pub fn form(&self, aspect: Aspect) -> usize {
         let learned = || {
@@ -224,7 +228,7 @@ impl Learned {
         self.pinned.get(&aspect).copied().or_else(learned).unwrap_or(0)
     }
 
-    /// Each aspect with its form in force, and where that comes from.
+    /// Returns each aspect with its form in force and the form's origin.
     #[must_use]
     pub fn shown(&self) -> Vec<(Aspect, &'static str, Origin)> {
         Aspect::ALL
@@ -256,7 +260,7 @@ impl Learned {
         }
     }
 
-    /// What else is worth showing: harmful forms, limits, and what the target does not keep.
+    /// Returns other notes for display: harmful forms, limits, and what the target does not keep.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -308,7 +312,7 @@ impl Learned {
         self.lessons.entry(aspect).or_default()
     }
 
-    /// True where [`Self::worked`] would learn nothing more.
+    /// Returns true where [`Self::worked`] would learn nothing more.
     #[must_use]
     pub fn is_settled(&self, aspect: Aspect) -> bool {
         let known = |lesson: &Lesson| {
@@ -317,7 +321,7 @@ impl Learned {
         self.pinned.contains_key(&aspect) || self.lessons.get(&aspect).is_some_and(known)
     }
 
-    /// The form in force worked. True where that was news.
+    /// Notes that the form in force worked. Returns true where that was new.
     pub fn worked(&mut self, aspect: Aspect) -> bool {
         if self.pinned.contains_key(&aspect) {
             return false;
@@ -331,7 +335,8 @@ impl Learned {
         news
     }
 
-    /// One look shows that the default of this aspect is right, whatever was learned. True where that was news.
+    /// Notes that one look proved the default of this aspect right, whatever was learned. Returns true where that was
+    /// new.
     pub(super) fn settle(&mut self, aspect: Aspect) -> bool {
         let lesson = self.lesson(aspect);
         let news = !lesson.proven || lesson.chosen.is_some();
@@ -340,13 +345,13 @@ impl Learned {
         news
     }
 
-    /// One look shows that this form is in force.
+    /// Notes that one look proved which form is in force.
     pub(super) fn choose(&mut self, aspect: Aspect, form: usize, since: Timestamp, why: &str) {
         let why = why.to_owned();
         self.lesson(aspect).chosen = Some(Chosen { form, since, why });
     }
 
-    /// The form that was used failed for an object. Which other forms to try for it, in order.
+    /// Notes that the form used failed for an object. Returns the other forms to try for it, in order.
     pub fn failed(&mut self, aspect: Aspect, used: usize, witness: &Witness, how: Failing) -> Vec<usize> {
         if self.pinned.contains_key(&aspect) {
             return Vec::new();
@@ -361,8 +366,8 @@ impl Learned {
             Failing::Refused(status) | Failing::Alone(status) => status,
             Failing::Silent => 0,
         };
-        // A form that worked before is in doubt only when it fails as a habit; a silent failure is never about the value,
-        // and a disable or a removal need not wait for two others.
+        // A form that worked before is in doubt only when it fails as a habit; a silent failure is never about the
+        // value, and a disable or a removal need not wait for two others.
         if lesson.proven && lesson.failed.len() < ENOUGH && matches!(how, Failing::Refused(_)) {
             return Vec::new();
         }
@@ -377,7 +382,7 @@ impl Learned {
             .collect()
     }
 
-    /// Another form failed for the object as well.
+    /// Notes that another form failed for the object as well.
     pub fn futile(&mut self, aspect: Aspect, form: usize, witness: &Witness) {
         self.lesson(aspect)
             .futile
@@ -386,7 +391,8 @@ impl Learned {
             .insert(witness.clone());
     }
 
-    /// Another form was read back as right where the one in force had failed. What to say, where that makes it learned.
+    /// Notes that another form was read back as right where the one in force had failed. Returns the message to report,
+    /// where that makes it learned.
     pub fn helped(
         &mut self,
         aspect: Aspect,
@@ -434,7 +440,8 @@ impl Learned {
         ))
     }
 
-    /// A form did harm: it is not used again unless the configuration names it. What to say.
+    /// Notes that a form did harm: it is not used again unless the configuration names it. Returns the message to
+    /// report.
     pub fn harmed(&mut self, aspect: Aspect, form: usize, now: Timestamp, what: &str) -> String {
         let lesson = self.lesson(aspect);
         lesson.harmful.insert(form, now);
@@ -448,7 +455,7 @@ impl Learned {
         )
     }
 
-    /// True when a form did harm.
+    /// Returns true when a form did harm.
     #[must_use]
     pub fn is_harmful(&self, aspect: Aspect, form: usize) -> bool {
         self.lessons
@@ -456,14 +463,14 @@ impl Learned {
             .is_some_and(|lesson| lesson.harmful.contains_key(&form))
     }
 
-    /// True when the form in force of this aspect was seen to work.
+    /// Returns true when the form in force of this aspect was seen to work.
     #[must_use]
     pub fn is_proven(&self, aspect: Aspect) -> bool {
         self.lessons.get(&aspect).is_some_and(|lesson| lesson.proven)
     }
 
-    /// A PATCH with more members than this was answered 413, and one with so many went through. What to say, where that
-    /// makes it learned.
+    /// Notes that a PATCH with more members than this was answered with 413, and one with so many succeeded. Returns
+    /// the message to report, where that makes it learned.
     pub fn too_large(&mut self, members: usize, witness: &Witness, now: Timestamp) -> Option<String> {
         let room = self.room.get_or_insert_with(Room::default);
         room.members = if room.told.is_empty() {
@@ -484,19 +491,19 @@ impl Learned {
         ))
     }
 
-    /// True when this use of the forms in force was read back as right.
+    /// Returns true when this use of the forms in force was read back as right.
     #[must_use]
     pub fn is_seen(&self, usage: &str) -> bool {
         self.proven.contains(usage)
     }
 
-    /// A use was read back as right. True where that was news.
+    /// Notes that a use was read back as right. Returns true where that was new.
     pub fn seen(&mut self, usage: &str) -> bool {
         self.silent.remove(usage);
         self.proven.insert(usage.to_owned())
     }
 
-    /// A use was answered 2xx and not carried out. True where that was news, for this use.
+    /// Notes that a use was answered with 2xx and not carried out. Returns true where that was new for this use.
     pub fn unseen(&mut self, usage: &str, witness: &Witness) -> bool {
         self.proven.remove(usage);
         let told = self.silent.entry(usage.to_owned()).or_default();
@@ -507,23 +514,23 @@ impl Learned {
         news
     }
 
-    /// A change of an attribute was read back as right. True where that was news.
+    /// Notes that a change of an attribute was read back as right. Returns true where that was new.
     pub fn showed(&mut self, kind: ObjectKind, change: &Change) -> bool {
         self.shown.insert(shown_key(kind, change))
     }
 
-    /// True where such a change was seen to work before.
+    /// Returns true where such a change was seen to work before.
     #[must_use]
     pub fn is_shown(&self, kind: ObjectKind, change: &Change) -> bool {
         self.shown.contains(&shown_key(kind, change))
     }
 
-    /// A created resource holds an attribute. True where that was news.
+    /// Notes that a created resource holds an attribute. Returns true where that was new.
     pub fn holds_created(&mut self, kind: ObjectKind, path: &str) -> bool {
         self.created.insert(attribute_key(kind, path).to_lowercase())
     }
 
-    /// True for an attribute that was seen at this target, by a change or a create.
+    /// Returns true for an attribute that was seen at this target, by a change or a create.
     #[must_use]
     pub fn is_known_here(&self, kind: ObjectKind, change: &Change) -> bool {
         let path = change.attribute.as_str();
@@ -531,7 +538,7 @@ impl Learned {
         self.is_shown(kind, change) || self.created.contains(&attribute_key(kind, plain).to_lowercase())
     }
 
-    /// A PUT wrote what a PATCH did not. True where that makes it learned.
+    /// Notes that a PUT wrote what a PATCH did not. Returns true where that makes it learned.
     pub fn written_by_put(&mut self, kind: ObjectKind, path: &str, witness: &Witness) -> bool {
         let told = self.puts.entry(attribute_key(kind, path)).or_default();
         let before = told.len();
@@ -541,18 +548,19 @@ impl Learned {
         before < ENOUGH && told.len() >= ENOUGH
     }
 
-    /// An attribute was taken and is shown nowhere. True where that was news.
+    /// Notes that an attribute was accepted and is shown nowhere. Returns true where that was new.
     pub fn not_kept(&mut self, kind: ObjectKind, path: &str, now: Timestamp) -> bool {
         self.unkept.insert(attribute_key(kind, path), now).is_none()
     }
 
-    /// True where it is known that the target does not keep this, or never shows it.
+    /// Returns true where it is known that the target does not keep this attribute, or never shows it.
     #[must_use]
     pub fn is_unkept(&self, kind: ObjectKind, path: &str) -> bool {
         !self.unkept.is_empty() && self.unkept.contains_key(&attribute_key(kind, path))
     }
 
-    /// An attribute was cleared in this way after its removal was refused. True where that makes the way learned.
+    /// Notes that an attribute was cleared in this way after its removal was refused. Returns true where that makes the
+    /// way learned.
     pub fn cleared(&mut self, path: &str, way: Clearing, witness: &Witness) -> bool {
         let ways = self.clearings.entry(path.to_owned()).or_default();
         let told = ways.entry(way).or_default();
@@ -567,7 +575,7 @@ impl Learned {
         learned
     }
 
-    /// An attribute was refused in a request of its own.
+    /// Notes that an attribute was refused in a request of its own.
     pub fn refused(&mut self, path: &str, witness: &Witness) {
         let told = self.refused.entry(path.to_owned()).or_default();
         if told.len() < ENOUGH {
@@ -575,41 +583,42 @@ impl Learned {
         }
     }
 
-    /// An attribute was taken. True where that was news.
+    /// Notes that an attribute was accepted. Returns true where that was new.
     pub fn taken(&mut self, path: &str) -> bool {
         !self.refused.is_empty() && self.refused.remove(path).is_some()
     }
 
-    /// True for an attribute that was refused for three objects in a row.
+    /// Returns true for an attribute that was refused for three objects in succession.
     #[must_use]
     pub fn is_refused(&self, path: &str) -> bool {
         self.refused.get(path).is_some_and(|told| told.len() >= ENOUGH)
     }
 
-    /// True when the configuration names the form.
+    /// Returns true when the configuration names the form.
     #[must_use]
     pub fn is_pinned(&self, aspect: Aspect) -> bool {
         self.pinned.contains_key(&aspect)
     }
 
-    /// For how many objects, up to three, a use was answered 2xx and not carried out since it was last seen to work.
+    /// Returns the number of objects, up to three, for which a use was answered with 2xx and not carried out since it
+    /// was last seen to work.
     #[must_use]
     pub fn silent_for(&self, usage: &str) -> usize {
         self.silent.get(usage).map_or(0, BTreeSet::len)
     }
 
-    /// A use did harm: it is not made again under this configuration.
+    /// Notes that a use did harm: it is not made again under this configuration.
     pub fn bar(&mut self, usage: &str, now: Timestamp) {
         self.barred.insert(usage.to_owned(), now);
     }
 
-    /// True when a use did harm.
+    /// Returns true when a use did harm.
     #[must_use]
     pub fn is_barred(&self, usage: &str) -> bool {
         self.barred.contains_key(usage)
     }
 
-    /// The first use that is under way, or was when the program ended.
+    /// Returns the first use that is under way, or was when the program ended.
     #[must_use]
     pub const fn trial(&self) -> Option<&Trial> {
         self.trial.as_ref()

@@ -1,8 +1,8 @@
 //! Listings: one page at a time, by index or by cursor (RFC 7644 section 3.4.2.4, RFC 9865).
 //!
-//! Whether a listing was whole is not decided here. What is: how a page is asked for, and in what other way where the first
-//! one is refused. Some services refuse a cursor that they announce, or a `count` that they find too large (with 400, 422, or
-//! 500): the next listing begins with what worked, once three have told the same.
+//! Whether a listing was whole is not decided here; this decides how a page is asked for, and in what other way where
+//! the first one is refused. Some services refuse a cursor that they announce, or a `count` that they find too large
+//! (with 400, 422, or 500): the next listing begins with what worked, once three have agreed.
 
 use std::sync::atomic::Ordering;
 
@@ -21,14 +21,14 @@ use crate::ports::ListPosition;
 use crate::ports::Paged;
 use crate::ports::TargetError;
 
-/// The page that is asked for where the service names no limit: large enough to be quick, small enough to answer soon.
+/// The page size where the service names no limit: large enough to be quick, small enough to be answered soon.
 pub const PAGE: u64 = 500;
 
-/// The page that is asked for where that is refused.
+/// The page size where that one is refused.
 const SMALL_PAGE: u64 = 100;
 
 impl ScimTarget {
-    /// One page.
+    /// Reads one page.
     pub(super) async fn page(
         &self,
         kind: ObjectKind,
@@ -52,13 +52,14 @@ impl ScimTarget {
         }
     }
 
-    /// The first page: by cursor where that is announced, and with a smaller `count`, then without, where it is refused.
+    /// Reads the first page: by cursor where that is announced, and with a smaller `count`, then without, where it is
+    /// refused.
     async fn first_page(&self, kind: ObjectKind) -> Result<ListPage, TargetError> {
         let advertised = self.advertised().await?;
         if advertised.cursor && self.experience.dialect().paging == Paging::AsAnnounced {
             match self.sized(kind, ("cursor", "")).await {
                 Ok(listing) => return Ok(first_by_cursor(listing)),
-                // Advertised and refused: the plain way is left.
+                // Announced and refused: paging by index is left.
                 Err(TargetError::Refused { status, .. }) => {
                     let index = Paging::Index as usize;
                     self.listing_helped(kind, Aspect::Paging, Paging::AsAnnounced as usize, index, status)
@@ -71,8 +72,8 @@ impl ScimTarget {
         Ok(page_of(listing, Paged::Index(1)))
     }
 
-    /// A first page in the size in force, else in a smaller one. The error is that of the first try: where the size was not
-    /// to blame, it says what is.
+    /// Reads a first page in the size in force, else in a smaller one. The error is that of the first try: where the
+    /// size was not to blame, it names the cause.
     async fn sized(&self, kind: ObjectKind, from: (&str, &str)) -> Result<Listing, TargetError> {
         let first = self.experience.dialect().page_size as usize;
         let mut refusal = None;
@@ -128,7 +129,7 @@ impl ScimTarget {
         self.find_page(kind, &asked, &query, later).await
     }
 
-    /// `count` in this form; the smaller one is smaller than the first whatever the service announces.
+    /// Returns `count` in this form; the smaller one is smaller than the first whatever the service announces.
     async fn count(&self, size: usize) -> Result<Option<u64>, TargetError> {
         let most = self.advertised().await?.max_results.unwrap_or(PAGE).min(PAGE);
         Ok(match size {
@@ -138,7 +139,8 @@ impl ScimTarget {
         })
     }
 
-    /// A listing is read in either form, so there is nothing to read back; after three, the question is spared.
+    /// Notes that another form of listing helped. A listing can be read in either form, so there is nothing to read
+    /// back; after three, the question is spared.
     async fn listing_helped(
         &self,
         kind: ObjectKind,
@@ -156,7 +158,7 @@ impl ScimTarget {
     }
 }
 
-/// The status, where a refused listing may be refused for its `count`.
+/// Returns the status, where a listing may have been refused for its `count`.
 const fn may_be_its_count(error: &TargetError) -> Option<u16> {
     match error {
         TargetError::Refused {
@@ -176,8 +178,8 @@ const fn may_be_its_count(error: &TargetError) -> Option<u16> {
     }
 }
 
-/// What was asked for by cursor may be answered by index all the same: the answer names its index, or announces more than it
-/// holds and no cursor.
+/// Judges a first page that was asked for by cursor. It may be answered by index all the same: the answer names its
+/// index, or announces more than it holds and no cursor.
 fn first_by_cursor(listing: Listing) -> ListPage {
     let more = listing.total.is_some_and(|total| total > listing.entries);
     let by_index = listing.next_cursor.is_none() && (listing.start.is_some() || more);

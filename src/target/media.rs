@@ -1,7 +1,7 @@
-//! As what bodies are announced: `application/scim+json`, and `application/json` where a service refuses that.
+//! The media type of bodies: `application/scim+json`, and `application/json` where a service refuses that.
 //!
-//! A 415 is about the announcement alone and comes before the body is looked at, so nothing was carried out: the same request
-//! goes out at once in the other media type, creates too.
+//! A 415 is about the media type alone and comes before the body is read, so nothing was carried out: the same request
+//! is sent at once in the other media type, creates too.
 
 use bytes::Bytes;
 use url::Url;
@@ -19,7 +19,7 @@ use super::request::Reply;
 use crate::ports::TargetError;
 
 impl ScimTarget {
-    /// Sends a body in the media type in force, and in another one where that is refused for what it is.
+    /// Sends a body in the media type in force, and in another one where that type is refused.
     pub(super) async fn send_body<B: Content>(
         &self,
         asked: &Asked,
@@ -53,7 +53,7 @@ impl ScimTarget {
                     self.helped(&[(Aspect::MediaType, other)], &witness);
                     return sent;
                 }
-                // Taken for what it is, and refused, or left, for something else.
+                // The media type was accepted, and the request refused, or left, for something else.
                 Err(_) => return sent,
             }
         }

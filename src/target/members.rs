@@ -1,10 +1,10 @@
-//! Members in and out of a group, where a form is new here or was refused.
+//! Adding and removing members of a group, where a form is new here or was refused.
 //!
-//! Promise: nobody leaves a group who was not named. A server that follows the RFC takes a removal with a value array for
-//! the removal of everybody (RFC 7644 section 3.5.2.2), and some do worse. So the first use of a form is made by one group
-//! at a time: who is in it is read and noted on disk, the request is sent, and the group is read again. If more than the
-//! named ones went, they are put back at once and the form is not used again. If the program ends in between, the next one
-//! finds the note and puts them back before it writes anything else.
+//! Promise: no member leaves a group that was not named. A server that follows the RFC takes a removal with a value
+//! array for the removal of all members (RFC 7644 section 3.5.2.2), and some do worse. So the first use of a form is
+//! made by one group at a time: its members are read and noted on disk, the request is sent, and the group is read
+//! again. If more than the named ones left, they are put back at once and the form is not used again. If the program
+//! ends in between, the next process finds the note and puts them back before it writes anything else.
 
 use std::collections::BTreeSet;
 
@@ -36,11 +36,11 @@ use crate::ports::TargetError;
 use crate::reconcile::members_of;
 use crate::reconcile::shown_members::ShownMembers;
 
-/// As many members are asked for one by one after a change that is not seen.
+/// The most members that are asked for one by one after a change that is not seen.
 const MOST_ASKED: usize = 20;
 
 impl ScimTarget {
-    /// Changes the members of a group, removals first. The error is of everybody.
+    /// Changes the members of a group, removals first. The error is a refusal of all of them.
     pub(super) async fn change_members(
         &self,
         kind: ObjectKind,
@@ -58,7 +58,7 @@ impl ScimTarget {
         let _turn = self.experience.first_use.lock().await;
         let (mut found, mut held) = self.held(kind, id).await?;
         let mut refused = Vec::new();
-        // Who is not seen is taken out all the same, unless as many are shown as were put in.
+        // Members that are not seen are removed all the same, unless as many are shown as were put in.
         let all_shown = held.there.len() as u64 >= patch.members_before.sent;
         let leavers = distinct(&patch.remove_members, |id| !(all_shown && held.lacks(id)));
         let mut none = None;
@@ -69,7 +69,7 @@ impl ScimTarget {
                     (found, held) = now;
                     refused.extend(left);
                 }
-                // Who comes does not wait for who cannot go.
+                // Additions do not wait for removals that are refused.
                 Err(error @ TargetError::Refused { .. }) => {
                     refused.extend(RefusedMember::all(&removal.remove_members, &error));
                     none = Some(error);
@@ -177,8 +177,8 @@ impl ScimTarget {
         Err(error)
     }
 
-    /// The other forms of a removal, a PUT last: another case of `op` costs nobody anything. Forms that could take others out
-    /// are not tried where nobody would see it.
+    /// Returns the other forms of a removal, a PUT last: another case of `op` cannot remove anyone else. Forms that
+    /// could remove other members are not tried where no reading would show it.
     fn other_removals(
         &self,
         witness: &Witness,
@@ -302,7 +302,8 @@ impl ScimTarget {
         self.experience.say(finding);
     }
 
-    /// One use of a form by one group, watched: reads before, sends, reads after, and puts back who was not named.
+    /// Uses a form once for one group, watched: reads before, sends, reads after, and puts back members that were not
+    /// named.
     pub(super) async fn use_once(
         &self,
         kind: ObjectKind,
@@ -337,7 +338,8 @@ impl ScimTarget {
         self.experience.add(|learned| learned.set_trial(Some(trial)));
         self.experience.keep_durably().await?;
         let sent = self.send(kind, id, patch, dialect).await;
-        // Read whatever the answer: a refusal, too, may have been carried out in part. Where that fails, the note stays.
+        // Read whatever the answer: a refusal, too, may have been carried out in part. Where that fails, the note
+        // stays.
         let mut now = self.held(kind, id).await?;
         let named: BTreeSet<&TargetId> = patch.remove_members.iter().collect();
         let stays = |member: &&TargetId| !named.contains(*member);
@@ -353,7 +355,7 @@ impl ScimTarget {
             whole.extend(patch.add_members.iter().cloned());
             now = match self.put_back(kind, id, lost.clone(), whole).await {
                 Ok(now) => now,
-                // The note of who was there stays; and no other group is to lose its members to this form meanwhile.
+                // The note of the members stays; and no other group may lose its members to this form meanwhile.
                 Err(error) => {
                     if !patch.remove_members.is_empty() {
                         self.harmed(
@@ -391,8 +393,8 @@ impl ScimTarget {
         Ok((used, now))
     }
 
-    /// What became of a change that was answered 2xx and is not seen. Where a group shows everybody, it was not done. Where it
-    /// does not, what was accepted counts, unless a question to the target tells otherwise.
+    /// Judges a change that was answered with 2xx and is not seen. Where a group shows all its members, it was not
+    /// done. Where it does not, the acceptance counts, unless a query to the target proves otherwise.
     async fn unseen(
         &self,
         id: &TargetId,
@@ -410,7 +412,7 @@ impl ScimTarget {
                 Used::Silent
             });
         }
-        // As many as before although more came, and nobody else: what is shown has an end.
+        // As many as before although more were added, and no others: the number shown is limited.
         let same = !before.there.is_empty() && now.1.there == before.there && patch.remove_members.is_empty();
         if now.1.whole && !same {
             return Ok(Used::Silent);
@@ -428,7 +430,7 @@ impl ScimTarget {
                 }
             }
         }
-        // Without a question that tells: more were accepted before than are shown, so that this one may be there as well.
+        // Without a query that can answer: more were accepted before than are shown, so this one may be there as well.
         let more = patch.members_before.sent > now.1.there.len() as u64;
         if same && told.is_none() && now.1.whole && !more {
             return Ok(Used::Silent);
@@ -445,7 +447,8 @@ impl ScimTarget {
         Ok(Used::Right)
     }
 
-    /// After a removal that was answered 2xx, by a target that shows no members and where a question tells: are they out?
+    /// Checks by a query that removed members are out, after a removal that was answered with 2xx by a target that
+    /// shows no members.
     pub(super) async fn ask_for_leavers(
         &self,
         kind: ObjectKind,
@@ -486,7 +489,7 @@ impl ScimTarget {
             ..dialect.clone()
         };
         for (members, dialect) in [(lost, &dialect), (all.clone(), &dialect), (all, &by_put)] {
-            // A refusal is answered by the next way; what it did is read.
+            // A refusal is followed by the next way; what it did is read.
             let sent = self
                 .send(
                     kind,
@@ -515,7 +518,7 @@ impl ScimTarget {
         ))
     }
 
-    /// Ends a first use that an earlier process did not see the end of.
+    /// Finishes a first use that an earlier process left unfinished.
     pub(super) async fn finish_trial(&self) -> Result<(), TargetError> {
         if self.experience.ask(|learned| learned.trial().is_none()) || self.experience.gave_up() {
             return Ok(());
@@ -542,7 +545,8 @@ impl ScimTarget {
                 if !lost.is_empty() {
                     match self.put_back(kind, &id, lost, whole).await {
                         Ok(_) => {}
-                        // Said already; the next cycle tries again, and this one does not keep everybody else waiting.
+                        // Reported already; the next cycle tries again, and this one does not keep everything else
+                        // waiting.
                         Err(TargetError::Refused { .. }) => {
                             self.experience.give_up();
                             return Ok(());
@@ -573,13 +577,14 @@ impl ScimTarget {
     }
 }
 
-/// True where a reading shows that this was done: who came is seen, and whoever went is not, and was seen before or would be.
+/// Returns true where a reading shows that this was done: every added member is seen, and every removed one is not, and
+/// was seen before or would be.
 fn is_right(patch: &Patch, before: &ShownMembers, now: &ShownMembers) -> bool {
     let out = |member: &TargetId| now.lacks(member) || (before.holds(member) && !now.holds(member));
     patch.remove_members.iter().all(out) && patch.add_members.iter().all(|member| now.holds(member))
 }
 
-/// Other refusals are of who is named, or of the group.
+/// Returns true for statuses that may be about the form; others are about a named member, or the group.
 const fn may_be_of_the_form(status: u16) -> bool {
     matches!(status, 400 | 501)
 }

@@ -1,4 +1,4 @@
-//! What became of members who were to come or to go.
+//! The outcome for members that were added or removed.
 
 use crate::model::id::TargetId;
 use crate::ports::MembersBefore;
@@ -8,41 +8,41 @@ use crate::ports::Resource;
 use crate::ports::TargetError;
 use crate::reconcile::shown_members::ShownMembers;
 
-/// Who is seen in a group, and the resource that says so.
+/// The members seen in a group, and the resource that shows them.
 pub(super) type Held = (Resource, ShownMembers);
 
 /// How one use of a form ended.
 pub(super) enum Used {
-    /// The named ones, and only they, went or came.
+    /// The named members, and only they, were added or removed.
     Right,
-    /// Some of them did, and nobody else; these were refused.
+    /// Some of them were, and no others; these were refused.
     InPart(Vec<RefusedMember>),
-    /// Some are not as they should be.
+    /// Some of them were not.
     Silent,
-    /// Others went too, and were put back.
+    /// Other members left too, and were put back.
     Harmful,
     /// Refused.
     Refused(TargetError, u16),
 }
 
-/// What became of members who were to come or to go.
+/// The outcome for members that were to be added or removed.
 #[derive(Debug, Default)]
 pub(super) struct TakenMembers {
     /// The group as it was answered or read last.
     pub(super) last: Option<Resource>,
-    /// Who was refused.
+    /// The members that were refused.
     pub(super) refused: Vec<RefusedMember>,
 }
 
 impl TakenMembers {
-    /// Those of a patch who went.
+    /// Returns those removed members of a patch that left.
     pub(super) fn gone(&self, patch: &Patch) -> Vec<TargetId> {
         let stayed = |leaver: &&TargetId| !self.refused.iter().any(|one| one.member == **leaver);
         patch.remove_members.iter().filter(stayed).cloned().collect()
     }
 }
 
-/// Which way members go.
+/// Whether members are added or removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     Out,
@@ -50,7 +50,7 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// These members, and nothing else.
+    /// Builds the patch of these members, and nothing else.
     pub(super) fn patch(self, members: Vec<TargetId>, before: MembersBefore) -> Patch {
         let (add_members, remove_members) = match self {
             Self::In => (members, Vec::new()),
@@ -65,7 +65,7 @@ impl Way {
         }
     }
 
-    /// Those of the named who are not where they were to be.
+    /// Returns those of the named members that are not where they were to be.
     pub(super) fn undone(
         self,
         named: &[TargetId],
@@ -79,7 +79,7 @@ impl Way {
         named.iter().filter(|member| !done(member)).cloned().collect()
     }
 
-    /// Those of a patch who go this way.
+    /// Returns those members of a patch that go this way.
     pub(super) fn of(self, patch: &Patch) -> &[TargetId] {
         match self {
             Self::In => &patch.add_members,
@@ -88,7 +88,8 @@ impl Way {
     }
 }
 
-/// True where what happened to these tells of the form: who was not there before is out whatever was sent.
+/// Returns true where the outcome for these members proves something about the form: a member that was not there before
+/// is out whatever was sent.
 pub(super) fn shows_the_form(way: Way, members: &[TargetId], before: &ShownMembers) -> bool {
     way == Way::In || !before.whole || members.iter().any(|member| before.holds(member))
 }

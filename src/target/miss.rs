@@ -1,4 +1,4 @@
-//! A form that did not do its work.
+//! A form that did not work.
 
 use super::learning::Failing;
 use crate::model::id::ObjectKind;
@@ -6,19 +6,19 @@ use crate::model::id::TargetId;
 use crate::ports::Resource;
 use crate::ports::TargetError;
 
-/// Why a form did not do its work.
+/// Why a form did not work.
 #[derive(Debug)]
 pub(super) enum Miss {
     /// Refused with 400 or 501: perhaps for its form.
     Refused(TargetError, u16),
-    /// Answered 2xx; the resource as it is read back, and the attributes that it does not show.
+    /// Answered with 2xx; the resource as it was read back, and the attributes that it does not show.
     Silent(Box<Resource>, Vec<String>),
     /// Anything else: no other form would help.
     Failed(TargetError),
 }
 
 impl Miss {
-    /// What a refusal says of the form.
+    /// Classifies a refusal by what it proves about the form.
     pub(super) fn of(error: TargetError) -> Self {
         match error {
             TargetError::Refused { status, .. } if matches!(status, 400 | 501) => {
@@ -28,7 +28,7 @@ impl Miss {
         }
     }
 
-    /// How the form failed.
+    /// Returns how the form failed.
     pub(super) fn how(&self) -> Failing {
         match self {
             Self::Refused(_, status) => Failing::Refused(*status),
@@ -37,7 +37,7 @@ impl Miss {
     }
 }
 
-/// The error for a request that was answered 2xx and did not do what matters.
+/// Builds the error for a request that was answered with 2xx and did not do what matters.
 pub(super) fn not_carried_out(kind: ObjectKind, id: &TargetId, what: &str) -> TargetError {
     TargetError::Refused {
         what: format!(

@@ -1,9 +1,9 @@
 //! The target: any SCIM 2.0 service, written to by the smallest requests that do the work.
 //!
-//! [`client::ScimTarget`] is the way in. Guarantees: a create goes out once (again only where the target surely did
-//! nothing); no answer of an unexpected kind is taken for absence or for success; the token is never shown. Nothing is
-//! stored here: what must survive a crash is the engine's, and everything but a create may be sent again.
-//! The rules come from RFC 7643, RFC 7644 and RFC 9865, and from what servers in the field do instead.
+//! [`client::ScimTarget`] is the entry point. Guarantees: a create is sent once (again only where the target surely did
+//! nothing); no unexpected answer is taken for absence or for success; the token is never shown. Nothing is stored
+//! here: the engine keeps what must survive a crash, and everything but a create may be sent again. The rules come from
+//! RFC 7643, RFC 7644 and RFC 9865, and from what servers in the field do instead.
 
 pub mod announced;
 pub mod capabilities;

@@ -1,10 +1,11 @@
-//! How many requests are in flight, how fast they follow each other, and when none may go out.
+//! How many requests are in flight, how fast they follow each other, and when none may be sent.
 //!
-//! Three limits, the tightest counts: the *window* (requests in flight: more while latency is flat, half as many after a
-//! 429 or 503), the *lanes* (reads and writes, each with the rate that its refusals or the RateLimit headers taught), and
-//! the settings' `requests_per_second`, which is never exceeded. Retry-After pauses the whole target.
-//! The arithmetic is in [`controller`], without a clock; here is only the waiting. What was learned lives as long as the
-//! process: another one learns it anew within a burst, but for how many in flight were well, which it is told.
+//! Three limits apply, and the tightest counts: the *window* (requests in flight: more while latency is flat, half as
+//! many after a 429 or 503), the *lanes* (reads and writes, each with the rate that its refusals or the RateLimit
+//! headers taught), and the settings' `requests_per_second`, which is never exceeded. Retry-After pauses the whole
+//! target. The arithmetic is in [`controller`], without a clock; here is only the waiting. What was learned lives as
+//! long as the process, and another process learns it anew within a burst; only the number in flight that went well is
+//! passed on.
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -30,8 +31,8 @@ tokio::task_local! {
     static AHEAD: ();
 }
 
-/// Does what takes access away from somebody: its requests, and the readings between them, do not wait for what the headers of
-/// answers ask for. A refusal, a pause and the settings' own limit hold for them as for all.
+/// Does work that takes access away from a user: its requests, and the readings between them, do not wait for what the
+/// headers of answers ask for. A refusal, a pause and the settings' own limit apply to it too.
 pub async fn ahead<T>(doing: impl Future<Output = T>) -> T {
     AHEAD.scope((), doing).await
 }
@@ -48,11 +49,11 @@ pub struct Pace {
 #[derive(Debug)]
 struct State {
     controller: Controller,
-    /// Slots that exist, taken or not: what the semaphore was given.
+    /// The slots that exist, taken or not: what the semaphore was given.
     slots: usize,
 }
 
-/// A request that may go out now. Dropped without [`Pass::done`], it teaches nothing and only makes room.
+/// A request that may be sent now. If dropped without [`Pass::done`], it teaches nothing and only frees its slot.
 #[derive(Debug)]
 pub struct Pass<'a> {
     pace: &'a Pace,
@@ -63,8 +64,8 @@ pub struct Pass<'a> {
 }
 
 impl Pace {
-    /// A gate for this many requests at once, each at least `least_gap` after the one before; nobody waits in it for a
-    /// pause longer than `longest_wait`.
+    /// Creates a gate for this many requests at once, each at least `least_gap` after the one before; no request waits
+    /// in it for a pause longer than `longest_wait`.
     #[must_use]
     pub fn new(max_concurrency: usize, least_gap: Option<Duration>, longest_wait: Duration) -> Self {
         let most = max_concurrency.clamp(1, Semaphore::MAX_PERMITS);
@@ -78,7 +79,7 @@ impl Pace {
         }
     }
 
-    /// Begins with as many in flight as an earlier process found to be well.
+    /// Begins with the number of requests in flight that went well in an earlier process.
     pub fn begin_with(&self, limit: usize) {
         let mut state = self.state();
         state.controller.begin_with(limit);
@@ -89,17 +90,17 @@ impl Pace {
         }
     }
 
-    /// How many in flight were found to be well; `None` before anything is known.
+    /// Returns the number of requests in flight that went well, or `None` before anything is known.
     pub fn found(&self) -> Option<usize> {
         self.state().controller.found()
     }
 
-    /// Waits until a request may go out.
+    /// Waits until a request may be sent.
     ///
     /// # Errors
-    /// The time that is left of a pause which is too long to wait for here.
+    /// The rest of a pause that is too long to wait for here.
     pub async fn enter(&self, kind: Kind) -> Result<Pass<'_>, Duration> {
-        // Said before waiting for a slot: whoever holds them may wait for the pause.
+        // Before waiting for a slot: the requests that hold the slots may wait for the pause.
         self.refuse_long_pause()?;
         let ahead = AHEAD.try_with(|()| ()).is_ok();
         let slot = self.slots.acquire().await.expect("the semaphore is never closed");
@@ -129,7 +130,7 @@ impl Pace {
         }
     }
 
-    /// What there is to report of how the target slows requests down, once.
+    /// Returns the report of how the target slows requests down, once.
     pub fn take_report(&self) -> Option<String> {
         self.state().controller.take_report()
     }
@@ -153,7 +154,7 @@ impl Pace {
 }
 
 impl Pass<'_> {
-    /// The request is over; `judge` gets the time that it took.
+    /// Ends the request; `judge` gets the time that it took.
     pub fn done(self, judge: impl FnOnce(Duration) -> Outcome, hint: Option<Hint>) {
         let now = self.pace.now();
         let outcome = judge(now.saturating_sub(self.sent));
@@ -198,7 +199,7 @@ mod tests {
         assert!(began.elapsed() < S * 8);
     }
 
-    /// Eight users, one refusal: what was asked is waited for, and no more; then it goes on.
+    /// Eight users, one refusal: the wait is as long as asked, and no longer; then it goes on.
     #[tokio::test(start_paused = true)]
     async fn after_one_refusal_the_wait_is_what_was_asked_and_the_others_follow_at_once() {
         for asked in [1, 2, 3, 10, 30] {

@@ -1,9 +1,10 @@
-//! A [`Patch`] in our terms to the PATCH bodies that carry it out (RFC 7644 section 3.5.2), and to a changed
-//! resource for targets without PATCH. Pure.
+//! Turns a [`Patch`] into the PATCH bodies that carry it out (RFC 7644 section 3.5.2), and into a changed resource for
+//! targets without PATCH. Pure.
 //!
-//! A body says no more than what changes. A multi-valued element that the target does not hold is added whole,
+//! A body contains no more than what changes. A multi-valued element that the target does not hold is added whole,
 //! because servers refuse a path into it with `noTarget`; clearing the last value of an element removes the element.
-//! Everything here may be sent twice: values are set, members added are a set, removing what is not there is done.
+//! Everything here may be sent twice: values are set, members added are a set, and removing what is not there changes
+//! nothing.
 
 use std::collections::BTreeSet;
 
@@ -35,16 +36,16 @@ pub struct Operation {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PatchBody {
     schemas: [&'static str; 1],
-    /// What it does, in order.
+    /// Its operations, in order.
     #[serde(rename = "Operations")]
     pub operations: Vec<Operation>,
-    /// True when it takes members out of a group, which some servers refuse in one form or another.
+    /// True when it removes members of a group, which some servers refuse in one form or another.
     #[serde(skip)]
     pub removes_members: bool,
 }
 
-/// The bodies that carry out a patch, in order; none where nothing changes. Attributes ride with the first members;
-/// removals of members come before additions, because what takes access away comes first.
+/// Builds the bodies that carry out a patch, in order; none where nothing changes. Attributes go with the first
+/// members; removals of members come before additions, because what takes access away comes first.
 ///
 /// # Errors
 /// When a path cannot be written.
@@ -96,7 +97,7 @@ pub fn compile(patch: &Patch, dialect: &Dialect) -> Result<Vec<PatchBody>, PathE
     Ok(bodies)
 }
 
-/// The attributes of a patch that make an element which the target does not hold, as the changes name them.
+/// Returns the attributes of a patch that create an element which the target does not hold, as the changes name them.
 #[must_use]
 pub fn new_elements(patch: &Patch) -> BTreeSet<String> {
     let Ok(held) = Held::of(patch) else {
@@ -156,7 +157,7 @@ impl Dialect {
         Operation { op, path, value }
     }
 
-    /// Operations with their booleans as this target wants them, also those that select an element.
+    /// Writes operations with the booleans that this target wants, also those that select an element.
     fn dress(&self, operations: &mut [Operation]) {
         if self.booleans == Booleans::String {
             let values = operations
@@ -166,7 +167,7 @@ impl Dialect {
         }
     }
 
-    /// A value as this target wants it at this path.
+    /// Returns a value in the form that this target wants at this path.
     #[must_use]
     pub fn value_at(&self, path: &TargetPath, value: &Value) -> Json {
         match value {
@@ -179,7 +180,7 @@ impl Dialect {
     }
 }
 
-/// What the target holds of multi-valued elements, before and after the patch.
+/// The multi-valued elements that the target holds, before and after the patch.
 struct Held {
     before: Vec<TargetPath>,
     after: Vec<TargetPath>,
@@ -189,7 +190,7 @@ impl Held {
     fn of(patch: &Patch) -> Result<Self, PathError> {
         let mut before = Vec::new();
         for (path, value) in patch.held.iter().filter(|(_, value)| !value.is_unassigned()) {
-            // A held attribute that is not a path is none of ours to write: only what changes must be one.
+            // A held attribute that is not a path is not ours to write: only what changes must be one.
             if let Ok(path) = TargetPath::parse(path) {
                 before.extend(elements_in(&path, value));
                 before.push(path);
@@ -218,7 +219,7 @@ impl Held {
     }
 }
 
-/// `emails` held as a whole list: one path for each of its elements that a `type` selects.
+/// Returns one path for each element of a whole list, such as `emails`, that a `type` selects.
 fn elements_in(path: &TargetPath, value: &Value) -> Vec<TargetPath> {
     let Value::List(items) = value else {
         return Vec::new();
@@ -269,7 +270,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Clears an attribute by putting nothing in its place, where this target wants that; false where it does not.
+    /// Clears an attribute by writing an empty value in its place, where this target wants that. Returns false where it
+    /// does not.
     fn empty(&mut self, path: &TargetPath, change: &Change, held: &Held) -> bool {
         let nothing = match self.dialect.clearing(path) {
             Clearing::Remove | Clearing::Put => return false,

@@ -1,7 +1,7 @@
 //! Attribute paths as a mapping writes them: parsed once, compared without case, printed for the wire.
 //!
 //! RFC 7644 section 3.5.2 (figure 1) gives the grammar; `scim_v2` parses it. Only conjunctions of `eq` can select an
-//! element here, because only they say what a new element must hold.
+//! element here, because only they define what a new element must hold.
 
 use scim_v2::filter::AttrExp;
 use scim_v2::filter::AttrPath;
@@ -27,13 +27,13 @@ pub struct TargetPath {
     pub urn: Option<String>,
     /// Attribute name.
     pub name: String,
-    /// What selects one element of a multi-valued attribute: sub-attribute and value, all of which must hold.
+    /// The selector of one element of a multi-valued attribute: sub-attributes and values, all of which must hold.
     pub selector: Vec<(String, Json)>,
     /// Sub-attribute.
     pub sub: Option<String>,
 }
 
-/// A path that is not one.
+/// The error for a text that is not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{path}` is not an attribute path that can be written: {why}")]
 pub struct PathError {
@@ -85,7 +85,8 @@ impl TargetPath {
         }
     }
 
-    /// Reads a path that only a mapping takes: an extension whose name is no URN in the strict sense, as services use them.
+    /// Reads a path that only a mapping takes: an extension whose name is not a URN in the strict sense, as services
+    /// use them.
     fn as_mapped(text: &str) -> Option<Self> {
         let path: mapping::TargetPath = text.parse().ok()?;
         path.filter().is_empty().then(|| Self {
@@ -96,32 +97,32 @@ impl TargetPath {
         })
     }
 
-    /// True when the path selects one element of a multi-valued attribute.
+    /// Returns true when the path selects one element of a multi-valued attribute.
     #[must_use]
     pub fn selects_element(&self) -> bool {
         !self.selector.is_empty()
     }
 
-    /// True when both are in the same element of the same attribute.
+    /// Returns true when both are in the same element of the same attribute.
     #[must_use]
     pub fn same_element(&self, other: &Self) -> bool {
         self.same_attribute(other) && self.selector == other.selector
     }
 
-    /// True when both are in the same attribute.
+    /// Returns true when both are in the same attribute.
     #[must_use]
     pub fn same_attribute(&self, other: &Self) -> bool {
         let urn = |path: &Self| path.urn.as_deref().unwrap_or_default().to_ascii_lowercase();
         self.name.eq_ignore_ascii_case(&other.name) && urn(self) == urn(other)
     }
 
-    /// True for the reference to the manager itself (`…:User:manager`, without a sub-attribute).
+    /// Returns true for the reference to the manager itself (`…:User:manager`, without a sub-attribute).
     #[must_use]
     pub fn is_manager(&self) -> bool {
         self.sub.is_none() && self.selector.is_empty() && self.name.eq_ignore_ascii_case("manager")
     }
 
-    /// The attribute alone: `phoneNumbers`, `urn:…:User:manager`.
+    /// Returns the attribute alone: `phoneNumbers`, `urn:…:User:manager`.
     #[must_use]
     pub fn attribute(&self) -> String {
         match &self.urn {
@@ -130,7 +131,7 @@ impl TargetPath {
         }
     }
 
-    /// The element that is selected: `phoneNumbers[type eq "mobile"]`; the attribute where none is.
+    /// Returns the element that is selected: `phoneNumbers[type eq "mobile"]`; the attribute where none is.
     #[must_use]
     pub fn element(&self) -> String {
         let attribute = self.attribute();
@@ -145,7 +146,7 @@ impl TargetPath {
         format!("{attribute}[{}]", terms.join(" and "))
     }
 
-    /// The whole path, as sent.
+    /// Returns the whole path, as sent.
     #[must_use]
     pub fn wire(&self) -> String {
         match &self.sub {
@@ -154,14 +155,14 @@ impl TargetPath {
         }
     }
 
-    /// A new element that this path selects, still without a value: `{"type": "mobile"}`.
+    /// Returns a new element that this path selects, still without a value: `{"type": "mobile"}`.
     #[must_use]
     pub fn new_element(&self) -> serde_json::Map<String, Json> {
         self.selector.iter().cloned().collect()
     }
 }
 
-/// `primary eq "True"` is how Entra writes a boolean in a path; RFC 7644 section 3.4.2.2 wants `true`.
+/// Reads a literal: `primary eq "True"` is how Entra writes a boolean in a path; RFC 7644 section 3.4.2.2 wants `true`.
 fn literal(name: &str, value: &CompValue) -> Json {
     match value {
         CompValue::False => Json::Bool(false),
@@ -191,7 +192,7 @@ fn collect(filter: &ValFilter, into: &mut Vec<(String, Json)>) -> Result<(), ()>
     }
 }
 
-/// The key as the resource spells it.
+/// Returns the key as the resource spells it.
 pub(super) fn key_of(map: &Map<String, Json>, name: &str) -> Option<String> {
     if map.contains_key(name) {
         return Some(name.to_owned());

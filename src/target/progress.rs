@@ -1,10 +1,10 @@
-//! How far listings came.
+//! The progress of listings.
 
 use std::sync::atomic::AtomicUsize;
 
 use crate::model::id::ObjectKind;
 
-/// With which page size the listing under way is read, for users and groups.
+/// The page size of the listing under way, for users and groups.
 #[derive(Debug, Default)]
 pub struct Progress {
     users: AtomicUsize,
@@ -12,7 +12,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of one type.
+    /// Returns the page size for one type.
     pub(super) const fn of(&self, kind: ObjectKind) -> &AtomicUsize {
         match kind {
             ObjectKind::User => &self.users,

@@ -1,8 +1,9 @@
-//! A refused bundle of attributes is split: what the target takes goes, and what it refuses is named and waits alone.
+//! A refused bundle of attributes is split: what the target accepts is sent, and each attribute that it refuses is
+//! named and waits alone.
 //!
-//! Promises: `active` is never held up by another attribute; a refusal that names an attribute is checked by sending that
-//! one alone; where nothing at all is taken it is the resource that is refused, and not a part of it. Everything here may be
-//! sent twice, because attributes are set.
+//! Promises: `active` is never held up by another attribute; a refusal that names an attribute is checked by sending
+//! that one alone; where nothing at all is accepted, the resource is refused, and not a part of it. Everything here may
+//! be sent twice, because attributes are set.
 
 use std::collections::VecDeque;
 
@@ -28,12 +29,12 @@ use crate::reconcile::target_schema::Knowledge;
 use crate::reconcile::target_schema::Mutability;
 use crate::reconcile::target_schema::knowledge;
 
-/// What became of a bundle of attributes.
+/// The outcome of a bundle of attributes.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     /// The resource as it was answered last.
     pub(super) last: Option<Resource>,
-    /// What the target refuses.
+    /// The parts that the target refuses.
     pub(super) refused: Vec<RefusedPart>,
 }
 
@@ -42,15 +43,15 @@ struct Split<'s> {
     kind: ObjectKind,
     id: &'s TargetId,
     dialect: &'s Dialect,
-    /// What is left to be sent; `held` goes along with what was taken.
+    /// What is left to be sent; its `held` follows what was accepted.
     patch: Patch,
     taken: Taken,
-    /// Some of it was carried out.
+    /// True if some of it was carried out.
     any: bool,
 }
 
 impl ScimTarget {
-    /// Changes attributes, as many as the target takes.
+    /// Changes as many attributes as the target accepts.
     pub(super) async fn change_what_is_taken(
         &self,
         kind: ObjectKind,
@@ -100,8 +101,8 @@ impl ScimTarget {
         Ok(taken)
     }
 
-    /// What a schema calls immutable, or required where it is cleared, and what three objects were refused, goes in a
-    /// request of its own from the first.
+    /// Returns true for a change that is sent alone from the start: an attribute that a schema calls immutable, or
+    /// required where it is cleared, or that was refused for three objects.
     fn goes_apart(&self, kind: ObjectKind, change: &Change) -> bool {
         let path = change.attribute.to_string();
         if change.attribute.eq_ignore_ascii_case("active") {
@@ -126,8 +127,8 @@ impl ScimTarget {
         }
     }
 
-    /// Passes on an error that is about the resource, the target or the credential; gives back one that may be about a part
-    /// of the request. A 404 for a resource that is there is one.
+    /// Returns the error as `Err` if it is about the resource, the target or the credential, and as `Ok` if it may be
+    /// about a part of the request, such as a 404 for a resource that is there.
     pub(super) async fn about_a_part(
         &self,
         kind: ObjectKind,
@@ -137,7 +138,7 @@ impl ScimTarget {
         match error {
             TargetError::Refused { status, .. } if may_be_of_a_part(status) => Ok(error),
             TargetError::Conflict { .. } => Ok(error),
-            // One record may break while it is read well, and others are written.
+            // One record may break while it can be read, and others are written.
             TargetError::Unavailable { .. } if is_broken(&error) => match self.read(kind, id).await {
                 Ok(Some(_)) => Ok(error),
                 Ok(None) | Err(_) => Err(error),
@@ -154,7 +155,7 @@ impl ScimTarget {
         }
     }
 
-    /// What breaks by PATCH, in each part of it: once by PUT. True where that went.
+    /// Sends once by PUT what breaks by PATCH in each part of it. Returns true where that succeeded.
     async fn put_what_breaks(&self, split: &mut Split<'_>, changes: &[Change]) -> bool {
         if split.dialect.update == Update::Put || self.keeps_to_patch() {
             return false;
@@ -185,7 +186,7 @@ impl ScimTarget {
             .change_attributes(split.kind, split.id, &patch, split.dialect)
             .await
         {
-            // The others are done, and these are known: no split would tell more.
+            // The others are done, and these are known: no split would find out more.
             Err(TargetError::Partly { refused, rest, .. }) => {
                 let kept = |change: &&Change| !refused.iter().any(|part| part.attribute == change.attribute);
                 let kept: Vec<Change> = changes.iter().filter(kept).cloned().collect();
@@ -209,8 +210,8 @@ impl ScimTarget {
         });
     }
 
-    /// The bundle was refused: `active` first, then what the refusal does not name, then each that it names; without a
-    /// name the bundle is halved.
+    /// Sends a refused bundle in parts: `active` first, then what the refusal does not name, then each attribute that
+    /// it names; without a name the bundle is halved.
     async fn change_in_parts(
         &self,
         split: &mut Split<'_>,
@@ -255,8 +256,8 @@ impl ScimTarget {
         Err(error)
     }
 
-    /// One attribute in a request of its own; `refused` where it was sent so already. What is cleared is cleared in other
-    /// ways where one is refused.
+    /// Sends one attribute in a request of its own; `refused` where that was done already. An attribute to be cleared
+    /// is cleared in other ways where one is refused.
     async fn change_alone(
         &self,
         split: &mut Split<'_>,
@@ -282,8 +283,8 @@ impl ScimTarget {
         Ok(())
     }
 
-    /// Clears an attribute in the other ways: replaced with null, with an empty value, left out of a PUT. True where one was
-    /// read back as done.
+    /// Clears an attribute in the other ways: replaced with null, with an empty value, left out of a PUT. Returns true
+    /// where one was read back as done.
     async fn clear_otherwise(&self, split: &mut Split<'_>, change: &Change) -> Result<bool, TargetError> {
         let Ok(path) = TargetPath::parse(&change.attribute) else {
             return Ok(false);
@@ -330,7 +331,7 @@ impl ScimTarget {
 impl Split<'_> {
     fn took(&mut self, changes: &[Change], answered: Option<Resource>) {
         self.any |= !changes.is_empty();
-        // What follows finds the elements that were made, and not those that went.
+        // Later requests find the elements that were made, and not those that were removed.
         for change in changes {
             if change.after.is_unassigned() {
                 self.patch.held.remove(change.attribute.as_str());
@@ -345,8 +346,8 @@ impl Split<'_> {
         }
     }
 
-    /// What is told of it. A refusal of `active`, and a name that another one has, are for the whole operation to answer:
-    /// the first takes access away, and the second may be free again in this cycle.
+    /// Decides what is reported of the bundle. A refusal of `active`, and a name that another resource has, are the
+    /// outcome of the whole operation: the first takes access away, and the second may be free again in this cycle.
     fn outcome(mut self) -> Result<Taken, TargetError> {
         let first = |part: &RefusedPart| {
             part.attribute.eq_ignore_ascii_case("active")
@@ -355,22 +356,22 @@ impl Split<'_> {
         if let Some(at) = self.taken.refused.iter().position(first) {
             return Err(self.taken.refused.swap_remove(at).error);
         }
-        // What was answered 2xx and not kept is of the attribute, whatever became of others.
+        // A value that was answered with 2xx and not kept is the attribute's fault, whatever happened to others.
         let refused = self.taken.refused.iter().any(|part| part.holds.is_none());
         if !self.any && refused {
-            // Nothing tells whether it is the attributes or the resource.
+            // Nothing shows whether the cause is the attributes or the resource.
             return Err(self.taken.refused.swap_remove(0).error);
         }
         Ok(self.taken)
     }
 }
 
-/// True for a 500: the server broke at this request.
+/// Returns true for a 500: the server broke at this request.
 const fn is_broken(error: &TargetError) -> bool {
     matches!(error, TargetError::Unavailable { status: 500, .. })
 }
 
-/// Statuses that a part of a request may be the cause of; 0 is a path that cannot be written.
+/// Returns true for statuses that a part of a request may cause; 0 is a path that cannot be written.
 const fn may_be_of_a_part(status: u16) -> bool {
     matches!(status, 0 | 400 | 402..=412 | 414..=428 | 430..=499 | 501)
 }

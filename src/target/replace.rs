@@ -1,7 +1,7 @@
 //! The same [`Patch`] carried out on a resource's JSON, for targets that are changed by PUT. Pure.
 //!
-//! Everything that the patch does not name stays, unknown extensions and server attributes included: a PUT clears
-//! what it omits (RFC 7644 section 3.5.1). Names are compared without case (RFC 7643 section 2.1).
+//! Everything that the patch does not name stays, unknown extensions and server attributes included: a PUT clears what
+//! it omits (RFC 7644 section 3.5.1). Names are compared without case (RFC 7643 section 2.1).
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use crate::reconcile::operation::MEMBERS;
 use crate::reconcile::shown_members::Member;
 use crate::reconcile::shown_members::member_in;
 
-/// What became of a PUT.
+/// The outcome of a PUT.
 pub(super) enum Put {
     /// It was sent, and answered well.
     Sent(Option<Resource>),
@@ -28,7 +28,7 @@ pub(super) enum Put {
     NotWhole,
 }
 
-/// The resource as it shall be after the patch.
+/// Changes a resource into what it must be after the patch.
 ///
 /// # Errors
 /// When a path cannot be written.
@@ -72,7 +72,7 @@ fn apply(resource: &mut Map<String, Json>, path: &TargetPath, value: Option<Json
     }
 }
 
-/// Sets a sub-attribute: in every element of a list (RFC 7644 section 3.5.2.3), and beside a value that stands bare.
+/// Sets a sub-attribute: in every element of a list (RFC 7644 section 3.5.2.3), and beside a bare value.
 fn set_within(holder: &mut Map<String, Json>, name: &str, sub: &str, value: Option<Json>) {
     let key = key_of(holder, name).unwrap_or_else(|| name.to_owned());
     let Some(Json::Array(elements)) = holder.get_mut(&key).filter(|held| is_filled_list(held)) else {
@@ -90,7 +90,8 @@ fn is_filled_list(held: &Json) -> bool {
 
 fn apply_to_element(holder: &mut Map<String, Json>, path: &TargetPath, value: Option<Json>) {
     let key = key_of(holder, &path.name).unwrap_or_else(|| path.name.clone());
-    // A single element may stand without its list. It is kept, and written back as it came while it is the only one.
+    // A single element may stand without its list. It is kept, and written back in the same form while it is the only
+    // one.
     let (mut elements, single) = match holder.remove(&key) {
         Some(Json::Array(elements)) => (elements, false),
         None | Some(Json::Null) => (Vec::new(), false),
@@ -137,7 +138,7 @@ fn change_element(elements: &mut Vec<Json>, path: &TargetPath, value: Option<Jso
     }
 }
 
-/// Nothing left but what selects it (and `primary`, which says nothing alone).
+/// Returns true when nothing is left but what selects the element (and `primary`, which means nothing alone).
 fn is_bare(element: &Json, path: &TargetPath) -> bool {
     element.as_object().is_some_and(|fields| {
         fields.keys().all(|key| {
@@ -167,7 +168,7 @@ fn selected(element: &Json, path: &TargetPath) -> bool {
     })
 }
 
-/// Members are known by whatever shape they come in, and who joins is written in the shape of those that are there.
+/// Changes members in whatever shape they come; new members are written in the shape of the existing ones.
 fn change_members(resource: &mut Map<String, Json>, patch: &Patch) {
     let gone: BTreeSet<&TargetId> = patch.remove_members.iter().collect();
     let key = key_of(resource, MEMBERS).unwrap_or_else(|| MEMBERS.to_owned());
@@ -191,7 +192,7 @@ fn change_members(resource: &mut Map<String, Json>, patch: &Patch) {
     resource.insert(key, Json::Array(members));
 }
 
-/// A member in the shape of another one.
+/// Builds a member in the shape of another one.
 fn like(shape: Option<&Json>, id: &TargetId) -> Json {
     let number = |shape: &Json| {
         shape
@@ -232,7 +233,7 @@ fn object_at<'a>(map: &'a mut Map<String, Json>, name: &str) -> &'a mut Map<Stri
     let key = key_of(map, name).unwrap_or_else(|| name.to_owned());
     let slot = map.entry(key).or_insert_with(|| Json::Object(Map::new()));
     if !slot.is_object() {
-        // What stands bare is the value of what it becomes (RFC 7643 section 2.4).
+        // A bare value is the `value` of what it becomes (RFC 7643 section 2.4).
         *slot = match slot.take() {
             Json::Null | Json::Array(_) | Json::Object(_) => json!({}),
             bare => json!({"value": bare}),

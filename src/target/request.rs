@@ -1,6 +1,6 @@
-//! One request to the target, with everything that holds for all of them: token, pace, and when it may be sent again.
+//! One request to the target, with everything that applies to all of them: token, pace, and when it may be sent again.
 //!
-//! Guarantee: a POST goes out again only after 429, after 503 with Retry-After, or when no connection was made; then the
+//! Guarantee: a POST is sent again only after 429, after 503 with Retry-After, or when no connection was made; then the
 //! target surely did nothing. GET, PATCH, PUT and DELETE may be repeated: values are set, not added to.
 
 use std::sync::Arc;
@@ -32,20 +32,20 @@ use crate::transport::TransportError;
 use crate::transport::off_thread;
 use crate::transport::retry;
 
-/// Attempts after a stumble (5xx, timeout, no connection). A target in trouble is left alone soon: the next cycle
-/// resumes, and pressing on would only delay its report.
+/// The attempts after a stumble (5xx, timeout, no connection). A target in trouble is left alone soon: the next cycle
+/// resumes, and more attempts would only delay its report.
 const STUMBLES: u32 = 2;
 
 /// Whether a request that may have been carried out may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
-    /// Yes: doing it twice is doing it once.
+    /// Yes: sending it twice equals sending it once.
     Safe,
     /// No.
     Never,
 }
 
-/// A body, and as what it is announced.
+/// A body and its media type.
 #[derive(Debug, Clone)]
 pub struct Payload {
     /// The JSON text.
@@ -54,7 +54,7 @@ pub struct Payload {
     pub media: MediaType,
 }
 
-/// The way to one target.
+/// The connection to one target.
 pub struct Wire {
     http: HttpClient,
     pace: Pace,
@@ -63,13 +63,14 @@ pub struct Wire {
     policy: RetryPolicy,
     clock: Arc<dyn Clock>,
     words: Words,
-    /// What the target said of itself: refusals cast doubt on it.
+    /// What the target announced: refusals cast doubt on it.
     pub(super) announced: Announced,
     /// Which of [`ACCEPTS`] is in force.
     accepts: AtomicUsize,
 }
 
-/// What answers are accepted as, the usual first: a service that knows one type only may refuse a request that names others.
+/// The accepted types of answers, the usual first: a service that knows one type only may refuse a request that names
+/// others.
 const ACCEPTS: [&str; 3] = [
     "application/scim+json, application/json",
     "application/json",
@@ -85,7 +86,7 @@ pub struct Reply<B = Json> {
     pub body: Option<B>,
 }
 
-/// An answer that was looked into, from its first byte to its last.
+/// An answer that was parsed, from its first byte to its last.
 struct Looked<B> {
     answer: Answer,
     body: serde_json::Result<Option<B>>,
@@ -114,7 +115,7 @@ impl<B: Content> Looked<B> {
 }
 
 impl Wire {
-    /// A way with this token; `None` when the token cannot stand in a header.
+    /// Creates a connection with this token. Returns `None` when the token cannot stand in a header.
     pub fn new(
         http: HttpClient,
         pace: Pace,
@@ -140,19 +141,19 @@ impl Wire {
         })
     }
 
-    /// From now on errors are without the target's own words.
+    /// Leaves the target's own text out of errors from now on.
     pub fn leave_words_out(&mut self) {
         self.words = Words::LeftOut;
     }
 
-    /// Before a cycle: what an earlier one kept of what the target announced, and of the pace that it bore.
+    /// Restores before a cycle what an earlier one stored of the target's announcement, and of the pace that went well.
     pub fn recall(&self, kept: Option<&str>, under: &str) {
         if let Some(in_flight) = self.announced.recall(kept, under, self.clock.now()) {
             self.pace.begin_with(in_flight);
         }
     }
 
-    /// What is to be kept of both, where that is other than before.
+    /// Returns what is to be stored of both, where it changed.
     pub fn to_keep(&self) -> Option<String> {
         if let Some(in_flight) = self.pace.found() {
             self.announced.bore(in_flight);
@@ -160,17 +161,17 @@ impl Wire {
         self.announced.take_changed()
     }
 
-    /// What there is to report of how the target slows requests down, once.
+    /// Returns the report of how the target slows requests down, once.
     pub fn take_report(&self) -> Option<String> {
         self.pace.take_report()
     }
 
-    /// The client, for its counters.
+    /// Returns the client, for its counters.
     pub const fn http(&self) -> &HttpClient {
         &self.http
     }
 
-    /// Sends a request, again where that is right, and reads the body.
+    /// Sends a request, again where that is safe, and reads the body.
     pub async fn send(
         &self,
         asked: &Asked,
@@ -181,7 +182,7 @@ impl Wire {
         self.send_for(asked, url, body, repeat).await
     }
 
-    /// The same, for as much of the body as is wanted.
+    /// Sends a request as [`Self::send`] does, and reads as much of the body as is wanted.
     pub async fn send_for<B: Content>(
         &self,
         asked: &Asked,
@@ -203,8 +204,8 @@ impl Wire {
         }
     }
 
-    /// Goes on with another `Accept` than the one that was refused; false where there is none. A process learns it from its
-    /// first GET.
+    /// Goes on with another `Accept` than the one that was refused. Returns false where there is none. A process learns
+    /// it from its first GET.
     fn accept_otherwise(&self, refused: usize) -> bool {
         let next = refused + 1;
         if next >= ACCEPTS.len() {
@@ -260,7 +261,7 @@ impl Wire {
         }
     }
 
-    /// What an answer says about the load.
+    /// Judges what an answer shows about the load.
     fn outcome(&self, sent: &Result<Answer, TransportError>, latency: Duration) -> Outcome {
         match sent {
             Ok(answer) if answer.is_throttled() => {
@@ -285,7 +286,7 @@ impl Wire {
         made: u32,
     ) -> Attempt<Reply<B>, TargetError> {
         if answer.is_throttled() {
-            // Without a word on how long, the gaps of the retry grow by themselves.
+            // Without a stated wait, the gaps of the retry grow by themselves.
             let wait = answer.retry_after(self.clock.now());
             let error = self.fault(asked, answer.status.as_u16(), &answer);
             return Attempt::Again { after: wait, error };

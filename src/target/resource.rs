@@ -21,20 +21,20 @@ const LIST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 pub struct Listing {
     /// The resources that have an id.
     pub resources: Vec<Resource>,
-    /// How many entries the answer had, those without an id included: what paging goes on by.
+    /// The number of entries of the answer, including those without an id: paging goes on by it.
     pub entries: u64,
-    /// `totalResults`, where said.
+    /// `totalResults`, where stated.
     pub total: Option<u64>,
-    /// `startIndex`, where said.
+    /// `startIndex`, where stated.
     pub start: Option<u64>,
-    /// `nextCursor` (RFC 9865), where said.
+    /// `nextCursor` (RFC 9865), where stated.
     pub next_cursor: Option<String>,
 }
 
 impl Listing {
-    /// Reads a ListResponse, a bare array, or a single resource. `None` for anything else, and for an answer that
-    /// announces results but does not hold them: that is never an empty listing, but behind the last entry (`later`),
-    /// where services leave out `Resources` and go on announcing the total.
+    /// Reads a ListResponse, a bare array, or a single resource. Returns `None` for anything else, and for an answer
+    /// that announces results but does not hold them: that is never an empty listing, except behind the last entry
+    /// (`later`), where services leave out `Resources` and go on announcing the total.
     #[must_use]
     pub fn from_json(body: Json, later: bool) -> Option<Self> {
         let mut object = match body {
@@ -87,8 +87,8 @@ fn is_list_response(object: &Map<String, Json>) -> bool {
     }
 }
 
-/// One resource where a list of one belongs; or a list that a service wrote as an object of numbered entries, or as an empty
-/// one (PHP's arrays).
+/// Reads one resource where a list of one belongs, or a list that a service wrote as an object of numbered entries, or
+/// as an empty one (PHP's arrays).
 fn single_or_numbered(object: Map<String, Json>) -> Option<Vec<Json>> {
     if id_of(&object).is_some() {
         return Some(vec![Json::Object(object)]);
@@ -107,7 +107,7 @@ fn cursor_in(value: &Json) -> Option<String> {
     }
 }
 
-/// A resource with its id; `None` without one.
+/// Reads a resource with its id. Returns `None` where it has none.
 #[must_use]
 pub fn resource(body: Json) -> Option<Resource> {
     let id = id_of(body.as_object()?)?;
@@ -118,7 +118,7 @@ fn id_of(object: &Map<String, Json>) -> Option<TargetId> {
     id_in(field(object, "id")?)
 }
 
-/// What an `id` says.
+/// Reads the value of an `id`.
 pub(super) fn id_in(id: &Json) -> Option<TargetId> {
     match id {
         Json::String(id) => TargetId::new(id),
@@ -127,7 +127,7 @@ pub(super) fn id_in(id: &Json) -> Option<TargetId> {
     }
 }
 
-/// The id at the end of a `Location`, absolute or relative, if it names a resource of this collection.
+/// Returns the id at the end of a `Location`, absolute or relative, if it names a resource of this collection.
 #[must_use]
 pub fn id_in_location(location: &str, collection: &str) -> Option<TargetId> {
     let path = location.split(['?', '#']).next()?.trim_end_matches('/');
@@ -139,7 +139,7 @@ pub fn id_in_location(location: &str, collection: &str) -> Option<TargetId> {
     TargetId::new(&percent_decoded(last)?)
 }
 
-/// A field whatever the case of its name.
+/// Returns a field whatever the case of its name.
 #[must_use]
 pub fn field<'a>(object: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
     object.get(name).or_else(|| {
@@ -150,10 +150,10 @@ pub fn field<'a>(object: &'a Map<String, Json>, name: &str) -> Option<&'a Json> 
     })
 }
 
-/// A count, also where it is written as a text or with a point.
+/// Reads a count, also where it is written as a text or with a point.
 #[must_use]
 pub fn number(value: &Json) -> Option<u64> {
-    // Exact up to 2^53; a count beyond that is none.
+    // Exact up to 2^53; a greater count is invalid.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -167,7 +167,7 @@ pub fn number(value: &Json) -> Option<u64> {
     }
 }
 
-/// Makes `schemas` say what the body holds: the core schema always, the extensions in use where the dialect lists them.
+/// Sets `schemas` to what the body holds: the core schema always, the extensions in use where the dialect lists them.
 pub fn complete_schemas(kind: ObjectKind, body: &mut Json, list_extensions: bool) {
     if let Json::Object(object) = body {
         let schemas = schemas_of(kind, object, list_extensions);
@@ -182,12 +182,12 @@ const fn core_schema(kind: ObjectKind) -> &'static str {
     }
 }
 
-/// As Entra: its own enterprise schema is named, a custom one is not.
+/// Returns true where `schemas` is as Entra writes it: its own enterprise schema is named, a custom one is not.
 fn is_plain(urn: &str, core: &str) -> bool {
     urn == core || urn == ENTERPRISE_USER
 }
 
-/// The extensions in use that are to be listed.
+/// Returns the extensions in use that are to be listed.
 fn extensions_in(object: &Map<String, Json>, list_extensions: bool) -> impl Iterator<Item = &str> {
     let used = object.keys().filter(|key| {
         key.get(..4)

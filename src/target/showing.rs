@@ -1,8 +1,8 @@
-//! What is known of how a target shows the members of its groups, and what a reading is worth by it. Pure.
+//! How a target shows the members of its groups, and what a reading proves by that. Pure.
 //!
-//! A target shows them, or was never seen to: some answer every group without members, or with an empty list, whatever is in
-//! it. Until a reading held a member, an empty one proves nothing. Some show them only when asked for by name, and some show
-//! no more than so many.
+//! A target shows members, or was never seen to: some answer every group without members, or with an empty list,
+//! whatever is in it. Until a reading held a member, an empty one proves nothing. Some show members only when asked for
+//! by name, and some show no more than a fixed number.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,29 +14,29 @@ use crate::reconcile::shown_members::Extent;
 /// Whether groups show their members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shows {
-    /// No reading held a member so far, and nobody was put in and not seen.
+    /// No reading held a member so far, and no added member was missing from a reading.
     Unknown,
-    /// Members were taken, and no reading shows any.
+    /// Members were accepted, and no reading shows any.
     Not,
-    /// They do.
+    /// They are shown.
     All,
-    /// They do, and never more than this.
+    /// They are shown, and never more than this.
     AtMost(usize),
 }
 
-/// Where a body comes from.
+/// The origin of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
     /// A GET of one group.
     Alone,
     /// A listing, or the answer to a filter.
     Listed,
-    /// The answer to a write, which may tell what was sent rather than what is held.
+    /// The answer to a write, which may repeat what was sent rather than show what is held.
     Answer,
 }
 
 impl Door {
-    /// What a body with so many members says of who else is in the group.
+    /// Returns what a body with so many members proves about other members of the group.
     #[must_use]
     pub const fn extent(self, shown: usize, shows: Shows) -> Extent {
         match (shown, self, shows) {
@@ -50,23 +50,24 @@ impl Door {
     }
 }
 
-/// Ways to ask whether somebody is in a group, besides looking at its members: filters that name the group and the member.
+/// The ways to ask whether a user is in a group, besides reading its members: filters that name the group and the
+/// member.
 pub const QUESTIONS: [&str; 3] = ["members.value eq", "members eq", "members[value eq]"];
 
-/// What else was learned of it.
+/// What else was learned about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Showing {
-    /// Members are shown where `attributes=members` asks for them.
+    /// True if members are shown where `attributes=members` asks for them.
     pub by_name: bool,
-    /// No group with more members than this was seen to show more.
+    /// The most members that any group was seen to show, where some hold more.
     most: Option<usize>,
-    /// The filter that was seen to tell who is in a group and who is not: its place in [`QUESTIONS`].
+    /// The filter that was seen to find members and not to find others: its place in [`QUESTIONS`].
     pub question: Option<usize>,
 }
 
 impl Learned {
-    /// Whether groups show their members.
+    /// Returns whether groups show their members.
     #[must_use]
     pub fn shows_members(&self) -> Shows {
         let aspect = Aspect::MembersShown;
@@ -78,7 +79,8 @@ impl Learned {
         }
     }
 
-    /// A reading of a group showed so many members. What to say, where that takes back what was learned; and whether it was news.
+    /// Notes that a reading of a group showed so many members. Returns the message to report, where that takes back
+    /// what was learned, and whether it was new.
     pub fn saw_members(&mut self, count: usize) -> (Option<String>, bool) {
         let aspect = Aspect::MembersShown;
         let mut news = false;
@@ -96,7 +98,8 @@ impl Learned {
         (finding, news)
     }
 
-    /// Members were put into a group, which was answered 2xx, and no reading shows any. What to say, where that is news.
+    /// Notes that members were added to a group, which was answered with 2xx, and no reading shows any. Returns the
+    /// message to report, where that is new.
     pub fn hides_members(&mut self, now: Timestamp) -> Option<String> {
         let aspect = Aspect::MembersShown;
         if self.is_pinned(aspect) || self.shows_members() != Shows::Unknown {
@@ -112,7 +115,7 @@ impl Learned {
         ))
     }
 
-    /// A group that surely holds more shows so many. What to say, where that is news.
+    /// Notes that a group that surely holds more shows so many. Returns the message to report, where that is new.
     pub fn shows_at_most(&mut self, count: usize) -> Option<String> {
         let known = self.showing.most;
         if count == 0 || known.is_some_and(|most| most >= count) {
@@ -125,7 +128,7 @@ impl Learned {
         ))
     }
 
-    /// Members are shown where they are asked for by name. What to say, where that is news.
+    /// Notes that members are shown where they are asked for by name. Returns the message to report, where that is new.
     pub fn shows_by_name(&mut self) -> Option<String> {
         let news = !std::mem::replace(&mut self.showing.by_name, true);
         news.then(|| {
@@ -133,7 +136,7 @@ impl Learned {
         })
     }
 
-    /// What `check` says of it.
+    /// Returns what `check` reports about it.
     #[must_use]
     pub fn notes_on_members(&self) -> Vec<String> {
         let mut notes = Vec::new();

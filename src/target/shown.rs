@@ -1,4 +1,5 @@
-//! Groups as they are read: with what their members come to by what is known of the target, and other ways to ask who is in.
+//! Groups as they are read: with what their members prove by what is known of the target, and other ways to ask who is
+//! a member.
 
 use super::client::ScimTarget;
 use super::client::asked_one;
@@ -22,11 +23,11 @@ use crate::reconcile::shown_members::count_shown;
 use crate::reconcile::shown_members::key_in;
 use crate::reconcile::shown_members::mark;
 
-/// An id that no resource has: the counter-question to a filter.
+/// An id that no resource has: the counter-check of a filter.
 const NOBODY: &str = "melonsync-nobody";
 
 impl ScimTarget {
-    /// A resource as the target wrote it.
+    /// Reads a resource as the target wrote it.
     pub(super) async fn fetch(
         &self,
         kind: ObjectKind,
@@ -65,7 +66,7 @@ impl ScimTarget {
         }
     }
 
-    /// The same group with the members that a question for them by name brings.
+    /// Returns the same group with the members that a request for them by name brings.
     async fn with_members_by_name(&self, mut group: Resource) -> Result<Resource, TargetError> {
         let asked = self
             .fetch_by(ObjectKind::Group, &group.id, &[("attributes", MEMBERS)])
@@ -78,7 +79,7 @@ impl ScimTarget {
         Ok(group)
     }
 
-    /// A resource with what its members come to. A member that a GET shows is evidence that members are shown.
+    /// Returns a resource with what its members prove. A member that a GET shows is evidence that members are shown.
     pub(super) fn as_shown(&self, kind: ObjectKind, mut resource: Resource, door: Door) -> Resource {
         if kind == ObjectKind::Group {
             let count = count_shown(&resource.body);
@@ -99,18 +100,18 @@ impl ScimTarget {
         resource
     }
 
-    /// True where a group as it was fetched shows everybody in it: a reading that shows fewer than were put in is not whole,
-    /// whatever is known of the target.
+    /// Returns true where a group as it was fetched shows all its members: a reading that shows fewer than were put in
+    /// is not whole, whatever is known of the target.
     pub(super) fn is_whole(&self, group: &Resource, patch: &Patch) -> bool {
         let MembersBefore { sent, ours } = patch.members_before;
         let shown = members_of(&self.as_shown(ObjectKind::Group, group.clone(), Door::Alone).body);
-        // Whoever goes and is not seen does not make it less whole.
+        // A member that is to be removed and is not seen does not make it less whole.
         let unseen = patch.remove_members.iter().filter(|member| !shown.holds(member));
         let enough = (shown.there.len() + unseen.count()) as u64 >= sent;
         (ours && sent == 0) || (shown.whole && enough)
     }
 
-    /// Whether this group shows members where they are asked for by name. Learned where it does.
+    /// Returns whether this group shows members where they are asked for by name, and notes it where it does.
     pub(super) async fn shows_by_name(&self, group: &Resource) -> Result<bool, TargetError> {
         let asked = match self.with_members_by_name(group.clone()).await {
             Ok(asked) => asked,
@@ -127,8 +128,8 @@ impl ScimTarget {
         Ok(shows)
     }
 
-    /// Whether this user is in the group, asked by a filter; `None` where no filter is known to tell. One is known once it
-    /// found somebody who was just put in, and did not find somebody who does not exist.
+    /// Asks by a filter whether this user is in the group. Returns `None` where no filter is known to answer that. One
+    /// is known once it found a user who was just added, and did not find one who does not exist.
     pub(super) async fn is_in(
         &self,
         group: &TargetId,

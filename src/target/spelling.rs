@@ -1,4 +1,4 @@
-//! How values are spelled in a dialect.
+//! The spelling of values in a dialect.
 
 use serde_json::Value as Json;
 
@@ -9,7 +9,7 @@ use super::path::ENTERPRISE_USER;
 use super::path::key_of;
 use super::resource::field;
 
-/// The values of a body in a dialect.
+/// Writes the values of a body in a dialect.
 pub(super) fn in_values(body: &mut Json, dialect: &Dialect) {
     if dialect.booleans == Booleans::String {
         write_booleans(body);
@@ -31,7 +31,7 @@ pub(super) fn in_values(body: &mut Json, dialect: &Dialect) {
     }
 }
 
-/// Writes every truth as a text.
+/// Writes every boolean as a text.
 pub(super) fn write_booleans(value: &mut Json) {
     match value {
         Json::Bool(truth) => *value = if *truth { "True" } else { "False" }.into(),

@@ -1,7 +1,7 @@
 //! How a refused bundle of members is split: which of them are sent together next. Pure.
 //!
-//! Promises: each member is in the end taken, refused alone, or left with those that were refused; one culprit among many
-//! costs about two requests for each halving; where nobody is taken, it stops after a few tries.
+//! Promises: each member is in the end taken, refused alone, or left with those that were refused; one culprit among
+//! many costs about two requests for each halving; where no member is taken, it stops after a few tries.
 
 use std::collections::VecDeque;
 
@@ -9,19 +9,22 @@ use crate::model::id::TargetId;
 use crate::ports::RefusedMember;
 use crate::ports::TargetError;
 
-/// So many are tried alone, spread over the bundle: where none of them is taken, it is not the members.
+/// The number of members tried alone, spread over the bundle: where none of them is taken, the members are not the
+/// cause.
 const PROBES: usize = 8;
 
-/// After so many who were refused alone the others wait with them: a bundle must not become thousands of requests.
+/// The number of members refused alone after which the others wait with them: a bundle must not become thousands of
+/// requests.
 const MOST_REFUSED: usize = 64;
 
 /// A part of the bundle.
 #[derive(Debug)]
 struct Part {
     members: Vec<TargetId>,
-    /// What is refused is in it: it is halved, and not sent first.
+    /// True if it contains a refused member: it is halved, and not sent first.
     spoilt: bool,
-    /// The other half of the part before it, of which both were refused together: where that one is taken, this one is spoilt.
+    /// True for the other half of the part before it, where both were refused together: where that one is taken, this
+    /// one is spoilt.
     other_half: bool,
 }
 
@@ -30,17 +33,17 @@ struct Part {
 pub struct Splitting {
     /// What is still to be sent.
     parts: VecDeque<Part>,
-    /// Tried alone, while nobody was taken.
+    /// The members tried alone, while none was taken.
     probes: usize,
     most_probes: usize,
     taken: bool,
     refused: Vec<RefusedMember>,
-    /// Who was not tried any more.
+    /// The members that were not tried any more.
     left: Vec<TargetId>,
 }
 
 impl Splitting {
-    /// The members of a bundle that was refused.
+    /// Begins with the members of a bundle that was refused.
     #[must_use]
     pub fn of(members: Vec<TargetId>) -> Self {
         let most_probes = members.len().min(PROBES);
@@ -59,7 +62,7 @@ impl Splitting {
         }
     }
 
-    /// Who is to be sent now; `None` at the end.
+    /// Returns the members to be sent now, or `None` at the end.
     pub fn next_bundle(&mut self) -> Option<Vec<TargetId>> {
         if !self.taken {
             return self.next_probe();
@@ -78,7 +81,7 @@ impl Splitting {
         }
     }
 
-    /// One alone, from a place as far as can be from those before.
+    /// Returns one member alone, from a place as far as possible from those before.
     fn next_probe(&mut self) -> Option<Vec<TargetId>> {
         if self.probes == self.most_probes {
             return None;
@@ -90,7 +93,7 @@ impl Splitting {
         (place < rest.len()).then(|| vec![rest.remove(place)])
     }
 
-    /// What was sent last was taken.
+    /// Notes that what was sent last was taken.
     pub fn taken(&mut self) {
         let first = !std::mem::replace(&mut self.taken, true);
         let found = !self.refused.is_empty();
@@ -107,7 +110,7 @@ impl Splitting {
         }
     }
 
-    /// These were refused.
+    /// Notes that these members were refused.
     pub fn refused(&mut self, members: Vec<TargetId>, error: TargetError) {
         if let Some(next) = self.parts.front_mut() {
             next.other_half = false;
@@ -131,7 +134,7 @@ impl Splitting {
         }
     }
 
-    /// Who was refused, and who was not tried because of them; `None` where nobody was taken.
+    /// Returns the refused members and those not tried because of them, or `None` where none was taken.
     #[must_use]
     pub fn outcome(self) -> Option<(Vec<RefusedMember>, Vec<TargetId>)> {
         self.taken.then_some((self.refused, self.left))
@@ -148,7 +151,7 @@ mod tests {
             .collect()
     }
 
-    /// Who is refused alone and who is left, and after how many requests, where these are bad.
+    /// Returns the members that are refused alone and those left, and the number of requests, where these are bad.
     fn split(count: usize, bad: &[usize]) -> (Option<(Vec<usize>, usize)>, usize) {
         let number = |id: &TargetId| id.as_str().parse::<usize>().unwrap();
         let (mut splitting, mut requests, mut taken) = (Splitting::of(ids(count)), 0, Vec::new());

@@ -1,7 +1,9 @@
-//! Members of a group, as many as the target takes: a refused bundle is split, the good ones go, and who is refused is named.
+//! Members of a group, as many as the target takes: a refused bundle is split, the good members are sent, and each
+//! refused one is named.
 //!
-//! Promises: one refused member holds up nobody else; who is out already is done; where nobody is taken it is the group that
-//! is refused, after a few requests. Everything here may be sent twice, because who is in stays in and who is out stays out.
+//! Promises: one refused member holds up no other; a member that is out already counts as removed; where no member is
+//! taken, the group is refused, after a few requests. Everything here may be sent twice: a member that is in stays in,
+//! and one that is out stays out.
 
 use super::client::ScimTarget;
 use super::dialect::Dialect;
@@ -24,8 +26,9 @@ use crate::reconcile::members_of;
 use crate::reconcile::shown_members::ShownMembers;
 
 impl ScimTarget {
-    /// Changes members by forms that were seen to work, after their bundle was refused; `None` where nobody was taken, so
-    /// that it may be the form after all. `known`: the refusal, where it was of these members and nothing else.
+    /// Changes members by forms that were seen to work, after their bundle was refused. Returns `None` where no member
+    /// was taken, so that the form may be the cause after all. `known`: the refusal, where it was of these members and
+    /// nothing else.
     pub(super) async fn change_taken_members(
         &self,
         kind: ObjectKind,
@@ -61,7 +64,7 @@ impl ScimTarget {
         Ok(any.then_some(all))
     }
 
-    /// Sends members who go one way, together and then in parts. The inner error is the refusal of everybody.
+    /// Sends members that go one way, together and then in parts. The inner error is a refusal of all of them.
     async fn send_as_many(
         &self,
         kind: ObjectKind,
@@ -120,7 +123,8 @@ impl ScimTarget {
         })
     }
 
-    /// One use of a form, watched, and where it was refused or done in part, of its parts, until one shows what the form does.
+    /// Uses a form once, watched; where it was refused or done in part, uses it for parts, until one shows what the
+    /// form does.
     pub(super) async fn use_in_parts(
         &self,
         kind: ObjectKind,
@@ -184,8 +188,8 @@ impl ScimTarget {
         Ok((Used::InPart(refused), self.held(kind, id).await?))
     }
 
-    /// Passes on an error that is about the group, the target or the credential; gives back one that may be about some of the
-    /// members of a request.
+    /// Returns the error as `Err` if it is about the group, the target or the credential, and as `Ok` if it may be
+    /// about some of the members of a request.
     pub(super) async fn about_members(
         &self,
         kind: ObjectKind,
@@ -197,14 +201,14 @@ impl ScimTarget {
             TargetError::Refused { status: 0, .. } => Err(error),
             // A 500 for one request, while others are answered.
             TargetError::Unavailable { status: 500, .. } => Ok(error),
-            // A group has no value of its own that somebody else could hold here.
+            // A group has no value of its own that another resource could hold here.
             error @ TargetError::Conflict { .. } => Ok(error.to_refusal()),
             error => self.about_a_part(kind, id, error).await,
         }
     }
 
-    /// True for one who was refused and is where it was to be: removing what is not there is done, and so is adding what is.
-    /// Where a group does not show it, the answer says so, in a form that was seen to work.
+    /// Returns true for a refused member that is where it was to be: removing what is not there counts as done, and so
+    /// does adding what is. Where a group does not show it, the answer proves it, in a form that was seen to work.
     pub(super) async fn is_so_already(
         &self,
         id: &TargetId,
@@ -245,7 +249,7 @@ fn left_undone(kind: ObjectKind, id: &TargetId, way: Way) -> TargetError {
     not_carried_out(kind, id, what)
 }
 
-/// Who was refused, with those who were not tried any more because of them.
+/// Returns the refused members, with those not tried any more because of them.
 pub(super) fn with_the_rest(mut refused: Vec<RefusedMember>, left: &[TargetId]) -> Vec<RefusedMember> {
     if let Some(last) = refused.last() {
         let error = last.error.to_refusal();

@@ -10,13 +10,13 @@ use crate::model::id::TargetId;
 /// The addresses of one service, parsed once.
 #[derive(Debug, Clone)]
 pub struct Addresses {
-    /// Base without a slash at its end, user information, query and fragment.
+    /// The base without a slash at its end, user information, query and fragment.
     base: String,
     users: Url,
     groups: Url,
 }
 
-/// The last part of a collection's address.
+/// Returns the last part of a collection's address.
 #[must_use]
 pub const fn collection(kind: ObjectKind) -> &'static str {
     match kind {
@@ -26,8 +26,8 @@ pub const fn collection(kind: ObjectKind) -> &'static str {
 }
 
 impl Addresses {
-    /// The addresses below a base, with or without a slash at its end. A query (`?aadOptscim062020` of an Entra tenant
-    /// URL) is dropped: such flags speak to Entra, not to the service.
+    /// Builds the addresses below a base, with or without a slash at its end. A query (`?aadOptscim062020` of an Entra
+    /// tenant URL) is dropped: such flags are for Entra, not for the service.
     ///
     /// # Errors
     /// When the base is not an http or https URL.
@@ -50,7 +50,7 @@ impl Addresses {
         })
     }
 
-    /// `/Users` or `/Groups`.
+    /// Returns the address of `/Users` or `/Groups`.
     #[must_use]
     pub const fn collection(&self, kind: ObjectKind) -> &Url {
         match kind {
@@ -59,28 +59,30 @@ impl Addresses {
         }
     }
 
-    /// One resource. Ids are opaque and may hold anything, so all but unreserved characters are encoded. `None` where this
-    /// does not come to the collection and one segment more: a write to such an address would reach something else.
+    /// Returns the address of one resource. Ids are opaque and may hold anything, so all but unreserved characters are
+    /// encoded. Returns `None` where the result is not the collection and one segment more: a write to such an address
+    /// would reach something else.
     #[must_use]
     pub fn resource(&self, kind: ObjectKind, id: &TargetId) -> Option<Url> {
         let mut text = String::with_capacity(self.base.len() + id.as_str().len() + 10);
         text.push_str(self.collection(kind).as_str());
         text.push('/');
         encode_into(&mut text, id.as_str());
-        // A URL parser takes dots, and what it takes for dots, for steps: then it reads as another text than was written.
+        // A URL parser takes dots, and what it takes for dots, for steps: then the result differs from the text that
+        // was written.
         Url::parse(&text)
             .ok()
             .filter(|url| !id.as_str().is_empty() && url.as_str() == text)
     }
 
-    /// A service address such as `/ServiceProviderConfig`.
+    /// Returns a service address such as `/ServiceProviderConfig`.
     #[must_use]
     pub fn service(&self, name: &str) -> Url {
         Url::parse(&format!("{}/{name}", self.base)).unwrap_or_else(|_| self.users.clone())
     }
 }
 
-/// A query of encoded pairs.
+/// Sets a query of encoded pairs.
 pub fn set_query(url: &mut Url, pairs: &[(&str, &str)]) {
     let mut text = String::new();
     for (name, value) in pairs {
@@ -104,7 +106,7 @@ fn encode_into(text: &mut String, raw: &str) {
     }
 }
 
-/// The text behind percent-encoding; `None` where it is not UTF-8.
+/// Decodes percent-encoding. Returns `None` where the result is not UTF-8.
 #[must_use]
 pub fn percent_decoded(text: &str) -> Option<String> {
     let bytes = text.as_bytes();

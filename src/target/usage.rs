@@ -1,6 +1,7 @@
-//! What a patch or a create asks of the forms in force, and whether a read-back shows that it was done. Pure.
+//! Which uses of the forms in force a patch or a create makes, and whether a read-back shows that it was done. Pure.
 //!
-//! Each use of a form is proven apart: a server that knows `displayName` may store `name.familyName` under that very key.
+//! Each use of a form is proven apart: a server that knows `displayName` may store `name.familyName` under that very
+//! key.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -25,16 +26,16 @@ use crate::reconcile::operation::Change;
 
 /// Adding members.
 pub const MEMBERS_ADDED: &str = "members added";
-/// Taking members out.
+/// Removing members.
 pub const MEMBERS_REMOVED: &str = "members removed";
 /// Members left out of the answer to a change of a group.
 pub const MEMBERS_LEFT_OUT: &str = "members left out of an answer";
 /// More than one change in a request.
 pub const SEVERAL: &str = "several changes at once";
-/// Another userName under the same id.
+/// Changing the userName under the same id.
 pub const RENAMED: &str = "a user renamed";
 
-/// The changes of a patch, each with the kind of use that it is.
+/// Returns the changes of a patch, each with the kind of its use.
 #[must_use]
 pub fn each(patch: &Patch) -> Vec<(&Change, &'static str)> {
     let new = new_elements(patch);
@@ -49,7 +50,7 @@ pub fn each(patch: &Patch) -> Vec<(&Change, &'static str)> {
         .collect()
 }
 
-/// What kind of use a change is: `sub-attribute set`, `manager cleared`.
+/// Returns the kind of use of a change: `sub-attribute set`, `manager cleared`.
 fn usage_of(change: &Change) -> &'static str {
     let clears = change.after.is_unassigned();
     let Ok(path) = TargetPath::parse(&change.attribute) else {
@@ -77,7 +78,7 @@ fn usage_of(change: &Change) -> &'static str {
     if clears { cleared } else { set }
 }
 
-/// The uses that a patch of attributes makes.
+/// Returns the uses that a patch of attributes makes.
 #[must_use]
 pub fn usages(kind: ObjectKind, patch: &Patch) -> BTreeSet<&'static str> {
     let mut uses: BTreeSet<&'static str> = each(patch).into_iter().map(|(_, usage)| usage).collect();
@@ -90,7 +91,7 @@ pub fn usages(kind: ObjectKind, patch: &Patch) -> BTreeSet<&'static str> {
     uses
 }
 
-/// True when a user gets another userName, which moves the resource where ids are made of names.
+/// Returns true when a user gets another userName, which moves the resource where ids are made of names.
 #[must_use]
 pub fn renames(kind: ObjectKind, changes: &[Change]) -> bool {
     kind == ObjectKind::User
@@ -99,7 +100,7 @@ pub fn renames(kind: ObjectKind, changes: &[Change]) -> bool {
             .any(|change| change.attribute.eq_ignore_ascii_case("userName"))
 }
 
-/// The aspects that a refusal of these uses may be about, the likeliest first.
+/// Returns the aspects that a refusal of these uses may be about, the likeliest first.
 #[must_use]
 pub fn aspects(uses: impl IntoIterator<Item = &'static str>) -> Vec<Aspect> {
     let mut found = BTreeSet::new();
@@ -114,8 +115,8 @@ pub fn aspects(uses: impl IntoIterator<Item = &'static str>) -> Vec<Aspect> {
     found.into_iter().collect()
 }
 
-/// The changes that a read-back does not show: what was set is absent or as it was before, what was cleared is still
-/// there. Another value than either is the target's own doing, and is no failure of a form.
+/// Returns the changes that a read-back does not show: what was set is absent or as it was before, what was cleared is
+/// still there. Another value than either is the target's own doing, and is no failure of a form.
 #[must_use]
 pub fn not_done<'c>(changes: &'c [Change], body: &Json) -> Vec<&'c Change> {
     changes.iter().filter(|change| !is_done(change, body)).collect()
@@ -136,8 +137,8 @@ fn is_done(change: &Change, body: &Json) -> bool {
     }
 }
 
-/// Those uses of the body of a create that are new: each attribute of its kind is one. Asked of every create, and mostly
-/// none is, so that one text serves to ask for all, and only the names are read.
+/// Returns the new uses of the body of a create: each attribute of its kind is one. Called for every create, and mostly
+/// none is new, so one text serves for all look-ups, and only the names are read.
 #[must_use]
 pub fn creating(kind: ObjectKind, body: &[u8], is_new: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let mut new = BTreeSet::new();
@@ -155,7 +156,7 @@ pub fn creating(kind: ObjectKind, body: &[u8], is_new: impl Fn(&str) -> bool) ->
     new
 }
 
-/// The names in a JSON object, one after the other. Of what is none, those before it went wrong.
+/// Shows the names in a JSON object, one after the other; where it is not valid, those before the fault.
 fn each_name(object: &[u8], see: impl FnMut(&str)) {
     let _ = serde_json::Deserializer::from_slice(object).deserialize_map(Names(see));
 }
@@ -200,7 +201,8 @@ impl<'de, F: FnMut(&str)> Visitor<'de> for Name<'_, F> {
     }
 }
 
-/// The attributes of a create that a read-back shows, without filters: `title`, `name.givenName`, `phoneNumbers`.
+/// Returns the attributes of a create that a read-back shows, without filters: `title`, `name.givenName`,
+/// `phoneNumbers`.
 #[must_use]
 pub fn held_of(sent: &Json, held: &Json) -> Vec<String> {
     let (Some(sent), Some(held)) = (sent.as_object(), held.as_object()) else {
@@ -221,8 +223,8 @@ pub fn held_of(sent: &Json, held: &Json) -> Vec<String> {
     shown
 }
 
-/// The attributes of a create that a read-back does not show. A value that differs is the target's own doing, but for
-/// `active`.
+/// Returns the attributes of a create that a read-back does not show. A value that differs is the target's own doing,
+/// but for `active`.
 #[must_use]
 pub fn not_created(sent: &Json, held: &Json) -> Vec<String> {
     let (Some(sent), Some(held)) = (sent.as_object(), held.as_object()) else {

@@ -35,7 +35,7 @@ struct World {
 }
 
 impl World {
-    /// Requests so far, ServiceProviderConfig left out.
+    /// Returns the requests so far, except those for ServiceProviderConfig.
     fn seen(&self) -> Vec<Seen> {
         let seen = self.seen.lock().unwrap();
         seen.iter()
@@ -52,7 +52,7 @@ impl World {
     }
 }
 
-/// A target that answers request number `n` (from 0, ServiceProviderConfig not counted) as told.
+/// Starts a target that answers request number `n` (from 0, ServiceProviderConfig not counted) with `answer`.
 async fn world(answer: impl Fn(usize, &Seen) -> Said + Send + Sync + 'static) -> World {
     let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
     let (log, answer) = (seen.clone(), Arc::new(answer));
@@ -201,7 +201,7 @@ async fn create_goes_out_again_after_429_and_after_503_with_retry_after() {
     assert_eq!(
         world.target.traffic(),
         Traffic {
-            // Three of the create, and one that reads back what the first create came to.
+            // Three of the create, and one that reads back what the first create did.
             requests: 4,
             throttled: 2,
             retries: 2
@@ -280,7 +280,7 @@ async fn location_gives_the_id_where_the_body_is_empty_and_may_be_missing_else()
 async fn an_answer_about_somebody_else_leaves_the_outcome_unknown() {
     let world = world(|_, (method, path, _)| match method.as_str() {
         "POST" => said(201, json!({"id": "u-2", "userName": "b", "externalId": "e2"})),
-        // A proxy that answers everybody with the same person.
+        // A proxy that answers every request with the same person.
         _ if path.ends_with("u-2") => said(200, json!({"id": "u-2", "userName": "b", "title": "Head"})),
         _ => said(200, json!({"id": "u-2", "userName": "b", "title": "B"})),
     })
@@ -347,7 +347,7 @@ fn titled(title: &str) -> Patch {
     }
 }
 
-/// The id at the end of a path.
+/// Returns the id at the end of a path.
 fn seen_id(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
@@ -492,7 +492,7 @@ async fn creates_of_a_shape_that_is_known_are_not_read_back_and_others_are() {
         read_back.push(world.lines().len() - before > 1);
     }
     assert_eq!(read_back, [true, false, false, true, false, false]);
-    // What is learned anew of a use counts for shapes that were known.
+    // A use that is learned anew counts for shapes that were known.
     let witness = Witness::named("somebody");
     let experience = &world.target.experience;
     assert!(experience.note(|learned| learned.unseen("user created with title", &witness)));

@@ -1,4 +1,4 @@
-//! The words of an error body, whatever its shape: frameworks nest them, list them, or answer with text or a web page.
+//! The text of an error body, whatever its shape: frameworks nest it, list it, or answer with plain text or a web page.
 
 use serde_json::Value as Json;
 
@@ -8,19 +8,19 @@ use crate::model::shown::shown;
 use crate::target::resource::field;
 use crate::transport::Answer;
 
-/// Longest text that is kept of a field that is known to be words, in characters.
+/// The longest text kept of a field that is known to hold a message, in characters.
 const LONGEST_DETAIL: usize = 300;
 
-/// How much is kept of a body in which no such field is, in characters.
+/// The longest excerpt of a body without such a field, in characters.
 const LONGEST_BODY: usize = 200;
 
-/// Fields that hold words.
+/// The fields that hold a message.
 const DETAILS: [&str; 5] = ["detail", "message", "error_description", "title", "error"];
 
-/// Fields that say nothing that the status does not.
+/// The fields that add nothing to the status.
 const EMPTY_FIELDS: [&str; 3] = ["schemas", "status", "scimType"];
 
-/// scimType and detail, or what there is of the body: ` uniqueness: userName is taken`.
+/// Returns scimType and detail, or an excerpt of the body: ` uniqueness: userName is taken`.
 pub(super) fn said(answer: &Answer, token: &Secret) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let text = text.trim_start_matches('\u{feff}');
@@ -33,7 +33,7 @@ pub(super) fn said(answer: &Answer, token: &Secret) -> String {
     let kind = words("scimType").unwrap_or_default();
     let detail = match (DETAILS.iter().find_map(|name| words(name)), &body) {
         (Some(detail), _) => clean(detail, token),
-        // Written anew, so that the token is found in whatever way it was escaped.
+        // Serialized again, so that the token is found in whatever way it was escaped.
         (None, Some(body)) if says_something(body) => shortened(&body.to_string(), token, LONGEST_BODY),
         (None, Some(_)) => String::new(),
         (None, None) if is_html(answer) => {
@@ -62,7 +62,7 @@ fn says_something(body: &Json) -> bool {
     }
 }
 
-/// One line, short, without the token even if the service echoes it.
+/// Returns the text on one line, short, and without the token even if the service echoes it.
 pub(super) fn clean(text: &str, token: &Secret) -> String {
     shortened(text, token, LONGEST_DETAIL)
 }

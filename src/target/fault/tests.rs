@@ -247,6 +247,6 @@ fn an_error_keeps_its_request_as_fields() {
     );
     let id = exchange.request_id.as_deref().unwrap();
     assert!(id.starts_with("r-7") && !id.contains("t0p-secret"), "{id}");
-    // What is made of it for a part of the request is still about that request.
+    // The refusal of a part of the request still names that request.
     assert_eq!(error.to_refusal().what().exchange(), Some(exchange));
 }

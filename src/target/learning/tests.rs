@@ -10,7 +10,8 @@ fn witness(n: usize) -> Witness {
     Witness::named(&format!("object {n}"))
 }
 
-/// One object: the form in force is refused with 400, and the first other form that is tried works.
+/// Reports the failure of one object: the form in force is refused with 400, and the first other form that is tried
+/// works.
 fn refused_and_helped(learned: &mut Learned, aspect: Aspect, n: usize) -> (Vec<usize>, Option<String>) {
     let used = learned.form(aspect);
     let others = learned.failed(aspect, used, &witness(n), Failing::Refused(400));

@@ -1,4 +1,5 @@
-//! The pace of one target as arithmetic: what may go out when, and what an answer changes. No clock and no waiting here.
+//! The pace of one target as arithmetic: what may be sent when, and what an answer changes. No clock and no waiting
+//! here.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::hint::Hint;
 use super::lane::Lane;
 use super::window::Window;
 
-/// The pause after a refusal that does not say for how long.
+/// The pause after a refusal that does not state its length.
 const UNSAID_PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether a request changes something: services often count reads and writes apart.
@@ -19,18 +20,18 @@ pub enum Kind {
     Write,
 }
 
-/// What became of a request, as far as the pace is concerned.
+/// The outcome of a request, as far as the pace is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Answered, after this long.
     Answered(Duration),
-    /// 429: too many; with what Retry-After says.
+    /// 429, too many requests; with the wait of Retry-After.
     Refused(Option<Duration>),
     /// 503 with Retry-After: not now.
     Unavailable(Option<Duration>),
     /// 5xx, no answer in time, or a broken connection.
     Stumbled,
-    /// Nothing that says anything about load.
+    /// An outcome that proves nothing about load.
     Other,
 }
 
@@ -48,9 +49,9 @@ pub struct Leave {
 pub struct Controller {
     window: Window,
     lanes: [Lane; 2],
-    /// What the headers of answers are worth.
+    /// How far the headers of answers are believed.
     belief: Belief,
-    /// Between two requests of any kind, by the settings; zero for none.
+    /// The least gap between two requests of any kind, by the settings; zero for none.
     ceiling: Duration,
     ceiling_next: Duration,
     paused_until: Duration,
@@ -58,7 +59,7 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// A pace of at most so many requests in flight, each at least `least_gap` after the one before.
+    /// Creates a pace of at most so many requests in flight, each at least `least_gap` after the one before.
     pub fn new(max_concurrency: usize, least_gap: Option<Duration>) -> Self {
         Self {
             window: Window::new(max_concurrency),
@@ -71,33 +72,33 @@ impl Controller {
         }
     }
 
-    /// Requests that may be in flight now.
+    /// Returns the number of requests that may be in flight now.
     pub fn limit(&self) -> usize {
         self.window.limit()
     }
 
-    /// As [`Window::begin_with`].
+    /// Begins as [`Window::begin_with`] does.
     pub fn begin_with(&mut self, limit: usize) {
         self.window.begin_with(limit);
     }
 
-    /// As [`Window::found`].
+    /// Returns [`Window::found`].
     pub fn found(&self) -> Option<usize> {
         self.window.found()
     }
 
-    /// What is left of a pause of the whole target.
+    /// Returns the rest of a pause of the whole target.
     pub const fn pause_left(&self, now: Duration) -> Duration {
         self.paused_until.saturating_sub(now)
     }
 
-    /// The next free moment for a request; it is taken.
+    /// Takes the next free moment for a request.
     pub fn reserve(&mut self, now: Duration, kind: Kind) -> Leave {
         let earliest = self.lanes[kind as usize].earliest(now);
         self.reserve_at(earliest, kind)
     }
 
-    /// As [`Self::reserve`], for a request that does not wait for what headers ask for.
+    /// Takes a moment as [`Self::reserve`] does, for a request that does not wait for what headers ask for.
     pub fn reserve_ahead(&mut self, now: Duration, kind: Kind) -> Leave {
         let earliest = self.lanes[kind as usize].earliest_ahead(now);
         self.reserve_at(earliest, kind)
@@ -115,12 +116,12 @@ impl Controller {
         }
     }
 
-    /// Whether a leave still holds.
+    /// Returns whether a leave still holds.
     pub const fn holds(&self, leave: Leave) -> bool {
         self.epoch == leave.epoch
     }
 
-    /// What an answer changes, to a request with this leave.
+    /// Applies an answer to a request with this leave.
     pub fn answered(
         &mut self,
         now: Duration,
@@ -130,7 +131,7 @@ impl Controller {
         hint: Option<Hint>,
     ) {
         let lane = &mut self.lanes[kind as usize];
-        // Several refused at once are one refusal: they went out before the first of them was known.
+        // Several refused at once are one refusal: they were sent before the first refusal was known.
         let news = leave.epoch == self.epoch;
         match outcome {
             Outcome::Answered(latency) => {
@@ -162,16 +163,17 @@ impl Controller {
         }
     }
 
-    /// What there is to report of how the target slows requests down, once.
+    /// Returns the report of how the target slows requests down, once.
     pub fn take_report(&mut self) -> Option<String> {
         self.belief.take_report()
     }
 
-    /// Nothing goes out for this long. A pause that is under way is never shortened.
+    /// Pauses all requests for this long. A pause that is under way is never shortened.
     fn pause(&mut self, now: Duration, wait: Duration) {
         self.epoch += 1;
         self.paused_until = self.paused_until.max(now + wait);
-        // Every leave from before is void: the moments they had taken are free again. What went out did so by now.
+        // Every leave from before is void: the moments they had taken are free again. Requests that were sent are sent
+        // by now.
         for lane in &mut self.lanes {
             lane.restart(self.paused_until, wait);
         }

@@ -1,11 +1,11 @@
-//! What an answer's headers say is left of a limit.
+//! What an answer's headers state is left of a limit.
 //!
-//! Read: `RateLimit` in both of its forms (draft-ietf-httpapi-ratelimit-headers 03 to 07, `limit=9, remaining=4, reset=5`,
-//! and from 08 on, `"default";r=4;t=5`), `RateLimit-Remaining` with `RateLimit-Reset`, and the `X-RateLimit-*` and
-//! `X-Rate-Limit-*` that came before, whose reset is seconds from now or, in other services, a moment in Unix time.
-//! They are a hint: requests are spread by them, and nothing fails because of them. A service that means them refuses what goes
-//! beyond, so they are believed for some minutes in sum, and on once it has refused something; and what takes access away from
-//! somebody does not wait for them at all.
+//! Read: `RateLimit` in both of its forms (draft-ietf-httpapi-ratelimit-headers 03 to 07, `limit=9, remaining=4,
+//! reset=5`, and from 08 on, `"default";r=4;t=5`), `RateLimit-Remaining` with `RateLimit-Reset`, and the older
+//! `X-RateLimit-*` and `X-Rate-Limit-*`, whose reset is seconds from now or, in other services, a moment in Unix time.
+//! They are a hint: requests are spread by them, and nothing fails because of them. A service that enforces them
+//! refuses what goes beyond, so they are believed for some minutes in sum, and longer once it has refused something;
+//! and work that takes access away from a user does not wait for them at all.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use reqwest::header::{HeaderMap, HeaderName};
 
 use crate::model::clock::Timestamp;
 
-/// No hint holds longer: the answers after it bring their own.
+/// The longest time that a hint holds: the answers after it bring their own.
 const LONGEST: Duration = Duration::from_secs(60);
 
 const COMBINED: HeaderName = HeaderName::from_static("ratelimit");
@@ -33,29 +33,29 @@ const PAIRS: [(HeaderName, HeaderName); 3] = [
     ),
 ];
 
-/// So many requests are left for so long.
+/// A hint: so many requests are left for so long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint {
-    /// Requests that will still be taken.
+    /// The requests that will still be taken.
     pub remaining: u32,
-    /// Until there are more.
+    /// The time until there are more.
     pub reset: Duration,
 }
 
-/// For how long hints hold requests back in sum, without one that was refused.
+/// The time in sum for which hints hold requests back without a refusal.
 pub const MOST_HELD: Duration = Duration::from_secs(300);
 
-/// So much later it is tried again what they are worth.
+/// The time after which it is tried again what hints are worth.
 const BELIEVED_AGAIN: Duration = Duration::from_secs(3600);
 
-/// A gap up to here is a pace that many services ask for, and costs nothing of that.
+/// The gap up to which a pace is usual, and costs nothing of that time.
 const PACE: Duration = Duration::from_millis(500);
 
-/// A wait from here on is worth a word.
+/// The wait from which one is reported.
 const LONG: Duration = Duration::from_secs(10);
 
 impl Hint {
-    /// How long the next request waits for it; zero where so much is left that there is nothing to spread.
+    /// Returns how long the next request waits for it; zero where so much is left that there is nothing to spread.
     #[must_use]
     pub fn gap(self, in_flight: usize) -> Duration {
         let plenty = u32::try_from(in_flight).unwrap_or(u32::MAX).saturating_mul(2);
@@ -70,18 +70,18 @@ impl Hint {
 /// How far hints are believed. Times are since the pace began.
 #[derive(Debug, Default)]
 pub struct Belief {
-    /// For how long they held requests back, since when, and up to which moment that is counted.
+    /// For how long hints held requests back, since when, and up to which moment that is counted.
     held: Duration,
     since: Duration,
     counted: Duration,
-    /// What there is to report, and what was reported.
+    /// The report to make, and the report that was made.
     report: Option<String>,
     reported: bool,
     given_up: bool,
 }
 
 impl Belief {
-    /// True where a hint is to be followed.
+    /// Returns true where a hint is to be followed.
     pub fn follows(&mut self, now: Duration, hint: Hint, in_flight: usize) -> bool {
         let gap = hint.gap(in_flight);
         if now.saturating_sub(self.since) > BELIEVED_AGAIN {
@@ -110,18 +110,18 @@ impl Belief {
         true
     }
 
-    /// The service refused a request for being too many: its headers mean what they say.
+    /// Notes that the service refused a request as one too many: its headers are true.
     pub fn refused(&mut self, now: Duration) {
         (self.held, self.since, self.given_up) = (Duration::ZERO, now, false);
     }
 
-    /// What there is to report, once.
+    /// Returns the report to make, once.
     pub fn take_report(&mut self) -> Option<String> {
         self.report.take()
     }
 }
 
-/// The hint of an answer; `None` where it gives none that can be read.
+/// Reads the hint of an answer. Returns `None` where there is none that can be read.
 #[must_use]
 pub fn read(headers: &HeaderMap, now: Timestamp) -> Option<Hint> {
     let text = |name: &HeaderName| headers.get(name)?.to_str().ok();
@@ -135,7 +135,7 @@ pub fn read(headers: &HeaderMap, now: Timestamp) -> Option<Hint> {
     })
 }
 
-/// Of several limits in one header, the one with the fewest left.
+/// Returns, of several limits in one header, the one with the fewest left.
 fn combined(text: &str) -> Option<Hint> {
     let (mut least, mut remaining, mut reset) = (None::<Hint>, None, None);
     for part in text.split([',', ';']) {
@@ -176,10 +176,11 @@ fn hint(remaining: f64, reset: f64) -> Option<Hint> {
     (!reset.is_zero()).then_some(Hint { remaining, reset })
 }
 
-/// A reset beyond thirty years is a moment in Unix time, in seconds or milliseconds.
+/// Converts a reset to seconds from now. A reset beyond thirty years is a moment in Unix time, in seconds or
+/// milliseconds.
 fn from_now(reset: f64, now: Timestamp) -> f64 {
     let since = |moment_ms: f64| {
-        // Exact: milliseconds since 1970 fit the 52 bits of a f64 for longer than anybody will ask.
+        // Exact: milliseconds since 1970 fit the 52 bits of a f64 for far longer than needed.
         #[expect(clippy::cast_precision_loss, reason = "see above")]
         let now = now.0 as f64;
         ((moment_ms - now) / 1000.0).max(0.0)
@@ -193,7 +194,7 @@ fn from_now(reset: f64, now: Timestamp) -> f64 {
     }
 }
 
-/// Digits with at most one point.
+/// Reads digits with at most one point.
 fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     let plain = text.starts_with(|c: char| c.is_ascii_digit())
@@ -261,7 +262,7 @@ mod tests {
         assert_eq!((belief.held, belief.take_report()), (S, None));
     }
 
-    /// 2026-01-02 03:04:05 UTC.
+    /// The time of the tests: 2026-01-02 03:04:05 UTC.
     const NOW: Timestamp = Timestamp(1_767_323_045_000);
 
     #[test]

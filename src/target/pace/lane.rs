@@ -1,40 +1,40 @@
-//! How fast requests of one kind may follow each other, learned from refusals and from what headers say.
+//! How fast requests of one kind may follow each other, learned from refusals and from headers.
 //!
 //! A service that counts requests is a bucket that fills at a steady rate. When it refuses one, the bucket is empty; so
-//! what it let through between two refusals, divided by the time between them, is its rate. A first guess is tried, made
-//! faster until the next refusal, and then that quotient is used, a little below; from there it creeps up slowly, so
-//! that one request in several hundred is refused, and a limit that is lifted is noticed.
+//! what it let through between two refusals, divided by the time between them, is its rate. A first guess is tried,
+//! made faster until the next refusal, and then that quotient is used, a little below; from there it creeps up slowly,
+//! so that one request in several hundred is refused, and a limit that is lifted is noticed.
 
 use std::time::Duration;
 
 use super::hint::Hint;
 
-/// Requests let through since the bucket was empty that make the quotient worth believing.
+/// The requests let through since the bucket was empty that make the quotient reliable.
 const ENOUGH: u32 = 16;
 
-/// A rate that was measured is used at this fraction below: the bucket shall not be empty at once again.
+/// The factor by which the gap exceeds the measured one: the bucket must not be empty at once again.
 const BELOW: f64 = 1.02;
 
-/// While there is only a guess: faster by this factor after a third of what was let through before the first refusal, but
-/// at most so many good answers. A guess that is too low costs nothing until the bucket is full again.
+/// While there is only a guess: faster by this factor after a third of what was let through before the first refusal,
+/// but after at most so many good answers. A guess that is too low costs nothing until the bucket is full again.
 const SEARCH: (u32, f64) = (8, 1.25);
 
-/// Good answers before a measured rate is raised; first by a hundredth, then by twice as much each time.
+/// The good answers before a measured rate is raised; first by a hundredth, then by twice as much each time.
 const CREEP: (u32, f64) = (150, 0.01);
 
-/// A service that asks for less than this means its next free moment.
+/// The wait below which a service means its next free moment.
 const SHORT_WAIT: Duration = Duration::from_secs(1);
 
-/// A Retry-After up to here is the time until the next request; a longer one ends a whole period of the service.
+/// The Retry-After up to which it is the time until the next request; a longer one ends a whole period of the service.
 const NEXT_REQUEST: Duration = Duration::from_secs(2);
 
-/// A silence after which the bucket is no longer known to have been in use all the time.
+/// The silence after which the bucket is no longer known to have been in use all the time.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// Gaps that may be made up for after a delay of our own.
+/// The gaps that may be made up for after a delay of our own.
 const CREDIT: f64 = 4.0;
 
-/// What was let through since the bucket was known to be empty.
+/// The requests let through since the bucket was known to be empty.
 #[derive(Debug, Clone, Copy)]
 struct Measure {
     since: Duration,
@@ -45,39 +45,39 @@ struct Measure {
 #[derive(Debug, Default)]
 pub struct Lane {
     next: Duration,
-    /// The same for what does not wait for headers.
+    /// The next moment for requests that do not wait for headers.
     ahead: Duration,
-    /// Between two requests; `None` while no limit is known.
+    /// The gap between two requests; `None` while no limit is known.
     gap: Option<f64>,
     settled: bool,
     raise: f64,
     good_at_this_gap: u32,
     measure: Option<Measure>,
     began: Option<Duration>,
-    /// Let through before the first refusal.
+    /// The requests let through before the first refusal.
     burst: u32,
-    /// Refusals while no rate was measured.
+    /// The refusals while no rate was measured.
     refusals: u32,
     good: u32,
     last_good: Duration,
     /// A gap that headers ask for, and until when.
     asked: Option<(f64, Duration)>,
-    /// Headers said that nothing is left until then.
+    /// The moment until which, by the headers, nothing is left.
     used_up_until: Duration,
 }
 
 impl Lane {
-    /// The earliest moment for the next request.
+    /// Returns the earliest moment for the next request.
     pub fn earliest(&self, now: Duration) -> Duration {
         self.next.max(now)
     }
 
-    /// The earliest moment for one that does not wait for headers.
+    /// Returns the earliest moment for a request that does not wait for headers.
     pub fn earliest_ahead(&self, now: Duration) -> Duration {
         self.ahead.max(now)
     }
 
-    /// A request goes out at this moment.
+    /// Notes that a request is sent at this moment.
     pub fn take(&mut self, at: Duration) {
         self.began.get_or_insert(at);
         self.next = after(self.next, at, self.gap_at(at));
@@ -86,8 +86,8 @@ impl Lane {
 
     /// Begins anew at this moment, after a wait of this length: the moments taken so far are free again.
     pub fn restart(&mut self, at: Duration, wait: Duration) {
-        // A gap later than allowed, because requests that were under way may have taken what came in since; but, unless the
-        // service asked for no more than about a gap, never much later than it asked for.
+        // A gap later than allowed, because requests that were under way may have taken what came in since; but, unless
+        // the service asked for no more than about a gap, never much later than it asked for.
         let gap = seconds(self.gap.unwrap_or(0.0));
         let later = if wait < SHORT_WAIT {
             gap
@@ -97,13 +97,13 @@ impl Lane {
         (self.next, self.ahead) = (at.max(self.used_up_until) + later, at + later);
     }
 
-    /// The gap in force, in seconds; zero for none.
+    /// Returns the gap in force, in seconds; zero for none.
     pub fn gap_at(&self, now: Duration) -> f64 {
         let asked = self.asked.filter(|(_, until)| now < *until);
         self.gap.unwrap_or(0.0).max(asked.map_or(0.0, |(gap, _)| gap))
     }
 
-    /// A good answer.
+    /// Notes a good answer.
     pub fn answered(&mut self, now: Duration) {
         self.good = self.good.saturating_add(1);
         let silence = SILENCE.max(seconds(self.gap.unwrap_or(0.0) * 10.0));
@@ -137,7 +137,8 @@ impl Lane {
         (!forgotten).then(|| gap / factor)
     }
 
-    /// A request was refused for being too many, and this much later the next may come, where the answer said so.
+    /// Notes that a request was refused as one too many; `wait` is the time until the next may come, where the answer
+    /// stated it.
     pub fn refused(&mut self, now: Duration, wait: Option<Duration>) {
         let measured = self
             .measure
@@ -178,13 +179,13 @@ impl Lane {
         (self.good_at_this_gap, self.raise) = (0, CREEP.1);
     }
 
-    /// True for a first refusal after a few requests that asks for a long wait: it may be the end of a period of the service,
-    /// and may as well be about something else than us. The wait is kept; a rate is learned from the second one.
+    /// Returns true for a first refusal after a few requests that asks for a long wait: it may be the end of a period
+    /// of the service, or have nothing to do with us. The wait is kept; a rate is learned from the second one.
     fn tells_nothing(&self, wait: Option<Duration>) -> bool {
         self.refusals < 2 && self.good < ENOUGH && wait.is_some_and(|wait| wait > NEXT_REQUEST)
     }
 
-    /// A gap from the first refusal alone.
+    /// Guesses a gap from the first refusal alone.
     fn guess(&self, now: Duration, wait: Option<Duration>) -> f64 {
         let passed = now.saturating_sub(self.began.unwrap_or(now));
         let good = f64::from(self.good.max(1));
@@ -195,7 +196,8 @@ impl Lane {
         }
     }
 
-    /// What headers say is left. True when nothing is: then nobody should go out before the hint ends.
+    /// Applies what headers state is left. Returns true when nothing is: then no request should be sent before the hint
+    /// ends.
     pub fn hint(&mut self, now: Duration, hint: Hint, in_flight: usize) -> bool {
         let until = now + hint.reset;
         if hint.remaining == 0 {
@@ -211,7 +213,7 @@ impl Lane {
     }
 }
 
-/// The next moment, where a request goes out at this one.
+/// Returns the next moment, where a request is sent at this one.
 fn after(next: Duration, at: Duration, gap: f64) -> Duration {
     if gap > 0.0 {
         let credit = seconds((gap * CREDIT).min(1.0));
@@ -221,7 +223,7 @@ fn after(next: Duration, at: Duration, gap: f64) -> Duration {
     }
 }
 
-/// A duration from a number that is neither negative nor absurd.
+/// Converts to a duration a number that is neither negative nor absurd.
 pub fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4)
 }

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-/// Requests in flight at the start.
+/// The requests in flight at the start.
 const FIRST: f64 = 2.0;
 
-/// Answers before the first growth. A service that counts requests usually lets a burst of 10 to 30 through: whoever is
-/// still narrow when it ends is refused a request or two, not sixteen.
+/// The answers before the first growth. A service that counts requests usually lets a burst of 10 to 30 through: a
+/// window that is still narrow when the burst ends costs a refusal or two, not sixteen.
 const QUIET: u32 = 24;
 
-/// Fewest answers whose mean latency is believed.
+/// The fewest answers whose mean latency is reliable.
 const FEWEST: u32 = 4;
 
 /// Latency is flat below this multiple of the lowest mean, or below the lowest mean and `JITTER`, whichever is more.
 const FLAT: u32 = 2;
 
-/// What the network and a busy machine add now and then. Below this, a change of latency says nothing.
+/// The time that the network and a busy machine add now and then. A smaller change of latency proves nothing.
 const JITTER: Duration = Duration::from_millis(25);
 
 /// The number of requests in flight. Law: between one and the most allowed, whatever happens.
@@ -23,7 +23,7 @@ const JITTER: Duration = Duration::from_millis(25);
 pub struct Window {
     most: f64,
     limit: f64,
-    /// Doubling until the first sign of trouble, as TCP does; one more a round from then on.
+    /// True while doubling, until the first sign of trouble, as TCP does; one more a round from then on.
     doubling: bool,
     first: bool,
     answers: u32,
@@ -35,7 +35,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// A window of at most this many requests.
+    /// Creates a window of at most this many requests.
     pub fn new(most: usize) -> Self {
         // Sixteen bits are beyond every setting, and a f64 holds them exactly.
         let most = f64::from(u16::try_from(most.max(1)).unwrap_or(u16::MAX));
@@ -51,7 +51,7 @@ impl Window {
         }
     }
 
-    /// Requests that may be in flight now.
+    /// Returns the number of requests that may be in flight now.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -70,8 +70,8 @@ impl Window {
         }
     }
 
-    /// What a later process may begin with: the limit where latency stayed flat and nothing fell, else the narrowest.
-    /// `None` before anything is known.
+    /// Returns what a later process may begin with: the limit where latency stayed flat and nothing fell, else the
+    /// narrowest. Returns `None` before anything is known.
     pub fn found(&self) -> Option<usize> {
         match (self.first, self.doubling) {
             (true, _) => None,
@@ -80,7 +80,7 @@ impl Window {
         }
     }
 
-    /// A good answer came after this long. Every round of answers is judged by its mean.
+    /// Notes a good answer after this long. Every round of answers is judged by its mean.
     pub fn answered(&mut self, latency: Duration) {
         self.answers += 1;
         self.latency += latency;
@@ -93,7 +93,7 @@ impl Window {
         self.judge(mean);
     }
 
-    /// The target asked to slow down, or failed: half as many.
+    /// Halves the window: the target asked to slow down, or failed.
     pub fn fell(&mut self) {
         self.limit = (self.limit / 2.0).max(1.0);
         self.doubling = false;
@@ -122,7 +122,8 @@ impl Window {
         }
         self.doubling = false;
         match self.too_slow.take() {
-            // Fewer in flight did not make them faster, so it is not us: groups take longer than users. A new level.
+            // Fewer in flight did not make them faster, so our load is not the cause: groups take longer than users. A
+            // new level.
             Some(before) if mean * 10 > before * 9 => self.lowest = Some(mean),
             _ => {
                 self.too_slow = Some(mean);
@@ -138,7 +139,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// The limit after this many answers from a target whose latency depends on the requests in flight.
+    /// Returns the limit after this many answers from a target whose latency depends on the requests in flight.
     fn after(answers: u32, most: usize, latency: impl Fn(usize) -> Duration) -> Window {
         let mut window = Window::new(most);
         for _ in 0..answers {

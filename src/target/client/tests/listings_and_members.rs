@@ -3,7 +3,7 @@
 use super::*;
 use crate::ports::Paged;
 
-/// Asks for one page after the other, as long as something comes.
+/// Asks for one page after the other, until none is left.
 async fn listed(target: &ScimTarget) -> (Vec<String>, usize) {
     let (mut ids, mut pages, mut from) = (Vec::new(), 0, None);
     loop {
@@ -96,7 +96,7 @@ async fn a_listing_refused_for_its_count_is_asked_for_with_a_smaller_one_and_the
     assert_eq!(lines[..4], once);
     let before = lines.len();
     listed(&world.target).await;
-    // Once three listings at different moments told the same, it is asked for as it was taken, at once.
+    // Once three listings at different moments agreed, it is asked for in the accepted form at once.
     assert!(world.lines().len() - before <= 4);
     let refused = super::world(move |_, _| said(422, json!({"detail": "no lists"}))).await;
     let error = refused.target.list(USER, None).await.unwrap_err();
@@ -104,7 +104,7 @@ async fn a_listing_refused_for_its_count_is_asked_for_with_a_smaller_one_and_the
     assert_eq!(refused.lines().len(), 3);
 }
 
-/// A group server that refuses removal by path; the array form is refused, works, or empties the group.
+/// Starts a group server that refuses removal by path; the array form is refused, works, or empties the group.
 async fn group_server(array: &'static str) -> World {
     let members = Mutex::new(vec!["a".to_owned(), "b".to_owned(), "c".to_owned()]);
     world(move |_, (method, path, body)| {

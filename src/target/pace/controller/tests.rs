@@ -7,10 +7,10 @@ use super::*;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A service as a function of its load.
+/// A model of a service and its load.
 struct Service {
     latency: fn(in_flight: u32) -> Duration,
-    /// Tokens a second and the burst, where it counts requests.
+    /// The tokens a second and the burst, where it counts requests.
     bucket: Option<(f64, f64)>,
     says_wait: bool,
     says_hint: bool,
@@ -70,7 +70,7 @@ enum Event {
     Send,
 }
 
-/// When, in which order, what, and with which leave.
+/// The moment, the order, the event, its start and its leave.
 type Due = (Duration, u64, Event, Duration, u64);
 
 struct Run {
@@ -79,7 +79,7 @@ struct Run {
     sent_at: Vec<Duration>,
 }
 
-/// `work` writes, as many at once as the controller allows, each again when it is refused.
+/// Runs `work` writes, as many at once as the controller allows, each again when it is refused.
 fn run(controller: &mut Controller, service: &mut Service, work: u32) -> Run {
     let mut events: BinaryHeap<Reverse<Due>> = BinaryHeap::new();
     let (mut waiting, mut done, mut slots, mut in_flight, mut serial) = (work, 0, 0, 0, 0);
@@ -143,7 +143,7 @@ fn run(controller: &mut Controller, service: &mut Service, work: u32) -> Run {
     run
 }
 
-/// Time that a service of this rate and burst needs at least.
+/// Returns the least time that a service of this rate and burst needs.
 fn ideal(work: u32, rate: f64, burst: f64) -> f64 {
     (f64::from(work) - burst) / rate
 }
