@@ -6,16 +6,16 @@ use std::fmt;
 
 use super::{diagnostic::Span, token::Comparison};
 
-/// A node with its place in the text. Two are equal when they say the same, wherever they stand.
+/// A node with its place in the text. Two nodes are equal when they mean the same, wherever they stand.
 #[derive(Debug, Clone)]
 pub struct Expr {
-    /// What it is.
+    /// The node itself.
     pub node: Node,
-    /// Where it stands.
+    /// Its place in the text.
     pub span: Span,
 }
 
-/// What a node is.
+/// The kinds of nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
     /// `[name]`
@@ -30,7 +30,7 @@ pub enum Node {
     Call {
         /// The name as written.
         name: String,
-        /// Where the name stands.
+        /// The place of the name.
         name_span: NameSpan,
         /// The arguments.
         arguments: Vec<Option<Expr>>,
@@ -46,7 +46,7 @@ pub enum Node {
     },
 }
 
-/// Where a function's name stands; equal to every other one, so that trees compare by meaning.
+/// The place of a function's name; equal to every other one, so that trees compare by meaning.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NameSpan(pub Span);
 

@@ -1,7 +1,7 @@
-//! Names and types: from a tree to steps that can be evaluated without another question.
+//! Names and types: from a tree to steps that can be evaluated without further checks.
 //!
-//! Promise: all problems of an expression are found in one go. What passes here can still fail on a value
-//! (`Left([a], [b])` where b is no number), never on a name, a count or a constant.
+//! Promise: all problems of an expression are found at once. An expression that passes can still fail on a value
+//! (`Left([a], [b])` where b is not a number), never on a name, a count or a constant.
 
 mod calls;
 
@@ -32,7 +32,7 @@ pub(super) enum Step {
     Call {
         function: &'static Function,
         arguments: Box<[Option<Step>]>,
-        /// Which of the expression's calls by chance this is, in the order of the text.
+        /// The number of this random draw in the expression, in the order of the text.
         draw: u16,
     },
     Compare(Box<(Step, Comparison, Step)>),
@@ -44,15 +44,15 @@ pub(super) struct Checked {
     pub(super) step: Step,
     /// The attributes that it reads, each once.
     pub(super) uses: Vec<SourceAttribute>,
-    /// It calls `Now`.
+    /// True if it calls `Now`.
     pub(super) uses_now: bool,
-    /// It calls `Guid` or `RandomString`.
+    /// True if it calls `Guid` or `RandomString`.
     pub(super) uses_chance: bool,
-    /// It calls `Redact`.
+    /// True if it calls `Redact`.
     pub(super) redacts: bool,
 }
 
-/// The steps of a tree, or everything that is wrong with it.
+/// Checks a tree. Returns its steps, or every problem in it.
 pub(super) fn check(tree: &Expr, names: Names) -> Result<Checked, Vec<Diagnostic>> {
     let mut checker = Checker {
         names,
@@ -84,7 +84,7 @@ struct Checker {
     redacts: bool,
 }
 
-/// What is still to be done, the next at the end.
+/// The work still to be done, the next item at the end.
 enum Work<'e> {
     Look(&'e Expr, Type, bool),
     Compare(Comparison),
@@ -93,14 +93,14 @@ enum Work<'e> {
 
 /// A call whose arguments come first.
 struct OpenCall<'e> {
-    /// `None` where something is wrong with the call itself.
+    /// `None` where the call itself has a problem.
     function: Option<&'static Function>,
     arguments: &'e [Option<Expr>],
     span: Span,
     draw: u16,
 }
 
-/// Inputs of constants: there are none.
+/// The inputs of constants: there are none.
 struct Constants<'c>(&'c Context);
 
 impl Inputs for Constants<'_> {
@@ -127,8 +127,8 @@ impl Checker {
         None
     }
 
-    /// The step of an expression. Without recursion: what is still to be looked at stands in `work`, the steps that
-    /// wait for their call in `done`.
+    /// Builds the step of an expression. Without recursion: nodes still to be checked are in `work`, steps that wait
+    /// for their call in `done`.
     fn step(&mut self, expr: &Expr, wanted: Type, top: bool) -> Option<Step> {
         let mut work = vec![Work::Look(expr, wanted, top)];
         let mut done: Vec<Option<Step>> = Vec::new();
@@ -154,8 +154,8 @@ impl Checker {
         done.pop().flatten()
     }
 
-    /// A leaf's step, which is `None` where it has a problem; nothing yet for a call or a comparison, whose parts
-    /// are put on the list.
+    /// Builds a leaf's step, which is `None` where it has a problem. A call or a comparison has no step yet: its parts
+    /// are added to the list.
     #[allow(clippy::option_option, reason = "not yet, a problem, a step")]
     fn look<'e>(
         &mut self,
@@ -320,7 +320,7 @@ impl Checker {
         None
     }
 
-    /// Judges a call by itself, and puts its arguments on the list. Those of an unknown function too: their problems
+    /// Checks a call by itself, and adds its arguments to the list. Those of an unknown function too: their problems
     /// belong to the same report.
     fn call<'e>(
         &mut self,
@@ -353,7 +353,7 @@ impl Checker {
         }
     }
 
-    /// The step of a call whose arguments are done: `steps` are those that were written, in order.
+    /// Builds the step of a call whose arguments are done: `steps` are those that were written, in order.
     fn finish(&mut self, call: &OpenCall<'_>, steps: Vec<Option<Step>>) -> Option<Step> {
         let function = call.function?;
         self.judge(function, call.arguments, call.span);
@@ -373,7 +373,7 @@ impl Checker {
         self.fold(step, call.span)
     }
 
-    /// Notes what a call draws on; the number of its draw.
+    /// Notes what a call draws on. Returns the number of its draw.
     fn note(&mut self, function: &Function) -> u16 {
         self.uses_now |= function.needs == Needs::Time;
         self.redacts |= function.name == "Redact";
@@ -382,8 +382,8 @@ impl Checker {
         draw
     }
 
-    /// A call of constants is a constant, computed once; one that cannot be computed is a problem now, and not of
-    /// every object later.
+    /// Replaces a call of constants by its value, computed once; one that cannot be computed is a problem now, and not
+    /// of every object later.
     fn fold(&mut self, step: Step, span: Span) -> Option<Step> {
         let Step::Call {
             function, arguments, ..

@@ -1,7 +1,7 @@
-//! What an evaluation depends on beside the object: the time, the source of chance, the tenant.
+//! The inputs of an evaluation beside the object: the time, the source of randomness, the tenant.
 //!
-//! The core has no clock and no randomness. A cycle has one time, and chance comes from a key: the same object and
-//! row get the same value in every cycle, as long as the key is kept.
+//! The core has no clock and no randomness. A cycle has one time, and random values come from a key: the same object
+//! and row get the same value in every cycle, as long as the key is kept.
 
 use std::sync::Arc;
 
@@ -9,20 +9,20 @@ use sha2::{Digest, Sha256};
 
 use crate::model::clock::Timestamp;
 
-/// What every evaluation of a cycle has in common.
+/// The inputs that every evaluation of a cycle shares.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Context {
     /// The key that `RandomString` and `Guid` draw from: 32 random bytes, made once for a snapshot and kept in it.
-    /// Whoever knows it knows the values; the default, all zeros, is for trying expressions out.
+    /// Anyone with the key can compute the values; the default, all zeros, is for trying expressions out.
     pub seed: Seed,
-    /// What `Now` gives: the cycle's time. `None` where there is none; `Now` fails then.
+    /// The result of `Now`: the cycle's time. `None` where there is none; `Now` fails then.
     ///
-    /// A row that says only how old something is gives the same result all day, one that prints the time a new
-    /// one in each evaluation. Objects are evaluated again when they change, and all of them once a day
+    /// A row that only compares an age gives the same result all day, one that prints the time a new one in each
+    /// evaluation. Objects are evaluated again when they change, and all of them once a day
     /// ([`Mapping::uses_now`](super::Mapping::uses_now)); a request is sent only where the result differs.
     pub now: Option<Timestamp>,
-    /// What `DefaultDomain` gives. The tenant's default domain is read with `Organization.Read.All` or
-    /// `Domain.Read.All`, which melonsync does not ask for: `None`, and `DefaultDomain` fails with advice, because
+    /// The result of `DefaultDomain`. The tenant's default domain is read with `Organization.Read.All` or
+    /// `Domain.Read.All`, which melonsync does not ask for. With `None`, `DefaultDomain` fails with advice, because
     /// null in its place would make half an address, or clear one.
     pub default_domain: Option<Arc<str>>,
 }
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Seed {
 }
 
 impl Context {
-    /// The same at this time.
+    /// Sets the time.
     #[must_use]
     pub const fn at(mut self, now: Timestamp) -> Self {
         self.now = Some(now);
@@ -46,18 +46,18 @@ impl Context {
     }
 }
 
-/// Where a value is drawn for: the same place gives the same value.
+/// The place that a value is drawn for: the same place gives the same value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     /// The object's id.
     pub(super) object: &'a [u8],
     /// The row's target path.
     pub(super) row: &'a str,
-    /// Which of the row's draws, in the order of the text.
+    /// The number of the row's draw, in the order of the text.
     pub(super) draw: u16,
 }
 
-/// Bytes without end: HMAC-SHA-256 under the seed, over the place and a counter.
+/// Endless bytes: HMAC-SHA-256 under the seed, over the place and a counter.
 pub(super) struct Stream<'a> {
     seed: Seed,
     place: Place<'a>,
@@ -87,7 +87,7 @@ impl<'a> Stream<'a> {
         byte
     }
 
-    /// Below `count`, each number as likely as the others. `count` is from 1 to 256.
+    /// Draws a number below `count`, all equally likely. `count` is from 1 to 256.
     pub(super) fn below(&mut self, count: usize) -> usize {
         // The last, incomplete run of numbers would make small ones likelier.
         let whole = 256 - 256 % count;
@@ -103,7 +103,7 @@ impl<'a> Stream<'a> {
         let mut inner = Sha256::new();
         inner.update(self.pad(0x36));
         for part in [self.place.object, self.place.row.as_bytes()] {
-            // Length first: no two places may run together into the same bytes.
+            // Length first: no two places may yield the same bytes.
             inner.update((part.len() as u64).to_be_bytes());
             inner.update(part);
         }
@@ -116,7 +116,7 @@ impl<'a> Stream<'a> {
         outer.finalize().into()
     }
 
-    /// The key in a block of the hash, as HMAC wants it (RFC 2104).
+    /// Returns the key in a block of the hash, as HMAC wants it (RFC 2104).
     fn pad(&self, with: u8) -> [u8; 64] {
         let mut block = [with; 64];
         for (byte, key) in block.iter_mut().zip(self.seed.0) {
@@ -126,7 +126,7 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// What the planner knows beside the object's own attributes.
+/// The planner's knowledge beside the object's own attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Facts {
     /// `IsSoftDeleted`: out of scope, unassigned, soft-deleted, or `accountEnabled` false

@@ -1,7 +1,7 @@
-//! What an object should hold at the target: every row of the mapping, evaluated.
+//! The values that an object should have at the target: every row of the mapping, evaluated.
 //!
-//! The result goes by row number, not by path: a hundred thousand users times twenty-three rows would
-//! otherwise copy two million paths. `mapping.rows(kind)[row].target` is the path.
+//! The result is indexed by row number, not by path: a hundred thousand users times twenty-three rows would otherwise
+//! copy two million paths. `mapping.rows(kind)[row].target` is the path.
 
 use crate::model::object::SourceObject;
 use crate::model::value::Value;
@@ -11,31 +11,31 @@ use super::evaluate::Stop;
 use super::evaluate::text_of;
 use super::rows::{Apply, Authority, Mapping, Row};
 
-/// One row's say on one object.
+/// One row's decision on one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DesiredValue {
-    /// The target shall hold this; null clears what was sent.
+    /// The target must hold this value; null clears what was sent.
     Value(Value),
-    /// Goes into a create; no opinion afterwards (`apply = "create-only"`, or the target is the authority).
+    /// A value for a create; no decision afterwards (`apply = "create-only"`, or the target is the authority).
     CreateOnly(Value),
-    /// The result is null and the row has a default: that goes into a create; no opinion afterwards.
+    /// The row's default, because the result is null: a value for a create; no decision afterwards.
     Default(Value),
-    /// The result depends on this Graph property, which was never read: no opinion.
+    /// No decision: the result depends on this Graph property, which was never read.
     Unknown {
         /// The property that has to be selected.
         missing: String,
     },
-    /// The expression says that nothing flows: no opinion.
+    /// No decision: the expression yields no flow.
     NoFlow,
-    /// The expression cannot be computed for this object: no opinion, and worth a finding.
+    /// No decision: the expression cannot be computed for this object, which is worth a finding.
     Failed {
-        /// Why, without the object's values.
+        /// The cause, without the object's values.
         message: String,
     },
 }
 
 impl DesiredValue {
-    /// What a create carries, if anything.
+    /// Returns the value that a create carries, if any.
     #[must_use]
     pub const fn on_create(&self) -> Option<&Value> {
         match self {
@@ -44,7 +44,7 @@ impl DesiredValue {
         }
     }
 
-    /// What an update has an opinion on, if any; null is the opinion that it be empty.
+    /// Returns the value that an update decides, if any; null means that it must be empty.
     #[must_use]
     pub const fn on_update(&self) -> Option<&Value> {
         match self {
@@ -54,23 +54,23 @@ impl DesiredValue {
     }
 }
 
-/// What one object should hold.
+/// The values that one object should have.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Desired {
-    /// Row number within [`Mapping::rows`] of the object's kind, in order, and that row's say. Rows of
+    /// Each row number within [`Mapping::rows`] of the object's kind, in order, with that row's decision. Rows of
     /// references are not here: the planner resolves them.
     pub attributes: Vec<(usize, DesiredValue)>,
 }
 
 impl Desired {
-    /// The say of a row; `None` for a row of references.
+    /// Returns the decision of a row, or `None` for a row of references.
     #[must_use]
     pub fn row(&self, row: usize) -> Option<&DesiredValue> {
         let at = self.attributes.binary_search_by_key(&row, |(row, _)| *row).ok()?;
         Some(&self.attributes[at].1)
     }
 
-    /// Rows with their say.
+    /// Returns rows with their decisions.
     pub fn with_rows<'d>(&'d self, rows: &'d [Row]) -> impl Iterator<Item = (&'d Row, &'d DesiredValue)> {
         self.attributes
             .iter()
@@ -78,13 +78,14 @@ impl Desired {
     }
 }
 
-/// [`desired_in`] the default context: for mappings without `Now`, `Guid` and `RandomString`, and for tests.
+/// Evaluates [`desired_in`] in the default context: for mappings without `Now`, `Guid` and `RandomString`, and for
+/// tests.
 #[must_use]
 pub fn desired(mapping: &Mapping, object: &SourceObject, facts: &Facts) -> Desired {
     desired_in(&Context::default(), mapping, object, facts)
 }
 
-/// What an object should hold at the target.
+/// Computes the values that an object should have at the target.
 #[must_use]
 pub fn desired_in(context: &Context, mapping: &Mapping, object: &SourceObject, facts: &Facts) -> Desired {
     let rows = mapping.rows(object.kind);
@@ -104,7 +105,7 @@ fn of_row(context: &Context, row: &Row, object: &SourceObject, facts: &Facts) ->
     say(row, result)
 }
 
-/// What a row makes of its expression's result.
+/// Turns the result of a row's expression into the row's decision.
 pub(super) fn say(row: &Row, result: Result<Value, Stop>) -> DesiredValue {
     let value = match result.and_then(|value| fit(row, value)) {
         Ok(value) => value,
@@ -127,8 +128,8 @@ pub(super) fn say(row: &Row, result: Result<Value, Stop>) -> DesiredValue {
     }
 }
 
-/// The value in the type of its place: a boolean where SCIM has one, elements with a `value` where it has those (the
-/// texts of `Split` for `entitlements`), else text as Entra prints it.
+/// Converts a value to the type of its place: a boolean where SCIM has one, elements with a `value` where it has those
+/// (the texts of `Split` for `entitlements`), else text as Entra prints it.
 pub(super) fn fit(row: &Row, value: Value) -> Result<Value, Stop> {
     match value {
         Value::Null => Ok(Value::Null),
@@ -145,7 +146,7 @@ pub(super) fn fit(row: &Row, value: Value) -> Result<Value, Stop> {
     }
 }
 
-/// A text as an element of a complex multi-valued attribute.
+/// Turns a text into an element of a complex multi-valued attribute.
 fn element(value: Value) -> Value {
     match value {
         text @ Value::String(_) => Value::Map([("value".to_owned(), text)].into()),

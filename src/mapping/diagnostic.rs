@@ -1,11 +1,12 @@
-//! What is wrong with an expression or a mapping file, shown with the text, a caret and a suggestion.
+//! Problems of an expression or a mapping file, shown with the text, a caret and a suggestion.
 //!
-//! Promise: every problem of a file is reported in one go, each with file, line and place; nothing here stops
-//! at the first one.
+//! Promise: every problem of a file is reported at once, each with file, line and place; nothing here stops at the
+//! first one.
 
 use std::{fmt, sync::Arc};
 
-/// The longest line that is shown around a caret; a longer one is cut with `…` on both sides of the place.
+/// The longest line in characters that is shown around a caret; a longer one is cut with `…` on both sides of the
+/// place.
 const SHOWN: usize = 110;
 
 /// A range of bytes in the text of an expression.
@@ -18,13 +19,13 @@ pub struct Span {
 }
 
 impl Span {
-    /// From `start` up to, not including, `end`.
+    /// Creates the range from `start` up to, not including, `end`.
     #[must_use]
     pub const fn new(start: usize, end: usize) -> Self {
         Self { start, end }
     }
 
-    /// From the start of this one to the end of the other.
+    /// Returns the range from the start of this one to the end of the other.
     #[must_use]
     pub const fn to(self, other: Self) -> Self {
         Self {
@@ -34,19 +35,19 @@ impl Span {
     }
 }
 
-/// One problem of an expression: what, where in its text, and what to do.
+/// One problem of an expression: what is wrong, its place in the text, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// What is wrong.
     pub message: String,
-    /// Where in the text.
+    /// Its place in the text.
     pub span: Span,
     /// What to do, shown behind the caret.
     pub hint: Option<String>,
 }
 
 impl Diagnostic {
-    /// A problem without a suggestion.
+    /// Creates a problem without a suggestion.
     #[must_use]
     pub fn new(message: impl Into<String>, span: Span) -> Self {
         Self {
@@ -56,14 +57,14 @@ impl Diagnostic {
         }
     }
 
-    /// The same, with what to do about it.
+    /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The line of `text` that the problem is in, and the caret below it (without the message).
+    /// Returns the line of `text` that contains the problem, and the caret below it (without the message).
     #[must_use]
     pub fn excerpt(&self, text: &str) -> String {
         excerpt(text, self.span, self.hint.as_deref())
@@ -98,7 +99,7 @@ pub struct Problem {
     pub file: String,
     /// Line, from 1.
     pub line: usize,
-    /// Where in the file's own terms, such as `[[user]] displayName`; empty for the file as a whole.
+    /// The place in the file's own terms, such as `[[user]] displayName`; empty for the file as a whole.
     pub place: String,
     /// What is wrong.
     pub message: String,
@@ -132,7 +133,7 @@ impl fmt::Display for Problems {
     }
 }
 
-/// The line of `text` around `span`, the caret, and the hint behind it:
+/// Returns the line of `text` around `span`, the caret, and the hint behind it:
 /// ```text
 ///   | ToUpper(Joinn(" ", [givenName], [surname]))
 ///   |         ^^^^^ did you mean `Join`?
@@ -174,7 +175,7 @@ pub fn excerpt(text: &str, span: Span, hint: Option<&str>) -> String {
     out
 }
 
-/// The last character boundary at or before `at`.
+/// Returns the last character boundary at or before `at`.
 fn floor(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
@@ -183,8 +184,8 @@ fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-/// The nearest of `known` to what was written, if it is near enough to be a slip: another case, one or two
-/// wrong letters, a shared beginning.
+/// Returns the entry of `known` nearest to what was written, if it is near enough to be a typing error: another case,
+/// one or two wrong letters, a shared beginning.
 #[must_use]
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = written.to_lowercase();
@@ -194,7 +195,7 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
             return Some(candidate);
         }
         let score = strsim::jaro_winkler(&lower, &candidate.to_lowercase());
-        // 0.84: `telefon` is no slip of `telephoneNumber`, `giveName` is one of `givenName`.
+        // 0.84: `telefon` is not a typing error for `telephoneNumber`, `giveName` is one for `givenName`.
         if score >= 0.84 && best.is_none_or(|(top, _)| score > top) {
             best = Some((score, candidate));
         }

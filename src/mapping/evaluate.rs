@@ -1,4 +1,5 @@
-//! Steps and an object's attributes to a value. No step is taken twice, and none that the result does not need.
+//! Evaluates steps and an object's attributes to a value. No step is taken twice, and none that the result does not
+//! need.
 
 use std::{borrow::Cow, cmp::Ordering};
 
@@ -18,20 +19,20 @@ use super::{
 pub enum Stop {
     /// It needs a property that was never read: nothing may be derived (docs/design/cycle.md, "Reading the source").
     Unknown(String),
-    /// It said that nothing shall flow.
+    /// It decided that nothing must flow.
     NoFlow,
-    /// It cannot be computed for these values; the text says why, without the values.
+    /// It cannot be computed for these values; the text describes why, without the values.
     Failed(String),
 }
 
-/// Where attributes come from.
+/// The source of attributes.
 pub(super) trait Inputs {
     fn get<'a>(&'a self, attribute: &'a SourceAttribute) -> Result<Cow<'a, Value>, Stop>;
-    /// What all evaluations of the cycle have in common.
+    /// Returns the inputs that all evaluations of the cycle share.
     fn context(&self) -> &Context;
-    /// The object and the row that values are drawn for.
+    /// Returns the object and the row that values are drawn for.
     fn place(&self, draw: u16) -> Place<'_>;
-    /// What a call or a comparison came to: for whoever wants to see how a result came about.
+    /// Receives the result of a call or a comparison, for a trace of how a result came about.
     fn seen(&self, _step: &Step, _result: &Result<Cow<'_, Value>, Stop>) {}
 }
 
@@ -46,22 +47,22 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// How many arguments were written, left out ones included.
+    /// Returns the number of arguments written, including those left out.
     #[must_use]
     pub fn count(&self) -> usize {
         self.arguments.len()
     }
 
-    /// Whether the argument was written, and not left out between two commas.
+    /// Returns whether the argument was written, and not left out between two commas.
     #[must_use]
     pub fn given(&self, index: usize) -> bool {
         self.arguments.get(index).is_some_and(Option::is_some)
     }
 
-    /// The argument's value; null if it was left out.
+    /// Returns the argument's value, or null if it was left out.
     ///
     /// # Errors
-    /// Whatever stopped the argument.
+    /// The reason why the argument has no value.
     pub fn value(&self, index: usize) -> Result<Cow<'a, Value>, Stop> {
         match self.arguments.get(index) {
             Some(Some(step)) => evaluate(step, self.inputs),
@@ -69,10 +70,11 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The argument as a condition. Null is false: Graph leaves a boolean null where it was never set. So is zero.
+    /// Returns the argument as a condition. Null is false: Graph leaves a boolean null where it was never set. So is
+    /// zero.
     ///
     /// # Errors
-    /// Where it is neither, or whatever stopped the argument.
+    /// When it is neither, and whatever stopped the argument.
     pub fn truth(&self, index: usize) -> Result<bool, Stop> {
         let value = self.value(index)?;
         if value.is_unassigned() {
@@ -89,10 +91,10 @@ impl<'a> Call<'a> {
             .ok_or_else(|| self.failed("needs True or False", index))
     }
 
-    /// The argument as a whole number.
+    /// Returns the argument as a whole number.
     ///
     /// # Errors
-    /// Where it is none, or whatever stopped the argument.
+    /// When it is not one, and whatever stopped the argument.
     pub fn integer(&self, index: usize) -> Result<i64, Stop> {
         match &*self.value(index)? {
             Value::Integer(number) => Ok(*number),
@@ -104,7 +106,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The argument as a regular expression, `None` if it was left out.
+    /// Returns the argument as a regular expression, or `None` if it was left out.
     #[must_use]
     pub fn pattern(&self, index: usize) -> Option<&'a Pattern> {
         match self.arguments.get(index) {
@@ -113,7 +115,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Whether the argument is `vbTextCompare`.
+    /// Returns whether the argument is `vbTextCompare`.
     #[must_use]
     pub fn ignores_case(&self, index: usize) -> bool {
         matches!(
@@ -122,13 +124,13 @@ impl<'a> Call<'a> {
         )
     }
 
-    /// What all evaluations of the cycle have in common.
+    /// Returns what all evaluations of the cycle have in common.
     #[must_use]
     pub fn context(&self) -> &'a Context {
         self.inputs.context()
     }
 
-    /// Chance, for this call on this object and row.
+    /// Returns the random stream for this call on this object and row.
     pub(super) fn stream(&self) -> Stream<'a> {
         Stream::new(self.inputs.context().seed, self.inputs.place(self.draw))
     }
@@ -172,11 +174,11 @@ fn compared_by<'a>(
     Ok(Cow::Owned(Value::Bool(compare(&left, *comparison, &right)?)))
 }
 
-/// A value as the text that Entra works with: null is empty, booleans are `True` and `False`, a list of one
-/// is its element.
+/// Returns a value as the text that Entra works with: null is empty, booleans are `True` and `False`, a list of one is
+/// its element.
 ///
 /// # Errors
-/// A list of several, and an object, are no text.
+/// A list of several, and an object, are not text.
 pub fn text_of(value: &Value) -> Result<Cow<'_, str>, Stop> {
     match value {
         Value::Null => Ok(Cow::Borrowed("")),
@@ -196,9 +198,9 @@ pub fn text_of(value: &Value) -> Result<Cow<'_, str>, Stop> {
     }
 }
 
-/// Two whole numbers compare as numbers, two dates that `CDate` or `Now` printed as dates, anything else as text,
-/// where case matters and null is empty. Nothing is before or after a value that is not there: Entra's condition fails
-/// on it, and a start date that nobody entered must not switch an account on.
+/// Compares two values. Two whole numbers compare as numbers, two dates that `CDate` or `Now` printed as dates,
+/// anything else as text, where case matters and null is empty. Nothing is before or after an absent value: Entra's
+/// condition fails on it, and a start date that was never entered must not enable an account.
 fn compare(left: &Value, comparison: Comparison, right: &Value) -> Result<bool, Stop> {
     let (left, right) = (text_of(left)?, text_of(right)?);
     // Text equality even of numbers: an employeeId "007" is not "7".

@@ -24,10 +24,10 @@ pub struct Expression {
 }
 
 impl Expression {
-    /// The expression of a text.
+    /// Parses and checks the text of an expression.
     ///
     /// # Errors
-    /// Everything that is wrong with it, with places and suggestions.
+    /// Every problem in it, with places and suggestions.
     pub fn parse(names: Names, text: &str) -> Result<Self, ExpressionError> {
         let failed = |diagnostics| ExpressionError {
             text: text.into(),
@@ -42,19 +42,19 @@ impl Expression {
         })
     }
 
-    /// As it was written.
+    /// Returns the text as it was written.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The source attributes it may read, each once.
+    /// Returns the source attributes that it may read, each once.
     #[must_use]
     pub fn uses(&self) -> &[SourceAttribute] {
         &self.checked.uses
     }
 
-    /// What it refers to, if it is `[manager]` or `[members]`.
+    /// Returns the reference, if it is `[manager]` or `[members]`.
     #[must_use]
     pub fn reference(&self) -> Option<Reference> {
         match &self.checked.step {
@@ -66,7 +66,7 @@ impl Expression {
         }
     }
 
-    /// The text, if it is nothing but a text constant.
+    /// Returns the text, if it is nothing but a text constant.
     #[must_use]
     pub fn constant(&self) -> Option<&str> {
         match &self.tree.node {
@@ -75,25 +75,26 @@ impl Expression {
         }
     }
 
-    /// Whether its value moves with the time.
+    /// Returns whether its value changes with the time.
     #[must_use]
     pub const fn uses_now(&self) -> bool {
         self.checked.uses_now
     }
 
-    /// Whether its value is drawn by chance.
+    /// Returns whether its value is drawn at random.
     #[must_use]
     pub const fn uses_chance(&self) -> bool {
         self.checked.uses_chance
     }
 
-    /// Whether its value is not to be shown in plans, logs and history: it calls `Redact`.
+    /// Returns whether its value must not be shown in plans, logs and history: it calls `Redact`.
     #[must_use]
     pub const fn is_redacted(&self) -> bool {
         self.checked.redacts
     }
 
-    /// [`evaluate_in`](Self::evaluate_in) the default context, which has no time and no chance.
+    /// Evaluates as [`evaluate_in`](Self::evaluate_in) does, in the default context, which has no time and no
+    /// randomness.
     ///
     /// # Errors
     /// Why there is no value.
@@ -101,9 +102,9 @@ impl Expression {
         self.evaluate_in(&Context::default(), attributes)
     }
 
-    /// Its value with attributes by their names as written; `None` of `attributes` is "never read". Booleans
-    /// print as `True` and `False` inside texts. The result is as the functions give it: an empty text is one here, and
-    /// null only for an object ([`evaluate_object_in`](Self::evaluate_object_in)).
+    /// Evaluates with attributes by their names as written; `None` of `attributes` means "never read". Booleans print
+    /// as `True` and `False` inside texts. The result is as the functions return it: an empty text stays one here, and
+    /// is null only for an object ([`evaluate_object_in`](Self::evaluate_object_in)).
     ///
     /// # Errors
     /// Why there is no value.
@@ -116,7 +117,7 @@ impl Expression {
         evaluate(&self.checked.step, &inputs).map(Cow::into_owned)
     }
 
-    /// [`evaluate_object_in`](Self::evaluate_object_in) the default context, for no row.
+    /// Evaluates as [`evaluate_object_in`](Self::evaluate_object_in) does, in the default context, for no row.
     ///
     /// # Errors
     /// Why there is no value.
@@ -124,8 +125,8 @@ impl Expression {
         self.evaluate_object_in(&Context::default(), "", object, facts)
     }
 
-    /// Its value for an object of the source, null for an empty one. `row` is the target path of the row that it belongs to: what is
-    /// drawn by chance is drawn once for an object and a row.
+    /// Evaluates for an object of the source, with null for an empty value. `row` is the target path of its row: a
+    /// random value is drawn once for an object and a row.
     ///
     /// # Errors
     /// Why there is no value.
@@ -153,13 +154,13 @@ impl Expression {
         &self.checked.step
     }
 
-    /// The whole expression as a [`trace`](super::trace) names it.
+    /// Returns the whole expression as a [`trace`](super::trace) names it.
     #[must_use]
     pub fn step_text(&self) -> String {
         self.checked.step.to_string()
     }
 
-    /// Canonical text: two expressions that print alike mean the same.
+    /// Returns the canonical text: two expressions that print alike mean the same.
     #[must_use]
     pub fn canonical(&self) -> String {
         self.tree.to_string()
@@ -180,7 +181,7 @@ impl PartialEq for Expression {
 
 impl Eq for Expression {}
 
-/// An empty text or list is null: Graph and SCIM (RFC 7643 section 2.5) know no difference.
+/// Turns an empty text or list into null: Graph and SCIM (RFC 7643 section 2.5) know no difference.
 fn settle(value: Cow<'_, Value>) -> Result<Value, Stop> {
     Ok(if value.is_unassigned() {
         Value::Null
@@ -249,7 +250,7 @@ impl OfObject<'_> {
             },
             Access::ObjectId => Cow::Owned(Value::String(self.object.id.to_string())),
             Access::SoftDeleted if self.facts.soft_deleted => Cow::Owned(Value::Bool(true)),
-            // Not said to be gone, and never asked whether it is enabled: nobody is enabled on that.
+            // Not known to be gone, and never asked whether it is enabled: no account is enabled on that.
             Access::SoftDeleted => held().map(|_| Cow::Owned(Value::Bool(false)))?,
             // A row of references is never evaluated: the planner resolves it.
             Access::Reference(_) => return Err(Stop::NoFlow),

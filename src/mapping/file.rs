@@ -1,7 +1,7 @@
 //! Mapping files: TOML with `[[user]]` and `[[group]]` rows.
 //!
-//! Promise: all problems of a file come at once, in the order of its lines; an unknown key is refused with
-//! the nearest one that exists.
+//! Promise: all problems of a file are reported at once, in the order of its lines; an unknown key is refused with the
+//! nearest one that exists.
 
 use std::ops::Range;
 
@@ -32,10 +32,10 @@ const KEYS: [&str; 7] = [
 ];
 
 impl Mapping {
-    /// The mapping of a file's text.
+    /// Parses the text of a mapping file.
     ///
     /// # Errors
-    /// Everything that is wrong with it, each with line, caret and suggestion.
+    /// Every problem in it, each with line, caret and suggestion.
     pub fn from_toml(file_name: &str, text: &str) -> Result<Self, Problems> {
         read(file_name, text)
     }
@@ -58,7 +58,7 @@ fn read(file_name: &str, text: &str) -> Result<Mapping, Problems> {
         group: Vec::new(),
         places: Default::default(),
     };
-    // What TOML itself could not read would only bring follow-up problems.
+    // A text that TOML itself could not read would only add follow-up problems.
     if reader.problems.is_empty() {
         for (key, value) in document.get_ref() {
             match key.get_ref().as_ref() {
@@ -94,7 +94,7 @@ struct Reader<'t> {
     problems: Vec<Problem>,
 }
 
-/// A row with its place in the file, as long as rows are compared with each other.
+/// A row with its place in the file, kept while rows are compared with each other.
 struct Placed {
     row: Row,
     target_at: Range<usize>,
@@ -143,7 +143,7 @@ impl Reader<'_> {
                 ),
             }
         }
-        // Rows that did not make it would seem missing below.
+        // Rows that failed would seem missing below.
         if before == self.problems.len() && !placed.is_empty() {
             self.together(kind, &placed, &value.span());
         }
@@ -262,7 +262,7 @@ impl Reader<'_> {
             Err(error) => {
                 let line = self.line(value.span().start);
                 for problem in &error.diagnostics {
-                    // The expression as the engine sees it: TOML's own quotes and escapes taken away.
+                    // The expression as the engine sees it: without TOML's own quotes and escapes.
                     self.problems.push(Problem {
                         file: self.file.to_owned(),
                         line,
@@ -323,7 +323,7 @@ impl Reader<'_> {
     fn default(&mut self, table: &DeTable<'_>, place: &str) -> Option<Value> {
         let value = entry(table, "default")?;
         match value.get_ref() {
-            // An empty default is none: `default = ""` means that.
+            // An empty default means none: `default = ""`.
             DeValue::String(text) => (!text.is_empty()).then(|| Value::text(text.as_ref())),
             DeValue::Boolean(truth) => Some(Value::Bool(*truth)),
             DeValue::Integer(number) => Some(Value::text(number.as_str())),
@@ -347,7 +347,7 @@ impl Reader<'_> {
         text
     }
 
-    /// What can be wrong with a row by itself, beyond each of its keys.
+    /// Checks a row by itself, beyond each of its keys.
     fn alone(&mut self, row: &Row, table: &DeTable<'_>, place: &str, span: &Range<usize>) {
         let at = |key| entry(table, key).map_or_else(|| span.clone(), Spanned::span);
         let fits = match row.reference {
@@ -387,7 +387,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What can only be seen from all rows: places named twice, matching, what SCIM requires.
+    /// Checks what only all rows show: places named twice, matching, what SCIM requires.
     fn together(&mut self, kind: ObjectKind, placed: &[Placed], all: &Range<usize>) {
         for (index, one) in placed.iter().enumerate() {
             let place = format!("[[{kind}]] {}", one.row.target);

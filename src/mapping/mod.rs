@@ -1,11 +1,11 @@
-//! Attribute mappings: a source object to what it should hold at the target.
+//! Attribute mappings: from a source object to the values that it should have at the target.
 //!
 //! ```text
 //! file (TOML) ─ file ─▶ Row { path, Expression } ─ desired ─▶ value by row
 //!                        text ─ token ─ parse ─ ast ─ check ─ evaluate (functions)
 //! ```
-//! Promises: everything is checked when the mapping is read, all problems at once, with places and
-//! suggestions; evaluation is pure, never panics, and derives nothing from a property that was never read.
+//! Promises: everything is checked when the mapping is parsed, all problems at once, with places and suggestions;
+//! evaluation is pure, never panics, and derives nothing from a property that was never read.
 
 pub mod ast;
 mod check;

@@ -1,11 +1,11 @@
-//! The provisioning engine's names of source attributes, and where Microsoft Graph keeps them.
+//! The provisioning engine's names of source attributes, and their places in Microsoft Graph.
 //!
-//! Mapping files speak the engine's language (`mobile`, `telephoneNumber`, `immutableId`: names of the old
-//! Azure AD Graph); Graph's own names (`mobilePhone`, `onPremisesImmutableId`, `id`) mean the same. Source:
-//! Graph resource types user and group.
+//! Mapping files use the engine's names (`mobile`, `telephoneNumber`, `immutableId`: names of the old Azure AD Graph);
+//! Graph's own names (`mobilePhone`, `onPremisesImmutableId`, `id`) mean the same. Source: Graph resource types user
+//! and group.
 //!
 //! # `[appRoleAssignments]`
-//! No property of Graph's user, and never in `$select`: whoever reads the assignments of the application
+//! Not a property of Graph's user, and never in `$select`: the code that reads the assignments of the application
 //! (`appRoleAssignedTo`) puts them into the user's [`SourceObject`](crate::model::object::SourceObject) under
 //! [`APP_ROLES`], as a `Value::List` with one `Value::Map` for each role that the user holds, itself or through an
 //! assigned group:
@@ -14,8 +14,8 @@
 //! [{"id": "<appRoleId>", "value": "GlobalAdministrator", "displayName": "Global Administrator"}]
 //! ```
 //!
-//! All three are texts or null. An empty list, or `Value::Null`, is "has no role"; an absent attribute is
-//! "not read", from which nothing is derived.
+//! All three are texts or null. An empty list, or `Value::Null`, means "has no role"; an absent attribute means "not
+//! read", from which nothing is derived.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -24,7 +24,7 @@ use crate::model::name::Name;
 
 use super::diagnostic::nearest;
 
-/// How the value is taken out of what Graph answered.
+/// How the value is extracted from Graph's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
     /// The property as it is.
@@ -38,8 +38,8 @@ pub enum Access {
     GuestName,
     /// The object id, known without being selected.
     ObjectId,
-    /// Computed by the planner: out of scope, unassigned, soft-deleted or disabled
-    /// (default-mappings.json, `isSoftDeleted_true_when`).
+    /// Computed by the planner: out of scope, unassigned, soft-deleted or disabled (default-mappings.json,
+    /// `isSoftDeleted_true_when`).
     SoftDeleted,
     /// The user's app roles, from the assignments of the application; not selected (see the module's text).
     AppRoles,
@@ -62,18 +62,18 @@ pub enum Reference {
 /// A source attribute that an expression uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceAttribute {
-    /// As written in the expression.
+    /// The name as written in the expression.
     pub written: Arc<str>,
     /// The Graph property to select; empty for the object id.
     pub property: Name,
-    /// How to take the value out of it.
+    /// How to extract the value from it.
     pub access: Access,
 }
 
-/// Attributes that hold several values (Graph resource types user and group).
+/// The attributes that hold several values (Graph resource types user and group).
 const LISTS: [&str; 3] = ["otherMails", "proxyAddresses", "groupTypes"];
 
-/// Attributes that hold a boolean.
+/// The attributes that hold a boolean.
 const BOOLEANS: [&str; 4] = [
     "accountEnabled",
     "onPremisesSyncEnabled",
@@ -82,31 +82,31 @@ const BOOLEANS: [&str; 4] = [
 ];
 
 impl SourceAttribute {
-    /// True for what holds several values.
+    /// Returns true for an attribute that holds several values.
     #[must_use]
     pub fn is_list(&self) -> bool {
         self.access == Access::Whole && LISTS.contains(&self.property.as_str())
     }
 
-    /// True for what holds a boolean.
+    /// Returns true for an attribute that holds a boolean.
     #[must_use]
     pub fn is_boolean(&self) -> bool {
         self.access == Access::SoftDeleted || BOOLEANS.contains(&self.property.as_str())
     }
 
-    /// True for an extension, whose type only the tenant knows.
+    /// Returns true for an extension, whose type only the tenant knows.
     #[must_use]
     pub fn is_extension(&self) -> bool {
         self.property.starts_with("extension_") || matches!(self.access, Access::Key(_))
     }
 }
 
-/// Which attribute names an expression may use.
+/// The attribute names that an expression may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
     /// Those of this kind of object.
     Of(ObjectKind),
-    /// Any: for trying an expression on made-up attributes.
+    /// Any name: for trying an expression on made-up attributes.
     Any,
 }
 
@@ -121,7 +121,7 @@ enum How {
     Members,
 }
 
-/// Engine name, Graph property, and how. The same name twice where both spell it alike.
+/// The engine's name, the Graph property, and the access. The same name twice where both spell it alike.
 type Entry = (&'static str, &'static str, How);
 
 const USER: &[Entry] = &[
@@ -232,7 +232,7 @@ fn table(kind: ObjectKind) -> &'static [Entry] {
     }
 }
 
-/// The attribute behind a name, or the nearest name that exists.
+/// Returns the attribute of a name. The error is the nearest name that exists.
 ///
 /// # Errors
 /// The suggestion, if any name is near.
@@ -245,7 +245,7 @@ pub fn resolve(names: Names, written: &str) -> Result<SourceAttribute, Option<St
         });
     };
     let table = table(kind);
-    // An engine's name first: Graph's `userPrincipalName` is the engine's, guests stripped.
+    // The engine's name first: Graph's `userPrincipalName` is the engine's, guests stripped.
     let found = table.iter().find(|(engine, ..)| *engine == written).or_else(|| {
         table
             .iter()
@@ -278,7 +278,7 @@ pub fn resolve(names: Names, written: &str) -> Result<SourceAttribute, Option<St
     Err(nearest(written, known).map(str::to_owned))
 }
 
-/// `extensionAttribute1` to `15`, `employeeOrgData.division`, and directory extensions
+/// Resolves `extensionAttribute1` to `15`, `employeeOrgData.division`, and directory extensions
 /// (`extension_<application id without dashes>_<name>`), which Graph selects by their full name.
 fn extension(kind: ObjectKind, written: &str) -> Option<SourceAttribute> {
     let within = |object: &'static str, key: &str| SourceAttribute {
@@ -311,8 +311,8 @@ fn extension(kind: ObjectKind, written: &str) -> Option<SourceAttribute> {
     })
 }
 
-/// A guest's name as their own organisation writes it: `ada_corp.example#EXT#@tenant.example` is
-/// `ada@corp.example`. Any other name is itself.
+/// Returns a guest's name as their own organisation writes it: `ada_corp.example#EXT#@tenant.example` is
+/// `ada@corp.example`. Any other name is returned as it is.
 #[must_use]
 pub fn guest_name(user_principal_name: &str) -> Cow<'_, str> {
     // In any case: some tenants rewrote their guests' names in lower case.
@@ -326,7 +326,7 @@ pub fn guest_name(user_principal_name: &str) -> Cow<'_, str> {
         return Cow::Borrowed(user_principal_name);
     };
     let home = &user_principal_name[..at];
-    // The last underscore: an alias may hold some itself, a domain none.
+    // The last underscore: an alias may contain some itself, a domain none.
     match home.rsplit_once('_') {
         Some((alias, domain)) => Cow::Owned(format!("{alias}@{domain}")),
         None => Cow::Borrowed(home),

@@ -1,4 +1,4 @@
-//! Tokens to a tree, without recursion, so that no input overflows the stack.
+//! Turns tokens into a tree, without recursion, so that no input overflows the stack.
 //!
 //! ```text
 //! argument   = value [ comparison value ]
@@ -14,14 +14,14 @@ use super::{
 /// Entra's own limit on the length of an expression, in characters (entra-docs, known-issues.md).
 pub const MAX_CHARACTERS: usize = 10_000;
 
-/// How deep calls may be nested: as deep as a chain of IIF gets within [`MAX_CHARACTERS`]. Reading and checking take
-/// no stack for it; evaluating, printing and dropping do, and a thread's two megabytes have to do for those.
+/// The deepest nesting of calls: as deep as a chain of IIF gets within [`MAX_CHARACTERS`]. Parsing and checking take no
+/// stack for it; evaluating, printing and dropping do, and a thread's two megabytes must suffice for those.
 pub const MAX_DEPTH: usize = 512;
 
-/// The tree of an expression.
+/// Parses the tree of an expression.
 ///
 /// # Errors
-/// The first place where the text is no expression.
+/// The first place where the text is not an expression.
 pub fn parse(text: &str) -> Result<Expr, Diagnostic> {
     let length = text.chars().count();
     if length > MAX_CHARACTERS {
@@ -103,7 +103,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A value that is complete; `None` where a call was opened.
+    /// Reads a complete value. Returns `None` where a call was opened.
     fn start(&mut self) -> Result<Option<Expr>, Diagnostic> {
         let Some((token, span)) = self.next() else {
             return Err(match self.open.last() {
@@ -146,8 +146,8 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Where a call has just begun: `()` has no arguments at all, and nothing before a comma is an argument that is
-    /// left out. The call, if that closed it.
+    /// Handles the beginning of a call: `()` has no arguments at all, and nothing before a comma is an argument that is
+    /// left out. Returns the call, if that closed it.
     fn leave_out(&mut self) -> Result<Option<Expr>, Diagnostic> {
         match self.peek() {
             Some((Token::Close, span)) => {
@@ -159,7 +159,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The argument that the value is, or makes with what is left of a comparison; `None` where it is the left side.
+    /// Returns the argument that the value is, or makes with the left side of a comparison; `None` where it is the left
+    /// side.
     fn compared(&mut self, value: Expr) -> Result<Option<Expr>, Diagnostic> {
         let left = match self.open.last_mut() {
             Some(open) => &mut open.left,
@@ -188,7 +189,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Adds an argument, and those behind it that are left out; the call, if that closed it.
+    /// Adds an argument, and those behind it that are left out. Returns the call, if that closed it.
     fn argument(&mut self, mut argument: Option<Expr>) -> Result<Option<Expr>, Diagnostic> {
         loop {
             let Some(open) = self.open.last_mut() else {

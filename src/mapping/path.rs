@@ -1,9 +1,9 @@
-//! Target paths: where a value goes in a SCIM resource.
+//! Target paths: the place of a value in a SCIM resource.
 //!
 //! `userName` · `name.givenName` · `emails[type eq "work"].value` · `roles[primary eq "True"].value` ·
-//! `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department`.
-//! The grammar is that of PATCH paths (RFC 7644 section 3.5.2), read by the `scim_v2` crate; on top of it,
-//! extension names that are no URN in the strict sense are taken as they are, since services use them.
+//! `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department`. The grammar is that of PATCH paths (RFC
+//! 7644 section 3.5.2), read by the `scim_v2` crate; in addition, extension names that are not a URN in the strict
+//! sense are accepted, since services use them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,12 +29,12 @@ pub struct TargetPath {
     text: Name,
     urn: Option<Arc<str>>,
     attribute: Arc<str>,
-    /// Conditions on the element of a multi-valued attribute; all have to hold. Empty without a filter.
+    /// Conditions on the element of a multi-valued attribute; all must hold. Empty without a filter.
     filter: Vec<(String, Value)>,
     sub_attribute: Option<Arc<str>>,
 }
 
-/// Why a text is no target path.
+/// Why a text is not a target path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// It does not follow the grammar.
@@ -47,7 +47,7 @@ pub enum PathError {
         "`{0}` filters by more than `attribute eq \"value\"`, joined by `and`: no element can be built from that"
     )]
     Filter(String),
-    /// It names an attribute that the service alone writes.
+    /// It names an attribute that only the service writes.
     #[error("`{0}` is written by the service alone (RFC 7643 section 3.1)")]
     ReadOnly(String),
 }
@@ -57,55 +57,55 @@ static EXTERNAL_ID: LazyLock<TargetPath> =
 static ACTIVE: LazyLock<TargetPath> = LazyLock::new(|| "active".parse().expect("active is a target path"));
 
 impl TargetPath {
-    /// `externalId`, common to all resources (RFC 7643 section 3.1).
+    /// Returns `externalId`, common to all resources (RFC 7643 section 3.1).
     #[must_use]
     pub fn external_id() -> &'static Self {
         &EXTERNAL_ID
     }
 
-    /// `active`, which takes access away (RFC 7643 section 4.1.1).
+    /// Returns `active`, which takes access away (RFC 7643 section 4.1.1).
     #[must_use]
     pub fn active() -> &'static Self {
         &ACTIVE
     }
 
-    /// As it was written.
+    /// Returns the path as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// As it was written, as the name under which its value is kept.
+    /// Returns the path as it was written, as the name under which its value is stored.
     #[must_use]
     pub const fn name(&self) -> &Name {
         &self.text
     }
 
-    /// The extension it lies in, `None` for the core schemas, whose URN may be written out or left out.
+    /// Returns its extension, or `None` for the core schemas, whose URN may be written out or left out.
     #[must_use]
     pub fn urn(&self) -> Option<&str> {
         self.urn.as_deref()
     }
 
-    /// The attribute, without URN, filter and sub-attribute.
+    /// Returns the attribute, without URN, filter and sub-attribute.
     #[must_use]
     pub fn attribute(&self) -> &str {
         &self.attribute
     }
 
-    /// The conditions that pick an element of a multi-valued attribute: sub-attribute and value.
+    /// Returns the conditions that select an element of a multi-valued attribute: sub-attribute and value.
     #[must_use]
     pub fn filter(&self) -> &[(String, Value)] {
         &self.filter
     }
 
-    /// The sub-attribute.
+    /// Returns the sub-attribute.
     #[must_use]
     pub fn sub_attribute(&self) -> Option<&str> {
         self.sub_attribute.as_deref()
     }
 
-    /// The attribute with its URN, without filter and sub-attribute: what a PATCH adds a whole element to.
+    /// Returns the attribute with its URN, without filter and sub-attribute: what a PATCH adds a whole element to.
     #[must_use]
     pub fn whole_attribute(&self) -> String {
         match &self.urn {
@@ -114,7 +114,7 @@ impl TargetPath {
         }
     }
 
-    /// Whether it names this core attribute as a whole, in any case.
+    /// Returns whether it names this core attribute as a whole, in any case.
     #[must_use]
     pub fn is_core(&self, attribute: &str) -> bool {
         self.urn.is_none()
@@ -123,7 +123,7 @@ impl TargetPath {
             && self.attribute.eq_ignore_ascii_case(attribute)
     }
 
-    /// Whether the value there is a JSON boolean: `active`, and `primary` of any element (RFC 7643 sections
+    /// Returns whether the value there is a JSON boolean: `active`, and `primary` of any element (RFC 7643 sections
     /// 4.1.1 and 2.4). Attributes of other extensions are texts, as in Entra unless declared.
     #[must_use]
     pub fn is_boolean(&self) -> bool {
@@ -134,7 +134,7 @@ impl TargetPath {
                 .is_some_and(|sub| sub.eq_ignore_ascii_case("primary"))
     }
 
-    /// Whether it holds the id of another user in a complex value: `manager` of the enterprise extension.
+    /// Returns whether it holds the id of another user in a complex value: `manager` of the enterprise extension.
     #[must_use]
     pub fn is_manager(&self) -> bool {
         self.attribute.eq_ignore_ascii_case("manager")
@@ -145,8 +145,8 @@ impl TargetPath {
                 .is_none_or(|urn| urn.eq_ignore_ascii_case(ENTERPRISE_USER))
     }
 
-    /// Whether it holds, as a whole, elements with a `value`: the complex multi-valued attributes of a user
-    /// (RFC 7643 section 4.1.2), but for addresses, whose elements have none.
+    /// Returns whether it holds, as a whole, elements with a `value`: the complex multi-valued attributes of a user
+    /// (RFC 7643 section 4.1.2), except addresses, whose elements have none.
     #[must_use]
     pub fn holds_elements(&self) -> bool {
         const WITH_VALUES: [&str; 7] = [
@@ -161,16 +161,16 @@ impl TargetPath {
         WITH_VALUES.iter().any(|attribute| self.is_core(attribute))
     }
 
-    /// Whether it holds a group's members.
+    /// Returns whether it holds a group's members.
     #[must_use]
     pub fn is_members(&self) -> bool {
         self.is_core("members")
     }
 
-    /// Whether a change of case is a change of value. False only for what a service looks people up by or
-    /// may fold without anybody noticing: `userName` and `emails.value` (RFC 7643 section 4.1: caseExact
-    /// false). The RFC lets names, titles and addresses be folded too; people read those, so `ada` for `Ada`
-    /// is a difference. Ids, `externalId`, role values and extensions are exact.
+    /// Returns whether a change of case is a change of value. False only for attributes by which a service looks users
+    /// up, or which it may fold unnoticed: `userName` and `emails.value` (RFC 7643 section 4.1: caseExact false). The
+    /// RFC lets names, titles and addresses be folded too; people read those, so `ada` for `Ada` is a difference. Ids,
+    /// `externalId`, role values and extensions are exact.
     #[must_use]
     pub fn is_case_exact(&self) -> bool {
         let sub = self.sub_attribute.as_deref();
@@ -180,7 +180,7 @@ impl TargetPath {
         !(self.is_core("userName") || is_email)
     }
 
-    /// Whether both name the same place: attribute names have no case (RFC 7643 section 2.1).
+    /// Returns whether both name the same place: attribute names have no case (RFC 7643 section 2.1).
     #[must_use]
     pub fn same_place(&self, other: &Self) -> bool {
         fn same(a: Option<&str>, b: Option<&str>) -> bool {
@@ -249,7 +249,7 @@ impl TargetPath {
     }
 }
 
-/// An extension whose name is no URI (`Vendor:attribute`, with blanks or umlauts) or whose attribute has
+/// Parses an extension whose name is not a URI (`Vendor:attribute`, with blanks or umlauts) or whose attribute has
 /// characters that the RFC's grammar does not know (`$`).
 fn tolerant(text: &str) -> Option<TargetPath> {
     if text.contains(['[', ']', '"', '(', ')']) || text.chars().any(char::is_control) {
@@ -279,7 +279,7 @@ fn tolerant(text: &str) -> Option<TargetPath> {
     })
 }
 
-/// The conditions of a filter of `eq` and `and`; false for any other filter.
+/// Collects the conditions of a filter of `eq` and `and`. Returns false for any other filter.
 fn conditions(filter: &ValFilter, found: &mut Vec<(String, Value)>) -> bool {
     match filter {
         ValFilter::Attr(AttrExp::Comparison(

@@ -1,8 +1,8 @@
-//! Regular expressions as .NET reads them, which is what Entra's mappings and scoping filters hold.
+//! Regular expressions as .NET reads them, which Entra's mappings and scoping filters contain.
 //!
-//! A pattern is translated once, when it is read, into the dialect of `fancy_regex`; what differs is rewritten
-//! (`translate.rs`, `class.rs`), what cannot be rewritten is refused with the reason. Matching is bounded: a
-//! pattern that backtracks too long gives up on that value, and says so.
+//! A pattern is translated once, when it is parsed, into the dialect of `fancy_regex`; differences are rewritten
+//! (`translate.rs`, `class.rs`), and what cannot be rewritten is refused with the reason. Matching is bounded: a
+//! pattern that backtracks too long fails on that value, and reports it.
 //!
 //! | .NET | here |
 //! | --- | --- |
@@ -24,17 +24,16 @@ use fancy_regex::{Captures, Regex, RegexBuilder};
 
 use super::evaluate::Stop;
 
-/// Steps back that one search may take: values are short, and a pattern that needs more of them than this is
-/// one that would need hours on a long value.
+/// The most steps back in one search: values are short, and a pattern that needs more would need hours on a long value.
 const MOST_STEPS: usize = 100_000;
 
-/// Matches in one text: each may look at all that follows it, which the library does not count.
+/// The most matches in one text: each may look at all that follows it, which the library does not count.
 const MOST_MATCHES: usize = 5_000;
 
-/// Instructions of a compiled pattern, so that `(a{999}){999}` costs a message and not the memory.
+/// The most instructions of a compiled pattern, so that `(a{999}){999}` costs a message and not the memory.
 const MOST_INSTRUCTIONS: usize = 50_000;
 
-/// Bytes of a compiled part without look-around, for the same reason.
+/// The most bytes of a compiled part without look-around, for the same reason.
 const MOST_BYTES: usize = 2 << 20;
 
 /// A .NET regular expression, ready to be used.
@@ -45,7 +44,7 @@ pub struct Pattern {
     groups: Groups,
 }
 
-/// Which of the translated groups a name or a number of .NET means.
+/// The translated groups of each of .NET's names and numbers.
 #[derive(Debug, Clone, Default)]
 struct Groups {
     /// By .NET's number, from 1.
@@ -54,7 +53,7 @@ struct Groups {
     named: Vec<(String, Vec<usize>)>,
 }
 
-/// Why a text is no regular expression that can be used here.
+/// Why a text is not a regular expression that can be used here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PatternError(pub String);
@@ -72,10 +71,11 @@ pub struct Found<'p, 't> {
 }
 
 impl Pattern {
-    /// The pattern of a text.
+    /// Compiles the pattern of a text.
     ///
     /// # Errors
-    /// Not a .NET regular expression, or one that cannot be had here; the message says which, and why.
+    /// When it is not a .NET regular expression, or one that is not supported here; the message names the part, and the
+    /// reason.
     pub fn new(text: &str) -> Result<Self, PatternError> {
         let (translated, groups) = translate::translate(text)?;
         let regex = RegexBuilder::new(&translated)
@@ -91,38 +91,38 @@ impl Pattern {
         })
     }
 
-    /// As it was written.
+    /// Returns the text as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it matches anywhere in the text.
+    /// Returns whether it matches anywhere in the text.
     ///
     /// # Errors
-    /// It backtracked too long on this text.
+    /// When it backtracked too long on this text.
     pub fn is_match(&self, text: &str) -> Result<bool, Stop> {
         self.regex.is_match(text).map_err(|error| too_hard(&error))
     }
 
-    /// Whether a group of that name, or number, is in the pattern.
+    /// Returns whether a group of that name, or number, is in the pattern.
     #[must_use]
     pub fn has_group(&self, name: &str) -> bool {
         !self.groups.find(name).is_empty()
     }
 
-    /// The first match.
+    /// Returns the first match.
     ///
     /// # Errors
-    /// It backtracked too long on this text.
+    /// When it backtracked too long on this text.
     pub fn first<'t>(&self, text: &'t str) -> Result<Option<Found<'_, 't>>, Stop> {
         self.from(text, 0)
     }
 
-    /// Hands every match to `take`, in order. As in .NET, an empty match may stand right behind another one.
+    /// Passes every match to `take`, in order. As in .NET, an empty match may stand right behind another one.
     ///
     /// # Errors
-    /// It backtracked too long on this text, matched too often, or `take` failed.
+    /// When it backtracked too long on this text, matched too often, or `take` failed.
     pub fn found<'t>(
         &self,
         text: &'t str,
@@ -189,7 +189,7 @@ impl Groups {
 }
 
 impl Found<'_, '_> {
-    /// First byte of the match, and one past the last.
+    /// Returns the first byte of the match, and one past the last.
     #[must_use]
     pub fn range(&self) -> (usize, usize) {
         self.captures
@@ -197,7 +197,7 @@ impl Found<'_, '_> {
             .map_or((0, 0), |all| (all.start(), all.end()))
     }
 
-    /// Where a group matched, by its name or number; `None` where it took no part, or there is none.
+    /// Returns where a group matched, by its name or number, or `None` where it took no part, or does not exist.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<(usize, usize)> {
         if name == "0" {
@@ -210,13 +210,13 @@ impl Found<'_, '_> {
             .next()
     }
 
-    /// Whether there is such a group at all.
+    /// Returns whether there is such a group at all.
     #[must_use]
     pub fn knows(&self, name: &str) -> bool {
         name == "0" || !self.groups.find(name).is_empty()
     }
 
-    /// Where the group with the highest number matched.
+    /// Returns where the group with the highest number matched.
     #[must_use]
     pub fn last_group(&self) -> Option<(usize, usize)> {
         self.group(&self.groups.numbered.len().to_string())
@@ -227,7 +227,7 @@ fn too_hard(error: &fancy_regex::Error) -> Stop {
     Stop::Failed(format!("the pattern gave up on this value: {}", reason(error)))
 }
 
-/// The library's reason without its own prefixes, which speak of positions in the translated text.
+/// Returns the library's reason without its own prefixes, which name positions in the translated text.
 fn reason(error: &fancy_regex::Error) -> String {
     match error {
         fancy_regex::Error::ParseError(_, error) => error.to_string(),

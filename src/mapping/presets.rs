@@ -1,5 +1,5 @@
-//! The mappings that come with melonsync. Each is a file of `config/mappings/`, so that what users read and
-//! copy is the preset itself.
+//! The mappings that come with melonsync. Each is a file of `config/mappings/`, so that what users read and copy is the
+//! preset itself.
 
 use super::rows::Mapping;
 
@@ -9,13 +9,13 @@ const PRESETS: &[(&str, u32, &str)] = &[
     ("scim", 1, include_str!("../../config/mappings/scim.toml")),
 ];
 
-/// The names of the presets, without versions.
+/// Returns the names of the presets, without versions.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|(name, ..)| *name)
 }
 
 impl Mapping {
-    /// The preset of that name; without a version, its newest.
+    /// Returns the preset of that name; without a version, its newest.
     #[must_use]
     pub fn preset(name: &str) -> Option<Self> {
         preset(name)
@@ -32,6 +32,6 @@ fn preset(wanted: &str) -> Option<Mapping> {
         .rev()
         .find(|(name, known, _)| *name == wanted && version.is_none_or(|version| version == *known))?;
     let mapping = Mapping::from_toml(&format!("{name}@{version}"), text);
-    // A preset is part of the program, and a test reads each of them.
+    // A preset is part of the program, and a test parses each of them.
     Some(mapping.expect("an embedded preset is a valid mapping"))
 }

@@ -1,6 +1,6 @@
 //! SCIM resources as JSON: built from paths and values, read at a path, compared under the schema's rules.
 //!
-//! Reading never fails, whatever a service answered: what has not the expected shape is absent.
+//! Reading never fails, whatever a service answered: a value that does not have the expected shape is absent.
 
 use std::borrow::Borrow;
 
@@ -18,15 +18,15 @@ mod tree;
 use body::{Fields, Node};
 use tree::{Tree, fits};
 
-/// What services differ in when a resource is written.
+/// The form of a written resource, in which services differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceForm {
-    /// List extension URNs in `schemas`, as RFC 7643 section 3 asks. Without, as Entra: only the enterprise
+    /// True if `schemas` lists extension URNs, as RFC 7643 section 3 asks. If false, as Entra: only the enterprise
     /// extension is listed, custom ones are not.
     pub extension_urns_in_schemas: bool,
-    /// `manager` as `{"value": id}`; otherwise as the bare id.
+    /// True for `manager` as `{"value": id}`, false for the bare id.
     pub manager_as_object: bool,
-    /// Booleans as JSON; otherwise as the texts `True` and `False`.
+    /// True for booleans as JSON, false for the texts `True` and `False`.
     pub json_booleans: bool,
 }
 
@@ -40,10 +40,10 @@ impl Default for ResourceForm {
     }
 }
 
-/// What most resources fit into, in bytes.
+/// The size in bytes that most resources fit into.
 const ROOM: usize = 1024;
 
-/// The resource that holds these values and members, for a create, as it goes out. Null and empty values are left out:
+/// Writes the resource with these values and members, as it is sent in a create. Null and empty values are left out:
 /// some services refuse explicit nulls. Of two values for one place the later one wins.
 #[must_use]
 pub fn write_resource<P, V>(
@@ -103,16 +103,16 @@ where
     resource
 }
 
-/// The value as it is written at a path, in a create and in a PATCH alike.
+/// Returns the value as it is written at a path, in a create and in a PATCH alike.
 #[must_use]
 pub fn json_value(form: ResourceForm, path: &TargetPath, value: &Value) -> Json {
     serde_json::to_value(Node::at(form, path, value))
         .expect("texts, numbers and lists of them are always written")
 }
 
-/// For a path with a filter: the whole element that holds the value, with the filter's own values in it. A
-/// PATCH adds it to [`TargetPath::whole_attribute`] where the service holds no such element yet (services
-/// refuse the filtered path then).
+/// Returns, for a path with a filter, the whole element that holds the value, with the filter's own values in it. A
+/// PATCH adds it to [`TargetPath::whole_attribute`] where the service holds no such element yet (services refuse the
+/// filtered path then).
 #[must_use]
 pub fn whole_element(form: ResourceForm, path: &TargetPath, value: &Value) -> Option<Json> {
     if path.filter().is_empty() {
@@ -139,8 +139,8 @@ fn new_element(path: &TargetPath) -> Map<String, Json> {
         .collect()
 }
 
-/// What a resource holds at a path; `None` where it holds nothing there. Attribute names and URNs are found
-/// in any case. References read as ids: `manager` as the id, `members` as the list of ids.
+/// Returns the value of a resource at a path, or `None` where there is none. Attribute names and URNs are found in any
+/// case. References read as ids: `manager` as the id, `members` as the list of ids.
 #[must_use]
 pub fn read_path(resource: &Json, path: &TargetPath) -> Option<Value> {
     let holder = match path.urn() {
@@ -191,37 +191,38 @@ fn references(path: &TargetPath, whole: &Json) -> Value {
     }
 }
 
-/// A resource as a target answered it, to be compared with what was sent: the text is read once, and little of it is copied.
+/// A resource as a target answered it, to be compared with what was sent: the text is parsed once, and little of it is
+/// copied.
 #[derive(Debug)]
 pub struct BorrowedResource<'a>(Node<'a>);
 
 impl<'a> BorrowedResource<'a> {
-    /// Reads it; `None` for what is no JSON.
+    /// Parses a resource. Returns `None` for a text that is not JSON.
     #[must_use]
     pub fn read(text: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(text).ok().map(Self)
     }
 
-    /// As [`plainly_holds`].
+    /// See [`plainly_holds`].
     #[must_use]
     pub fn plainly_holds(&self, path: &TargetPath, value: &Value) -> bool {
         tree::plainly_holds(&self.0, path, value)
     }
 }
 
-/// True where a resource holds exactly this text or boolean at a path: what [`read_path`] would find to be equal, without
-/// a copy of it. False says nothing.
+/// Returns true where a resource holds exactly this text or boolean at a path: what [`read_path`] would find to be
+/// equal, without a copy of it. False proves nothing.
 #[must_use]
 pub fn plainly_holds(resource: &Json, path: &TargetPath, value: &Value) -> bool {
     tree::plainly_holds(resource, path, value)
 }
 
-/// Whether two values at a path are the same to the service: for what was *observed*. A change of the
-/// desired value is found by `==`, which is stricter.
+/// Returns whether two values at a path are the same to the service: for what was *observed*. A change of the desired
+/// value is found by `==`, which is stricter.
 ///
 /// * Null, absent, `""` and `[]` are alike (RFC 7643 section 2.5).
 /// * At a boolean path `true` is `"True"`; elsewhere a number or boolean is its text.
-/// * Case counts where [`TargetPath::is_case_exact`] says so.
+/// * Case counts where [`TargetPath::is_case_exact`] is true.
 /// * Lists have no order (RFC 7643 section 2.4); objects are compared without empty keys, `$ref`, `display`.
 /// * A reference is its id, whether bare or in `{"value": id}`.
 #[must_use]
@@ -239,7 +240,7 @@ pub fn same(path: &TargetPath, a: &Value, b: &Value) -> bool {
     fold(path, a) == fold(path, b)
 }
 
-/// The value with everything taken away that makes no difference.
+/// Removes from the value everything that makes no difference.
 fn fold(path: &TargetPath, value: &Value) -> Value {
     match value {
         value if value.is_unassigned() => Value::Null,

@@ -22,14 +22,14 @@ const SEMANTICS: u8 = 2;
 /// When a row is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Apply {
-    /// In creates and updates.
+    /// Applied in creates and updates.
     #[default]
     Always,
-    /// In creates (Entra: "only during object creation").
+    /// Applied in creates (Entra: "only during object creation").
     CreateOnly,
 }
 
-/// Whose value counts.
+/// The side whose value counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Authority {
     /// The source's.
@@ -44,24 +44,24 @@ pub enum Authority {
 pub enum Drift {
     /// Reported only.
     Report,
-    /// Written back to what the source wants.
+    /// Written back to the source's value.
     Heal,
 }
 
-/// One row: a place at the target and what goes there.
+/// One row: a place at the target and its value.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// Where it goes.
+    /// The place at the target.
     pub target: TargetPath,
-    /// What goes there.
+    /// The expression of its value.
     pub source: Expression,
-    /// Matching precedence, 1 first; `None` for what is no matching attribute.
+    /// The matching precedence, 1 first; `None` for an attribute that does not match.
     pub matching: Option<u8>,
     /// When it is applied.
     pub apply: Apply,
-    /// Used in a create where the result is null, as Entra's "default value if null". Never null or empty.
+    /// The value of a create where the result is null, as Entra's "default value if null". Never null or empty.
     pub default: Option<Value>,
-    /// Whose value counts.
+    /// The side whose value counts.
     pub authority: Authority,
     /// Set for `[manager]` and `[members]`: the value is other objects, which the planner resolves.
     pub reference: Option<Reference>,
@@ -78,15 +78,15 @@ pub struct Mapping {
     pub user: Vec<Row>,
     /// Rows for groups.
     pub group: Vec<Row>,
-    /// Where the rows of known names are, by kind; made when it is first asked for.
+    /// The rows of known names, by kind; built when first asked for.
     pub(super) places: [OnceLock<Places>; 2],
 }
 
-/// By the number of a known name, its row.
+/// The row of each known name, by the name's number.
 type Places = Vec<Option<u16>>;
 
 impl Mapping {
-    /// The rows for this kind of object.
+    /// Returns the rows for this kind of object.
     #[must_use]
     pub fn rows(&self, kind: ObjectKind) -> &[Row] {
         match kind {
@@ -95,8 +95,8 @@ impl Mapping {
         }
     }
 
-    /// Exactly the Graph properties that the rows need in `$select`, `manager` and `members` included, `id`
-    /// (which always comes) and app roles (which are no property) not.
+    /// Returns exactly the Graph properties that the rows need in `$select`, `manager` and `members` included, but not
+    /// `id` (which always comes) and app roles (which are not a property).
     #[must_use]
     pub fn graph_properties(&self, kind: ObjectKind) -> BTreeSet<String> {
         self.rows(kind)
@@ -107,7 +107,7 @@ impl Mapping {
             .collect()
     }
 
-    /// Whether a row reads `[appRoleAssignments]`: the assignments of the application have to be read, and put
+    /// Returns whether a row reads `[appRoleAssignments]`: the assignments of the application must be read, and put
     /// into the objects (see [`names`](super::names)).
     #[must_use]
     pub fn uses_app_roles(&self, kind: ObjectKind) -> bool {
@@ -117,20 +117,20 @@ impl Mapping {
             .any(|attribute| attribute.access == Access::AppRoles)
     }
 
-    /// Whether a row's result moves with the time: all objects are to be evaluated again once a day.
+    /// Returns whether a row's result changes with the time: all objects must be evaluated again once a day.
     #[must_use]
     pub fn uses_now(&self, kind: ObjectKind) -> bool {
         self.rows(kind).iter().any(|row| row.source.uses_now())
     }
 
-    /// Whether a row draws by chance: the seed has to be one that is kept.
+    /// Returns whether a row draws at random: the seed must be one that is kept.
     #[must_use]
     pub fn uses_chance(&self) -> bool {
         let mut rows = self.user.iter().chain(&self.group);
         rows.any(|row| row.source.uses_chance())
     }
 
-    /// Whether the values at this target path are not to be shown in plans and logs (`Redact`).
+    /// Returns whether the values at this target path must not be shown in plans and logs (`Redact`).
     #[must_use]
     pub fn is_redacted(&self, kind: ObjectKind, target: &Name) -> bool {
         self.rows(kind)
@@ -138,13 +138,13 @@ impl Mapping {
             .any(|row| row.source.is_redacted() && row.target.name() == target)
     }
 
-    /// Whether any value of this kind is not to be shown.
+    /// Returns whether any value of this kind must not be shown.
     #[must_use]
     pub fn redacts(&self, kind: ObjectKind) -> bool {
         self.rows(kind).iter().any(|row| row.source.is_redacted())
     }
 
-    /// The matching rows, first precedence first.
+    /// Returns the matching rows, first precedence first.
     #[must_use]
     pub fn matching(&self, kind: ObjectKind) -> Vec<&Row> {
         let mut rows: Vec<_> = self
@@ -156,7 +156,7 @@ impl Mapping {
         rows
     }
 
-    /// The row for a whole core attribute such as `active`, `userName`, `externalId`.
+    /// Returns the row for a whole core attribute such as `active`, `userName`, `externalId`.
     #[must_use]
     pub fn core_row(&self, kind: ObjectKind, attribute: &str) -> Option<(usize, &Row)> {
         self.rows(kind)
@@ -165,8 +165,8 @@ impl Mapping {
             .find(|(_, row)| row.target.is_core(attribute))
     }
 
-    /// The path of this name: a row's own, else read anew. Reading a path costs more than a request's worth of
-    /// comparing, so whoever has a mapping asks it. `None` for what is no path.
+    /// Returns the path of this name: a row's own, else parsed anew. Parsing a path costs more than comparing a whole
+    /// request, so callers with a mapping ask it. Returns `None` for a name that is not a path.
     #[must_use]
     pub fn target_path(&self, kind: ObjectKind, name: &Name) -> Option<Cow<'_, TargetPath>> {
         let rows = self.rows(kind);
@@ -178,7 +178,7 @@ impl Mapping {
         )
     }
 
-    /// Where the row of a known name was when this was first asked.
+    /// Returns the place that the row of a known name had when this was first asked.
     fn place(&self, kind: ObjectKind, name: &Name) -> Option<usize> {
         let code = usize::from(name.code()?);
         let places = self.places[kind as usize].get_or_init(|| {
@@ -194,7 +194,7 @@ impl Mapping {
         places.get(code).copied().flatten().map(usize::from)
     }
 
-    /// The row of references of this kind: manager or members.
+    /// Returns the row of references of this kind: manager or members.
     #[must_use]
     pub fn reference_row(&self, kind: ObjectKind) -> Option<(usize, &Row)> {
         self.rows(kind)
@@ -203,8 +203,8 @@ impl Mapping {
             .find(|(_, row)| row.reference.is_some())
     }
 
-    /// Changes whenever what an object should hold, or how it is matched, could. Spaces, comments, the name
-    /// and drift policies do not count.
+    /// Computes a hash that changes whenever what an object should hold, or how it is matched, could change. Spaces,
+    /// comments, the name and drift policies do not count.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -235,7 +235,7 @@ impl Mapping {
                     authority,
                     &default,
                 ] {
-                    // Length first: no two rows may run together into the same bytes.
+                    // Length first: no two rows may yield the same bytes.
                     hash.update((part.len() as u64).to_be_bytes());
                     hash.update(part);
                 }

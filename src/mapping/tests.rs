@@ -15,7 +15,7 @@ use crate::model::id::ObjectKind;
 use crate::model::object::{Life, SourceObject};
 use crate::model::value::Value;
 
-/// A user or group with these properties, as read from Graph.
+/// Builds a user or group with these properties, as read from Graph.
 fn object(kind: ObjectKind, properties: &[(&str, Value)]) -> SourceObject {
     SourceObject {
         kind,

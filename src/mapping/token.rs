@@ -1,4 +1,4 @@
-//! Text of an expression to tokens. Positions are bytes of the text as it was written.
+//! Splits the text of an expression into tokens. Positions are bytes of the text as it was written.
 
 use super::diagnostic::{Diagnostic, Span};
 
@@ -20,7 +20,7 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    /// As it is written.
+    /// Returns the sign as it is written.
     #[must_use]
     pub const fn sign(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ pub enum Token {
     Comparison(Comparison),
 }
 
-/// All tokens with their positions, or the first character that fits nowhere.
+/// Returns all tokens with their positions, or the first character that fits nowhere.
 ///
 /// # Errors
 /// An open text constant or bracket, an unknown escape, a number that is not whole, a stray character.
@@ -147,7 +147,7 @@ impl Scanner<'_> {
                 Some('"') => return Ok(Token::Text(text)),
                 Some('\\') => match self.bump() {
                     Some(c @ ('"' | '\\')) => text.push(c),
-                    // Left as it is, `\d` would mean one thing here and perhaps another in Entra.
+                    // If it were left as it is, `\d` would mean one thing here and perhaps another in Entra.
                     _ => {
                         return Err(Diagnostic::new(
                             "a backslash inside a text constant stands before `\"` or another backslash only",

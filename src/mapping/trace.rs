@@ -1,8 +1,8 @@
-//! How a row's value comes about for one object: what it reads, what each call and comparison gives, what the row makes
-//! of the result.
+//! How a row's value comes about for one object: what it reads, the result of each call and comparison, and the row's
+//! decision.
 //!
 //! The same evaluation as in a cycle, watched: nothing is computed in another way here. Values of rows that call
-//! `Redact` are in the trace; whoever shows it leaves them out ([`Row::source`], `is_redacted`).
+//! `Redact` are in the trace; the code that shows it leaves them out ([`Row::source`], `is_redacted`).
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -26,18 +26,18 @@ use super::{
 pub struct Traced {
     /// The attribute in square brackets, or the part's canonical text.
     pub expression: String,
-    /// What it gave.
+    /// Its result.
     pub result: Result<Value, Stop>,
 }
 
 /// One row, traced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// The attributes that were read, in order, each once. What the result did not need was not read.
+    /// The attributes that were read, in order, each once. Those that the result did not need were not read.
     pub inputs: Vec<Traced>,
     /// Calls and comparisons, inner ones first; the whole expression, where it is one of them, last.
     pub steps: Vec<Traced>,
-    /// What the row says: as in [`super::desired_in`].
+    /// The row's decision, as in [`super::desired_in`].
     pub desired: DesiredValue,
 }
 
@@ -65,7 +65,7 @@ pub fn trace(context: &Context, row: &Row, object: &SourceObject, facts: &Facts)
     }
 }
 
-/// Inputs that remember what was asked of them.
+/// Inputs that record what was asked of them.
 struct Watched<'o> {
     inner: OfObject<'o>,
     inputs: RefCell<Vec<Traced>>,
@@ -92,7 +92,7 @@ impl Inputs for Watched<'_> {
     }
 }
 
-/// Some functions ask for an argument twice: it is noted once.
+/// Notes a result once: some functions ask for an argument twice.
 fn note(list: &RefCell<Vec<Traced>>, expression: String, result: &Result<Cow<'_, Value>, Stop>) {
     let traced = Traced {
         expression,
@@ -104,7 +104,7 @@ fn note(list: &RefCell<Vec<Traced>>, expression: String, result: &Result<Cow<'_,
     }
 }
 
-/// As the expression's canonical text has it, constants as they are after the checks.
+/// Writes the expression's canonical text, with constants as they are after the checks.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! Whether a call fits: the type that it gives, the number of its arguments, what the function asks of them.
+//! Whether a call fits: its result type, the number of its arguments, and the function's own demands on them.
 
 use super::{
     super::ast::{Expr, Node},
@@ -8,7 +8,7 @@ use super::{
 };
 
 impl Checker {
-    /// Reports a function that does not give what is wanted.
+    /// Reports a function whose result type is not the wanted one.
     pub(super) fn fits(&mut self, function: &Function, span: Span, wanted: Type) {
         let fits = match wanted {
             Type::Integer => matches!(function.gives, Type::Integer | Type::Text | Type::Any),
@@ -28,7 +28,7 @@ impl Checker {
         }
     }
 
-    /// What the function itself asks of its arguments.
+    /// Checks the function's own demands on its arguments.
     pub(super) fn judge(&mut self, function: &Function, arguments: &[Option<Expr>], span: Span) {
         let Some(judge) = function.judge else { return };
         let written: Vec<Written<'_>> = arguments
@@ -48,7 +48,7 @@ impl Checker {
         }
     }
 
-    /// Reports where there are not as many arguments as the function takes, or one is left out that it needs.
+    /// Reports a call that has not as many arguments as the function takes, or leaves out a required one.
     pub(super) fn count(&mut self, function: &'static Function, arguments: &[Option<Expr>], span: Span) {
         let before = self.problems.len();
         let most = function.parameters.len();
@@ -86,7 +86,7 @@ impl Checker {
                 );
             }
         }
-        // Pairs are pairs: Switch has an even number of arguments.
+        // Pairs stay pairs: Switch has an even number of arguments.
         if function.repeats > 1 && given < most && before == self.problems.len() {
             self.problems.push(
                 Diagnostic::new(format!("`{}` has a key without a value", function.name), span).hint(takes),
@@ -95,7 +95,7 @@ impl Checker {
     }
 }
 
-/// The parameter of an argument, repeating ones taken round.
+/// Returns the parameter of an argument; repeating parameters start over.
 pub(super) fn parameter(function: &'static Function, index: usize) -> Option<&'static Parameter> {
     let count = function.parameters.len();
     let index = match function.repeats {

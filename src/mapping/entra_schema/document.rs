@@ -1,23 +1,23 @@
-//! Where things stand in a synchronization schema (Graph resource types synchronizationSchema, synchronizationRule,
-//! objectMapping). Members that we do not know are left as they are.
+//! The places of the parts of a synchronization schema (Graph resource types synchronizationSchema,
+//! synchronizationRule, objectMapping). Members that we do not know are left as they are.
 
 use serde_json::Value as Json;
 
 use super::{LeftOut, NotASchema};
 use crate::model::id::ObjectKind;
 
-/// What the source directory is called.
+/// The names of the source directory.
 const ENTRA: [&str; 3] = ["Azure Active Directory", "Microsoft Entra ID", "Azure AD"];
 
-/// One object mapping: its place, and of what.
+/// One object mapping: its place, and its kind of object.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    /// JSON pointer from the document's root.
+    /// The JSON pointer from the document's root.
     pub(super) pointer: String,
     pub(super) kind: ObjectKind,
 }
 
-/// The pointer to the schema in a document: the document itself, or its `schema` (a synchronizationJob).
+/// Returns the pointer to the schema in a document: the document itself, or its `schema` (a synchronizationJob).
 pub(super) fn schema(document: &Json) -> Result<String, NotASchema> {
     let rules = "synchronizationRules";
     if document.get(rules).is_some_and(Json::is_array) {
@@ -50,8 +50,8 @@ pub(super) fn schema(document: &Json) -> Result<String, NotASchema> {
     ))
 }
 
-/// The object mappings for users and groups, one each: the first that is switched on, by the rules' priority. The
-/// others are left out.
+/// Returns the object mappings for users and groups, one each: the first that is switched on, by the rules' priority.
+/// The others are added to `left_out`.
 pub(super) fn mappings(document: &Json, left_out: &mut Vec<LeftOut>) -> Result<Vec<Place>, NotASchema> {
     let root = schema(document)?;
     let rules = document.pointer(&format!("{root}/synchronizationRules"));
@@ -117,7 +117,7 @@ pub(super) fn mappings(document: &Json, left_out: &mut Vec<LeftOut>) -> Result<V
     Ok(places)
 }
 
-/// A member that is a text; empty for anything else.
+/// Returns a member that is a text; empty for anything else.
 pub(super) fn text<'j>(object: &'j Json, member: &str) -> &'j str {
     object.get(member).and_then(Json::as_str).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! A mapping and its filters as a synchronization schema: laid over the document that it came from, so that what
-//! melonsync does not know (ids, directories, metadata) stays.
+//! Exports a mapping and its filters as a synchronization schema: laid over the document that it came from, so that
+//! what melonsync does not know (ids, directories, metadata) stays.
 
 use serde_json::{Value as Json, json};
 
@@ -16,17 +16,17 @@ use crate::mapping::{
 };
 use crate::model::id::ObjectKind;
 
-/// What an export made.
+/// The result of an export.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exported {
     /// The document with these rows and filters.
     pub document: Json,
-    /// What Entra cannot say.
+    /// What Entra cannot express.
     pub left_out: Vec<LeftOut>,
 }
 
-/// Puts rows and filters into a document: a schema, or a synchronizationJob with its schema. A document that is
-/// neither comes back as it was.
+/// Puts rows and filters into a document: a schema, or a synchronizationJob with its schema. A document that is neither
+/// is returned unchanged.
 #[must_use]
 pub fn export(base: &Json, mapping: &Mapping, users: Option<&Filter>, groups: Option<&Filter>) -> Exported {
     let mut exported = Exported {
@@ -60,7 +60,7 @@ pub fn export(base: &Json, mapping: &Mapping, users: Option<&Filter>, groups: Op
     exported
 }
 
-/// What of a row Entra has no word for.
+/// Notes the parts of a row that Entra cannot express.
 fn unsaid(row: &Row, kind: ObjectKind, left_out: &mut Vec<LeftOut>) {
     let mut leave = |why: &str| {
         left_out.push(LeftOut {
@@ -77,7 +77,7 @@ fn unsaid(row: &Row, kind: ObjectKind, left_out: &mut Vec<LeftOut>) {
     }
 }
 
-/// The row as an attribute mapping: members that it has no word for are those of the row before it.
+/// Builds a row's attribute mapping: members that the row does not define are those of the row before it.
 fn row_json(row: &Row, before: &[Json]) -> Json {
     let target = row.target.as_str();
     let mut json = before
@@ -98,7 +98,7 @@ fn row_json(row: &Row, before: &[Json]) -> Json {
         None if json["defaultValue"] == "" => {}
         None => json["defaultValue"] = Json::Null,
     }
-    // As it was where it says the same: Entra writes trees that the text does not show.
+    // Left as it was where it means the same: Entra writes trees that the text does not show.
     if text(&json["source"], "expression") != row.source.text() {
         json["source"] = match parse(row.source.text()) {
             Ok(tree) => source_json(&tree, row.source.text()),
@@ -108,7 +108,7 @@ fn row_json(row: &Row, before: &[Json]) -> Json {
     json
 }
 
-/// An expression as Entra's tree of functions, attributes and constants.
+/// Converts an expression to Entra's tree of functions, attributes and constants.
 fn source_json(expr: &Expr, written: &str) -> Json {
     let leaf = |kind: &str, name: String| json!({"expression": written, "name": name, "parameters": [], "type": kind});
     match &expr.node {
@@ -132,7 +132,7 @@ fn source_json(expr: &Expr, written: &str) -> Json {
     }
 }
 
-/// The key of a parameter. Those of Switch after the default all have one.
+/// Returns the key of a parameter. Those of Switch after the default all have one.
 fn key(function: &str, index: usize) -> String {
     if function == "Switch" {
         return ["source", "defaultValue"]

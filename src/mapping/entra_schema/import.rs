@@ -1,4 +1,4 @@
-//! A synchronization schema to a mapping file.
+//! Imports a synchronization schema as a mapping file.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use crate::model::id::ObjectKind;
 /// Translates a document: a schema, or a synchronizationJob with its schema.
 ///
 /// # Errors
-/// Where it is neither.
+/// When it is neither.
 pub fn import(document: &Json) -> Result<Imported, NotASchema> {
     let mut import = Import::default();
     let places = mappings(document, &mut import.left_out)?;
@@ -125,7 +125,7 @@ impl Import {
         });
     }
 
-    /// What an object mapping switches off: itself, or creates, updates, deletes.
+    /// Reports what an object mapping switches off: itself, or creates, updates, deletes.
     fn switches(&mut self, kind: ObjectKind, object: &Json) {
         if object["enabled"].as_bool() == Some(false) {
             let key = if kind == ObjectKind::User {
@@ -173,7 +173,7 @@ impl Import {
         }
     }
 
-    /// The scoping filter, whole or not at all.
+    /// Imports the scoping filter, whole or not at all.
     fn scope(&mut self, kind: ObjectKind, object: &Json) {
         let scope = &object["scope"];
         let what = match kind {
@@ -274,7 +274,7 @@ impl Import {
         row
     }
 
-    /// The job's own limit on deletions, where the document is a whole job.
+    /// Imports the job's own limit on deletions, where the document is a whole job.
     fn threshold(&mut self, document: &Json) {
         let settings = document["synchronizationJobSettings"]
             .as_array()
@@ -290,7 +290,7 @@ impl Import {
         }
     }
 
-    /// Reads the file as it will be read, and turns rows into comments until it passes.
+    /// Parses the file as it will be read, and turns rows into comments until it passes.
     fn check(&mut self, head: &str, rows: &mut [(ObjectKind, Vec<RowText>)]) -> String {
         loop {
             let (written, places) = file(head, &self.settings, &self.left_out, rows);
@@ -299,7 +299,7 @@ impl Import {
             };
             let mut moved = false;
             for problem in &problems.0 {
-                // Of a row, and not of all rows of a kind.
+                // Of one row, and not of all rows of a kind.
                 let place = places
                     .iter()
                     .find(|(_, _, lines)| lines.contains(&problem.line) && problem.place.contains("]] "));
@@ -325,7 +325,7 @@ impl Import {
         }
     }
 
-    /// Exports what was made, and says where it would read otherwise.
+    /// Exports the result again, and reports where it differs.
     fn compare(&mut self, document: &Json, places: &[Place], mapping: &str) {
         let Ok(mapping) = Mapping::from_toml("the imported mapping", mapping) else {
             return;

@@ -4,9 +4,9 @@
 //! schema resource, or a whole synchronizationJob ─ document ─ import ─▶ mapping file, settings, what was left out
 //!                                       mapping + filters ─ export ─▶ the same document with these rows
 //! ```
-//! Promises: no row is dropped in silence: what cannot be carried over is named with its reason, and stands in the
-//! file as a comment. A filter of which one clause cannot be carried over is not written at all, because the rest of
-//! it would be another scope. Exporting what was imported gives the document again.
+//! Promises: no row is dropped silently: a part that cannot be converted is named with its reason, and is in the file
+//! as a comment. A filter of which one clause cannot be converted is not written at all, because the rest of it would
+//! be another scope. Exporting what was imported yields the same document.
 
 mod document;
 mod export;
@@ -23,23 +23,23 @@ pub use export::{Exported, export};
 pub use import::import;
 pub use write::toml_text;
 
-/// What an import made of a schema.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
     /// The mapping file's text.
     pub mapping: String,
-    /// How many rows it has for users, and for groups.
+    /// The numbers of its rows for users, and for groups.
     pub rows: (usize, usize),
-    /// What goes into the job's settings.
+    /// The lines for the job's settings.
     pub settings: Vec<Setting>,
-    /// What was not carried over.
+    /// What was not converted.
     pub left_out: Vec<LeftOut>,
-    /// What was carried over, and means something else here.
+    /// What was converted, but means something else here.
     pub remarks: Vec<LeftOut>,
 }
 
 impl Imported {
-    /// The lines for the settings, under the tables of a job.
+    /// Returns the lines for the settings, under the tables of a job.
     #[must_use]
     pub fn settings_text(&self) -> String {
         write::settings_text(&self.settings)
@@ -55,22 +55,22 @@ pub struct Setting {
     pub key: &'static str,
     /// The value as TOML.
     pub value: String,
-    /// Where it comes from.
+    /// Its origin.
     pub why: String,
 }
 
-/// Something that is not, or not quite, carried over.
+/// A part that is not, or not exactly, converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Of which kind of object; `None` for the schema as a whole.
+    /// The kind of object; `None` for the schema as a whole.
     pub kind: Option<ObjectKind>,
-    /// The row's target, or what else it is.
+    /// The row's target, or a description of the part.
     pub what: String,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// A document that is no synchronization schema.
+/// The error for a document that is not a synchronization schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this is no synchronization schema: {0}")]
 pub struct NotASchema(pub String);

@@ -1,4 +1,4 @@
-//! The parts of a schema's rows and filters: sources, clauses, and what a row says.
+//! The parts of a schema's rows and filters: sources, clauses, and the meaning of a row.
 
 use serde_json::Value as Json;
 
@@ -8,7 +8,7 @@ use crate::mapping::{
     filter::{Operator, parse::Clause},
 };
 
-/// What a row says, however much of it is written out.
+/// Returns the meaning of a row, whichever of its members are written out.
 pub(super) fn meaning(row: &Json) -> (u64, &str, String, String) {
     let flow = match text(row, "flowType") {
         "" => "Always",
@@ -27,11 +27,11 @@ pub(super) fn meaning(row: &Json) -> (u64, &str, String, String) {
     )
 }
 
-/// A source as an expression: as written, or put together where only its parts are there.
+/// Returns a source as an expression: as written, or assembled where only its parts exist.
 pub(super) fn source_text(source: &Json) -> String {
     let written = text(source, "expression");
     match text(source, "type") {
-        // A constant may stand without its quotes.
+        // A constant may be written without quotes.
         "Constant" if !written.starts_with('"') => {
             let value = if written.is_empty() {
                 text(source, "name")
@@ -53,7 +53,7 @@ pub(super) fn source_text(source: &Json) -> String {
     }
 }
 
-/// The clauses of a group.
+/// Returns the clauses of a group.
 pub(super) fn clauses(group: &Json) -> Result<Vec<Clause>, String> {
     let clauses = group["clauses"].as_array().map(Vec::as_slice).unwrap_or_default();
     if clauses.is_empty() {

@@ -1,4 +1,4 @@
-//! Import and export: the example export, and what cannot be carried over.
+//! Import and export: the example export, and what cannot be converted.
 
 use serde_json::{Value as Json, json};
 
@@ -10,7 +10,7 @@ fn example() -> Json {
     serde_json::from_str(include_str!("../../../tests/data/entra-sync-schema.json")).unwrap()
 }
 
-/// A schema with these attribute mappings for users, beside a userName that matches.
+/// Builds a schema with these attribute mappings for users, beside a userName that matches.
 fn with_rows(rows: Json, more: Json) -> Json {
     let name = json!({"targetAttributeName": "userName", "matchingPriority": 1,
         "source": {"expression": "[userPrincipalName]", "name": "userPrincipalName", "parameters": [], "type": "Attribute"}});
@@ -79,7 +79,7 @@ fn exporting_again_loses_nothing() {
         assert_eq!(objects(&rebuilt)[at], *object);
     }
     assert_eq!(rebuilt, document);
-    // And once more the other way.
+    // And once more in the other direction.
     assert_eq!(import(&again.document).unwrap(), imported);
 }
 

@@ -1,11 +1,11 @@
-//! A mapping file as text, with what was left out as comments.
+//! Writes a mapping file as text, with what was left out as comments.
 
 use std::fmt::Write;
 
 use super::{LeftOut, Setting};
 use crate::model::id::ObjectKind;
 
-/// One row on its way into the file.
+/// One row to be written to the file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RowText {
     pub(super) target: String,
@@ -13,11 +13,11 @@ pub(super) struct RowText {
     pub(super) matching: Option<u64>,
     pub(super) create_only: bool,
     pub(super) default: Option<String>,
-    /// Why it is only a comment.
+    /// The reason why it is only a comment.
     pub(super) trouble: Option<String>,
 }
 
-/// A text as TOML, in the quotes that need no escape where there are such.
+/// Writes a text as TOML, in quotes that need no escape where possible.
 #[must_use]
 pub fn toml_text(text: &str) -> String {
     let plain = |c: char| !c.is_control();
@@ -46,7 +46,7 @@ pub fn toml_text(text: &str) -> String {
     out
 }
 
-/// The file, and for each row the lines it stands on, from 1.
+/// Writes the file. Returns, for each row, its lines in it, from 1.
 pub(super) fn file(
     head: &str,
     settings: &[Setting],
@@ -103,7 +103,7 @@ fn row_text(kind: ObjectKind, row: &RowText) -> String {
     out
 }
 
-/// Settings under the tables of a job.
+/// Writes settings under the tables of a job.
 pub(super) fn settings_text(settings: &[Setting]) -> String {
     let mut out = String::new();
     for section in ["source", "provisioning", "provisioning.groups"] {

@@ -1,4 +1,4 @@
-//! Type clashes of a row that can be seen before any object is: what can never fit, whatever the value is.
+//! Type clashes of a row that can be found before there is any object: what can never fit, whatever the value is.
 
 use crate::mapping::{
     ast::Node,
@@ -9,7 +9,7 @@ use crate::mapping::{
     rows::Row,
 };
 
-/// Core attributes that hold several values (RFC 7643 sections 4.1.2 and 4.2); of an extension nothing is known.
+/// The core attributes that hold several values (RFC 7643 sections 4.1.2 and 4.2); of an extension nothing is known.
 const MULTI_VALUED: [&str; 10] = [
     "emails",
     "phoneNumbers",
@@ -23,7 +23,7 @@ const MULTI_VALUED: [&str; 10] = [
     "members",
 ];
 
-/// What is wrong, and what to do.
+/// Returns the problem, and what to do.
 pub(super) fn clash(row: &Row) -> Option<(String, String)> {
     match &parse(row.source.text()).ok()?.node {
         Node::Attribute(name) => attribute(name, row.source.uses().first()?, &row.target),

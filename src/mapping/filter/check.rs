@@ -1,6 +1,6 @@
 //! Names, types and patterns of a filter: from clauses as written to tests that can be evaluated.
 //!
-//! Promise: all problems come in one go.
+//! Promise: all problems are reported at once.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::model::id::SourceId;
 /// A clause that is ready to be evaluated.
 #[derive(Debug, Clone)]
 pub(super) enum Test {
-    /// On an attribute.
+    /// A test of an attribute.
     Attribute {
-        /// Reads it.
+        /// The expression that reads it.
         read: Box<Expression>,
-        /// What is asked of it.
+        /// The condition on its value.
         ask: Ask,
     },
-    /// On a membership: holds where being a member is `wanted`.
+    /// A test of a membership: holds where being a member equals `wanted`.
     Member {
         /// The group.
         of: MemberOf,
@@ -33,7 +33,7 @@ pub(super) enum Test {
     },
 }
 
-/// What is asked of a value that is not empty.
+/// The condition on a value that is not empty.
 #[derive(Debug, Clone)]
 pub(super) enum Ask {
     Null(bool),
@@ -47,7 +47,7 @@ pub(super) enum Ask {
 }
 
 impl Test {
-    /// The attribute that it reads.
+    /// Returns the attribute that it reads.
     pub(super) fn attribute(&self) -> Option<&SourceAttribute> {
         match self {
             Self::Attribute { read, .. } => read.uses().first(),
@@ -55,7 +55,7 @@ impl Test {
         }
     }
 
-    /// The group that it asks about.
+    /// Returns the group whose members it tests.
     pub(super) const fn member_of(&self) -> Option<MemberOf> {
         match self {
             Self::Member { of, .. } => Some(*of),
@@ -140,7 +140,7 @@ fn value(clause: &Clause) -> &str {
     clause.value.as_deref().unwrap_or_default()
 }
 
-/// What the attribute can be asked at all.
+/// Checks that the operator suits the attribute.
 fn fits(attribute: &SourceAttribute, clause: &Clause) -> Result<(), Diagnostic> {
     let (name, operator) = (&clause.name, clause.operator);
     let refused = |message: String, hint: &str| Err(Diagnostic::new(message, clause.name_span).hint(hint));
@@ -227,7 +227,7 @@ fn ask(attribute: &SourceAttribute, clause: &Clause) -> Result<Ask, Diagnostic> 
     })
 }
 
-/// A part of a value.
+/// Returns a part of a value.
 fn part(clause: &Clause) -> Result<String, Diagnostic> {
     let text = value(clause);
     if text.is_empty() {
@@ -250,7 +250,7 @@ fn equals(attribute: &SourceAttribute, clause: &Clause) -> Result<Equal, Diagnos
         return Ok(Equal::Text(object_id(clause)?.to_string()));
     }
     if attribute.is_boolean() {
-        // In any case: `"true"` would otherwise be a filter that nobody passes.
+        // In any case: `"true"` would otherwise be a filter that no object passes.
         return match text.to_ascii_lowercase().as_str() {
             "true" => Ok(Equal::Boolean(true)),
             "false" => Ok(Equal::Boolean(false)),

@@ -1,4 +1,4 @@
-//! One object against a filter.
+//! Evaluates one object against a filter.
 
 use super::{
     Filter, MemberOf,
@@ -11,17 +11,17 @@ use crate::mapping::{
 use crate::model::object::SourceObject;
 use crate::model::value::Value;
 
-/// What a filter says of an object.
+/// A filter's verdict on an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It passes.
+    /// The object passes.
     Holds,
-    /// It does not.
+    /// The object does not pass.
     Fails {
         /// The first clause of each group that is false, as written in the filter.
         clauses: Vec<String>,
     },
-    /// It depends on what was never read.
+    /// The verdict depends on a property that was never read.
     Unknown {
         /// What is missing.
         missing: String,
@@ -32,7 +32,7 @@ pub enum Verdict {
 type Truth = Result<bool, String>;
 
 impl Filter {
-    /// What it says of an object. `member` tells memberships; `None` is "not known".
+    /// Evaluates the filter for an object. `member` looks up memberships; `None` means "not known".
     #[must_use]
     pub fn evaluate(&self, object: &SourceObject, member: &dyn Fn(MemberOf) -> Option<bool>) -> Verdict {
         let mut clauses = Vec::new();

@@ -1,15 +1,15 @@
-//! Scoping filters: who is ours to provision, in Entra's own terms.
+//! Scoping filters: which objects are ours to provision, in Entra's own terms.
 //!
 //! ```text
 //! text ─ token ─ parse ─ groups of clauses ─ check (names, types, patterns) ─ Filter ─ evaluate(object) ─▶ Verdict
 //! ```
 //! Clauses of a group are joined by AND, groups by OR. A null or empty value makes every clause false, `NOT REGEX
 //! MATCH` and `NOT EQUALS` too; `IS NULL` is the exception (docs/design/entra.md, "Scope"). A property that was never
-//! read is neither: it makes the verdict unknown, unless the rest decides without it.
-//! Beyond Entra: `memberOf EQUALS "<id>"`, `memberOf TRANSITIVE_MEMBER_OF "<id>"` and `id`.
+//! read is neither: it makes the verdict unknown, unless the rest decides without it. Beyond Entra: `memberOf EQUALS
+//! "<id>"`, `memberOf TRANSITIVE_MEMBER_OF "<id>"` and `id`.
 //!
-//! Promises: a filter that was read is decided in bounded time for every object; printing and reading it again is
-//! the same filter.
+//! Promises: a filter that parses is decided in bounded time for every object; printing and parsing it again yields the
+//! same filter.
 
 mod check;
 mod evaluate;
@@ -28,12 +28,12 @@ use check::Test;
 pub use evaluate::Verdict;
 pub use operator::Operator;
 
-/// A group that a filter asks about.
+/// A group whose members a filter tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberOf {
     /// The group.
     pub group: SourceId,
-    /// Members of groups in it count too.
+    /// If true, members of groups within it count too.
     pub transitive: bool,
 }
 
@@ -47,10 +47,10 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The filter of a text, for objects of this kind.
+    /// Parses the text of a filter, for objects of this kind.
     ///
     /// # Errors
-    /// Everything that is wrong with it, with places and suggestions.
+    /// Every problem in it, with places and suggestions.
     pub fn parse(kind: ObjectKind, text: &str) -> Result<Self, ExpressionError> {
         let failed = |diagnostics| ExpressionError {
             text: text.into(),
@@ -66,25 +66,25 @@ impl Filter {
         })
     }
 
-    /// As it was written.
+    /// Returns the text as it was written.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What it is about.
+    /// Returns the kind of its objects.
     #[must_use]
     pub const fn kind(&self) -> ObjectKind {
         self.kind
     }
 
-    /// The clauses as written, a list a group.
+    /// Returns the clauses as written, one list a group.
     #[must_use]
     pub fn groups(&self) -> &[Vec<parse::Clause>] {
         &self.groups
     }
 
-    /// The Graph properties that it needs in `$select`; the id and memberships need none.
+    /// Returns the Graph properties that it needs in `$select`; the id and memberships need none.
     #[must_use]
     pub fn graph_properties(&self) -> BTreeSet<String> {
         let tests = self.tests.iter().flatten();
@@ -95,20 +95,20 @@ impl Filter {
             .collect()
     }
 
-    /// True where it asks about memberships at all.
+    /// Returns true where it tests memberships at all.
     #[must_use]
     pub fn asks_about_members(&self) -> bool {
         self.tests.iter().flatten().any(|test| test.member_of().is_some())
     }
 
-    /// The groups whose members it asks about.
+    /// Returns the groups whose members it tests.
     #[must_use]
     pub fn member_of(&self) -> BTreeSet<MemberOf> {
         self.tests.iter().flatten().filter_map(Test::member_of).collect()
     }
 }
 
-/// The canonical text: two filters that print alike mean the same.
+/// Writes the canonical text: two filters that print alike mean the same.
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         parse::print(&self.groups, f)

@@ -15,7 +15,7 @@ pub enum Operator {
     IsFalse,
     /// Null or empty: the only clause that holds then.
     IsNull,
-    /// Neither null nor empty.
+    /// A value that is neither null nor empty.
     IsNotNull,
     /// The .NET regular expression matches somewhere in the value.
     RegexMatch,
@@ -25,7 +25,7 @@ pub enum Operator {
     GreaterThan,
     /// A whole number that is greater or equal.
     GreaterThanOrEquals,
-    /// The value has this text in it, where case matters.
+    /// The value contains this text, where case matters.
     Includes,
     /// The value ends with this text, where case matters.
     EndsWith,
@@ -57,7 +57,7 @@ impl Operator {
         Self::TransitiveMemberOf,
     ];
 
-    /// As Entra writes it. Case does not matter when it is read.
+    /// Returns the name as Entra writes it. Case is ignored when it is parsed.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ impl Operator {
         }
     }
 
-    /// Whether it is followed by a value.
+    /// Returns whether it is followed by a value.
     #[must_use]
     pub const fn takes_value(self) -> bool {
         !matches!(
@@ -88,7 +88,7 @@ impl Operator {
         )
     }
 
-    /// Whether it compares whole numbers.
+    /// Returns whether it compares whole numbers.
     #[must_use]
     pub const fn is_numeric(self) -> bool {
         matches!(
@@ -97,7 +97,7 @@ impl Operator {
         )
     }
 
-    /// The operator of this name, in any case and with any blanks between its words.
+    /// Returns the operator of this name, in any case and with any blanks between its words.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
         let words = || name.split_whitespace();

@@ -6,8 +6,8 @@
 //! clauses = clause { AND clause }
 //! clause = name operator [ value ]
 //! ```
-//! Entra's filters have these two levels and no more, so neither has this language: what cannot be carried back
-//! into Entra cannot be written.
+//! Entra's filters have these two levels and no more, so neither has this language: a filter that cannot be carried
+//! back into Entra cannot be written.
 
 use std::fmt;
 
@@ -17,10 +17,10 @@ use super::{
 };
 use crate::mapping::diagnostic::{Diagnostic, Span, nearest};
 
-/// A filter longer than this, in characters, is refused; as long as Entra lets an expression be.
+/// The longest filter in characters; as long as Entra lets an expression be.
 pub const MAX_CHARACTERS: usize = 10_000;
 
-/// What stands in a clause before names are checked. Two are equal when they say the same, wherever they stand.
+/// A clause before names are checked. Two are equal when they mean the same, wherever they stand.
 #[derive(Debug, Clone)]
 pub struct Clause {
     /// The attribute, as written.
@@ -29,11 +29,11 @@ pub struct Clause {
     pub operator: Operator,
     /// The value, where the operator takes one.
     pub value: Option<String>,
-    /// Where the name stands.
+    /// The place of the name.
     pub name_span: Span,
-    /// Where the operator stands.
+    /// The place of the operator.
     pub operator_span: Span,
-    /// Where the value stands.
+    /// The place of the value.
     pub value_span: Span,
 }
 
@@ -55,13 +55,13 @@ impl fmt::Display for Clause {
     }
 }
 
-/// Groups of clauses: one group has to hold, and every clause in it.
+/// Groups of clauses: one group must hold, and every clause in it.
 pub type Groups = Vec<Vec<Clause>>;
 
-/// Writes groups as they are read back.
+/// Writes groups in the form in which they are parsed.
 ///
 /// # Errors
-/// As the writer.
+/// Those of the writer.
 pub fn print(groups: &[Vec<Clause>], f: &mut impl fmt::Write) -> fmt::Result {
     for (index, group) in groups.iter().enumerate() {
         if index > 0 {
@@ -84,10 +84,10 @@ pub fn print(groups: &[Vec<Clause>], f: &mut impl fmt::Write) -> fmt::Result {
     Ok(())
 }
 
-/// The groups of a filter's text.
+/// Parses the groups of a filter's text.
 ///
 /// # Errors
-/// The first place where the text is no filter.
+/// The first place where the text is not a filter.
 pub fn parse(text: &str) -> Result<Groups, Diagnostic> {
     let length = text.chars().count();
     if length > MAX_CHARACTERS {
@@ -172,7 +172,7 @@ impl<'a> Parser<'a> {
         };
         let name = match token {
             Token::Word(word) if Operator::TransitiveMemberOf.name().eq_ignore_ascii_case(word) => {
-                // `TRANSITIVE_MEMBER_OF "id"` says it all: there is one thing to be a member with.
+                // `TRANSITIVE_MEMBER_OF "id"` is complete: there is one attribute to be a member with.
                 self.at -= 1;
                 "memberOf".to_owned()
             }
@@ -203,7 +203,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// The longest run of words that is an operator.
+    /// Returns the longest run of words that is an operator.
     fn operator(&mut self, name: Span) -> Result<(Operator, Span), Diagnostic> {
         let from = self.at;
         let mut written = String::new();
@@ -282,7 +282,7 @@ fn all_operators() -> String {
     Operator::ALL.map(Operator::name).join(", ")
 }
 
-/// What other languages call it.
+/// The operators' names in other languages.
 const FOREIGN: [(&str, &str); 15] = [
     ("=", "EQUALS"),
     ("==", "EQUALS"),

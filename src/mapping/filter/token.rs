@@ -1,4 +1,4 @@
-//! Text of a filter to tokens. Positions are bytes of the text as it was written.
+//! Splits the text of a filter into tokens. Positions are bytes of the text as it was written.
 //!
 //! Not the tokens of expressions: a filter has signs of its own (`&`, `!&`), and a backslash that escapes nothing
 //! stands for itself, because the values are regular expressions that people paste from Entra's own form.
@@ -22,7 +22,7 @@ pub(super) enum Token {
     Close,
 }
 
-/// All tokens with their places, or the first character that fits nowhere.
+/// Returns all tokens with their places, or the first character that fits nowhere.
 pub(super) fn tokenize(text: &str) -> Result<Vec<(Token, Span)>, Diagnostic> {
     let mut tokens = Vec::new();
     let mut rest = text.char_indices().peekable();
@@ -118,7 +118,7 @@ fn stray(c: char, start: usize) -> Diagnostic {
     }
 }
 
-/// The text in quotes, as [`tokenize`] reads it back.
+/// Quotes a text so that [`tokenize`] reads it back.
 pub(super) fn quote(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

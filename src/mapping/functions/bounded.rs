@@ -1,12 +1,12 @@
-//! Texts that cannot grow without end: each function may multiply what it is given, and calls nest.
+//! Texts of bounded length: each function may multiply its arguments, and calls nest.
 
 use crate::mapping::evaluate::Stop;
 
-/// Bytes of the longest text that an expression may make: more than any directory attribute holds, and so little that
-/// a pattern which looks at the rest of the text from each of its places still ends in a moment.
+/// The bytes of the longest text that an expression may make: more than any directory attribute holds, and so little
+/// that a pattern which looks at the rest of the text from each of its places still ends in a moment.
 pub const MAX_TEXT: usize = 1 << 16;
 
-/// A text that is put together, as long as it stays under [`MAX_TEXT`].
+/// A text that is being assembled, as long as it stays under [`MAX_TEXT`].
 #[derive(Debug, Default)]
 pub(super) struct Bounded(String);
 
@@ -30,7 +30,7 @@ impl Bounded {
     }
 }
 
-/// `text` with `with` in place of every `find`, which is not empty.
+/// Returns `text` with `with` in place of every `find`, which is not empty.
 pub(super) fn replaced(text: &str, find: &str, with: &str) -> Result<String, Stop> {
     let mut out = Bounded::default();
     let mut copied = 0;

@@ -18,9 +18,9 @@ use super::text::on_text;
 use super::time_format;
 use super::time_format::Styles;
 
-/// 1601-01-01, where Active Directory's time begins, in seconds of Unix.
+/// The epoch of Active Directory, 1601-01-01, in seconds of Unix.
 const FILETIME_EPOCH: i64 = -11_644_473_600;
-/// Active Directory counts 100 nanoseconds.
+/// The units of 100 nanoseconds in a second, in which Active Directory counts.
 const TICKS: i64 = 10_000_000;
 
 fn read(text: &str) -> Result<NaiveDateTime, Stop> {
@@ -32,7 +32,7 @@ fn read(text: &str) -> Result<NaiveDateTime, Stop> {
     })
 }
 
-/// The date of a text that these functions printed themselves; anything else is no date.
+/// Parses the date of a text that these functions printed themselves; any other text is not a date.
 pub(in super::super) fn parse_printed(text: &str) -> Option<NaiveDateTime> {
     if !text.ends_with(['M']) || !text.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
@@ -44,7 +44,7 @@ fn out_of_range() -> Stop {
     Stop::Failed("the date would lie outside the years 1 to 9999".to_owned())
 }
 
-/// The argument as a date; `None` where it is null or empty.
+/// Returns the argument as a date, or `None` where it is null or empty.
 fn date(call: &Call<'_>, index: usize) -> Result<Option<NaiveDateTime>, Stop> {
     let value = call.value(index)?;
     let text = text_of(&value)?;
@@ -61,12 +61,12 @@ fn printed<'a>(at: Option<NaiveDateTime>) -> Answer<'a> {
     ))
 }
 
-/// The date of a text, in UTC.
+/// Returns the date of a text, in UTC.
 pub(super) fn cdate<'a>(call: &Call<'a>) -> Answer<'a> {
     on_text(call, |source| Ok(moment::print(read(source)?)))
 }
 
-/// The cycle's time.
+/// Returns the cycle's time.
 pub(super) fn now<'a>(call: &Call<'a>) -> Answer<'a> {
     match call.context().now {
         Some(now) => printed(Some(now.to_utc().naive_utc())),
@@ -74,7 +74,7 @@ pub(super) fn now<'a>(call: &Call<'a>) -> Answer<'a> {
     }
 }
 
-/// Interval names of `DateAdd` and `DateDiff`, as in Visual Basic.
+/// The interval names of `DateAdd` and `DateDiff`, as in Visual Basic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Interval {
     Year,
@@ -114,7 +114,8 @@ fn interval_of(call: &Call<'_>) -> Result<Interval, Stop> {
     interval(&text_of(&*call.value(0)?)?).map_err(Stop::Failed)
 }
 
-/// The date so many intervals later; months and years end on the last day where the month is shorter, as in .NET.
+/// Returns the date so many intervals later; months and years end on the last day where the month is shorter, as in
+/// .NET.
 pub(super) fn date_add<'a>(call: &Call<'a>) -> Answer<'a> {
     let (interval, count) = (interval_of(call)?, call.integer(1)?);
     let Some(at) = date(call, 2)? else {
@@ -150,8 +151,9 @@ pub(super) fn date_add<'a>(call: &Call<'a>) -> Answer<'a> {
     })
 }
 
-/// From the first date to the second. As in Visual Basic, whose results the documentation shows: years and months
-/// by the calendar, weeks by their Sundays (-493 for 3449 days), the rest as full units, cut off towards zero.
+/// Returns the difference from the first date to the second. As in Visual Basic, whose results the documentation shows:
+/// years and months by the calendar, weeks by their Sundays (-493 for 3449 days), the rest as full units, truncated
+/// towards zero.
 pub(super) fn date_diff<'a>(call: &Call<'a>) -> Answer<'a> {
     let interval = interval_of(call)?;
     let (Some(from), Some(to)) = (date(call, 1)?, date(call, 2)?) else {
@@ -176,7 +178,7 @@ pub(super) fn date_diff<'a>(call: &Call<'a>) -> Answer<'a> {
     Ok(Cow::Owned(Value::Integer(difference)))
 }
 
-/// The date of Active Directory's number: 100 nanoseconds since 1601.
+/// Returns the date of Active Directory's number: 100 nanoseconds since 1601.
 pub(super) fn date_from_num<'a>(call: &Call<'a>) -> Answer<'a> {
     if call.value(0)?.is_unassigned() {
         return Ok(Cow::Owned(Value::Null));
@@ -204,7 +206,7 @@ pub(super) fn num_from_date<'a>(call: &Call<'a>) -> Answer<'a> {
     Ok(Cow::Owned(Value::Integer(ticks)))
 }
 
-/// Where the formats stand: `(source, dateTimeStyles, inputFormat, outputFormat)`, or in schemas of 2021
+/// Returns the positions of the formats: `(source, dateTimeStyles, inputFormat, outputFormat)`, or in schemas of 2021
 /// `(source, inputFormat, outputFormat)`.
 const fn formats(count: usize) -> (Option<usize>, usize, usize) {
     if count == 3 { (None, 1, 2) } else { (Some(1), 2, 3) }
@@ -230,7 +232,7 @@ pub(super) fn judge_formats(arguments: &[Written<'_>]) -> Result<(), (usize, Str
     Ok(())
 }
 
-/// The source, read in one format, written in another. What it says of an offset is UTC afterwards.
+/// Parses the source in one format and writes it in another. An offset in it is converted to UTC.
 pub(super) fn format_date_time<'a>(call: &Call<'a>) -> Answer<'a> {
     let (styles, input, output) = formats(call.count());
     let text = |index| {

@@ -8,8 +8,9 @@ use super::Answer;
 use super::bounded::Bounded;
 use super::text::on_text;
 
-/// Letters without a mark become what the table says, Latin letters with marks their base letter; everything else
-/// stays as it is: other scripts, and the plain `œ`, `đ`, `þ`, `ð`, which are not in the table.
+/// Replaces letters with marks. Letters in the table become what the table defines, other Latin letters with marks
+/// their base letter; everything else stays as it is: other scripts, and the plain `œ`, `đ`, `þ`, `ð`, which are not in
+/// the table.
 pub(super) fn normalize_diacritics<'a>(call: &Call<'a>) -> Answer<'a> {
     on_text(call, |source| {
         let mut plain = Bounded::default();
@@ -32,7 +33,7 @@ pub(super) fn normalize_diacritics<'a>(call: &Call<'a>) -> Answer<'a> {
     })
 }
 
-/// The table's lines that give more, or another, than the base letter.
+/// Returns the replacement of the table where it is more, or another, than the base letter.
 fn replacement(base: char, marks: &str) -> Option<&'static str> {
     const MACRON: &str = "\u{304}";
     Some(match (base, marks) {

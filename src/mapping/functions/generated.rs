@@ -13,13 +13,13 @@ use super::text::answer;
 const DIGITS: &str = "0123456789";
 const CAPITALS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const SMALL: &str = "abcdefghijklmnopqrstuvwxyz";
-/// Those that Windows counts for a complex password ("Password must meet complexity requirements").
+/// The special characters that Windows counts for a complex password ("Password must meet complexity requirements").
 const SPECIAL: &str = "~!@#$%^&*_-+=`|\\(){}[]:;\"'<>,.?/";
 
-/// The longest that Entra makes.
+/// The longest text that Entra makes, in characters.
 const LONGEST: i64 = 256;
 
-/// A version 4 GUID: the same one for the object and row in every cycle.
+/// Returns a version 4 GUID: the same one for the object and row in every cycle.
 pub(super) fn guid<'a>(call: &Call<'a>) -> Answer<'a> {
     let mut stream = call.stream();
     let mut bytes = [0; 16];
@@ -27,9 +27,9 @@ pub(super) fn guid<'a>(call: &Call<'a>) -> Answer<'a> {
     answer(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
 }
 
-/// A text of that length with at least so many digits, special characters, capitals and small letters, the same
-/// one for the object and row in every cycle. What is left is drawn from the kinds of which at least one is
-/// asked for (all letters and digits, where none is), so that a 0 keeps special characters out.
+/// Returns a text of that length with at least so many digits, special characters, capitals and small letters, the same
+/// one for the object and row in every cycle. The rest is drawn from the kinds of which at least one is asked for (all
+/// letters and digits, where none is), so that a 0 keeps special characters out.
 pub(super) fn random_string<'a>(call: &Call<'a>) -> Answer<'a> {
     let length = call.integer(0)?;
     let avoided = call.value(5)?;
@@ -81,7 +81,7 @@ pub(super) fn random_string<'a>(call: &Call<'a>) -> Answer<'a> {
     answer(drawn.into_iter().collect())
 }
 
-/// The tenant's default domain, where it is known ([`Context`](super::super::Context)).
+/// Returns the tenant's default domain, where it is known ([`Context`](super::super::Context)).
 pub(super) fn default_domain<'a>(call: &Call<'a>) -> Answer<'a> {
     match &call.context().default_domain {
         Some(domain) => Ok(Cow::Owned(Value::text(domain.as_ref()))),

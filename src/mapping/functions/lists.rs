@@ -19,14 +19,14 @@ fn elements(value: &Value) -> &[Value] {
     }
 }
 
-/// How many values there are.
+/// Returns the number of values.
 pub(super) fn count<'a>(call: &Call<'a>) -> Answer<'a> {
     let value = call.value(0)?;
     let count = i64::try_from(elements(&value).len()).unwrap_or(i64::MAX);
     Ok(Cow::Owned(Value::Integer(count)))
 }
 
-/// The value of that number, from 1; null where there is none.
+/// Returns the value of that number, from 1; null where there is none.
 pub(super) fn item<'a>(call: &Call<'a>) -> Answer<'a> {
     let index = call.integer(1)?;
     let Some(index) = usize::try_from(index).ok().and_then(|index| index.checked_sub(1)) else {
@@ -38,7 +38,7 @@ pub(super) fn item<'a>(call: &Call<'a>) -> Answer<'a> {
     ))
 }
 
-/// Each value once, where it first stood; case counts.
+/// Returns each value once, where it first occurs; case counts.
 pub(super) fn remove_duplicates<'a>(call: &Call<'a>) -> Answer<'a> {
     let value = call.value(0)?;
     let Value::List(items) = &*value else {
@@ -49,8 +49,8 @@ pub(super) fn remove_duplicates<'a>(call: &Call<'a>) -> Answer<'a> {
     Ok(Cow::Owned(Value::List(once.collect())))
 }
 
-/// The parts between the delimiters. Blanks around a part are taken away and empty parts left out: the
-/// documented example splits `"PermissionSetOne, PermissionSetTwo"` at `,` into two values without a blank.
+/// Returns the parts between the delimiters. Blanks around a part are removed and empty parts left out: the documented
+/// example splits `"PermissionSetOne, PermissionSetTwo"` at `,` into two values without a blank.
 pub(super) fn split<'a>(call: &Call<'a>) -> Answer<'a> {
     let (source, delimiter) = (call.value(0)?, call.value(1)?);
     let (source, delimiter) = (text_of(&source)?, text_of(&delimiter)?);

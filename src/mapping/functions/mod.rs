@@ -30,16 +30,16 @@ pub use bounded::MAX_TEXT;
 pub(super) use dates::parse_printed as printed_date;
 pub use table::FUNCTIONS;
 
-/// What a parameter takes, or a function gives. Attributes are of any type until they are read.
+/// The type of a parameter, or of a function's result. Attributes are of any type until they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
-    /// Whatever it is, null too.
+    /// Any value, null too.
     Any,
     /// A text; numbers and booleans print as Entra prints them.
     Text,
     /// A whole number, or a text that is one.
     Integer,
-    /// A condition: a comparison, what reads as `True` or `False`, or a number, where zero is false.
+    /// A condition: a comparison, a text that reads as `True` or `False`, or a number, where zero is false.
     Truth,
     /// A .NET regular expression, as a text constant, so that it is checked once.
     Pattern,
@@ -52,18 +52,18 @@ pub enum Type {
 /// One parameter of a function.
 #[derive(Debug)]
 pub struct Parameter {
-    /// As the documentation names it.
+    /// The name in the documentation.
     pub name: &'static str,
-    /// What it takes.
+    /// Its type.
     pub takes: Type,
-    /// Whether it may be left out.
+    /// False if it may be left out.
     pub required: bool,
 }
 
-/// What a function's code answers.
+/// The result of a function's code.
 pub type Answer<'a> = Result<Cow<'a, Value>, Stop>;
 
-/// What a function draws on beside its arguments.
+/// What a function depends on beside its arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing: the same arguments give the same value, so constants are computed once.
@@ -76,7 +76,7 @@ pub enum Needs {
     Tenant,
 }
 
-/// An argument as it is known when an expression is read.
+/// An argument as it is known when an expression is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written<'a> {
     /// Left out.
@@ -87,7 +87,7 @@ pub enum Written<'a> {
     Other,
 }
 
-/// Judges the arguments when an expression is read; the place of the one that is wrong, and why.
+/// A check of the arguments when an expression is parsed. Returns the place of the wrong one, and the reason.
 pub type Judge = fn(&[Written<'_>]) -> Result<(), (usize, String)>;
 
 /// One function.
@@ -96,15 +96,15 @@ pub struct Function {
     pub name: &'static str,
     /// Its parameters, in order.
     pub parameters: &'static [Parameter],
-    /// How many of the last parameters may come again, together; 0 for none.
+    /// How many of the last parameters may be repeated, together; 0 for none.
     pub repeats: usize,
-    /// What it gives.
+    /// The type of its result.
     pub gives: Type,
-    /// What it draws on.
+    /// What it depends on.
     pub needs: Needs,
-    /// What its arguments have to be, beyond their types.
+    /// The check of its arguments, beyond their types.
     pub judge: Option<Judge>,
-    /// Its code. Arguments are evaluated when it asks for them, so a branch not taken costs and fails nothing.
+    /// Its code. Arguments are evaluated when it asks for them, so a branch that is not taken costs and fails nothing.
     pub run: for<'a> fn(&Call<'a>) -> Answer<'a>,
 }
 
@@ -114,14 +114,14 @@ impl std::fmt::Debug for Function {
     }
 }
 
-/// Functions of Entra's that cannot work here, and why.
+/// Functions of Entra that cannot work here, and why.
 pub const REFUSED: &[(&str, &str)] = &[(
     "SelectUniqueValue",
     "SelectUniqueValue asks the target for a free value, which Entra offers only for applications bound to Active \
      Directory (Workday, SuccessFactors and API-driven provisioning), never for a SCIM service",
 )];
 
-/// The function of that name, in exactly this case.
+/// Returns the function of that name, in exactly this case.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name)

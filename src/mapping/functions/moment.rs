@@ -2,8 +2,7 @@
 
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 
-/// What .NET calls the kind of a time; it shows only in the format `K`. A server of Entra's runs in UTC, so its
-/// local time is UTC.
+/// .NET's kind of a time; it shows only in the format `K`. Entra's servers run in UTC, so their local time is UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Zone {
     Unspecified,
@@ -43,12 +42,12 @@ pub(super) const WEEKDAYS: [&str; 7] = [
     "Saturday",
 ];
 
-/// A year that .NET knows: 1 to 9999.
+/// Returns a time whose year .NET knows: 1 to 9999.
 pub(super) fn in_range(at: NaiveDateTime) -> Option<NaiveDateTime> {
     (1..=9999).contains(&at.year()).then_some(at)
 }
 
-/// `M/d/yyyy h:mm:ss tt`, in UTC: how `CDate`, `DateAdd`, `DateFromNum` and `Now` print.
+/// Prints `M/d/yyyy h:mm:ss tt`, in UTC, as `CDate`, `DateAdd`, `DateFromNum` and `Now` do.
 pub(super) fn print(at: NaiveDateTime) -> String {
     let (is_pm, hour) = at.hour12();
     format!(
@@ -62,10 +61,10 @@ pub(super) fn print(at: NaiveDateTime) -> String {
     )
 }
 
-/// The time that a text says, in any of the forms that .NET's `DateTime.Parse` takes in the invariant culture and
-/// directories use: `2021-06-30`, `2021-06-30T01:45:30.5Z`, `2021-06-30+08:00`, `6/30/2021 4:00 PM`,
-/// `30 Jun 2021`, `Wednesday, June 30, 2021`. Without an offset it is UTC. Years have four digits: `30/6/21` is
-/// read differently by different versions of .NET, so it is not read at all.
+/// Parses the time of a text, in any of the forms that .NET's `DateTime.Parse` takes in the invariant culture and
+/// directories use: `2021-06-30`, `2021-06-30T01:45:30.5Z`, `2021-06-30+08:00`, `6/30/2021 4:00 PM`, `30 Jun 2021`,
+/// `Wednesday, June 30, 2021`. Without an offset it is UTC. Years have four digits: `30/6/21` is read differently by
+/// different versions of .NET, so it is refused.
 pub(super) fn parse(text: &str) -> Option<NaiveDateTime> {
     let mut reader = Reader { rest: text.trim() };
     let date = reader.date()?;
@@ -107,7 +106,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// From `least` to `most` digits, as many as there are.
+    /// Reads from `least` to `most` digits, as many as there are.
     pub(super) fn digits(&mut self, least: usize, most: usize) -> Option<&'t str> {
         let count = self
             .rest
@@ -126,7 +125,7 @@ impl<'t> Reader<'t> {
         self.digits(least, most)?.parse().ok()
     }
 
-    /// The number, from 1, of the name that stands here in any case; of the long names, or their first three letters.
+    /// Reads a name in any case and returns its number, from 1; of the long names, or their first three letters.
     pub(super) fn name(&mut self, names: &[&str], long: bool) -> Option<u32> {
         for (number, name) in (1..).zip(names) {
             let name = if long { name } else { &name[..3] };
@@ -222,7 +221,7 @@ impl<'t> Reader<'t> {
         NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)
     }
 
-    /// `Z`, `GMT`, `UTC`, `+08:00`, `+0800`, `+08`, or nothing.
+    /// Reads `Z`, `GMT`, `UTC`, `+08:00`, `+0800`, `+08`, or nothing.
     fn offset(&mut self) -> Option<TimeDelta> {
         if self.name(&["GMT", "UTC"], true).is_some() || self.take_any(&['Z', 'z']) {
             return Some(TimeDelta::zero());
@@ -233,7 +232,7 @@ impl<'t> Reader<'t> {
         self.signed_offset(2, true)
     }
 
-    /// A sign and hours of at least so many digits, with minutes where they are wanted and there.
+    /// Reads a sign and hours of at least so many digits, with minutes where they are wanted and present.
     pub(super) fn signed_offset(&mut self, least: usize, minutes: bool) -> Option<TimeDelta> {
         let negative = self.rest.starts_with('-');
         if !self.take_any(&['+', '-']) {
@@ -253,7 +252,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// The hour of a twelve-hour clock.
+/// Converts the hour of a twelve-hour clock.
 pub(super) fn on_clock(hour: u32, afternoon: bool) -> Option<u32> {
     match (hour, afternoon) {
         (0 | 13.., _) => None,
@@ -264,14 +263,14 @@ pub(super) fn on_clock(hour: u32, afternoon: bool) -> Option<u32> {
     }
 }
 
-/// The nanoseconds of digits behind a decimal point.
+/// Returns the nanoseconds of digits behind a decimal point.
 pub(super) fn nanoseconds(digits: &str) -> Option<u32> {
     let number: u32 = digits.parse().ok()?;
     let missing = 9_u32.checked_sub(u32::try_from(digits.len()).ok()?)?;
     number.checked_mul(10_u32.pow(missing))
 }
 
-/// The Sunday that begins the week, at the same time of day.
+/// Returns the Sunday that begins the week, at the same time of day.
 pub(super) fn sunday_of(at: NaiveDateTime) -> Option<NaiveDateTime> {
     at.checked_sub_days(Days::new(u64::from(at.weekday().num_days_from_sunday())))
 }

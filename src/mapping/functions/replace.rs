@@ -99,7 +99,7 @@ fn check_group(pattern: &Pattern, group: &str) -> Result<(), Stop> {
     )))
 }
 
-/// The group of the first match; empty where nothing matches.
+/// Returns the group of the first match; empty where nothing matches.
 fn extract(pattern: &Pattern, group: &str, text: &str) -> Result<String, Stop> {
     check_group(pattern, group)?;
     let found = pattern.first(text)?;
@@ -107,7 +107,7 @@ fn extract(pattern: &Pattern, group: &str, text: &str) -> Result<String, Stop> {
     Ok(part.map_or_else(String::new, |(start, end)| text[start..end].to_owned()))
 }
 
-/// The source with `with` in place of the group in every match.
+/// Returns the source with `with` in place of the group in every match.
 fn in_groups(pattern: &Pattern, source: &str, group: &str, with: &str) -> Result<String, Stop> {
     check_group(pattern, group)?;
     let mut out = Bounded::default();
@@ -124,7 +124,7 @@ fn in_groups(pattern: &Pattern, source: &str, group: &str, with: &str) -> Result
     Ok(out.into_text())
 }
 
-/// The source with `with`, its substitutions made, in place of every match.
+/// Returns the source with `with`, its substitutions expanded, in place of every match.
 fn in_matches(pattern: &Pattern, source: &str, with: &str) -> Result<String, Stop> {
     let mut out = Bounded::default();
     let mut copied = 0;
@@ -138,8 +138,8 @@ fn in_matches(pattern: &Pattern, source: &str, with: &str) -> Result<String, Sto
     Ok(out.into_text())
 }
 
-/// .NET's substitutions: `${name}`, `${1}`, `$1`, `$&`, `` $` ``, `$'`, `$+`, `$_` and `$$`. What names no group
-/// stays as it is written.
+/// Expands .NET's substitutions: `${name}`, `${1}`, `$1`, `$&`, `` $` ``, `$'`, `$+`, `$_` and `$$`. A substitution
+/// that names no group stays as it is written.
 fn expand(with: &str, source: &str, found: &Found<'_, '_>, out: &mut Bounded) -> Result<(), Stop> {
     let (start, end) = found.range();
     let mut rest = with;
@@ -170,7 +170,7 @@ fn expand(with: &str, source: &str, found: &Found<'_, '_>, out: &mut Bounded) ->
     out.push(rest)
 }
 
-/// The name or number behind a `$`, and how many bytes it takes.
+/// Returns the name or number behind a `$`, and how many bytes it takes.
 fn named(after: &str) -> Option<(&str, usize)> {
     if let Some(inside) = after.strip_prefix('{') {
         let end = inside.find('}')?;

@@ -1,18 +1,18 @@
-//! App roles: `[appRoleAssignments]` to what a SCIM service takes as `roles`
-//! (entra-docs, customize-application-attributes.md, "Provisioning a role to a SCIM app").
+//! App roles: converts `[appRoleAssignments]` to the `roles` that a SCIM service takes (entra-docs,
+//! customize-application-attributes.md, "Provisioning a role to a SCIM app").
 //!
 //! | function | gives | goes to |
-//! | --- | --- | --- |
+//! | function | result | target |
 //! | `SingleAppRoleAssignment` | one role's value | `roles[primary eq "True"].value` |
 //! | `AppRoleAssignments` | the values of all | a multi-valued attribute of texts |
 //! | `AppRoleAssignmentsComplex`, `AssertiveAppRoleAssignmentsComplex` | an element for each | `roles` |
 //!
-//! The two complex ones differ in Entra by their request (`add` or `replace`), not by what the user should hold.
-//! Entra writes the former in two ways that contradict each other (elements in a create, JSON inside a text in a
-//! PATCH); here both are the element that RFC 7643 section 4.1.2 describes.
+//! The two complex ones differ in Entra by their request (`add` or `replace`), not by what the user should hold. Entra
+//! writes the former in two ways that contradict each other (elements in a create, JSON inside a text in a PATCH); here
+//! both are the element that RFC 7643 section 4.1.2 describes.
 //!
-//! An assignment without a role ("Default Access"), or to a role without a value, gives nothing: a service knows
-//! roles by their values. The order is that of the values, whatever order the source answers in.
+//! An assignment without a role ("Default Access"), or to a role without a value, yields nothing: a service knows roles
+//! by their values. The order is that of the values, whatever order the source answers in.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,10 +23,10 @@ use super::super::evaluate::Call;
 use super::super::evaluate::Stop;
 use super::Answer;
 
-/// What Entra writes as every role's `type`.
+/// The `type` that Entra writes for every role.
 const KIND: &str = "WindowsAzureActiveDirectoryRole";
 
-/// Role values with their display names, each once.
+/// Returns role values with their display names, each once.
 fn held(call: &Call<'_>) -> Result<BTreeMap<String, Option<String>>, Stop> {
     let value = call.value(0)?;
     let elements = match &*value {
@@ -59,19 +59,19 @@ fn held(call: &Call<'_>) -> Result<BTreeMap<String, Option<String>>, Stop> {
     Ok(roles)
 }
 
-/// The value of one role; of several the first by value, where Entra promises none in particular.
+/// Returns the value of one role; of several the first by value, where Entra promises none in particular.
 pub(super) fn single<'a>(call: &Call<'a>) -> Answer<'a> {
     let first = held(call)?.into_keys().next();
     Ok(Cow::Owned(first.map_or(Value::Null, Value::String)))
 }
 
-/// The values of all roles.
+/// Returns the values of all roles.
 pub(super) fn values<'a>(call: &Call<'a>) -> Answer<'a> {
     let values = held(call)?.into_keys().map(Value::String);
     Ok(Cow::Owned(Value::List(values.collect())))
 }
 
-/// An element of `roles` for each role.
+/// Returns an element of `roles` for each role.
 pub(super) fn complex<'a>(call: &Call<'a>) -> Answer<'a> {
     let element = |(value, display): (String, Option<String>)| {
         let mut element = BTreeMap::from([

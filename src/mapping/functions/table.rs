@@ -59,7 +59,7 @@ const fn function(
 }
 
 impl Function {
-    /// The last `count` parameters may come again, together.
+    /// Lets the last `count` parameters be repeated, together.
     const fn repeating(mut self, count: usize) -> Self {
         self.repeats = count;
         self

@@ -1,4 +1,4 @@
-//! Functions on text. Null in, null out, where a text is made from one source: a suffix alone is nobody's name.
+//! Functions on text. Null in, null out, where a text is made from one source: a suffix alone is not a name.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ pub(super) fn answer<'a>(text: String) -> Answer<'a> {
     Ok(Cow::Owned(Value::String(text)))
 }
 
-/// The answer of `make` on the first argument's text; null and empty stay null.
+/// Applies `make` to the first argument's text; null and empty stay null.
 pub(super) fn on_text<'a>(call: &Call<'a>, make: impl FnOnce(&str) -> Result<String, Stop>) -> Answer<'a> {
     on_text_at(call, 0, make)
 }
@@ -43,22 +43,22 @@ fn glue(first: &str, second: &str) -> Result<String, Stop> {
     Ok(text.into_text())
 }
 
-/// The source with the suffix behind it.
+/// Returns the source followed by the suffix.
 pub(super) fn append<'a>(call: &Call<'a>) -> Answer<'a> {
     on_text(call, |source| glue(source, &text_of(&*call.value(1)?)?))
 }
 
-/// The source with the prefix before it.
+/// Returns the source preceded by the prefix.
 pub(super) fn prepend<'a>(call: &Call<'a>) -> Answer<'a> {
     on_text_at(call, 1, |source| glue(&text_of(&*call.value(0)?)?, source))
 }
 
-/// The value as Entra prints it.
+/// Returns the value as Entra prints it.
 pub(super) fn cstr<'a>(call: &Call<'a>) -> Answer<'a> {
     on_text(call, |source| Ok(source.to_owned()))
 }
 
-/// Base64 of the text in UTF-16, low byte first: what .NET calls Unicode.
+/// Returns base64 of the text in UTF-16, low byte first, which .NET calls Unicode.
 pub(super) fn convert_to_base64<'a>(call: &Call<'a>) -> Answer<'a> {
     on_text(call, |source| {
         let bytes: Vec<u8> = source.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -66,7 +66,7 @@ pub(super) fn convert_to_base64<'a>(call: &Call<'a>) -> Answer<'a> {
     })
 }
 
-/// The bytes of the text in UTF-8, two upper-case digits each.
+/// Returns the bytes of the text in UTF-8, two upper-case digits each.
 pub(super) fn convert_to_utf8_hex<'a>(call: &Call<'a>) -> Answer<'a> {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     on_text(call, |source| {
@@ -76,8 +76,8 @@ pub(super) fn convert_to_utf8_hex<'a>(call: &Call<'a>) -> Answer<'a> {
     })
 }
 
-/// The sources with the separator between them; an empty one is skipped, its separator too. The elements of
-/// a multi-valued attribute count as sources.
+/// Joins the sources with the separator between them; an empty one is skipped, its separator too. The elements of a
+/// multi-valued attribute count as sources.
 pub(super) fn join<'a>(call: &Call<'a>) -> Answer<'a> {
     let separator = call.value(0)?;
     let separator = text_of(&separator)?;
@@ -101,7 +101,8 @@ pub(super) fn join<'a>(call: &Call<'a>) -> Answer<'a> {
     answer(joined.into_text())
 }
 
-/// The first characters. None for 0; the whole text for a negative number or one past its end; the empty text of null.
+/// Returns the first characters: none for 0; the whole text for a negative number or one past its end; the empty text
+/// for null.
 pub(super) fn left<'a>(call: &Call<'a>) -> Answer<'a> {
     let count = call.integer(1)?;
     let source = call.value(0)?;
@@ -112,7 +113,7 @@ pub(super) fn left<'a>(call: &Call<'a>) -> Answer<'a> {
     })
 }
 
-/// `length` characters from `start` on, which counts from 1.
+/// Returns `length` characters from `start` on, which counts from 1.
 pub(super) fn mid<'a>(call: &Call<'a>) -> Answer<'a> {
     let (start, length) = (call.integer(1)?, call.integer(2)?);
     let skipped = usize::try_from(start).ok().and_then(|start| start.checked_sub(1));
@@ -126,7 +127,7 @@ pub(super) fn mid<'a>(call: &Call<'a>) -> Answer<'a> {
     })
 }
 
-/// Without its spaces (U+0020 only, as documented).
+/// Removes spaces (U+0020 only, as documented).
 pub(super) fn strip_spaces<'a>(call: &Call<'a>) -> Answer<'a> {
     on_text(call, |source| Ok(source.replace(' ', "")))
 }

@@ -12,7 +12,7 @@ use super::moment::in_range;
 use super::moment::nanoseconds;
 use super::moment::on_clock;
 
-/// One part of a format; numbers say how often the letter stands.
+/// One part of a format; numbers count the letter's repetitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
     Year(usize),
@@ -22,7 +22,7 @@ pub(super) enum Part {
     Hour24(usize),
     Minute(usize),
     Second(usize),
-    /// `f`, or `F`, which leaves zeros at the end out.
+    /// `f`, or `F`, which leaves out zeros at the end.
     Fraction(usize, bool),
     Half(usize),
     Zone(usize),
@@ -31,7 +31,7 @@ pub(super) enum Part {
     Literal(char),
 }
 
-/// How a text is read (.NET's `DateTimeStyles`).
+/// How a text is parsed (.NET's `DateTimeStyles`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Styles {
     leading: bool,
@@ -42,7 +42,7 @@ pub(super) struct Styles {
 }
 
 impl Default for Styles {
-    /// `RoundtripKind, AllowLeadingWhite, AllowTrailingWhite`, as documented.
+    /// Returns `RoundtripKind, AllowLeadingWhite, AllowTrailingWhite`, as documented.
     fn default() -> Self {
         Self {
             leading: true,
@@ -54,7 +54,7 @@ impl Default for Styles {
     }
 }
 
-/// The styles of a list such as `AllowWhiteSpaces, AdjustToUniversal`; the names may be written with their type.
+/// Parses the styles of a list such as `AllowWhiteSpaces, AdjustToUniversal`; the names may be written with their type.
 pub(super) fn styles(text: &str) -> Result<Styles, String> {
     let mut styles = Styles {
         leading: false,
@@ -75,7 +75,7 @@ pub(super) fn styles(text: &str) -> Result<Styles, String> {
             "AllowWhiteSpaces" => (styles.leading, styles.trailing, styles.inner) = (true, true, true),
             "AdjustToUniversal" => styles.adjust = true,
             "AssumeUniversal" => styles.assume_utc = true,
-            // A server's local time is UTC, and dates that are left out are not today's here.
+            // A server's local time is UTC, and missing dates are not today's here.
             "None" | "AssumeLocal" | "RoundtripKind" | "NoCurrentDateDefault" => {}
             other => return Err(format!("`{other}` is none of .NET's DateTimeStyles")),
         }
@@ -83,7 +83,7 @@ pub(super) fn styles(text: &str) -> Result<Styles, String> {
     Ok(if none { Styles::default() } else { styles })
 }
 
-/// A standard format of one letter, as the custom format that it stands for.
+/// Returns the custom format that a standard format of one letter stands for.
 fn standard(letter: char) -> Option<&'static str> {
     Some(match letter {
         'd' => "M/d/yyyy",
@@ -104,7 +104,7 @@ fn standard(letter: char) -> Option<&'static str> {
     })
 }
 
-/// The parts of a format.
+/// Returns the parts of a format.
 pub(super) fn parts(format: &str) -> Result<Vec<Part>, String> {
     let mut letters = format.chars();
     match (letters.next(), letters.next()) {
@@ -165,7 +165,7 @@ fn custom_parts(format: &str) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// The text between quotes; how many bytes it takes with them.
+/// Reads the text between quotes. Returns how many bytes it takes with them.
 fn quoted(text: &str, quote: char, parts: &mut Vec<Part>) -> Result<usize, String> {
     let mut characters = text.char_indices().skip(1);
     while let Some((at, c)) = characters.next() {
@@ -178,7 +178,7 @@ fn quoted(text: &str, quote: char, parts: &mut Vec<Part>) -> Result<usize, Strin
     Err(format!("a {quote} in a date format is never closed"))
 }
 
-/// The time in that format.
+/// Writes the time in that format.
 pub(super) fn write(moment: &Moment, parts: &[Part]) -> String {
     let at = moment.at;
     let padded = |number: u32, count: usize| format!("{number:0count$}");
@@ -211,7 +211,7 @@ pub(super) fn write(moment: &Moment, parts: &[Part]) -> String {
                 } else {
                     digits
                 };
-                // `.FFF` takes its point along where nothing is left.
+                // `.FFF` drops its point too where no digit is left.
                 if digits.is_empty() && out.ends_with('.') {
                     out.pop();
                 }
@@ -237,7 +237,7 @@ pub(super) fn write(moment: &Moment, parts: &[Part]) -> String {
     out
 }
 
-/// What has been read so far.
+/// The fields read so far.
 #[derive(Default)]
 struct Fields {
     year: Option<i32>,
@@ -254,8 +254,9 @@ struct Fields {
     utc: bool,
 }
 
-/// The time that a text says in that format, `None` where it does not fit. What the format leaves out is the
-/// first: January, day 1, midnight; and the year 1 where it has no date at all, where .NET would take today's.
+/// Parses the time of a text in that format. Returns `None` where it does not fit. A field that the format leaves out
+/// gets its first value: January, day 1, midnight; and the year 1 where it has no date at all, where .NET would take
+/// today's.
 pub(super) fn read(text: &str, parts: &[Part], styles: Styles) -> Option<Moment> {
     let mut reader = Reader { rest: text };
     if styles.leading {
@@ -284,7 +285,7 @@ pub(super) fn read(text: &str, parts: &[Part], styles: Styles) -> Option<Moment>
 
 impl Fields {
     fn read(&mut self, part: &Part, reader: &mut Reader<'_>) -> Option<()> {
-        // One letter takes one digit or two, more take exactly as many.
+        // One letter takes one digit or two, more letters take exactly as many.
         let mut number = |count: usize| reader.number(count, 2);
         match part {
             Part::Year(count @ (1 | 2)) => {

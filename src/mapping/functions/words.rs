@@ -13,7 +13,7 @@ use super::Answer;
 use super::text::answer;
 use super::text::on_text;
 
-/// In lower case, by the rules of the culture where one is named.
+/// Converts to lower case, by the rules of the culture where one is named.
 pub(super) fn to_lower<'a>(call: &Call<'a>) -> Answer<'a> {
     let turkic = is_turkic(call)?;
     on_text(call, |source| {
@@ -28,7 +28,7 @@ pub(super) fn to_lower<'a>(call: &Call<'a>) -> Answer<'a> {
     })
 }
 
-/// In upper case, by the rules of the culture where one is named.
+/// Converts to upper case, by the rules of the culture where one is named.
 pub(super) fn to_upper<'a>(call: &Call<'a>) -> Answer<'a> {
     let turkic = is_turkic(call)?;
     on_text(call, |source| {
@@ -46,7 +46,7 @@ fn lower(c: char) -> char {
     single(c, c.to_lowercase())
 }
 
-/// .NET maps one character to one character: `ß` has no upper case there, where Unicode would make it `SS`.
+/// Maps one character to one character as .NET does: `ß` has no upper case there, where Unicode would make it `SS`.
 fn single(c: char, mut mapped: impl Iterator<Item = char>) -> char {
     match (mapped.next(), mapped.next()) {
         (Some(one), None) => one,
@@ -54,7 +54,7 @@ fn single(c: char, mut mapped: impl Iterator<Item = char>) -> char {
     }
 }
 
-/// Turkish and Azerbaijani, by their RFC 4646 names: the cultures whose `i` has other partners.
+/// Returns true for Turkish and Azerbaijani, by their RFC 4646 names: the cultures whose `i` has other partners.
 fn is_turkic(call: &Call<'_>) -> Result<bool, Stop> {
     if !call.given(1) {
         return Ok(false);
@@ -65,7 +65,7 @@ fn is_turkic(call: &Call<'_>) -> Result<bool, Stop> {
     Ok(language.eq_ignore_ascii_case("tr") || language.eq_ignore_ascii_case("az"))
 }
 
-/// The first letter of each word in upper case, all others in lower case. Words are separated by the characters
+/// Writes the first letter of each word in upper case, all others in lower case. Words are separated by the characters
 /// named, or else by those of .NET's `ToTitleCase`.
 pub(super) fn p_case<'a>(call: &Call<'a>) -> Answer<'a> {
     let separators = call.value(1)?;
@@ -91,13 +91,13 @@ pub(super) fn p_case<'a>(call: &Call<'a>) -> Answer<'a> {
     })
 }
 
-/// Whether .NET's `ToTitleCase` begins a new word behind it: spaces, punctuation, symbols, controls; not digits and
-/// marks, and not the apostrophe, so that `O'BRIEN` becomes `O'brien`, as there.
+/// Returns whether .NET's `ToTitleCase` begins a new word behind it: spaces, punctuation, symbols, controls; not digits
+/// and marks, and not the apostrophe, so that `O'BRIEN` becomes `O'brien`, as there.
 fn separates(c: char) -> bool {
     c != '\'' && !c.is_alphanumeric() && !is_combining_mark(c)
 }
 
-/// The title case, which is the upper case but for four letters that look like two.
+/// Returns the title case, which is the upper case except for four letters that look like two.
 fn title(c: char) -> char {
     match c {
         'Ǆ' | 'ǆ' => 'ǅ',
@@ -108,8 +108,8 @@ fn title(c: char) -> char {
     }
 }
 
-/// The word of that number, from 1; the empty text where there is none. Delimiters in a row separate once: a word has
-/// at least one character.
+/// Returns the word of that number, from 1; the empty text where there is none. Successive delimiters separate once: a
+/// word has at least one character.
 pub(super) fn word<'a>(call: &Call<'a>) -> Answer<'a> {
     let number = call.integer(1)?;
     let (source, delimiters) = (call.value(0)?, call.value(2)?);
@@ -126,8 +126,8 @@ pub(super) fn word<'a>(call: &Call<'a>) -> Answer<'a> {
     answer(words.nth(before).unwrap_or_default().to_owned())
 }
 
-/// Where the second text begins in the first, counted from 1 in the whole of it; 0 where it does not. Rules for
-/// empty texts are those of Visual Basic's `InStr`.
+/// Returns where the second text begins in the first, counted from 1 in the whole of it; 0 where it does not occur.
+/// Rules for empty texts are those of Visual Basic's `InStr`.
 pub(super) fn in_str<'a>(call: &Call<'a>) -> Answer<'a> {
     let (text, sought) = (call.value(0)?, call.value(1)?);
     let (text, sought) = (text_of(&text)?, text_of(&sought)?);

@@ -2,10 +2,10 @@
 
 use super::PatternError;
 
-/// Subtractions in subtractions: each costs a level of recursion here and in the library.
+/// The deepest nesting of subtractions: each costs a level of recursion here and in the library.
 const MOST_DEPTH: usize = 8;
 
-/// What a backslash and what follows mean, inside a class and outside.
+/// The meaning of a backslash and what follows it, inside a class and outside.
 pub(super) enum Escape {
     /// One character.
     Char(char),
@@ -22,7 +22,7 @@ const CATEGORIES: &[&str] = &[
     "Pe", "Pi", "Pf", "Po", "S", "Sm", "Sc", "Sk", "So", "Z", "Zs", "Zl", "Zp", "C", "Cc", "Cf", "Co", "Cn",
 ];
 
-/// Unicode blocks that names of people are written in; .NET knows them by these names.
+/// The Unicode blocks in which people's names are written; .NET knows them by these names.
 const BLOCKS: &[(&str, &str)] = &[
     ("IsBasicLatin", r"\x{0}-\x{7F}"),
     ("IsLatin-1Supplement", r"\x{80}-\x{FF}"),
@@ -43,7 +43,7 @@ const BLOCKS: &[(&str, &str)] = &[
     ("IsHangulSyllables", r"\x{AC00}-\x{D7AF}"),
 ];
 
-/// The character so that it means only itself, inside a class and outside.
+/// Writes the character so that it means only itself, inside a class and outside.
 pub(super) fn literal(c: char) -> String {
     if c.is_alphanumeric() || !c.is_ascii() {
         c.to_string()
@@ -52,7 +52,7 @@ pub(super) fn literal(c: char) -> String {
     }
 }
 
-/// A class, from behind its opening bracket, and what follows it.
+/// Translates a class, from behind its opening bracket. Returns it and what follows it.
 pub(super) fn class(text: &str, depth: usize) -> Result<(String, &str), PatternError> {
     if depth > MOST_DEPTH {
         return Err(PatternError::new(format!(
@@ -85,7 +85,7 @@ pub(super) fn class(text: &str, depth: usize) -> Result<(String, &str), PatternE
     }
 }
 
-/// One character, range or set of a class; what follows it.
+/// Translates one character, range or set of a class. Returns what follows it.
 fn item<'t>(text: &'t str, set: &mut String) -> Result<&'t str, PatternError> {
     let (from, rest) = member(text)?;
     let Escape::Char(from) = from else {
@@ -125,7 +125,7 @@ fn member(text: &str) -> Result<(Escape, &str), PatternError> {
     }
 }
 
-/// What stands behind a backslash, and what follows. References and anchors are the caller's.
+/// Reads what is behind a backslash. Returns it and what follows. References and anchors are the caller's.
 pub(super) fn escape(text: &str) -> Result<(Escape, &str), PatternError> {
     let Some(c) = text.chars().next() else {
         return Err(PatternError::new("a backslash stands at the end"));

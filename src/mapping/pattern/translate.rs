@@ -1,4 +1,4 @@
-//! A .NET pattern to the same pattern as `fancy_regex` reads it. One pass without recursion, so that no depth of
+//! Translates a .NET pattern into the pattern that `fancy_regex` reads. One pass without recursion, so that no depth of
 //! brackets costs stack.
 
 use super::Groups;
@@ -6,22 +6,22 @@ use super::PatternError;
 use super::class;
 use super::class::Escape;
 
-/// Brackets in brackets: the library refuses more, with a message that nobody could place.
+/// The deepest nesting of brackets: the library refuses more, with a message that does not name the place.
 const MOST_DEPTH: usize = 50;
 
 /// The end of the text, or before the line feed that ends it.
 const END: &str = r"(?=\n?\z)";
 
-/// What is written; a reference waits until all groups are counted.
+/// A part of the output; a reference waits until all groups are counted.
 enum Piece {
     Text(String),
-    /// `\1`, `\k<name>`: what a group matched.
+    /// `\1`, `\k<name>`: the text that a group matched.
     Same(String),
     /// `(?(name)`: whether a group took part.
     Whether(String),
 }
 
-/// Options that hold up to the end of the bracket that they stand in.
+/// Options that apply up to the end of the bracket that they stand in.
 #[derive(Clone, Copy, Default)]
 struct Options {
     multiline: bool,
@@ -36,7 +36,7 @@ struct Translator<'t> {
     outer: Vec<Options>,
     /// Groups in the order of their opening brackets; `None` for an unnamed one.
     groups: Vec<Option<String>>,
-    /// Something stands before this place that a quantifier could repeat.
+    /// True if a quantifier could repeat what is before this place.
     repeatable: bool,
 }
 
@@ -75,7 +75,7 @@ impl<'t> Translator<'t> {
         }
     }
 
-    /// Up to the end character, which is taken too.
+    /// Reads up to and including the end character.
     fn until(&mut self, end: char, of: &str) -> Result<&'t str, PatternError> {
         let (taken, rest) = self
             .rest
@@ -92,7 +92,7 @@ impl<'t> Translator<'t> {
         }
     }
 
-    /// Something that a quantifier may repeat.
+    /// Writes something that a quantifier may repeat.
     fn atom(&mut self, text: &str) {
         self.put(text);
         self.repeatable = true;
@@ -234,7 +234,7 @@ impl<'t> Translator<'t> {
         Ok(())
     }
 
-    /// Opens a bracket: what is in it holds its own options.
+    /// Opens a bracket, which has its own options.
     fn enter(&mut self, text: &str) -> Result<(), PatternError> {
         if self.outer.len() >= MOST_DEPTH {
             return Err(PatternError::new(format!(
@@ -301,7 +301,7 @@ impl<'t> Translator<'t> {
         self.enter("(")
     }
 
-    /// `(?imnsx-imnsx)` and `(?imnsx-imnsx:`.
+    /// Reads `(?imnsx-imnsx)` and `(?imnsx-imnsx:`.
     fn set_options(&mut self) -> Result<(), PatternError> {
         let mut options = self.options;
         let (mut on, mut off, mut minus) = (String::new(), String::new(), false);
@@ -370,7 +370,7 @@ impl<'t> Translator<'t> {
     }
 }
 
-/// .NET's numbers: all unnamed groups first, then the names, in the order of the pattern.
+/// Assigns .NET's numbers: all unnamed groups first, then the names, in the order of the pattern.
 fn number(groups: &[Option<String>]) -> Groups {
     let mut numbered: Vec<Vec<usize>> = Vec::new();
     let mut named: Vec<(String, Vec<usize>)> = Vec::new();
@@ -391,7 +391,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// The inside of `2}`, `2,}` or `2,5}`, and what follows.
+/// Returns the inside of `2}`, `2,}` or `2,5}`, and what follows.
 fn counted(text: &str) -> Option<(&str, &str)> {
     let (count, rest) = text.split_once('}')?;
     let (least, most) = count.split_once(',').unwrap_or((count, "0"));

@@ -1,5 +1,5 @@
-//! The body of a create in the making, and the answer to it. Each is written or read once and thrown away, for everybody of
-//! an initial cycle, so they borrow what they hold.
+//! The body of a create, while it is written, and the answer to it. Each is written or read once for every object of an
+//! initial cycle and then dropped, so they borrow what they hold.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -35,7 +35,7 @@ pub(super) enum Node<'a> {
 pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
 
 impl<'a> Node<'a> {
-    /// A value as it is.
+    /// Converts a value unchanged.
     pub(super) fn of(value: &'a Value) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -50,7 +50,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A value as it is written at a path.
+    /// Converts a value to its form at a path.
     pub(super) fn at(form: ResourceForm, path: &TargetPath, value: &'a Value) -> Self {
         match value {
             Value::String(id) if path.is_manager() && form.manager_as_object => Self::reference(id),
@@ -66,7 +66,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// `{"value": id}`.
+    /// Builds `{"value": id}`.
     pub(super) fn reference(id: &'a str) -> Self {
         Self::Object(Fields(vec![("value".into(), Self::text(id))]))
     }
@@ -77,17 +77,17 @@ impl<'a> Node<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// None yet, and room for so many.
+    /// Creates an object without fields, with room for so many.
     pub(super) fn with_capacity(fields: usize) -> Self {
         Self(Vec::with_capacity(fields))
     }
 
-    /// Sets a field, in the place of one that is there.
+    /// Sets a field, in place of an existing one.
     pub(super) fn insert(&mut self, key: impl Into<Cow<'a, str>>, value: Node<'a>) {
         *self.entry(key.into()) = value;
     }
 
-    /// The object under this key, made if it is not there (or is something else: the later row wins).
+    /// Returns the object under this key; creates it if it does not exist (or is something else: the later row wins).
     pub(super) fn object_at(&mut self, key: &'a str) -> &mut Self {
         let entry = self.entry(key.into());
         if !matches!(entry, Node::Object(_)) {
@@ -99,7 +99,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Puts a value where its path says.
+    /// Puts a value at the place that its path names.
     pub(super) fn put(&mut self, path: &'a TargetPath, value: Node<'a>) {
         let target = match (path.filter(), path.sub_attribute()) {
             ([], None) => return self.insert(path.attribute(), value),
@@ -127,7 +127,7 @@ impl<'a> Fields<'a> {
         &mut self.0[at].1
     }
 
-    /// The element that the path's filter picks, made if it is not there.
+    /// Returns the element that the path's filter selects; creates it if it does not exist.
     fn element_at(&mut self, path: &'a TargetPath) -> &mut Self {
         let entry = self.entry(path.attribute().into());
         if !matches!(entry, Node::List(_)) {
@@ -274,6 +274,6 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 }
 
-/// A name, borrowed where it is written plainly.
+/// A name, borrowed where it is written without escapes.
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

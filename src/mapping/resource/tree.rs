@@ -1,4 +1,4 @@
-//! What reading at a path asks of JSON, whatever it is kept in.
+//! What reading at a path needs of JSON, in whatever type.
 
 use serde_json::Value as Json;
 
@@ -7,14 +7,14 @@ use crate::model::value::Value;
 
 /// A JSON value.
 pub(super) trait Tree: Sized {
-    /// The value under a key: as written, else in another case. `None` for null.
+    /// Returns the value under a key: as written, else in another case. Returns `None` for null.
     fn field(&self, key: &str) -> Option<&Self>;
-    /// What a list holds.
+    /// Returns the elements of a list.
     fn elements(&self) -> Option<&[Self]>;
     fn is_object(&self) -> bool;
     fn text(&self) -> Option<&str>;
     fn truth(&self) -> Option<bool>;
-    /// A number as it is written.
+    /// Returns a number as it is written.
     fn number(&self) -> Option<String>;
 }
 
@@ -51,7 +51,7 @@ impl Tree for Json {
     }
 }
 
-/// True for an element that the path's filter picks.
+/// Returns true for an element that the path's filter selects.
 pub(super) fn fits(element: &impl Tree, path: &TargetPath) -> bool {
     element.is_object()
         && path
@@ -77,7 +77,7 @@ fn is_wanted(held: &impl Tree, wanted: &Value) -> bool {
     }
 }
 
-/// True where exactly this text or boolean is at a path.
+/// Returns true where exactly this text or boolean is at a path.
 pub(super) fn plainly_holds(resource: &impl Tree, path: &TargetPath, value: &Value) -> bool {
     let Some(held) = plain_value(resource, path) else {
         return false;
@@ -89,7 +89,7 @@ pub(super) fn plainly_holds(resource: &impl Tree, path: &TargetPath, value: &Val
     }
 }
 
-/// The one value at a path; `None` where there are several, or none.
+/// Returns the one value at a path, or `None` where there are several, or none.
 fn plain_value<'t, T: Tree>(resource: &'t T, path: &TargetPath) -> Option<&'t T> {
     let holder = match path.urn() {
         Some(urn) => resource.field(urn)?,

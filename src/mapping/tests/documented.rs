@@ -1,6 +1,6 @@
 //! Every documented example (entra-docs, `functions-for-customizing-application-data.md` and
-//! `customize-application-attributes.md`), and a few rules of their text. `examples.json` holds them; where the
-//! documentation contradicts itself, `reading` says which reading was taken and why.
+//! `customize-application-attributes.md`), and a few rules of their text. `examples.json` contains them; where the
+//! documentation contradicts itself, `reading` records which reading was taken and why.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ fn value(example: &Example) -> Result<Value, Stop> {
     })
 }
 
-/// Lists and objects as they are, anything else as Entra prints it.
+/// Returns lists and objects as they are, anything else as Entra prints it.
 fn printed(value: &Value) -> serde_json::Value {
     match value {
         Value::List(_) => value.to_json(),
@@ -71,7 +71,7 @@ fn documented_examples_give_what_the_documentation_says() {
                     .to_string();
                 assert!(shown.contains("Active Directory"), "{id}: {shown}");
             }
-            // What can be said of these without knowing the value is in the tests below.
+            // The tests below cover what can be checked of these without knowing the value.
             "clock" | "syntax" | "random" => drop(value(&example)),
             other => panic!("{id}: no check `{other}`"),
         }

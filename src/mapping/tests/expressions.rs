@@ -1,4 +1,4 @@
-//! What expressions give, and how they are refused.
+//! The results of expressions, and how they are refused.
 
 use crate::mapping::names::resolve;
 use crate::mapping::{Expression, Names, Stop};
@@ -227,7 +227,7 @@ fn deep_nesting_is_refused_and_does_not_overflow() {
     assert!(refused(&"x".repeat(10_001)).contains("at most 10000 characters"));
 }
 
-/// A chain of conditions that fills the 10,000 characters is deep, and nothing that a person would not write.
+/// A chain of conditions that fills the 10,000 characters is deep, and no person would write it.
 #[test]
 fn what_is_as_deep_as_allowed_is_read_printed_and_evaluated() {
     let depth = crate::mapping::parse::MAX_DEPTH;

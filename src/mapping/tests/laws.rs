@@ -63,7 +63,7 @@ fn value() -> impl Strategy<Value = Expr> {
     })
 }
 
-/// Text that looks like expressions: it reaches further into the parser than random characters.
+/// Generates text that looks like expressions: it reaches further into the parser than random characters.
 fn expression_like() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "Switch(",
@@ -101,7 +101,8 @@ fn expression_like() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// Expressions that pass every check of names, counts and types: a function, with arguments that its parameters take.
+/// Generates expressions that pass every check of names, counts and types: a function, with arguments that its
+/// parameters take.
 fn well_formed() -> impl Strategy<Value = String> {
     let leaf = prop::sample::select(vec![
         "[a]",
@@ -155,7 +156,7 @@ fn well_formed() -> impl Strategy<Value = String> {
     })
 }
 
-/// Text that looks like patterns.
+/// Generates text that looks like patterns.
 fn pattern_like() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "a", "b", ".", "*", "+", "?", "{2}", "{1,", "(", ")", "(?:", "(?<n>", "(?=", "(?<!", "(?>", "(?i)",

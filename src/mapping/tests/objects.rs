@@ -1,4 +1,4 @@
-//! Objects of the source to what the target should hold.
+//! From objects of the source to the values that the target should hold.
 
 use super::object;
 use crate::mapping::{Desired, DesiredValue, Expression, Facts, Mapping, Names, desired};
@@ -42,7 +42,7 @@ fn ada() -> SourceObject {
     ada
 }
 
-/// One row, as the whole of a mapping with `userName` beside it.
+/// Builds a mapping of one row, with `userName` beside it.
 fn with_row(row: &str) -> Mapping {
     let name = "[[user]]\ntarget = \"userName\"\nsource = \"[userPrincipalName]\"\nmatching = 1\n";
     Mapping::from_toml("t", &format!("{name}[[user]]\n{row}")).unwrap()
@@ -197,7 +197,7 @@ fn apply_default_and_authority_decide_who_has_an_opinion_when() {
 
 #[test]
 fn a_boolean_place_takes_a_boolean_or_fails() {
-    // Of an extension only the tenant knows whether it is a boolean.
+    // Only the tenant knows whether an extension is a boolean.
     let on = "extension_0123456789abcdef0123456789abcdef_on";
     let mapping = with_row(&format!("target = \"active\"\nsource = \"[{on}]\"\n"));
     for (held, expected) in [

@@ -6,7 +6,7 @@ use crate::mapping::{Expression, Names, Pattern, Stop};
 use crate::model::clock::Stopwatch;
 use crate::model::value::Value;
 
-/// `text` with every match replaced, as `Regex.Replace` of .NET gives it.
+/// Returns `text` with every match replaced, as `Regex.Replace` of .NET returns it.
 fn replaced(pattern: &str, text: &str, with: &str) -> String {
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
     let expression = format!(

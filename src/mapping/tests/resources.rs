@@ -17,7 +17,7 @@ fn path(text: &str) -> TargetPath {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What goes out for these values.
+/// Builds what is sent for these values.
 fn build_resource(kind: ObjectKind, form: ResourceForm, values: &[(TargetPath, Value)]) -> serde_json::Value {
     serde_json::from_slice(&write_resource(kind, form, values, &[])).unwrap()
 }
@@ -280,7 +280,7 @@ fn reading_bears_whatever_a_service_answers() {
                 found,
                 "{text}: {value}"
             );
-            // An empty text is no value, on either side.
+            // An empty text counts as no value, on either side.
             assert!(
                 !found || value.is_unassigned() || expected == Some(value.clone()),
                 "{text}: {value}"

@@ -1,4 +1,4 @@
-//! Functions by their rules: what the documentation's text says beyond its examples.
+//! Functions by their rules: the documentation's text beyond its examples.
 
 use crate::mapping::{Context, Expression, Names, Seed, Stop, text_of};
 use crate::model::clock::Timestamp;
@@ -12,7 +12,7 @@ fn evaluate(text: &str, attributes: &[(&str, Value)]) -> Result<Value, Stop> {
     })
 }
 
-/// Each expression, with `[a]` as its only attribute, gives the text.
+/// Checks that each expression, with `[a]` as its only attribute, yields the text.
 fn all(table: &[(&str, &str, &str)]) {
     for (text, a, expected) in table {
         let value =
@@ -96,7 +96,7 @@ fn words_and_cases_follow_dot_net() {
     assert!(refused("ToLower(vbTextCompare)").contains("neither an attribute"));
 }
 
-/// The table of entra-docs, a line for each of its results, and what is not in it.
+/// The table of entra-docs, a line for each of its results, and letters that are not in it.
 #[test]
 fn diacritics_become_the_letters_of_the_table() {
     let table = [
@@ -289,7 +289,7 @@ fn dates_are_read_and_written_as_dot_net_does() {
     }
 }
 
-/// The documentation says of these that they return an empty text, and of no other that it makes one of null. At a
+/// The documentation states of these that they return an empty text, and of no other that it turns null into one. At a
 /// target both are null: SCIM knows no difference (RFC 7643 section 2.5).
 #[test]
 fn an_empty_text_is_one_until_it_goes_to_a_target() {
