@@ -2,9 +2,9 @@
 
 use super::tenant::Tenant;
 
-/// `melonsync.toml` for these servers: job `idmelon`, mode `enforce`. `graph_url` and `login_url` are those of the tenant's
-/// server, `scim_url` is the workspace's base URL with `/api/scim/v2/`. The secrets come from the environment; a comment
-/// at the top says which variables to set, with the sandbox's own values.
+/// Returns `melonsync.toml` for these servers: job `idmelon`, mode `enforce`. `graph_url` and `login_url` are those of
+/// the tenant's server, `scim_url` is the workspace's base URL with `/api/scim/v2/`. The secrets come from the
+/// environment; a comment at the top lists the variables to set, with the sandbox's own values.
 pub fn sample_config(graph_url: &str, login_url: &str, scim_url: &str, tenant: &Tenant) -> String {
     let (tenant_id, client_id, secret) = (tenant.tenant_id(), tenant.client_id(), tenant.client_secret());
     format!(

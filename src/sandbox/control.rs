@@ -1,10 +1,10 @@
 //! The sandbox's remote control: paths under `/sandbox/` on both sample servers, for checks and measurements that run the
 //! servers in a process of their own. They need no token, are not in the request log, and meet no fault.
 //!
-//! | on | request | does |
+//! | on | request | effect |
 //! | --- | --- | --- |
 //! | both | `GET /sandbox/requests[?list=true]` | counts since the last clearing; with `list` the requests themselves |
-//! | both | `POST /sandbox/requests/clear` | forgets them |
+//! | both | `POST /sandbox/requests/clear` | clears the request log |
 //! | tenant | `GET /sandbox/credentials` | `tenant_id`, `client_id`, `client_secret`, `service_principal_id` |
 //! | tenant | `GET /sandbox/tenant` | the full truth: users with manager, groups with members, deleted ones too, and the assignments |
 //! | tenant | `POST /sandbox/tenant {"users":N,"groups":N,"members_per_group":N,"plain":true,"nested":true,"assigned":true}` | another tenant |
@@ -29,33 +29,33 @@ use super::server::Answer;
 use super::server::Call;
 use super::server::RequestLog;
 
-/// Where the remote control lives on both servers.
+/// The path prefix of the remote control on both servers.
 pub(super) const PREFIX: &str = "/sandbox/";
 
-/// Method and the rest of the path, ready for a `match`.
+/// Returns method and the rest of the path, ready for a `match`.
 pub(super) fn asked(call: &Call) -> (&str, &str) {
     let verb = if call.method == Method::GET { "GET" } else { "POST" };
     (verb, call.path.strip_prefix(PREFIX).unwrap_or_default())
 }
 
-/// The body of a request as an object; an empty or broken one has no fields.
+/// Returns the body of a request as an object; an empty or broken one has no fields.
 pub(super) fn fields(call: &Call) -> Value {
     serde_json::from_slice(&call.body).unwrap_or_default()
 }
 
-/// A whole number in the body.
+/// Returns a whole number in the body.
 pub(super) fn number(fields: &Value, name: &str) -> Option<usize> {
     fields[name]
         .as_u64()
         .and_then(|number| usize::try_from(number).ok())
 }
 
-/// 200 with this document.
+/// Answers 200 with this document.
 pub(super) fn answer(body: &Value) -> Answer {
     Answer::json(200, "application/json", body)
 }
 
-/// What both servers know: the request log. Anything else is not found.
+/// Answers requests about the request log, which both servers have. Any other is not found.
 pub(super) fn common(log: &RequestLog, call: &Call) -> Answer {
     match asked(call) {
         ("GET", "requests") => answer(&requests(log, call.option("list").is_some())),

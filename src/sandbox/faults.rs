@@ -1,4 +1,4 @@
-//! What can go wrong, switch by switch: for tests, and for `melonsync sandbox --faults FILE`.
+//! The sandbox's faults, switch by switch: for tests, and for `melonsync sandbox --faults FILE`.
 //!
 //! A fault is deterministic: the same requests in the same order meet the same faults. In a file it is written as `true`
 //! (always), a whole number (that many times), a fraction (that share of the chances), or a table
@@ -9,7 +9,7 @@ use serde::Deserializer;
 
 use super::oddities::Oddities;
 
-/// When one kind of fault strikes. The default is never.
+/// When one kind of fault occurs. The default is never.
 #[derive(Clone, Debug, Default)]
 pub struct Fault {
     on: bool,
@@ -21,12 +21,12 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Never.
+    /// Never occurs.
     pub fn never() -> Self {
         Fault::default()
     }
 
-    /// At every chance.
+    /// Occurs at every chance.
     pub fn always() -> Self {
         Fault {
             on: true,
@@ -34,7 +34,7 @@ impl Fault {
         }
     }
 
-    /// At the next `count` chances.
+    /// Occurs at the next `count` chances.
     pub fn times(count: u64) -> Self {
         Fault {
             on: true,
@@ -43,12 +43,12 @@ impl Fault {
         }
     }
 
-    /// At the next chance only.
+    /// Occurs at the next chance only.
     pub fn once() -> Self {
         Fault::times(1)
     }
 
-    /// At this share of the chances, 0.0 to 1.0, picked by a fixed sequence.
+    /// Occurs at this share of the chances, 0.0 to 1.0, picked by a fixed sequence.
     pub fn rate(share: f64) -> Self {
         Fault {
             on: true,
@@ -57,7 +57,7 @@ impl Fault {
         }
     }
 
-    /// Lets `count` chances pass first: `Fault::once().after(4)` strikes the fifth.
+    /// Lets `count` chances pass first: `Fault::once().after(4)` occurs at the fifth.
     pub fn after(mut self, count: u64) -> Self {
         self.after = count;
         self
@@ -69,12 +69,12 @@ impl Fault {
         self
     }
 
-    /// Whether it can still strike.
+    /// Returns whether it can still occur.
     pub fn is_armed(&self) -> bool {
         self.on && self.times != Some(0)
     }
 
-    /// Whether it strikes now; call once a chance.
+    /// Returns whether it occurs now; call once a chance.
     pub(super) fn strikes(&mut self) -> bool {
         if !self.is_armed() {
             return false;
@@ -95,7 +95,7 @@ impl Fault {
         true
     }
 
-    /// As [`Fault::strikes`], for requests: those with another method are no chance.
+    /// Returns [`Fault::strikes`] for a request: one with another method is not a chance.
     pub(super) fn strikes_on(&mut self, method: &str) -> bool {
         let mine = self
             .only
@@ -105,7 +105,7 @@ impl Fault {
     }
 }
 
-/// splitmix64: enough for faults and sample people, and the same on every platform.
+/// Computes splitmix64: enough for faults and sample people, and the same on every platform.
 pub(super) fn mix(seed: u64) -> u64 {
     let mut z = seed
         .wrapping_mul(0x9E37_79B9_7F4A_7C15)
@@ -158,7 +158,7 @@ impl<'de> Deserialize<'de> for Fault {
     }
 }
 
-/// How Graph says that a token can no longer be followed (docs/design/graph.md, "Token life and resync").
+/// The form in which Graph refuses an expired token (docs/design/graph.md, "Token life and resync").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResetForm {
@@ -210,15 +210,15 @@ pub struct GraphFaults {
     pub expire_page_token: Fault,
     /// A request with a `$deltatoken` finds its token expired.
     pub expire_delta_token: Fault,
-    /// What an expired token looks like.
+    /// The form of the answer to an expired token.
     pub reset_form: ResetForm,
-    /// The code that says so; default `syncStateNotFound`.
+    /// The code in that answer; default `syncStateNotFound`.
     pub reset_code: Option<String>,
     /// The status of the answer, in place of that of its form.
     pub reset_status: Option<u16>,
-    /// What it says, in place of the usual message.
+    /// The message in that answer, in place of the usual one.
     pub reset_message: Option<String>,
-    /// In how many `innerError`s the code is wrapped.
+    /// The number of `innerError`s in which the code is wrapped.
     pub reset_depth: usize,
     /// 401 although the access token is good.
     pub unauthorized: Fault,
@@ -242,8 +242,8 @@ pub struct GraphFaults {
     pub foreign_link: Fault,
     /// A delta page's nextLink leads back to the first page of its round.
     pub circle: Fault,
-    /// The last page of a delta round (chance: each time it is asked for) is not said to be the last: it leads to itself under
-    /// a link that was never seen.
+    /// The last page of a delta round (chance: each time it is asked for) is not marked as the last: it leads to itself
+    /// under a link that was never seen.
     pub endless: Fault,
     /// A delta page cut in the middle of its JSON.
     pub truncated: Fault,
@@ -260,7 +260,7 @@ pub struct GraphFaults {
     /// An inner request of a `$batch` (chance: each) is answered by a replica that has not yet seen the last deletion or
     /// restoration of the object (since June 2026 such reads are usual for a while).
     pub batch_behind: Fault,
-    /// 403 inside a `$batch` (chance: each inner request): whether the object is there is not told.
+    /// 403 inside a `$batch` (chance: each inner request), which does not show whether the object exists.
     pub batch_denied: Fault,
     /// The token endpoint answers 503.
     pub token_unavailable: Fault,
@@ -268,7 +268,7 @@ pub struct GraphFaults {
     pub assignment_error: Fault,
     /// It is answered 429, with `retry_after`.
     pub assignment_throttle: Fault,
-    /// A page after the first begins with the last entry of the page before: the list moved while it was read.
+    /// A page after the first begins with the last entry of the page before: the list changed while it was read.
     pub assignment_torn: Fault,
     /// Its nextLink leads to the page itself, under a link that was never seen.
     pub assignment_endless: Fault,
@@ -322,14 +322,14 @@ pub struct ScimFaults {
     pub create_repeats_id: Fault,
     /// A write is answered 2xx and not carried out.
     pub ignore_write: Fault,
-    /// A proxy mixes answers up: what was asked is carried out, and answered with the good answer to the request before it
+    /// A proxy mixes answers up: the request is carried out, and answered with the good answer to the request before it
     /// of the same method and collection.
     pub mixed_up: Fault,
     /// 401 although the token is good.
     pub unauthorized: Fault,
     /// 403, not carried out.
     pub forbidden: Fault,
-    /// A write is refused with 400, and the refusal quotes all that was sent.
+    /// A write is refused with 400, and the refusal quotes everything that was sent.
     pub refuse_quoting: Fault,
     /// userNames (compared without case) whose create or update is answered 400.
     pub refuse_user_names: Vec<String>,
@@ -337,7 +337,7 @@ pub struct ScimFaults {
     pub writes_per_minute: Option<u32>,
     /// How many writes may come at once before the rate counts; default 10.
     pub burst: Option<u32>,
-    /// Behaviours of servers in the field, a switch each.
+    /// Behaviours of servers in the field, one switch each.
     pub odd: Oddities,
 }
 
@@ -349,7 +349,7 @@ struct FaultsFile {
     scim: ScimFaults,
 }
 
-/// A faults file that cannot be read.
+/// The error for a faults file that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FaultsError {
     /// The text is not TOML, or names a fault that does not exist; the cause names line and key.
@@ -366,7 +366,7 @@ pub fn load_faults(text: &str) -> Result<(GraphFaults, ScimFaults), FaultsError>
     Ok((file.graph, file.scim))
 }
 
-/// The value of a `Retry-After` header for a setting such as `"2"`, `"0.5"` or `"date:3"`.
+/// Returns the value of a `Retry-After` header for a setting such as `"2"`, `"0.5"` or `"date:3"`.
 pub(super) fn retry_after_value(setting: &str) -> String {
     match setting
         .strip_prefix("date:")

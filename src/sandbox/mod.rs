@@ -1,9 +1,9 @@
 //! A sample Entra tenant and a sample IDmelon workspace, as real HTTP servers on loopback.
 //!
-//! They serve `melonsync demo`, `melonsync sandbox`, the tests and the benchmark. They import nothing of the crate, so that
-//! they cannot share the client's mistakes: what they do is written from the documents of Microsoft Graph and RFC 7644.
-//! By default both are strict and well-behaved; oddities and faults are switched on one by one.
-//! Everything lives in memory, and nothing is printed.
+//! They serve `melonsync demo`, `melonsync sandbox`, the tests and the benchmark. They import nothing of the crate, so
+//! that they cannot share the client's mistakes: they are written from the documents of Microsoft Graph and RFC 7644.
+//! By default both are strict and well-behaved; oddities and faults are switched on one by one. Everything is in
+//! memory, and nothing is printed.
 
 mod clock;
 pub mod config;

@@ -1,5 +1,6 @@
-//! How servers in the field differ from the RFCs, switch by switch: what was seen at products in use, and at the two open
-//! servers that the project is tried against. In a faults file they stand under `[scim.odd]`; all are off by default.
+//! How servers in the field differ from the RFCs, switch by switch: what was seen at products in use, and at the two
+//! open servers that the project is tried against. In a faults file they are under `[scim.odd]`; all are off by
+//! default.
 
 use serde::Deserialize;
 
@@ -10,7 +11,7 @@ use super::workspace::UnauthorizedBody;
 use super::workspace::UnknownExtension;
 use super::workspace::WorkspaceOptions;
 
-/// Odd behaviours of the workspace. "Silent" means: answered 2xx and not done.
+/// Odd behaviours of the workspace. "Silent" means: answered with 2xx and not done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Oddities {
@@ -22,7 +23,7 @@ pub struct Oddities {
     pub literal_extension: bool,
     /// Silent: `remove members[value eq "A" or value eq "B"]`.
     pub silent_or_removal: bool,
-    /// Silent: `replace members` adds and removes nobody.
+    /// Silent: `replace members` adds and removes no member.
     pub replace_merges_members: bool,
     /// Silent: `remove members` without a value.
     pub silent_removal_of_all: bool,
@@ -30,7 +31,7 @@ pub struct Oddities {
     pub not_atomic: bool,
     /// Silent: `remove members[value eq "x"]`.
     pub silent_path_removal: bool,
-    /// Silent and worse: `remove members[value eq "x"]` removes everybody.
+    /// Silent and worse: `remove members[value eq "x"]` removes all members.
     pub path_removal_removes_all: bool,
     /// Silent and worse: `add members` replaces all members.
     pub add_replaces_members: bool,
@@ -38,20 +39,21 @@ pub struct Oddities {
     pub extension_dropped: bool,
     /// Silent: a change of `active` by PATCH.
     pub silent_active: bool,
-    /// Silent: a PATCH of what begins with one of these, as `name.givenName`.
+    /// Silent: a PATCH of a path that begins with one of these, such as `name.givenName`.
     pub silent_by_patch: Vec<String>,
-    /// Silent: any change of these, as `title`.
+    /// Silent: any change of these, such as `title`.
     pub frozen: Vec<String>,
     /// Silent: these are left out of what is created; `active` is then true.
     pub left_out_of_creates: Vec<String>,
-    /// Two attributes that are one, as `displayName` and `name.formatted`: where both are written, the second tells.
+    /// Two attributes that are one, such as `displayName` and `name.formatted`: where both are written, the second
+    /// counts.
     pub twins: Option<(String, String)>,
     // ---- refusing
     /// `remove members[value eq "x"]` is answered 501.
     pub path_removal_refused: bool,
     /// `remove members` with a value array removes those that are listed.
     pub array_removal: bool,
-    /// `remove members` with a value array removes everybody, as the RFC has it.
+    /// `remove members` with a value array removes all members, as the RFC defines it.
     pub array_removal_removes_all: bool,
     /// A filter on externalId finds nothing.
     pub external_id_filter_empty: bool,
@@ -59,9 +61,10 @@ pub struct Oddities {
     pub extension_refused: bool,
     /// An extension of our own in `schemas` is answered 400; its attributes are welcome without.
     pub extension_urn_refused: bool,
-    /// Attributes that `/Schemas` does not name, as `User:displayName`; they are taken all the same.
+    /// Attributes that `/Schemas` does not name, such as `User:displayName`; they are accepted all the same.
     pub schema_lacks: Vec<String>,
-    /// Paths that a PATCH may not change: 400 `mutability`. What is a whole core attribute is announced so.
+    /// Paths that a PATCH may not change: 400 `mutability`. Whole core attributes among them are announced as
+    /// immutable.
     pub immutable_attributes: Vec<String>,
     /// Core attributes that `/Schemas` calls required; they may be left out all the same.
     pub required_attributes: Vec<String>,
@@ -75,13 +78,13 @@ pub struct Oddities {
     pub excluded_attributes_refused: bool,
     /// Any write of the user or group with one of these names is answered 500.
     pub broken_records: Vec<String>,
-    /// A PATCH of what begins with one of these is answered 500.
+    /// A PATCH of a path that begins with one of these is answered 500.
     pub patch_breaks: Vec<String>,
     /// `remove` of anything but members is answered 400.
     pub remove_refused: bool,
     /// `replace` with null is answered 400.
     pub null_refused: bool,
-    /// Attributes that a create may not have: 400, and it names them.
+    /// Attributes that a create may not have: 400, and the refusal names them.
     pub refused_in_create: Vec<String>,
     /// `/Schemas` is answered 404.
     pub no_schemas: bool,
@@ -91,15 +94,15 @@ pub struct Oddities {
     pub pathless_refused: bool,
     /// `op` is taken with a capital only.
     pub capital_ops_only: bool,
-    /// A body that is announced as `application/scim+json` is answered 415.
+    /// A body of type `application/scim+json` is answered 415.
     pub plain_json_only: bool,
-    /// A body that is announced as `application/json` is answered 415.
+    /// A body of type `application/json` is answered 415.
     pub scim_json_only: bool,
     /// A manager is taken as the bare id only.
     pub manager_only_as_string: bool,
     /// `add phoneNumbers [{…}]` is answered 400; a path into the new element creates it.
     pub whole_element_refused: bool,
-    /// PATCH is answered 501, and ServiceProviderConfig does not say so.
+    /// PATCH is answered 501, and ServiceProviderConfig does not announce that.
     pub patch_unannounced: bool,
     /// PATCH is answered 501.
     pub no_patch: bool,
@@ -117,20 +120,20 @@ pub struct Oddities {
     pub special_characters_fail: bool,
     /// More members in one PATCH are answered 413.
     pub most_members_in_patch: Option<usize>,
-    /// No group takes in the users with these names.
+    /// No group accepts the users with these names.
     pub refused_members: Vec<String>,
-    /// No group lets the users with these names go.
+    /// No group removes the users with these names.
     pub kept_members: Vec<String>,
-    /// With which status, in place of 400; a refused create of a group, too.
+    /// The status, in place of 400; for a refused create of a group, too.
     pub members_refused_with: Option<u16>,
     // ---- showing less than is held
     /// A GET of the users with these names finds nothing: its replica is behind.
     pub unseen_users: Vec<String>,
-    /// With which status, in place of 404.
+    /// The status, in place of 404.
     pub unseen_with: Option<u16>,
-    /// Groups are shown with an empty list of members, whoever is in them.
+    /// Groups are shown with an empty list of members, whatever they hold.
     pub members_shown_empty: bool,
-    /// Groups are shown without members, whoever is in them.
+    /// Groups are shown without members, whatever they hold.
     pub members_omitted: bool,
     /// Members are shown only where `attributes` names them.
     pub members_by_name_only: bool,
@@ -151,7 +154,7 @@ pub struct Oddities {
     pub cursor_refused: bool,
     /// The cursor of the last page leads to the first one.
     pub cursor_loops: bool,
-    /// What `totalResults` and `itemsPerPage` say.
+    /// The content of `totalResults` and `itemsPerPage`.
     pub numbers: Numbers,
     /// A page shows at most so many, whatever `count` asks for.
     pub most_shown: Option<usize>,
@@ -201,20 +204,20 @@ pub struct Oddities {
     pub dangling_members: bool,
     /// PATCH answers 204 without a body.
     pub patch_without_body: bool,
-    /// A create of a name that is in use but for signs and case is answered 200 with the resource that has it, which takes the
-    /// values and the members over and keeps its name.
+    /// A create of a name that is in use but for signs and case is answered 200 with the resource that has it, which
+    /// takes over the values and the members and keeps its name.
     pub create_meets: bool,
     /// A created user gets the id `..`, which a URL takes for a step up.
     pub ids_of_dots: bool,
-    /// Resources are shown with the token of whoever asks, as a forgotten debug output does.
+    /// Resources are shown with the token of the request, as a forgotten debug output does.
     pub token_in_answers: bool,
 }
 
-/// How the words of a refusal are wrapped.
+/// How the text of a refusal is wrapped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorShape {
-    /// As RFC 7644 section 3.12 has it.
+    /// As in RFC 7644 section 3.12.
     #[default]
     Scim,
     /// `{"error": {"code": 400, "message": "…"}}`.
@@ -249,7 +252,7 @@ pub enum MemberShape {
 }
 
 impl Oddities {
-    /// The options with these switches thrown.
+    /// Returns the options with these switches applied.
     pub(super) fn over(&self, base: &WorkspaceOptions) -> WorkspaceOptions {
         let mut options = base.clone();
         options.odd = self.clone();

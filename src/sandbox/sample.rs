@@ -1,4 +1,4 @@
-//! Sample people and groups: the same for the same seed, on every machine, with the names that real directories hold.
+//! Sample people and groups: the same for the same seed, on every machine, with names as in real directories.
 
 use serde_json::Map;
 use serde_json::Value;
@@ -8,22 +8,22 @@ use super::faults::mix;
 use super::tenant::EXTENSIONS;
 use super::tenant::Filler;
 
-/// What a sample tenant holds.
+/// The content of a sample tenant.
 #[derive(Clone, Debug)]
 pub struct SampleOptions {
     /// How many users.
     pub users: usize,
     /// How many groups.
     pub groups: usize,
-    /// User members of a group; absent: everybody is in about one group, and no group has fewer than five.
+    /// The user members of a group; absent: every user is in about one group, and no group has fewer than five.
     pub members_per_group: Option<usize>,
-    /// Another seed, other people.
+    /// The seed: another one, other people.
     pub seed: u64,
-    /// Groups are nested in each other, some in a circle.
+    /// True if groups are nested in each other, some in a circle.
     pub nested: bool,
-    /// Some users and groups are assigned to the enterprise application, some of them with an app role.
+    /// True if some users and groups are assigned to the enterprise application, some of them with an app role.
     pub assigned: bool,
-    /// Nobody is a guest, disabled or without values, and groups hold only users: for counting.
+    /// True if no user is a guest, disabled or without values, and groups hold only users: for counting.
     pub plain: bool,
 }
 
@@ -174,7 +174,7 @@ const TEAM: [&str; 12] = [
     "\"Quoted\" team",
 ];
 
-/// A GUID that is the same for the same seed and index.
+/// Returns a GUID that is the same for the same seed and index.
 pub(super) fn object_id(seed: u64, index: u64) -> String {
     let (high, low) = (mix(seed ^ mix(index)), mix(mix(seed).wrapping_add(index)));
     let random = (u128::from(high) << 64) | u128::from(low);
@@ -205,7 +205,8 @@ pub(super) fn fill(tenant: &mut Filler<'_>, options: &SampleOptions) {
     }
 }
 
-/// Fives: each group in the one before it, and the first in the last, which closes a circle in every second five.
+/// Nests groups in fives: each group in the one before it, and the first in the last, which closes a circle in every
+/// second five.
 fn nest(tenant: &mut Filler<'_>, groups: &[usize]) {
     for (number, five) in groups.chunks(5).enumerate() {
         for pair in five.windows(2) {
@@ -217,7 +218,7 @@ fn nest(tenant: &mut Filler<'_>, groups: &[usize]) {
     }
 }
 
-/// Every fourth group and every tenth user; some groups and users with a role, one user with two.
+/// Assigns every fourth group and every tenth user; some groups and users with a role, one user with two.
 fn assign(tenant: &mut Filler<'_>, users: &[usize], groups: &[usize]) {
     for (number, group) in groups.iter().step_by(4).enumerate() {
         let role = if number % 3 == 1 {
@@ -280,7 +281,7 @@ fn team(index: usize, plain: bool) -> Map<String, Value> {
     into_map(props)
 }
 
-/// The id and Graph properties of one sample person; `plain` leaves oddities out.
+/// Returns the id and Graph properties of one sample person; `plain` leaves oddities out.
 pub(super) fn person(seed: u64, index: u64, plain: bool) -> (String, Map<String, Value>) {
     let dice = mix(seed.wrapping_mul(7919).wrapping_add(index));
     let (given, given_ascii) = GIVEN[dice as usize % GIVEN.len()];
@@ -349,7 +350,7 @@ fn make_odd(props: &mut Value, index: u64, alias: &str) {
     }
 }
 
-/// What on-premises Exchange brought, in one object, and what an application registered.
+/// Adds the attributes of on-premises Exchange, in one object, and those that an application registered.
 fn extend(props: &mut Value, index: u64) {
     let mut exchange: Map<String, Value> = (1..=15)
         .map(|number| (format!("extensionAttribute{number}"), Value::Null))

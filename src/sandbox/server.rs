@@ -1,8 +1,8 @@
 //! One HTTP/1.1 server on loopback, its request log, and the ways in which it can misbehave on the wire.
 //!
-//! A service answers synchronously from memory; delay and a cut connection are part of its answer, so that a fault never
-//! holds the service's lock. A cut connection shows the client no byte of the answer, which is the case that matters:
-//! the request was carried out, and nobody was told.
+//! A service answers synchronously from memory; delay and a cut connection are part of its answer, so that a fault
+//! never holds the service's lock. A cut connection shows the client no byte of the answer, which is the case that
+//! matters: the request was carried out, and the client does not know.
 
 use std::collections::VecDeque;
 use std::io;
@@ -38,9 +38,9 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// More than any client should send at once; a larger body is answered 413.
+/// The largest body in bytes, more than any client should send; a larger one is answered 413.
 const LARGEST_BODY: usize = 64 << 20;
-/// The log is a ring, so that a demo may run for weeks; the counters are exact.
+/// The longest log: it is a ring, so that a demo may run for weeks; the counters are exact.
 const LONGEST_LOG: usize = 200_000;
 
 /// One request as the server saw it.
@@ -52,11 +52,11 @@ pub struct RequestRecord {
     pub path: String,
     /// The status answered; 0 where the connection was cut instead.
     pub status: u16,
-    /// The body of a write, where the service was told to keep them.
+    /// The body of a write, where the service keeps them.
     pub body: Option<String>,
 }
 
-/// What a service is asked.
+/// A request to a service.
 pub(super) struct Call {
     pub method: Method,
     pub path: String,
@@ -70,7 +70,7 @@ impl Call {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The value of a query option, decoded; names are compared without case, and `$` is optional in OData.
+    /// Returns the value of a query option, decoded; names are compared without case, and `$` is optional in OData.
     pub fn option(&self, name: &str) -> Option<String> {
         url::form_urlencoded::parse(self.query.as_bytes())
             .find(|(key, _)| key.trim_start_matches('$').eq_ignore_ascii_case(name))
@@ -81,13 +81,13 @@ impl Call {
         self.method != Method::GET && self.method != Method::HEAD
     }
 
-    /// Scheme and authority under which the client reached us: links are made from it.
+    /// Returns scheme and authority under which the client reached us: links are built from it.
     pub fn origin(&self) -> String {
         format!("http://{}", self.header("host").unwrap_or("localhost"))
     }
 }
 
-/// What a service answers.
+/// A service's answer.
 #[derive(Default)]
 pub(super) struct Answer {
     pub status: u16,
@@ -98,7 +98,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The same status, headers and body once more.
+    /// Returns a copy of the status, headers and body.
     pub fn twin(&self) -> Self {
         Answer {
             status: self.status,
@@ -128,7 +128,7 @@ impl Answer {
         }
     }
 
-    /// What a proxy in front of a broken service sends.
+    /// Builds the page that a proxy in front of a broken service sends.
     pub fn html(status: u16) -> Self {
         let page = format!(
             "<!DOCTYPE html><html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>"
@@ -152,10 +152,10 @@ impl Answer {
     }
 }
 
-/// Something that answers requests; it records them itself, because it knows which bodies to keep.
+/// A service that answers requests; it records them itself, because it decides which bodies to keep.
 pub(super) trait Service: Clone + Send + Sync + 'static {
     fn answer(&self, call: &Call) -> Answer;
-    /// A request of the remote control: neither logged nor subject to faults.
+    /// Answers a request of the remote control: neither logged nor subject to faults.
     fn control(&self, call: &Call) -> Answer;
     fn log(&self) -> &RequestLog;
 }
@@ -218,14 +218,14 @@ impl RequestLog {
     }
 }
 
-/// The state stays usable after a panic in a test thread: every section leaves it whole.
+/// Locks the state, which stays usable after a panic in a test thread: every section leaves it whole.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// A running server. Dropping it stops it at once; [`Server::stop`] lets requests in flight finish.
 pub struct Server {
-    /// The address it listens on, with the port that the system chose for port 0.
+    /// The address that it listens on, with the port that the system chose for port 0.
     pub addr: SocketAddr,
     /// `http://ADDR`, without a slash at the end.
     pub url: String,
@@ -318,7 +318,7 @@ fn respond(answer: Answer) -> Response {
     response.body(Body::from(answer.body)).unwrap_or_default()
 }
 
-/// Hands out streams that can be cut.
+/// A listener whose streams can be cut.
 struct CuttingListener {
     tcp: TcpListener,
     down: Arc<AtomicBool>,

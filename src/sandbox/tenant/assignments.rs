@@ -1,4 +1,4 @@
-//! The enterprise application that is provisioned: its app roles, and who is assigned to it.
+//! The enterprise application that is provisioned: its app roles, and the users and groups assigned to it.
 //!
 //! Written from serviceprincipal-list-approleassignedto.md and approleassignment.md: an assignment is a principal (a user
 //! or a group), a role and nothing else; the all-zero role is "default access". The list has no delta; it is read page by
@@ -18,7 +18,7 @@ use crate::sandbox::faults::retry_after_value;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
 
-/// Object id of the enterprise application's service principal.
+/// The object id of the enterprise application's service principal.
 pub(super) const ENTERPRISE_PRINCIPAL: &str = "5a3d0b0c-7e57-4000-8000-0000000000e1";
 /// Its application id.
 pub(super) const ENTERPRISE_APP: &str = "5a3d0b0c-7e57-4000-8000-0000000000e2";
@@ -71,7 +71,7 @@ impl Enterprise {
         }
     }
 
-    /// The id behind a role's value or id; an empty text is default access.
+    /// Returns the id of a role by its value or id; an empty text is default access.
     fn role(&self, wanted: &str) -> Option<String> {
         if wanted.is_empty() || wanted == DEFAULT_ACCESS {
             return Some(DEFAULT_ACCESS.to_owned());
@@ -101,7 +101,7 @@ impl Enterprise {
         });
     }
 
-    /// The app as a service principal.
+    /// Returns the app as a service principal.
     pub fn shown(&self) -> Value {
         let roles = self.roles.iter().map(|role| {
             json!({"id": role.id, "value": role.value, "displayName": role.name, "description": role.name,
@@ -132,14 +132,14 @@ fn row(directory: &Directory, held: &Assigned) -> Value {
         "principalType": principal_type, "resourceDisplayName": ENTERPRISE_NAME, "resourceId": ENTERPRISE_PRINCIPAL})
 }
 
-/// Whether a resource is the list of who is assigned to the enterprise application.
+/// Returns whether a resource is the assignment list of the enterprise application.
 pub(super) fn is_list(resource: &str) -> bool {
     let by_id = format!("servicePrincipals/{ENTERPRISE_PRINCIPAL}/appRoleAssignedTo");
     let by_app = format!("servicePrincipals(appId='{ENTERPRISE_APP}')/appRoleAssignedTo");
     resource == by_id || resource.replace("%27", "'") == by_app
 }
 
-/// A page of the list, with what can go wrong with it.
+/// Answers with a page of the list, with its faults.
 pub(super) fn answer(core: &mut Core, call: &Call) -> Answer {
     if !core.may(READ_APPLICATIONS) {
         return page::denied();
@@ -165,7 +165,7 @@ pub(super) fn answer(core: &mut Core, call: &Call) -> Answer {
         .unwrap_or(0);
     let size = call.option("top").and_then(|top| top.parse().ok());
     let size = size.unwrap_or(core.options.assignments_per_page).clamp(1, 999);
-    // Somebody was assigned before this page: everything moved by one, and one entry comes twice.
+    // An object was assigned before this page: everything moved by one, and one entry comes twice.
     let torn = from > 0 && core.faults.assignment_torn.strikes();
     let begin = if torn { from - 1 } else { from }.min(rows.len());
     let end = (begin + size).min(rows.len());
@@ -199,7 +199,7 @@ pub(super) fn answer(core: &mut Core, call: &Call) -> Answer {
 }
 
 impl Tenant {
-    /// Object id of the service principal of the enterprise application that is provisioned.
+    /// Returns the object id of the service principal of the enterprise application that is provisioned.
     pub fn service_principal_id(&self) -> String {
         ENTERPRISE_PRINCIPAL.to_owned()
     }
@@ -213,7 +213,7 @@ impl Tenant {
         }
     }
 
-    /// Takes an assignment away; all of the principal's where no role is named.
+    /// Removes an assignment; all of the principal's where no role is named.
     pub fn unassign(&self, principal: &str, role: Option<&str>) {
         let mut core = self.core();
         if let Some(at) = core.directory.find(principal) {
@@ -230,7 +230,8 @@ impl Tenant {
         }
     }
 
-    /// Who is assigned, as the list shows it: `principalId`, `principalType`, `appRoleId`, and the role's `value`.
+    /// Returns the assignments as the list shows them: `principalId`, `principalType`, `appRoleId`, and the role's
+    /// `value`.
     pub fn assignments(&self) -> Vec<Value> {
         let core = self.core();
         let mut rows = core.enterprise.rows(&core.directory);
@@ -246,12 +247,12 @@ impl Tenant {
     }
 }
 
-/// A stable id for the nth role of the sample application.
+/// Returns a stable id for the nth role of the sample application.
 fn role_id(number: u64) -> String {
     crate::sandbox::sample::object_id(0x726f_6c65, number)
 }
 
-/// `GlobalAdministrator` as people read it.
+/// Writes `GlobalAdministrator` as people read it.
 fn spaced(value: &str) -> String {
     let mut name = String::new();
     for letter in value.chars() {

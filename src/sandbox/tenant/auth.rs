@@ -1,8 +1,8 @@
-//! The token endpoint (client credentials) and what an access token allows.
+//! The token endpoint (client credentials), and what an access token allows.
 //!
 //! Error numbers are those of Entra's sign-in service; the body has its shape (v2-oauth2-client-creds-grant-flow.md).
-//! Access tokens are shaped like real ones: a JWT whose `roles` claim names the granted application permissions. They are
-//! not signed, because nobody but this server may look at more than the claims.
+//! Access tokens are shaped like real ones: a JWT whose `roles` claim names the granted application permissions. They
+//! are not signed, because only this server may read more than the claims.
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -102,7 +102,7 @@ impl Auth {
 /// Why Entra refuses to issue a token.
 struct Refusal(u16, &'static str, u32, String);
 
-/// `POST /{tenant}/oauth2/v2.0/token`
+/// Answers `POST /{tenant}/oauth2/v2.0/token`.
 pub(super) fn token_endpoint(core: &mut Core, tenant: &str, call: &Call) -> Answer {
     if core.faults.token_unavailable.strikes() {
         return Answer::html(503).with("retry-after", "1");

@@ -1,6 +1,6 @@
-//! Changing the tenant: what an administrator, HR and time do to a directory.
+//! Changes of the tenant: what an administrator, HR and time do to a directory.
 //!
-//! Ids are those of the objects; an unknown id changes nothing, and [`Tenant::user`] shows what is there.
+//! Ids are those of the objects; an unknown id changes nothing, and [`Tenant::user`] shows the result.
 
 use serde_json::Map;
 use serde_json::Value;
@@ -16,13 +16,13 @@ use super::whole;
 use crate::sandbox::faults::mix;
 use crate::sandbox::sample;
 
-/// Creates objects with ids of their own, in order; what the sample is built with.
+/// Creates objects with ids of their own, in order; the sample is built with it.
 pub(in crate::sandbox) struct Filler<'a> {
     directory: &'a mut Directory,
     enterprise: &'a mut Enterprise,
 }
 
-/// The seed of who joins later: other than that of the sample.
+/// The seed of users who join later: another than that of the sample.
 const JOINERS: u64 = 777;
 
 impl Filler<'_> {
@@ -46,7 +46,7 @@ impl Filler<'_> {
         self.directory.set_member(group, member, true);
     }
 
-    /// As [`Tenant::assign`].
+    /// Assigns as [`Tenant::assign`] does.
     pub fn assign(&mut self, principal: usize, role: &str) {
         self.enterprise.assign(principal, role);
     }
@@ -91,7 +91,7 @@ impl Tenant {
         self.core().add(Kind::Group, props)
     }
 
-    /// Adds a device, which can be a member and is not to be provisioned.
+    /// Adds a device, which can be a member and must not be provisioned.
     pub fn add_device(&self) -> String {
         self.core().add(Kind::Device, Value::Null)
     }
@@ -110,12 +110,12 @@ impl Tenant {
         self.set_user(id, props);
     }
 
-    /// `accountEnabled = false`.
+    /// Sets `accountEnabled = false`.
     pub fn disable_user(&self, id: &str) {
         self.set_user(id, json!({"accountEnabled": false}));
     }
 
-    /// `accountEnabled = true`.
+    /// Sets `accountEnabled = true`.
     pub fn enable_user(&self, id: &str) {
         self.set_user(id, json!({"accountEnabled": true}));
     }
@@ -164,7 +164,7 @@ impl Tenant {
         self.set_member(group, member, true);
     }
 
-    /// Takes a member out of a group.
+    /// Removes a member from a group.
     pub fn remove_member(&self, group: &str, member: &str) {
         self.set_member(group, member, false);
     }
@@ -176,12 +176,12 @@ impl Tenant {
         }
     }
 
-    /// Ids of the live users, in the order of their creation.
+    /// Returns the ids of the live users, in the order of their creation.
     pub fn user_ids(&self) -> Vec<String> {
         self.ids(Kind::User)
     }
 
-    /// Ids of the live groups.
+    /// Returns the ids of the live groups.
     pub fn group_ids(&self) -> Vec<String> {
         self.ids(Kind::Group)
     }
@@ -194,7 +194,7 @@ impl Tenant {
             .collect()
     }
 
-    /// A live user by object id or userPrincipalName: `id` and every property ever set.
+    /// Returns a live user by object id or userPrincipalName: `id` and every property ever set.
     pub fn user(&self, key: &str) -> Option<Value> {
         let core = self.core();
         let at = core
@@ -204,12 +204,12 @@ impl Tenant {
         Some(whole(&core.directory, at))
     }
 
-    /// A live group by object id.
+    /// Returns a live group by object id.
     pub fn group(&self, id: &str) -> Option<Value> {
         self.user(id)
     }
 
-    /// The manager's object id, none while the manager is deleted.
+    /// Returns the manager's object id, or `None` while the manager is deleted.
     pub fn manager(&self, id: &str) -> Option<String> {
         let core = self.core();
         let at = core.directory.find(id)?;
@@ -218,7 +218,7 @@ impl Tenant {
             .map(|manager| core.directory.objects[manager].id.clone())
     }
 
-    /// Ids of a group's live members: users, groups and devices.
+    /// Returns the ids of a group's live members: users, groups and devices.
     pub fn members(&self, group: &str) -> Vec<String> {
         let core = self.core();
         let Some(at) = core.directory.find(group) else {
@@ -230,7 +230,7 @@ impl Tenant {
             .collect()
     }
 
-    /// Ids of a group's live members that are users.
+    /// Returns the ids of a group's live members that are users.
     pub fn user_members(&self, group: &str) -> Vec<String> {
         let core = self.core();
         let Some(at) = core.directory.find(group) else {
@@ -257,7 +257,7 @@ impl Tenant {
         count
     }
 
-    /// So many new users, without a group.
+    /// Adds so many new users, without a group.
     pub fn add_joiners(&self, count: usize) -> usize {
         let mut core = self.core();
         for _ in 0..count {
@@ -268,8 +268,8 @@ impl Tenant {
         count
     }
 
-    /// A bundle of changes of every kind, for about `fraction` of the users: the same for the same tenant and step.
-    /// Returns how many changes were made.
+    /// Makes changes of every kind, for about `fraction` of the users: the same for the same tenant and step. Returns
+    /// how many changes were made.
     pub fn mutate(&self, fraction: f64, step: u64) -> usize {
         let users = self.user_ids();
         let wanted = ((users.len() as f64 * fraction).ceil() as usize).max(1);

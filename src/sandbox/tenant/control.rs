@@ -65,9 +65,9 @@ pub(super) fn answer(tenant: &Tenant, call: &Call) -> Answer {
 }
 
 impl Tenant {
-    /// Everything that the tenant holds: users with `manager` (an id or null), groups with `members` (`id` and `kind`),
-    /// each with `life` (`live`, `soft` or `hard`) beside the Graph properties, and the `assignments`. References are
-    /// those that Graph shows.
+    /// Returns everything that the tenant holds: users with `manager` (an id or null), groups with `members` (`id` and
+    /// `kind`), each with `life` (`live`, `soft` or `hard`) beside the Graph properties, and the `assignments`.
+    /// References are those that Graph shows.
     pub fn truth(&self) -> Value {
         let core = self.core();
         let directory = &core.directory;

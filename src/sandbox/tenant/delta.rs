@@ -1,8 +1,9 @@
 //! Delta rounds: `GET /users/delta` and `GET /groups/delta` (delta-query-overview.md, user-delta.md, group-delta.md).
 //!
-//! A round begins with a `$select` or a `$deltatoken`, lists its entries at once, and is served page by page from tokens
-//! that name the round and the position. Asking for the same page again gives the same page, so a client may resume.
-//! The deltaLink names the directory's sequence number at the round's beginning: what changes meanwhile comes next time.
+//! A round begins with a `$select` or a `$deltatoken`, lists its entries at once, and is served page by page from
+//! tokens that name the round and the position. Asking for the same page again returns the same page, so a client may
+//! resume. The deltaLink names the directory's sequence number at the round's beginning: what changes meanwhile comes
+//! next time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,18 +27,18 @@ mod token;
 
 use token::Token;
 
-/// Rounds whose pages can still be asked for; older page tokens have expired.
+/// The rounds whose pages can still be asked for; older page tokens have expired.
 const OPEN_ROUNDS: usize = 64;
 
-/// One thing that a round brings.
+/// One entry of a round.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub at: usize,
-    /// Member changes of this slice: member, removed. None where memberships are not part of the round.
+    /// The member changes of this slice: member, removed. `None` where memberships are not part of the round.
     pub members: Option<Vec<(usize, bool)>>,
-    /// Served with an outdated displayName (fault `stale_first`).
+    /// True if it is served with an outdated displayName (fault `stale_first`).
     pub stale: bool,
-    /// An `@removed` entry of an id that nobody ever saw (fault `removed_in_initial`).
+    /// True for an `@removed` entry of an id that was never seen (fault `removed_in_initial`).
     pub unknown: bool,
 }
 
@@ -45,16 +46,16 @@ pub(super) struct Round {
     pub id: u64,
     pub kind: Kind,
     pub select: Vec<String>,
-    /// The round begins with everything there is, not with what changed.
+    /// True if the round begins with everything that exists, not with what changed.
     pub first: bool,
     pub since: u64,
-    /// Where the next round begins.
+    /// The number at which the next round begins.
     pub until: u64,
     pub entries: Vec<Entry>,
 }
 
 pub(super) struct Rounds {
-    /// Changes when all tokens are forgotten, and with every process.
+    /// Changes when all tokens are dropped, and with every process.
     epoch: String,
     next: u64,
     open: VecDeque<Arc<Round>>,
@@ -97,7 +98,7 @@ pub(super) fn answer(core: &mut Core, call: &Call, kind: Kind) -> Answer {
     }) {
         return page::denied();
     }
-    // `$top` is left out here: the service takes it and gives pages of its own size.
+    // `$top` is left out here: the service accepts it and returns pages of its own size.
     for refused in ["expand", "orderby", "search", "count"] {
         if call.option(refused).is_some() {
             let text = format!("${refused} is not supported on delta queries.");
@@ -154,7 +155,7 @@ fn initial(core: &mut Core, call: &Call, kind: Kind, latest: bool) -> Answer {
     serve(core, call, &round, 0, false)
 }
 
-/// `id eq 'a' or id eq 'b'`, at most 50.
+/// Reads `id eq 'a' or id eq 'b'`, at most 50 ids.
 fn ids_of_filter(text: &str) -> Option<Vec<String>> {
     let ids: Option<Vec<String>> = text
         .split(" or ")
@@ -235,7 +236,7 @@ fn next_page(core: &mut Core, call: &Call, kind: Kind, token: &str) -> Answer {
     }
 }
 
-/// An expired token, in the form that was asked for.
+/// Answers for an expired token, in the form that is set.
 fn reset(core: &Core, call: &Call, kind: Kind) -> Answer {
     let code = core.faults.reset_code.as_deref().unwrap_or("syncStateNotFound");
     let message = core.faults.reset_message.as_deref();
@@ -362,8 +363,8 @@ fn put_links(
     }
 }
 
-/// Where a page that begins at `from` ends: before the entry that it has no room for, and before a second slice of one
-/// group. A first entry always has room, however many links it has.
+/// Returns where a page that begins at `from` ends: before the entry that it has no room for, and before a second slice
+/// of one group. A first entry always has room, however many links it has.
 fn end_of_page(core: &Core, round: &Round, from: usize) -> usize {
     let size = if round.kind == Kind::Group {
         core.options.groups_per_page

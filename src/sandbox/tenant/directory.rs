@@ -1,8 +1,8 @@
 //! The directory itself: objects, their properties and references, each with the sequence number of its last change.
 //!
 //! Every change takes the next number. An object stands in its type's change log under its last number only, so a delta
-//! round costs what changed, not what exists. Membership and management have numbers of their own, on the edge.
-//! A reference is *effective* while the object at its other end is live: deleting a user shows as a removed member, and
+//! round costs what changed, not what exists. Membership and management have numbers of their own, on the edge. A
+//! reference is *effective* while the object at its other end is live: deleting a user shows as a removed member, and
 //! restoring one brings its memberships back.
 
 use std::collections::BTreeMap;
@@ -12,10 +12,10 @@ use std::collections::HashSet;
 use serde_json::Map;
 use serde_json::Value;
 
-/// How many former managers an object remembers; more changes than that between two rounds are not seen in samples.
+/// How many former managers an object remembers; more changes than that between two rounds do not occur in samples.
 const FORMER_MANAGERS: usize = 8;
 
-/// What kind of directory object it is.
+/// The kind of a directory object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     User,
@@ -54,11 +54,11 @@ pub(super) struct Object {
     pub props: Map<String, Value>,
     /// Properties changed after `born`.
     changed: HashMap<String, u64>,
-    /// Creation or restoration: everything counts as changed then.
+    /// The number of its creation or restoration: everything counts as changed then.
     pub born: u64,
     pub life: Life,
     pub life_seq: u64,
-    /// Its life before the last change: what a replica that is behind still says.
+    /// Its life before the last change, as a replica that is behind still shows it.
     pub life_before: Life,
     pub touched: u64,
     pub manager: Option<usize>,
@@ -68,7 +68,7 @@ pub(super) struct Object {
 }
 
 impl Object {
-    /// When this property last changed.
+    /// Returns when this property last changed.
     pub fn property_seq(&self, name: &str) -> u64 {
         self.changed.get(name).copied().unwrap_or(self.born)
     }
@@ -93,13 +93,13 @@ impl Directory {
         self.by_id.get(id).copied()
     }
 
-    /// By object id, or by userPrincipalName as `GET /users/{upn}` allows.
+    /// Finds a user by object id, or by userPrincipalName as `GET /users/{upn}` allows.
     pub fn find_user(&self, key: &str) -> Option<usize> {
         self.find(key)
             .or_else(|| self.by_upn.get(&key.to_lowercase()).copied())
     }
 
-    /// The life that a single read is told.
+    /// Returns the life that a single read shows.
     pub fn told_life(&self, at: usize) -> Life {
         if self.behind {
             self.objects[at].life_before
@@ -112,7 +112,7 @@ impl Directory {
         self.objects[at].life == Life::Live
     }
 
-    /// Objects of a type, live or not, changed in `since + 1 ..= until`, in the order of their last change.
+    /// Returns the objects of a type, live or not, changed in `since + 1 ..= until`, in the order of their last change.
     pub fn changed_between(&self, kind: Kind, since: u64, until: u64) -> Vec<usize> {
         if until <= since {
             return Vec::new();
@@ -131,17 +131,17 @@ impl Directory {
             .map(|(at, _)| at)
     }
 
-    /// Live objects of a type, in the order of their creation.
+    /// Returns the live objects of a type, in the order of their creation.
     pub fn live(&self, kind: Kind) -> impl Iterator<Item = usize> + '_ {
         self.all(kind).filter(|at| self.is_live(*at))
     }
 
-    /// The manager as Graph shows it: none while the manager is deleted.
+    /// Returns the manager as Graph shows it: none while the manager is deleted.
     pub fn effective_manager(&self, at: usize) -> Option<usize> {
         self.objects[at].manager.filter(|manager| self.is_live(*manager))
     }
 
-    /// The members as Graph shows them.
+    /// Returns the members as Graph shows them.
     pub fn effective_members(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
         let edges = self.objects[at].members.iter();
         edges
@@ -176,7 +176,7 @@ impl Directory {
         at
     }
 
-    /// Merges `props` into the object; null clears. Values that are equal are no change.
+    /// Merges `props` into the object; null clears. An equal value is not a change.
     pub fn set(&mut self, at: usize, props: Map<String, Value>) {
         for (name, value) in props {
             let held = self.objects[at].props.get(&name);
@@ -210,7 +210,7 @@ impl Directory {
         self.touch(at);
     }
 
-    /// Adds or removes a membership; what is so already is no change.
+    /// Adds or removes a membership; one that is so already is not a change.
     pub fn set_member(&mut self, group: usize, member: usize, present: bool) {
         let held = self.objects[group]
             .members
@@ -231,7 +231,7 @@ impl Directory {
         self.touch(group);
     }
 
-    /// Deletes or restores; the references that others hold to the object change with it.
+    /// Deletes or restores an object; the references to it change with it.
     pub fn set_life(&mut self, at: usize, life: Life) {
         if self.objects[at].life == life || self.objects[at].life == Life::Hard {
             return;
@@ -244,8 +244,8 @@ impl Directory {
         object.life = life;
         object.life_seq = seq;
         if life == Life::Live {
-            // A restored object comes back with what it has, without any annotation: what it lost is mentioned only in a
-            // round that began before the loss.
+            // A restored object comes back with what it has, without any annotation: what it lost is mentioned only in
+            // a round that began before the loss.
             let lost = object.props.iter().filter(|(_, value)| value.is_null());
             let lost = lost.map(|(name, _)| (name.clone(), object.property_seq(name)));
             object.changed = lost.collect();

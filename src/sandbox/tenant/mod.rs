@@ -50,7 +50,7 @@ pub struct TenantOptions {
     pub links_per_page: usize,
     /// Members in one slice of a group; a larger group comes in several. Default 500.
     pub members_per_slice: usize,
-    /// Assignments on a page, where the request does not say (`$top`). Default 100.
+    /// The assignments on a page, where the request does not name a number (`$top`). Default 100.
     pub assignments_per_page: usize,
     /// Life of an access token in seconds. Default 3599.
     pub token_seconds: u64,
@@ -99,7 +99,7 @@ struct Core {
 }
 
 impl Core {
-    /// Whether one of these permissions was granted, and no fault takes it away.
+    /// Returns whether one of these permissions was granted, and no fault revokes it.
     fn may(&self, any_of: &[&str]) -> bool {
         let missing = &self.faults.missing_permissions;
         any_of
@@ -109,7 +109,8 @@ impl Core {
 }
 
 impl Tenant {
-    /// A tenant with sample people and groups, some of them odd: guests, disabled, without mail, nested groups, devices.
+    /// Creates a tenant with sample people and groups, some of them odd: guests, disabled, without mail, nested groups,
+    /// devices.
     pub fn sample(users: usize, groups: usize) -> Tenant {
         Tenant::sample_with(SampleOptions {
             users,
@@ -118,14 +119,14 @@ impl Tenant {
         })
     }
 
-    /// As [`Tenant::sample`], with a say in sizes and oddities.
+    /// Creates a tenant as [`Tenant::sample`] does, with options for sizes and oddities.
     pub fn sample_with(options: SampleOptions) -> Tenant {
         let tenant = Tenant::empty();
         sample::fill(&mut tenant.core().directory_filler(), &options);
         tenant
     }
 
-    /// A tenant without users and groups.
+    /// Creates a tenant without users and groups.
     pub fn empty() -> Tenant {
         let core = Core {
             directory: Directory::default(),
@@ -148,7 +149,7 @@ impl Tenant {
         locked(&self.inner.core)
     }
 
-    /// Directory (tenant) id.
+    /// Returns the directory (tenant) id.
     pub fn tenant_id(&self) -> String {
         self.core().auth.tenant_id.clone()
     }
@@ -158,34 +159,34 @@ impl Tenant {
         self.core().auth.tenant_id = id.to_owned();
     }
 
-    /// Application (client) id of the app that reads the directory.
+    /// Returns the application (client) id of the app that reads the directory.
     pub fn client_id(&self) -> String {
         self.core().auth.client_id.clone()
     }
 
-    /// The app's client secret; nothing is secret in a sandbox.
+    /// Returns the app's client secret; nothing is secret in a sandbox.
     pub fn client_secret(&self) -> String {
         self.core().auth.client_secret.clone()
     }
 
-    /// Another client secret; the old one is refused from now on (AADSTS7000215).
+    /// Sets another client secret; the old one is refused from now on (AADSTS7000215).
     pub fn set_client_secret(&self, secret: &str) {
         let mut core = self.core();
         core.auth.client_secret = secret.to_owned();
         core.auth.secret_expired = false;
     }
 
-    /// The client secret has expired: token requests fail with AADSTS7000222.
+    /// Expires the client secret: token requests fail with AADSTS7000222.
     pub fn expire_secret(&self) {
         self.core().auth.secret_expired = true;
     }
 
-    /// Every access token issued so far is refused from now on.
+    /// Expires every access token issued so far.
     pub fn expire_access_tokens(&self) {
         self.core().auth.forget_issued();
     }
 
-    /// How many access tokens were issued.
+    /// Returns how many access tokens were issued.
     pub fn tokens_issued(&self) -> usize {
         self.core().auth.issued_count
     }
@@ -195,12 +196,12 @@ impl Tenant {
         self.core().auth.grant(permission);
     }
 
-    /// Takes a permission away, from the tokens already issued too.
+    /// Revokes a permission, from the tokens already issued too.
     pub fn revoke_permission(&self, permission: &str) {
         self.core().auth.revoke(permission);
     }
 
-    /// Every page and delta token is refused from now on, as after seven days (410, or what `reset_form` says).
+    /// Makes every page and delta token refused from now on, as after seven days (410, or as `reset_form` is set).
     pub fn forget_tokens(&self) {
         self.core().rounds.forget();
     }
@@ -220,17 +221,17 @@ impl Tenant {
         self.core().faults = faults;
     }
 
-    /// The requests answered so far (the last 200,000).
+    /// Returns the requests answered so far (the last 200,000).
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.inner.log.all()
     }
 
-    /// How many requests were answered since the last clearing, token requests included.
+    /// Returns how many requests were answered since the last clearing, token requests included.
     pub fn request_count(&self) -> usize {
         self.inner.log.total()
     }
 
-    /// Forgets the requests.
+    /// Clears the request log.
     pub fn clear_requests(&self) {
         self.inner.log.clear();
     }
@@ -255,7 +256,7 @@ impl Service for Tenant {
     }
 }
 
-/// The object as a plain GET of all its properties would show it.
+/// Returns the object as a plain GET of all its properties would show it.
 fn whole(directory: &Directory, at: usize) -> Value {
     let object = &directory.objects[at];
     let mut props = object.props.clone();

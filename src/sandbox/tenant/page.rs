@@ -12,7 +12,7 @@ use crate::sandbox::server::Answer;
 const JSON: &str =
     "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
 
-/// What a user shows without `$select` (resources/user.md).
+/// The properties that a user shows without `$select` (resources/user.md).
 const USER_DEFAULTS: [&str; 10] = [
     "businessPhones",
     "displayName",
@@ -77,9 +77,9 @@ const KNOWN: [&str; 47] = [
     "userPrincipalName",
 ];
 
-/// Selectable on delta queries as relations.
+/// The relations that can be selected on delta queries.
 const RELATIONS: [&str; 4] = ["manager", "members", "owners", "memberOf"];
-/// The rest of what can be selected.
+/// The other properties that can be selected.
 const OTHERS: [&str; 14] = [
     "classification",
     "consentProvidedForMinor",
@@ -126,7 +126,7 @@ pub(super) fn parse_select(text: &str) -> Result<Vec<String>, Answer> {
     Ok(names)
 }
 
-/// The properties that a type shows where nothing is selected.
+/// Returns the properties that a type shows where nothing is selected.
 pub(super) fn default_select(kind: Kind) -> Vec<String> {
     let names: Vec<&str> = match kind {
         Kind::Group => [&KNOWN[..], &["visibility", "members"]].concat(),
@@ -143,7 +143,7 @@ pub(super) fn is_relation(name: &str) -> bool {
     RELATIONS.contains(&name)
 }
 
-/// A single object as a plain GET shows it: what is selected and was never set is null.
+/// Returns a single object as a plain GET shows it: a property that is selected and was never set is null.
 pub(super) fn single(directory: &Directory, at: usize, select: &[String]) -> Map<String, Value> {
     let object = &directory.objects[at];
     let mut out = Map::new();
@@ -154,7 +154,7 @@ pub(super) fn single(directory: &Directory, at: usize, select: &[String]) -> Map
     out
 }
 
-/// `{"@odata.type":…,"id":…}`, with `@removed` for a reference that is gone.
+/// Returns `{"@odata.type":…,"id":…}`, with `@removed` for a reference that is gone.
 pub(super) fn reference(directory: &Directory, at: usize, removed: bool) -> Value {
     let object = &directory.objects[at];
     let mut entry = json!({"@odata.type": object.kind.odata_type(), "id": object.id});
@@ -168,7 +168,7 @@ pub(super) fn ok(body: &Value) -> Answer {
     Answer::json(200, JSON, body)
 }
 
-/// Graph's error body.
+/// Returns Graph's error body.
 pub(super) fn error(status: u16, code: &str, message: &str) -> Answer {
     Answer::json(status, JSON, &error_body(code, message))
 }

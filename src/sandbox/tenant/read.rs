@@ -1,4 +1,4 @@
-//! Single reads: one object, one deleted object, members, manager, organization, and what the app may do.
+//! Single reads: one object, one deleted object, members, manager, organization, and the app's permissions.
 
 use serde_json::Value;
 use serde_json::json;
@@ -16,7 +16,7 @@ use super::page;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
 
-/// Object id of the app's own service principal.
+/// The object id of the app's own service principal.
 const SERVICE_PRINCIPAL: &str = "5a3d0b0c-7e57-4000-8000-0000000000aa";
 /// Microsoft Graph's service principal in the sample tenant.
 const GRAPH_PRINCIPAL: &str = "5a3d0b0c-7e57-4000-8000-0000000000ab";
@@ -126,7 +126,7 @@ fn members(core: &Core, call: &Call, id: &str) -> Answer {
     paged(call, entries)
 }
 
-/// Whether the group's members are not for this app to see (Member.Read.Hidden).
+/// Returns whether the group's members are hidden from this app (Member.Read.Hidden).
 pub(super) fn hides_members(core: &Core, at: usize) -> bool {
     let object = &core.directory.objects[at];
     let visibility = object.props.get("visibility").and_then(Value::as_str);
@@ -165,7 +165,7 @@ fn deleted(core: &Core, call: &Call, id: &str) -> Answer {
     }
 }
 
-/// `GET /users` and `GET /groups`, whole or with `$filter=PROPERTY eq 'VALUE'`.
+/// Answers `GET /users` and `GET /groups`, whole or with `$filter=PROPERTY eq 'VALUE'`.
 fn collection(core: &Core, call: &Call, kind: Kind) -> Answer {
     if !core.may(if kind == Kind::Group {
         READ_GROUPS
@@ -207,7 +207,7 @@ fn collection(core: &Core, call: &Call, kind: Kind) -> Answer {
     paged(call, rows.collect())
 }
 
-/// `name eq 'value'`, with `''` for a quote inside.
+/// Reads `name eq 'value'`, with `''` for a quote inside.
 fn equality(text: &str) -> Option<(String, String)> {
     let (name, value) = text.trim().split_once(" eq ")?;
     let value = value.trim().strip_prefix('\'')?.strip_suffix('\'')?;
@@ -276,7 +276,7 @@ fn service_principal(core: &Core, call: &Call, which: &str) -> Answer {
     }
 }
 
-/// The properties that `$select` names, and the id.
+/// Returns the properties that `$select` names, and the id.
 fn chosen(mut found: Value, select: Option<&str>) -> Value {
     if let (Some(select), Some(map)) = (select, found.as_object_mut()) {
         let names: Vec<&str> = select.split(',').map(str::trim).collect();
@@ -285,7 +285,8 @@ fn chosen(mut found: Value, select: Option<&str>) -> Value {
     found
 }
 
-/// What the app was granted on Microsoft Graph: one item a permission (serviceprincipal-list-approleassignments.md).
+/// Answers with the app's permissions on Microsoft Graph: one item a permission
+/// (serviceprincipal-list-approleassignments.md).
 fn assignments(core: &Core) -> Answer {
     if !core.may(READ_APPLICATIONS) {
         return page::denied();
@@ -301,7 +302,7 @@ fn assignments(core: &Core) -> Answer {
     page::ok(&json!({"value": items}))
 }
 
-/// A stable id for a permission of the sample tenant (not the real one's).
+/// Returns a stable id for a permission of the sample tenant (not the real one's).
 fn role_id(permission: &str) -> String {
     let sum = permission.bytes().fold(0u64, |sum, byte| {
         sum.wrapping_mul(131).wrapping_add(u64::from(byte))

@@ -1,4 +1,4 @@
-//! The enterprise application: its roles, and the list of who is assigned to it.
+//! The enterprise application: its roles, and its assignment list.
 
 use super::*;
 use crate::sandbox::Fault;
@@ -15,7 +15,7 @@ async fn allowed(tenant: Tenant) -> (Tenant, Server, Reader) {
     (tenant, server, reader)
 }
 
-/// All pages by their links.
+/// Reads all pages by their links.
 async fn whole(reader: &Reader, first: &str) -> (Vec<Value>, usize) {
     let (mut rows, mut pages, mut url) = (Vec::new(), 0, first.to_owned());
     loop {

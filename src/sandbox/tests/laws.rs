@@ -1,4 +1,4 @@
-//! The law of delta: whatever changes and whatever goes wrong, applying all pages gives the tenant.
+//! The law of delta: whatever changes and whatever goes wrong, applying all pages yields the tenant.
 
 use super::*;
 use crate::sandbox::Fault;

@@ -32,7 +32,7 @@ async fn serve_workspace(workspace: &Workspace) -> Server {
     workspace.serve("127.0.0.1:0".parse().unwrap()).await.unwrap()
 }
 
-/// A client without connection reuse surprises: a cut connection is an error, not a silent second try.
+/// Builds a client without connection reuse surprises: a cut connection is an error, not a silent second try.
 fn client() -> Client {
     Client::builder()
         .no_proxy()
@@ -41,7 +41,7 @@ fn client() -> Client {
         .unwrap()
 }
 
-/// Asks the token endpoint; the whole answer.
+/// Asks the token endpoint. Returns the whole answer.
 async fn ask_token(server: &Server, tenant_id: &str, client_id: &str, secret: &str) -> (u16, Value) {
     let form = [
         ("grant_type", "client_credentials"),
@@ -62,7 +62,7 @@ async fn ask_token(server: &Server, tenant_id: &str, client_id: &str, secret: &s
     (status, answer.json().await.unwrap_or_default())
 }
 
-/// A plain reader of delta rounds: what the documents say a client has to do, and nothing else.
+/// A plain reader of delta rounds: what the documents require of a client, and nothing else.
 struct Reader {
     http: Client,
     base: String,
@@ -125,7 +125,7 @@ impl Reader {
         self.round("groups").await;
     }
 
-    /// One whole round of users or groups; starts again where the server forgot the token.
+    /// Reads one whole round of users or groups; starts again where the server dropped the token.
     async fn round(&mut self, kind: &'static str) {
         let start = match kind {
             "users" => format!("users/delta?$select={USER_SELECT}"),
@@ -236,7 +236,7 @@ impl Reader {
     }
 }
 
-/// A workspace, its server and a client of it.
+/// Starts a workspace, its server and a client of it.
 async fn start() -> (Workspace, Server, Scim) {
     let workspace = Workspace::new();
     let server = serve_workspace(&workspace).await;
@@ -244,7 +244,7 @@ async fn start() -> (Workspace, Server, Scim) {
     (workspace, server, scim)
 }
 
-/// A SCIM client that sends exactly what it is told.
+/// A SCIM client that sends exactly what a test gives it.
 struct Scim {
     http: Client,
     base: String,

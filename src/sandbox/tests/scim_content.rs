@@ -1,4 +1,4 @@
-//! What the workspace holds after writes: members, pages, replaced resources.
+//! The workspace's content after writes: members, pages, replaced resources.
 
 use super::*;
 use crate::sandbox::workspace::LegacyRemoval;

@@ -37,7 +37,7 @@ impl Three {
         }
     }
 
-    /// A text with the ids in the places of `$A`, `$B`, `$C` and `$G`.
+    /// Returns a text with the ids in the places of `$A`, `$B`, `$C` and `$G`.
     fn fill(&self, text: &str) -> String {
         let names = ["$A", "$B", "$C", "$G"];
         names
@@ -46,7 +46,8 @@ impl Three {
             .fold(text.to_owned(), |text, (name, id)| text.replace(name, id))
     }
 
-    /// The status of a request, and what was left behind: the first user, how many are in the group, how many users there are.
+    /// Sends a request. Returns its status, and what was left behind: the first user, how many are in the group, how
+    /// many users there are.
     async fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value, Value) {
         let body = (method != "GET" && method != "DELETE")
             .then(|| serde_json::from_str(&self.fill(&body.to_string())).unwrap());

@@ -15,7 +15,8 @@ use super::schema::ENTRA_GROUP;
 use super::schema::Kind;
 use super::schema::Type;
 
-/// A resource as it will be stored: known names in their spelling, right types, without nulls and read-only values.
+/// Returns a resource as it will be stored: known names in their spelling, right types, without nulls and read-only
+/// values.
 pub(super) fn check_resource(
     kind: Type,
     body: &Value,
@@ -92,7 +93,7 @@ fn unknown_extension(
     }
 }
 
-/// The attributes without which a resource cannot be: `userName`, and a group's `displayName`.
+/// Requires the attributes without which a resource cannot exist: `userName`, and a group's `displayName`.
 pub(super) fn require(kind: Type, resource: &Map<String, Value>) -> Result<(), ScimError> {
     let name = if kind == Type::User {
         "userName"
@@ -109,7 +110,7 @@ fn is_empty(value: &Value) -> bool {
     value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty)
 }
 
-/// One value of an attribute, checked and spelled as the schema has it.
+/// Returns one value of an attribute, checked and spelled as in the schema.
 pub(super) fn check_value(
     attribute: &'static Attribute,
     value: &Value,
@@ -136,7 +137,7 @@ pub(super) fn check_value(
     Ok(out.into())
 }
 
-/// One element of a multi-valued attribute, or the value of a single-valued one.
+/// Returns one element of a multi-valued attribute, or the value of a single-valued one.
 pub(super) fn check_one(
     attribute: &'static Attribute,
     value: &Value,
@@ -153,7 +154,7 @@ pub(super) fn check_one(
     }
 }
 
-/// The attributes of a complex value or an extension.
+/// Returns the attributes of a complex value or an extension.
 pub(super) fn check_object(
     known: &'static [Attribute],
     value: &Value,

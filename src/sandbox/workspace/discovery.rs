@@ -30,7 +30,7 @@ fn list(resources: Vec<Value>) -> Value {
         "startIndex": 1, "itemsPerPage": resources.len(), "Resources": resources})
 }
 
-/// All schemas, or the one that is named.
+/// Returns all schemas, or the one that is named.
 pub(super) fn schemas(only: Option<&str>, options: &WorkspaceOptions) -> Option<Value> {
     let one = |id: &str, name: &str, attributes: Vec<Value>| {
         json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": id, "name": name, "description": name,
@@ -62,7 +62,7 @@ pub(super) fn schemas(only: Option<&str>, options: &WorkspaceOptions) -> Option<
     }
 }
 
-/// Both resource types, or the one that is named.
+/// Returns both resource types, or the one that is named.
 pub(super) fn resource_types(only: Option<&str>, options: &WorkspaceOptions) -> Option<Value> {
     let one = |kind: Type| {
         let extensions: Vec<Value> = kind

@@ -1,4 +1,4 @@
-//! Changing the workspace behind the client's back: drift, and a workspace that was in use before.
+//! Changes of the workspace unknown to the client: drift, and a workspace that was in use before.
 
 use serde_json::Map;
 use serde_json::Value;
@@ -39,7 +39,7 @@ impl Workspace {
         id
     }
 
-    /// Merges top-level attributes into a user; null removes one. False where there is no such user.
+    /// Merges top-level attributes into a user; null removes one. Returns false where there is no such user.
     pub fn edit_user(&self, id: &str, changes: Value) -> bool {
         self.edit(Type::User, id, changes)
     }
@@ -63,7 +63,7 @@ impl Workspace {
         true
     }
 
-    /// Deletes a user, as an administrator in the panel would. False where there is none.
+    /// Deletes a user, as an administrator in the panel would. Returns false where there is none.
     pub fn remove_user(&self, id: &str) -> bool {
         resources::remove(&mut self.core(), Type::User, id)
     }
@@ -73,9 +73,9 @@ impl Workspace {
         resources::remove(&mut self.core(), Type::Group, id)
     }
 
-    /// A workspace in use before the first sync: about `fraction` of the tenant's users and groups exist already. They
-    /// match by userName or displayName, some in another case; some carry Entra's old externalId (mailNickname), most none,
-    /// and some values differ. Two more belong to nobody in the tenant.
+    /// Fills a workspace as if in use before the first sync: about `fraction` of the tenant's users and groups exist
+    /// already. They match by userName or displayName, some in another case; some carry Entra's old externalId
+    /// (mailNickname), most none, and some values differ. Two more belong to no object of the tenant.
     pub fn half_fill(&self, tenant: &Tenant, fraction: f64) {
         let users = tenant.user_ids();
         let take = |count: usize| ((count as f64 * fraction).round() as usize).min(count);

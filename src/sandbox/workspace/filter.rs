@@ -1,4 +1,4 @@
-//! Filters (RFC 7644 section 3.4.2.2), read and evaluated.
+//! Filters (RFC 7644 section 3.4.2.2), parsed and evaluated.
 //!
 //! Unknown attributes and bad syntax are refused, never answered with an empty list.
 
@@ -112,7 +112,7 @@ struct Reader<'a> {
     element: Option<&'static Attribute>,
 }
 
-/// Reads a whole filter.
+/// Parses a whole filter.
 pub(super) fn parse(kind: Type, text: &str, options: &WorkspaceOptions) -> Result<Filter, ScimError> {
     let plain = |c: char| c.is_alphanumeric() || "@._- ".contains(c);
     let special = |token: &Token| matches!(token, Token::Text(text) if !text.chars().all(plain));
@@ -134,7 +134,7 @@ pub(super) fn parse(kind: Type, text: &str, options: &WorkspaceOptions) -> Resul
     }
 }
 
-/// Reads a filter over the sub-attributes of a multi-valued attribute: the inside of a PATCH path's brackets.
+/// Parses a filter over the sub-attributes of a multi-valued attribute: the inside of a PATCH path's brackets.
 pub(super) fn parse_inside(
     kind: Type,
     attribute: &'static Attribute,
@@ -280,7 +280,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether the resource (or, inside brackets, the element) matches.
+/// Returns whether the resource (or, inside brackets, the element) matches.
 pub(super) fn matches(filter: &Filter, resource: &Value, options: &WorkspaceOptions) -> bool {
     match filter {
         Filter::And(a, b) => matches(a, resource, options) && matches(b, resource, options),
@@ -313,7 +313,7 @@ pub(super) fn matches(filter: &Filter, resource: &Value, options: &WorkspaceOpti
     }
 }
 
-/// Every value at the place: of a multi-valued complex attribute its `value`s where no sub-attribute is named.
+/// Returns every value at the place: of a multi-valued complex attribute its `value`s where no sub-attribute is named.
 fn values<'a>(place: &Place, resource: &'a Value) -> Vec<&'a Value> {
     let base = place.urn.map_or(Some(resource), |urn| resource.get(urn));
     let Some(attribute) = place.attribute else {

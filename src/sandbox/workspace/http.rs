@@ -21,7 +21,7 @@ use crate::sandbox::faults::retry_after_value;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
 
-/// Writes that may come at once where the faults name no other number.
+/// The writes that may come at once where the faults set no other number.
 const DEFAULT_BURST: u32 = 10;
 
 pub(super) fn answer(core: &mut Core, call: &Call) -> Answer {
@@ -40,7 +40,7 @@ pub(super) fn answer(core: &mut Core, call: &Call) -> Answer {
     answer.after(latency + if slow_this { slow } else { Duration::ZERO })
 }
 
-/// The answer to the request before, where a proxy mixes them up.
+/// Returns the answer to the request before, where a proxy mixes them up.
 fn mixed_up(core: &mut Core, call: &Call, done: Answer) -> Answer {
     if done.status >= 300 || !core.faults.mixed_up.is_armed() {
         return done;
@@ -55,7 +55,7 @@ fn mixed_up(core: &mut Core, call: &Call, done: Answer) -> Answer {
     }
 }
 
-/// The answer to a create, with the id of the one before it.
+/// Returns the answer to a create, with the id of the one before it.
 fn repeats_id(core: &mut Core, call: &Call, mut done: Answer) -> Answer {
     if call.method.as_str() != "POST" || done.status != 201 || !core.faults.create_repeats_id.is_armed() {
         return done;
@@ -72,7 +72,7 @@ fn repeats_id(core: &mut Core, call: &Call, mut done: Answer) -> Answer {
     done
 }
 
-/// Faults that keep the request from being carried out.
+/// Applies faults that keep the request from being carried out.
 fn before(core: &mut Core, call: &Call) -> Option<Answer> {
     let method = call.method.as_str();
     let faults = &mut core.faults;
@@ -105,7 +105,7 @@ fn before(core: &mut Core, call: &Call) -> Option<Answer> {
     })
 }
 
-/// A token bucket over writes (fault `writes_per_minute`).
+/// Applies a token bucket over writes (fault `writes_per_minute`).
 fn over_rate(core: &mut Core, call: &Call) -> Option<Answer> {
     let rate = core.faults.writes_per_minute.filter(|_| call.is_write())?;
     let (per_second, burst) = (
@@ -139,7 +139,7 @@ fn unauthorized(core: &Core) -> Answer {
     answer.with("www-authenticate", "Bearer")
 }
 
-/// Faults of requests that were carried out.
+/// Applies faults of requests that were carried out.
 fn after(core: &mut Core, call: &Call, done: Answer) -> Answer {
     if !call.is_write() || done.status >= 400 {
         return done;
@@ -229,7 +229,7 @@ fn route(core: &mut Core, call: &Call, parts: &[&str]) -> Result<Answer, ScimErr
     }
 }
 
-/// Where a resource lives, in the form that was asked for.
+/// Returns the address of a resource, in the form that is set.
 pub(super) fn location(core: &Core, call: &Call, kind: Type, id: &str) -> Option<String> {
     let path = format!("{BASE_PATH}{}/{id}", kind.endpoint());
     match core.options.location {

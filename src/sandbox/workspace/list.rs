@@ -18,7 +18,7 @@ use super::store::Shelf;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
 
-/// What a GET shows where paging is not supported.
+/// The resources that a GET shows where paging is not supported.
 const UNPAGED: usize = 20;
 
 pub(super) fn list(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, ScimError> {
@@ -89,7 +89,8 @@ pub(super) fn list(core: &mut Core, call: &Call, kind: Type) -> Result<Answer, S
     ))
 }
 
-/// RFC 9865: a server may page by cursor only, and some announce cursors that they refuse. Others refuse a large `count`.
+/// Refuses some pages. RFC 9865: a server may page by cursor only, and some announce cursors that they refuse. Others
+/// refuse a large `count`.
 fn refused(core: &Core, call: &Call) -> Option<ScimError> {
     let odd = &core.options.odd;
     if let Some(refusal) = odd_listing::count_refused(odd, call) {
@@ -148,7 +149,7 @@ fn filtered(core: &Core, kind: Type, text: &str) -> Result<Vec<Value>, ScimError
         .collect())
 }
 
-/// The attribute and the text, where the filter is one comparison of a plain attribute with a text.
+/// Returns the attribute and the text, where the filter is one comparison of a plain attribute with a text.
 fn equality(filter: &Filter) -> Option<(&'static str, &str)> {
     let Filter::Compare {
         place,
@@ -164,8 +165,8 @@ fn equality(filter: &Filter) -> Option<(&'static str, &str)> {
     Some((place.attribute?.name, value))
 }
 
-/// Places of all resources that may match, where the indexes can tell, as those of a real service would: comparisons with an
-/// id, a name or an externalId, and any of several of them.
+/// Returns the places of all resources that may match, where the indexes can answer, as those of a real service would:
+/// comparisons with an id, a name or an externalId, and any of several of them.
 fn indexed(shelf: &Shelf, filter: &Filter) -> Option<BTreeSet<usize>> {
     if let Filter::Or(one, other) = filter {
         let mut slots = indexed(shelf, one)?;

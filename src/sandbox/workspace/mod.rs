@@ -1,8 +1,8 @@
 //! A sample IDmelon workspace: a strict SCIM 2.0 service with IDmelon's extension and a group `description`.
 //!
-//! Written from RFC 7643 and RFC 7644. By default it refuses what the RFCs allow a service to refuse (strings for booleans,
-//! unknown attributes and extensions, unknown members, removals that find nothing), so that a client that passes here is a
-//! careful one. Options make it behave like servers in the field, faults make it fail.
+//! Written from RFC 7643 and RFC 7644. By default it refuses what the RFCs allow a service to refuse (strings for
+//! booleans, unknown attributes and extensions, unknown members, removals that find nothing), so that a client that
+//! passes here is a careful one. Options make it behave like servers in the field, faults make it fail.
 
 mod check;
 mod control;
@@ -48,10 +48,10 @@ use store::Shelf;
 
 /// The bearer token that a new workspace accepts.
 pub const DEFAULT_TOKEN: &str = "sandbox-token";
-/// Where the SCIM service lives on its host, as IDmelon's does.
+/// The path of the SCIM service on its host, as IDmelon's.
 pub const BASE_PATH: &str = "/api/scim/v2/";
 
-/// What happens to an extension that is not registered.
+/// How an extension that is not registered is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownExtension {
     /// 400.
@@ -62,7 +62,7 @@ pub enum UnknownExtension {
     Keep,
 }
 
-/// What `remove members` with a value array (Entra's old form) does.
+/// How `remove members` with a value array (Entra's old form) is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LegacyRemoval {
     /// 400 invalidValue, as scim2-server.
@@ -136,7 +136,7 @@ pub struct WorkspaceOptions {
     pub removal_of_absent_is_done: bool,
     /// Default refuse.
     pub legacy_removal: LegacyRemoval,
-    /// `active = false` clears the roles, as IDmelon says of itself. Default true.
+    /// `active = false` clears the roles, as IDmelon documents. Default true.
     pub deactivation_clears_roles: bool,
     /// userName and emails are stored in lower case. Default false.
     pub lower_case: bool,
@@ -152,7 +152,7 @@ pub struct WorkspaceOptions {
     pub latency_ms: u64,
     /// Bodies of writes are kept in the request log. Default false.
     pub record_bodies: bool,
-    /// What else is switched on by the faults; not set by hand.
+    /// The odd behaviours that the faults switch on; not set by hand.
     pub(super) odd: Oddities,
 }
 
@@ -205,13 +205,13 @@ struct Inner {
 struct Core {
     users: Shelf,
     groups: Shelf,
-    /// As set by hand.
+    /// The options as set by hand.
     base: WorkspaceOptions,
-    /// As in force: with the odd behaviours that the faults switch on.
+    /// The options in force: with the odd behaviours that the faults switch on.
     options: WorkspaceOptions,
     faults: ScimFaults,
     token: String,
-    /// Writes left in the bucket, and when it was last filled (fault `writes_per_minute`).
+    /// The writes left in the bucket, and when it was last filled (fault `writes_per_minute`).
     bucket: Option<(f64, Instant)>,
     /// The id in the answer to the last create, by collection (fault `create_repeats_id`).
     created: BTreeMap<String, String>,
@@ -236,7 +236,7 @@ impl Default for Workspace {
 }
 
 impl Workspace {
-    /// An empty workspace.
+    /// Creates an empty workspace.
     pub fn new() -> Self {
         let core = Core {
             users: Shelf::new(Type::User),
@@ -261,12 +261,12 @@ impl Workspace {
         locked(&self.inner.core)
     }
 
-    /// The bearer token that is accepted.
+    /// Returns the bearer token that is accepted.
     pub fn token(&self) -> String {
         self.core().token.clone()
     }
 
-    /// Another token; the old one is refused from now on.
+    /// Sets another token; the old one is refused from now on.
     pub fn set_token(&self, token: &str) {
         self.core().token = token.to_owned();
     }
@@ -292,42 +292,42 @@ impl Workspace {
         self.update_faults(|held| *held = faults);
     }
 
-    /// All users as they are stored, in the order of their creation.
+    /// Returns all users as they are stored, in the order of their creation.
     pub fn users(&self) -> Vec<Value> {
         self.core().users.all().cloned().collect()
     }
 
-    /// All groups as they are stored.
+    /// Returns all groups as they are stored.
     pub fn groups(&self) -> Vec<Value> {
         self.core().groups.all().cloned().collect()
     }
 
-    /// How many users there are.
+    /// Returns how many users there are.
     pub fn user_count(&self) -> usize {
         self.core().users.len()
     }
 
-    /// How many groups there are.
+    /// Returns how many groups there are.
     pub fn group_count(&self) -> usize {
         self.core().groups.len()
     }
 
-    /// A user by id.
+    /// Returns a user by id.
     pub fn user(&self, id: &str) -> Option<Value> {
         self.core().users.get(id).cloned()
     }
 
-    /// A group by id.
+    /// Returns a group by id.
     pub fn group(&self, id: &str) -> Option<Value> {
         self.core().groups.get(id).cloned()
     }
 
-    /// A user by userName, without case.
+    /// Returns a user by userName, without case.
     pub fn user_by_name(&self, name: &str) -> Option<Value> {
         self.core().users.named(name).first().map(|user| (*user).clone())
     }
 
-    /// A group by displayName, without case; the first of several.
+    /// Returns a group by displayName, without case; the first of several.
     pub fn group_by_name(&self, name: &str) -> Option<Value> {
         self.core()
             .groups
@@ -336,7 +336,7 @@ impl Workspace {
             .map(|group| (*group).clone())
     }
 
-    /// Users with this externalId: more than one is a duplicate.
+    /// Returns the users with this externalId: more than one is a duplicate.
     pub fn users_by_external_id(&self, external_id: &str) -> Vec<Value> {
         self.core()
             .users
@@ -346,7 +346,7 @@ impl Workspace {
             .collect()
     }
 
-    /// Groups with this externalId.
+    /// Returns the groups with this externalId.
     pub fn groups_by_external_id(&self, external_id: &str) -> Vec<Value> {
         self.core()
             .groups
@@ -356,22 +356,22 @@ impl Workspace {
             .collect()
     }
 
-    /// The requests answered so far (the last 200,000).
+    /// Returns the requests answered so far (the last 200,000).
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.inner.log.all()
     }
 
-    /// How many requests were answered since the last clearing.
+    /// Returns how many requests were answered since the last clearing.
     pub fn request_count(&self) -> usize {
         self.inner.log.total()
     }
 
-    /// How many of them were POST, PUT, PATCH or DELETE.
+    /// Returns how many of them were POST, PUT, PATCH or DELETE.
     pub fn writes(&self) -> usize {
         self.inner.log.writes()
     }
 
-    /// Forgets the requests.
+    /// Clears the request log.
     pub fn clear_requests(&self) {
         self.inner.log.clear();
     }

@@ -1,4 +1,4 @@
-//! The odd behaviours of servers in the field, as far as they are no option: see [`crate::sandbox::Oddities`].
+//! The odd behaviours of servers in the field that are not an option: see [`crate::sandbox::Oddities`].
 
 use serde_json::Map;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::sandbox::oddities::ErrorShape;
 use crate::sandbox::oddities::MemberShape;
 use crate::sandbox::server::Answer;
 
-/// A part of a path, percent-decoded once.
+/// Returns a part of a path, percent-decoded once.
 pub(super) fn decoded(part: &str) -> String {
     let bytes = part.as_bytes();
     let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
@@ -35,7 +35,7 @@ pub(super) fn decoded(part: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The id that a user of this name has where ids are made of names.
+/// Returns the id that a user of this name has where ids are made of names.
 fn encoded(name: &str) -> String {
     name.bytes()
         .map(|byte| match byte {
@@ -46,7 +46,7 @@ fn encoded(name: &str) -> String {
         .collect()
 }
 
-/// A refusal in the words of this server: `status` as a text, a number or an object, in whatever shape.
+/// Writes a refusal in the form of this server: `status` as a text, a number or an object, in whatever shape.
 pub(super) fn worded(options: &WorkspaceOptions, refusal: &ScimError) -> Answer {
     let (code, words) = (refusal.status, &refusal.detail);
     let shaped = match options.odd.error_shape {
@@ -77,7 +77,8 @@ pub(super) fn worded(options: &WorkspaceOptions, refusal: &ScimError) -> Answer 
     answer
 }
 
-/// A body as this server takes it, in the form in which the rest of the workspace works with it; or its refusal.
+/// Converts a body that this server accepts to the form in which the rest of the workspace works with it, or refuses
+/// it.
 pub(super) fn taken(kind: Type, mut body: Value, options: &WorkspaceOptions) -> Result<Value, ScimError> {
     let odd = &options.odd;
     if odd.extension_urn_refused {
@@ -106,14 +107,14 @@ pub(super) fn taken(kind: Type, mut body: Value, options: &WorkspaceOptions) -> 
     Ok(body)
 }
 
-/// What this server refuses of a create.
+/// Refuses creates as this server does.
 pub(super) fn create_refused(body: &Value, options: &WorkspaceOptions) -> Option<ScimError> {
     let given = |name: &&String| body.get(name.as_str()).is_some_and(|value| !value.is_null());
     let name = options.odd.refused_in_create.iter().find(given)?;
     Some(ScimError::value(&format!("{name} is not welcome here")))
 }
 
-/// A change of members that this server refuses because of who comes or goes.
+/// Refuses a change of members as this server does, by the names of the members.
 pub(super) fn members_refused(
     before: Option<&Value>,
     after: &Value,
@@ -134,14 +135,14 @@ pub(super) fn members_refused(
     refused.then(|| ScimError::new(status, "", "somebody here is not welcome"))
 }
 
-/// What is answered for a user whom the replica that is asked does not know yet.
+/// Answers for a user that the asked replica does not know yet.
 pub(super) fn unseen(resource: &Value, options: &WorkspaceOptions) -> Option<ScimError> {
     let (odd, name) = (&options.odd, resource["userName"].as_str()?);
     let unseen = odd.unseen_users.iter().any(|unseen| unseen == name);
     unseen.then(|| ScimError::new(odd.unseen_with.unwrap_or(404), "", "nothing is seen here"))
 }
 
-/// Members in whatever shape they are shown become the RFC's.
+/// Converts members in whatever shape they are shown to the RFC's.
 fn unshaped(members: &mut Vec<Value>) {
     for member in members.iter_mut() {
         let id = match &*member {
@@ -157,7 +158,7 @@ fn unshaped(members: &mut Vec<Value>) {
     members.retain(|member| seen.insert(member.to_string()));
 }
 
-/// Texts at the places of booleans become booleans; booleans are refused.
+/// Converts texts at the places of booleans to booleans, and refuses booleans.
 fn booleans(value: &mut Value, name: &str) -> Result<(), ScimError> {
     match value {
         Value::Bool(_) => return Err(ScimError::value(&format!("{name} must be a string"))),
@@ -180,7 +181,7 @@ fn booleans(value: &mut Value, name: &str) -> Result<(), ScimError> {
     Ok(())
 }
 
-/// A bare id at the place of a manager becomes the RFC's object; the object is refused.
+/// Converts a bare id at the place of a manager to the RFC's object, and refuses the object.
 fn managers(value: &mut Value, name: &str) -> Result<(), ScimError> {
     let is_manager = name == "manager" || name.ends_with(":manager");
     match value {
@@ -203,7 +204,7 @@ fn managers(value: &mut Value, name: &str) -> Result<(), ScimError> {
     Ok(())
 }
 
-/// What this server refuses of a PATCH as a whole.
+/// Refuses a PATCH as a whole as this server does.
 pub(super) fn patch_refused(operations: &[Value], options: &WorkspaceOptions) -> Option<ScimError> {
     let odd = &options.odd;
     let of_members = |operation: &&Value| {
@@ -265,7 +266,7 @@ fn operation_refused(operation: &Value, options: &WorkspaceOptions) -> Option<Sc
     None
 }
 
-/// What became of an operation that this server treats in a way of its own.
+/// Handles an operation that this server treats in a way of its own. Returns true where it did.
 pub(super) fn swallowed(
     copy: &mut Value,
     verb: &str,
@@ -307,7 +308,8 @@ pub(super) fn swallowed(
     silent
 }
 
-/// A new element at a path that selects it, where this server makes one: `phoneNumbers[type eq "mobile"].value`.
+/// Returns a new element at a path that selects it, where this server creates one: `phoneNumbers[type eq
+/// "mobile"].value`.
 pub(super) fn made_element(
     attribute: &str,
     path: &str,
@@ -324,7 +326,7 @@ pub(super) fn made_element(
     Some((attribute.to_owned(), json!({name: wanted, sub: value?})))
 }
 
-/// The members of a group as this server shows them, which may be less than it holds.
+/// Reduces the members of a group to those that this server shows, which may be fewer than it holds.
 pub(super) fn show_members(
     group: &mut Map<String, Value>,
     by_name: bool,
@@ -363,7 +365,7 @@ pub(super) fn show_members(
         .collect();
 }
 
-/// The id under which a user of this name is stored, where ids are made of names.
+/// Returns the id under which a user of this name is stored, where ids are made of names.
 pub(super) fn id_of(core: &Core, kind: Type, resource: &Value) -> Option<String> {
     if core.options.odd.ids_of_dots && kind == Type::User {
         return Some("..".to_owned());
@@ -372,7 +374,8 @@ pub(super) fn id_of(core: &Core, kind: Type, resource: &Value) -> Option<String>
     named.then(|| encoded(resource["userName"].as_str().unwrap_or_default()))
 }
 
-/// Moves a user whose name changed, where ids are made of names; whoever refers to it follows. The id that it has then.
+/// Moves a user whose name changed, where ids are made of names; the references to it follow. Returns its id
+/// afterwards.
 pub(super) fn moved(core: &mut Core, kind: Type, id: &str) -> String {
     let Some(now) = core
         .shelf(kind)

@@ -1,11 +1,11 @@
-//! Creates that meet a resource that is there already: see [`crate::sandbox::Oddities::create_meets`].
+//! Creates that meet an existing resource: see [`crate::sandbox::Oddities::create_meets`].
 
 use serde_json::Value;
 
 use super::Core;
 use super::schema::Type;
 
-/// The resource that a create meets, with the values that were sent.
+/// Returns the resource that a create meets, with the values that were sent.
 pub(super) fn met(core: &mut Core, kind: Type, sent: &Value) -> Option<Value> {
     if !core.options.odd.create_meets {
         return None;

@@ -10,11 +10,11 @@ use super::error::ScimError;
 use crate::sandbox::Oddities;
 use crate::sandbox::server::Call;
 
-/// What `totalResults` and `itemsPerPage` say.
+/// The content of `totalResults` and `itemsPerPage`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Numbers {
-    /// What the RFC says.
+    /// The number that the RFC defines.
     #[default]
     Right,
     /// One less than there are.
@@ -31,11 +31,11 @@ pub enum Numbers {
     Texts,
     /// `totalResults` counts the page.
     PerPage,
-    /// Words.
+    /// Texts that are not numbers.
     Nonsense,
 }
 
-/// A listing in the words of this server.
+/// Writes a listing in the form of this server.
 pub(super) fn worded(mut listing: Value, options: &WorkspaceOptions) -> Value {
     let (total, shown) = (
         listing["totalResults"].as_u64().unwrap_or(0),
@@ -71,7 +71,7 @@ pub(super) fn worded(mut listing: Value, options: &WorkspaceOptions) -> Value {
     listing
 }
 
-/// How many resources a page shows, where it is asked for so many.
+/// Returns how many resources a page shows, where it is asked for so many.
 pub(super) fn shown_at_once(options: &WorkspaceOptions, count: usize, start: Option<i64>) -> usize {
     let odd = &options.odd;
     let capped = odd.most_shown.map_or(count, |most| count.min(most));
@@ -82,14 +82,14 @@ pub(super) fn shown_at_once(options: &WorkspaceOptions, count: usize, start: Opt
     }
 }
 
-/// A `count` that is too large for this server.
+/// Refuses a `count` that is too large for this server.
 pub(super) fn count_refused(odd: &Oddities, call: &Call) -> Option<ScimError> {
     let count: u64 = call.option("count")?.parse().ok()?;
     let (most, status) = odd.count_refused?;
     (count > most).then(|| ScimError::new(status, "", "count is too large"))
 }
 
-/// An index behind the last resource, where this server refuses it.
+/// Refuses an index behind the last resource, where this server does.
 pub(super) fn behind_the_end(core: &Core, call: &Call, all: usize) -> Option<ScimError> {
     let start: usize = call.option("startIndex")?.parse().ok()?;
     let status = core.options.odd.behind_the_end_refused?;

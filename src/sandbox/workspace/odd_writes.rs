@@ -9,7 +9,7 @@ use super::error::ScimError;
 use super::schema::Type;
 use crate::sandbox::server::Call;
 
-/// A value by its plain path: `title`, `name.givenName`.
+/// Returns a value by its plain path: `title`, `name.givenName`.
 fn held<'v>(resource: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.').try_fold(resource, |held, name| held.get(name))
 }
@@ -31,7 +31,7 @@ fn put(resource: &mut Value, path: &str, value: Option<Value>) {
     }
 }
 
-/// What this server makes of a create beside what was asked.
+/// Changes a created resource as this server does beside the request.
 pub(super) fn of_create(resource: &mut Value, options: &WorkspaceOptions) {
     for path in &options.odd.left_out_of_creates {
         let value = (path == "active").then_some(Value::Bool(true));
@@ -39,7 +39,7 @@ pub(super) fn of_create(resource: &mut Value, options: &WorkspaceOptions) {
     }
 }
 
-/// A request that this server refuses for a header or a parameter of it.
+/// Refuses a request as this server does for a header or a parameter of it.
 pub(super) fn request_refused(core: &Core, call: &Call) -> Option<ScimError> {
     let odd = &core.options.odd;
     let accepts = call.header("accept").unwrap_or_default();
@@ -50,7 +50,7 @@ pub(super) fn request_refused(core: &Core, call: &Call) -> Option<ScimError> {
     excludes.then(|| ScimError::value("unknown parameter excludedAttributes"))
 }
 
-/// True for a write of a record at which this server breaks.
+/// Returns true for a write of a record at which this server breaks.
 pub(super) fn is_broken(core: &mut Core, call: &Call, kind: Type, id: Option<&str>) -> bool {
     if core.options.odd.broken_records.is_empty() || !call.is_write() {
         return false;
@@ -70,12 +70,12 @@ pub(super) fn is_broken(core: &mut Core, call: &Call, kind: Type, id: Option<&st
         .any(|name| broken.iter().any(|known| known == name))
 }
 
-/// True for an operation of a PATCH at which this server breaks.
+/// Returns true for an operation of a PATCH at which this server breaks.
 pub(super) fn breaks(path: &str, options: &WorkspaceOptions) -> bool {
     begins_with_one(path, &options.odd.patch_breaks)
 }
 
-/// True for an operation of a PATCH that this server answers well and does not carry out.
+/// Returns true for an operation of a PATCH that this server answers well and does not carry out.
 pub(super) fn is_silent(path: &str, options: &WorkspaceOptions) -> bool {
     begins_with_one(path, &options.odd.silent_by_patch)
 }
@@ -88,14 +88,14 @@ fn begins_with_one(path: &str, known: &[String]) -> bool {
     known.iter().any(begins)
 }
 
-/// What this server makes of a change beside what was asked.
+/// Changes a resource as this server does beside the requested change.
 pub(super) fn of_change(before: &Value, resource: &mut Value, options: &WorkspaceOptions) {
     for path in &options.odd.frozen {
         put(resource, path, held(before, path).cloned());
     }
 }
 
-/// Two attributes that are one: the one that was written gives both their value.
+/// Joins two attributes that are one: the one that was written sets both.
 pub(super) fn join(before: Option<&Value>, resource: &mut Value, options: &WorkspaceOptions) {
     let Some((one, other)) = &options.odd.twins else {
         return;

@@ -27,14 +27,14 @@ enum Verb {
     Remove,
 }
 
-/// What a path points at.
+/// The target of a path.
 struct Target {
     place: Place,
     /// The filter in brackets, with the sub-attribute behind it.
     elements: Option<(Filter, Option<&'static Attribute>)>,
 }
 
-/// The resource after all operations, not yet checked for uniqueness.
+/// Returns the resource after all operations, not yet checked for uniqueness.
 pub(super) fn apply(
     kind: Type,
     resource: &Value,
@@ -70,7 +70,7 @@ pub(super) fn apply(
     Ok(copy)
 }
 
-/// `schemas` names the extensions that hold something.
+/// Sets `schemas` to name the extensions that hold something.
 fn name_extensions(kind: Type, map: &mut Map<String, Value>, options: &WorkspaceOptions) {
     for (urn, _) in kind.extensions(options) {
         if map.get(urn).and_then(Value::as_object).is_some_and(Map::is_empty) {
@@ -231,7 +231,7 @@ impl Change<'_> {
         self.value.unwrap_or(&Value::Null)
     }
 
-    /// `emails[type eq "work"]` and `emails[type eq "work"].value`.
+    /// Changes `emails[type eq "work"]` and `emails[type eq "work"].value`.
     fn elements(
         &self,
         holder: &mut Map<String, Value>,
@@ -304,7 +304,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// `name.givenName`.
+    /// Changes `name.givenName`.
     fn sub_attribute(
         &self,
         holder: &mut Map<String, Value>,
@@ -335,7 +335,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// An attribute as a whole.
+    /// Changes an attribute as a whole.
     fn attribute(&self, holder: &mut Map<String, Value>) -> Result<(), ScimError> {
         let name = self.attribute.name;
         if self.verb == Verb::Remove {
@@ -398,7 +398,7 @@ impl Change<'_> {
     }
 }
 
-/// Appends what is not there yet; a new primary value takes the mark from the old one.
+/// Appends the items that are not there yet; a new primary value takes the mark from the old one.
 fn append(items: &mut Vec<Value>, new: Vec<Value>, duplicates: bool) {
     if new
         .iter()

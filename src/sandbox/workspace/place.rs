@@ -9,9 +9,9 @@ use super::schema::Type;
 /// A place in a resource: an attribute of the core or of an extension, perhaps a sub-attribute.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    /// The extension's URN; none in the core.
+    /// The extension's URN; `None` in the core.
     pub urn: Option<&'static str>,
-    /// None: the extension as a whole.
+    /// `None` for the extension as a whole.
     pub attribute: Option<&'static Attribute>,
     pub sub: Option<&'static Attribute>,
 }
@@ -22,7 +22,7 @@ impl Place {
     }
 }
 
-/// Reads `userName`, `name.givenName`, `urn:…:User:userName`, `urn:…:User:manager.value`, or an extension's URN alone.
+/// Parses `userName`, `name.givenName`, `urn:…:User:userName`, `urn:…:User:manager.value`, or an extension's URN alone.
 pub(super) fn place(kind: Type, text: &str, options: &WorkspaceOptions) -> Result<Place, ScimError> {
     let unknown = || ScimError::path(&format!("attribute {text} is not in the schema"));
     for (urn, known) in kind.extensions(options) {
@@ -50,7 +50,7 @@ pub(super) fn place(kind: Type, text: &str, options: &WorkspaceOptions) -> Resul
     with_sub(None, attribute, sub).ok_or_else(unknown)
 }
 
-/// What follows `urn:` in the text; empty where the text is the URN itself.
+/// Returns what follows `urn:` in the text; empty where the text is the URN itself.
 fn below<'a>(text: &'a str, urn: &str) -> Option<&'a str> {
     let head = text
         .get(..urn.len())

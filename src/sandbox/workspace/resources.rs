@@ -21,7 +21,7 @@ use super::schema::Type;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
 
-/// The resource as it is sent: with its location, and only the attributes that were asked for.
+/// Returns the resource as it is sent: with its location, and only the attributes that were asked for.
 pub(super) fn shown(core: &Core, call: &Call, kind: Type, mut resource: Value) -> Value {
     let id = resource["id"].as_str().unwrap_or_default().to_owned();
     if let Some(location) = location(core, call, kind, &id) {
@@ -253,7 +253,7 @@ pub(super) fn delete(core: &mut Core, kind: Type, id: &str) -> Result<Answer, Sc
     Ok(Answer::empty(204))
 }
 
-/// Deletes, and takes the resource out of all groups unless members may dangle.
+/// Deletes a resource, and removes it from all groups unless members may dangle.
 pub(super) fn remove(core: &mut Core, kind: Type, id: &str) -> bool {
     let removed = core.shelf(kind).remove(id);
     if removed && !core.options.dangling_members {
@@ -262,7 +262,7 @@ pub(super) fn remove(core: &mut Core, kind: Type, id: &str) -> bool {
     removed
 }
 
-/// Refuses what breaks a rule between resources, and applies what the workspace does to values by itself.
+/// Refuses what breaks a rule between resources, and applies the workspace's own changes to values.
 fn accept(core: &Core, kind: Type, before: Option<&Value>, resource: &mut Value) -> Result<(), ScimError> {
     let options = &core.options;
     tidy(options, resource);
@@ -327,7 +327,7 @@ fn members_exist(core: &Core, before: Option<&Value>, resource: &Value) -> Resul
     Ok(())
 }
 
-/// Options `trim`, `lower_case` and `drop_attributes`.
+/// Applies the options `trim`, `lower_case` and `drop_attributes`.
 fn tidy(options: &WorkspaceOptions, resource: &mut Value) {
     if options.trim {
         trim(resource);

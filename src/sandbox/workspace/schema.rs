@@ -208,7 +208,7 @@ impl Type {
         if self == Type::User { USER } else { GROUP }
     }
 
-    /// A core or common attribute by name.
+    /// Returns a core or common attribute by name.
     pub fn attribute(self, name: &str, options: &WorkspaceOptions) -> Option<&'static Attribute> {
         let own = if self == Type::User {
             USER_ATTRIBUTES
@@ -223,7 +223,7 @@ impl Type {
             .filter(|_| !hidden)
     }
 
-    /// The registered extensions with their attributes.
+    /// Returns the registered extensions with their attributes.
     pub fn extensions(self, options: &WorkspaceOptions) -> Vec<(&'static str, &'static [Attribute])> {
         match self {
             Type::Group => vec![],
@@ -252,7 +252,7 @@ pub(super) fn find_sub(attribute: &'static Attribute, name: &str) -> Option<&'st
         .find(|sub| sub.name.eq_ignore_ascii_case(name))
 }
 
-/// The attributes of a schema as `/Schemas` shows them (RFC 7643 section 7).
+/// Returns the attributes of a schema as `/Schemas` shows them (RFC 7643 section 7).
 pub(super) fn described(attributes: &[Attribute]) -> Vec<Value> {
     let kind_name = |kind: Kind| match kind {
         Kind::Text => "string",

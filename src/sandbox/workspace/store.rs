@@ -44,39 +44,39 @@ impl Shelf {
         self.slots.iter().flatten()
     }
 
-    /// A page of all resources without walking over the ones before it.
+    /// Returns a page of all resources without walking over the ones before it.
     pub fn page(&mut self, skip: usize, take: usize) -> &[Option<Value>] {
         self.close_gaps();
         let from = skip.min(self.slots.len());
         &self.slots[from..(from + take).min(self.slots.len())]
     }
 
-    /// Resources by userName or displayName, compared without case.
+    /// Returns the resources by userName or displayName, compared without case.
     pub fn named(&self, name: &str) -> Vec<&Value> {
         self.at(self.slots_named(name))
     }
 
-    /// Resources by externalId.
+    /// Returns the resources by externalId.
     pub fn with_external_id(&self, external_id: &str) -> Vec<&Value> {
         self.at(self.slots_with_external_id(external_id))
     }
 
-    /// Places of the resources of this userName or displayName, compared without case.
+    /// Returns the places of the resources of this userName or displayName, compared without case.
     pub fn slots_named(&self, name: &str) -> &[usize] {
         self.by_name.get(&name.to_lowercase()).map_or(&[], Vec::as_slice)
     }
 
-    /// Places of the resources of this externalId.
+    /// Returns the places of the resources of this externalId.
     pub fn slots_with_external_id(&self, external_id: &str) -> &[usize] {
         self.by_external_id.get(external_id).map_or(&[], Vec::as_slice)
     }
 
-    /// The place of the resource of this id.
+    /// Returns the place of the resource of this id.
     pub fn slot_of(&self, id: &str) -> Option<usize> {
         self.by_id.get(id).copied()
     }
 
-    /// The resources at these places.
+    /// Returns the resources at these places.
     pub fn at<'a>(&self, slots: impl IntoIterator<Item = &'a usize>) -> Vec<&Value> {
         slots
             .into_iter()
@@ -84,7 +84,7 @@ impl Shelf {
             .collect()
     }
 
-    /// A fresh id; the same ones in the same order in every run.
+    /// Returns a new id; the same ones in the same order in every run.
     pub fn next_id(&mut self) -> String {
         self.created += 1;
         sample::object_id(0x7363_696d ^ self.kind.name().len() as u64, self.created)
@@ -102,7 +102,7 @@ impl Shelf {
         self.slots[slot].insert(resource)
     }
 
-    /// All ids.
+    /// Returns all ids.
     pub fn ids(&self) -> Vec<String> {
         self.by_id.keys().cloned().collect()
     }
@@ -149,7 +149,7 @@ impl Shelf {
         true
     }
 
-    /// Takes a member out of every group that has it.
+    /// Removes a member from every group that has it.
     pub fn remove_member_everywhere(&mut self, id: &str) {
         for group in self.slots.iter_mut().flatten() {
             let Some(members) = group.get_mut("members").and_then(Value::as_array_mut) else {

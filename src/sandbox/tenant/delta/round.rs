@@ -1,4 +1,4 @@
-//! What a round brings: chosen at its beginning, in the order in which it will be served.
+//! The entries of a round: chosen at its beginning, in the order in which they will be served.
 
 use super::Entry;
 use crate::sandbox::tenant::Core;
@@ -6,7 +6,7 @@ use crate::sandbox::tenant::directory::Kind;
 use crate::sandbox::tenant::directory::Life;
 use crate::sandbox::tenant::read::hides_members;
 
-/// Everything that is live, and with the fault `removed_in_initial` what is gone too.
+/// Returns everything that is live, and with the fault `removed_in_initial` what is gone too.
 pub(super) fn initial(core: &mut Core, kind: Kind, select: &[String]) -> Vec<Entry> {
     let with_gone = core.faults.removed_in_initial.strikes();
     let mut entries = Vec::new();
@@ -31,7 +31,7 @@ pub(super) fn initial(core: &mut Core, kind: Kind, select: &[String]) -> Vec<Ent
     quirks(core, entries)
 }
 
-/// What changed after `since`, up to `until`, in a selected property, a selected relation, or its existence.
+/// Returns what changed after `since`, up to `until`, in a selected property, a selected relation, or its existence.
 pub(super) fn following(
     core: &mut Core,
     kind: Kind,
@@ -71,7 +71,7 @@ fn plain(at: usize) -> Entry {
     }
 }
 
-/// The object with its member changes, in as many entries as the slice size makes of them.
+/// Adds the object with its member changes, in as many entries as the slice size requires.
 fn slices(
     core: &Core,
     at: usize,
@@ -110,7 +110,7 @@ fn slices(
     }
 }
 
-/// Repeats, outdated first occurrences, and slices that come late.
+/// Adds repeats, outdated first occurrences, and slices that come late.
 fn quirks(core: &mut Core, mut entries: Vec<Entry>) -> Vec<Entry> {
     let faults = &mut core.faults;
     if faults.scatter_slices.strikes() {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// What a token says; opaque to clients.
+/// The content of a token; opaque to clients.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Token {
     /// The page at `from` of a round; `after_empty`: the page before it was an empty one.
