@@ -1,9 +1,9 @@
 //! Files for their owner alone, in places where others may write too.
 //!
-//! A new file is made under a name that cannot be guessed, exclusively, and appears under its own name once it is whole and
-//! on disk; what lies there already, or is put there meanwhile, is neither followed nor overwritten. A file that is kept open
-//! over time (a lock, an audit stream) is opened without following a link, and only where it is ours. What is read is a
-//! regular file or a pipe, up to a size.
+//! A new file is created exclusively under a name that cannot be guessed, and gets its own name once it is complete and
+//! on disk; a file that exists there already, or appears meanwhile, is neither followed nor overwritten. A file that is
+//! kept open (a lock, an audit stream) is opened without following a link, and only if it is ours. Only a regular file
+//! or a pipe is read, up to a size.
 
 use std::fs::File;
 use std::fs::Metadata;
@@ -22,26 +22,25 @@ use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
-/// From here on, whatever this process makes is for its owner alone, also what libraries make without asking for a mode.
+/// Makes every file that this process creates from now on private to its owner, including those of libraries that set
+/// no mode.
 pub fn keep_private() {
     let _ = rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// A file that is being written, not under its name yet. Gone again where it is dropped.
+/// A file that is being written and does not have its name yet. It is removed if dropped.
 #[derive(Debug)]
 pub struct NewFile {
     out: BufWriter<NamedTempFile>,
     path: PathBuf,
 }
 
-/// What the names of unfinished files begin and end with.
+/// The prefix and the suffix of the names of unfinished files.
 const UNFINISHED: (&str, &str) = (".melonsync-", ".partial");
 
 impl NewFile {
     /// Begins a file of mode 0600 in the folder of `path`.
-    ///
-    /// # Errors
-    /// Where the folder is not there, or does not take it.
+    /// When the folder does not exist or cannot be written.
     pub fn begin(path: &Path) -> io::Result<Self> {
         if path.file_name().is_none() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it names no file"));
@@ -56,20 +55,18 @@ impl NewFile {
         })
     }
 
-    /// Gives it its name, which nothing may have.
+    /// Gives the file its name, which must be free.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] where something has it, a link that leads nowhere too; what the disk says.
+    /// [`io::ErrorKind::AlreadyExists`] where the name is taken, even by a link that leads nowhere; whatever the disk
+    /// reports.
     pub fn put(self) -> io::Result<()> {
         let (file, path) = self.whole()?;
         file.persist_noclobber(&path).map_err(|failed| failed.error)?;
         sync_folder(&path)
     }
 
-    /// Gives it its name; what had it goes. A link goes itself, and what it leads to stays.
-    ///
-    /// # Errors
-    /// What the disk says.
+    /// Gives the file its name and replaces an existing one. A link is replaced itself, and what it leads to stays.
     pub fn replace(self) -> io::Result<()> {
         let (file, path) = self.whole()?;
         file.persist(&path).map_err(|failed| failed.error)?;
@@ -93,7 +90,7 @@ impl Write for NewFile {
     }
 }
 
-/// True for the name of a file that was begun and never got its own: its process ended in between.
+/// Returns true for the name of a file that was begun and never got its own: its process ended in between.
 #[must_use]
 pub fn is_unfinished(name: &str) -> bool {
     name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1)
@@ -105,16 +102,16 @@ fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// Makes a new name durable: a file that is synced may else be lost by name.
+/// Makes a new name durable: a synced file may otherwise be lost by name.
 fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
 
-/// Opens a file that stays ours: made with mode 0600 where `options` make it, never through a link, and refused where it
-/// belongs to somebody else, who could change it, or be made to hold what is ours.
+/// Opens a file that stays ours: created with mode 0600 where `options` create it, never through a link, and refused
+/// where it belongs to another user, who could change it, or have it filled with our data.
 ///
 /// # Errors
-/// [`io::ErrorKind::PermissionDenied`] for a file of somebody else; what the system says, also of a link.
+/// [`io::ErrorKind::PermissionDenied`] for a file of another user; whatever the system reports, also for a link.
 pub fn open_ours(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let flags = i32::try_from(OFlags::NOFOLLOW.bits()).expect("flags of open(2) are an int");
     let file = options
@@ -139,14 +136,14 @@ pub fn open_ours(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-/// Writes a small file that stays ours, in place: what was in it goes, and its inode stays.
+/// Writes a small file that stays ours, in place: its content is replaced, and its inode stays.
 ///
 /// # Errors
 /// As [`open_ours`].
 pub fn write_ours(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let mut file = open_ours(path, options.write(true).create(true).truncate(false))?;
-    // Only now: a file of somebody else must not be emptied by being opened.
+    // Only now: a file of another user must not be emptied by being opened.
     file.set_len(0)?;
     file.write_all(bytes)?;
     Ok(file)
@@ -156,19 +153,20 @@ fn refused(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why.to_owned())
 }
 
-/// The user id that this process acts with.
+/// Returns the user id that this process acts with.
 #[must_use]
 pub fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Reads a regular file or a pipe of at most `limit` bytes: a device or a file without end must not stop the program, or
-/// fill its memory.
+/// Reads a regular file or a pipe of at most `limit` bytes: a device or a file without end must not stop the program,
+/// or fill its memory.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidInput`] for another kind of file, [`io::ErrorKind::FileTooLarge`], what the system says.
+/// [`io::ErrorKind::InvalidInput`] for another kind of file, [`io::ErrorKind::FileTooLarge`], whatever the system
+/// reports.
 pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    // Before it is opened too: opening a device may do something, or wait for ever.
+    // Before it is opened too: opening a device may have effects, or wait for ever.
     readable(&std::fs::metadata(path)?)?;
     let file = File::open(path)?;
     readable(&file.metadata()?)?;
@@ -181,10 +179,10 @@ pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// As [`read_limited`], for a text.
+/// Reads a text, as [`read_limited`] does bytes.
 ///
 /// # Errors
-/// As there; [`io::ErrorKind::InvalidData`] where it is none.
+/// Those of [`read_limited`]; [`io::ErrorKind::InvalidData`] where it is not text.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(read_limited(path, limit)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not valid UTF-8"))
@@ -203,7 +201,7 @@ fn readable(held: &Metadata) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
-/// What is too open about a file or folder that is to be ours alone.
+/// The way in which a file or folder that must be ours alone is too open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loose {
     /// It belongs to this user id.
@@ -212,11 +210,11 @@ pub enum Loose {
     Mode(u32),
 }
 
-/// What is too open about a file, a link followed; `None` where nothing is. With `or_root`, root may own it: a service's
-/// secrets are laid out by it.
+/// Returns how a file, or what a link leads to, is too open; `None` where it is not. With `or_root`, root may own it: a
+/// service manager creates a service's secrets as root.
 ///
 /// # Errors
-/// Where it is not there, or cannot be looked at.
+/// When it does not exist, or cannot be inspected.
 pub fn looseness(path: &Path, or_root: bool) -> io::Result<Option<Loose>> {
     let held = std::fs::metadata(path)?;
     if held.uid() != own_uid() && !(or_root && held.uid() == 0) {

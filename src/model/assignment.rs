@@ -1,4 +1,4 @@
-//! Who is assigned to the enterprise application, and with which app role.
+//! The users and groups assigned to the enterprise application, and their app roles.
 //!
 //! Entra's "assigned" scope and its app roles both come from this one list (docs/design/graph.md, "Other reads").
 
@@ -21,9 +21,9 @@ impl RoleId {
 pub struct AppRole {
     /// Its id, by which assignments name it.
     pub id: RoleId,
-    /// What the application gets to see, such as `GlobalAdministrator`; a role may be without one.
+    /// The name that the application sees, such as `GlobalAdministrator`; a role may have none.
     pub value: Option<String>,
-    /// What people get to see.
+    /// The name that people see.
     pub display_name: Option<String>,
     /// False for a role that is switched off, as it must be before it can be deleted: it grants nothing.
     pub enabled: bool,
@@ -34,9 +34,9 @@ pub struct AppRole {
 pub struct Assignment {
     /// Whether a user or a group is assigned.
     pub kind: ObjectKind,
-    /// Who is assigned.
+    /// The user or group that is assigned.
     pub principal: SourceId,
-    /// With which role.
+    /// The role that it is assigned.
     pub role: RoleId,
 }
 
@@ -45,16 +45,17 @@ pub struct Assignment {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AssignmentList(Vec<Assignment>);
 
-/// An entry came twice: the list moved while it was read page by page, so another one may be missing.
+/// The error for an entry that came twice: the list changed while it was read page by page, so another entry may be
+/// missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the assignment of {} {} occurs twice", .0.kind, .0.principal)]
 pub struct Repeated(pub Assignment);
 
 impl AssignmentList {
-    /// The list of these entries, in any order.
+    /// Builds the list of these entries, given in any order.
     ///
     /// # Errors
-    /// When one occurs twice. Entra has no two assignments of one role to one principal.
+    /// When an entry occurs twice. Entra has no two assignments of one role to one principal.
     pub fn try_new(mut entries: Vec<Assignment>) -> Result<Self, Repeated> {
         entries.sort_unstable();
         match entries.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -63,19 +64,19 @@ impl AssignmentList {
         }
     }
 
-    /// The entries, users first, each principal's together.
+    /// Returns the entries, users first, each principal's together.
     #[must_use]
     pub fn entries(&self) -> &[Assignment] {
         &self.0
     }
 
-    /// The entries themselves, in the same order.
+    /// Returns the entries themselves, in the same order.
     #[must_use]
     pub fn into_entries(self) -> Vec<Assignment> {
         self.0
     }
 
-    /// Each principal with its roles, in order.
+    /// Returns each principal with its roles, in order.
     pub fn by_principal(&self) -> impl Iterator<Item = (ObjectKind, SourceId, &[Assignment])> {
         self.0
             .chunk_by(|a, b| (a.kind, a.principal) == (b.kind, b.principal))

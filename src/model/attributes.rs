@@ -1,4 +1,4 @@
-//! Attribute name (source) or path (target) to value: a map that is small, and in the order of the names.
+//! Attribute name (source) or path (target) to value: a small map, in the order of the names.
 
 use std::fmt;
 
@@ -8,38 +8,39 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{name::Name, value::Value};
 
-/// Attributes in the order of their names, each once. A list underneath: an object has thirty of them, and a list
-/// of thirty is read, copied and compared faster than a tree.
+/// Attributes in the order of their names, each once. A list underneath: an object has thirty of them, and a list of
+/// thirty is read, copied and compared faster than a tree.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Attributes(Vec<(Name, Value)>);
 
 impl Attributes {
-    /// None.
+    /// Creates an empty map.
     #[must_use]
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// The value under this name.
+    /// Returns the value under this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.find(name).ok().map(|at| &self.0[at].1)
     }
 
-    /// As [`Self::get`], for whoever has the name itself: known ones are compared as numbers.
+    /// Returns the value as [`Self::get`] does, for a caller that has the [`Name`] itself: known ones are compared as
+    /// numbers.
     #[must_use]
     pub fn get_named(&self, name: &Name) -> Option<&Value> {
         let found = self.0.binary_search_by(|(held, _)| held.cmp(name));
         found.ok().map(|at| &self.0[at].1)
     }
 
-    /// True where there is a value (`Null` is one) under this name.
+    /// Returns true where there is a value (`Null` is one) under this name.
     #[must_use]
     pub fn contains_key(&self, name: &str) -> bool {
         self.find(name).is_ok()
     }
 
-    /// Sets the value under this name; the one before, where there was one.
+    /// Sets the value under this name. Returns the value before, where there was one.
     pub fn insert(&mut self, name: impl Into<Name>, value: Value) -> Option<Value> {
         let name = name.into();
         // Most come in order.
@@ -56,44 +57,44 @@ impl Attributes {
         }
     }
 
-    /// Takes the value under this name away.
+    /// Removes the value under this name, and returns it.
     pub fn remove(&mut self, name: &str) -> Option<Value> {
         self.find(name).ok().map(|at| self.0.remove(at).1)
     }
 
-    /// Names and values, in the order of the names.
+    /// Returns names and values, in the order of the names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Name, &Value)> + DoubleEndedIterator {
         self.0.iter().map(|(name, value)| (name, value))
     }
 
-    /// The names, in order.
+    /// Returns the names, in order.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &Name> {
         self.0.iter().map(|(name, _)| name)
     }
 
-    /// The values, in the order of the names.
+    /// Returns the values, in the order of the names.
     pub fn values(&self) -> impl ExactSizeIterator<Item = &Value> {
         self.0.iter().map(|(_, value)| value)
     }
 
-    /// How many there are.
+    /// Returns the number of attributes.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// True for none.
+    /// Returns true when there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Keeps those of which this is true.
+    /// Keeps those attributes for which `keep` returns true.
     pub fn retain(&mut self, mut keep: impl FnMut(&Name, &mut Value) -> bool) {
         self.0.retain_mut(|(name, value)| keep(name, value));
     }
 
-    /// Room for `n` more.
+    /// Reserves room for `n` more.
     pub fn reserve(&mut self, n: usize) {
         self.0.reserve(n);
     }
@@ -111,12 +112,12 @@ impl<N: Into<Name>> Extend<(N, Value)> for Attributes {
     }
 }
 
-/// Of two values under one name the later one is kept.
+/// Keeps, of two values under one name, the later one.
 impl<N: Into<Name>> FromIterator<(N, Value)> for Attributes {
     fn from_iter<I: IntoIterator<Item = (N, Value)>>(all: I) -> Self {
         let mut held: Vec<(Name, Value)> = all.into_iter().map(|(n, value)| (n.into(), value)).collect();
         if !held.is_sorted_by(|(a, _), (b, _)| a < b) {
-            // Stable: equal names stay in their order, and the last of them is the one to be kept.
+            // Stable: equal names stay in their order, and the last of them is kept.
             held.sort_by(|(a, _), (b, _)| a.cmp(b));
             held.dedup_by(|later, earlier| {
                 let same = later.0 == earlier.0;
@@ -159,7 +160,7 @@ impl std::ops::Index<&str> for Attributes {
     type Output = Value;
 
     /// # Panics
-    /// Where there is none of this name.
+    /// When there is no value under this name.
     fn index(&self, name: &str) -> &Value {
         self.get(name)
             .unwrap_or_else(|| panic!("there is no attribute `{name}`"))
@@ -172,7 +173,7 @@ impl fmt::Debug for Attributes {
     }
 }
 
-/// As a map of texts.
+/// Serializes the attributes as a map of texts.
 impl Serialize for Attributes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.len()))?;
@@ -195,7 +196,7 @@ impl<'de> Deserialize<'de> for Attributes {
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Attributes, M::Error> {
                 let mut attributes = Attributes::new();
-                // A length may be a lie: room for what an object commonly has, no more.
+                // A stated length may be false: room for what an object commonly has, no more.
                 attributes.reserve(map.size_hint().unwrap_or(0).min(64));
                 while let Some((name, value)) = map.next_entry::<Name, Value>()? {
                     attributes.insert(name, value);

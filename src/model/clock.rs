@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The moment `by` later.
+    /// Returns the moment `by` later.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(
@@ -19,7 +19,7 @@ impl Timestamp {
         )
     }
 
-    /// The moment `by` earlier.
+    /// Returns the moment `by` earlier.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
         Self(
@@ -28,29 +28,29 @@ impl Timestamp {
         )
     }
 
-    /// Time since `earlier`; zero if that is later (clocks jump).
+    /// Returns the time since `earlier`; zero if that is later (clocks jump).
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// As chrono's type, for schedules and for showing; the epoch where it is out of chrono's range.
+    /// Converts to chrono's type, for schedules and for display; the epoch where it is out of chrono's range.
     #[must_use]
     pub fn to_utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or_default()
     }
 }
 
-/// RFC 3339 in UTC with milliseconds.
+/// Writes RFC 3339 in UTC with milliseconds.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_utc().to_rfc3339_opts(SecondsFormat::Millis, true))
     }
 }
 
-/// Tells the time.
+/// A source of the current time.
 pub trait Clock: Send + Sync + fmt::Debug {
-    /// Now, by the wall clock.
+    /// Returns the current time of the wall clock.
     fn now(&self) -> Timestamp;
 }
 
@@ -65,12 +65,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// A monotonic stopwatch for durations that are only reported, never decided upon.
+/// A monotonic stopwatch for durations that are only reported and never decide anything.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
-    /// Starts it.
+    /// Starts the stopwatch.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
@@ -80,7 +80,7 @@ impl Stopwatch {
         Self(std::time::Instant::now())
     }
 
-    /// Time since the start.
+    /// Returns the time since the start.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()

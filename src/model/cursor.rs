@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{clock::Timestamp, object::Generation};
 
-/// The life of a stream; each state says what may be concluded in it.
+/// The state of a stream; each state defines what may be concluded in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cursor {
-    /// Nothing read yet, or the source said 410 Gone: the next round is a full one.
+    /// Nothing was read yet, or the source answered 410 Gone: the next round is a full one.
     Start,
-    /// Part of a full listing. Not having seen an object proves nothing yet.
+    /// Part of a full listing. An object that was not seen yet may still come.
     Listing {
         /// The page to read next, verbatim.
         next_link: String,
@@ -18,7 +18,7 @@ pub enum Cursor {
     Advancing {
         /// The page to read next, verbatim.
         next_link: String,
-        /// The link that this round began with: where it begins again if its page tokens expire.
+        /// The link that this round began with: the round begins there again if its page tokens expire.
         delta_link: String,
     },
     /// Round complete. Re-reading from here is safe; skipping ahead is not.
@@ -28,10 +28,10 @@ pub enum Cursor {
     },
 }
 
-/// A stream's cursor with what it is worth.
+/// The cursor of a stream, and what it covers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stream {
-    /// Where it stands.
+    /// The position in the stream.
     pub cursor: Cursor,
     /// The full round under way or last completed; 0 before the first.
     pub generation: Generation,

@@ -1,6 +1,6 @@
-//! The forms in which a target may want its requests: words that settings, target and store share.
+//! The forms in which a target may want its requests: names that settings, target and store share.
 //!
-//! Evidence for each: what products in the field refuse, or take and silently do not do.
+//! Evidence for each: what products in the field refuse, or accept and silently do not do.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,14 +26,14 @@ pub enum Booleans {
     String,
 }
 
-/// How members are taken out of a group.
+/// How members are removed from a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberRemoval {
     /// `members[value eq "x"]`, one operation a member (RFC 7644 section 3.5.2.2).
     #[default]
     Path,
-    /// `members` with an array of values, as Entra's older form. A server that follows the RFC may remove everybody.
+    /// `members` with an array of values, as Entra's older form. A server that follows the RFC may remove all members.
     ValueArray,
     /// A PUT of the group without them, from a fresh read.
     Put,
@@ -54,7 +54,7 @@ pub enum ManagerForm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NewElement {
-    /// `add` of the whole element to its attribute: servers refuse a path into what is not there with `noTarget`.
+    /// `add` of the whole element to its attribute: servers refuse a path into an absent element with `noTarget`.
     #[default]
     Whole,
     /// `add` at a path that selects it, as Entra does.
@@ -65,26 +65,26 @@ pub enum NewElement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Update {
-    /// PATCH, unless the service says that it has none.
+    /// PATCH, unless the service announces that it has none.
     #[default]
     Patch,
     /// PUT from a fresh read, with everything else kept.
     Put,
 }
 
-/// As what a body is announced.
+/// The media type of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaType {
     /// `application/scim+json` (RFC 7644 section 3.1).
     #[default]
     Scim,
-    /// `application/json`: frameworks refuse what they have no reader for with 415.
+    /// `application/json`: frameworks answer 415 to a type that they have no reader for.
     Json,
 }
 
 impl MediaType {
-    /// What stands in `Content-Type`.
+    /// Returns the value of `Content-Type`.
     #[must_use]
     pub const fn header(self) -> &'static str {
         match self {
@@ -98,10 +98,10 @@ impl MediaType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Paging {
-    /// By cursor where the service says that it can (RFC 9865), else by index.
+    /// By cursor where the service announces it (RFC 9865), else by index.
     #[default]
     AsAnnounced,
-    /// `startIndex`, whatever the service says.
+    /// `startIndex`, whatever the service announces.
     Index,
 }
 
@@ -109,7 +109,7 @@ pub enum Paging {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PageSize {
-    /// As many as the service says that it shows, at most 500.
+    /// As many as the service announces, at most 500.
     #[default]
     AsAnnounced,
     /// At most 100.
@@ -118,22 +118,22 @@ pub enum PageSize {
     None,
 }
 
-/// The forms that the settings name. What they do not name is learned.
+/// The forms that the settings name. The others are learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PinnedDialect {
     /// Case of `op`.
     pub op_case: Option<OpCase>,
-    /// Form of booleans.
+    /// The form of booleans.
     pub booleans: Option<Booleans>,
-    /// Form of member removal.
+    /// The form of member removal.
     pub member_removal: Option<MemberRemoval>,
-    /// Form of a manager.
+    /// The form of a manager.
     pub manager: Option<ManagerForm>,
     /// Whether extension URNs are listed in `schemas`.
     pub extension_urn_in_schemas: Option<bool>,
     /// PATCH or PUT.
     pub update: Option<Update>,
-    /// As what bodies are announced.
+    /// The media type of bodies.
     pub media_type: Option<MediaType>,
     /// Whether groups show their members when they are read.
     pub members_shown: Option<bool>,

@@ -16,7 +16,7 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
-    /// The word shown to people: `user` or `group`.
+    /// Returns the name shown to people: `user` or `group`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -37,13 +37,13 @@ impl fmt::Display for ObjectKind {
 pub struct SourceId(Uuid);
 
 impl SourceId {
-    /// The sixteen bytes of the GUID, in the order that sorts like its text.
+    /// Returns the sixteen bytes of the GUID, in the order that sorts like its text.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }
 
-    /// The id with these sixteen bytes.
+    /// Builds the id with these sixteen bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
@@ -62,7 +62,7 @@ impl fmt::Display for SourceId {
     }
 }
 
-/// A text that is not a GUID where an object id was expected.
+/// The error for a text that is not a GUID where an object id was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an object id: a GUID such as 6f1c8d1e-0000-4000-8000-000000000001 is expected")]
 pub struct NotAnId(pub String);
@@ -82,12 +82,12 @@ impl FromStr for SourceId {
 pub struct TargetId(Arc<str>);
 
 impl TargetId {
-    /// The longest id that is taken, in bytes. No service needs more, and each of them stands in URLs, keys and logs.
+    /// The longest accepted id, in bytes. No service needs more, and each of them occurs in URLs, keys and logs.
     pub const LONGEST: usize = 2048;
 
-    /// An id as the service wrote it; `None` for what cannot name one resource: an empty text, `.` and `..` (a URL takes
-    /// them for steps, so that a write would reach the collection), a control character, and more than
-    /// [`Self::LONGEST`] bytes.
+    /// Builds an id as the service wrote it. Returns `None` for a text that cannot name one resource: an empty text,
+    /// `.` and `..` (a URL takes them for steps, so that a write would reach the collection), a control character, and
+    /// more than [`Self::LONGEST`] bytes.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let names = !matches!(text, "" | "." | "..")
@@ -96,14 +96,14 @@ impl TargetId {
         names.then(|| Self(text.into()))
     }
 
-    /// True for the same id: written alike, or the same GUID in another case.
+    /// Returns true for the same id: written alike, or the same GUID in another case.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         let guid = |id: &Self| Uuid::try_parse(id.as_str()).ok();
         self == other || guid(self).is_some_and(|id| guid(other) == Some(id))
     }
 
-    /// The id as the service wrote it.
+    /// Returns the id as the service wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

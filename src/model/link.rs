@@ -1,4 +1,4 @@
-//! The remembered pair of a source object and a target resource, with what was sent and what was kept of it.
+//! The stored pair of a source object and a target resource, with what was sent and what was kept of it.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +11,26 @@ use super::{
     value::{Attributes, Value},
 };
 
-/// What the target answered for one attribute after a write.
+/// The target's answer for one attribute after a write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kept {
     /// The target holds exactly what was sent.
     AsSent,
-    /// The target holds this instead (it trims, lower-cases or drops).
+    /// The target holds this value instead (it trims, lower-cases or drops).
     Other(Value),
     /// Not known yet: a 204, or the attribute was not in the answer. The next read fills it.
     Unknown,
 }
 
-/// What stands in a link's origin in place of the attribute that matched, where a person linked it.
+/// The text in a link's origin in place of the attribute that matched, where a person linked the objects.
 pub const BY_HAND: &str = "by hand";
 
-/// How a link came to be.
+/// The origin of a link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LinkOrigin {
-    /// We created the resource.
+    /// melonsync created the resource.
     Created,
-    /// It was there, and matched by this target attribute.
+    /// The resource existed, and matched by this target attribute.
     Adopted(String),
 }
 
@@ -39,18 +39,18 @@ pub enum LinkOrigin {
 pub struct Link {
     /// The resource.
     pub target: TargetId,
-    /// Created or adopted.
+    /// Whether it was created or adopted.
     pub origin: LinkOrigin,
-    /// When it was linked.
+    /// When the objects were linked.
     pub since: Timestamp,
-    /// Target path to the value as we last sent it, or found it equal at adoption. References are target ids.
+    /// The values as we last sent them, or found them equal at adoption, by target path. References are target ids.
     pub sent: Attributes,
-    /// Target path to what the target kept, only where that is not [`Kept::AsSent`].
+    /// The values that the target kept, by target path, only where that is not [`Kept::AsSent`].
     pub kept: BTreeMap<Name, Kept>,
 }
 
-/// A create that was, or is about to be, sent and whose outcome is not yet recorded
-/// (docs/design/cycle.md, "Creates and crashes").
+/// A create that was, or is about to be, sent and whose outcome is not yet recorded (docs/design/cycle.md, "Creates and
+/// crashes").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
     /// `externalId` as sent.

@@ -1,7 +1,7 @@
 //! Attribute names: a Graph property, or a path at the target.
 //!
-//! The same hundred names stand in every object of a directory. Those that are known beforehand are a number into
-//! one list; they cost no memory of their own, are compared as numbers, and are two bytes in the snapshot.
+//! The same hundred names occur in every object of a directory. Those known beforehand are a number into one list; they
+//! cost no memory of their own, are compared as numbers, and are two bytes in the snapshot.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -25,7 +25,7 @@ enum Held {
 }
 
 impl Name {
-    /// The number of a known name. Part of the snapshot's format.
+    /// Returns the number of a known name. Part of the snapshot's format.
     #[must_use]
     pub fn code(&self) -> Option<u16> {
         match self.0 {
@@ -34,13 +34,13 @@ impl Name {
         }
     }
 
-    /// The name with this number.
+    /// Returns the name with this number.
     #[must_use]
     pub fn from_code(code: u16) -> Option<Self> {
         (usize::from(code) < KNOWN.len()).then_some(Self(Held::Known(code)))
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
@@ -107,7 +107,7 @@ impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Held::Known(a), Held::Known(b)) => a == b,
-            // A known name is never held as another one.
+            // A known name is never held as `Other`.
             (Held::Other(a), Held::Other(b)) => a == b,
             _ => false,
         }
@@ -146,7 +146,7 @@ impl PartialEq<Name> for String {
     }
 }
 
-/// As the texts.
+/// Orders names as their texts.
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
         match (&self.0, &other.0) {
@@ -182,7 +182,7 @@ impl fmt::Debug for Name {
     }
 }
 
-/// As a text, everywhere: the numbers are the business of the snapshot's records.
+/// Serializes as a text, everywhere: only the snapshot's records use the numbers.
 impl Serialize for Name {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self)
@@ -209,7 +209,7 @@ impl<'de> Deserialize<'de> for Name {
 
 struct Index {
     codes: HashMap<&'static str, u16>,
-    /// The place of each known name in the order of the texts.
+    /// The rank of each known name in the order of the texts.
     ranks: Vec<u16>,
 }
 
@@ -224,8 +224,8 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
     Index { codes, ranks }
 });
 
-/// The names known beforehand: those of the presets, and Graph's properties of users and groups. Their numbers are
-/// part of the snapshot's format: new ones go to the end, none is ever taken out.
+/// The names known beforehand: those of the presets, and Graph's properties of users and groups. Their numbers are part
+/// of the snapshot's format: new names are appended, none is ever removed.
 const KNOWN: &[&str] = &[
     // Graph properties
     "accountEnabled",

@@ -1,4 +1,4 @@
-//! What the source holds: users and groups with the properties that were read, and references between them.
+//! The source's objects: users and groups with the properties that were read, and references between them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -8,10 +8,10 @@ use super::{
     value::{Attributes, Value},
 };
 
-/// Counts the full rounds of one stream. What a newer complete round did not bring is *missing*, not gone.
+/// Counts the full rounds of one stream. An object that a newer complete round did not bring is *missing*, not gone.
 pub type Generation = u32;
 
-/// Why Graph says that an object is gone (docs/design/graph.md, "Shapes").
+/// Graph's reason why an object is gone (docs/design/graph.md, "Shapes").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Removed {
     /// `@removed.reason = "changed"`: soft-deleted, restorable for 30 days.
@@ -25,11 +25,11 @@ pub enum Removed {
 pub enum Life {
     /// Read in the current generation, or changed since.
     Alive,
-    /// Not brought by the last complete full round. Proves nothing: it is asked for one by one.
+    /// Not brought by the last complete full round. That proves nothing: the object is asked for by its id.
     Missing,
-    /// Asked for, and the answer proved nothing (403, 5xx, a hidden object): kept, and said so.
+    /// Asked for by its id, and the answer proved nothing (403, 5xx, a hidden object): kept, and reported as unknown.
     Unknown,
-    /// Tombstone with positive evidence, kept until its operation is done, however long that is withheld.
+    /// A tombstone with positive evidence, kept until its operation is done, however long that is withheld.
     Gone(Removed),
 }
 
@@ -40,10 +40,10 @@ pub struct SourceObject {
     pub kind: ObjectKind,
     /// Entra object id.
     pub id: SourceId,
-    /// Graph property name to value. A selected property that the source does not have is `Null`; a property
-    /// that was never selected is absent: *unknown*, so nothing may be derived from it.
+    /// The values by Graph property name. A selected property that the source does not have is `Null`; a property that
+    /// was never selected is absent: *unknown*, so nothing may be derived from it.
     pub attributes: Attributes,
-    /// The manager, where `manager` is selected: `None` is "has none".
+    /// The manager, where `manager` is selected: `None` means that there is none.
     pub manager: Option<SourceId>,
     /// Alive, missing or gone.
     pub life: Life,
@@ -51,18 +51,18 @@ pub struct SourceObject {
     pub gone_since: Option<Timestamp>,
     /// The full round that last brought this object.
     pub generation: Generation,
-    /// The full round in which `manager` was last said.
+    /// The full round that last brought `manager`.
     pub manager_generation: Generation,
 }
 
 impl SourceObject {
-    /// A property that was read, `None` when it is unknown.
+    /// Returns a property that was read, or `None` when it is unknown.
     #[must_use]
     pub fn attribute(&self, graph_name: &str) -> Option<&Value> {
         self.attributes.get(graph_name)
     }
 
-    /// Whether the source says that this account is enabled. Unknown or absent is enabled: nobody is
+    /// Returns whether the source reports this account as enabled. Unknown or absent counts as enabled: no user is
     /// disabled for a property that was not read.
     #[must_use]
     pub fn account_enabled(&self) -> bool {
@@ -71,7 +71,7 @@ impl SourceObject {
             .unwrap_or(true)
     }
 
-    /// The name that people know it by: UPN, else displayName, else the id.
+    /// Returns the name that people know it by: UPN, else displayName, else the id.
     #[must_use]
     pub fn name(&self) -> String {
         ["userPrincipalName", "displayName"]
@@ -92,23 +92,24 @@ pub enum MemberKind {
     Other,
 }
 
-/// One membership edge of a group at the source, with what was sent of it to the target.
+/// One membership edge of a group at the source, and what was sent of it to the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
     /// The type of the member.
     pub kind: MemberKind,
     /// The full round of the groups stream that last brought this edge.
     pub generation: Generation,
-    /// False when the source took the member out while the target still holds it.
+    /// False when the source removed the member while the target still holds it.
     pub present: bool,
     /// The member's target id as sent into the target's group; `None` when the target does not hold it.
     pub sent: Option<TargetId>,
-    /// True when the target's group held it before we took it over: it stays when the group at the source goes.
+    /// True when the target's group held the member before we adopted the group: it stays when the group at the source
+    /// goes.
     pub found: bool,
 }
 
-/// What the target holds of a membership, as the store keeps it: a missing one and a sent one are written as an `Option` is,
-/// which stood here before.
+/// The target's side of a membership as the store holds it: a missing one and a sent one are written as an `Option`,
+/// which was the type before.
 #[derive(Serialize, Deserialize)]
 enum Held<T> {
     No,
@@ -116,7 +117,7 @@ enum Held<T> {
     Found(T),
 }
 
-/// A membership for people and other programs.
+/// The form of a membership for people and other programs.
 #[derive(Serialize, Deserialize)]
 struct Shown {
     kind: MemberKind,
@@ -194,14 +195,14 @@ pub struct ReferenceChange {
     pub removed: bool,
 }
 
-/// One object as a delta page brings it: only what the page says.
+/// One object as a delta page brings it, with nothing but the page's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeltaObject {
     /// User or group.
     pub kind: ObjectKind,
     /// Entra object id.
     pub id: SourceId,
-    /// Properties that are on the page; `Null` clears. What is absent is absent here too.
+    /// The properties on the page; `Null` clears one. A property that is not on the page is absent here too.
     pub attributes: Attributes,
     /// `@removed` with its reason.
     pub removed: Option<Removed>,
@@ -211,16 +212,16 @@ pub struct DeltaObject {
     pub members: Vec<ReferenceChange>,
 }
 
-/// What asking for one object by id proved (docs/design/evidence.md).
+/// The proof that asking for one object by id gave (docs/design/evidence.md).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Existence {
-    /// `/users/{id}` answered 200: it lives, and these are its selected properties (absent ones are null).
+    /// `/users/{id}` answered 200: the object lives, and these are its selected properties (absent ones are null).
     Alive(Attributes),
     /// Found among the deleted items: soft-deleted.
     SoftDeleted,
     /// 404 on both: hard-deleted.
     HardDeleted,
-    /// Anything else: proves nothing. The text says what was answered.
+    /// Any other answer: it proves nothing. The text describes the answer.
     Unknown(String),
 }
 
@@ -230,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_membership_is_written_as_before_and_what_was_found_is_more() {
-        /// As it stood in the store before.
+        /// The layout of earlier stores.
         #[derive(Serialize)]
         struct Before {
             kind: MemberKind,

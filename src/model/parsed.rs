@@ -1,4 +1,4 @@
-//! Texts that were parsed before. The same few attribute paths are looked at for every object, and the lexer of their
+//! Texts that were parsed before. The same few attribute paths are read for every object, and the lexer of their
 //! grammar is costly to build: without this, it was a third of the CPU time of a cycle with a thousand changes.
 
 use std::collections::HashMap;
@@ -6,20 +6,20 @@ use std::sync::LazyLock;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 
-/// Most texts that are kept: a text may come from anywhere.
+/// The most texts that are kept: a text may come from anywhere.
 const MOST: usize = 1000;
 
-/// What texts were parsed to; for a `static`.
+/// The results of parsing texts; for a `static`.
 pub struct Parsed<T>(LazyLock<RwLock<HashMap<String, T>>>);
 
 impl<T: Clone> Parsed<T> {
-    /// Nothing is parsed yet.
+    /// Creates an empty store of results.
     #[must_use]
     pub const fn new() -> Self {
         Self(LazyLock::new(RwLock::default))
     }
 
-    /// Returns what the text was parsed to before, else parses and keeps it. A text that does not parse is not kept.
+    /// Returns the stored result for the text, or parses and stores it. A text that does not parse is not stored.
     ///
     /// # Errors
     /// Those of `parse`.

@@ -1,5 +1,5 @@
-//! An attribute or a member that the target refused while the rest of its object was carried out: it waits alone, with gaps
-//! of its own.
+//! An attribute or a member that the target refused while the rest of its object was carried out: it waits alone, with
+//! gaps of its own.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -11,32 +11,32 @@ use super::id::SourceId;
 use super::id::TargetId;
 use super::value::Value;
 
-/// How a member is written in the place of an attribute.
+/// The text before and after a member's id, in the place of an attribute.
 const MEMBER: (&str, &str) = ("members[value eq \"", "\"]");
 
 /// One refused attribute or member of one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Target path, as the mapping writes it; of a member, see [`Self::path_of`].
+    /// The target path, as the mapping writes it; for a member, see [`Self::path_of`].
     pub attribute: String,
-    /// The value that was refused, as a digest: another one is tried at once.
+    /// The digest of the refused value: another value is tried at once.
     pub wanted: [u8; 16],
     /// The operation that it was part of, by its name.
     pub operation: String,
-    /// What the target said.
+    /// The target's answer.
     pub error: String,
     /// What to do about it.
     pub hint: String,
-    /// How often it was refused in a row.
+    /// How often it was refused in succession.
     pub failures: u32,
-    /// When it was refused first.
+    /// When it was first refused.
     pub since: Timestamp,
-    /// When it is tried again; `None`: dropped, not before something changes.
+    /// When it is tried again; `None` if it is dropped, and not tried before something changes.
     pub next_try: Option<Timestamp>,
 }
 
 impl Refusal {
-    /// The digest of a value.
+    /// Computes the digest of a value.
     #[must_use]
     pub fn digest(value: &Value) -> [u8; 16] {
         let digest = Sha256::digest(value.to_json().to_string().as_bytes());
@@ -45,33 +45,34 @@ impl Refusal {
         short
     }
 
-    /// The path of a group's member.
+    /// Returns the path of a group's member.
     #[must_use]
     pub fn path_of(member: &SourceId) -> String {
         format!("{}{member}{}", MEMBER.0, MEMBER.1)
     }
 
-    /// What is wanted of a member: in the group, or out of it.
+    /// Returns the value wanted of a member: in the group, or out of it.
     #[must_use]
     pub fn membership(target: &TargetId, comes: bool) -> Value {
         Value::text(format!("{} {target}", if comes { "in" } else { "out" }))
     }
 
-    /// The member that was refused, where it is one.
+    /// Returns the member that was refused, if this is one.
     #[must_use]
     pub fn member(&self) -> Option<SourceId> {
         let id = self.attribute.strip_prefix(MEMBER.0)?.strip_suffix(MEMBER.1)?;
         id.parse().ok()
     }
 
-    /// True while this value need not be sent again.
+    /// Returns true while this value need not be sent again.
     #[must_use]
     pub fn waits(&self, value: &Value, now: Timestamp) -> bool {
         self.wanted == Self::digest(value) && self.next_try.is_none_or(|at| at > now)
     }
 }
 
-/// True where a refusal's text names this target path: its attribute, or the sub-attribute of a single-valued one, as a word.
+/// Returns true where a refusal's text contains, as a word, this target path: its attribute, or the sub-attribute of a
+/// single-valued one.
 #[must_use]
 pub fn names(text: &str, path: &str) -> bool {
     let said = text.split_once(" answered ").map_or(text, |(_, said)| said);

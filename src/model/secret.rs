@@ -15,7 +15,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The secret itself: only for the request that needs it.
+    /// Returns the secret itself: only for the request that needs it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -1,15 +1,16 @@
-//! Foreign words on their way to people: names from a directory, words of a target, roles in a token.
+//! Foreign texts on their way to people: names from a directory, messages of a target, roles in a token.
 //!
-//! They come from whoever can name himself, and end on a terminal, where a cursor movement wipes the lines above it and a
-//! line break writes a new one. So what is not seen itself is written as `\u{…}` where such a word enters a line
-//! ([`shown`]); and what leaves the program is looked through once more, whole ([`shown_lines`], [`shown_json`]), because one
+//! Anyone who may choose a name can write them, and they end on a terminal, where a cursor movement erases the lines
+//! above it and a line break writes a new one. So an invisible character is written as `\u{…}` where such a text enters
+//! a line ([`shown`]); and all output is filtered once more, whole ([`shown_lines`], [`shown_json`]), because one
 //! forgotten place is enough.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// True for what steers a terminal, breaks a line, turns its direction, or is not seen at all: C0, DEL, C1, the bidirectional
-/// controls, line and paragraph separators, and the byte order mark. The joiners U+200C and U+200D stay: names need them.
+/// Returns true for a character that steers a terminal, breaks a line, turns its direction, or is invisible: C0, DEL,
+/// C1, the bidirectional controls, line and paragraph separators, and the byte order mark. The joiners U+200C and
+/// U+200D stay: names need them.
 #[must_use]
 pub const fn is_unseen(c: char) -> bool {
     matches!(
@@ -25,13 +26,13 @@ pub const fn is_unseen(c: char) -> bool {
     )
 }
 
-/// The text as it may stand in a line.
+/// Returns the text as it may stand in a line.
 #[must_use]
 pub fn shown(text: &str) -> Cow<'_, str> {
     replaced(text, is_unseen, |c, out| out.extend(c.escape_unicode()))
 }
 
-/// Several lines as they may be shown: as [`shown`], and line breaks stay.
+/// Returns several lines as they may be shown: like [`shown`], but line breaks stay.
 #[must_use]
 pub fn shown_lines(text: &str) -> Cow<'_, str> {
     replaced(
@@ -41,8 +42,8 @@ pub fn shown_lines(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// A JSON document as it may be shown: the same document, in which such characters, which can stand in texts only, are
-/// written as JSON writes them. C0 is so already.
+/// Returns a JSON document as it may be shown: the same document, with such characters, which can occur in texts only,
+/// written as JSON escapes. C0 is escaped already.
 #[must_use]
 pub fn shown_json(document: &str) -> Cow<'_, str> {
     replaced(

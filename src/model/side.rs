@@ -13,7 +13,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// The word for it.
+    /// Returns its name.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 mod decode;
 
-/// One attribute value. `Null` is a value that was read and is empty; an attribute that was never read is
-/// absent from its map, and nothing may be derived from it (docs/design/cycle.md, "Reading the source").
+/// One attribute value. `Null` is a value that was read and is empty; an attribute that was never read is absent from
+/// its map, and nothing may be derived from it (docs/design/cycle.md, "Reading the source").
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Default)]
 pub enum Value {
     /// Read, and empty.
@@ -28,18 +28,18 @@ pub enum Value {
 pub use super::attributes::Attributes;
 
 impl Value {
-    /// A text value.
+    /// Creates a text value.
     pub fn text(text: impl Into<String>) -> Self {
         Self::String(text.into())
     }
 
-    /// True for `Null`.
+    /// Returns true for `Null`.
     #[must_use]
     pub const fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// True for `Null`, an empty text, list or map: SCIM treats them alike (RFC 7643 section 2.5).
+    /// Returns true for `Null`, an empty text, list or map: SCIM treats them alike (RFC 7643 section 2.5).
     #[must_use]
     pub fn is_unassigned(&self) -> bool {
         match self {
@@ -51,7 +51,7 @@ impl Value {
         }
     }
 
-    /// The text, if this is one.
+    /// Returns the text, if this is one.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -60,7 +60,8 @@ impl Value {
         }
     }
 
-    /// The boolean, if this is one; the texts `True` and `False` in any case count, as Entra prints booleans so.
+    /// Returns the boolean, if this is one; the texts `True` and `False` in any case count, because Entra prints
+    /// booleans so.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
@@ -71,7 +72,7 @@ impl Value {
         }
     }
 
-    /// From JSON; numbers that are not whole keep their text.
+    /// Converts from JSON; numbers that are not whole keep their text.
     #[must_use]
     pub fn from_json(json: &serde_json::Value) -> Self {
         match json {
@@ -88,7 +89,7 @@ impl Value {
         }
     }
 
-    /// To JSON.
+    /// Converts to JSON.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         match self {
@@ -116,7 +117,7 @@ impl From<bool> for Value {
     }
 }
 
-/// As shown to people: texts in quotes, `null`, JSON otherwise.
+/// Writes the value for people: texts in quotes, `null`, JSON otherwise.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.to_json(), f)

@@ -1,8 +1,8 @@
-//! The verbs of operations, and the facts of each, told once.
+//! The verbs of operations, and the facts of each in one place.
 //!
-//! A new verb is a variant and its row in `Verb::facts`; the compiler asks for the row. The rest of the program asks a
-//! verb for a fact, or decides by its [`Act`] or [`GuardClass`], always without a wildcard. A row may say
-//! [`GuardClass::Unknown`]; that is withheld.
+//! A new verb is a variant and its row in `Verb::facts`; the compiler demands the row. The rest of the program reads a
+//! verb's facts, or decides by its [`Act`] or [`GuardClass`], always without a wildcard. A row may name
+//! [`GuardClass::Unknown`]; such an operation is withheld.
 
 use std::fmt;
 
@@ -31,58 +31,58 @@ pub enum Verb {
     UpdateGroup,
     /// DELETE of a group.
     DeleteGroup,
-    /// One membership more.
+    /// An added membership.
     AddMember,
-    /// One membership less.
+    /// A removed membership.
     RemoveMember,
     /// Adoption of an existing user; no request of its own.
     LinkUser,
     /// Adoption of an existing group; no request of its own.
     LinkGroup,
-    /// The link of an adopted group ends, whose source is gone; no request of its own.
+    /// The end of the link of an adopted group whose source is gone; no request of its own.
     UnlinkGroup,
-    /// A verb that nobody has thought about: its row says no more than it must. For the tests of what becomes of it.
+    /// A verb that no code knows: its row holds only what it must. For the tests of how such a verb is treated.
     #[cfg(test)]
     Trial,
 }
 
-/// What an operation does to what it is about, users and groups alike.
+/// What an operation does to its object, users and groups alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Act {
-    /// Makes it.
+    /// Creates the object.
     Create,
-    /// Changes attributes of it.
+    /// Changes its attributes.
     Update,
-    /// Takes access away, and may change attributes.
+    /// Takes its access away, and may change attributes.
     Disable,
-    /// Gives access back, and may change attributes.
+    /// Gives its access back, and may change attributes.
     Enable,
-    /// Removes it.
+    /// Deletes the object.
     Delete,
     /// Adds memberships.
     AddMembers,
     /// Removes memberships.
     RemoveMembers,
-    /// Adopts what is there already, without a request.
+    /// Adopts an existing resource, without a request.
     Link,
     /// Ends a link, without a request.
     Unlink,
 }
 
-/// By which of its questions the guard judges an operation.
+/// The rule by which the guard judges an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GuardClass {
     /// Counted as a removal, users and groups apart.
     Removal,
-    /// Memberships that go: by the group's own threshold, or with their user, or with the group.
+    /// Removed memberships: judged by the group's own threshold, or with their user, or with the group.
     Members,
     /// Counted as a create.
     Create,
-    /// Waits for a person where the value that it matched by can be chosen by its owner.
+    /// Waits for a person where the owner of the object can choose the value that it matched by.
     Adoption,
-    /// Sent, apart from changes of who somebody is.
+    /// Sent, except for changes of identity.
     Changes,
-    /// Sent: it takes nothing from anybody.
+    /// Sent: it takes nothing away.
     Free,
     /// Sent once nothing of the object is withheld.
     LetGo,
@@ -94,13 +94,13 @@ pub enum GuardClass {
 /// The row of a verb.
 #[derive(Debug, Clone, Copy)]
 struct Facts {
-    /// As written in JSON.
+    /// The name in JSON.
     name: &'static str,
     kind: ObjectKind,
     side: Side,
     act: Act,
     guard: GuardClass,
-    /// What takes it back; `None` where no single operation does.
+    /// The verb that reverses it; `None` where no single operation does.
     inverse: Option<Verb>,
 }
 
@@ -148,49 +148,49 @@ impl Verb {
         }
     }
 
-    /// As written in JSON: `create_user` and so on.
+    /// Returns the name in JSON: `create_user` and so on.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.facts().name
     }
 
-    /// The verb of this name.
+    /// Returns the verb of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|verb| verb.name() == name)
     }
 
-    /// What it is about: a user, or a group with its memberships.
+    /// Returns the kind of its object: a user, or a group with its memberships.
     #[must_use]
     pub const fn kind(self) -> ObjectKind {
         self.facts().kind
     }
 
-    /// Which side it writes to.
+    /// Returns the side that it writes to.
     #[must_use]
     pub const fn side(self) -> Side {
         self.facts().side
     }
 
-    /// What it does.
+    /// Returns what it does.
     #[must_use]
     pub const fn act(self) -> Act {
         self.facts().act
     }
 
-    /// By which question the guard judges it.
+    /// Returns the rule by which the guard judges it.
     #[must_use]
     pub const fn guard_class(self) -> GuardClass {
         self.facts().guard
     }
 
-    /// The verb that takes it back.
+    /// Returns the verb that reverses it.
     #[must_use]
     pub const fn inverse(self) -> Option<Self> {
         self.facts().inverse
     }
 
-    /// The verb that makes an object of a kind.
+    /// Returns the verb that creates an object of a kind.
     #[must_use]
     pub const fn create(kind: ObjectKind) -> Self {
         match kind {
@@ -199,7 +199,7 @@ impl Verb {
         }
     }
 
-    /// The verb that changes an object of a kind.
+    /// Returns the verb that changes an object of a kind.
     #[must_use]
     pub const fn update(kind: ObjectKind) -> Self {
         match kind {
@@ -208,13 +208,13 @@ impl Verb {
         }
     }
 
-    /// The verb that takes a user's access away.
+    /// Returns the verb that takes a user's access away.
     #[must_use]
     pub const fn disable() -> Self {
         Self::DisableUser
     }
 
-    /// The verb that deletes an object of a kind.
+    /// Returns the verb that deletes an object of a kind.
     #[must_use]
     pub const fn delete(kind: ObjectKind) -> Self {
         match kind {
@@ -223,7 +223,7 @@ impl Verb {
         }
     }
 
-    /// The verb that adopts an object of a kind.
+    /// Returns the verb that adopts an object of a kind.
     #[must_use]
     pub const fn link(kind: ObjectKind) -> Self {
         match kind {
@@ -232,31 +232,31 @@ impl Verb {
         }
     }
 
-    /// True where it makes a resource.
+    /// Returns true where it creates a resource.
     #[must_use]
     pub const fn creates(self) -> bool {
         self.act().is(Act::Create)
     }
 
-    /// True where it removes a resource.
+    /// Returns true where it removes a resource.
     #[must_use]
     pub const fn deletes(self) -> bool {
         self.act().is(Act::Delete)
     }
 
-    /// True where it adopts a resource.
+    /// Returns true where it adopts a resource.
     #[must_use]
     pub const fn links(self) -> bool {
         self.act().is(Act::Link)
     }
 
-    /// True where it carries memberships.
+    /// Returns true where it carries memberships.
     #[must_use]
     pub const fn moves_members(self) -> bool {
         self.act().moves_members()
     }
 
-    /// True for a PATCH of a resource's own attributes.
+    /// Returns true for a PATCH of a resource's own attributes.
     #[must_use]
     pub const fn updates(self) -> bool {
         match self.act() {
@@ -267,13 +267,13 @@ impl Verb {
         }
     }
 
-    /// True where it turns `active`.
+    /// Returns true where it changes `active`.
     #[must_use]
     pub const fn switches(self) -> bool {
         self.act().is(Act::Disable) || self.act().is(Act::Enable)
     }
 
-    /// False where it has no request of its own.
+    /// Returns false where it has no request of its own.
     #[must_use]
     pub const fn has_request(self) -> bool {
         match self.act() {
@@ -290,13 +290,13 @@ impl Verb {
 }
 
 impl Act {
-    /// Equality that constants may use.
+    /// Compares two verbs, also in constants.
     #[must_use]
     pub const fn is(self, other: Self) -> bool {
         self as u8 == other as u8
     }
 
-    /// True where memberships come or go.
+    /// Returns true where memberships are added or removed.
     #[must_use]
     pub const fn moves_members(self) -> bool {
         self.is(Self::AddMembers) || self.is(Self::RemoveMembers)

@@ -1,5 +1,5 @@
-//! The request that an error is about, as fields: metrics, problem documents and JSON need them, and nobody should have to read
-//! them out of a sentence.
+//! The request that an error is about, as fields: metrics, problem documents and JSON need them, and should not have to
+//! parse a sentence.
 
 use std::fmt;
 use std::ops::Deref;
@@ -9,14 +9,14 @@ use serde::Deserializer;
 use serde::Serialize;
 use serde::de::Error;
 
-/// One request and what was answered to it. Holds no query, no body and no token.
+/// One request and its answer. It holds no query, no body and no token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Exchange {
     /// HTTP method.
     pub method: &'static str,
     /// Path, below the base URL at a target; without a query, which may hold tokens and values.
     pub path: String,
-    /// Status of the answer; `None` where none came.
+    /// The status of the answer; `None` where none came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The id that the service gave the request.
@@ -50,7 +50,7 @@ impl<'de> Deserialize<'de> for Exchange {
     }
 }
 
-/// What happened, in words; and the exchange that it happened in, where there was one.
+/// What happened, as a text, and the exchange in which it happened, where there was one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct What {
     text: Box<str>,
@@ -58,7 +58,7 @@ pub struct What {
 }
 
 impl What {
-    /// What happened in this exchange.
+    /// Builds the text of what happened in this exchange.
     #[must_use]
     pub fn of(text: impl Into<Box<str>>, exchange: Exchange) -> Self {
         Self {
@@ -67,13 +67,13 @@ impl What {
         }
     }
 
-    /// The exchange; `None` where nothing was sent, or where several requests are meant.
+    /// Returns the exchange, or `None` where nothing was sent, or where several requests are meant.
     #[must_use]
     pub fn exchange(&self) -> Option<&Exchange> {
         self.exchange.as_deref()
     }
 
-    /// The same exchange in other words.
+    /// Returns the same exchange with another text.
     #[must_use]
     pub fn reworded(&self, text: impl Into<Box<str>>) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl What {
     }
 }
 
-/// Words without an exchange: nothing was sent, or several requests are meant.
+/// Builds a text without an exchange: nothing was sent, or several requests are meant.
 impl<T: Into<Box<str>>> From<T> for What {
     fn from(text: T) -> Self {
         Self {

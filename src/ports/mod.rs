@@ -1,6 +1,6 @@
 //! The three ports: what the engine asks of a source directory, of a target directory and of a store.
 //!
-//! The edges implement them; the engine drives them; nothing here decides.
+//! The edges implement them; the engine calls them; nothing here decides.
 
 mod exchange;
 mod source;
@@ -46,17 +46,17 @@ pub use write::NewResource;
 pub use write::Patch;
 pub use write::Resource;
 
-/// The cause of an edge's error, kept for whoever prints the chain.
+/// The cause of an edge's error, kept for the code that prints the chain.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
-/// What a failure means for the work that met it (docs/design/failures.md). The error knows; its caller asks.
+/// What a failure means for the work that met it (docs/design/failures.md). The error decides; its caller asks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// The whole side is out of reach just now: work stays dirty, the cycle ends, the next one resumes.
+    /// The whole side cannot be reached just now: work stays dirty, the cycle ends, the next one resumes.
     Retry,
-    /// Only this entry is in trouble: it waits, the cycle goes on without it.
+    /// Only this entry fails: it waits, and the cycle goes on without it.
     Escrow,
-    /// Every entry would fail: the job stops until somebody acts (credentials, permissions, endpoint gone).
+    /// Every entry would fail: the job stops until a person acts (credentials, permissions, endpoint gone).
     Quarantine,
 }
 
@@ -72,7 +72,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// What was added since `earlier`.
+    /// Returns what was added since `earlier`.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Self {
         Self {

@@ -30,10 +30,10 @@ pub enum PageRequest {
     },
 }
 
-/// What comes after a page. A page without exactly one of the two links is an error, never the end.
+/// The link after a page. A page without exactly one of the two links is an error, never the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextPage {
-    /// The round goes on here.
+    /// The round continues here.
     More {
         /// `@odata.nextLink`, verbatim.
         next_link: String,
@@ -48,9 +48,9 @@ pub enum NextPage {
 /// One page of a delta query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeltaPage {
-    /// What the page says, in page order; may be empty although the round goes on.
+    /// The page's objects, in page order; may be empty although the round goes on.
     pub objects: Vec<DeltaObject>,
-    /// What comes after it.
+    /// The link after it.
     pub next: NextPage,
 }
 
@@ -60,22 +60,22 @@ pub enum SourceError {
     /// The stream's token is no longer valid: a full round under a new generation is needed.
     #[error("{what}")]
     Reset {
-        /// What was asked, what was answered, with code and request id.
+        /// The request and its answer, with code and request id.
         what: What,
         /// The URL that the service offers for the full round, if it did.
         location: Option<String>,
     },
-    /// A link to a page, which an earlier answer brought and we kept, is refused, with whatever code: the link is the only thing
-    /// of that request that can be wrong. Refused twice, it is given up, and the round begins anew.
+    /// A stored link to a page, which an earlier answer brought, is refused, with whatever code: the link is the only
+    /// part of that request that can be wrong. Refused twice, it is dropped, and the round begins anew.
     #[error("{what}")]
     LinkRefused {
-        /// What was asked, what was answered.
+        /// The request and its answer.
         what: What,
     },
     /// The credential was refused: wrong, expired, or for another tenant.
     #[error("{what}")]
     Unauthorized {
-        /// What was asked, what was answered (AADSTS code included).
+        /// The request and its answer (AADSTS code included).
         what: What,
         /// What to do.
         hint: String,
@@ -83,15 +83,15 @@ pub enum SourceError {
     /// A permission is missing.
     #[error("{what}")]
     Forbidden {
-        /// What was asked, what was answered.
+        /// The request and its answer.
         what: What,
         /// Which permission to grant, and where.
         hint: String,
     },
-    /// Not reachable, throttled beyond the retry budget, or a server error.
+    /// The source is not reachable, throttled beyond the retry budget, or answers with a server error.
     #[error("{what}")]
     Unavailable {
-        /// What was asked, what happened.
+        /// The request and what happened.
         what: What,
         /// What to do.
         hint: String,
@@ -102,7 +102,7 @@ pub enum SourceError {
     /// An answer that does not follow the protocol; nothing of it was used.
     #[error("{what}")]
     Malformed {
-        /// What was asked, what is wrong with the answer.
+        /// The request and what is wrong with the answer.
         what: What,
         /// What to do.
         hint: String,
@@ -110,7 +110,7 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// What happened, in words, with the exchange that it happened in.
+    /// Returns what happened, with the exchange in which it happened.
     #[must_use]
     pub const fn what(&self) -> &What {
         match self {
@@ -123,7 +123,7 @@ impl SourceError {
         }
     }
 
-    /// What it means for the job.
+    /// Returns what the error means for the job.
     #[must_use]
     pub const fn disposition(&self) -> Disposition {
         match self {
@@ -135,7 +135,7 @@ impl SourceError {
         }
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     #[must_use]
     pub fn hint(&self) -> &str {
         match self {
@@ -157,17 +157,17 @@ impl SourceError {
 /// A directory that is read by delta query.
 #[async_trait]
 pub trait SourceDirectory: Send + Sync {
-    /// One page of the users' or groups' stream.
+    /// Reads one page of the users' or groups' stream.
     ///
     /// # Errors
     /// Any [`SourceError`]; a page that could not be read whole is always one.
     async fn page(&self, kind: ObjectKind, request: PageRequest) -> Result<DeltaPage, SourceError>;
 
-    /// Asks for objects one by one, in batches: does each live, and with which of the selected properties?
-    /// The answer has one entry for each id, in any order.
+    /// Asks for objects by id, in batches: whether each lives, and its selected properties. The answer has one entry
+    /// for each id, in any order.
     ///
     /// # Errors
-    /// When the batch as a whole failed; trouble with one id is [`Existence::Unknown`].
+    /// When the batch as a whole failed; a failure of one id is [`Existence::Unknown`].
     async fn look_up(
         &self,
         kind: ObjectKind,
@@ -175,18 +175,18 @@ pub trait SourceDirectory: Send + Sync {
         select: &[String],
     ) -> Result<Vec<(SourceId, Existence)>, SourceError>;
 
-    /// Who is assigned to an enterprise application, named by its service principal's object id: the whole list.
+    /// Reads the whole assignment list of an enterprise application, named by its service principal's object id.
     ///
     /// # Errors
     /// Any [`SourceError`]; a list that could not be read whole is always one.
     async fn assignments(&self, application: SourceId) -> Result<AssignmentList, SourceError>;
 
-    /// The app roles that an enterprise application defines.
+    /// Reads the app roles that an enterprise application defines.
     ///
     /// # Errors
     /// Any [`SourceError`].
     async fn app_roles(&self, application: SourceId) -> Result<Vec<AppRole>, SourceError>;
 
-    /// Requests so far.
+    /// Returns the counts of requests so far.
     fn traffic(&self) -> Traffic;
 }

@@ -15,7 +15,7 @@ pub enum Table {
     Objects = 2,
     /// Group id and member id to the membership.
     Edges = 3,
-    /// Referred id and referrer id: who is to be looked at when the referred object comes or goes.
+    /// Referred id and referrer id: the objects that are looked at again when the referred object comes or goes.
     Referrers = 4,
     /// Kind and source id of what is still to be planned or carried out.
     Dirty = 5,
@@ -27,27 +27,28 @@ pub enum Table {
     History = 8,
     /// The values and the salt of history entries, which can be erased.
     HistoryValues = 9,
-    /// What a target listing brought in the cycle under way, by kind and target id.
+    /// What a target listing brought in the current cycle, by kind and target id.
     Readings = 10,
     /// Kind, path and folded value to the target ids in the readings.
     ReadingIndex = 11,
-    /// What the cycle under way expects of its own operations (the plan that is only shown).
+    /// What the current cycle expects of its own operations (the plan that is only shown).
     Forecast = 12,
     /// Summaries of past cycles.
     Cycles = 13,
     /// Removals planned in the first pass, with their reasons.
     Removals = 14,
-    /// Who of the linked is out of scope, and the members of the groups that scopes ask about.
+    /// The linked objects that are out of scope, and the members of the groups that scopes name.
     Scope = 15,
-    /// Kind and id of who is assigned to the enterprise application, with the roles: the last whole list.
+    /// Kind and id of the objects assigned to the enterprise application, with the roles: the last whole list.
     Assignments = 16,
     /// What is kept back from the target: operations withheld by the guard, and holds.
     KeptBack = 17,
-    /// Where the target, as last read, is not as we left it; and its resources that nobody is linked to.
+    /// Where the target, as last read, differs from what we left; and its resources that no source object is linked to.
     Drift = 18,
-    /// Kind and id of who is set aside after a failure, with why and until when.
+    /// Kind and id of the objects set aside after a failure, with why and until when.
     Escrow = 20,
-    /// Kind and id of whose attributes the target refused while it took the rest, with why and until when.
+    /// Kind and id of the objects of which the target refused some attributes and took the rest, with why and until
+    /// when.
     Refused = 21,
 }
 
@@ -63,7 +64,7 @@ pub enum Durability {
 /// Writes that happen together or not at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WriteBatch {
-    /// Key and value, `None` deletes; in order, the last one for a key wins.
+    /// Key and value, `None` to delete; in order, the last one for a key wins.
     pub writes: Vec<(Table, Vec<u8>, Option<Vec<u8>>)>,
 }
 
@@ -73,7 +74,7 @@ impl WriteBatch {
         self.writes.push((table, key.into(), Some(value.into())));
     }
 
-    /// Removes a key; removing what is not there is done.
+    /// Removes a key, if it exists.
     pub fn delete(&mut self, table: Table, key: impl Into<Vec<u8>>) {
         self.writes.push((table, key.into(), None));
     }
@@ -112,10 +113,10 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Why a store did not do its work.
+/// Why a store call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another process holds it.
+    /// Another process holds the store.
     #[error("the snapshot in `{path}` is in use by {holder}")]
     InUse {
         /// The state folder.
@@ -123,7 +124,7 @@ pub enum StoreError {
         /// Who holds it.
         holder: Holder,
     },
-    /// Written by a newer melonsync.
+    /// The store was written by a newer melonsync.
     #[error("the snapshot in `{path}` has format {found}; this melonsync reads up to {known}")]
     TooNew {
         /// The state folder.
@@ -133,7 +134,7 @@ pub enum StoreError {
         /// The newest format known here.
         known: u32,
     },
-    /// Made by another engine than the settings name.
+    /// The store was created by another engine than the settings name.
     #[error("the snapshot in `{path}` is one of {found}, and the settings say {wanted}")]
     OtherEngine {
         /// The job's folder.
@@ -143,22 +144,22 @@ pub enum StoreError {
         /// The engine of the settings.
         wanted: &'static str,
     },
-    /// Not readable as what it should be.
+    /// The store holds something that does not decode.
     #[error("the snapshot in `{path}` is damaged: {what}")]
     Damaged {
         /// The state folder.
         path: String,
-        /// What was found where.
+        /// What was found, and where.
         what: String,
     },
-    /// Bound to another tenant or target.
+    /// The store is bound to another tenant or target.
     #[error("the snapshot in `{path}` belongs to {bound}, not to {wanted}")]
     Bound {
         /// The state folder.
         path: String,
         /// What it is bound to.
         bound: String,
-        /// What this job is.
+        /// What this job needs.
         wanted: String,
     },
     /// A link to a resource that another object is linked to: one resource has one owner (docs/design/matching.md).
@@ -172,7 +173,7 @@ pub enum StoreError {
         target: String,
         /// The source object that it is linked to.
         owner: String,
-        /// The source object that wanted it.
+        /// The source object that was to be linked to it.
         claimant: String,
     },
     /// The disk or the folder refused.
@@ -189,7 +190,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What to do about it.
+    /// Returns what to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
@@ -216,13 +217,13 @@ impl StoreError {
 /// One entry of a table.
 pub type KeyValue = (Vec<u8>, Vec<u8>);
 
-/// An ordered key-value store with atomic batches over all its tables. Calls block: not from an async
-/// worker, unless [`SnapshotStore::blocks`] says otherwise.
+/// An ordered key-value store with atomic batches over all its tables. Calls block: do not call them from an async
+/// worker, unless [`SnapshotStore::blocks`] returns false.
 pub trait SnapshotStore: Send + Sync + fmt::Debug {
-    /// One value.
+    /// Returns one value.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Up to `limit` entries in key order whose key starts with `prefix` and is greater than `after`.
+    /// Returns up to `limit` entries in key order whose key starts with `prefix` and is greater than `after`.
     fn scan(
         &self,
         table: Table,
@@ -237,16 +238,16 @@ pub trait SnapshotStore: Send + Sync + fmt::Debug {
     /// Makes every earlier commit durable.
     fn sync(&self) -> Result<(), StoreError>;
 
-    /// False for a store without a disk, whose calls may be made where they stand: no thread need wait for them.
+    /// Returns false for a store without a disk, whose calls need no thread of their own.
     fn blocks(&self) -> bool {
         true
     }
 
-    /// Bytes on disk; 0 for a store without one.
+    /// Returns the bytes on disk; 0 for a store without one.
     fn size_on_disk(&self) -> Result<u64, StoreError>;
 
-    /// Brings what an older format kept to the layout of today. Safe to repeat after a crash; nothing for an engine
-    /// that has only one layout.
+    /// Converts what an older format stored to the layout of today. Safe to repeat after a crash; does nothing for an
+    /// engine that has only one layout.
     fn renew_layout(&self) -> Result<(), StoreError> {
         Ok(())
     }

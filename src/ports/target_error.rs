@@ -13,13 +13,13 @@ use crate::reconcile::operation::Change;
 /// Why the target did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// 409: somebody else holds a unique value. A new observation, not a failure.
+    /// 409: another resource holds a unique value. A new observation, not a failure.
     #[error("{what}")]
     Conflict {
         /// Request, status, detail.
         what: What,
     },
-    /// 404 of a resource that we hold for existing. A new observation, not a failure.
+    /// 404 of a resource that the snapshot records as existing. A new observation, not a failure.
     #[error("{what}")]
     NotFound {
         /// Request, status, detail.
@@ -30,7 +30,7 @@ pub enum TargetError {
     Refused {
         /// Request, status, scimType, detail, request id.
         what: What,
-        /// HTTP status; 0 where it was not even sent.
+        /// The HTTP status; 0 where nothing was sent.
         status: u16,
         /// What to do.
         hint: String,
@@ -44,7 +44,7 @@ pub enum TargetError {
         refused: Vec<RefusedPart>,
         /// Each refused member with the answer to it.
         members: Vec<RefusedMember>,
-        /// The resource as it then is, where the target said so.
+        /// The resource afterwards, where the target's answer contains it.
         rest: Option<Box<Resource>>,
     },
     /// 401: the token is wrong or expired.
@@ -55,7 +55,7 @@ pub enum TargetError {
         /// What to do.
         hint: String,
     },
-    /// Connection, timeout, 5xx, or 429 beyond the budget: the whole target is in trouble.
+    /// A failed connection, a timeout, 5xx, or 429 beyond the budget: the whole target is in trouble.
     #[error("{what}")]
     Unavailable {
         /// Request and what happened.
@@ -83,7 +83,7 @@ pub enum TargetError {
 }
 
 impl TargetError {
-    /// The same as an answer to a part of a request.
+    /// Returns the same error as an answer to a part of a request.
     #[must_use]
     pub fn to_refusal(&self) -> Self {
         Self::Refused {
@@ -93,7 +93,7 @@ impl TargetError {
         }
     }
 
-    /// What happened, in words, with the exchange that it happened in.
+    /// Returns what happened, with the exchange in which it happened.
     #[must_use]
     pub const fn what(&self) -> &What {
         match self {
@@ -107,7 +107,7 @@ impl TargetError {
         }
     }
 
-    /// The status of the answer; 0 where there was none, or where it does not tell.
+    /// Returns the status of the answer; 0 where there was none, or where it is not recorded.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
@@ -119,7 +119,7 @@ impl TargetError {
         }
     }
 
-    /// What it means for the work that met it.
+    /// Returns what the error means for the work that met it.
     #[must_use]
     pub const fn disposition(&self) -> Disposition {
         match self {
@@ -131,7 +131,7 @@ impl TargetError {
         }
     }
 
-    /// True when the request may have been carried out although no good answer came.
+    /// Returns true when the request may have been carried out although no good answer came.
     #[must_use]
     pub const fn maybe_done(&self) -> bool {
         match self {
@@ -144,8 +144,8 @@ impl TargetError {
         }
     }
 
-    /// True where the target answered: the request is not under way any more, whatever became of it. A gateway that gave up
-    /// waiting says nothing of that.
+    /// Returns true where the target answered: the request is not under way any more, whatever happened to it. A
+    /// gateway that gave up waiting proves nothing about that.
     #[must_use]
     pub const fn is_answered(&self) -> bool {
         match self {
@@ -159,7 +159,7 @@ impl TargetError {
         }
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     #[must_use]
     pub fn hint(&self) -> &str {
         match self {
@@ -188,11 +188,11 @@ pub struct RefusedPart {
     pub attribute: Name,
     /// The answer to it.
     pub error: TargetError,
-    /// What the resource holds after a 2xx; `None` for a refusal.
+    /// The value that the resource holds after a 2xx; `None` for a refusal.
     pub holds: Option<Value>,
 }
 
-/// A member that the target refused to put in or to take out while it took others.
+/// A member that the target refused to add or to remove while it took others.
 #[derive(Debug)]
 pub struct RefusedMember {
     /// The member, as the target knows it.
@@ -202,7 +202,7 @@ pub struct RefusedMember {
 }
 
 impl RefusedMember {
-    /// Everybody of a part, refused with one answer.
+    /// Returns every member of a part as refused with one answer.
     #[must_use]
     pub fn all(members: &[TargetId], error: &TargetError) -> Vec<Self> {
         let one = |member: &TargetId| Self {
@@ -213,7 +213,7 @@ impl RefusedMember {
     }
 }
 
-/// Every attribute of a patch, refused with one answer.
+/// Returns every attribute of a patch as refused with one answer.
 #[must_use]
 pub fn all_refused(patch: &Patch, error: &TargetError) -> Vec<RefusedPart> {
     let one = |change: &Change| RefusedPart {

@@ -1,4 +1,4 @@
-//! What goes out to a target, and what comes back of it.
+//! What is sent to a target, and its answers.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct Resource {
     pub body: serde_json::Value,
 }
 
-/// A resource that is to be created, as it goes out: most are sent as they are, and nobody looks into them.
+/// A resource that is to be created, as it is sent: most are sent as they are, without being parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewResource {
     text: Bytes,
@@ -28,7 +28,8 @@ pub struct NewResource {
 }
 
 impl NewResource {
-    /// The JSON text of a resource; whether its `schemas` list all extensions that it uses, or else only Entra's own.
+    /// Wraps the JSON text of a resource; `lists_extensions`: whether its `schemas` list all extensions that it uses,
+    /// or else only Entra's own.
     #[must_use]
     pub fn new(text: impl Into<Bytes>, lists_extensions: bool) -> Self {
         Self {
@@ -39,7 +40,7 @@ impl NewResource {
         }
     }
 
-    /// The same, with the paths that tell it from others, beside externalId: see [`crate::reconcile::answer`].
+    /// Adds the paths that tell it from others, beside externalId: see [`crate::reconcile::answer`].
     #[must_use]
     pub fn matched_by(self, keys: Arc<[TargetPath]>) -> Self {
         Self { keys, ..self }
@@ -51,7 +52,7 @@ impl NewResource {
         &self.keys
     }
 
-    /// The same, with a number that only resources with the same attributes have.
+    /// Adds a number that only resources with the same attributes have.
     #[must_use]
     pub fn of_shape(self, shape: u64) -> Self {
         Self {
@@ -60,25 +61,25 @@ impl NewResource {
         }
     }
 
-    /// See [`Self::of_shape`]; `None` where nobody said.
+    /// See [`Self::of_shape`]; `None` where it was not set.
     #[must_use]
     pub const fn shape(&self) -> Option<u64> {
         self.shape
     }
 
-    /// As it goes out.
+    /// Returns the text as it is sent.
     #[must_use]
     pub const fn text(&self) -> &Bytes {
         &self.text
     }
 
-    /// What `schemas` list, where that is known: see [`Self::new`].
+    /// Returns what `schemas` list, where that is known: see [`Self::new`].
     #[must_use]
     pub const fn lists_extensions(&self) -> Option<bool> {
         self.lists_extensions
     }
 
-    /// What it holds.
+    /// Parses the text.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.text).unwrap_or_default()
@@ -101,9 +102,9 @@ impl From<serde_json::Value> for NewResource {
 pub struct Created {
     /// Its `id`.
     pub id: TargetId,
-    /// The whole of it, as the target wrote it.
+    /// The whole resource, as the target wrote it.
     pub text: Bytes,
-    /// True where the target says that it was there before: 200 in the place of 201 (RFC 7644 section 3.3).
+    /// True where the target answers that it existed before: 200 in the place of 201 (RFC 7644 section 3.3).
     pub there: bool,
 }
 
@@ -117,32 +118,32 @@ impl From<Resource> for Created {
     }
 }
 
-/// Who was put into a group before a change of it, as far as we know.
+/// The members that were put into a group before a change of it, as far as we know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MembersBefore {
-    /// How many were sent and accepted.
+    /// The number that was sent and accepted.
     pub sent: u64,
-    /// True for a group that we made, and whose members are ours to write.
+    /// True for a group that we created, and whose members are ours to write.
     pub ours: bool,
 }
 
-/// One PATCH, in our terms; the dialect decides its wire form.
+/// One change of a resource, in our terms; the dialect decides its wire form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Patch {
-    /// Attribute changes; `after = Null` removes. A manager's value is a target id.
+    /// The attribute changes; `after = Null` removes. A manager's value is a target id.
     pub changes: Vec<Change>,
-    /// What the target holds of the mapped attributes, as far as known: says whether a multi-valued element exists.
+    /// The mapped attributes that the target holds, as far as known: they show whether a multi-valued element exists.
     pub held: Attributes,
     /// Members to add.
     pub add_members: Vec<TargetId>,
     /// Members to remove.
     pub remove_members: Vec<TargetId>,
-    /// Who was put into the group before.
+    /// The members that were put into the group before.
     pub members_before: MembersBefore,
 }
 
 impl Patch {
-    /// True where it takes access away from a user.
+    /// Returns true where it takes access away from a user.
     #[must_use]
     pub fn disables(&self) -> bool {
         let disables = |change: &Change| {

@@ -1,10 +1,10 @@
-//! `[audit]`: where each operation is told as it happens, beside the history in the snapshot.
+//! `[audit]`: the stream that records each operation as it happens, beside the history in the snapshot.
 
 use std::path::PathBuf;
 
 use super::section::Section;
 
-/// Where operations are told.
+/// The destination of the audit stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output, for containers.
@@ -18,7 +18,7 @@ pub enum Stream {
 /// `[audit]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Audit {
-    /// The stream; none where absent.
+    /// The stream; `None` where the setting is absent.
     pub stream: Option<Stream>,
 }
 

@@ -1,4 +1,4 @@
-//! `dialect` under `[jobs.NAME.target]`: the forms of requests that are written down, so that they need not be learned.
+//! `dialect` under `[jobs.NAME.target]`: the forms of requests that are set, so that they need not be learned.
 
 use super::section::Field;
 use super::section::Section;
@@ -41,7 +41,7 @@ impl Word for MediaType {
     const WORDS: &'static [(&'static str, Self)] = &[("scim", Self::Scim), ("json", Self::Json)];
 }
 
-/// Reads the table; each key is one form, and what is not written stays to be learned.
+/// Reads the table; each key is one form, and a form that is not set is learned.
 pub(super) fn read(mut section: Section<'_>) -> PinnedDialect {
     let flag = |field: Field<'_>| match field.node().raw {
         Raw::Bool(flag) => Some(flag),

@@ -1,4 +1,4 @@
-//! `provisioning.drift`: one word for all drift, or a table of words by class and attribute.
+//! `provisioning.drift`: one setting for all drift, or a table of settings by class and attribute.
 
 use crate::mapping::Drift;
 use crate::mapping::TargetPath;
@@ -12,7 +12,7 @@ impl Word for Drift {
     const WORDS: &'static [(&'static str, Self)] = &[("report", Self::Report), ("heal", Self::Heal)];
 }
 
-/// The policy as it is written. Whether an attribute is in the mapping is for whoever has the mapping.
+/// Reads the policy as it is written. Whether an attribute is in the mapping is for the code that has the mapping.
 pub(super) fn read(field: &Field<'_>) -> Option<DriftPolicy> {
     if !matches!(field.node().raw, Raw::Table(_)) {
         return word(field).map(DriftPolicy::all);

@@ -7,7 +7,7 @@ use super::problem::{Place, Problem};
 use super::section::{Field, Section};
 use super::tree::Origin;
 
-/// The filter under a key; absent where it is not written, or does not pass its checks.
+/// Reads the filter under a key. Returns `None` where it is not written, or does not pass its checks.
 pub(super) fn filter(section: &mut Section<'_>, key: &'static str, kind: ObjectKind) -> Option<Filter> {
     let field = section.get(key)?;
     let text = field.text("department EQUALS \"Sales\"")?;
@@ -27,7 +27,7 @@ pub(super) fn filter(section: &mut Section<'_>, key: &'static str, kind: ObjectK
     }
 }
 
-/// The very place in the file where the value stands there as it is; else the value's.
+/// Returns the exact place in the file where the text stands there verbatim, else the value's place.
 fn place(field: &Field<'_>, text: &str, at: usize) -> Place {
     let origin = &field.node().origin;
     if let Origin::File(span) = origin {

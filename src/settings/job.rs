@@ -1,4 +1,4 @@
-//! `[jobs.NAME]`: one source, one target, and when they are brought together.
+//! `[jobs.NAME]`: one source, one target, and when they are synchronised.
 
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
@@ -15,9 +15,9 @@ use super::value::Word;
 /// Whether the job writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Plan and report; the target is only sent GET.
+    /// Plans and reports; the target is only sent GET.
     Observe,
-    /// Carry plans out. Written on purpose, never a default.
+    /// Carries plans out. Written on purpose, never a default.
     Enforce,
 }
 
@@ -26,7 +26,7 @@ impl Word for Mode {
 }
 
 impl Mode {
-    /// As written in the settings and in summaries.
+    /// Returns its name in the settings and in summaries.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -39,28 +39,28 @@ impl Mode {
 /// One job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
-    /// False: `run` leaves it alone.
+    /// If false, `run` skips the job.
     pub enabled: bool,
     /// Observe or enforce.
     pub mode: Mode,
-    /// Incremental cycles; `None` where the setting is an empty text.
+    /// The schedule of incremental cycles; `None` where the setting is an empty text.
     pub schedule: Option<Schedule>,
-    /// Full reconciliations; `None` where the setting is an empty text.
+    /// The schedule of full reconciliations; `None` where the setting is an empty text.
     pub full_schedule: Option<Schedule>,
     /// The zone that the schedules are in.
     pub timezone: Tz,
-    /// Where truth is read.
+    /// The source that is read.
     pub source: Source,
-    /// Where it is written.
+    /// The target that is written.
     pub target: Target,
-    /// What is sent, and under which rules.
+    /// The mapping and the policy.
     pub provisioning: Provisioning,
 }
 
 impl Job {
-    /// Incremental cycles where nothing is written: every five minutes.
+    /// The default schedule of incremental cycles: every five minutes.
     pub const SCHEDULE: &str = "0 */5 * * * *";
-    /// Full reconciliations where nothing is written: Sunday at three.
+    /// The default schedule of full reconciliations: Sunday at three.
     pub const FULL_SCHEDULE: &str = "0 0 3 * * SUN";
 
     pub(super) fn read(mut section: Section<'_>, network: &Network, offline: bool) -> Option<Self> {
@@ -94,7 +94,8 @@ impl Job {
         })
     }
 
-    /// Fingerprint of everything that decides who is ours. The mapping has its own. 64 hexadecimal digits.
+    /// Computes the fingerprint of everything that decides which objects are ours. The mapping has its own. 64
+    /// hexadecimal digits.
     #[must_use]
     pub fn scope_fingerprint(&self) -> String {
         let source = &self.source;
@@ -108,7 +109,7 @@ impl Job {
         }))
     }
 
-    /// Fingerprint of the policy with its thresholds. 64 hexadecimal digits.
+    /// Computes the fingerprint of the policy with its thresholds. 64 hexadecimal digits.
     #[must_use]
     pub fn policy_fingerprint(&self) -> String {
         digest(&serde_json::json!({ "policy": self.provisioning.policy }))

@@ -1,8 +1,8 @@
 //! The settings: `config/melonsync.toml` with what the environment overrides, understood and checked as a whole.
 //!
-//! Every problem is reported at once, each with its place and what to do. No default removes anybody, and none
-//! writes: `mode = "enforce"` is written on purpose. Paths are relative to the working folder. Secrets are
-//! never held, only where they are ([`secret::SecretSource`]).
+//! Every problem is reported at once, each with its place and what to do. No default removes an object, and none
+//! writes: `mode = "enforce"` is written on purpose. Paths are relative to the working folder. Secrets are never held,
+//! only their places ([`secret::SecretSource`]).
 //!
 //! The tables are read key by key (`section.rs`) and not by serde's derive, which stops at the first problem.
 
@@ -38,15 +38,15 @@ use section::{Context, Section};
 use tree::{Origin, Table};
 use value::Word;
 
-/// The largest file of settings, or of a mapping; one that is larger was named by mistake.
+/// The size in bytes of the largest file of settings, or of a mapping; a larger one was named by mistake.
 pub const LARGEST_FILE: u64 = 1 << 20;
 
-/// The engine that keeps the snapshot.
+/// The engine that stores the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreKind {
-    /// Embedded.
+    /// sled, embedded.
     Sled,
-    /// Embedded too.
+    /// redb, embedded.
     Redb,
 }
 
@@ -55,12 +55,12 @@ impl Word for StoreKind {
     const LATER: &'static [&'static str] = &["postgres"];
 }
 
-/// `[state]`: where the snapshot lives.
+/// `[state]`: where the snapshot is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// The engine.
     pub store: StoreKind,
-    /// The folder, made with mode 0700.
+    /// The folder, created with mode 0700.
     pub path: PathBuf,
     /// History older than this is dropped; its chain keeps the last hash as anchor.
     pub history_retention: Duration,
@@ -89,14 +89,14 @@ impl State {
     }
 }
 
-/// Everything that is configured.
+/// All settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Where the snapshot lives.
+    /// Where the snapshot is stored.
     pub state: State,
-    /// Where each operation is told as it happens.
+    /// The stream that records each operation as it happens.
     pub audit: Audit,
-    /// How to reach the outside; already merged into each job's source and target.
+    /// How to reach other hosts; already merged into each job's source and target.
     pub network: Network,
     /// The jobs by name; at least one.
     pub jobs: BTreeMap<String, Job>,
@@ -114,7 +114,7 @@ impl Settings {
         Self::read(path, env.into_iter().collect(), false)
     }
 
-    /// As [`Self::load`], without looking for the secrets: for verbs that talk to neither side.
+    /// Reads the settings as [`Self::load`] does, without looking for the secrets: for verbs that contact neither side.
     ///
     /// # Errors
     /// Every problem found.
@@ -138,7 +138,7 @@ impl Settings {
         Self::parse(&file, &text, &env, offline)
     }
 
-    /// The settings in `text`, which came from `file`.
+    /// Parses the settings in `text`, which came from `file`.
     ///
     /// # Errors
     /// Every problem found.
@@ -192,7 +192,7 @@ impl Settings {
     }
 }
 
-/// The variables of this process; those that are not UTF-8 are left out, as none of ours can be one.
+/// Returns the variables of this process; those that are not UTF-8 are left out, because none of ours can be one.
 pub fn process_environment() -> impl Iterator<Item = (String, String)> {
     env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

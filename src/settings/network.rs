@@ -1,4 +1,4 @@
-//! `[network]`, and the same under a job's source and target: how to reach the outside.
+//! `[network]`, and the same under a job's source and target: how to reach other hosts.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ pub struct Network {
     pub proxy: Option<Url>,
     /// PEM certificates added to the system's roots. Verification has no off switch.
     pub ca_file: Option<PathBuf>,
-    /// The section that it is of, such as `jobs.idmelon.target`: hints name its keys in full.
+    /// Its section, such as `jobs.idmelon.target`: hints name its keys in full.
     pub section: String,
 }
 
@@ -34,7 +34,7 @@ impl Network {
         }
     }
 
-    /// What is not said here is as in `base`.
+    /// Fills settings that are not written here from `base`.
     pub(super) fn over(self, base: &Self) -> Self {
         Self {
             proxy: self.proxy.or_else(|| base.proxy.clone()),

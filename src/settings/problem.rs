@@ -1,14 +1,14 @@
-//! What is wrong with the settings: each problem with its place and what to do.
+//! The problems of the settings, each with its place and what to do.
 
 use std::{error::Error, fmt, ops::Range};
 
-/// Every problem found, in one go, so that nobody mends a file line by line against the program.
+/// Every problem found, at once, so that a file need not be corrected line by line.
 #[derive(Debug)]
 pub struct SettingsErrors(pub Vec<Problem>);
 
 impl Error for SettingsErrors {}
 
-/// One line a problem, for the log; `cli::report` shows them in full.
+/// Writes one line a problem, for the log; `cli::report` shows them in full.
 impl fmt::Display for SettingsErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, problem) in self.0.iter().enumerate() {
@@ -41,7 +41,7 @@ pub enum Place {
     File(String),
     /// A line of the file.
     Line {
-        /// The file, as it was named to us.
+        /// The file, as it was named on the command line.
         file: String,
         /// Counted from 1.
         line: usize,
@@ -57,7 +57,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// The place of these bytes of a file.
+    /// Returns the place of these bytes of a file.
     pub(super) fn of_span(file: &str, text: &str, span: Range<usize>) -> Self {
         let start = floor_boundary(text, span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
@@ -74,7 +74,7 @@ impl Place {
         }
     }
 
-    /// The same place without the line's text.
+    /// Removes the line's text from the place.
     pub(super) fn without_line(mut self) -> Self {
         if let Self::Line { excerpt, .. } = &mut self {
             excerpt.clear();
@@ -82,7 +82,7 @@ impl Place {
         self
     }
 
-    /// `file:line:column`, or the variable.
+    /// Returns `file:line:column`, or the variable.
     #[must_use]
     pub fn position(&self) -> String {
         match self {
@@ -95,7 +95,7 @@ impl Place {
     }
 }
 
-/// The position, then the line with its caret.
+/// Writes the position, then the line with its caret.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.position())?;
@@ -119,7 +119,7 @@ fn floor_boundary(text: &str, at: usize) -> usize {
         .unwrap_or(0)
 }
 
-/// What follows the marked part: behind a marked key its value, which may be a secret without quotes.
+/// Returns what follows the marked part: behind a marked key its value, which may be a secret without quotes.
 fn after(text: &str) -> String {
     if text.trim_start().starts_with('=') {
         " = …".to_owned()
@@ -128,7 +128,7 @@ fn after(text: &str) -> String {
     }
 }
 
-/// The text with the inside of every quoted part left out, and tabs as one space, so that the caret fits.
+/// Masks the text: the inside of every quoted part is left out, and tabs become one space, so that the caret fits.
 fn mask(text: &str) -> String {
     let mut shown = String::new();
     let mut quote = None;

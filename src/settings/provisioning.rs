@@ -12,7 +12,7 @@ use crate::reconcile::policy::Policy;
 use super::drift;
 use super::section::{Field, Section};
 
-/// What is sent, and under which rules.
+/// The mapping and the rules of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Provisioning {
     /// The mapping's name, as written: a preset (`idmelon`, `idmelon@1`) or a file `config/mappings/NAME.toml`.
@@ -24,7 +24,7 @@ pub struct Provisioning {
 }
 
 impl Provisioning {
-    /// The first gap where nothing is written.
+    /// The default first gap.
     pub const ESCROW_FIRST_RETRY: Duration = Duration::from_secs(5 * 60);
 
     pub(super) fn read(mut section: Section<'_>, default_mapping: &str) -> Self {
@@ -74,7 +74,7 @@ impl Provisioning {
     }
 }
 
-/// A user's property that holds one value of its own.
+/// Reads a user's property that holds one value of its own.
 fn property(field: &Field<'_>) -> Option<String> {
     let name = field.text("employeeId")?;
     match names::resolve(Names::Of(ObjectKind::User), name) {

@@ -1,8 +1,8 @@
 //! When a job runs: a cron expression, seconds first, in a time zone.
 //!
-//! Clock changes: a schedule at set hours runs once on every day that it names. A time that is skipped runs at
-//! the first moment after the gap; of a doubled time the first counts. A schedule for every hour follows the
-//! clock's own beat instead: nothing in the gap, and both of the doubled hours.
+//! Clock changes: a schedule at set hours runs once on every day that it names. A time that is skipped runs at the
+//! first moment after the gap; of a doubled time the first counts. A schedule for every hour follows the clock's own
+//! beat instead: nothing in the gap, and both of the doubled hours.
 
 use std::{fmt, str::FromStr};
 
@@ -12,8 +12,8 @@ use cron::TimeUnitSpec;
 
 use crate::model::clock::Timestamp;
 
-/// Looked at before the given moment, so that the second of two equal local times is found: no zone of today
-/// turns its clock back by more.
+/// How far before the given moment the search begins, so that the second of two equal local times is found: no zone of
+/// today turns its clock back by more.
 const LOOK_BACK: TimeDelta = TimeDelta::hours(3);
 
 /// A cron expression in a time zone.
@@ -24,25 +24,25 @@ pub struct Schedule {
     zone: Tz,
 }
 
-/// Why a text is no schedule.
+/// Why a text is not a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadSchedule {
-    /// Not five or six fields.
+    /// It does not have five or six fields.
     #[error("has {0} fields")]
     Fields(usize),
-    /// A weekday as a number.
+    /// It names a weekday by a number.
     #[error("names the weekday by number ({0}), which is another day in other crons")]
     NumericWeekday(String),
-    /// A field that cannot be read.
+    /// It has a field that cannot be read.
     #[error("cannot be read")]
     Syntax,
-    /// Well-formed, and without a date (30 February).
+    /// It is well-formed, but names no existing date (30 February).
     #[error("never comes")]
     Never,
 }
 
 impl BadSchedule {
-    /// What to write instead.
+    /// Returns what to write instead.
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
@@ -57,11 +57,10 @@ impl BadSchedule {
 }
 
 impl Schedule {
-    /// A schedule from its cron expression, five or six fields.
+    /// Parses a schedule from its cron expression, of five or six fields.
     ///
     /// # Errors
-    /// [`BadSchedule`], when it has another number of fields, a numeric weekday, a field that makes no sense,
-    /// or no date at all.
+    /// [`BadSchedule`], when it has another number of fields, a numeric weekday, an invalid field, or no date at all.
     pub fn try_new(text: &str, zone: Tz) -> Result<Self, BadSchedule> {
         let mut fields: Vec<&str> = text.split_whitespace().collect();
         match fields.len() {
@@ -82,7 +81,7 @@ impl Schedule {
         Ok(schedule)
     }
 
-    /// The first moment after `moment`; `None` when there is none this century.
+    /// Returns the first moment after `moment`, or `None` when there is none this century.
     #[must_use]
     pub fn next_after(&self, moment: Timestamp) -> Option<Timestamp> {
         let now = moment.to_utc();
@@ -102,7 +101,7 @@ impl Schedule {
         best.map(|at| Timestamp(at.timestamp_millis()))
     }
 
-    /// When a wall time happens: twice at most.
+    /// Returns the moments of a wall time: twice at most.
     fn moments(&self, wall: NaiveDateTime) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
         let every_hour = self.fields.hours().is_all();
         match self.zone.from_local_datetime(&wall) {
@@ -115,7 +114,7 @@ impl Schedule {
         }
     }
 
-    /// The first minute after the gap that this wall time falls into.
+    /// Returns the first minute after the gap that this wall time falls into.
     fn end_of_gap(&self, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
         let minute = wall.with_second(0)?;
         (1..=24 * 60)
@@ -129,7 +128,7 @@ impl Schedule {
     }
 }
 
-/// `1` in `1,MON`, but not the step in `*/2`.
+/// Returns a weekday written as a number: `1` in `1,MON`, but not the step in `*/2`.
 fn numeric_weekday(field: &str) -> Option<String> {
     field.split(',').find_map(|part| {
         let days = part.split('/').next().unwrap_or(part);
@@ -138,7 +137,7 @@ fn numeric_weekday(field: &str) -> Option<String> {
     })
 }
 
-/// As it was written.
+/// Writes the expression as it was given.
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.written)
@@ -151,7 +150,7 @@ impl fmt::Debug for Schedule {
     }
 }
 
-/// The same expression in the same zone.
+/// Compares expression and zone.
 impl PartialEq for Schedule {
     fn eq(&self, other: &Self) -> bool {
         self.written == other.written && self.zone == other.zone

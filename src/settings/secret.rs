@@ -1,5 +1,5 @@
-//! Where a secret is: never the secret itself. It is read when a request needs it, so a renewed file is
-//! picked up without a reload, and dropped after.
+//! The place of a secret: never the secret itself. It is read when a request needs it, so a renewed file takes effect
+//! without a reload, and is dropped afterwards.
 
 use std::{
     env, fmt, io,
@@ -21,10 +21,10 @@ pub enum SecretSource {
     File(PathBuf),
 }
 
-/// Why a secret cannot be read. Names the place, never the value.
+/// Why a secret cannot be read. It names the place, never the value.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The variable is not there.
+    /// The variable is not set.
     #[error("{} is not set", variable(.0))]
     NotSet(String),
     /// The place holds nothing.
@@ -39,10 +39,10 @@ pub enum SecretError {
     /// The file begins with a byte order mark, which would be sent as part of the secret.
     #[error("{0} begins with a byte order mark")]
     ByteOrderMark(SecretSource),
-    /// The secret stands in quotes.
+    /// The secret is in quotes.
     #[error("{0} holds the secret in quotes")]
     Quoted(SecretSource),
-    /// The secret is written as a header would have it.
+    /// The secret begins with `Bearer`, as in a header.
     #[error("{0} holds \"Bearer \" in front of the token")]
     Bearer(SecretSource),
     /// The file cannot be read.
@@ -50,14 +50,14 @@ pub enum SecretError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         cause: io::Error,
     },
 }
 
 impl SecretError {
-    /// What to do about it.
+    /// Returns what to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
@@ -95,10 +95,10 @@ impl fmt::Display for SecretSource {
     }
 }
 
-/// No secret is larger; a file that is was named by mistake.
+/// The size in bytes of the largest secret; a larger file was named by mistake.
 const LARGEST: u64 = 64 << 10;
 
-/// A variable in words; by its name, unless that may be the secret.
+/// Describes a variable; by its name, unless that may be the secret.
 fn variable(name: &str) -> String {
     if may_be_secret(name) {
         "the environment variable that `env` names (not shown: it may be the secret itself)".to_owned()
@@ -107,7 +107,7 @@ fn variable(name: &str) -> String {
     }
 }
 
-/// The path of a file, unless that may be the secret.
+/// Describes a file by its path, unless that may be the secret.
 fn file(path: &Path) -> String {
     let text = path.to_string_lossy();
     let is_path = path.is_absolute() || path.starts_with(".") || path.starts_with("..") || path.exists();
@@ -118,7 +118,8 @@ fn file(path: &Path) -> String {
     }
 }
 
-/// True for what is no name that a person gives: long, or of letters and digits in disorder. A secret looks so.
+/// Returns true for a name that a person would not choose: long, or of letters and digits in disorder. A secret looks
+/// like that.
 fn may_be_secret(name: &str) -> bool {
     const LONGEST_NAME: usize = 128;
     let digits = name.chars().any(|c| c.is_ascii_digit());
@@ -130,7 +131,7 @@ fn may_be_secret(name: &str) -> bool {
         || (name.len() >= 16 && !words && (digits || (lower && upper)))
 }
 
-/// The names that shells and service managers can set.
+/// Returns true for names that shells and service managers can set.
 fn is_variable(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
@@ -138,7 +139,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 impl SecretSource {
-    /// Reads it now.
+    /// Reads the secret now.
     ///
     /// # Errors
     /// When the variable is not set or the file not readable, or either is empty or not text.
@@ -150,7 +151,7 @@ impl SecretSource {
         })
     }
 
-    /// As [`Self::read`], with variables from elsewhere.
+    /// Reads the secret as [`Self::read`] does, with variables from elsewhere.
     fn read_from(
         &self,
         variable: impl Fn(&str) -> Result<String, SecretError>,
@@ -183,7 +184,8 @@ impl SecretSource {
         SecretError::File { path, cause }
     }
 
-    /// Refuses what people and editors put around a secret: sent along, it is answered 401, which tells nobody why.
+    /// Refuses characters that people and editors put around a secret: sent along, they are answered with 401, which
+    /// does not explain why.
     fn check_bare(&self, secret: &str) -> Result<(), SecretError> {
         if secret.starts_with('\u{feff}') {
             return Err(SecretError::ByteOrderMark(self.clone()));
@@ -202,7 +204,7 @@ impl SecretSource {
     }
 }
 
-/// With its byte order mark, or a text of which every second byte is zero.
+/// Returns true for a text with its byte order mark, or of which every second byte is zero.
 fn is_utf16(bytes: &[u8]) -> bool {
     matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
         || (bytes.len() >= 4 && bytes.len().is_multiple_of(2))
@@ -211,7 +213,7 @@ fn is_utf16(bytes: &[u8]) -> bool {
 }
 
 impl<'a> Section<'a> {
-    /// The place of a secret. With `needed`, that there is one is checked now, and the value dropped.
+    /// Reads the place of a secret. With `needed`, also checks that there is a value, and drops it.
     pub(super) fn secret(&mut self, key: &'static str, variable: &str, needed: bool) -> Option<SecretSource> {
         let field = self.required(key, &format!("{{ env = \"{variable}\" }}"))?;
         let place = source(&field, variable)?;
@@ -246,7 +248,7 @@ fn source(field: &Field<'_>, example: &str) -> Option<SecretSource> {
     let mut section = field.section()?;
     let is_word = |key: &str| key.len() < 16 && key.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
     if section.entries().any(|field| !is_word(&field.entry.key)) {
-        // Not named: what stands where a key should may be the secret.
+        // Not named: the text in the place of a key may be the secret.
         return field.bad_key("has a key that is neither `env` nor `file`", advice);
     }
     let env = section.get("env").map(|field| env_name(&field, example));
@@ -260,7 +262,8 @@ fn source(field: &Field<'_>, example: &str) -> Option<SecretSource> {
     }
 }
 
-/// The name of a variable. What can be none is not shown: it is the secret itself, put in the wrong place.
+/// Reads the name of a variable. A text that cannot be one is not shown: it is the secret itself, put in the wrong
+/// place.
 fn env_name(field: &Field<'_>, example: &str) -> Option<String> {
     let name = name(field, example)?;
     if is_variable(&name) {
@@ -275,7 +278,7 @@ fn env_name(field: &Field<'_>, example: &str) -> Option<String> {
     )
 }
 
-/// The name of a variable or file. What is no text is not shown: somebody may have put the secret there.
+/// Reads the name of a variable or file. A value that is not a text is not shown: it may be the secret.
 fn name(field: &Field<'_>, example: &str) -> Option<String> {
     match &field.node().raw {
         Raw::Text(text) if !text.trim().is_empty() => Some(text.clone()),

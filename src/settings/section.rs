@@ -1,12 +1,12 @@
-//! Reading one table of the settings: each key is asked for by name and type, what goes wrong is noted and
-//! reading goes on, and what nobody asked for is unknown.
+//! Reading one table of the settings: each key is asked for by name and type, a problem is noted and reading goes on,
+//! and a key that was never asked for is unknown.
 
 use std::{cell::RefCell, collections::BTreeMap, io};
 
 use super::problem::{Place, Problem};
 use super::tree::{Entry, Node, Origin, Raw, Table};
 
-/// What every section needs: the file for places, the environment, and the notebook of problems.
+/// What every section needs: the file for places, the environment, and the list of problems.
 pub(super) struct Context<'a> {
     pub(super) file: &'a str,
     pub(super) text: &'a str,
@@ -43,11 +43,11 @@ impl Context<'_> {
     }
 }
 
-/// A key that is there.
+/// A key that exists.
 #[derive(Clone)]
 pub(super) struct Field<'a> {
     pub(super) context: &'a Context<'a>,
-    /// Dotted, from the root.
+    /// The dotted path from the root.
     pub(super) path: String,
     pub(super) entry: &'a Entry,
 }
@@ -57,14 +57,14 @@ impl<'a> Field<'a> {
         &self.entry.node
     }
 
-    /// Notes a problem with the value; `None`, for `return field.bad(…)`.
+    /// Notes a problem with the value. Returns `None`, for `return field.bad(…)`.
     pub(super) fn bad<T>(&self, what: &str, advice: impl Into<String>) -> Option<T> {
         self.context
             .report(&self.node().origin, format!("`{}` {what}", self.path), advice);
         None
     }
 
-    /// As [`Self::bad`], pointing at the key: the value may be a secret.
+    /// Notes a problem as [`Self::bad`] does, but marks the key: the value may be a secret.
     pub(super) fn bad_key<T>(&self, what: &str, advice: impl Into<String>) -> Option<T> {
         self.context
             .report(&self.entry.at, format!("`{}` {what}", self.path), advice);
@@ -77,7 +77,7 @@ impl<'a> Field<'a> {
         self.bad(&what, format!("write it as in `{key} = {example}`"))
     }
 
-    /// A text. A variable's value is one even where it looks like a number.
+    /// Reads a text. A variable's value is a text even where it looks like a number.
     pub(super) fn text(&self, example: &str) -> Option<&'a str> {
         match (&self.node().raw, &self.node().origin) {
             (Raw::Text(text), _) => Some(text),
@@ -88,7 +88,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The table that it is.
+    /// Reads a table.
     pub(super) fn section(&self) -> Option<Section<'a>> {
         match &self.node().raw {
             Raw::Table(table) => Some(Section {
@@ -131,7 +131,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The key, where it is written.
+    /// Reads the key, if it is written.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Field<'a>> {
         self.asked.push(key);
         let entry = self.table?.get(key)?;
@@ -142,12 +142,12 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// Whether the key is written.
+    /// Returns whether the key is written.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.is_some_and(|table| table.get(key).is_some())
     }
 
-    /// The key, or a problem at the table's head.
+    /// Reads the key, or notes a problem at the table's head.
     pub(super) fn required(&mut self, key: &'static str, example: &str) -> Option<Field<'a>> {
         let field = self.get(key);
         if field.is_none() {
@@ -159,7 +159,7 @@ impl<'a> Section<'a> {
         field
     }
 
-    /// The table under the key; an empty one where it is not written.
+    /// Reads the table under the key; an empty one where it is not written.
     pub(super) fn child(&mut self, key: &'static str) -> Self {
         let Some(field) = self.get(key) else {
             return self.absent(key, self.at.clone());
@@ -171,7 +171,7 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// A table that is not there: everything in it is absent, and what is required is missed at `at`.
+    /// Builds a table that is not there: everything in it is absent, and a required key is missing at `at`.
     fn absent(&self, key: &str, at: Origin) -> Self {
         Section {
             context: self.context,
@@ -182,7 +182,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Every entry, for a table whose keys the user names.
+    /// Returns every entry, for a table whose keys the user names.
     pub(super) fn entries(&self) -> impl Iterator<Item = Field<'a>> {
         let field = |entry: &'a Entry| Field {
             context: self.context,
@@ -198,7 +198,7 @@ impl<'a> Section<'a> {
             .into_iter()
     }
 
-    /// Names every key that nobody asked for.
+    /// Notes a problem for every key that was not asked for.
     pub(super) fn finish(self) {
         for field in self.entries() {
             let key = field.entry.key.as_str();
@@ -215,7 +215,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// The known word that a typing error away is meant: one edit, or one in three letters.
+/// Returns the known name that the text is probably meant to be: one edit away, or one in three letters.
 pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase().replace('-', "_");
     let distance = |candidate: &&str| strsim::damerau_levenshtein(&word, candidate);

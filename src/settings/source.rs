@@ -50,7 +50,7 @@ impl Word for Cloud {
 }
 
 impl Cloud {
-    /// Where Microsoft Graph answers.
+    /// Returns the address of Microsoft Graph.
     #[must_use]
     pub const fn graph_url(self) -> &'static str {
         match self {
@@ -61,7 +61,7 @@ impl Cloud {
         }
     }
 
-    /// Where tokens are given.
+    /// Returns the address of the token service.
     #[must_use]
     pub const fn login_url(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl Cloud {
     }
 }
 
-/// Who of the tenant is ours to provision.
+/// Which objects of the tenant are ours to provision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Every user and group.
@@ -116,19 +116,19 @@ impl Word for Guests {
     ];
 }
 
-/// How the application proves who it is.
+/// The application's proof of identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
     /// A client secret of the app registration.
     pub client_secret: SecretSource,
-    /// The day that it ends, where written: `check` warns ahead of it.
+    /// The day on which it expires, where written: `check` warns ahead of it.
     pub expires: Option<NaiveDate>,
 }
 
 /// The source of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// What it is.
+    /// The kind of source.
     pub kind: SourceKind,
     /// The directory (tenant) id.
     pub tenant_id: Uuid,
@@ -136,24 +136,24 @@ pub struct Source {
     pub client_id: Uuid,
     /// The Microsoft cloud.
     pub cloud: Cloud,
-    /// Where Graph answers: the cloud's address unless overridden. Without a version: `/v1.0` is added.
+    /// The address of Graph: the cloud's unless overridden. Without a version: `/v1.0` is added.
     pub graph_url: Url,
-    /// Where tokens are given: the cloud's address unless overridden.
+    /// The address of the token service: the cloud's unless overridden.
     pub login_url: Url,
-    /// Who is ours to provision.
+    /// Which objects are ours to provision.
     pub scope: Scope,
-    /// Object id of the enterprise application's service principal: whose assignments count. Needed with scope
+    /// The object id of the enterprise application's service principal, whose assignments count. Needed with scope
     /// `assigned`, and where the mapping sends app roles.
     pub service_principal_id: Option<Uuid>,
     /// What nested groups count for.
     pub nesting: Nesting,
-    /// Who of those: scoping filters and guests.
+    /// The restrictions within the scope: scoping filters and guests.
     pub rules: ScopeRules,
-    /// Manage users; false stops managing them and removes nobody.
+    /// If true, users are managed; false stops managing them and removes none.
     pub users: bool,
-    /// Manage groups; false stops managing them and removes none.
+    /// If true, groups are managed; false stops managing them and removes none.
     pub groups: bool,
-    /// How to prove who we are.
+    /// The application's proof of identity.
     pub credential: Credential,
     /// Proxy and certificates for Graph and the token service.
     pub network: Network,
@@ -224,7 +224,7 @@ fn service_principal(section: &mut Section<'_>, scope: Scope) -> Option<Uuid> {
     }
 }
 
-/// `"ignore"`, `"flatten"`, or a table with `scope` and `members`.
+/// Reads `"ignore"`, `"flatten"`, or a table with `scope` and `members`.
 fn nested_groups(section: &mut Section<'_>) -> Nesting {
     let advice = "write \"ignore\", \"flatten\", or { scope = \"transitive\", members = \"flatten\" }, of which each can be \
                   left out";

@@ -27,7 +27,7 @@ impl Word for TargetKind {
 }
 
 impl TargetKind {
-    /// The mapping used where the job names none.
+    /// Returns the mapping used where the job names none.
     #[must_use]
     pub const fn default_mapping(self) -> &'static str {
         match self {
@@ -40,30 +40,31 @@ impl TargetKind {
 /// The target of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// What it is.
+    /// The kind of target.
     pub kind: TargetKind,
     /// The SCIM base address; `Users`, `Groups` and so on are joined to it.
     pub url: Url,
     /// The bearer token.
     pub token: SecretSource,
-    /// The day that the token ends, where written: `check` warns ahead of it.
+    /// The day on which the token expires, where written: `check` warns ahead of it.
     pub expires: Option<NaiveDate>,
-    /// Most requests in flight.
+    /// The most requests in flight.
     pub max_concurrency: usize,
-    /// Least time between the starts of two requests, from `requests_per_second`; `None` for as fast as the target allows.
+    /// The least time between the starts of two requests, from `requests_per_second`; `None` for as fast as the target
+    /// allows.
     pub least_gap: Option<Duration>,
-    /// How long one request may take. An open create-intent is not judged before this has passed.
+    /// The longest time of one request. An open create-intent is not judged before this has passed.
     pub request_timeout: Duration,
-    /// The forms of requests that are written down; the others are learned.
+    /// The forms of requests that are set; the others are learned.
     pub dialect: PinnedDialect,
     /// Proxy and certificates for the target.
     pub network: Network,
 }
 
 impl Target {
-    /// Most requests in flight where nothing is written. What is right below it is found by latency and refusals.
+    /// The default of the most requests in flight. The right number below it is found by latency and refusals.
     pub const MAX_CONCURRENCY: usize = 64;
-    /// Time for one request where nothing is written.
+    /// The default time for one request.
     pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
     pub(super) fn read(mut section: Section<'_>, network: &Network, secrets: bool) -> Option<Self> {
@@ -74,7 +75,7 @@ impl Target {
             .and_then(|field| service_url(&field, URL));
         let token = section.secret("token", "IDMELON_SCIM_TOKEN", secrets);
         let expires = section.date("expires");
-        // Above this, a service is hurt before it can say 429.
+        // Above this, a service breaks before it can answer 429.
         let max_concurrency = section.whole("max_concurrency", 1, 512, Self::MAX_CONCURRENCY as u64);
         let least_gap = section
             .get("requests_per_second")
@@ -102,7 +103,7 @@ impl Target {
     }
 }
 
-/// A rate as the time between two requests. Fractions are allowed: services count by the minute.
+/// Reads a rate as the time between two requests. Fractions are allowed: services count by the minute.
 fn least_gap(field: &Field<'_>) -> Option<Duration> {
     let rate = match field.node().raw {
         Raw::Integer(n) => i32::try_from(n).map_or(f64::NAN, f64::from),

@@ -1,14 +1,14 @@
-//! The settings as they were written: a tree in which each value knows where it comes from.
+//! The settings as they were written: a tree in which each value knows its origin.
 //!
-//! Overrides from the environment are laid over the file here, before anything is understood, so that a bad
-//! override is reported like a bad line, under the variable's name.
+//! Overrides from the environment are laid over the file here, before anything is interpreted, so that a bad override
+//! is reported like a bad line, under the variable's name.
 
 use std::{collections::BTreeMap, ops::Range};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// What an overriding variable's name begins with; the rest is the path, joined by `__`.
+/// The prefix of an overriding variable's name; the rest is the path, joined by `__`.
 const PREFIX: &str = "MELONSYNC__";
 
 /// Where a key or value was written.
@@ -32,7 +32,7 @@ pub(super) enum Raw {
 }
 
 impl Raw {
-    /// The type's name for people.
+    /// Returns the type's name for people.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "a text",
@@ -70,7 +70,7 @@ impl Table {
         self.0.iter().find(|entry| entry.key == key)
     }
 
-    /// The tree of a parsed file.
+    /// Builds the tree of a parsed file.
     pub(super) fn of_file(table: &DeTable<'_>) -> Self {
         Self::convert(table, &Origin::File)
     }
@@ -87,7 +87,7 @@ impl Table {
         Self(table.iter().map(entry).collect())
     }
 
-    /// Lays every `MELONSYNC__…` variable over the tree; names that lead nowhere come back.
+    /// Lays every `MELONSYNC__…` variable over the tree. Returns the names that lead nowhere.
     pub(super) fn overlay(&mut self, env: &BTreeMap<String, String>) -> Vec<String> {
         let mut bad = Vec::new();
         for (name, raw) in env {
@@ -132,7 +132,8 @@ impl Table {
         }
     }
 
-    /// Variables are written in capitals and without hyphens, so `NORTH_SIDE` also means a key `north-side`.
+    /// Finds the key or adds it. Variables are written in capitals and without hyphens, so `NORTH_SIDE` also means a
+    /// key `north-side`.
     fn position_or_insert(&mut self, key: &str, origin: &Origin) -> usize {
         let same = |entry: &Entry| entry.key.replace('-', "_").eq_ignore_ascii_case(key);
         self.0.iter().position(same).unwrap_or_else(|| {
@@ -178,7 +179,7 @@ impl Node {
         }
     }
 
-    /// A variable's value is TOML where it parses as such, else the text that it is.
+    /// Reads a variable's value: TOML where it parses as such, else the text itself.
     fn of_variable(raw: &str, origin: &Origin) -> Self {
         DeValue::parse(raw).map_or_else(
             |_| Self {

@@ -18,7 +18,7 @@ use super::tree::Raw;
 
 /// A setting that is one of a few words.
 pub(super) trait Word: Copy + 'static {
-    /// Each word with what it means.
+    /// Each word with its meaning.
     const WORDS: &'static [(&'static str, Self)];
     /// Words of the contract that this version does not know yet.
     const LATER: &'static [&'static str] = &[];
@@ -85,7 +85,7 @@ impl Section<'_> {
             .unwrap_or(default)
     }
 
-    /// A threshold that there need not be.
+    /// Reads an optional threshold.
     pub(super) fn threshold_or_none(&mut self, key: &'static str) -> Option<Threshold> {
         self.get(key).and_then(|field| threshold(&field))
     }
@@ -114,7 +114,7 @@ impl Section<'_> {
         }
     }
 
-    /// An id that Entra gives: a GUID.
+    /// Reads an id that Entra gives: a GUID.
     pub(super) fn guid(&mut self, key: &'static str, where_to_find: &str) -> Option<Uuid> {
         let example = "\"00000000-0000-0000-0000-000000000000\"";
         let field = self.required(key, example)?;
@@ -185,7 +185,7 @@ pub(super) fn word<T: Word>(field: &Field<'_>) -> Option<T> {
     field.bad(&format!("cannot be \"{text}\""), advice)
 }
 
-/// A duration as settings and flags write it: `30s`, `5m`, `24h`, `400d`. `None` for anything else.
+/// Parses a duration as settings and flags write it: `30s`, `5m`, `24h`, `400d`. Returns `None` for anything else.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
@@ -271,7 +271,7 @@ fn percent(section: &mut Section<'_>) -> Result<Option<f64>, ()> {
     read.map(Some).ok_or(())
 }
 
-/// The address of a service that gets our tokens: https, or http to this very machine.
+/// Reads the address of a service that gets our tokens: https, or http to this very machine.
 pub(super) fn service_url(field: &Field<'_>, example: &str) -> Option<Url> {
     let url = any_url(field, example)?;
     let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
@@ -290,7 +290,7 @@ pub(super) fn service_url(field: &Field<'_>, example: &str) -> Option<Url> {
     Some(url)
 }
 
-/// An http or https address without a password in it.
+/// Reads an http or https address without a password in it.
 pub(super) fn any_url(field: &Field<'_>, example: &str) -> Option<Url> {
     let text = field.text(example)?;
     let as_example = format!("write an address with its scheme, as in \"{example}\"");

@@ -1,7 +1,9 @@
-//! Who is assigned to the enterprise application (docs/design/graph.md, "Other reads"): read whole, page by page.
+//! The users and groups assigned to the enterprise application (docs/design/graph.md, "Other reads"): read whole, page
+//! by page.
 //!
-//! The list has no delta, so what it lacks counts as unassigned; therefore a page that was not read whole and understood
-//! is an error, and so is a list whose pages overlap: it moved while it was read. A list without an end is one of those.
+//! The list has no delta, so an object that is not in it counts as unassigned; therefore a page that was not read and
+//! understood whole is an error, and so is a list whose pages overlap: it changed while it was read. A list without an
+//! end is such an error too.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -28,16 +30,16 @@ use crate::model::id::SourceId;
 use crate::ports::SourceError;
 use crate::transport::off_thread;
 
-/// Pages in a row without an assignment. Service principals, which do not count, fill a few.
+/// The most pages in succession without an assignment. Service principals, which do not count, fill a few.
 const MOST_IDLE: u32 = 1000;
 
-/// More assignments than this are no list: an application is assigned to as many as a directory holds, at most.
+/// The most assignments of a list: an application is assigned to as many as a directory holds, at most.
 const MOST: usize = 10_000_000;
 
-/// From so many entries on it is looked for repeated ones whenever the list has doubled, not only at its end.
+/// The number of entries from which repeated ones are looked for whenever the list has doubled, not only at its end.
 const LEAST_CHECKED: usize = 10_000;
 
-/// While the list is read, a line is logged this often.
+/// How often a line is logged while the list is read.
 const LOGGED_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
@@ -78,8 +80,8 @@ struct WireRole {
     is_enabled: bool,
 }
 
-/// Every user and group that is assigned to the application. Where the link to one of its own pages is refused, the list is
-/// begun anew, once: no link is kept from one reading to the next.
+/// Reads every user and group that is assigned to the application. Where the link to one of its own pages is refused,
+/// the list is begun anew, once: no link is kept from one reading to the next.
 pub(super) async fn list(client: &GraphClient, application: SourceId) -> Result<AssignmentList, SourceError> {
     match read_list(client, application).await {
         Err(SourceError::LinkRefused { .. }) => read_list(client, application).await,
@@ -127,7 +129,7 @@ fn whole(entries: Vec<Assignment>) -> Result<AssignmentList, SourceError> {
         .map_err(|repeated| malformed(&format!("{repeated}: it was changed while it was read")))
 }
 
-/// A line a minute, so that a long list can be told from one that hangs.
+/// Logs a line a minute, so that a long list can be told from one that hangs.
 fn log_reading(client: &GraphClient, logged: Timestamp, read: usize) -> Timestamp {
     let now = client.clock().now();
     if now.since(logged) < LOGGED_EVERY {
@@ -140,7 +142,7 @@ fn log_reading(client: &GraphClient, logged: Timestamp, read: usize) -> Timestam
     now
 }
 
-/// The app roles that the application defines, in order of their ids.
+/// Reads the app roles that the application defines, in order of their ids.
 pub(super) async fn roles(client: &GraphClient, application: SourceId) -> Result<Vec<AppRole>, SourceError> {
     let principal: WirePrincipal = ask(client, &Ask::Roles { application }).await?;
     if id_of(principal.id) != application {
@@ -159,7 +161,8 @@ pub(super) async fn roles(client: &GraphClient, application: SourceId) -> Result
     Ok(roles)
 }
 
-/// One entry; none for what is not provisioned: service principals, and assignments that are deleted already.
+/// Reads one entry. Returns `None` for one that is not provisioned: service principals, and assignments that are
+/// deleted already.
 fn assignment(wire: WireAssignment, application: SourceId) -> Result<Option<Assignment>, SourceError> {
     if wire
         .resource_id
@@ -189,7 +192,7 @@ async fn ask<T: DeserializeOwned + Send + 'static>(
     ask: &Ask<'_>,
 ) -> Result<T, SourceError> {
     let answer = client.ask(ask).await.map_err(|error| match error {
-        // The list has no delta: what would reset a stream is only a page that cannot be had.
+        // The list has no delta: an answer that would reset a stream only means that the page cannot be had.
         SourceError::Reset { what, .. } => malformed(&what),
         other => other,
     })?;

@@ -1,7 +1,7 @@
 //! Sends requests to Graph: built by the SDK's typed builder, sent by our own client.
 //!
-//! The SDK would swallow a 410, retry without backoff and panic on hosts that it does not know; so it builds,
-//! and we decide.
+//! The SDK would swallow a 410, retry without backoff and panic on hosts that it does not know; so it builds, and we
+//! decide.
 
 use std::{fmt, sync::Arc};
 
@@ -59,7 +59,7 @@ pub(super) enum Ask<'a> {
         kind: ObjectKind,
         body: &'a serde_json::Value,
     },
-    /// Who is assigned to an enterprise application: the first page, or the one behind a link, verbatim.
+    /// The assignments of an enterprise application: the first page, or the one behind a link, verbatim.
     Assigned {
         application: SourceId,
         link: Option<&'a Url>,
@@ -68,7 +68,7 @@ pub(super) enum Ask<'a> {
     Roles { application: SourceId },
 }
 
-/// Assignments on a page: Graph's most. Fewer pages are fewer moments at which the list can move.
+/// The number of assignments on a page: Graph's most. Fewer pages are fewer moments at which the list can change.
 const ASSIGNMENTS: &str = "999";
 
 impl Ask<'_> {
@@ -82,7 +82,7 @@ impl Ask<'_> {
         }
     }
 
-    /// True where it follows a link that an earlier answer brought.
+    /// Returns true where it follows a link that an earlier answer brought.
     const fn is_kept_link(&self) -> bool {
         match self {
             Self::Follow { .. } => true,
@@ -91,7 +91,7 @@ impl Ask<'_> {
         }
     }
 
-    /// What the answer may hold.
+    /// Returns how large the answer may be.
     const fn size(&self) -> Size {
         match self {
             Self::First { .. } | Self::Follow { .. } | Self::Batch { .. } | Self::Assigned { .. } => {
@@ -101,7 +101,7 @@ impl Ask<'_> {
         }
     }
 
-    /// What to check after a 404.
+    /// Returns what to check after a 404.
     const fn not_found(&self) -> &'static str {
         match self {
             Self::Assigned { .. } | Self::Roles { .. } => {
@@ -200,12 +200,12 @@ impl GraphClient {
         &*self.clock
     }
 
-    /// Asks until there is a 2xx answer, or an error that says what was asked and what was answered.
+    /// Sends a request until there is a 2xx answer, or an error that names the request and its answer.
     pub(super) async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, SourceError> {
         retry(&self.retry, self.http.traffic(), |made| self.attempt(ask, made)).await
     }
 
-    /// One attempt; a 401 gets a second request with a new token at once, a second 401 is final.
+    /// Makes one attempt; a 401 gets a second request with a new token at once, a second 401 is final.
     async fn attempt(&self, ask: &Ask<'_>, made: u32) -> Attempt<Answer, SourceError> {
         for renewed in [false, true] {
             let id = Uuid::new_v4().to_string();
@@ -267,7 +267,7 @@ impl GraphClient {
         unreachable!("the second round returns")
     }
 
-    /// The SDK's request, led to the configured host.
+    /// Builds the SDK's request, with the configured host.
     async fn build(&self, ask: &Ask<'_>, id: &str) -> Result<Request, SourceError> {
         let mut handler = match ask {
             Ask::First { kind, select } => {
@@ -307,7 +307,8 @@ impl GraphClient {
         Ok(with_headers(request, ask, id))
     }
 
-    /// The SDK writes `https://graph.microsoft.com/v1.0/users/delta()`; Graph documents `/users/delta`.
+    /// Replaces the address by ours. The SDK writes `https://graph.microsoft.com/v1.0/users/delta()`; Graph documents
+    /// `/users/delta`.
     fn led_home(&self, built: &Url) -> Url {
         let mut url = self.base.clone();
         let path = built.path().trim_start_matches("/v1.0").trim_end_matches("()");
@@ -317,7 +318,7 @@ impl GraphClient {
     }
 }
 
-/// The method as the fields of an error name it: reads of Graph are GETs, but for batches of them.
+/// Returns the method as the fields of an error name it: reads of Graph are GETs, except batches of them.
 fn verb(method: &Method) -> &'static str {
     match *method {
         Method::POST => "POST",
@@ -345,7 +346,7 @@ fn bearer_of(request: &Request) -> Option<Secret> {
         .map(|token| Secret::new(token.to_owned()))
 }
 
-/// Our own error comes back out of its box; any other is the SDK's, about a request that it cannot build.
+/// Takes our own error out of its box; any other is the SDK's, about a request that it cannot build.
 fn not_built(failure: GraphFailure) -> SourceError {
     let cause = match failure {
         GraphFailure::Other(cause) => match cause.downcast::<SourceError>() {

@@ -1,4 +1,5 @@
-//! The four national clouds (docs/design/graph.md, "Tokens and clouds"; Graph concepts/deployments.md). GCC uses the global one.
+//! The four national clouds (docs/design/graph.md, "Tokens and clouds"; Graph concepts/deployments.md). GCC uses the
+//! global one.
 
 use std::str::FromStr;
 
@@ -18,16 +19,16 @@ pub enum Cloud {
     China,
 }
 
-/// A name that is none of the four.
+/// The error for a name that is not one of the four.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no cloud `{0}`: one of global, us-gov, us-gov-dod, china")]
 pub struct NoSuchCloud(pub String);
 
 impl Cloud {
-    /// All of them, in the order of the documentation.
+    /// All clouds, in the order of the documentation.
     pub const ALL: [Self; 4] = [Self::Global, Self::UsGov, Self::UsGovDod, Self::China];
 
-    /// As in the configuration.
+    /// Returns its name in the configuration.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,7 +39,7 @@ impl Cloud {
         }
     }
 
-    /// The Graph host, as URL without a path.
+    /// Returns the Graph host, as a URL without a path.
     #[must_use]
     pub fn graph_url(self) -> Url {
         fixed(match self {
@@ -49,7 +50,7 @@ impl Cloud {
         })
     }
 
-    /// The login host, as URL without a path.
+    /// Returns the login host, as a URL without a path.
     #[must_use]
     pub fn login_url(self) -> Url {
         fixed(match self {
@@ -59,7 +60,7 @@ impl Cloud {
         })
     }
 
-    /// The scope of a token: always the cloud's own Graph, also where a proxy stands before it.
+    /// Returns the scope of a token: always the cloud's own Graph, also where a proxy stands before it.
     #[must_use]
     pub fn scope(self) -> String {
         format!("{}.default", self.graph_url())

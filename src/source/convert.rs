@@ -1,4 +1,4 @@
-//! From the wire to the model: JSON goes straight into [`Value`], without a tree in between.
+//! From the wire to the model: JSON is read straight into [`Value`], without a tree in between.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -72,7 +72,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// The properties of one object that was asked for by id: exactly the selected names, absent ones null. Not
+/// Returns the properties of one object that was asked for by id: exactly the selected names, absent ones null. Not
 /// `id`, which is the object's name and not a property of ours, and no references.
 pub(super) fn selected(mut read: BTreeMap<String, JsonValue>, select: &[String]) -> Attributes {
     let plain = select.iter().filter(|name| !is_reference(name) && *name != "id");
@@ -86,13 +86,13 @@ pub(super) fn selected(mut read: BTreeMap<String, JsonValue>, select: &[String])
         .collect()
 }
 
-/// The two properties that refer to other objects; they come as `<name>@delta`.
+/// Returns true for the two properties that refer to other objects; they come as `<name>@delta`.
 pub(super) fn is_reference(name: &str) -> bool {
     matches!(name, "manager" | "members")
 }
 
-/// The kind of a referred object. Without a type it is taken for a user: a user that never comes waits
-/// visibly, while a member taken for a device would be lost in silence.
+/// Returns the kind of a referred object. Without a type it is taken for a user: a user that never comes waits visibly,
+/// while a member taken for a device would be lost in silence.
 pub(super) fn member_kind(odata_type: Option<&str>) -> MemberKind {
     let Some(name) = odata_type else {
         return MemberKind::User;
@@ -104,7 +104,8 @@ pub(super) fn member_kind(odata_type: Option<&str>) -> MemberKind {
     }
 }
 
-/// Only `deleted` says permanently; any other reason, also one that we do not know, is the milder one.
+/// Reads the reason of a removal. Only `deleted` means permanently; any other reason, also an unknown one, is the
+/// milder one.
 pub(super) fn removed(reason: Option<&str>) -> Removed {
     match reason {
         Some(text) if text.eq_ignore_ascii_case("deleted") => Removed::HardDeleted,

@@ -1,4 +1,4 @@
-//! Reads one page of a delta query (docs/design/graph.md, "Delta query"). Which page comes next is the engine's to remember.
+//! Reads one page of a delta query (docs/design/graph.md, "Delta query"). The engine stores which page comes next.
 
 use url::Url;
 
@@ -14,7 +14,7 @@ use crate::ports::PageRequest;
 use crate::ports::SourceError;
 use crate::transport::off_thread;
 
-/// The page, whole, with a link that may be followed.
+/// Reads the page, whole, with a link that may be followed.
 pub(super) async fn page(
     client: &GraphClient,
     kind: ObjectKind,
@@ -56,8 +56,8 @@ pub(super) async fn page(
     Ok(page)
 }
 
-/// A link of this stream. Which form it has is the service's, but for the collection: a cursor that leads into the other stream
-/// would make users of groups.
+/// Checks that a link belongs to this stream. Its form is the service's choice, except for the collection: a cursor
+/// that leads into the other stream would turn users into groups.
 fn stream_link(base: &Url, kind: ObjectKind, link: &str) -> Result<Url, String> {
     let url = own_link(base, link)?;
     let leads_to = |collection: &str| {
@@ -76,7 +76,7 @@ fn stream_link(base: &Url, kind: ObjectKind, link: &str) -> Result<Url, String> 
     Ok(url)
 }
 
-/// A link may lead only to the configured Graph host: the next request carries the token.
+/// Checks that a link leads to the configured Graph host: the next request carries the token.
 pub(super) fn own_link(base: &Url, link: &str) -> Result<Url, String> {
     let url = Url::parse(link).map_err(|error| format!("a link is not a URL ({error})"))?;
     let place = |url: &Url| {

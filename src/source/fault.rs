@@ -1,5 +1,5 @@
-//! What an answer that is not a success means (docs/design/graph.md, "Throttling" and "Errors"). Decided by status and `code`
-//! only, never by `message`, which is shown, shortened.
+//! The meaning of an answer that is not a success (docs/design/graph.md, "Throttling" and "Errors"). Decided by status
+//! and `code` only, never by `message`, which is shown, shortened.
 
 use reqwest::StatusCode;
 use serde_json::Value as Json;
@@ -11,7 +11,7 @@ use crate::ports::SourceError;
 use crate::ports::What;
 use crate::transport::Answer;
 
-/// Longest part of a service's own message that is shown.
+/// The longest part of a service's own message that is shown, in characters.
 const SHOWN: usize = 240;
 /// Codes that end a delta stream, compared without case.
 const RESET_CODES: [&str; 2] = ["syncstatenotfound", "resyncrequired"];
@@ -29,9 +29,9 @@ pub(super) enum Verdict {
     Final(SourceError),
 }
 
-/// An answer and the request that it belongs to, in words.
+/// An answer, and the description of its request.
 pub(super) struct Asked<'a> {
-    /// Method, path and host: no query, which holds tokens.
+    /// Method, path and host; no query, which holds tokens.
     pub(super) request: &'a str,
     /// HTTP method.
     pub(super) method: &'static str,
@@ -39,18 +39,18 @@ pub(super) struct Asked<'a> {
     pub(super) path: &'a str,
     /// Our `client-request-id`.
     pub(super) client_request_id: &'a str,
-    /// Which permission the request needs.
+    /// The permission that the request needs.
     pub(super) permission: &'a str,
     /// What to check when there is nothing at this address.
     pub(super) not_found: &'static str,
     /// True where the request follows a link that an earlier answer brought.
     pub(super) kept_link: bool,
-    /// The token that was sent: taken out of whatever is quoted.
+    /// The token that was sent: removed from every quote.
     pub(super) token: Option<&'a Secret>,
 }
 
 impl Asked<'_> {
-    /// What the answer means.
+    /// Decides what the answer means.
     pub(super) fn judge(&self, answer: &Answer) -> Verdict {
         let status = answer.status;
         if status.is_success() {
@@ -67,7 +67,8 @@ impl Asked<'_> {
             hint: hint.to_owned(),
             cause: None,
         };
-        // Of a link that we kept nothing is ours but that we kept it: neither names of properties nor the address can be wrong.
+        // In a request for a stored link only the link itself is ours: neither names of properties nor the address can
+        // be wrong.
         if self.kept_link && status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 429) {
             let refused = SourceError::LinkRefused { what };
             return match status.as_u16() {
@@ -100,7 +101,7 @@ impl Asked<'_> {
         }
     }
 
-    /// 401 again with a new token.
+    /// Builds the error for a 401 with a new token.
     pub(super) fn unauthorized(&self, answer: &Answer) -> SourceError {
         SourceError::Unauthorized {
             what: self.describe(answer, &codes(&answer.body)),
@@ -110,7 +111,7 @@ impl Asked<'_> {
         }
     }
 
-    /// Request, status, code, ids and the shortened message, in one line.
+    /// Describes request, status, code, ids and the shortened message, in one line.
     fn describe(&self, answer: &Answer, codes: &[String]) -> What {
         let mut text = format!("{} -> {}", self.request, answer.status.as_u16());
         if !codes.is_empty() {
@@ -134,7 +135,7 @@ impl Asked<'_> {
         What::of(text, self.exchange(answer))
     }
 
-    /// The same as fields. Ids that the service wrote are cleaned as the words are.
+    /// Returns the same as fields. Ids that the service wrote are cleaned as its messages are.
     fn exchange(&self, answer: &Answer) -> Exchange {
         let id = answer.header("request-id").map(shortened);
         let echoes = |id: &String| {
@@ -150,7 +151,7 @@ impl Asked<'_> {
     }
 }
 
-/// How an HTML page is recognised: by its type, or by its first character.
+/// Recognises an HTML page by its type, or by its first character.
 pub(super) fn looks_like_html(answer: &Answer) -> bool {
     let named = answer
         .header("content-type")
@@ -158,7 +159,7 @@ pub(super) fn looks_like_html(answer: &Answer) -> bool {
     named || answer.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
 }
 
-/// 410 of any code; the reset codes with any status of a refusal.
+/// Returns true for a 410 of any code, and for the reset codes with any status of a refusal.
 pub(super) fn is_reset(status: StatusCode, codes: &[String]) -> bool {
     let named = || {
         codes
@@ -168,12 +169,12 @@ pub(super) fn is_reset(status: StatusCode, codes: &[String]) -> bool {
     status == StatusCode::GONE || (status.is_client_error() && named())
 }
 
-/// `error.code` and the codes of nested `innerError`s (in any spelling), outermost first.
+/// Returns `error.code` and the codes of nested `innerError`s (in any spelling), outermost first.
 pub(super) fn codes(body: &[u8]) -> Vec<String> {
     serde_json::from_slice::<Json>(body).map_or_else(|_| Vec::new(), |json| codes_of(&json))
 }
 
-/// The same of a body that is parsed already (in `$batch`).
+/// Returns the same codes of a body that is parsed already (in `$batch`).
 pub(super) fn codes_of(body: &Json) -> Vec<String> {
     let (mut codes, mut level) = (Vec::new(), body.get("error"));
     while let Some(error) = level {
@@ -206,7 +207,7 @@ fn message(body: &[u8]) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// One line of limited length: a hostile answer must not fill the log or forge lines in it.
+/// Shortens a text to one line of limited length: a hostile answer must not fill the log or forge lines in it.
 pub(super) fn shortened(text: &str) -> String {
     let line: String = text
         .chars()

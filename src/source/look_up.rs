@@ -1,6 +1,6 @@
-//! Asks for objects one by one, in `$batch` (docs/design/graph.md, "Batching"): the proof that an object is gone
-//! (docs/design/evidence.md). A 404 for the object and a 404 among the deleted items, each in Graph's own form, is the only
-//! proof of a permanent deletion; whatever else is answered is unknown, and says so.
+//! Asks for objects by id, in `$batch` (docs/design/graph.md, "Batching"): the proof that an object is gone
+//! (docs/design/evidence.md). A 404 for the object and a 404 among the deleted items, each in Graph's own form, is the
+//! only proof of a permanent deletion; after any other answer the life is unknown, and the answer is reported.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -30,7 +30,7 @@ use crate::transport::retry_after;
 
 /// Graph's limit of requests in one batch.
 const BATCH: usize = 20;
-/// Batches under way at a time: their inner requests count against the same quota (section 4).
+/// The most batches under way at a time: their inner requests count against the same quota (section 4).
 const AT_ONCE: usize = 4;
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ struct Batch {
     responses: Vec<Inner>,
 }
 
-/// One answer of a batch; the body stays JSON, as most are small errors.
+/// One answer of a batch; the body stays JSON, because most are small errors.
 #[derive(Deserialize)]
 struct Inner {
     id: String,
@@ -56,7 +56,7 @@ enum Question {
     Deleted,
 }
 
-/// What one inner answer says.
+/// The meaning of one inner answer.
 enum Reply {
     Found(Json),
     NotFound,
@@ -64,7 +64,7 @@ enum Reply {
     Other(String),
 }
 
-/// One entry for each distinct id.
+/// Returns one entry for each distinct id.
 pub(super) async fn look_up(
     client: &GraphClient,
     kind: ObjectKind,
@@ -81,7 +81,7 @@ pub(super) async fn look_up(
     answers.try_concat().await
 }
 
-/// Up to twenty objects: do they live, and if not, are they among the deleted items?
+/// Asks for up to twenty objects: whether they live, and if not, whether they are among the deleted items.
 async fn about(
     client: &GraphClient,
     kind: ObjectKind,
@@ -109,7 +109,7 @@ async fn about(
     Ok(known)
 }
 
-/// One question about these objects; those throttled inside the batch are asked again, alone, within the budget.
+/// Asks one question about these objects; those throttled inside the batch are asked again, alone, within the budget.
 async fn ask(
     client: &GraphClient,
     kind: ObjectKind,
@@ -153,13 +153,13 @@ async fn ask(
         }
     };
     match retry(client.retry_policy(), client.traffic(), round).await {
-        // Out of time is no failure of the batch: those still throttled are unknown, one by one.
+        // Out of time is not a failure of the batch: those still throttled are unknown, one by one.
         Ok(()) | Err(None) => Ok(mem::take(&mut *done.lock().await)),
         Err(Some(error)) => Err(error),
     }
 }
 
-/// Sends one batch and gives each id its reply, also those that the answer forgot or named twice.
+/// Sends one batch and gives each id its reply, also those that the answer left out or named twice.
 async fn one_batch(
     client: &GraphClient,
     kind: ObjectKind,
@@ -201,7 +201,7 @@ async fn one_batch(
     Ok((1..).zip(ids).map(reply).collect())
 }
 
-/// References cannot be selected here (they would need `$expand`); the delta stream brings them.
+/// Builds the inner URL. References cannot be selected here (they would need `$expand`); the delta stream brings them.
 fn url(kind: ObjectKind, id: SourceId, question: Question, select: &[String]) -> String {
     match (question, kind) {
         (Question::Deleted, _) => format!("/directory/deletedItems/{id}?$select=id"),
@@ -243,7 +243,7 @@ fn read(client: &GraphClient, id: SourceId, inner: Inner) -> Reply {
     }
 }
 
-/// Whether a body is about this object: a proof about another one proves nothing.
+/// Returns whether a body is about this object: a proof about another one proves nothing.
 fn names(body: &Json, id: SourceId) -> bool {
     body.get("id")
         .and_then(Json::as_str)
@@ -251,8 +251,8 @@ fn names(body: &Json, id: SourceId) -> bool {
         == Some(id)
 }
 
-/// Whether a refusal names objects, and not this one: Graph writes the id that it did not find into its message. That somebody
-/// else is gone proves nothing.
+/// Returns whether a refusal names objects, but not this one: Graph writes the id that it did not find into its
+/// message. That another object is gone proves nothing.
 fn speaks_of_others(body: &Json, id: SourceId) -> bool {
     let message = body
         .pointer("/error/message")

@@ -1,8 +1,8 @@
 //! Microsoft Graph as a [`SourceDirectory`]: tokens, delta pages, questions about single objects.
 //!
-//! Guarantees: nothing that was not read whole and understood ever looks like an empty page; a link is followed
-//! verbatim and only to the configured Graph host; every request only reads, so each may be sent again; a token
-//! or secret is in no error and no `Debug`. Holds no state but the token: a crash loses nothing.
+//! Guarantees: an answer that was not read and understood whole never looks like an empty page; a link is followed
+//! verbatim and only to the configured Graph host; every request only reads, so each may be sent again; a token or
+//! secret is in no error and no `Debug`. It holds no state but the token: a crash loses nothing.
 
 mod assignments;
 mod client;
@@ -43,7 +43,7 @@ use clouds::Cloud;
 use permissions::TokenFacts;
 use token::TokenSource;
 
-/// Which tenant to read, as whom, and how.
+/// The tenant to read, the application to read it as, and how.
 #[derive(Clone)]
 pub struct GraphOptions {
     /// Directory (tenant) id.
@@ -54,15 +54,15 @@ pub struct GraphOptions {
     pub credential: Secret,
     /// The national cloud: its hosts, and the audience of the token.
     pub cloud: Cloud,
-    /// Instead of the cloud's Graph host (tests, proxies); the only host that links may lead to.
+    /// Replaces the cloud's Graph host (tests, proxies); the only host that links may lead to.
     pub graph_url: Option<Url>,
-    /// Instead of the cloud's login host.
+    /// Replaces the cloud's login host.
     pub login_url: Option<Url>,
     /// Proxy, certificates, limits.
     pub network: NetworkOptions,
-    /// Tells the time, for the token's expiry.
+    /// The clock, for the token's expiry.
     pub clock: Arc<dyn Clock>,
-    /// How long one request may be tried.
+    /// How long one request may be retried.
     pub retry: RetryPolicy,
 }
 
@@ -72,7 +72,7 @@ pub struct GraphSource {
 }
 
 impl GraphSource {
-    /// A source; nothing is sent yet.
+    /// Creates a source, and sends nothing yet.
     ///
     /// # Errors
     /// When the network options are unusable.
@@ -85,7 +85,7 @@ impl GraphSource {
         })
     }
 
-    /// What the token says about itself; asks for a token where none is held.
+    /// Returns what the token states about itself; asks for a token where none is held.
     ///
     /// # Errors
     /// When no token can be had.
@@ -93,8 +93,8 @@ impl GraphSource {
         Ok(permissions::facts(&self.client.tokens().bearer().await?))
     }
 
-    /// Seconds by which our clock is ahead of the service's (negative: behind), from the last answer's `Date`.
-    /// `None` before the first answer. The header counts whole seconds, so one or two mean nothing.
+    /// Returns the seconds by which our clock is ahead of the service's (negative: behind), from the last answer's
+    /// `Date`. Returns `None` before the first answer. The header counts whole seconds, so one or two mean nothing.
     #[must_use]
     pub fn clock_skew_seconds(&self) -> Option<i64> {
         self.client.tokens().skew().seconds()

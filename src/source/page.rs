@@ -21,7 +21,7 @@ use crate::ports::NextPage;
 /// Reads a page.
 ///
 /// # Errors
-/// What is wrong with it, without quoting values.
+/// A description of the fault, without quoting values.
 pub fn read(kind: ObjectKind, body: &[u8]) -> Result<DeltaPage, String> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let page = PageSeed(kind)
@@ -38,7 +38,7 @@ pub fn read(kind: ObjectKind, body: &[u8]) -> Result<DeltaPage, String> {
     Ok(DeltaPage { objects, next })
 }
 
-/// serde's own messages quote the offending value, which may be a name.
+/// Removes values from serde's own messages, which quote the offending one: it may be a name.
 pub(super) fn unquoted(error: &serde_json::Error) -> String {
     let place = format!("line {} column {}", error.line(), error.column());
     match error.classify() {
@@ -46,7 +46,7 @@ pub(super) fn unquoted(error: &serde_json::Error) -> String {
         serde_json::error::Category::Syntax => format!("the answer is not JSON, at {place}"),
         _ => {
             let text = error.to_string();
-            // A missing field is one that we ask for: its name is no value.
+            // A missing field is one that we ask for: its name is not a value.
             let ours = text
                 .strip_prefix(OURS)
                 .or_else(|| text.starts_with("missing field ").then_some(text.as_str()))
@@ -152,8 +152,8 @@ impl<'de> Visitor<'de> for ObjectSeed {
         f.write_str("a directory object")
     }
 
-    /// `x@odata.type` and the like are annotations, not properties; `manager` and `members` themselves only come
-    /// expanded, which a delta query does not do.
+    /// Reads an object. `x@odata.type` and the like are annotations, not properties; `manager` and `members` themselves
+    /// only come expanded, which a delta query does not do.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DeltaObject, A::Error> {
         let (mut id, mut removed, mut attributes) = (None, None, Attributes::new());
         let (mut manager, mut members) = (Vec::new(), Vec::new());
@@ -189,7 +189,8 @@ impl<'de> Visitor<'de> for ObjectSeed {
     }
 }
 
-/// Whether a page's context names the other stream: a proxy that mixes answers up must not make groups of users.
+/// Returns whether a page's context names the other stream: a proxy that mixes answers up must not turn users into
+/// groups.
 fn is_of_other(kind: ObjectKind, context: &str) -> bool {
     let set = context.rsplit_once('#').map_or("", |(_, set)| set);
     let set = set.split(['(', '/']).next().unwrap_or_default();
@@ -199,7 +200,7 @@ fn is_of_other(kind: ObjectKind, context: &str) -> bool {
     })
 }
 
-/// Whether an object says that it is of the other kind.
+/// Returns whether an object states that it is of the other kind.
 fn is_other_kind(kind: ObjectKind, named: &str) -> bool {
     let other = match kind {
         ObjectKind::User => MemberKind::Group,
@@ -208,7 +209,7 @@ fn is_other_kind(kind: ObjectKind, named: &str) -> bool {
     convert::member_kind(Some(named)) == other
 }
 
-/// A text, borrowed where it is written plainly.
+/// A text, borrowed where it is written without escapes.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -238,7 +239,7 @@ struct WireReference<'a> {
     removed: Option<IgnoredAny>,
 }
 
-/// In page order; null is an empty increment.
+/// Returns references in page order; null is an empty increment.
 fn references(wire: Option<Vec<WireReference<'_>>>) -> Vec<ReferenceChange> {
     let change = |reference: WireReference<'_>| ReferenceChange {
         id: reference.id.0,

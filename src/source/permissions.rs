@@ -1,4 +1,5 @@
-//! What the app may do, and what it needs (docs/design/graph.md, "Permissions"): for `melonsync check`.
+//! The permissions that the app has, and those that it needs (docs/design/graph.md, "Permissions"): for `melonsync
+//! check`.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -15,12 +16,12 @@ pub struct NeededPermission {
     pub or: &'static [&'static str],
     /// What it is for, and what does not work without it.
     pub purpose: &'static str,
-    /// Without it no cycle runs; otherwise only what `purpose` says is missing.
+    /// If true, no cycle runs without it; otherwise only what `purpose` describes is missing.
     pub required: bool,
 }
 
 impl NeededPermission {
-    /// Whether these granted permissions suffice.
+    /// Returns whether these granted permissions suffice.
     #[must_use]
     pub fn is_met_by(&self, granted: &[String]) -> bool {
         granted
@@ -73,8 +74,9 @@ const APPLICATIONS: NeededPermission = NeededPermission {
     required: true,
 };
 
-/// What reading these types needs, and the assignments of the enterprise application, where a configuration asks for
-/// them. Groups that are not managed are read all the same where assignments are: who is in them decides.
+/// Returns the permissions that reading these types needs, and those for the assignments of the enterprise application,
+/// where a configuration asks for them. Groups that are not managed are read all the same where assignments are: their
+/// members decide.
 #[must_use]
 pub fn permissions_needed(users: bool, groups: bool, assignments: bool) -> Vec<NeededPermission> {
     let of_users = users.then_some(USERS);
@@ -88,7 +90,7 @@ pub fn permissions_needed(users: bool, groups: bool, assignments: bool) -> Vec<N
         .collect()
 }
 
-/// What an access token says about itself. Only shown, never trusted: the service judges the token.
+/// What an access token states about itself. Only shown, never trusted: the service judges the token.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TokenFacts {
     /// Granted application permissions; `None` where the token cannot be read (it may be opaque).
@@ -97,7 +99,7 @@ pub struct TokenFacts {
     pub tenant: Option<String>,
     /// The app it was issued to.
     pub client: Option<String>,
-    /// When it ends.
+    /// When it expires.
     pub expires: Option<Timestamp>,
 }
 

@@ -1,4 +1,5 @@
-//! How far our clock is from the service's, from the `Date` of its answers: tokens are judged by their clock.
+//! The difference between our clock and the service's, from the `Date` of its answers: tokens are judged by the
+//! service's clock.
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
@@ -7,7 +8,7 @@ use chrono::DateTime;
 use crate::model::clock::Timestamp;
 use crate::transport::Answer;
 
-/// Marks that no answer was seen yet.
+/// The mark that no answer was seen yet.
 const NONE: i64 = i64::MIN;
 
 /// The last difference seen, in milliseconds, ours minus theirs. Only reported.

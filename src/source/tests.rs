@@ -1,4 +1,4 @@
-//! The real client against a small Graph on loopback that plays what a test says.
+//! The real client against a small Graph on loopback that plays a test's script.
 
 mod assignments;
 mod delta;
@@ -73,7 +73,7 @@ fn error(status: u16, code: &str) -> Played {
     json(status, &json!({"error": {"code": code, "message": "said so"}}))
 }
 
-/// What the service plays: the request and how many of its kind came before, to an answer.
+/// The script of the service: from the request and the number of earlier ones of its kind to an answer.
 type Script = Box<dyn Fn(&Graph, &Seen, usize) -> Played + Send + Sync>;
 
 struct Graph {
@@ -101,7 +101,7 @@ impl fmt::Debug for Graph {
 const SECRET: &str = "p+ss/w&rd-of-the-app";
 
 impl Graph {
-    /// `script` plays Graph and, where a test cares, the token endpoint.
+    /// Starts a service in which `script` plays Graph and, where a test needs it, the token endpoint.
     async fn start(script: impl Fn(&Self, &Seen, usize) -> Played + Send + Sync + 'static) -> Arc<Self> {
         until_the_runtime_ends();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -120,7 +120,7 @@ impl Graph {
         graph
     }
 
-    /// Plays Graph only; tokens are simply given.
+    /// Starts a service whose script plays Graph only; tokens are simply given.
     async fn with_tokens(
         script: impl Fn(&Self, &Seen, usize) -> Played + Send + Sync + 'static,
     ) -> Arc<Self> {
@@ -236,7 +236,7 @@ fn first(select: &[&str]) -> PageRequest {
     }
 }
 
-/// The error with its whole chain, as somebody would print it.
+/// Returns the error with its whole chain, as it would be printed.
 fn chain(error: &SourceError) -> String {
     let mut text = format!("{error} | {} | {error:?}", error.hint());
     let mut cause = std::error::Error::source(error);

@@ -1,7 +1,7 @@
 //! Access tokens by client credentials with a secret (docs/design/graph.md, "Tokens and clouds").
 //!
-//! Guarantees: one request for however many callers; a token is renewed before it ends, and while it lives a
-//! failing renewal hurts nobody; token and secret are in memory only and never shown.
+//! Guarantees: one request for any number of callers; a token is renewed before it ends, and while it lives a failing
+//! renewal affects no caller; token and secret are in memory only and never shown.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -29,12 +29,12 @@ use crate::transport::TransportError;
 use crate::transport::retry;
 use crate::transport::unreached::Keys;
 
-/// A token is renewed this long before its end, or a tenth of its life where that is shorter: long enough for
-/// the retries of one request.
+/// How long before its end a token is renewed, or a tenth of its life where that is shorter: long enough for the
+/// retries of one request.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
-/// Taken for a token that does not say how long it lives.
+/// The assumed life, in seconds, of a token that does not state it.
 const ASSUMED_LIFE: u64 = 600;
-/// A host that cannot be connected to gets this many attempts: longer waiting rarely helps, and people watch.
+/// The number of attempts for a host that cannot be connected to: longer waiting rarely helps, and people watch.
 pub(super) const CONNECT_ATTEMPTS: u32 = 4;
 
 /// Gives out the current token, and gets a new one when needed.
@@ -46,7 +46,7 @@ pub(super) struct TokenSource {
     scope: String,
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
-    /// Held while a token is asked for: that is the single flight.
+    /// Locked while a token is asked for: so there is one request at a time.
     held: Mutex<Option<Held>>,
     skew: Skew,
 }
@@ -94,12 +94,12 @@ impl TokenSource {
         }
     }
 
-    /// The difference of the clocks, noted with every answer of login and Graph.
+    /// Returns the difference of the clocks, noted with every answer of login and Graph.
     pub(super) const fn skew(&self) -> &Skew {
         &self.skew
     }
 
-    /// A token that lives.
+    /// Returns a token that has not expired.
     pub(super) async fn bearer(&self) -> Result<Secret, SourceError> {
         let mut held = self.held.lock().await;
         let now = self.clock.now();
@@ -118,7 +118,7 @@ impl TokenSource {
         }
     }
 
-    /// Graph refused this token: the next call gets another one, unless somebody renewed it meanwhile.
+    /// Notes that Graph refused this token: the next call gets another one, unless it was renewed meanwhile.
     pub(super) async fn refused(&self, token: &Secret) {
         let mut held = self.held.lock().await;
         if held
@@ -184,7 +184,7 @@ impl TokenSource {
         })
     }
 
-    /// An AADSTS error is about the credential; anything else is about the service or what stands before it.
+    /// Judges a refusal. An AADSTS error is about the credential; any other is about the service or a proxy before it.
     fn refusal(&self, answer: &Answer) -> Attempt<Held, SourceError> {
         let body: Json = serde_json::from_slice(&answer.body).unwrap_or_default();
         let (error, code) = (body.get("error").and_then(Json::as_str), aadsts(&body));
@@ -219,7 +219,8 @@ impl TokenSource {
         }
     }
 
-    /// Status, codes, trace id and the first line of the description, which says more than any table here.
+    /// Describes status, codes, trace id and the first line of the description, which explains more than any table
+    /// here.
     fn shown(
         &self,
         status: u16,
@@ -282,7 +283,7 @@ impl TokenSource {
     }
 }
 
-/// No answer: worth some more attempts, fewer where not even a connection can be had.
+/// Judges a request without an answer: worth some more attempts, fewer where not even a connection can be made.
 pub(super) fn unreachable<T>(
     what: What,
     keys: &Keys<'_>,
@@ -303,7 +304,7 @@ pub(super) fn unreachable<T>(
     }
 }
 
-/// `expires_in` as number or, as older endpoints write it, as text.
+/// Reads `expires_in` as a number or, as older endpoints write it, as a text.
 fn life(expires_in: Option<Json>) -> Duration {
     let seconds = match expires_in {
         Some(Json::Number(number)) => number.as_u64(),
@@ -313,7 +314,7 @@ fn life(expires_in: Option<Json>) -> Duration {
     Duration::from_secs(seconds.unwrap_or(ASSUMED_LIFE).min(86_400))
 }
 
-/// The first AADSTS number, from `error_codes` or from the description.
+/// Returns the first AADSTS number, from `error_codes` or from the description.
 fn aadsts(body: &Json) -> Option<u64> {
     let listed = body
         .get("error_codes")
@@ -325,7 +326,7 @@ fn aadsts(body: &Json) -> Option<u64> {
     })
 }
 
-/// What to do about an AADSTS error (learn.microsoft.com, "Microsoft Entra authentication error codes").
+/// Returns what to do about an AADSTS error (learn.microsoft.com, "Microsoft Entra authentication error codes").
 fn hint(code: Option<u64>) -> String {
     match code {
         Some(7_000_222) => {

@@ -1,7 +1,7 @@
 //! The audit stream: one JSON line an operation, before it is sent and after, to a file, stdout or syslog.
 //!
-//! It is a copy for whoever collects logs; the history in the snapshot is the record. A line that cannot be written is
-//! therefore said once, and stops nothing.
+//! It is a copy for log collectors; the history in the snapshot is the record. A line that cannot be written is
+//! therefore reported once, and stops nothing.
 
 use std::{
     fs::{File, OpenOptions},
@@ -19,14 +19,14 @@ use tracing::error;
 use crate::files::open_ours;
 use crate::model::shown::shown_json;
 
-/// Where the lines go.
+/// The destination of the lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output, for containers.
     Stdout,
     /// Standard error, where stdout holds a document.
     Stderr,
-    /// Appended to this file, which is made with mode 0600.
+    /// Appended to this file, which is created with mode 0600.
     File(PathBuf),
     /// The system's log, by its socket.
     Syslog,
@@ -50,14 +50,14 @@ enum Out {
 /// Facility authpriv (10), severity informational (6): RFC 5424 section 6.2.1.
 const PRIORITY: u32 = 10 * 8 + 6;
 
-/// Where the system's log listens: Linux, and macOS.
+/// The sockets of the system's log: Linux, and macOS.
 const SOCKETS: [&str; 2] = ["/dev/log", "/var/run/syslog"];
 
 impl AuditStream {
-    /// Opens it. A file is appended to.
+    /// Opens the stream. A file is appended to.
     ///
     /// # Errors
-    /// Where the file cannot be opened, or nobody listens for the system's log.
+    /// When the file cannot be opened, or the system's log does not listen.
     pub fn open(stream: &Stream) -> io::Result<Self> {
         let out = match stream {
             Stream::Stdout => Out::Stdout,
@@ -90,7 +90,7 @@ impl AuditStream {
         };
         match written {
             Ok(()) => self.failed.store(false, Ordering::Relaxed),
-            // Said once, until it works again: an operation more must not make a log line more.
+            // Reported once, until it works again: one more operation must not add one more log line.
             Err(cause) if !self.failed.swap(true, Ordering::Relaxed) => {
                 error!("The audit stream cannot be written ({cause}); the history in the snapshot goes on");
             }
@@ -99,7 +99,7 @@ impl AuditStream {
     }
 }
 
-/// One write a line, so that lines of several processes do not mix in an appended file.
+/// Writes a line in one call, so that lines of several processes do not mix in an appended file.
 fn whole(out: &mut impl Write, line: &serde_json::Value) -> io::Result<()> {
     out.write_all(format!("{}\n", shown_json(&line.to_string())).as_bytes())?;
     out.flush()

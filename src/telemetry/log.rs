@@ -11,21 +11,21 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::model::shown::shown;
 use crate::model::shown::shown_json;
 
-/// How much is said.
+/// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Level {
-    /// Nothing.
+    /// Logs nothing.
     Off,
-    /// What failed.
+    /// Logs failures.
     Error,
-    /// And what is suspicious.
+    /// Also logs what is suspicious.
     Warn,
-    /// And what was done.
+    /// Also logs what was done.
     #[default]
     Info,
-    /// And how.
+    /// Also logs how it was done.
     Debug,
-    /// And each step of it.
+    /// Also logs each step.
     Trace,
 }
 
@@ -59,7 +59,7 @@ pub fn start(level: Level, format: Format, color: bool) {
         .with_writer(Lines { format, color })
         .with_env_filter(EnvFilter::new(level.directives()))
         .with_ansi(color);
-    // A logger that is there already (a test's) is as good.
+    // An existing logger (a test's) serves as well.
     let _ = match format {
         Format::Text => builder.try_init(),
         Format::Json => builder
@@ -70,12 +70,11 @@ pub fn start(level: Level, format: Format, color: bool) {
     };
 }
 
-/// Standard error, one line an event: whatever words an event quotes, no character of theirs begins a line or steers the
-/// terminal.
+/// Standard error, one line an event: no character of a quoted text begins a line or steers the terminal.
 #[derive(Debug, Clone, Copy)]
 struct Lines {
     format: Format,
-    /// The subscriber paints; what it quotes, it has without escape characters.
+    /// True if the subscriber colours the line; texts that it quotes contain no escape characters.
     color: bool,
 }
 
@@ -99,7 +98,7 @@ impl Write for Lines {
     }
 }
 
-/// An event, which the subscriber writes whole, as one line.
+/// Returns an event, which the subscriber writes whole, as one line.
 fn line(event: &str, format: Format, color: bool) -> String {
     let text = event.strip_suffix('\n').unwrap_or(event);
     let mut line = match format {

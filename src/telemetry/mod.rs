@@ -1,4 +1,4 @@
-//! What the program says while it works: logs on stderr, and the audit stream.
+//! What the program reports while it works: logs on stderr, and the audit stream.
 
 pub mod audit;
 pub mod log;

@@ -1,7 +1,7 @@
-//! Trying again, within a total time budget.
+//! Retries within a total time budget.
 //!
-//! The only user of the `backoff` crate (unmaintained), and only of its arithmetic: its own `retry` goes on
-//! beyond the time budget when a service keeps sending Retry-After. Jitter lives here.
+//! The only user of the `backoff` crate (unmaintained), and only of its arithmetic: its own `retry` goes on beyond the
+//! time budget when a service keeps sending Retry-After. Jitter is added here.
 
 use std::{future::Future, time::Duration};
 
@@ -10,14 +10,14 @@ use tokio::time::Instant;
 
 use super::traffic::TrafficCounter;
 
-/// How often and how long to try.
+/// How often and how long to retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// The first gap, before jitter of ±50 %; it doubles with each attempt.
     pub first: Duration,
     /// The longest gap that we choose ourselves.
     pub longest: Duration,
-    /// All attempts and gaps together, Retry-After included. A gap that would go beyond is not begun.
+    /// The limit for all attempts and gaps together, Retry-After included. A gap that would exceed it is not begun.
     pub budget: Duration,
 }
 
@@ -32,7 +32,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// One attempt, no second one.
+    /// Returns the policy of one attempt and no second one.
     #[must_use]
     pub const fn never() -> Self {
         Self {
@@ -42,7 +42,7 @@ impl RetryPolicy {
         }
     }
 
-    /// The growing, jittered gaps of this policy. The budget is kept by [`retry`], on tokio's clock.
+    /// Returns the growing, jittered gaps of this policy. The budget is kept by [`retry`], on tokio's clock.
     fn gaps(&self) -> ExponentialBackoff {
         ExponentialBackoff {
             current_interval: self.first,
@@ -56,14 +56,14 @@ impl RetryPolicy {
     }
 }
 
-/// What one attempt came to, as its caller sees it.
+/// The outcome of one attempt, as its caller judges it.
 #[derive(Debug)]
 pub enum Attempt<T, E> {
     /// Done.
     Done(T),
     /// Worth another attempt.
     Again {
-        /// What the service said about when (Retry-After).
+        /// The wait that the service asked for (Retry-After).
         after: Option<Duration>,
         /// What to return if there is no time left.
         error: E,
@@ -90,7 +90,7 @@ where
             Attempt::Again { after, error } => (after, error),
         };
         let gap = gap(after, gaps.next_backoff().unwrap_or(policy.longest));
-        // Refused beforehand rather than slept into: who waits longer than the budget has lost the cycle anyway.
+        // Refused beforehand rather than slept into: a wait longer than the budget has lost the cycle anyway.
         if policy.budget.is_zero() || began.elapsed() + gap > policy.budget {
             return Err(error);
         }
@@ -100,8 +100,8 @@ where
     unreachable!("a u32 of attempts is beyond every budget")
 }
 
-/// Never earlier than the service asked for; a little later and not all at once, so that requests that were
-/// told the same moment do not arrive as one burst.
+/// Returns the gap before the next attempt: never shorter than the service asked for; a little longer and not all
+/// equal, so that requests that were told the same moment do not arrive as one burst.
 fn gap(after: Option<Duration>, own: Duration) -> Duration {
     after.map_or(own, |after| {
         after + (own / 10).min(after / 10).min(Duration::from_millis(250))

@@ -1,30 +1,31 @@
-//! How much of an answer is read: in bytes, decompressed, and in what it takes once it is read as JSON.
+//! How much of an answer is read: in bytes, decompressed, and in the memory that it takes as JSON values.
 //!
-//! 59 KiB of gzip are 64 MiB of `[],[],[],…`, and those are gigabytes of values. So each answer is as large as what was asked
-//! for can be, and what is written mostly in brackets and commas is refused before it is parsed.
+//! 59 KiB of gzip are 64 MiB of `[],[],[],…`, and those are gigabytes of values. So each answer may be as large as the
+//! request allows, and a text that is mostly brackets and commas is refused before it is parsed.
 
 use bytes::Bytes;
 use bytes::BytesMut;
 
-/// The beginning of an error that is read: what is behind it is no reason that anybody reads.
+/// The part of an error body that is read: no caller reads further.
 const ERROR: usize = 64 << 10;
 
-/// Most of one resource, or of a document of the service.
+/// The limit of one resource, or of a document of the service.
 const RESOURCE: usize = 4 << 20;
 
-/// Most of a page: a listing of a target that gives everything on one page, 30,000 users of 2 KiB; or a group with all its members.
+/// The limit of a page: a listing of a target that answers with everything on one page, 30,000 users of 2 KiB; or a
+/// group with all its members.
 pub(super) const PAGE: usize = 64 << 20;
 
-/// A byte of JSON as people write it takes less than this once it is read.
+/// The upper bound of the memory for a byte of usual JSON, as values.
 const GROWTH: usize = 8;
 
-/// What an item of a list or a field takes, once it is read.
+/// The memory of a list item or a field, as a value.
 const ITEM: usize = 32;
 
-/// What a JSON object takes beside its items: room for eleven fields is made at once.
+/// The memory of a JSON object beside its items: room for eleven fields is reserved at once.
 const OBJECT: usize = 640;
 
-/// What an answer may hold.
+/// How large an answer may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
     /// One resource or document.
@@ -42,12 +43,12 @@ impl Size {
     }
 }
 
-/// Why a body is not read on.
+/// Why reading of a body stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beyond {
     /// More bytes than this.
     Bytes(usize),
-    /// More memory than this, once it is read.
+    /// More memory than this, as values.
     Memory(usize),
 }
 
@@ -63,7 +64,7 @@ pub(super) struct Body {
 
 impl Body {
     /// Begins the body of a good answer, or of an error. `most`: what the settings allow; `announced`: believed only to
-    /// refuse early and to make room once.
+    /// refuse early and to reserve room once.
     pub(super) fn new(is_error: bool, size: Size, most: usize, announced: u64) -> Result<Self, Beyond> {
         let limit = if is_error { ERROR } else { size.bytes() }.min(most);
         let announced = usize::try_from(announced).unwrap_or(usize::MAX);
@@ -78,7 +79,7 @@ impl Body {
         })
     }
 
-    /// Takes a chunk in; false where nothing more is wanted.
+    /// Adds a chunk. Returns false where nothing more is wanted.
     pub(super) fn take(&mut self, chunk: &[u8]) -> Result<bool, Beyond> {
         let room = self.limit - self.read.len();
         if self.cut {
@@ -102,7 +103,8 @@ impl Body {
     }
 }
 
-/// What a part of a JSON text takes once it is read, beside its texts. What stands in texts counts too: never too little.
+/// Estimates the memory of a part of a JSON text, beside its texts. Brackets within texts count too: the estimate is
+/// never too low.
 fn weight(chunk: &[u8]) -> usize {
     let (mut items, mut objects) = (0, 0);
     for byte in chunk {

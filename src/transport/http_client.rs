@@ -1,8 +1,8 @@
 //! The HTTP client of both sides: reqwest with our rules built in.
 //!
-//! TLS by rustls with the system's roots, plus `ca_file`; there is no switch that turns verification off.
-//! Redirects are not followed (a token must not travel to another host), bodies have a size limit (the other
-//! side may be hostile or broken), every request has a time limit.
+//! TLS by rustls with the system's roots, plus `ca_file`; there is no switch that turns verification off. Redirects are
+//! not followed (a token must not travel to another host), bodies have a size limit (the other side may be hostile or
+//! broken), every request has a time limit.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -23,10 +23,10 @@ use super::{
 use crate::files;
 use crate::model::clock::Timestamp;
 
-/// What is never reached through a proxy: this machine, and the cloud's metadata address.
+/// The hosts that are never reached through a proxy: this machine, and the cloud's metadata address.
 const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1,169.254.169.254";
 
-/// A `ca_file` with every authority of the world is a quarter of it.
+/// The size in bytes of the largest `ca_file`; one with every authority of the world is a quarter of it.
 const LARGEST_CA_FILE: u64 = 1 << 20;
 
 /// How to reach a network (`[network]`, or the same keys of one side), with limits.
@@ -36,11 +36,11 @@ pub struct NetworkOptions {
     pub proxy: Option<Url>,
     /// A PEM file with certificates that are trusted besides the system's.
     pub ca_file: Option<PathBuf>,
-    /// Longest time to connect, name resolution and TLS included.
+    /// The longest time to connect, name resolution and TLS included.
     pub connect_timeout: Duration,
-    /// Longest time for one whole request, body included.
+    /// The longest time for one whole request, body included.
     pub request_timeout: Duration,
-    /// Largest body that is read, in bytes, after decompression; see [`Size`] for what is smaller.
+    /// The largest body that is read, in bytes, after decompression; see [`Size`] for smaller limits.
     pub largest_body: usize,
     /// The section of the settings that all this is from, such as `jobs.idmelon.target`: hints name its keys in full.
     pub section: String,
@@ -67,7 +67,7 @@ pub enum TransportError {
     CaFileUnreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         cause: std::io::Error,
     },
@@ -76,7 +76,7 @@ pub enum TransportError {
     CaFileNotPem {
         /// The file.
         path: PathBuf,
-        /// Why, where the parser said something.
+        /// The cause, where the parser gave one.
         #[source]
         cause: Option<reqwest::Error>,
     },
@@ -96,7 +96,7 @@ pub enum TransportError {
     Connect {
         /// Host and port.
         host: String,
-        /// Why.
+        /// The cause.
         #[source]
         why: Unreached,
     },
@@ -113,11 +113,11 @@ pub enum TransportError {
     Broken {
         /// Host and port.
         host: String,
-        /// Why.
+        /// The cause.
         #[source]
         cause: reqwest::Error,
     },
-    /// The answer is larger than we read.
+    /// The answer is larger than the limit.
     #[error("the answer from {host} is larger than {limit} bytes")]
     TooLarge {
         /// Host and port.
@@ -125,7 +125,7 @@ pub enum TransportError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The answer is small enough, and would be far larger once it is read.
+    /// The answer is small enough, but would take far more memory as values.
     #[error("the answer from {host} would take more than {limit} bytes of memory")]
     Bloated {
         /// Host and port.
@@ -136,7 +136,7 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// Whether the other side may have carried the request out all the same.
+    /// Returns whether the other side may have carried the request out all the same.
     #[must_use]
     pub const fn may_have_been_carried_out(&self) -> bool {
         matches!(
@@ -145,13 +145,13 @@ impl TransportError {
         )
     }
 
-    /// Whether the answer is one that will not be read the next time either.
+    /// Returns whether the answer is one that will not be read the next time either.
     #[must_use]
     pub const fn is_too_large(&self) -> bool {
         matches!(self, Self::TooLarge { .. } | Self::Bloated { .. })
     }
 
-    /// What to do about it; `keys` are those of the side that was asked.
+    /// Returns what to do about it; `keys` are those of the side that was asked.
     #[must_use]
     pub fn advice(&self, keys: &Keys<'_>) -> String {
         match self {
@@ -176,7 +176,7 @@ impl TransportError {
         }
     }
 
-    /// Whether it is a setting that is wrong, so that no later attempt can help.
+    /// Returns whether a setting is wrong, so that no later attempt can help.
     #[must_use]
     pub const fn is_configuration(&self) -> bool {
         matches!(
@@ -198,19 +198,19 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A header as text, `None` when absent or not text.
+    /// Returns a header as text, or `None` when it is absent or not text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// What Retry-After says.
+    /// Returns the wait that Retry-After asks for.
     #[must_use]
     pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
         retry_after::parse(self.header(RETRY_AFTER.as_str())?, now)
     }
 
-    /// 429, or 503 with Retry-After: asked to slow down, and surely not carried out.
+    /// Returns true for 429, or 503 with Retry-After: asked to slow down, and surely not carried out.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         self.status == StatusCode::TOO_MANY_REQUESTS
@@ -237,14 +237,14 @@ struct ProxyInUse {
     shown: String,
     /// The setting, or the variable.
     setting: &'static str,
-    /// For HTTPS alone.
+    /// True if it is for HTTPS alone.
     only_https: bool,
-    /// As NO_PROXY is written.
+    /// The exceptions, in the form of NO_PROXY.
     exceptions: String,
 }
 
 impl ProxyInUse {
-    /// Whether a request to this address goes through it. For messages only: the client decides for itself.
+    /// Returns whether a request to this address goes through it. For messages only: the client decides for itself.
     fn leads_to(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let is_local = host == "localhost" || host.starts_with("127.") || host == "::1";
@@ -257,7 +257,7 @@ impl ProxyInUse {
 }
 
 impl HttpClient {
-    /// A client with these options.
+    /// Creates a client with these options.
     ///
     /// # Errors
     /// Only errors for which [`TransportError::is_configuration`] holds.
@@ -265,8 +265,9 @@ impl HttpClient {
         Self::with_roots(options, true)
     }
 
-    /// As [`Self::new`], for these addresses only (`None` stands for one that is HTTPS by default): where no one
-    /// is HTTPS, the system's roots are not read, which takes longer than a quiet cycle. HTTPS then fails, always.
+    /// Creates a client as [`Self::new`] does, for these addresses only (`None` stands for one that is HTTPS by
+    /// default): where no address is HTTPS, the system's roots are not read, which takes longer than a quiet cycle.
+    /// HTTPS then always fails.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -306,13 +307,13 @@ impl HttpClient {
         })
     }
 
-    /// Builds requests; they must be sent by [`HttpClient::send`].
+    /// Returns the builder of requests; they must be sent by [`HttpClient::send`].
     #[must_use]
     pub const fn builder(&self) -> &reqwest::Client {
         &self.client
     }
 
-    /// The settings that hints point at; `address` is the key of the address.
+    /// Returns the settings that hints point at; `address` is the key of the address.
     #[must_use]
     pub fn keys<'k>(&'k self, address: &'k str) -> Keys<'k> {
         Keys {
@@ -330,12 +331,12 @@ impl HttpClient {
     /// Sends one request once and reads the whole answer, whatever its status: one resource, or a document.
     ///
     /// # Errors
-    /// When there is no whole answer; [`TransportError::may_have_been_carried_out`] says what that leaves open.
+    /// When there is no whole answer; [`TransportError::may_have_been_carried_out`] decides what that leaves open.
     pub async fn send(&self, request: Request) -> Result<Answer, TransportError> {
         self.send_for(request, Size::Resource).await
     }
 
-    /// As [`Self::send`], for an answer of this size. Of an error the beginning is read.
+    /// Sends a request as [`Self::send`] does, for an answer of this size. Of an error the beginning is read.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -362,7 +363,7 @@ impl HttpClient {
         Ok(answer)
     }
 
-    /// The body, decompressed piece by piece, up to what it may hold.
+    /// Reads the body, decompressed piece by piece, up to its limit.
     async fn read(&self, mut response: Response, host: &str, size: Size) -> Result<Bytes, TransportError> {
         let beyond = |beyond| match (beyond, host.to_owned()) {
             (Beyond::Bytes(limit), host) => TransportError::TooLarge { host, limit },
@@ -383,7 +384,8 @@ impl HttpClient {
         Ok(body.done())
     }
 
-    /// URLs are taken out of reqwest's errors: they may hold page tokens, and the caller names the request.
+    /// Builds our error. URLs are removed from reqwest's errors: they may hold page tokens, and the caller names the
+    /// request.
     fn explain(
         &self,
         error: reqwest::Error,
@@ -405,7 +407,7 @@ impl HttpClient {
     }
 }
 
-/// Host and port, as in an error message.
+/// Returns host and port, as in an error message.
 #[must_use]
 pub fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or("?");
@@ -434,7 +436,7 @@ fn certificates(options: &NetworkOptions) -> Result<Vec<Certificate>, TransportE
     }
 }
 
-/// The configured proxy for everything, else the environment's for HTTPS; exceptions hold for both.
+/// Sets the configured proxy for everything, else the environment's for HTTPS; exceptions apply to both.
 fn with_proxy(
     builder: ClientBuilder,
     configured: Option<&Url>,
@@ -474,7 +476,7 @@ fn with_proxy(
     Ok((builder.proxy(proxy), Some(in_use)))
 }
 
-/// Host and port, where the address has them.
+/// Returns host and port, where the address has them.
 fn shown(address: &str) -> String {
     let url = Url::parse(address).ok().filter(Url::has_host);
     url.map_or_else(|| without_credentials(address), |url| host_of(&url))

@@ -1,8 +1,8 @@
 //! HTTP for both sides: one client, one retry rule, one reading of Retry-After, one set of counters.
 //!
-//! Guarantees: certificates are always verified, redirects are never followed, every request has a time limit,
-//! no answer is read beyond its size limit. Nothing here decides whether a request may be sent again: the
-//! caller classifies each attempt ([`backoff::Attempt`]).
+//! Guarantees: certificates are always verified, redirects are never followed, every request has a time limit, no
+//! answer is read beyond its size limit. Nothing here decides whether a request may be sent again: the caller
+//! classifies each attempt ([`backoff::Attempt`]).
 
 pub mod backoff;
 pub mod body;

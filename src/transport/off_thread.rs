@@ -1,9 +1,9 @@
-//! Long parsing, where it keeps nothing else waiting.
+//! Long parsing, where it blocks nothing else.
 
-/// Smaller bodies are read where they came: handing one over costs as much as reading it.
+/// The size in bytes below which a body is parsed in place: handing it over costs as much as parsing it.
 const SMALL: usize = 256 << 10;
 
-/// Does work on a body of this size; a large one on a thread that may block, so that timers, signals and the other requests
+/// Does work on a body of this size; a large one on a thread that may block, so that timers, signals and other requests
 /// go on meanwhile.
 pub async fn off_thread<T: Send + 'static>(size: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
     if size < SMALL {
@@ -13,7 +13,7 @@ pub async fn off_thread<T: Send + 'static>(size: usize, work: impl FnOnce() -> T
         Ok(done) => done,
         Err(broken) => match broken.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime ends, and with it whoever waits.
+            // The runtime ends, and with it every waiting task.
             Err(_) => std::future::pending().await,
         },
     }

@@ -1,5 +1,5 @@
-//! Reads Retry-After as it occurs in the field: whole seconds and HTTP dates (RFC 9110 section 10.2.3), and
-//! decimal seconds, which Microsoft Graph documents ("2.128", docs/design/graph.md, "Throttling").
+//! Reads Retry-After as it occurs in the field: whole seconds and HTTP dates (RFC 9110 section 10.2.3), and decimal
+//! seconds, which Microsoft Graph documents ("2.128", docs/design/graph.md, "Throttling").
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use chrono::{DateTime, NaiveDateTime};
 
 use crate::model::clock::Timestamp;
 
-/// No wait is longer: a service that asks for more is asked again after this, so that a slip of the pen in a
-/// header cannot stop a job for days.
+/// The longest wait: a service that asks for more is asked again after this, so that an error in a header cannot stop a
+/// job for days.
 pub const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The two obsolete date forms that RFC 9110 section 5.6.7 still requires recipients to read.
 const OLD_DATES: [&str; 2] = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
 
-/// How long to wait; `None` for a text that says nothing usable, so that the caller's own backoff decides.
-/// A date in the past means at once.
+/// Returns how long to wait, or `None` for an unusable text, so that the caller's own backoff decides. A date in the
+/// past means at once.
 #[must_use]
 pub fn parse(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
@@ -24,7 +24,7 @@ pub fn parse(text: &str, now: Timestamp) -> Option<Duration> {
         .map(|wait| wait.min(LONGEST))
 }
 
-/// Digits with at most one point. Signs, exponents, `inf` and `NaN` are refused, though `f64` would take them.
+/// Reads digits with at most one point. Signs, exponents, `inf` and `NaN` are refused, though `f64` would take them.
 fn seconds(text: &str) -> Option<Duration> {
     let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
         && text.starts_with(|c: char| c.is_ascii_digit());
@@ -49,7 +49,7 @@ fn date(text: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    /// 2026-01-02 03:04:05 UTC.
+    /// The time of the tests: 2026-01-02 03:04:05 UTC.
     const NOW: Timestamp = Timestamp(1_767_323_045_000);
 
     #[test]

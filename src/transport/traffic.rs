@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::ports::Traffic;
 
-/// Requests of one side since the process began. Only counted, never decided upon, so relaxed order is enough.
+/// Requests of one side since the process began. They are only counted and decide nothing, so relaxed order is enough.
 #[derive(Debug, Default)]
 pub struct TrafficCounter {
     requests: AtomicU64,
@@ -13,22 +13,22 @@ pub struct TrafficCounter {
 }
 
 impl TrafficCounter {
-    /// One request goes out.
+    /// Counts a request that is sent.
     pub fn sent(&self) {
         self.requests.fetch_add(1, Relaxed);
     }
 
-    /// One answer asked to slow down (429, or 503 with Retry-After), inner answers of a batch included.
+    /// Counts an answer that asks to slow down (429, or 503 with Retry-After), inner answers of a batch included.
     pub fn throttled(&self) {
         self.throttled.fetch_add(1, Relaxed);
     }
 
-    /// One request is about to be sent again.
+    /// Counts a request that is about to be sent again.
     pub fn retried(&self) {
         self.retries.fetch_add(1, Relaxed);
     }
 
-    /// The counts so far.
+    /// Returns the counts so far.
     #[must_use]
     pub fn read(&self) -> Traffic {
         Traffic {

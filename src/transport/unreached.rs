@@ -1,6 +1,6 @@
-//! Why a connection did not come about, in words: refused, unknown host, TLS with its reason, time-out, proxy.
+//! Why a connection failed: refused, unknown host, TLS with its reason, time-out, proxy.
 //!
-//! What the HTTP library says is a chain of five errors of which only the last one names the cause, and none says whether it
+//! The HTTP library's error is a chain of five of which only the last one names the cause, and none states whether it
 //! was the proxy's connection. So the chain is read once, here, and each cause has one sentence and one setting.
 
 use std::error::Error;
@@ -8,33 +8,33 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// A connection that did not come about.
+/// A connection that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreached {
-    /// Why.
+    /// The cause.
     pub cause: Cause,
     /// The proxy that stood between, and the setting that names it.
     pub proxy: Option<(String, &'static str)>,
 }
 
-/// What stopped it.
+/// The cause of the failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// Nothing listens at that port, or a firewall says so.
+    /// Nothing listens at that port, or a firewall refuses.
     Refused,
     /// The name has no address.
     UnknownHost,
-    /// No way leads there.
+    /// There is no route to it.
     NoRoute,
-    /// Nobody answered within this time.
+    /// There was no answer within this time.
     TimedOut(Duration),
     /// The connection was made, and TLS failed for this reason.
     Tls(Tls),
-    /// The proxy answered, and did not lead on, for this reason.
+    /// The proxy answered, and did not connect, for this reason.
     Proxy(&'static str),
-    /// The other side hung up.
+    /// The other side closed the connection.
     HungUp,
-    /// Anything else, as the library words it.
+    /// Any other cause, in the library's text.
     Other(String),
 }
 
@@ -43,11 +43,11 @@ pub enum Cause {
 pub enum Tls {
     /// The issuer is unknown here.
     Untrusted,
-    /// The certificate has ended, or has not begun.
+    /// The certificate has expired, or is not valid yet.
     OutOfTime(&'static str),
-    /// The certificate is another host's; what the library says of its names.
+    /// The certificate is another host's; with the library's text about its names.
     OtherName(String),
-    /// What answers there does not speak TLS.
+    /// The port does not speak TLS.
     NotTls,
     /// No version or cipher in common.
     Incompatible(String),
@@ -80,7 +80,7 @@ impl Unreached {
         Self { cause, proxy }
     }
 
-    /// What to do, with the settings of this section in full.
+    /// Returns what to do, with the settings of this section in full.
     #[must_use]
     pub fn advice(&self, keys: &Keys<'_>) -> String {
         let (url, proxy) = (keys.address(), keys.proxy(self.proxy.as_ref()));
@@ -151,7 +151,7 @@ fn cause(chain: &[String], kind: Option<io::ErrorKind>) -> Cause {
     if says("dns error").is_some() || says("failed to lookup address").is_some() {
         return Cause::UnknownHost;
     }
-    // Without a word about certificates: whoever answers there, a firewall mostly, wants nothing of this connection.
+    // Without a message about certificates: the peer, mostly a firewall, refuses this connection altogether.
     if says("tls handshake eof").is_some() {
         return Cause::HungUp;
     }
@@ -171,12 +171,12 @@ fn cause(chain: &[String], kind: Option<io::ErrorKind>) -> Cause {
     }
 }
 
-/// What rustls says, by the beginnings of its sentences.
+/// Reads rustls's message by the beginnings of its sentences.
 fn tls(text: &str) -> Option<Tls> {
     if let Some(reason) = text.strip_prefix("invalid peer certificate: ") {
         return Some(match reason {
             _ if reason.contains("UnknownIssuer") || reason.contains("unknown issuer") => Tls::Untrusted,
-            // What a self-signed end entity certificate comes to.
+            // The error for a self-signed end entity certificate.
             _ if reason.contains("CaUsedAsEndEntity") || reason.contains("BadSignature") => Tls::Untrusted,
             _ if reason.contains("not valid yet") || reason.contains("NotValidYet") => {
                 Tls::OutOfTime("is not valid yet")
@@ -263,14 +263,14 @@ impl fmt::Display for Tls {
 /// The names of the settings that a hint points at, in full.
 #[derive(Debug, Clone, Copy)]
 pub struct Keys<'a> {
-    /// The section, such as `jobs.idmelon.target`; empty where nobody said.
+    /// The section, such as `jobs.idmelon.target`; empty where it is not known.
     pub section: &'a str,
     /// The key of the address in it, such as `url`.
     pub address: &'a str,
 }
 
 impl Keys<'_> {
-    /// A key, in full where the section is known.
+    /// Returns a key, in full where the section is known.
     #[must_use]
     pub fn key(&self, name: &str) -> String {
         match self.section {
@@ -283,7 +283,7 @@ impl Keys<'_> {
         self.key(self.address)
     }
 
-    /// The setting that names the proxy: the variable where that one counts.
+    /// Returns the setting that names the proxy: the variable where that one counts.
     fn proxy(&self, in_use: Option<&(String, &'static str)>) -> String {
         match in_use {
             Some((_, setting)) if *setting != "proxy" => format!("`{setting}`"),

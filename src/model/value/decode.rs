@@ -1,7 +1,8 @@
-//! Reading values back: as the derived code would, with a limit on how deep they are nested.
+//! Decodes values as the derived code would, but with a limit on how deep they are nested.
 //!
-//! In the store a list within a list costs two bytes, so a crafted backup of some kilobytes would be a stack overflow, which no
-//! command survives. What comes as JSON meets the same limit in serde_json, so that nothing that was stored is refused here.
+//! In the store a list within a list costs two bytes, so a crafted backup of some kilobytes would overflow the stack,
+//! which no command survives. Values from JSON meet the same limit in serde_json, so that nothing that was stored is
+//! refused here.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,7 +22,7 @@ use super::Value;
 /// How many lists and maps may lie within each other: as many as serde_json reads.
 const MOST_DEPTH: usize = 128;
 
-/// Most items for which room is made before they are read: their number is only announced.
+/// The most items for which room is reserved before they are read: their number is only announced.
 const MOST_RESERVED: usize = 1024;
 
 const KINDS: [&str; 6] = ["Null", "Bool", "Integer", "String", "List", "Map"];
@@ -147,7 +148,7 @@ impl<'de> Visitor<'de> for Fields {
 mod tests {
     use super::*;
 
-    /// So many lists within each other, as the store writes them: the number of the kind, the number of items.
+    /// Writes so many lists within each other, as the store does: the number of the kind, the number of items.
     fn nested(depth: usize) -> Vec<u8> {
         let mut bytes = [4, 1].repeat(depth);
         bytes.push(0);
@@ -169,7 +170,7 @@ mod tests {
     fn json_that_is_nested_too_deep_is_no_json() {
         let text = "[".repeat(1_000_000);
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_err());
-        // What serde_json reads at most is also read back from the store.
+        // The deepest value that serde_json reads is also read back from the store.
         let deepest = format!("{}{}", "[".repeat(127), "]".repeat(127));
         let json = serde_json::from_str(&deepest).unwrap();
         let value = Value::from_json(&json);

@@ -4,7 +4,7 @@ use super::*;
 use crate::model::value::Value;
 use crate::ports::NextPage;
 
-/// Plays one answer for whatever is asked, and reads a page.
+/// Plays one answer for every request, and reads a page.
 async fn given(
     played: impl Fn(&Graph) -> Played + Send + Sync + 'static,
 ) -> (Arc<Graph>, Result<DeltaPage, SourceError>) {

@@ -28,7 +28,7 @@ fn not_found() -> (u16, Json, Json) {
     )
 }
 
-/// As Graph says it, of an object.
+/// Builds Graph's answer for an object that does not exist.
 fn not_found_named(number: u32) -> (u16, Json, Json) {
     let id = id(number);
     let message = format!(
@@ -108,7 +108,7 @@ async fn each_answer_proves_what_it_proves() {
     }
 }
 
-/// The number at the end of the id in an inner URL.
+/// Returns the number at the end of the id in an inner URL.
 fn id_of(url: &str) -> u32 {
     let id = url.split('?').next().unwrap().rsplit('/').next().unwrap();
     id[id.len() - 12..].parse().unwrap()
@@ -168,7 +168,7 @@ async fn what_is_throttled_inside_a_batch_is_not_asked_earlier_than_it_says() {
     .await;
     let watch = crate::model::clock::Stopwatch::start();
     let answers = look_up(&graph, &[1, 2]).await;
-    // On a machine that is too busy for it the budget is used up: then it was not asked at all.
+    // On a machine that is too busy the budget is used up: then it was not asked again.
     let asked_again = matches!(answers[&id(2)], Existence::Alive(_));
     assert!(!asked_again || watch.elapsed() >= Duration::from_millis(200));
 }

@@ -206,8 +206,8 @@ fn a_bad_ca_file_is_named_with_what_is_wrong() {
     }
 }
 
-/// The same three bytes over and over, as gzip that is a thousand times smaller: fixed codes of RFC 1951, one match of 258 bytes
-/// in 13 bits.
+/// Builds the gzip, a thousand times smaller, of the same three bytes repeated: fixed codes of RFC 1951, one match of
+/// 258 bytes in 13 bits.
 fn bomb(unit: &[u8; 3], matches: usize) -> Vec<u8> {
     let (mut bits, mut held, mut out) = (0_u32, 0, vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
     let mut put = |value: u32, count: u32| {
