@@ -97,7 +97,9 @@ impl From<AppError> for Problem {
         let status = match error.kind {
             ErrorKind::Usage => StatusCode::BAD_REQUEST,
             ErrorKind::Absent => StatusCode::NOT_FOUND,
-            ErrorKind::NotBegun | ErrorKind::Held | ErrorKind::Differs => StatusCode::CONFLICT,
+            ErrorKind::Conflict | ErrorKind::NotBegun | ErrorKind::Held | ErrorKind::Differs => {
+                StatusCode::CONFLICT
+            }
             ErrorKind::Busy => StatusCode::TOO_MANY_REQUESTS,
             ErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -131,6 +133,7 @@ const fn slug(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Usage => "usage",
         ErrorKind::Absent => "absent",
+        ErrorKind::Conflict => "conflict",
         ErrorKind::NotBegun | ErrorKind::Held => "not-begun",
         ErrorKind::Busy => "busy",
         ErrorKind::Failed => "failed",
@@ -142,6 +145,7 @@ const fn title(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Usage => "What is asked for cannot be",
         ErrorKind::Absent => "What is named is not there",
+        ErrorKind::Conflict => "It does not fit how things are by now",
         ErrorKind::NotBegun | ErrorKind::Held => "It was not begun",
         ErrorKind::Busy => "Too much is asked for at once",
         ErrorKind::Failed => "It failed",

@@ -1,6 +1,7 @@
 //! Who runs the command, as the audit log names them: what the system knows, and beside it what the environment claims.
 
 use std::env;
+use std::fmt;
 
 use crate::files;
 
@@ -13,10 +14,40 @@ const LONGEST_LIST: u64 = 4 << 20;
 /// What anybody may set to anything, so that it is never more than a claim.
 const CLAIMS: [&str; 2] = ["SUDO_USER", "USER"];
 
-/// The real user of this process: `ada (uid 1000)`, with what the environment claims where that is another name.
-#[must_use]
-pub fn local_user() -> String {
-    peer(rustix::process::getuid().as_raw(), &claims())
+/// Who asks for something, as the history names them: `ada (uid 1000)`, or the name of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor(String);
+
+impl Actor {
+    /// The real user of this process, with what the environment claims where that is another name.
+    #[must_use]
+    pub fn local_user() -> Self {
+        Self(peer(rustix::process::getuid().as_raw(), &claims()))
+    }
+
+    /// The user at the other end of a socket, whom the system knows by this number ([`peer`]).
+    #[must_use]
+    pub fn peer(uid: u32, claims: &[(String, String)]) -> Self {
+        Self(peer(uid, claims))
+    }
+
+    /// Whoever holds the token of this name.
+    #[must_use]
+    pub fn token(name: &str) -> Self {
+        Self(clean(name))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// The user whom the system knows by this number, with what that user's own environment claims ([`claims`]).

@@ -1,93 +1,107 @@
-//! Where people decide about single objects: the job, the objects by their names, the history.
+//! Where people decide about a job: its snapshot, who decides and when, and the history that each decision enters.
+//!
+//! Guarantee: a decision and its history entries are one transaction. What it is about is read under the writer's lock, so that a
+//! cycle that runs beside it cannot change that in between.
 
 use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::actor;
+use super::actor::Actor;
 use super::error::AppError;
 use super::install;
+use super::lookup::Named;
+use crate::engine::job::Job;
 use crate::mapping::Mapping;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
-use crate::model::id::ObjectKind;
-use crate::model::id::SourceId;
 use crate::model::shown::shown as printable;
 use crate::ports::Durability;
-use crate::ports::StoreError;
+use crate::ports::TargetDirectory;
+use crate::snapshot::copies;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
-pub use crate::snapshot::named::Named;
-use crate::snapshot::read::Reads;
 use crate::snapshot::state::{FINGERPRINT, StateReads};
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
 
-/// A job's snapshot, opened for a person's decision.
+/// A job's snapshot, opened for what people ask and decide.
 pub struct Desk {
     /// The job's name.
     pub job: String,
     /// Its snapshot.
     pub snapshot: Snapshot,
-    /// What was named beside the job.
-    pub names: Vec<String>,
-    /// Who decides.
-    pub actor: String,
+    /// Who asks.
+    pub actor: Actor,
     /// When.
     pub now: Timestamp,
-    /// Held until the decision is on disk.
-    _folder: StateFolder,
+    /// The state folder, held until the decision is on disk.
+    pub folder: StateFolder,
+    equipment: Equipment,
+}
+
+/// Where the mapping and the way to the target come from, for the few questions that need them.
+enum Equipment {
+    /// From the settings file, once they are needed.
+    Settings(PathBuf),
+    /// From a job that is ready.
+    Job(Box<Job>),
 }
 
 /// A decision, as the history keeps it.
-pub struct Decision<'a> {
+pub struct Decision {
     /// `release`, `hold` and so on.
     pub verb: &'static str,
     /// What it is about, where it is about one object.
-    pub object: Option<&'a Named>,
+    pub object: Option<Named>,
     /// What was decided, without a personal value in it.
     pub reason: String,
     /// What the person said.
-    pub comment: Option<&'a str>,
+    pub comment: Option<String>,
 }
 
 impl Desk {
-    /// Opens the job that stands first among the names, or the only one.
-    pub fn open(config: &Path, names: &[String]) -> Result<Self, AppError> {
+    /// The desk of a job that is ready, as a daemon has it.
+    #[must_use]
+    pub fn of(job: &Job, folder: StateFolder, actor: Actor) -> Self {
+        Self {
+            folder,
+            job: job.name.clone(),
+            snapshot: job.snapshot.clone(),
+            actor,
+            now: job.clock.now(),
+            equipment: Equipment::Job(Box::new(job.clone())),
+        }
+    }
+
+    /// Opens the job that stands first among the names, or the only one. Returns the names that are left.
+    pub fn open(config: &Path, names: &[String], actor: Actor) -> Result<(Self, Vec<String>), AppError> {
         let settings = install::settings(config, true)?;
         let first = names.first().filter(|name| settings.jobs.contains_key(*name));
         let (job, _) = install::choose(&settings, first.map(String::as_str))?;
         let folder = install::hold(&settings)?;
-        if !folder.job(job).exists() {
-            return Err(AppError::usage(
-                format!("job `{job}` has no snapshot in {} yet", folder.root().display()),
-                "check `path` under [state]; the first `melonsync plan` or `melonsync sync` makes one",
-            ));
-        }
-        let snapshot = install::open(&folder, job)?;
-        Ok(Self {
+        let desk = Self {
             job: job.to_owned(),
-            snapshot,
-            names: names.iter().skip(usize::from(first.is_some())).cloned().collect(),
-            actor: actor::local_user(),
+            snapshot: install::known(&folder, job)?,
+            actor,
             now: SystemClock.now(),
-            _folder: folder,
-        })
+            equipment: Equipment::Settings(config.to_owned()),
+            folder,
+        };
+        Ok((
+            desk,
+            names.iter().skip(usize::from(first.is_some())).cloned().collect(),
+        ))
     }
 
-    /// The mapping that the job's cycles use.
-    pub fn mapping(&self, config: &Path) -> Result<Mapping, AppError> {
-        let settings = install::settings(config, true)?;
-        let (_, job) = install::choose(&settings, Some(&self.job))?;
-        install::pinned_mapping(config, &job.provisioning.mapping, &self.snapshot)
-    }
-
-    /// For verbs that take a job and nothing else.
-    pub fn open_job(config: &Path, job: Option<&str>) -> Result<Self, AppError> {
+    /// Opens a job for verbs that take a job and nothing else.
+    pub fn open_job(config: &Path, job: Option<&str>, actor: Actor) -> Result<Self, AppError> {
         let names: Vec<String> = job.map(str::to_owned).into_iter().collect();
-        let desk = Self::open(config, &names)?;
-        match desk.names.first() {
-            Some(name) => Err(AppError::usage(
+        let (desk, left) = Self::open(config, &names, actor)?;
+        match left.first() {
+            Some(name) => Err(AppError::absent(
                 format!("no job `{}` in the settings", printable(name)),
                 "leave it out where the settings have one job",
             )),
@@ -95,63 +109,68 @@ impl Desk {
         }
     }
 
-    /// The objects of these names: object id, UPN, mail or display name, in any case.
-    pub fn find(&self, names: &[String]) -> Result<Vec<Named>, AppError> {
-        let found = self
-            .snapshot
-            .one_named(&[ObjectKind::User, ObjectKind::Group], names);
-        let found = found.map_err(|error| install::store_failure(&error))?;
-        found.map_err(|error| AppError::from(&error))
+    /// The mapping that the job's cycles use.
+    pub fn mapping(&self) -> Result<Arc<Mapping>, AppError> {
+        match &self.equipment {
+            Equipment::Job(job) => Ok(Arc::clone(&job.mapping)),
+            Equipment::Settings(config) => {
+                let settings = install::settings(config, true)?;
+                let (_, job) = install::choose(&settings, Some(&self.job))?;
+                install::pinned_mapping(config, &job.provisioning.mapping, &self.snapshot).map(Arc::new)
+            }
+        }
     }
 
-    /// An object by its id, as well as it is known.
-    pub fn known(&self, kind: ObjectKind, id: SourceId) -> Result<Named, AppError> {
-        let record = self
-            .snapshot
-            .record(kind, &id)
-            .map_err(|error| install::store_failure(&error))?;
-        let name = record
-            .as_ref()
-            .map_or_else(|| id.to_string(), |record| record.object.name());
-        let target = record.and_then(|record| record.link).map(|link| link.target);
-        Ok(Named {
-            kind,
-            id,
-            name,
-            target,
-        })
+    /// The way to the target.
+    pub fn target(&self) -> Result<Arc<dyn TargetDirectory>, AppError> {
+        match &self.equipment {
+            Equipment::Job(job) => Ok(Arc::clone(&job.target)),
+            Equipment::Settings(config) => {
+                let settings = install::settings(config, false)?;
+                let (_, job) = install::choose(&settings, Some(&self.job))?;
+                let mapping = self.mapping()?;
+                Ok(Arc::new(install::target(job, &mapping)?))
+            }
+        }
     }
 
-    /// Writes decisions with their history, all of them or none, and makes them durable.
-    pub fn decide(
+    /// Notes where a file with values of the job was written.
+    pub fn note_copy(&self, what: &str, out: &Path) -> Result<(), AppError> {
+        copies::note(&self.folder.job(&self.job), what, out, self.now)?;
+        Ok(())
+    }
+
+    /// Writes what `work` decides with its history entries, all of it or nothing, and makes it durable. Nothing is written where
+    /// it decides nothing.
+    pub fn decide<T>(
         &self,
-        decisions: &[Decision<'_>],
-        write: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError>,
-    ) -> Result<(), AppError> {
-        let done = || {
-            let config = self.snapshot.state(&FINGERPRINT)?.unwrap_or_default();
-            let mut tx = self.snapshot.tx()?;
-            write(&mut tx)?;
-            let entries = decisions.iter().map(|decision| NewEntry {
-                time: self.now,
-                cycle: None,
-                actor: self.actor.clone(),
-                operation: decision.verb.to_owned(),
-                kind: decision.object.map(|object| object.kind),
-                object: decision.object.map(|object| object.id),
-                target: decision.object.and_then(|object| object.target.clone()),
-                reason: decision.reason.clone(),
-                result: "done".to_owned(),
-                config: config.clone(),
-                values: Values {
-                    changes: Vec::new(),
-                    detail: decision.comment.map(str::to_owned),
-                },
-                salt: rand::random(),
-            });
-            tx.append_history(entries.collect());
-            tx.commit(Durability::Synced)
-        };
-        done().map_err(|error| install::store_failure(&error))
+        work: impl FnOnce(&mut Tx<'_>) -> Result<(Vec<Decision>, T), AppError>,
+    ) -> Result<T, AppError> {
+        let config = self.snapshot.state(&FINGERPRINT)?.unwrap_or_default();
+        let mut tx = self.snapshot.tx()?;
+        let (decisions, done) = work(&mut tx)?;
+        if decisions.is_empty() {
+            return Ok(done);
+        }
+        let entries = decisions.into_iter().map(|decision| NewEntry {
+            time: self.now,
+            cycle: None,
+            actor: self.actor.to_string(),
+            operation: decision.verb.to_owned(),
+            kind: decision.object.as_ref().map(|object| object.kind),
+            object: decision.object.as_ref().map(|object| object.id),
+            target: decision.object.and_then(|object| object.target),
+            reason: decision.reason,
+            result: "done".to_owned(),
+            config: config.clone(),
+            values: Values {
+                changes: Vec::new(),
+                detail: decision.comment,
+            },
+            salt: rand::random(),
+        });
+        tx.append_history(entries.collect());
+        tx.commit(Durability::Synced)?;
+        Ok(done)
     }
 }

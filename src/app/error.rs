@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::engine::error::CycleError;
 use crate::ports::Exchange;
 use crate::ports::SourceError;
+use crate::ports::StoreError;
 use crate::ports::TargetError;
 use crate::settings::SettingsErrors;
 use crate::snapshot::named::NotOne;
@@ -20,6 +21,8 @@ pub enum ErrorKind {
     Usage,
     /// What was named is not there.
     Absent,
+    /// What was asked for does not fit how things are by now.
+    Conflict,
     /// It was not begun: another process holds the state folder, or the job is stopped.
     NotBegun,
     /// It was not begun here: a daemon holds the state folder, and can be asked instead.
@@ -115,14 +118,59 @@ impl AppError {
     /// A wrong use, or wrong settings.
     #[must_use]
     pub fn usage(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self::new(
-            ErrorKind::Usage,
-            ErrorText {
-                what: what.into(),
-                ..ErrorText::default()
-            }
-            .advise(advice),
+        Self::plain(ErrorKind::Usage, what, advice)
+    }
+
+    /// Nothing has this name.
+    #[must_use]
+    pub fn absent(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::plain(ErrorKind::Absent, what, advice)
+    }
+
+    /// Things are not, or not any more, as what was asked for takes them to be.
+    #[must_use]
+    pub fn conflict(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::plain(ErrorKind::Conflict, what, advice)
+    }
+
+    /// It was begun, and failed.
+    #[must_use]
+    pub fn failed(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::plain(ErrorKind::Failed, what, advice)
+    }
+
+    fn plain(kind: ErrorKind, what: impl Into<String>, advice: impl Into<String>) -> Self {
+        let what = what.into();
+        let text = ErrorText {
+            what,
+            ..ErrorText::default()
+        };
+        Self::new(kind, text.advise(advice))
+    }
+
+    /// True where what was asked for was refused before anything was done.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::Usage | ErrorKind::Absent | ErrorKind::Conflict
         )
+    }
+}
+
+/// A store that did not open, or failed.
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            StoreError::InUse { holder, .. } if holder.is_daemon() => ErrorKind::Held,
+            StoreError::InUse { .. } => ErrorKind::NotBegun,
+            StoreError::Bound { .. } | StoreError::OtherEngine { .. } => ErrorKind::Usage,
+            StoreError::TooNew { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Claimed { .. }
+            | StoreError::Io { .. } => ErrorKind::Failed,
+        };
+        Self::new(kind, ErrorText::of(&error).advise(error.hint()))
     }
 }
 
@@ -130,7 +178,7 @@ impl AppError {
 impl From<&CycleError> for AppError {
     fn from(error: &CycleError) -> Self {
         let kind = match error {
-            CycleError::NotOne(_) => ErrorKind::Usage,
+            CycleError::NotOne(error) => not_one(error),
             CycleError::Quarantined { .. } => ErrorKind::NotBegun,
             CycleError::Source(_)
             | CycleError::Target(_)
@@ -145,7 +193,14 @@ impl From<&CycleError> for AppError {
 /// A name that does not lead to one object.
 impl From<&NotOne> for AppError {
     fn from(error: &NotOne) -> Self {
-        Self::new(ErrorKind::Usage, ErrorText::of(error).advise(error.hint()))
+        Self::new(not_one(error), ErrorText::of(error).advise(error.hint()))
+    }
+}
+
+const fn not_one(error: &NotOne) -> ErrorKind {
+    match error {
+        NotOne::Nothing { .. } => ErrorKind::Absent,
+        NotOne::Several { .. } => ErrorKind::Usage,
     }
 }
 

@@ -1,9 +1,17 @@
 //! What can be asked of an installed melonsync, without a surface: the CLI of today and the API of tomorrow call the same
 //! functions, and get the same structs and the one error.
+//!
+//! A call takes an opened job (a [`desk::Desk`], which says who asks), and typed inputs. It prints nothing, and ends no process:
+//! it returns a view or an [`error::AppError`]. Views stand in [`views`], what people decide in [`decisions`].
 
 pub mod actor;
+pub mod cycles;
+pub mod decisions;
 pub mod desk;
 pub mod error;
 pub mod install;
+pub mod lookup;
+pub mod proof;
 pub mod service;
 pub mod site;
+pub mod views;

@@ -226,26 +226,6 @@ pub struct Plan {
     pub detailed_exitcode: bool,
 }
 
-/// `explain`.
-#[derive(Debug, Clone, Args)]
-#[command(override_usage = "melonsync explain [OPTIONS] [JOB] <OBJECT>")]
-pub struct Explain {
-    /// The job, which may be left out where there is one; and the user or group: object id, UPN, mail or display name.
-    #[arg(value_name = "OBJECT", num_args = 1..=2, required = true)]
-    pub names: Vec<String>,
-}
-
-impl Explain {
-    /// The job, where two names are given, and the object.
-    #[must_use]
-    pub fn job_and_object(&self) -> (Option<&str>, &str) {
-        match self.names.as_slice() {
-            [job, object] => (Some(job), object),
-            names => (None, names.first().map_or("", String::as_str)),
-        }
-    }
-}
-
 /// The form of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PlanFormat {
@@ -257,22 +237,6 @@ pub enum PlanFormat {
     Csv,
     /// For people, in a browser: one page, without anything beside it.
     Html,
-}
-
-/// `drift`.
-#[derive(Debug, Clone, Args)]
-pub struct Drift {
-    /// The job; may be left out where there is one.
-    pub job: Option<String>,
-    /// Read the target now, with GET only; without it, what the last reading found.
-    #[arg(long)]
-    pub refresh: bool,
-    /// Read the target now, and put right what drifted, whatever the drift policy; the guard counts it.
-    #[arg(long)]
-    pub heal: bool,
-    /// Exit with 10 where there is drift.
-    #[arg(long)]
-    pub detailed_exitcode: bool,
 }
 
 /// `sync`.
@@ -390,123 +354,6 @@ pub struct Undo {
     pub comment: Option<String>,
 }
 
-/// `history`.
-#[derive(Debug, Clone, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct History {
-    /// What else to do with the history.
-    #[command(subcommand)]
-    pub action: Option<HistoryAction>,
-    /// The job; may be left out where there is one.
-    pub job: Option<String>,
-    /// Of this object: an id, or any name, UPN or mail that it ever had.
-    #[arg(long, value_name = "OBJ")]
-    pub object: Option<String>,
-    /// Of this cycle.
-    #[arg(long, value_name = "ID")]
-    pub cycle: Option<uuid::Uuid>,
-    /// From this time on: 2026-11-25, 2026-11-25T08:30:00Z, or how long ago (24h, 7d).
-    #[arg(long, value_name = "T")]
-    pub since: Option<String>,
-    /// Up to this time; a day counts whole.
-    #[arg(long, value_name = "T")]
-    pub until: Option<String>,
-    /// With this operation, as in `update_user`.
-    #[arg(long, value_name = "OP")]
-    pub operation: Option<String>,
-    /// By this actor: `schedule`, or a user by name (`ada`), or whole (`ada (uid 1000)`).
-    #[arg(long, value_name = "A")]
-    pub actor: Option<String>,
-    /// With this result: done, failed, …
-    #[arg(long, value_name = "R")]
-    pub result: Option<String>,
-}
-
-/// What else to do with the history.
-#[derive(Debug, Clone, Subcommand)]
-pub enum HistoryAction {
-    /// Write a part of it as JSON Lines, with the chain that proves it.
-    Export {
-        /// The job; may be left out where there is one.
-        job: Option<String>,
-        /// From this time on; from the beginning where absent.
-        #[arg(long, value_name = "T")]
-        since: Option<String>,
-        /// Up to this time; up to now where absent.
-        #[arg(long, value_name = "T")]
-        until: Option<String>,
-        /// The folder to write; empty, or not there yet.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-    },
-    /// Check an export: needs neither the daemon nor the state, nor a config.
-    Verify {
-        /// The folder that `history export` wrote.
-        dir: PathBuf,
-    },
-}
-
-/// `escrow`.
-#[derive(Debug, Clone, Args)]
-pub struct Escrow {
-    /// What to do with the entries.
-    #[command(subcommand)]
-    pub action: EscrowAction,
-}
-
-/// What to do with entries in escrow.
-#[derive(Debug, Clone, Subcommand)]
-pub enum EscrowAction {
-    /// Show them, with the reason and the next try.
-    List(EscrowObject),
-    /// Let the next cycle try them, whatever their gap.
-    Retry(EscrowDecision),
-    /// Leave them alone until they change at the source, or the config does.
-    Drop(EscrowDecision),
-}
-
-/// A decision on entries in escrow.
-#[derive(Debug, Clone, Args)]
-pub struct EscrowDecision {
-    /// Which.
-    #[command(flatten)]
-    pub which: EscrowObject,
-    /// Why; kept in the history.
-    #[arg(long, value_name = "TEXT")]
-    pub comment: Option<String>,
-}
-
-/// Which entries.
-#[derive(Debug, Clone, Args)]
-pub struct EscrowObject {
-    /// One entry, by object id, UPN, mail or display name; all where absent.
-    pub object: Option<String>,
-    /// The job; may be left out where there is one.
-    #[arg(long, value_name = "JOB")]
-    pub job: Option<String>,
-}
-
-/// `quarantine`.
-#[derive(Debug, Clone, Args)]
-pub struct Quarantine {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: QuarantineAction,
-}
-
-/// What to do with what is stopped.
-#[derive(Debug, Clone, Subcommand)]
-pub enum QuarantineAction {
-    /// Let it go on with the next cycle, without a probe first.
-    Release {
-        /// The job; may be left out where there is one.
-        job: Option<String>,
-        /// Why; kept in the history.
-        #[arg(long, value_name = "TEXT")]
-        comment: Option<String>,
-    },
-}
-
 /// `state`.
 #[derive(Debug, Clone, Args)]
 pub struct State {
@@ -567,153 +414,15 @@ pub enum StateAction {
     },
 }
 
-/// `withheld`.
-#[derive(Debug, Clone, Args)]
-pub struct Withheld {
-    /// What to do with what the guard holds back.
-    #[command(subcommand)]
-    pub action: WithheldAction,
-}
-
-/// What to do with what the guard holds back.
-#[derive(Debug, Clone, Subcommand)]
-pub enum WithheldAction {
-    /// Show them, grouped by cause.
-    List {
-        /// The job, where there are several, and objects: id, UPN, mail or display name; all where absent.
-        #[arg(value_name = "JOB|OBJECT")]
-        names: Vec<String>,
-        /// Only those with this reason, as in `withheld.by_reason`.
-        #[arg(long, value_name = "REASON")]
-        reason_is: Option<String>,
-    },
-    /// Let exactly these through, once.
-    Release(Chosen),
-    /// Put their objects on hold.
-    Reject(Chosen),
-}
-
-/// Which withheld operations a decision is about.
-#[derive(Debug, Clone, Args)]
-pub struct Chosen {
-    /// The job, where there are several, and objects: id, UPN, mail or display name.
-    #[arg(value_name = "JOB|OBJECT")]
-    pub names: Vec<String>,
-    /// Those with this reason, as in `withheld.by_reason`.
-    #[arg(long, value_name = "REASON")]
-    pub reason_is: Option<String>,
-    /// All of them; needs --expect.
-    #[arg(long, requires = "expect")]
-    pub all: bool,
-    /// Refused when the number is another by now.
-    #[arg(long, value_name = "N")]
-    pub expect: Option<u64>,
-    /// Why, for the history.
-    #[arg(long, value_name = "TEXT")]
-    pub comment: Option<String>,
-}
-
-/// `hold`.
-#[derive(Debug, Clone, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub struct Hold {
-    /// List or release; to hold where absent.
-    #[command(subcommand)]
-    pub action: Option<HoldAction>,
-    /// Users or groups: id, UPN, mail or display name; the job before them where there are several.
-    #[arg(value_name = "OBJECT", required = true)]
-    pub objects: Vec<String>,
-    /// Hold only this attribute, a target path as the mapping writes it; `members` for a group's members.
-    #[arg(long, value_name = "PATH")]
-    pub attribute: Option<String>,
-    /// The hold ends by itself then: 2026-08-18, or 2026-08-18T06:00:00Z.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub until: Option<Timestamp>,
-    /// Why, for whoever meets the hold, and for the history.
-    #[arg(long, value_name = "TEXT")]
-    pub comment: Option<String>,
-}
-
-/// What else to do with holds.
-#[derive(Debug, Clone, Subcommand)]
-pub enum HoldAction {
-    /// Show what is on hold.
-    List {
-        /// The job; may be left out where there is one.
-        job: Option<String>,
-    },
-    /// Take objects off hold: what was planned is sent by the next cycle.
-    Release {
-        /// Users or groups: id, UPN, mail or display name; the job before them where there are several.
-        #[arg(value_name = "OBJECT", required = true)]
-        names: Vec<String>,
-        /// Why, for the history.
-        #[arg(long, value_name = "TEXT")]
-        comment: Option<String>,
-    },
-}
-
-/// `pause`.
-#[derive(Debug, Clone, Args)]
-pub struct Pause {
-    /// The job; may be left out where there is one.
-    pub job: Option<String>,
-    /// Only removals wait; the rest is sent.
-    #[arg(long)]
-    pub removals_only: bool,
-    /// It ends by itself after this: 30m, 4h, 2d.
-    #[arg(long = "for", value_name = "DURATION", value_parser = span)]
-    pub lasts: Option<Duration>,
-    /// Why, for whoever meets the pause, and for the history.
-    #[arg(long, value_name = "TEXT")]
-    pub comment: Option<String>,
-}
-
-/// `resume`.
-#[derive(Debug, Clone, Args)]
-pub struct Resume {
-    /// The job; may be left out where there is one.
-    pub job: Option<String>,
-    /// Why, for the history.
-    #[arg(long, value_name = "TEXT")]
-    pub comment: Option<String>,
-}
-
-/// `link`.
-#[derive(Debug, Clone, Args)]
-#[command(override_usage = "melonsync link [OPTIONS] [JOB] <OBJECT> <RESOURCE>")]
-pub struct Link {
-    /// The user or group (id, UPN, mail or display name), and the `id` of its resource at the target.
-    #[arg(value_name = "OBJECT RESOURCE", required = true, num_args = 2..=3)]
-    pub names: Vec<String>,
-    /// Why, for the history.
-    #[arg(long, value_name = "TEXT")]
-    pub comment: Option<String>,
-    /// Although the resource's externalId names another object, as after two were linked crosswise.
-    #[arg(long)]
-    pub force: bool,
-}
-
-/// `unlink`.
-#[derive(Debug, Clone, Args)]
-#[command(override_usage = "melonsync unlink [OPTIONS] [JOB] <OBJECT>")]
-pub struct Unlink {
-    /// The user or group: id, UPN, mail or display name.
-    #[arg(value_name = "OBJECT", required = true, num_args = 1..=2)]
-    pub names: Vec<String>,
-    /// Why, for the history.
-    #[arg(long, value_name = "TEXT")]
-    pub comment: Option<String>,
-}
-
-fn span(text: &str) -> Result<Duration, String> {
+/// Reads a duration.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     parse_duration(text)
         .filter(|span| !span.is_zero())
         .ok_or_else(|| "write a whole number and a unit: 30m, 4h or 2d".to_owned())
 }
 
-/// A date (its first moment, UTC), or a moment with its offset.
-fn moment(text: &str) -> Result<Timestamp, String> {
+/// Reads a date (its first moment, UTC), or a moment with its offset.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let day = || {
         let day: chrono::NaiveDate = text.parse().ok()?;
         Some(day.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis())

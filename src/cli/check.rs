@@ -187,12 +187,11 @@ fn state(settings: &Settings, name: &str, job: &Job, lines: &mut Lines) {
 
 /// What `sync` would say to a snapshot of another tenant or target. Nothing is bound by looking.
 fn bound(folder: &StateFolder, name: &str, job: &Job) -> Result<Option<AppError>, AppError> {
-    let failed = |error| install::store_failure(&error);
     let snapshot = install::open(folder, name)?;
-    let (bound, wanted) = (snapshot.binding().map_err(failed)?, install::binding(job));
+    let (bound, wanted) = (snapshot.binding()?, install::binding(job));
     match bound {
-        Some(bound) if bound != wanted && !install::is_untouched(&snapshot).map_err(failed)? => {
-            Ok(Some(failed(StoreError::Bound {
+        Some(bound) if bound != wanted && !install::is_untouched(&snapshot)? => {
+            Ok(Some(AppError::from(StoreError::Bound {
                 path: snapshot.path().to_owned(),
                 bound: bound.to_string(),
                 wanted: wanted.to_string(),

@@ -141,8 +141,7 @@ fn demo_job(servers: &Servers, state: &Path) -> Result<Job, AppError> {
         ("ENTRA_CLIENT_SECRET".to_owned(), servers.tenant.client_secret()),
         ("IDMELON_SCIM_TOKEN".to_owned(), servers.workspace.token()),
     ];
-    let held =
-        crate::snapshot::folder::StateFolder::hold(state).map_err(|error| install::store_failure(&error))?;
+    let held = crate::snapshot::folder::StateFolder::hold(state)?;
     // Inside the state's folder: where that is kept elsewhere, there need be no temporary one.
     let folder = tempfile::tempdir_in(state).map_err(|error| folder_failure(&error))?;
     let mut text = servers.config();

@@ -68,7 +68,7 @@ impl From<Outcome> for Exit {
 impl From<ErrorKind> for Exit {
     fn from(kind: ErrorKind) -> Self {
         match kind {
-            ErrorKind::Usage | ErrorKind::Absent => Self::Usage,
+            ErrorKind::Usage | ErrorKind::Absent | ErrorKind::Conflict => Self::Usage,
             ErrorKind::NotBegun | ErrorKind::Held | ErrorKind::Busy => Self::NotBegun,
             ErrorKind::Failed => Self::Failed,
             ErrorKind::Differs => Self::Entries,

@@ -1,48 +1,46 @@
 //! `explain`: one object, step by step, and why. Sends both sides only questions, and leaves the snapshot as it is.
 
-use std::sync::Arc;
+use clap::Args;
 
-use super::args;
 use super::args::Globals;
 use super::exit::Exit;
 use super::process;
 use super::report::Report;
+use crate::app::actor::Actor;
 use crate::app::error::AppError;
-use crate::app::install;
-use crate::engine::explain;
-use crate::engine::explain::ExplainError;
-use crate::engine::job::Extent;
-use crate::engine::job::NoWatcher;
-use crate::model::id::ObjectKind;
-use crate::snapshot::read::Reads;
+use crate::app::install::Installation;
+use crate::app::views::explain;
 
-/// Explains one object.
-pub fn run(globals: &Globals, args: &args::Explain, report: &mut Report) -> Result<Exit, AppError> {
-    let (job, object) = args.job_and_object();
-    let settings = install::settings(&globals.config, false)?;
-    let (name, job) = install::choose(&settings, job)?;
-    let folder = install::hold(&settings)?;
-    let snapshot = install::open_for(&folder, name, job)?;
-    let job = install::job(&globals.config, name, &settings.state, job, snapshot)?;
-    let explained = process::runtime()?.block_on(async {
-        let stop = process::stop_on_signal();
-        let order = process::order(Extent::Explain, false, Arc::new(NoWatcher), stop);
-        explain::explain(&job, &order, object).await
-    });
-    let explained = explained.map_err(|error| failure(&error))?;
-    if report.is_json() {
-        report.json(&explained.to_json());
-    } else {
-        // A name that cannot be read is only a name that is not shown.
-        let name_of = |id| Some(job.snapshot.record(ObjectKind::User, &id).ok()??.object.name());
-        report.text(&explained.to_text(name_of));
-    }
-    Ok(Exit::Done)
+/// `explain`.
+#[derive(Debug, Clone, Args)]
+#[command(override_usage = "melonsync explain [OPTIONS] [JOB] <OBJECT>")]
+pub struct Explain {
+    /// The job, which may be left out where there is one; and the user or group: object id, UPN, mail or display name.
+    #[arg(value_name = "OBJECT", num_args = 1..=2, required = true)]
+    pub names: Vec<String>,
 }
 
-fn failure(error: &ExplainError) -> AppError {
-    match error {
-        ExplainError::Cycle(error) => AppError::from(error),
-        ExplainError::NotOne(error) => AppError::from(error),
+impl Explain {
+    /// The job, where two names are given, and the object.
+    #[must_use]
+    pub fn job_and_object(&self) -> (Option<&str>, &str) {
+        match self.names.as_slice() {
+            [job, object] => (Some(job), object),
+            names => (None, names.first().map_or("", String::as_str)),
+        }
     }
+}
+
+/// Explains one object.
+pub fn run(globals: &Globals, args: &Explain, report: &mut Report) -> Result<Exit, AppError> {
+    let (job, object) = args.job_and_object();
+    let installation = Installation::open(&globals.config)?;
+    let name = installation.choose(job)?;
+    let job = installation.job(name, installation.snapshot(name)?)?;
+    let explained = process::runtime()?.block_on(async {
+        let stop = process::stop_on_signal();
+        explain::explain(&job, object, Actor::local_user(), stop).await
+    })?;
+    report.show(&explained, || explained.words());
+    Ok(Exit::Done)
 }

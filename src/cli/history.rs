@@ -1,47 +1,94 @@
 //! `history`: the audit log shown, exported, and an export checked.
 
+mod text;
+
 use std::cell::RefCell;
 use std::io::Write;
 use std::path::Path;
+use std::path::PathBuf;
 
-use serde_json::json;
+use clap::Args;
+use clap::Subcommand;
 
-use super::args;
 use super::args::Globals;
-use super::args::HistoryAction;
 use super::exit::Exit;
 use super::report::Report;
-use super::state;
 use super::when;
+use crate::app::actor::Actor;
+use crate::app::desk::Desk;
 use crate::app::error::AppError;
-use crate::app::error::ErrorKind;
-use crate::app::error::ErrorText;
-use crate::app::install;
-use crate::files;
+use crate::app::proof;
+use crate::app::views::history;
+use crate::app::views::history::HistoryEntry;
+use crate::app::views::history::Wanted;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
-use crate::model::id::ObjectKind;
-use crate::model::shown::shown;
 use crate::model::shown::shown_json;
 use crate::model::shown::shown_lines;
-use crate::model::value::Value;
-use crate::ports::StoreError;
-use crate::reconcile::operation::MEMBERS;
-use crate::reconcile::undo::ids_of;
-use crate::snapshot::folder::StateFolder;
-use crate::snapshot::history::Entry;
-use crate::snapshot::history::Values;
-use crate::snapshot::proof;
-use crate::snapshot::query;
-use crate::snapshot::query::Query;
-use crate::snapshot::store::Snapshot;
+
+/// `history`.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct History {
+    /// What else to do with the history.
+    #[command(subcommand)]
+    pub action: Option<HistoryAction>,
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// Of this object: an id, or any name, UPN or mail that it ever had.
+    #[arg(long, value_name = "OBJ")]
+    pub object: Option<String>,
+    /// Of this cycle.
+    #[arg(long, value_name = "ID")]
+    pub cycle: Option<uuid::Uuid>,
+    /// From this time on: 2026-11-25, 2026-11-25T08:30:00Z, or how long ago (24h, 7d).
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Up to this time; a day counts whole.
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// With this operation, as in `update_user`.
+    #[arg(long, value_name = "OP")]
+    pub operation: Option<String>,
+    /// By this actor: `schedule`, or a user by name (`ada`), or whole (`ada (uid 1000)`).
+    #[arg(long, value_name = "A")]
+    pub actor: Option<String>,
+    /// With this result: done, failed, …
+    #[arg(long, value_name = "R")]
+    pub result: Option<String>,
+}
+
+/// What else to do with the history.
+#[derive(Debug, Clone, Subcommand)]
+pub enum HistoryAction {
+    /// Write a part of it as JSON Lines, with the chain that proves it.
+    Export {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// From this time on; from the beginning where absent.
+        #[arg(long, value_name = "T")]
+        since: Option<String>,
+        /// Up to this time; up to now where absent.
+        #[arg(long, value_name = "T")]
+        until: Option<String>,
+        /// The folder to write; empty, or not there yet.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Check an export: needs neither the daemon nor the state, nor a config.
+    Verify {
+        /// The folder that `history export` wrote.
+        dir: PathBuf,
+    },
+}
 
 /// Shows the history, or does what the subcommand says.
-pub fn run(globals: &Globals, args: &args::History, report: &mut Report) -> Result<Exit, AppError> {
+pub fn run(globals: &Globals, args: &History, report: &mut Report) -> Result<Exit, AppError> {
     match &args.action {
         None => show(globals, args, report),
+        Some(HistoryAction::Verify { dir }) => verify(dir, report),
         Some(HistoryAction::Export {
             job,
             since,
@@ -51,31 +98,22 @@ pub fn run(globals: &Globals, args: &args::History, report: &mut Report) -> Resu
             let now = SystemClock.now();
             let since = moment("--since", since.as_deref(), now, false)?.unwrap_or(Timestamp(0));
             let until = moment("--until", until.as_deref(), now, true)?.unwrap_or(now);
-            let (name, folder, snapshot) = snapshot(globals, job.as_deref())?;
-            let done = export(&snapshot, &name, since, until, out, report)?;
-            state::noted(&folder, &name, "history export", out)?;
-            Ok(done)
+            let desk = Desk::open_job(&globals.config, job.as_deref(), Actor::local_user())?;
+            let exported = proof::export(&desk, since, until, out)?;
+            report.show(&exported, || text::exported(&exported));
+            Ok(Exit::Done)
         }
-        Some(HistoryAction::Verify { dir }) => verify(dir, report),
     }
-}
-
-fn snapshot(globals: &Globals, job: Option<&str>) -> Result<(String, StateFolder, Snapshot), AppError> {
-    let settings = install::settings(&globals.config, true)?;
-    let (name, _) = install::choose(&settings, job)?;
-    let folder = install::hold(&settings)?;
-    let snapshot = state::known(&folder, name)?;
-    Ok((name.to_owned(), folder, snapshot))
 }
 
 fn moment(flag: &str, text: Option<&str>, now: Timestamp, end: bool) -> Result<Option<Timestamp>, AppError> {
     text.map(|text| when::parse(flag, text, now, end)).transpose()
 }
 
-fn show(globals: &Globals, args: &args::History, report: &mut Report) -> Result<Exit, AppError> {
+fn show(globals: &Globals, args: &History, report: &mut Report) -> Result<Exit, AppError> {
     let now = SystemClock.now();
-    let mut query = Query {
-        objects: None,
+    let wanted = Wanted {
+        object: args.object.clone(),
         cycle: args.cycle.map(CycleId),
         since: moment("--since", args.since.as_deref(), now, false)?,
         until: moment("--until", args.until.as_deref(), now, true)?,
@@ -83,218 +121,51 @@ fn show(globals: &Globals, args: &args::History, report: &mut Report) -> Result<
         actor: args.actor.clone(),
         result: args.result.clone(),
     };
-    let (name, _folder, snapshot) = snapshot(globals, args.job.as_deref())?;
-    let failed = |error| install::store_failure(&error);
-    if let Some(object) = &args.object {
-        let found = snapshot.who_is(object).map_err(failed)?;
-        if found.is_empty() {
-            return Err(AppError::usage(
-                format!(
-                    "nobody is, or ever was, known as `{}` in job `{name}`",
-                    shown(object)
-                ),
-                "give an object id, or a name, UPN or mail as it was at some time; what was erased or is older than \
-                 `history_retention` cannot be found by name",
-            ));
-        }
-        query.objects = Some(found);
-    }
+    let desk = Desk::open_job(&globals.config, args.job.as_deref(), Actor::local_user())?;
+    let history = history::history(&desk.snapshot, &desk.job, wanted)?;
     let json = report.is_json();
     let out = RefCell::new(report.out());
     let mut count = 0u64;
     // Stdout swallows what nobody reads, so writing cannot fail.
+    let write = |text: &str| drop(out.borrow_mut().write_all(text.as_bytes()));
     if json {
-        let _ = write!(out.borrow_mut(), "{{\"job\":{},\"entries\":[", json!(name));
+        write(&format!(
+            "{{\"job\":{},\"entries\":[",
+            serde_json::Value::from(desk.job.as_str())
+        ));
     }
-    let walked = snapshot.search_history(&query, |entry, values| {
-        let text = if json {
-            let comma = if count > 0 { "," } else { "" };
-            let document = document(&snapshot, entry, values)?;
-            format!("{comma}{}", shown_json(&document.to_string()))
-        } else {
-            text(&snapshot, entry, values)?
+    let walked = history.each(|entry| {
+        let text = match (json, count) {
+            (true, 0) => document(&entry),
+            (true, _) => format!(",{}", document(&entry)),
+            (false, _) => text::entry(&entry),
         };
         count += 1;
-        let _ = out.borrow_mut().write_all(shown_lines(&text).as_bytes());
-        Ok(())
+        write(&shown_lines(&text));
     });
-    let end = match (json, count) {
+    write(match (json, count) {
         (true, _) => "]}\n",
         (false, 0) => "No entry in the history is like that.\n",
         (false, _) => "",
-    };
-    let _ = out.borrow_mut().write_all(end.as_bytes());
+    });
     let _ = out.borrow_mut().flush();
-    walked.map_err(failed)?;
+    walked?;
     Ok(Exit::Done)
 }
 
-/// An entry as programs read it, with the names that the ids have by now.
-fn document(
-    snapshot: &Snapshot,
-    entry: &Entry,
-    values: Option<&Values>,
-) -> Result<serde_json::Value, StoreError> {
-    let mut line = query::document(entry, values);
-    if let (Some(kind), Some(id)) = (entry.kind, entry.object) {
-        line["name"] = json!(snapshot.name_of(kind, &id)?);
-    }
-    for (at, change) in values.iter().flat_map(|values| values.changes.iter().enumerate()) {
-        if change.attribute != MEMBERS {
-            continue;
-        }
-        let mut members = Vec::new();
-        for id in [ids_of(&change.before), ids_of(&change.after)].concat() {
-            let name = snapshot.name_of(ObjectKind::User, &id)?;
-            members.push(json!({"object": id.to_string(), "name": name}));
-        }
-        line["changes"][at]["members"] = json!(members);
-    }
-    Ok(line)
+fn document(entry: &HistoryEntry) -> String {
+    let document = serde_json::to_string(entry).expect("an entry has text keys only");
+    shown_json(&document).into_owned()
 }
 
-/// An entry as people read it: several lines.
-fn text(snapshot: &Snapshot, entry: &Entry, values: Option<&Values>) -> Result<String, StoreError> {
-    let object = match (entry.kind, entry.object) {
-        (Some(kind), Some(id)) => match snapshot.name_of(kind, &id)? {
-            Some(name) => format!("  {}  ({id})", shown(&name)),
-            None => format!("  {id}"),
-        },
-        _ => String::new(),
-    };
-    let target = entry.target.as_ref();
-    let target = target.map_or_else(String::new, |target| format!("  → {}", shown(target.as_str())));
-    let verb = shown(&entry.operation).replace('_', " ");
-    let result = match entry.result.as_str() {
-        "done" => String::new(),
-        other => format!("  {}", shown(other).to_uppercase()),
-    };
-    let cycle = entry
-        .cycle
-        .map_or_else(String::new, |cycle| format!(", cycle {cycle}"));
-    let mut text = format!(
-        "{}  {verb}{object}{target}{result}\n    by {}{cycle}\n",
-        entry.time,
-        shown(&entry.actor)
-    );
-    if !entry.reason.is_empty() {
-        text += &format!("    because {}\n", shown(&entry.reason));
-    }
-    let Some(values) = values else {
-        return Ok(text + "    (its values were erased)\n");
-    };
-    for change in &values.changes {
-        text += &format!(
-            "    {}: {}\n",
-            shown(&change.attribute),
-            arrow(&change.before, &change.after)
-        );
-    }
-    if let Some(detail) = &values.detail {
-        text += &format!("    detail: {}\n", shown(detail));
-    }
-    Ok(text)
-}
-
-fn arrow(before: &Value, after: &Value) -> String {
-    match (before, after) {
-        (Value::Null, after) => after.to_string(),
-        (before, Value::Null) => format!("{before} → (removed)"),
-        (before, after) => format!("{before} → {after}"),
-    }
-}
-
-fn export(
-    snapshot: &Snapshot,
-    name: &str,
-    since: Timestamp,
-    until: Timestamp,
-    out: &Path,
-    report: &mut Report,
-) -> Result<Exit, AppError> {
-    let is_link = out.symlink_metadata().is_ok_and(|held| held.is_symlink());
-    let theirs = matches!(files::looseness(out, false), Ok(Some(files::Loose::Owner(_))));
-    if is_link || theirs {
-        return Err(AppError::usage(
-            format!("{} is a link, or somebody else's folder", out.display()),
-            "name a folder of your own with --out, or one that does not exist",
-        ));
-    }
-    if std::fs::read_dir(out).is_ok_and(|mut held| held.next().is_some()) {
-        return Err(AppError::usage(
-            format!("{} is not empty", out.display()),
-            "name a folder with --out that is empty or does not exist; an export overwrites nothing",
-        ));
-    }
-    let manifest =
-        proof::export(snapshot, name, since, until, out).map_err(|error| install::store_failure(&error))?;
-    if report.is_json() {
-        report.json(
-            &json!({"job": name, "action": "export", "entries": manifest.entries,
-            "first": manifest.first, "next": manifest.next, "head": manifest.head,
-            "folder": out.display().to_string()}),
-        );
-    } else {
-        report.text(&format!(
-            "{} entries of job `{name}` are in {}, with the chain up to its head {}\n\
-             `melonsync history verify {}` checks them anywhere.",
-            manifest.entries,
-            out.display(),
-            manifest.head,
-            out.display()
-        ));
-    }
-    Ok(Exit::Done)
-}
-
-fn verify(dir: &Path, report: &mut Report) -> Result<Exit, AppError> {
-    let checked = proof::verify(dir).map_err(|error| {
-        let advice = "name a folder that `melonsync history export --out DIR` wrote";
-        AppError::new(ErrorKind::Failed, ErrorText::of(&error).advise(advice))
-    })?;
-    let manifest = &checked.manifest;
-    let whole = checked.findings.is_empty();
-    if report.is_json() {
-        report.json(
-            &json!({"ok": whole, "job": manifest.job, "entries": manifest.entries,
-            "since": manifest.since.to_string(), "until": manifest.until.to_string(),
-            "proven": checked.proven, "erased": checked.erased,
-            "first": manifest.first, "next": manifest.next, "anchor": manifest.anchor, "head": manifest.head,
-            "findings": checked.findings}),
-        );
-    } else {
-        report.text(&format!(
-            "{}: {} entries of job `{}` from {} to {}, {} with their values, {} erased\n\
-             chain of entries {} to {}, head {}",
-            if whole { "whole" } else { "altered" },
-            manifest.entries,
-            shown(&manifest.job),
-            manifest.since,
-            manifest.until,
-            checked.proven,
-            checked.erased,
-            manifest.first,
-            manifest.next.saturating_sub(1),
-            manifest.head
-        ));
-        for finding in &checked.findings {
-            report.text(&format!("wrong: {}", shown(finding)));
-        }
-        if whole {
-            report.text(
-                "Compare the head with the one that the log of the cycle names (history.head): it stands for every entry before it.",
-            );
-        }
-    }
-    if whole {
+fn verify(folder: &Path, report: &mut Report) -> Result<Exit, AppError> {
+    let checked = proof::verify(folder)?;
+    report.show(&checked, || text::checked(&checked));
+    if checked.ok {
         return Ok(Exit::Done);
     }
-    let altered = ErrorText {
-        what: format!("{} is not what was exported", dir.display()),
-        ..ErrorText::default()
-    };
-    Err(AppError::new(
-        ErrorKind::Failed,
-        altered.advise("export the history again, and find out who had access to the folder"),
+    Err(AppError::failed(
+        format!("{} is not what was exported", folder.display()),
+        "export the history again, and find out who had access to the folder",
     ))
 }

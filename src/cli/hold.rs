@@ -1,257 +1,129 @@
 //! `hold`: changes to an object are planned and shown, and not sent.
 
-use serde_json::json;
+use clap::Args;
+use clap::Subcommand;
 
-use super::args;
 use super::args::Globals;
-use super::args::HoldAction;
+use super::args::moment;
 use super::exit::Exit;
 use super::report::Report;
-use crate::app::desk::Decision;
+use crate::app::actor::Actor;
+use crate::app::decisions::hold;
+use crate::app::decisions::hold::Held;
+use crate::app::decisions::hold::Holding;
 use crate::app::desk::Desk;
-use crate::app::desk::Named;
 use crate::app::error::AppError;
-use crate::app::install;
-use crate::mapping::Mapping;
-use crate::mapping::TargetPath;
-use crate::mapping::diagnostic::nearest;
-use crate::model::id::ObjectKind;
-use crate::model::shown::shown as printable;
-use crate::reconcile::operation::MEMBERS;
-use crate::snapshot::kept_back::Hold;
-use crate::snapshot::kept_back::HoldCause;
-use crate::snapshot::kept_back::KeptBackReads;
-use crate::snapshot::record::DirtyCause;
+use crate::app::views::holds;
+use crate::app::views::holds::HoldView;
+use crate::app::views::holds::Holds;
+use crate::model::clock::Timestamp;
+use crate::model::shown::shown;
+
+/// `hold`.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Hold {
+    /// List or release; to hold where absent.
+    #[command(subcommand)]
+    pub action: Option<HoldAction>,
+    /// Users or groups: id, UPN, mail or display name; the job before them where there are several.
+    #[arg(value_name = "OBJECT", required = true)]
+    pub objects: Vec<String>,
+    /// Hold only this attribute, a target path as the mapping writes it; `members` for a group's members.
+    #[arg(long, value_name = "PATH")]
+    pub attribute: Option<String>,
+    /// The hold ends by itself then: 2026-08-18, or 2026-08-18T06:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub until: Option<Timestamp>,
+    /// Why, for whoever meets the hold, and for the history.
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+}
+
+/// What else to do with holds.
+#[derive(Debug, Clone, Subcommand)]
+pub enum HoldAction {
+    /// Show what is on hold.
+    List {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+    },
+    /// Take objects off hold: what was planned is sent by the next cycle.
+    Release {
+        /// Users or groups: id, UPN, mail or display name; the job before them where there are several.
+        #[arg(value_name = "OBJECT", required = true)]
+        names: Vec<String>,
+        /// Why, for the history.
+        #[arg(long, value_name = "TEXT")]
+        comment: Option<String>,
+    },
+}
 
 /// Holds, lists or releases.
-pub fn run(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exit, AppError> {
-    match &args.action {
-        None => hold(globals, args, report),
-        Some(HoldAction::List { job }) => list(&Desk::open_job(&globals.config, job.as_deref())?, report),
+pub fn run(globals: &Globals, args: &Hold, report: &mut Report) -> Result<Exit, AppError> {
+    let (config, actor) = (&globals.config, Actor::local_user());
+    let done = match &args.action {
+        None => {
+            let (desk, objects) = Desk::open(config, &args.objects, actor)?;
+            let wanted = Holding {
+                objects,
+                attribute: args.attribute.clone(),
+                until: args.until,
+                comment: args.comment.clone(),
+            };
+            hold::hold(&desk, &wanted)?
+        }
         Some(HoldAction::Release { names, comment }) => {
-            release(&Desk::open(&globals.config, names)?, comment.as_deref(), report)
+            let (desk, names) = Desk::open(config, names, actor)?;
+            hold::release(&desk, &names, comment.as_ref())?
         }
-    }
-}
-
-fn hold(globals: &Globals, args: &args::Hold, report: &mut Report) -> Result<Exit, AppError> {
-    let desk = Desk::open(&globals.config, &args.objects)?;
-    let objects = named(&desk)?;
-    if let Some(until) = args.until.filter(|until| *until <= desk.now) {
-        return Err(AppError::usage(
-            format!("--until {until} has passed"),
-            "name a moment to come, or leave --until out: the hold then ends when it is released",
-        ));
-    }
-    if let Some(path) = &args.attribute {
-        let mapping = desk.mapping(&globals.config)?;
-        for object in &objects {
-            is_sent(&mapping, object, path)?;
+        Some(HoldAction::List { job }) => {
+            let held = holds::holds(&Desk::open_job(config, job.as_deref(), actor)?)?;
+            report.show(&held, || listed(&held));
+            return Ok(Exit::Done);
         }
-    }
-    let what = match (&args.attribute, args.until) {
-        (None, None) => "put on hold".to_owned(),
-        (None, Some(until)) => format!("put on hold until {until}"),
-        (Some(path), None) => format!("{path} put on hold"),
-        (Some(path), Some(until)) => format!("{path} put on hold until {until}"),
     };
-    let decisions: Vec<Decision<'_>> = objects
-        .iter()
-        .map(|object| decision(object, "hold", &what, args.comment.as_deref()))
-        .collect();
-    let hold = Hold {
-        attribute: args.attribute.clone(),
-        until: args.until,
-        since: desk.now,
-        actor: desk.actor.clone(),
-        comment: args.comment.clone(),
-        cause: HoldCause::Hand,
-    };
-    desk.decide(&decisions, |tx| {
-        for object in &objects {
-            tx.put_hold(object.kind, &object.id, &hold);
-        }
-        Ok(())
-    })?;
-    done(&desk, &objects, "hold", &what, report);
+    report.show(&done, || decided(&done));
     Ok(Exit::Done)
 }
 
-/// Refuses an attribute that the mapping does not send for such an object: a hold of it would hold nothing, and say that it did.
-fn is_sent(mapping: &Mapping, object: &Named, path: &str) -> Result<(), AppError> {
-    let rows = mapping.rows(object.kind);
-    let own = match object.kind {
-        // Sent of each user, with or without a row.
-        ObjectKind::User => TargetPath::active().as_str(),
-        ObjectKind::Group => MEMBERS,
-    };
-    let known: Vec<&str> = rows.iter().map(|row| row.target.as_str()).chain([own]).collect();
-    if known.iter().any(|known| known.eq_ignore_ascii_case(path)) {
-        return Ok(());
-    }
-    // The attribute alone, where the mapping has parts of it; else a slip.
-    let parts = rows
-        .iter()
-        .filter(|row| row.target.attribute().eq_ignore_ascii_case(path));
-    let mut meant: Vec<&str> = parts.map(|row| row.target.as_str()).collect();
-    meant.extend(nearest(path, known.iter().copied()).filter(|_| meant.is_empty()));
-    let advice = if meant.is_empty() {
-        format!("name one of: {}", known.join(", "))
-    } else {
+fn decided(done: &Held) -> String {
+    let line = |object: &crate::app::lookup::Named| {
         format!(
-            "did you mean `{}`? `melonsync mapping show` lists all of them",
-            meant.join("`, `")
+            "{} {}  ({}): {}",
+            object.kind,
+            shown(&object.name),
+            object.id,
+            done.what
         )
     };
-    let what = format!(
-        "the mapping `{}` sends no `{}` for {}s: nothing would be held",
-        mapping.name,
-        printable(path),
-        object.kind
-    );
-    Err(AppError::usage(what, advice))
+    done.objects.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn named(desk: &Desk) -> Result<Vec<Named>, AppError> {
-    if desk.names.is_empty() {
-        return Err(AppError::usage(
-            "no object is named",
-            "name users or groups by object id, UPN, mail or display name",
-        ));
+fn listed(all: &Holds) -> String {
+    if all.holds.is_empty() {
+        return "Nothing is on hold.".to_owned();
     }
-    desk.find(&desk.names)
-}
-
-fn release(desk: &Desk, comment: Option<&str>, report: &mut Report) -> Result<Exit, AppError> {
-    let objects = named(desk)?;
-    let holds = desk
-        .snapshot
-        .holds()
-        .map_err(|error| install::store_failure(&error))?;
-    let undone = desk
-        .snapshot
-        .all_undone()
-        .map_err(|error| install::store_failure(&error))?;
-    for object in &objects {
-        let key = (object.kind, object.id);
-        if !undone.contains(&key) && !holds.iter().any(|(kind, id, _)| (*kind, *id) == key) {
-            return Err(AppError::usage(
-                format!("{} {} is not on hold", object.kind, printable(&object.name)),
-                "`melonsync hold list` shows what is",
-            ));
-        }
-    }
-    let what = "taken off hold";
-    let decisions: Vec<Decision<'_>> = objects
-        .iter()
-        .map(|object| decision(object, "hold_release", what, comment))
-        .collect();
-    desk.decide(&decisions, |tx| {
-        for (kind, id, hold) in &holds {
-            if objects
-                .iter()
-                .any(|object| (object.kind, object.id) == (*kind, *id))
-            {
-                tx.delete_hold(*kind, id, hold.attribute.as_deref());
-            }
-        }
-        for object in &objects {
-            tx.put_undone(object.kind, &object.id, None);
-            // What the source still asks for is looked at again.
-            let cause = if undone.contains(&(object.kind, object.id)) {
-                DirtyCause::MANUAL.and(DirtyCause::RELEASED)
-            } else {
-                DirtyCause::MANUAL
-            };
-            tx.mark_dirty(object.kind, &object.id, cause)?;
-        }
-        Ok(())
-    })?;
-    done(desk, &objects, "release", what, report);
-    Ok(Exit::Done)
-}
-
-fn decision<'a>(object: &'a Named, verb: &'static str, what: &str, comment: Option<&'a str>) -> Decision<'a> {
-    Decision {
-        verb,
-        object: Some(object),
-        reason: what.to_owned(),
-        comment,
-    }
-}
-
-fn list(desk: &Desk, report: &mut Report) -> Result<Exit, AppError> {
-    let holds = desk
-        .snapshot
-        .holds()
-        .map_err(|error| install::store_failure(&error))?;
-    let mut shown = Vec::new();
-    for (kind, id, hold) in holds.into_iter().filter(|(_, _, hold)| hold.holds_at(desk.now)) {
-        shown.push((desk.known(kind, id)?, hold));
-    }
-    let undone = desk
-        .snapshot
-        .all_undone()
-        .map_err(|error| install::store_failure(&error))?;
-    let undone: Vec<Named> = undone
-        .into_iter()
-        .map(|(kind, id)| desk.known(kind, id))
-        .collect::<Result<_, _>>()?;
-    if report.is_json() {
-        let by_hand = shown.iter().map(|(object, hold)| {
-            json!({
-                "object": object.id.to_string(), "kind": object.kind, "name": object.name,
-                "attribute": hold.attribute, "until": hold.until.map(|until| until.to_string()),
-                "since": hold.since.to_string(), "actor": hold.actor, "comment": hold.comment,
-                "cause": hold.cause.word(),
-            })
-        });
-        let by_undo = undone.iter().map(|object| {
-            json!({
-                "object": object.id.to_string(), "kind": object.kind, "name": object.name, "cause": "undo",
-            })
-        });
-        let list: Vec<_> = by_hand.chain(by_undo).collect();
-        report.json(&json!({"job": desk.job, "holds": list}));
-    } else if shown.is_empty() && undone.is_empty() {
-        report.text("Nothing is on hold.");
-    } else {
-        for (object, hold) in shown {
+    let line = |hold: &HoldView| match hold {
+        HoldView::Decided(hold) => {
             let attribute = hold
                 .attribute
                 .as_ref()
                 .map_or_else(String::new, |path| format!(" {path}"));
-            report.text(&format!(
+            format!(
                 "{} {}  ({}){attribute}: {}",
-                object.kind,
-                printable(&object.name),
-                object.id,
-                printable(&hold.words())
-            ));
+                hold.kind,
+                shown(&hold.name),
+                hold.object,
+                shown(&hold.words)
+            )
         }
-        for object in undone {
-            report.text(&format!(
-                "{} {}  ({}): taken back by an undo, until the source says something else",
-                object.kind,
-                printable(&object.name),
-                object.id
-            ));
-        }
-    }
-    Ok(Exit::Done)
-}
-
-fn done(desk: &Desk, objects: &[Named], action: &str, what: &str, report: &mut Report) {
-    if report.is_json() {
-        let ids: Vec<String> = objects.iter().map(|object| object.id.to_string()).collect();
-        return report.json(&json!({"job": desk.job, "action": action, "objects": ids}));
-    }
-    for object in objects {
-        report.text(&format!(
-            "{} {}  ({}): {what}",
-            object.kind,
-            printable(&object.name),
-            object.id
-        ));
-    }
+        HoldView::Undone(hold) => format!(
+            "{} {}  ({}): taken back by an undo, until the source says something else",
+            hold.kind,
+            shown(&hold.name),
+            hold.object
+        ),
+    };
+    all.holds.iter().map(line).collect::<Vec<_>>().join("\n")
 }

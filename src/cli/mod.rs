@@ -83,9 +83,9 @@ pub enum Command {
     /// Show what a cycle would do, and why, writing nothing to the target.
     Plan(args::Plan),
     /// Show one user or group, step by step: source, scope, match, attributes, what it leads to.
-    Explain(args::Explain),
+    Explain(explain::Explain),
     /// Show where the target is not as it was left; read it again, or put it right.
-    Drift(args::Drift),
+    Drift(drift::Drift),
     /// Run one cycle now.
     Sync(args::Sync),
     /// Run every enabled job on its schedule.
@@ -93,29 +93,29 @@ pub enum Command {
     /// Look at certain objects again, or at all, now.
     Resync(args::Resync),
     /// Show, release or reject what the guard holds back.
-    Withheld(args::Withheld),
+    Withheld(withheld::Withheld),
     /// Plan and show changes to an object, and do not send them.
-    Hold(args::Hold),
+    Hold(hold::Hold),
     /// Switch writes off; reading and planning go on.
-    Pause(args::Pause),
+    Pause(pause::Pause),
     /// Switch writes on again.
-    Resume(args::Resume),
+    Resume(pause::Resume),
     /// Pair an object with a resource by hand; reads the resource, and writes nothing to the target.
-    Link(args::Link),
+    Link(link::Link),
     /// Forget an object's resource; sends nothing.
-    Unlink(args::Unlink),
+    Unlink(link::Unlink),
     /// Show the jobs, their last and next cycles, and what waits.
     Status(args::OneJob),
     /// Let a job, or a kind of operation, that stopped go on.
-    Quarantine(args::Quarantine),
+    Quarantine(quarantine::Quarantine),
     /// Show entries set aside after failures, try them again, or leave them until they change.
-    Escrow(args::Escrow),
+    Escrow(escrow::Escrow),
     /// Show the mapping in force, try an expression, carry over Entra's own schema.
     Mapping(args::Mapping),
     /// Take back what a cycle did, as far as it still stands; shown first.
     Undo(args::Undo),
     /// Show the audit log: who, what, when, before, after, why, result; export it, and check an export.
-    History(args::History),
+    History(history::History),
     /// Check, export, import, back up, restore or compact the snapshot; forget somebody in it.
     State(args::State),
     /// Print the completion script of a shell.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::app::actor;
+use crate::app::actor::Actor;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
@@ -28,7 +28,7 @@ pub(super) fn order(
         only: None,
         allow_deletions: None,
         allow_creations: None,
-        actor: actor::local_user(),
+        actor: Actor::local_user().to_string(),
         stop,
         watcher,
     }

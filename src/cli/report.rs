@@ -88,6 +88,15 @@ impl Report {
         ));
     }
 
+    /// A result: the document of a view, or its words.
+    pub fn show(&mut self, view: &impl Serialize, words: impl FnOnce() -> String) {
+        if self.is_json() {
+            self.json(view);
+        } else {
+            self.text(&words());
+        }
+    }
+
     /// Copies a stream that may be shown as it is to stdout. A reader that goes away is no failure.
     ///
     /// # Errors

@@ -22,13 +22,11 @@ use super::watch::Progress;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
-use crate::app::install;
 use crate::engine::job::Job;
 use crate::engine::job::Watcher;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::Durability;
-use crate::ports::StoreError;
 use crate::reconcile::explain;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
@@ -59,19 +57,18 @@ const FORMAT: u32 = 1;
 impl Origin {
     /// What a plan of this job would be made from now. Gives the snapshot a name where it has none yet.
     pub(super) fn of(job: &Job, full: bool) -> Result<Self, AppError> {
-        let failed = |error: StoreError| install::store_failure(&error);
         let snapshot = &job.snapshot;
-        let state = match snapshot.state(&STATE_ID).map_err(failed)? {
+        let state = match snapshot.state(&STATE_ID)? {
             Some(state) => state,
             None => {
                 let state = uuid::Uuid::new_v4().to_string();
-                let mut tx = snapshot.tx().map_err(failed)?;
+                let mut tx = snapshot.tx()?;
                 tx.put_state(&STATE_ID, &state);
-                tx.commit(Durability::Synced).map_err(failed)?;
+                tx.commit(Durability::Synced)?;
                 state
             }
         };
-        let binding = snapshot.binding().map_err(failed)?;
+        let binding = snapshot.binding()?;
         Ok(Self {
             format: FORMAT,
             job: job.name.clone(),

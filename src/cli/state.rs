@@ -7,7 +7,7 @@ use super::args::Globals;
 use super::args::StateAction;
 use super::exit::Exit;
 use super::report::Report;
-use crate::app::actor;
+use crate::app::actor::Actor;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
@@ -83,12 +83,11 @@ pub(super) fn known(folder: &StateFolder, name: &str) -> Result<Snapshot, AppErr
 
 /// Notes where a file with values of the job was written.
 pub(super) fn noted(folder: &StateFolder, name: &str, what: &str, out: &Path) -> Result<(), AppError> {
-    copies::note(&folder.job(name), what, out, SystemClock.now())
-        .map_err(|error| install::store_failure(&error))
+    copies::note(&folder.job(name), what, out, SystemClock.now()).map_err(AppError::from)
 }
 
 fn verify(snapshot: &Snapshot, name: &str, report: &mut Report) -> Result<Exit, AppError> {
-    let found = verify::verify(snapshot).map_err(|error| install::store_failure(&error))?;
+    let found = verify::verify(snapshot)?;
     show(&found, name, report);
     if found.findings.is_empty() {
         return Ok(Exit::Done);
@@ -133,7 +132,7 @@ fn show(found: &verify::Report, name: &str, report: &mut Report) {
 
 fn export(snapshot: &Snapshot, name: &str, report: &mut Report) -> Result<Exit, AppError> {
     let mut out = report.out();
-    let exported = export::export(snapshot, &mut out).map_err(|error| install::store_failure(&error))?;
+    let exported = export::export(snapshot, &mut out)?;
     // Stdout swallows what nobody reads, so this cannot fail.
     let _ = out.flush();
     if exported.damaged == 0 {
@@ -156,8 +155,7 @@ fn backup(snapshot: &Snapshot, name: &str, out: &Path, report: &mut Report) -> R
             "name a file with --out that does not exist; a backup overwrites nothing",
         ));
     }
-    let records = transfer::backup(snapshot.store(), snapshot.path(), out)
-        .map_err(|error| install::store_failure(&error))?;
+    let records = transfer::backup(snapshot.store(), snapshot.path(), out)?;
     done(report, name, "backup", records, out);
     Ok(())
 }
@@ -172,7 +170,7 @@ fn put(
     report: &mut Report,
     work: fn(&Path, &StateFolder, &str, bool) -> Result<u64, StoreError>,
 ) -> Result<Exit, AppError> {
-    let jobs = folder.jobs().map_err(|error| install::store_failure(&error))?;
+    let jobs = folder.jobs()?;
     if !force && jobs.iter().any(|job| job == name) {
         return Err(AppError::usage(
             format!(
@@ -188,7 +186,7 @@ fn put(
             "name a file that `melonsync state backup --out FILE` wrote (`import`: what `state export` printed)",
         ));
     }
-    let records = work(from, folder, name, force).map_err(|error| install::store_failure(&error))?;
+    let records = work(from, folder, name, force)?;
     done(report, name, action, records, from);
     Ok(Exit::Done)
 }
@@ -218,12 +216,10 @@ fn hand_over(folder: &StateFolder, name: &str, out: &Path, report: &Report) -> R
     let text = format!(
         "handed over at {} by {}, in the backup {}\n",
         SystemClock.now(),
-        actor::local_user(),
+        Actor::local_user(),
         out.display()
     );
-    folder
-        .hand_over(name, &text)
-        .map_err(|error| install::store_failure(&error))?;
+    folder.hand_over(name, &text)?;
     report.note(&format!(
         "Job `{name}` is handed over: it does not run here any more. On the other host: melonsync state restore --from {}",
         out.display()
@@ -232,7 +228,7 @@ fn hand_over(folder: &StateFolder, name: &str, out: &Path, report: &Report) -> R
 }
 
 fn compact(folder: &StateFolder, name: &str, report: &mut Report) -> Result<Exit, AppError> {
-    let (before, after) = transfer::compact(folder, name).map_err(|error| install::store_failure(&error))?;
+    let (before, after) = transfer::compact(folder, name)?;
     if report.is_json() {
         report.json(&serde_json::json!({"job": name, "action": "compact", "bytes_before": before, "bytes_after": after}));
     } else {
@@ -250,17 +246,16 @@ fn forget(
     stream: Option<String>,
     report: &mut Report,
 ) -> Result<Exit, AppError> {
-    let failed = |error| install::store_failure(&error);
     let erased = {
         let snapshot = known(folder, name)?;
         let id = one(&snapshot, name, object)?;
-        let word = forget::may_forget(&snapshot, &id).map_err(failed)?;
+        let word = forget::may_forget(&snapshot, &id)?;
         word.map_err(|still| still_ours(object, &still))?;
-        forget::forget(&snapshot, &folder.job(name), id, SystemClock.now()).map_err(failed)?
+        forget::forget(&snapshot, &folder.job(name), id, SystemClock.now())?
     };
     // What was overwritten lies in the store's files until they are written anew.
-    transfer::compact(folder, name).map_err(failed)?;
-    let left = copies::copies(&folder.job(name), folder.engine()).map_err(failed)?;
+    transfer::compact(folder, name)?;
+    let left = copies::copies(&folder.job(name), folder.engine())?;
     if report.is_json() {
         report.json(
             &serde_json::json!({"job": name, "action": "forget", "history_entries": erased.entries,
@@ -331,8 +326,7 @@ fn stream_of(settings: &Settings) -> Option<String> {
 
 /// The one object that is, or was, known by this.
 fn one(snapshot: &Snapshot, name: &str, object: &str) -> Result<SourceId, AppError> {
-    let failed = |error| install::store_failure(&error);
-    let found = snapshot.who_is(object).map_err(failed)?;
+    let found = snapshot.who_is(object)?;
     match (found.first(), found.len()) {
         (Some(id), 1) => return Ok(*id),
         (None, _) => {
@@ -349,7 +343,7 @@ fn one(snapshot: &Snapshot, name: &str, object: &str) -> Result<SourceId, AppErr
     let ids: Vec<String> = found.iter().map(ToString::to_string).collect();
     let known = snapshot.named(&[ObjectKind::User, ObjectKind::Group], &ids);
     // One that is gone has its id alone.
-    let each = ids.iter().zip(known.map_err(failed)?);
+    let each = ids.iter().zip(known?);
     let each = each.map(|(id, known)| known.first().map_or_else(|| id.clone(), ToString::to_string));
     let each: Vec<String> = each.collect();
     Err(AppError::usage(

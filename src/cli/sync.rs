@@ -11,7 +11,6 @@ use super::show;
 use super::sync_plan;
 use super::watch::Progress;
 use crate::app::error::AppError;
-use crate::app::error::ErrorKind;
 use crate::app::install;
 use crate::engine::cycle;
 use crate::engine::job::Extent;
@@ -49,8 +48,8 @@ fn job_named_last(globals: &Globals, args: &args::Resync, mut failure: AppError)
     let jobs = install::settings(&globals.config, true).map(|settings| settings.jobs);
     let swallowed =
         |name: &&String| args.job.is_none() && jobs.as_ref().is_ok_and(|jobs| jobs.contains_key(*name));
-    if let (ErrorKind::Usage, Some(job), Some(error)) = (
-        failure.kind,
+    if let (true, Some(job), Some(error)) = (
+        failure.is_refusal(),
         names.into_iter().find(swallowed),
         failure.errors.first_mut(),
     ) {
@@ -96,10 +95,7 @@ pub(super) fn shown(
     let failed = done.error.as_ref().map(AppError::from);
     if report.is_json() {
         report.json(&done.summary);
-    } else if failed
-        .as_ref()
-        .is_none_or(|failure| failure.kind != ErrorKind::Usage)
-    {
+    } else if !failed.as_ref().is_some_and(AppError::is_refusal) {
         report.text(&show::summary(&done.summary, &findings));
     }
     match failed {

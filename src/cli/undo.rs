@@ -98,8 +98,7 @@ pub fn run(globals: &Globals, args: &args::Undo, report: &mut Report) -> Result<
 
 /// The job whose history knows the cycle.
 fn job_of(settings: &Settings, folder: &StateFolder, cycle: CycleId) -> Result<String, AppError> {
-    let failed = |error| install::store_failure(&error);
-    let known = folder.jobs().map_err(failed)?;
+    let known = folder.jobs()?;
     for name in settings.jobs.keys().filter(|name| known.contains(name)) {
         let snapshot = install::open(folder, name)?;
         let query = Query {
@@ -107,12 +106,10 @@ fn job_of(settings: &Settings, folder: &StateFolder, cycle: CycleId) -> Result<S
             ..Query::default()
         };
         let mut found = false;
-        snapshot
-            .search_history(&query, |_, _| {
-                found = true;
-                Ok(())
-            })
-            .map_err(failed)?;
+        snapshot.search_history(&query, |_, _| {
+            found = true;
+            Ok(())
+        })?;
         if found {
             return Ok(name.clone());
         }

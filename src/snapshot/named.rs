@@ -1,4 +1,5 @@
-//! The one look-up of objects by object id, UPN, mail or display name, in any case.
+//! The one look-up of objects by object id, UPN, mail or display name, in any case, or by the beginning of an object id where
+//! nothing has that name.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -120,9 +121,15 @@ impl Snapshot {
     /// all where each name is an object id.
     pub fn named(&self, kinds: &[ObjectKind], names: &[String]) -> Result<Vec<Vec<Named>>, StoreError> {
         let mut by_name: BTreeMap<String, Vec<Named>> = BTreeMap::new();
+        let mut by_beginning: BTreeMap<String, Vec<Named>> = BTreeMap::new();
         for name in names {
             let found = by_name.entry(name.to_lowercase()).or_default();
-            let Ok(id) = name.parse() else { continue };
+            let Ok(id) = name.parse() else {
+                if begins_an_id(name) {
+                    by_beginning.entry(name.to_lowercase()).or_default();
+                }
+                continue;
+            };
             found.clear();
             for kind in kinds {
                 found.extend(self.record(*kind, &id)?.as_ref().map(Named::of));
@@ -130,10 +137,17 @@ impl Snapshot {
         }
         if names.iter().any(|name| name.parse::<SourceId>().is_err()) {
             for kind in kinds {
-                self.add_called(*kind, &mut by_name)?;
+                self.add_called(*kind, &mut by_name, &mut by_beginning)?;
             }
         }
-        let found = names.iter().map(|name| by_name[&name.to_lowercase()].clone());
+        let found = names.iter().map(|name| {
+            let name = name.to_lowercase();
+            let called = &by_name[&name];
+            match by_beginning.get(&name).filter(|_| called.is_empty()) {
+                Some(begun) => begun.clone(),
+                None => called.clone(),
+            }
+        });
         Ok(found.collect())
     }
 
@@ -141,6 +155,7 @@ impl Snapshot {
         &self,
         kind: ObjectKind,
         by_name: &mut BTreeMap<String, Vec<Named>>,
+        by_beginning: &mut BTreeMap<String, Vec<Named>>,
     ) -> Result<(), StoreError> {
         let mut after = None;
         loop {
@@ -153,9 +168,27 @@ impl Snapshot {
                         found.push(Named::of(record));
                     }
                 }
+                if by_beginning.is_empty() {
+                    continue;
+                }
+                let id = record.object.id.to_string();
+                for (_, found) in by_beginning
+                    .iter_mut()
+                    .filter(|(begun, _)| id.starts_with(*begun))
+                {
+                    found.push(Named::of(record));
+                }
             }
         }
     }
+}
+
+/// Fewer signs than these begin too many ids to mean one.
+const SHORTEST_BEGINNING: usize = 4;
+
+/// True for what an object id may begin with.
+fn begins_an_id(name: &str) -> bool {
+    name.len() >= SHORTEST_BEGINNING && name.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
 /// Returns the names of an object in lower case, each name once.

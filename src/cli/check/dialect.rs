@@ -61,7 +61,7 @@ pub(super) fn standing(settings: &Settings, name: &str, lines: &mut Lines) {
 
 fn all_standing(settings: &Settings, name: &str) -> Result<BTreeSet<String>, AppError> {
     let snapshot = install::open(&install::hold(settings)?, name)?;
-    warnings::standing(&snapshot).map_err(|error| install::store_failure(&error))
+    warnings::standing(&snapshot).map_err(AppError::from)
 }
 
 /// A line for each attribute that the target does not keep of somebody. Where the snapshot cannot be read, its own line says
@@ -85,13 +85,11 @@ pub(super) fn not_kept(settings: &Settings, name: &str, lines: &mut Lines) {
 
 fn all_not_kept(settings: &Settings, name: &str) -> Result<Vec<NotKept>, AppError> {
     let snapshot = install::open(&install::hold(settings)?, name)?;
-    heal::not_kept(&snapshot).map_err(|error| install::store_failure(&error))
+    heal::not_kept(&snapshot).map_err(AppError::from)
 }
 
 fn kept(settings: &Settings, name: &str) -> Result<Option<Learned>, AppError> {
     let snapshot = install::open(&install::hold(settings)?, name)?;
-    let kept = snapshot
-        .state(&LEARNED)
-        .map_err(|error| install::store_failure(&error))?;
+    let kept = snapshot.state(&LEARNED)?;
     Ok(kept.and_then(|kept| serde_json::from_str(&kept).ok()))
 }

@@ -13,6 +13,7 @@ mod history;
 mod journal;
 mod laws;
 mod marks;
+mod named;
 mod pages;
 mod power_cut;
 mod proof;

@@ -1,0 +1,103 @@
+//! The two real edges of a job: the clients of its source and its target.
+
+use std::sync::Arc;
+
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::mapping::Mapping;
+use crate::model::clock::SystemClock;
+use crate::model::id::ObjectKind;
+use crate::settings;
+use crate::source::GraphOptions;
+use crate::source::GraphSource;
+use crate::source::clouds::Cloud;
+use crate::target::ScimOptions;
+use crate::target::ScimTarget;
+use crate::transport::NetworkOptions;
+use crate::transport::RetryPolicy;
+use crate::transport::unreached::Keys;
+
+/// The source's client.
+pub fn source(settings: &settings::job::Job) -> Result<GraphSource, AppError> {
+    let source = &settings.source;
+    let credential = source
+        .credential
+        .client_secret
+        .read()
+        .map_err(|error| secret_failure(&error))?;
+    let cloud = match source.cloud {
+        settings::source::Cloud::Global => Cloud::Global,
+        settings::source::Cloud::UsGov => Cloud::UsGov,
+        settings::source::Cloud::UsGovDod => Cloud::UsGovDod,
+        settings::source::Cloud::China => Cloud::China,
+    };
+    GraphSource::new(GraphOptions {
+        tenant_id: source.tenant_id.to_string(),
+        client_id: source.client_id.to_string(),
+        credential,
+        cloud,
+        graph_url: Some(source.graph_url.clone()),
+        login_url: Some(source.login_url.clone()),
+        network: network(&source.network),
+        clock: Arc::new(SystemClock),
+        retry: RetryPolicy::default(),
+    })
+    .map_err(|error| {
+        let keys = Keys {
+            section: &source.network.section,
+            address: "graph_url",
+        };
+        AppError::new(
+            ErrorKind::Usage,
+            ErrorText::of(&error).advise(error.advice(&keys)),
+        )
+    })
+}
+
+/// The target's client.
+pub fn target(settings: &settings::job::Job, mapping: &Mapping) -> Result<ScimTarget, AppError> {
+    let client = client_of(&settings.target)?;
+    let redacts = [ObjectKind::User, ObjectKind::Group]
+        .into_iter()
+        .any(|kind| mapping.redacts(kind));
+    Ok(if redacts { client.without_words() } else { client })
+}
+
+fn client_of(target: &settings::target::Target) -> Result<ScimTarget, AppError> {
+    let token = target.token.read().map_err(|error| secret_failure(&error))?;
+    ScimTarget::new(ScimOptions {
+        url: target.url.clone(),
+        token,
+        max_concurrency: target.max_concurrency,
+        least_gap: target.least_gap,
+        request_timeout: target.request_timeout,
+        network: network(&target.network),
+        retry: RetryPolicy::default(),
+        dialect: target.dialect,
+        clock: Arc::new(SystemClock),
+    })
+    .map_err(|error| {
+        let keys = Keys {
+            section: &target.network.section,
+            address: "url",
+        };
+        AppError::new(
+            ErrorKind::Usage,
+            ErrorText::of(&error).advise(error.advice(&keys)),
+        )
+    })
+}
+
+fn secret_failure(error: &settings::secret::SecretError) -> AppError {
+    AppError::new(ErrorKind::Usage, ErrorText::of(error).advise(error.hint()))
+}
+
+fn network(settings: &settings::network::Network) -> NetworkOptions {
+    NetworkOptions {
+        proxy: settings.proxy.clone(),
+        ca_file: settings.ca_file.clone(),
+        section: settings.section.clone(),
+        ..NetworkOptions::default()
+    }
+}

@@ -1,0 +1,81 @@
+//! The mapping that a job names, in the version that it was first used in.
+
+use std::path::Path;
+
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::files;
+use crate::mapping::Mapping;
+use crate::ports::Durability;
+use crate::settings;
+use crate::snapshot::state::{PRESET_PIN, StateReads};
+use crate::snapshot::store::Snapshot;
+
+/// The mapping that a job names: a preset, or a file beside the settings or in the working folder.
+pub fn mapping(config: &Path, name: &str) -> Result<Mapping, AppError> {
+    if let Some(preset) = Mapping::preset(name) {
+        return Ok(preset);
+    }
+    let beside = config
+        .parent()
+        .map(|folder| folder.join(name))
+        .filter(|path| path.is_file());
+    let path = beside.unwrap_or_else(|| Path::new(name).to_owned());
+    let text = files::read_text(&path, settings::LARGEST_FILE).map_err(|cause| {
+        let shown = ErrorText {
+            what: format!("cannot read the mapping `{name}`"),
+            causes: vec![cause.to_string()],
+            ..ErrorText::default()
+        };
+        let presets = crate::mapping::presets::names().collect::<Vec<_>>().join(", ");
+        let advice = format!(
+            "`provisioning.mapping` names a preset ({presets}) or a file such as config/mappings/acme.toml"
+        );
+        AppError::new(
+            ErrorKind::Usage,
+            shown
+                .at(format!("{}: jobs.*.provisioning.mapping", config.display()))
+                .advise(advice),
+        )
+    })?;
+    Mapping::from_toml(&path.display().to_string(), &text).map_err(|problems| {
+        let shown = ErrorText {
+            what: problems.to_string(),
+            ..ErrorText::default()
+        };
+        AppError::new(
+            ErrorKind::Usage,
+            shown.advise("correct the mapping file; nothing was read or written"),
+        )
+    })
+}
+
+/// The mapping that a job names, a preset's bare name in the version of its first use in this snapshot: a new release of
+/// melonsync must not change what a tenant sends. A version that is named outright is the pin from then on.
+pub fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> Result<Mapping, AppError> {
+    let preset = name.split_once('@').map_or(name, |(preset, _)| preset);
+    if Mapping::preset(name).is_none() {
+        return mapping(config, name);
+    }
+    let pin = snapshot.state_under(&PRESET_PIN, preset)?;
+    let wanted = pin
+        .clone()
+        .filter(|_| preset == name)
+        .unwrap_or_else(|| name.to_owned());
+    let found = Mapping::preset(&wanted).ok_or_else(|| {
+        AppError::usage(
+            format!("the mapping `{name}` was pinned to `{wanted}` at its first use, and this melonsync does not have that"),
+            format!(
+                "install a melonsync that has it, or name a version that this one has: mapping = \"{}\"",
+                Mapping::preset(name).map_or_else(String::new, |newest| newest.name)
+            ),
+        )
+    })?;
+    if pin.as_deref() != Some(found.name.as_str()) {
+        let mut tx = snapshot.tx()?;
+        tx.put_state_under(&PRESET_PIN, preset, &found.name);
+        tx.commit(Durability::Synced)?;
+    }
+    Ok(found)
+}

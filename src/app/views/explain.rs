@@ -1,0 +1,72 @@
+//! One object, step by step, and why. Sends both sides only questions, and leaves the snapshot as it is.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::Serializer;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::actor::Actor;
+use crate::app::cycles::Asking;
+use crate::app::error::AppError;
+use crate::engine::explain;
+use crate::engine::explain::ExplainError;
+use crate::engine::job::Extent;
+use crate::engine::job::Job;
+use crate::engine::job::NoWatcher;
+use crate::model::id::ObjectKind;
+use crate::reconcile::explain::object::Explanation;
+use crate::snapshot::store::Snapshot;
+
+/// One object, explained.
+pub struct Explained {
+    explanation: Explanation,
+    /// Where the names of members and managers are looked up.
+    snapshot: Snapshot,
+}
+
+/// As one document.
+impl Serialize for Explained {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.explanation.to_json().serialize(serializer)
+    }
+}
+
+impl Explained {
+    /// As people read it.
+    #[must_use]
+    pub fn words(&self) -> String {
+        // A name that cannot be read is only a name that is not shown.
+        let name_of = |id| self.snapshot.name_of(ObjectKind::User, &id).ok().flatten();
+        self.explanation.to_text(name_of)
+    }
+}
+
+/// Explains the object that a name leads to. No cycle of the job runs meanwhile.
+pub async fn explain(
+    job: &Job,
+    object: &str,
+    actor: Actor,
+    stop: CancellationToken,
+) -> Result<Explained, AppError> {
+    let asking = Asking {
+        actor,
+        stop,
+        watcher: Arc::new(NoWatcher),
+    };
+    let order = asking.order(Extent::Explain, false);
+    let explanation = explain::explain(job, &order, object).await;
+    Ok(Explained {
+        explanation: explanation.map_err(|error| AppError::from(&error))?,
+        snapshot: job.snapshot.clone(),
+    })
+}
+
+impl From<&ExplainError> for AppError {
+    fn from(error: &ExplainError) -> Self {
+        match error {
+            ExplainError::Cycle(error) => Self::from(error),
+            ExplainError::NotOne(error) => Self::from(error),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The audit log, as it is shown: entry by entry, oldest first.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::Known;
+use crate::app::error::AppError;
+use crate::app::lookup;
+use crate::model::clock::Timestamp;
+use crate::model::id::CycleId;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::ports::StoreError;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::MEMBERS;
+use crate::reconcile::reason::code_of;
+use crate::reconcile::undo::ids_of;
+use crate::snapshot::history::Entry;
+use crate::snapshot::history::Values;
+use crate::snapshot::query::Query;
+use crate::snapshot::store::Snapshot;
+
+/// Which entries are wanted; what is `None` does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Of this object: an id, or any name, UPN or mail that it ever had.
+    pub object: Option<String>,
+    /// Of this cycle.
+    pub cycle: Option<CycleId>,
+    /// At this moment or later.
+    pub since: Option<Timestamp>,
+    /// At this moment or earlier.
+    pub until: Option<Timestamp>,
+    /// With this operation.
+    pub operation: Option<String>,
+    /// By this actor: whole, or by the name before its user id.
+    pub actor: Option<String>,
+    /// With this result.
+    pub result: Option<String>,
+}
+
+/// A page of the history.
+#[derive(Debug, Serialize)]
+pub struct HistoryPage {
+    /// The entries, oldest first.
+    pub entries: Vec<HistoryEntry>,
+    /// The job.
+    pub job: String,
+    /// The number to go on from; null at the end.
+    pub next: Option<u64>,
+}
+
+/// One entry, with the names that the ids have by now.
+#[derive(Debug, Serialize)]
+pub struct HistoryEntry {
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub because: String,
+    /// What changed; absent where the values were erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<HistoryChange>>,
+    /// The fingerprint of mapping, scope and thresholds.
+    pub config: String,
+    /// In which cycle; null for what is done between cycles.
+    #[serde(serialize_with = "super::text_or_null")]
+    pub cycle: Option<CycleId>,
+    /// What a person said, or the target; absent where the values were erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Known>,
+    /// True where the values were erased; absent where they are there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
+    /// User or group.
+    pub kind: Option<ObjectKind>,
+    /// The object's name; absent where the entry is about none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Known>,
+    /// The object.
+    #[serde(serialize_with = "super::text_or_null")]
+    pub object: Option<SourceId>,
+    /// What was done, tried or decided.
+    pub operation: String,
+    /// The code of why.
+    pub reason: Option<&'static str>,
+    /// How it ended.
+    pub result: String,
+    /// Its number.
+    pub seq: u64,
+    /// The resource.
+    pub target: Option<TargetId>,
+    /// When.
+    #[serde(serialize_with = "super::text")]
+    pub time: Timestamp,
+}
+
+/// One attribute that changed.
+#[derive(Debug, Serialize)]
+pub struct HistoryChange {
+    /// Its value afterwards; of members, those that came.
+    pub after: Json,
+    /// Target path.
+    pub attribute: String,
+    /// Its value before; of members, those that went.
+    pub before: Json,
+    /// The members that came or went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<Member>>,
+}
+
+/// A member that came or went.
+#[derive(Debug, Serialize)]
+pub struct Member {
+    /// Its name, where it is known.
+    pub name: Option<String>,
+    /// The member.
+    #[serde(serialize_with = "super::text")]
+    pub object: SourceId,
+}
+
+/// The history of a job, asked for certain entries.
+#[derive(Debug)]
+pub struct History<'s> {
+    snapshot: &'s Snapshot,
+    query: Query,
+}
+
+/// Looks for the object that is asked about.
+pub fn history<'s>(snapshot: &'s Snapshot, job: &str, wanted: Wanted) -> Result<History<'s>, AppError> {
+    let objects = match &wanted.object {
+        Some(name) => Some(lookup::ever(snapshot, job, name)?),
+        None => None,
+    };
+    let query = Query {
+        objects,
+        cycle: wanted.cycle,
+        since: wanted.since,
+        until: wanted.until,
+        operation: wanted.operation,
+        actor: wanted.actor,
+        result: wanted.result,
+    };
+    Ok(History { snapshot, query })
+}
+
+/// As many entries as are read together.
+const READ_TOGETHER: usize = 500;
+
+impl History<'_> {
+    /// Shows every entry that is wanted, oldest first.
+    pub fn each(&self, mut show: impl FnMut(HistoryEntry)) -> Result<(), AppError> {
+        self.snapshot.search_history(&self.query, |entry, values| {
+            show(view(self.snapshot, entry, values)?);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Returns at most `limit` entries, from this number on.
+    pub fn page(&self, job: &str, mut from: u64, limit: usize) -> Result<HistoryPage, AppError> {
+        let mut entries = Vec::new();
+        loop {
+            let read = self.snapshot.history(from, READ_TOGETHER)?;
+            let Some((last, _)) = read.last() else { break };
+            from = last.seq + 1;
+            for (entry, values) in read.iter().filter(|(entry, _)| self.query.wants(entry)) {
+                if entries.len() == limit {
+                    return Ok(HistoryPage {
+                        entries,
+                        job: job.to_owned(),
+                        next: Some(entry.seq),
+                    });
+                }
+                entries.push(view(self.snapshot, entry, values.as_ref())?);
+            }
+        }
+        Ok(HistoryPage {
+            entries,
+            job: job.to_owned(),
+            next: None,
+        })
+    }
+}
+
+fn view(snapshot: &Snapshot, entry: &Entry, values: Option<&Values>) -> Result<HistoryEntry, StoreError> {
+    let name = match (entry.kind, entry.object) {
+        (Some(kind), Some(id)) => Some(Known(snapshot.name_of(kind, &id)?)),
+        _ => None,
+    };
+    let changes = match values {
+        Some(values) => {
+            let changes = values.changes.iter().map(|change| change_of(snapshot, change));
+            Some(changes.collect::<Result<_, _>>()?)
+        }
+        None => None,
+    };
+    Ok(HistoryEntry {
+        actor: entry.actor.clone(),
+        because: entry.reason.clone(),
+        changes,
+        config: entry.config.clone(),
+        cycle: entry.cycle,
+        detail: values.map(|values| Known(values.detail.clone())),
+        erased: values.is_none(),
+        kind: entry.kind,
+        name,
+        object: entry.object,
+        operation: entry.operation.clone(),
+        reason: code_of(&entry.reason),
+        result: entry.result.clone(),
+        seq: entry.seq,
+        target: entry.target.clone(),
+        time: entry.time,
+    })
+}
+
+fn change_of(snapshot: &Snapshot, change: &Change) -> Result<HistoryChange, StoreError> {
+    let member = |object: SourceId| {
+        let name = snapshot.name_of(ObjectKind::User, &object)?;
+        Ok(Member { name, object })
+    };
+    let members = if change.attribute == MEMBERS {
+        let ids = [ids_of(&change.before), ids_of(&change.after)].concat();
+        Some(ids.into_iter().map(member).collect::<Result<_, StoreError>>()?)
+    } else {
+        None
+    };
+    Ok(HistoryChange {
+        after: change.after.to_json(),
+        attribute: change.attribute.to_string(),
+        before: change.before.to_json(),
+        members,
+    })
+}

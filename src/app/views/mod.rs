@@ -1,0 +1,52 @@
+//! What surfaces show: structs that a CLI prints as JSON and an API answers with, the same for both.
+//!
+//! Fields stand in the order of the alphabet, as in every document so far. Moments are RFC 3339 in UTC.
+
+pub mod drift;
+pub mod escrow;
+pub mod explain;
+pub mod history;
+pub mod holds;
+pub mod pause;
+pub mod quarantine;
+pub mod status;
+pub mod withheld;
+
+use std::fmt::Display;
+
+use serde::Serialize;
+use serde::Serializer;
+use serde::ser::Error;
+
+use super::lookup::Named;
+
+/// What is known of something that there is: null where nothing is.
+#[derive(Debug, Clone, Serialize)]
+pub struct Known(pub Option<String>);
+
+/// Writes a value as it is shown: a moment, an id.
+pub(super) fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// Writes a value as it is shown, or null.
+pub(super) fn text_or_null<T: Display, S: Serializer>(
+    value: &Option<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Writes objects by their ids.
+pub(super) fn ids<S: Serializer>(objects: &[Named], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(objects.iter().map(|object| object.id.to_string()))
+}
+
+/// Writes what an inner layer defines with its fields in the order of the alphabet.
+fn sorted<S: Serializer>(value: &impl Serialize, serializer: S) -> Result<S::Ok, S::Error> {
+    let value = serde_json::to_value(value).map_err(S::Error::custom)?;
+    value.serialize(serializer)
+}

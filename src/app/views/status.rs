@@ -1,0 +1,258 @@
+//! The jobs: their last and next cycles, and what is still to be done.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::drift::DriftCounts;
+use super::pause::PauseView;
+use super::quarantine::QuarantineView;
+use crate::app::error::AppError;
+use crate::app::install;
+use crate::app::install::Installation;
+use crate::engine::heal;
+use crate::engine::summary::NotKept;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::settings::StoreKind;
+use crate::settings::job::Job;
+use crate::settings::job::Mode;
+use crate::settings::schedule::Schedule;
+use crate::snapshot::escrow;
+use crate::snapshot::kept_back::KeptBackReads;
+use crate::snapshot::quarantine::QuarantineReads;
+use crate::snapshot::read::Reads;
+use crate::snapshot::sled::SLED_IS_GOOD_BELOW;
+use crate::snapshot::store::Snapshot;
+
+/// Each job.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// By name.
+    pub jobs: Vec<JobStatus>,
+}
+
+/// One job. What only its snapshot knows is null while it has none.
+#[derive(Debug, Serialize)]
+pub struct JobStatus {
+    /// When its credentials end.
+    pub credentials: Credentials,
+    /// What the last reading of the target found.
+    pub drift: Option<DriftCounts>,
+    /// Whether it runs on its schedule.
+    pub enabled: bool,
+    /// How many entries are in escrow.
+    pub escrow: Option<usize>,
+    /// How many holds hold.
+    pub holds: Option<usize>,
+    /// Its name.
+    pub job: String,
+    /// Seconds since the last cycle began, where that ended converged.
+    pub lag_seconds: Option<u64>,
+    /// The summary of the last cycle.
+    pub last_cycle: Option<Json>,
+    /// `observe` or `enforce`.
+    pub mode: &'static str,
+    /// When the next cycle begins.
+    #[serde(serialize_with = "super::text_or_null")]
+    pub next_cycle: Option<Timestamp>,
+    /// When the next full cycle begins.
+    #[serde(serialize_with = "super::text_or_null")]
+    pub next_full_cycle: Option<Timestamp>,
+    /// What the target did not keep, the first of it.
+    #[serde(serialize_with = "super::sorted")]
+    pub not_kept: Option<Vec<NotKept>>,
+    /// Its pause.
+    pub paused: Option<PauseView>,
+    /// What is stopped.
+    pub quarantine: Option<QuarantineView>,
+    /// What its snapshot holds.
+    pub snapshot: Option<SnapshotSize>,
+    /// Since when each stream of the source is read to its end.
+    pub source_complete_since: Option<BTreeMap<&'static str, Option<String>>>,
+    /// What the next cycle has to do.
+    pub waiting: Option<Waiting>,
+}
+
+/// The last day of each credential, where the settings say it.
+#[derive(Debug, Serialize)]
+pub struct Credentials {
+    /// Of the source's.
+    pub source: Option<String>,
+    /// Of the target's.
+    pub target: Option<String>,
+}
+
+/// What a snapshot holds.
+#[derive(Debug, Serialize)]
+pub struct SnapshotSize {
+    /// What is to be said of the engine at this size: nothing mostly.
+    pub advice: Option<String>,
+    /// On disk.
+    pub bytes: u64,
+    /// Groups.
+    pub groups: u64,
+    /// Groups with a resource.
+    pub linked_groups: u64,
+    /// Users with a resource.
+    pub linked_users: u64,
+    /// Memberships.
+    pub memberships: u64,
+    /// Users.
+    pub users: u64,
+}
+
+/// What the next cycle has to do.
+#[derive(Debug, Serialize)]
+pub struct Waiting {
+    /// Groups to look at.
+    pub groups: u64,
+    /// Creates whose outcome is not known.
+    pub open_creates: usize,
+    /// Users to look at.
+    pub users: u64,
+}
+
+/// Shows one job, or all.
+pub fn status(installation: &Installation, job: Option<&str>, now: Timestamp) -> Result<Status, AppError> {
+    let Installation { settings, folder, .. } = installation;
+    if let Some(job) = job {
+        install::choose(settings, Some(job))?;
+    }
+    let started = folder.jobs()?;
+    let mut jobs = Vec::new();
+    for (name, of_job) in settings
+        .jobs
+        .iter()
+        .filter(|(name, _)| job.is_none_or(|job| job == *name))
+    {
+        let snapshot = if started.contains(name) {
+            Some(install::open(folder, name)?)
+        } else {
+            None
+        };
+        jobs.push(of(name, of_job, settings.state.store, snapshot.as_ref(), now)?);
+    }
+    Ok(Status { jobs })
+}
+
+/// Shows a job with its snapshot, where it has one.
+pub fn of(
+    name: &str,
+    job: &Job,
+    store: StoreKind,
+    snapshot: Option<&Snapshot>,
+    now: Timestamp,
+) -> Result<JobStatus, AppError> {
+    let next = |schedule: &Option<Schedule>| {
+        let schedule = schedule.as_ref().filter(|_| job.enabled);
+        schedule.and_then(|schedule| schedule.next_after(now))
+    };
+    let expires = |date: Option<&chrono::NaiveDate>| date.map(ToString::to_string);
+    let settled = JobStatus {
+        credentials: Credentials {
+            source: expires(job.source.credential.expires.as_ref()),
+            target: expires(job.target.expires.as_ref()),
+        },
+        drift: None,
+        enabled: job.enabled,
+        escrow: None,
+        holds: None,
+        job: name.to_owned(),
+        lag_seconds: None,
+        last_cycle: None,
+        mode: match job.mode {
+            Mode::Enforce => "enforce",
+            Mode::Observe => "observe",
+        },
+        next_cycle: next(&job.schedule),
+        next_full_cycle: next(&job.full_schedule),
+        not_kept: None,
+        paused: None,
+        quarantine: None,
+        snapshot: None,
+        source_complete_since: None,
+        waiting: None,
+    };
+    match snapshot {
+        None => Ok(settled),
+        Some(snapshot) => with_snapshot(settled, store, snapshot, now),
+    }
+}
+
+/// Adds what the snapshot knows.
+fn with_snapshot(
+    settled: JobStatus,
+    store: StoreKind,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Result<JobStatus, AppError> {
+    let counts = snapshot.counts()?;
+    let last_cycle = snapshot.cycles(1)?.into_iter().next_back();
+    let intents = snapshot.intents()?;
+    let mut complete = BTreeMap::new();
+    for kind in [ObjectKind::User, ObjectKind::Group] {
+        let stream = snapshot.stream(kind)?;
+        complete.insert(kind.word(), stream.complete_since.map(|at| at.to_string()));
+    }
+    let holds = snapshot.holds()?;
+    Ok(JobStatus {
+        drift: Some(snapshot.drift_counts()?.into()),
+        escrow: Some(escrow::entries(snapshot)?.len()),
+        holds: Some(holds.iter().filter(|(_, _, hold)| hold.holds_at(now)).count()),
+        lag_seconds: lag(last_cycle.as_ref(), now),
+        last_cycle,
+        not_kept: Some(heal::not_kept(snapshot)?),
+        paused: snapshot.pause_at(now)?.map(PauseView::from),
+        quarantine: QuarantineView::of(snapshot.quarantine()?),
+        snapshot: Some(SnapshotSize {
+            advice: advice(store, counts.users + counts.groups),
+            bytes: snapshot.size_on_disk()?,
+            groups: counts.groups,
+            linked_groups: counts.linked_groups,
+            linked_users: counts.linked_users,
+            memberships: counts.edges,
+            users: counts.users,
+        }),
+        source_complete_since: Some(complete),
+        waiting: Some(Waiting {
+            groups: counts.dirty_groups,
+            open_creates: intents.iter().map(|(_, batch)| batch.len()).sum(),
+            users: counts.dirty_users,
+        }),
+        ..settled
+    })
+}
+
+/// What is to be said of the engine at this size: nothing mostly.
+fn advice(store: StoreKind, objects: u64) -> Option<String> {
+    let outgrown = store == StoreKind::Sled && objects >= SLED_IS_GOOD_BELOW;
+    outgrown.then(|| {
+        format!(
+            "with {SLED_IS_GOOD_BELOW} objects and more `store = \"redb\"` opens faster and takes less memory; \
+             docs/operations.md says how to move over"
+        )
+    })
+}
+
+/// Seconds since the last cycle that ended converged began, if the last one did.
+fn lag(last: Option<&Json>, now: Timestamp) -> Option<u64> {
+    let last = last?;
+    let converged = last.get("outcome")?.as_str()? == "converged";
+    let started = chrono::DateTime::parse_from_rfc3339(last.get("started")?.as_str()?).ok()?;
+    converged.then(|| now.since(Timestamp(started.timestamp_millis())).as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_directory_in_sled_is_told_of_the_other_engine() {
+        let told = |store, objects| advice(store, objects).is_some();
+        assert!(told(StoreKind::Sled, SLED_IS_GOOD_BELOW));
+        assert!(!told(StoreKind::Sled, SLED_IS_GOOD_BELOW - 1));
+        assert!(!told(StoreKind::Redb, SLED_IS_GOOD_BELOW));
+    }
+}

@@ -1,0 +1,98 @@
+//! The history as people read it.
+
+use serde_json::Value as Json;
+
+use crate::app::proof::Checked;
+use crate::app::proof::Exported;
+use crate::app::views::history::HistoryEntry;
+use crate::model::shown::shown;
+
+/// An entry: several lines.
+pub(super) fn entry(entry: &HistoryEntry) -> String {
+    let object = match (&entry.object, &entry.name) {
+        (Some(id), Some(known)) => match &known.0 {
+            Some(name) => format!("  {}  ({id})", shown(name)),
+            None => format!("  {id}"),
+        },
+        _ => String::new(),
+    };
+    let target = entry.target.as_ref();
+    let target = target.map_or_else(String::new, |target| format!("  → {}", shown(target.as_str())));
+    let verb = shown(&entry.operation).replace('_', " ");
+    let result = match entry.result.as_str() {
+        "done" => String::new(),
+        other => format!("  {}", shown(other).to_uppercase()),
+    };
+    let cycle = entry
+        .cycle
+        .map_or_else(String::new, |cycle| format!(", cycle {cycle}"));
+    let mut text = format!(
+        "{}  {verb}{object}{target}{result}\n    by {}{cycle}\n",
+        entry.time,
+        shown(&entry.actor)
+    );
+    if !entry.because.is_empty() {
+        text += &format!("    because {}\n", shown(&entry.because));
+    }
+    let Some(changes) = &entry.changes else {
+        return text + "    (its values were erased)\n";
+    };
+    for change in changes {
+        text += &format!(
+            "    {}: {}\n",
+            shown(&change.attribute),
+            arrow(&change.before, &change.after)
+        );
+    }
+    if let Some(detail) = entry.detail.as_ref().and_then(|detail| detail.0.as_ref()) {
+        text += &format!("    detail: {}\n", shown(detail));
+    }
+    text
+}
+
+fn arrow(before: &Json, after: &Json) -> String {
+    match (before, after) {
+        (Json::Null, after) => after.to_string(),
+        (before, Json::Null) => format!("{before} → (removed)"),
+        (before, after) => format!("{before} → {after}"),
+    }
+}
+
+/// What was exported, and how it is checked.
+pub(super) fn exported(done: &Exported) -> String {
+    format!(
+        "{} entries of job `{}` are in {folder}, with the chain up to its head {}\n\
+         `melonsync history verify {folder}` checks them anywhere.",
+        done.entries,
+        done.job,
+        done.head,
+        folder = done.folder
+    )
+}
+
+/// How an export was found.
+pub(super) fn checked(checked: &Checked) -> String {
+    let mut lines = vec![format!(
+        "{}: {} entries of job `{}` from {} to {}, {} with their values, {} erased\n\
+         chain of entries {} to {}, head {}",
+        if checked.ok { "whole" } else { "altered" },
+        checked.entries,
+        shown(&checked.job),
+        checked.since,
+        checked.until,
+        checked.proven,
+        checked.erased,
+        checked.first,
+        checked.next.saturating_sub(1),
+        checked.head
+    )];
+    let findings = checked.findings.iter();
+    lines.extend(findings.map(|finding| format!("wrong: {}", shown(finding))));
+    if checked.ok {
+        lines.push(
+            "Compare the head with the one that the log of the cycle names (history.head): it stands for every entry before it."
+                .to_owned(),
+        );
+    }
+    lines.join("\n")
+}
