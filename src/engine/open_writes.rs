@@ -22,6 +22,7 @@ use super::error::CycleError;
 use super::error::chain;
 use super::open::open_writes;
 use super::open::settle;
+use super::rehires::hand_over;
 use super::standing::Fact;
 use super::work::is_active;
 use crate::mapping::Mapping;
@@ -29,6 +30,7 @@ use crate::mapping::read_path;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::id::TargetId;
 use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
@@ -76,7 +78,7 @@ impl Cycle<'_> {
         let mut silent = 0;
         for write in open {
             self.run.check_stop()?;
-            let (kind, id) = (write.kind, write.id);
+            let (kind, id, adopts) = (write.kind, write.id, write.adopts.clone());
             match self.read_back(write).await {
                 // One resource that cannot be read stops nobody else; it stays open, and nothing is sent to it.
                 Err(CycleError::Target(error))
@@ -88,6 +90,7 @@ impl Cycle<'_> {
                         .summary
                         .fail(id, "read_back", chain(&error), error.hint().to_owned());
                     self.run.standing.note((kind, id), Fact::Failed);
+                    self.leave_owner(kind, adopts).await?;
                 }
                 other => {
                     other?;
@@ -96,6 +99,17 @@ impl Cycle<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Leaves whoever is linked to a resource that a write without an answer may have given to somebody else: what is sent
+    /// to it might reach the new owner.
+    async fn leave_owner(&mut self, kind: ObjectKind, adopts: Option<TargetId>) -> Result<(), CycleError> {
+        let Some(target) = adopts else { return Ok(()) };
+        let owner = self.run.store(move |snapshot| snapshot.owner(kind, &target)).await?;
+        if let Some(owner) = owner {
+            self.run.standing.note((kind, owner), Fact::Failed);
+        }
+        Ok(())
     }
 
     /// Until no request that was sent at this moment can still be under way.
@@ -161,7 +175,7 @@ fn record(
     let object = (write.kind, write.id);
     let mut history = Vec::new();
     if let (Some(body), Some(mut record)) = (body, tx.record(write.kind, &write.id)?)
-        && let Some(link) = link_of(&mut record, &tx, write, body)?
+        && let Some(link) = link_of(&mut record, &mut tx, write, body)?
     {
         let before = link.sent.clone();
         take_values(link, mapping, write, body);
@@ -214,10 +228,11 @@ fn verb_of(write: &OpenWrite, changes: &[Change]) -> Verb {
     }
 }
 
-/// The link of the object; a new one where its adoption is seen to have gone through.
+/// Returns the link of the object; a new one where its adoption is seen to have gone through. Whoever was linked to the
+/// resource before, as the leaver of a rehire is, loses it: it bears the id of the newcomer.
 fn link_of<'r>(
     record: &'r mut Record,
-    reads: &impl Reads,
+    tx: &mut Tx<'_>,
     write: &OpenWrite,
     body: &serde_json::Value,
 ) -> Result<Option<&'r mut Link>, StoreError> {
@@ -226,7 +241,12 @@ fn link_of<'r>(
     };
     let ours = body.get("externalId").and_then(serde_json::Value::as_str);
     let ours = ours.is_some_and(|held| held.eq_ignore_ascii_case(&write.id.to_string()));
-    if ours && reads.owner(write.kind, target)?.is_none() {
+    let leaver = tx.owner(write.kind, target)?;
+    // Groups are never taken from each other.
+    if ours && (leaver.is_none() || write.kind == ObjectKind::User) {
+        if let Some(leaver) = leaver {
+            hand_over(tx, &leaver, &write.id)?;
+        }
         record.link = Some(Link {
             target: target.clone(),
             origin: LinkOrigin::Adopted("externalId".to_owned()),
