@@ -68,7 +68,22 @@ impl Look {
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
         // A clock that was put back must not make it wait for ever.
-        self.seen.is_none() || now.since(self.since) >= APART || now < self.since
+        self.seen.is_none() || self.is_apart(now) || now < self.since
+    }
+
+    /// True when a look at this time is a second one: every replica knows by then what had happened before the first.
+    #[must_use]
+    pub fn is_apart(&self, now: Timestamp) -> bool {
+        now >= self.since && now.since(self.since) >= APART
+    }
+
+    /// Returns the look with the time from which it waits: from now, where the clock was put back behind it.
+    #[must_use]
+    pub fn going_on(self, now: Timestamp) -> Self {
+        Self {
+            since: self.since.min(now),
+            ..self
+        }
     }
 
     /// True where it keeps a resource from being deleted that the streams said is nobody's any more.
@@ -149,7 +164,7 @@ pub fn judge(
         return (kept, Some(before.unwrap_or(unproven)));
     };
     let same = before.filter(|look| look.seen == Some(seen) && look.since <= now);
-    if agrees(was, seen) || same.is_some_and(|look| now.since(look.since) >= APART) {
+    if agrees(was, seen) || same.is_some_and(|look| look.is_apart(now)) {
         // Believed, and asked once more after a full round: the stream that would have brought its end was read anew, so no page
         // tells of a purge that a replica which is behind does not show yet.
         let purged = (was, seen) == (Life::Missing, Seen::SoftDeleted);
@@ -180,6 +195,23 @@ pub fn judge(
         (Life::Alive | Life::Unknown, Seen::SoftDeleted | Seen::Nowhere) => Life::Unknown,
     };
     (life, Some(look))
+}
+
+/// Returns the look that follows where an object of the recycle bin, which a full round did not bring, is there still: no page
+/// tells of a purge that came before the round, and a replica that is behind does not show it yet. Until it is due no other
+/// answer settles it.
+#[must_use]
+pub fn in_bin_still(life: Life, before: Option<Look>, answer: &Existence, now: Timestamp) -> Option<Look> {
+    let bin = Life::Gone(Removed::SoftDeleted);
+    let answered = before.filter(|look| look.seen.is_some());
+    let settles =
+        before.is_some_and(|look| look.was != bin) || answered.is_some_and(|look| look.is_apart(now));
+    let still = life == bin && matches!(answer, Existence::SoftDeleted) && !settles;
+    still.then(|| Look {
+        was: bin,
+        seen: Some(Seen::SoftDeleted),
+        since: answered.map_or(now, |look| look.going_on(now).since),
+    })
 }
 
 /// True where the answer says what the streams said, or is positive evidence that nothing contradicts.

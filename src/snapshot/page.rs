@@ -26,6 +26,7 @@ use crate::ports::StoreError;
 use crate::model::clock::Timestamp;
 use crate::reconcile::look::Look;
 use crate::reconcile::look::Seen;
+use crate::reconcile::look::in_bin_still;
 use crate::reconcile::look::judge;
 
 use super::{
@@ -460,6 +461,10 @@ pub fn apply_existence(
     // could restore.
     let believed = looking.believed && kind == ObjectKind::User && before.link.is_some();
     let (life, judged) = judge(before.object.life, waited, existence, looking.now, believed);
+    let judged = judged.or_else(|| {
+        let still = in_bin_still(before.object.life, waited, existence, looking.now);
+        still.filter(|_| unread || waited.is_some())
+    });
     let mut look = judged;
     let mut record = before.clone();
     record.object.life = life;
@@ -518,7 +523,7 @@ fn differs(known: &Record, read: &Attributes) -> bool {
 /// come from a replica that is behind, and no page comes a second time to correct them.
 fn again(was: Life, waited: Option<Look>, moved: bool, now: Timestamp) -> Option<Look> {
     let waits = waited.filter(waits_for_values);
-    if was != Life::Alive || waits.is_some_and(|look| look.is_due(now)) {
+    if was != Life::Alive || waits.is_some_and(|look| look.is_apart(now)) {
         return None;
     }
     let look = Look {
@@ -526,7 +531,7 @@ fn again(was: Life, waited: Option<Look>, moved: bool, now: Timestamp) -> Option
         seen: Some(Seen::Alive),
         since: now,
     };
-    waits.or(moved.then_some(look))
+    waits.map(|look| look.going_on(now)).or(moved.then_some(look))
 }
 
 /// Returns true for a look that waits only because its values differed. A page of a delta round brings what changed: it

@@ -117,6 +117,36 @@ fn who_is_found_in_the_bin_after_a_full_round_is_asked_once_more_whether_they_ar
 }
 
 #[test]
+fn who_was_in_the_bin_and_is_still_is_asked_again_once_every_replica_must_know_of_a_purge() {
+    let minutes = |n: u64| T0.plus(Duration::from_secs(60 * n));
+    let still = |before, n| in_bin_still(SOFT, before, &Existence::SoftDeleted, minutes(n));
+    let first = still(None, 0);
+    assert!(first.is_some_and(|look| !look.doubts() && !look.is_due(minutes(14))));
+    assert_eq!(still(first, 5), first, "asked too early: it goes on waiting");
+    assert_eq!(still(first, 15), None, "settled");
+    let later = still(None, 20);
+    assert!(
+        still(later, 5).is_some_and(|look| look.since == minutes(5)),
+        "the clock was put back"
+    );
+    let (_, nowhere) = judge(SOFT, None, &Existence::HardDeleted, T0, false);
+    assert_eq!(
+        still(nowhere, 5),
+        first,
+        "a replica that is behind takes no look back"
+    );
+    let (_, unproven) = judge(SOFT, None, &unknown(), T0, false);
+    assert!(still(unproven, 5).is_some_and(|look| look.since == minutes(5)));
+    for (name, life, answer) in [
+        ("lives", SOFT, alive()),
+        ("purged", SOFT, Existence::HardDeleted),
+        ("was alive", Life::Alive, Existence::SoftDeleted),
+    ] {
+        assert_eq!(in_bin_still(life, None, &answer, T0), None, "{name}");
+    }
+}
+
+#[test]
 fn who_is_named_and_in_the_bin_is_believed_to_be_until_a_look_says_otherwise() {
     let minutes = |n: u64| T0.plus(Duration::from_secs(60 * n));
     for (was, answer, life) in [

@@ -632,3 +632,26 @@ fn a_removal_that_is_said_again_ends_a_doubt_about_it() {
         assert_sound(&snapshot);
     }
 }
+
+#[test]
+fn a_look_after_the_clock_was_put_back_is_no_second_one() {
+    let snapshot = fresh();
+    full_round(&snapshot, User, vec![user(1, &[])]);
+    let looks = |minutes: i64, named: bool, title: &str| {
+        let answer = Existence::Alive(user(1, &[("jobTitle", Value::text(title))]).attributes);
+        let looking = Looking { named, ..at(minutes) };
+        snapshot.mark_due_looks(looking.now).unwrap();
+        let mut tx = snapshot.tx().unwrap();
+        apply_existence(&mut tx, User, &id(1), &answer, looking).unwrap();
+        tx.commit(Durability::Synced).unwrap();
+        snapshot.looks_wait().unwrap()
+    };
+    assert!(looks(60, true, "Lead"));
+    assert!(
+        looks(1, false, "Engineer"),
+        "an hour earlier by the clock, and a minute later: a replica may be behind"
+    );
+    assert!(!looks(16, false, "Lead"), "a second look");
+    assert_eq!(attribute(&snapshot, 1, "jobTitle"), Some(Value::text("Lead")));
+    assert_sound(&snapshot);
+}

@@ -95,6 +95,27 @@ async fn adoption_without_an_answer_is_found_when_the_user_has_left_meanwhile() 
     assert_eq!(world.resource(&user)["active"], false);
 }
 
+/// The resource bears the newcomer's id already: it is no longer the leaver's, who would have it disabled.
+#[tokio::test]
+async fn rehire_without_an_answer_leaves_the_leaver_no_resource() {
+    let mut world = synced().await;
+    world.job.policy.rehire_by = Some("employeeId".to_owned());
+    let leaver = world.tenant.user_ids()[3].clone();
+    world.tenant.set_user(&leaver, json!({"employeeId": "E-17"}));
+    converges(&world).await;
+    let held = world.resource(&leaver)["id"].clone();
+    let newcomer = |name: &str| json!({"userPrincipalName": name, "displayName": name, "employeeId": "E-17"});
+    let back = world.tenant.add_user(newcomer("back@corp.example"));
+    world.tenant.soft_delete_user(&leaver);
+    unanswered(&mut world).await;
+    assert_eq!(world.resource(&back)["id"], held, "it was carried out");
+    // With two of them nobody would take it over any more.
+    world.tenant.add_user(newcomer("second@corp.example"));
+    converges(&world).await;
+    assert_eq!(world.resource(&back)["id"], held);
+    assert_eq!(world.resource(&back)["active"], true);
+}
+
 #[tokio::test]
 async fn user_deleted_for_good_while_the_tokens_were_lost_is_asked_for_and_deleted() {
     let world = synced().await;
@@ -111,6 +132,37 @@ async fn user_deleted_for_good_while_the_tokens_were_lost_is_asked_for_and_delet
     world.cycle().await.expect(Outcome::Converged);
     world.expect_quiet().await;
     assert!(world.workspace.users_by_external_id(&user).is_empty());
+}
+
+/// The replica that answers is behind, and after the new round no page tells of the purge; nor does a plan's look settle it.
+#[tokio::test]
+async fn purge_that_a_replica_does_not_show_yet_is_asked_for_again() {
+    for plans in [false, true] {
+        let world = synced().await;
+        let user = world.tenant.user_ids()[2].clone();
+        world.tenant.soft_delete_user(&user);
+        world.cycle_twice().await;
+        world.tenant.hard_delete_user(&user);
+        world.tenant.forget_tokens();
+        let behind = |fault: Fault| {
+            world
+                .tenant
+                .update_faults(|faults| faults.batch_behind = fault.clone());
+        };
+        behind(Fault::always());
+        if plans {
+            world.plan().await.expect(Outcome::Planned);
+        } else {
+            world.cycle().await.expect(Outcome::Converged);
+        }
+        behind(Fault::default());
+        for _ in 0..3 {
+            world.clock.advance(Duration::from_secs(15 * 60));
+            world.cycle().await.expect(Outcome::Converged);
+        }
+        world.expect_quiet().await;
+        assert!(world.workspace.users_by_external_id(&user).is_empty(), "{plans}");
+    }
 }
 
 /// What was sent into the resource that is gone is forgotten with it.
