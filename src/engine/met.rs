@@ -6,6 +6,7 @@ use super::audit;
 use super::audit::Ending;
 use super::cycle::Cycle;
 use super::error::CycleError;
+use super::part::Part;
 use super::stored::keep_answer;
 use super::work::Recorded;
 use super::work::Work;
@@ -16,11 +17,13 @@ use crate::ports::Resource;
 use crate::ports::TargetError;
 use crate::reconcile::guard::Class;
 use crate::reconcile::operation::Verb;
+use crate::reconcile::policy::Adopt;
 use crate::reconcile::policy::AdoptGroup;
 use crate::reconcile::review::Alike;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::kept_back::Withheld;
 use crate::snapshot::read::Reads;
+use crate::snapshot::state::OpenWrite;
 
 impl Cycle<'_> {
     /// Takes the resource for one that the object matches. A group waits for its review: nobody can say by what the target
@@ -30,7 +33,7 @@ impl Cycle<'_> {
         kind: ObjectKind,
         work: &Work,
         (target, resource): (TargetId, Answered),
-        history: &mut Vec<NewEntry>,
+        part: &mut Part,
         recorded: &mut Recorded,
     ) -> Result<(), CycleError> {
         let id = work.plan.source;
@@ -41,13 +44,13 @@ impl Cycle<'_> {
                 "the create was answered with resource {target}, which is linked with {kind} {owner}"
             );
             return self
-                .failed_work(kind, work, refused(what), history, recorded)
+                .failed_work(kind, work, refused(what), &mut part.history, recorded)
                 .await;
         }
         if !self.run.standing.may_try_again((kind, id)) {
             let what = format!("the create was answered with resource {target}, which was there before");
             return self
-                .failed_work(kind, work, refused(what), history, recorded)
+                .failed_work(kind, work, refused(what), &mut part.history, recorded)
                 .await;
         }
         self.run.standing.tries_again((kind, id));
@@ -56,7 +59,8 @@ impl Cycle<'_> {
              and no new resource",
             work.plan.name
         ));
-        self.note_met(work, &target, history);
+        self.note_met(work, &target, &mut part.history);
+        part.met.extend(self.taken_by(work, &target));
         let body = resource.tree().into_owned();
         let reviews = kind == ObjectKind::Group && self.run.job.policy.groups.adopt == AdoptGroup::Review;
         let review = reviews.then(|| self.review_of(Alike::of(&self.run.job.mapping, kind, &target, &body)));
@@ -74,6 +78,23 @@ impl Cycle<'_> {
             .await?;
         (recorded.again, recorded.moved) = (true, true);
         Ok(())
+    }
+
+    /// Returns the adoption that follows as an open write, where it needs nobody's leave: the resource bears the user's id
+    /// and values, and would be nobody's if the user left before the adoption is carried out.
+    fn taken_by(&self, work: &Work, target: &TargetId) -> Option<OpenWrite> {
+        let follows = work.plan.kind == ObjectKind::User && self.run.job.policy.adopt != Adopt::Never;
+        let sent = work.sent.iter().filter(|(_, value)| !value.is_unassigned());
+        follows.then(|| OpenWrite {
+            kind: work.plan.kind,
+            id: work.plan.source,
+            paths: sent.map(|(path, _)| path.as_str().to_owned()).collect(),
+            members: false,
+            adopts: Some(target.clone()),
+            at: self.run.now,
+            earlier: false,
+            answered: true,
+        })
     }
 
     /// The create gave the resource its values, whatever becomes of the adoption: the history tells.

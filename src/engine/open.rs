@@ -43,6 +43,15 @@ pub(super) fn note(tx: &mut Tx<'_>, works: &[Work], now: Timestamp) -> Result<bo
     if noted.is_empty() {
         return Ok(false);
     }
+    add(tx, noted)?;
+    Ok(true)
+}
+
+/// Adds these writes to the log.
+pub(super) fn add(tx: &mut Tx<'_>, noted: Vec<OpenWrite>) -> Result<(), StoreError> {
+    if noted.is_empty() {
+        return Ok(());
+    }
     let fresh: BTreeSet<(ObjectKind, SourceId)> = noted.iter().map(|write| (write.kind, write.id)).collect();
     let mut all = open_writes(&*tx)?;
     // Who is sent again was read back before; what is open of it is of this cycle, and is all the same still open.
@@ -57,7 +66,7 @@ pub(super) fn note(tx: &mut Tx<'_>, works: &[Work], now: Timestamp) -> Result<bo
     }
     debug_assert!(all.len() >= fresh.len());
     put(tx, &all);
-    Ok(true)
+    Ok(())
 }
 
 fn of(work: &Work, at: Timestamp) -> Option<OpenWrite> {

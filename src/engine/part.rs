@@ -17,6 +17,7 @@ use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::kept_back::WithheldKey;
 use crate::snapshot::read::Reads;
+use crate::snapshot::state::OpenWrite;
 
 /// A work that is to be recorded.
 pub(super) struct Done {
@@ -46,6 +47,8 @@ pub(super) struct Part {
     pub(super) answered: BTreeSet<SourceId>,
     /// Whose request did not go out.
     pub(super) unsent: BTreeSet<SourceId>,
+    /// Adoptions that are to follow creates which met a resource.
+    pub(super) met: Vec<OpenWrite>,
     pub(super) history: Vec<NewEntry>,
     /// Changes of identity: counted before what was sent moves into the history.
     pub(super) identities: u64,

@@ -119,7 +119,7 @@ impl Cycle<'_> {
                     failure = failure.and(failed.await);
                 }
                 Answer::Met { target, resource } => {
-                    let met = self.meet(kind, &work, (target, resource), &mut part.history, &mut recorded);
+                    let met = self.meet(kind, &work, (target, resource), &mut part, &mut recorded);
                     failure = failure.and(met.await);
                 }
                 answer => self.take_done(work, answer, &mut part, &mut recorded),

@@ -132,6 +132,50 @@ async fn power_cut_after_every_store_write_loses_nothing() {
     }
 }
 
+/// The service gave a resource that was there the user's id and values: whoever leaves before they are linked is disabled all the
+/// same, and what was sent is known to be theirs.
+#[tokio::test]
+async fn create_that_met_a_resource_is_followed_wherever_the_process_stops() {
+    for n in 0.. {
+        let mut world = World::new(Tenant::empty()).await;
+        world.job.policy.deletion_threshold = Threshold::count(100);
+        world
+            .workspace
+            .update_faults(|faults| faults.odd.create_meets = true);
+        world
+            .workspace
+            .insert_user(json!({"userName": "a.da@corp.example", "active": true}));
+        let ada = world
+            .tenant
+            .add_user(json!({"userPrincipalName": "ada@corp.example", "jobTitle": "Engineer"}));
+        world.store.fail_after(n, LastCommit::Done);
+        world.cycle().await;
+        if !world.store.stopped() {
+            assert!(n > 5, "only {n} commits in a cycle");
+            return;
+        }
+        world.store.kill();
+        world.tenant.set_user(&ada, json!({"jobTitle": null}));
+        world.tenant.soft_delete_user(&ada);
+        for _ in 0..2 {
+            world.restart();
+            world.cycle().await;
+        }
+        let held = world.workspace.users_by_external_id(&ada);
+        assert!(
+            held.iter().all(|held| held["active"] == false),
+            "commit {n}: {held:?}"
+        );
+        world.tenant.restore_user(&ada);
+        world.cycle().await.expect(Outcome::Converged);
+        assert!(
+            world.resource(&ada).get("title").is_none(),
+            "commit {n}: {:?}",
+            world.resource(&ada)
+        );
+    }
+}
+
 #[tokio::test]
 async fn being_killed_at_every_request_loses_nothing() {
     for story in STORIES {
