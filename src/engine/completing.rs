@@ -136,8 +136,8 @@ pub(super) async fn complete(job: &Job, work: &mut Work, answer: Answer) -> Answ
     }
 }
 
-/// The resource as it is known once what it lacked was sent. An error as of [`coupled::settle`]: the intent stays open, and the
-/// resource is found by it.
+/// The resource as it is known once what it lacked was sent. An error as of [`coupled::settle`], or of a change that may have
+/// been carried out: the intent stays open, and the resource is found by it, with all that it holds by then.
 async fn completed(
     job: &Job,
     work: &mut Work,
@@ -173,7 +173,7 @@ async fn completed(
     }
     let mut known = None;
     if !(lacks.attributes.is_empty() && lacks.members.is_empty()) {
-        known = send(job, work, target, &lacks).await;
+        known = send(job, work, target, &lacks).await?;
         work.name_refused_members(job).await;
     }
     let known = match known {
@@ -197,10 +197,15 @@ async fn completed(
     Ok(Answered::Tree(settled.body))
 }
 
-/// Sends what a resource lacks; the resource as it is answered.
-async fn send(job: &Job, work: &mut Work, target: &TargetId, lacks: &Lacks) -> Option<Resource> {
+/// Sends what a resource lacks. Returns the resource as it is answered; an error where nobody knows whether it was done.
+async fn send(
+    job: &Job,
+    work: &mut Work,
+    target: &TargetId,
+    lacks: &Lacks,
+) -> Result<Option<Resource>, TargetError> {
     let patch = lacks.patch(work);
-    match job.target.patch(work.plan.kind, target, &patch).await {
+    let known = match job.target.patch(work.plan.kind, target, &patch).await {
         Ok(answered) => {
             if !lacks.members.is_empty() && lacks.for_certain {
                 job.target.note_members_in_create(target, false);
@@ -217,6 +222,7 @@ async fn send(job: &Job, work: &mut Work, target: &TargetId, lacks: &Lacks) -> O
             work.refused_members.extend(members);
             rest.map(|rest| *rest)
         }
+        Err(error) if error.maybe_done() => return Err(error),
         Err(error) => {
             work.refused.extend(all_refused(&patch, &error));
             // A group whose members nobody sees, at a target without PATCH: the create is all there is.
@@ -227,5 +233,6 @@ async fn send(job: &Job, work: &mut Work, target: &TargetId, lacks: &Lacks) -> O
             }
             None
         }
-    }
+    };
+    Ok(known)
 }

@@ -1,8 +1,11 @@
 //! Creates that are answered 2xx and lack something: what is not there is sent again at once, and nobody goes without.
 
+use std::time::Duration;
+
 use melonsync::engine::summary::Outcome;
 use melonsync::model::dialect::PinnedDialect;
 use melonsync::reconcile::operation::Verb;
+use melonsync::sandbox::Fault;
 use melonsync::sandbox::Oddities;
 use melonsync::sandbox::Tenant;
 use serde_json::json;
@@ -118,6 +121,28 @@ async fn a_member_that_the_change_after_a_create_refuses_waits_alone() {
         ran.story()
     );
     assert_eq!(ran.summary.escrow, 1);
+}
+
+/// The change that follows the create was carried out, and nobody knows: what the group holds is read before anything is planned.
+#[tokio::test]
+async fn members_that_follow_a_create_without_an_answer_are_as_the_source_has_them() {
+    let (mut world, users) = at(|odd| odd.left_out_of_creates = paths(&["members"])).await;
+    world.retry.budget = Duration::from_millis(40);
+    world.restart();
+    let group = add_group(&world, "Group", &users);
+    let drops = |world: &World, fault: Fault| {
+        world
+            .workspace
+            .update_faults(|faults| faults.drop_after = fault.clone());
+    };
+    drops(&world, Fault::always().only("PATCH"));
+    world.cycle().await;
+    drops(&world, Fault::default());
+    world.clock.advance(world.request_timeout);
+    world.tenant.remove_member(&group, &users[2]);
+    world.cycle().await.expect(Outcome::Converged);
+    world.assert_equal();
+    world.expect_quiet().await;
 }
 
 #[tokio::test]
