@@ -141,14 +141,10 @@ pub fn view_of(
     let leaves = view.link.is_some() && !settled;
     if kind == ObjectKind::Group && (context.references || leaves) {
         let stay;
-        (view.members, stay) = members(snapshot, context, &id)?;
+        (view.members, stay) = members(snapshot, context, &id, view.link.is_some())?;
         view.references_kept += stay;
         if context.flattens {
             flatten(snapshot, context, id, &mut view.members)?;
-        }
-        if view.link.is_none() {
-            // What was sent went into a resource that is gone.
-            view.members.iter_mut().for_each(|member| member.sent = None);
         }
     }
     if view.link.is_some() && context.references {
@@ -269,11 +265,13 @@ fn reference(snapshot: &Snapshot, context: &Context, id: &SourceId) -> Result<Re
     })
 }
 
-/// The members of a group, and how many of them stay although their users leave.
+/// Returns the members of a group, and how many of them stay although their users leave. What was sent into a resource that
+/// is gone counts for nothing, and keeps nobody in the next one.
 fn members(
     snapshot: &Snapshot,
     context: &Context,
     group: &SourceId,
+    linked: bool,
 ) -> Result<(Vec<MemberView>, u64), StoreError> {
     let (mut views, mut stay) = (Vec::new(), 0);
     let mut pages = Pages::fixed(|(member, _): &(SourceId, Membership)| *member);
@@ -283,7 +281,8 @@ fn members(
                 MemberKind::User => reference(snapshot, context, &id)?,
                 MemberKind::Group | MemberKind::Other => Reference::Absent,
             };
-            let stays = match (&context.leaving, &edge.sent) {
+            let sent = edge.sent.filter(|_| linked);
+            let stays = match (&context.leaving, &sent) {
                 (Some(leaving), Some(sent)) => leaving.member_who_stays(snapshot, &id, &state, sent)?,
                 _ => None,
             };
@@ -292,7 +291,7 @@ fn members(
                 id,
                 kind: edge.kind,
                 present: edge.present || stays.is_some(),
-                sent: edge.sent,
+                sent,
                 found: edge.found,
                 state: stays.unwrap_or(state),
             });

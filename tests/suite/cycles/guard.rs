@@ -426,6 +426,30 @@ async fn a_user_who_is_held_stays_a_manager_and_a_member() {
     }
 }
 
+/// There is nothing to keep in a group that is made anew.
+#[tokio::test]
+async fn a_user_who_is_held_does_not_join_a_group_that_is_made_anew() {
+    let (mut world, _, manager) = with_a_leaving_manager(OnRemoval::Disable).await;
+    world.job.policy.drift.missing = Some(melonsync::mapping::Drift::Heal);
+    hold(&world, &manager, None, true);
+    world.tenant.set_user(&manager, json!({"jobTitle": "Out"}));
+    world.cycle().await;
+    for group in world.tenant.group_ids() {
+        let held = world.group_resource(&group)["id"].clone();
+        assert!(world.workspace.remove_group(held.as_str().unwrap()));
+    }
+    for apply in [false, true] {
+        let ran = world.run(Extent::Full, apply, None).await;
+        assert!(ran.count(Verb::CreateGroup) > 0, "{}", ran.story());
+        let mut members = ran.operations.iter().flat_map(|operation| &operation.members);
+        assert!(
+            members.all(|member| member.source != source(&manager)),
+            "{}",
+            ran.story()
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_hold_on_active_holds_no_delete_and_no_membership_of_who_is_deleted() {
     let (world, report, manager) = with_a_leaving_manager(OnRemoval::Delete).await;
