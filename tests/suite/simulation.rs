@@ -99,7 +99,9 @@ fn what_is_announced_is_what_is_planned_in_every_world() {
         number("FROM").unwrap_or(0),
         number("SEEDS").map_or(110, |seeds| seeds / 10),
     );
-    for seed in (from..from + seeds).filter(|seed| !ANNOUNCED_OTHERWISE.contains(seed)) {
+    // Asked for by `FROM`, the open ones are played too.
+    let open = |seed: &u64| number("FROM").is_none() && ANNOUNCED_OTHERWISE.contains(seed);
+    for seed in (from..from + seeds).filter(|seed| !open(seed)) {
         let story = play_on(seed, false, true);
         if story.found.is_empty() || std::env::var_os("ALL").is_none() {
             assert!(story.found.is_empty(), "seed {seed}:\n{}", story.found.join("\n"));

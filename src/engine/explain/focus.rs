@@ -73,10 +73,9 @@ impl Cycle<'_> {
             .await
     }
 
-    /// Whoever gives up a userName that one of them waits for is planned too, and who that one waits for.
+    /// Whoever gives up a name that one of them waits for is planned too, and who that one waits for.
     pub(super) async fn follow_values(&mut self) -> Result<(), CycleError> {
-        let users = |(kind, _): &(ObjectKind, SourceId)| *kind == ObjectKind::User;
-        let mut left: Vec<_> = self.focus.iter().flatten().copied().filter(users).collect();
+        let mut left: Vec<_> = self.focus.iter().flatten().copied().collect();
         while let Some((kind, id)) = left.pop() {
             let Some(view) = self.look(kind, id).await? else {
                 continue;
