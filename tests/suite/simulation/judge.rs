@@ -62,6 +62,10 @@ pub struct Judge {
     /// Members that the full round under way brought.
     brought: BTreeMap<SourceId, BTreeSet<SourceId>>,
     unsure_members: BTreeSet<(SourceId, SourceId)>,
+    /// Whose managers a page told, and of whom an earlier one had told without: what comes later is a change to the reader,
+    /// though the directory had it all along.
+    managed: BTreeSet<SourceId>,
+    told_without: BTreeSet<SourceId>,
     /// What the full round under way brought, and everything that any page brought, by kind.
     seen: BTreeMap<ObjectKind, BTreeSet<SourceId>>,
     known: BTreeMap<ObjectKind, BTreeSet<SourceId>>,
@@ -122,6 +126,11 @@ impl Judge {
         (is_in, self.unsure_members.contains(&(*group, *member)))
     }
 
+    /// True where the source told of its manager only after it had told of the object without one.
+    pub fn manager_came_late(&self, id: &SourceId) -> bool {
+        self.managed.contains(id) && self.told_without.contains(id)
+    }
+
     // ------------------------------------------------------------------------------------ what is said
 
     pub fn read(&mut self, kind: ObjectKind, page: &DeltaPage, full: bool, first: bool) {
@@ -169,6 +178,11 @@ impl Judge {
         said.asked &= before == (said.gone, said.elsewhere);
         if object.removed.is_some() {
             return;
+        }
+        if !object.manager.is_empty() {
+            self.managed.insert(object.id);
+        } else if !self.managed.contains(&object.id) {
+            self.told_without.insert(object.id);
         }
         let members = self.members.entry(object.id).or_default();
         for member in &object.members {
@@ -229,7 +243,9 @@ impl Judge {
             self.lent.insert(*id, gone);
             return;
         }
-        said.first = None;
+        if !planning {
+            said.first = None;
+        }
         match existence {
             Existence::Alive(attributes) => {
                 let before = (said.enabled, said.elsewhere, said.unsure);

@@ -193,7 +193,9 @@ fn of_object(reason: &Reason, id: &SourceId, judge: &Judge, directory: &Director
             said.elsewhere || said.unsure
         }),
         Reason::SourceChanged { properties } => {
-            let moved = |property: &str| moved(id, property, directory);
+            let moved = |property: &str| {
+                moved(id, property, directory) || (property == "manager" && judge.manager_came_late(id))
+            };
             !properties.is_empty() && properties.iter().all(|property| moved(property.as_str()))
         }
         Reason::Conflict { because } => return of_object(because, id, judge, directory),

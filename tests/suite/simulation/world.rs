@@ -559,9 +559,14 @@ impl World {
     /// Nothing goes wrong any more, nothing changes, and nobody stands in the way: every promise must hold.
     async fn quiet(&mut self) {
         self.note(|| "quiet".to_owned());
-        self.site.lock().clear_the_way();
-        self.site.lock().quiet = true;
         tokio::time::advance(Duration::from_secs(3_600)).await;
+        {
+            // What is still under way arrives first: nobody can clear the way of what is not there yet.
+            let mut inner = self.site.lock();
+            inner.settle(u64::MAX);
+            inner.clear_the_way();
+            inner.quiet = true;
+        }
         if self.explains {
             self.explain().await;
         }
