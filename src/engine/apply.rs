@@ -25,6 +25,7 @@ use super::completing::complete;
 use super::coupled;
 use super::create::create;
 use super::cycle::Cycle;
+use super::earlier_members::find_earlier_members;
 use super::error::CycleError;
 use super::error::chain;
 use super::job::Job;
@@ -89,6 +90,8 @@ impl Cycle<'_> {
         kind: ObjectKind,
         works: Vec<Work>,
     ) -> Result<Carried, CycleError> {
+        let mut works = works;
+        find_earlier_members(&self.run, kind, &mut works).await?;
         let mapping = Arc::clone(&self.run.job.mapping);
         let (form, manager) = (self.run.job.form, self.run.manager_path());
         let now = self.run.job.clock.now();
@@ -104,7 +107,6 @@ impl Cycle<'_> {
         let (works, intents) = self
             .run
             .store(move |snapshot| {
-                let mut works = works;
                 let preparing = Preparing {
                     snapshot,
                     mapping: &mapping,

@@ -18,6 +18,7 @@ mod cut_short;
 pub mod cycle;
 pub mod dialect;
 mod drift;
+mod earlier_members;
 pub mod entitlements;
 pub mod error;
 pub mod escrow;

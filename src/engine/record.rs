@@ -671,6 +671,7 @@ impl Done {
         let there: BTreeSet<SourceId> = there
             .flat_map(|operation| &operation.members)
             .map(|member| member.source)
+            .chain(self.work.earlier.iter().copied())
             .collect();
         for (member, target) in added {
             let edge = known.get(member).cloned().unwrap_or(Membership {
@@ -763,7 +764,7 @@ impl Cycle<'_> {
                     match pass {
                         Pass::MembersOut => forecast.members_out = true,
                         Pass::Disables if left => forecast.disabled = true,
-                        _ if way => {}
+                        _ if way => again = true,
                         _ => forecast.done = true,
                     }
                     forecast.late = late;

@@ -3,6 +3,7 @@
 //! Plain values: `passes.rs` and `undo.rs` make the works, `apply.rs` sends them, `record.rs` records what they came to.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -98,6 +99,8 @@ pub(super) struct Work {
     pub(super) added: Vec<(SourceId, TargetId)>,
     /// How many of them a create may carry; the others follow it.
     pub(super) rode: usize,
+    /// Members to be added who were in the group before it was ours.
+    pub(super) earlier: BTreeSet<SourceId>,
     /// See [`Self::added`].
     pub(super) removed: Vec<(SourceId, TargetId)>,
     /// Attributes that the target refused while it took the rest.
@@ -180,6 +183,7 @@ impl Work {
             sent: Attributes::new(),
             added: Vec::new(),
             rode: MEMBERS_IN_CREATE,
+            earlier: BTreeSet::new(),
             removed: Vec::new(),
             refused: Vec::new(),
             not_kept: Vec::new(),
@@ -232,13 +236,14 @@ impl Work {
     /// Notes who is in a group before it is taken over: once others were added, nobody could tell any more.
     pub(super) fn note_found(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let group = self.plan.source;
-        for operation in self.run.iter().filter(|operation| operation.takes_over()) {
-            for member in &operation.members {
-                let edge = tx.edge(&group, &member.source)?;
-                if let (Some(edge), Some(sent)) = (edge, member.target.clone()) {
-                    let (sent, found) = (Some(sent), true);
-                    tx.put_edge(&group, &member.source, &Membership { sent, found, ..edge })?;
-                }
+        let taken = self.run.iter().filter(|operation| operation.takes_over());
+        let taken = taken.flat_map(|operation| &operation.members);
+        let taken = taken.filter_map(|member| Some((member.source, member.target.clone()?)));
+        let earlier = self.added.iter().filter(|(id, _)| self.earlier.contains(id));
+        for (member, target) in taken.chain(earlier.cloned()) {
+            if let Some(edge) = tx.edge(&group, &member)? {
+                let (sent, found) = (Some(target), true);
+                tx.put_edge(&group, &member, &Membership { sent, found, ..edge })?;
             }
         }
         Ok(())

@@ -332,6 +332,26 @@ async fn adopted_group_is_let_go_and_not_deleted() {
     }
 }
 
+/// Nobody was linked to their resource when the group was adopted: what they have in it is not ours all the same.
+#[tokio::test]
+async fn who_was_in_an_adopted_group_and_is_adopted_later_stays_in_it() {
+    let (mut attack, _) = adopted().await;
+    let world = &mut attack.world;
+    world.clock.advance(std::time::Duration::from_secs(60));
+    let root = world
+        .tenant
+        .add_user(json!({"userPrincipalName": "root@idmelon.example"}));
+    world.tenant.add_member(&attack.group, &root);
+    world.cycle().await.expect(Outcome::Converged);
+    assert_eq!(world.resource(&root)["id"], attack.root.as_str());
+    world.tenant.soft_delete_group(&attack.group);
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Converged);
+    assert_eq!(ran.count(Verb::UnlinkGroup), 1, "{}", ran.story());
+    let held = members(world, &attack.admins);
+    assert!(held.contains(&attack.root.as_str().into()), "{held:?}");
+}
+
 #[tokio::test]
 async fn group_adopted_by_its_own_id_loses_all_its_members_and_stays() {
     let world = World::new(Tenant::empty()).await;
