@@ -21,6 +21,7 @@ use crate::model::value::Value;
 use crate::ports::Patch;
 use crate::ports::Resource;
 use crate::ports::TargetError;
+use crate::ports::all_refused;
 use crate::reconcile::coupled::Sent;
 use crate::reconcile::coupled::undone_by;
 use crate::reconcile::coupled::winner;
@@ -54,14 +55,20 @@ pub(super) async fn settle(
         return Ok(found);
     }
     let undone: Vec<&Sent> = lost.iter().map(|at| &all[*at]).collect();
-    let mut held = again(job, target, work, &undone, &found).await?;
-    if let Some(winner) = winner(&all, &lost, &found.body, &held.body)
-        && !all[winner].is_held(&held.body)
-    {
-        held = again(job, target, work, &[&all[winner]], &held).await?;
+    let Some(mut held) = again(job, target, work, &undone, &found).await? else {
+        return Ok(found);
+    };
+    let winner = winner(&all, &lost, &found.body, &held.body).filter(|at| !all[*at].is_held(&held.body));
+    let mut waits = None;
+    if let Some(winner) = winner {
+        match again(job, target, work, &[&all[winner]], &held).await? {
+            Some(after) => held = after,
+            None => waits = Some(winner),
+        }
     }
     for (at, sent) in all.iter().enumerate() {
-        if (sent.written || lost.contains(&at)) && !sent.is_held(&held.body) {
+        let sent_now = sent.written || lost.contains(&at);
+        if sent_now && waits != Some(at) && !sent.is_held(&held.body) {
             let instead = read_path(&held.body, &sent.path).unwrap_or_default();
             note(job, work, sent.name(), &sent.value, instead);
         }
@@ -182,14 +189,14 @@ async fn reading(job: &Job, work: &Work, target: &TargetId) -> Option<Json> {
     read.await.ok().flatten().map(|reading| reading.body())
 }
 
-/// Sends these once more; the resource as it then is, where that is known.
+/// Sends these once more. Returns the resource as it then is, where that is known; `None` where they were refused, and wait.
 async fn again(
     job: &Job,
     target: &TargetId,
-    work: &Work,
+    work: &mut Work,
     lost: &[&Sent],
     found: &Resource,
-) -> Result<Resource, TargetError> {
+) -> Result<Option<Resource>, TargetError> {
     let kind = work.plan.kind;
     let change = |sent: &&Sent| Change {
         attribute: sent.name().clone(),
@@ -205,9 +212,13 @@ async fn again(
     let known = match answered {
         Ok(known) => known,
         Err(TargetError::Partly { rest, .. }) => rest.map(|rest| *rest),
-        // Refused: it is as it was, and is noted so.
-        Err(TargetError::Refused { .. } | TargetError::Conflict { .. } | TargetError::NotFound { .. }) => {
-            Some(found.clone())
+        Err(
+            error @ (TargetError::Refused { .. }
+            | TargetError::Conflict { .. }
+            | TargetError::NotFound { .. }),
+        ) => {
+            wait_for(work, &patch, &error);
+            return Ok(None);
         }
         Err(
             error @ (TargetError::Unavailable { .. }
@@ -216,8 +227,27 @@ async fn again(
         ) => return Err(unsettled(&error)),
     };
     match job.target.read(kind, target).await {
-        Ok(read) => Ok(read.or(known).unwrap_or_else(|| found.clone())),
-        Err(error) => known.ok_or_else(|| unsettled(&error)),
+        Ok(read) => Ok(Some(read.or(known).unwrap_or_else(|| found.clone()))),
+        Err(error) => known.map(Some).ok_or_else(|| unsettled(&error)),
+    }
+}
+
+/// Nothing is known yet of which the target keeps: what was written now waits alone, and what was written before counts as it is
+/// held, so that the next cycle sends it.
+fn wait_for(work: &mut Work, patch: &Patch, error: &TargetError) {
+    let refused = all_refused(patch, error);
+    let (now, before): (Vec<_>, Vec<_>) = patch
+        .changes
+        .iter()
+        .zip(refused)
+        .partition(|(change, _)| work.sent.contains_key(change.attribute.as_str()));
+    work.refused.extend(now.into_iter().map(|(_, refused)| refused));
+    for (change, _) in before {
+        work.plan.record.push(Change {
+            after: change.before.clone(),
+            ..change.clone()
+        });
+        work.left = true;
     }
 }
 

@@ -163,3 +163,24 @@ async fn a_write_that_disables_too_couples_as_any_other() {
     assert_eq!(world.resource(&users[1])["active"], false);
     settled(&world, &users, &["User 0", "User 1", "User 2"]).await;
 }
+
+/// Which of them the target keeps is not known while one of them is refused: that one waits alone, and is tried again.
+#[tokio::test]
+async fn one_that_is_refused_beside_another_waits_alone() {
+    let (mut world, users) = at(Drift::Report).await;
+    let immutable = |world: &World, paths: &[&str]| {
+        let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+        world
+            .workspace
+            .update_faults(|faults| faults.odd.immutable_attributes = paths.clone());
+    };
+    immutable(&world, &["displayName"]);
+    let ran = world.cycle().await;
+    ran.expect(Outcome::Partial);
+    assert_ne!(world.resource(&users[0])["displayName"], "User 0");
+    immutable(&world, &[]);
+    world.restart();
+    world.clock.advance(Duration::from_secs(25 * 60 * 60));
+    world.cycle().await;
+    settled(&world, &users, &["User 0", "User 1", "User 2"]).await;
+}
