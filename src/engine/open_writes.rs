@@ -105,7 +105,10 @@ impl Cycle<'_> {
     /// to it might reach the new owner.
     async fn leave_owner(&mut self, kind: ObjectKind, adopts: Option<TargetId>) -> Result<(), CycleError> {
         let Some(target) = adopts else { return Ok(()) };
-        let owner = self.run.store(move |snapshot| snapshot.owner(kind, &target)).await?;
+        let owner = self
+            .run
+            .store(move |snapshot| snapshot.owner(kind, &target))
+            .await?;
         if let Some(owner) = owner {
             self.run.standing.note((kind, owner), Fact::Failed);
         }

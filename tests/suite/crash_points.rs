@@ -148,6 +148,11 @@ async fn create_that_met_a_resource_is_followed_wherever_the_process_stops() {
         let ada = world
             .tenant
             .add_user(json!({"userPrincipalName": "ada@corp.example", "jobTitle": "Engineer"}));
+        // As many others that the guard lets her go.
+        for n in 0..3 {
+            let other = json!({"userPrincipalName": format!("other{n}@corp.example")});
+            world.tenant.add_user(other);
+        }
         world.store.fail_after(n, LastCommit::Done);
         world.cycle().await;
         if !world.store.stopped() {
@@ -157,14 +162,16 @@ async fn create_that_met_a_resource_is_followed_wherever_the_process_stops() {
         world.store.kill();
         world.tenant.set_user(&ada, json!({"jobTitle": null}));
         world.tenant.soft_delete_user(&ada);
+        let mut told = Vec::new();
         for _ in 0..2 {
             world.restart();
-            world.cycle().await;
+            told.push(world.cycle().await.story());
         }
         let held = world.workspace.users_by_external_id(&ada);
         assert!(
             held.iter().all(|held| held["active"] == false),
-            "commit {n}: {held:?}"
+            "commit {n}: {held:?}\n{}",
+            told.join("\n")
         );
         world.tenant.restore_user(&ada);
         world.cycle().await.expect(Outcome::Converged);
