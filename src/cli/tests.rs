@@ -220,7 +220,7 @@ fn broken_toml_shows_no_line() {
     insta::assert_snapshot!(shown(&with("token = { env = \"PRESENT\" }", "token = \"hunter2-very-secret")), @r#"
 error: not valid TOML: invalid basic string, expected `"`
 where: melonsync.toml:10:29
-do:    mend the line; https://toml.io shows the format
+do:    correct the line; https://toml.io shows the format
 "#);
 }
 

@@ -368,7 +368,7 @@ impl Reader<'_> {
             for key in ["matching", "apply", "default", "authority"] {
                 if entry(table, key).is_some() {
                     let message = format!("`{key}` has no meaning for a reference to other objects");
-                    self.report(at(key), place, message, Some("take the key away"));
+                    self.report(at(key), place, message, Some("remove the key"));
                 }
             }
         }

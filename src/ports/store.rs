@@ -135,7 +135,7 @@ pub enum StoreError {
         known: u32,
     },
     /// The store was created by another engine than the settings name.
-    #[error("the snapshot in `{path}` is one of {found}, and the settings say {wanted}")]
+    #[error("the snapshot in `{path}` was created by {found}, but the settings name {wanted}")]
     OtherEngine {
         /// The job's folder.
         path: String,
@@ -163,9 +163,7 @@ pub enum StoreError {
         wanted: String,
     },
     /// A link to a resource that another object is linked to: one resource has one owner (docs/design/matching.md).
-    #[error(
-        "cannot link {claimant} with `{target}`: {owner} is linked with it, says the snapshot in `{path}`"
-    )]
+    #[error("cannot link {claimant} with `{target}`: by the snapshot in `{path}`, {owner} is linked with it")]
     Claimed {
         /// The state folder.
         path: String,

@@ -32,7 +32,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<DriftPolicy> {
             "unmanaged" => {
                 let _: Option<()> = field.bad_key(
                     "is not for the drift policy",
-                    "resources that nobody is linked to are never touched; unmanaged = \"report\" beside `drift` reports them",
+                    "resources without a link are never touched; unmanaged = \"report\" beside `drift` reports them",
                 );
                 continue;
             }

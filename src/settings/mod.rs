@@ -208,7 +208,7 @@ fn syntax<'t>(file: &str, text: &'t str) -> Result<DeTable<'t>, SettingsErrors> 
         Problem {
             what: format!("not valid TOML: {}", error.message()),
             place: Place::of_span(file, text, at..at).without_line(),
-            advice: "mend the line; https://toml.io shows the format".to_owned(),
+            advice: "correct the line; https://toml.io shows the format".to_owned(),
             cause: None,
         }
     };

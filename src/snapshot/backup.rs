@@ -134,7 +134,7 @@ pub(super) fn read_records(
     }
     let hash: [u8; 32] = input.hash.clone().finalize().into();
     if take(&mut input, 32).map_err(cut)? != hash {
-        return Err(not_whole("the backup is not what was written: its hash differs"));
+        return Err(not_whole("the backup was altered or cut: its hash differs"));
     }
     Ok(())
 }

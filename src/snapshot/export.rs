@@ -109,7 +109,7 @@ fn export_record<W: Write>(
         Table::Meta => Ok(meta(&key[keys::meta::FREE.len()..], value)),
         Table::Objects => match keys::parse_object(key) {
             Some((kind, id)) => Record::decode(kind, id, value).map(|record| object(&record)),
-            None => Err(record::Undecodable("a key that is none".to_owned())),
+            None => Err(record::Undecodable("a key that does not decode".to_owned())),
         },
         Table::Edges => record::decode::<Membership>(value).map(|edge| membership(key, &edge)),
         Table::Assignments => record::decode::<Vec<RoleId>>(value).map(|roles| assignment(key, &roles)),

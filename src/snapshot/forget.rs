@@ -92,7 +92,7 @@ pub fn forget(
         object: id,
         time: now,
     };
-    add(folder, note).map_err(|error| io_error(folder, "note who is forgotten", error))?;
+    add(folder, note).map_err(|error| io_error(folder, "note the forgotten object", error))?;
     let erased = erase(snapshot, note)?;
     snapshot.sync()?;
     Ok(erased)
@@ -100,7 +100,8 @@ pub fn forget(
 
 /// Erases every forgotten object again, after a restore.
 pub(super) fn repeat(snapshot: &Snapshot, folder: &Path) -> Result<(), StoreError> {
-    let notes = notes(folder).map_err(|error| io_error(folder, "read who is forgotten", error))?;
+    let notes =
+        notes(folder).map_err(|error| io_error(folder, "read the notes of forgotten objects", error))?;
     for note in notes {
         erase(snapshot, note)?;
     }

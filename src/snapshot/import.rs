@@ -201,7 +201,7 @@ impl Reading {
                 Ok(())
             }
             "damaged" => Err(Wrong::line(
-                "says that the record was damaged where it was exported",
+                "reports a record that was damaged when it was exported",
             )),
             other => Err(Wrong::line(format!("has a type that is not known: `{other}`"))),
         }
@@ -238,9 +238,7 @@ impl Reading {
         let held = match line.get("values") {
             Some(_) => {
                 let salt = base64(line, "salt")?;
-                let salt = salt
-                    .try_into()
-                    .map_err(|_| Wrong::line("has a salt that is none"))?;
+                let salt = salt.try_into().map_err(|_| Wrong::line("has an invalid salt"))?;
                 Some((salt, of::<Values>(line, "values")?))
             }
             None => None,
@@ -353,7 +351,7 @@ fn intents(tx: &mut Tx<'_>, line: &Json) -> Done {
 
 fn of<T: DeserializeOwned>(line: &Json, name: &str) -> Done<T> {
     serde_json::from_value(line[name].clone())
-        .map_err(|error| Wrong::line(format!("has no good `{name}` ({error})")))
+        .map_err(|error| Wrong::line(format!("has no valid `{name}` ({error})")))
 }
 
 fn text<'l>(line: &'l Json, name: &str) -> Done<&'l str> {

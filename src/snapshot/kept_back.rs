@@ -234,7 +234,7 @@ pub(super) fn line(key: &[u8], value: &[u8]) -> Result<serde_json::Value, record
         return Ok(json!({"type": "withheld", "kind": kind, "id": id, "class": class, "withheld": withheld}));
     }
     let Some((kind, id)) = parse_hold(key) else {
-        return Err(record::Undecodable("a key that is none".to_owned()));
+        return Err(record::Undecodable("a key that does not decode".to_owned()));
     };
     let hold: Hold = record::decode(value)?;
     Ok(json!({"type": "hold", "kind": kind, "id": id.to_string(), "hold": hold}))

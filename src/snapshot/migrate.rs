@@ -62,7 +62,7 @@ pub fn format_of(store: &dyn SnapshotStore, path: &str) -> Result<Option<u32>, S
         let number = bytes.as_slice().try_into().map(u32::from_be_bytes);
         return number
             .map(Some)
-            .map_err(|_| damaged(path, "its format number is none"));
+            .map_err(|_| damaged(path, "its format number does not decode"));
     }
     for table in [Table::Meta, Table::Objects, Table::History] {
         if !store.scan(table, &[], None, 1)?.is_empty() {
@@ -103,8 +103,12 @@ pub fn migrate(
     }
     while format < known {
         let step = steps.iter().find(|step| step.from == format);
-        let step =
-            step.ok_or_else(|| damaged(path, &format!("nothing leads on from its format {format}")))?;
+        let step = step.ok_or_else(|| {
+            damaged(
+                path,
+                &format!("no migration step leads on from its format {format}"),
+            )
+        })?;
         (step.run)(store)?;
         format += 1;
         let mut batch = WriteBatch::default();

@@ -34,7 +34,7 @@ pub struct Named {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotOne {
     /// No object has that name.
-    #[error("no {what} `{}` in what was read of the source", shown(.name))]
+    #[error("no {what} `{}` among the objects read from the source", shown(.name))]
     Nothing {
         /// The kind looked for: `user`, `group`, or either.
         what: &'static str,

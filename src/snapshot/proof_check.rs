@@ -62,7 +62,7 @@ pub fn verify(folder: &Path) -> Result<Checked, StoreError> {
         serde_json::from_reader(BufReader::new(open("manifest.json")?)).map_err(|error| {
             StoreError::Damaged {
                 path: folder.display().to_string(),
-                what: format!("its manifest.json is none ({error})"),
+                what: format!("its manifest.json does not decode ({error})"),
             }
         })?;
     if ![LAYOUT, LAYOUT_BEFORE].contains(&manifest.layout.as_str()) {
@@ -210,7 +210,7 @@ impl Check {
         }
         let hash: Hash = Sha256::digest(&bytes).into();
         if hex(&hash) != read.hash || read.first.is_some_and(|named| named != first) {
-            self.finding(format!("the record of entry {first} is not what its line says"));
+            self.finding(format!("the record of entry {first} does not match its line"));
         }
         // The hash that its line states: where only the bytes were altered, the next record still builds on it.
         self.hash = Some(read.hash);
@@ -233,7 +233,7 @@ impl Check {
         let begun = std::mem::replace(&mut self.begun, true);
         if !begun && first < self.next {
             self.finding(format!(
-                "the chain begins at entry {first}, and the manifest says {}",
+                "the chain begins at entry {first}, but the manifest states {}",
                 self.next
             ));
             self.next = first;
@@ -313,7 +313,7 @@ impl Check {
             expected["salt"] = line["salt"].clone();
         }
         if line != expected {
-            self.finding(format!("entry {} is not what the chain says", entry.seq));
+            self.finding(format!("entry {} does not match the chain", entry.seq));
         }
     }
 

@@ -72,7 +72,7 @@ pub trait Reads {
 
     /// Builds the error for a key that does not belong to this table.
     fn bad_key(&self, table: Table) -> StoreError {
-        self.damaged(format_args!("a key that is none, in table {table:?}"))
+        self.damaged(format_args!("a key that does not decode, in table {table:?}"))
     }
 
     // ------------------------------------------------------------------------------------------ objects

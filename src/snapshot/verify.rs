@@ -101,7 +101,7 @@ pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
     })?;
     each(snapshot, Table::KeptBack, |key, value| {
         if let Err(error) = kept_back::line(key, value) {
-            report.add(format!("something withheld or on hold: {error}"));
+            report.add(format!("a withheld operation or a hold: {error}"));
         }
         Ok(())
     })?;
@@ -152,7 +152,7 @@ fn check_object(
     report: &mut Report,
 ) -> Result<(), StoreError> {
     let Some((kind, id)) = keys::parse_object(key) else {
-        report.add("an object's key is none".to_owned());
+        report.add("an object's key does not decode".to_owned());
         return Ok(());
     };
     let record: Record = match Record::decode(kind, id, value) {
@@ -209,7 +209,9 @@ fn check_edge(snapshot: &Snapshot, key: &[u8], value: &[u8], report: &mut Report
     };
     let key = keys::referrer(&member, ObjectKind::Group, &group);
     if snapshot.raw(Table::Referrers, &key)?.is_none() {
-        report.add(format!("group {group}: its member {member} does not know it"));
+        report.add(format!(
+            "group {group}: no reference is stored for its member {member}"
+        ));
     }
     Ok(())
 }
@@ -228,7 +230,7 @@ fn check_referrer(snapshot: &Snapshot, key: &[u8], report: &mut Report) -> Resul
     };
     if !refers {
         report.add(format!(
-            "{referred} is said to be referred to by {kind} {by}, which does not"
+            "{kind} {by} is recorded as referring to {referred}, but does not"
         ));
     }
     Ok(())

@@ -100,9 +100,9 @@ async fn about(
         let existence = match reply {
             Reply::Found(_) => Existence::SoftDeleted,
             Reply::NotFound => Existence::HardDeleted,
-            Reply::Again { shown, .. } | Reply::Other(shown) => {
-                Existence::Unknown(format!("not found, but the deleted items did not say: {shown}"))
-            }
+            Reply::Again { shown, .. } | Reply::Other(shown) => Existence::Unknown(format!(
+                "not found, but the look-up among the deleted items failed: {shown}"
+            )),
         };
         known.push((id, existence));
     }

@@ -70,7 +70,7 @@ const APPLICATIONS: NeededPermission = NeededPermission {
         "Directory.Read.All",
         "Directory.ReadWrite.All",
     ],
-    purpose: "reading who is assigned to the enterprise application, and its app roles",
+    purpose: "reading the assignments of the enterprise application, and its app roles",
     required: true,
 };
 

@@ -528,7 +528,7 @@ pub(super) fn partly(taken: Taken, members: Vec<RefusedMember>) -> Result<Option
 fn not_whole(id: &TargetId) -> TargetError {
     TargetError::Refused {
         what: format!(
-            "PUT /Groups/{id} was not sent: the target does not show who is in the group, and a PUT would take them out"
+            "PUT /Groups/{id} was not sent: the target does not show all members of the group, and a PUT would remove the others"
         ).into(),
         status: 0,
         hint: "have the target take PATCH for groups, or show their members; dialect = { update = \"patch\" } under the job's \

@@ -266,7 +266,7 @@ impl ScimTarget {
         let asked = asked_one("PUT", kind, id);
         let Some(mut fresh) = self.fetch(kind, id).await? else {
             return Err(TargetError::NotFound {
-                what: format!("{} {}: it is not there", asked.method, asked.path).into(),
+                what: format!("{} {}: it does not exist", asked.method, asked.path).into(),
             });
         };
         if kind == ObjectKind::Group && !self.is_whole(&fresh, patch) {

@@ -147,7 +147,7 @@ impl ScimTarget {
             return Err(fault::malformed(
                 &asked,
                 &answer,
-                "without the id of what it created",
+                "without the id of the created resource",
             ));
         };
         let sent = Sent {
@@ -177,7 +177,7 @@ impl ScimTarget {
                 _ => Err(fault::foreign(
                     &asked,
                     &answer,
-                    "neither it nor a look at that resource says that it is the one that was sent",
+                    "neither the answer nor a read of that resource shows that it is the one that was sent",
                 )),
             },
         }

@@ -235,7 +235,7 @@ impl Experience {
         if self.changed.load(Ordering::Relaxed)
             && let Err(error) = self.write(Durability::Lazy).await
         {
-            tracing::warn!("What was learned of the target could not be kept: {error}");
+            tracing::warn!("What was learned about the target could not be stored: {error}");
         }
     }
 

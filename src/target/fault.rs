@@ -213,7 +213,7 @@ fn hint_for(status: u16) -> &'static str {
             "the target does not take this media type: `media_type` under the target's `dialect` is \"scim\" \
              (application/scim+json) or \"json\" (application/json)"
         }
-        _ => "look at the detail; the target's own log may say more",
+        _ => "see the detail; the target's own log may show more",
     }
 }
 
@@ -358,7 +358,7 @@ fn kind_alone(answer: &Answer) -> String {
         });
     let kind = kind.map_or_else(String::new, |kind| format!(" {kind}"));
     format!(
-        "{kind} (the target's words are left out: a refusal may quote a value that a row with Redact hides)"
+        "{kind} (the target's text is left out: a refusal may quote a value that a row with Redact hides)"
     )
 }
 

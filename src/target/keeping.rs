@@ -220,12 +220,12 @@ fn not_kept(kind: ObjectKind, id: &TargetId, path: &str) -> TargetError {
     let word = kind.word();
     TargetError::Refused {
         what: format!(
-            "the change of `{path}` of {word} {id} was answered 2xx and not kept, by PATCH nor by PUT"
+            "the change of `{path}` of {word} {id} was answered 2xx and not kept, neither by PATCH nor by PUT"
         )
         .into(),
         status: 200,
         hint: format!(
-            "look whether `{path}` of this {word} is locked at the target, or set apply = \"create-only\" in its mapping row; it \
+            "check whether `{path}` of this {word} is locked at the target, or set apply = \"create-only\" in its mapping row; it \
              is tried again with growing gaps"
         ),
     }

@@ -128,7 +128,7 @@ impl ScimTarget {
         if !unsafe_now {
             forms.push_back((aspect, current));
         }
-        let mut error = not_carried_out(kind, id, "members who were to go are still in it");
+        let mut error = not_carried_out(kind, id, "removed members are still in it");
         while let Some((of, form)) = forms.pop_front() {
             let used_in = dialect.clone().with(aspect, current).with(of, form);
             let first = of == aspect && form == current;
@@ -235,7 +235,7 @@ impl ScimTarget {
         }
         let current = self.experience.ask(|learned| learned.form(aspect));
         let mut forms = vec![current];
-        let mut error = not_carried_out(kind, id, "members who were to come are not in it");
+        let mut error = not_carried_out(kind, id, "added members are not in it");
         while let Some(form) = forms.pop() {
             let used_in = dialect.clone().with(aspect, form);
             let used = self.use_in_parts(kind, id, Way::In, addition, &held, &used_in);
@@ -295,7 +295,7 @@ impl ScimTarget {
 
     fn harmed(&self, form: usize, group: &TargetId, they: &str) {
         let (now, aspect) = (self.experience.now(), Aspect::MemberRemoval);
-        let what = format!("it took more members out of group {group} than were named; they {they}");
+        let what = format!("it removed more members from group {group} than were named; they {they}");
         let finding = self
             .experience
             .add(|learned| learned.harmed(aspect, form, now, &what));
@@ -322,7 +322,7 @@ impl ScimTarget {
                      come first"
                 ).into(),
                 status: 0,
-                hint: "the next cycle puts them back; if this stays, look at that group at the target"
+                hint: "the next cycle puts them back; if this stays, check that group at the target"
                     .to_owned(),
             });
         }
@@ -462,7 +462,7 @@ impl ScimTarget {
         }
         for leaver in leavers.iter().take(MOST_ASKED) {
             if self.is_in(id, leaver).await? == Some(true) {
-                let what = "members who were to go are still in it, as a filter tells";
+                let what = "removed members are still in it, as a filter shows";
                 return Err(not_carried_out(kind, id, what));
             }
         }

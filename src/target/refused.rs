@@ -147,7 +147,7 @@ impl ScimTarget {
                 Ok(Some(_)) => Ok(TargetError::Refused {
                     what,
                     status: 404,
-                    hint: "the resource is there, and something that the request refers to is not".to_owned(),
+                    hint: "the resource exists, but something that the request refers to does not".to_owned(),
                 }),
                 _ => Err(TargetError::NotFound { what }),
             },

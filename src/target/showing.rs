@@ -123,8 +123,8 @@ impl Learned {
         }
         self.showing.most = Some(count);
         Some(format!(
-            "the target shows no more than {count} members of a group: who is not shown in a group that large counts as in it \
-             where that was sent and accepted"
+            "the target shows no more than {count} members of a group: a member that is not shown in a group that large \
+             counts as in it where that was sent and accepted"
         ))
     }
 
@@ -150,7 +150,9 @@ impl Learned {
         }
         if self.shows_members() == Shows::Not {
             notes.push(
-                "members of groups are not shown: what was sent and accepted counts, and no drift of members is found".to_owned(),
+                "the target does not show the members of groups: members that were sent and accepted count, and drift of \
+                 members is not found"
+                    .to_owned(),
             );
         }
         notes

@@ -243,8 +243,8 @@ impl ScimTarget {
 
 fn left_undone(kind: ObjectKind, id: &TargetId, way: Way) -> TargetError {
     let what = match way {
-        Way::In => "who was to come is not in it",
-        Way::Out => "who was to go is still in it",
+        Way::In => "the added member is not in it",
+        Way::Out => "the removed member is still in it",
     };
     not_carried_out(kind, id, what)
 }

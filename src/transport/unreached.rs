@@ -253,7 +253,7 @@ impl fmt::Display for Tls {
             Self::Untrusted => write!(f, "the certificate is not trusted: its issuer is unknown here"),
             Self::OutOfTime(how) => write!(f, "the certificate {how}"),
             Self::OtherName(text) => write!(f, "the certificate is another host's ({text})"),
-            Self::NotTls => write!(f, "what answers there does not speak TLS"),
+            Self::NotTls => write!(f, "the service at that address does not speak TLS"),
             Self::Incompatible(text) => write!(f, "no version or cipher in common ({text})"),
             Self::Other(text) => f.write_str(text),
         }

@@ -70,7 +70,7 @@ fn unsaid(row: &Row, kind: ObjectKind, left_out: &mut Vec<LeftOut>) {
         });
     };
     if row.authority == Authority::Target {
-        leave("authority = \"target\" is none of Entra's; the row is applied on creation only");
+        leave("Entra has no authority = \"target\"; the row is applied on creation only");
     }
     if row.drift.is_some() {
         leave("Entra looks for no drift");

@@ -267,7 +267,7 @@ impl Import {
             self.remark(
                 kind,
                 &row.target,
-                "exportMissingReferences: who is not at the target is sent when it appears",
+                "exportMissingReferences: an object that is not at the target is sent when it appears there",
             );
         }
         row.trouble = (!troubles.is_empty()).then(|| troubles.join("; "));

@@ -45,7 +45,7 @@ fn attribute(name: &str, source: &SourceAttribute, target: &TargetPath) -> Optio
     let is_text =
         !(source.is_extension() || source.is_boolean() || matches!(source.access, Access::Reference(_)));
     if target.is_boolean() && is_text {
-        return Some(needs_truth(target, &format!("what [{name}] holds")));
+        return Some(needs_truth(target, &format!("the value of [{name}]")));
     }
     None
 }

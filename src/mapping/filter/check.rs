@@ -153,7 +153,7 @@ fn fits(attribute: &SourceAttribute, clause: &Clause) -> Result<(), Diagnostic> 
         }
         Access::SoftDeleted => {
             return refused(
-                format!("`{name}` says whether somebody is in scope, and so cannot decide it"),
+                format!("`{name}` follows from the scope, and so cannot decide it"),
                 "ask accountEnabled",
             );
         }
@@ -176,7 +176,10 @@ fn fits(attribute: &SourceAttribute, clause: &Clause) -> Result<(), Diagnostic> 
         );
     }
     if asks_boolean && !attribute.is_boolean() && !attribute.is_extension() {
-        return wrong(format!("`{name}` is no boolean"), "compare it with EQUALS \"…\"");
+        return wrong(
+            format!("`{name}` is not a boolean"),
+            "compare it with EQUALS \"…\"",
+        );
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ fn truth(test: &Test, object: &SourceObject, member: &dyn Fn(MemberOf) -> Option
     match test {
         Test::Member { of, wanted } => member(*of)
             .map(|is| is == *wanted)
-            .ok_or_else(|| format!("who is a member of group {}", of.group)),
+            .ok_or_else(|| format!("the members of group {}", of.group)),
         Test::Attribute { read, ask } => match read.evaluate_object(object, &Facts::default()) {
             Ok(value) => asked(ask, &value),
             Err(Stop::Unknown(property)) => Err(format!("the property {property}")),

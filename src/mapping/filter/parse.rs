@@ -100,7 +100,7 @@ pub fn parse(text: &str) -> Result<Groups, Diagnostic> {
     let tokens = tokenize(text)?;
     if tokens.is_empty() {
         return Err(Diagnostic::new("the filter is empty", Span::new(0, 0))
-            .hint("write a clause such as department EQUALS \"Sales\", or leave the key away"));
+            .hint("write a clause such as department EQUALS \"Sales\", or leave out the key"));
     }
     let mut parser = Parser {
         tokens: &tokens,
@@ -255,7 +255,7 @@ impl<'a> Parser<'a> {
             (true, None) => Err(Diagnostic::new(format!("{operator} needs a value"), at)
                 .hint(format!("write it in quotes: {operator} \"…\""))),
             (false, Some((_, span))) => {
-                Err(Diagnostic::new(format!("{operator} takes no value"), span).hint("take it away"))
+                Err(Diagnostic::new(format!("{operator} takes no value"), span).hint("remove it"))
             }
             (false, None) => Ok((None, at)),
         }

@@ -42,7 +42,7 @@ fn held(call: &Call<'_>) -> Result<BTreeMap<String, Option<String>>, Stop> {
     for element in elements {
         let Value::Map(role) = element else {
             return Err(Stop::Failed(
-                "appRoleAssignments holds what is no app role".to_owned(),
+                "appRoleAssignments holds a value that is not an app role".to_owned(),
             ));
         };
         let text = |key| {

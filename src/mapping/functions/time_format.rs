@@ -77,7 +77,7 @@ pub(super) fn styles(text: &str) -> Result<Styles, String> {
             "AssumeUniversal" => styles.assume_utc = true,
             // A server's local time is UTC, and missing dates are not today's here.
             "None" | "AssumeLocal" | "RoundtripKind" | "NoCurrentDateDefault" => {}
-            other => return Err(format!("`{other}` is none of .NET's DateTimeStyles")),
+            other => return Err(format!("`{other}` is not one of .NET's DateTimeStyles")),
         }
     }
     Ok(if none { Styles::default() } else { styles })
@@ -111,7 +111,7 @@ pub(super) fn parts(format: &str) -> Result<Vec<Part>, String> {
         (None, _) => Err("a date format is empty".to_owned()),
         (Some(letter), None) => match standard(letter) {
             Some(custom) => custom_parts(custom),
-            None => Err(format!("`{letter}` is none of .NET's standard date formats")),
+            None => Err(format!("`{letter}` is not one of .NET's standard date formats")),
         },
         _ => custom_parts(format),
     }

@@ -347,10 +347,10 @@ impl<'t> Translator<'t> {
         let single = |name: &str, what: &str| match groups.find(name) {
             [one] => Ok(*one),
             [] => Err(PatternError::new(format!(
-                "{what} names the group `{name}`, which is not there"
+                "{what} names the group `{name}`, which does not exist"
             ))),
             _ => Err(PatternError::new(format!(
-                "{what} names the group `{name}`, of which there are several"
+                "{what} names the group `{name}`, which exists several times"
             ))),
         };
         let mut text = String::new();

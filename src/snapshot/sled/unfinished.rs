@@ -28,7 +28,7 @@ pub(super) fn remove_torn(folder: &Path) -> io::Result<()> {
         if (unfinished || name == CONFIG_FILE) && is_torn(&fs::read(entry.path())?) {
             tracing::info!(
                 file = %entry.path().display(),
-                "removed a file that a killed process left half written; nothing is lost, it is made anew"
+                "removed a file that a killed process left half written; nothing is lost, it is written again"
             );
             fs::remove_file(entry.path())?;
         }

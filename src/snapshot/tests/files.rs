@@ -487,7 +487,7 @@ fn the_self_check_finds_what_does_not_agree() {
             let key = [&[2], keys::object(User, &id(1)).as_slice()].concat();
             batch.put(Table::KeptBack, key, "rubbish")
         }),
-        ("withheld under a key that is none", |batch| {
+        ("withheld under a key that does not decode", |batch| {
             batch.put(Table::KeptBack, "rubbish", "")
         }),
         ("owner gone", |batch| {

@@ -84,7 +84,7 @@ fn a_connection_that_fails_names_its_cause_and_the_key_in_full() {
     names(
         &world,
         &[],
-        "TLS: what answers there does not speak TLS",
+        "TLS: the service at that address does not speak TLS",
         "`jobs.idmelon.target.url`",
     );
     at("login_url", "https://login.invalid");

@@ -220,7 +220,7 @@ fn what_a_mapping_redacts_leaves_by_the_request_alone() {
     let refused = heard
         .0
         .iter()
-        .filter(|(_, text)| text.contains("words are left out"));
+        .filter(|(_, text)| text.contains("text is left out"));
     assert!(refused.count() > 3, "the refusals were heard");
     heard.is_clean();
 }

@@ -126,7 +126,7 @@ fn an_attribute_that_is_not_kept_is_unlocked_or_sent_in_creates_only() {
         retitle(&world, 0, json!("Captain"));
         hints(
             &world,
-            "look whether `title` of this user is locked at the target, or set apply = \\\"create-only\\\"",
+            "check whether `title` of this user is locked at the target, or set apply = \\\"create-only\\\"",
         );
         let checked = world.run(&["check"]).exits(0).out;
         let hint = "look at it at the target: `melonsync drift` shows all; or set apply = \"create-only\" in its mapping row";

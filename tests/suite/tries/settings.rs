@@ -37,7 +37,7 @@ const CASES: &[Case<'_>] = &[
         "no TOML",
         MODE,
         "mode = enforce",
-        "mend the line; https://toml.io",
+        "correct the line; https://toml.io",
         MODE,
     ),
     (
@@ -100,14 +100,14 @@ const CASES: &[Case<'_>] = &[
         "a filter that cannot be read",
         SOURCE,
         "[jobs.idmelon.source]\nuser_filter = 'department EQUALZ \"Sales\"'\n",
-        "correct the filter: docs/operations.md lists its operators; without the key everybody is in scope",
+        "correct the filter: docs/operations.md lists its operators; without the key every object is in scope",
         "[jobs.idmelon.source]\nuser_filter = 'department EQUALS \"Sales\"'\n",
     ),
     (
         "a filter that cannot be read, taken out",
         SOURCE,
         "[jobs.idmelon.source]\ngroup_filter = 'displayName'\n",
-        "without the key everybody is in scope",
+        "without the key every object is in scope",
         SOURCE,
     ),
     (

@@ -48,11 +48,7 @@ fn each_status_says_what_to_do_and_what_is_put_right_at_the_target_goes_on() {
             "",
             &["the target does not take this value or form: look at the detail, then at the mapping row"],
         ),
-        (
-            402,
-            "",
-            &["look at the detail; the target's own log may say more"],
-        ),
+        (402, "", &["see the detail; the target's own log may show more"]),
         (
             403,
             "",
@@ -61,7 +57,7 @@ fn each_status_says_what_to_do_and_what_is_put_right_at_the_target_goes_on() {
         (
             404,
             "",
-            &["the resource is there, and something that the request refers to is not"],
+            &["the resource exists, but something that the request refers to does not"],
         ),
         (
             412,
