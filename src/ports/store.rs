@@ -80,20 +80,20 @@ impl WriteBatch {
     }
 }
 
-/// The process that holds a state folder, as it wrote itself down.
+/// The process that holds a state folder, as it recorded itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// Its process id; `unknown` if it did not write it.
+    /// Its process id; `unknown` if it did not record one.
     pub pid: String,
-    /// What it does, where it stays: a daemon, since when, which jobs.
+    /// The role of a process that stays: a daemon, since when, which jobs.
     pub role: Option<String>,
 }
 
 impl Holder {
-    /// How the role of a daemon begins: of one that answers at its control socket.
+    /// The beginning of the role of a daemon, which answers at its control socket.
     pub const DAEMON: &'static str = "daemon";
 
-    /// True where it can be asked.
+    /// Returns true where it can be asked.
     #[must_use]
     pub fn is_daemon(&self) -> bool {
         self.role
@@ -121,7 +121,7 @@ pub enum StoreError {
     InUse {
         /// The state folder.
         path: String,
-        /// Who holds it.
+        /// The holder.
         holder: Holder,
     },
     /// The store was written by a newer melonsync.

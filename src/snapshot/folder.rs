@@ -49,10 +49,8 @@ impl StateFolder {
         Self::hold_as(root, None)
     }
 
-    /// As [`Self::hold`], by a process that stays: `role` says to others what it does, in one line.
-    ///
-    /// # Errors
-    /// As [`Self::hold`].
+    /// Locks the folder as [`Self::hold`] does, for a process that stays: `role` records for other processes what it does,
+    /// in one line.
     pub fn hold_as(root: &Path, role: Option<&str>) -> Result<Self, StoreError> {
         let lock = Arc::new(StateLock::acquire(root, role)?);
         Ok(Self {

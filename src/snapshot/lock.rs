@@ -1,5 +1,5 @@
-//! One process a state folder: an advisory lock on `<state>/lock`. In its first line is the holder's pid, in the second
-//! what the holder does, where it stays (a daemon: since when, which jobs).
+//! One process a state folder: an advisory lock on `<state>/lock`. Its first line contains the holder's pid; the second,
+//! for a process that stays, its role (a daemon: since when, which jobs).
 //!
 //! The kernel releases the lock when its process ends, however it ends, so no lock is ever left over. The file stays:
 //! removing it would let two processes hold "the" lock.
@@ -28,10 +28,12 @@ pub struct StateLock {
 }
 
 impl StateLock {
-    /// Locks the folder, and creates it with mode 0700 where needed. `role`: what this process does, where it stays; one line.
+    /// Locks the folder, and creates it with mode 0700 where needed. `role`: the role of a process that
+    /// stays, in one line.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] with the holder's pid and role; [`StoreError::Io`] where the folder cannot be made or opened.
+    /// [`StoreError::InUse`] with the holder's pid and role; [`StoreError::Io`] where the folder cannot be created or
+    /// opened.
     pub fn acquire(folder: &Path, role: Option<&str>) -> Result<Self, StoreError> {
         create_private(folder)?;
         let path = folder.join(LOCK_FILE);
@@ -49,7 +51,7 @@ impl StateLock {
             }
             Err(error) => return Err(refused("take the lock", &path, error.into())),
         }
-        // One write: whoever reads it sees all of it or nothing.
+        // One write: a reader sees all of it or nothing.
         let text = match role {
             Some(role) => format!("{}\n{role}\n", std::process::id()),
             None => format!("{}\n", std::process::id()),
@@ -77,7 +79,7 @@ impl Drop for StateLock {
     }
 }
 
-/// Reads who holds it. A process that has only just taken the lock gets a moment to write it.
+/// Reads the holder. A process that has only just taken the lock gets a moment to write it.
 fn holder(file: &mut File) -> Holder {
     for _ in 0..5 {
         let mut text = String::new();
@@ -99,11 +101,10 @@ fn holder(file: &mut File) -> Holder {
     }
 }
 
-/// A holder does not say more of itself than this, in bytes.
+/// The most bytes that a holder writes about itself.
 const LONGEST_TEXT: u64 = 4096;
 
-/// Creates a folder and what leads to it, for this user alone. One that
-/// exists keeps its mode.
+/// Creates a folder and its parents, for this user alone. An existing folder keeps its mode.
 ///
 /// # Errors
 /// [`StoreError::Io`].

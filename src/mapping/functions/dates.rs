@@ -191,7 +191,7 @@ pub(super) fn date_from_num<'a>(call: &Call<'a>) -> Answer<'a> {
     printed(DateTime::from_timestamp(FILETIME_EPOCH + ticks / TICKS, nanos).map(|at| at.naive_utc()))
 }
 
-/// Active Directory's number of a date.
+/// Returns Active Directory's number of a date.
 pub(super) fn num_from_date<'a>(call: &Call<'a>) -> Answer<'a> {
     let Some(at) = date(call, 0)? else {
         return Ok(Cow::Owned(Value::Null));

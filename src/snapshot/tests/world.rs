@@ -137,7 +137,7 @@ pub fn store_page(snapshot: &Snapshot, kind: ObjectKind, page: &DeltaPage) -> Pa
     outcome
 }
 
-/// A full round of one page, ended.
+/// Stores a full round of one page, to its end.
 pub fn full_round(snapshot: &Snapshot, kind: ObjectKind, objects: Vec<DeltaObject>) {
     begin_full(snapshot, kind);
     store_page(snapshot, kind, &last(objects));
