@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::collections::HashSet;
 
 use tracing::info;
 use tracing::warn;
@@ -35,13 +34,13 @@ use super::standing::Fact;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
+use super::values::UniqueNames;
 use super::warnings;
 use crate::model::clock::Stopwatch;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-use crate::model::id::TargetId;
 use crate::ports::Durability;
 use crate::ports::Traffic;
 use crate::reconcile::guard::Approvals;
@@ -50,7 +49,6 @@ use crate::reconcile::guard::Sent;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::quarantine::Kinds;
 use crate::reconcile::target_schema::Unsupported;
-use crate::reconcile::unique_values::UniqueValues;
 use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
 use crate::snapshot::history::NewEntry;
@@ -91,18 +89,8 @@ pub struct Cycle<'j> {
     pub(super) kept_back: KeptBack,
     /// Who takes over whose resource.
     pub(super) rehires: Rehires,
-    /// Who gives a userName up in this cycle, and who wants one.
-    pub(super) values: UniqueValues,
-    /// Users who have given theirs up.
-    pub(super) freed: HashSet<SourceId>,
-    /// The resources that had them.
-    pub(super) freed_targets: HashSet<TargetId>,
-    /// Users and groups that wait for another's name: whose, and their own name for showing.
-    pub(super) waiting: BTreeMap<(ObjectKind, SourceId), (SourceId, String)>,
-    /// True once the target refused a group's name because another one has it.
-    pub(super) unique_group_names: bool,
-    /// Users and groups that take a temporary name, so that a circle of them can go on.
-    pub(super) making_way: BTreeSet<SourceId>,
+    /// Whose turn it is to have a name.
+    pub(super) names: UniqueNames,
     /// What this batch met of withheld and released operations.
     pub(super) met: Vec<(WithheldKey, Met)>,
     /// Removals sent within the guard window before this cycle.
@@ -222,12 +210,7 @@ impl<'j> Cycle<'j> {
             approvals: None,
             kept_back: KeptBack::default(),
             rehires: Rehires::default(),
-            values: UniqueValues::default(),
-            freed: HashSet::new(),
-            freed_targets: HashSet::new(),
-            waiting: BTreeMap::new(),
-            unique_group_names: false,
-            making_way: BTreeSet::new(),
+            names: UniqueNames::default(),
             met: Vec::new(),
             sent: Sent::default(),
             focus: None,

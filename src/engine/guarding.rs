@@ -60,7 +60,7 @@ impl Cycle<'_> {
             .store(move |snapshot| sent_within(snapshot, now, window))
             .await?;
         let mut asked = Asked::default();
-        self.values = UniqueValues::default();
+        self.names.wanted = UniqueValues::default();
         for kind in self.run.job.managed.clone() {
             if self.stopped.contains(&kind) {
                 continue;
@@ -79,7 +79,7 @@ impl Cycle<'_> {
                 .store(move |snapshot| find_counted(snapshot, kind, &rules, &context, &kept_back))
                 .await?;
             self.removals |= found.any_removal;
-            self.values.extend(found.values);
+            self.names.wanted.extend(found.values);
             asked.identities += found.identities;
             asked.creates += found.creates;
             match kind {

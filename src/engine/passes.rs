@@ -38,6 +38,7 @@ use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::policy::Policy;
+use crate::reconcile::unique_values::unique_name;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::Reference;
 use crate::reconcile::view::TargetReading;
@@ -142,13 +143,16 @@ impl Cycle<'_> {
         }
         let mut settle = false;
         loop {
-            self.waiting.retain(|(of, _), _| *of != ObjectKind::User);
+            self.names.look_again(ObjectKind::User);
             let progress = self.sweep(ObjectKind::User, Pass::Users, settle).await?;
             // Without anything sent nobody else is marked: once nobody waits, there is nothing left to look at again.
-            if !(progress.waiting || self.waits(ObjectKind::User) || progress.moved && self.run.applies()) {
+            if !(progress.waiting
+                || self.names.waits(ObjectKind::User)
+                || progress.moved && self.run.applies())
+            {
                 return Ok(());
             }
-            if settle && !progress.moved && self.break_circle(ObjectKind::User) {
+            if settle && !progress.moved && self.names.break_circle(ObjectKind::User) {
                 continue;
             }
             match (progress.waiting, progress.moved, settle) {
@@ -165,15 +169,32 @@ impl Cycle<'_> {
             return Ok(());
         }
         loop {
-            self.waiting.retain(|(of, _), _| *of != ObjectKind::Group);
+            self.names.look_again(ObjectKind::Group);
             let progress = self.sweep(ObjectKind::Group, Pass::Groups, true).await?;
             if progress.waiting && progress.moved {
                 continue;
             }
-            if !self.break_circle(ObjectKind::Group) {
+            if !self.names.break_circle(ObjectKind::Group) {
                 return Ok(());
             }
         }
+    }
+
+    /// Once the deletes are done, names may be free that users waited for. Whoever waits on waits for the next cycle.
+    pub(super) async fn late_values(&mut self) -> Result<(), CycleError> {
+        if !self.names.any_waits() {
+            return Ok(());
+        }
+        self.users().await?;
+        self.groups().await?;
+        for ((kind, id), (holder, name)) in self.names.take_waiting() {
+            let omission = Omission::WaitsForValue {
+                attribute: unique_name(kind),
+                holder,
+            };
+            self.run.omit(kind, id, &name, &omission);
+        }
+        Ok(())
     }
 
     /// One sweep over the dirty objects of a kind.
@@ -240,7 +261,7 @@ impl Cycle<'_> {
             works.extend(self.select(pass, one));
         }
         progress.works = works.len();
-        progress.waiting |= matches!(pass, Pass::Users | Pass::Groups) && self.waits(kind);
+        progress.waiting |= matches!(pass, Pass::Users | Pass::Groups) && self.names.waits(kind);
         // Who is found to be held up moves those who waited for it.
         progress.moved |= self.run.standing.count(Fact::HeldUp) > blocked;
         let outcome = if self.run.applies() {
@@ -338,6 +359,16 @@ impl Cycle<'_> {
         }
         self.report(pass, &work);
         (pass != Pass::MembersOut || !work.run.is_empty()).then_some(work)
+    }
+
+    /// Returns whether an object can have its name now.
+    fn turn(&mut self, plan: &mut ObjectPlan) -> Turn {
+        if self.kept_back.whole(plan.kind, plan.source).is_some() {
+            return Turn::Free;
+        }
+        let approvals = self.approvals.as_ref();
+        let renames = approvals.is_some_and(|approvals| approvals.identities.withheld().is_none());
+        self.names.turn(plan, renames)
     }
 
     /// Leaves what is not in the saved plan, where one is carried out.

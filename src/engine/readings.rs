@@ -279,7 +279,7 @@ impl Cycle<'_> {
             releases: self.run.applies(),
             observed: self.drift.is_looked_for(kind),
             missing: std::sync::Arc::clone(&self.drift.missing_users),
-            freed: self.freed_targets.clone(),
+            freed: self.names.freed_targets.clone(),
             rehires: self.rehires.clone(),
             refused: self.refused,
             leaving: self.leaving(),

@@ -277,7 +277,7 @@ impl Cycle<'_> {
     /// Counts and logs what was carried out, and adds it to the history.
     fn note_done(&mut self, work: &mut Work, target: Option<&TargetId>, history: &mut Vec<NewEntry>) {
         for operation in &mut work.run {
-            self.note_freed(operation);
+            self.names.note_freed(operation);
             self.run.summary.count(operation);
             self.run
                 .order
@@ -356,7 +356,7 @@ impl Cycle<'_> {
         let id = work.plan.source;
         let learns = matches!(error, TargetError::Conflict { .. } | TargetError::NotFound { .. });
         if matches!(error, TargetError::Conflict { .. }) {
-            self.note_taken_name(kind, &work.run);
+            self.names.note_taken(kind, &work.run);
         }
         if learns && self.run.standing.may_try_again((kind, id)) {
             self.run.standing.tries_again((kind, id));
@@ -705,7 +705,7 @@ impl Cycle<'_> {
         let (mut forecasts, mut leavers) = (Vec::new(), Vec::new());
         for work in works {
             for operation in &work.run {
-                self.note_freed(operation);
+                self.names.note_freed(operation);
                 self.run.summary.count(operation);
                 self.run
                     .order

@@ -2,13 +2,18 @@
 //! them gets a temporary name first (docs/design/cycle.md, "Applying"). So do groups with their displayName, once the target
 //! answered 409 to one in this cycle: at most services two groups may have one name, and nobody has to wait.
 
-use super::cycle::Cycle;
-use super::error::CycleError;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::HashSet;
+
+use super::standing::Key;
 use crate::model::id::ObjectKind;
-use crate::reconcile::omission::Omission;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::plan::ObjectPlan;
+use crate::reconcile::unique_values::UniqueValues;
 use crate::reconcile::unique_values::gives_up;
 use crate::reconcile::unique_values::make_way;
 use crate::reconcile::unique_values::unique_name;
@@ -24,21 +29,37 @@ pub(super) enum Turn {
     MakeWay,
 }
 
-impl Cycle<'_> {
-    /// Whether a plan of the users' pass can be carried out now. One that makes way is changed here.
-    pub(super) fn turn(&mut self, plan: &mut ObjectPlan) -> Turn {
+/// Names that can be held by one object only, and whose turn it is to have them.
+#[derive(Debug, Default)]
+pub(super) struct UniqueNames {
+    /// Who gives a name up in this cycle, and who wants one.
+    pub(super) wanted: UniqueValues,
+    /// Users who have given theirs up.
+    freed: HashSet<SourceId>,
+    /// The resources that had them.
+    pub(super) freed_targets: HashSet<TargetId>,
+    /// Users and groups that wait for another's name: whose, and their own name for showing.
+    waiting: BTreeMap<Key, (SourceId, String)>,
+    /// True once the target refused a group's name because another one has it.
+    unique_groups: bool,
+    /// Users and groups that take a temporary name, so that a circle of them can go on.
+    making_way: BTreeSet<SourceId>,
+}
+
+impl UniqueNames {
+    /// Returns whether a plan of the users' pass can be carried out now, and changes the plan of one that makes way. `renames`:
+    /// the guard lets users have other names.
+    pub(super) fn turn(&mut self, plan: &mut ObjectPlan, renames: bool) -> Turn {
         let (kind, id) = (plan.kind, plan.source);
-        let approvals = self.approvals.as_ref();
-        let renames = approvals.is_some_and(|approvals| approvals.identities.withheld().is_none());
         let unique = match kind {
             ObjectKind::User => renames,
             // What waits for a name that is given up has no operation yet.
-            ObjectKind::Group => self.unique_group_names || plan.operations.is_empty(),
+            ObjectKind::Group => self.unique_groups || plan.operations.is_empty(),
         };
-        if !unique || self.kept_back.whole(kind, id).is_some() {
+        if !unique {
             return Turn::Free;
         }
-        let holder = self.values.holder(plan);
+        let holder = self.wanted.holder(plan);
         let Some(holder) = holder.filter(|holder| !self.freed.contains(holder)) else {
             return Turn::Free;
         };
@@ -69,38 +90,36 @@ impl Cycle<'_> {
     }
 
     /// A name that is taken: where groups give theirs up in this cycle, they are unique at this target.
-    pub(super) fn note_taken_name(&mut self, kind: ObjectKind, run: &[Operation]) {
+    pub(super) fn note_taken(&mut self, kind: ObjectKind, run: &[Operation]) {
         let names = |operation: &Operation| {
             let mut changes = operation.changes.iter();
             changes.any(|change| change.attribute.eq_ignore_ascii_case(unique_name(kind)))
         };
-        self.unique_group_names |= kind == ObjectKind::Group && run.iter().any(names);
+        self.unique_groups |= kind == ObjectKind::Group && run.iter().any(names);
+    }
+
+    /// Forgets who of a kind waits, before they are looked at again.
+    pub(super) fn look_again(&mut self, kind: ObjectKind) {
+        self.waiting.retain(|(of, _), _| *of != kind);
+    }
+
+    /// True while an object waits for another's name.
+    pub(super) fn any_waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Returns who still waits: for whose name, and their own name for showing.
+    pub(super) fn take_waiting(&mut self) -> BTreeMap<Key, (SourceId, String)> {
+        std::mem::take(&mut self.waiting)
     }
 
     /// Where objects of a kind wait for each other's names, one of them makes way; true then.
     pub(super) fn break_circle(&mut self, kind: ObjectKind) -> bool {
         let of_kind = self.waiting.keys().filter(|(of, _)| *of == kind);
         let waiting = of_kind.map(|(_, id)| *id).collect();
-        match self.values.circle(&waiting) {
+        match self.wanted.circle(&waiting) {
             Some(first) => self.making_way.insert(first),
             None => false,
         }
-    }
-
-    /// Once the deletes are done, names may be free that users waited for. Whoever waits on waits for the next cycle.
-    pub(super) async fn late_values(&mut self) -> Result<(), CycleError> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        self.users().await?;
-        self.groups().await?;
-        for ((kind, id), (holder, name)) in std::mem::take(&mut self.waiting) {
-            let omission = Omission::WaitsForValue {
-                attribute: unique_name(kind),
-                holder,
-            };
-            self.run.omit(kind, id, &name, &omission);
-        }
-        Ok(())
     }
 }

@@ -81,7 +81,7 @@ impl Cycle<'_> {
                 continue;
             };
             let plan = self.planner(true).plan(&view);
-            if let (Some(holder), Some(focus)) = (self.values.holder(&plan), &mut self.focus)
+            if let (Some(holder), Some(focus)) = (self.names.wanted.holder(&plan), &mut self.focus)
                 && focus.insert((kind, holder))
             {
                 left.push((kind, holder));
