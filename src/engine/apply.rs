@@ -37,6 +37,7 @@ use super::refused_members::create_in_part;
 use super::run::blocking;
 use super::stored::StoredReading;
 use super::summary::Kind;
+use super::trouble::TROUBLE;
 use super::work::Answer;
 use super::work::Carried;
 use super::work::MEMBERS_IN_CREATE;
@@ -77,10 +78,6 @@ use crate::snapshot::store::Snapshot;
 /// Good answers that are recorded while other requests of their batch are still on their way. Fewer would cost more
 /// transactions than the overlap saves.
 const RECORDED_EARLY: usize = 250;
-
-/// Answers in a row after which the target as a whole counts as out of reach. One record that a server
-/// answers with 500 must not stop the others; ten in a row are not one record.
-const TROUBLE: u32 = 10;
 
 impl Cycle<'_> {
     /// Carries out the works of a batch, and records the results.
@@ -125,8 +122,8 @@ impl Cycle<'_> {
                 Ok((works, intents))
             })
             .await?;
-        let trouble = AtomicU32::new(self.trouble);
-        let (kinds, began) = (Mutex::new(std::mem::take(&mut self.kinds)), self.run.now);
+        let trouble = AtomicU32::new(self.troubles.in_a_row);
+        let (kinds, began) = (Mutex::new(std::mem::take(&mut self.stops.kinds)), self.run.now);
         let retried: HashSet<SourceId> = works
             .iter()
             .map(|work| work.plan.source)
@@ -181,8 +178,8 @@ impl Cycle<'_> {
             }
         }
         drop(sending);
-        self.trouble = trouble.load(Ordering::Relaxed);
-        self.kinds = kinds.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.troubles.in_a_row = trouble.load(Ordering::Relaxed);
+        self.stops.kinds = kinds.into_inner().unwrap_or_else(PoisonError::into_inner);
         good.append(&mut others);
         let mut recorded = self.record(kind, good, recording, recorded).await?;
         let doubted = std::mem::take(&mut recorded.doubted);
@@ -191,16 +188,11 @@ impl Cycle<'_> {
         Ok(carried)
     }
 
-    /// True where the last answers were all trouble.
-    pub(super) const fn is_down(&self) -> bool {
-        self.trouble >= TROUBLE
-    }
-
     fn conclude(&self, recorded: Recorded) -> Result<Carried, CycleError> {
         if let Some(error) = recorded.fatal {
             return Err(CycleError::Target(error));
         }
-        if self.trouble >= TROUBLE
+        if self.troubles.is_down()
             && let Some(error) = recorded.unavailable
         {
             return Err(CycleError::Target(error));

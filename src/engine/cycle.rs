@@ -26,14 +26,15 @@ use super::kept_back::KeptBack;
 use super::kept_back::Met;
 use super::notes::Due;
 use super::notes::Looked;
-use super::notes::Stumbles;
 use super::open::open_writes;
+use super::quarantine::Stops;
 use super::run::Run;
 use super::run::blocking;
 use super::standing::Fact;
 use super::summary::Kind;
 use super::summary::Outcome;
 use super::summary::Summary;
+use super::trouble::Troubles;
 use super::values::UniqueNames;
 use super::warnings;
 use crate::model::clock::Stopwatch;
@@ -47,13 +48,11 @@ use crate::reconcile::guard::Approvals;
 use crate::reconcile::guard::Asked;
 use crate::reconcile::guard::Sent;
 use crate::reconcile::plan::Planner;
-use crate::reconcile::quarantine::Kinds;
 use crate::reconcile::target_schema::Unsupported;
 use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::kept_back::WithheldKey;
-use crate::snapshot::quarantine::JobStop;
 use crate::snapshot::quarantine::Quarantine;
 use crate::snapshot::quarantine::QuarantineReads;
 use crate::snapshot::read::Reads;
@@ -105,16 +104,8 @@ pub struct Cycle<'j> {
     pub(super) entitlements: Entitlements,
     /// True while an undo holds something.
     pub(super) holds: bool,
-    /// Answers in a row that say that the target as a whole is in trouble.
-    pub(super) trouble: u32,
-    /// Requests that were answered 500, and how many were answered well.
-    pub(super) stumbles: Stumbles,
-    /// Why the job is stopped, where it is.
-    pub(super) quarantine: Option<JobStop>,
-    /// True where the target refused one request and answers others.
-    pub(super) answers: bool,
-    /// Kinds of operations, and which of them are stopped.
-    pub(super) kinds: Kinds,
+    pub(super) troubles: Troubles,
+    pub(super) stops: Stops,
     /// What the guard has counted so far.
     pub(super) asked: Asked,
     /// When the source's users were last looked at.
@@ -172,8 +163,8 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
         Ok(()) => error,
         Err(late) => error.or(Some(late)),
     };
-    cycle.confirm_refusal(error.as_ref()).await;
-    let quarantine = cycle.quarantine_after(error.as_ref());
+    cycle.stops.confirm_refusal(&cycle.run, error.as_ref()).await;
+    let quarantine = cycle.stops.after(&cycle.run, error.as_ref());
     let whole = undo.is_none() && cycle.run.standing.count(Fact::Late) == 0;
     let mut summary = cycle.close(error.as_ref());
     summary.duration_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -218,11 +209,8 @@ impl<'j> Cycle<'j> {
             listing: Listing::default(),
             entitlements: Entitlements::default(),
             holds: false,
-            trouble: 0,
-            stumbles: Stumbles::default(),
-            quarantine: None,
-            answers: false,
-            kinds: Kinds::default(),
+            troubles: Troubles::default(),
+            stops: Stops::default(),
             asked: Asked::default(),
             looked: now,
             blind: false,
@@ -238,7 +226,7 @@ impl<'j> Cycle<'j> {
     /// The story of a cycle.
     async fn story(&mut self) -> Result<(), CycleError> {
         self.read_standing().await?;
-        self.pass_quarantine().await?;
+        self.stops.pass(&self.run).await?;
         self.prepare().await?;
         self.prepare_kept_back().await?;
         self.prepare_evaluation().await?;
@@ -274,7 +262,7 @@ impl<'j> Cycle<'j> {
         self.deletes().await?;
         self.late_values().await?;
         self.tell_not_kept();
-        self.judge_stumbles().await?;
+        self.troubles.judge(&mut self.run, &mut self.escrow).await?;
         self.forget_unasked().await?;
         self.settle_escrow().await?;
         self.settle_assignments().await
@@ -422,7 +410,7 @@ impl<'j> Cycle<'j> {
 
     fn close(self, error: Option<&CycleError>) -> Summary {
         let applies = self.run.applies();
-        let stops = error.is_some_and(|error| self.stops(error));
+        let stops = error.is_some_and(|error| self.stops.stops(error));
         let mut summary = self.run.summary;
         summary.escrow = self.escrow.count() + self.run.standing.count(Fact::InEscrow) as u64;
         summary.outcome = match error {

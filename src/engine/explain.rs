@@ -190,7 +190,7 @@ impl Cycle<'_> {
     ) -> Result<Explanation, CycleError> {
         self.prepare().await?;
         self.prepare_evaluation().await?;
-        self.pass_quarantine().await?;
+        self.stops.pass(&self.run).await?;
         self.recall_assignments().await?;
         if self.entitlements.known {
             // What a cycle comes to whose list says the same.

@@ -11,23 +11,6 @@ use crate::model::name::Name;
 use crate::model::value::Value;
 use crate::reconcile::refresh::Sweep;
 
-/// What a cycle saw of 500s.
-#[derive(Debug, Default)]
-pub(super) struct Stumbles {
-    /// Objects whose requests were answered well.
-    pub(super) well: u64,
-    pub(super) broken: Vec<Broken>,
-}
-
-/// An object whose request was answered 500.
-#[derive(Debug)]
-pub(super) struct Broken {
-    pub(super) key: (ObjectKind, SourceId),
-    pub(super) verb: &'static str,
-    pub(super) resource: Option<TargetId>,
-    pub(super) error: String,
-}
-
 /// A linked object with its resource.
 pub(super) type Linked = (ObjectKind, SourceId, TargetId);
 

@@ -139,7 +139,7 @@ impl Cycle<'_> {
 
     /// Disables that the target did not answer, once it answers again.
     async fn disable_unreached(&mut self) -> Result<(), CycleError> {
-        if self.run.standing.count(Fact::Unreached) == 0 || self.trouble > 0 {
+        if self.run.standing.count(Fact::Unreached) == 0 || self.troubles.in_a_row > 0 {
             return Ok(());
         }
         let unreached = self.run.standing.drain(Fact::Unreached);

@@ -121,9 +121,9 @@ impl Cycle<'_> {
                 })
                 .map(|(_, id, _)| *id)
                 .collect();
-            let released = self.kinds.released.len();
+            let released = self.stops.kinds.released.len();
             self.batch(of, ids, pass, true).await?;
-            again |= self.kinds.released.len() > released;
+            again |= self.stops.kinds.released.len() > released;
         }
     }
 
@@ -254,7 +254,10 @@ impl Cycle<'_> {
             ..Progress::default()
         };
         let mut works = Vec::new();
-        let (blocked, released) = (self.run.standing.count(Fact::HeldUp), self.kinds.released.len());
+        let (blocked, released) = (
+            self.run.standing.count(Fact::HeldUp),
+            self.stops.kinds.released.len(),
+        );
         for one in planned.plans {
             progress.waiting |=
                 one.plan.pending_references > 0 || one.plan.omissions.contains(&Omission::WaitsForManager);
@@ -270,7 +273,7 @@ impl Cycle<'_> {
             self.foresee(kind, works).await?
         };
         // Where a probe worked, the others of its kind follow.
-        let released = self.kinds.released.len() > released;
+        let released = self.stops.kinds.released.len() > released;
         progress.moved |= outcome.moved || released;
         progress.waiting |= outcome.again || released;
         self.keep_withheld().await?;
@@ -332,7 +335,7 @@ impl Cycle<'_> {
             }
         }
         self.keep_to_plan(&mut work);
-        self.keep_to_kinds(&mut work);
+        self.stops.keep_to_kinds(&mut self.run, &mut work);
         match pass {
             Pass::Users if work.run.is_empty() && !work.plan.settles() => {
                 self.run

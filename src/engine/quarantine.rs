@@ -9,24 +9,24 @@
 use tracing::info;
 use tracing::warn;
 
-use super::cycle::Cycle;
 use super::error::CycleError;
 use super::error::chain;
 use super::error::is_gone;
 use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
+use super::run::Run;
 use super::standing::Fact;
 use super::work::Work;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
-use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::PageRequest;
 use crate::ports::SourceError;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Verb;
+use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::quarantine::Kinds;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
@@ -42,22 +42,33 @@ struct Refused {
     hint: String,
 }
 
-impl Cycle<'_> {
+/// What is stopped: the job, or kinds of operations.
+#[derive(Debug, Default)]
+pub(super) struct Stops {
+    /// Why the job is stopped, where it is.
+    job: Option<JobStop>,
+    /// True where the target refused one request and answers others.
+    answers: bool,
+    /// Kinds of operations, and which of them are stopped.
+    pub(super) kinds: Kinds,
+}
+
+impl Stops {
     /// Reads what is stopped. A cycle that is to write goes on only when the probe of a stopped job works.
-    pub(super) async fn pass_quarantine(&mut self) -> Result<(), CycleError> {
-        let Quarantine { job, kinds } = self.run.store(|snapshot| snapshot.quarantine()).await?;
+    pub(super) async fn pass(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
+        let Quarantine { job, kinds } = run.store(|snapshot| snapshot.quarantine()).await?;
         self.kinds = Kinds::new(kinds);
         let Some(stop) = job else { return Ok(()) };
-        if !self.run.order.apply {
-            self.run.order.watcher.finding(&format!(
+        if !run.order.apply {
+            run.order.watcher.finding(&format!(
                 "the job is quarantined since {}, and sends nothing: {}; {}",
                 stop.since, stop.cause, stop.hint
             ));
-            self.quarantine = Some(stop);
+            self.job = Some(stop);
             return Ok(());
         }
-        match self.probe(stop.side).await? {
-            Ok(()) => self.end_quarantine(&stop).await,
+        match probe(run, stop.side).await? {
+            Ok(()) => end_quarantine(run, &stop).await,
             Err(refused) => {
                 let error = CycleError::Quarantined {
                     since: stop.since,
@@ -65,8 +76,8 @@ impl Cycle<'_> {
                     probe: refused.words,
                     hint: refused.hint,
                 };
-                self.quarantine = Some(JobStop {
-                    probed: Some(self.run.now),
+                self.job = Some(JobStop {
+                    probed: Some(run.now),
                     ..stop
                 });
                 Err(error)
@@ -74,109 +85,39 @@ impl Cycle<'_> {
         }
     }
 
-    /// One question to the side that refused, of the kind that a cycle asks. Nothing of the answer is kept.
-    async fn probe(&self, side: Side) -> Result<Result<(), Refused>, CycleError> {
-        match side {
-            Side::Source => self.probe_source().await,
-            Side::Target => {
-                let kind = self.run.job.managed.first().copied().unwrap_or(ObjectKind::User);
-                let answer = self.run.job.target.list(kind, None).await;
-                Ok(answer.map(drop).map_err(|error| Refused {
-                    words: chain(&error),
-                    hint: error.hint().to_owned(),
-                }))
-            }
-        }
-    }
-
-    /// A token, and a page of each stream: each may lack a permission of its own.
-    async fn probe_source(&self) -> Result<Result<(), Refused>, CycleError> {
-        for kind in self.run.job.streams() {
-            let select = self.run.job.select(kind);
-            let request = self
-                .run
-                .store(move |snapshot| {
-                    Ok(match snapshot.stream(kind)?.cursor {
-                        Cursor::Following { delta_link } => PageRequest::Follow {
-                            link: delta_link,
-                            minimal: true,
-                        },
-                        _ => PageRequest::First { select },
-                    })
-                })
-                .await?;
-            match self.run.job.source.page(kind, request).await {
-                // An outdated token was read by somebody who let us in.
-                Ok(_) | Err(SourceError::Reset { .. } | SourceError::LinkRefused { .. }) => {}
-                Err(error) => return Ok(Err(of_source(&error))),
-            }
-        }
-        if let Some(application) = self.run.job.assignments_of()
-            && let Err(error) = self.run.job.source.app_roles(application).await
-        {
-            return Ok(Err(of_source(&error)));
-        }
-        Ok(Ok(()))
-    }
-
-    async fn end_quarantine(&self, stop: &JobStop) -> Result<(), CycleError> {
-        info!(job = %self.run.job.name, "Job {} goes on: the probe of the {} worked", self.run.job.name, stop.side.word());
-        let reason = format!("the probe of the {} worked", stop.side.word());
-        let entry = note(
-            self.run.job,
-            self.run.order,
-            self.run.now,
-            "quarantine_end",
-            reason,
-            None,
-        );
-        self.run
-            .store(move |snapshot| {
-                let held = snapshot.quarantine()?;
-                let mut tx = snapshot.tx()?;
-                tx.put_quarantine(&Quarantine { job: None, ..held });
-                tx.append_history(vec![entry]);
-                tx.commit(Durability::Lazy)
-            })
-            .await
-    }
-
     /// What is stopped when the cycle ends, with its entries of the history; `None` where that is as it was kept.
-    pub(super) fn quarantine_after(&self, error: Option<&CycleError>) -> Option<(Quarantine, Vec<NewEntry>)> {
+    pub(super) fn after(
+        &self,
+        run: &Run<'_>,
+        error: Option<&CycleError>,
+    ) -> Option<(Quarantine, Vec<NewEntry>)> {
         // Where the store failed, what was stopped may not even have been read.
-        if !self.run.order.apply || matches!(error, Some(CycleError::Store(_) | CycleError::Broken(_))) {
+        if !run.order.apply || matches!(error, Some(CycleError::Store(_) | CycleError::Broken(_))) {
             return None;
         }
         let entry = |operation: &str, reason: String, detail: Option<String>| {
-            note(
-                self.run.job,
-                self.run.order,
-                self.run.now,
-                operation,
-                reason,
-                detail,
-            )
+            note(run.job, run.order, run.now, operation, reason, detail)
         };
         let mut entries = Vec::new();
-        let mut job = self.quarantine.clone();
+        let mut job = self.job.clone();
         if let Some(error) = error
             && job.is_none()
-            && let Some(stop) = self.stop_by(error)
+            && let Some(stop) = self.stop_by(run, error)
         {
-            warn!(job = %self.run.job.name, side = stop.side.word(), "Job {} is quarantined: {}", self.run.job.name, stop.cause);
+            warn!(job = %run.job.name, side = stop.side.word(), "Job {} is quarantined: {}", run.job.name, stop.cause);
             let reason = format!("the {} refuses every request", stop.side.word());
             entries.push(entry("quarantine", reason, Some(stop.cause.clone())));
             job = Some(stop);
         }
         for (verb, stopped) in self.kinds.stopped() {
-            if stopped.since == self.run.now {
-                warn!(job = %self.run.job.name, op = verb.name(), "{verb} stops: {} of {} failed", stopped.failed, stopped.sent);
+            if stopped.since == run.now {
+                warn!(job = %run.job.name, op = verb.name(), "{verb} stops: {} of {} failed", stopped.failed, stopped.sent);
                 let reason = format!("{verb} stops: {} of {} failed", stopped.failed, stopped.sent);
                 entries.push(entry("quarantine", reason, Some(stopped.cause.clone())));
             }
         }
         for verb in &self.kinds.released {
-            info!(job = %self.run.job.name, op = verb.name(), "{verb} goes on: the probe worked");
+            info!(job = %run.job.name, op = verb.name(), "{verb} goes on: the probe worked");
             let reason = format!("{verb} goes on: the probe worked");
             entries.push(entry("quarantine_end", reason, None));
         }
@@ -186,11 +127,11 @@ impl Cycle<'_> {
 
     /// Asks once more where the target refused a request that may have been about one resource only: what answers
     /// another question is not gone.
-    pub(super) async fn confirm_refusal(&mut self, error: Option<&CycleError>) {
+    pub(super) async fn confirm_refusal(&mut self, run: &Run<'_>, error: Option<&CycleError>) {
         if let Some(CycleError::Target(cause)) = error
             && is_gone(cause)
         {
-            self.answers = matches!(self.probe(Side::Target).await, Ok(Ok(())));
+            self.answers = matches!(probe(run, Side::Target).await, Ok(Ok(())));
         }
     }
 
@@ -199,7 +140,7 @@ impl Cycle<'_> {
         error.quarantines() && !self.answers
     }
 
-    fn stop_by(&self, error: &CycleError) -> Option<JobStop> {
+    fn stop_by(&self, run: &Run<'_>, error: &CycleError) -> Option<JobStop> {
         if !self.stops(error) {
             return None;
         }
@@ -210,23 +151,23 @@ impl Cycle<'_> {
         };
         Some(JobStop {
             side,
-            since: self.run.now,
+            since: run.now,
             cause,
             hint: error.hint(),
-            actor: self.run.order.actor.clone(),
+            actor: run.order.actor.clone(),
             probed: None,
         })
     }
 
     /// Leaves what is of a stopped kind, but for its probe.
-    pub(super) fn keep_to_kinds(&mut self, work: &mut Work) {
+    pub(super) fn keep_to_kinds(&mut self, run: &mut Run<'_>, work: &mut Work) {
         if self.kinds.stopped().is_empty() {
             return;
         }
         let (kind, id) = (work.plan.kind, work.plan.source);
         // Of one object nobody can tell whether it will be the probe.
-        let explained = self.run.order.extent == Extent::Explain;
-        let mut run = Vec::with_capacity(work.run.len());
+        let explained = run.order.extent == Extent::Explain;
+        let mut kept = Vec::with_capacity(work.run.len());
         // Without its create nothing that follows can be sent.
         let mut created = true;
         for operation in std::mem::take(&mut work.run) {
@@ -238,24 +179,24 @@ impl Cycle<'_> {
                 self.kinds.leaves(verb, id)
             };
             match left {
-                None if created => run.push(operation),
+                None if created => kept.push(operation),
                 None => work.left = true,
                 Some(stopped) => {
                     created &= !creates;
                     work.left = true;
                     let why = stopped.words();
-                    if !self.run.standing.is((kind, id), Fact::Reported) {
-                        self.run.left.by_kind += 1;
+                    if !run.standing.is((kind, id), Fact::Reported) {
+                        run.left.by_kind += 1;
                     }
                     work.plan.omissions.push(Omission::KindStopped { verb, why });
                 }
             }
         }
-        work.run = run;
+        work.run = kept;
     }
 
     /// Says of a work that was not sent that its kind stopped meanwhile.
-    pub(super) fn note_cut(&mut self, kind: ObjectKind, id: SourceId, name: &str, verb: Verb) {
+    pub(super) fn note_cut(&self, run: &mut Run<'_>, plan: &ObjectPlan, verb: Verb) {
         let Some(stopped) = self.kinds.stopped().get(&verb) else {
             return;
         };
@@ -263,10 +204,69 @@ impl Cycle<'_> {
             verb,
             why: stopped.words(),
         };
-        self.run.left.by_kind += 1;
-        self.run.standing.note((kind, id), Fact::Failed);
-        self.run.omit(kind, id, name, &omission);
+        run.left.by_kind += 1;
+        run.standing.note((plan.kind, plan.source), Fact::Failed);
+        run.omit(plan.kind, plan.source, &plan.name, &omission);
     }
+}
+
+/// One question to the side that refused, of the kind that a cycle asks. Nothing of the answer is kept.
+async fn probe(run: &Run<'_>, side: Side) -> Result<Result<(), Refused>, CycleError> {
+    match side {
+        Side::Source => probe_source(run).await,
+        Side::Target => {
+            let kind = run.job.managed.first().copied().unwrap_or(ObjectKind::User);
+            let answer = run.job.target.list(kind, None).await;
+            Ok(answer.map(drop).map_err(|error| Refused {
+                words: chain(&error),
+                hint: error.hint().to_owned(),
+            }))
+        }
+    }
+}
+
+/// A token, and a page of each stream: each may lack a permission of its own.
+async fn probe_source(run: &Run<'_>) -> Result<Result<(), Refused>, CycleError> {
+    for kind in run.job.streams() {
+        let select = run.job.select(kind);
+        let request = run
+            .store(move |snapshot| {
+                Ok(match snapshot.stream(kind)?.cursor {
+                    Cursor::Following { delta_link } => PageRequest::Follow {
+                        link: delta_link,
+                        minimal: true,
+                    },
+                    _ => PageRequest::First { select },
+                })
+            })
+            .await?;
+        match run.job.source.page(kind, request).await {
+            // An outdated token was read by somebody who let us in.
+            Ok(_) | Err(SourceError::Reset { .. } | SourceError::LinkRefused { .. }) => {}
+            Err(error) => return Ok(Err(of_source(&error))),
+        }
+    }
+    if let Some(application) = run.job.assignments_of()
+        && let Err(error) = run.job.source.app_roles(application).await
+    {
+        return Ok(Err(of_source(&error)));
+    }
+    Ok(Ok(()))
+}
+
+/// The job goes on, with an entry of the history.
+async fn end_quarantine(run: &Run<'_>, stop: &JobStop) -> Result<(), CycleError> {
+    info!(job = %run.job.name, "Job {} goes on: the probe of the {} worked", run.job.name, stop.side.word());
+    let reason = format!("the probe of the {} worked", stop.side.word());
+    let entry = note(run.job, run.order, run.now, "quarantine_end", reason, None);
+    run.store(move |snapshot| {
+        let held = snapshot.quarantine()?;
+        let mut tx = snapshot.tx()?;
+        tx.put_quarantine(&Quarantine { job: None, ..held });
+        tx.append_history(vec![entry]);
+        tx.commit(Durability::Lazy)
+    })
+    .await
 }
 
 fn of_source(error: &SourceError) -> Refused {

@@ -126,7 +126,7 @@ impl Cycle<'_> {
             }
         }
         let mut aside = std::mem::take(&mut recorded.aside);
-        part.excused = self.kinds.take_excused();
+        part.excused = self.stops.kinds.take_excused();
         part.excused.retain(|key| self.escrow.excuse(*key));
         aside.retain(|(id, _)| !part.excused.contains(&(kind, *id)));
         self.start(kind, part, aside, &mut recording);
@@ -157,7 +157,7 @@ impl Cycle<'_> {
                 whole,
             } => {
                 if work.sends() {
-                    self.note_answered((work.plan.kind, work.plan.source));
+                    self.troubles.note_answered((work.plan.kind, work.plan.source));
                 }
                 recorded.doubted.extend(work.doubted_members());
                 let refusals = self.take_refused(&mut work, part);
@@ -228,7 +228,7 @@ impl Cycle<'_> {
                     part.done.push(Done::nothing(work));
                 }
             }
-            Answer::Cut(verb) => self.note_cut(work.plan.kind, work.plan.source, &work.plan.name, verb),
+            Answer::Cut(verb) => self.stops.note_cut(&mut self.run, &work.plan, verb),
             Answer::Failed(_) | Answer::Met { .. } => {
                 debug_assert!(false, "a failed request is nothing to write")
             }
@@ -375,7 +375,7 @@ impl Cycle<'_> {
                 now: self.run.now,
                 actor: &self.run.order.actor,
             };
-            self.kinds.refused(operation, &said);
+            self.stops.kinds.refused(operation, &said);
         }
         self.note_failure(work, operation, &error, history);
         match error.disposition() {
@@ -384,7 +384,7 @@ impl Cycle<'_> {
                 if work.pass == Pass::Disables {
                     self.run.standing.note((kind, id), Fact::Unreached);
                 }
-                self.note_stumble(work, &error);
+                self.troubles.note_stumble(work, &error);
                 recorded.unavailable = Some(error)
             }
             Disposition::Escrow => {
@@ -404,7 +404,7 @@ impl Cycle<'_> {
         error: &TargetError,
     ) -> Option<(SourceId, Escrowed)> {
         let key = (work.plan.kind, work.plan.source);
-        if self.kinds.excuses(&work.run) && !self.escrow.is_due(key) {
+        if self.stops.kinds.excuses(&work.run) && !self.escrow.is_due(key) {
             return None;
         }
         let said = chain(error);

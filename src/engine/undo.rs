@@ -50,7 +50,7 @@ impl Cycle<'_> {
     /// The story of an undo.
     pub(super) async fn undo_story(&mut self, request: &UndoRequest) -> Result<(), CycleError> {
         self.undoes = true;
-        self.pass_quarantine().await?;
+        self.stops.pass(&self.run).await?;
         self.prepare_kept_back().await?;
         if self.run.applies() {
             self.recall_dialect().await?;
