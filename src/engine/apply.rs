@@ -71,6 +71,8 @@ use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::quarantine::Kinds;
 use crate::reconcile::quarantine::Said;
+use crate::snapshot::filled::has_forecasts;
+use crate::snapshot::filled::has_readings;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
@@ -94,23 +96,23 @@ impl Cycle<'_> {
         let now = self.run.job.clock.now();
         let paths: Arc<[TargetPath]> = self.run.key_paths(kind).into_iter().skip(1).collect();
         let keys: Vec<String> = paths.iter().map(|path| path.as_str().to_owned()).collect();
-        let forecasts = self.forecasts;
         let rides = if self.run.job.target.takes_members_in_create() {
             MEMBERS_IN_CREATE
         } else {
             0
         };
-        let asks = self.readings.contains(&kind) || self.run.summary.kind != Kind::Initial;
+        let initial = self.run.summary.kind == Kind::Initial;
         let (works, intents) = self
             .run
             .store(move |snapshot| {
+                let asks = !initial || has_readings(snapshot, kind)?;
                 let preparing = Preparing {
                     snapshot,
                     mapping: &mapping,
                     form,
                     manager: manager.as_deref(),
                     keys: paths,
-                    forecasts,
+                    forecasts: has_forecasts(snapshot)?,
                     manages_members: mapping.reference_row(ObjectKind::Group).is_some(),
                     rides,
                 };

@@ -159,7 +159,7 @@ impl Cycle<'_> {
     /// Asks the target for one object by every key, and keeps what comes as readings. As [`Self::ask_by`].
     pub(super) async fn ask_for(&mut self, kind: ObjectKind, id: SourceId) -> Result<bool, CycleError> {
         let planner = self.planner(true);
-        let context = self.context(kind, false);
+        let context = self.context(kind, false).await?;
         let found = view(&self.run.job.snapshot, &context, kind, id, &|view| {
             keys_of(&planner, view)
         })?;
@@ -190,9 +190,6 @@ impl Cycle<'_> {
                 Err(error) => return Err(CycleError::Target(error)),
             };
             let paths = paths.clone();
-            if !resources.is_empty() {
-                self.readings.insert(kind);
-            }
             self.run
                 .store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
                 .await?;

@@ -15,6 +15,7 @@ use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::ports::StoreError;
 use crate::reconcile::view::Absence;
+use crate::snapshot::filled::Filled;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 
@@ -29,22 +30,16 @@ pub struct Context {
     pub(super) standing: Standing,
     /// False for a look at removals only: references are not resolved.
     pub references: bool,
-    /// False while no object of this cycle has a forecast: then none is looked up.
-    pub forecasts: bool,
+    /// Which tables have rows: in the others nothing is looked up.
+    pub(super) filled: Filled,
     /// False while no link of this cycle was found to be lost.
     pub losses: bool,
-    /// False where the first pass found no removal: then none is looked up.
-    pub removals: bool,
-    /// False while the target's readings are empty: then none is looked up.
-    pub readings: bool,
     /// Who is assigned.
     pub entitlements: Entitlements,
     /// True where the mapping sends app roles.
     pub sends_roles: bool,
     /// True where groups hold the users of the groups in them.
     pub flattens: bool,
-    /// True while an undo holds something.
-    pub holds: bool,
     /// True where what the source no longer asks for is released from its hold.
     pub releases: bool,
     /// True for what the snapshot alone knows of the linked resource is not enough: its reading is shown.
@@ -55,8 +50,6 @@ pub struct Context {
     pub freed: HashSet<TargetId>,
     /// Who takes over whose resource.
     pub rehires: Rehires,
-    /// False while no attribute of anybody was refused: then none is looked up.
-    pub refused: bool,
     /// Whose removal is carried out, once that is known.
     pub(super) leaving: Option<Leaving>,
 }
@@ -69,7 +62,7 @@ impl Context {
         kind: ObjectKind,
         ids: &[SourceId],
     ) -> Result<HashMap<SourceId, Forecast>, StoreError> {
-        if self.forecasts {
+        if self.filled.forecasts {
             snapshot.forecasts_of(kind, ids)
         } else {
             Ok(HashMap::new())
@@ -83,7 +76,7 @@ impl Context {
         kind: ObjectKind,
         id: &SourceId,
     ) -> Result<Forecast, StoreError> {
-        if self.forecasts {
+        if self.filled.forecasts {
             forecast_of(snapshot, kind, id)
         } else {
             Ok(Forecast::default())

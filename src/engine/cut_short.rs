@@ -42,7 +42,7 @@ impl Cycle<'_> {
 
     async fn disable_those_read(&mut self) -> Result<(), CycleError> {
         self.recall_assignments().await?;
-        self.read_escrow().await?;
+        self.escrow.read(&mut self.run).await?;
         let mut ids = self.run.store(disabled_or_gone).await?;
         ids.retain(|id| !self.run.standing.is((ObjectKind::User, *id), Fact::InEscrow));
         if ids.is_empty() {

@@ -30,6 +30,7 @@ use super::open::open_writes;
 use super::quarantine::Stops;
 use super::run::Run;
 use super::run::blocking;
+use super::set_aside;
 use super::standing::Fact;
 use super::summary::Kind;
 use super::summary::Outcome;
@@ -70,16 +71,6 @@ pub struct Cycle<'j> {
     pub(super) listed: BTreeSet<ObjectKind>,
     /// What a missing match proves, by type, once the target was read.
     pub(super) absence: BTreeMap<ObjectKind, Absence>,
-    /// True in a cycle that only looks, where one that writes would try everything in escrow again.
-    pub(super) retries: bool,
-    /// True once an object of this cycle has a forecast (`applies` makes few: lost links).
-    pub(super) forecasts: bool,
-    /// True once a link of this cycle was found to be lost.
-    pub(super) losses: bool,
-    /// True once the first pass found a removal.
-    pub(super) removals: bool,
-    /// Types of which the target gave at least one reading.
-    pub(super) readings: BTreeSet<ObjectKind>,
     /// True while the snapshot is one that was restored, and nobody has let its removals through.
     pub(super) restored: bool,
     /// The guard's word.
@@ -102,8 +93,6 @@ pub struct Cycle<'j> {
     pub(super) listing: Listing,
     /// Who is assigned, by that list.
     pub(super) entitlements: Entitlements,
-    /// True while an undo holds something.
-    pub(super) holds: bool,
     pub(super) troubles: Troubles,
     pub(super) stops: Stops,
     /// What the guard has counted so far.
@@ -118,8 +107,6 @@ pub struct Cycle<'j> {
     pub(super) disabled_meanwhile: bool,
     /// True in an undo: it plans once, and has no second sweep.
     pub(super) undoes: bool,
-    /// True once an attribute of somebody was refused, in this cycle or before.
-    pub(super) refused: bool,
     /// Linked resources to be read again.
     pub(super) due: Due,
     /// What was compared with what was left at the target.
@@ -147,7 +134,7 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
     };
     cycle.tell_findings();
     cycle.tell_pause();
-    if let Err(late) = cycle.name_what_is_left().await {
+    if let Err(late) = set_aside::name_what_is_left(&mut cycle.run).await {
         warn!("The summary names nobody: {late}");
     }
     let error = match cycle.keep_announced().await {
@@ -192,11 +179,6 @@ impl<'j> Cycle<'j> {
             escrow: Escrow::default(),
             listed: BTreeSet::new(),
             absence: BTreeMap::new(),
-            retries: false,
-            forecasts: false,
-            losses: false,
-            removals: false,
-            readings: BTreeSet::new(),
             restored: false,
             approvals: None,
             kept_back: KeptBack::default(),
@@ -208,7 +190,6 @@ impl<'j> Cycle<'j> {
             stopped: BTreeSet::new(),
             listing: Listing::default(),
             entitlements: Entitlements::default(),
-            holds: false,
             troubles: Troubles::default(),
             stops: Stops::default(),
             asked: Asked::default(),
@@ -217,7 +198,6 @@ impl<'j> Cycle<'j> {
             overtaking: false,
             disabled_meanwhile: false,
             undoes: false,
-            refused: false,
             due: Due::default(),
             drift: Looked::default(),
         }
@@ -237,7 +217,7 @@ impl<'j> Cycle<'j> {
         self.choose().await?;
         self.note_named();
         self.rescope().await?;
-        self.read_escrow().await?;
+        self.escrow.read(&mut self.run).await?;
         self.find_due().await?;
         if !self.has_work().await? {
             self.forget_unasked().await?;
@@ -264,7 +244,7 @@ impl<'j> Cycle<'j> {
         self.tell_not_kept();
         self.troubles.judge(&mut self.run, &mut self.escrow).await?;
         self.forget_unasked().await?;
-        self.settle_escrow().await?;
+        self.escrow.settle(&self.run).await?;
         self.settle_assignments().await
     }
 
@@ -368,8 +348,7 @@ impl<'j> Cycle<'j> {
             })
             .await?;
         let (again, what) = again;
-        self.retries = looks && again;
-        self.holds = self.run.store(|snapshot| snapshot.holds_undone()).await?;
+        self.escrow.retries = looks && again;
         if let Some((what, users, groups)) = what {
             self.run.order.watcher.finding(&format!(
                 "{what} changed since the last cycle: {users} users and {groups} groups are looked at again; links stay"

@@ -38,6 +38,7 @@ use crate::snapshot::drift::Attribute;
 use crate::snapshot::drift::Members;
 use crate::snapshot::drift::Row;
 use crate::snapshot::drift::Stranger;
+use crate::snapshot::drift::has_drift;
 use crate::snapshot::pages::Pages;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
@@ -177,18 +178,13 @@ impl Cycle<'_> {
         ids: Vec<SourceId>,
         sure: Sure,
     ) -> Result<Vec<Doubt>, CycleError> {
-        let (rules, context) = (self.rules(), self.context(kind, true));
+        let (rules, context) = (self.rules(), self.context(kind, true).await?);
         let sure = Sure {
             members_there: sure.members_there || self.drift.whole.contains(&ObjectKind::User),
             ..sure
         };
-        let keeping = Keeping {
-            now: self.run.now,
-            applies: self.run.applies(),
-            mark: self.run.found_at_target(),
-            fills: self.run.order.apply || matches!(self.run.order.extent, Extent::Drift { .. }),
-            rows: self.drift.rows,
-        };
+        let (now, applies, mark) = (self.run.now, self.run.applies(), self.run.found_at_target());
+        let fills = self.run.order.apply || matches!(self.run.order.extent, Extent::Drift { .. });
         let listed = self.run.order.extent.lists_target();
         let mapping = Arc::clone(&self.run.job.mapping);
         let found = self
@@ -201,6 +197,13 @@ impl Cycle<'_> {
                     found.compared.extend(part.compared);
                     found.again.extend(part.again);
                 }
+                let keeping = Keeping {
+                    now,
+                    applies,
+                    mark,
+                    fills,
+                    rows: has_drift(snapshot)?,
+                };
                 let mut tx = snapshot.tx()?;
                 for one in &found.compared {
                     keeping.keep(&mut tx, &mapping, kind, one)?;
@@ -223,7 +226,6 @@ impl Cycle<'_> {
         counts.modified += u64::from(!drift.attributes.is_empty());
         counts.membership += u64::from(!(drift.lacking.is_empty() && drift.extra.is_empty()));
         counts.orphaned += u64::from(drift.orphaned);
-        self.drift.rows |= !drift.is_none();
         if drift.heals() {
             self.drift.heals.insert((kind, one.id));
         }
@@ -284,7 +286,6 @@ impl Cycle<'_> {
         };
         if is_missing {
             self.run.summary.drift.missing += 1;
-            self.drift.rows = true;
             if heals {
                 self.drift.heals.insert((kind, id));
             } else {
@@ -304,7 +305,7 @@ impl Cycle<'_> {
     /// there is nothing that could be changed.
     async fn miss_the_changed(&mut self) -> Result<(), CycleError> {
         for (kind, id) in std::mem::take(&mut self.drift.missing) {
-            let (rules, context) = (self.rules(), self.context(kind, true));
+            let (rules, context) = (self.rules(), self.context(kind, true).await?);
             let changed = self
                 .run
                 .store(move |snapshot| {

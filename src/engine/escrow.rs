@@ -18,6 +18,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Entries in escrow, as a cycle sees them.
 #[derive(Debug, Default)]
 pub(super) struct Escrow {
+    /// True in a cycle that only looks, where one that writes would try every entry again.
+    pub(super) retries: bool,
     /// Tried in this cycle, with what was set aside before.
     pub(super) due: HashMap<(ObjectKind, SourceId), Due>,
     /// Set aside, or set aside again, in this cycle.

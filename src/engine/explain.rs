@@ -24,6 +24,7 @@ use super::job::Job;
 use super::job::Order;
 use super::job::Watcher;
 use super::rules::keys_of;
+use super::set_aside::names_of;
 use super::standing::Fact;
 use super::views::view;
 use crate::model::clock::Timestamp;
@@ -202,7 +203,7 @@ impl Cycle<'_> {
         self.focus_on(kind, id).await?;
         self.rescope().await?;
         self.ask_for_those_referred_to(kind, id).await?;
-        self.read_escrow().await?;
+        self.escrow.read(&mut self.run).await?;
         self.name_waiting_parts(kind, id).await?;
         self.find_due().await?;
         self.mark_chosen(kind, id).await?;
@@ -246,7 +247,7 @@ impl Cycle<'_> {
         id: SourceId,
         gathered: &Gathered,
     ) -> Result<(), CycleError> {
-        let (any, groups) = self
+        let groups = self
             .run
             .store(move |snapshot| {
                 let mut groups = Vec::new();
@@ -257,10 +258,9 @@ impl Cycle<'_> {
                         groups.push((name, group, row));
                     }
                 }
-                Ok((refused::any(snapshot)?, groups))
+                Ok(groups)
             })
             .await?;
-        self.refused = any;
         for (name, group, row) in groups {
             let next = row.next_try.map_or_else(
                 || "when it changes".to_owned(),
@@ -359,7 +359,7 @@ impl Cycle<'_> {
 
     /// The object as the planner sees it, before any pass.
     async fn look(&self, kind: ObjectKind, id: SourceId) -> Result<Option<ObjectView>, CycleError> {
-        let (rules, context) = (self.rules(), self.context(kind, true));
+        let (rules, context) = (self.rules(), self.context(kind, true).await?);
         self.run
             .store(move |snapshot| {
                 let planner = rules.planner(true);
@@ -478,7 +478,7 @@ impl Cycle<'_> {
         let users = members.map(|member| (ObjectKind::User, member.source));
         let groups = scope.memberships.iter();
         let groups = groups.map(|(of, _)| (ObjectKind::Group, of.group));
-        let known = self.names_of(users.chain(groups).collect()).await?;
+        let known = names_of(&self.run, users.chain(groups).collect()).await?;
         Ok(known.into_iter().map(|((_, id), name)| (id, name)).collect())
     }
 

@@ -39,6 +39,7 @@ use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::scope::Standing;
 use crate::reconcile::unique_values::UniqueValues;
+use crate::snapshot::filled::has_readings;
 use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -69,16 +70,21 @@ impl Cycle<'_> {
             // Without links and without candidates nothing at the target can be taken away.
             let creates =
                 self.run.order.allow_creations.is_some() || self.run.job.policy.creation_threshold.is_some();
-            if counts.linked(kind) == 0 && !creates && !self.has_readings(kind).await? {
+            if counts.linked(kind) == 0
+                && !creates
+                && !self
+                    .run
+                    .store(move |snapshot| has_readings(snapshot, kind))
+                    .await?
+            {
                 continue;
             }
-            let (rules, context) = (self.rules(), self.context(kind, false));
+            let (rules, context) = (self.rules(), self.context(kind, false).await?);
             let kept_back = self.kept_back.clone();
             let found = self
                 .run
                 .store(move |snapshot| find_counted(snapshot, kind, &rules, &context, &kept_back))
                 .await?;
-            self.removals |= found.any_removal;
             self.names.wanted.extend(found.values);
             asked.identities += found.identities;
             asked.creates += found.creates;
@@ -175,16 +181,6 @@ impl Cycle<'_> {
             )
         })
     }
-
-    async fn has_readings(&self, kind: ObjectKind) -> Result<bool, CycleError> {
-        self.run
-            .store(move |snapshot| {
-                Ok(!snapshot
-                    .scan_readings::<super::stored::StoredReading>(kind, None, 1)?
-                    .is_empty())
-            })
-            .await
-    }
 }
 
 /// What the first pass found of one kind.
@@ -192,8 +188,6 @@ impl Cycle<'_> {
 struct Found {
     /// Removals that are neither held nor released, by reason.
     removals: BTreeMap<&'static str, u64>,
-    /// True where there are removals at all, released ones included.
-    any_removal: bool,
     identities: u64,
     creates: u64,
     /// Who gives a name up, and who wants one.
@@ -256,7 +250,6 @@ impl Found {
         }
         let removal = plan.operations.iter().find(|operation| is_counted(operation));
         let operation = removal.filter(|operation| !is_active_held(kept_back, operation))?;
-        self.any_removal = true;
         if !released(Class::Removal, operation.verb) {
             *self.removals.entry(operation.because.label()).or_default() += 1;
         }
@@ -293,7 +286,7 @@ fn counted_among(
         } else {
             planner.plan(&view)
         };
-        if context.holds {
+        if context.filled.holds {
             keep_holds(snapshot, &view, &mut plan)?;
         }
         if !plan.operations.is_empty() {

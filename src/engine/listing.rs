@@ -90,9 +90,6 @@ impl Cycle<'_> {
             total,
             paged,
         } = page;
-        if !resources.is_empty() {
-            self.readings.insert(kind);
-        }
         let unread = entries.saturating_sub(resources.len() as u64);
         let fresh = self
             .run

@@ -65,7 +65,6 @@ impl Cycle<'_> {
         let reviews = kind == ObjectKind::Group && self.run.job.policy.groups.adopt == AdoptGroup::Review;
         let review = reviews.then(|| self.review_of(Alike::of(&self.run.job.mapping, kind, &target, &body)));
         let paths = self.run.key_paths(kind);
-        self.readings.insert(kind);
         self.run
             .store(move |snapshot| {
                 let mut tx = snapshot.tx()?;

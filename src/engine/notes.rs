@@ -45,8 +45,8 @@ pub(super) struct Looked {
     pub(super) missing_users: Arc<HashSet<SourceId>>,
     /// Resources of refused members that were asked for.
     pub(super) doubted: BTreeSet<TargetId>,
-    /// True once the store has rows.
-    pub(super) rows: bool,
+    /// True once a link of this cycle was found to be lost.
+    pub(super) losses: bool,
     /// Values that the target did not keep as they were healed: how many, and the first of them.
     pub(super) not_kept: (u64, Vec<String>),
     /// Values that look like another writer's.

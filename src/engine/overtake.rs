@@ -112,7 +112,11 @@ impl Cycle<'_> {
     /// Disables those of these linked users who are to be disabled, as far as the guard approves it.
     pub(super) async fn disable_among(&mut self, ids: Vec<SourceId>, when: &str) -> Result<(), CycleError> {
         let user = ObjectKind::User;
-        let (rules, context, kept_back) = (self.rules(), self.context(user, false), self.kept_back.clone());
+        let (rules, context, kept_back) = (
+            self.rules(),
+            self.context(user, false).await?,
+            self.kept_back.clone(),
+        );
         let found = self
             .run
             .store(move |snapshot| leavers(snapshot, &ids, &rules, &context, &kept_back))
@@ -128,7 +132,6 @@ impl Cycle<'_> {
         for leaver in found.iter().filter(|leaver| leaver.counts) {
             *self.asked.users.entry(leaver.reason).or_default() += 1;
         }
-        self.removals = true;
         self.judge().await?;
         let ids = found.iter().map(|leaver| leaver.id).collect();
         self.overtaking = true;

@@ -244,7 +244,7 @@ impl Cycle<'_> {
         if ids.is_empty() {
             return Ok(Progress::default());
         }
-        let (rules, context) = (self.rules(), self.context(kind, true));
+        let (rules, context) = (self.rules(), self.context(kind, true).await?);
         let planned = self
             .run
             .store(move |snapshot| plan_batch(snapshot, kind, &ids, pass, &rules, &context, settle))
@@ -573,7 +573,7 @@ fn plan_part(
             continue;
         }
         let mut plan = planner.plan(&view);
-        if context.holds {
+        if context.filled.holds {
             released.extend(keep_holds(snapshot, &view, &mut plan)?);
         }
         if forecast.members_out {
@@ -583,12 +583,12 @@ fn plan_part(
         if forecast.disabled {
             without_disable(&mut plan);
         }
-        let removal = if context.removals {
+        let removal = if context.filled.removals {
             snapshot.removal::<Removal>(kind, id)?
         } else {
             None
         };
-        let of_members = if context.removals {
+        let of_members = if context.filled.removals {
             removals_of_members(snapshot, &plan)?
         } else {
             BTreeMap::new()

@@ -88,7 +88,7 @@ impl Cycle<'_> {
         if waiting.len() > self.most_worth_asking(kind).await? {
             return self.list(kind).await;
         }
-        let (rules, context) = (self.rules(), self.context(kind, false));
+        let (rules, context) = (self.rules(), self.context(kind, false).await?);
         let waiting = waiting.to_vec();
         let keys = self
             .run
@@ -334,9 +334,6 @@ impl Cycle<'_> {
             }
         }
         drop(answers);
-        if !came.is_empty() {
-            self.readings.insert(kind);
-        }
         self.run
             .store(move |snapshot| keep_readings(snapshot, kind, &came, &paths))
             .await?;

@@ -37,6 +37,9 @@ use crate::reconcile::policy::Policy;
 use crate::reconcile::target_schema::judged;
 use crate::reconcile::view::Absence;
 use crate::reconcile::view::ObjectView;
+use crate::snapshot::filled::Filled;
+use crate::snapshot::filled::has_forecasts;
+use crate::snapshot::filled::has_readings;
 use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -149,11 +152,11 @@ impl Cycle<'_> {
     /// Objects to be matched, at most one more than `most`: beyond it the number does not matter.
     async fn unlinked(&self, kind: ObjectKind, most: usize) -> Result<Vec<SourceId>, CycleError> {
         let scope = self.scoping();
-        let (focus, forecasts) = (self.focus.clone(), self.forecasts);
+        let focus = self.focus.clone();
         self.run
             .store(move |snapshot| {
                 let mut waiting = Vec::new();
-                let counts = snapshot.counts()?;
+                let (counts, forecasts) = (snapshot.counts()?, has_forecasts(snapshot)?);
                 if !forecasts && counts.alive(kind) == counts.linked_alive(kind) {
                     return Ok(waiting);
                 }
@@ -219,8 +222,7 @@ impl Cycle<'_> {
     /// The resource of a linked object is gone, whatever found it, and is not only to be reported: the object is planned as
     /// one without a link, in this cycle and in every later one. A cycle that may not write keeps that to itself.
     pub(super) async fn lose(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
-        self.forecasts = true;
-        self.losses = true;
+        self.drift.losses = true;
         self.drift.lost.insert((kind, id));
         let (applies, cause) = (self.run.applies(), self.run.found_at_target());
         self.run
@@ -255,35 +257,31 @@ impl Cycle<'_> {
         if !self.absence.contains_key(&kind) {
             return Ok(());
         }
-        let (rules, context) = (self.rules(), self.context(kind, false));
+        let (rules, context) = (self.rules(), self.context(kind, false).await?);
         self.run
             .store(move |snapshot| stake_claims(snapshot, kind, &rules, &context))
             .await
     }
 
     /// What the views of a batch have in common.
-    pub(super) fn context(&self, kind: ObjectKind, references: bool) -> Context {
-        Context {
+    pub(super) async fn context(&self, kind: ObjectKind, references: bool) -> Result<Context, CycleError> {
+        Ok(Context {
             absence: self.absence.get(&kind).cloned(),
             scope: self.scoping(),
             standing: self.run.standing.clone(),
             references,
-            forecasts: self.forecasts,
-            losses: self.losses,
-            removals: self.removals,
-            readings: self.readings.contains(&kind),
+            filled: self.run.store(move |snapshot| Filled::of(snapshot, kind)).await?,
+            losses: self.drift.losses,
             entitlements: self.entitlements.clone(),
             sends_roles: kind == ObjectKind::User && self.run.job.sends_roles(),
             flattens: kind == ObjectKind::Group && self.run.job.assigning.nesting.members,
-            holds: self.holds,
             releases: self.run.applies(),
             observed: self.drift.is_looked_for(kind),
             missing: std::sync::Arc::clone(&self.drift.missing_users),
             freed: self.names.freed_targets.clone(),
             rehires: self.rehires.clone(),
-            refused: self.refused,
             leaving: self.leaving(),
-        }
+        })
     }
 }
 
@@ -293,7 +291,7 @@ fn stake_claims(
     rules: &Rules,
     context: &Context,
 ) -> Result<(), StoreError> {
-    if snapshot.scan_readings::<StoredReading>(kind, None, 1)?.is_empty() {
+    if !has_readings(snapshot, kind)? {
         return Ok(());
     }
     let planner = rules.planner(true);

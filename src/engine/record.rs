@@ -66,6 +66,7 @@ use crate::reconcile::quarantine::Said;
 use crate::reconcile::refused;
 use crate::snapshot::counts::Facts;
 use crate::snapshot::escrow::Escrowed;
+use crate::snapshot::filled::has_forecasts;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::read::Reads;
 use crate::snapshot::tx::Tx;
@@ -735,15 +736,13 @@ impl Cycle<'_> {
         if forecasts.is_empty() {
             return Ok(super::work::Carried { moved, again: false });
         }
-        let known = self.forecasts;
-        self.forecasts = true;
-        self.losses |= !leavers.is_empty();
+        self.drift.losses |= !leavers.is_empty();
         let again = self
             .run
             .store(move |snapshot| {
                 let mut tx = snapshot.tx()?;
                 let ids: Vec<SourceId> = forecasts.iter().map(|(id, ..)| *id).collect();
-                let mut held = if known {
+                let mut held = if has_forecasts(snapshot)? {
                     tx.forecasts_of(kind, &ids)?
                 } else {
                     HashMap::new()

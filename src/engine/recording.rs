@@ -29,7 +29,9 @@ use crate::model::verb::Act;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard::Sent;
+use crate::snapshot::drift::has_drift;
 use crate::snapshot::escrow::Escrowed;
+use crate::snapshot::filled::has_forecasts;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
@@ -106,12 +108,9 @@ struct Setting {
     /// When the answers had come that are recorded.
     answered_at: Timestamp,
     window: Duration,
-    forecasts: bool,
     flattens: bool,
     /// True where readings are compared with, and have to be renewed.
     observes: bool,
-    /// True where the store has rows of drift.
-    drifted: bool,
 }
 
 impl Cycle<'_> {
@@ -143,10 +142,8 @@ impl Cycle<'_> {
             now: self.run.now,
             answered_at: self.run.job.clock.now(),
             window: self.run.job.policy.guard_window,
-            forecasts: self.forecasts,
             flattens: self.run.job.assigning.nesting.members,
             observes: self.drift.is_any(),
-            drifted: self.drift.rows,
         };
         let (snapshot, ledger) = (self.run.job.snapshot.clone(), Arc::clone(&recording.ledger));
         if !snapshot.store().blocks() {
@@ -170,6 +167,7 @@ impl Part {
         ledger: &mut Ledger,
     ) -> Result<(), StoreError> {
         let kind = setting.kind;
+        let (forecasts, drifted) = (has_forecasts(snapshot)?, has_drift(snapshot)?);
         let mut tx = snapshot.tx()?;
         let (mut relinked, mut not_kept, mut claims) = (Vec::new(), Vec::new(), Vec::new());
         for done in &mut self.done {
@@ -177,8 +175,8 @@ impl Part {
                 claims.push(claim);
                 continue;
             }
-            relinked.extend(done.record(&mut tx, &setting.mapping, kind, setting.now, setting.forecasts)?);
-            if setting.observes || setting.drifted || done.is_not_kept() {
+            relinked.extend(done.record(&mut tx, &setting.mapping, kind, setting.now, forecasts)?);
+            if setting.observes || drifted || done.is_not_kept() {
                 not_kept.extend(done.settle_drift(&mut tx, kind, setting.now, setting.observes)?);
             }
         }

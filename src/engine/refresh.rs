@@ -38,7 +38,6 @@ impl Cycle<'_> {
         let (now, window) = (self.run.now, self.run.job.policy.refresh_within);
         let managed = self.run.job.managed.clone();
         let standing = self.run.standing.clone();
-        self.drift.rows = self.run.store(Snapshot::has_drift).await?;
         let asks = matches!(self.run.order.extent, Extent::Changes | Extent::Explain);
         if !asks || self.run.summary.kind == Kind::Initial {
             return Ok(());
@@ -160,7 +159,6 @@ impl Cycle<'_> {
         resource: Resource,
     ) -> Result<(), CycleError> {
         let paths = self.run.key_paths(kind);
-        self.readings.insert(kind);
         self.drift.read.push((kind, id));
         self.run
             .store(move |snapshot| super::stored::keep_readings(snapshot, kind, &[resource], &paths))

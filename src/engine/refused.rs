@@ -131,7 +131,6 @@ impl Cycle<'_> {
         rows.extend(new);
         if let Some(escrowed) = escrowed(&rows) {
             let key = (work.plan.kind, work.plan.source);
-            self.refused = true;
             self.escrow.failed.insert(key);
             self.run.standing.note(key, Fact::InPart);
             if completes {
@@ -194,7 +193,6 @@ impl Cycle<'_> {
                 found,
                 false,
             ));
-            self.drift.rows = true;
         }
         let ending = Ending {
             target: work.target.as_ref(),

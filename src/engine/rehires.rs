@@ -70,7 +70,6 @@ impl Cycle<'_> {
                     let read = self.run.job.target.read(kind, target).await;
                     if let Some(resource) = read.map_err(CycleError::Target)? {
                         let paths = self.run.key_paths(kind);
-                        self.readings.insert(kind);
                         self.run.store(move |snapshot| keep_readings(snapshot, kind, &[resource], &paths))
                             .await?;
                         pairs.insert(*newcomer, (*leaver, target.clone()));
@@ -96,7 +95,7 @@ impl Cycle<'_> {
         taken: &TargetId,
     ) -> Result<Option<(TargetId, String)>, CycleError> {
         let kind = ObjectKind::User;
-        let (rules, context, taken) = (self.rules(), self.context(kind, false), taken.clone());
+        let (rules, context, taken) = (self.rules(), self.context(kind, false).await?, taken.clone());
         self.run
             .store(move |snapshot| {
                 let planner = rules.planner(true);

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::cycle::Cycle;
 use super::error::CycleError;
 use super::escrow::Due;
+use super::escrow::Escrow;
+use super::run::Run;
 use super::standing::Fact;
 use super::summary::FAILURES_SHOWN;
 use super::summary::InEscrow;
@@ -17,24 +18,15 @@ use crate::snapshot::escrow;
 use crate::snapshot::escrow::Entry;
 use crate::snapshot::escrow::Escrowed;
 
-impl Cycle<'_> {
+impl Escrow {
     /// Reads who waits. Entries of objects that were settled since go when this cycle writes.
-    pub(super) async fn read_escrow(&mut self) -> Result<(), CycleError> {
-        let (entries, refused) = self
-            .run
-            .store(|snapshot| {
-                Ok((
-                    escrow::entries(snapshot)?,
-                    crate::snapshot::refused::any(snapshot)?,
-                ))
-            })
-            .await?;
-        self.refused |= refused;
-        let names = self.names_of(entries.iter().map(|entry| (entry.kind, entry.id)).collect());
+    pub(super) async fn read(&mut self, run: &mut Run<'_>) -> Result<(), CycleError> {
+        let entries = run.store(escrow::entries).await?;
+        let names = names_of(run, entries.iter().map(|entry| (entry.kind, entry.id)).collect());
         let names = names.await?;
         for entry in entries {
             let key = (entry.kind, entry.id);
-            if entry.is_due(self.run.now) || self.retries {
+            if entry.is_due(run.now) || self.retries {
                 let Escrowed {
                     failures,
                     since,
@@ -46,10 +38,10 @@ impl Cycle<'_> {
                     since,
                     operation,
                 };
-                self.escrow.due.insert(key, due);
+                self.due.insert(key, due);
                 continue;
             }
-            self.run.standing.note(key, Fact::InEscrow);
+            run.standing.note(key, Fact::InEscrow);
             let omission = Omission::InEscrow {
                 operation: entry.escrowed.operation,
                 error: entry.escrowed.error,
@@ -57,69 +49,18 @@ impl Cycle<'_> {
                 until: entry.escrowed.next_try.map(|at| at.to_string()),
             };
             let name = names.get(&key).map_or("", String::as_str);
-            self.run.omit(entry.kind, entry.id, name, &omission);
+            run.omit(entry.kind, entry.id, name, &omission);
         }
-        Ok(())
-    }
-
-    /// The names of objects, as people know them.
-    pub(super) async fn names_of(
-        &self,
-        objects: Vec<(ObjectKind, SourceId)>,
-    ) -> Result<HashMap<(ObjectKind, SourceId), String>, CycleError> {
-        self.run
-            .store(move |snapshot| {
-                let mut names = HashMap::new();
-                for (kind, id) in objects {
-                    if let Some(name) = snapshot.name_of(kind, &id)? {
-                        names.insert((kind, id), name);
-                    }
-                }
-                Ok(names)
-            })
-            .await
-    }
-
-    /// Gives names to what the summary lists, and lists who is in escrow.
-    pub(super) async fn name_what_is_left(&mut self) -> Result<(), CycleError> {
-        let entries = self.run.store(escrow::entries).await?;
-        let entries: Vec<_> = entries.into_iter().take(FAILURES_SHOWN).collect();
-        let failed = self
-            .run
-            .summary
-            .failed
-            .iter()
-            .filter_map(|failure| failure.object.parse().ok());
-        let both = |id| [(ObjectKind::User, id), (ObjectKind::Group, id)];
-        let mut objects: Vec<_> = failed.flat_map(both).collect();
-        objects.extend(entries.iter().map(|entry| (entry.kind, entry.id)));
-        let names = self.names_of(objects).await?;
-        for failure in &mut self.run.summary.failed {
-            let id = failure.object.parse().ok();
-            let known = id.into_iter().flat_map(both).find(|key| names.contains_key(key));
-            if let Some(key) = known {
-                failure.kind = Some(key.0.word().to_owned());
-                failure.name.clone_from(&names[&key]);
-            }
-        }
-        self.run.summary.escrowed = entries
-            .into_iter()
-            .map(|entry| {
-                let name = names.get(&(entry.kind, entry.id)).cloned();
-                in_escrow(entry, name.unwrap_or_default())
-            })
-            .collect();
         Ok(())
     }
 
     /// Takes away the entries of objects that have nothing left to do.
-    pub(super) async fn settle_escrow(&mut self) -> Result<(), CycleError> {
-        if !self.run.applies() || self.escrow.due.is_empty() {
+    pub(super) async fn settle(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
+        if !run.applies() || self.due.is_empty() {
             return Ok(());
         }
-        let due: Vec<_> = self.escrow.due.keys().copied().collect();
-        let gone = self
-            .run
+        let due: Vec<_> = self.due.keys().copied().collect();
+        let gone = run
             .store(move |snapshot| {
                 let (mut tx, mut gone) = (snapshot.tx()?, Vec::new());
                 for (kind, id) in due {
@@ -134,10 +75,58 @@ impl Cycle<'_> {
             })
             .await?;
         for key in gone {
-            self.escrow.due.remove(&key);
+            self.due.remove(&key);
         }
         Ok(())
     }
+}
+
+/// The names of objects, as people know them.
+pub(super) async fn names_of(
+    run: &Run<'_>,
+    objects: Vec<(ObjectKind, SourceId)>,
+) -> Result<HashMap<(ObjectKind, SourceId), String>, CycleError> {
+    run.store(move |snapshot| {
+        let mut names = HashMap::new();
+        for (kind, id) in objects {
+            if let Some(name) = snapshot.name_of(kind, &id)? {
+                names.insert((kind, id), name);
+            }
+        }
+        Ok(names)
+    })
+    .await
+}
+
+/// Gives names to what the summary lists, and lists who is in escrow.
+pub(super) async fn name_what_is_left(run: &mut Run<'_>) -> Result<(), CycleError> {
+    let entries = run.store(escrow::entries).await?;
+    let entries: Vec<_> = entries.into_iter().take(FAILURES_SHOWN).collect();
+    let failed = run
+        .summary
+        .failed
+        .iter()
+        .filter_map(|failure| failure.object.parse().ok());
+    let both = |id| [(ObjectKind::User, id), (ObjectKind::Group, id)];
+    let mut objects: Vec<_> = failed.flat_map(both).collect();
+    objects.extend(entries.iter().map(|entry| (entry.kind, entry.id)));
+    let names = names_of(run, objects).await?;
+    for failure in &mut run.summary.failed {
+        let id = failure.object.parse().ok();
+        let known = id.into_iter().flat_map(both).find(|key| names.contains_key(key));
+        if let Some(key) = known {
+            failure.kind = Some(key.0.word().to_owned());
+            failure.name.clone_from(&names[&key]);
+        }
+    }
+    run.summary.escrowed = entries
+        .into_iter()
+        .map(|entry| {
+            let name = names.get(&(entry.kind, entry.id)).cloned();
+            in_escrow(entry, name.unwrap_or_default())
+        })
+        .collect();
+    Ok(())
 }
 
 fn in_escrow(entry: Entry, name: String) -> InEscrow {

@@ -37,7 +37,6 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
 use crate::snapshot::state::RESTORED;
 use crate::snapshot::state::StateReads;
-use crate::snapshot::store::Snapshot;
 use crate::snapshot::undone::Undone;
 
 /// The inverse for one object, with what it was made from.
@@ -55,8 +54,6 @@ impl Cycle<'_> {
         if self.run.applies() {
             self.recall_dialect().await?;
             self.read_writes_back().await?;
-            // What an undo writes is no longer drift either.
-            self.drift.rows = self.run.store(Snapshot::has_drift).await?;
         }
         let (wanted, manager) = (request.clone(), self.run.manager_path());
         let (inverses, open) = self

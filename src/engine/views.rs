@@ -131,7 +131,7 @@ pub fn view_of(
         since: Since::default(),
         members: Vec::new(),
         member_owners: BTreeMap::new(),
-        refused: if context.refused {
+        refused: if context.filled.refused {
             refusals(snapshot, kind, &id)?
         } else {
             Vec::new()
@@ -348,7 +348,7 @@ fn candidates(
     };
     let kind = view.object.kind;
     let mut found: BTreeMap<TargetId, Candidate> = BTreeMap::new();
-    let keys = if context.readings {
+    let keys = if context.filled.readings {
         keys_of(view)
     } else {
         Vec::new()

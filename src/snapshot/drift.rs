@@ -201,15 +201,15 @@ pub(super) fn is_sound(key: &[u8], value: &[u8]) -> bool {
     }
 }
 
+/// Returns true once a linked object has a row.
+pub fn has_drift(reads: &impl Reads) -> Result<bool, StoreError> {
+    Ok(!reads.raw_scan(Table::Drift, &[LINKED], None, 1)?.is_empty())
+}
+
 impl Snapshot {
     /// Returns the row of an object.
     pub fn drift(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Row>, StoreError> {
         self.decoded(Table::Drift, &linked(kind, id))
-    }
-
-    /// Returns true once a linked object has a row.
-    pub fn has_drift(&self) -> Result<bool, StoreError> {
-        Ok(!self.raw_scan(Table::Drift, &[LINKED], None, 1)?.is_empty())
     }
 
     /// Shows every row of a linked object, users first.

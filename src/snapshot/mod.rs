@@ -39,6 +39,7 @@ pub mod drift;
 pub mod embedded;
 pub mod escrow;
 pub mod export;
+pub mod filled;
 pub mod folder;
 pub mod forget;
 pub mod history;
