@@ -1,8 +1,9 @@
 //! Which operations of a plan are carried out now: what is on hold, or what the guard withholds, is left and said.
 
-use super::cycle::Cycle;
+use super::guarding::Judge;
 use super::kept_back::Met;
 use super::kept_back::class_of;
+use super::run::Run;
 use super::standing::Fact;
 use super::work::Pass;
 use super::work::Work;
@@ -24,39 +25,45 @@ use crate::snapshot::kept_back::Withheld;
 /// The path of a group's members, as holds name it.
 const MEMBERS: &str = "members";
 
-impl Cycle<'_> {
+impl Judge {
     /// Lets one operation through, or keeps it (or a part of it) back. False: what follows it waits for it.
-    pub(super) fn admit(&mut self, pass: Pass, operation: Operation, counted: bool, work: &mut Work) -> bool {
-        let Some(mut operation) = self.without_held(pass, operation, work) else {
+    pub(super) fn admit(
+        &mut self,
+        run: &mut Run<'_>,
+        pass: Pass,
+        operation: Operation,
+        counted: bool,
+        work: &mut Work,
+    ) -> bool {
+        let Some(mut operation) = self.without_held(run, pass, operation, work) else {
             return true;
         };
         match operation.verb.guard_class() {
-            GuardClass::Members => self.admit_members(pass, operation, work),
-            GuardClass::Create => return self.admit_create(operation, work),
-            GuardClass::Adoption => return self.admit_link(operation, work),
+            GuardClass::Members => self.admit_members(run, pass, operation, work),
+            GuardClass::Create => return self.admit_create(run, operation, work),
+            GuardClass::Adoption => return self.admit_link(run, operation, work),
             GuardClass::Removal => {
-                self.withhold_identity(&mut operation, work);
-                self.admit_removal(pass, operation, counted, work);
+                self.withhold_identity(run, &mut operation, work);
+                self.admit_removal(run, pass, operation, counted, work);
             }
             // It ends with the last of our members, and takes nothing from anybody by itself.
             GuardClass::LetGo
                 if work.left
-                    || self
-                        .run
+                    || run
                         .standing
                         .is((operation.kind, operation.source), Fact::MembersJudged) =>
             {
                 work.left = true;
             }
             GuardClass::Changes => {
-                self.withhold_identity(&mut operation, work);
+                self.withhold_identity(run, &mut operation, work);
                 if !operation.changes.is_empty() {
                     work.run.push(operation);
                 }
             }
             GuardClass::Free | GuardClass::LetGo => work.run.push(operation),
             GuardClass::Unknown => {
-                self.withhold_unknown(&operation, work);
+                withhold_unknown(run, &operation, work);
                 return false;
             }
         }
@@ -67,7 +74,8 @@ impl Cycle<'_> {
 
     /// The operation without what is on hold; `None` where nothing is left of it.
     pub(super) fn without_held(
-        &mut self,
+        &self,
+        run: &mut Run<'_>,
         pass: Pass,
         mut operation: Operation,
         work: &mut Work,
@@ -75,18 +83,18 @@ impl Cycle<'_> {
         let (kind, id) = (operation.kind, operation.source);
         if let Some(hold) = self.kept_back.whole(kind, id) {
             let why = hold.words();
-            self.hold(pass, &operation, operation.count(), why, work);
+            report_hold(run, pass, &operation, (operation.count(), why), work);
             return None;
         }
         if operation.verb.moves_members()
             && let Some(hold) = self.kept_back.attribute(kind, id, MEMBERS)
         {
             let why = hold.words();
-            self.hold(pass, &operation, operation.count(), why, work);
+            report_hold(run, pass, &operation, (operation.count(), why), work);
             return None;
         }
         if operation.verb == Verb::RemoveMember {
-            return self.without_held_members(pass, operation, work);
+            return self.without_held_members(run, pass, operation, work);
         }
         if !operation.verb.updates() {
             return Some(operation);
@@ -103,7 +111,7 @@ impl Cycle<'_> {
                 None => true,
             });
         if let Some(why) = why {
-            self.hold(pass, &operation, 1, why, work);
+            report_hold(run, pass, &operation, (1, why), work);
             operation.narrow_reason();
             let sets_active = operation.changes.iter().any(is_active);
             if operation.verb.switches() && !sets_active {
@@ -115,7 +123,8 @@ impl Cycle<'_> {
 
     /// Members that go because their user goes stay while that user is on hold, or its `active`, unless it is deleted.
     fn without_held_members(
-        &mut self,
+        &self,
+        run: &mut Run<'_>,
         pass: Pass,
         mut operation: Operation,
         work: &mut Work,
@@ -138,35 +147,23 @@ impl Cycle<'_> {
                 "its user is on {}",
                 why.map_or_else(String::new, |hold| hold.words())
             );
-            self.hold(pass, &operation, stay.len() as u64, why, work);
+            report_hold(run, pass, &operation, (stay.len() as u64, why), work);
         }
         operation.members = go;
         operation.narrow_reason();
         (!operation.members.is_empty()).then_some(operation)
     }
 
-    fn hold(&mut self, pass: Pass, operation: &Operation, count: u64, why: String, work: &mut Work) {
-        work.left = true;
-        // The groups' own pass meets it again, and says it.
-        if pass == Pass::MembersOut {
-            return;
-        }
-        if !self
-            .run
-            .standing
-            .is((operation.kind, operation.source), Fact::Reported)
-        {
-            self.run.summary.held += count;
-        }
-        work.plan.omissions.push(Omission::Held {
-            verb: operation.verb,
-            why,
-        });
-    }
-
     // ---------------------------------------------------------------------------------------------- guard
 
-    fn admit_removal(&mut self, pass: Pass, mut operation: Operation, counted: bool, work: &mut Work) {
+    fn admit_removal(
+        &mut self,
+        run: &mut Run<'_>,
+        pass: Pass,
+        mut operation: Operation,
+        counted: bool,
+        work: &mut Work,
+    ) {
         let (kind, id) = (operation.kind, operation.source);
         match self.approval(kind) {
             Approval::Withheld(why) if !self.kept_back.lets_through(kind, id, operation.verb) => {
@@ -175,7 +172,7 @@ impl Cycle<'_> {
                     disable.changes.retain(is_active);
                     disable.narrow_reason();
                 }
-                self.withhold(&disable, Class::Removal, Vec::new(), why, work);
+                self.withhold(run, &disable, (Class::Removal, Vec::new()), why, work);
                 // What does not take access away goes on.
                 if operation.verb == Verb::DisableUser {
                     operation.verb = Verb::UpdateUser;
@@ -215,12 +212,12 @@ impl Cycle<'_> {
         }
     }
 
-    fn admit_create(&mut self, operation: Operation, work: &mut Work) -> bool {
+    fn admit_create(&mut self, run: &mut Run<'_>, operation: Operation, work: &mut Work) -> bool {
         let key = (operation.kind, operation.source, Class::Create);
         let word = self.approvals.as_ref().map(|approvals| approvals.creates.clone());
         if let Some(Approval::Withheld(why)) = word {
             if self.kept_back.released(&key, operation.verb).is_none() {
-                self.withhold(&operation, Class::Create, Vec::new(), why, work);
+                self.withhold(run, &operation, (Class::Create, Vec::new()), why, work);
                 return false;
             }
             self.met.push((key, Met::Released));
@@ -229,28 +226,12 @@ impl Cycle<'_> {
         true
     }
 
-    /// What the guard does not know is not sent, whatever is allowed: a person cannot let it through either.
-    fn withhold_unknown(&mut self, operation: &Operation, work: &mut Work) {
-        work.left = true;
-        if !self
-            .run
-            .standing
-            .is((operation.kind, operation.source), Fact::Reported)
-        {
-            self.run.summary.withhold(operation, operation.count());
-        }
-        work.plan.omissions.push(Omission::Withheld {
-            verb: operation.verb,
-            why: guard::unknown(operation.verb),
-        });
-    }
-
     /// An adoption by a value that its owner can choose waits for a person, whatever the thresholds say.
-    fn admit_link(&mut self, operation: Operation, work: &mut Work) -> bool {
+    fn admit_link(&mut self, run: &mut Run<'_>, operation: Operation, work: &mut Work) -> bool {
         if let Some(alike) = operation.alike() {
             if !self.kept_back.lets_link(&operation) {
                 let why = alike.words();
-                self.withhold(&operation, Class::Adoption, Vec::new(), why, work);
+                self.withhold(run, &operation, (Class::Adoption, Vec::new()), why, work);
                 return false;
             }
             let key = (operation.kind, operation.source, Class::Adoption);
@@ -261,7 +242,7 @@ impl Cycle<'_> {
     }
 
     /// Takes changes of userName, externalId and roles out of an update while they are withheld.
-    fn withhold_identity(&mut self, operation: &mut Operation, work: &mut Work) {
+    fn withhold_identity(&mut self, run: &mut Run<'_>, operation: &mut Operation, work: &mut Work) {
         if !guard::changes_identity(operation) {
             return;
         }
@@ -288,14 +269,14 @@ impl Cycle<'_> {
             .changes
             .retain(|change| guard::is_identity(change, enables));
         change.narrow_reason();
-        self.withhold(&change, Class::Identity, Vec::new(), why, work);
+        self.withhold(run, &change, (Class::Identity, Vec::new()), why, work);
     }
 
     /// Members that go with their user are counted with the user, those of a deleted group with the group;
     /// the others by the group's own threshold.
-    fn admit_members(&mut self, pass: Pass, mut operation: Operation, work: &mut Work) {
+    fn admit_members(&mut self, run: &mut Run<'_>, pass: Pass, mut operation: Operation, work: &mut Work) {
         let (kind, id) = (operation.kind, operation.source);
-        if pass == Pass::Groups && self.run.standing.is((kind, id), Fact::MembersJudged) {
+        if pass == Pass::Groups && run.standing.is((kind, id), Fact::MembersJudged) {
             work.left = true;
             return;
         }
@@ -311,7 +292,7 @@ impl Cycle<'_> {
         });
         operation.members.extend(through);
         operation.members.extend(named);
-        let own_word = self.word_on_members(&operation, own.len() as u64, work.plan.members_held);
+        let own_word = self.word_on_members(run, &operation, own.len() as u64, work.plan.members_held);
         let user_word = self.approval(ObjectKind::User);
         let (mut back, mut words, mut kept) = (Vec::new(), Vec::new(), Vec::new());
         for (members, word) in [(with_user, user_word), (own, own_word)] {
@@ -326,12 +307,12 @@ impl Cycle<'_> {
             }
         }
         if !back.is_empty() {
-            self.run.standing.note((kind, id), Fact::MembersJudged);
+            run.standing.note((kind, id), Fact::MembersJudged);
             words.dedup();
             let mut held = operation.clone();
             held.members = kept;
             held.narrow_reason();
-            self.withhold(&held, class, back, words.join("; "), work);
+            self.withhold(run, &held, (class, back), words.join("; "), work);
         }
         if !operation.members.is_empty() {
             operation.narrow_reason();
@@ -354,8 +335,14 @@ impl Cycle<'_> {
         }
     }
 
-    pub(super) fn word_on_members(&self, operation: &Operation, asked: u64, holds: u64) -> Approval {
-        if let Some(word) = self.standing_word() {
+    pub(super) fn word_on_members(
+        &self,
+        run: &Run<'_>,
+        operation: &Operation,
+        asked: u64,
+        holds: u64,
+    ) -> Approval {
+        if let Some(word) = self.standing_word(run) {
             return word;
         }
         if empties(operation) {
@@ -373,7 +360,7 @@ impl Cycle<'_> {
             asked,
             holds,
             &self.sent,
-            &self.run.job.policy,
+            &run.job.policy,
             allowed,
         )
     }
@@ -381,9 +368,9 @@ impl Cycle<'_> {
     /// Says that an operation is held back, and counts it, once an object: a later sweep meets it again.
     fn withhold(
         &mut self,
+        run: &mut Run<'_>,
         operation: &Operation,
-        class: Class,
-        members: Vec<SourceId>,
+        (class, members): (Class, Vec<SourceId>),
         why: String,
         work: &mut Work,
     ) {
@@ -393,12 +380,11 @@ impl Cycle<'_> {
             1
         };
         work.left = true;
-        if !self
-            .run
+        if !run
             .standing
             .is((operation.kind, operation.source), Fact::Reported)
         {
-            self.run.summary.withhold(operation, count);
+            run.summary.withhold(operation, count);
         }
         work.plan.omissions.push(Omission::Withheld {
             verb: operation.verb,
@@ -411,14 +397,54 @@ impl Cycle<'_> {
             why,
             count,
             members,
-            since: self.run.now,
-            cycle: self.run.order.id,
+            since: run.now,
+            cycle: run.order.id,
             released_by: None,
             alike: operation.alike().cloned(),
         };
         let key = (operation.kind, operation.source, class);
         self.met.push((key, Met::Withheld(Box::new(entry))));
     }
+}
+
+/// Reports that a part of a work is on hold.
+fn report_hold(
+    run: &mut Run<'_>,
+    pass: Pass,
+    operation: &Operation,
+    (count, why): (u64, String),
+    work: &mut Work,
+) {
+    work.left = true;
+    // The groups' own pass meets it again, and says it.
+    if pass == Pass::MembersOut {
+        return;
+    }
+    if !run
+        .standing
+        .is((operation.kind, operation.source), Fact::Reported)
+    {
+        run.summary.held += count;
+    }
+    work.plan.omissions.push(Omission::Held {
+        verb: operation.verb,
+        why,
+    });
+}
+
+/// What the guard does not know is not sent, whatever is allowed: a person cannot let it through either.
+fn withhold_unknown(run: &mut Run<'_>, operation: &Operation, work: &mut Work) {
+    work.left = true;
+    if !run
+        .standing
+        .is((operation.kind, operation.source), Fact::Reported)
+    {
+        run.summary.withhold(operation, operation.count());
+    }
+    work.plan.omissions.push(Omission::Withheld {
+        verb: operation.verb,
+        why: guard::unknown(operation.verb),
+    });
 }
 
 #[cfg(test)]

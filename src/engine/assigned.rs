@@ -12,6 +12,7 @@ use super::entitlements::Listing;
 use super::error::CycleError;
 use super::error::chain;
 use super::job::Job;
+use super::run::Run;
 use crate::model::assignment::AppRole;
 use crate::model::assignment::AssignmentList;
 use crate::model::id::SourceId;
@@ -97,19 +98,6 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// The guard's word where the list is far shorter than it was (docs/design/cycle.md, "The guard").
-    pub(super) async fn short_list(&self) -> Result<Option<Approval>, CycleError> {
-        if self.run.job.assignments_of().is_none() || self.run.order.allow_deletions.is_some() {
-            return Ok(None);
-        }
-        self.run
-            .store(|snapshot| {
-                let now = listed(snapshot)?.map_or(0, |listed| listed.principals);
-                Ok(guard::short_list(now, baseline(snapshot)?))
-            })
-            .await
-    }
-
     /// At the end of a cycle that writes: once nobody is on the way out any more, this list is what the next one is
     /// compared with. A longer one is so at once.
     pub(super) async fn settle_assignments(&mut self) -> Result<(), CycleError> {
@@ -149,6 +137,18 @@ impl Cycle<'_> {
         ));
         self.run.left.findings += 1;
     }
+}
+
+/// The guard's word where the list is far shorter than it was (docs/design/cycle.md, "The guard").
+pub(super) async fn short_list(run: &Run<'_>) -> Result<Option<Approval>, CycleError> {
+    if run.job.assignments_of().is_none() || run.order.allow_deletions.is_some() {
+        return Ok(None);
+    }
+    run.store(|snapshot| {
+        let now = listed(snapshot)?.map_or(0, |listed| listed.principals);
+        Ok(guard::short_list(now, baseline(snapshot)?))
+    })
+    .await
 }
 
 fn baseline(reads: &impl Reads) -> Result<u64, StoreError> {

@@ -9,7 +9,6 @@ use tracing::warn;
 
 use super::cycle::Cycle;
 use super::error::CycleError;
-use super::guarding::sent_within;
 use super::job::Extent;
 use super::standing::Fact;
 use super::tables::each_dirty_object;
@@ -50,11 +49,7 @@ impl Cycle<'_> {
         }
         self.prepare_target().await?;
         self.read_writes_back().await?;
-        let (now, window) = (self.run.now, self.run.job.policy.guard_window);
-        self.sent = self
-            .run
-            .store(move |snapshot| sent_within(snapshot, now, window))
-            .await?;
+        self.judge.read_window(&self.run).await?;
         self.disable_among(ids, "though the source was not read to its end")
             .await
     }

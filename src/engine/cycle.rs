@@ -17,13 +17,12 @@ use super::entitlements::Entitlements;
 use super::entitlements::Listing;
 use super::error::CycleError;
 use super::escrow::Escrow;
+use super::guarding::Judge;
 use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
 use super::job::Report;
 use super::job::UndoRequest;
-use super::kept_back::KeptBack;
-use super::kept_back::Met;
 use super::notes::Due;
 use super::notes::Looked;
 use super::open::open_writes;
@@ -38,6 +37,7 @@ use super::summary::Summary;
 use super::trouble::Troubles;
 use super::values::UniqueNames;
 use super::warnings;
+use super::withhold::forget_unasked;
 use crate::model::clock::Stopwatch;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
@@ -45,15 +45,11 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::Traffic;
-use crate::reconcile::guard::Approvals;
-use crate::reconcile::guard::Asked;
-use crate::reconcile::guard::Sent;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::target_schema::Unsupported;
 use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
 use crate::snapshot::history::NewEntry;
-use crate::snapshot::kept_back::WithheldKey;
 use crate::snapshot::quarantine::Quarantine;
 use crate::snapshot::quarantine::QuarantineReads;
 use crate::snapshot::read::Reads;
@@ -71,20 +67,12 @@ pub struct Cycle<'j> {
     pub(super) listed: BTreeSet<ObjectKind>,
     /// What a missing match proves, by type, once the target was read.
     pub(super) absence: BTreeMap<ObjectKind, Absence>,
-    /// True while the snapshot is one that was restored, and nobody has let its removals through.
-    pub(super) restored: bool,
-    /// The guard's word.
-    pub(super) approvals: Option<Approvals>,
-    /// What people keep back or let through.
-    pub(super) kept_back: KeptBack,
+    /// What is sent and what is kept back.
+    pub(super) judge: Judge,
     /// Who takes over whose resource.
     pub(super) rehires: Rehires,
     /// Whose turn it is to have a name.
     pub(super) names: UniqueNames,
-    /// What this batch met of withheld and released operations.
-    pub(super) met: Vec<(WithheldKey, Met)>,
-    /// Removals sent within the guard window before this cycle.
-    pub(super) sent: Sent,
     /// Only these objects, where an admin named them.
     pub(super) focus: Option<BTreeSet<(ObjectKind, SourceId)>>,
     /// Types of which nothing is planned, because their scope cannot be told.
@@ -95,8 +83,6 @@ pub struct Cycle<'j> {
     pub(super) entitlements: Entitlements,
     pub(super) troubles: Troubles,
     pub(super) stops: Stops,
-    /// What the guard has counted so far.
-    pub(super) asked: Asked,
     /// When the source's users were last looked at.
     pub(super) looked: Timestamp,
     /// True once looking at them again in this cycle failed.
@@ -133,7 +119,7 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
         Some(request) => cycle.undo_story(request).await.err(),
     };
     cycle.tell_findings();
-    cycle.tell_pause();
+    cycle.judge.tell_pause(&cycle.run);
     if let Err(late) = set_aside::name_what_is_left(&mut cycle.run).await {
         warn!("The summary names nobody: {late}");
     }
@@ -179,20 +165,15 @@ impl<'j> Cycle<'j> {
             escrow: Escrow::default(),
             listed: BTreeSet::new(),
             absence: BTreeMap::new(),
-            restored: false,
-            approvals: None,
-            kept_back: KeptBack::default(),
+            judge: Judge::default(),
             rehires: Rehires::default(),
             names: UniqueNames::default(),
-            met: Vec::new(),
-            sent: Sent::default(),
             focus: None,
             stopped: BTreeSet::new(),
             listing: Listing::default(),
             entitlements: Entitlements::default(),
             troubles: Troubles::default(),
             stops: Stops::default(),
-            asked: Asked::default(),
             looked: now,
             blind: false,
             overtaking: false,
@@ -208,19 +189,19 @@ impl<'j> Cycle<'j> {
         self.read_standing().await?;
         self.stops.pass(&self.run).await?;
         self.prepare().await?;
-        self.prepare_kept_back().await?;
+        self.judge.read_kept_back(&mut self.run).await?;
         self.prepare_evaluation().await?;
         if let Err(error) = self.pull().await {
             return Err(self.cut_short(error).await);
         }
         self.pull_assignments().await?;
         self.choose().await?;
-        self.note_named();
+        self.judge.note_named(&self.run, self.focus.as_ref());
         self.rescope().await?;
         self.escrow.read(&mut self.run).await?;
         self.find_due().await?;
         if !self.has_work().await? {
-            self.forget_unasked().await?;
+            forget_unasked(&self.run, self.focus.clone(), &self.stopped).await?;
             return self.settle_assignments().await;
         }
         self.prepare_target().await?;
@@ -243,7 +224,7 @@ impl<'j> Cycle<'j> {
         self.late_values().await?;
         self.tell_not_kept();
         self.troubles.judge(&mut self.run, &mut self.escrow).await?;
-        self.forget_unasked().await?;
+        forget_unasked(&self.run, self.focus.clone(), &self.stopped).await?;
         self.escrow.settle(&self.run).await?;
         self.settle_assignments().await
     }

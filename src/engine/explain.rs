@@ -197,7 +197,7 @@ impl Cycle<'_> {
             // What a cycle comes to whose list says the same.
             self.listing = Listing::Whole;
         }
-        self.prepare_kept_back().await?;
+        self.judge.read_kept_back(&mut self.run).await?;
         self.read_refusals(kind, id, gathered).await?;
         let asked = self.ask_source(kind, id).await?;
         self.focus_on(kind, id).await?;
@@ -232,7 +232,7 @@ impl Cycle<'_> {
         self.groups().await?;
         self.deletes().await?;
         self.late_values().await?;
-        self.tell_pause();
+        self.judge.tell_pause(&self.run);
         let Some(view) = seen else {
             let (what, name) = (kind.word(), id.to_string());
             return Err(NotOne::Nothing { what, name }.into());

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use super::assigned::short_list;
 use super::context::Context;
-use super::cycle::Cycle;
 use super::error::CycleError;
 use super::kept_back::KeptBack;
+use super::kept_back::Met;
 use super::kept_back::paused;
 use super::parallel::in_parallel;
 use super::rules::Rules;
 use super::rules::keep_holds;
 use super::rules::keys_of;
+use super::run::Run;
 use super::views::view_of;
 use super::work::Removal;
 use super::work::empties;
@@ -28,6 +30,7 @@ use crate::ports::StoreError;
 use crate::reconcile::guard;
 use crate::reconcile::guard::Allowed;
 use crate::reconcile::guard::Approval;
+use crate::reconcile::guard::Approvals;
 use crate::reconcile::guard::Asked;
 use crate::reconcile::guard::Class;
 use crate::reconcile::guard::Sent;
@@ -39,7 +42,7 @@ use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::scope::Standing;
 use crate::reconcile::unique_values::UniqueValues;
-use crate::snapshot::filled::has_readings;
+use crate::snapshot::kept_back::WithheldKey;
 use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -50,57 +53,85 @@ use crate::snapshot::state::StateReads;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
 
-impl Cycle<'_> {
-    /// Counts what is to be removed, and asks the guard for its word.
-    pub(super) async fn guard(&mut self) -> Result<(), CycleError> {
-        self.run.order.watcher.progress("planning removals", 0, None);
-        let window = self.run.job.policy.guard_window;
-        let now = self.run.now;
-        self.sent = self
-            .run
+/// What is sent and what is kept back: the guard's word, and that of people.
+#[derive(Debug, Default)]
+pub(super) struct Judge {
+    /// The guard's word.
+    pub(super) approvals: Option<Approvals>,
+    /// What people keep back or let through.
+    pub(super) kept_back: KeptBack,
+    /// What this batch met of withheld and released operations.
+    pub(super) met: Vec<(WithheldKey, Met)>,
+    /// What the guard has counted so far.
+    pub(super) asked: Asked,
+    /// What was sent within the guard window before this cycle.
+    pub(super) sent: Sent,
+    /// True while the snapshot is one that was restored, and nobody has let its removals through.
+    restored: bool,
+    /// True for an undo: it takes back what was done, whatever the source's lists say by now.
+    undoes: bool,
+}
+
+impl Judge {
+    /// Reads what was sent within the guard window.
+    pub(super) async fn read_window(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
+        let (now, window) = (run.now, run.job.policy.guard_window);
+        self.sent = run
             .store(move |snapshot| sent_within(snapshot, now, window))
             .await?;
-        let mut asked = Asked::default();
-        self.names.wanted = UniqueValues::default();
-        for kind in self.run.job.managed.clone() {
-            if self.stopped.contains(&kind) {
-                continue;
-            }
-            let counts = self.run.store(Snapshot::counts).await?;
-            // Without links and without candidates nothing at the target can be taken away.
-            let creates =
-                self.run.order.allow_creations.is_some() || self.run.job.policy.creation_threshold.is_some();
-            if counts.linked(kind) == 0
-                && !creates
-                && !self
-                    .run
-                    .store(move |snapshot| has_readings(snapshot, kind))
-                    .await?
-            {
-                continue;
-            }
-            let (rules, context) = (self.rules(), self.context(kind, false).await?);
-            let kept_back = self.kept_back.clone();
-            let found = self
-                .run
-                .store(move |snapshot| find_counted(snapshot, kind, &rules, &context, &kept_back))
-                .await?;
-            self.names.wanted.extend(found.values);
-            asked.identities += found.identities;
-            asked.creates += found.creates;
-            match kind {
-                ObjectKind::User => asked.users = found.removals,
-                ObjectKind::Group => asked.groups = found.removals,
-            }
+        Ok(())
+    }
+
+    /// Begins to count, with what was sent within the guard window.
+    pub(super) async fn begin(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
+        self.asked = Asked::default();
+        self.read_window(run).await
+    }
+
+    /// Counts what the dirty objects of a kind ask for. Returns who gives a name up, and who wants one.
+    pub(super) async fn count(
+        &mut self,
+        run: &Run<'_>,
+        kind: ObjectKind,
+        rules: Rules,
+        context: Context,
+    ) -> Result<UniqueValues, CycleError> {
+        let kept_back = self.kept_back.clone();
+        let found = run
+            .store(move |snapshot| find_counted(snapshot, kind, &rules, &context, &kept_back))
+            .await?;
+        self.asked.identities += found.identities;
+        self.asked.creates += found.creates;
+        match kind {
+            ObjectKind::User => self.asked.users = found.removals,
+            ObjectKind::Group => self.asked.groups = found.removals,
         }
-        self.asked = asked;
-        self.looked = self.run.job.clock.now();
-        self.judge().await
+        Ok(found.values)
+    }
+
+    /// Asks the guard for its word on the operations of an undo.
+    pub(super) async fn judge_undo<'o>(
+        &mut self,
+        run: &Run<'_>,
+        operations: impl Iterator<Item = &'o Operation>,
+    ) -> Result<(), CycleError> {
+        self.undoes = true;
+        for operation in operations {
+            if operation.removes_user() {
+                *self.asked.users.entry(operation.because.label()).or_default() += 1;
+            } else if operation.verb.deletes() {
+                *self.asked.groups.entry(operation.because.label()).or_default() += 1;
+            }
+            self.asked.identities += u64::from(guard::changes_identity(operation));
+            self.asked.creates += u64::from(operation.verb.creates());
+        }
+        self.read_window(run).await?;
+        self.judge(run).await
     }
 
     /// Asks the guard for its word on what was counted so far in this cycle.
-    pub(super) async fn judge(&mut self) -> Result<(), CycleError> {
-        let counts = self.run.store(Snapshot::counts).await?;
+    pub(super) async fn judge(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
+        let counts = run.store(Snapshot::counts).await?;
         let totals = Totals {
             linked_users: counts.linked_users,
             linked_groups: counts.linked_groups,
@@ -111,15 +142,15 @@ impl Cycle<'_> {
             &self.asked,
             &self.sent,
             totals,
-            &self.run.job.policy,
+            &run.job.policy,
             Allowed {
-                deletions: self.run.order.allow_deletions,
-                creations: self.run.order.allow_creations,
+                deletions: run.order.allow_deletions,
+                creations: run.order.allow_creations,
             },
         );
-        self.restored = self.run.store(|snapshot| snapshot.has_state(&RESTORED)).await?;
-        let short_list = self.short_list().await?;
-        if let Some(why) = self.standing_word().or(short_list) {
+        self.restored = run.store(|snapshot| snapshot.has_state(&RESTORED)).await?;
+        let short_list = if self.undoes { None } else { short_list(run).await? };
+        if let Some(why) = self.standing_word(run).or(short_list) {
             approvals.users = why.clone();
             approvals.members = why.clone();
             approvals.groups = why;
@@ -136,9 +167,11 @@ impl Cycle<'_> {
             ("Creates", &approvals.creates, asked.creates),
         ] {
             // A word on what nothing asks for withholds nothing.
-            if let (Some(why), 1_u64..) = (word.withheld(), due) {
+            if let (Some(why), 1_u64..) = (word.withheld(), due)
+                && !self.undoes
+            {
                 let text = format!("{kind} are withheld: {why}");
-                if self.run.warnings.is_news(&text) {
+                if run.warnings.is_news(&text) {
                     warn!(kind, "{text}");
                 }
             }
@@ -162,18 +195,30 @@ impl Cycle<'_> {
         Ok(())
     }
 
+    /// The guard's word on creates.
+    pub(super) fn on_creates(&self) -> Approval {
+        let approvals = self.approvals.as_ref();
+        approvals.map_or_else(not_asked, |approvals| approvals.creates.clone())
+    }
+
+    /// The guard's word on changes of who somebody is.
+    pub(super) fn on_identities(&self) -> Approval {
+        let approvals = self.approvals.as_ref();
+        approvals.map_or_else(not_asked, |approvals| approvals.identities.clone())
+    }
+
     /// What holds all removals back, whatever their number: a pause, or a restored snapshot.
-    pub(super) fn standing_word(&self) -> Option<Approval> {
+    pub(super) fn standing_word(&self, run: &Run<'_>) -> Option<Approval> {
         let pause = self.kept_back.pause.as_ref();
         pause
             .map(|pause| Approval::Withheld(paused(pause)))
-            .or_else(|| self.restored_word())
+            .or_else(|| self.restored_word(run))
     }
 
     /// A restored snapshot is older than the target: what looks like a leaver may be somebody who came since.
     /// Removals wait until a person lets them through (docs/design/failures.md).
-    fn restored_word(&self) -> Option<Approval> {
-        (self.restored && self.run.order.allow_deletions.is_none()).then(|| {
+    fn restored_word(&self, run: &Run<'_>) -> Option<Approval> {
+        (self.restored && run.order.allow_deletions.is_none()).then(|| {
             Approval::Withheld(
                 "the snapshot was restored from a backup: check the removals with `melonsync plan`, then let them \
                  through with `melonsync resume`, or `melonsync sync --allow-deletions N`"
@@ -181,6 +226,21 @@ impl Cycle<'_> {
             )
         })
     }
+
+    /// The guard's word on removals of a kind.
+    pub(super) fn approval(&self, kind: ObjectKind) -> Approval {
+        let approvals = self.approvals.as_ref();
+        let word = approvals.map(|approvals| match kind {
+            ObjectKind::User => approvals.users.clone(),
+            ObjectKind::Group => approvals.groups.clone(),
+        });
+        word.unwrap_or_else(not_asked)
+    }
+}
+
+/// The word while there is none.
+fn not_asked() -> Approval {
+    Approval::Withheld("the guard was not asked".to_owned())
 }
 
 /// What the first pass found of one kind.

@@ -14,7 +14,6 @@ use tracing::info;
 use super::cycle::Cycle;
 use super::error::CycleError;
 use super::guarding::leavers;
-use super::guarding::sent_within;
 use super::job::Extent;
 use super::open::open_writes;
 use super::standing::Fact;
@@ -79,8 +78,7 @@ impl Cycle<'_> {
         }
         self.disabled_meanwhile = true;
         let (focus, standing) = (self.focus.clone(), self.run.standing.clone());
-        let (now, window) = (self.run.now, self.run.job.policy.guard_window);
-        let (ids, sent) = self
+        let ids = self
             .run
             .store(move |snapshot| {
                 let writes = open_writes(snapshot)?;
@@ -101,10 +99,10 @@ impl Cycle<'_> {
                     }
                     Ok(true)
                 })?;
-                Ok((ids, sent_within(snapshot, now, window)?))
+                Ok(ids)
             })
             .await?;
-        self.sent = sent;
+        self.judge.read_window(&self.run).await?;
         self.disable_among(ids, "and do not wait for requests without an answer")
             .await
     }
@@ -115,7 +113,7 @@ impl Cycle<'_> {
         let (rules, context, kept_back) = (
             self.rules(),
             self.context(user, false).await?,
-            self.kept_back.clone(),
+            self.judge.kept_back.clone(),
         );
         let found = self
             .run
@@ -130,9 +128,9 @@ impl Cycle<'_> {
             found.len()
         );
         for leaver in found.iter().filter(|leaver| leaver.counts) {
-            *self.asked.users.entry(leaver.reason).or_default() += 1;
+            *self.judge.asked.users.entry(leaver.reason).or_default() += 1;
         }
-        self.judge().await?;
+        self.judge.judge(&self.run).await?;
         let ids = found.iter().map(|leaver| leaver.id).collect();
         self.overtaking = true;
         let done = self.batch(user, ids, Pass::Disables, true).await;

@@ -32,16 +32,17 @@ use crate::model::value::Attributes;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::explain;
-use crate::reconcile::guard::Approval;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
 use crate::reconcile::policy::Policy;
+use crate::reconcile::unique_values::UniqueValues;
 use crate::reconcile::unique_values::unique_name;
 use crate::reconcile::view::ObjectView;
 use crate::reconcile::view::Reference;
 use crate::reconcile::view::TargetReading;
+use crate::snapshot::filled::has_readings;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
 use crate::snapshot::store::Snapshot;
@@ -76,6 +77,35 @@ impl Cycle<'_> {
         }
     }
 
+    /// Counts what is to be removed, and asks the guard for its word.
+    pub(super) async fn guard(&mut self) -> Result<(), CycleError> {
+        self.run.order.watcher.progress("planning removals", 0, None);
+        self.judge.begin(&self.run).await?;
+        self.names.wanted = UniqueValues::default();
+        let creates =
+            self.run.order.allow_creations.is_some() || self.run.job.policy.creation_threshold.is_some();
+        for kind in self.run.job.managed.clone() {
+            if self.stopped.contains(&kind) {
+                continue;
+            }
+            // Without links and without candidates nothing at the target can be taken away.
+            let nothing = self
+                .run
+                .store(move |snapshot| {
+                    Ok(snapshot.counts()?.linked(kind) == 0 && !has_readings(snapshot, kind)?)
+                })
+                .await?;
+            if nothing && !creates {
+                continue;
+            }
+            let (rules, context) = (self.rules(), self.context(kind, false).await?);
+            let wanted = self.judge.count(&self.run, kind, rules, context).await?;
+            self.names.wanted.extend(wanted);
+        }
+        self.looked = self.run.job.clock.now();
+        self.judge.judge(&self.run).await
+    }
+
     /// Users that lose access, before anything else.
     pub(super) async fn disables(&mut self) -> Result<(), CycleError> {
         self.removals(ObjectKind::User, Pass::Disables, &[Verb::DisableUser])
@@ -99,7 +129,7 @@ impl Cycle<'_> {
             if pass == Pass::Deletes {
                 self.overtake().await?;
             }
-            let closed = self.approval(of).withheld().is_some();
+            let closed = self.judge.approval(of).withheld().is_some();
             let limit = self.run.job.batch;
             let page = self
                 .run
@@ -117,7 +147,7 @@ impl Cycle<'_> {
                 .iter()
                 .filter(|(kind, _, removal)| *kind == of && verbs.contains(&removal.verb))
                 .filter(|(kind, id, removal)| {
-                    !closed || self.kept_back.lets_through(*kind, *id, removal.verb)
+                    !closed || self.judge.kept_back.lets_through(*kind, *id, removal.verb)
                 })
                 .map(|(_, id, _)| *id)
                 .collect();
@@ -276,7 +306,7 @@ impl Cycle<'_> {
         let released = self.stops.kinds.released.len() > released;
         progress.moved |= outcome.moved || released;
         progress.waiting |= outcome.again || released;
-        self.keep_withheld().await?;
+        self.judge.keep_withheld(&self.run).await?;
         Ok(progress)
     }
 
@@ -295,15 +325,6 @@ impl Cycle<'_> {
             // Who came in the middle of the cycle is the next one's, but for what takes access away.
             && (self.overtaking
                 || !(self.run.standing.is((kind, id), Fact::Late) || self.run.standing.is((kind, id), Fact::InEscrow)))
-    }
-
-    pub(super) fn approval(&self, kind: ObjectKind) -> Approval {
-        let approvals = self.approvals.as_ref();
-        let word = approvals.map(|approvals| match kind {
-            ObjectKind::User => approvals.users.clone(),
-            ObjectKind::Group => approvals.groups.clone(),
-        });
-        word.unwrap_or_else(|| Approval::Withheld("the guard was not asked".to_owned()))
     }
 
     /// Picks the operations of a plan that this pass carries out; what is held back or left is said.
@@ -330,7 +351,10 @@ impl Cycle<'_> {
                 work.left = true;
                 continue;
             }
-            if !self.admit(pass, operation, counted, &mut work) {
+            if !self
+                .judge
+                .admit(&mut self.run, pass, operation, counted, &mut work)
+            {
                 break;
             }
         }
@@ -366,10 +390,10 @@ impl Cycle<'_> {
 
     /// Returns whether an object can have its name now.
     fn turn(&mut self, plan: &mut ObjectPlan) -> Turn {
-        if self.kept_back.whole(plan.kind, plan.source).is_some() {
+        if self.judge.kept_back.whole(plan.kind, plan.source).is_some() {
             return Turn::Free;
         }
-        let approvals = self.approvals.as_ref();
+        let approvals = self.judge.approvals.as_ref();
         let renames = approvals.is_some_and(|approvals| approvals.identities.withheld().is_none());
         self.names.turn(plan, renames)
     }

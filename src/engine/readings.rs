@@ -339,7 +339,7 @@ fn add_claims(
 impl Cycle<'_> {
     /// Known once the guard was asked; before that, nothing is decided about anybody.
     pub(super) fn leaving(&self) -> Option<Leaving> {
-        self.approvals.as_ref()?;
+        self.judge.approvals.as_ref()?;
         let Policy {
             on_soft_delete,
             on_hard_delete,
@@ -350,8 +350,8 @@ impl Cycle<'_> {
             on_soft_delete,
             on_hard_delete,
             on_out_of_scope,
-            closed: self.approval(ObjectKind::User).withheld().is_some(),
-            kept_back: self.kept_back.clone(),
+            closed: self.judge.approval(ObjectKind::User).withheld().is_some(),
+            kept_back: self.judge.kept_back.clone(),
             // What is only explained is so by what a whole cycle does.
             focus: self
                 .focus

@@ -164,7 +164,7 @@ impl Cycle<'_> {
                 let refusals = self.take_refused(&mut work, part);
                 let not_kept = NotKept::waiting(std::mem::take(&mut work.not_kept));
                 part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
-                part.used.extend(self.kept_back.used_by(&work.run));
+                part.used.extend(self.judge.kept_back.used_by(&work.run));
                 self.note_done(&mut work, Some(&target), &mut part.history);
                 // What waits in part keeps its mark, and is met again by the next sweep: it moves nobody.
                 let waits = part.aside.last().is_some_and(|(id, _)| *id == work.plan.source);
@@ -190,7 +190,7 @@ impl Cycle<'_> {
                 let refusals = self.take_refused(&mut work, part);
                 let not_kept = NotKept::waiting(std::mem::take(&mut work.not_kept));
                 part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
-                part.used.extend(self.kept_back.used_by(&work.run));
+                part.used.extend(self.judge.kept_back.used_by(&work.run));
                 self.note_done(&mut work, Some(&target), &mut part.history);
                 self.note_failure(&work, rest.as_ref(), &error, &mut part.history);
                 match error.disposition() {

@@ -55,7 +55,7 @@ impl Cycle<'_> {
             match (same.newcomers.as_slice(), same.leavers.as_slice()) {
                 (_, []) => {}
                 ([newcomer], [(leaver, target)]) => {
-                    let held = |id| self.kept_back.whole(kind, id).is_some();
+                    let held = |id| self.judge.kept_back.whole(kind, id).is_some();
                     // A leaver waits only for somebody whose turn comes in this cycle.
                     if held(*newcomer) || held(*leaver) || !self.may_plan(kind, *newcomer) {
                         continue;

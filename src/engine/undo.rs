@@ -21,10 +21,7 @@ use crate::model::object::Removed;
 use crate::model::verb::GuardClass;
 use crate::ports::Durability;
 use crate::reconcile::guard;
-use crate::reconcile::guard::Allowed;
 use crate::reconcile::guard::Approval;
-use crate::reconcile::guard::Asked;
-use crate::reconcile::guard::Totals;
 use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::plan::ObjectPlan;
@@ -35,8 +32,6 @@ use crate::snapshot::history::Values;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
-use crate::snapshot::state::RESTORED;
-use crate::snapshot::state::StateReads;
 use crate::snapshot::undone::Undone;
 
 /// The inverse for one object, with what it was made from.
@@ -50,7 +45,7 @@ impl Cycle<'_> {
     pub(super) async fn undo_story(&mut self, request: &UndoRequest) -> Result<(), CycleError> {
         self.undoes = true;
         self.stops.pass(&self.run).await?;
-        self.prepare_kept_back().await?;
+        self.judge.read_kept_back(&mut self.run).await?;
         if self.run.applies() {
             self.recall_dialect().await?;
             self.read_writes_back().await?;
@@ -89,7 +84,7 @@ impl Cycle<'_> {
             self.run.standing.tries_once((kind, id));
         }
         inverses.retain(|inverse| !inverse.undo.operations.is_empty());
-        self.judge_undo(&mut inverses).await?;
+        self.admit_undo(&mut inverses).await?;
         inverses.retain(|inverse| !inverse.undo.operations.is_empty());
         if self.run.applies() {
             self.prepare_undo(request, &inverses).await?;
@@ -120,55 +115,20 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// Asks the guard, as for any other operation; what it holds back is taken out and said.
-    async fn judge_undo(&mut self, inverses: &mut [Inverse]) -> Result<(), CycleError> {
-        let (now, window) = (self.run.now, self.run.job.policy.guard_window);
-        let (counts, sent, restored) = self
-            .run
-            .store(move |snapshot| {
-                let sent = super::guarding::sent_within(snapshot, now, window)?;
-                Ok((snapshot.counts()?, sent, snapshot.has_state(&RESTORED)?))
-            })
-            .await?;
-        (self.sent, self.restored) = (sent, restored);
-        let mut asked = Asked::default();
-        for operation in inverses.iter().flat_map(|inverse| &inverse.undo.operations) {
-            if operation.removes_user() {
-                *asked.users.entry(operation.because.label()).or_default() += 1;
-            } else if operation.verb.deletes() {
-                *asked.groups.entry(operation.because.label()).or_default() += 1;
-            }
-            asked.identities += u64::from(guard::changes_identity(operation));
-            asked.creates += u64::from(operation.verb.creates());
-        }
-        let totals = Totals {
-            linked_users: counts.linked_users,
-            linked_groups: counts.linked_groups,
-            alive_users: counts.alive_users,
-            alive_groups: counts.alive_groups,
-        };
-        let (policy, allowed) = (&self.run.job.policy, self.run.order.allow_deletions);
-        let lets_through = Allowed {
-            deletions: allowed,
-            creations: self.run.order.allow_creations,
-        };
-        let mut approvals = guard::approve(&asked, &self.sent, totals, policy, lets_through);
-        if let Some(why) = self.standing_word() {
-            approvals.users = why.clone();
-            approvals.members = why.clone();
-            approvals.groups = why;
-        }
-        self.approvals = Some(approvals.clone());
+    /// Asks the guard, as for any other operation; what it holds back is taken out and reported.
+    async fn admit_undo(&mut self, inverses: &mut [Inverse]) -> Result<(), CycleError> {
+        let operations = inverses.iter().flat_map(|inverse| &inverse.undo.operations);
+        self.judge.judge_undo(&self.run, operations).await?;
         for inverse in inverses {
             let (kind, id, name) = (inverse.now.kind, inverse.now.source, inverse.now.name.clone());
             for operation in self.without_what_is_held(inverse) {
                 let word = match operation.verb.guard_class() {
-                    GuardClass::Removal => self.approval(operation.verb.kind()),
+                    GuardClass::Removal => self.judge.approval(operation.verb.kind()),
                     GuardClass::Members => {
                         let (holds, count) = (inverse.now.members.len() as u64, operation.count());
-                        self.word_on_members(&operation, count, holds)
+                        self.judge.word_on_members(&self.run, &operation, count, holds)
                     }
-                    GuardClass::Create => approvals.creates.clone(),
+                    GuardClass::Create => self.judge.on_creates(),
                     GuardClass::Adoption => {
                         let alike = operation.alike();
                         alike.map_or(Approval::Approved, |alike| Approval::Withheld(alike.words()))
@@ -178,7 +138,7 @@ impl Cycle<'_> {
                 };
                 // A disable or an enable may change who somebody is as well: it needs both words.
                 let word = match word {
-                    Approval::Approved if guard::changes_identity(&operation) => approvals.identities.clone(),
+                    Approval::Approved if guard::changes_identity(&operation) => self.judge.on_identities(),
                     word => word,
                 };
                 match word {
@@ -202,7 +162,10 @@ impl Cycle<'_> {
         let mut scratch = Work::new(plan_of(inverse), None, Pass::Users);
         let mut left = Vec::new();
         for operation in std::mem::take(&mut inverse.undo.operations) {
-            left.extend(self.without_held(Pass::Users, operation, &mut scratch));
+            left.extend(
+                self.judge
+                    .without_held(&mut self.run, Pass::Users, operation, &mut scratch),
+            );
         }
         let (kind, id, name) = (inverse.now.kind, inverse.now.source, inverse.now.name.clone());
         for omission in &scratch.plan.omissions {

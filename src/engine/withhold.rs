@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::cycle::Cycle;
 use super::error::CycleError;
+use super::guarding::Judge;
 use super::job::Extent;
 use super::kept_back::KeptBack;
 use super::kept_back::Met;
 use super::kept_back::paused;
+use super::run::Run;
 use super::standing::Fact;
+use super::standing::Key;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::ports::Durability;
@@ -25,12 +27,11 @@ use crate::snapshot::store::Snapshot;
 /// As many users as may be disabled by name although the guard is closed.
 const NAMED: usize = 10;
 
-impl Cycle<'_> {
+impl Judge {
     /// Reads holds, releases and the pause; holds that ended by themselves go.
-    pub(super) async fn prepare_kept_back(&mut self) -> Result<(), CycleError> {
-        let (now, keeps) = (self.run.now, self.run.order.apply);
-        let (holds, released, pause) = self
-            .run
+    pub(super) async fn read_kept_back(&mut self, run: &mut Run<'_>) -> Result<(), CycleError> {
+        let (now, keeps) = (run.now, run.order.apply);
+        let (holds, released, pause) = run
             .store(move |snapshot| {
                 let mut holds: HashMap<_, Vec<Hold>> = HashMap::new();
                 let mut tx = snapshot.tx()?;
@@ -52,7 +53,7 @@ impl Cycle<'_> {
                 Ok((holds, released, snapshot.pause_at(now)?))
             })
             .await?;
-        self.run.paused = pause.as_ref().is_some_and(|pause| !pause.removals_only);
+        run.paused = pause.as_ref().is_some_and(|pause| !pause.removals_only);
         self.kept_back = KeptBack {
             holds: Arc::new(holds),
             released: Arc::new(released),
@@ -63,67 +64,70 @@ impl Cycle<'_> {
     }
 
     /// Says that the job is paused, where that keeps anything back.
-    pub(super) fn tell_pause(&self) {
-        let removals = self.run.summary.withheld.count > 0;
+    pub(super) fn tell_pause(&self, run: &Run<'_>) {
+        let removals = run.summary.withheld.count > 0;
         if let Some(pause) = &self.kept_back.pause
-            && (removals || (!pause.removals_only && self.run.summary.has_changes()))
+            && (removals || (!pause.removals_only && run.summary.has_changes()))
         {
-            self.run.order.watcher.finding(&paused(pause));
+            run.order.watcher.finding(&paused(pause));
         }
     }
 
     /// Up to ten users whom an admin named may be disabled although the guard is closed.
-    pub(super) fn note_named(&mut self) {
-        let Extent::Objects { users, .. } = &self.run.order.extent else {
+    pub(super) fn note_named(&mut self, run: &Run<'_>, focus: Option<&BTreeSet<Key>>) {
+        let Extent::Objects { users, .. } = &run.order.extent else {
             return;
         };
         if users.len() <= NAMED {
-            let chosen = self.focus.iter().flatten();
+            let chosen = focus.into_iter().flatten();
             let users = chosen.filter(|(kind, _)| *kind == ObjectKind::User);
             self.kept_back.named = users.map(|(_, id)| *id).collect();
         }
     }
 
     /// Keeps what this batch met of withheld operations.
-    pub(super) async fn keep_withheld(&mut self) -> Result<(), CycleError> {
+    pub(super) async fn keep_withheld(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
         let met = std::mem::take(&mut self.met);
-        if met.is_empty() || !self.run.applies() {
+        if met.is_empty() || !run.applies() {
             return Ok(());
         }
-        let cycle = self.run.order.id;
-        self.run.store(move |snapshot| keep(snapshot, met, cycle)).await
+        let cycle = run.order.id;
+        run.store(move |snapshot| keep(snapshot, met, cycle)).await
     }
+}
 
-    /// At the end of a cycle: what it did not meet is not asked for any more.
-    pub(super) async fn forget_unasked(&self) -> Result<(), CycleError> {
-        if !self.run.applies() {
-            return Ok(());
-        }
-        let (cycle, focus) = (self.run.order.id, self.focus.clone());
-        let planned: BTreeSet<ObjectKind> = self.run.job.managed.difference(&self.stopped).copied().collect();
-        let standing = self.run.standing.clone();
-        self.run
-            .store(move |snapshot| {
-                let mut stale = Vec::new();
-                snapshot.each_withheld(|key, entry| {
-                    let mine = planned.contains(&key.0)
-                        && !standing.is((key.0, key.1), Fact::Late)
-                        && focus.as_ref().is_none_or(|focus| focus.contains(&(key.0, key.1)));
-                    // A release waits with its object: in escrow, behind an open create, for a value.
-                    let waits = entry.released_by.is_some() && snapshot.dirty_cause(key.0, &key.1)?.is_some();
-                    if mine && entry.cycle != cycle && !waits {
-                        stale.push(key);
-                    }
-                    Ok(())
-                })?;
-                let mut tx = snapshot.tx()?;
-                for key in &stale {
-                    tx.delete_withheld(key);
-                }
-                tx.commit(Durability::Lazy)
-            })
-            .await
+/// At the end of a cycle: what it did not meet is not asked for any more.
+pub(super) async fn forget_unasked(
+    run: &Run<'_>,
+    focus: Option<BTreeSet<Key>>,
+    stopped: &BTreeSet<ObjectKind>,
+) -> Result<(), CycleError> {
+    if !run.applies() {
+        return Ok(());
     }
+    let cycle = run.order.id;
+    let planned: BTreeSet<ObjectKind> = run.job.managed.difference(stopped).copied().collect();
+    let standing = run.standing.clone();
+    run.store(move |snapshot| {
+        let mut stale = Vec::new();
+        snapshot.each_withheld(|key, entry| {
+            let mine = planned.contains(&key.0)
+                && !standing.is((key.0, key.1), Fact::Late)
+                && focus.as_ref().is_none_or(|focus| focus.contains(&(key.0, key.1)));
+            // A release waits with its object: in escrow, behind an open create, for a value.
+            let waits = entry.released_by.is_some() && snapshot.dirty_cause(key.0, &key.1)?.is_some();
+            if mine && entry.cycle != cycle && !waits {
+                stale.push(key);
+            }
+            Ok(())
+        })?;
+        let mut tx = snapshot.tx()?;
+        for key in &stale {
+            tx.delete_withheld(key);
+        }
+        tx.commit(Durability::Lazy)
+    })
+    .await
 }
 
 fn is_same(before: &Withheld, now: &Withheld) -> bool {

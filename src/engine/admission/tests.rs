@@ -145,13 +145,16 @@ fn a_verb_that_the_guard_does_not_know_is_withheld_whatever_is_allowed() {
             }],
             members: Vec::new(),
         };
-        let mut cycle = Cycle::new(&job, &order, Timestamp(0));
+        let (mut run, mut judge) = (Run::new(&job, &order, Timestamp(0)), Judge::default());
         let plan = plan(id);
         let mut work = Work::new(plan, None, Pass::Users);
-        assert_eq!(cycle.admit(Pass::Users, operation, true, &mut work), goes);
+        assert_eq!(
+            judge.admit(&mut run, Pass::Users, operation, true, &mut work),
+            goes
+        );
         assert_eq!(work.run.len(), usize::from(goes), "{verb}");
         assert_eq!(work.left, !goes, "{verb} is looked at again");
-        assert_eq!(cycle.run.summary.withheld.count, u64::from(!goes));
+        assert_eq!(run.summary.withheld.count, u64::from(!goes));
         let said = work.plan.omissions.iter().map(ToString::to_string);
         assert_eq!(
             said.filter(|said| said.contains("does not know")).count(),
