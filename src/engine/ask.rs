@@ -1,5 +1,4 @@
-//! Questions about single objects: is it really gone at the source, is it at the target, and does the
-//! target's filter answer rightly at all?
+//! Questions to the target about single objects: is it there, and does the target's filter answer rightly at all?
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,34 +6,23 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::StreamExt;
 use futures::stream;
-use tracing::info;
 
 use super::cycle::Cycle;
 use super::error::CycleError;
 use super::rules::keys_of;
 use super::stored::keep_readings;
-use super::tables::each_dirty;
-use super::tables::each_dirty_object;
 use super::views::view;
 use crate::mapping::path::TargetPath;
 use crate::mapping::resource::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
-use crate::model::object::Existence;
-use crate::model::object::Life;
-use crate::model::object::Removed;
-use crate::ports::Durability;
 use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 use crate::reconcile::matching::Key;
 use crate::reconcile::matching::fold;
-use crate::reconcile::policy::GroupRemoval;
-use crate::reconcile::policy::OnRemoval;
-use crate::snapshot::page::apply_existence;
 use crate::snapshot::read::Reads;
-use crate::snapshot::record::DirtyCause;
 
 /// Whether this target's filters were seen to answer rightly (docs/design/matching.md): asked for a resource that
 /// exists, in its own case and in another, and shown no other. A service that ignores filters shows others.
@@ -46,116 +34,10 @@ pub(super) enum FilterProof {
     Unproven,
 }
 
-/// As many objects as are asked for at a time: five `$batch` requests.
+/// As many objects as are asked for at a time.
 pub(super) const AT_A_TIME: usize = 100;
 
 impl Cycle<'_> {
-    /// Asks the source for each object that is missing, unread, or about to be deleted at the target. True when
-    /// any was asked for.
-    pub(super) async fn ask_for_doubtful(&mut self) -> Result<bool, CycleError> {
-        let mut asked = false;
-        for kind in self.run.job.streams() {
-            let doubtful = self.doubtful(kind).await?;
-            asked |= !doubtful.is_empty();
-            self.ask_source_for(kind, &doubtful).await?;
-        }
-        Ok(asked)
-    }
-
-    /// Of users whom an object refers to, asks for those whom a cycle would ask for. True when any was asked for.
-    pub(super) async fn ask_for_referred(&self, referred: &BTreeSet<SourceId>) -> Result<bool, CycleError> {
-        let kind = ObjectKind::User;
-        let mut doubtful = self.doubtful(kind).await?;
-        doubtful.retain(|id| referred.contains(id));
-        self.ask_source_for(kind, &doubtful).await?;
-        Ok(!doubtful.is_empty())
-    }
-
-    async fn ask_source_for(&self, kind: ObjectKind, ids: &[SourceId]) -> Result<(), CycleError> {
-        let select: Vec<String> = self.run.job.select(kind);
-        for chunk in ids.chunks(AT_A_TIME) {
-            self.run.check_stop()?;
-            let answers = self
-                .run
-                .job
-                .source
-                .look_up(kind, chunk, &select)
-                .await
-                .map_err(CycleError::Source)?;
-            for (id, existence) in &answers {
-                if let Existence::Unknown(why) = existence {
-                    info!(object = %id, "Whether {kind} {id} still exists is unknown, so it is kept: {why}");
-                }
-            }
-            let looking = self.run.looking();
-            self.run
-                .store(move |snapshot| {
-                    let mut tx = snapshot.tx()?;
-                    for (id, existence) in &answers {
-                        apply_existence(&mut tx, kind, id, existence, looking)?;
-                    }
-                    tx.commit(Durability::Synced)
-                })
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Dirty objects on which more evidence is wanted before anything is concluded.
-    async fn doubtful(&self, kind: ObjectKind) -> Result<Vec<SourceId>, CycleError> {
-        let policy = &self.run.job.policy;
-        let scope = self.scoping();
-        let (soft, hard, out) = match kind {
-            ObjectKind::User => (
-                policy.on_soft_delete == OnRemoval::Delete,
-                policy.on_hard_delete == OnRemoval::Delete,
-                policy.on_out_of_scope == OnRemoval::Delete,
-            ),
-            ObjectKind::Group => {
-                let deletes = policy.groups.on_delete == GroupRemoval::Delete;
-                (
-                    deletes,
-                    deletes,
-                    policy.groups.on_out_of_scope == GroupRemoval::Delete,
-                )
-            }
-        };
-        self.run
-            .store(move |snapshot| {
-                let mut doubtful = Vec::new();
-                let counts = snapshot.counts()?;
-                if !out && counts.objects(kind) == counts.alive(kind) {
-                    // All are alive: only those that were never read are asked for, and the marks say who.
-                    each_dirty(snapshot, kind, |id, cause| {
-                        if cause.has(DirtyCause::UNREAD) {
-                            doubtful.push(id);
-                        }
-                        Ok(())
-                    })?;
-                    return Ok(doubtful);
-                }
-                each_dirty_object(snapshot, kind, |id, cause, bytes| {
-                    let unread = cause.has(DirtyCause::UNREAD);
-                    let brief = snapshot.decode_brief(kind, id, bytes)?;
-                    let asked = match brief.head.life {
-                        Life::Alive if out && brief.target.is_some() => {
-                            unread || scope.is_out(snapshot, kind, &id)?
-                        }
-                        Life::Alive => unread,
-                        Life::Missing | Life::Unknown => true,
-                        Life::Gone(Removed::SoftDeleted) => (soft || unread) && brief.target.is_some(),
-                        Life::Gone(Removed::HardDeleted) => hard && brief.target.is_some(),
-                    };
-                    if asked {
-                        doubtful.push(id);
-                    }
-                    Ok(true)
-                })?;
-                Ok(doubtful)
-            })
-            .await
-    }
-
     /// Asks the target for one object by every key, and keeps what comes as readings. As [`Self::ask_by`].
     pub(super) async fn ask_for(&mut self, kind: ObjectKind, id: SourceId) -> Result<bool, CycleError> {
         let planner = self.planner(true);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use tracing::info;
 use tracing::warn;
 
-use super::cycle::Cycle;
 use super::entitlements::Entitlements;
 use super::entitlements::Listing;
 use super::error::CycleError;
 use super::error::chain;
+use super::intake::Intake;
 use super::job::Job;
 use super::run::Run;
 use crate::model::assignment::AppRole;
@@ -27,18 +27,17 @@ use crate::snapshot::assignments::listed;
 use crate::snapshot::read::Reads;
 use crate::snapshot::state::{BASELINE, StateReads};
 
-impl Cycle<'_> {
+impl Intake {
     /// Reads the list, after the streams, so that whom it names is known by then.
-    pub(super) async fn pull_assignments(&mut self) -> Result<(), CycleError> {
-        let Some(application) = self.run.job.assignments_of() else {
+    pub(super) async fn pull_assignments(&mut self, run: &mut Run<'_>) -> Result<(), CycleError> {
+        let Some(application) = run.job.assignments_of() else {
             return Ok(());
         };
-        let before = self.run.store(listed).await?;
-        match read(self.run.job, application).await {
+        let before = run.store(listed).await?;
+        match read(run.job, application).await {
             Ok((list, roles)) => {
-                let nesting = self.run.job.assigning.nesting;
-                let moved = self
-                    .run
+                let nesting = run.job.assigning.nesting;
+                let moved = run
                     .store(move |snapshot| snapshot.store_assignments(application, &list, roles, nesting))
                     .await?;
                 info!(
@@ -57,26 +56,25 @@ impl Cycle<'_> {
                     "The assignment list was not read whole, so the last one stays in force: {}",
                     chain(&error)
                 );
-                if self.run.warnings.is_news(&text) {
+                if run.warnings.is_news(&text) {
                     warn!("{text}");
                 }
-                self.run.order.watcher.finding(&format!(
+                run.order.watcher.finding(&format!(
                     "the assignment list was not read whole, so the last one stays in force: {}; {}",
                     chain(&error),
                     error.hint()
                 ));
-                self.run.left.findings += 1;
+                run.left.findings += 1;
                 self.listing = Listing::Kept;
             }
         }
-        self.recall_assignments().await
+        self.recall_assignments(run).await
     }
 
     /// Takes the last whole list that was read for who is assigned.
-    pub(super) async fn recall_assignments(&mut self) -> Result<(), CycleError> {
-        let nesting = self.run.job.assigning.nesting;
-        let (now, hidden) = self
-            .run
+    pub(super) async fn recall_assignments(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
+        let nesting = run.job.assigning.nesting;
+        let (now, hidden) = run
             .store(move |snapshot| {
                 let counts = snapshot.counts()?;
                 let work = counts.dirty_users + counts.dirty_groups > 0;
@@ -100,42 +98,39 @@ impl Cycle<'_> {
 
     /// At the end of a cycle that writes: once nobody is on the way out any more, this list is what the next one is
     /// compared with. A longer one is so at once.
-    pub(super) async fn settle_assignments(&mut self) -> Result<(), CycleError> {
-        self.report_hidden();
-        if self.listing != Listing::Whole || !self.run.applies() {
+    pub(super) async fn settle_assignments(&mut self, run: &mut Run<'_>) -> Result<(), CycleError> {
+        self.report_hidden(run);
+        if self.listing != Listing::Whole || !run.applies() {
             return Ok(());
         }
-        let settled = self.run.left.leaving == 0 && self.run.summary.withheld.count == 0;
-        self.run
-            .store(move |snapshot| {
-                let now = listed(snapshot)?.map_or(0, |listed| listed.principals);
-                let before = baseline(snapshot)?;
-                if now == before || (now < before && !settled) {
-                    return Ok(());
-                }
-                let mut tx = snapshot.tx()?;
-                tx.put_state(&BASELINE, &now);
-                tx.commit(Durability::Lazy)
-            })
-            .await
+        let settled = run.left.leaving == 0 && run.summary.withheld.count == 0;
+        run.store(move |snapshot| {
+            let now = listed(snapshot)?.map_or(0, |listed| listed.principals);
+            let before = baseline(snapshot)?;
+            if now == before || (now < before && !settled) {
+                return Ok(());
+            }
+            let mut tx = snapshot.tx()?;
+            tx.put_state(&BASELINE, &now);
+            tx.commit(Durability::Lazy)
+        })
+        .await
     }
-}
 
-impl Cycle<'_> {
     /// Says why those who seem to leave do not, where that does not end by itself.
-    fn report_hidden(&mut self) {
-        let Some(group) = self.entitlements.hidden.filter(|_| self.run.left.leaving > 0) else {
+    fn report_hidden(&mut self, run: &mut Run<'_>) {
+        let Some(group) = self.entitlements.hidden.filter(|_| run.left.leaving > 0) else {
             return;
         };
         let text = format!("The members of the assigned group {group} are hidden from the application");
-        if self.run.warnings.is_news(&text) {
+        if run.warnings.is_news(&text) {
             warn!(object = %group, finding = "hidden_members", "{text}");
         }
-        self.run.order.watcher.finding(&format!(
+        run.order.watcher.finding(&format!(
             "the members of the assigned group {group} are hidden from the application, so nobody leaves the scope; grant it \
              Member.Read.Hidden, or take the assignment away"
         ));
-        self.run.left.findings += 1;
+        run.left.findings += 1;
     }
 }
 

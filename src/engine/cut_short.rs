@@ -40,7 +40,7 @@ impl Cycle<'_> {
     }
 
     async fn disable_those_read(&mut self) -> Result<(), CycleError> {
-        self.recall_assignments().await?;
+        self.intake.recall_assignments(&self.run).await?;
         self.escrow.read(&mut self.run).await?;
         let mut ids = self.run.store(disabled_or_gone).await?;
         ids.retain(|id| !self.run.standing.is((ObjectKind::User, *id), Fact::InEscrow));

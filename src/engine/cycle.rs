@@ -13,11 +13,11 @@ use tracing::info;
 use tracing::warn;
 
 use super::context::Rehires;
-use super::entitlements::Entitlements;
-use super::entitlements::Listing;
 use super::error::CycleError;
 use super::escrow::Escrow;
+use super::evaluation::prepare_evaluation;
 use super::guarding::Judge;
+use super::intake::Intake;
 use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
@@ -25,7 +25,9 @@ use super::job::Report;
 use super::job::UndoRequest;
 use super::notes::Due;
 use super::notes::Looked;
+use super::observe::pull;
 use super::open::open_writes;
+use super::overtake::Overtaking;
 use super::quarantine::Stops;
 use super::run::Run;
 use super::run::blocking;
@@ -42,7 +44,6 @@ use crate::model::clock::Stopwatch;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
-use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::Traffic;
 use crate::reconcile::plan::Planner;
@@ -73,26 +74,10 @@ pub struct Cycle<'j> {
     pub(super) rehires: Rehires,
     /// Whose turn it is to have a name.
     pub(super) names: UniqueNames,
-    /// Only these objects, where an admin named them.
-    pub(super) focus: Option<BTreeSet<(ObjectKind, SourceId)>>,
-    /// Types of which nothing is planned, because their scope cannot be told.
-    pub(super) stopped: BTreeSet<ObjectKind>,
-    /// What reading the assignment list came to.
-    pub(super) listing: Listing,
-    /// Who is assigned, by that list.
-    pub(super) entitlements: Entitlements,
+    pub(super) intake: Intake,
     pub(super) troubles: Troubles,
     pub(super) stops: Stops,
-    /// When the source's users were last looked at.
-    pub(super) looked: Timestamp,
-    /// True once looking at them again in this cycle failed.
-    pub(super) blind: bool,
-    /// True while users are disabled who lost access in the middle of the cycle.
-    pub(super) overtaking: bool,
-    /// True once users were disabled who need not wait for requests without an answer.
-    pub(super) disabled_meanwhile: bool,
-    /// True in an undo: it plans once, and has no second sweep.
-    pub(super) undoes: bool,
+    pub(super) overtaking: Overtaking,
     /// Linked resources to be read again.
     pub(super) due: Due,
     /// What was compared with what was left at the target.
@@ -168,17 +153,10 @@ impl<'j> Cycle<'j> {
             judge: Judge::default(),
             rehires: Rehires::default(),
             names: UniqueNames::default(),
-            focus: None,
-            stopped: BTreeSet::new(),
-            listing: Listing::default(),
-            entitlements: Entitlements::default(),
+            intake: Intake::default(),
             troubles: Troubles::default(),
             stops: Stops::default(),
-            looked: now,
-            blind: false,
-            overtaking: false,
-            disabled_meanwhile: false,
-            undoes: false,
+            overtaking: Overtaking::new(now),
             due: Due::default(),
             drift: Looked::default(),
         }
@@ -190,30 +168,30 @@ impl<'j> Cycle<'j> {
         self.stops.pass(&self.run).await?;
         self.prepare().await?;
         self.judge.read_kept_back(&mut self.run).await?;
-        self.prepare_evaluation().await?;
-        if let Err(error) = self.pull().await {
+        prepare_evaluation(&mut self.run).await?;
+        if let Err(error) = pull(&mut self.run).await {
             return Err(self.cut_short(error).await);
         }
-        self.pull_assignments().await?;
-        self.choose().await?;
-        self.judge.note_named(&self.run, self.focus.as_ref());
-        self.rescope().await?;
+        self.intake.pull_assignments(&mut self.run).await?;
+        self.intake.choose(&self.run).await?;
+        self.judge.note_named(&self.run, self.intake.focus.as_ref());
+        self.intake.rescope(&mut self.run).await?;
         self.escrow.read(&mut self.run).await?;
         self.find_due().await?;
         if !self.has_work().await? {
-            forget_unasked(&self.run, self.focus.clone(), &self.stopped).await?;
-            return self.settle_assignments().await;
+            forget_unasked(&self.run, self.intake.focus.clone(), &self.intake.stopped).await?;
+            return self.intake.settle_assignments(&mut self.run).await;
         }
         self.prepare_target().await?;
         self.settle_intents().await?;
         self.settle_writes().await?;
-        if self.ask_for_doubtful().await? {
-            self.settle_scope().await?;
+        if self.intake.ask_for_doubtful(&self.run).await? {
+            self.intake.settle_scope(&self.run).await?;
         }
         self.read_target().await?;
         self.find_drift().await?;
         if !self.go_on_with_drift() {
-            return self.settle_assignments().await;
+            return self.intake.settle_assignments(&mut self.run).await;
         }
         self.guard().await?;
         self.disables().await?;
@@ -224,9 +202,9 @@ impl<'j> Cycle<'j> {
         self.late_values().await?;
         self.tell_not_kept();
         self.troubles.judge(&mut self.run, &mut self.escrow).await?;
-        forget_unasked(&self.run, self.focus.clone(), &self.stopped).await?;
+        forget_unasked(&self.run, self.intake.focus.clone(), &self.intake.stopped).await?;
         self.escrow.settle(&self.run).await?;
-        self.settle_assignments().await
+        self.intake.settle_assignments(&mut self.run).await
     }
 
     /// Clears what the last cycle left in its scratch tables, and marks everything when the rules changed.

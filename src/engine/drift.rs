@@ -89,7 +89,7 @@ impl Cycle<'_> {
         let Extent::Drift { heal } = self.run.order.extent else {
             return true;
         };
-        self.focus = Some(self.drift.heals.clone());
+        self.intake.focus = Some(self.drift.heals.clone());
         heal && !self.drift.heals.is_empty()
     }
 

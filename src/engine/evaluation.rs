@@ -6,8 +6,8 @@
 //! evaluated again; a request follows only where the result differs. A crash between the marks and the note of the
 //! day marks them twice, which costs an evaluation and no request.
 
-use super::cycle::Cycle;
 use super::error::CycleError;
+use super::run::Run;
 use crate::mapping::Seed;
 use crate::model::id::ObjectKind;
 use crate::ports::Durability;
@@ -16,51 +16,47 @@ use crate::snapshot::state::{EVALUATED, SEED, StateReads};
 
 const DAY_MS: i64 = 86_400_000;
 
-impl Cycle<'_> {
-    /// Reads the key, or makes it, and marks what moves with the time.
-    pub(super) async fn prepare_evaluation(&mut self) -> Result<(), CycleError> {
-        let mapping = &self.run.job.mapping;
-        let chance = mapping.uses_chance();
-        let moving: Vec<ObjectKind> = self
-            .run
-            .job
-            .managed
-            .iter()
-            .copied()
-            .filter(|kind| mapping.uses_now(*kind))
-            .collect();
-        if !chance && moving.is_empty() {
-            return Ok(());
-        }
-        let mut fresh = [0; 32];
-        fresh[..16].copy_from_slice(&(self.run.job.entropy)());
-        fresh[16..].copy_from_slice(&(self.run.job.entropy)());
-        let today = self.run.now.0.div_euclid(DAY_MS).to_string();
-        let seed = self
-            .run
-            .store(move |snapshot| {
-                let mut seed = Seed::default();
-                if chance {
-                    let held = snapshot.state(&SEED)?;
-                    if held.is_none() {
-                        let mut tx = snapshot.tx()?;
-                        tx.put_state(&SEED, &fresh);
-                        tx.commit(Durability::Synced)?;
-                    }
-                    seed = Seed(held.unwrap_or(fresh));
-                }
-                if !moving.is_empty() && snapshot.state(&EVALUATED)?.as_ref() != Some(&today) {
-                    for kind in moving {
-                        snapshot.mark_all_dirty(kind, DirtyCause::CONFIG)?;
-                    }
-                    let mut tx = snapshot.tx()?;
-                    tx.put_state(&EVALUATED, &today);
-                    tx.commit(Durability::Lazy)?;
-                }
-                Ok(seed)
-            })
-            .await?;
-        self.run.context.seed = seed;
-        Ok(())
+/// Reads the key, or makes it, and marks what moves with the time.
+pub(super) async fn prepare_evaluation(run: &mut Run<'_>) -> Result<(), CycleError> {
+    let mapping = &run.job.mapping;
+    let chance = mapping.uses_chance();
+    let moving: Vec<ObjectKind> = run
+        .job
+        .managed
+        .iter()
+        .copied()
+        .filter(|kind| mapping.uses_now(*kind))
+        .collect();
+    if !chance && moving.is_empty() {
+        return Ok(());
     }
+    let mut fresh = [0; 32];
+    fresh[..16].copy_from_slice(&(run.job.entropy)());
+    fresh[16..].copy_from_slice(&(run.job.entropy)());
+    let today = run.now.0.div_euclid(DAY_MS).to_string();
+    let seed = run
+        .store(move |snapshot| {
+            let mut seed = Seed::default();
+            if chance {
+                let held = snapshot.state(&SEED)?;
+                if held.is_none() {
+                    let mut tx = snapshot.tx()?;
+                    tx.put_state(&SEED, &fresh);
+                    tx.commit(Durability::Synced)?;
+                }
+                seed = Seed(held.unwrap_or(fresh));
+            }
+            if !moving.is_empty() && snapshot.state(&EVALUATED)?.as_ref() != Some(&today) {
+                for kind in moving {
+                    snapshot.mark_all_dirty(kind, DirtyCause::CONFIG)?;
+                }
+                let mut tx = snapshot.tx()?;
+                tx.put_state(&EVALUATED, &today);
+                tx.commit(Durability::Lazy)?;
+            }
+            Ok(seed)
+        })
+        .await?;
+    run.context.seed = seed;
+    Ok(())
 }

@@ -19,6 +19,7 @@ use super::cycle::Cycle;
 use super::entitlements::Listing;
 use super::error::CycleError;
 use super::error::chain;
+use super::evaluation::prepare_evaluation;
 use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
@@ -190,18 +191,18 @@ impl Cycle<'_> {
         gathered: &Gathered,
     ) -> Result<Explanation, CycleError> {
         self.prepare().await?;
-        self.prepare_evaluation().await?;
+        prepare_evaluation(&mut self.run).await?;
         self.stops.pass(&self.run).await?;
-        self.recall_assignments().await?;
-        if self.entitlements.known {
+        self.intake.recall_assignments(&self.run).await?;
+        if self.intake.entitlements.known {
             // What a cycle comes to whose list says the same.
-            self.listing = Listing::Whole;
+            self.intake.listing = Listing::Whole;
         }
         self.judge.read_kept_back(&mut self.run).await?;
         self.read_refusals(kind, id, gathered).await?;
         let asked = self.ask_source(kind, id).await?;
         self.focus_on(kind, id).await?;
-        self.rescope().await?;
+        self.intake.rescope(&mut self.run).await?;
         self.ask_for_those_referred_to(kind, id).await?;
         self.escrow.read(&mut self.run).await?;
         self.name_waiting_parts(kind, id).await?;
@@ -489,7 +490,7 @@ impl Cycle<'_> {
             ObjectKind::User => rules.member_of(),
             ObjectKind::Group => BTreeSet::new(),
         };
-        let (entitlements, counts) = (self.entitlements.clone(), self.run.job.assigning.scope);
+        let (entitlements, counts) = (self.intake.entitlements.clone(), self.run.job.assigning.scope);
         let (memberships, assigned) = self
             .run
             .store(move |snapshot| {

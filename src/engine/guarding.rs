@@ -68,8 +68,6 @@ pub(super) struct Judge {
     pub(super) sent: Sent,
     /// True while the snapshot is one that was restored, and nobody has let its removals through.
     restored: bool,
-    /// True for an undo: it takes back what was done, whatever the source's lists say by now.
-    undoes: bool,
 }
 
 impl Judge {
@@ -115,7 +113,6 @@ impl Judge {
         run: &Run<'_>,
         operations: impl Iterator<Item = &'o Operation>,
     ) -> Result<(), CycleError> {
-        self.undoes = true;
         for operation in operations {
             if operation.removes_user() {
                 *self.asked.users.entry(operation.because.label()).or_default() += 1;
@@ -149,7 +146,8 @@ impl Judge {
             },
         );
         self.restored = run.store(|snapshot| snapshot.has_state(&RESTORED)).await?;
-        let short_list = if self.undoes { None } else { short_list(run).await? };
+        // An undo takes back what was done, whatever the source's lists say by now.
+        let short_list = if run.undoes { None } else { short_list(run).await? };
         if let Some(why) = self.standing_word(run).or(short_list) {
             approvals.users = why.clone();
             approvals.members = why.clone();
@@ -168,7 +166,7 @@ impl Judge {
         ] {
             // A word on what nothing asks for withholds nothing.
             if let (Some(why), 1_u64..) = (word.withheld(), due)
-                && !self.undoes
+                && !run.undoes
             {
                 let text = format!("{kind} are withheld: {why}");
                 if run.warnings.is_news(&text) {

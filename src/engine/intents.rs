@@ -80,7 +80,7 @@ impl Cycle<'_> {
             }
         }
         // Whoever was linked just now may be out of scope by now: its references must know.
-        self.settle_scope().await
+        self.intake.settle_scope(&self.run).await
     }
 
     async fn settle_kind(&mut self, kind: ObjectKind, intents: Vec<ObjectIntent>) -> Result<(), CycleError> {

@@ -61,7 +61,7 @@ impl Cycle<'_> {
     /// Reads back whatever may have been written without its being recorded. A cycle that only plans leaves it.
     pub(super) async fn settle_writes(&mut self) -> Result<(), CycleError> {
         if self.read_writes_back().await? {
-            self.settle_scope().await?;
+            self.intake.settle_scope(&self.run).await?;
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use super::open::open_writes;
 use super::standing::Fact;
 use super::tables::each_dirty_object;
 use super::work::Pass;
+use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -37,6 +38,28 @@ const GAP: Duration = Duration::from_secs(15);
 /// As many pages as one look reads; what is longer is no handful of leavers but a round, and a cycle's business.
 const PAGES: usize = 20;
 
+/// When the source's users were looked at again, and what came of it.
+#[derive(Debug)]
+pub(super) struct Overtaking {
+    /// When they were last looked at.
+    pub(super) looked: Timestamp,
+    /// True once looking at them again in this cycle failed.
+    blind: bool,
+    /// True once users were disabled who need not wait for requests without an answer.
+    disabled_meanwhile: bool,
+}
+
+impl Overtaking {
+    /// The users were read when the cycle began.
+    pub(super) const fn new(looked: Timestamp) -> Self {
+        Self {
+            looked,
+            blind: false,
+            disabled_meanwhile: false,
+        }
+    }
+}
+
 impl Cycle<'_> {
     /// Sends what takes access away and was not known, or could not be sent, when the cycle began.
     pub(super) async fn overtake(&mut self) -> Result<(), CycleError> {
@@ -44,16 +67,16 @@ impl Cycle<'_> {
         let whole = !self.run.order.extent.is_partial() && self.run.order.extent != Extent::Explain;
         if !(whole && self.run.applies() && self.run.job.managed.contains(&user))
             || self.run.order.only.is_some()
-            || self.stopped.contains(&user)
+            || self.intake.stopped.contains(&user)
         {
             return Ok(());
         }
         self.disable_unreached().await?;
         let now = self.run.job.clock.now();
-        if self.blind || now.since(self.looked) < GAP {
+        if self.overtaking.blind || now.since(self.overtaking.looked) < GAP {
             return Ok(());
         }
-        self.looked = now;
+        self.overtaking.looked = now;
         let touched = self.glance().await?;
         if touched.is_empty() {
             return Ok(());
@@ -72,12 +95,16 @@ impl Cycle<'_> {
     /// lost access and have none are disabled.
     pub(super) async fn disable_meanwhile(&mut self) -> Result<(), CycleError> {
         let user = ObjectKind::User;
-        let goes = self.run.applies() && self.run.job.managed.contains(&user) && !self.undoes;
-        if !goes || self.run.order.only.is_some() || self.stopped.contains(&user) || self.disabled_meanwhile {
+        let goes = self.run.applies() && self.run.job.managed.contains(&user) && !self.run.undoes;
+        if !goes
+            || self.run.order.only.is_some()
+            || self.intake.stopped.contains(&user)
+            || self.overtaking.disabled_meanwhile
+        {
             return Ok(());
         }
-        self.disabled_meanwhile = true;
-        let (focus, standing) = (self.focus.clone(), self.run.standing.clone());
+        self.overtaking.disabled_meanwhile = true;
+        let (focus, standing) = (self.intake.focus.clone(), self.run.standing.clone());
         let ids = self
             .run
             .store(move |snapshot| {
@@ -132,9 +159,9 @@ impl Cycle<'_> {
         }
         self.judge.judge(&self.run).await?;
         let ids = found.iter().map(|leaver| leaver.id).collect();
-        self.overtaking = true;
+        self.run.overtaking = true;
         let done = self.batch(user, ids, Pass::Disables, true).await;
-        self.overtaking = false;
+        self.run.overtaking = false;
         done.map(drop)
     }
 
@@ -177,14 +204,14 @@ impl Cycle<'_> {
                         NextPage::Complete { .. } => break,
                         NextPage::More { next_link } if pages.len() < PAGES => link = next_link,
                         NextPage::More { .. } => {
-                            self.blind = true;
+                            self.overtaking.blind = true;
                             return Ok(Vec::new());
                         }
                     }
                 }
                 Err(error) => {
                     debug!("The source was not looked at again in this cycle: {error}");
-                    self.blind = true;
+                    self.overtaking.blind = true;
                     return Ok(Vec::new());
                 }
             }

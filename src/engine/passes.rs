@@ -85,7 +85,7 @@ impl Cycle<'_> {
         let creates =
             self.run.order.allow_creations.is_some() || self.run.job.policy.creation_threshold.is_some();
         for kind in self.run.job.managed.clone() {
-            if self.stopped.contains(&kind) {
+            if self.intake.stopped.contains(&kind) {
                 continue;
             }
             // Without links and without candidates nothing at the target can be taken away.
@@ -102,7 +102,7 @@ impl Cycle<'_> {
             let wanted = self.judge.count(&self.run, kind, rules, context).await?;
             self.names.wanted.extend(wanted);
         }
-        self.looked = self.run.job.clock.now();
+        self.overtaking.looked = self.run.job.clock.now();
         self.judge.judge(&self.run).await
     }
 
@@ -270,7 +270,10 @@ impl Cycle<'_> {
         settle: bool,
     ) -> Result<Progress, CycleError> {
         self.run.check_stop()?;
-        let ids: Vec<SourceId> = ids.into_iter().filter(|id| self.may_plan(kind, *id)).collect();
+        let ids: Vec<SourceId> = ids
+            .into_iter()
+            .filter(|id| self.intake.may_plan(&self.run, kind, *id))
+            .collect();
         if ids.is_empty() {
             return Ok(Progress::default());
         }
@@ -310,23 +313,6 @@ impl Cycle<'_> {
         Ok(progress)
     }
 
-    /// True for an object that is planned in this cycle at all.
-    pub(super) fn may_plan(&self, kind: ObjectKind, id: SourceId) -> bool {
-        let chosen = self.focus.as_ref();
-        self.is_free(kind, id) && chosen.is_none_or(|focus| focus.contains(&(kind, id)))
-    }
-
-    /// True for an object that nothing keeps from being planned in this cycle, where it is chosen.
-    pub(super) fn is_free(&self, kind: ObjectKind, id: SourceId) -> bool {
-        !self.stopped.contains(&kind)
-            && !self.run.standing.is((kind, id), Fact::Failed)
-            // Named by an admin, whatever waits is tried: once.
-            && (self.focus.is_none() || !self.run.standing.is((kind, id), Fact::InPart))
-            // Who came in the middle of the cycle is the next one's, but for what takes access away.
-            && (self.overtaking
-                || !(self.run.standing.is((kind, id), Fact::Late) || self.run.standing.is((kind, id), Fact::InEscrow)))
-    }
-
     /// Picks the operations of a plan that this pass carries out; what is held back or left is said.
     fn select(&mut self, pass: Pass, planned: Planned) -> Option<Work> {
         if planned.plan.omissions.contains(&Omission::WaitsForManager) {
@@ -343,7 +329,7 @@ impl Cycle<'_> {
         let counted = planned.removal.is_some();
         let mut work = Work::new(planned.plan, planned.record, pass);
         // Neither its scope nor what was not read of it was looked at again: its mark is for the next cycle.
-        work.left = turn == Turn::MakeWay || self.overtaking;
+        work.left = turn == Turn::MakeWay || self.run.overtaking;
         work.removals = planned.of_members;
         let all = std::mem::take(&mut work.plan.operations);
         for operation in all {

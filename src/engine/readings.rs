@@ -51,7 +51,7 @@ impl Cycle<'_> {
         self.read_chosen().await?;
         self.read_due().await?;
         for kind in self.run.job.managed.clone() {
-            if self.stopped.contains(&kind) {
+            if self.intake.stopped.contains(&kind) {
                 continue;
             }
             self.run.order.watcher.progress("reading the target", 0, None);
@@ -132,7 +132,7 @@ impl Cycle<'_> {
         if self.run.order.extent == Extent::Explain {
             return Ok(());
         }
-        for (kind, id) in self.focus.clone().into_iter().flatten() {
+        for (kind, id) in self.intake.focus.clone().into_iter().flatten() {
             let link = self
                 .run
                 .store(move |snapshot| Ok(snapshot.record(kind, &id)?.and_then(|record| record.link)))
@@ -151,8 +151,8 @@ impl Cycle<'_> {
 
     /// Objects to be matched, at most one more than `most`: beyond it the number does not matter.
     async fn unlinked(&self, kind: ObjectKind, most: usize) -> Result<Vec<SourceId>, CycleError> {
-        let scope = self.scoping();
-        let focus = self.focus.clone();
+        let scope = self.intake.scoping(&self.run);
+        let focus = self.intake.focus.clone();
         self.run
             .store(move |snapshot| {
                 let mut waiting = Vec::new();
@@ -267,12 +267,12 @@ impl Cycle<'_> {
     pub(super) async fn context(&self, kind: ObjectKind, references: bool) -> Result<Context, CycleError> {
         Ok(Context {
             absence: self.absence.get(&kind).cloned(),
-            scope: self.scoping(),
+            scope: self.intake.scoping(&self.run),
             standing: self.run.standing.clone(),
             references,
             filled: self.run.store(move |snapshot| Filled::of(snapshot, kind)).await?,
             losses: self.drift.losses,
-            entitlements: self.entitlements.clone(),
+            entitlements: self.intake.entitlements.clone(),
             sends_roles: kind == ObjectKind::User && self.run.job.sends_roles(),
             flattens: kind == ObjectKind::Group && self.run.job.assigning.nesting.members,
             releases: self.run.applies(),
@@ -354,6 +354,7 @@ impl Cycle<'_> {
             kept_back: self.judge.kept_back.clone(),
             // What is only explained is so by what a whole cycle does.
             focus: self
+                .intake
                 .focus
                 .clone()
                 .filter(|_| self.run.order.extent != Extent::Explain),
@@ -367,7 +368,7 @@ impl Cycle<'_> {
         let kind = ObjectKind::User;
         let facts = [Fact::Failed, Fact::Late, Fact::InEscrow, Fact::InPart];
         let all = facts.into_iter().flat_map(|fact| self.run.standing.all(fact));
-        all.filter(|(of, id)| *of == kind && !self.is_free(kind, *id))
+        all.filter(|(of, id)| *of == kind && !self.intake.is_free(&self.run, kind, *id))
             .map(|(_, id)| id)
             .collect()
     }

@@ -212,7 +212,7 @@ impl Cycle<'_> {
                 });
             }
             // Of an undo there is no other sweep.
-            Answer::TooLate if self.undoes => {
+            Answer::TooLate if self.run.undoes => {
                 let operation = failed_verb(failed_operation(&work));
                 let (what, hint) = (
                     "not sent: its turn came too late in a large batch",

@@ -42,7 +42,7 @@ impl Cycle<'_> {
         if !asks || self.run.summary.kind == Kind::Initial {
             return Ok(());
         }
-        let focus = self.focus.clone();
+        let focus = self.intake.focus.clone();
         let (pending, sweep, swept) = self
             .run
             .store(move |snapshot| {

@@ -45,7 +45,7 @@ impl Cycle<'_> {
             return Ok(());
         };
         if !self.run.job.managed.contains(&kind)
-            || self.stopped.contains(&kind)
+            || self.intake.stopped.contains(&kind)
             || !self.absence.contains_key(&kind)
         {
             return Ok(());
@@ -57,7 +57,7 @@ impl Cycle<'_> {
                 ([newcomer], [(leaver, target)]) => {
                     let held = |id| self.judge.kept_back.whole(kind, id).is_some();
                     // A leaver waits only for somebody whose turn comes in this cycle.
-                    if held(*newcomer) || held(*leaver) || !self.may_plan(kind, *newcomer) {
+                    if held(*newcomer) || held(*leaver) || !self.intake.may_plan(&self.run, kind, *newcomer) {
                         continue;
                     }
                     if let Some((other, by_name)) = self.beside(*newcomer, target).await? {
@@ -115,7 +115,7 @@ impl Cycle<'_> {
 
     /// Values that dirty users without a link have, with all who have them.
     async fn of_same_value(&self, by: &str) -> Result<BTreeMap<String, Same>, CycleError> {
-        let (by, scope) = (by.to_owned(), self.scoping());
+        let (by, scope) = (by.to_owned(), self.intake.scoping(&self.run));
         self.run
             .store(move |snapshot| {
                 let value = |record: &Record| {

@@ -48,6 +48,10 @@ pub(super) struct Run<'j> {
     pub(super) context: Context,
     /// True while a person keeps the whole job from writing.
     pub(super) paused: bool,
+    /// True in an undo: it plans once, and has no second sweep.
+    pub(super) undoes: bool,
+    /// True while users are disabled who lost access in the middle of the cycle.
+    pub(super) overtaking: bool,
     pub(super) summary: Summary,
     /// What the cycle warns of.
     pub(super) warnings: Warnings,
@@ -86,6 +90,8 @@ impl<'j> Run<'j> {
             now,
             context: Context::default().at(now),
             paused: false,
+            undoes: false,
+            overtaking: false,
             summary: Summary::new(&job.name, order.id.to_string(), mode, order.extent.kind(), now),
             warnings: Warnings::default(),
             left: Left::default(),

@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::cycle::Cycle;
 use super::entitlements::Listing;
 use super::error::CycleError;
+use super::intake::Intake;
+use super::run::Run;
 use super::scoping::Scoping;
 use super::scoping::is_disabled;
 use crate::mapping::MemberOf;
@@ -37,20 +38,19 @@ use crate::snapshot::scope::ScopeEntry;
 use crate::snapshot::scope::ScopeReads;
 use crate::snapshot::store::Snapshot;
 
-impl Cycle<'_> {
+impl Intake {
     /// Looks into the groups that the scope asks about, and settles who is out.
-    pub(super) async fn rescope(&mut self) -> Result<(), CycleError> {
-        if self.run.job.managed.contains(&ObjectKind::User) {
-            self.look_into_groups().await?;
+    pub(super) async fn rescope(&mut self, run: &mut Run<'_>) -> Result<(), CycleError> {
+        if run.job.managed.contains(&ObjectKind::User) {
+            self.look_into_groups(run).await?;
         }
-        self.settle_scope().await
+        self.settle_scope(run).await
     }
 
     /// Who is in the groups that a filter asks about.
-    async fn look_into_groups(&mut self) -> Result<(), CycleError> {
-        let rules = Arc::clone(&self.run.job.scope);
-        let troubles = self
-            .run
+    async fn look_into_groups(&mut self, run: &mut Run<'_>) -> Result<(), CycleError> {
+        let rules = Arc::clone(&run.job.scope);
+        let troubles = run
             .store(move |snapshot| {
                 let troubles = unusable(snapshot, &rules)?;
                 if !troubles.is_empty() {
@@ -61,26 +61,25 @@ impl Cycle<'_> {
             })
             .await?;
         for (group, why) in troubles {
-            self.stop(group, why);
+            self.stop(run, group, why);
         }
         Ok(())
     }
 
     /// The scope of this cycle, ready to be asked.
-    pub(super) fn scoping(&self) -> Scoping {
-        let assigned = self.run.job.assigning.scope.then(|| self.entitlements.clone());
-        Scoping::new(&self.run.job.scope, assigned, !self.run.applies())
+    pub(super) fn scoping(&self, run: &Run<'_>) -> Scoping {
+        let assigned = run.job.assigning.scope.then(|| self.entitlements.clone());
+        Scoping::new(&run.job.scope, assigned, !run.applies())
     }
 
     /// Notes who of the dirty left the scope, and who came back: whoever refers to them looks again.
-    pub(super) async fn settle_scope(&self) -> Result<(), CycleError> {
+    pub(super) async fn settle_scope(&self, run: &Run<'_>) -> Result<(), CycleError> {
         // An assignment list that was not read whole, or an assigned group that cannot be seen into, agrees with nothing.
         let whole = self.listing != Listing::Kept && self.entitlements.hidden.is_none();
-        let cycle = whole.then_some(self.run.order.id);
-        for kind in self.run.job.managed.difference(&self.stopped).copied() {
-            let scoping = self.scoping();
-            self.run
-                .store(move |snapshot| settle(snapshot, kind, &scoping, cycle))
+        let cycle = whole.then_some(run.order.id);
+        for kind in run.job.managed.difference(&self.stopped).copied() {
+            let scoping = self.scoping(run);
+            run.store(move |snapshot| settle(snapshot, kind, &scoping, cycle))
                 .await?;
         }
         Ok(())
@@ -88,16 +87,14 @@ impl Cycle<'_> {
 
     /// No scope is derived from a group that is not there: nothing is planned in this cycle. Groups neither: who is
     /// a member at the target hangs on who is in scope.
-    fn stop(&mut self, group: SourceId, why: &str) {
-        self.stopped = self.run.job.managed.clone();
-        self.run.left.findings += 1;
+    fn stop(&mut self, run: &mut Run<'_>, group: SourceId, why: &str) {
+        self.stopped = run.job.managed.clone();
+        run.left.findings += 1;
         let what = format!("nothing is planned, because user_filter asks about group {group}: {why}");
         let hint = "correct the group's object id in user_filter; the scope is never taken to be empty";
-        self.run
-            .summary
-            .fail(group, "scope_unknown", what, hint.to_owned());
+        run.summary.fail(group, "scope_unknown", what, hint.to_owned());
         let text = format!("Nothing is planned: user_filter asks about group {group}, {why}");
-        if self.run.warnings.is_news(&text) {
+        if run.warnings.is_news(&text) {
             warn!(object = %group, finding = "scope_unknown", "{text}");
         }
     }

@@ -43,7 +43,7 @@ struct Inverse {
 impl Cycle<'_> {
     /// The story of an undo.
     pub(super) async fn undo_story(&mut self, request: &UndoRequest) -> Result<(), CycleError> {
-        self.undoes = true;
+        self.run.undoes = true;
         self.stops.pass(&self.run).await?;
         self.judge.read_kept_back(&mut self.run).await?;
         if self.run.applies() {

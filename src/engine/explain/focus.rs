@@ -35,7 +35,7 @@ impl Cycle<'_> {
             })
             .await?;
         focus.insert((kind, id));
-        self.focus = Some(focus);
+        self.intake.focus = Some(focus);
         Ok(())
     }
 
@@ -53,8 +53,8 @@ impl Cycle<'_> {
                 ObjectKind::Group => members_sent(snapshot, &id),
             })
             .await?;
-        match self.ask_for_referred(&referred).await {
-            Ok(true) => self.settle_scope().await,
+        match self.intake.ask_for_referred(&self.run, &referred).await {
+            Ok(true) => self.intake.settle_scope(&self.run).await,
             // What was read before is shown, as for the object itself.
             Ok(false) | Err(CycleError::Source(_)) => Ok(()),
             Err(error) => Err(error),
@@ -75,13 +75,13 @@ impl Cycle<'_> {
 
     /// Whoever gives up a name that one of them waits for is planned too, and who that one waits for.
     pub(super) async fn follow_values(&mut self) -> Result<(), CycleError> {
-        let mut left: Vec<_> = self.focus.iter().flatten().copied().collect();
+        let mut left: Vec<_> = self.intake.focus.iter().flatten().copied().collect();
         while let Some((kind, id)) = left.pop() {
             let Some(view) = self.look(kind, id).await? else {
                 continue;
             };
             let plan = self.planner(true).plan(&view);
-            if let (Some(holder), Some(focus)) = (self.names.wanted.holder(&plan), &mut self.focus)
+            if let (Some(holder), Some(focus)) = (self.names.wanted.holder(&plan), &mut self.intake.focus)
                 && focus.insert((kind, holder))
             {
                 left.push((kind, holder));
