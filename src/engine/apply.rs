@@ -186,7 +186,7 @@ impl Cycle<'_> {
         let mut recorded = self.record(kind, good, recording, recorded).await?;
         let doubted = std::mem::take(&mut recorded.doubted);
         let carried = self.conclude(recorded)?;
-        self.look_after_members(doubted).await?;
+        self.readings.look_after_members(&self.run, doubted).await?;
         Ok(carried)
     }
 

@@ -7,9 +7,11 @@ use futures::FutureExt;
 use futures::StreamExt;
 use futures::stream;
 
-use super::cycle::Cycle;
 use super::error::CycleError;
+use super::readings::Given;
+use super::readings::Readings;
 use super::rules::keys_of;
+use super::run::Run;
 use super::stored::keep_readings;
 use super::views::view;
 use crate::mapping::path::TargetPath;
@@ -37,117 +39,120 @@ pub(super) enum FilterProof {
 /// As many objects as are asked for at a time.
 pub(super) const AT_A_TIME: usize = 100;
 
-impl Cycle<'_> {
+impl Readings {
     /// Asks the target for one object by every key, and keeps what comes as readings. As [`Self::ask_by`].
-    pub(super) async fn ask_for(&mut self, kind: ObjectKind, id: SourceId) -> Result<bool, CycleError> {
-        let planner = self.planner(true);
-        let context = self.context(kind, false).await?;
-        let found = view(&self.run.job.snapshot, &context, kind, id, &|view| {
+    pub(super) async fn ask_for(
+        &mut self,
+        run: &Run<'_>,
+        given: &Given<'_>,
+        kind: ObjectKind,
+        id: SourceId,
+    ) -> Result<bool, CycleError> {
+        let planner = self.planner(run, true);
+        let context = self.context(run, given, kind, false).await?;
+        let found = view(&run.job.snapshot, &context, kind, id, &|view| {
             keys_of(&planner, view)
         })?;
         let keys = found
             .and_then(|view| planner.match_keys(&view).ok())
             .unwrap_or_default();
-        self.ask_by(kind, &keys).await
+        ask_by(run, kind, &keys).await
     }
+}
 
-    /// Asks the target by these keys, at once; whatever comes is kept as readings. A refused filter is no answer: false where one
-    /// was refused that has to be proven ([`Self::filter_proof`]). Then nothing that did not come is proven to be absent.
-    pub(super) async fn ask_by(&mut self, kind: ObjectKind, keys: &[Key]) -> Result<bool, CycleError> {
-        let mut answered = true;
-        let paths = self.run.key_paths(kind);
-        let asking: Vec<_> = keys
-            .iter()
-            .filter_map(|key| Some((key.path.clone(), key.value.as_str()?.to_owned())))
-            .map(|(path, text)| find(Arc::clone(&self.run.job.target), kind, path, text).boxed())
-            .collect();
-        let mut answers = stream::iter(asking).buffered(self.run.job.max_concurrency.max(1));
-        while let Some((path, answer)) = answers.next().await {
-            let resources = match answer {
-                Ok(resources) => resources,
-                Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => {
-                    answered &= paths.len() > 1 && paths.first() == Some(&path);
-                    continue;
-                }
-                Err(error) => return Err(CycleError::Target(error)),
-            };
-            let paths = paths.clone();
-            self.run
-                .store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
-                .await?;
-        }
-        Ok(answered)
+/// Asks the target by these keys, at once; whatever comes is kept as readings. A refused filter is no answer: false where one
+/// was refused that has to be proven ([`Self::filter_proof`]). Then nothing that did not come is proven to be absent.
+pub(super) async fn ask_by(run: &Run<'_>, kind: ObjectKind, keys: &[Key]) -> Result<bool, CycleError> {
+    let mut answered = true;
+    let paths = run.key_paths(kind);
+    let asking: Vec<_> = keys
+        .iter()
+        .filter_map(|key| Some((key.path.clone(), key.value.as_str()?.to_owned())))
+        .map(|(path, text)| find(Arc::clone(&run.job.target), kind, path, text).boxed())
+        .collect();
+    let mut answers = stream::iter(asking).buffered(run.job.max_concurrency.max(1));
+    while let Some((path, answer)) = answers.next().await {
+        let resources = match answer {
+            Ok(resources) => resources,
+            Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => {
+                answered &= paths.len() > 1 && paths.first() == Some(&path);
+                continue;
+            }
+            Err(error) => return Err(CycleError::Target(error)),
+        };
+        let paths = paths.clone();
+        run.store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
+            .await?;
     }
+    Ok(answered)
+}
 
-    /// Shows that filters on every matching attribute find a resource that is known to exist, in its own case
-    /// and in another. The externalId filter need not be proven: it only adds.
-    pub(super) async fn filter_proof(&mut self, kind: ObjectKind) -> Result<FilterProof, CycleError> {
-        let Some((target, body)) = self.known_resource(kind).await? else {
+/// Shows that filters on every matching attribute find a resource that is known to exist, in its own case
+/// and in another. The externalId filter need not be proven: it only adds.
+pub(super) async fn filter_proof(run: &Run<'_>, kind: ObjectKind) -> Result<FilterProof, CycleError> {
+    let Some((target, body)) = known_resource(run, kind).await? else {
+        return Ok(FilterProof::Unproven);
+    };
+    let paths: Vec<TargetPath> = run.key_paths(kind).into_iter().skip(1).collect();
+    for path in &paths {
+        let held = read_path(&body, path);
+        let Some(text) = held.as_ref().and_then(|value| value.as_str()) else {
             return Ok(FilterProof::Unproven);
         };
-        let paths: Vec<TargetPath> = self.run.key_paths(kind).into_iter().skip(1).collect();
-        for path in &paths {
-            let held = read_path(&body, path);
-            let Some(text) = held.as_ref().and_then(|value| value.as_str()) else {
-                return Ok(FilterProof::Unproven);
-            };
-            for spelling in [text.to_owned(), swap_case(text)] {
-                match self.run.job.target.find(kind, path.as_str(), &spelling).await {
-                    Ok(found)
-                        if found.iter().any(|resource| resource.id == target)
-                            && only_asked(&found, path, std::slice::from_ref(&spelling)) => {}
-                    Ok(_) | Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => {
-                        return Ok(FilterProof::Unproven);
-                    }
-                    Err(error) => return Err(CycleError::Target(error)),
+        for spelling in [text.to_owned(), swap_case(text)] {
+            match run.job.target.find(kind, path.as_str(), &spelling).await {
+                Ok(found)
+                    if found.iter().any(|resource| resource.id == target)
+                        && only_asked(&found, path, std::slice::from_ref(&spelling)) => {}
+                Ok(_) | Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => {
+                    return Ok(FilterProof::Unproven);
                 }
+                Err(error) => return Err(CycleError::Target(error)),
             }
         }
-        let names: Vec<&str> = paths.iter().map(TargetPath::as_str).collect();
-        Ok(FilterProof::Proven(format!(
-            "no {kind} has its {}, by a filter that finds others",
-            names.join(" or ")
-        )))
     }
+    let names: Vec<&str> = paths.iter().map(TargetPath::as_str).collect();
+    Ok(FilterProof::Proven(format!(
+        "no {kind} has its {}, by a filter that finds others",
+        names.join(" or ")
+    )))
+}
 
-    /// A linked object's resource, read afresh.
-    async fn known_resource(
-        &self,
-        kind: ObjectKind,
-    ) -> Result<Option<(TargetId, serde_json::Value)>, CycleError> {
-        let links = self
-            .run
-            .store(move |snapshot| {
-                let mut links = Vec::new();
-                let mut after = None;
-                while links.is_empty() {
-                    let page = snapshot.scan_records(kind, after.as_ref(), 50)?;
-                    let Some(last) = page.last() else { break };
-                    after = Some(last.object.id);
-                    links.extend(
-                        page.iter()
-                            .filter_map(|record| record.link.as_ref())
-                            .map(|link| link.target.clone()),
-                    );
-                }
-                links.truncate(3);
-                Ok(links)
-            })
-            .await?;
-        for target in links {
-            if let Some(resource) = self
-                .run
-                .job
-                .target
-                .read(kind, &target)
-                .await
-                .map_err(CycleError::Target)?
-            {
-                return Ok(Some((target, resource.body)));
+/// A linked object's resource, read afresh.
+async fn known_resource(
+    run: &Run<'_>,
+    kind: ObjectKind,
+) -> Result<Option<(TargetId, serde_json::Value)>, CycleError> {
+    let links = run
+        .store(move |snapshot| {
+            let mut links = Vec::new();
+            let mut after = None;
+            while links.is_empty() {
+                let page = snapshot.scan_records(kind, after.as_ref(), 50)?;
+                let Some(last) = page.last() else { break };
+                after = Some(last.object.id);
+                links.extend(
+                    page.iter()
+                        .filter_map(|record| record.link.as_ref())
+                        .map(|link| link.target.clone()),
+                );
             }
+            links.truncate(3);
+            Ok(links)
+        })
+        .await?;
+    for target in links {
+        if let Some(resource) = run
+            .job
+            .target
+            .read(kind, &target)
+            .await
+            .map_err(CycleError::Target)?
+        {
+            return Ok(Some((target, resource.body)));
         }
-        Ok(None)
     }
+    Ok(None)
 }
 
 /// One question, with the path that it asks about.

@@ -47,7 +47,7 @@ impl Cycle<'_> {
         if ids.is_empty() {
             return Ok(());
         }
-        self.prepare_target().await?;
+        self.readings.prepare_target(&self.run).await?;
         self.read_writes_back().await?;
         self.judge.read_window(&self.run).await?;
         self.disable_among(ids, "though the source was not read to its end")

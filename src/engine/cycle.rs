@@ -6,29 +6,26 @@
 //! After a crash anywhere in it the next cycle goes on: pages read stay read, open creates are resolved by
 //! their intents, and everything not recorded is still dirty.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-
 use tracing::info;
 use tracing::warn;
 
-use super::context::Rehires;
+use super::dialect;
 use super::error::CycleError;
 use super::escrow::Escrow;
 use super::evaluation::prepare_evaluation;
 use super::guarding::Judge;
+use super::heal::list_not_kept;
 use super::intake::Intake;
 use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
 use super::job::Report;
 use super::job::UndoRequest;
-use super::notes::Due;
-use super::notes::Looked;
 use super::observe::pull;
 use super::open::open_writes;
 use super::overtake::Overtaking;
 use super::quarantine::Stops;
+use super::readings::Readings;
 use super::run::Run;
 use super::run::blocking;
 use super::set_aside;
@@ -46,9 +43,6 @@ use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::ports::Durability;
 use crate::ports::Traffic;
-use crate::reconcile::plan::Planner;
-use crate::reconcile::target_schema::Unsupported;
-use crate::reconcile::view::Absence;
 use crate::snapshot::assignments::Watch;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::quarantine::Quarantine;
@@ -60,28 +54,17 @@ use crate::snapshot::state::{CARRIED_OUT, FINGERPRINT, INCOMPLETE, INITIAL_DONE,
 /// A cycle under way.
 pub struct Cycle<'j> {
     pub(super) run: Run<'j>,
-    /// Target paths that the target's schema does not take, by kind.
-    pub(super) unsupported: Unsupported,
+    pub(super) readings: Readings,
     /// Objects that are set aside after failures of earlier cycles, or of this one.
     pub(super) escrow: Escrow,
-    /// Types of which the target was listed in this cycle, after the last open create was due.
-    pub(super) listed: BTreeSet<ObjectKind>,
-    /// What a missing match proves, by type, once the target was read.
-    pub(super) absence: BTreeMap<ObjectKind, Absence>,
     /// What is sent and what is kept back.
     pub(super) judge: Judge,
-    /// Who takes over whose resource.
-    pub(super) rehires: Rehires,
     /// Whose turn it is to have a name.
     pub(super) names: UniqueNames,
     pub(super) intake: Intake,
     pub(super) troubles: Troubles,
     pub(super) stops: Stops,
     pub(super) overtaking: Overtaking,
-    /// Linked resources to be read again.
-    pub(super) due: Due,
-    /// What was compared with what was left at the target.
-    pub(super) drift: Looked,
 }
 
 /// Runs one cycle. Never panics on what source or target say; the report has the error where there was one.
@@ -103,16 +86,16 @@ async fn frame(job: &Job, order: &Order, undo: Option<&UndoRequest>) -> Report {
         None => cycle.story().await.err(),
         Some(request) => cycle.undo_story(request).await.err(),
     };
-    cycle.tell_findings();
+    dialect::tell_findings(&cycle.run);
     cycle.judge.tell_pause(&cycle.run);
     if let Err(late) = set_aside::name_what_is_left(&mut cycle.run).await {
         warn!("The summary names nobody: {late}");
     }
-    let error = match cycle.keep_announced().await {
+    let error = match dialect::keep_announced(&cycle.run).await {
         Ok(()) => error,
         Err(late) => error.or(Some(late)),
     };
-    let error = match cycle.list_not_kept().await {
+    let error = match list_not_kept(&mut cycle.run).await {
         Ok(()) => error,
         Err(late) => error.or(Some(late)),
     };
@@ -146,19 +129,14 @@ impl<'j> Cycle<'j> {
     pub(super) fn new(job: &'j Job, order: &'j Order, now: Timestamp) -> Self {
         Self {
             run: Run::new(job, order, now),
-            unsupported: Unsupported::default(),
+            readings: Readings::default(),
             escrow: Escrow::default(),
-            listed: BTreeSet::new(),
-            absence: BTreeMap::new(),
             judge: Judge::default(),
-            rehires: Rehires::default(),
             names: UniqueNames::default(),
             intake: Intake::default(),
             troubles: Troubles::default(),
             stops: Stops::default(),
             overtaking: Overtaking::new(now),
-            due: Due::default(),
-            drift: Looked::default(),
         }
     }
 
@@ -182,7 +160,7 @@ impl<'j> Cycle<'j> {
             forget_unasked(&self.run, self.intake.focus.clone(), &self.intake.stopped).await?;
             return self.intake.settle_assignments(&mut self.run).await;
         }
-        self.prepare_target().await?;
+        self.readings.prepare_target(&self.run).await?;
         self.settle_intents().await?;
         self.settle_writes().await?;
         if self.intake.ask_for_doubtful(&self.run).await? {
@@ -200,7 +178,7 @@ impl<'j> Cycle<'j> {
         self.groups().await?;
         self.deletes().await?;
         self.late_values().await?;
-        self.tell_not_kept();
+        self.readings.tell_not_kept(&self.run);
         self.troubles.judge(&mut self.run, &mut self.escrow).await?;
         forget_unasked(&self.run, self.intake.focus.clone(), &self.intake.stopped).await?;
         self.escrow.settle(&self.run).await?;
@@ -319,7 +297,7 @@ impl<'j> Cycle<'j> {
     /// True when there is anything to plan: without it, the target is not even asked.
     async fn has_work(&self) -> Result<bool, CycleError> {
         let managed = self.run.job.managed.clone();
-        let full = self.run.order.extent.lists_target() || !self.due.is_empty();
+        let full = self.run.order.extent.lists_target() || !self.readings.due.is_empty();
         let standing = self.run.standing.clone();
         self.run
             .store(move |snapshot| {
@@ -331,19 +309,6 @@ impl<'j> Cycle<'j> {
                 Ok(work)
             })
             .await
-    }
-
-    /// The planner of this cycle. `settle`: nothing is waited for any more.
-    pub(super) fn planner(&self, settle: bool) -> Planner<'_> {
-        Planner {
-            mapping: &self.run.job.mapping,
-            context: &self.run.context,
-            policy: &self.run.job.policy,
-            unsupported: &self.unsupported,
-            now: self.run.now,
-            forced: matches!(self.run.order.extent, Extent::Objects { .. }),
-            settle_references: settle,
-        }
     }
 
     fn close(self, error: Option<&CycleError>) -> Summary {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::cycle::Cycle;
 use super::error::CycleError;
+use super::run::Run;
 use crate::ports::Durability;
 use crate::ports::Memory;
 use crate::ports::StoreError;
@@ -41,46 +41,38 @@ impl Memory for InSnapshot {
     }
 }
 
-impl Cycle<'_> {
-    /// Gives the target what it taught before.
-    pub(super) async fn recall_dialect(&self) -> Result<(), CycleError> {
-        let (kept, announced) = self
-            .run
-            .store(|snapshot| Ok((snapshot.state(&LEARNED)?, snapshot.state(&ANNOUNCED)?)))
-            .await?;
-        let target = &self.run.job.target;
-        target.recall_announced(announced.as_deref(), &self.run.job.fingerprint);
-        let memory = InSnapshot(self.run.job.snapshot.clone());
-        self.run
-            .job
-            .target
-            .recall(kept, std::sync::Arc::new(memory))
-            .await;
-        Ok(())
-    }
+/// Gives the target what it taught before.
+pub(super) async fn recall_dialect(run: &Run<'_>) -> Result<(), CycleError> {
+    let (kept, announced) = run
+        .store(|snapshot| Ok((snapshot.state(&LEARNED)?, snapshot.state(&ANNOUNCED)?)))
+        .await?;
+    let target = &run.job.target;
+    target.recall_announced(announced.as_deref(), &run.job.fingerprint);
+    let memory = InSnapshot(run.job.snapshot.clone());
+    run.job.target.recall(kept, std::sync::Arc::new(memory)).await;
+    Ok(())
+}
 
-    /// Keeps what the target announced, where that is other than before, or is doubted by now.
-    pub(super) async fn keep_announced(&self) -> Result<(), CycleError> {
-        let Some(announced) = self.run.job.target.announced() else {
-            return Ok(());
-        };
-        self.run
-            .store(move |snapshot| {
-                let mut tx = snapshot.tx()?;
-                tx.put_state(&ANNOUNCED, &announced);
-                tx.commit(Durability::Lazy)
-            })
-            .await
-    }
+/// Keeps what the target announced, where that is other than before, or is doubted by now.
+pub(super) async fn keep_announced(run: &Run<'_>) -> Result<(), CycleError> {
+    let Some(announced) = run.job.target.announced() else {
+        return Ok(());
+    };
+    run.store(move |snapshot| {
+        let mut tx = snapshot.tx()?;
+        tx.put_state(&ANNOUNCED, &announced);
+        tx.commit(Durability::Lazy)
+    })
+    .await
+}
 
-    /// Passes on what there is to say about the target.
-    pub(super) fn tell_findings(&self) {
-        for finding in self.run.job.target.findings() {
-            let text = format!("About the target: {finding}");
-            if self.run.warnings.is_news(&text) {
-                tracing::warn!("{text}");
-            }
-            self.run.order.watcher.finding(&finding);
+/// Passes on what there is to say about the target.
+pub(super) fn tell_findings(run: &Run<'_>) {
+    for finding in run.job.target.findings() {
+        let text = format!("About the target: {finding}");
+        if run.warnings.is_news(&text) {
+            tracing::warn!("{text}");
         }
+        run.order.watcher.finding(&finding);
     }
 }

@@ -13,7 +13,10 @@ use super::foreign;
 use super::job::Extent;
 use super::notes::Suspect;
 use super::parallel::in_parallel;
+use super::readings::Given;
+use super::readings::Readings;
 use super::rules::Rules;
+use super::run::Run;
 use super::stored::StoredReading;
 use super::views::view;
 use super::views::view_of;
@@ -49,14 +52,18 @@ use crate::snapshot::state::LISTED_AT;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
 
-impl Cycle<'_> {
+impl Readings {
     /// Compares everything that was read with what was left there.
-    pub(super) async fn find_drift(&mut self) -> Result<(), CycleError> {
+    pub(super) async fn find_drift(
+        &mut self,
+        run: &mut Run<'_>,
+        given: &Given<'_>,
+    ) -> Result<(), CycleError> {
         for kind in self.drift.whole.clone() {
-            self.compare_all(kind).await?;
-            self.find_unmanaged(kind).await?;
+            self.compare_all(run, given, kind).await?;
+            find_unmanaged(run, kind).await?;
         }
-        self.miss_the_changed().await?;
+        self.miss_the_changed(run, given).await?;
         let mut read = self.drift.read.clone();
         read.sort_unstable();
         for kind in [ObjectKind::User, ObjectKind::Group] {
@@ -66,39 +73,33 @@ impl Cycle<'_> {
                 .map(|(_, id)| *id)
                 .collect();
             for page in ids.chunks(PAGE) {
-                self.compare(kind, page.to_vec()).await?;
+                self.compare(run, given, kind, page.to_vec()).await?;
             }
         }
-        if !self.drift.whole.is_empty() && self.drift.whole == self.run.job.managed {
-            self.note_all_read().await?;
-            let at = self.run.now.to_string();
-            self.run
-                .store(move |snapshot| {
-                    let mut tx = snapshot.tx()?;
-                    tx.put_state(&LISTED_AT, &at);
-                    tx.commit(Durability::Lazy)
-                })
-                .await?;
+        if !self.drift.whole.is_empty() && self.drift.whole == run.job.managed {
+            self.note_all_read(run).await?;
+            let at = run.now.to_string();
+            run.store(move |snapshot| {
+                let mut tx = snapshot.tx()?;
+                tx.put_state(&LISTED_AT, &at);
+                tx.commit(Durability::Lazy)
+            })
+            .await?;
         }
-        self.look_for_lost().await?;
-        self.tell_of_another_writer().await
+        self.look_for_lost(run, given).await?;
+        self.tell_of_another_writer(run).await
     }
 
-    /// Goes on with what is to be put right alone. False where there is nothing more to do.
-    pub(super) fn go_on_with_drift(&mut self) -> bool {
-        let Extent::Drift { heal } = self.run.order.extent else {
-            return true;
-        };
-        self.intake.focus = Some(self.drift.heals.clone());
-        heal && !self.drift.heals.is_empty()
-    }
-
-    async fn compare_all(&mut self, kind: ObjectKind) -> Result<(), CycleError> {
+    async fn compare_all(
+        &mut self,
+        run: &mut Run<'_>,
+        given: &Given<'_>,
+        kind: ObjectKind,
+    ) -> Result<(), CycleError> {
         let mut after = None;
         loop {
-            self.run.check_stop()?;
-            let page = self
-                .run
+            run.check_stop()?;
+            let page = run
                 .store(move |snapshot| snapshot.scan_briefs(kind, after.as_ref(), PAGE))
                 .await?;
             let Some((last, _)) = page.last() else {
@@ -106,89 +107,86 @@ impl Cycle<'_> {
             };
             after = Some(*last);
             let linked = page.iter().filter(|(_, brief)| brief.target.is_some());
-            self.compare(kind, linked.map(|(id, _)| *id).collect()).await?;
+            self.compare(run, given, kind, linked.map(|(id, _)| *id).collect())
+                .await?;
         }
     }
 
     /// Compares these objects. A group is looked at twice where something tells against the first look: it shows no
     /// members at all, or not all of them, and services may leave them out of listings; or it lacks some, who may be gone
     /// themselves.
-    async fn compare(&mut self, kind: ObjectKind, ids: Vec<SourceId>) -> Result<(), CycleError> {
+    async fn compare(
+        &mut self,
+        run: &mut Run<'_>,
+        given: &Given<'_>,
+        kind: ObjectKind,
+        ids: Vec<SourceId>,
+    ) -> Result<(), CycleError> {
         if ids.is_empty() {
             return Ok(());
         }
-        let listed = self.run.order.extent.lists_target();
-        for doubt in self.compare_read(kind, ids, Sure::NOTHING).await? {
-            self.run.check_stop()?;
+        let listed = run.order.extent.lists_target();
+        for doubt in self.compare_read(run, given, kind, ids, Sure::NOTHING).await? {
+            run.check_stop()?;
             let doubts = if listed || doubt.lacking.is_empty() {
-                self.read_by_itself(kind, &doubt.target).await?;
-                self.compare_read(kind, vec![doubt.id], Sure::SHOWN).await?
+                read_by_itself(run, kind, &doubt.target).await?;
+                self.compare_read(run, given, kind, vec![doubt.id], Sure::SHOWN)
+                    .await?
             } else {
                 vec![doubt]
             };
             for doubt in doubts {
-                self.find_lacking(doubt.lacking).await?;
-                self.compare_read(kind, vec![doubt.id], Sure::ALL).await?;
+                self.find_lacking(run, given, doubt.lacking).await?;
+                self.compare_read(run, given, kind, vec![doubt.id], Sure::ALL)
+                    .await?;
             }
         }
         Ok(())
     }
 
-    /// Replaces what a listing brought by the resource itself.
-    async fn read_by_itself(&self, kind: ObjectKind, target: &TargetId) -> Result<(), CycleError> {
-        let read = self.run.job.target.read(kind, target).await;
-        let Some(resource) = read.map_err(CycleError::Target)? else {
-            return Ok(());
-        };
-        self.run
-            .store(move |snapshot| {
-                let mut tx = snapshot.tx()?;
-                if let Some(mut reading) = tx.reading::<StoredReading>(kind, &resource.id)? {
-                    reading.replace(&resource.body);
-                    tx.put_reading(kind, &resource.id, &reading, &[]);
-                }
-                tx.commit(Durability::Lazy)
-            })
-            .await
-    }
-
     /// Asks for the members that a group lost: a service takes whoever is deleted out of groups.
-    async fn find_lacking(&mut self, members: Vec<SourceId>) -> Result<(), CycleError> {
+    async fn find_lacking(
+        &mut self,
+        run: &mut Run<'_>,
+        given: &Given<'_>,
+        members: Vec<SourceId>,
+    ) -> Result<(), CycleError> {
         let kind = ObjectKind::User;
         for id in members {
-            let brief = self.run.store(move |snapshot| snapshot.brief(kind, &id)).await?;
+            let brief = run.store(move |snapshot| snapshot.brief(kind, &id)).await?;
             let Some(target) = brief.and_then(|brief| brief.target) else {
                 continue;
             };
             if self.drift.missing_users.contains(&id) || self.drift.heals.contains(&(kind, id)) {
                 continue;
             }
-            let read = self.run.job.target.read(kind, &target).await;
+            let read = run.job.target.read(kind, &target).await;
             if read.map_err(CycleError::Target)?.is_none() {
-                self.note_missing(kind, id, target, false).await?;
+                self.note_missing(run, kind, id, target, false).await?;
             }
         }
-        self.miss_the_changed().await
+        self.miss_the_changed(run, given).await
     }
 
     /// Compares, and keeps what is found. Who is to be read by itself first.
     async fn compare_read(
         &mut self,
+        run: &mut Run<'_>,
+        given: &Given<'_>,
         kind: ObjectKind,
         ids: Vec<SourceId>,
         sure: Sure,
     ) -> Result<Vec<Doubt>, CycleError> {
-        let (rules, context) = (self.rules(), self.context(kind, true).await?);
+        let (rules, context) = (self.rules(run), self.context(run, given, kind, true).await?);
         let sure = Sure {
             members_there: sure.members_there || self.drift.whole.contains(&ObjectKind::User),
             ..sure
         };
-        let (now, applies, mark) = (self.run.now, self.run.applies(), self.run.found_at_target());
-        let fills = self.run.order.apply || matches!(self.run.order.extent, Extent::Drift { .. });
-        let listed = self.run.order.extent.lists_target();
-        let mapping = Arc::clone(&self.run.job.mapping);
-        let found = self
-            .run
+        let (now, applies, mark) = (run.now, run.applies(), run.found_at_target());
+        let fills = run.order.apply || matches!(run.order.extent, Extent::Drift { .. });
+        let listed = run.order.extent.lists_target();
+        let mapping = Arc::clone(&run.job.mapping);
+        let found = run
             .store(move |snapshot| {
                 let mut found = Found::default();
                 for part in in_parallel(&ids, !context.releases, |ids| {
@@ -215,14 +213,14 @@ impl Cycle<'_> {
             })
             .await?;
         for one in found.compared {
-            self.count_drift(kind, one);
+            self.count_drift(run, kind, one);
         }
         Ok(found.again)
     }
 
-    fn count_drift(&mut self, kind: ObjectKind, one: Compared) {
+    fn count_drift(&mut self, run: &mut Run<'_>, kind: ObjectKind, one: Compared) {
         let drift = one.drift;
-        let counts = &mut self.run.summary.drift;
+        let counts = &mut run.summary.drift;
         counts.modified += u64::from(!drift.attributes.is_empty());
         counts.membership += u64::from(!(drift.lacking.is_empty() && drift.extra.is_empty()));
         counts.orphaned += u64::from(drift.orphaned);
@@ -251,17 +249,17 @@ impl Cycle<'_> {
     /// missing.
     pub(super) async fn note_missing(
         &mut self,
+        run: &mut Run<'_>,
         kind: ObjectKind,
         id: SourceId,
         target: TargetId,
         by_hand: bool,
     ) -> Result<(), CycleError> {
-        let heals = by_hand || (self.run.job.policy.create && self.run.drift_policy().heals_missing());
-        let mut row = Row::new(target, self.run.now);
+        let heals = by_hand || (run.job.policy.create && run.drift_policy().heals_missing());
+        let mut row = Row::new(target, run.now);
         row.missing = true;
-        let looks = !self.run.applies();
-        let found = self
-            .run
+        let looks = !run.applies();
+        let found = run
             .store(move |snapshot| {
                 let brief = snapshot.brief(kind, &id)?;
                 // Of a resource that is no longer its own nothing is missing.
@@ -285,7 +283,7 @@ impl Cycle<'_> {
             return Ok(());
         };
         if is_missing {
-            self.run.summary.drift.missing += 1;
+            run.summary.drift.missing += 1;
             if heals {
                 self.drift.heals.insert((kind, id));
             } else {
@@ -296,18 +294,17 @@ impl Cycle<'_> {
             }
         }
         if is_gone || (is_missing && heals) || by_hand {
-            self.lose(kind, id).await?;
+            self.lose(run, kind, id).await?;
         }
         Ok(())
     }
 
     /// Of the objects whose resource is gone, those that the source changed have to be created again all the same:
     /// there is nothing that could be changed.
-    async fn miss_the_changed(&mut self) -> Result<(), CycleError> {
+    async fn miss_the_changed(&mut self, run: &Run<'_>, given: &Given<'_>) -> Result<(), CycleError> {
         for (kind, id) in std::mem::take(&mut self.drift.missing) {
-            let (rules, context) = (self.rules(), self.context(kind, true).await?);
-            let changed = self
-                .run
+            let (rules, context) = (self.rules(run), self.context(run, given, kind, true).await?);
+            let changed = run
                 .store(move |snapshot| {
                     let view = view(snapshot, &context, kind, id, &|_| Vec::new())?;
                     Ok(view.is_some_and(|view| !rules.planner(true).plan(&view).operations.is_empty()))
@@ -315,28 +312,55 @@ impl Cycle<'_> {
                 .await?;
             if changed {
                 Arc::make_mut(&mut self.drift.missing_users).remove(&id);
-                self.lose(kind, id).await?;
+                self.lose(run, kind, id).await?;
             }
         }
         Ok(())
     }
+}
 
-    /// Resources in a whole listing that nobody is linked to, and nobody is about to adopt. Never touched.
-    async fn find_unmanaged(&mut self, kind: ObjectKind) -> Result<(), CycleError> {
-        let (report, now) = (self.run.job.policy.unmanaged == Unmanaged::Report, self.run.now);
-        let count = self
-            .run
-            .store(move |snapshot| {
-                snapshot.clear_strangers(kind)?;
-                if report {
-                    note_strangers(snapshot, kind, now)
-                } else {
-                    Ok(0)
-                }
-            })
-            .await?;
-        self.run.summary.drift.unmanaged += count;
-        Ok(())
+/// Replaces what a listing brought by the resource itself.
+async fn read_by_itself(run: &Run<'_>, kind: ObjectKind, target: &TargetId) -> Result<(), CycleError> {
+    let read = run.job.target.read(kind, target).await;
+    let Some(resource) = read.map_err(CycleError::Target)? else {
+        return Ok(());
+    };
+    run.store(move |snapshot| {
+        let mut tx = snapshot.tx()?;
+        if let Some(mut reading) = tx.reading::<StoredReading>(kind, &resource.id)? {
+            reading.replace(&resource.body);
+            tx.put_reading(kind, &resource.id, &reading, &[]);
+        }
+        tx.commit(Durability::Lazy)
+    })
+    .await
+}
+
+/// Resources in a whole listing that nobody is linked to, and nobody is about to adopt. Never touched.
+async fn find_unmanaged(run: &mut Run<'_>, kind: ObjectKind) -> Result<(), CycleError> {
+    let (report, now) = (run.job.policy.unmanaged == Unmanaged::Report, run.now);
+    let count = run
+        .store(move |snapshot| {
+            snapshot.clear_strangers(kind)?;
+            if report {
+                note_strangers(snapshot, kind, now)
+            } else {
+                Ok(0)
+            }
+        })
+        .await?;
+    run.summary.drift.unmanaged += count;
+    Ok(())
+}
+
+impl Cycle<'_> {
+    /// Goes on with what is to be put right alone. False where there is nothing more to do.
+    pub(super) fn go_on_with_drift(&mut self) -> bool {
+        let Extent::Drift { heal } = self.run.order.extent else {
+            return true;
+        };
+        self.intake.focus = Some(self.readings.drift.heals.clone());
+        heal && !self.readings.drift.heals.is_empty()
     }
 }
 

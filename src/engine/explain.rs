@@ -208,7 +208,7 @@ impl Cycle<'_> {
         self.name_waiting_parts(kind, id).await?;
         self.find_due().await?;
         self.mark_chosen(kind, id).await?;
-        let prepared = self.prepare_target().await;
+        let prepared = self.readings.prepare_target(&self.run).await;
         Self::noted(prepared, "the target was not asked what it can do", gathered)?;
         self.settle_intents().await?;
         let read = self.read_target().await;
@@ -360,7 +360,7 @@ impl Cycle<'_> {
 
     /// The object as the planner sees it, before any pass.
     async fn look(&self, kind: ObjectKind, id: SourceId) -> Result<Option<ObjectView>, CycleError> {
-        let (rules, context) = (self.rules(), self.context(kind, true).await?);
+        let (rules, context) = (self.readings.rules(&self.run), self.context(kind, true).await?);
         self.run
             .store(move |snapshot| {
                 let planner = rules.planner(true);
@@ -419,7 +419,7 @@ impl Cycle<'_> {
                 std::mem::take(&mut seen.notes),
             )
         });
-        let planner = self.planner(true);
+        let planner = self.readings.planner(&self.run, true);
         let keys = planner.match_keys(view).unwrap_or_default();
         let keys = keys
             .into_iter()

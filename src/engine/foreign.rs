@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 
 use tracing::warn;
 
-use super::cycle::Cycle;
 use super::error::CycleError;
 use super::notes::Suspect;
 use super::open::open_writes;
+use super::readings::Readings;
+use super::run::Run;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
 use crate::ports::Durability;
@@ -46,18 +47,17 @@ impl AnotherWriter {
     }
 }
 
-impl Cycle<'_> {
+impl Readings {
     /// Says what looks like another writer's, unless it is our own by the history, or may be: sent, and never
     /// recorded.
-    pub(super) async fn tell_of_another_writer(&mut self) -> Result<(), CycleError> {
+    pub(super) async fn tell_of_another_writer(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
         if !self.drift.is_any() {
             return Ok(());
         }
         let suspects = std::mem::take(&mut self.drift.suspects);
         let (whole, more) = (!self.drift.whole.is_empty(), self.drift.more_suspects);
-        let (cycle, found) = (self.run.order.id.to_string(), self.run.now.to_string());
-        let another = self
-            .run
+        let (cycle, found) = (run.order.id.to_string(), run.now.to_string());
+        let another = run
             .store(move |snapshot| {
                 let suspects = not_ours(snapshot, suspects)?;
                 let restored = snapshot.has_state(&RESTORED)?;
@@ -90,7 +90,7 @@ impl Cycle<'_> {
                 values = another.values,
                 "Another writer: {} values at the target were not sent by this melonsync", another.values
             );
-            self.run.order.watcher.finding(&another.words());
+            run.order.watcher.finding(&another.words());
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! After a write: what the reading of this cycle still says, and whether the target kept what was healed.
 
-use super::cycle::Cycle;
 use super::drift;
 use super::error::CycleError;
+use super::readings::Readings;
+use super::run::Run;
 use super::stored::StoredReading;
 use super::summary;
 use super::summary::FAILURES_SHOWN;
@@ -262,7 +263,7 @@ pub fn not_kept(snapshot: &Snapshot) -> Result<Vec<summary::NotKept>, StoreError
     Ok(all)
 }
 
-impl Cycle<'_> {
+impl Readings {
     /// Remembers what the target did not keep, to be told at the end.
     pub(super) fn note_not_kept(&mut self, words: Vec<String>) {
         self.drift.not_kept.0 += words.len() as u64;
@@ -270,21 +271,21 @@ impl Cycle<'_> {
         self.drift.not_kept.1.extend(words.into_iter().take(room));
     }
 
-    /// Lists what the target does not keep, also where nothing was done.
-    pub(super) async fn list_not_kept(&mut self) -> Result<(), CycleError> {
-        self.run.summary.not_kept = self.run.store(not_kept).await?;
-        Ok(())
-    }
-
     /// Says what the target did not keep.
-    pub(super) fn tell_not_kept(&self) {
+    pub(super) fn tell_not_kept(&self, run: &Run<'_>) {
         let (count, examples) = &self.drift.not_kept;
         if *count > 0 {
-            self.run.order.watcher.finding(&format!(
+            run.order.watcher.finding(&format!(
                 "the target does not keep {count} values as they were healed, for example {}: what it holds instead counts as \
                  kept, and is not healed again until it moves; take the row out of the mapping, or change what it makes",
                 examples.join(", ")
             ));
         }
     }
+}
+
+/// Lists what the target does not keep, also where nothing was done.
+pub(super) async fn list_not_kept(run: &mut Run<'_>) -> Result<(), CycleError> {
+    run.summary.not_kept = run.store(not_kept).await?;
+    Ok(())
 }

@@ -89,7 +89,7 @@ impl Cycle<'_> {
             .store(move |snapshot| snapshot.clear_readings(kind))
             .await?;
         let wanted: Vec<Vec<Key>> = intents.iter().map(|(_, id, intent)| keys(*id, intent)).collect();
-        let absence = self.look_up(kind, &wanted).await?;
+        let absence = self.readings.look_up(&self.run, kind, &wanted).await?;
         let mut resolved: BTreeMap<SourceId, Resolution> = BTreeMap::new();
         for (_, id, intent) in &intents {
             let (keys, id, absence) = (keys(*id, intent), *id, absence.clone());
@@ -114,7 +114,7 @@ impl Cycle<'_> {
                 self.run.standing.take_back((kind, *id), Fact::CreateOpen);
             }
         }
-        self.absence.insert(kind, absence);
+        self.readings.absence.insert(kind, absence);
         let mapping = std::sync::Arc::clone(&self.run.job.mapping);
         let users_open = self.run.standing.count_of(ObjectKind::User, Fact::CreateOpen) > 0;
         let clerk = Clerk::new(self.run.job, self.run.order, self.run.now);

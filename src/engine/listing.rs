@@ -3,8 +3,10 @@
 use tracing::info;
 use tracing::warn;
 
-use super::cycle::Cycle;
 use super::error::CycleError;
+use super::questions::keep_size;
+use super::readings::Readings;
+use super::run::Run;
 use super::stored::keep_readings;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -18,36 +20,33 @@ use crate::reconcile::listing::Step;
 use crate::reconcile::listing::Way;
 use crate::reconcile::view::Absence;
 
-impl Cycle<'_> {
+impl Readings {
     /// Lists a type, and says what that proves of what it did not bring.
-    pub(super) async fn list(&mut self, kind: ObjectKind) -> Result<Absence, CycleError> {
+    pub(super) async fn list(&mut self, run: &Run<'_>, kind: ObjectKind) -> Result<Absence, CycleError> {
         if let Some(absence) = self.absence.get(&kind).filter(|_| self.listed.contains(&kind)) {
             return Ok(absence.clone());
         }
         // Only what this listing brings counts, not what single questions brought before.
-        self.run
-            .store(move |snapshot| snapshot.clear_readings(kind))
-            .await?;
-        let known = self.run.store(|snapshot| snapshot.counts()).await?.alive(kind);
+        run.store(move |snapshot| snapshot.clear_readings(kind)).await?;
+        let known = run.store(|snapshot| snapshot.counts()).await?.alive(kind);
         let mut listing = Listing::new(kind, known);
-        let mut said = self.run.job.clock.now();
+        let mut said = run.job.clock.now();
         let (mut from, mut pages): (Option<ListPosition>, u64) = (None, 0);
         let absence = loop {
-            self.run.check_stop()?;
-            let answer = self.run.job.target.list(kind, from.clone()).await;
+            run.check_stop()?;
+            let answer = run.job.target.list(kind, from.clone()).await;
             let step = match (answer, &from) {
                 (Ok(page), _) => {
                     pages += u64::from(!page.resources.is_empty());
-                    self.take_page(kind, &mut listing, page).await?
+                    take_page(run, kind, &mut listing, page).await?
                 }
                 (Err(error), Some(at)) if refuses(&error) => listing.refused(way(at), &error.to_string()),
                 (Err(error), _) => return Err(CycleError::Target(error)),
             };
-            self.run
-                .order
+            run.order
                 .watcher
                 .progress("reading the target", listing.distinct, listing.total);
-            said = self.say_listing(kind, &listing, said);
+            said = say_listing(run, kind, &listing, said);
             from = match step {
                 Step::Index(start) => Some(ListPosition::Index(start)),
                 Step::LookAgain(start) => Some(ListPosition::Uncounted(start)),
@@ -60,7 +59,7 @@ impl Cycle<'_> {
                 }
                 Step::Unproven(why) => {
                     let text = format!("Not all {kind}s of the target are known: {why}");
-                    if self.run.warnings.is_news(&text) {
+                    if run.warnings.is_news(&text) {
                         warn!(listed = listing.distinct, "{text}");
                     }
                     break Absence::Unproven(why);
@@ -69,59 +68,57 @@ impl Cycle<'_> {
         };
         // Of a whole listing the size is known, whatever it announces.
         let announced = listing.total.filter(|_| !matches!(absence, Absence::Proven(_)));
-        self.keep_size(kind, announced.unwrap_or(0).max(listing.distinct), pages)
-            .await?;
+        keep_size(run, kind, announced.unwrap_or(0).max(listing.distinct), pages).await?;
         self.listed.insert(kind);
         self.absence.insert(kind, absence.clone());
         Ok(absence)
     }
+}
 
-    /// Stores a page, and decides what comes next.
-    async fn take_page(
-        &mut self,
-        kind: ObjectKind,
-        listing: &mut Listing,
-        page: ListPage,
-    ) -> Result<Step, CycleError> {
-        let paths = self.run.key_paths(kind);
-        let ListPage {
-            resources,
-            entries,
-            total,
-            paged,
-        } = page;
-        let unread = entries.saturating_sub(resources.len() as u64);
-        let fresh = self
-            .run
-            .store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
-            .await?;
-        let way = match &paged {
-            Paged::Index(start) => Way::Index(*start),
-            Paged::Cursor(next) => Way::Cursor(next.as_deref()),
-        };
-        Ok(listing.page(&Page {
-            way,
-            entries,
-            unread,
-            fresh,
-            total,
-        }))
-    }
+/// Stores a page, and decides what comes next.
+async fn take_page(
+    run: &Run<'_>,
+    kind: ObjectKind,
+    listing: &mut Listing,
+    page: ListPage,
+) -> Result<Step, CycleError> {
+    let paths = run.key_paths(kind);
+    let ListPage {
+        resources,
+        entries,
+        total,
+        paged,
+    } = page;
+    let unread = entries.saturating_sub(resources.len() as u64);
+    let fresh = run
+        .store(move |snapshot| keep_readings(snapshot, kind, &resources, &paths))
+        .await?;
+    let way = match &paged {
+        Paged::Index(start) => Way::Index(*start),
+        Paged::Cursor(next) => Way::Cursor(next.as_deref()),
+    };
+    Ok(listing.page(&Page {
+        way,
+        entries,
+        unread,
+        fresh,
+        total,
+    }))
+}
 
-    /// A line a minute, so that a long listing can be told from one that hangs.
-    fn say_listing(&self, kind: ObjectKind, listing: &Listing, said: Timestamp) -> Timestamp {
-        let now = self.run.job.clock.now();
-        if now.since(said) < super::observe::SAID_EVERY {
-            return said;
-        }
-        info!(
-            listed = listing.distinct,
-            total = listing.total,
-            "Still reading the target: {} {kind}s so far",
-            listing.distinct
-        );
-        now
+/// A line a minute, so that a long listing can be told from one that hangs.
+fn say_listing(run: &Run<'_>, kind: ObjectKind, listing: &Listing, said: Timestamp) -> Timestamp {
+    let now = run.job.clock.now();
+    if now.since(said) < super::observe::SAID_EVERY {
+        return said;
     }
+    info!(
+        listed = listing.distinct,
+        total = listing.total,
+        "Still reading the target: {} {kind}s so far",
+        listing.distinct
+    );
+    now
 }
 
 const fn way(at: &ListPosition) -> Way<'_> {

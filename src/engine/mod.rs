@@ -36,6 +36,7 @@ mod leaving;
 pub mod linking;
 mod listing;
 mod look_up;
+mod looking;
 mod met;
 mod notes;
 pub mod observe;

@@ -153,7 +153,7 @@ impl Cycle<'_> {
             let read = self.run.job.target.read(kind, target).await;
             match read.map_err(CycleError::Target)? {
                 Some(resource) => body = Some(resource.body),
-                None if linked => self.lose(kind, id).await?,
+                None if linked => self.readings.lose(&self.run, kind, id).await?,
                 None => {}
             }
         }

@@ -138,7 +138,7 @@ impl Cycle<'_> {
     pub(super) async fn disable_among(&mut self, ids: Vec<SourceId>, when: &str) -> Result<(), CycleError> {
         let user = ObjectKind::User;
         let (rules, context, kept_back) = (
-            self.rules(),
+            self.readings.rules(&self.run),
             self.context(user, false).await?,
             self.judge.kept_back.clone(),
         );

@@ -5,12 +5,10 @@
 //! (or, when only planning, forecast) before the next batch is read.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::context::Context;
 use super::cycle::Cycle;
 use super::error::CycleError;
-use super::job::Extent;
 use super::parallel::in_parallel;
 use super::rules::Rules;
 use super::rules::keep_holds;
@@ -36,7 +34,6 @@ use crate::reconcile::omission::Omission;
 use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::plan::Planner;
-use crate::reconcile::policy::Policy;
 use crate::reconcile::unique_values::UniqueValues;
 use crate::reconcile::unique_values::unique_name;
 use crate::reconcile::view::ObjectView;
@@ -63,20 +60,6 @@ pub(super) struct Progress {
 const PAGES_TOGETHER: usize = 4;
 
 impl Cycle<'_> {
-    pub(super) fn rules(&self) -> Rules {
-        Rules {
-            mapping: Arc::clone(&self.run.job.mapping),
-            context: self.run.context.clone(),
-            policy: Policy {
-                drift: self.run.drift_policy(),
-                ..self.run.job.policy.clone()
-            },
-            unsupported: self.unsupported.clone(),
-            now: self.run.now,
-            forced: matches!(self.run.order.extent, Extent::Objects { .. }),
-        }
-    }
-
     /// Counts what is to be removed, and asks the guard for its word.
     pub(super) async fn guard(&mut self) -> Result<(), CycleError> {
         self.run.order.watcher.progress("planning removals", 0, None);
@@ -98,7 +81,7 @@ impl Cycle<'_> {
             if nothing && !creates {
                 continue;
             }
-            let (rules, context) = (self.rules(), self.context(kind, false).await?);
+            let (rules, context) = (self.readings.rules(&self.run), self.context(kind, false).await?);
             let wanted = self.judge.count(&self.run, kind, rules, context).await?;
             self.names.wanted.extend(wanted);
         }
@@ -277,7 +260,7 @@ impl Cycle<'_> {
         if ids.is_empty() {
             return Ok(Progress::default());
         }
-        let (rules, context) = (self.rules(), self.context(kind, true).await?);
+        let (rules, context) = (self.readings.rules(&self.run), self.context(kind, true).await?);
         let planned = self
             .run
             .store(move |snapshot| plan_batch(snapshot, kind, &ids, pass, &rules, &context, settle))

@@ -15,10 +15,14 @@ use futures::stream;
 
 use super::ask::AT_A_TIME;
 use super::ask::FilterProof;
+use super::ask::ask_by;
+use super::ask::filter_proof;
 use super::ask::only_asked;
 use super::ask::swap_case;
-use super::cycle::Cycle;
 use super::error::CycleError;
+use super::readings::Given;
+use super::readings::Readings;
+use super::run::Run;
 use super::stored::keep_readings;
 use super::views::view;
 use crate::mapping::path::TargetPath;
@@ -78,20 +82,21 @@ struct Question {
     exists: TargetId,
 }
 
-impl Cycle<'_> {
+impl Readings {
     /// Looks for objects at the target. What it proves that nothing was found.
     pub(super) async fn look_for(
         &mut self,
+        run: &Run<'_>,
+        given: &Given<'_>,
         kind: ObjectKind,
         waiting: &[SourceId],
     ) -> Result<Absence, CycleError> {
-        if waiting.len() > self.most_worth_asking(kind).await? {
-            return self.list(kind).await;
+        if waiting.len() > most_worth_asking(run, kind).await? {
+            return self.list(run, kind).await;
         }
-        let (rules, context) = (self.rules(), self.context(kind, false).await?);
+        let (rules, context) = (self.rules(run), self.context(run, given, kind, false).await?);
         let waiting = waiting.to_vec();
-        let keys = self
-            .run
+        let keys = run
             .store(move |snapshot| {
                 let planner = rules.planner(true);
                 let folded = |view: &_| super::rules::keys_of(&planner, view);
@@ -103,19 +108,25 @@ impl Cycle<'_> {
                 Ok(keys)
             })
             .await?;
-        self.look_up(kind, &keys).await
+        self.look_up(run, kind, &keys).await
     }
 
     /// Looks for objects that were found to have no resource after the others were looked for.
-    pub(super) async fn look_again(&mut self, kind: ObjectKind, ids: &[SourceId]) -> Result<(), CycleError> {
+    pub(super) async fn look_again(
+        &mut self,
+        run: &Run<'_>,
+        given: &Given<'_>,
+        kind: ObjectKind,
+        ids: &[SourceId],
+    ) -> Result<(), CycleError> {
         if !self.absence.contains_key(&kind) {
-            let absence = self.look_for(kind, ids).await?;
+            let absence = self.look_for(run, given, kind, ids).await?;
             self.absence.insert(kind, absence);
             return Ok(());
         }
         for id in ids {
-            if !self.ask_for(kind, *id).await? {
-                self.list(kind).await?;
+            if !self.ask_for(run, given, kind, *id).await? {
+                self.list(run, kind).await?;
                 return Ok(());
             }
         }
@@ -125,220 +136,215 @@ impl Cycle<'_> {
     /// Looks for objects by their keys, each externalId first.
     pub(super) async fn look_up(
         &mut self,
+        run: &Run<'_>,
         kind: ObjectKind,
         objects: &[Vec<Key>],
     ) -> Result<Absence, CycleError> {
-        let forms = self.forms(kind, objects.len()).await?;
+        let forms = forms(run, kind, objects.len()).await?;
         let widths: Vec<usize> = forms.iter().map(|(_, form)| form.width()).collect();
         let requests = asking::questions(objects.len(), &widths);
-        let size = self.target_size(kind).await?;
+        let size = size_of(run, kind).await?;
         let proof = match asking::is_cheaper(objects.len(), requests, size) {
-            true => self.proven(kind, &forms).await?,
+            true => proven(run, kind, &forms).await?,
             false => FilterProof::Unproven,
         };
         let FilterProof::Proven(how) = proof else {
-            return self.list(kind).await;
+            return self.list(run, kind).await;
         };
         for (path, form) in &forms {
             let answered = match form {
-                Form::Single => self.ask_one_by_one(kind, path, objects).await?,
+                Form::Single => ask_one_by_one(run, kind, path, objects).await?,
                 Form::Several { values, exists } => {
-                    self.ask_together(kind, path, objects, (*values, exists)).await?
+                    ask_together(run, kind, path, objects, (*values, exists)).await?
                 }
             };
             if !answered {
-                return self.list(kind).await;
+                return self.list(run, kind).await;
             }
         }
         Ok(Absence::Proven(how))
     }
+}
 
-    /// The most objects that are worth asking for by questions.
-    pub(super) async fn most_worth_asking(&self, kind: ObjectKind) -> Result<usize, CycleError> {
-        let counts = self.run.store(|snapshot| snapshot.counts()).await?;
-        if counts.linked(kind) == 0 {
-            return Ok(asking::FEW); // nothing that is known to exist: no form can be proven
-        }
-        let size = self.target_size(kind).await?;
-        Ok(asking::most_worth_asking(size, self.run.key_paths(kind).len()))
+/// The most objects that are worth asking for by questions.
+pub(super) async fn most_worth_asking(run: &Run<'_>, kind: ObjectKind) -> Result<usize, CycleError> {
+    let counts = run.store(|snapshot| snapshot.counts()).await?;
+    if counts.linked(kind) == 0 {
+        return Ok(asking::FEW); // nothing that is known to exist: no form can be proven
     }
+    let size = size_of(run, kind).await?;
+    Ok(asking::most_worth_asking(size, run.key_paths(kind).len()))
+}
 
-    /// How much the target holds, by the last listing; at least what is linked.
-    async fn target_size(&self, kind: ObjectKind) -> Result<Size, CycleError> {
-        let (listed, linked) = self
-            .run
-            .store(move |snapshot| Ok((listed(snapshot, kind)?, snapshot.counts()?.linked(kind))))
-            .await?;
-        let per_page = match listed {
-            Some(listed) => listed.resources.div_ceil(listed.pages.max(1)),
-            None => PAGE,
-        };
-        Ok(Size {
-            resources: listed.map_or(0, |listed| listed.resources).max(linked),
-            per_page,
-        })
+/// How much the target holds, by the last listing; at least what is linked.
+async fn size_of(run: &Run<'_>, kind: ObjectKind) -> Result<Size, CycleError> {
+    let (listed, linked) = run
+        .store(move |snapshot| Ok((listed(snapshot, kind)?, snapshot.counts()?.linked(kind))))
+        .await?;
+    let per_page = match listed {
+        Some(listed) => listed.resources.div_ceil(listed.pages.max(1)),
+        None => PAGE,
+    };
+    Ok(Size {
+        resources: listed.map_or(0, |listed| listed.resources).max(linked),
+        per_page,
+    })
+}
+
+/// Keeps how large a type was found to be.
+pub(super) async fn keep_size(
+    run: &Run<'_>,
+    kind: ObjectKind,
+    resources: u64,
+    pages: u64,
+) -> Result<(), CycleError> {
+    if !run.applies() {
+        return Ok(());
     }
-
-    /// Keeps how large a type was found to be.
-    pub(super) async fn keep_size(
-        &self,
-        kind: ObjectKind,
-        resources: u64,
-        pages: u64,
-    ) -> Result<(), CycleError> {
-        if !self.run.applies() {
+    run.store(move |snapshot| {
+        let now = TargetSize { resources, pages };
+        if listed(snapshot, kind)? == Some(now) {
             return Ok(());
         }
-        self.run
-            .store(move |snapshot| {
-                let now = TargetSize { resources, pages };
-                if listed(snapshot, kind)? == Some(now) {
-                    return Ok(());
-                }
-                let mut tx = snapshot.tx()?;
-                tx.put_state(&target_size(kind), &now);
-                tx.commit(Durability::Lazy)
-            })
-            .await
-    }
+        let mut tx = snapshot.tx()?;
+        tx.put_state(&target_size(kind), &now);
+        tx.commit(Durability::Lazy)
+    })
+    .await
+}
 
-    /// How each path can be asked about: several values in a question where that was proven just now.
-    async fn forms(&self, kind: ObjectKind, objects: usize) -> Result<Vec<(TargetPath, Form)>, CycleError> {
-        let paths = self.run.key_paths(kind);
-        let filters = self
-            .run
-            .job
-            .target
-            .capabilities()
-            .await
-            .map_err(CycleError::Target)?;
-        let most = filters.max_results.and_then(|most| usize::try_from(most).ok());
-        let most = most.unwrap_or(WIDTH).min(WIDTH);
-        let known = match objects {
-            0 | 1 => Vec::new(),
-            _ => {
-                self.run
-                    .store(move |snapshot| known_links(snapshot, kind, most))
-                    .await?
+/// How each path can be asked about: several values in a question where that was proven just now.
+async fn forms(
+    run: &Run<'_>,
+    kind: ObjectKind,
+    objects: usize,
+) -> Result<Vec<(TargetPath, Form)>, CycleError> {
+    let paths = run.key_paths(kind);
+    let filters = run.job.target.capabilities().await.map_err(CycleError::Target)?;
+    let most = filters.max_results.and_then(|most| usize::try_from(most).ok());
+    let most = most.unwrap_or(WIDTH).min(WIDTH);
+    let known = match objects {
+        0 | 1 => Vec::new(),
+        _ => {
+            run.store(move |snapshot| known_links(snapshot, kind, most))
+                .await?
+        }
+    };
+    let proving = paths.iter().map(|path| prove_several(run, kind, path, &known));
+    let forms = try_join_all(proving).await?;
+    Ok(paths.into_iter().zip(forms).collect())
+}
+
+/// Asks for resources that are known to exist, in one question: all of them must come, and nothing else.
+async fn prove_several(
+    run: &Run<'_>,
+    kind: ObjectKind,
+    path: &TargetPath,
+    known: &[Link],
+) -> Result<Form, CycleError> {
+    let known = holders(known, path);
+    let distinct: BTreeSet<String> = known.iter().map(|(_, text)| text.to_lowercase()).collect();
+    let Some(last) = known
+        .last()
+        .filter(|_| known.len() > 1 && distinct.len() == known.len())
+    else {
+        return Ok(Form::Single);
+    };
+    let values = spellings(&known, path);
+    let Some(found) = answer(run, kind, path, &values).await? else {
+        return Ok(Form::Single);
+    };
+    let came: BTreeSet<&TargetId> = found.resources.iter().map(|resource| &resource.id).collect();
+    let all = known.iter().all(|(target, _)| came.contains(target));
+    if !all || !found.whole || !only_asked(&found.resources, path, &values) {
+        return Ok(Form::Single);
+    }
+    Ok(Form::Several {
+        values: known.len() - 1,
+        exists: last.clone(),
+    })
+}
+
+/// An answer to a question of several values; `None` where it was refused.
+async fn answer(
+    run: &Run<'_>,
+    kind: ObjectKind,
+    path: &TargetPath,
+    values: &[String],
+) -> Result<Option<Found>, CycleError> {
+    match run.job.target.find_any(kind, path.as_str(), values).await {
+        Ok(found) => Ok(Some(found)),
+        Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(CycleError::Target(error)),
+    }
+}
+
+/// What an empty answer proves: questions of one value are proven apart, at the paths that are asked about so.
+async fn proven(
+    run: &Run<'_>,
+    kind: ObjectKind,
+    forms: &[(TargetPath, Form)],
+) -> Result<FilterProof, CycleError> {
+    let matching = forms.get(1..).unwrap_or_default();
+    let singly = matching.iter().any(|(_, form)| form.width() == 1);
+    if matching.is_empty() || singly {
+        return filter_proof(run, kind).await;
+    }
+    let names: Vec<&str> = matching.iter().map(|(path, _)| path.as_str()).collect();
+    Ok(FilterProof::Proven(format!(
+        "no {kind} has its {}, by a filter that finds others",
+        names.join(" or ")
+    )))
+}
+
+/// Asks about the values of one path, one in each question. False where a refusal leaves something unproven.
+async fn ask_one_by_one(
+    run: &Run<'_>,
+    kind: ObjectKind,
+    path: &TargetPath,
+    objects: &[Vec<Key>],
+) -> Result<bool, CycleError> {
+    let keys: Vec<Key> = keys_at(objects, path).cloned().collect();
+    for keys in keys.chunks(AT_A_TIME) {
+        run.check_stop()?;
+        if !ask_by(run, kind, keys).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Asks about the values of one path, several at a time. False where an answer proves nothing.
+async fn ask_together(
+    run: &Run<'_>,
+    kind: ObjectKind,
+    path: &TargetPath,
+    objects: &[Vec<Key>],
+    (width, exists): (usize, &(TargetId, String)),
+) -> Result<bool, CycleError> {
+    let questions = questions(objects, path, width, exists);
+    let paths = run.key_paths(kind);
+    let width = width + 1;
+    let asking: Vec<_> = questions
+        .into_iter()
+        .map(|question| question.ask(Arc::clone(&run.job.target), kind).boxed())
+        .collect();
+    let mut answers = stream::iter(asking).buffer_unordered(run.job.max_concurrency.max(1));
+    let (mut whole, mut came) = (true, Vec::new());
+    while let Some((question, answer)) = answers.next().await {
+        match answer {
+            Ok(found) => {
+                whole &= question.is_answered_by(&found, width);
+                came.extend(found.resources);
             }
-        };
-        let proving = paths.iter().map(|path| self.prove_several(kind, path, &known));
-        let forms = try_join_all(proving).await?;
-        Ok(paths.into_iter().zip(forms).collect())
-    }
-
-    /// Asks for resources that are known to exist, in one question: all of them must come, and nothing else.
-    async fn prove_several(
-        &self,
-        kind: ObjectKind,
-        path: &TargetPath,
-        known: &[Link],
-    ) -> Result<Form, CycleError> {
-        let known = holders(known, path);
-        let distinct: BTreeSet<String> = known.iter().map(|(_, text)| text.to_lowercase()).collect();
-        let Some(last) = known
-            .last()
-            .filter(|_| known.len() > 1 && distinct.len() == known.len())
-        else {
-            return Ok(Form::Single);
-        };
-        let values = spellings(&known, path);
-        let Some(found) = self.answer(kind, path, &values).await? else {
-            return Ok(Form::Single);
-        };
-        let came: BTreeSet<&TargetId> = found.resources.iter().map(|resource| &resource.id).collect();
-        let all = known.iter().all(|(target, _)| came.contains(target));
-        if !all || !found.whole || !only_asked(&found.resources, path, &values) {
-            return Ok(Form::Single);
-        }
-        Ok(Form::Several {
-            values: known.len() - 1,
-            exists: last.clone(),
-        })
-    }
-
-    /// An answer to a question of several values; `None` where it was refused.
-    async fn answer(
-        &self,
-        kind: ObjectKind,
-        path: &TargetPath,
-        values: &[String],
-    ) -> Result<Option<Found>, CycleError> {
-        match self.run.job.target.find_any(kind, path.as_str(), values).await {
-            Ok(found) => Ok(Some(found)),
-            Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(CycleError::Target(error)),
+            Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => whole = false,
+            Err(error) => return Err(CycleError::Target(error)),
         }
     }
-
-    /// What an empty answer proves: questions of one value are proven apart, at the paths that are asked about so.
-    async fn proven(
-        &mut self,
-        kind: ObjectKind,
-        forms: &[(TargetPath, Form)],
-    ) -> Result<FilterProof, CycleError> {
-        let matching = forms.get(1..).unwrap_or_default();
-        let singly = matching.iter().any(|(_, form)| form.width() == 1);
-        if matching.is_empty() || singly {
-            return self.filter_proof(kind).await;
-        }
-        let names: Vec<&str> = matching.iter().map(|(path, _)| path.as_str()).collect();
-        Ok(FilterProof::Proven(format!(
-            "no {kind} has its {}, by a filter that finds others",
-            names.join(" or ")
-        )))
-    }
-
-    /// Asks about the values of one path, one in each question. False where a refusal leaves something unproven.
-    async fn ask_one_by_one(
-        &mut self,
-        kind: ObjectKind,
-        path: &TargetPath,
-        objects: &[Vec<Key>],
-    ) -> Result<bool, CycleError> {
-        let keys: Vec<Key> = keys_at(objects, path).cloned().collect();
-        for keys in keys.chunks(AT_A_TIME) {
-            self.run.check_stop()?;
-            if !self.ask_by(kind, keys).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Asks about the values of one path, several at a time. False where an answer proves nothing.
-    async fn ask_together(
-        &mut self,
-        kind: ObjectKind,
-        path: &TargetPath,
-        objects: &[Vec<Key>],
-        (width, exists): (usize, &(TargetId, String)),
-    ) -> Result<bool, CycleError> {
-        let questions = questions(objects, path, width, exists);
-        let paths = self.run.key_paths(kind);
-        let width = width + 1;
-        let asking: Vec<_> = questions
-            .into_iter()
-            .map(|question| question.ask(Arc::clone(&self.run.job.target), kind).boxed())
-            .collect();
-        let mut answers = stream::iter(asking).buffer_unordered(self.run.job.max_concurrency.max(1));
-        let (mut whole, mut came) = (true, Vec::new());
-        while let Some((question, answer)) = answers.next().await {
-            match answer {
-                Ok(found) => {
-                    whole &= question.is_answered_by(&found, width);
-                    came.extend(found.resources);
-                }
-                Err(TargetError::Refused { .. } | TargetError::NotFound { .. }) => whole = false,
-                Err(error) => return Err(CycleError::Target(error)),
-            }
-        }
-        drop(answers);
-        self.run
-            .store(move |snapshot| keep_readings(snapshot, kind, &came, &paths))
-            .await?;
-        Ok(whole)
-    }
+    drop(answers);
+    run.store(move |snapshot| keep_readings(snapshot, kind, &came, &paths))
+        .await?;
+    Ok(whole)
 }
 
 impl Question {

@@ -132,7 +132,7 @@ impl Cycle<'_> {
         aside.retain(|(id, _)| !part.excused.contains(&(kind, *id)));
         self.start(kind, part, aside, &mut recording);
         let ended = recording.end().await?;
-        self.note_not_kept(ended.not_kept);
+        self.readings.note_not_kept(ended.not_kept);
         self.note_claims(kind, ended.claims).await?;
         failure?;
         Ok(recorded)
@@ -418,9 +418,9 @@ impl Cycle<'_> {
     async fn learn(&mut self, kind: ObjectKind, work: &Work, error: &TargetError) -> Result<(), CycleError> {
         let id = work.plan.source;
         if matches!(error, TargetError::NotFound { .. }) {
-            self.lose(kind, id).await?;
+            self.readings.lose(&self.run, kind, id).await?;
         }
-        self.look_again(kind, &[id]).await
+        self.look_again(kind, id).await
     }
 }
 
@@ -736,7 +736,7 @@ impl Cycle<'_> {
         if forecasts.is_empty() {
             return Ok(super::work::Carried { moved, again: false });
         }
-        self.drift.losses |= !leavers.is_empty();
+        self.readings.drift.losses |= !leavers.is_empty();
         let again = self
             .run
             .store(move |snapshot| {

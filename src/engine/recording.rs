@@ -143,7 +143,7 @@ impl Cycle<'_> {
             answered_at: self.run.job.clock.now(),
             window: self.run.job.policy.guard_window,
             flattens: self.run.job.assigning.nesting.members,
-            observes: self.drift.is_any(),
+            observes: self.readings.drift.is_any(),
         };
         let (snapshot, ledger) = (self.run.job.snapshot.clone(), Arc::clone(&recording.ledger));
         if !snapshot.store().blocks() {

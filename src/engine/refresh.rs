@@ -5,11 +5,13 @@ use futures::StreamExt;
 use futures::stream;
 use tracing::warn;
 
-use super::cycle::Cycle;
 use super::error::CycleError;
 use super::error::chain;
 use super::job::Extent;
 use super::notes::Linked;
+use super::readings::Given;
+use super::readings::Readings;
+use super::run::Run;
 use super::standing::Fact;
 use super::summary::Kind;
 use crate::model::id::ObjectKind;
@@ -32,19 +34,18 @@ const TROUBLE: usize = 5;
 /// Resources held in memory together.
 const AT_A_TIME: usize = 100;
 
-impl Cycle<'_> {
+impl Readings {
     /// Finds out what is due, before it is known whether there is anything to do at all.
-    pub(super) async fn find_due(&mut self) -> Result<(), CycleError> {
-        let (now, window) = (self.run.now, self.run.job.policy.refresh_within);
-        let managed = self.run.job.managed.clone();
-        let standing = self.run.standing.clone();
-        let asks = matches!(self.run.order.extent, Extent::Changes | Extent::Explain);
-        if !asks || self.run.summary.kind == Kind::Initial {
+    pub(super) async fn find_due(&mut self, run: &Run<'_>, given: &Given<'_>) -> Result<(), CycleError> {
+        let (now, window) = (run.now, run.job.policy.refresh_within);
+        let managed = run.job.managed.clone();
+        let standing = run.standing.clone();
+        let asks = matches!(run.order.extent, Extent::Changes | Extent::Explain);
+        if !asks || run.summary.kind == Kind::Initial {
             return Ok(());
         }
-        let focus = self.intake.focus.clone();
-        let (pending, sweep, swept) = self
-            .run
+        let focus = given.intake.focus.clone();
+        let (pending, sweep, swept) = run
             .store(move |snapshot| {
                 let chosen =
                     |key: &(ObjectKind, SourceId)| focus.as_ref().is_none_or(|focus| focus.contains(key));
@@ -76,49 +77,48 @@ impl Cycle<'_> {
         }
         self.due.sweep = sweep;
         if self.due.is_empty() {
-            self.keep_sweep().await?;
+            self.keep_sweep(run).await?;
         }
         Ok(())
     }
 
     /// Reads what is due, single resources by GET. One that does not answer is read the next time round.
-    pub(super) async fn read_due(&mut self) -> Result<(), CycleError> {
+    pub(super) async fn read_due(&mut self, run: &mut Run<'_>) -> Result<(), CycleError> {
         let due = std::mem::take(&mut self.due.resources);
         if due.is_empty() {
             return Ok(());
         }
         let (of, mut done, mut trouble) = (due.len() as u64, 0, 0);
         for part in due.chunks(AT_A_TIME) {
-            self.run
-                .order
+            run.order
                 .watcher
                 .progress("reading the target again", done, Some(of));
-            self.run.check_stop()?;
-            trouble += self.read_again(part).await?;
+            run.check_stop()?;
+            trouble += self.read_again(run, part).await?;
             if trouble >= TROUBLE {
                 return Ok(());
             }
             done += part.len() as u64;
         }
-        self.keep_sweep().await
+        self.keep_sweep(run).await
     }
 
     /// Reads these; how often the target as a whole was in trouble.
-    async fn read_again(&mut self, part: &[Linked]) -> Result<usize, CycleError> {
-        let target = &self.run.job.target;
+    async fn read_again(&mut self, run: &mut Run<'_>, part: &[Linked]) -> Result<usize, CycleError> {
+        let target = &run.job.target;
         let answers: Vec<_> = stream::iter(part.iter().cloned())
             .map(|(kind, id, resource)| async move {
                 let read = target.read(kind, &resource).await;
                 (kind, id, resource, read)
             })
-            .buffer_unordered(self.run.job.max_concurrency.max(1))
+            .buffer_unordered(run.job.max_concurrency.max(1))
             .collect()
             .await;
         let mut trouble = 0;
         for (kind, id, resource, answer) in answers {
             match answer {
-                Ok(Some(body)) => self.keep_reading(kind, id, body).await?,
-                Ok(None) => self.note_missing(kind, id, resource, false).await?,
+                Ok(Some(body)) => self.keep_reading(run, kind, id, body).await?,
+                Ok(None) => self.note_missing(run, kind, id, resource, false).await?,
                 Err(error) if error.disposition() == Disposition::Quarantine => {
                     return Err(CycleError::Target(error));
                 }
@@ -132,36 +132,35 @@ impl Cycle<'_> {
     }
 
     /// Everything linked was read: the sweep begins anew.
-    pub(super) async fn note_all_read(&mut self) -> Result<(), CycleError> {
-        self.due.sweep = Some(Sweep::all_read(self.run.now, self.run.job.policy.refresh_within));
-        self.keep_sweep().await
+    pub(super) async fn note_all_read(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
+        self.due.sweep = Some(Sweep::all_read(run.now, run.job.policy.refresh_within));
+        self.keep_sweep(run).await
     }
 
     /// A plan reads the same, and leaves the sweep where it is.
-    async fn keep_sweep(&mut self) -> Result<(), CycleError> {
-        let Some(sweep) = self.due.sweep.take().filter(|_| self.run.order.apply) else {
+    async fn keep_sweep(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
+        let Some(sweep) = self.due.sweep.take().filter(|_| run.order.apply) else {
             return Ok(());
         };
-        self.run
-            .store(move |snapshot| {
-                let mut tx = snapshot.tx()?;
-                tx.put_state(&SWEEP, &sweep);
-                tx.commit(Durability::Lazy)
-            })
-            .await
+        run.store(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            tx.put_state(&SWEEP, &sweep);
+            tx.commit(Durability::Lazy)
+        })
+        .await
     }
 
     /// Takes a resource that was read by itself as a reading to compare with.
     pub(super) async fn keep_reading(
         &mut self,
+        run: &Run<'_>,
         kind: ObjectKind,
         id: SourceId,
         resource: Resource,
     ) -> Result<(), CycleError> {
-        let paths = self.run.key_paths(kind);
+        let paths = run.key_paths(kind);
         self.drift.read.push((kind, id));
-        self.run
-            .store(move |snapshot| super::stored::keep_readings(snapshot, kind, &[resource], &paths))
+        run.store(move |snapshot| super::stored::keep_readings(snapshot, kind, &[resource], &paths))
             .await?;
         Ok(())
     }

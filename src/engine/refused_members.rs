@@ -12,6 +12,8 @@ use super::error::chain;
 use super::escrow::gap;
 use super::job::Job;
 use super::part::Part;
+use super::readings::Readings;
+use super::run::Run;
 use super::run::blocking;
 use super::work::Answer;
 use super::work::Work;
@@ -112,7 +114,7 @@ impl Work {
     }
 }
 
-impl Cycle<'_> {
+impl Readings {
     /// Reads the resources of refused members, each once in a cycle. One that is gone is gone for every other that wants it
     /// there, too. The request that was refused is our own: the source wants this user there, so that this is no drift, and
     /// the link goes whatever `drift.missing` and `create` say, as after a request about the user itself that is answered
@@ -120,28 +122,31 @@ impl Cycle<'_> {
     /// leaves the question to the member's next try.
     pub(super) async fn look_after_members(
         &mut self,
+        run: &Run<'_>,
         doubted: Vec<(SourceId, TargetId)>,
     ) -> Result<(), CycleError> {
-        let (kind, now) = (ObjectKind::User, self.run.now);
+        let (kind, now) = (ObjectKind::User, run.now);
         for (id, target) in doubted {
             if !self.drift.doubted.insert(target.clone()) {
                 continue;
             }
-            let record = self.run.store(move |snapshot| snapshot.record(kind, &id)).await?;
+            let record = run.store(move |snapshot| snapshot.record(kind, &id)).await?;
             let link = record.and_then(|record| record.link);
             if !link.is_some_and(|link| may_be_gone(&link, &target, now)) {
                 continue;
             }
-            self.run.check_stop()?;
-            match self.run.job.target.read(kind, &target).await {
+            run.check_stop()?;
+            match run.job.target.read(kind, &target).await {
                 Ok(Some(_)) => {}
-                Ok(None) => self.lose(kind, id).await?,
+                Ok(None) => self.lose(run, kind, id).await?,
                 Err(_) => break,
             }
         }
         Ok(())
     }
+}
 
+impl Cycle<'_> {
     /// Takes refused members out of a work, so that the others are recorded, and says so. What is kept of them.
     pub(super) fn take_refused_members(&mut self, work: &mut Work, part: &mut Part) -> Vec<Refusal> {
         let refused = std::mem::take(&mut work.refused_members);

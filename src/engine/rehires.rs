@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::context::Rehires;
-use super::cycle::Cycle;
 use super::error::CycleError;
+use super::readings::Given;
+use super::readings::Readings;
 use super::rules::keys_of;
+use super::run::Run;
 use super::stored::keep_readings;
 use super::tables::each_dirty;
 use super::tables::each_record;
@@ -36,46 +38,46 @@ struct Same {
     leavers: Vec<(SourceId, TargetId)>,
 }
 
-impl Cycle<'_> {
+impl Readings {
     /// Pairs newcomers with leavers of the same value, and reads the resources that they take over. Where one of the
     /// two sides is not alone, nobody takes anything over: a note says so.
-    pub(super) async fn find_rehires(&mut self) -> Result<(), CycleError> {
+    pub(super) async fn find_rehires(&mut self, run: &Run<'_>, given: &Given<'_>) -> Result<(), CycleError> {
         let kind = ObjectKind::User;
-        let Some(by) = self.run.job.policy.rehire_by.clone() else {
+        let Some(by) = run.job.policy.rehire_by.clone() else {
             return Ok(());
         };
-        if !self.run.job.managed.contains(&kind)
-            || self.intake.stopped.contains(&kind)
+        if !run.job.managed.contains(&kind)
+            || given.intake.stopped.contains(&kind)
             || !self.absence.contains_key(&kind)
         {
             return Ok(());
         }
         let mut pairs = HashMap::new();
-        for (_, same) in self.of_same_value(&by).await? {
+        for (_, same) in of_same_value(run, given, &by).await? {
             match (same.newcomers.as_slice(), same.leavers.as_slice()) {
                 (_, []) => {}
                 ([newcomer], [(leaver, target)]) => {
-                    let held = |id| self.judge.kept_back.whole(kind, id).is_some();
+                    let held = |id| given.kept_back.whole(kind, id).is_some();
                     // A leaver waits only for somebody whose turn comes in this cycle.
-                    if held(*newcomer) || held(*leaver) || !self.intake.may_plan(&self.run, kind, *newcomer) {
+                    if held(*newcomer) || held(*leaver) || !given.intake.may_plan(run, kind, *newcomer) {
                         continue;
                     }
-                    if let Some((other, by_name)) = self.beside(*newcomer, target).await? {
-                        self.run.order.watcher.finding(&format!(
+                    if let Some((other, by_name)) = self.beside(run, given, *newcomer, target).await? {
+                        run.order.watcher.finding(&format!(
                             "user {newcomer} has the {by} of user {leaver}, and the {by_name} of resource {other}: it does not take resource {target} \
                              over; remove or rename all but one of them at the target"
                         ));
                         continue;
                     }
-                    let read = self.run.job.target.read(kind, target).await;
+                    let read = run.job.target.read(kind, target).await;
                     if let Some(resource) = read.map_err(CycleError::Target)? {
-                        let paths = self.run.key_paths(kind);
-                        self.run.store(move |snapshot| keep_readings(snapshot, kind, &[resource], &paths))
+                        let paths = run.key_paths(kind);
+                        run.store(move |snapshot| keep_readings(snapshot, kind, &[resource], &paths))
                             .await?;
                         pairs.insert(*newcomer, (*leaver, target.clone()));
                     }
                 }
-                (newcomers, leavers) => self.run.order.watcher.finding(&format!(
+                (newcomers, leavers) => run.order.watcher.finding(&format!(
                     "{} new and {} deleted or disabled users have the same {by} ({}): nobody takes a link over",
                     newcomers.len(),
                     leavers.len(),
@@ -91,67 +93,75 @@ impl Cycle<'_> {
     /// leaver does not wait.
     async fn beside(
         &self,
+        run: &Run<'_>,
+        given: &Given<'_>,
         newcomer: SourceId,
         taken: &TargetId,
     ) -> Result<Option<(TargetId, String)>, CycleError> {
         let kind = ObjectKind::User;
-        let (rules, context, taken) = (self.rules(), self.context(kind, false).await?, taken.clone());
-        self.run
-            .store(move |snapshot| {
-                let planner = rules.planner(true);
-                let keys_of = |view: &ObjectView| keys_of(&planner, view);
-                let Some(view) = view(snapshot, &context, kind, newcomer, &keys_of)? else {
-                    return Ok(None);
-                };
-                let keys = planner.match_keys(&view).unwrap_or_default();
-                let TargetReading::Candidates { found, .. } = &view.target else {
-                    return Ok(None);
-                };
-                let other = beside(&taken, &keys, found);
-                Ok(other.map(|(other, key)| (other.id.clone(), key.path.as_str().to_owned())))
-            })
-            .await
+        let (rules, context, taken) = (
+            self.rules(run),
+            self.context(run, given, kind, false).await?,
+            taken.clone(),
+        );
+        run.store(move |snapshot| {
+            let planner = rules.planner(true);
+            let keys_of = |view: &ObjectView| keys_of(&planner, view);
+            let Some(view) = view(snapshot, &context, kind, newcomer, &keys_of)? else {
+                return Ok(None);
+            };
+            let keys = planner.match_keys(&view).unwrap_or_default();
+            let TargetReading::Candidates { found, .. } = &view.target else {
+                return Ok(None);
+            };
+            let other = beside(&taken, &keys, found);
+            Ok(other.map(|(other, key)| (other.id.clone(), key.path.as_str().to_owned())))
+        })
+        .await
     }
+}
 
-    /// Values that dirty users without a link have, with all who have them.
-    async fn of_same_value(&self, by: &str) -> Result<BTreeMap<String, Same>, CycleError> {
-        let (by, scope) = (by.to_owned(), self.intake.scoping(&self.run));
-        self.run
-            .store(move |snapshot| {
-                let value = |record: &Record| {
-                    let value = record.object.attribute(&by)?;
-                    (!value.is_unassigned()).then(|| fold(value))
-                };
-                let mut all: BTreeMap<String, Same> = BTreeMap::new();
-                each_dirty(snapshot, ObjectKind::User, |id, _| {
-                    if let Some(record) = snapshot.record(ObjectKind::User, &id)?
-                    && record.link.is_none()
-                    && record.object.life == Life::Alive
-                    // Two who are both disabled would take it from each other for ever.
-                    && record.object.account_enabled()
-                    && scope.takes(snapshot, &record)?
-                    && let Some(value) = value(&record)
-                    {
-                        all.entry(value).or_default().newcomers.push(id);
-                    }
-                    Ok(())
-                })?;
-                if all.is_empty() || snapshot.counts()?.linked_users == 0 {
-                    return Ok(BTreeMap::new());
-                }
-                each_record(snapshot, ObjectKind::User, |record| {
-                    let disabled = record.object.life == Life::Alive && !record.object.account_enabled();
-                    if let Some(link) = record.link.as_ref().filter(|_| record.is_gone() || disabled)
-                        && let Some(same) = value(record).and_then(|value| all.get_mut(&value))
-                    {
-                        same.leavers.push((record.object.id, link.target.clone()));
-                    }
-                    Ok(())
-                })?;
-                Ok(all)
-            })
-            .await
-    }
+/// Values that dirty users without a link have, with all who have them.
+async fn of_same_value(
+    run: &Run<'_>,
+    given: &Given<'_>,
+    by: &str,
+) -> Result<BTreeMap<String, Same>, CycleError> {
+    let (by, scope) = (by.to_owned(), given.intake.scoping(run));
+    run.store(move |snapshot| {
+        let value = |record: &Record| {
+            let value = record.object.attribute(&by)?;
+            (!value.is_unassigned()).then(|| fold(value))
+        };
+        let mut all: BTreeMap<String, Same> = BTreeMap::new();
+        each_dirty(snapshot, ObjectKind::User, |id, _| {
+            if let Some(record) = snapshot.record(ObjectKind::User, &id)?
+                && record.link.is_none()
+                && record.object.life == Life::Alive
+                // Two who are both disabled would take it from each other for ever.
+                && record.object.account_enabled()
+                && scope.takes(snapshot, &record)?
+                && let Some(value) = value(&record)
+            {
+                all.entry(value).or_default().newcomers.push(id);
+            }
+            Ok(())
+        })?;
+        if all.is_empty() || snapshot.counts()?.linked_users == 0 {
+            return Ok(BTreeMap::new());
+        }
+        each_record(snapshot, ObjectKind::User, |record| {
+            let disabled = record.object.life == Life::Alive && !record.object.account_enabled();
+            if let Some(link) = record.link.as_ref().filter(|_| record.is_gone() || disabled)
+                && let Some(same) = value(record).and_then(|value| all.get_mut(&value))
+            {
+                same.leavers.push((record.object.id, link.target.clone()));
+            }
+            Ok(())
+        })?;
+        Ok(all)
+    })
+    .await
 }
 
 /// Takes a leaver's link away, and hands what was sent of its memberships to the newcomer: the resource is in those

@@ -8,6 +8,7 @@ mod deeds;
 use std::collections::BTreeMap;
 
 use super::cycle::Cycle;
+use super::dialect::recall_dialect;
 use super::error::CycleError;
 use super::job::UndoRequest;
 use super::open::open_writes;
@@ -47,7 +48,7 @@ impl Cycle<'_> {
         self.stops.pass(&self.run).await?;
         self.judge.read_kept_back(&mut self.run).await?;
         if self.run.applies() {
-            self.recall_dialect().await?;
+            recall_dialect(&self.run).await?;
             self.read_writes_back().await?;
         }
         let (wanted, manager) = (request.clone(), self.run.manager_path());

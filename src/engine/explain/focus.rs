@@ -80,7 +80,7 @@ impl Cycle<'_> {
             let Some(view) = self.look(kind, id).await? else {
                 continue;
             };
-            let plan = self.planner(true).plan(&view);
+            let plan = self.readings.planner(&self.run, true).plan(&view);
             if let (Some(holder), Some(focus)) = (self.names.wanted.holder(&plan), &mut self.intake.focus)
                 && focus.insert((kind, holder))
             {
