@@ -6,14 +6,21 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::actor::Actor;
+use super::error::AppError;
+use super::install;
+use super::install::Installation;
 use crate::engine::cycle;
-use crate::engine::job::Extent;
-use crate::engine::job::Job;
+pub use crate::engine::job::Extent;
+pub use crate::engine::job::Job;
 use crate::engine::job::Order;
-use crate::engine::job::Report;
-use crate::engine::job::Watcher;
+pub use crate::engine::job::Report;
+pub use crate::engine::job::UndoRequest;
+pub use crate::engine::job::Watcher;
+pub use crate::engine::summary::Outcome;
+pub use crate::engine::summary::Summary;
 use crate::model::id::CycleId;
 use crate::reconcile::saved::SavedPlan;
+use crate::snapshot::query::Query;
 
 /// Who asks for a cycle, what ends it early, and who follows it.
 #[derive(Clone)]
@@ -55,18 +62,52 @@ impl Asking {
     }
 }
 
+impl Allowing {
+    fn with(&self, order: Order) -> Order {
+        Order {
+            only: self.only.clone(),
+            allow_deletions: self.deletions,
+            allow_creations: self.creations,
+            ..order
+        }
+    }
+}
+
 /// Plans what a cycle would do, writing nothing to the target.
 pub async fn plan(job: &Job, extent: Extent, asking: Asking) -> Report {
-    cycle::run(job, &asking.order(extent, false)).await
+    foresee(job, extent, &Allowing::default(), &asking).await
+}
+
+/// Plans what a cycle that is allowed this would do, writing nothing to the target.
+pub async fn foresee(job: &Job, extent: Extent, allowing: &Allowing, asking: &Asking) -> Report {
+    cycle::run(job, &allowing.with(asking.order(extent, false))).await
 }
 
 /// Runs a cycle. In a job that only observes, it is planned.
 pub async fn sync(job: &Job, extent: Extent, allowing: Allowing, asking: Asking) -> Report {
-    let order = Order {
-        only: allowing.only,
-        allow_deletions: allowing.deletions,
-        allow_creations: allowing.creations,
-        ..asking.order(extent, true)
-    };
-    cycle::run(job, &order).await
+    cycle::run(job, &allowing.with(asking.order(extent, true))).await
+}
+
+/// Finds the job whose history knows a cycle.
+pub fn job_of(installation: &Installation, cycle: CycleId) -> Result<String, AppError> {
+    let (settings, folder) = (&installation.settings, &installation.folder);
+    let known = folder.jobs()?;
+    for name in settings.jobs.keys().filter(|name| known.contains(name)) {
+        let query = Query {
+            cycle: Some(cycle),
+            ..Query::default()
+        };
+        let mut found = false;
+        install::open(folder, name)?.search_history(&query, |_, _| {
+            found = true;
+            Ok(())
+        })?;
+        if found {
+            return Ok(name.clone());
+        }
+    }
+    Err(AppError::absent(
+        format!("no job's history has a cycle {cycle}"),
+        "`melonsync history` names the cycles that did something; what is older than `history_retention` is gone",
+    ))
 }

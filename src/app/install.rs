@@ -42,6 +42,16 @@ impl Installation {
         Self::with(config, settings(config, false)?)
     }
 
+    /// Opens it for work with both sides where `fits` has nothing against the settings: it is asked before the folder is taken.
+    pub fn open_where(
+        config: &Path,
+        fits: impl FnOnce(&Settings) -> Result<(), AppError>,
+    ) -> Result<Self, AppError> {
+        let settings = settings(config, false)?;
+        fits(&settings)?;
+        Self::with(config, settings)
+    }
+
     /// Opens it for what needs neither side: secrets are not looked for.
     pub fn open_offline(config: &Path) -> Result<Self, AppError> {
         Self::with(config, settings(config, true)?)
@@ -59,6 +69,11 @@ impl Installation {
     /// Returns the job that was named, or the only one.
     pub fn choose(&self, job: Option<&str>) -> Result<&str, AppError> {
         choose(&self.settings, job).map(|(name, _)| name)
+    }
+
+    /// Opens a job's snapshot that is there.
+    pub fn known(&self, name: &str) -> Result<Snapshot, AppError> {
+        known(&self.folder, name)
     }
 
     /// Opens a job's snapshot for its tenant and target.

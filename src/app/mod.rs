@@ -5,13 +5,19 @@
 //! it returns a view or an [`error::AppError`]. Views stand in [`views`], what people decide in [`decisions`].
 
 pub mod actor;
+pub mod check;
 pub mod cycles;
 pub mod decisions;
+pub mod demo;
 pub mod desk;
 pub mod error;
 pub mod install;
 pub mod lookup;
+pub mod mapping;
+pub mod plans;
 pub mod proof;
 pub mod service;
 pub mod site;
+pub mod state;
+pub mod text;
 pub mod views;

@@ -1,13 +1,35 @@
 //! `melonsync completions SHELL`.
 
+use clap::Args;
 use clap::CommandFactory;
+use clap::ValueEnum;
 use clap_complete::generate;
 
 use super::Cli;
-use super::args::{Completions, Shell};
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::error::AppError;
+
+/// `completions`.
+#[derive(Debug, Clone, Args)]
+pub struct Completions {
+    /// bash, zsh, fish or powershell.
+    #[arg(value_enum, hide_possible_values = true)]
+    pub shell: Shell,
+}
+
+/// The shells that completions exist for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// bash.
+    Bash,
+    /// zsh.
+    Zsh,
+    /// fish.
+    Fish,
+    /// PowerShell.
+    Powershell,
+}
 
 pub(super) fn run(args: &Completions, report: &mut Report) -> Result<Exit, AppError> {
     let shell = match args.shell {

@@ -10,19 +10,17 @@ use super::args::Globals;
 use super::exit::Exit;
 use super::process;
 use super::report::Report;
-use super::show;
 use super::watch::Progress;
-use crate::app::actor::Actor;
 use crate::app::cycles;
 use crate::app::cycles::Allowing;
-use crate::app::cycles::Asking;
+use crate::app::cycles::Extent;
+use crate::app::cycles::Job;
+use crate::app::cycles::Report as CycleReport;
 use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::install::Installation;
+use crate::app::text::summary as words;
 use crate::app::views::drift;
-use crate::engine::job::Extent;
-use crate::engine::job::Job;
-use crate::engine::job::Report as CycleReport;
 use crate::model::shown::shown;
 
 /// `drift`.
@@ -82,11 +80,7 @@ fn look(job: &Job, heal: bool, report: &Report) -> Result<(CycleReport, Vec<Stri
     let watcher = Arc::new(Progress::new(report.progress()));
     let extent = Extent::Drift { heal };
     let done = process::runtime()?.block_on(async {
-        let asking = Asking {
-            actor: Actor::local_user(),
-            stop: process::stop_on_signal(),
-            watcher: Arc::clone(&watcher) as _,
-        };
+        let asking = process::asking(Arc::clone(&watcher) as _);
         if heal {
             cycles::sync(job, extent, Allowing::default(), asking).await
         } else {
@@ -99,7 +93,7 @@ fn look(job: &Job, heal: bool, report: &Report) -> Result<(CycleReport, Vec<Stri
 
 fn report_cycle(args: &Drift, done: &CycleReport, findings: &[String], report: &mut Report) {
     if args.heal {
-        return report.text(&show::summary(&done.summary, findings));
+        return report.text(&words::summary(&done.summary, findings));
     }
     for finding in findings {
         report.text(&format!("note: {}", shown(finding)));

@@ -1,7 +1,7 @@
 //! The exit codes of the verbs.
 
+use crate::app::cycles::Outcome;
 use crate::app::error::ErrorKind;
-use crate::engine::summary::Outcome;
 
 /// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

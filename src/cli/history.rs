@@ -18,6 +18,7 @@ use crate::app::actor::Actor;
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::app::proof;
+use crate::app::views::cycles;
 use crate::app::views::history;
 use crate::app::views::history::HistoryEntry;
 use crate::app::views::history::Wanted;
@@ -77,6 +78,11 @@ pub enum HistoryAction {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// List the cycles that the job keeps the summaries of, newest first.
+    Cycles {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+    },
     /// Check an export: needs neither the daemon nor the state, nor a config.
     Verify {
         /// The folder that `history export` wrote.
@@ -89,6 +95,12 @@ pub fn run(globals: &Globals, args: &History, report: &mut Report) -> Result<Exi
     match &args.action {
         None => show(globals, args, report),
         Some(HistoryAction::Verify { dir }) => verify(dir, report),
+        Some(HistoryAction::Cycles { job }) => {
+            let desk = Desk::open_job(&globals.config, job.as_deref(), Actor::local_user())?;
+            let cycles = cycles::cycles(&desk.snapshot, &desk.job, usize::MAX, None)?;
+            report.show(&cycles, || text::cycles(&cycles));
+            Ok(Exit::Done)
+        }
         Some(HistoryAction::Export {
             job,
             since,

@@ -10,7 +10,9 @@ use std::{
 use crate::files::NewFile;
 use crate::settings::Settings;
 
-use super::args::{Globals, Init, Kind};
+use clap::{Args, ValueEnum};
+
+use super::args::Globals;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::error::AppError;
@@ -19,6 +21,35 @@ use crate::app::error::ErrorText;
 
 const TEMPLATE: &str = include_str!("init.toml");
 const IDMELON_URL: &str = "https://skm.idmelon.com/api/scim/v2/";
+
+/// `init`.
+#[derive(Debug, Clone, Args)]
+pub struct Init {
+    /// Overwrite a file that is there.
+    #[arg(long)]
+    pub force: bool,
+    /// Directory (tenant) ID.
+    #[arg(long, value_name = "GUID")]
+    pub tenant_id: Option<String>,
+    /// Application (client) ID.
+    #[arg(long, value_name = "GUID")]
+    pub client_id: Option<String>,
+    /// The target: `idmelon` (an IDmelon workspace), or `scim` for any SCIM 2.0 service [default: idmelon]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub kind: Option<Kind>,
+    /// The target's SCIM base address; IDmelon's public one where absent and the kind is idmelon.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// The kind of target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// An IDmelon workspace.
+    Idmelon,
+    /// Any SCIM 2.0 service.
+    Scim,
+}
 
 /// What the file needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,128 +1,119 @@
 //! `mapping`: the mapping in force shown, one expression tried, Entra's own schema carried over. Talks to nobody.
 
-mod import;
-mod show;
+mod text;
 
 use std::io::Read;
 use std::path::Path;
+use std::path::PathBuf;
 
+use clap::Args;
+use clap::Subcommand;
+use serde_json::Map;
 use serde_json::Value as Json;
-use serde_json::json;
 
 use super::args::Globals;
-use super::args::MappingAction;
+use super::args::OneJob;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::error::AppError;
-use crate::app::error::ErrorKind;
-use crate::app::error::ErrorText;
+use crate::app::install;
+use crate::app::mapping;
+use crate::app::mapping::import;
+use crate::app::mapping::show;
 use crate::files;
-use crate::mapping::Expression;
-use crate::mapping::Names;
-use crate::mapping::Stop;
-use crate::mapping::names;
-use crate::mapping::text_of;
-use crate::model::id::ObjectKind;
-use crate::model::value::Value;
+
+/// `mapping`.
+#[derive(Debug, Clone, Args)]
+pub struct Mapping {
+    /// What to do with the mapping.
+    #[command(subcommand)]
+    pub action: MappingAction,
+}
+
+/// What to do with the mapping.
+#[derive(Debug, Clone, Subcommand)]
+pub enum MappingAction {
+    /// Show the mapping in force, its scope, and what is read for both.
+    Show(OneJob),
+    /// Evaluate one expression.
+    Test {
+        /// The expression, as a row's `source` has it; in single quotes for the shell.
+        #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+        expression: String,
+        /// The attributes to evaluate it with, a JSON object or @FILE; what is not in it is null.
+        #[arg(long, value_name = "JSON")]
+        attributes: Option<String>,
+    },
+    /// Turn an Entra synchronization schema into a mapping file, and name what it could not carry over.
+    ImportEntra {
+        /// The JSON of a `schema` resource, or of a whole synchronizationJob; - for standard input.
+        file: PathBuf,
+        /// Write the mapping file here; to standard output where absent. Must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
 
 /// Carries out one of them.
 pub fn run(globals: &Globals, action: &MappingAction, report: &mut Report) -> Result<Exit, AppError> {
     match action {
-        MappingAction::Show(job) => show::show(globals, job.job.as_deref(), report),
+        MappingAction::Show(args) => {
+            let settings = install::settings(&globals.config, true)?;
+            let (name, job) = install::choose(&settings, args.job.as_deref())?;
+            let mapping = install::mapping(&globals.config, &job.provisioning.mapping)?;
+            let view = show::show(name, &mapping, &job.source.rules);
+            report.show(&view, || text::mapping(&view));
+        }
         MappingAction::Test {
             expression,
             attributes,
-        } => test(expression, attributes.as_deref(), report),
-        MappingAction::ImportEntra { file, out } => import::import(file, out.as_deref(), report),
-    }
-}
-
-fn test(text: &str, attributes: Option<&str>, report: &mut Report) -> Result<Exit, AppError> {
-    let attributes = attributes_of(attributes)?;
-    let expression = Expression::parse(Names::Any, text).map_err(|error| {
-        AppError::usage(
-            error.to_string(),
-            "correct the expression; attributes stand in square brackets",
-        )
-    })?;
-    let value = match expression.evaluate(&|name| Some(attribute(&attributes, name))) {
-        Ok(value) => value,
-        Err(Stop::NoFlow) => Value::Null,
-        Err(Stop::Unknown(name)) => {
-            return Err(AppError::usage(
-                format!("the expression needs [{name}], which is not given"),
-                "give it with --attributes '{\"name\": \"value\"}'",
-            ));
+        } => {
+            let tried = mapping::test(expression, &attributes_of(attributes.as_deref())?)?;
+            report.show(&tried, || match &tried.value {
+                Json::Null => "(null: nothing flows)".to_owned(),
+                Json::String(text) => text.clone(),
+                other => other.to_string(),
+            });
         }
-        Err(Stop::Failed(why)) => {
-            let shown = ErrorText {
-                what: format!("the expression cannot be computed for these attributes: {why}"),
-                ..ErrorText::default()
-            };
-            return Err(AppError::new(
-                ErrorKind::Failed,
-                shown.advise("correct the expression, or the attributes"),
-            ));
-        }
-    };
-    let printed = printed(&value);
-    if report.is_json() {
-        report.json(&json!({ "value": printed }));
-    } else {
-        match &printed {
-            Json::Null => report.text("(null: nothing flows)"),
-            Json::String(text) => report.text(text),
-            other => report.text(&other.to_string()),
-        }
+        MappingAction::ImportEntra { file, out } => carry_over(file, out.as_deref(), report)?,
     }
     Ok(Exit::Done)
 }
 
-/// An attribute by the name that the expression uses, or by the other of its two names. What is not given is null.
-fn attribute(given: &serde_json::Map<String, Json>, name: &str) -> Value {
-    let by_other_name = || {
-        [ObjectKind::User, ObjectKind::Group].iter().find_map(|kind| {
-            let wanted = names::resolve(Names::Of(*kind), name).ok()?;
-            given.iter().find_map(|(key, value)| {
-                let same = names::resolve(Names::Of(*kind), key).ok()?;
-                (same.property == wanted.property && same.access == wanted.access).then_some(value)
-            })
-        })
-    };
-    given
-        .get(name)
-        .or_else(by_other_name)
-        .map_or(Value::Null, Value::from_json)
-}
-
-/// Strings as Entra prints them: `True`, `42`; a list keeps its elements.
-fn printed(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::List(items) => items.iter().map(printed).collect(),
-        Value::Map(_) => value.to_json(),
-        other => text_of(other).map_or(Json::Null, |text| text.into_owned().into()),
+fn carry_over(file: &Path, out: Option<&Path>, report: &mut Report) -> Result<(), AppError> {
+    let schema = read(file, "the schema")?;
+    let mut imported = import::import(&schema, &file.display().to_string())?;
+    if let Some(out) = out {
+        imported.write(out)?;
     }
+    let summary = text::imported(&imported);
+    // Without a file to write, the mapping itself is the result; what is to be said about it goes beside it.
+    report.show(&imported, || match &imported.file {
+        Some(out) => format!("Wrote {out}: {summary}"),
+        None => imported.mapping.clone(),
+    });
+    if !report.is_json() && imported.file.is_none() {
+        report.note(&summary);
+    }
+    Ok(())
 }
 
 /// The attributes to try with: a JSON object, or `@FILE` that holds one.
-fn attributes_of(given: Option<&str>) -> Result<serde_json::Map<String, Json>, AppError> {
+fn attributes_of(given: Option<&str>) -> Result<Map<String, Json>, AppError> {
     let Some(given) = given else {
-        return Ok(serde_json::Map::new());
+        return Ok(Map::new());
     };
     let text = match given.strip_prefix('@') {
         Some(file) => read(Path::new(file), "the attributes")?,
         None => given.to_owned(),
     };
+    let advice = "write it as in --attributes '{\"givenName\": \"Ada\", \"accountEnabled\": true}'";
     match serde_json::from_str(&text) {
         Ok(Json::Object(attributes)) => Ok(attributes),
-        Ok(_) => Err(AppError::usage(
-            "--attributes is no JSON object",
-            "write it as in --attributes '{\"givenName\": \"Ada\", \"accountEnabled\": true}'",
-        )),
+        Ok(_) => Err(AppError::usage("--attributes is no JSON object", advice)),
         Err(error) => Err(AppError::usage(
             format!("--attributes is not JSON: {error}"),
-            "write it as in --attributes '{\"givenName\": \"Ada\", \"accountEnabled\": true}'",
+            advice,
         )),
     }
 }
@@ -139,14 +130,9 @@ fn read(file: &Path, what: &str) -> Result<String, AppError> {
         files::read_text(file, LARGEST)
     };
     read.map_err(|error| {
-        let shown = ErrorText {
-            what: format!("cannot read {what} from {}", file.display()),
-            causes: vec![error.to_string()],
-            ..ErrorText::default()
-        };
-        AppError::new(
-            ErrorKind::Usage,
-            shown.advise("name a file, or `-` for standard input"),
-        )
+        let what = format!("cannot read {what} from {}", file.display());
+        let mut failure = AppError::usage(what, "name a file, or `-` for standard input");
+        failure.errors[0].causes = vec![error.to_string()];
+        failure
     })
 }

@@ -14,20 +14,18 @@ mod history;
 mod hold;
 pub mod init;
 mod link;
+mod list;
 mod mapping;
 mod pause;
 mod plan;
-mod plan_sheet;
 mod process;
 mod quarantine;
 pub mod report;
+mod resync;
 mod sandbox;
-mod saved;
-mod show;
 mod state;
 mod status;
 mod sync;
-mod sync_plan;
 mod undo;
 mod usage;
 mod watch;
@@ -73,25 +71,25 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Sync a sample Entra tenant into a sample IDmelon workspace, both in this process; needs nothing.
-    Demo(args::Demo),
+    Demo(demo::Demo),
     /// Serve only the two sample servers of `demo`, and print a ready config for them.
-    Sandbox(args::Sandbox),
+    Sandbox(sandbox::Sandbox),
     /// Write a commented config/melonsync.toml; asks on a terminal, takes flags elsewhere.
-    Init(args::Init),
+    Init(init::Init),
     /// Test the connection: config, secrets, token, permissions, target, state folder.
     Check(args::OneJob),
     /// Show what a cycle would do, and why, writing nothing to the target.
-    Plan(args::Plan),
+    Plan(plan::Plan),
     /// Show one user or group, step by step: source, scope, match, attributes, what it leads to.
     Explain(explain::Explain),
     /// Show where the target is not as it was left; read it again, or put it right.
     Drift(drift::Drift),
     /// Run one cycle now.
-    Sync(args::Sync),
+    Sync(sync::Sync),
     /// Run every enabled job on its schedule.
     Run(args::Run),
     /// Look at certain objects again, or at all, now.
-    Resync(args::Resync),
+    Resync(resync::Resync),
     /// Show, release or reject what the guard holds back.
     Withheld(withheld::Withheld),
     /// Plan and show changes to an object, and do not send them.
@@ -106,20 +104,22 @@ pub enum Command {
     Unlink(link::Unlink),
     /// Show the jobs, their last and next cycles, and what waits.
     Status(args::OneJob),
+    /// List users or groups with how they stand.
+    List(list::List),
     /// Let a job, or a kind of operation, that stopped go on.
     Quarantine(quarantine::Quarantine),
     /// Show entries set aside after failures, try them again, or leave them until they change.
     Escrow(escrow::Escrow),
     /// Show the mapping in force, try an expression, carry over Entra's own schema.
-    Mapping(args::Mapping),
+    Mapping(mapping::Mapping),
     /// Take back what a cycle did, as far as it still stands; shown first.
-    Undo(args::Undo),
+    Undo(undo::Undo),
     /// Show the audit log: who, what, when, before, after, why, result; export it, and check an export.
     History(history::History),
     /// Check, export, import, back up, restore or compact the snapshot; forget somebody in it.
-    State(args::State),
+    State(state::State),
     /// Print the completion script of a shell.
-    Completions(args::Completions),
+    Completions(completions::Completions),
 }
 
 /// Logs, dispatch, error to exit code. `open_doors`: how the daemon lets people and programs in.
@@ -141,16 +141,16 @@ pub fn run(cli: &Cli, open_doors: OpenDoors) -> Exit {
 
 fn dispatch(cli: &Cli, open_doors: OpenDoors, report: &mut Report) -> Result<Exit, AppError> {
     match &cli.command {
-        Command::Demo(args) => demo::run(&cli.globals, args, report),
+        Command::Demo(args) => demo::run(args, report),
         Command::Sandbox(args) => sandbox::run(args, report),
         Command::Init(args) => init::run(&cli.globals, args, report),
         Command::Check(args) => check::run(&cli.globals, args, report),
         Command::Plan(args) => plan::run(&cli.globals, args, report),
         Command::Explain(args) => explain::run(&cli.globals, args, report),
         Command::Drift(args) => drift::run(&cli.globals, args, report),
-        Command::Sync(args) => sync::sync(&cli.globals, args, report),
+        Command::Sync(args) => sync::run(&cli.globals, args, report),
         Command::Run(args) => daemon::run(&cli.globals, args, open_doors, report),
-        Command::Resync(args) => sync::resync(&cli.globals, args, report),
+        Command::Resync(args) => resync::run(&cli.globals, args, report),
         Command::Withheld(args) => withheld::run(&cli.globals, &args.action, report),
         Command::Hold(args) => hold::run(&cli.globals, args, report),
         Command::Pause(args) => pause::pause(&cli.globals, args, report),
@@ -158,6 +158,7 @@ fn dispatch(cli: &Cli, open_doors: OpenDoors, report: &mut Report) -> Result<Exi
         Command::Link(args) => link::link(&cli.globals, args, report),
         Command::Unlink(args) => link::unlink(&cli.globals, args, report),
         Command::Status(args) => status::run(&cli.globals, args, report),
+        Command::List(args) => list::run(&cli.globals, args, report),
         Command::Quarantine(args) => quarantine::run(&cli.globals, &args.action, report),
         Command::Escrow(args) => escrow::run(&cli.globals, &args.action, report),
         Command::Mapping(args) => mapping::run(&cli.globals, &args.action, report),

@@ -1,210 +1,139 @@
 //! `plan`: what a cycle would do, and why, writing nothing to the target; shown, or saved for `sync --plan`.
 
-use std::fs::File;
 use std::io;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args;
+use clap::Args;
+use clap::ValueEnum;
+
 use super::args::Globals;
-use super::args::PlanFormat;
 use super::exit::Exit;
-use super::plan_sheet;
 use super::process;
 use super::report::Report;
-use super::saved;
-use super::saved::Origin;
-use super::show;
-use super::state;
-use super::watch::Parts;
-use super::watch::PlanFile;
+use super::watch::Progress;
+use crate::app::cycles::Extent;
+use crate::app::cycles::Summary;
 use crate::app::error::AppError;
-use crate::app::error::ErrorKind;
-use crate::app::error::ErrorText;
-use crate::app::install;
-use crate::engine::cycle;
-use crate::engine::job::Extent;
-use crate::engine::summary::Summary;
-use crate::files::NewFile;
-use crate::files::own_uid;
-use crate::model::shown::shown_json;
+use crate::app::install::Installation;
+use crate::app::plans;
+use crate::app::plans::Form;
+use crate::app::plans::Saving;
+use crate::app::plans::Sheet;
+use crate::app::text::summary as text;
+use crate::model::clock::Clock;
+use crate::model::clock::SystemClock;
+
+/// `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct Plan {
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// Read the target back and plan everything.
+    #[arg(long)]
+    pub full: bool,
+    /// Save the plan in this file, for `sync --plan`; with `--format csv` or `html`, for reading.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The form of the plan: text, json, csv or html; as `-o` says where absent.
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub format: Option<PlanFormat>,
+    /// Exit with 10 where something would change.
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// The form of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people, in a terminal.
+    Text,
+    /// For programs, and for `sync --plan`.
+    Json,
+    /// For spreadsheets: one line a change.
+    Csv,
+    /// For people, in a browser: one page, without anything beside it.
+    Html,
+}
+
+impl From<PlanFormat> for Form {
+    fn from(format: PlanFormat) -> Self {
+        match format {
+            PlanFormat::Text => Self::Text,
+            PlanFormat::Json => Self::Json,
+            PlanFormat::Csv => Self::Csv,
+            PlanFormat::Html => Self::Html,
+        }
+    }
+}
+
+impl Plan {
+    /// The form that is shown, and the one that is saved. A plan that is saved for reading (csv, html) is not shown as well.
+    fn forms(&self, json: bool) -> (Option<Form>, Option<Form>) {
+        let standard = if json { Form::Json } else { Form::Text };
+        let shown = self.format.map_or(standard, Form::from);
+        match (&self.out, shown) {
+            (None, shown) => (Some(shown), None),
+            (Some(_), Form::Csv | Form::Html) => (None, Some(shown)),
+            (Some(_), shown) => (Some(shown), Some(Form::Json)),
+        }
+    }
+}
 
 /// Plans a cycle and shows it.
-pub fn run(globals: &Globals, args: &args::Plan, report: &mut Report) -> Result<Exit, AppError> {
-    let forms = forms(args, report.is_json());
-    let settings = install::settings(&globals.config, false)?;
-    let (name, job) = install::choose(&settings, args.job.as_deref())?;
-    if let Some(out) = args.out.as_ref().filter(|out| is_taken(out)) {
-        return Err(AppError::usage(
-            format!("{} is there already, and is no plan", out.display()),
-            "name a file with --out that does not exist; only an earlier plan is replaced",
-        ));
-    }
-    let folder = install::hold(&settings)?;
-    let snapshot = install::open_for(&folder, name, job)?;
-    let file = PlanFile::new(&forms, report.progress(), snapshot.clone());
-    let file = Arc::new(file.map_err(|error| spool_failure(&error))?);
-    let job = install::job(&globals.config, name, &settings.state, job, snapshot)?;
+pub fn run(globals: &Globals, args: &Plan, report: &mut Report) -> Result<Exit, AppError> {
+    let (shown, saved) = args.forms(report.is_json());
+    let forms: Vec<Form> = shown.into_iter().chain(saved).collect();
+    let installation = Installation::open_where(&globals.config, |settings| {
+        crate::app::install::choose(settings, args.job.as_deref())?;
+        args.out.as_ref().map_or(Ok(()), |out| plans::is_free(out))
+    })?;
+    let name = installation.choose(args.job.as_deref())?;
+    let job = installation.job(name, installation.snapshot(name)?)?;
     let extent = if args.full { Extent::Full } else { Extent::Changes };
-    let done = process::runtime()?.block_on(async {
-        let stop = process::stop_on_signal();
-        let order = process::order(extent, false, Arc::clone(&file) as _, stop);
-        cycle::run(&job, &order).await
+    let watcher = Arc::new(Progress::new(report.progress()));
+    let planned = process::runtime()?.block_on(async {
+        let asking = process::asking(Arc::clone(&watcher) as _);
+        plans::plan(&job, extent, &forms, asking).await
     });
-    let file = Arc::into_inner(file).expect("the order that shared it is gone");
-    if let Some(error) = &done.error {
-        return Err(AppError::from(error));
-    }
-    let parts = file.finish().map_err(|error| spool_failure(&error))?;
-    let mut sheets = forms.into_iter().zip(parts);
+    watcher.clear();
+    let planned = planned?;
+    let mut sheets = planned.sheets;
     if let Some(out) = &args.out
-        && let Some((form, parts)) = sheets.next_back()
+        && let Some(sheet) = sheets.pop()
     {
-        let origin = match form {
-            PlanFormat::Json => Some(Origin::of(&job, args.full)?),
-            _ => None,
+        let saving = Saving {
+            out,
+            job: &job,
+            full: args.full,
+            folder: &installation.folder,
+            now: SystemClock.now(),
         };
-        save(out, form, &done.summary, parts, origin.as_ref()).map_err(|error| save_failure(out, &error))?;
-        state::noted(&folder, name, "plan", out)?;
+        plans::save(sheet, &planned.summary, &saving)?;
     }
-    match sheets.next() {
-        Some((form, parts)) => {
-            show(form, &done.summary, parts, report, show::plan(&done.summary))
-                .map_err(|error| spool_failure(&error))?;
+    match sheets.pop() {
+        Some(sheet) => {
+            show(sheet, &planned.summary, report, &text::plan(&planned.summary))?;
         }
-        None if report.is_json() => report.json(&done.summary),
-        None => report.text(&show::plan(&done.summary)),
+        None => report.show(&planned.summary, || text::plan(&planned.summary)),
     }
-    let changes = args.detailed_exitcode && done.summary.has_changes();
+    let changes = args.detailed_exitcode && planned.summary.has_changes();
     Ok(if changes { Exit::Changes } else { Exit::Done })
 }
 
-/// The forms that are made: the one that is shown, and the one that is saved, which is the last. A plan that is saved
-/// for reading (csv, html) is not shown as well.
-fn forms(args: &args::Plan, json: bool) -> Vec<PlanFormat> {
-    let standard = if json { PlanFormat::Json } else { PlanFormat::Text };
-    let shown = args.format.unwrap_or(standard);
-    match (&args.out, shown) {
-        (None, shown) => vec![shown],
-        (Some(_), PlanFormat::Csv | PlanFormat::Html) => vec![shown],
-        (Some(_), shown) => vec![shown, PlanFormat::Json],
-    }
-}
-
-pub(super) fn spool_failure(error: &io::Error) -> AppError {
-    let shown = ErrorText {
-        what: "cannot keep the plan in a temporary file".to_owned(),
-        causes: vec![error.to_string()],
-        ..ErrorText::default()
-    };
-    AppError::new(
-        ErrorKind::Failed,
-        shown.advise("check the space in the temporary folder (TMPDIR)"),
-    )
-}
-
-fn save_failure(out: &Path, error: &io::Error) -> AppError {
-    let shown = ErrorText {
-        what: format!("cannot save the plan in {}", out.display()),
-        causes: vec![error.to_string()],
-        ..ErrorText::default()
-    };
-    AppError::new(
-        ErrorKind::Failed,
-        shown.advise("check that the folder is there, its free space and its permissions; nothing was written to the target"),
-    )
-}
-
-/// True where the file is a plan that was saved before: the one thing whose place a plan takes.
-fn is_plan(file: &Path) -> bool {
-    let is_ours = file
-        .symlink_metadata()
-        .is_ok_and(|held| held.is_file() && held.uid() == own_uid());
-    let mut head = Vec::new();
-    let read = |file: File| file.take(HEAD_LENGTH).read_to_end(&mut head);
-    if !is_ours || File::open(file).and_then(read).is_err() {
-        return false;
-    }
-    let head = String::from_utf8_lossy(&head);
-    let is_page = head.starts_with(plan_sheet::HTML_BEGIN) && head.contains(plan_sheet::HTML_TITLE);
-    head.starts_with(plan_sheet::CSV_HEAD) || is_page || saved::read(file, |_| {}).is_ok()
-}
-
-/// What a file in the way is looked at for.
-const HEAD_LENGTH: u64 = 64 << 10;
-
-fn is_taken(out: &Path) -> bool {
-    out.symlink_metadata().is_ok() && !is_plan(out)
-}
-
-/// Writes the plan beside the file, then in its place: a plan is there whole or not at all. It names people, so it is
-/// for its owner alone.
-fn save(
-    out: &Path,
-    form: PlanFormat,
-    summary: &Summary,
-    parts: Parts,
-    origin: Option<&Origin>,
-) -> io::Result<()> {
-    let mut file = NewFile::begin(out)?;
-    io::copy(&mut document(form, summary, parts, origin)?, &mut file)?;
-    if is_plan(out) { file.replace() } else { file.put() }
-}
-
 /// Shows a plan; as text, with these last words.
-pub(super) fn show(
-    form: PlanFormat,
-    summary: &Summary,
-    parts: Parts,
-    report: &mut Report,
-    last: String,
-) -> io::Result<()> {
-    match form {
-        PlanFormat::Text => write_text(parts, report, &last),
-        _ => report.copy(&mut document(form, summary, parts, None)?),
-    }
+pub(super) fn show(sheet: Sheet, summary: &Summary, report: &mut Report, last: &str) -> Result<(), AppError> {
+    let shown = match sheet.form {
+        Form::Text => write_text(sheet, report, last),
+        Form::Json | Form::Csv | Form::Html => sheet
+            .document(summary)
+            .and_then(|mut document| report.copy(&mut document)),
+    };
+    shown.map_err(|error| plans::temporary(&error))
 }
 
-/// A plan as a whole document, streamed.
-fn document(
-    form: PlanFormat,
-    summary: &Summary,
-    parts: Parts,
-    origin: Option<&Origin>,
-) -> io::Result<Box<dyn Read>> {
-    let text = |text: String| io::Cursor::new(text.into_bytes());
-    Ok(match form {
-        PlanFormat::Csv => Box::new(text(plan_sheet::CSV_HEAD.to_owned()).chain(parts.operations)),
-        PlanFormat::Html => Box::new(
-            text(plan_sheet::html_head(summary))
-                .chain(parts.operations)
-                .chain(text(plan_sheet::HTML_OMITTED.to_owned()))
-                .chain(parts.omitted)
-                .chain(text(plan_sheet::HTML_END.to_owned())),
-        ),
-        PlanFormat::Json | PlanFormat::Text => {
-            // The summary with two members more; three where it says what it was made from.
-            let head = serde_json::to_string(summary)?;
-            let head = shown_json(&head);
-            let mut head = head.strip_suffix('}').unwrap_or(&head).to_owned();
-            if let Some(origin) = origin {
-                head += &format!(",\"saved\":{}", serde_json::to_string(origin)?);
-            }
-            Box::new(
-                text(head + ",\"plan\":[\n")
-                    .chain(parts.operations)
-                    .chain(text("\n],\"omitted\":[\n".to_owned()))
-                    .chain(parts.omitted)
-                    .chain(text("\n]}\n".to_owned())),
-            )
-        }
-    })
-}
-
-fn write_text(parts: Parts, report: &mut Report, last: &str) -> io::Result<()> {
-    let (mut operations, mut omitted) = (parts.operations, parts.omitted);
+fn write_text(sheet: Sheet, report: &mut Report, last: &str) -> io::Result<()> {
+    let (mut operations, mut omitted) = (sheet.operations, sheet.omitted);
     if operations.metadata()?.len() > 0 {
         report.copy(&mut operations)?;
         report.text("");

@@ -1,35 +1,21 @@
-//! What a verb needs of its process: a runtime, an order in the name of who runs it, an ear for signals.
+//! What a verb needs of its process: a runtime, the name of who runs it, an ear for signals.
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::app::actor::Actor;
+use crate::app::cycles::Asking;
+use crate::app::cycles::Watcher;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
-use crate::engine::job::Extent;
-use crate::engine::job::Order;
-use crate::engine::job::Watcher;
-use crate::model::id::CycleId;
 
-/// A cycle that somebody at the command line asks for.
-pub(super) fn order(
-    extent: Extent,
-    apply: bool,
-    watcher: Arc<dyn Watcher>,
-    stop: CancellationToken,
-) -> Order {
-    Order {
-        id: CycleId(Uuid::now_v7()),
-        extent,
-        apply,
-        only: None,
-        allow_deletions: None,
-        allow_creations: None,
-        actor: Actor::local_user().to_string(),
-        stop,
+/// What somebody at the command line asks, until a signal.
+pub(super) fn asking(watcher: Arc<dyn Watcher>) -> Asking {
+    Asking {
+        actor: Actor::local_user(),
+        stop: stop_on_signal(),
         watcher,
     }
 }

@@ -88,6 +88,12 @@ impl Report {
         ));
     }
 
+    /// One of several JSON documents, each in a line of its own.
+    pub fn json_line(&mut self, document: &impl Serialize) {
+        let written = serde_json::to_string(document).expect("what is reported has text keys only");
+        self.ended(&shown_json(&written));
+    }
+
     /// A result: the document of a view, or its words.
     pub fn show(&mut self, view: &impl Serialize, words: impl FnOnce() -> String) {
         if self.is_json() {

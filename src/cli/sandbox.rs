@@ -1,10 +1,14 @@
 //! `sandbox`: only the two sample servers of `demo`, for trying a config, for tests and for measuring.
 
-use super::args;
-use super::demo::Servers;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
 use super::exit::Exit;
 use super::process;
 use super::report::Report;
+use crate::app::demo::Servers;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
@@ -12,8 +16,28 @@ use crate::files;
 use crate::sandbox::load_faults;
 use crate::settings;
 
+/// `sandbox`.
+#[derive(Debug, Clone, Args)]
+pub struct Sandbox {
+    /// Users in the sample tenant.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub users: usize,
+    /// Groups in the sample tenant.
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub groups: usize,
+    /// Where the sample tenant listens; a free port where absent.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub graph_listen: SocketAddr,
+    /// Where the sample workspace listens; a free port where absent.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub scim_listen: SocketAddr,
+    /// A TOML file with faults to switch on, in the tables `[graph]` and `[scim]`.
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+}
+
 /// Serves until it is stopped.
-pub fn run(args: &args::Sandbox, report: &mut Report) -> Result<Exit, AppError> {
+pub fn run(args: &Sandbox, report: &mut Report) -> Result<Exit, AppError> {
     let faults = args.faults.as_ref().map(|path| {
         let place = path.display().to_string();
         let text = files::read_text(path, settings::LARGEST_FILE).map_err(|error| {

@@ -1,105 +1,152 @@
-//! `sync` and `resync`: one cycle now.
+//! `sync`: one cycle now, or what is in a saved plan and still wanted.
 
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args;
+use clap::Args;
+use serde_json::Value as Json;
+
 use super::args::Globals;
 use super::exit::Exit;
 use super::process;
 use super::report::Report;
-use super::show;
-use super::sync_plan;
 use super::watch::Progress;
+use crate::app::cycles;
+use crate::app::cycles::Allowing;
+use crate::app::cycles::Extent;
+use crate::app::cycles::Job;
+use crate::app::cycles::Report as CycleReport;
 use crate::app::error::AppError;
 use crate::app::install;
-use crate::engine::cycle;
-use crate::engine::job::Extent;
-use crate::engine::job::Report as CycleReport;
+use crate::app::install::Installation;
+use crate::app::plans;
+use crate::app::plans::Carrying;
+use crate::app::text::summary as text;
 
-/// One cycle now.
-pub fn sync(globals: &Globals, args: &args::Sync, report: &mut Report) -> Result<Exit, AppError> {
+/// `sync`.
+#[derive(Debug, Clone, Args)]
+pub struct Sync {
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// Read the target back and reconcile everything.
+    #[arg(long)]
+    pub full: bool,
+    /// Let this cycle remove at most so many users; if there are more, none.
+    #[arg(long, value_name = "N")]
+    pub allow_deletions: Option<u64>,
+    /// Let this cycle create at most so many users and groups; if there are more, none.
+    #[arg(long, value_name = "N")]
+    pub allow_creations: Option<u64>,
+    /// Carry out what is in this saved plan and still wanted with the same values; the rest is listed and left.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Carry out nothing where anything differs from the saved plan.
+    #[arg(long, requires = "plan")]
+    pub exact: bool,
+    /// Run a job here again that was handed over to another host.
+    #[arg(long)]
+    pub take_back: bool,
+}
+
+/// Runs one cycle now.
+pub fn run(globals: &Globals, args: &Sync, report: &mut Report) -> Result<Exit, AppError> {
+    let installation = Installation::open(&globals.config)?;
+    let job = acting_job(&installation, args.job.as_deref(), args.take_back, report)?;
     if let Some(file) = &args.plan {
-        return sync_plan::run(globals, args, file, report);
+        return carry_out(&job, file, args, report);
     }
     let extent = if args.full { Extent::Full } else { Extent::Changes };
-    once(globals, args.job.as_deref(), extent, Some(args), report)
-}
-
-/// Certain objects, or all, now.
-pub fn resync(globals: &Globals, args: &args::Resync, report: &mut Report) -> Result<Exit, AppError> {
-    let what = &args.what;
-    let extent = if what.restart {
-        Extent::Restart
-    } else if what.all {
-        Extent::All
-    } else {
-        Extent::Objects {
-            users: what.user.clone(),
-            groups: what.group.clone(),
-        }
+    let allowing = Allowing {
+        only: None,
+        deletions: args.allow_deletions,
+        creations: args.allow_creations,
     };
-    once(globals, args.job.as_deref(), extent, None, report)
-        .map_err(|failure| job_named_last(globals, args, failure))
+    once(&job, extent, allowing, report)
 }
 
-/// `resync --user NAME JOB` reads as two users: the usage that follows says where the job belongs.
-fn job_named_last(globals: &Globals, args: &args::Resync, mut failure: AppError) -> AppError {
-    let names = args.what.user.iter().chain(&args.what.group);
-    let jobs = install::settings(&globals.config, true).map(|settings| settings.jobs);
-    let swallowed =
-        |name: &&String| args.job.is_none() && jobs.as_ref().is_ok_and(|jobs| jobs.contains_key(*name));
-    if let (true, Some(job), Some(error)) = (
-        failure.is_refusal(),
-        names.into_iter().find(swallowed),
-        failure.errors.first_mut(),
-    ) {
-        error.advice = Some(format!(
-            "`{job}` is a job, and stands first: melonsync resync {job} --user …"
-        ));
-    }
-    failure
-}
-
-fn once(
-    globals: &Globals,
+/// Makes a job ready that may write, unless it was handed over to another host.
+pub(super) fn acting_job(
+    installation: &Installation,
     job: Option<&str>,
+    take_back: bool,
+    report: &Report,
+) -> Result<Job, AppError> {
+    let name = installation.choose(job)?;
+    install::at_home(&installation.folder, name, take_back)?;
+    installation.acting_job(name, installation.snapshot(name)?, report.is_json())
+}
+
+/// Runs a cycle and shows how it ended.
+pub(super) fn once(
+    job: &Job,
     extent: Extent,
-    args: Option<&args::Sync>,
+    allowing: Allowing,
     report: &mut Report,
 ) -> Result<Exit, AppError> {
-    let settings = install::settings(&globals.config, false)?;
-    let (name, job) = install::choose(&settings, job)?;
-    let folder = install::hold(&settings)?;
-    install::at_home(&folder, name, args.is_some_and(|args| args.take_back))?;
-    let snapshot = install::open_for(&folder, name, job)?;
-    let mut job = install::job(&globals.config, name, &settings.state, job, snapshot)?;
-    job.audit = install::audit(&settings, report.is_json())?;
     let watcher = Arc::new(Progress::new(report.progress()));
     let done = process::runtime()?.block_on(async {
-        let stop = process::stop_on_signal();
-        let mut order = process::order(extent, true, Arc::clone(&watcher) as _, stop);
-        order.allow_deletions = args.and_then(|args| args.allow_deletions);
-        order.allow_creations = args.and_then(|args| args.allow_creations);
-        cycle::run(&job, &order).await
+        let asking = process::asking(Arc::clone(&watcher) as _);
+        cycles::sync(job, extent, allowing, asking).await
     });
     watcher.clear();
-    shown(&done, watcher.findings(), report)
+    shown(&done, &watcher.findings(), report)
 }
 
 /// Shows how a cycle ended, and turns that into an exit code.
-pub(super) fn shown(
-    done: &CycleReport,
-    findings: Vec<String>,
-    report: &mut Report,
-) -> Result<Exit, AppError> {
+pub(super) fn shown(done: &CycleReport, findings: &[String], report: &mut Report) -> Result<Exit, AppError> {
     let failed = done.error.as_ref().map(AppError::from);
     if report.is_json() {
         report.json(&done.summary);
     } else if !failed.as_ref().is_some_and(AppError::is_refusal) {
-        report.text(&show::summary(&done.summary, &findings));
+        report.text(&text::summary(&done.summary, findings));
     }
-    match failed {
-        Some(failure) => Err(failure),
-        None => Ok(Exit::from(done.summary.outcome)),
+    failed.map_or_else(|| Ok(Exit::from(done.summary.outcome)), Err)
+}
+
+/// Carries out a saved plan as far as it still holds.
+fn carry_out(job: &Job, file: &Path, args: &Sync, report: &mut Report) -> Result<Exit, AppError> {
+    let how = Carrying {
+        full: args.full,
+        exact: args.exact,
+        deletions: args.allow_deletions,
+    };
+    let watcher = Arc::new(Progress::new(report.progress()));
+    let carried = process::runtime()?.block_on(async {
+        let asking = process::asking(Arc::clone(&watcher) as _);
+        plans::carry_out(job, file, how, asking).await
+    });
+    watcher.clear();
+    let carried = carried?;
+    report.show(&carried, || {
+        let mut words = text::summary(&carried.report.summary, &carried.findings);
+        words += &list("Left, because the saved plan does not have it so:", &carried.left);
+        let head = "In the saved plan, and not carried out: no longer wanted, or withheld:";
+        words + &list(head, &carried.missed)
+    });
+    if let Some(error) = &carried.report.error {
+        return Err(AppError::from(error));
     }
+    let exit = Exit::from(carried.report.summary.outcome);
+    Ok(if carried.is_part {
+        exit.or(Exit::Entries)
+    } else {
+        exit
+    })
+}
+
+/// As many as fit a screen.
+const SHOWN: usize = 20;
+
+fn list(head: &str, entries: &[Json]) -> String {
+    if entries.is_empty() {
+        return String::new();
+    }
+    let lines = entries.iter().take(SHOWN);
+    let lines: String = lines.map(|entry| format!("  {}\n", plans::line(entry))).collect();
+    let more = match entries.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!("  … and {more} more (all of them with -o json)\n"),
+    };
+    format!("{head}\n{lines}{more}")
 }

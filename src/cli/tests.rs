@@ -1,21 +1,14 @@
 //! Shown text: every kind of bad settings as the user sees it, the exit codes, and what `init` writes.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
 
 use clap::CommandFactory;
 
-use crate::ports::Durability;
 use crate::settings::Settings;
-use crate::snapshot::memory::MemoryStore;
-use crate::snapshot::state::{PRESET_PIN, StateReads};
-use crate::snapshot::store::Snapshot;
 
 use super::exit::Exit;
 use super::{Cli, init, report};
 use crate::app::error::AppError;
-use crate::app::install;
 
 const GOOD: &str = r#"[jobs.idmelon.source]
 tenant_id = "11111111-1111-1111-1111-111111111111"
@@ -279,32 +272,4 @@ where: melonsync.toml:7:9
        |         ^^^^^^^^^^
 do:    write "sled" or "redb"
 "#);
-}
-
-#[test]
-fn a_presets_bare_name_is_pinned_at_its_first_use() {
-    let store = Arc::new(MemoryStore::new());
-    let snapshot = Snapshot::open(store, Path::new("memory")).unwrap();
-    let mapping = |name: &str| install::pinned_mapping(Path::new("melonsync.toml"), name, &snapshot);
-    let pin = || snapshot.state_under(&PRESET_PIN, "idmelon").unwrap();
-    let set = |pin: &str| {
-        let mut tx = snapshot.tx().unwrap();
-        tx.put_state_under(&PRESET_PIN, "idmelon", &pin.to_owned());
-        tx.commit(Durability::Synced).unwrap();
-    };
-    assert_eq!(mapping("idmelon").unwrap().name, "idmelon@1");
-    assert_eq!(pin().as_deref(), Some("idmelon@1"));
-    // Another preset has a pin of its own.
-    assert_eq!(mapping("scim").unwrap().name, "scim@1");
-    // What a later melonsync pinned is not silently replaced by what this one has.
-    set("idmelon@99");
-    let refused = report::render(&mapping("idmelon").unwrap_err(), false);
-    assert!(
-        refused.contains("pinned to `idmelon@99`") && refused.contains("mapping = \"idmelon@1\""),
-        "{refused}"
-    );
-    // A version that is named outright is the pin from then on.
-    assert_eq!(mapping("idmelon@1").unwrap().name, "idmelon@1");
-    assert_eq!(pin().as_deref(), Some("idmelon@1"));
-    assert_eq!(mapping("idmelon").unwrap().name, "idmelon@1");
 }

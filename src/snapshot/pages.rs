@@ -35,6 +35,12 @@ impl<R, K> Pages<R, K> {
         }
     }
 
+    /// Begins behind this key.
+    #[must_use]
+    pub fn behind(self, after: Option<K>) -> Self {
+        Self { after, ..self }
+    }
+
     /// Reads the next page: `read` gets the key of the last row so far, and the number of rows of a page. Returns
     /// `None` at the end.
     pub fn next_page(

@@ -14,6 +14,7 @@ mod flags;
 mod hints;
 mod history;
 mod killed;
+mod listing;
 mod not_kept;
 mod quarantine;
 mod redaction;

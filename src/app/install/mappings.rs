@@ -79,3 +79,38 @@ pub fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> Result<
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::snapshot::memory::MemoryStore;
+
+    #[test]
+    fn a_presets_bare_name_is_pinned_at_its_first_use() {
+        let store = Arc::new(MemoryStore::new());
+        let snapshot = Snapshot::open(store, Path::new("memory")).unwrap();
+        let mapping = |name: &str| pinned_mapping(Path::new("melonsync.toml"), name, &snapshot);
+        let pin = || snapshot.state_under(&PRESET_PIN, "idmelon").unwrap();
+        let set = |pin: &str| {
+            let mut tx = snapshot.tx().unwrap();
+            tx.put_state_under(&PRESET_PIN, "idmelon", &pin.to_owned());
+            tx.commit(Durability::Synced).unwrap();
+        };
+        assert_eq!(mapping("idmelon").unwrap().name, "idmelon@1");
+        assert_eq!(pin().as_deref(), Some("idmelon@1"));
+        // Another preset has a pin of its own.
+        assert_eq!(mapping("scim").unwrap().name, "scim@1");
+        // What a later melonsync pinned is not silently replaced by what this one has.
+        set("idmelon@99");
+        let refused = mapping("idmelon").unwrap_err().errors.remove(0);
+        assert!(refused.what.contains("pinned to `idmelon@99`"), "{refused:?}");
+        let advice = refused.advice.unwrap_or_default();
+        assert!(advice.contains("mapping = \"idmelon@1\""), "{advice}");
+        // A version that is named outright is the pin from then on.
+        assert_eq!(mapping("idmelon@1").unwrap().name, "idmelon@1");
+        assert_eq!(pin().as_deref(), Some("idmelon@1"));
+        assert_eq!(mapping("idmelon").unwrap().name, "idmelon@1");
+    }
+}

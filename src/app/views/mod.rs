@@ -2,11 +2,13 @@
 //!
 //! Fields stand in the order of the alphabet, as in every document so far. Moments are RFC 3339 in UTC.
 
+pub mod cycles;
 pub mod drift;
 pub mod escrow;
 pub mod explain;
 pub mod history;
 pub mod holds;
+pub mod objects;
 pub mod pause;
 pub mod quarantine;
 pub mod status;
@@ -17,6 +19,7 @@ use std::fmt::Display;
 use serde::Serialize;
 use serde::Serializer;
 use serde::ser::Error;
+use serde_json::Value as Json;
 
 use super::lookup::Named;
 
@@ -48,5 +51,18 @@ pub(super) fn ids<S: Serializer>(objects: &[Named], serializer: S) -> Result<S::
 /// Writes what an inner layer defines with its fields in the order of the alphabet.
 fn sorted<S: Serializer>(value: &impl Serialize, serializer: S) -> Result<S::Ok, S::Error> {
     let value = serde_json::to_value(value).map_err(S::Error::custom)?;
+    value.serialize(serializer)
+}
+
+/// Writes what an inner layer defines with these members more, all in the order of the alphabet.
+pub(super) fn with_members<const N: usize, S: Serializer>(
+    value: &impl Serialize,
+    more: [(&str, Json); N],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut value = serde_json::to_value(value).map_err(S::Error::custom)?;
+    for (name, member) in more {
+        value[name] = member;
+    }
     value.serialize(serializer)
 }

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use crate::app::proof::Checked;
 use crate::app::proof::Exported;
+use crate::app::views::cycles::Cycles;
 use crate::app::views::history::HistoryEntry;
 use crate::model::shown::shown;
 
@@ -56,6 +57,34 @@ fn arrow(before: &Json, after: &Json) -> String {
         (before, Json::Null) => format!("{before} → (removed)"),
         (before, after) => format!("{before} → {after}"),
     }
+}
+
+/// Cycles, a line each.
+pub(super) fn cycles(all: &Cycles) -> String {
+    if all.cycles.is_empty() {
+        return "No cycle ran yet.".to_owned();
+    }
+    let line = |summary: &Json| {
+        let word = |name: &str| shown(summary[name].as_str().unwrap_or("–")).into_owned();
+        let counts = summary["operations"].as_object().into_iter().flatten();
+        let done: Vec<String> = counts
+            .filter(|(_, count)| count.as_u64() > Some(0))
+            .map(|(verb, count)| format!("{count} {}", shown(verb).replace('_', " ")))
+            .collect();
+        let done = if done.is_empty() {
+            "nothing to do".to_owned()
+        } else {
+            done.join(", ")
+        };
+        format!(
+            "{}  {}  {}: {}, {done}",
+            word("started"),
+            word("cycle"),
+            word("kind"),
+            word("outcome")
+        )
+    };
+    all.cycles.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// What was exported, and how it is checked.

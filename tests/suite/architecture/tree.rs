@@ -96,3 +96,42 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
         _ => &[],
     }
 }
+
+/// True where a trait of this name is derived.
+pub fn derives(attributes: &[syn::Attribute], name: &str) -> bool {
+    attributes.iter().any(|attribute| {
+        let mut found = false;
+        if attribute.path().is_ident("derive") {
+            let _ = attribute.parse_nested_meta(|derived| {
+                found |= derived
+                    .path
+                    .segments
+                    .last()
+                    .is_some_and(|last| last.ident == name);
+                Ok(())
+            });
+        }
+        found
+    })
+}
+
+/// The member of a document that a field becomes; `None` where it becomes none.
+pub fn member(field: &syn::Field) -> Option<String> {
+    let mut name = field.ident.as_ref().map(ToString::to_string);
+    for attribute in &field.attrs {
+        if !attribute.path().is_ident("serde") {
+            continue;
+        }
+        let _ = attribute.parse_nested_meta(|option| {
+            if option.path.is_ident("skip") {
+                name = None;
+            } else if option.path.is_ident("rename") {
+                name = Some(option.value()?.parse::<syn::LitStr>()?.value());
+            } else if option.input.peek(syn::Token![=]) {
+                option.value()?.parse::<syn::Lit>()?;
+            }
+            Ok(())
+        });
+    }
+    name
+}

@@ -6,22 +6,20 @@ use std::collections::BTreeSet;
 
 use super::Level;
 use super::Lines;
+use super::Subject;
 use crate::app::error::AppError;
-use crate::app::install;
 use crate::engine::heal;
 use crate::engine::summary::NotKept;
 use crate::engine::warnings;
-use crate::settings::Settings;
-use crate::settings::job::Job;
 use crate::snapshot::state::{LEARNED, StateReads};
 use crate::target::Learned;
 use crate::target::learning::Origin;
 
 /// A line for each form that is configured or learned, and one for the defaults. Where the snapshot cannot be read, its own
 /// line says so already.
-pub(super) fn dialect(settings: &Settings, name: &str, job: &Job, lines: &mut Lines) {
-    let mut learned = kept(settings, name).ok().flatten().unwrap_or_default();
-    learned.under(&job.target.dialect);
+pub(super) fn dialect(subject: &Subject<'_>, lines: &mut Lines) {
+    let mut learned = kept(subject).ok().flatten().unwrap_or_default();
+    learned.under(&subject.job.target.dialect);
     let mut defaults = Vec::new();
     for (aspect, form, origin) in learned.shown() {
         let form = format!("{} = {form}", aspect.name());
@@ -47,8 +45,8 @@ pub(super) fn dialect(settings: &Settings, name: &str, job: &Job, lines: &mut Li
 const STANDING_SHOWN: usize = 10;
 
 /// What the last cycle warned of, and the ones before it: the log has each when it began.
-pub(super) fn standing(settings: &Settings, name: &str, lines: &mut Lines) {
-    let all = all_standing(settings, name).unwrap_or_default();
+pub(super) fn standing(subject: &Subject<'_>, lines: &mut Lines) {
+    let all = all_standing(subject).unwrap_or_default();
     let advice =
         "each was logged when it began; `melonsync plan` and `melonsync explain` say why, and what to do";
     for text in all.iter().take(STANDING_SHOWN) {
@@ -59,16 +57,16 @@ pub(super) fn standing(settings: &Settings, name: &str, lines: &mut Lines) {
     }
 }
 
-fn all_standing(settings: &Settings, name: &str) -> Result<BTreeSet<String>, AppError> {
-    let snapshot = install::open(&install::hold(settings)?, name)?;
+fn all_standing(subject: &Subject<'_>) -> Result<BTreeSet<String>, AppError> {
+    let (snapshot, _folder) = subject.snapshot()?;
     warnings::standing(&snapshot).map_err(AppError::from)
 }
 
 /// A line for each attribute that the target does not keep of somebody. Where the snapshot cannot be read, its own line says
 /// so already.
-pub(super) fn not_kept(settings: &Settings, name: &str, lines: &mut Lines) {
+pub(super) fn not_kept(subject: &Subject<'_>, lines: &mut Lines) {
     let mut by_attribute = BTreeMap::<String, (u64, String)>::new();
-    for one in all_not_kept(settings, name).unwrap_or_default() {
+    for one in all_not_kept(subject).unwrap_or_default() {
         let attribute = one.attribute.split("[value eq ").next().unwrap_or_default();
         let (count, _) = by_attribute
             .entry(attribute.to_owned())
@@ -83,13 +81,13 @@ pub(super) fn not_kept(settings: &Settings, name: &str, lines: &mut Lines) {
     }
 }
 
-fn all_not_kept(settings: &Settings, name: &str) -> Result<Vec<NotKept>, AppError> {
-    let snapshot = install::open(&install::hold(settings)?, name)?;
+fn all_not_kept(subject: &Subject<'_>) -> Result<Vec<NotKept>, AppError> {
+    let (snapshot, _folder) = subject.snapshot()?;
     heal::not_kept(&snapshot).map_err(AppError::from)
 }
 
-fn kept(settings: &Settings, name: &str) -> Result<Option<Learned>, AppError> {
-    let snapshot = install::open(&install::hold(settings)?, name)?;
+fn kept(subject: &Subject<'_>) -> Result<Option<Learned>, AppError> {
+    let (snapshot, _folder) = subject.snapshot()?;
     let kept = snapshot.state(&LEARNED)?;
     Ok(kept.and_then(|kept| serde_json::from_str(&kept).ok()))
 }

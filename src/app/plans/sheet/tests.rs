@@ -36,7 +36,7 @@ fn a_value_is_neither_markup_nor_a_formula() {
 
 #[test]
 fn the_page_runs_its_own_script_alone() {
-    let page = include_str!("../plan_sheet.html");
+    let page = include_str!("../sheet.html");
     let policy = policy(page);
     assert!(
         page.contains("{{policy}}") && !policy.contains("unsafe"),

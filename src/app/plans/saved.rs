@@ -4,9 +4,6 @@ use std::fmt;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -16,20 +13,12 @@ use serde::de::MapAccess;
 use serde::de::SeqAccess;
 use serde::de::Visitor;
 use serde_json::Value as Json;
-use serde_json::json;
 
-use super::watch::Progress;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
 use crate::engine::job::Job;
-use crate::engine::job::Watcher;
-use crate::model::id::ObjectKind;
-use crate::model::id::SourceId;
 use crate::ports::Durability;
-use crate::reconcile::explain;
-use crate::reconcile::omission::Omission;
-use crate::reconcile::operation::Operation;
 use crate::reconcile::saved::SavedPlan;
 use crate::reconcile::saved::digests;
 use crate::snapshot::read::Reads;
@@ -196,96 +185,5 @@ impl<'de, F: FnMut(&Json)> Visitor<'de> for Entries<'_, F> {
             (self.0)(&entry);
         }
         Ok(())
-    }
-}
-
-/// Follows a cycle, and remembers what it did, or would do, and what it left because no plan has it.
-pub(super) struct Comparing {
-    plan: Arc<SavedPlan>,
-    progress: Progress,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Default)]
-struct Seen {
-    done: SavedPlan,
-    left: Vec<Json>,
-}
-
-/// As many as a list shows.
-const LISTED: usize = 1000;
-
-impl Comparing {
-    pub(super) fn new(plan: &Arc<SavedPlan>, progress: bool) -> Self {
-        Self {
-            plan: Arc::clone(plan),
-            progress: Progress::new(progress),
-            seen: Mutex::default(),
-        }
-    }
-
-    /// Takes the bar off the screen.
-    pub(super) fn clear(&self) {
-        self.progress.clear();
-    }
-
-    pub(super) fn findings(&self) -> Vec<String> {
-        self.progress.findings()
-    }
-
-    /// What was left, or would be, because it is new, or has other values than in the plan.
-    pub(super) fn left(&self) -> Vec<Json> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.left.clone()
-    }
-
-    /// Operations of the file that did not come up: done by somebody else, or not wanted any more.
-    pub(super) fn missed(&self, file: &Path) -> Result<Vec<Json>, AppError> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut missed = Vec::new();
-        read(file, |entry| {
-            if missed.len() < LISTED && !seen.done.has(entry) {
-                missed.push(json!({
-                    "operation": entry["operation"], "object": entry["object"], "kind": entry["kind"],
-                    "name": entry["name"],
-                }));
-            }
-        })?;
-        Ok(missed)
-    }
-}
-
-impl Watcher for Comparing {
-    fn operation(&self, operation: &Operation) {
-        let entry = explain::entry(operation);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.done.extend(digests(&entry));
-        if !self.plan.has(&entry) && seen.left.len() < LISTED {
-            seen.left
-                .push(json!({"operation": entry["operation"], "object": entry["object"],
-                "kind": entry["kind"], "name": entry["name"], "reason": "not_in_plan",
-                "because": "new, or with other values than in the saved plan"}));
-        }
-    }
-
-    fn omission(&self, kind: ObjectKind, object: SourceId, name: &str, omission: &Omission) {
-        if let Omission::NotInPlan { verb, .. } = omission {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if seen.left.len() < LISTED {
-                let left = json!({
-                    "operation": verb.name(), "object": object.to_string(), "kind": kind.word(), "name": name,
-                    "reason": omission.label(), "because": omission.to_string(),
-                });
-                seen.left.push(left);
-            }
-        }
-    }
-
-    fn finding(&self, text: &str) {
-        self.progress.finding(text);
-    }
-
-    fn progress(&self, phase: &'static str, done: u64, of: Option<u64>) {
-        self.progress.progress(phase, done, of);
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::Digest;
 use sha2::Sha256;
 
-use super::show;
+use crate::app::text::summary::plan;
 use crate::engine::summary::Summary;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -100,7 +100,7 @@ fn is_skipped(c: char) -> bool {
 
 /// The page up to the first operation.
 pub(super) fn html_head(summary: &Summary) -> String {
-    let mut page = include_str!("plan_sheet.html").to_owned();
+    let mut page = include_str!("sheet.html").to_owned();
     page.truncate(page.find("<!-- operations -->").unwrap_or(page.len()));
     page = page.replace("{{policy}}", &policy(&page));
     let mut counts = String::new();
@@ -134,7 +134,7 @@ pub(super) fn html_head(summary: &Summary) -> String {
         ("{{cycle}}", escaped(&summary.cycle)),
         (
             "{{summary}}",
-            escaped(show::plan(summary).lines().next().unwrap_or_default()),
+            escaped(plan(summary).lines().next().unwrap_or_default()),
         ),
         ("{{counts}}", counts),
         ("{{withheld}}", withheld),

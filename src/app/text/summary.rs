@@ -1,14 +1,14 @@
-//! Results as people read them.
+//! The summary of a cycle as people read it.
 
 use std::fmt::Write;
 
+use crate::app::views::drift::DriftCounts;
 use crate::engine::summary::Kind;
 use crate::engine::summary::Outcome;
 use crate::engine::summary::Summary;
 use crate::model::shown::shown;
 use crate::model::verb::Act;
 use crate::reconcile::operation::Verb;
-use crate::snapshot::drift::Counts;
 
 /// What was, or would be, done, in words: `3 users created, 2 members added`.
 fn operations(summary: &Summary, planned: bool) -> String {
@@ -180,13 +180,14 @@ fn left(summary: &Summary, text: &mut String) {
         );
     }
     let drift = &summary.drift;
-    let found = in_words(&Counts {
+    let found = DriftCounts {
         missing: drift.missing,
         orphaned: drift.orphaned,
         modified: drift.modified,
         membership: drift.membership,
         unmanaged: drift.unmanaged,
-    });
+    }
+    .words();
     if !found.is_empty() {
         let _ = writeln!(
             text,
@@ -312,20 +313,4 @@ fn capital(word: &str) -> String {
     chars
         .next()
         .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
-/// The counts of drift in words: `2 modified, 1 missing`; empty for none.
-pub(super) fn in_words(counts: &Counts) -> String {
-    let all = [
-        (counts.missing, "missing"),
-        (counts.orphaned, "orphaned"),
-        (counts.modified, "modified"),
-        (counts.membership, "membership"),
-        (counts.unmanaged, "unmanaged"),
-    ];
-    let words = all
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, class)| format!("{count} {class}"));
-    words.collect::<Vec<_>>().join(", ")
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Level;
 use super::Lines;
-use crate::app::install;
+use super::Subject;
 use crate::mapping::Facts;
 use crate::mapping::Mapping;
 use crate::mapping::TargetPath;
@@ -30,8 +30,6 @@ use crate::reconcile::policy::Adopt;
 use crate::reconcile::policy::AdoptGroup;
 use crate::reconcile::review::is_chosen;
 use crate::reconcile::shown_members::asks_for_members;
-use crate::settings::Settings;
-use crate::settings::job::Job;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 
@@ -45,19 +43,20 @@ const MOST_NAMED: usize = 20;
 
 /// A line for each of them. `groups`: those of the source that are known.
 pub(super) async fn groups(
-    (settings, name, job): (&Settings, &str, &Job),
+    subject: &Subject<'_>,
     mapping: &Mapping,
     groups: &[SourceObject],
     target: &impl TargetDirectory,
     lines: &mut Lines,
 ) {
-    let policy = &job.provisioning.policy;
+    let policy = &subject.job.provisioning.policy;
     if policy.adopt == Adopt::Never || policy.groups.adopt == AdoptGroup::Never || groups.is_empty() {
         return;
     }
     // Who is linked is known by the snapshot alone; a running daemon has it, and its `plan` says the same.
-    let opened = install::hold(settings).and_then(|folder| Ok((install::open(&folder, name)?, folder)));
-    let Ok((snapshot, _folder)) = opened else { return };
+    let Ok((snapshot, _folder)) = subject.snapshot() else {
+        return;
+    };
     match alike(&snapshot, mapping, groups, target).await {
         Ok(found) => say(&found, policy.groups.adopt, lines),
         Err(error) => lines.error("adoption", &error, error.hint()),

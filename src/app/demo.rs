@@ -1,0 +1,120 @@
+//! A sample Entra tenant and a sample IDmelon workspace on loopback, and a job between them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::error::AppError;
+use super::error::ErrorKind;
+use super::error::ErrorText;
+use super::install;
+use crate::engine::job::Job;
+use crate::sandbox::SampleOptions;
+use crate::sandbox::sample_config;
+use crate::sandbox::server::Server;
+use crate::sandbox::tenant::Tenant;
+use crate::sandbox::workspace;
+use crate::sandbox::workspace::Workspace;
+use crate::settings::Settings;
+use crate::snapshot::folder::StateFolder;
+
+/// The two sample servers.
+pub struct Servers {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Where the tenant is served.
+    pub graph: Server,
+    /// Where the workspace is served.
+    pub scim: Server,
+}
+
+impl Servers {
+    /// Starts both; a sample tenant of this size, an empty workspace.
+    pub async fn start(
+        users: usize,
+        groups: usize,
+        graph: SocketAddr,
+        scim: SocketAddr,
+    ) -> Result<Self, AppError> {
+        let tenant = Tenant::sample_with(SampleOptions {
+            users,
+            groups,
+            assigned: true,
+            ..SampleOptions::default()
+        });
+        let workspace = Workspace::new();
+        let refused = |error: std::io::Error| {
+            let shown = ErrorText {
+                what: "cannot start a sample server".to_owned(),
+                causes: vec![error.to_string()],
+                ..ErrorText::default()
+            };
+            AppError::new(
+                ErrorKind::Failed,
+                shown.advise("choose another address, or leave it out for a free port"),
+            )
+        };
+        let graph = tenant.serve(graph).await.map_err(refused)?;
+        let scim = workspace.serve(scim).await.map_err(refused)?;
+        Ok(Self {
+            tenant,
+            workspace,
+            graph,
+            scim,
+        })
+    }
+
+    /// A ready config for them.
+    #[must_use]
+    pub fn config(&self) -> String {
+        let scim = format!("{}{}", self.scim.url, workspace::BASE_PATH);
+        sample_config(&self.graph.url, &self.graph.url, &scim, &self.tenant)
+    }
+}
+
+/// The error of a temporary folder that cannot be made.
+#[must_use]
+pub fn folder_failure(error: &std::io::Error) -> AppError {
+    let shown = ErrorText {
+        what: "cannot make a temporary folder".to_owned(),
+        causes: vec![error.to_string()],
+        ..ErrorText::default()
+    };
+    AppError::new(
+        ErrorKind::Failed,
+        shown.advise("check the space in the temporary folder (TMPDIR), or name one with --state"),
+    )
+}
+
+/// The job between the two sample servers, from the very config that `sandbox` prints.
+pub fn job(servers: &Servers, state: &Path) -> Result<Job, AppError> {
+    let secrets = [
+        ("ENTRA_CLIENT_SECRET".to_owned(), servers.tenant.client_secret()),
+        ("IDMELON_SCIM_TOKEN".to_owned(), servers.workspace.token()),
+    ];
+    let held = StateFolder::hold(state)?;
+    // Inside the state's folder: where that is kept elsewhere, there need be no temporary one.
+    let folder = tempfile::tempdir_in(state).map_err(|error| folder_failure(&error))?;
+    let mut text = servers.config();
+    for (name, secret) in secrets {
+        let path = folder.path().join(&name);
+        std::fs::write(&path, secret).map_err(|error| folder_failure(&error))?;
+        let file = format!("{{ file = {:?} }}", path.display().to_string());
+        text = text.replace(&format!("{{ env = \"{name}\" }}"), &file);
+    }
+    let settings = Settings::parse("the demo's own settings", &text, &BTreeMap::new(), false)?;
+    let (name, job) = install::choose(&settings, None)?;
+    let snapshot = install::open(&held, name)?;
+    let ready = install::job(
+        Path::new("config/melonsync.toml"),
+        name,
+        &settings.state,
+        job,
+        snapshot,
+    );
+    // The lock lives as long as the program.
+    std::mem::forget(held);
+    ready
+}

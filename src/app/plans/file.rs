@@ -1,0 +1,349 @@
+//! A plan as it is made: collected in temporary files, one a form, and read as one document.
+
+use io::BufWriter;
+use io::Read;
+use io::Seek;
+use io::Write;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use serde_json::json;
+
+use super::saved::Origin;
+use super::sheet;
+use crate::app::error::AppError;
+use crate::engine::job::Watcher;
+use crate::engine::summary::Summary;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::shown::shown;
+use crate::model::shown::shown_json;
+use crate::model::shown::shown_lines;
+use crate::reconcile::explain;
+use crate::reconcile::omission::Omission;
+use crate::reconcile::operation::Operation;
+use crate::snapshot::store::Snapshot;
+
+/// The form of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For people, in a terminal.
+    Text,
+    /// For programs, and to be carried out.
+    Json,
+    /// For spreadsheets: one line a change.
+    Csv,
+    /// For people, in a browser: one page, without anything beside it.
+    Html,
+}
+
+/// As many omissions of one reason as a plan lists; of more only their count is given.
+const OMISSIONS_LISTED: u64 = 1000;
+
+/// Collects a plan in temporary files, one a form, so that a plan of any size needs no memory.
+pub(super) struct PlanFile {
+    /// Where the names of members and managers are looked up.
+    snapshot: Snapshot,
+    /// Who else follows.
+    follower: Arc<dyn Watcher>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    sheets: Vec<Making>,
+    by_reason: BTreeMap<&'static str, (u64, String)>,
+    findings: Vec<String>,
+    failed: Option<io::Error>,
+}
+
+/// The plan in one form, as it grows.
+struct Making {
+    form: Form,
+    operations: Spool,
+    omitted: Spool,
+}
+
+impl Making {
+    fn new(form: Form) -> io::Result<Self> {
+        Ok(Self {
+            form,
+            operations: Spool::new(form)?,
+            omitted: Spool::new(form)?,
+        })
+    }
+
+    /// An entry of what is left alone: about an object, or about all of them.
+    fn omit(
+        &mut self,
+        object: Option<(ObjectKind, SourceId, &str)>,
+        because: &str,
+        hint: &str,
+        reason: Option<&str>,
+    ) -> io::Result<()> {
+        let text = match self.form {
+            Form::Json => {
+                let id = object.map(|(_, id, _)| id.to_string());
+                let kind = object.map(|(kind, _, _)| kind.word());
+                let name = object.map(|(_, _, name)| name);
+                let hint = Some(hint).filter(|hint| !hint.is_empty());
+                json!({
+                    "object": id, "kind": kind, "name": name, "because": because, "reason": reason, "do": hint,
+                })
+                .to_string()
+            }
+            Form::Csv => return Ok(()),
+            Form::Html => sheet::html_omission(object, because, hint),
+            Form::Text => {
+                let hint = if hint.is_empty() {
+                    String::new()
+                } else {
+                    format!("\n      do: {}", shown(hint))
+                };
+                let because = shown(because);
+                match object {
+                    Some((kind, id, name)) => format!("  {kind} {}  ({id}): {because}{hint}\n", shown(name)),
+                    None => format!("  {because}{hint}\n"),
+                }
+            }
+        };
+        self.omitted.add(&text, self.separator())
+    }
+
+    const fn separator(&self) -> &'static str {
+        match self.form {
+            Form::Json => ",\n",
+            _ => "",
+        }
+    }
+}
+
+struct Spool {
+    file: BufWriter<File>,
+    json: bool,
+    entries: u64,
+}
+
+impl Spool {
+    fn new(form: Form) -> io::Result<Self> {
+        Ok(Self {
+            json: form == Form::Json,
+            file: BufWriter::with_capacity(64 << 10, tempfile::tempfile()?),
+            entries: 0,
+        })
+    }
+
+    fn add(&mut self, text: &str, separator: &str) -> io::Result<()> {
+        if self.entries > 0 {
+            self.file.write_all(separator.as_bytes())?;
+        }
+        self.entries += 1;
+        let text = if self.json {
+            shown_json(text)
+        } else {
+            shown_lines(text)
+        };
+        self.file.write_all(text.as_bytes())
+    }
+
+    fn rewound(self) -> io::Result<File> {
+        let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.rewind()?;
+        Ok(file)
+    }
+}
+
+/// A finished plan in one form.
+pub struct Sheet {
+    /// The form.
+    pub form: Form,
+    /// What is to be done, and why.
+    pub operations: File,
+    /// What is left alone, and why.
+    pub omitted: File,
+}
+
+impl Sheet {
+    /// The plan as a whole document, streamed.
+    ///
+    /// # Errors
+    /// Where the summary cannot be written.
+    pub fn document(self, summary: &Summary) -> io::Result<Box<dyn Read + Send>> {
+        self.whole(summary, None)
+    }
+
+    /// The same, with what it was made from.
+    pub(super) fn whole(
+        self,
+        summary: &Summary,
+        origin: Option<&Origin>,
+    ) -> io::Result<Box<dyn Read + Send>> {
+        let text = |text: String| io::Cursor::new(text.into_bytes());
+        Ok(match self.form {
+            Form::Csv => Box::new(text(sheet::CSV_HEAD.to_owned()).chain(self.operations)),
+            Form::Html => Box::new(
+                text(sheet::html_head(summary))
+                    .chain(self.operations)
+                    .chain(text(sheet::HTML_OMITTED.to_owned()))
+                    .chain(self.omitted)
+                    .chain(text(sheet::HTML_END.to_owned())),
+            ),
+            Form::Json | Form::Text => {
+                // The summary with two members more; three where it says what it was made from.
+                let head = serde_json::to_string(summary)?;
+                let head = shown_json(&head);
+                let mut head = head.strip_suffix('}').unwrap_or(&head).to_owned();
+                if let Some(origin) = origin {
+                    head += &format!(",\"saved\":{}", serde_json::to_string(origin)?);
+                }
+                Box::new(
+                    text(head + ",\"plan\":[\n")
+                        .chain(self.operations)
+                        .chain(text("\n],\"omitted\":[\n".to_owned()))
+                        .chain(self.omitted)
+                        .chain(text("\n]}\n".to_owned())),
+                )
+            }
+        })
+    }
+}
+
+/// The error of a plan that cannot be kept.
+#[must_use]
+pub fn temporary(error: &io::Error) -> AppError {
+    let mut failure = AppError::failed(
+        "cannot keep the plan in a temporary file",
+        "check the space in the temporary folder (TMPDIR)",
+    );
+    failure.errors[0].causes = vec![error.to_string()];
+    failure
+}
+
+impl PlanFile {
+    /// Begins a plan in each of these forms. The error is of a temporary file that cannot be made.
+    pub(super) fn new(forms: &[Form], follower: Arc<dyn Watcher>, snapshot: Snapshot) -> io::Result<Self> {
+        let inner = Inner {
+            sheets: forms
+                .iter()
+                .map(|form| Making::new(*form))
+                .collect::<Result<_, _>>()?,
+            by_reason: BTreeMap::new(),
+            findings: Vec::new(),
+            failed: None,
+        };
+        Ok(Self {
+            snapshot,
+            follower,
+            inner: Mutex::new(inner),
+        })
+    }
+
+    /// What concerns every object, so far.
+    pub(super) fn findings(&self) -> Vec<String> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.findings.clone()
+    }
+
+    /// Returns the plan in each form. The error is of a temporary file that could not be written.
+    pub(super) fn finish(self) -> io::Result<Vec<Sheet>> {
+        let mut inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = inner.failed.take() {
+            return Err(error);
+        }
+        let by_reason = std::mem::take(&mut inner.by_reason);
+        let findings = std::mem::take(&mut inner.findings);
+        let many = |(_, (count, _)): &(&&str, &(u64, String))| *count > OMISSIONS_LISTED;
+        for (reason, (count, because)) in by_reason.iter().filter(many) {
+            let more = count - OMISSIONS_LISTED;
+            for sheet in &mut inner.sheets {
+                if sheet.form == Form::Json {
+                    let text = json!({"object": null, "because": because, "reason": reason, "count": more})
+                        .to_string();
+                    sheet.omitted.add(&text, sheet.separator())?;
+                } else {
+                    sheet.omit(None, &format!("… and {more} more: {because}"), "", None)?;
+                }
+            }
+        }
+        for sheet in &mut inner.sheets {
+            for finding in &findings {
+                sheet.omit(None, finding, "", None)?;
+            }
+        }
+        let parts = inner.sheets.into_iter().map(|sheet| {
+            Ok(Sheet {
+                form: sheet.form,
+                operations: sheet.operations.rewound()?,
+                omitted: sheet.omitted.rewound()?,
+            })
+        });
+        parts.collect()
+    }
+
+    /// The name of a user, as the snapshot has it; a plan without names is still a plan.
+    fn name_of(&self, id: SourceId) -> Option<String> {
+        self.snapshot.name_of(ObjectKind::User, &id).ok().flatten()
+    }
+
+    fn with(&self, work: impl FnOnce(&mut Inner) -> io::Result<()>) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = work(&mut inner) {
+            inner.failed.get_or_insert(error);
+        }
+    }
+}
+
+impl Watcher for PlanFile {
+    fn operation(&self, operation: &Operation) {
+        let name_of = |id| self.name_of(id);
+        self.with(|inner| {
+            for sheet in &mut inner.sheets {
+                let text = match sheet.form {
+                    Form::Text => explain::text(operation, name_of),
+                    Form::Json => explain::entry_named(operation, name_of).to_string(),
+                    Form::Csv => sheet::csv(operation),
+                    Form::Html => sheet::html(operation, name_of),
+                };
+                sheet.operations.add(&text, sheet.separator())?;
+            }
+            Ok(())
+        });
+    }
+
+    fn omission(&self, kind: ObjectKind, object: SourceId, name: &str, omission: &Omission) {
+        self.with(|inner| {
+            let because = omission.to_string();
+            let (count, _) = inner
+                .by_reason
+                .entry(omission.label())
+                .or_insert_with(|| (0, because.clone()));
+            *count += 1;
+            if *count > OMISSIONS_LISTED {
+                return Ok(());
+            }
+            for sheet in &mut inner.sheets {
+                // A person wants to know what is in the way, not that ten thousand are as they should be.
+                if sheet.form == Form::Json || !matches!(omission, Omission::Unchanged) {
+                    let (hint, reason) = (omission.hint(), Some(omission.label()));
+                    sheet.omit(Some((kind, object, name)), &because, &hint, reason)?;
+                }
+            }
+            Ok(())
+        });
+    }
+
+    fn finding(&self, text: &str) {
+        self.with(|inner| {
+            inner.findings.push(text.to_owned());
+            Ok(())
+        });
+        self.follower.finding(text);
+    }
+
+    fn progress(&self, phase: &'static str, done: u64, of: Option<u64>) {
+        self.follower.progress(phase, done, of);
+    }
+}

@@ -1,0 +1,213 @@
+//! Plans, as they are made, shown, saved, and carried out from their file.
+//!
+//! A plan of any size needs no memory: it is collected in temporary files, one a form ([`file`]), and put together as one stream.
+
+mod comparing;
+mod file;
+mod save;
+mod saved;
+mod sheet;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::Serializer;
+use serde_json::Value as Json;
+
+use self::comparing::Comparing;
+pub use self::comparing::line;
+pub use self::file::Form;
+use self::file::PlanFile;
+pub use self::file::Sheet;
+pub use self::file::temporary;
+pub use self::save::Saving;
+pub use self::save::is_free;
+pub use self::save::save;
+use super::cycles;
+use super::cycles::Allowing;
+use super::cycles::Asking;
+use super::error::AppError;
+use super::views;
+use crate::engine::cycle;
+use crate::engine::job::Extent;
+use crate::engine::job::Job;
+use crate::engine::job::Report;
+use crate::engine::job::UndoRequest;
+use crate::engine::summary::Outcome;
+use crate::engine::summary::Summary;
+use crate::model::id::CycleId;
+
+/// A plan that was made.
+pub struct Planned {
+    /// What it comes to.
+    pub summary: Summary,
+    /// The plan, in each form that was asked for.
+    pub sheets: Vec<Sheet>,
+}
+
+/// Plans a cycle, writing nothing to the target.
+pub async fn plan(job: &Job, extent: Extent, forms: &[Form], asking: Asking) -> Result<Planned, AppError> {
+    let (file, asking) = following(job, forms, asking)?;
+    let done = cycles::plan(job, extent, asking).await;
+    planned(file, done)
+}
+
+/// Plans an undo.
+pub async fn undo(
+    job: &Job,
+    request: &UndoRequest,
+    forms: &[Form],
+    asking: Asking,
+) -> Result<Planned, AppError> {
+    let (file, asking) = following(job, forms, asking)?;
+    let order = asking.order(nothing_named(), false);
+    let done = cycle::undo(job, &order, request).await;
+    drop((order, asking));
+    planned(file, done)
+}
+
+/// An undo that was carried out.
+#[derive(Debug)]
+pub struct Undone {
+    /// How it ended.
+    pub report: Report,
+    /// The cycle that was undone.
+    pub cycle: CycleId,
+    /// What could not be undone, and why.
+    pub left: Vec<String>,
+}
+
+/// The summary with the cycle that was undone, and what was left of it.
+impl Serialize for Undone {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let more = [
+            ("left", self.left.clone().into()),
+            ("undone", self.cycle.to_string().into()),
+        ];
+        views::with_members(&self.report.summary, more, serializer)
+    }
+}
+
+/// Carries out an undo.
+pub async fn carry_out_undo(job: &Job, request: &UndoRequest, asking: Asking) -> Result<Undone, AppError> {
+    let (file, asking) = following(job, &[], asking)?;
+    let report = cycle::undo(job, &asking.order(nothing_named(), true), request).await;
+    Ok(Undone {
+        report,
+        cycle: request.cycle,
+        left: file.findings(),
+    })
+}
+
+const fn nothing_named() -> Extent {
+    Extent::Objects {
+        users: Vec::new(),
+        groups: Vec::new(),
+    }
+}
+
+fn following(job: &Job, forms: &[Form], asking: Asking) -> Result<(Arc<PlanFile>, Asking), AppError> {
+    let follower = Arc::clone(&asking.watcher);
+    let file = PlanFile::new(forms, follower, job.snapshot.clone()).map_err(|error| temporary(&error))?;
+    let file = Arc::new(file);
+    let asking = Asking {
+        watcher: Arc::clone(&file) as _,
+        ..asking
+    };
+    Ok((file, asking))
+}
+
+fn planned(file: Arc<PlanFile>, done: Report) -> Result<Planned, AppError> {
+    if let Some(error) = &done.error {
+        return Err(AppError::from(error));
+    }
+    let file = Arc::into_inner(file).expect("the order that shared it is gone");
+    Ok(Planned {
+        summary: done.summary,
+        sheets: file.finish().map_err(|error| temporary(&error))?,
+    })
+}
+
+/// How a saved plan is to be carried out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Carrying {
+    /// The target is read back, also where it was not for the plan.
+    pub full: bool,
+    /// Nothing is sent where anything differs.
+    pub exact: bool,
+    /// At most so many removals of users; if there are more, none.
+    pub deletions: Option<u64>,
+}
+
+/// What became of a saved plan.
+#[derive(Debug)]
+pub struct Carried {
+    /// How the cycle ended.
+    pub report: Report,
+    /// What was left, because the plan does not have it so.
+    pub left: Vec<Json>,
+    /// What the plan has, and was not carried out.
+    pub missed: Vec<Json>,
+    /// What concerns every object.
+    pub findings: Vec<String>,
+    /// True where the job converged without all of the plan.
+    pub is_part: bool,
+}
+
+/// The summary with what was left, and what was not wanted.
+impl Serialize for Carried {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let more = [
+            ("left", self.left.clone().into()),
+            ("not_wanted", self.missed.clone().into()),
+        ];
+        views::with_members(&self.report.summary, more, serializer)
+    }
+}
+
+/// Reads both sides afresh, and carries out a saved plan as far as it still holds.
+pub async fn carry_out(job: &Job, file: &Path, how: Carrying, asking: Asking) -> Result<Carried, AppError> {
+    let (origin, plan) = saved::load(file, job)?;
+    let plan = Arc::new(plan);
+    let extent = if how.full || origin.full {
+        Extent::Full
+    } else {
+        Extent::Changes
+    };
+    let follow = || {
+        let watcher = Arc::new(Comparing::new(&plan, Arc::clone(&asking.watcher)));
+        let asking = Asking {
+            watcher: Arc::clone(&watcher) as _,
+            ..asking.clone()
+        };
+        (watcher, asking)
+    };
+    let allowing = Allowing {
+        only: None,
+        deletions: how.deletions,
+        creations: None,
+    };
+    if how.exact {
+        let (watcher, asking) = follow();
+        let done = cycles::foresee(job, extent.clone(), &allowing, &asking).await;
+        if let Some(error) = &done.error {
+            return Err(AppError::from(error));
+        }
+        comparing::is_exact(file, &watcher.left(), &watcher.missed(file)?)?;
+    }
+    let (watcher, asking) = follow();
+    let allowing = Allowing {
+        only: Some(Arc::clone(&plan)),
+        ..allowing
+    };
+    let report = cycles::sync(job, extent, allowing, asking).await;
+    let missed = watcher.missed(file)?;
+    Ok(Carried {
+        is_part: job.enforce && !missed.is_empty() && report.summary.outcome == Outcome::Converged,
+        left: watcher.left(),
+        findings: watcher.findings(),
+        missed,
+        report,
+    })
+}

@@ -1,0 +1,92 @@
+//! A plan in its file: written beside it, then in its place. It names people, so it is for its owner alone.
+
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::file::Form;
+use super::file::Sheet;
+use super::saved;
+use super::saved::Origin;
+use super::sheet;
+use crate::app::error::AppError;
+use crate::engine::job::Job;
+use crate::engine::summary::Summary;
+use crate::files::NewFile;
+use crate::files::own_uid;
+use crate::model::clock::Timestamp;
+use crate::snapshot::copies;
+use crate::snapshot::folder::StateFolder;
+
+/// Refuses a file in whose place something else is than an earlier plan.
+pub fn is_free(out: &Path) -> Result<(), AppError> {
+    if out.symlink_metadata().is_err() || is_plan(out) {
+        return Ok(());
+    }
+    Err(AppError::usage(
+        format!("{} is there already, and is no plan", out.display()),
+        "name a file with --out that does not exist; only an earlier plan is replaced",
+    ))
+}
+
+/// Where a plan is to be saved, and what it is of.
+pub struct Saving<'a> {
+    /// The file.
+    pub out: &'a Path,
+    /// The job.
+    pub job: &'a Job,
+    /// Whether the target was read back.
+    pub full: bool,
+    /// Where it is noted that there is such a file.
+    pub folder: &'a StateFolder,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Saves a plan: as JSON with what it was made from, so that it can be carried out.
+pub fn save(sheet: Sheet, summary: &Summary, saving: &Saving<'_>) -> Result<(), AppError> {
+    let origin = match sheet.form {
+        Form::Json => Some(Origin::of(saving.job, saving.full)?),
+        Form::Text | Form::Csv | Form::Html => None,
+    };
+    write(saving.out, sheet, summary, origin.as_ref()).map_err(|error| failure(saving.out, &error))?;
+    let folder = saving.folder.job(&saving.job.name);
+    copies::note(&folder, "plan", saving.out, saving.now)?;
+    Ok(())
+}
+
+/// Writes the plan beside the file, then in its place: a plan is there whole or not at all.
+fn write(out: &Path, sheet: Sheet, summary: &Summary, origin: Option<&Origin>) -> io::Result<()> {
+    let mut file = NewFile::begin(out)?;
+    io::copy(&mut sheet.whole(summary, origin)?, &mut file)?;
+    if is_plan(out) { file.replace() } else { file.put() }
+}
+
+fn failure(out: &Path, error: &io::Error) -> AppError {
+    let mut failure = AppError::failed(
+        format!("cannot save the plan in {}", out.display()),
+        "check that the folder is there, its free space and its permissions; nothing was written to the target",
+    );
+    failure.errors[0].causes = vec![error.to_string()];
+    failure
+}
+
+/// What a file in the way is looked at for.
+const HEAD_LENGTH: u64 = 64 << 10;
+
+/// True where the file is a plan that was saved before: the one thing whose place a plan takes.
+fn is_plan(file: &Path) -> bool {
+    let is_ours = file
+        .symlink_metadata()
+        .is_ok_and(|held| held.is_file() && held.uid() == own_uid());
+    let mut head = Vec::new();
+    let read = |file: File| file.take(HEAD_LENGTH).read_to_end(&mut head);
+    if !is_ours || File::open(file).and_then(read).is_err() {
+        return false;
+    }
+    let head = String::from_utf8_lossy(&head);
+    let is_page = head.starts_with(sheet::HTML_BEGIN) && head.contains(sheet::HTML_TITLE);
+    head.starts_with(sheet::CSV_HEAD) || is_page || saved::read(file, |_| {}).is_ok()
+}

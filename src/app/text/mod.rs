@@ -1,0 +1,3 @@
+//! Words that more than one surface shows.
+
+pub mod summary;

@@ -1,0 +1,102 @@
+//! The cycles that a job keeps the summaries of, newest first.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::app::error::AppError;
+use crate::model::shown::shown;
+use crate::snapshot::store::Snapshot;
+
+/// A page of cycles.
+#[derive(Debug, Serialize)]
+pub struct Cycles {
+    /// Their summaries, newest first.
+    pub cycles: Vec<Json>,
+    /// The job.
+    pub job: String,
+}
+
+/// Lists at most `limit` cycles, newest first; with `before`, those that are older than that one.
+pub fn cycles(
+    snapshot: &Snapshot,
+    job: &str,
+    limit: usize,
+    before: Option<&str>,
+) -> Result<Cycles, AppError> {
+    let all = newest_first(snapshot)?;
+    let from = match before {
+        Some(name) => position(&all, name)? + 1,
+        None => 0,
+    };
+    Ok(Cycles {
+        cycles: all.into_iter().skip(from).take(limit).collect(),
+        job: job.to_owned(),
+    })
+}
+
+/// Returns the summary of a cycle: by its id, the beginning of one, `last`, or `last~1` for the one before.
+pub fn cycle(snapshot: &Snapshot, name: &str) -> Result<Json, AppError> {
+    let mut all = newest_first(snapshot)?;
+    let at = position(&all, name)?;
+    Ok(all.swap_remove(at))
+}
+
+fn newest_first(snapshot: &Snapshot) -> Result<Vec<Json>, AppError> {
+    let mut all = snapshot.cycles(ALL)?;
+    all.reverse();
+    Ok(all)
+}
+
+/// More than are kept.
+const ALL: u64 = 1 << 32;
+
+fn position(all: &[Json], name: &str) -> Result<usize, AppError> {
+    let back = match name.strip_prefix("last") {
+        Some("") => Some(0),
+        Some(back) => back.strip_prefix('~').and_then(|back| back.parse().ok()),
+        None => None,
+    };
+    if let Some(back) = back.filter(|back| *back < all.len()) {
+        return Ok(back);
+    }
+    let begins = |summary: &Json| {
+        let id = summary["cycle"].as_str().unwrap_or_default();
+        !name.is_empty() && id.starts_with(&name.to_lowercase())
+    };
+    let found: Vec<usize> = (0..all.len()).filter(|at| begins(&all[*at])).collect();
+    match found.as_slice() {
+        [at] => Ok(*at),
+        [] => Err(AppError::absent(
+            format!("no cycle `{}` is kept", shown(name)),
+            "name one by its id, as `melonsync status` and `melonsync history` show it",
+        )),
+        many => Err(AppError::usage(
+            format!("the ids of {} cycles begin with `{}`", many.len(), shown(name)),
+            "give more of the id",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_cycle_is_named_by_its_id_the_beginning_of_it_or_how_far_back_it_is() {
+        let all = ["0192-c", "0192-b", "0191-a"].map(|id| json!({"cycle": id}));
+        for (name, expected) in [
+            ("last", Some(0)),
+            ("last~2", Some(2)),
+            ("last~3", None),
+            ("last~x", None),
+            ("0191", Some(2)),
+            ("0192-B", Some(1)),
+            ("0192", None),
+            ("", None),
+        ] {
+            assert_eq!(position(&all, name).ok(), expected, "{name}");
+        }
+    }
+}

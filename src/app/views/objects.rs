@@ -1,0 +1,321 @@
+//! Users and groups with how they stand, a page at a time.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::app::error::AppError;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::object::Life;
+use crate::ports::StoreError;
+use crate::snapshot::escrow;
+use crate::snapshot::kept_back::KeptBackReads;
+use crate::snapshot::pages::Pages;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::Record;
+use crate::snapshot::scope::ScopeEntry;
+use crate::snapshot::scope::ScopeReads;
+use crate::snapshot::store::Snapshot;
+
+/// Which objects are wanted.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Users or groups.
+    pub kind: ObjectKind,
+    /// Those that stand so.
+    pub state: Option<State>,
+    /// Those with this in their id or one of their names, in any case.
+    pub search: Option<String>,
+    /// Those behind this one.
+    pub after: Option<SourceId>,
+}
+
+/// How an object stands; it may stand in several ways at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It has a resource.
+    Linked,
+    /// It has none.
+    Unlinked,
+    /// It was set aside after a failure.
+    Escrow,
+    /// The guard holds an operation on it back.
+    Withheld,
+    /// It, or a part of it, is on hold.
+    Held,
+    /// The source says that it is disabled.
+    Disabled,
+    /// It is not ours to provision.
+    OutOfScope,
+    /// It is gone at the source, and kept until that is done at the target.
+    Gone,
+}
+
+impl State {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Linked => "linked",
+            Self::Unlinked => "unlinked",
+            Self::Escrow => "escrow",
+            Self::Withheld => "withheld",
+            Self::Held => "held",
+            Self::Disabled => "disabled",
+            Self::OutOfScope => "out-of-scope",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// A page of objects.
+#[derive(Debug, Serialize)]
+pub struct Objects {
+    /// The job.
+    pub job: String,
+    /// The object to go on behind; null at the end.
+    #[serde(serialize_with = "super::text_or_null")]
+    pub next: Option<SourceId>,
+    /// The objects, by their ids.
+    pub objects: Vec<ObjectView>,
+}
+
+/// One object.
+#[derive(Debug, Serialize)]
+pub struct ObjectView {
+    /// User or group.
+    pub kind: ObjectKind,
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    #[serde(serialize_with = "super::text")]
+    pub object: SourceId,
+    /// How it stands.
+    pub states: BTreeSet<State>,
+    /// Its resource.
+    pub target: Option<TargetId>,
+}
+
+/// Lists the objects that are wanted: a page of at most so many.
+pub fn objects(
+    snapshot: &Snapshot,
+    job: &str,
+    wanted: &Wanted,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Objects, AppError> {
+    let (mut objects, mut next) = (Vec::<ObjectView>::new(), None);
+    each(snapshot, wanted, now, |object| {
+        if objects.len() == limit {
+            next = objects.last().map(|last| last.object);
+            return false;
+        }
+        objects.push(object);
+        true
+    })?;
+    Ok(Objects {
+        job: job.to_owned(),
+        next,
+        objects,
+    })
+}
+
+/// Shows the objects that are wanted one after another, for as long as `show` returns true.
+pub fn each(
+    snapshot: &Snapshot,
+    wanted: &Wanted,
+    now: Timestamp,
+    mut show: impl FnMut(ObjectView) -> bool,
+) -> Result<(), AppError> {
+    let kept = Kept::of(snapshot, wanted.kind, now)?;
+    let search = wanted.search.as_ref().map(|text| text.to_lowercase());
+    let is_so = |view: &ObjectView| wanted.state.is_none_or(|state| view.states.contains(&state));
+    let mut pages = Pages::growing(|record: &Record| record.object.id).behind(wanted.after);
+    while let Some(page) = pages.next_page(|after, limit| snapshot.scan_records(wanted.kind, after, limit))? {
+        for record in page {
+            let view = kept.view(snapshot, record, search.as_deref())?;
+            if let Some(view) = view.filter(is_so)
+                && !show(view)
+            {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Who of a kind is kept back: people and the guard made these lists, so they fit in memory.
+struct Kept {
+    escrow: BTreeSet<SourceId>,
+    withheld: BTreeSet<SourceId>,
+    held: BTreeSet<SourceId>,
+}
+
+impl Kept {
+    fn of(snapshot: &Snapshot, kind: ObjectKind, now: Timestamp) -> Result<Self, StoreError> {
+        let escrow = escrow::entries(snapshot)?.into_iter();
+        let mut withheld = BTreeSet::new();
+        snapshot.each_withheld(|(of, id, _), entry| {
+            if of == kind && entry.released_by.is_none() {
+                withheld.insert(id);
+            }
+            Ok(())
+        })?;
+        let holds = snapshot.holds()?.into_iter();
+        let by_hand = holds.filter(|(of, _, hold)| *of == kind && hold.holds_at(now));
+        let undone = snapshot.all_undone()?.into_iter();
+        let by_undo = undone.filter(|(of, _)| *of == kind).map(|(_, id)| id);
+        Ok(Self {
+            escrow: escrow
+                .filter(|entry| entry.kind == kind)
+                .map(|entry| entry.id)
+                .collect(),
+            withheld,
+            held: by_hand.map(|(_, id, _)| id).chain(by_undo).collect(),
+        })
+    }
+
+    /// An object with how it stands, where the search finds it.
+    fn view(
+        &self,
+        snapshot: &Snapshot,
+        record: Record,
+        search: Option<&str>,
+    ) -> Result<Option<ObjectView>, StoreError> {
+        let object = &record.object;
+        if !search.is_none_or(|text| is_found(&record, text)) {
+            return Ok(None);
+        }
+        let (kind, id) = (object.kind, object.id);
+        let is_out = matches!(snapshot.scope_entry(kind, &id)?, Some(ScopeEntry::Out));
+        let states = [
+            (State::Linked, record.link.is_some()),
+            (State::Unlinked, record.link.is_none()),
+            (State::Escrow, self.escrow.contains(&id)),
+            (State::Withheld, self.withheld.contains(&id)),
+            (State::Held, self.held.contains(&id)),
+            (State::Disabled, !object.account_enabled()),
+            (State::OutOfScope, is_out),
+            (State::Gone, matches!(object.life, Life::Gone(_))),
+        ];
+        Ok(Some(ObjectView {
+            kind,
+            name: object.name(),
+            object: id,
+            states: states
+                .into_iter()
+                .filter(|(_, is)| *is)
+                .map(|(state, _)| state)
+                .collect(),
+            target: record.link.map(|link| link.target),
+        }))
+    }
+}
+
+/// True where the text, in lower case, stands in the object's id or one of its names.
+fn is_found(record: &Record, text: &str) -> bool {
+    let named = ["userPrincipalName", "displayName", "mail"];
+    let mut named = named
+        .iter()
+        .filter_map(|name| record.object.attribute(name)?.as_str());
+    record.object.id.to_string().contains(text) || named.any(|name| name.to_lowercase().contains(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::value::Value;
+    use crate::ports::Durability;
+    use crate::snapshot::kept_back::Hold;
+    use crate::snapshot::kept_back::HoldCause;
+    use crate::snapshot::memory::MemoryStore;
+
+    const NOW: Timestamp = Timestamp(1_000);
+
+    fn id(n: u8) -> SourceId {
+        SourceId::from_bytes([n; 16])
+    }
+
+    /// Five users; the second is disabled, the third on hold, and the fourth was until a moment ago.
+    fn world() -> Snapshot {
+        let snapshot = Snapshot::open(Arc::new(MemoryStore::new()), Path::new("memory")).unwrap();
+        let mut tx = snapshot.tx().unwrap();
+        for n in 1..=5 {
+            let mut record = Record::new(ObjectKind::User, id(n), 1);
+            let attributes = &mut record.object.attributes;
+            let name = Value::text(format!("User{n}@corp.example"));
+            attributes.insert("userPrincipalName".to_owned(), name);
+            attributes.insert("accountEnabled".to_owned(), Value::Bool(n != 2));
+            tx.put_record(&record).unwrap();
+        }
+        for (n, until) in [(3, None), (4, Some(NOW))] {
+            let hold = Hold {
+                attribute: None,
+                until,
+                since: Timestamp(0),
+                actor: "ada".to_owned(),
+                comment: None,
+                cause: HoldCause::Hand,
+            };
+            tx.put_hold(ObjectKind::User, &id(n), &hold);
+        }
+        tx.commit(Durability::Lazy).unwrap();
+        snapshot
+    }
+
+    fn wanted(state: Option<State>, search: Option<&str>) -> Wanted {
+        Wanted {
+            kind: ObjectKind::User,
+            state,
+            search: search.map(str::to_owned),
+            after: None,
+        }
+    }
+
+    fn found(wanted: &Wanted, limit: usize) -> (Vec<SourceId>, Option<SourceId>) {
+        let page = objects(&world(), "job", wanted, limit, NOW).unwrap();
+        let ids = page.objects.iter().map(|object| object.object);
+        (ids.collect(), page.next)
+    }
+
+    #[test]
+    fn objects_are_found_by_how_they_stand_and_by_their_names() {
+        for (state, search, expected) in [
+            (None, None, vec![1, 2, 3, 4, 5]),
+            (Some(State::Disabled), None, vec![2]),
+            (Some(State::Held), None, vec![3]),
+            (Some(State::Linked), None, vec![]),
+            (Some(State::Unlinked), Some("uSer4@"), vec![4]),
+            (None, Some("0505-"), vec![5]),
+            (None, Some("nobody"), vec![]),
+        ] {
+            let expected = (expected.into_iter().map(id).collect(), None);
+            assert_eq!(
+                found(&wanted(state, search), 10),
+                expected,
+                "{state:?} {search:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_says_where_the_next_one_begins() {
+        let mut wanted = wanted(None, None);
+        assert_eq!(found(&wanted, 2), (vec![id(1), id(2)], Some(id(2))));
+        wanted.after = Some(id(2));
+        assert_eq!(found(&wanted, 2), (vec![id(3), id(4)], Some(id(4))));
+        wanted.after = Some(id(3));
+        assert_eq!(
+            found(&wanted, 2),
+            (vec![id(4), id(5)], None),
+            "a full page may be the last"
+        );
+    }
+}
