@@ -1,6 +1,17 @@
 //! melonsync keeps an IDmelon workspace, or any SCIM 2.0 service, equal to a Microsoft Entra ID directory.
 //!
-//! This file is the map of the crate; a folder imports only from rows above it.
+//! # One change, from end to end
+//!
+//! Ada is disabled in Entra. The next cycle asks Microsoft Graph what changed ([`source`]); the page that brings Ada is stored
+//! together with the link to the page after it, and Ada gets a mark ([`snapshot`]). The mapping turns the user that the source
+//! describes into the attributes that the target should hold ([`mapping`]). The planner compares them with what was last sent and with
+//! what the target kept of it, and decides on one operation, `disable_user`, with its reason ([`reconcile`]). The guard counts
+//! it with all other removals of the last day. What it lets pass goes out as one PATCH ([`target`]), and its outcome, its history entry and the
+//! end of the mark are recorded in one transaction. [`engine`] is the order of these steps; `plan` runs the same ones and sends nothing.
+//!
+//! # The map
+//!
+//! A folder imports only from rows above it.
 //!
 //! | row | folder | what lives there |
 //! | --- | --- | --- |

@@ -18,7 +18,7 @@ pub(super) fn filter(section: &mut Section<'_>, key: &'static str, kind: ObjectK
             problems.extend(error.diagnostics.iter().map(|diagnostic| Problem {
                 what: format!("`{}`: {}\n{}", field.path, diagnostic.message, diagnostic.excerpt(text)),
                 place: place(&field, text, diagnostic.span.start),
-                advice: "correct the filter: docs/operations.md lists its operators; without the key every object is in scope"
+                advice: "correct the filter: docs/operations/scope.md lists its operators; without the key every object is in scope"
                     .to_owned(),
                 cause: None,
             }));

@@ -100,7 +100,7 @@ const CASES: &[Case<'_>] = &[
         "a filter that cannot be read",
         SOURCE,
         "[jobs.idmelon.source]\nuser_filter = 'department EQUALZ \"Sales\"'\n",
-        "correct the filter: docs/operations.md lists its operators; without the key every object is in scope",
+        "correct the filter: docs/operations/scope.md lists its operators; without the key every object is in scope",
         "[jobs.idmelon.source]\nuser_filter = 'department EQUALS \"Sales\"'\n",
     ),
     (
