@@ -13,6 +13,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::credentials;
 use super::error::AppError;
 use super::error::ErrorKind;
 use super::error::ErrorText;
@@ -232,7 +233,7 @@ const WARN_DAYS: i64 = 30;
 fn expiry(job: &Job, lines: &mut Lines) {
     let today = SystemClock.now().to_utc().date_naive();
     for (what, date) in [
-        ("source", job.source.credential.expires),
+        ("source", credentials::last_day(&job.source.credential)),
         ("target", job.target.expires),
     ] {
         let Some(date) = date else { continue };

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use tempfile::TempDir;
+
 use super::error::AppError;
 use super::error::ErrorKind;
 use super::error::ErrorText;
@@ -88,8 +90,9 @@ pub fn folder_failure(error: &std::io::Error) -> AppError {
     )
 }
 
-/// The job between the two sample servers, from the very config that `sandbox` prints.
-pub fn job(servers: &Servers, state: &Path) -> Result<Job, AppError> {
+/// The job between the two sample servers, from the very config that `sandbox` prints; and the folder of its secrets, which are
+/// read for as long as it runs.
+pub fn job(servers: &Servers, state: &Path) -> Result<(Job, TempDir), AppError> {
     let secrets = [
         ("ENTRA_CLIENT_SECRET".to_owned(), servers.tenant.client_secret()),
         ("IDMELON_SCIM_TOKEN".to_owned(), servers.workspace.token()),
@@ -113,8 +116,8 @@ pub fn job(servers: &Servers, state: &Path) -> Result<Job, AppError> {
         &settings.state,
         job,
         snapshot,
-    );
+    )?;
     // The lock lives as long as the program.
     std::mem::forget(held);
-    ready
+    Ok((ready, folder))
 }

@@ -6,6 +6,7 @@
 
 pub mod actor;
 pub mod check;
+pub mod credentials;
 pub mod cycles;
 pub mod decisions;
 pub mod demo;

@@ -62,7 +62,7 @@ pub fn run(args: &Demo, report: &mut Report) -> Result<Exit, AppError> {
             "A sample Entra tenant with {} users and {} groups at {}, a sample IDmelon workspace at {}.",
             args.users, args.groups, servers.graph.url, servers.scim.url
         ));
-        let job = demo::job(&servers, state)?;
+        let (job, _secrets) = demo::job(&servers, state)?;
         let stop = process::stop_on_signal();
         let first = one_cycle(&job, stop.clone(), report).await?;
         if args.once {

@@ -20,6 +20,16 @@ impl Secret {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+
+    /// The text with `[secret]` wherever the secret stands in it: for words of a service that may repeat it. To be called
+    /// before the text is shortened, because a limit may fall into the secret and leave its beginning.
+    #[must_use]
+    pub fn hidden_in(&self, text: &str) -> String {
+        match self.expose().trim() {
+            "" => text.to_owned(),
+            secret => text.replace(secret, "[secret]"),
+        }
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -32,6 +32,32 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     replaced(text, is_unseen, |c, out| out.extend(c.escape_unicode()))
 }
 
+/// The text as it may stand in a line of limited length: as [`shown`], at most `longest` characters of it as they are shown,
+/// with `…` behind them where more was there. No escape is cut in two, so that what is left cannot be read as another one.
+#[must_use]
+pub fn shown_within(text: &str, longest: usize) -> String {
+    let mut out = String::new();
+    let mut room = longest;
+    for c in text.chars() {
+        let width = if is_unseen(c) {
+            c.escape_unicode().count()
+        } else {
+            1
+        };
+        if width > room {
+            out.push('…');
+            break;
+        }
+        room -= width;
+        if is_unseen(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Returns several lines as they may be shown: like [`shown`], but line breaks stay.
 #[must_use]
 pub fn shown_lines(text: &str) -> Cow<'_, str> {
@@ -79,6 +105,22 @@ fn replaced<'t>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_counts_what_is_shown_and_cuts_no_escape() {
+        for (text, longest, expected) in [
+            ("Ada", 3, "Ada"),
+            ("Ada L", 3, "Ada…"),
+            ("\u{1b}\u{1b}", 12, "\\u{1b}\\u{1b}"),
+            ("\u{1b}\u{1b}", 11, "\\u{1b}…"),
+            ("Zoë\u{202e}", 10, "Zoë…"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(shown_within(text, longest), expected, "{text:?} in {longest}");
+        }
+        let hostile = "\u{7f}".repeat(10_000);
+        assert!(shown_within(&hostile, 300).chars().count() <= 301);
+    }
 
     #[test]
     fn what_is_not_seen_is_written_out() {

@@ -1,11 +1,15 @@
 //! `[jobs.NAME]`: one source, one target, and when they are synchronised.
 
+use std::path::Path;
+
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
+use super::credential::Proof;
 use super::network::Network;
 use super::provisioning::Provisioning;
 use super::schedule::Schedule;
+use super::secret::SecretSource;
 use super::section::{Field, Section};
 use super::source::Source;
 use super::target::Target;
@@ -58,6 +62,18 @@ pub struct Job {
 }
 
 impl Job {
+    /// The files whose change means that a credential of either side was renewed.
+    pub fn credential_files(&self) -> impl Iterator<Item = &Path> {
+        let source = self.source.credential.proofs.iter().flat_map(Proof::files);
+        source.chain(self.target.tokens.iter().filter_map(SecretSource::file))
+    }
+
+    /// The files that only this user and root are to read.
+    pub fn secret_files(&self) -> impl Iterator<Item = &Path> {
+        let source = self.source.credential.proofs.iter().flat_map(Proof::secret_files);
+        source.chain(self.target.tokens.iter().filter_map(SecretSource::file))
+    }
+
     /// The default schedule of incremental cycles: every five minutes.
     pub const SCHEDULE: &str = "0 */5 * * * *";
     /// The default schedule of full reconciliations: Sunday at three.

@@ -13,6 +13,7 @@ use toml::de::DeTable;
 use crate::files;
 
 pub mod audit;
+pub mod credential;
 mod dialect;
 mod drift;
 mod filter;

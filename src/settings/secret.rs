@@ -139,6 +139,15 @@ fn is_variable(name: &str) -> bool {
 }
 
 impl SecretSource {
+    /// The file, where it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Env(_) => None,
+        }
+    }
+
     /// Reads the secret now.
     ///
     /// # Errors
@@ -224,6 +233,51 @@ impl<'a> Section<'a> {
     }
 }
 
+impl<'a> Section<'a> {
+    /// The places of one secret or of a list of them, tried in order. With `needed`, that one of them is there is checked
+    /// now: a list outlives a renewal, in which one of its secrets is not there yet, or no more.
+    pub(super) fn secrets(
+        &mut self,
+        key: &'static str,
+        variable: &str,
+        needed: bool,
+    ) -> Option<Vec<SecretSource>> {
+        let field = self.required(key, &format!("{{ env = \"{variable}\" }}"))?;
+        let fields = field.each();
+        if fields.is_empty() {
+            return field.bad_key("is an empty list", "name at least one secret");
+        }
+        let is_place = |field: &Field<'_>| matches!(field.node().raw, Raw::Table(_));
+        if matches!(field.node().raw, Raw::List) && !fields.iter().all(is_place) {
+            return field.bad_key(
+                "is a list of something else than tables with `env` or `file`",
+                format!("write [{{ env = \"{variable}\" }}, {{ file = \"/run/secrets/…\" }}]"),
+            );
+        }
+        let places: Option<Vec<_>> = fields.iter().map(|field| source(field, variable)).collect();
+        let places = places?;
+        if needed && !places.iter().any(|place| readable(&field, place)) {
+            for (field, place) in fields.iter().zip(&places) {
+                verify(field, place);
+            }
+            return None;
+        }
+        Some(places)
+    }
+
+    /// The place of a secret whose table has other keys too.
+    pub(super) fn place(&mut self, field: &Field<'a>, example: &str, advice: &str) -> Option<SecretSource> {
+        let env = self.get("env").map(|field| env_name(&field, example));
+        let file = self.get("file").map(|field| name(&field, "/run/secrets/…"));
+        match (env, file) {
+            (Some(env), None) => env.map(SecretSource::Env),
+            (None, Some(file)) => file.map(|path| SecretSource::File(path.into())),
+            (Some(_), Some(_)) => field.bad_key("has both `env` and `file`", "keep exactly one of them"),
+            (None, None) => field.bad_key("has neither `env` nor `file`", advice),
+        }
+    }
+}
+
 fn source(field: &Field<'_>, example: &str) -> Option<SecretSource> {
     let advice = format!(
         "write {{ env = \"{example}\" }} or {{ file = \"/run/secrets/…\" }}, and put the secret there"
@@ -251,15 +305,9 @@ fn source(field: &Field<'_>, example: &str) -> Option<SecretSource> {
         // Not named: the text in the place of a key may be the secret.
         return field.bad_key("has a key that is neither `env` nor `file`", advice);
     }
-    let env = section.get("env").map(|field| env_name(&field, example));
-    let file = section.get("file").map(|field| name(&field, "/run/secrets/…"));
+    let place = section.place(field, example, &advice);
     section.finish();
-    match (env, file) {
-        (Some(env), None) => env.map(SecretSource::Env),
-        (None, Some(file)) => file.map(|path| SecretSource::File(path.into())),
-        (Some(_), Some(_)) => field.bad_key("has both `env` and `file`", "keep exactly one of them"),
-        (None, None) => field.bad_key("has neither `env` nor `file`", advice),
-    }
+    place
 }
 
 /// Reads the name of a variable. A text that cannot be one is not shown: it is the secret itself, put in the wrong
@@ -289,17 +337,23 @@ fn name(field: &Field<'_>, example: &str) -> Option<String> {
     }
 }
 
-fn verify(field: &Field<'_>, place: &SecretSource) -> Option<()> {
+fn trouble(field: &Field<'_>, place: &SecretSource) -> Option<SecretError> {
     let known = field.context.env;
-    let error = place
-        .read_from(|name| {
-            known
-                .get(name)
-                .cloned()
-                .ok_or_else(|| SecretError::NotSet(name.to_owned()))
-        })
-        .err();
-    let Some(error) = error else { return Some(()) };
+    let variable = |name: &str| {
+        let value = known.get(name).cloned();
+        value.ok_or_else(|| SecretError::NotSet(name.to_owned()))
+    };
+    place.read_from(variable).err()
+}
+
+fn readable(field: &Field<'_>, place: &SecretSource) -> bool {
+    trouble(field, place).is_none()
+}
+
+fn verify(field: &Field<'_>, place: &SecretSource) -> Option<()> {
+    let Some(error) = trouble(field, place) else {
+        return Some(());
+    };
     let (what, advice) = (format!("`{}`: {error}", field.path), error.hint());
     let cause = match error {
         SecretError::File { cause, .. } => Some(cause),

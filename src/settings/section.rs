@@ -88,6 +88,23 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The elements of a list, or itself alone: for a key that takes one or several.
+    pub(super) fn each(&self) -> Vec<Self> {
+        match &self.node().raw {
+            Raw::List => self
+                .node()
+                .items
+                .iter()
+                .map(|entry| Self {
+                    context: self.context,
+                    path: format!("{}{}", self.path, entry.key),
+                    entry,
+                })
+                .collect(),
+            _ => vec![self.clone()],
+        }
+    }
+
     /// Reads a table.
     pub(super) fn section(&self) -> Option<Section<'a>> {
         match &self.node().raw {

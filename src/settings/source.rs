@@ -1,6 +1,5 @@
 //! `[jobs.NAME.source]`: the Entra tenant that is read.
 
-use chrono::NaiveDate;
 use url::Url;
 use uuid::Uuid;
 
@@ -8,9 +7,9 @@ use crate::model::id::ObjectKind;
 use crate::reconcile::scope::Guests;
 use crate::reconcile::scope::ScopeRules;
 
+use super::credential::Credential;
 use super::filter::filter;
 use super::network::Network;
-use super::secret::SecretSource;
 use super::section::Section;
 use super::value::Word;
 use crate::reconcile::assignment::Nesting;
@@ -116,15 +115,6 @@ impl Word for Guests {
     ];
 }
 
-/// The application's proof of identity.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
-    /// A client secret of the app registration.
-    pub client_secret: SecretSource,
-    /// The day on which it expires, where written: `check` warns ahead of it.
-    pub expires: Option<NaiveDate>,
-}
-
 /// The source of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -183,10 +173,7 @@ impl Source {
         };
         let users = section.flag("users", true);
         let groups = section.flag("groups", true);
-        let mut credentials = section.child("credential");
-        let client_secret = credentials.secret("client_secret", "ENTRA_CLIENT_SECRET", secrets);
-        let expires = credentials.date("expires");
-        credentials.finish();
+        let credential = Credential::read(section.child("credential"), secrets);
         let network = Network::read(section.child("network")).over(network);
         section.finish();
         Some(Self {
@@ -202,10 +189,7 @@ impl Source {
             rules,
             users,
             groups,
-            credential: Credential {
-                client_secret: client_secret?,
-                expires,
-            },
+            credential: credential?,
             network,
         })
     }

@@ -44,9 +44,9 @@ pub struct Target {
     pub kind: TargetKind,
     /// The SCIM base address; `Users`, `Groups` and so on are joined to it.
     pub url: Url,
-    /// The bearer token.
-    pub token: SecretSource,
-    /// The day on which the token expires, where written: `check` warns ahead of it.
+    /// The bearer tokens, at least one: tried in order, the next where the target refuses one.
+    pub tokens: Vec<SecretSource>,
+    /// The day that the token ends, where written: `check` warns ahead of it.
     pub expires: Option<NaiveDate>,
     /// The most requests in flight.
     pub max_concurrency: usize,
@@ -73,7 +73,7 @@ impl Target {
         let url = section
             .required("url", &format!("\"{URL}\""))
             .and_then(|field| service_url(&field, URL));
-        let token = section.secret("token", "IDMELON_SCIM_TOKEN", secrets);
+        let tokens = section.secrets("token", "IDMELON_SCIM_TOKEN", secrets);
         let expires = section.date("expires");
         // Above this, a service breaks before it can answer 429.
         let max_concurrency = section.whole("max_concurrency", 1, 512, Self::MAX_CONCURRENCY as u64);
@@ -92,7 +92,7 @@ impl Target {
         Some(Self {
             kind,
             url: url?,
-            token: token?,
+            tokens: tokens?,
             expires,
             max_concurrency: usize::try_from(max_concurrency).unwrap_or(Self::MAX_CONCURRENCY),
             least_gap,

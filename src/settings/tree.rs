@@ -50,8 +50,8 @@ impl Raw {
 pub(super) struct Node {
     pub(super) raw: Raw,
     pub(super) origin: Origin,
-    /// The elements, where `raw` is a list.
-    pub(super) items: Vec<Node>,
+    /// The elements, where `raw` is a list; their key is their position, `[0]` and so on.
+    pub(super) items: Vec<Entry>,
 }
 
 /// A key, its place and its value.
@@ -59,6 +59,16 @@ pub(super) struct Entry {
     pub(super) key: String,
     pub(super) at: Origin,
     pub(super) node: Node,
+}
+
+impl Entry {
+    fn of_item((at, item): (usize, &Spanned<DeValue<'_>>), origin: &dyn Fn(Range<usize>) -> Origin) -> Self {
+        Self {
+            key: format!("[{at}]"),
+            at: origin(item.span()),
+            node: Node::convert(item, origin),
+        }
+    }
 }
 
 /// Keys in the order written.
@@ -167,7 +177,11 @@ impl Node {
             DeValue::Boolean(b) => Raw::Bool(*b),
             DeValue::Datetime(date) => Raw::Date(date.to_string()),
             DeValue::Array(list) => {
-                items = list.iter().map(|item| Self::convert(item, origin)).collect();
+                items = list
+                    .iter()
+                    .enumerate()
+                    .map(|item| Entry::of_item(item, origin))
+                    .collect();
                 Raw::List
             }
             DeValue::Table(table) => Raw::Table(Table::convert(table, origin)),

@@ -143,7 +143,7 @@ impl Section<'_> {
         let Some(field) = self.get(key) else {
             return Vec::new();
         };
-        let item = |node: &super::tree::Node| match &node.raw {
+        let item = |item: &super::tree::Entry| match &item.node.raw {
             Raw::Text(text) if !text.trim().is_empty() => Some(text.clone()),
             _ => None,
         };

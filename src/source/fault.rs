@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde_json::Value as Json;
 
 use crate::model::secret::Secret;
-use crate::model::shown::shown;
+use crate::model::shown::shown_within;
 use crate::ports::Exchange;
 use crate::ports::SourceError;
 use crate::ports::What;
@@ -115,38 +115,42 @@ impl Asked<'_> {
     fn describe(&self, answer: &Answer, codes: &[String]) -> What {
         let mut text = format!("{} -> {}", self.request, answer.status.as_u16());
         if !codes.is_empty() {
-            text.push_str(&format!(" {}", codes.join("/")));
+            text.push_str(&format!(" {}", self.clean(&codes.join("/"))));
         } else if looks_like_html(answer) {
             text.push_str(" with an HTML page instead of JSON (from a proxy?)");
         }
         let service_id = answer.header("request-id").unwrap_or("none");
         text.push_str(&format!(
             " (request-id {}, client-request-id {})",
-            shortened(service_id),
+            self.clean(service_id),
             self.client_request_id
         ));
         if let Some(message) = message(&answer.body) {
-            text.push_str(&format!(": {}", shortened(&message)));
+            text.push_str(&format!(": {}", self.clean(&message)));
         }
-        let text = match self.token {
-            Some(token) if !token.expose().is_empty() => text.replace(token.expose(), "[secret]"),
-            _ => text,
-        };
         What::of(text, self.exchange(answer))
+    }
+
+    /// Words of the service, without the token even where the limit of their length falls into it.
+    fn clean(&self, words: &str) -> String {
+        match self.token {
+            Some(token) => shortened(&token.hidden_in(words)),
+            None => shortened(words),
+        }
     }
 
     /// Returns the same as fields. Ids that the service wrote are cleaned as its messages are.
     fn exchange(&self, answer: &Answer) -> Exchange {
-        let id = answer.header("request-id").map(shortened);
-        let echoes = |id: &String| {
+        let echoes = |id: &&str| {
             let token = self.token.map_or("", Secret::expose);
             !token.is_empty() && id.contains(token)
         };
+        let id = answer.header("request-id").filter(|id| !echoes(id));
         Exchange {
             method: self.method,
             path: self.path.to_owned(),
             status: Some(answer.status.as_u16()),
-            request_id: id.filter(|id| !echoes(id)),
+            request_id: id.map(shortened),
         }
     }
 }
@@ -169,7 +173,8 @@ pub(super) fn is_reset(status: StatusCode, codes: &[String]) -> bool {
     status == StatusCode::GONE || (status.is_client_error() && named())
 }
 
-/// Returns `error.code` and the codes of nested `innerError`s (in any spelling), outermost first.
+/// `error.code` and the codes of nested `innerError`s (in any spelling), outermost first, as they came: to be compared, and
+/// cleaned where they are shown.
 pub(super) fn codes(body: &[u8]) -> Vec<String> {
     serde_json::from_slice::<Json>(body).map_or_else(|_| Vec::new(), |json| codes_of(&json))
 }
@@ -178,15 +183,11 @@ pub(super) fn codes(body: &[u8]) -> Vec<String> {
 pub(super) fn codes_of(body: &Json) -> Vec<String> {
     let (mut codes, mut level) = (Vec::new(), body.get("error"));
     while let Some(error) = level {
-        if let Some(code) = error
-            .get("code")
-            .and_then(Json::as_str)
-            .filter(|code| !code.is_empty())
+        if let Some(code) = error.get("code").and_then(Json::as_str)
+            && !code.is_empty()
+            && !codes.iter().any(|known| known == code)
         {
-            let code = shortened(code);
-            if !codes.contains(&code) {
-                codes.push(code);
-            }
+            codes.push(code.to_owned());
         }
         level = error.as_object().and_then(|fields| {
             fields
@@ -212,9 +213,8 @@ pub(super) fn shortened(text: &str) -> String {
     let line: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
-        .take(SHOWN)
         .collect();
-    shown(line.trim()).into_owned()
+    shown_within(line.trim(), SHOWN)
 }
 
 fn forbidden(permission: &str) -> String {

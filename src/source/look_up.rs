@@ -231,7 +231,9 @@ fn read(client: &GraphClient, id: SourceId, inner: Inner) -> Reply {
         }
         404 if not_found() => Reply::NotFound,
         status => {
-            let shown = format!("{status} {}", codes.join("/")).trim().to_owned();
+            let shown = format!("{status} {}", fault::shortened(&codes.join("/")))
+                .trim()
+                .to_owned();
             match status {
                 429 | 500 | 502 | 503 | 504 => Reply::Again {
                     after: retry_after_of(client, &inner),

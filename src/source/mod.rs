@@ -5,16 +5,21 @@
 //! secret is in no error and no `Debug`. It holds no state but the token: a crash loses nothing.
 
 mod assignments;
+pub mod certificate;
 mod client;
 pub mod clouds;
 mod convert;
+pub mod credential;
 mod delta;
 mod fault;
 mod look_up;
+pub mod managed;
 pub mod page;
 pub mod permissions;
 mod skew;
 mod token;
+mod token_refusal;
+pub mod unusable;
 
 use std::{fmt, sync::Arc};
 
@@ -27,7 +32,6 @@ use crate::model::clock::Clock;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Existence;
-use crate::model::secret::Secret;
 use crate::ports::DeltaPage;
 use crate::ports::PageRequest;
 use crate::ports::SourceDirectory;
@@ -40,6 +44,7 @@ use crate::transport::TransportError;
 
 use client::GraphClient;
 use clouds::Cloud;
+use credential::Credentials;
 use permissions::TokenFacts;
 use token::TokenSource;
 
@@ -50,8 +55,8 @@ pub struct GraphOptions {
     pub tenant_id: String,
     /// Application (client) id.
     pub client_id: String,
-    /// The client secret's value.
-    pub credential: Secret,
+    /// How to prove who we are.
+    pub credential: Credentials,
     /// The national cloud: its hosts, and the audience of the token.
     pub cloud: Cloud,
     /// Replaces the cloud's Graph host (tests, proxies); the only host that links may lead to.

@@ -1,6 +1,7 @@
 //! The real client against a small Graph on loopback that plays a test's script.
 
 mod assignments;
+mod credentials;
 mod delta;
 mod look_up;
 mod token;
@@ -25,6 +26,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::model::clock::Timestamp;
+use crate::model::secret::Secret;
 use crate::sandbox::limit::until_the_runtime_ends;
 
 /// A request as the service saw it.
@@ -143,7 +145,7 @@ impl Graph {
         GraphOptions {
             tenant_id: "11111111-0000-4000-8000-000000000000".into(),
             client_id: "22222222-0000-4000-8000-000000000000".into(),
-            credential: Secret::new(SECRET.into()),
+            credential: Secret::new(SECRET.into()).into(),
             cloud: Cloud::Global,
             graph_url: Some(self.url.clone()),
             login_url: Some(self.url.clone()),

@@ -1,19 +1,26 @@
-//! Access tokens by client credentials with a secret (docs/design/graph.md, "Tokens and clouds").
+//! Access tokens for Microsoft Graph (docs/design/graph.md, "Tokens and clouds").
 //!
-//! Guarantees: one request for any number of callers; a token is renewed before it ends, and while it lives a failing
-//! renewal affects no caller; token and secret are in memory only and never shown.
+//! Guarantees: one request for however many callers; a token is renewed before it ends, and while it lives a
+//! failing renewal hurts nobody; credentials are read afresh for each token and tried in order; token and secret are in
+//! memory only and never shown.
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use reqwest::Request;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
+use tracing::warn;
 use url::Url;
 
 use super::{
     GraphOptions,
-    fault::{looks_like_html, shortened},
+    credential::{Credential, Credentials, Proof, federated_token},
+    fault::looks_like_html,
+    managed::{self, ManagedIdentity},
     skew::Skew,
+    token_refusal::{Failure, Refused, judge},
+    unusable::Unusable,
 };
 use crate::model::clock::Clock;
 use crate::model::clock::Timestamp;
@@ -34,6 +41,8 @@ use crate::transport::unreached::Keys;
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
 /// The assumed life, in seconds, of a token that does not state it.
 const ASSUMED_LIFE: u64 = 600;
+/// A service of managed identities is on the machine itself, and answers soon.
+const MANAGED_TIMEOUT: Duration = Duration::from_secs(10);
 /// The number of attempts for a host that cannot be connected to: longer waiting rarely helps, and people watch.
 pub(super) const CONNECT_ATTEMPTS: u32 = 4;
 
@@ -42,8 +51,10 @@ pub(super) struct TokenSource {
     http: HttpClient,
     url: Url,
     client_id: String,
-    secret: Secret,
+    credentials: Credentials,
     scope: String,
+    /// What a managed identity asks a token for: the scope without its end.
+    resource: String,
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
     /// Locked while a token is asked for: so there is one request at a time.
@@ -61,6 +72,8 @@ struct Held {
 struct Granted {
     access_token: Option<String>,
     expires_in: Option<Json>,
+    /// Which identity a managed token is for.
+    client_id: Option<String>,
 }
 
 impl fmt::Debug for TokenSource {
@@ -85,7 +98,13 @@ impl TokenSource {
             http,
             url,
             client_id: options.client_id.clone(),
-            secret: options.credential.clone(),
+            credentials: options.credential.clone(),
+            resource: options
+                .cloud
+                .scope()
+                .trim_end_matches(".default")
+                .trim_end_matches('/')
+                .to_owned(),
             scope: options.cloud.scope(),
             clock: Arc::clone(&options.clock),
             retry: options.retry,
@@ -129,40 +148,196 @@ impl TokenSource {
         }
     }
 
+    /// Asks with one credential after the other, the next where one is refused or cannot be used.
     async fn ask(&self) -> Result<Held, SourceError> {
-        retry(&self.retry, self.http.traffic(), |made| self.attempt(made)).await
+        let mut first: Option<SourceError> = None;
+        for credential in self.credentials.read() {
+            let failure = match self.ask_with(credential).await {
+                Ok(held) => {
+                    if let Some(error) = first {
+                        warn!(error = %error, "A credential was refused, and a later one of the list is used");
+                    }
+                    return Ok(held);
+                }
+                Err(failure) => failure,
+            };
+            if !failure.of_credential {
+                return Err(failure.error);
+            }
+            first.get_or_insert(failure.error);
+        }
+        Err(first.unwrap_or_else(|| SourceError::Unauthorized {
+            what: What::from("there is no credential".to_owned()),
+            hint: "check `tenant_id`, `client_id` and `credential`".to_owned(),
+        }))
     }
 
-    async fn attempt(&self, made: u32) -> Attempt<Held, SourceError> {
-        let form = [
+    async fn ask_with(&self, credential: Result<Credential, Unusable>) -> Result<Held, Failure> {
+        let credential = credential.map_err(Failure::of_credential)?;
+        if let Credential::Managed(identity) = &credential {
+            return retry(&self.retry, self.http.traffic(), |made| {
+                self.attempt_managed(identity, made)
+            })
+            .await;
+        }
+        retry(&self.retry, self.http.traffic(), |made| {
+            self.attempt(&credential, made)
+        })
+        .await
+    }
+
+    async fn attempt(&self, credential: &Credential, made: u32) -> Attempt<Held, Failure> {
+        let proof = match self.proof(credential) {
+            Ok(proof) => proof,
+            Err(unusable) => return Attempt::Fail(Failure::of_credential(unusable)),
+        };
+        let mut form = vec![
             ("client_id", self.client_id.as_str()),
             ("scope", &self.scope),
-            ("client_secret", self.secret.expose()),
             ("grant_type", "client_credentials"),
         ];
+        form.extend(proof.fields.iter().map(|(name, value)| (*name, value.expose())));
+        let request = self.http.builder().post(self.url.clone()).form(&form).build();
         let asked_at = self.clock.now();
-        let request = match self.http.builder().post(self.url.clone()).form(&form).build() {
-            Ok(request) => request,
-            Err(error) => return Attempt::Fail(self.unusable_url(error)),
+        let answer = match self.send(request, "login_url", made).await {
+            Ok(answer) => answer,
+            Err(attempt) => return attempt,
         };
+        if answer.status.is_success() {
+            return self.grant(&answer, asked_at, None);
+        }
+        let refused = Refused {
+            answer: &answer,
+            secret: &proof.secret,
+            now: self.clock.now(),
+        };
+        judge(&refused, |happened| self.what(happened, Some(&answer)))
+    }
+
+    /// What is sent as proof: made for each request, so that a token of a platform or an assertion is never an old one.
+    fn proof(&self, credential: &Credential) -> Result<Proof, Unusable> {
+        match credential {
+            Credential::Secret(secret) => Ok(Proof::of_secret(secret)),
+            Credential::Certificate(certificate) => certificate
+                .assertion(self.url.as_str(), &self.client_id, self.clock.now())
+                .map(Proof::of_assertion)
+                .map_err(|error| Unusable {
+                    what: format!("the certificate cannot be used: {error}"),
+                    hint: error.hint().to_owned(),
+                }),
+            Credential::Federated(path) => federated_token(path, self.clock.now()).map(Proof::of_assertion),
+            Credential::Managed(_) => Err(Unusable {
+                what: "a managed identity proves nothing to the token endpoint".to_owned(),
+                hint: String::new(),
+            }),
+        }
+    }
+
+    async fn attempt_managed(&self, identity: &ManagedIdentity, made: u32) -> Attempt<Held, Failure> {
+        let asked_at = self.clock.now();
+        let mut key = None;
+        // A second time with the key that the agent of Arc asks for.
+        for _ in 0..2 {
+            let (url, headers) = identity.request(&self.resource, key.as_ref());
+            let mut request = self.http.builder().get(url).timeout(MANAGED_TIMEOUT);
+            for (name, value) in &headers {
+                request = request.header(*name, value.expose());
+            }
+            let answer = match self.send(request.build(), "managed_identity", made).await {
+                Ok(answer) => answer,
+                Err(attempt) => return attempt,
+            };
+            if answer.status.is_success() {
+                return self.grant(&answer, asked_at, identity.must_echo());
+            }
+            let challenge = answer.header("www-authenticate").unwrap_or_default();
+            let file = (answer.status.as_u16() == 401 && key.is_none())
+                .then(|| identity.key_file(challenge))
+                .flatten();
+            match file.map(|file| file.and_then(|file| managed::read_key(&file))) {
+                Some(Ok(read)) => key = Some(read),
+                Some(Err(unusable)) => return Attempt::Fail(Failure::of_credential(unusable)),
+                None => return self.no_identity(identity, &answer),
+            }
+        }
+        Attempt::Fail(Failure::of_credential(Unusable {
+            what: "the agent of Azure Arc refuses the key that it named".to_owned(),
+            hint: identity.hint().to_owned(),
+        }))
+    }
+
+    /// Services of identities are away while they are updated (404, 410, 429, 5xx); anything else is final.
+    fn no_identity(&self, identity: &ManagedIdentity, answer: &Answer) -> Attempt<Held, Failure> {
+        let status = answer.status.as_u16();
+        let words = crate::source::fault::shortened(&String::from_utf8_lossy(&answer.body));
+        let host = crate::transport::http_client::host_of(identity.endpoint());
+        let what = What::from(format!(
+            "asking {host} for a token of the managed identity -> {status} {words}"
+        ));
+        let hint = identity.hint().to_owned();
+        if matches!(status, 404 | 408 | 410 | 429 | 500..) {
+            let error = SourceError::Unavailable {
+                what,
+                hint,
+                cause: None,
+            };
+            // An update of the service takes up to 70 seconds.
+            let after = (status == 410).then_some(Duration::from_secs(10));
+            return Attempt::Again {
+                after: after.or_else(|| answer.retry_after(self.clock.now())),
+                error: Failure {
+                    error,
+                    of_credential: false,
+                },
+            };
+        }
+        Attempt::Fail(Failure {
+            error: SourceError::Unauthorized { what, hint },
+            of_credential: true,
+        })
+    }
+
+    /// The answer, whatever its status; or what no answer leads to.
+    async fn send<T>(
+        &self,
+        request: reqwest::Result<Request>,
+        key: &str,
+        made: u32,
+    ) -> Result<Answer, Attempt<T, Failure>> {
+        let request = request.map_err(|error| {
+            Attempt::Fail(Failure {
+                error: self.unusable_url(error),
+                of_credential: false,
+            })
+        })?;
         let answered = self.http.send(request).await;
         if let Ok(answer) = &answered {
             self.skew.note(answer, self.clock.now());
         }
-        match answered {
-            Ok(answer) if answer.status.is_success() => self.grant(&answer, asked_at),
-            Ok(answer) => self.refusal(&answer),
-            Err(error) => unreachable(
-                self.what("no token", None),
-                &self.http.keys("login_url"),
+        answered.map_err(|error| {
+            let nothing = unreachable::<T>(self.what("no token", None), &self.http.keys(key), error, made);
+            nothing.map_error(|error| Failure {
                 error,
-                made,
-            ),
-        }
+                of_credential: false,
+            })
+        })
     }
 
-    fn grant(&self, answer: &Answer, asked_at: Timestamp) -> Attempt<Held, SourceError> {
+    fn grant(&self, answer: &Answer, asked_at: Timestamp, echo: Option<&str>) -> Attempt<Held, Failure> {
+        let fail = |error, of_credential| Attempt::Fail(Failure { error, of_credential });
         let granted = serde_json::from_slice::<Granted>(&answer.body).ok();
+        let named = granted.as_ref().and_then(|granted| granted.client_id.clone());
+        if let Some(wanted) = echo
+            && !named.is_some_and(|named| named.eq_ignore_ascii_case(wanted))
+        {
+            let what = self.what(
+                "a token that does not say that it is for the identity asked for",
+                Some(answer),
+            );
+            let hint =
+                "update the agent of Azure Arc: old ones answer with the machine's own identity".to_owned();
+            return fail(SourceError::Unauthorized { what, hint }, true);
+        }
         let Some((token, life)) =
             granted.and_then(|granted| Some((granted.access_token?, life(granted.expires_in))))
         else {
@@ -171,10 +346,9 @@ impl TokenSource {
             } else {
                 "an answer without an access_token"
             };
-            return Attempt::Fail(SourceError::Malformed {
-                what: self.what(&format!("200 with {kind}"), Some(answer)),
-                hint: "check `login_url` and `proxy`: this is not Entra's token endpoint".to_owned(),
-            });
+            let what = self.what(&format!("200 with {kind}"), Some(answer));
+            let hint = "check `login_url` and `proxy`: this is not Entra's token endpoint".to_owned();
+            return fail(SourceError::Malformed { what, hint }, false);
         };
         let margin = RENEW_BEFORE.min(life / 10);
         Attempt::Done(Held {
@@ -182,81 +356,6 @@ impl TokenSource {
             renew_at: asked_at.plus(life.saturating_sub(margin)),
             ends_at: asked_at.plus(life),
         })
-    }
-
-    /// Judges a refusal. An AADSTS error is about the credential; any other is about the service or a proxy before it.
-    fn refusal(&self, answer: &Answer) -> Attempt<Held, SourceError> {
-        let body: Json = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let (error, code) = (body.get("error").and_then(Json::as_str), aadsts(&body));
-        let status = answer.status.as_u16();
-        let transient =
-            status == 429 || status >= 500 || code == Some(90033) || error == Some("temporarily_unavailable");
-        let (what, hint) = (
-            self.what(&self.shown(status, error, code, &body, answer), Some(answer)),
-            hint(code),
-        );
-        if transient {
-            let hint = "Entra's sign-in service is in trouble: the next cycle tries again".to_owned();
-            let error = SourceError::Unavailable {
-                what,
-                hint,
-                cause: None,
-            };
-            Attempt::Again {
-                after: answer.retry_after(self.clock.now()),
-                error,
-            }
-        } else if error.is_some() || code.is_some() {
-            Attempt::Fail(SourceError::Unauthorized { what, hint })
-        } else {
-            let hint =
-                "check `login_url`, `cloud` and `proxy`: this is not Entra's token endpoint".to_owned();
-            Attempt::Fail(SourceError::Unavailable {
-                what,
-                hint,
-                cause: None,
-            })
-        }
-    }
-
-    /// Describes status, codes, trace id and the first line of the description, which explains more than any table
-    /// here.
-    fn shown(
-        &self,
-        status: u16,
-        error: Option<&str>,
-        code: Option<u64>,
-        body: &Json,
-        answer: &Answer,
-    ) -> String {
-        let mut text = status.to_string();
-        if let Some(error) = error {
-            text.push_str(&format!(" {}", shortened(error)));
-        } else if looks_like_html(answer) {
-            text.push_str(" with an HTML page instead of JSON");
-        }
-        let description = body
-            .get("error_description")
-            .and_then(Json::as_str)
-            .unwrap_or_default();
-        let line = description.split(['\r', '\n']).next().unwrap_or_default();
-        let line = line.split(" Trace ID:").next().unwrap_or_default();
-        match code {
-            Some(code) if !line.contains(&format!("AADSTS{code}")) => {
-                text.push_str(&format!(", AADSTS{code}: {line}"))
-            }
-            _ if !line.is_empty() => text.push_str(&format!(", {line}")),
-            _ => {}
-        }
-        let trace = body.get("trace_id").and_then(Json::as_str);
-        let trace = trace
-            .map(|id| format!(" (trace {})", shortened(id)))
-            .unwrap_or_default();
-        let mut text = shortened(&text) + &trace;
-        if !self.secret.expose().is_empty() {
-            text = text.replace(self.secret.expose(), "[secret]");
-        }
-        text
     }
 
     fn what(&self, happened: &str, answer: Option<&Answer>) -> What {
@@ -312,53 +411,4 @@ fn life(expires_in: Option<Json>) -> Duration {
         _ => None,
     };
     Duration::from_secs(seconds.unwrap_or(ASSUMED_LIFE).min(86_400))
-}
-
-/// Returns the first AADSTS number, from `error_codes` or from the description.
-fn aadsts(body: &Json) -> Option<u64> {
-    let listed = body
-        .get("error_codes")
-        .and_then(|codes| codes.get(0))
-        .and_then(Json::as_u64);
-    listed.or_else(|| {
-        let (_, rest) = body.get("error_description")?.as_str()?.split_once("AADSTS")?;
-        rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-    })
-}
-
-/// Returns what to do about an AADSTS error (learn.microsoft.com, "Microsoft Entra authentication error codes").
-fn hint(code: Option<u64>) -> String {
-    match code {
-        Some(7_000_222) => {
-            "the client secret has expired: make a new one in the Entra admin centre (App registrations, \
-            Certificates & secrets) and put its value where `credential.client_secret` points"
-        }
-        Some(7_000_215) => {
-            "the client secret is wrong: `credential.client_secret` must give the secret's Value (not its \
-            Secret ID), and belong to the app in `client_id`"
-        }
-        Some(90_002 | 900_023) => {
-            "no such tenant: check `tenant_id`, and `cloud` (each national cloud has its own tenants)"
-        }
-        Some(700_016) => {
-            "the app is not in this tenant: check `client_id` and `tenant_id`, and that an admin of the \
-            tenant has consented to the app"
-        }
-        Some(500_011 | 70_011 | 1_002_012) => {
-            "Graph is not known in this tenant under the name of this cloud: check `cloud`"
-        }
-        Some(7_000_112) => {
-            "the app is disabled: enable it in the Entra admin centre (Enterprise applications, Properties)"
-        }
-        Some(7_000_229) => "the app has no service principal in this tenant: give admin consent to it",
-        Some(53_003 | 530_034) => {
-            "a Conditional Access policy for workload identities blocks this app: let it sign in from here"
-        }
-        Some(7_000_218) => "no client secret was sent: check what `credential.client_secret` points to",
-        Some(code) => {
-            return format!("look the code up: https://login.microsoftonline.com/error?code={code}");
-        }
-        None => "check `tenant_id`, `client_id` and `credential`",
-    }
-    .to_owned()
 }

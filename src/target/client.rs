@@ -61,9 +61,9 @@ use crate::transport::unreached::Keys;
 pub struct ScimOptions {
     /// SCIM base URL, with or without a slash at its end.
     pub url: Url,
-    /// Bearer token.
-    pub token: Secret,
-    /// The most requests in flight.
+    /// Bearer tokens, tried in order: the next where the target answers 401.
+    pub tokens: Vec<Secret>,
+    /// Most requests in flight.
     pub max_concurrency: usize,
     /// The least time between the starts of two requests; `None` for no limit of ours.
     pub least_gap: Option<Duration>,
@@ -135,7 +135,7 @@ impl ScimTarget {
         let pace = Pace::new(options.max_concurrency, options.least_gap, options.retry.budget);
         let experience = Experience::new(options.dialect, Arc::clone(&options.clock));
         let wire =
-            Wire::new(http, pace, options.token, options.retry, options.clock).ok_or(SetupError::Token)?;
+            Wire::new(http, pace, options.tokens, options.retry, options.clock).ok_or(SetupError::Token)?;
         Ok(Self {
             wire,
             addresses: Addresses::new(&options.url).map_err(SetupError::Url)?,

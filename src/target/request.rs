@@ -12,7 +12,7 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::Request;
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use serde_json::Value as Json;
 use url::Url;
 
@@ -58,8 +58,10 @@ pub struct Payload {
 pub struct Wire {
     http: HttpClient,
     pace: Pace,
-    headers: HeaderMap,
-    token: Secret,
+    /// In the order in which they are tried.
+    tokens: Vec<Bearer>,
+    /// Which of them is in use: the next one where the target refuses it.
+    token: AtomicUsize,
     policy: RetryPolicy,
     clock: Arc<dyn Clock>,
     words: Words,
@@ -67,6 +69,31 @@ pub struct Wire {
     pub(super) announced: Announced,
     /// Which of [`ACCEPTS`] is in force.
     accepts: AtomicUsize,
+}
+
+/// A token, and the header that carries it.
+struct Bearer {
+    token: Secret,
+    header: HeaderValue,
+}
+
+impl Bearer {
+    /// `None` when the token cannot stand in a header.
+    fn of(token: Secret) -> Option<Self> {
+        let mut header = HeaderValue::try_from(format!("Bearer {}", token.expose().trim())).ok()?;
+        header.set_sensitive(true);
+        Some(Self { token, header })
+    }
+}
+
+/// One attempt: what is asked, and as whom.
+#[derive(Clone, Copy)]
+struct Attempted<'a> {
+    asked: &'a Asked,
+    repeat: Repeat,
+    /// Attempts made before.
+    made: u32,
+    bearer: &'a Bearer,
 }
 
 /// The accepted types of answers, the usual first: a service that knows one type only may refuse a request that names
@@ -115,24 +142,23 @@ impl<B: Content> Looked<B> {
 }
 
 impl Wire {
-    /// Creates a connection with this token. Returns `None` when the token cannot stand in a header.
+    /// A way with these tokens, the next one where one is refused; `None` when there is none, or one cannot stand in a header.
     pub fn new(
         http: HttpClient,
         pace: Pace,
-        token: Secret,
+        tokens: Vec<Secret>,
         policy: RetryPolicy,
         clock: Arc<dyn Clock>,
     ) -> Option<Self> {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose().trim())).ok()?;
-        bearer.set_sensitive(true);
-        let mut headers = HeaderMap::with_capacity(4);
-        headers.insert(AUTHORIZATION, bearer);
-        headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTS[0]));
+        let tokens = tokens.into_iter().map(Bearer::of).collect::<Option<Vec<_>>>()?;
+        if tokens.is_empty() {
+            return None;
+        }
         Some(Self {
             http,
             pace,
-            headers,
-            token,
+            tokens,
+            token: AtomicUsize::new(0),
             policy,
             clock,
             words: Words::Kept,
@@ -193,15 +219,43 @@ impl Wire {
         let body = &body;
         loop {
             let form = self.accepts.load(Ordering::Relaxed);
+            let token = self.token.load(Ordering::Relaxed);
             let sent = retry(&self.policy, self.http.traffic(), |made| {
-                self.attempt(asked, url, body.clone(), repeat, made)
+                let attempt = Attempted {
+                    asked,
+                    repeat,
+                    made,
+                    bearer: &self.tokens[token],
+                };
+                self.attempt(attempt, url, body.clone())
             })
             .await;
+            // Whoever is not let in has done nothing, whatever the request.
+            if matches!(&sent, Err(TargetError::Unauthorized { .. })) && self.take_next_token(token) {
+                continue;
+            }
             let refused = matches!(&sent, Err(TargetError::Refused { status: 406, .. }));
             if !refused || repeat == Repeat::Never || !self.accept_otherwise(form) {
                 return sent;
             }
         }
+    }
+
+    /// Goes on with the token after the one that was refused; false where there is none.
+    fn take_next_token(&self, refused: usize) -> bool {
+        let next = refused + 1;
+        if next >= self.tokens.len() {
+            return false;
+        }
+        let order = Ordering::Relaxed;
+        if self.token.compare_exchange(refused, next, order, order).is_ok() {
+            tracing::warn!(
+                "The target refused token {} of {}, and the next one is used",
+                refused + 1,
+                self.tokens.len()
+            );
+        }
+        true
     }
 
     /// Goes on with another `Accept` than the one that was refused. Returns false where there is none. A process learns
@@ -219,12 +273,16 @@ impl Wire {
 
     async fn attempt<B: Content>(
         &self,
-        asked: &Asked,
+        attempt: Attempted<'_>,
         url: &Url,
         body: Option<Payload>,
-        repeat: Repeat,
-        made: u32,
     ) -> Attempt<Reply<B>, TargetError> {
+        let Attempted {
+            asked,
+            repeat,
+            made,
+            bearer,
+        } = attempt;
         let kind = if asked.method == "GET" {
             Kind::Read
         } else {
@@ -234,7 +292,7 @@ impl Wire {
             Ok(pass) => {
                 let sent = self
                     .http
-                    .send_for(self.request(asked, url, body), asked.size())
+                    .send_for(self.request(asked, bearer, url, body), asked.size())
                     .await;
                 let hint = sent
                     .as_ref()
@@ -246,7 +304,7 @@ impl Wire {
             Err(left) => return Attempt::Fail(fault::paused(asked, left)),
         };
         match sent {
-            Ok(answer) => self.judge(asked, answer, repeat, made).await,
+            Ok(answer) => self.judge(attempt, answer).await,
             Err(error) => {
                 let again = !error.is_configuration()
                     && !error.is_too_large()
@@ -280,19 +338,23 @@ impl Wire {
 
     async fn judge<B: Content>(
         &self,
-        asked: &Asked,
+        attempt: Attempted<'_>,
         answer: Answer,
-        repeat: Repeat,
-        made: u32,
     ) -> Attempt<Reply<B>, TargetError> {
+        let Attempted {
+            asked,
+            repeat,
+            made,
+            bearer,
+        } = attempt;
         if answer.is_throttled() {
             // Without a stated wait, the gaps of the retry grow by themselves.
             let wait = answer.retry_after(self.clock.now());
-            let error = self.fault(asked, answer.status.as_u16(), &answer);
+            let error = self.fault(asked, bearer, answer.status.as_u16(), &answer);
             return Attempt::Again { after: wait, error };
         }
         let size = answer.body.len();
-        let token = self.token.clone();
+        let token = bearer.token.clone();
         let look = move || Looked::at(answer, &token);
         let Looked {
             answer,
@@ -302,7 +364,7 @@ impl Wire {
         } = off_thread(size, look).await;
         if !(200..300).contains(&status) {
             let again = repeat == Repeat::Safe && fault::is_stumble(status) && made < STUMBLES;
-            return again_or_fail(again, None, self.fault(asked, status, &answer));
+            return again_or_fail(again, None, self.fault(asked, bearer, status, &answer));
         }
         if echoes {
             let wrong = "it repeats the token that it was asked with; nothing of it was used or stored";
@@ -314,13 +376,13 @@ impl Wire {
         }
     }
 
-    fn fault(&self, asked: &Asked, status: u16, answer: &Answer) -> TargetError {
-        let fault = fault::fault(asked, status, answer, &self.token, self.words);
+    fn fault(&self, asked: &Asked, bearer: &Bearer, status: u16, answer: &Answer) -> TargetError {
+        let fault = fault::fault(asked, status, answer, &bearer.token, self.words);
         self.announced.refused(asked, &fault);
         fault
     }
 
-    fn request(&self, asked: &Asked, url: &Url, body: Option<Payload>) -> Request {
+    fn request(&self, asked: &Asked, bearer: &Bearer, url: &Url, body: Option<Payload>) -> Request {
         let method = match asked.method {
             "POST" => Method::POST,
             "PATCH" => Method::PATCH,
@@ -329,12 +391,14 @@ impl Wire {
             _ => Method::GET,
         };
         let mut request = Request::new(method, url.clone());
-        *request.headers_mut() = self.headers.clone();
         let form = self.accepts.load(Ordering::Relaxed);
-        if form > 0 {
-            let accept = HeaderValue::from_static(ACCEPTS[form.min(ACCEPTS.len() - 1)]);
-            request.headers_mut().insert(ACCEPT, accept);
-        }
+        let headers = request.headers_mut();
+        headers.reserve(4);
+        headers.insert(AUTHORIZATION, bearer.header.clone());
+        headers.insert(
+            ACCEPT,
+            HeaderValue::from_static(ACCEPTS[form.min(ACCEPTS.len() - 1)]),
+        );
         if let Some(Payload { body, media }) = body {
             request
                 .headers_mut()

@@ -72,6 +72,20 @@ pub enum Attempt<T, E> {
     Fail(E),
 }
 
+impl<T, E> Attempt<T, E> {
+    /// The same with its error turned into another.
+    pub fn map_error<F>(self, turn: impl FnOnce(E) -> F) -> Attempt<T, F> {
+        match self {
+            Self::Done(value) => Attempt::Done(value),
+            Self::Again { after, error } => Attempt::Again {
+                after,
+                error: turn(error),
+            },
+            Self::Fail(error) => Attempt::Fail(turn(error)),
+        }
+    }
+}
+
 /// Tries until done, refused, or out of time. `attempt` gets the number of attempts made before.
 ///
 /// # Errors

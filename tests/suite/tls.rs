@@ -228,7 +228,7 @@ pub async fn read_through(url: &url::Url, network: NetworkOptions) -> [Result<()
     let source = GraphSource::new(GraphOptions {
         tenant_id: "tenant".to_owned(),
         client_id: "client".to_owned(),
-        credential: Secret::new("secret".to_owned()),
+        credential: Secret::new("secret".to_owned()).into(),
         cloud: Cloud::Global,
         graph_url: Some(url.clone()),
         login_url: Some(url.clone()),
@@ -242,7 +242,7 @@ pub async fn read_through(url: &url::Url, network: NetworkOptions) -> [Result<()
     let page = page.await.map(drop).map_err(|error| words(&error, error.hint()));
     let target = ScimTarget::new(ScimOptions {
         url: url.join("/scim/v2/").unwrap(),
-        token: Secret::new("token".to_owned()),
+        tokens: vec![Secret::new("token".to_owned())],
         max_concurrency: 1,
         least_gap: None,
         request_timeout: network.request_timeout,

@@ -3,6 +3,7 @@
 
 mod checks;
 mod commands;
+mod credentials;
 mod files;
 mod front;
 mod mapping;

@@ -12,7 +12,6 @@ use crate::files::own_uid;
 use crate::settings::Settings;
 use crate::settings::audit::Stream;
 use crate::settings::job::Job;
-use crate::settings::secret::SecretSource;
 
 /// Where the service manager lays out secrets: whom it lets read them it says by an access list, and the mode shows its mask.
 const LAID_OUT: &str = "/run/credentials/";
@@ -20,12 +19,8 @@ const LAID_OUT: &str = "/run/credentials/";
 /// A warning for each that somebody else owns, reads or writes. What is not there yet will be made right.
 pub(super) fn files(settings: &Settings, config: &Path, job: &Job, lines: &mut Lines) {
     state(&settings.state.path, lines);
-    for place in [&job.source.credential.client_secret, &job.target.token] {
-        match place {
-            SecretSource::File(path) if path.starts_with(LAID_OUT) => {}
-            SecretSource::File(path) => look("the secret", path, Who::UsOrRoot, lines),
-            SecretSource::Env(_) => {}
-        }
+    for path in job.secret_files().filter(|path| !path.starts_with(LAID_OUT)) {
+        look("the secret", path, Who::UsOrRoot, lines);
     }
     if let Some(Stream::File(path)) = &settings.audit.stream {
         look("the audit file", path, Who::Us, lines);

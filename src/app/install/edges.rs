@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::app::credentials;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
@@ -21,11 +22,7 @@ use crate::transport::unreached::Keys;
 /// The source's client.
 pub fn source(settings: &settings::job::Job) -> Result<GraphSource, AppError> {
     let source = &settings.source;
-    let credential = source
-        .credential
-        .client_secret
-        .read()
-        .map_err(|error| secret_failure(&error))?;
+    let credential = credentials::of_source(&source.credential)?;
     let cloud = match source.cloud {
         settings::source::Cloud::Global => Cloud::Global,
         settings::source::Cloud::UsGov => Cloud::UsGov,
@@ -65,10 +62,10 @@ pub fn target(settings: &settings::job::Job, mapping: &Mapping) -> Result<ScimTa
 }
 
 fn client_of(target: &settings::target::Target) -> Result<ScimTarget, AppError> {
-    let token = target.token.read().map_err(|error| secret_failure(&error))?;
+    let tokens = credentials::of_target(&target.tokens)?;
     ScimTarget::new(ScimOptions {
         url: target.url.clone(),
-        token,
+        tokens,
         max_concurrency: target.max_concurrency,
         least_gap: target.least_gap,
         request_timeout: target.request_timeout,
@@ -87,10 +84,6 @@ fn client_of(target: &settings::target::Target) -> Result<ScimTarget, AppError> 
             ErrorText::of(&error).advise(error.advice(&keys)),
         )
     })
-}
-
-fn secret_failure(error: &settings::secret::SecretError) -> AppError {
-    AppError::new(ErrorKind::Usage, ErrorText::of(error).advise(error.hint()))
 }
 
 fn network(settings: &settings::network::Network) -> NetworkOptions {

@@ -11,7 +11,6 @@ use crate::engine::job::Job;
 use crate::engine::schedule::Schedules;
 use crate::settings;
 use crate::settings::Settings;
-use crate::settings::secret::SecretSource;
 use crate::telemetry::audit::AuditStream;
 
 /// A job that can run.
@@ -104,12 +103,8 @@ pub fn credentials_of(settings: &Settings) -> Vec<Option<(SystemTime, u64)>> {
         .jobs
         .values()
         .filter(|job| job.enabled)
-        .flat_map(|job| [&job.source.credential.client_secret, &job.target.token]);
-    let files = places.filter_map(|place| match place {
-        SecretSource::File(path) => Some(path),
-        SecretSource::Env(_) => None,
-    });
-    files
+        .flat_map(settings::job::Job::credential_files);
+    places
         .map(|path| {
             let held = std::fs::metadata(path).ok()?;
             Some((held.modified().ok()?, held.len()))

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::drift::DriftCounts;
 use super::pause::PauseView;
 use super::quarantine::QuarantineView;
+use crate::app::credentials;
 use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::install::Installation;
@@ -152,7 +153,7 @@ pub fn of(
     let expires = |date: Option<&chrono::NaiveDate>| date.map(ToString::to_string);
     let settled = JobStatus {
         credentials: Credentials {
-            source: expires(job.source.credential.expires.as_ref()),
+            source: expires(credentials::last_day(&job.source.credential).as_ref()),
             target: expires(job.target.expires.as_ref()),
         },
         drift: None,

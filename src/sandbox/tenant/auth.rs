@@ -15,6 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::Core;
+use super::assertion::Trusted;
 use crate::sandbox::clock;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
@@ -26,6 +27,7 @@ pub(super) struct Auth {
     pub client_id: String,
     pub client_secret: String,
     pub secret_expired: bool,
+    pub trusted: Trusted,
     pub issued_count: usize,
     issued: HashMap<String, Instant>,
     granted: BTreeSet<String>,
@@ -38,6 +40,7 @@ impl Auth {
             client_id: "5a3d0b0c-7e57-4000-8000-00000000000a".into(),
             client_secret: "sandbox-secret".into(),
             secret_expired: false,
+            trusted: Trusted::default(),
             issued_count: 0,
             issued: HashMap::new(),
             granted: granted.iter().map(|name| (*name).to_owned()).collect(),
@@ -99,8 +102,13 @@ impl Auth {
     }
 }
 
+/// A token for whom it may concern: the app, or an identity of the machine.
+pub(super) fn issue(core: &mut Core, seconds: u64) -> String {
+    core.auth.issue(seconds)
+}
+
 /// Why Entra refuses to issue a token.
-struct Refusal(u16, &'static str, u32, String);
+pub(super) struct Refusal(pub u16, pub &'static str, pub u32, pub String);
 
 /// Answers `POST /{tenant}/oauth2/v2.0/token`.
 pub(super) fn token_endpoint(core: &mut Core, tenant: &str, call: &Call) -> Answer {
@@ -143,6 +151,17 @@ fn check(core: &Core, tenant: &str, call: &Call) -> Result<(), Refusal> {
     if !field("scope").is_some_and(|scope| scope.ends_with("/.default")) {
         let text = "The provided value for the input parameter 'scope' is not valid.".to_owned();
         return Err(Refusal(400, "invalid_scope", 70011, text));
+    }
+    if let Some(proof) = field("client_assertion") {
+        let kind = field("client_assertion_type");
+        if kind.as_deref() != Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer") {
+            let text = "The 'client_assertion_type' parameter is not valid.".to_owned();
+            return Err(Refusal(400, "invalid_request", 900_144, text));
+        }
+        let audience = format!("{}{}", call.origin(), call.path);
+        return auth
+            .trusted
+            .check(&proof, &auth.client_id, &audience, clock::utc().timestamp());
     }
     let Some(secret) = secret else {
         let text =

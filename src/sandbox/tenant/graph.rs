@@ -10,6 +10,7 @@ use super::auth;
 use super::batch;
 use super::delta;
 use super::directory::Kind;
+use super::identity;
 use super::page;
 use super::read;
 use crate::sandbox::clock;
@@ -52,6 +53,9 @@ fn route(core: &mut Core, call: &Call) -> Answer {
             Method::POST => auth::token_endpoint(core, tenant, call),
             _ => Answer::empty(405),
         };
+    }
+    if path == identity::PATH && call.method == Method::GET {
+        return identity::answer(core, call);
     }
     if let Some(fault) = wire_fault(core, call) {
         return fault;

@@ -4,6 +4,7 @@
 //! json-batching.md, errors.md). Tokens are opaque and bound to the `$select` of their round. A round lists what it will
 //! bring when it begins; property values are those of the moment the page is served, as in a real tenant.
 
+mod assertion;
 mod assignments;
 mod auth;
 mod batch;
@@ -13,6 +14,7 @@ pub(in crate::sandbox) use change::Filler;
 mod delta;
 mod directory;
 mod graph;
+mod identity;
 mod page;
 pub(in crate::sandbox) use page::EXTENSIONS;
 mod read;
@@ -91,6 +93,7 @@ struct Core {
     directory: Directory,
     options: TenantOptions,
     faults: GraphFaults,
+    identities: identity::Identities,
     auth: auth::Auth,
     rounds: delta::Rounds,
     enterprise: assignments::Enterprise,
@@ -133,6 +136,7 @@ impl Tenant {
             options: TenantOptions::default(),
             faults: GraphFaults::default(),
             auth: auth::Auth::new(&GRANTED),
+            identities: identity::Identities::default(),
             rounds: delta::Rounds::new(),
             enterprise: assignments::Enterprise::new(),
             answered: 0,
@@ -174,6 +178,37 @@ impl Tenant {
         let mut core = self.core();
         core.auth.client_secret = secret.to_owned();
         core.auth.secret_expired = false;
+    }
+
+    /// The app accepts what is signed with the key of this certificate (PEM).
+    pub fn trust_certificate(&self, pem: &str) {
+        self.core().auth.trusted.certificates.push(assertion::der_of(pem));
+    }
+
+    /// No certificate is accepted any more.
+    pub fn forget_certificates(&self) {
+        self.core().auth.trusted.certificates.clear();
+    }
+
+    /// The app has a federated credential: tokens of this issuer for this subject and audience, signed with the key of this
+    /// certificate (PEM), are accepted as its proof.
+    pub fn trust_issuer(&self, issuer: &str, subject: &str, audience: &str, pem: &str) {
+        self.core().auth.trusted.federated.push(assertion::Federated {
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+            audience: audience.to_owned(),
+            certificate: assertion::der_of(pem),
+        });
+    }
+
+    /// The machine that asks has a managed identity: its own, or with a client id an assigned one. Tokens are at
+    /// `/metadata/identity/oauth2/token`.
+    pub fn give_identity(&self, client_id: Option<&str>) {
+        let identities = &mut self.core().identities;
+        match client_id {
+            Some(id) => identities.assigned.push(id.to_owned()),
+            None => identities.system = true,
+        }
     }
 
     /// Expires the client secret: token requests fail with AADSTS7000222.

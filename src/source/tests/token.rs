@@ -201,6 +201,37 @@ async fn neither_secret_nor_token_is_ever_shown() {
     );
 }
 
+/// A limit of length that falls into an echoed secret leaves no beginning of it.
+#[tokio::test]
+async fn no_part_of_a_secret_is_left_where_an_echo_is_cut() {
+    let (secret, bearer) = (&SECRET[..4], "very-");
+    for filler in 200..260 {
+        let graph = Graph::start(move |_, seen, _| {
+            let filler = "x".repeat(filler);
+            if seen.is_token() && filler.len() % 2 == 0 {
+                let words = format!("{filler}{SECRET}");
+                return json(400, &json!({"error": words, "trace_id": words, "error_description": words}));
+            }
+            if seen.is_token() {
+                return granted("very-secret-token", 3600);
+            }
+            let words = format!("{filler}very-secret-token");
+            let body = json!({"error": {"code": words, "message": words, "innerError": {"code": words.clone() + "2"}}});
+            let mut answer = json(400, &body);
+            answer.1.push(("request-id", words));
+            answer
+        })
+        .await;
+        let source = graph.source();
+        let text = chain(&read(&source).await.unwrap_err());
+        assert!(text.contains("xxxx"), "{text}");
+        assert!(
+            !text.contains(secret) && !text.contains(bearer),
+            "{filler}: {text}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_unreachable_host_is_told_soon_with_its_cause() {
     let graph = giving(3600).await;

@@ -103,7 +103,7 @@ async fn world(answer: impl Fn(usize, &Seen) -> Said + Send + Sync + 'static) ->
 fn options(url: &str) -> ScimOptions {
     ScimOptions {
         url: Url::parse(url).unwrap(),
-        token: Secret::new("t0p-secret".to_owned()),
+        tokens: vec![Secret::new("t0p-secret".to_owned())],
         max_concurrency: 4,
         least_gap: None,
         request_timeout: Duration::from_millis(300),

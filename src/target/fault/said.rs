@@ -4,14 +4,14 @@ use serde_json::Value as Json;
 
 use super::is_html;
 use crate::model::secret::Secret;
-use crate::model::shown::shown;
+use crate::model::shown::shown_within;
 use crate::target::resource::field;
 use crate::transport::Answer;
 
-/// The longest text kept of a field that is known to hold a message, in characters.
+/// Longest text that is kept of a field that is known to be words, in characters as they are shown.
 const LONGEST_DETAIL: usize = 300;
 
-/// The longest excerpt of a body without such a field, in characters.
+/// How much is kept of a body in which no such field is, in characters as they are shown.
 const LONGEST_BODY: usize = 200;
 
 /// The fields that hold a message.
@@ -68,16 +68,10 @@ pub(super) fn clean(text: &str, token: &Secret) -> String {
 }
 
 fn shortened(text: &str, token: &Secret, longest: usize) -> String {
-    let secret = token.expose().trim();
-    let hidden = if secret.is_empty() {
-        text.to_owned()
-    } else {
-        text.replace(secret, "[secret]")
-    };
-    let words = hidden.split_whitespace().collect::<Vec<_>>().join(" ");
-    let (kept, cut) = match words.char_indices().nth(longest) {
-        Some((end, _)) => (&words[..end], "…"),
-        None => (words.as_str(), ""),
-    };
-    shown(kept).into_owned() + cut
+    let words = token
+        .hidden_in(text)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    shown_within(&words, longest)
 }

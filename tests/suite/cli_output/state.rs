@@ -295,7 +295,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Truncated or with flipped bits: said, not written over, and mended as docs/operations.md says.
+/// Truncated or with flipped bits: said, not written over, and mended as docs/operations/on-call.md says.
 #[test]
 fn a_spoilt_file_is_said_and_the_way_back_works() {
     let world = World::new(30, 3);

@@ -55,6 +55,20 @@ fn answers_as_seen_in_the_field_are_read_to_an_end() {
     }
 }
 
+/// What is not seen is written out, which makes it up to eight times as long: the limit of a line holds for what is shown.
+#[test]
+fn words_of_control_characters_stay_one_short_line() {
+    let unseen = "\u{202e}\u{7f}".repeat(1_000);
+    let bodies = [
+        json!({"detail": unseen, "scimType": unseen}).to_string(),
+        json!({"errors": [unseen]}).to_string(),
+        unseen,
+    ];
+    for body in bodies {
+        check(400, "", body.as_bytes());
+    }
+}
+
 /// JSON as a service might write it: the names that the client looks for, and anything as their values.
 fn answer() -> impl Strategy<Value = Value> {
     let name = prop::sample::select(vec![

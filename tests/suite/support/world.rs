@@ -374,7 +374,7 @@ fn graph_source(
     let options = GraphOptions {
         tenant_id: tenant.tenant_id(),
         client_id: tenant.client_id(),
-        credential: Secret::new(tenant.client_secret()),
+        credential: Secret::new(tenant.client_secret()).into(),
         cloud: Cloud::Global,
         graph_url: Some(url.clone()),
         login_url: Some(url),
@@ -399,7 +399,7 @@ fn scim_target(
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let options = ScimOptions {
         url: format!("{}/api/scim/v2/", server.url).parse().unwrap(),
-        token: Secret::new(workspace.token()),
+        tokens: vec![Secret::new(workspace.token())],
         max_concurrency: 8,
         least_gap: None,
         request_timeout,

@@ -53,6 +53,27 @@ const CASES: &[Case<'_>] = &[
         "no client secret was sent: check what `credential.client_secret` points to",
     ),
     (
+        "a certificate that is not uploaded",
+        401,
+        "",
+        r#"{"error": "invalid_client", "error_codes": [700027]}"#,
+        "Entra does not know this certificate: upload it to the app",
+    ),
+    (
+        "a proof of another time",
+        401,
+        "",
+        r#"{"error": "invalid_client", "error_codes": [700024]}"#,
+        "the signed proof is outside of its time: check the clock",
+    ),
+    (
+        "a federated credential of other words",
+        400,
+        "",
+        r#"{"error": "invalid_request", "error_codes": [700213]}"#,
+        "no federated credential of the app matches this token",
+    ),
+    (
         "a code of no list",
         400,
         "",

@@ -26,6 +26,12 @@ super::rows! {
     "jobs.idmelon.source.credential.client_secret" => client_secret;
     "jobs.idmelon.source.credential.client_secret.env" => client_secret_env;
     "jobs.idmelon.source.credential.client_secret.file" => client_secret_file;
+    "jobs.idmelon.source.credential.certificate.file", "jobs.idmelon.source.credential.certificate.key",
+    "jobs.idmelon.source.credential.certificate.key.file" => certificate;
+    "jobs.idmelon.source.credential.certificate.env", "jobs.idmelon.source.credential.certificate.key.env" => certificate_env;
+    "jobs.idmelon.source.credential.federated_token_file" => federated_token_file;
+    "jobs.idmelon.source.credential.managed_identity",
+    "jobs.idmelon.source.credential.managed_identity.client_id" => managed_identity;
     "jobs.idmelon.source.credential.expires" => expires;
 }
 
@@ -263,6 +269,129 @@ fn client_secret_file() {
     )
     .unwrap();
     stage.converges();
+}
+
+const CREDENTIAL: &str = "jobs.idmelon.source.credential";
+
+fn pem(name: &str) -> String {
+    fs::read_to_string(format!("tests/data/certificates/{name}")).unwrap()
+}
+
+/// Certificate and key in two files, in one file, and several in a list, of which the service knows the last.
+fn certificate() {
+    let stage = Stage::new(1, 0).with(
+        CREDENTIAL,
+        "{ certificate = { file = \"cert.pem\", key = { file = \"key.pem\" } } }",
+    );
+    let ran = stage.run(&["sync"]).exits(2);
+    assert!(ran.err.contains("cannot read the file key.pem"), "{ran:?}");
+    for (file, pem) in [("cert.pem", pem("cert.pem")), ("key.pem", pem("key.pem"))] {
+        fs::write(stage.world.path(file), pem).unwrap();
+    }
+    let ran = stage.run(&["sync"]).exits(1);
+    assert!(
+        ran.err.contains("AADSTS700027") && ran.err.contains("upload it"),
+        "{ran:?}"
+    );
+    stage.world.tenant.trust_certificate(&pem("cert.pem"));
+    stage.converges();
+    fs::write(stage.world.path("key.pem"), pem("other-key.pem")).unwrap();
+    let ran = stage.run(&["sync"]).exits(2);
+    assert!(ran.err.contains("does not belong to its certificate"), "{ran:?}");
+    fs::write(stage.world.path("cert.pem"), pem("cert.pem") + &pem("key.pem")).unwrap();
+    let list =
+        "{ certificate = [{ file = \"nowhere.pem\" }, { file = \"other.pem\" }, { file = \"cert.pem\" }] }";
+    let stage = stage.with(CREDENTIAL, list);
+    fs::write(
+        stage.world.path("other.pem"),
+        pem("other-cert.pem") + &pem("other-key.pem"),
+    )
+    .unwrap();
+    stage.converges();
+}
+
+fn certificate_env() {
+    let stage = Stage::new(1, 0).with(
+        CREDENTIAL,
+        "{ certificate = { env = \"CERT\", key = { env = \"KEY\" } } }",
+    );
+    stage.world.tenant.trust_certificate(&pem("cert.pem"));
+    for (certificate, code) in [
+        ("cert.pem", 0),
+        ("expired.pem", 2),
+        ("future.pem", 2),
+        ("ec-cert.pem", 2),
+    ] {
+        let mut command = stage.command(&["sync", "-q"]);
+        command.env("CERT", pem(certificate)).env("KEY", pem("key.pem"));
+        crate::cli_output::world::finished(command.spawn().unwrap()).exits(code);
+    }
+}
+
+/// The file is the platform's: a token that it has not renewed is an error of its own.
+fn federated_token_file() {
+    let stage = Stage::new(1, 0).with(CREDENTIAL, "{ federated_token_file = \"token\" }");
+    let (issuer, subject, audience) = (
+        "https://cluster.example",
+        "system:serviceaccount:a:b",
+        "api://AzureADTokenExchange",
+    );
+    let signed = |ends: i64| {
+        let key = jsonwebtoken::EncodingKey::from_rsa_pem(pem("other-key.pem").as_bytes()).unwrap();
+        let claims = json!({"iss": issuer, "sub": subject, "aud": audience, "exp": ends});
+        jsonwebtoken::encode(
+            &jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256),
+            &claims,
+            &key,
+        )
+        .unwrap()
+    };
+    let ran = stage.run(&["sync"]).exits(1);
+    assert!(
+        ran.err.contains("the federated token in token cannot be read"),
+        "{ran:?}"
+    );
+    fs::write(stage.world.path("token"), signed(1_600_000_000)).unwrap();
+    let ran = stage.run(&["sync"]).exits(5);
+    assert!(ran.err.contains("ended at 2020-09-13"), "{ran:?}");
+    fs::write(stage.world.path("token"), signed(4_000_000_000)).unwrap();
+    let ran = stage.run(&["sync"]).exits(5);
+    assert!(
+        ran.err.contains("AADSTS700213") && ran.err.contains("issuer, subject and audience"),
+        "{ran:?}"
+    );
+    let tenant = &stage.world.tenant;
+    tenant.trust_issuer(issuer, subject, audience, &pem("other-cert.pem"));
+    stage.converges();
+}
+
+fn managed_identity() {
+    let machine = |value: &str| {
+        let stage = Stage::new(1, 0).with(CREDENTIAL, value);
+        let url = stage.world.graph.url.clone();
+        (stage, url)
+    };
+    let run = |(stage, url): &(Stage, String)| {
+        let mut command = stage.command(&["sync", "-q"]);
+        command.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", url);
+        crate::cli_output::world::finished(command.spawn().unwrap())
+    };
+    let own = machine("{ managed_identity = true }");
+    let ran = run(&own).exits(1);
+    assert!(
+        ran.err
+            .contains("assign a managed identity to this virtual machine"),
+        "{ran:?}"
+    );
+    own.0.world.tenant.give_identity(None);
+    run(&own).exits(0);
+    let assigned = machine(&format!(
+        "{{ managed_identity = {{ client_id = \"{SOMEBODY_ELSE}\" }} }}"
+    ));
+    assigned.0.world.tenant.give_identity(None);
+    run(&assigned).exits(1);
+    assigned.0.world.tenant.give_identity(Some(SOMEBODY_ELSE));
+    run(&assigned).exits(0);
 }
 
 fn expires() {
