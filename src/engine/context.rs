@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::entitlements::Entitlements;
 use super::forecast::Forecast;
 use super::forecast::forecast_of;
+use super::intake::entitlements::Entitlements;
+use super::intake::scoping::Scoping;
 use super::leaving::Leaving;
-use super::scoping::Scoping;
 use super::standing::Standing;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;

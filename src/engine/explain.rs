@@ -16,10 +16,10 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use super::cycle::Cycle;
-use super::entitlements::Listing;
 use super::error::CycleError;
 use super::error::chain;
-use super::evaluation::prepare_evaluation;
+use super::intake::entitlements::Listing;
+use super::intake::evaluation::prepare_evaluation;
 use super::job::Extent;
 use super::job::Job;
 use super::job::Order;

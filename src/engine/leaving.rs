@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 use std::collections::HashSet;
 
-use super::kept_back::KeptBack;
-use super::scoping::is_disabled;
+use super::intake::scoping::is_disabled;
+use super::judge::kept_back::KeptBack;
 use super::work::Removal;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -69,7 +69,7 @@ impl Leaving {
     }
 
     /// A member whose user waits for a second look stays in its groups. Where the removal is withheld or held, the removal of the
-    /// member is planned and kept back with it ([`super::admission`]); here there is none yet.
+    /// member is planned and kept back with it ([`super::judge::admit`]); here there is none yet.
     pub(super) fn member_who_stays(
         &self,
         snapshot: &Snapshot,

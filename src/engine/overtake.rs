@@ -13,8 +13,8 @@ use tracing::info;
 
 use super::cycle::Cycle;
 use super::error::CycleError;
-use super::guarding::leavers;
 use super::job::Extent;
+use super::judge::leavers;
 use super::open::open_writes;
 use super::standing::Fact;
 use super::tables::each_dirty_object;

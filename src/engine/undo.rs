@@ -8,10 +8,10 @@ mod deeds;
 use std::collections::BTreeMap;
 
 use super::cycle::Cycle;
-use super::dialect::recall_dialect;
 use super::error::CycleError;
 use super::job::UndoRequest;
 use super::open::open_writes;
+use super::readings::dialect::recall_dialect;
 use super::rules::print;
 use super::work::Pass;
 use super::work::Work;

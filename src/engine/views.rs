@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use super::context::Context;
 use super::forecast::Forecast;
+use super::readings::stored::StoredReading;
 use super::standing::Fact;
-use super::stored::StoredReading;
 use crate::mapping::names::APP_ROLES;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;

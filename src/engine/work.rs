@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde::Serialize;
 
-use super::answered::Answered;
+use super::apply::answered::Answered;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::name::Name;
@@ -147,7 +147,7 @@ pub(super) enum Answer {
     /// Not sent: the cycle was asked to stop, or the target is in trouble.
     NotSent,
     /// A create that was not sent, because its intent would be too old by the time it is carried out: it is judged by the
-    /// intent's age, see [`super::intents`]. It comes with the next sweep.
+    /// intent's age, see [`super::apply::intents`]. It comes with the next sweep.
     TooLate,
     /// Not sent: operations of this kind stopped after it was planned.
     Cut(Verb),

@@ -8,7 +8,7 @@ use super::Level;
 use super::Lines;
 use super::Subject;
 use crate::app::error::AppError;
-use crate::engine::heal;
+use crate::engine::record::after_write;
 use crate::engine::summary::NotKept;
 use crate::engine::warnings;
 use crate::snapshot::state::{LEARNED, StateReads};
@@ -83,7 +83,7 @@ pub(super) fn not_kept(subject: &Subject<'_>, lines: &mut Lines) {
 
 fn all_not_kept(subject: &Subject<'_>) -> Result<Vec<NotKept>, AppError> {
     let (snapshot, _folder) = subject.snapshot()?;
-    heal::not_kept(&snapshot).map_err(AppError::from)
+    after_write::not_kept(&snapshot).map_err(AppError::from)
 }
 
 fn kept(subject: &Subject<'_>) -> Result<Option<Learned>, AppError> {

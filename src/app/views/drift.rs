@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::app::error::AppError;
-use crate::engine::foreign;
-use crate::engine::foreign::AnotherWriter;
+use crate::engine::drift::another_writer;
+use crate::engine::drift::another_writer::AnotherWriter;
 use crate::engine::summary::Summary;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -162,7 +162,7 @@ pub struct Unmanaged {
 /// Lists what the last readings of the target found.
 pub fn drift(snapshot: &Snapshot, job: &str) -> Result<DriftView, AppError> {
     let mut view = DriftView {
-        another_writer: foreign::another_writer(snapshot)?,
+        another_writer: another_writer::another_writer(snapshot)?,
         drift: snapshot.drift_counts()?.into(),
         job: job.to_owned(),
         listed: snapshot.state(&LISTED_AT)?,

@@ -12,7 +12,7 @@ use crate::app::credentials;
 use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::install::Installation;
-use crate::engine::heal;
+use crate::engine::record::after_write;
 use crate::engine::summary::NotKept;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -204,7 +204,7 @@ fn with_snapshot(
         holds: Some(holds.iter().filter(|(_, _, hold)| hold.holds_at(now)).count()),
         lag_seconds: lag(last_cycle.as_ref(), now),
         last_cycle,
-        not_kept: Some(heal::not_kept(snapshot)?),
+        not_kept: Some(after_write::not_kept(snapshot)?),
         paused: snapshot.pause_at(now)?.map(PauseView::from),
         quarantine: QuarantineView::of(snapshot.quarantine()?),
         snapshot: Some(SnapshotSize {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use melonsync::engine::foreign;
+use melonsync::engine::apply::open_writes::OpenWrite;
+use melonsync::engine::drift::another_writer;
 use melonsync::engine::job::Extent;
-use melonsync::engine::open_writes::OpenWrite;
 use melonsync::engine::summary::Drift as Counts;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Drift;
@@ -652,7 +652,9 @@ async fn values_of_ours_that_somebody_else_wrote_tell_of_another_writer() {
     }
     let first = full(&world).await;
     first.expect(Outcome::Converged);
-    let found = foreign::another_writer(&world.job.snapshot).unwrap().unwrap();
+    let found = another_writer::another_writer(&world.job.snapshot)
+        .unwrap()
+        .unwrap();
     assert_eq!((found.values, found.restored), (2, false));
     assert!(
         first
@@ -669,7 +671,7 @@ async fn values_of_ours_that_somebody_else_wrote_tell_of_another_writer() {
         "{:?}",
         second.findings
     );
-    assert_eq!(foreign::another_writer(&world.job.snapshot).unwrap(), None);
+    assert_eq!(another_writer::another_writer(&world.job.snapshot).unwrap(), None);
     world.expect_quiet().await;
 }
 

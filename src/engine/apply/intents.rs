@@ -1,0 +1,303 @@
+//! Open creates: sent, with an outcome that was never recorded. Resolved before anything else happens to
+//! their objects, by the values as they were sent, never by a second POST (docs/design/cycle.md, "Creates and crashes").
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use tracing::warn;
+
+use crate::engine::apply::open_writes::take_members;
+use crate::engine::audit::Clerk;
+use crate::engine::cycle::Cycle;
+use crate::engine::error::CycleError;
+use crate::engine::open::forget_answered;
+use crate::engine::open::last_unanswered;
+use crate::engine::open::note_members;
+use crate::engine::readings::stored::StoredReading;
+use crate::engine::standing::Fact;
+use crate::mapping::Mapping;
+use crate::mapping::Reference;
+use crate::mapping::TargetPath;
+use crate::mapping::read_path;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::link::Intent;
+use crate::model::link::Link;
+use crate::model::link::LinkOrigin;
+use crate::model::name::Name;
+use crate::model::value::Attributes;
+use crate::model::value::Value;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::reconcile::matching::Key;
+use crate::reconcile::matching::fold;
+use crate::reconcile::members_of;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Verb;
+use crate::reconcile::view::Absence;
+use crate::snapshot::read::ObjectIntent;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::DirtyCause;
+use crate::snapshot::store::Snapshot;
+
+/// What became of an open create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Resolution {
+    /// It went through: this is its resource.
+    Found(TargetId),
+    /// It did not: absence is proven.
+    Absent,
+    /// Neither can be told, and why: it stays open.
+    Open(String),
+}
+
+impl Cycle<'_> {
+    /// Resolves every open create. A cycle that only plans leaves them, and says so for each object.
+    pub(in crate::engine) async fn settle_intents(&mut self) -> Result<(), CycleError> {
+        let batches = self.run.store(|snapshot| snapshot.intents()).await?;
+        let all: Vec<ObjectIntent> = batches.into_iter().flat_map(|(_, entries)| entries).collect();
+        for (kind, id, _) in &all {
+            self.run.standing.note((*kind, *id), Fact::CreateOpen);
+        }
+        if all.is_empty() || !self.run.applies() {
+            return Ok(());
+        }
+        // Nothing is concluded before the request timeout has passed since the last can have been sent: the target may still be
+        // working on it.
+        // The intents of a batch are as old as the batch; its creates are sent until they are a timeout old.
+        let intents = all.clone();
+        let latest = self
+            .run
+            .store(move |snapshot| last_unanswered(snapshot, &intents))
+            .await?;
+        let latest = latest.map(|at| at.plus(self.run.job.request_timeout));
+        self.wait_until_answered(latest, all.len()).await?;
+        for kind in [ObjectKind::User, ObjectKind::Group] {
+            let mine: Vec<ObjectIntent> = all.iter().filter(|(of, _, _)| *of == kind).cloned().collect();
+            if !mine.is_empty() {
+                self.settle_kind(kind, mine).await?;
+            }
+        }
+        // Whoever was linked just now may be out of scope by now: its references must know.
+        self.intake.settle_scope(&self.run).await
+    }
+
+    async fn settle_kind(&mut self, kind: ObjectKind, intents: Vec<ObjectIntent>) -> Result<(), CycleError> {
+        // A listing read before the timeout had passed may lack what was created since.
+        self.run
+            .store(move |snapshot| snapshot.clear_readings(kind))
+            .await?;
+        let wanted: Vec<Vec<Key>> = intents.iter().map(|(_, id, intent)| keys(*id, intent)).collect();
+        let absence = self.readings.look_up(&self.run, kind, &wanted).await?;
+        let mut resolved: BTreeMap<SourceId, Resolution> = BTreeMap::new();
+        for (_, id, intent) in &intents {
+            let (keys, id, absence) = (keys(*id, intent), *id, absence.clone());
+            let resolution = self
+                .run
+                .store(move |snapshot| resolve(snapshot, kind, id, &keys, &absence))
+                .await?;
+            if let Resolution::Open(why) = &resolution {
+                warn!(object = %id, "Whether {kind} {id} was created is unknown: {why}");
+                let hint = "look for it at the target; the next cycle asks again";
+                self.run.summary.fail(
+                    id,
+                    "create",
+                    format!("an earlier create was sent, and {why}"),
+                    hint.to_owned(),
+                );
+            }
+            resolved.insert(id, resolution);
+        }
+        for (id, resolution) in &resolved {
+            if !matches!(resolution, Resolution::Open(_)) {
+                self.run.standing.take_back((kind, *id), Fact::CreateOpen);
+            }
+        }
+        self.readings.absence.insert(kind, absence);
+        let mapping = std::sync::Arc::clone(&self.run.job.mapping);
+        let users_open = self.run.standing.count_of(ObjectKind::User, Fact::CreateOpen) > 0;
+        let clerk = Clerk::new(self.run.job, self.run.order, self.run.now);
+        self.run
+            .store(move |snapshot| {
+                let settled = Settled {
+                    kind,
+                    intents: &intents,
+                    resolved: &resolved,
+                    users_open,
+                };
+                record(snapshot, &mapping, &settled, &clerk)
+            })
+            .await
+    }
+}
+
+/// The values as they were sent: externalId, then the matching attributes.
+fn keys(id: SourceId, intent: &Intent) -> Vec<Key> {
+    let external = intent.external_id.clone().unwrap_or_else(|| id.to_string());
+    let mut keys = Vec::new();
+    if let Ok(path) = "externalId".parse::<TargetPath>() {
+        keys.push(Key {
+            path,
+            value: Value::text(external),
+        });
+    }
+    keys.extend(intent.matching.iter().filter_map(|(path, value)| {
+        Some(Key {
+            path: path.parse().ok()?,
+            value: value.clone(),
+        })
+    }));
+    keys
+}
+
+/// Looks for the resource among the readings. One that belongs to somebody else is none.
+fn resolve(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    id: SourceId,
+    keys: &[Key],
+    absence: &Absence,
+) -> Result<Resolution, StoreError> {
+    for key in keys {
+        let mut found = BTreeSet::new();
+        for target in snapshot.readings_by(kind, key.path.as_str(), &fold(&key.value))? {
+            let free = snapshot.owner(kind, &target)?.is_none_or(|owner| owner == id);
+            if free && is_ours(snapshot, kind, &target, keys)? {
+                found.insert(target);
+            }
+        }
+        let mut found = found.into_iter();
+        match (found.next(), found.next()) {
+            (Some(one), None) => return Ok(Resolution::Found(one)),
+            (Some(_), Some(_)) => {
+                return Ok(Resolution::Open(format!(
+                    "several resources have its {}",
+                    key.path.as_str()
+                )));
+            }
+            (None, _) => {}
+        }
+    }
+    Ok(match absence {
+        Absence::Proven(_) => Resolution::Absent,
+        Absence::Unproven(why) => Resolution::Open(why.clone()),
+    })
+}
+
+/// A resource that carries another externalId than was sent is somebody else's, whatever its name.
+fn is_ours(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    target: &TargetId,
+    keys: &[Key],
+) -> Result<bool, StoreError> {
+    let reading = snapshot.reading::<StoredReading>(kind, target)?;
+    let held = reading.map(|reading| Value::from_json(&reading.body()["externalId"]));
+    let sent = keys.first().map(|key| fold(&key.value));
+    Ok(held.is_none_or(|held| held.is_unassigned() || Some(fold(&held)) == sent))
+}
+
+/// Open creates of a kind, and what became of them.
+struct Settled<'a> {
+    kind: ObjectKind,
+    intents: &'a [ObjectIntent],
+    resolved: &'a BTreeMap<SourceId, Resolution>,
+    /// True while there are users with an open create.
+    users_open: bool,
+}
+
+/// Links what was found, with the entry that the interrupted cycle could not write, and closes the intents.
+fn record(
+    snapshot: &Snapshot,
+    mapping: &Mapping,
+    settled: &Settled<'_>,
+    clerk: &Clerk,
+) -> Result<(), StoreError> {
+    let Settled {
+        kind,
+        intents,
+        resolved,
+        users_open,
+    } = *settled;
+    let mut tx = snapshot.tx()?;
+    let mut history = Vec::new();
+    for (_, id, intent) in intents {
+        if let Some(Resolution::Found(target)) = resolved.get(id)
+            && let Some(mut record) = tx.record(kind, id)?
+        {
+            let sent = sent_into(&tx, mapping, kind, target)?;
+            history.push(clerk.found(Verb::create(kind), (kind, *id), target, changes_of(&sent)));
+            record.link = Some(Link {
+                target: target.clone(),
+                origin: LinkOrigin::Created,
+                since: intent.sent_at,
+                sent,
+                kept: BTreeMap::new(),
+            });
+            tx.put_record(&record)?;
+            tx.mark_dirty(kind, id, DirtyCause::TARGET)?;
+            tx.mark_referrers_dirty(id)?;
+            tx.mark_holders(id)?;
+            if kind == ObjectKind::Group {
+                if let Some(reading) = tx.reading::<StoredReading>(kind, target)? {
+                    let moved = take_members(&mut tx, id, &members_of(&reading.body()))?;
+                    history.extend(clerk.members(Verb::AddMember, *id, target, &moved.added));
+                }
+                if users_open {
+                    note_members(&mut tx, *id, intent.sent_at)?;
+                }
+            }
+        }
+    }
+    for (batch, entries) in tx.intents()? {
+        let is_settled = |id: &SourceId| {
+            resolved
+                .get(id)
+                .is_some_and(|resolution| !matches!(resolution, Resolution::Open(_)))
+        };
+        let left: Vec<&ObjectIntent> = entries
+            .iter()
+            .filter(|(of, id, _)| *of != kind || !is_settled(id))
+            .collect();
+        if left.len() != entries.len() {
+            tx.replace_intents(batch, &left);
+        }
+    }
+    if tx.intents()?.is_empty() {
+        forget_answered(&mut tx);
+    }
+    if !history.is_empty() {
+        tx.append_history(history);
+    }
+    tx.commit(Durability::Synced)
+}
+
+fn changes_of(sent: &Attributes) -> Vec<Change> {
+    let change = |(attribute, after): (&Name, &Value)| Change {
+        attribute: attribute.clone(),
+        before: Value::Null,
+        after: after.clone(),
+    };
+    sent.iter().map(change).collect()
+}
+
+/// What the found resource holds at the mapped paths: we made it, so that is what was sent, as it was kept.
+fn sent_into(
+    reads: &impl Reads,
+    mapping: &Mapping,
+    kind: ObjectKind,
+    target: &TargetId,
+) -> Result<Attributes, StoreError> {
+    let Some(reading) = reads.reading::<StoredReading>(kind, target)? else {
+        return Ok(Attributes::new());
+    };
+    let body = reading.body();
+    let rows = mapping
+        .rows(kind)
+        .iter()
+        .filter(|row| row.reference != Some(Reference::Members));
+    Ok(rows
+        .filter_map(|row| Some((row.target.as_str().to_owned(), read_path(&body, &row.target)?)))
+        .collect())
+}

@@ -1,0 +1,4 @@
+//! Drift: what the target holds beside what was left there, and who else may have written it.
+
+pub mod another_writer;
+pub(super) mod compare;

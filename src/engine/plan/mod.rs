@@ -1,0 +1,3 @@
+//! Plan: what a pass does with a batch, and whose turn it is.
+
+pub(super) mod unique_names;
