@@ -70,8 +70,6 @@ impl Judge {
         true
     }
 
-    // ---------------------------------------------------------------------------------------------- holds
-
     /// The operation without what is on hold; `None` where nothing is left of it.
     pub(in crate::engine) fn without_held(
         &self,
@@ -153,8 +151,6 @@ impl Judge {
         operation.narrow_reason();
         (!operation.members.is_empty()).then_some(operation)
     }
-
-    // ---------------------------------------------------------------------------------------------- guard
 
     fn admit_removal(
         &mut self,

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::engine::cycle::Cycle;
 use crate::engine::error::CycleError;
-use crate::engine::judge::remember_sent;
+use crate::engine::judge::window::remember_sent;
 use crate::engine::open;
 use crate::engine::record::part::Claim;
 use crate::engine::record::part::Done;

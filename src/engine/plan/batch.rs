@@ -1,0 +1,226 @@
+//! The plans of a batch: views of its objects, planned on every processor.
+
+use std::collections::BTreeMap;
+
+use crate::engine::context::Context;
+use crate::engine::parallel::in_parallel;
+use crate::engine::rules::Rules;
+use crate::engine::rules::keep_holds;
+use crate::engine::rules::keys_of;
+use crate::engine::views::view_of;
+use crate::engine::work::Pass;
+use crate::engine::work::Removal;
+use crate::engine::work::is_active;
+use crate::mapping::names::APP_ROLES;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::id::TargetId;
+use crate::model::link::Link;
+use crate::model::link::LinkOrigin;
+use crate::model::value::Attributes;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::reconcile::operation::Verb;
+use crate::reconcile::plan::ObjectPlan;
+use crate::reconcile::plan::Planner;
+use crate::reconcile::view::ObjectView;
+use crate::reconcile::view::Reference;
+use crate::reconcile::view::TargetReading;
+use crate::snapshot::read::Reads;
+use crate::snapshot::record::Record;
+use crate::snapshot::store::Snapshot;
+
+/// What is left of a plan once its disable is carried out, or foreseen.
+fn without_disable(plan: &mut ObjectPlan) {
+    for operation in &mut plan.operations {
+        if operation.verb == Verb::DisableUser {
+            operation.verb = Verb::UpdateUser;
+            operation.changes.retain(|change| !is_active(change));
+            operation.narrow_reason();
+        }
+    }
+    plan.operations
+        .retain(|operation| operation.verb != Verb::UpdateUser || !operation.changes.is_empty());
+}
+
+/// The plan of one object.
+pub(in crate::engine) struct Planned {
+    pub(in crate::engine) plan: ObjectPlan,
+    /// The removal that the first pass counted for it.
+    pub(in crate::engine) removal: Option<Removal>,
+    /// The removals of those whose memberships go with them.
+    pub(in crate::engine) of_members: BTreeMap<SourceId, Verb>,
+    /// What it was planned from, as the snapshot has it; `None` where it is to be read again.
+    pub(in crate::engine) record: Option<Record>,
+}
+
+/// The plans of a batch.
+#[derive(Default)]
+pub(in crate::engine) struct PlannedBatch {
+    pub(in crate::engine) plans: Vec<Planned>,
+    /// Some wait for their managers, and were not planned.
+    pub(in crate::engine) waiting: bool,
+}
+
+/// A user whose first operations, without its manager, are in the plan already: as they will leave it. What a
+/// cycle that writes finds in the snapshot by then.
+fn as_foreseen(planner: &Planner<'_>, view: &mut ObjectView, target: Option<TargetId>) {
+    let manager = std::mem::replace(&mut view.manager, Reference::Absent);
+    let first = planner.plan(view);
+    view.manager = manager;
+    let fresh = || Link {
+        target: target
+            .or_else(|| TargetId::new("(to be created)"))
+            .expect("a text that is not empty"),
+        origin: LinkOrigin::Created,
+        since: planner.now,
+        sent: Attributes::new(),
+        kept: BTreeMap::new(),
+    };
+    let link = view.link.get_or_insert_with(fresh);
+    let changes = first
+        .operations
+        .into_iter()
+        .flat_map(|operation| operation.changes);
+    for change in changes.chain(first.record) {
+        if change.after.is_unassigned() {
+            link.sent.remove(&change.attribute);
+        } else {
+            link.sent.insert(change.attribute, change.after);
+        }
+    }
+    view.target = TargetReading::NotAsked;
+}
+
+/// How the users are taken away whose memberships go with them.
+fn removals_of_members(
+    snapshot: &Snapshot,
+    plan: &ObjectPlan,
+) -> Result<BTreeMap<SourceId, Verb>, StoreError> {
+    let mut removals = BTreeMap::new();
+    let operations = plan.operations.iter();
+    let leave = operations.filter(|operation| operation.verb == Verb::RemoveMember);
+    for member in leave.flat_map(|operation| &operation.members) {
+        if member.with_user
+            && let Some(removal) = snapshot.removal::<Removal>(ObjectKind::User, &member.source)?
+        {
+            removals.insert(member.source, removal.verb);
+        }
+    }
+    Ok(removals)
+}
+
+/// Views and plans of a batch, on every processor: they do not depend on each other, and with the reading of the records
+/// they are most of a cycle in which little is sent.
+pub(in crate::engine) fn plan_batch(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    ids: &[SourceId],
+    pass: Pass,
+    rules: &Rules,
+    context: &Context,
+    settle: bool,
+) -> Result<PlannedBatch, StoreError> {
+    let mut planned = PlannedBatch::default();
+    for part in in_parallel(ids, !context.releases, |ids| {
+        plan_part(snapshot, kind, ids, pass, rules, context, settle)
+    })? {
+        planned.waiting |= part.waiting;
+        planned.plans.extend(part.plans);
+    }
+    Ok(planned)
+}
+
+/// The part of a batch that one processor does, with the removal that the first pass counted for each object.
+fn plan_part(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    ids: &[SourceId],
+    pass: Pass,
+    rules: &Rules,
+    context: &Context,
+    settle: bool,
+) -> Result<PlannedBatch, StoreError> {
+    let planner = rules.planner(settle);
+    let mut planned = PlannedBatch::default();
+    let mut forecasts = context.forecasts_of(snapshot, kind, ids)?;
+    let objects = snapshot.raw_objects(kind, ids)?;
+    let mut released = Vec::new();
+    for (id, bytes) in ids.iter().zip(objects) {
+        let Some(bytes) = bytes else { continue };
+        let forecast = forecasts.remove(id).unwrap_or_default();
+        let follows = forecast.late && pass == Pass::Users;
+        if forecast.done && pass != Pass::Deletes && !follows {
+            continue;
+        }
+        if pass == Pass::Users
+            && !settle
+            && !follows
+            && planner.sends_managers()
+            && context.waits_for_manager(snapshot, id, &snapshot.decode_brief(kind, *id, &bytes)?)?
+        {
+            planned.waiting = true;
+            continue;
+        }
+        let record = snapshot.decode_record(kind, *id, &bytes)?;
+        // Nobody is a member of a resource that is not there; looking at each of the group's members would be in vain.
+        if pass == Pass::MembersOut && (record.link.is_none() || forecast.lost) {
+            continue;
+        }
+        let mut view = view_of(snapshot, context, record, &forecast, &|view| {
+            keys_of(&planner, view)
+        })?;
+        if forecast.done && follows {
+            if !matches!(view.manager, Reference::Linked(_) | Reference::Expected(_)) {
+                continue;
+            }
+            as_foreseen(&planner, &mut view, forecast.linked.clone().flatten());
+        }
+        // Its resource goes to a newcomer, who may yet be kept from taking it.
+        if kind == ObjectKind::User && view.link.is_some() && context.rehires.is_leaver(*id) {
+            continue;
+        }
+        let mut plan = planner.plan(&view);
+        if context.filled.holds {
+            released.extend(keep_holds(snapshot, &view, &mut plan)?);
+        }
+        if forecast.members_out {
+            plan.operations
+                .retain(|operation| operation.verb != Verb::RemoveMember);
+        }
+        if forecast.disabled {
+            without_disable(&mut plan);
+        }
+        let removal = if context.filled.removals {
+            snapshot.removal::<Removal>(kind, id)?
+        } else {
+            None
+        };
+        let of_members = if context.filled.removals {
+            removals_of_members(snapshot, &plan)?
+        } else {
+            BTreeMap::new()
+        };
+        let mut object = view.object;
+        // Filled in for the mapping, and no part of what the source said of the user.
+        object.attributes.remove(APP_ROLES);
+        let record = (!view.lost && !forecast.done).then_some(Record {
+            object,
+            link: view.link,
+        });
+        planned.plans.push(Planned {
+            plan,
+            removal,
+            of_members,
+            record,
+        });
+    }
+    if context.releases && !released.is_empty() {
+        let mut tx = snapshot.tx()?;
+        for (kind, id, left) in released {
+            tx.put_undone(kind, &id, left.as_ref());
+        }
+        tx.commit(Durability::Lazy)?;
+    }
+    Ok(planned)
+}
