@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::problem::Problem;
-use crate::app::actor;
+use crate::app::actor::Actor;
 
 /// The header in which a command sends what its environment claims about its user (`SUDO_USER=ada&USER=root`). It is shown
 /// as a claim, beside what the kernel knows.
@@ -24,7 +24,7 @@ pub(super) struct Peer {
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     /// The name for the history.
-    pub(super) actor: String,
+    pub(super) actor: Actor,
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -43,7 +43,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             .unwrap_or_default();
         let claims: Vec<(String, String)> = url::form_urlencoded::parse(claims).into_owned().collect();
         Ok(Self {
-            actor: actor::peer(peer.uid, &claims),
+            actor: Actor::peer(peer.uid, &claims),
         })
     }
 }

@@ -6,8 +6,10 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded;
 
 use super::problem::Problem;
+use crate::model::shown::shown;
 
 /// A JSON body; no body is an empty object. Unknown members are refused by the types themselves.
 pub(super) struct Json<T>(pub(super) T);
@@ -23,6 +25,68 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         serde_json::from_slice(text)
             .map(Self)
             .map_err(|cause| Problem::usage("the body is not what this route takes", cause.to_string()))
+    }
+}
+
+/// The parameters of a query.
+pub(super) struct Query(Vec<(String, String)>);
+
+impl<S: Sync> FromRequestParts<S> for Query {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let text = parts.uri.query().unwrap_or_default().as_bytes();
+        let all: Vec<_> = form_urlencoded::parse(text)
+            .into_owned()
+            .take(MOST_PARAMETERS + 1)
+            .collect();
+        if all.len() > MOST_PARAMETERS {
+            return Err(Problem::usage(
+                "too many parameters",
+                format!("at most {MOST_PARAMETERS}"),
+            ));
+        }
+        Ok(Self(all))
+    }
+}
+
+/// As many parameters as a query has.
+const MOST_PARAMETERS: usize = 1000;
+
+impl Query {
+    /// The same query, where every parameter has one of these names.
+    pub(super) fn of(self, names: &[&str]) -> Result<Self, Problem> {
+        let is_known = |name: &String| names.contains(&name.as_str());
+        match self.0.iter().map(|(name, _)| name).find(|name| !is_known(name)) {
+            None => Ok(self),
+            Some(unknown) => Err(Problem::usage(
+                &format!("this route has no parameter `{}`", shown(unknown)),
+                format!("it has: {}", names.join(", ")),
+            )),
+        }
+    }
+
+    /// Every value of a parameter.
+    pub(super) fn all(&self, name: &str) -> Vec<String> {
+        let those = self.0.iter().filter(|(given, _)| given == name);
+        those.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// The value of a parameter; the last one, where it is given more than once.
+    pub(super) fn one(&self, name: &str) -> Option<String> {
+        self.all(name).pop()
+    }
+
+    /// The number that a parameter has.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
+        let Some(text) = self.one(name) else {
+            return Ok(None);
+        };
+        let read = text.parse().map(Some);
+        read.map_err(|_| {
+            let what = format!("`{name}` is no number");
+            Problem::usage(&what, shown(&text).into_owned())
+        })
     }
 }
 

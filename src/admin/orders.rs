@@ -7,12 +7,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
-use axum::http::header::ACCEPT;
 use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use uuid::Uuid;
 
+use super::answer::Form;
 use super::caller::Caller;
 use super::extract::Json as Body;
 use super::extract::Path;
@@ -28,6 +28,7 @@ use crate::app::service::order::Track;
 use crate::app::service::order::Work;
 use crate::app::service::request::CancelRequest;
 use crate::app::service::request::Cancelled;
+use crate::app::service::request::DriftRequest;
 use crate::app::service::request::ResyncRequest;
 use crate::app::service::request::SyncRequest;
 use crate::model::id::CycleId;
@@ -56,6 +57,30 @@ pub(super) async fn resync(
     taken(&service, &job, caller, asked.work()?, &headers)
 }
 
+/// `POST /api/v1/jobs/{job}/drift/refresh`: the target is read, and nothing is written.
+pub(super) async fn drift_refresh(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(job): Path<String>,
+    headers: HeaderMap,
+    Body(asked): Body<DriftRequest>,
+) -> Result<Response, Problem> {
+    service.same_settings(&job, asked.settings.as_deref())?;
+    taken(&service, &job, caller, DriftRequest::work(false), &headers)
+}
+
+/// `POST /api/v1/jobs/{job}/drift/heal`: what drifted is put right, whatever the drift policy.
+pub(super) async fn drift_heal(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(job): Path<String>,
+    headers: HeaderMap,
+    Body(asked): Body<DriftRequest>,
+) -> Result<Response, Problem> {
+    service.same_settings(&job, asked.settings.as_deref())?;
+    taken(&service, &job, caller, DriftRequest::work(true), &headers)
+}
+
 fn taken(
     service: &Arc<Service>,
     job: &str,
@@ -65,11 +90,11 @@ fn taken(
 ) -> Result<Response, Problem> {
     let ask = Ask {
         work,
-        actor: caller.actor,
+        actor: caller.actor.to_string(),
         watcher: None,
     };
     let (ticket, track) = service.order(job, ask)?;
-    if wants_stream(headers) {
+    if Form::of(headers) == Form::Stream {
         return Ok(stream::of(track, Some(ticket)).into_response());
     }
     let place = format!("/api/v1/cycles/{}", ticket.cycle);
@@ -84,7 +109,7 @@ pub(super) async fn follow(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let track = track(&service, id)?;
-    if wants_stream(&headers) {
+    if Form::of(&headers) == Form::Stream {
         return Ok(stream::of(track, None).into_response());
     }
     Ok(Json(OrderState::of(&track)).into_response())
@@ -100,7 +125,7 @@ pub(super) async fn cancel(
     let track = track(&service, id)?;
     Ok(Json(Cancelled {
         cycle: track.cycle.to_string(),
-        cancelled: service.cancel(track.cycle, asked.mine, &caller.actor),
+        cancelled: service.cancel(track.cycle, asked.mine, caller.actor.as_str()),
     }))
 }
 
@@ -115,9 +140,4 @@ fn track(service: &Service, id: Uuid) -> Result<Arc<Track>, Problem> {
         AppError::new(ErrorKind::Absent, shown.advise(advice))
     };
     Ok(service.track(CycleId(id)).ok_or_else(unknown)?)
-}
-
-fn wants_stream(headers: &HeaderMap) -> bool {
-    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    accept.is_some_and(|accept| accept.contains("text/event-stream"))
 }

@@ -6,13 +6,14 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use axum::Extension;
 use axum::Router;
-use tokio::net::UnixListener;
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 use tracing::warn;
 
 use super::caller::Peer;
@@ -60,17 +61,21 @@ fn opened(path: &Path) -> io::Result<UnixListener> {
     // The process's mask keeps it private from the first moment on; its mode says so too.
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
     Ok(listener)
 }
 
-/// Serves the socket until `stop`, then removes it and serves who came in.
+/// Serves the socket until `stop`, then those who came in.
 pub(super) async fn serve(listener: UnixListener, router: Router, stop: CancellationToken) {
     let own = rustix::process::geteuid().as_raw();
-    server::serve(Socket { listener, own }, router, stop).await;
+    match tokio::net::UnixListener::from_std(listener) {
+        Ok(listener) => server::serve(Socket { listener, own }, router, stop).await,
+        Err(error) => error!("The control socket is not served: {error}"),
+    }
 }
 
 struct Socket {
-    listener: UnixListener,
+    listener: tokio::net::UnixListener,
     own: u32,
 }
 
@@ -112,8 +117,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn what_an_earlier_daemon_left_is_replaced_and_nothing_else() {
+    #[test]
+    fn what_an_earlier_daemon_left_is_replaced_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
         drop(bind(&path).unwrap());

@@ -25,7 +25,7 @@ impl Actor {
         Self(peer(rustix::process::getuid().as_raw(), &claims()))
     }
 
-    /// The user at the other end of a socket, whom the system knows by this number ([`peer`]).
+    /// The user at the other end of a socket, whom the system knows by this number, with what that user's own environment claims ([`claims`]).
     #[must_use]
     pub fn peer(uid: u32, claims: &[(String, String)]) -> Self {
         Self(peer(uid, claims))
@@ -50,9 +50,7 @@ impl fmt::Display for Actor {
     }
 }
 
-/// The user whom the system knows by this number, with what that user's own environment claims ([`claims`]).
-#[must_use]
-pub fn peer(uid: u32, claims: &[(String, String)]) -> String {
+fn peer(uid: u32, claims: &[(String, String)]) -> String {
     let list = files::read_limited(std::path::Path::new(USERS), LONGEST_LIST).unwrap_or_default();
     let name = name_of(uid, &String::from_utf8_lossy(&list));
     // Only what we would claim ourselves: the rest of what a peer sends is no part of a name.

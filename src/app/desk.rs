@@ -11,6 +11,7 @@ use super::actor::Actor;
 use super::error::AppError;
 use super::install;
 use super::lookup::Named;
+use super::site::Site;
 use crate::engine::job::Job;
 use crate::mapping::Mapping;
 use crate::model::clock::Clock;
@@ -74,6 +75,18 @@ impl Desk {
             now: job.clock.now(),
             equipment: Equipment::Job(Box::new(job.clone())),
         }
+    }
+
+    /// The desk of a job whose installation is held already: a daemon's, for a job that cannot run.
+    pub fn at(site: &Site, job: &str, actor: Actor) -> Result<Self, AppError> {
+        Ok(Self {
+            job: job.to_owned(),
+            snapshot: site.known(job)?,
+            actor,
+            now: SystemClock.now(),
+            folder: site.folder().clone(),
+            equipment: Equipment::Settings(site.config().to_owned()),
+        })
     }
 
     /// Opens the job that stands first among the names, or the only one. Returns the names that are left.

@@ -37,9 +37,14 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Opens it for work with both sides.
+    /// Opens it for work with both sides. The secrets are looked for once the folder is ours: where a daemon has it, the
+    /// daemon has them.
     pub fn open(config: &Path) -> Result<Self, AppError> {
-        Self::with(config, settings(config, false)?)
+        let held = Self::open_offline(config)?;
+        Ok(Self {
+            settings: settings(config, false)?,
+            ..held
+        })
     }
 
     /// Opens it for work with both sides where `fits` has nothing against the settings: it is asked before the folder is taken.
@@ -47,17 +52,13 @@ impl Installation {
         config: &Path,
         fits: impl FnOnce(&Settings) -> Result<(), AppError>,
     ) -> Result<Self, AppError> {
-        let settings = settings(config, false)?;
-        fits(&settings)?;
-        Self::with(config, settings)
+        fits(&settings(config, true)?)?;
+        Self::open(config)
     }
 
     /// Opens it for what needs neither side: secrets are not looked for.
     pub fn open_offline(config: &Path) -> Result<Self, AppError> {
-        Self::with(config, settings(config, true)?)
-    }
-
-    fn with(config: &Path, settings: Settings) -> Result<Self, AppError> {
+        let settings = settings(config, true)?;
         let folder = hold(&settings)?;
         Ok(Self {
             config: config.to_owned(),
@@ -105,13 +106,6 @@ pub fn settings(config: &Path, offline: bool) -> Result<Settings, AppError> {
         Settings::load(config, env)
     };
     Ok(read?)
-}
-
-/// Takes the state folder for work with both sides: the secrets are looked for once it is ours, for where a daemon has it,
-/// it has them.
-pub fn settings_and_folder(config: &Path) -> Result<(Settings, StateFolder), AppError> {
-    let folder = hold(&settings(config, true)?)?;
-    Ok((settings(config, false)?, folder))
 }
 
 /// The job that was named, or the only one.

@@ -22,3 +22,4 @@ pub mod site;
 pub mod state;
 pub mod text;
 pub mod views;
+pub mod words;

@@ -73,16 +73,13 @@ impl Site {
 
     /// The snapshot of a job that has one; a job that never ran is a wrong use.
     pub fn known(&self, name: &str) -> Result<Snapshot, AppError> {
-        if self.folder.job(name).exists() {
-            return self.opened(name, || install::open(&self.folder, name));
-        }
-        Err(AppError::usage(
-            format!(
-                "job `{name}` has no snapshot in {} yet",
-                self.folder.root().display()
-            ),
-            "check `path` under [state]; the first `melonsync plan` or `melonsync sync` makes one",
-        ))
+        self.opened(name, || install::known(&self.folder, name))
+    }
+
+    /// As [`Self::known`]; `None` for a job that never ran.
+    pub fn there(&self, name: &str) -> Result<Option<Snapshot>, AppError> {
+        let has_one = self.folder.jobs()?.iter().any(|job| job == name);
+        has_one.then(|| self.known(name)).transpose()
     }
 
     /// The snapshot of a job, made where there is none, for its tenant and target ([`install::open_for`]).

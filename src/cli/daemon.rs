@@ -52,12 +52,15 @@ pub fn run(
             }
         }
         service.ended().await;
-        // The doors stay open for what the last cycles have to answer.
-        let _ = doors.await;
+        // The doors stay open for what the last cycles have to answer; who does not read it is not waited for.
+        let _ = tokio::time::timeout(LAST_ANSWERS, doors).await;
         info!("Stopped: nothing is in flight, everything done is recorded");
         Ok(Exit::Done)
     })
 }
+
+/// So long the last answers may take.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// How often the credential files are looked at: a look is a few `stat` calls, and who renews a credential waits for this.
 const CREDENTIALS_EVERY: Duration = Duration::from_secs(10);

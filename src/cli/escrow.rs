@@ -4,6 +4,8 @@ use clap::Args;
 use clap::Subcommand;
 
 use super::args::Globals;
+use super::beside;
+use super::beside::Question;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::actor::Actor;
@@ -12,8 +14,6 @@ use crate::app::decisions::escrow::EscrowDecision as Decided;
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::app::views::escrow as views;
-use crate::app::views::escrow::EscrowEntry;
-use crate::model::shown::shown;
 
 /// `escrow`.
 #[derive(Debug, Clone, Args)]
@@ -59,49 +59,48 @@ impl EscrowObject {
     fn desk(&self, globals: &Globals) -> Result<Desk, AppError> {
         Desk::open_job(&globals.config, self.job.as_deref(), Actor::local_user())
     }
+
+    fn path(&self, globals: &Globals, what: &str) -> Result<String, AppError> {
+        let job = beside::job(globals, self.job.as_deref())?;
+        Ok(format!("/jobs/{}/escrow{what}", beside::part(&job)))
+    }
 }
 
-/// Carries out one of them. Each needs the state folder for itself.
+/// Carries out one of them.
 pub fn run(globals: &Globals, action: &EscrowAction, report: &mut Report) -> Result<Exit, AppError> {
-    let decided = |args: &EscrowDecision, decision| {
-        let (desk, object) = (args.which.desk(globals)?, args.which.object.as_deref());
-        decisions::decide(&desk, decision, object, args.comment.as_ref())
+    let decide = |args: &EscrowDecision, report: &mut Report, decision: Decided| {
+        let (which, comment) = (&args.which, &args.comment);
+        let here = || {
+            let desk = which.desk(globals)?;
+            decisions::decide(&desk, decision, which.object.as_deref(), comment.as_ref())
+        };
+        let there = || {
+            let decided = decisions::Decided {
+                object: which.object.clone(),
+                comment: comment.clone(),
+            };
+            let word = match decision {
+                Decided::Retry => "retry",
+                Decided::Drop => "drop",
+            };
+            Ok(Question::post(
+                which.path(globals, &format!("/{word}"))?,
+                &decided,
+            ))
+        };
+        beside::answer(globals, report, here, there)
     };
-    let done = match action {
-        EscrowAction::List(args) => views::escrow(&args.desk(globals)?, args.object.as_deref())?,
-        EscrowAction::Retry(args) => decided(args, Decided::Retry)?,
-        EscrowAction::Drop(args) => decided(args, Decided::Drop)?,
-    };
-    report.show(&done, || match action {
-        EscrowAction::List(_) if done.entries.is_empty() => "nothing is in escrow".to_owned(),
-        EscrowAction::List(_) => done.entries.iter().map(text).collect::<Vec<_>>().join("\n"),
-        EscrowAction::Retry(_) => format!(
-            "{} entries: the next cycle tries them: `melonsync sync` starts one",
-            done.objects
-        ),
-        EscrowAction::Drop(_) => format!(
-            "{} entries: they wait until they change at the source, or the config does",
-            done.objects
-        ),
-    });
-    Ok(Exit::Done)
-}
-
-fn text(entry: &EscrowEntry) -> String {
-    let next_try = match (entry.due, entry.next_try) {
-        (true, _) => "in the next cycle".to_owned(),
-        (false, Some(at)) => at.to_string(),
-        (false, None) => "dropped; when it changes".to_owned(),
-    };
-    format!(
-        "{} {}  {}\n  {} failed {} times since {}; next try: {next_try}\n  {}\n  do: {}",
-        entry.kind,
-        entry.object,
-        shown(entry.name.as_deref().unwrap_or_default()),
-        entry.operation,
-        entry.failures,
-        entry.since,
-        shown(&entry.error),
-        shown(&entry.hint),
-    )
+    match action {
+        EscrowAction::List(which) => {
+            let object = which.object.as_deref();
+            let here = || views::escrow(&which.desk(globals)?, object);
+            let there = || {
+                let query: Vec<_> = object.map(|object| ("object", object)).into_iter().collect();
+                Ok(Question::get(which.path(globals, "")?).asking(&query))
+            };
+            beside::answer(globals, report, here, there)
+        }
+        EscrowAction::Retry(args) => decide(args, report, Decided::Retry),
+        EscrowAction::Drop(args) => decide(args, report, Decided::Drop),
+    }
 }

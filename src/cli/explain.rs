@@ -3,6 +3,8 @@
 use clap::Args;
 
 use super::args::Globals;
+use super::beside;
+use super::beside::Question;
 use super::exit::Exit;
 use super::process;
 use super::report::Report;
@@ -34,13 +36,24 @@ impl Explain {
 /// Explains one object.
 pub fn run(globals: &Globals, args: &Explain, report: &mut Report) -> Result<Exit, AppError> {
     let (job, object) = args.job_and_object();
-    let installation = Installation::open(&globals.config)?;
-    let name = installation.choose(job)?;
-    let job = installation.job(name, installation.snapshot(name)?)?;
-    let explained = process::runtime()?.block_on(async {
-        let stop = process::stop_on_signal();
-        explain::explain(&job, object, Actor::local_user(), stop).await
-    })?;
-    report.show(&explained, || explained.words());
-    Ok(Exit::Done)
+    let here = || {
+        let installation = Installation::open(&globals.config)?;
+        let name = installation.choose(job)?;
+        let job = installation.job(name, installation.snapshot(name)?)?;
+        process::runtime()?.block_on(async {
+            let stop = process::stop_on_signal();
+            explain::explain(&job, object, Actor::local_user(), stop).await
+        })
+    };
+    let there = || {
+        let job = beside::job(globals, job)?;
+        let settings = beside::settings_of(globals, &job)?;
+        let path = format!(
+            "/jobs/{}/objects/{}/explain",
+            beside::part(&job),
+            beside::part(object)
+        );
+        Ok(Question::get(path).asking(&[("settings", &settings)]))
+    };
+    beside::answer(globals, report, here, there)
 }

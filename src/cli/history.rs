@@ -1,7 +1,6 @@
 //! `history`: the audit log shown, exported, and an export checked.
 
-mod text;
-
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::io::Write;
 use std::path::Path;
@@ -9,8 +8,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::Subcommand;
+use serde::Deserialize;
 
 use super::args::Globals;
+use super::beside;
+use super::beside::Daemon;
+use super::beside::Question;
 use super::exit::Exit;
 use super::report::Report;
 use super::when;
@@ -22,6 +25,7 @@ use crate::app::views::cycles;
 use crate::app::views::history;
 use crate::app::views::history::HistoryEntry;
 use crate::app::views::history::Wanted;
+use crate::app::words;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
@@ -98,7 +102,7 @@ pub fn run(globals: &Globals, args: &History, report: &mut Report) -> Result<Exi
         Some(HistoryAction::Cycles { job }) => {
             let desk = Desk::open_job(&globals.config, job.as_deref(), Actor::local_user())?;
             let cycles = cycles::cycles(&desk.snapshot, &desk.job, usize::MAX, None)?;
-            report.show(&cycles, || text::cycles(&cycles));
+            report.show(&cycles, || words::history::cycles(&cycles));
             Ok(Exit::Done)
         }
         Some(HistoryAction::Export {
@@ -112,7 +116,7 @@ pub fn run(globals: &Globals, args: &History, report: &mut Report) -> Result<Exi
             let until = moment("--until", until.as_deref(), now, true)?.unwrap_or(now);
             let desk = Desk::open_job(&globals.config, job.as_deref(), Actor::local_user())?;
             let exported = proof::export(&desk, since, until, out)?;
-            report.show(&exported, || text::exported(&exported));
+            report.show(&exported, || words::history::exported(&exported));
             Ok(Exit::Done)
         }
     }
@@ -133,36 +137,116 @@ fn show(globals: &Globals, args: &History, report: &mut Report) -> Result<Exit, 
         actor: args.actor.clone(),
         result: args.result.clone(),
     };
-    let desk = Desk::open_job(&globals.config, args.job.as_deref(), Actor::local_user())?;
-    let history = history::history(&desk.snapshot, &desk.job, wanted)?;
     let json = report.is_json();
     let out = RefCell::new(report.out());
-    let mut count = 0u64;
     // Stdout swallows what nobody reads, so writing cannot fail.
     let write = |text: &str| drop(out.borrow_mut().write_all(text.as_bytes()));
-    if json {
-        write(&format!(
-            "{{\"job\":{},\"entries\":[",
-            serde_json::Value::from(desk.job.as_str())
-        ));
-    }
-    let walked = history.each(|entry| {
-        let text = match (json, count) {
-            (true, 0) => document(&entry),
-            (true, _) => format!(",{}", document(&entry)),
-            (false, _) => text::entry(&entry),
-        };
-        count += 1;
-        write(&shown_lines(&text));
-    });
-    write(match (json, count) {
-        (true, _) => "]}\n",
-        (false, 0) => "No entry in the history is like that.\n",
-        (false, _) => "",
-    });
+    let listing = Listing {
+        json,
+        write: &write,
+        count: Cell::new(0),
+    };
+    let here = || {
+        let desk = Desk::open_job(&globals.config, args.job.as_deref(), Actor::local_user())?;
+        let history = history::history(&desk.snapshot, &desk.job, wanted.clone())?;
+        listing.begin(&desk.job);
+        let walked = history.each(|entry| {
+            let text = if json {
+                document(&entry)
+            } else {
+                words::history::entry(&entry)
+            };
+            listing.entry(&text);
+        });
+        listing.end();
+        walked
+    };
+    let there = |daemon: &Daemon| {
+        let job = beside::job(globals, args.job.as_deref())?;
+        pages(daemon, &job, &wanted, &listing)
+    };
+    let walked = beside::ask(globals, here, there);
     let _ = out.borrow_mut().flush();
     walked?;
     Ok(Exit::Done)
+}
+
+/// Entries as they are listed, in either form.
+struct Listing<'w> {
+    json: bool,
+    write: &'w dyn Fn(&str),
+    count: Cell<u64>,
+}
+
+impl Listing<'_> {
+    fn begin(&self, job: &str) {
+        if self.json {
+            (self.write)(&format!(
+                "{{\"job\":{},\"entries\":[",
+                serde_json::Value::from(job)
+            ));
+        }
+    }
+
+    fn entry(&self, text: &str) {
+        let before = self.count.replace(self.count.get() + 1);
+        if self.json && before > 0 {
+            (self.write)(",");
+        }
+        (self.write)(&shown_lines(text));
+    }
+
+    fn end(&self) {
+        (self.write)(match (self.json, self.count.get()) {
+            (true, _) => "]}\n",
+            (false, 0) => "No entry in the history is like that.\n",
+            (false, _) => "",
+        });
+    }
+}
+
+/// A page as the daemon gives it.
+#[derive(Deserialize)]
+struct Page {
+    entries: Vec<serde_json::Value>,
+    next: Option<u64>,
+    /// The same entries in words.
+    words: Vec<String>,
+}
+
+/// Entries are asked for so many at a time.
+const TOGETHER: &str = "500";
+
+/// Lists what the daemon has, page by page.
+fn pages(daemon: &Daemon, job: &str, wanted: &Wanted, listing: &Listing<'_>) -> Result<(), AppError> {
+    let wanted = serde_json::to_value(wanted).expect("its keys are texts");
+    let mut query: Vec<(&str, &str)> = vec![("limit", TOGETHER), ("words", "true")];
+    for (name, value) in wanted.as_object().into_iter().flatten() {
+        query.extend(value.as_str().map(|value| (name.as_str(), value)));
+    }
+    let path = format!("/jobs/{}/history", beside::part(job));
+    let page = |from: Option<u64>| {
+        let question = Question::get(path.as_str()).asking(&query);
+        match from {
+            None => daemon.asked::<Page>(question),
+            Some(from) => daemon.asked(question.asking(&[("after", &from.to_string())])),
+        }
+    };
+    let mut next = Some(page(None)?);
+    // Not before: a question that is refused has no listing.
+    listing.begin(job);
+    while let Some(now) = next {
+        for (entry, words) in now.entries.iter().zip(&now.words) {
+            listing.entry(&if listing.json {
+                shown_json(&entry.to_string()).into_owned()
+            } else {
+                words.clone()
+            });
+        }
+        next = now.next.map(|from| page(Some(from))).transpose()?;
+    }
+    listing.end();
+    Ok(())
 }
 
 fn document(entry: &HistoryEntry) -> String {
@@ -172,7 +256,7 @@ fn document(entry: &HistoryEntry) -> String {
 
 fn verify(folder: &Path, report: &mut Report) -> Result<Exit, AppError> {
     let checked = proof::verify(folder)?;
-    report.show(&checked, || text::checked(&checked));
+    report.show(&checked, || words::history::checked(&checked));
     if checked.ok {
         return Ok(Exit::Done);
     }

@@ -5,19 +5,18 @@ use clap::Subcommand;
 
 use super::args::Globals;
 use super::args::moment;
+use super::beside;
+use super::beside::Question;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::actor::Actor;
 use crate::app::decisions::hold;
-use crate::app::decisions::hold::Held;
 use crate::app::decisions::hold::Holding;
+use crate::app::decisions::hold::Released;
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::app::views::holds;
-use crate::app::views::holds::HoldView;
-use crate::app::views::holds::Holds;
 use crate::model::clock::Timestamp;
-use crate::model::shown::shown;
 
 /// `hold`.
 #[derive(Debug, Clone, Args)]
@@ -61,69 +60,51 @@ pub enum HoldAction {
 
 /// Holds, lists or releases.
 pub fn run(globals: &Globals, args: &Hold, report: &mut Report) -> Result<Exit, AppError> {
-    let (config, actor) = (&globals.config, Actor::local_user());
-    let done = match &args.action {
-        None => {
-            let (desk, objects) = Desk::open(config, &args.objects, actor)?;
-            let wanted = Holding {
-                objects,
-                attribute: args.attribute.clone(),
-                until: args.until,
-                comment: args.comment.clone(),
-            };
-            hold::hold(&desk, &wanted)?
-        }
+    match &args.action {
+        None => hold_them(globals, args, report),
         Some(HoldAction::Release { names, comment }) => {
-            let (desk, names) = Desk::open(config, names, actor)?;
-            hold::release(&desk, &names, comment.as_ref())?
+            let here = || {
+                let (desk, names) = Desk::open(&globals.config, names, Actor::local_user())?;
+                hold::release(&desk, &names, comment.as_ref())
+            };
+            let there = || {
+                let (job, objects) = beside::job_and_names(globals, names)?;
+                let released = Released {
+                    objects,
+                    comment: comment.clone(),
+                };
+                let path = format!("/jobs/{}/holds/release", beside::part(&job));
+                Ok(Question::post(path, &released))
+            };
+            beside::answer(globals, report, here, there)
         }
         Some(HoldAction::List { job }) => {
-            let held = holds::holds(&Desk::open_job(config, job.as_deref(), actor)?)?;
-            report.show(&held, || listed(&held));
-            return Ok(Exit::Done);
+            let job = job.as_deref();
+            let here = || holds::holds(&Desk::open_job(&globals.config, job, Actor::local_user())?);
+            let there = || {
+                let job = beside::job(globals, job)?;
+                Ok(Question::get(format!("/jobs/{}/holds", beside::part(&job))))
+            };
+            beside::answer(globals, report, here, there)
         }
-    };
-    report.show(&done, || decided(&done));
-    Ok(Exit::Done)
-}
-
-fn decided(done: &Held) -> String {
-    let line = |object: &crate::app::lookup::Named| {
-        format!(
-            "{} {}  ({}): {}",
-            object.kind,
-            shown(&object.name),
-            object.id,
-            done.what
-        )
-    };
-    done.objects.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn listed(all: &Holds) -> String {
-    if all.holds.is_empty() {
-        return "Nothing is on hold.".to_owned();
     }
-    let line = |hold: &HoldView| match hold {
-        HoldView::Decided(hold) => {
-            let attribute = hold
-                .attribute
-                .as_ref()
-                .map_or_else(String::new, |path| format!(" {path}"));
-            format!(
-                "{} {}  ({}){attribute}: {}",
-                hold.kind,
-                shown(&hold.name),
-                hold.object,
-                shown(&hold.words)
-            )
-        }
-        HoldView::Undone(hold) => format!(
-            "{} {}  ({}): taken back by an undo, until the source says something else",
-            hold.kind,
-            shown(&hold.name),
-            hold.object
-        ),
+}
+
+fn hold_them(globals: &Globals, args: &Hold, report: &mut Report) -> Result<Exit, AppError> {
+    let wanted = |objects| Holding {
+        objects,
+        attribute: args.attribute.clone(),
+        until: args.until,
+        comment: args.comment.clone(),
     };
-    all.holds.iter().map(line).collect::<Vec<_>>().join("\n")
+    let here = || {
+        let (desk, objects) = Desk::open(&globals.config, &args.objects, Actor::local_user())?;
+        hold::hold(&desk, &wanted(objects))
+    };
+    let there = || {
+        let (job, objects) = beside::job_and_names(globals, &args.objects)?;
+        let path = format!("/jobs/{}/holds", beside::part(&job));
+        Ok(Question::post(path, &wanted(objects)))
+    };
+    beside::answer(globals, report, here, there)
 }

@@ -3,16 +3,17 @@
 use clap::Args;
 
 use super::args::Globals;
+use super::beside;
+use super::beside::Question;
 use super::exit::Exit;
 use super::process;
 use super::report::Report;
 use crate::app::actor::Actor;
+use crate::app::decisions::Comment;
 use crate::app::decisions::link as decisions;
-use crate::app::decisions::link::Linked;
 use crate::app::decisions::link::Pairing;
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
-use crate::model::shown::shown;
 
 /// `link`.
 #[derive(Debug, Clone, Args)]
@@ -43,43 +44,47 @@ pub struct Unlink {
 
 /// Links an object with a resource.
 pub fn link(globals: &Globals, args: &Link, report: &mut Report) -> Result<Exit, AppError> {
-    let (desk, names) = Desk::open(&globals.config, &args.names, Actor::local_user())?;
-    let [object, resource] = names.as_slice() else {
-        return Err(AppError::usage(
-            "an object and a resource are needed",
-            "melonsync link OBJECT RESOURCE, with RESOURCE the `id` that the target gave it",
-        ));
+    let wanted = |names: &[String]| {
+        let [object, resource] = names else {
+            return Err(AppError::usage(
+                "an object and a resource are needed",
+                "melonsync link OBJECT RESOURCE, with RESOURCE the `id` that the target gave it",
+            ));
+        };
+        Ok(Pairing {
+            object: object.clone(),
+            resource: resource.clone(),
+            force: args.force,
+            comment: args.comment.clone(),
+        })
     };
-    let wanted = Pairing {
-        object: object.clone(),
-        resource: resource.clone(),
-        force: args.force,
-        comment: args.comment.clone(),
+    let here = || {
+        let (desk, names) = Desk::open(&globals.config, &args.names, Actor::local_user())?;
+        process::runtime()?.block_on(decisions::link(&desk, &wanted(&names)?))
     };
-    let linked = process::runtime()?.block_on(decisions::link(&desk, &wanted))?;
-    report.show(&linked, || words(&linked, "the next cycle sends what differs"));
-    Ok(Exit::Done)
+    let there = || {
+        let (job, names) = beside::job_and_names(globals, &args.names)?;
+        let path = format!("/jobs/{}/links", beside::part(&job));
+        Ok(Question::post(path, &wanted(&names)?))
+    };
+    beside::answer(globals, report, here, there)
 }
 
 /// Forgets an object's resource. Both stay as they are.
 pub fn unlink(globals: &Globals, args: &Unlink, report: &mut Report) -> Result<Exit, AppError> {
-    let (desk, names) = Desk::open(&globals.config, &args.names, Actor::local_user())?;
-    let [object] = names.as_slice() else {
-        return Err(AppError::usage("one object is needed", "melonsync unlink OBJECT"));
+    let one = |names: &[String]| match names {
+        [object] => Ok(object.clone()),
+        _ => Err(AppError::usage("one object is needed", "melonsync unlink OBJECT")),
     };
-    let unlinked = decisions::unlink(&desk, object, args.comment.as_ref())?;
-    let then = "the next cycle matches it anew, and may adopt the same resource: `melonsync plan` shows it";
-    report.show(&unlinked, || words(&unlinked, then));
-    Ok(Exit::Done)
-}
-
-fn words(done: &Linked, then: &str) -> String {
-    let object = &done.named;
-    format!(
-        "{} {}  ({}): {}; {then}",
-        object.kind,
-        shown(&object.name),
-        object.id,
-        done.what
-    )
+    let here = || {
+        let (desk, names) = Desk::open(&globals.config, &args.names, Actor::local_user())?;
+        decisions::unlink(&desk, &one(&names)?, args.comment.as_ref())
+    };
+    let there = || {
+        let (job, names) = beside::job_and_names(globals, &args.names)?;
+        let (job, object) = (beside::part(&job), beside::part(&one(&names)?));
+        let comment = Comment::of(args.comment.as_ref());
+        Ok(Question::delete(format!("/jobs/{job}/links/{object}"), &comment))
+    };
+    beside::answer(globals, report, here, there)
 }

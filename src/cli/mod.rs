@@ -1,6 +1,8 @@
 //! The `melonsync` command: one file a verb, all of them listed in [`Command`].
 
 pub mod args;
+mod beside;
+mod cancel;
 mod check;
 mod completions;
 mod daemon;
@@ -16,6 +18,8 @@ pub mod init;
 mod link;
 mod list;
 mod mapping;
+mod orders;
+mod patience;
 mod pause;
 mod plan;
 mod process;
@@ -103,9 +107,11 @@ pub enum Command {
     /// Forget an object's resource; sends nothing.
     Unlink(link::Unlink),
     /// Show the jobs, their last and next cycles, and what waits.
-    Status(args::OneJob),
+    Status(status::Status),
     /// List users or groups with how they stand.
     List(list::List),
+    /// End an order of the daemon, or its running cycle, after the requests in flight.
+    Cancel(cancel::Cancel),
     /// Let a job, or a kind of operation, that stopped go on.
     Quarantine(quarantine::Quarantine),
     /// Show entries set aside after failures, try them again, or leave them until they change.
@@ -159,6 +165,7 @@ fn dispatch(cli: &Cli, open_doors: OpenDoors, report: &mut Report) -> Result<Exi
         Command::Unlink(args) => link::unlink(&cli.globals, args, report),
         Command::Status(args) => status::run(&cli.globals, args, report),
         Command::List(args) => list::run(&cli.globals, args, report),
+        Command::Cancel(args) => cancel::run(&cli.globals, args, report),
         Command::Quarantine(args) => quarantine::run(&cli.globals, &args.action, report),
         Command::Escrow(args) => escrow::run(&cli.globals, &args.action, report),
         Command::Mapping(args) => mapping::run(&cli.globals, &args.action, report),

@@ -6,9 +6,12 @@ use clap::Args;
 
 use super::args::Globals;
 use super::args::span;
+use super::beside;
+use super::beside::Question;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::actor::Actor;
+use crate::app::decisions::Comment;
 use crate::app::decisions::pause;
 use crate::app::decisions::pause::Pausing;
 use crate::app::desk::Desk;
@@ -42,29 +45,37 @@ pub struct Resume {
 
 /// Switches writes off.
 pub fn pause(globals: &Globals, args: &Pause, report: &mut Report) -> Result<Exit, AppError> {
-    let desk = Desk::open_job(&globals.config, args.job.as_deref(), Actor::local_user())?;
     let wanted = Pausing {
         removals_only: args.removals_only,
         lasts: args.lasts,
         comment: args.comment.clone(),
     };
-    let paused = pause::pause(&desk, &wanted)?;
-    report.show(&paused, || {
-        format!(
-            "Job `{}`: {}. Reading and planning go on; `melonsync resume` ends it.",
-            paused.job, paused.what
+    let job = args.job.as_deref();
+    let here = || {
+        pause::pause(
+            &Desk::open_job(&globals.config, job, Actor::local_user())?,
+            &wanted,
         )
-    });
-    Ok(Exit::Done)
+    };
+    let there = || {
+        let job = beside::job(globals, job)?;
+        let path = format!("/jobs/{}/pause", beside::part(&job));
+        Ok(Question::post(path, &wanted))
+    };
+    beside::answer(globals, report, here, there)
 }
 
 /// Switches writes on. After a restore, removals go again too.
 pub fn resume(globals: &Globals, args: &Resume, report: &mut Report) -> Result<Exit, AppError> {
-    let desk = Desk::open_job(&globals.config, args.job.as_deref(), Actor::local_user())?;
-    let resumed = pause::resume(&desk, args.comment.clone())?;
-    report.show(&resumed, || match resumed.was_restored {
-        None => format!("Job `{}` was not paused.", resumed.job),
-        Some(_) => format!("Job `{}`: {}.", resumed.job, resumed.what),
-    });
-    Ok(Exit::Done)
+    let job = args.job.as_deref();
+    let here = || {
+        let desk = Desk::open_job(&globals.config, job, Actor::local_user())?;
+        pause::resume(&desk, args.comment.clone())
+    };
+    let there = || {
+        let job = beside::job(globals, job)?;
+        let path = format!("/jobs/{}/resume", beside::part(&job));
+        Ok(Question::post(path, &Comment::of(args.comment.as_ref())))
+    };
+    beside::answer(globals, report, here, there)
 }

@@ -4,9 +4,12 @@ use clap::Args;
 use clap::Subcommand;
 
 use super::args::Globals;
+use super::beside;
+use super::beside::Question;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::actor::Actor;
+use crate::app::decisions::Comment;
 use crate::app::decisions::quarantine;
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
@@ -35,14 +38,14 @@ pub enum QuarantineAction {
 /// Lets it go on, without a probe first.
 pub fn run(globals: &Globals, action: &QuarantineAction, report: &mut Report) -> Result<Exit, AppError> {
     let QuarantineAction::Release { job, comment } = action;
-    let desk = Desk::open_job(&globals.config, job.as_deref(), Actor::local_user())?;
-    let released = quarantine::release(&desk, comment.clone())?;
-    report.show(&released, || match &released.what {
-        None => format!("Job `{}` was not quarantined.", released.job),
-        Some(what) => format!(
-            "Job `{}`: released, {what}. The next cycle sends it; where it fails again, it stops again.",
-            released.job
-        ),
-    });
-    Ok(Exit::Done)
+    let here = || {
+        let desk = Desk::open_job(&globals.config, job.as_deref(), Actor::local_user())?;
+        quarantine::release(&desk, comment.clone())
+    };
+    let there = || {
+        let job = beside::job(globals, job.as_deref())?;
+        let path = format!("/jobs/{}/quarantine/release", beside::part(&job));
+        Ok(Question::post(path, &Comment::of(comment.as_ref())))
+    };
+    beside::answer(globals, report, here, there)
 }

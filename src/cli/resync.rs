@@ -3,7 +3,12 @@
 use clap::Args;
 
 use super::args::Globals;
+use super::beside;
+use super::beside::Daemon;
+use super::beside::Question;
 use super::exit::Exit;
+use super::orders;
+use super::patience::Patience;
 use super::report::Report;
 use super::sync;
 use crate::app::cycles::Allowing;
@@ -11,6 +16,7 @@ use crate::app::cycles::Extent;
 use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::install::Installation;
+use crate::app::service::request::ResyncRequest;
 
 /// `resync`: exactly one of who, all and from the beginning.
 #[derive(Debug, Clone, Args)]
@@ -26,6 +32,9 @@ pub struct Resync {
     /// What is looked at again.
     #[command(flatten)]
     pub what: ResyncWhat,
+    /// Beside a daemon.
+    #[command(flatten)]
+    pub patience: Patience,
 }
 
 /// What `resync` looks at again.
@@ -63,12 +72,28 @@ impl ResyncWhat {
 
 /// Looks at certain objects again, or at all.
 pub fn run(globals: &Globals, args: &Resync, report: &mut Report) -> Result<Exit, AppError> {
-    let once = |report: &mut Report| {
+    let what = &args.what;
+    let here = |report: &Report| {
         let installation = Installation::open(&globals.config)?;
+        args.patience.without_a_daemon()?;
         let job = sync::acting_job(&installation, args.job.as_deref(), false, report)?;
-        sync::once(&job, args.what.extent(), Allowing::default(), report)
+        sync::once(&job, what.extent(), Allowing::default(), report)
     };
-    once(report).map_err(|failure| job_named_last(globals, args, failure))
+    let there = |daemon: &Daemon, report: &Report| {
+        let job = beside::job(globals, args.job.as_deref())?;
+        let asked = ResyncRequest {
+            users: what.user.clone(),
+            groups: what.group.clone(),
+            all: what.all,
+            restart: what.restart,
+            settings: Some(beside::settings_of(globals, &job)?),
+        };
+        let path = format!("/jobs/{}/resync", beside::part(&job));
+        daemon.order(Question::post(path, &asked), args.patience, report)
+    };
+    let done = beside::ask(globals, || here(report), |daemon| there(daemon, report));
+    done.and_then(|done| orders::ended(done, report))
+        .map_err(|failure| job_named_last(globals, args, failure))
 }
 
 /// `resync --user NAME JOB` reads as two users: the usage that follows says where the job belongs.

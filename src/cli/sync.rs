@@ -8,7 +8,13 @@ use clap::Args;
 use serde_json::Value as Json;
 
 use super::args::Globals;
+use super::beside;
+use super::beside::Daemon;
+use super::beside::Ended;
+use super::beside::Question;
 use super::exit::Exit;
+use super::orders;
+use super::patience::Patience;
 use super::process;
 use super::report::Report;
 use super::watch::Progress;
@@ -22,6 +28,7 @@ use crate::app::install;
 use crate::app::install::Installation;
 use crate::app::plans;
 use crate::app::plans::Carrying;
+use crate::app::service::request::SyncRequest;
 use crate::app::text::summary as text;
 
 /// `sync`.
@@ -47,22 +54,43 @@ pub struct Sync {
     /// Run a job here again that was handed over to another host.
     #[arg(long)]
     pub take_back: bool,
+    /// Beside a daemon.
+    #[command(flatten)]
+    pub patience: Patience,
 }
 
 /// Runs one cycle now.
 pub fn run(globals: &Globals, args: &Sync, report: &mut Report) -> Result<Exit, AppError> {
-    let installation = Installation::open(&globals.config)?;
-    let job = acting_job(&installation, args.job.as_deref(), args.take_back, report)?;
     if let Some(file) = &args.plan {
+        let installation = Installation::open(&globals.config)?;
+        let job = acting_job(&installation, args.job.as_deref(), args.take_back, report)?;
         return carry_out(&job, file, args, report);
     }
-    let extent = if args.full { Extent::Full } else { Extent::Changes };
-    let allowing = Allowing {
-        only: None,
-        deletions: args.allow_deletions,
-        creations: args.allow_creations,
+    let here = |report: &Report| {
+        let installation = Installation::open(&globals.config)?;
+        args.patience.without_a_daemon()?;
+        let job = acting_job(&installation, args.job.as_deref(), args.take_back, report)?;
+        let extent = if args.full { Extent::Full } else { Extent::Changes };
+        let allowing = Allowing {
+            only: None,
+            deletions: args.allow_deletions,
+            creations: args.allow_creations,
+        };
+        once(&job, extent, allowing, report)
     };
-    once(&job, extent, allowing, report)
+    let there = |daemon: &Daemon, report: &Report| {
+        let job = beside::job(globals, args.job.as_deref())?;
+        let asked = SyncRequest {
+            full: args.full,
+            allow_deletions: args.allow_deletions,
+            allow_creations: args.allow_creations,
+            settings: Some(beside::settings_of(globals, &job)?),
+        };
+        let path = format!("/jobs/{}/sync", beside::part(&job));
+        daemon.order(Question::post(path, &asked), args.patience, report)
+    };
+    let done = beside::ask(globals, || here(report), |daemon| there(daemon, report))?;
+    orders::ended(done, report)
 }
 
 /// Makes a job ready that may write, unless it was handed over to another host.
@@ -77,20 +105,25 @@ pub(super) fn acting_job(
     installation.acting_job(name, installation.snapshot(name)?, report.is_json())
 }
 
-/// Runs a cycle and shows how it ended.
+/// Runs a cycle.
 pub(super) fn once(
     job: &Job,
     extent: Extent,
     allowing: Allowing,
-    report: &mut Report,
-) -> Result<Exit, AppError> {
+    report: &Report,
+) -> Result<Ended, AppError> {
     let watcher = Arc::new(Progress::new(report.progress()));
     let done = process::runtime()?.block_on(async {
         let asking = process::asking(Arc::clone(&watcher) as _);
         cycles::sync(job, extent, allowing, asking).await
     });
     watcher.clear();
-    shown(&done, &watcher.findings(), report)
+    Ok(Ended::Done {
+        problem: done.error.as_ref().map(AppError::from),
+        summary: Some(Box::new(done.summary)),
+        findings: watcher.findings(),
+        cancelled: false,
+    })
 }
 
 /// Shows how a cycle ended, and turns that into an exit code.

@@ -54,6 +54,13 @@ impl Watcher for Progress {
     }
 
     fn progress(&self, phase: &'static str, done: u64, of: Option<u64>) {
+        self.show(phase, done, of);
+    }
+}
+
+impl Progress {
+    /// Draws how far a phase is.
+    pub(super) fn show(&self, phase: &str, done: u64, of: Option<u64>) {
         let Some(bar) = &self.bar else { return };
         match of {
             Some(of) if of > 0 => {
@@ -64,7 +71,7 @@ impl Watcher for Progress {
                 {
                     bar.set_style(style);
                 }
-                bar.set_message(phase);
+                bar.set_message(phase.to_owned());
             }
             _ => {
                 bar.set_style(ProgressStyle::default_spinner());

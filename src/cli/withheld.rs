@@ -1,11 +1,11 @@
 //! `withheld`: operations held back by the guard, shown by cause, let through, or rejected.
 
-mod text;
-
 use clap::Args;
 use clap::Subcommand;
 
 use super::args::Globals;
+use super::beside;
+use super::beside::Question;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::actor::Actor;
@@ -75,32 +75,42 @@ impl Chosen {
 /// Lists, releases or rejects.
 pub fn run(globals: &Globals, action: &WithheldAction, report: &mut Report) -> Result<Exit, AppError> {
     let open = |names: &[String]| Desk::open(&globals.config, names, Actor::local_user());
+    let decide = |chosen: &Chosen, report: &mut Report, releases: bool| {
+        let here = || {
+            let (desk, objects) = open(&chosen.names)?;
+            if releases {
+                decisions::release(&desk, &chosen.of(objects))
+            } else {
+                decisions::reject(&desk, &chosen.of(objects))
+            }
+        };
+        let there = || {
+            let (job, objects) = beside::job_and_names(globals, &chosen.names)?;
+            let word = if releases { "release" } else { "reject" };
+            Ok(Question::post(
+                format!("/jobs/{}/withheld/{word}", beside::part(&job)),
+                &chosen.of(objects),
+            ))
+        };
+        beside::answer(globals, report, here, there)
+    };
     match action {
         WithheldAction::List { names, reason_is } => {
-            let (desk, objects) = open(names)?;
-            let list = views::withheld(&desk, &objects, reason_is.as_deref())?;
-            report.show(&list, || text::listed(&list));
+            let here = || {
+                let (desk, objects) = open(names)?;
+                views::withheld(&desk, &objects, reason_is.as_deref())
+            };
+            let there = || {
+                let (job, objects) = beside::job_and_names(globals, names)?;
+                let objects = objects.iter().map(|object| ("object", object.as_str()));
+                let query: Vec<_> = objects
+                    .chain(reason_is.as_deref().map(|reason| ("reason", reason)))
+                    .collect();
+                Ok(Question::get(format!("/jobs/{}/withheld", beside::part(&job))).asking(&query))
+            };
+            beside::answer(globals, report, here, there)
         }
-        WithheldAction::Release(chosen) => {
-            let (desk, objects) = open(&chosen.names)?;
-            let done = decisions::release(&desk, &chosen.of(objects))?;
-            report.show(&done, || {
-                format!(
-                    "{} operations released: the next cycle sends exactly these, once",
-                    done.count
-                )
-            });
-        }
-        WithheldAction::Reject(chosen) => {
-            let (desk, objects) = open(&chosen.names)?;
-            let done = decisions::reject(&desk, &chosen.of(objects))?;
-            report.show(&done, || {
-                format!(
-                    "{} operations rejected: their objects are on hold until `melonsync hold release OBJECT`",
-                    done.count
-                )
-            });
-        }
+        WithheldAction::Release(chosen) => decide(chosen, report, true),
+        WithheldAction::Reject(chosen) => decide(chosen, report, false),
     }
-    Ok(Exit::Done)
 }

@@ -1,5 +1,6 @@
 //! The daemon as people and programs meet it: the real binary over a sample tenant, asked through its control socket.
 
+mod beside;
 mod http;
 mod jobs;
 mod orders;

@@ -1,5 +1,8 @@
 //! Entries set aside after failures: tried again, or left until something changes.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use super::about;
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
@@ -12,6 +15,16 @@ use crate::ports::StoreError;
 use crate::snapshot::escrow::Entry;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::tx::Tx;
+
+/// Which entries a decision is about.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Decided {
+    /// The entries that this object names: id, UPN, mail or display name; all where absent.
+    pub object: Option<String>,
+    /// Why.
+    pub comment: Option<String>,
+}
 
 /// What can be decided of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Objects put on hold, and taken off: changes to them are planned and shown, and not sent.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use super::about;
@@ -20,14 +21,26 @@ use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::record::DirtyCause;
 
 /// What is to be put on hold.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Holding {
     /// Users and groups: id, UPN, mail or display name.
     pub objects: Vec<String>,
     /// The target path that is held; everything where absent.
     pub attribute: Option<String>,
     /// It ends by itself then.
+    #[serde(with = "crate::app::views::moment")]
     pub until: Option<Timestamp>,
+    /// Why.
+    pub comment: Option<String>,
+}
+
+/// What is to be taken off hold.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Released {
+    /// Users and groups: id, UPN, mail or display name.
+    pub objects: Vec<String>,
     /// Why.
     pub comment: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! The remembered pair, by hand. Nothing is written to the target; [`link`] reads the resource first.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use super::about;
@@ -20,7 +21,8 @@ use crate::reconcile::matching::EXTERNAL_ID;
 use crate::snapshot::read::Reads;
 
 /// Which pair is to be made.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Pairing {
     /// The user or group: id, UPN, mail or display name.
     pub object: String,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::app::desk::Decision;
@@ -14,11 +15,13 @@ use crate::snapshot::kept_back::Pause;
 use crate::snapshot::state::{RESTORED, StateReads};
 
 /// How a job is to be paused.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Pausing {
     /// Only removals wait.
     pub removals_only: bool,
-    /// It ends by itself after this.
+    /// It ends by itself after this; in seconds.
+    #[serde(with = "seconds")]
     pub lasts: Option<Duration>,
     /// Why.
     pub comment: Option<String>,
@@ -128,5 +131,26 @@ fn of_job(verb: &'static str, reason: String, comment: Option<String>) -> Decisi
         object: None,
         reason,
         comment,
+    }
+}
+
+/// A span of time in whole seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::Deserialize;
+    use serde::Deserializer;
+    use serde::Serialize;
+    use serde::Serializer;
+
+    pub(super) fn serialize<S: Serializer>(
+        span: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        span.map(|span| span.as_secs()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(from)?.map(Duration::from_secs))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use super::about;
@@ -17,7 +18,8 @@ use crate::snapshot::kept_back::HoldCause;
 use crate::snapshot::kept_back::Withheld;
 
 /// Which withheld operations a decision is about.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Chosen {
     /// Those on these objects: id, UPN, mail or display name.
     pub objects: Vec<String>,

@@ -25,10 +25,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 use tracing::info;
 
+use super::actor::Actor;
+use super::desk::Desk;
 use super::error::AppError;
 use super::error::ErrorText;
 use super::install;
 use super::site::Site;
+use super::views::status;
+use super::views::status::Status;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::id::CycleId;
@@ -41,14 +45,18 @@ use order::Ask;
 use order::Track;
 use worker::Worker;
 
+pub use load::Ready;
 pub use load::credentials_of;
 pub use queue::MOST_WAITING;
 pub use state::JobState;
 pub use state::OrderState;
 
-/// Opens the doors that people and programs come in by: called once the jobs run, within the runtime. They close when the
-/// token is cancelled; the task ends when the last one who came in is served.
-pub type OpenDoors = fn(Arc<Service>, CancellationToken) -> Result<tokio::task::JoinHandle<()>, AppError>;
+/// Resolves when the doors are closed.
+pub type Closed = tokio::sync::oneshot::Receiver<()>;
+
+/// Opens the doors that people and programs come in by. They close when the token is cancelled, once those who came in are
+/// served.
+pub type OpenDoors = fn(Arc<Service>, CancellationToken) -> Result<Closed, AppError>;
 
 /// The daemon.
 pub struct Service {
@@ -157,30 +165,59 @@ impl Service {
         Ok(())
     }
 
-    /// Takes an order for a job, or joins it with the same one that waits.
-    pub fn order(&self, job: &str, ask: Ask) -> Result<(Ticket, Arc<Track>), AppError> {
+    /// The desk of a job, for one who asks or decides. A job that cannot run can still be asked about.
+    pub fn desk(&self, job: &str, actor: Actor) -> Result<Desk, AppError> {
+        match self.worker(job)?.loaded() {
+            Loaded::Ready(ready) => Ok(Desk::of(&ready.job, self.site.folder().clone(), actor)),
+            Loaded::Off | Loaded::Broken(_) => Desk::at(&self.site, job, actor),
+        }
+    }
+
+    /// Shows one job, or all, with what the daemon does for them now.
+    pub fn status(&self, job: Option<&str>) -> Result<Status, AppError> {
+        let settings = self.site.settings();
+        let wanted = match job {
+            Some(job) => Some(install::choose(&settings, Some(job))?.0),
+            None => None,
+        };
+        let now = SystemClock.now();
+        let mut jobs = Vec::new();
+        for state in self.jobs() {
+            if wanted.is_some_and(|wanted| wanted != state.job) {
+                continue;
+            }
+            let (name, of_job) = install::choose(&settings, Some(&state.job))?;
+            let snapshot = self.site.there(name)?;
+            let mut status = status::of(name, of_job, settings.state.store, snapshot.as_ref(), now)?;
+            status.daemon = Some(state);
+            jobs.push(status);
+        }
+        Ok(Status { jobs })
+    }
+
+    /// A job that can run; one that is not enabled is put together for it.
+    pub fn ready(&self, job: &str) -> Result<Arc<Ready>, AppError> {
         let worker = self.worker(job)?;
-        let loaded = match worker.loaded() {
-            // Not enabled: it does not run by itself, but whoever asks is served.
+        match worker.loaded() {
+            Loaded::Ready(ready) => Ok(ready),
+            Loaded::Broken(error) => Err(error),
             Loaded::Off => {
                 let settings = self.site.settings();
                 let (name, job) = install::choose(&settings, Some(job))?;
                 let audit = install::audit(&settings, false)?;
                 let ready = load::assemble(&self.site, &settings, (name, job), audit.as_ref(), false)?;
-                let loaded = Loaded::Ready(Arc::new(ready));
-                worker.load(loaded.clone());
-                loaded
+                let ready = Arc::new(ready);
+                worker.load(Loaded::Ready(Arc::clone(&ready)));
+                Ok(ready)
             }
-            loaded => loaded,
-        };
-        match loaded {
-            Loaded::Ready(ready) => {
-                install::at_home(self.site.folder(), job, false)?;
-                worker.take(ask, mode(ready.job.enforce), &self.stop)
-            }
-            Loaded::Broken(error) => Err(error),
-            Loaded::Off => unreachable!("it was put together above"),
         }
+    }
+
+    /// Takes an order for a job, or joins it with the same one that waits.
+    pub fn order(&self, job: &str, ask: Ask) -> Result<(Ticket, Arc<Track>), AppError> {
+        let ready = self.ready(job)?;
+        install::at_home(self.site.folder(), job, false)?;
+        self.worker(job)?.take(ask, mode(ready.job.enforce), &self.stop)
     }
 
     /// Refuses an order of somebody whose own settings of the job come to something else than the daemon's

@@ -40,6 +40,27 @@ pub struct ResyncRequest {
     pub settings: Option<String>,
 }
 
+/// `drift --refresh` and `--heal`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DriftRequest {
+    /// As [`SyncRequest::settings`].
+    pub settings: Option<String>,
+}
+
+impl DriftRequest {
+    /// The work that this asks for.
+    #[must_use]
+    pub const fn work(heal: bool) -> Work {
+        Work::Cycle {
+            extent: Extent::Drift { heal },
+            apply: heal,
+            allow_deletions: None,
+            allow_creations: None,
+        }
+    }
+}
+
 /// `cancel`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -1,5 +1,6 @@
 //! The audit log, as it is shown: entry by entry, oldest first.
 
+use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -22,15 +23,18 @@ use crate::snapshot::query::Query;
 use crate::snapshot::store::Snapshot;
 
 /// Which entries are wanted; what is `None` does not matter.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Wanted {
     /// Of this object: an id, or any name, UPN or mail that it ever had.
     pub object: Option<String>,
     /// Of this cycle.
     pub cycle: Option<CycleId>,
     /// At this moment or later.
+    #[serde(with = "super::moment")]
     pub since: Option<Timestamp>,
     /// At this moment or earlier.
+    #[serde(with = "super::moment")]
     pub until: Option<Timestamp>,
     /// With this operation.
     pub operation: Option<String>,

@@ -66,3 +66,29 @@ pub(super) fn with_members<const N: usize, S: Serializer>(
     }
     value.serialize(serializer)
 }
+
+/// A moment that a request may name: RFC 3339.
+pub mod moment {
+    use chrono::DateTime;
+    use serde::Deserialize;
+    use serde::Deserializer;
+    use serde::Serializer;
+    use serde::de::Error;
+
+    use crate::model::clock::Timestamp;
+
+    /// Writes it.
+    pub fn serialize<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        super::text_or_null(at, serializer)
+    }
+
+    /// Reads it; anything else is an error.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(from)? else {
+            return Ok(None);
+        };
+        let at = DateTime::parse_from_rfc3339(&text)
+            .map_err(|_| D::Error::custom(format!("`{text}` is no moment as 2026-11-30T12:00:00Z")))?;
+        Ok(Some(Timestamp(at.timestamp_millis())))
+    }
+}

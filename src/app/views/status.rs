@@ -12,6 +12,7 @@ use crate::app::credentials;
 use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::install::Installation;
+use crate::app::service::JobState;
 use crate::engine::record::after_write;
 use crate::engine::summary::NotKept;
 use crate::model::clock::Timestamp;
@@ -39,6 +40,9 @@ pub struct Status {
 pub struct JobStatus {
     /// When its credentials end.
     pub credentials: Credentials,
+    /// What the daemon does for it now; absent where none runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub daemon: Option<JobState>,
     /// What the last reading of the target found.
     pub drift: Option<DriftCounts>,
     /// Whether it runs on its schedule.
@@ -156,6 +160,7 @@ pub fn of(
             source: expires(credentials::last_day(&job.source.credential).as_ref()),
             target: expires(job.target.expires.as_ref()),
         },
+        daemon: None,
         drift: None,
         enabled: job.enabled,
         escrow: None,

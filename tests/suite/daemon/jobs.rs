@@ -30,14 +30,14 @@ fn a_job_that_cannot_start_is_a_state_and_the_others_run() {
         panic!("{jobs}")
     };
     assert_eq!(
-        (&first["job"], &first["state"]),
+        (&first["job"], &first["daemon"]["state"]),
         (&json!("idmelon"), &json!("idle"))
     );
     assert_eq!(
-        (&other["job"], &other["state"]),
+        (&other["job"], &other["daemon"]["state"]),
         (&json!("other"), &json!("broken"))
     );
-    let problem = other["problem"].to_string();
+    let problem = other["daemon"]["problem"].to_string();
     assert!(problem.contains("secret"), "{problem}");
     // Asked for, it says why; the other one works.
     let refused = daemon.post("/api/v1/jobs/other/sync", &json!({})).problem(400);
@@ -51,7 +51,7 @@ fn a_job_that_cannot_start_is_a_state_and_the_others_run() {
     fs::write(daemon.world.path("secret"), daemon.world.tenant.client_secret()).unwrap();
     daemon.signal(Signal::HUP);
     until("the other job runs too", || {
-        daemon.get("/api/v1/jobs/other").is(200).json()["state"] == "idle"
+        daemon.get("/api/v1/jobs/other").is(200).json()["daemon"]["state"] == "idle"
     });
     daemon.stopped().exits(0);
 }
@@ -104,7 +104,10 @@ fn a_job_that_is_not_enabled_runs_when_it_is_asked_to() {
     let world = World::new(3, 0);
     world.change("mode = \"enforce\"", "mode = \"enforce\"\nenabled = false");
     let daemon = Daemon::over(world);
-    assert_eq!(daemon.get("/api/v1/jobs/idmelon").is(200).json()["state"], "off");
+    assert_eq!(
+        daemon.get("/api/v1/jobs/idmelon").is(200).json()["daemon"]["state"],
+        "off"
+    );
     assert_eq!(daemon.world.tenant.request_count(), 0);
     let events = daemon.followed("/api/v1/jobs/idmelon/sync", &json!({}));
     assert_eq!(events.last().unwrap().1["outcome"], "converged", "{events:?}");

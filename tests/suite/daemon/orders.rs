@@ -105,11 +105,11 @@ fn slow() -> Daemon {
 
 fn waiting(daemon: &Daemon) -> usize {
     let job = daemon.get("/api/v1/jobs/idmelon").is(200).json();
-    job["waiting"].as_array().unwrap().len()
+    job["daemon"]["waiting"].as_array().unwrap().len()
 }
 
 fn is_running(daemon: &Daemon) -> bool {
-    daemon.get("/api/v1/jobs/idmelon").is(200).json()["state"] == "running"
+    daemon.get("/api/v1/jobs/idmelon").is(200).json()["daemon"]["state"] == "running"
 }
 
 #[test]

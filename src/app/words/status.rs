@@ -1,14 +1,29 @@
-//! The status of a job, as people read it.
+//! The jobs as people read them.
 
 use serde_json::Value as Json;
 
+use super::Words;
+use crate::app::service::JobState;
+use crate::app::service::OrderState;
 use crate::app::views::quarantine::QuarantineView;
 use crate::app::views::status::JobStatus;
+use crate::app::views::status::Status;
 use crate::model::clock::Timestamp;
 use crate::model::shown::shown;
 
-/// All of it.
-pub(super) fn text(job: &JobStatus) -> String {
+impl Words for Status {
+    fn words(&self) -> String {
+        self.jobs.iter().map(text).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Words for JobStatus {
+    fn words(&self) -> String {
+        text(self)
+    }
+}
+
+fn text(job: &JobStatus) -> String {
     let mut lines = vec![format!(
         "{}  ({}{})",
         job.job,
@@ -28,6 +43,7 @@ pub(super) fn text(job: &JobStatus) -> String {
         ));
     }
     lines.extend(job.quarantine.iter().flat_map(stopped));
+    lines.extend(job.daemon.iter().flat_map(daemon));
     lines.extend(cycle(job));
     lines.extend(target(job));
     lines.push(format!(
@@ -41,6 +57,38 @@ pub(super) fn text(job: &JobStatus) -> String {
         expires(job.credentials.target.as_ref())
     ));
     lines.join("\n")
+}
+
+/// What the daemon does for the job now.
+fn daemon(state: &JobState) -> Vec<String> {
+    let order = |order: &OrderState| {
+        let phase = match (&order.phase, order.of) {
+            (Some(phase), Some(of)) => format!(", {phase} {} of {of}", order.done),
+            (Some(phase), None) => format!(", {phase}"),
+            (None, _) => String::new(),
+        };
+        format!(
+            "{} {} for {}{phase}  ({})",
+            order.state,
+            order.work,
+            shown(&order.actor),
+            order.cycle
+        )
+    };
+    let now = state.running.as_ref().map_or_else(|| state.state.clone(), order);
+    let mut lines = vec![format!("  daemon       {now}")];
+    lines.extend(
+        state
+            .waiting
+            .iter()
+            .map(|waiting| format!("               {}", order(waiting))),
+    );
+    if let Some(problem) = state.problem.iter().flat_map(|problem| &problem.errors).next() {
+        lines.push(format!("               it cannot run: {}", shown(&problem.what)));
+        let advice = problem.advice.as_deref().unwrap_or_default();
+        lines.push(format!("               do: {}", shown(advice)));
+    }
+    lines
 }
 
 fn stopped(view: &QuarantineView) -> Vec<String> {

@@ -9,7 +9,8 @@ use crate::app::views::history::HistoryEntry;
 use crate::model::shown::shown;
 
 /// An entry: several lines.
-pub(super) fn entry(entry: &HistoryEntry) -> String {
+#[must_use]
+pub fn entry(entry: &HistoryEntry) -> String {
     let object = match (&entry.object, &entry.name) {
         (Some(id), Some(known)) => match &known.0 {
             Some(name) => format!("  {}  ({id})", shown(name)),
@@ -60,7 +61,8 @@ fn arrow(before: &Json, after: &Json) -> String {
 }
 
 /// Cycles, a line each.
-pub(super) fn cycles(all: &Cycles) -> String {
+#[must_use]
+pub fn cycles(all: &Cycles) -> String {
     if all.cycles.is_empty() {
         return "No cycle ran yet.".to_owned();
     }
@@ -88,7 +90,8 @@ pub(super) fn cycles(all: &Cycles) -> String {
 }
 
 /// What was exported, and how it is checked.
-pub(super) fn exported(done: &Exported) -> String {
+#[must_use]
+pub fn exported(done: &Exported) -> String {
     format!(
         "{} entries of job `{}` are in {folder}, with the chain up to its head {}\n\
          `melonsync history verify {folder}` checks them anywhere.",
@@ -100,7 +103,8 @@ pub(super) fn exported(done: &Exported) -> String {
 }
 
 /// How an export was found.
-pub(super) fn checked(checked: &Checked) -> String {
+#[must_use]
+pub fn checked(checked: &Checked) -> String {
     let mut lines = vec![format!(
         "{}: {} entries of job `{}` from {} to {}, {} with their values, {} erased\n\
          chain of entries {} to {}, head {}",

@@ -1,15 +1,38 @@
-//! What is withheld, as people read it.
+//! What the guard holds back, and what was decided of it, as people read it.
 
 use std::collections::BTreeMap;
 
+use super::Words;
+use crate::app::decisions::withheld::Decided;
 use crate::app::views::withheld::Adopts;
 use crate::app::views::withheld::Holder;
 use crate::app::views::withheld::WithheldList;
 use crate::app::views::withheld::WithheldView;
 use crate::model::shown::shown;
 
-/// All of it, by cause.
-pub(super) fn listed(list: &WithheldList) -> String {
+impl Words for WithheldList {
+    fn words(&self) -> String {
+        listed(self)
+    }
+}
+
+impl Words for Decided {
+    fn words(&self) -> String {
+        if self.action == "release" {
+            format!(
+                "{} operations released: the next cycle sends exactly these, once",
+                self.count
+            )
+        } else {
+            format!(
+                "{} operations rejected: their objects are on hold until `melonsync hold release OBJECT`",
+                self.count
+            )
+        }
+    }
+}
+
+fn listed(list: &WithheldList) -> String {
     if list.withheld.is_empty() {
         return "Nothing is withheld.".to_owned();
     }

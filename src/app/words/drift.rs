@@ -1,5 +1,6 @@
 //! Drift as people read it.
 
+use super::Words;
 use crate::app::views::drift::DriftView;
 use crate::app::views::drift::DriftedAttribute;
 use crate::app::views::drift::DriftedMembers;
@@ -7,8 +8,15 @@ use crate::app::views::drift::DriftedObject;
 use crate::app::views::drift::NotKept;
 use crate::model::shown::shown;
 
+impl Words for DriftView {
+    fn words(&self) -> String {
+        text(self, false)
+    }
+}
+
 /// All of it; `healed` where it is what healing left.
-pub(super) fn text(found: &DriftView, healed: bool) -> String {
+#[must_use]
+pub fn text(found: &DriftView, healed: bool) -> String {
     let job = &found.job;
     let mut lines = vec![match &found.listed {
         Some(at) => format!("Drift of job `{job}`; the target was last listed whole at {at}"),

@@ -1,0 +1,210 @@
+//! What is asked: each is the view of `app/views/` that the command prints.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Serialize;
+
+use super::answer;
+use super::answer::Form;
+use super::caller::Caller;
+use super::extract::Path;
+use super::extract::Query;
+use super::problem::Problem;
+use crate::app::service::Service;
+use crate::app::views::drift;
+use crate::app::views::escrow;
+use crate::app::views::explain;
+use crate::app::views::history;
+use crate::app::views::history::HistoryEntry;
+use crate::app::views::history::HistoryPage;
+use crate::app::views::history::Wanted;
+use crate::app::views::holds;
+use crate::app::views::withheld;
+use crate::app::words;
+
+type Answered = Result<Response, Problem>;
+
+/// `GET /api/v1/jobs?job=`: all, or the one that is named.
+pub(super) async fn jobs(
+    _caller: Caller,
+    State(service): State<Arc<Service>>,
+    query: Query,
+    headers: HeaderMap,
+) -> Answered {
+    let query = query.of(&["job"])?;
+    let ask = move || service.status(query.one("job").as_deref());
+    answer::view(&headers, ask).await
+}
+
+/// `GET /api/v1/jobs/{job}`.
+pub(super) async fn job(
+    _caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(job): Path<String>,
+    headers: HeaderMap,
+) -> Answered {
+    let ask = move || {
+        let mut status = service.status(Some(&job))?;
+        Ok(status.jobs.remove(0))
+    };
+    answer::view(&headers, ask).await
+}
+
+/// `GET /api/v1/jobs/{job}/withheld?object=&reason=`.
+pub(super) async fn withheld(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(job): Path<String>,
+    query: Query,
+    headers: HeaderMap,
+) -> Answered {
+    let query = query.of(&["object", "reason"])?;
+    let ask = move || {
+        let desk = service.desk(&job, caller.actor)?;
+        withheld::withheld(&desk, &query.all("object"), query.one("reason").as_deref())
+    };
+    answer::view(&headers, ask).await
+}
+
+/// `GET /api/v1/jobs/{job}/holds`.
+pub(super) async fn holds(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(job): Path<String>,
+    headers: HeaderMap,
+) -> Answered {
+    answer::view(&headers, move || holds::holds(&service.desk(&job, caller.actor)?)).await
+}
+
+/// `GET /api/v1/jobs/{job}/escrow?object=`.
+pub(super) async fn escrow(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(job): Path<String>,
+    query: Query,
+    headers: HeaderMap,
+) -> Answered {
+    let query = query.of(&["object"])?;
+    let ask = move || {
+        let desk = service.desk(&job, caller.actor)?;
+        escrow::escrow(&desk, query.one("object").as_deref())
+    };
+    answer::view(&headers, ask).await
+}
+
+/// `GET /api/v1/jobs/{job}/drift`, as the last reading found it; `healed=true`: what healing left, in words.
+pub(super) async fn drift(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(job): Path<String>,
+    query: Query,
+    headers: HeaderMap,
+) -> Answered {
+    let query = query.of(&["healed"])?;
+    let (form, healed) = (Form::of(&headers), query.one("healed").as_deref() == Some("true"));
+    let text = answer::blocking(move || {
+        let desk = service.desk(&job, caller.actor)?;
+        let found = drift::drift(&desk.snapshot, &desk.job)?;
+        Ok(match form {
+            Form::Words => words::drift::text(&found, healed),
+            Form::Json | Form::Stream => answer::document(&found),
+        })
+    });
+    Ok(answer::of(form, text.await?))
+}
+
+/// `GET /api/v1/jobs/{job}/objects/{id}/explain`. `settings`: refused where the caller's own are others.
+pub(super) async fn explain(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path((job, object)): Path<(String, String)>,
+    query: Query,
+    headers: HeaderMap,
+) -> Answered {
+    let query = query.of(&["settings"])?;
+    service.same_settings(&job, query.one("settings").as_deref())?;
+    let ready = service.ready(&job)?;
+    let stop = service.stop().child_token();
+    // Not on a thread that may block: it asks for those itself, and there are few.
+    let explained = explain::explain(&ready.job, &object, caller.actor, stop).await?;
+    answer::view(&headers, move || Ok(explained)).await
+}
+
+/// As many entries of the history as a page has, at most and where nothing is said.
+const MOST_ENTRIES: u64 = 1000;
+const ENTRIES: u64 = 100;
+
+/// A page of the history, with its entries in words where they are asked for.
+#[derive(Serialize)]
+struct Page<'p> {
+    entries: &'p [HistoryEntry],
+    job: &'p str,
+    next: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    words: Option<Vec<String>>,
+}
+
+/// `GET /api/v1/jobs/{job}/history`: oldest first; `after` is `next` of the page before.
+pub(super) async fn history(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(job): Path<String>,
+    query: Query,
+    headers: HeaderMap,
+) -> Answered {
+    let query = query.of(&[
+        "limit",
+        "after",
+        "words",
+        "object",
+        "cycle",
+        "since",
+        "until",
+        "operation",
+        "actor",
+        "result",
+    ])?;
+    let limit = query.number("limit")?.unwrap_or(ENTRIES).clamp(1, MOST_ENTRIES);
+    let from = query.number("after")?.unwrap_or_default();
+    let (form, in_words) = (Form::of(&headers), query.one("words").as_deref() == Some("true"));
+    let wanted = wanted(&query)?;
+    let text = answer::blocking(move || {
+        let desk = service.desk(&job, caller.actor)?;
+        let history = history::history(&desk.snapshot, &desk.job, wanted)?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let page: HistoryPage = history.page(&desk.job, from, limit)?;
+        let each = || page.entries.iter().map(words::history::entry);
+        Ok(match form {
+            Form::Words => each().collect(),
+            Form::Json | Form::Stream => answer::document(&Page {
+                entries: &page.entries,
+                job: &page.job,
+                next: page.next,
+                words: in_words.then(|| each().collect()),
+            }),
+        })
+    });
+    Ok(answer::of(form, text.await?))
+}
+
+/// Which entries are asked for.
+fn wanted(query: &Query) -> Result<Wanted, Problem> {
+    const NAMES: [&str; 7] = [
+        "object",
+        "cycle",
+        "since",
+        "until",
+        "operation",
+        "actor",
+        "result",
+    ];
+    let given = NAMES
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), query.one(name)?.into())));
+    let given = serde_json::Value::Object(given.collect());
+    serde_json::from_value(given)
+        .map_err(|cause| Problem::usage("the query is not what this route takes", cause.to_string()))
+}

@@ -1,0 +1,242 @@
+//! Beside a running daemon: a verb tries the state folder first; where a daemon holds it, the daemon is asked, by its control
+//! socket and the API that everybody else uses.
+//!
+//! Assumption: what the daemon answers is what the verb would have found itself. Both call the same function of `app/`.
+
+mod events;
+mod order;
+mod question;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::Response;
+use reqwest::header::ACCEPT;
+use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::args::Globals;
+use super::exit::Exit;
+use super::process;
+use super::report::Report;
+use crate::app::actor;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+use crate::app::install;
+use crate::app::site::CONTROL_SOCKET;
+use crate::app::words::Words;
+
+pub(super) use order::Ended;
+pub(super) use order::Leaving;
+pub(super) use question::Question;
+pub(super) use question::part;
+
+/// As long as a daemon that starts is waited for, and how often it is tried.
+const STARTS_WITHIN: Duration = Duration::from_secs(5);
+const TRIED_EVERY: Duration = Duration::from_millis(100);
+
+/// The header of what the environment claims about its user.
+const CLAIMS: &str = "x-melonsync-claims";
+
+/// Does what a verb does: `here` where the state folder is free, `there` where a daemon holds it. `here` takes the folder,
+/// and may be tried again.
+pub(super) fn ask<T>(
+    globals: &Globals,
+    mut here: impl FnMut() -> Result<T, AppError>,
+    there: impl FnOnce(&Daemon) -> Result<T, AppError>,
+) -> Result<T, AppError> {
+    let mut refused = match here() {
+        Err(refused) if refused.kind == ErrorKind::Held => refused,
+        done => return done,
+    };
+    let daemon = Daemon::of(globals)?;
+    let tries = STARTS_WITHIN.as_millis() / TRIED_EVERY.as_millis();
+    for _ in 0..tries {
+        if daemon.answers() {
+            return there(&daemon);
+        }
+        // It starts still, or it has ended meanwhile.
+        std::thread::sleep(TRIED_EVERY);
+        refused = match here() {
+            Err(refused) if refused.kind == ErrorKind::Held => refused,
+            done => return done,
+        };
+    }
+    Err(refused)
+}
+
+/// Shows what a verb finds, as it is here or as the daemon tells it.
+pub(super) fn answer<V: Serialize + Words>(
+    globals: &Globals,
+    report: &mut Report,
+    mut here: impl FnMut() -> Result<V, AppError>,
+    there: impl FnOnce() -> Result<Question, AppError>,
+) -> Result<Exit, AppError> {
+    let json = report.is_json();
+    let answer = ask(
+        globals,
+        || here().map(Answer::Here),
+        |daemon| daemon.told(there()?, json).map(Answer::There),
+    )?;
+    match answer {
+        Answer::Here(view) => report.show(&view, || view.words()),
+        Answer::There(Told::Document(document)) => report.json(&document),
+        Answer::There(Told::Words(words)) => report.text(&words),
+    }
+    Ok(Exit::Done)
+}
+
+enum Answer<V> {
+    Here(V),
+    There(Told),
+}
+
+/// What the daemon said: one document, or words.
+pub(super) enum Told {
+    /// As `-o json` prints it.
+    Document(serde_json::Value),
+    /// As people read it.
+    Words(String),
+}
+
+/// The job that is named, or the only one.
+pub(super) fn job(globals: &Globals, job: Option<&str>) -> Result<String, AppError> {
+    let settings = install::settings(&globals.config, true)?;
+    install::choose(&settings, job).map(|(name, _)| name.to_owned())
+}
+
+/// The job that stands first among the names, or the only one; and the names that are left.
+pub(super) fn job_and_names(globals: &Globals, names: &[String]) -> Result<(String, Vec<String>), AppError> {
+    let settings = install::settings(&globals.config, true)?;
+    let first = names.first().filter(|name| settings.jobs.contains_key(*name));
+    let (job, _) = install::choose(&settings, first.map(String::as_str))?;
+    let left = names.iter().skip(usize::from(first.is_some())).cloned();
+    Ok((job.to_owned(), left.collect()))
+}
+
+/// What our own settings of a job come to: an order, and a question whose answer hangs on them, is refused where the daemon's
+/// are others.
+pub(super) fn settings_of(globals: &Globals, job: &str) -> Result<String, AppError> {
+    let settings = install::settings(&globals.config, true)?;
+    let (_, job) = install::choose(&settings, Some(job))?;
+    install::digest(&globals.config, job, None)
+}
+
+/// The daemon, as a verb meets it.
+pub(super) struct Daemon {
+    runtime: tokio::runtime::Runtime,
+    http: reqwest::Client,
+    socket: PathBuf,
+}
+
+/// As much of a problem document as is needed to show it as if it had happened here.
+#[derive(Deserialize)]
+struct Problem {
+    kind: ErrorKind,
+    errors: Vec<ErrorText>,
+}
+
+impl Daemon {
+    fn of(globals: &Globals) -> Result<Self, AppError> {
+        let settings = install::settings(&globals.config, true)?;
+        let socket = settings.state.path.join(CONTROL_SOCKET);
+        // Its own: nothing of the outside is asked here, so neither proxies nor certificates matter.
+        let http = reqwest::Client::builder()
+            .unix_socket(socket.as_path())
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|cause| unanswered(&cause))?;
+        Ok(Self {
+            runtime: process::runtime()?,
+            http,
+            socket,
+        })
+    }
+
+    fn answers(&self) -> bool {
+        std::os::unix::net::UnixStream::connect(&self.socket).is_ok()
+    }
+
+    /// Puts a question, and gives back what is said: a document where `json`, else words.
+    pub(super) fn told(&self, question: Question, json: bool) -> Result<Told, AppError> {
+        let kind = if json { "application/json" } else { "text/plain" };
+        self.runtime.block_on(async {
+            let answer = self.send(self.put(question).header(ACCEPT, kind)).await?;
+            if json {
+                return document(answer).await.map(Told::Document);
+            }
+            let words = answer.text().await.map_err(|cause| unanswered(&cause))?;
+            Ok(Told::Words(words))
+        })
+    }
+
+    /// Puts a question whose answer is read here.
+    pub(super) fn asked<T: DeserializeOwned>(&self, question: Question) -> Result<T, AppError> {
+        self.runtime.block_on(self.asked_async(question))
+    }
+
+    async fn asked_async<T: DeserializeOwned>(&self, question: Question) -> Result<T, AppError> {
+        document(self.send(self.put(question)).await?).await
+    }
+
+    fn put(&self, question: Question) -> reqwest::RequestBuilder {
+        let request = self.request(question.method, &question.path);
+        match question.body {
+            Some(body) => request.json(&body),
+            None => request,
+        }
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let claims = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(actor::claims())
+            .finish();
+        // The host is of no meaning on a socket of our own.
+        let url = format!("http://melonsync/api/v1{path}");
+        self.http.request(method, url).header(CLAIMS, claims)
+    }
+
+    /// Sends it; a problem is the error that it describes.
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, AppError> {
+        let answer = request.send().await.map_err(|cause| unanswered(&cause))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let problem: Problem = document(answer).await?;
+        Err(AppError {
+            kind: problem.kind,
+            errors: problem.errors,
+        })
+    }
+}
+
+async fn document<T: DeserializeOwned>(answer: Response) -> Result<T, AppError> {
+    let text = answer.bytes().await.map_err(|cause| unanswered(&cause))?;
+    serde_json::from_slice(&text).map_err(|cause| not_understood(&cause))
+}
+
+fn unanswered(cause: &reqwest::Error) -> AppError {
+    let mut shown = ErrorText::of(cause);
+    shown.what = "the daemon did not answer to its end".to_owned();
+    AppError::new(
+        ErrorKind::Failed,
+        shown.advise("look at its log; what was ordered goes on there, and `melonsync status` shows it"),
+    )
+}
+
+fn not_understood(cause: &serde_json::Error) -> AppError {
+    let shown = ErrorText {
+        what: "the daemon's answer is not understood".to_owned(),
+        causes: vec![cause.to_string()],
+        ..ErrorText::default()
+    };
+    AppError::new(
+        ErrorKind::Failed,
+        shown
+            .advise("use the same version of melonsync as the daemon's; restart the daemon after an upgrade"),
+    )
+}

@@ -1,0 +1,69 @@
+//! Orders as verbs give them: how long one is waited for, and how its end is shown.
+
+use super::beside::Ended;
+use super::beside::Leaving;
+use super::exit::Exit;
+use super::report::Report;
+use crate::app::error::AppError;
+use crate::app::service::answer::Ticket;
+use crate::app::text::summary as text;
+
+/// Shows how an order ended, and turns that into an exit code.
+pub(super) fn ended(ended: Ended, report: &mut Report) -> Result<Exit, AppError> {
+    match ended {
+        Ended::Done {
+            summary,
+            findings,
+            problem,
+            cancelled,
+        } => {
+            let refused = problem.as_ref().is_some_and(AppError::is_refusal);
+            let mut exit = Exit::Failed;
+            if let Some(summary) = &summary {
+                exit = Exit::from(summary.outcome);
+                if report.is_json() {
+                    report.json(summary);
+                } else if !refused {
+                    report.text(&text::summary(summary, &findings));
+                }
+            }
+            match problem {
+                Some(problem) if cancelled => {
+                    report.complain(&problem);
+                    Ok(Exit::Cancelled)
+                }
+                Some(problem) => Err(problem),
+                None => Ok(exit),
+            }
+        }
+        Ended::Left { ticket, why } => Ok(left(ticket, why, report)),
+    }
+}
+
+fn left(ticket: Option<Ticket>, why: Leaving, report: &mut Report) -> Exit {
+    let id = ticket.as_ref().map_or("", |ticket| ticket.cycle.as_str());
+    if why == Leaving::OthersWantIt {
+        report.note(&format!(
+            "The order {id} goes on: others asked for the same. `melonsync cancel {id}` ends it for all."
+        ));
+        return Exit::Cancelled;
+    }
+    if report.is_json() {
+        report.json(&ticket);
+    } else if let Some(ticket) = &ticket {
+        let ahead = match ticket.place {
+            0 => "it begins now".to_owned(),
+            1 => "one goes before it".to_owned(),
+            many => format!("{many} go before it"),
+        };
+        let planned = if ticket.mode == "observe" {
+            "; planned only, for the job observes"
+        } else {
+            ""
+        };
+        report.text(&format!(
+            "Order {id}: {ahead}{planned}. `melonsync status --follow {id}` shows how it ends."
+        ));
+    }
+    Exit::Done
+}
