@@ -46,6 +46,15 @@ impl Cycle<'_> {
         self.readings.find_drift(&mut self.run, &given).await
     }
 
+    /// Goes on with what is to be put right alone. False where there is nothing more to do.
+    pub(super) fn go_on_with_drift(&mut self) -> bool {
+        let Extent::Drift { heal } = self.run.order.extent else {
+            return true;
+        };
+        self.intake.focus = Some(self.readings.drift.heals.clone());
+        heal && !self.readings.drift.heals.is_empty()
+    }
+
     /// Looks for an object of which apply learned something.
     pub(super) async fn look_again(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
         let given = Given {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -74,4 +75,26 @@ pub(super) struct Suspect {
     pub(super) id: SourceId,
     pub(super) attribute: Name,
     pub(super) value: Value,
+}
+
+/// When the source's users were looked at again, and what came of it.
+#[derive(Debug)]
+pub(super) struct Overtaking {
+    /// When they were last looked at.
+    pub(super) looked: Timestamp,
+    /// True once looking at them again in this cycle failed.
+    pub(super) blind: bool,
+    /// True once users were disabled who need not wait for requests without an answer.
+    pub(super) disabled_meanwhile: bool,
+}
+
+impl Overtaking {
+    /// The users were read when the cycle began.
+    pub(super) const fn new(looked: Timestamp) -> Self {
+        Self {
+            looked,
+            blind: false,
+            disabled_meanwhile: false,
+        }
+    }
 }

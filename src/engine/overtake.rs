@@ -19,7 +19,6 @@ use super::open::open_writes;
 use super::standing::Fact;
 use super::tables::each_dirty_object;
 use super::work::Pass;
-use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -37,28 +36,6 @@ const GAP: Duration = Duration::from_secs(15);
 
 /// As many pages as one look reads; what is longer is no handful of leavers but a round, and a cycle's business.
 const PAGES: usize = 20;
-
-/// When the source's users were looked at again, and what came of it.
-#[derive(Debug)]
-pub(super) struct Overtaking {
-    /// When they were last looked at.
-    pub(super) looked: Timestamp,
-    /// True once looking at them again in this cycle failed.
-    blind: bool,
-    /// True once users were disabled who need not wait for requests without an answer.
-    disabled_meanwhile: bool,
-}
-
-impl Overtaking {
-    /// The users were read when the cycle began.
-    pub(super) const fn new(looked: Timestamp) -> Self {
-        Self {
-            looked,
-            blind: false,
-            disabled_meanwhile: false,
-        }
-    }
-}
 
 impl Cycle<'_> {
     /// Sends what takes access away and was not known, or could not be sent, when the cycle began.

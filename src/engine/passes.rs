@@ -15,9 +15,9 @@ use super::work::Removal;
 use super::work::Work;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::verb::Act;
 use crate::reconcile::explain;
 use crate::reconcile::omission::Omission;
-use crate::reconcile::operation::Verb;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::unique_values::UniqueValues;
 use crate::reconcile::unique_values::unique_name;
@@ -71,19 +71,18 @@ impl Cycle<'_> {
 
     /// Users that lose access, before anything else.
     pub(super) async fn disables(&mut self) -> Result<(), CycleError> {
-        self.removals(ObjectKind::User, Pass::Disables, &[Verb::DisableUser])
+        self.removals(ObjectKind::User, Pass::Disables, Act::Disable)
             .await
     }
 
     /// Deletes: groups first, whose members are still there to be removed from nothing else.
     pub(super) async fn deletes(&mut self) -> Result<(), CycleError> {
-        self.removals(ObjectKind::Group, Pass::Deletes, &[Verb::DeleteGroup])
+        self.removals(ObjectKind::Group, Pass::Deletes, Act::Delete)
             .await?;
-        self.removals(ObjectKind::User, Pass::Deletes, &[Verb::DeleteUser])
-            .await
+        self.removals(ObjectKind::User, Pass::Deletes, Act::Delete).await
     }
 
-    async fn removals(&mut self, of: ObjectKind, pass: Pass, verbs: &[Verb]) -> Result<(), CycleError> {
+    async fn removals(&mut self, of: ObjectKind, pass: Pass, act: Act) -> Result<(), CycleError> {
         if !self.run.job.managed.contains(&of) {
             return Ok(());
         }
@@ -108,7 +107,7 @@ impl Cycle<'_> {
             after = Some((last.0, last.1));
             let ids: Vec<SourceId> = page
                 .iter()
-                .filter(|(kind, _, removal)| *kind == of && verbs.contains(&removal.verb))
+                .filter(|(kind, _, removal)| *kind == of && removal.verb.act() == act)
                 .filter(|(kind, id, removal)| {
                     !closed || self.judge.kept_back.lets_through(*kind, *id, removal.verb)
                 })

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use crate::engine::context::Context;
-use crate::engine::cycle::Cycle;
 use crate::engine::drift::another_writer;
 use crate::engine::error::CycleError;
 use crate::engine::job::Extent;
@@ -351,17 +350,6 @@ async fn find_unmanaged(run: &mut Run<'_>, kind: ObjectKind) -> Result<(), Cycle
         .await?;
     run.summary.drift.unmanaged += count;
     Ok(())
-}
-
-impl Cycle<'_> {
-    /// Goes on with what is to be put right alone. False where there is nothing more to do.
-    pub(in crate::engine) fn go_on_with_drift(&mut self) -> bool {
-        let Extent::Drift { heal } = self.run.order.extent else {
-            return true;
-        };
-        self.intake.focus = Some(self.readings.drift.heals.clone());
-        heal && !self.readings.drift.heals.is_empty()
-    }
 }
 
 /// One object that was compared.
