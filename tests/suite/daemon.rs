@@ -5,4 +5,4 @@ mod http;
 mod jobs;
 mod orders;
 mod socket;
-mod world;
+pub mod world;

@@ -4,6 +4,7 @@
 mod checks;
 mod commands;
 mod credentials;
+mod daemon;
 mod files;
 mod front;
 mod mapping;

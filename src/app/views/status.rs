@@ -237,7 +237,7 @@ fn advice(store: StoreKind, objects: u64) -> Option<String> {
     outgrown.then(|| {
         format!(
             "with {SLED_IS_GOOD_BELOW} objects and more `store = \"redb\"` opens faster and takes less memory; \
-             docs/operations.md says how to move over"
+             docs/operations/state.md says how to move over"
         )
     })
 }
