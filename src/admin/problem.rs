@@ -66,9 +66,10 @@ impl Problem {
 
     /// A request without anybody behind it.
     pub(super) fn nobody() -> Self {
+        let what = "nobody is known to ask this";
         Self {
             status: StatusCode::UNAUTHORIZED,
-            error: AppError::usage("nobody is known to ask this", DOCUMENTED),
+            error: AppError::usage(what, DOCUMENTED),
         }
     }
 

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::actor::Actor;
 use super::error::AppError;
+use super::error::ErrorKind;
 use super::install;
 use super::install::Installation;
+use super::views;
 use crate::engine::cycle;
 pub use crate::engine::job::Extent;
 pub use crate::engine::job::Job;
@@ -19,6 +22,7 @@ pub use crate::engine::job::Watcher;
 pub use crate::engine::summary::Outcome;
 pub use crate::engine::summary::Summary;
 use crate::model::id::CycleId;
+use crate::model::shown::shown;
 use crate::reconcile::saved::SavedPlan;
 use crate::snapshot::query::Query;
 
@@ -88,8 +92,45 @@ pub async fn sync(job: &Job, extent: Extent, allowing: Allowing, asking: Asking)
     cycle::run(job, &allowing.with(asking.order(extent, true))).await
 }
 
+/// Finds a cycle and its job: by its id, by the beginning of one that a single cycle has, or as `last` or `last~1` where the settings
+/// have one job.
+pub fn find(installation: &Installation, name: &str) -> Result<(String, CycleId), AppError> {
+    if let Ok(id) = name.parse() {
+        return Ok((job_of(installation, CycleId(id))?, CycleId(id)));
+    }
+    let mut found = Vec::new();
+    let mut missing = None;
+    for job in installation.folder.jobs()? {
+        if !installation.settings.jobs.contains_key(&job) {
+            continue;
+        }
+        let snapshot = install::open(&installation.folder, &job)?;
+        match views::cycles::cycle(&snapshot, name) {
+            Ok(summary) => found.extend(id_of(&summary).map(|id| (job, id))),
+            Err(error) if error.kind == ErrorKind::Absent => missing = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match (found.len(), missing) {
+        (0, Some(error)) => Err(error),
+        (1, _) => Ok(found.remove(0)),
+        (0, None) => Err(AppError::absent(
+            format!("no cycle `{}` is kept", shown(name)),
+            "name one by its id, as `melonsync status` and `melonsync history` show it",
+        )),
+        (jobs, _) => Err(AppError::usage(
+            format!("{jobs} jobs have a cycle `{}`", shown(name)),
+            "name one by its id, as `melonsync status` and `melonsync history` show it",
+        )),
+    }
+}
+
+fn id_of(summary: &Json) -> Option<CycleId> {
+    summary["cycle"].as_str()?.parse().ok().map(CycleId)
+}
+
 /// Finds the job whose history knows a cycle.
-pub fn job_of(installation: &Installation, cycle: CycleId) -> Result<String, AppError> {
+fn job_of(installation: &Installation, cycle: CycleId) -> Result<String, AppError> {
     let (settings, folder) = (&installation.settings, &installation.folder);
     let known = folder.jobs()?;
     for name in settings.jobs.keys().filter(|name| known.contains(name)) {

@@ -17,9 +17,9 @@ use crate::mapping::Mapping;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
-use crate::model::shown::shown as printable;
 use crate::ports::Durability;
 use crate::ports::TargetDirectory;
+use crate::settings::Settings;
 use crate::snapshot::copies;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::history::NewEntry;
@@ -93,16 +93,7 @@ impl Desk {
     pub fn open(config: &Path, names: &[String], actor: Actor) -> Result<(Self, Vec<String>), AppError> {
         let settings = install::settings(config, true)?;
         let first = names.first().filter(|name| settings.jobs.contains_key(*name));
-        let (job, _) = install::choose(&settings, first.map(String::as_str))?;
-        let folder = install::hold(&settings)?;
-        let desk = Self {
-            job: job.to_owned(),
-            snapshot: install::known(&folder, job)?,
-            actor,
-            now: SystemClock.now(),
-            equipment: Equipment::Settings(config.to_owned()),
-            folder,
-        };
+        let desk = Self::chosen(config, &settings, first.map(String::as_str), actor)?;
         Ok((
             desk,
             names.iter().skip(usize::from(first.is_some())).cloned().collect(),
@@ -111,15 +102,20 @@ impl Desk {
 
     /// Opens a job for verbs that take a job and nothing else.
     pub fn open_job(config: &Path, job: Option<&str>, actor: Actor) -> Result<Self, AppError> {
-        let names: Vec<String> = job.map(str::to_owned).into_iter().collect();
-        let (desk, left) = Self::open(config, &names, actor)?;
-        match left.first() {
-            Some(name) => Err(AppError::absent(
-                format!("no job `{}` in the settings", printable(name)),
-                "leave it out where the settings have one job",
-            )),
-            None => Ok(desk),
-        }
+        Self::chosen(config, &install::settings(config, true)?, job, actor)
+    }
+
+    fn chosen(config: &Path, settings: &Settings, job: Option<&str>, actor: Actor) -> Result<Self, AppError> {
+        let (job, _) = install::choose(settings, job)?;
+        let folder = install::hold(settings)?;
+        Ok(Self {
+            job: job.to_owned(),
+            snapshot: install::known(&folder, job)?,
+            actor,
+            now: SystemClock.now(),
+            equipment: Equipment::Settings(config.to_owned()),
+            folder,
+        })
     }
 
     /// The mapping that the job's cycles use.

@@ -107,14 +107,14 @@ fn attributes_of(given: Option<&str>) -> Result<Map<String, Json>, AppError> {
         Some(file) => read(Path::new(file), "the attributes")?,
         None => given.to_owned(),
     };
-    let advice = "write it as in --attributes '{\"givenName\": \"Ada\", \"accountEnabled\": true}'";
+    let wrong = |what: String| {
+        let advice = "write it as in --attributes '{\"givenName\": \"Ada\", \"accountEnabled\": true}'";
+        AppError::usage(what, advice)
+    };
     match serde_json::from_str(&text) {
         Ok(Json::Object(attributes)) => Ok(attributes),
-        Ok(_) => Err(AppError::usage("--attributes is no JSON object", advice)),
-        Err(error) => Err(AppError::usage(
-            format!("--attributes is not JSON: {error}"),
-            advice,
-        )),
+        Ok(_) => Err(wrong("--attributes is no JSON object".to_owned())),
+        Err(error) => Err(wrong(format!("--attributes is not JSON: {error}"))),
     }
 }
 

@@ -18,13 +18,13 @@ use crate::app::install::Installation;
 use crate::app::plans;
 use crate::app::plans::Form;
 use crate::app::text::summary as text;
-use crate::model::id::CycleId;
 
 /// `undo`.
 #[derive(Debug, Clone, Args)]
 pub struct Undo {
-    /// The cycle, as `history` and `sync` name it.
-    pub cycle: uuid::Uuid,
+    /// The cycle: its id or the beginning of it, `last`, or `last~1` for the one before.
+    #[arg(value_name = "CYCLE")]
+    pub cycle: String,
     /// Only show what would be done.
     #[arg(long)]
     pub dry_run: bool,
@@ -39,12 +39,12 @@ pub struct Undo {
 /// Shows the inverse, and carries it out.
 pub fn run(globals: &Globals, args: &Undo, report: &mut Report) -> Result<Exit, AppError> {
     let installation = Installation::open(&globals.config)?;
+    let (name, cycle) = cycles::find(&installation, &args.cycle)?;
     let request = UndoRequest {
-        cycle: CycleId(args.cycle),
+        cycle,
         recreate: args.recreate,
         comment: args.comment.clone(),
     };
-    let name = cycles::job_of(&installation, request.cycle)?;
     let job = sync::acting_job(&installation, Some(&name), false, report)?;
     let form = if report.is_json() { Form::Json } else { Form::Text };
     let watcher = Arc::new(Progress::new(report.progress()));

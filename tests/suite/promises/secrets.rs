@@ -42,7 +42,7 @@ impl Heard {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
                 self.files(&path);
-            } else if name != "token" {
+            } else if path.is_file() && name != "token" {
                 let bytes = fs::read(&path).unwrap();
                 self.0.push((
                     path.display().to_string(),

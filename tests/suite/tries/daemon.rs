@@ -3,6 +3,7 @@
 use crate::cli_output::world::World;
 use crate::daemon::world::Daemon;
 use crate::wiring::stage::Stage;
+use crate::wiring::stage::until;
 
 /// A socket has a path of 107 bytes at most.
 #[test]
@@ -26,4 +27,36 @@ fn a_cycle_that_is_not_the_only_one_of_its_beginning_is_found_by_more_of_its_id(
     let ran = world.run(&["undo", &last[..2], "--dry-run"]).exits(2);
     assert!(ran.err.contains("give more of the id"), "{ran:?}");
     world.run(&["undo", &last, "--dry-run"]).exits(0);
+}
+
+#[test]
+fn what_needs_a_daemon_says_so_and_works_without_that() {
+    let world = World::new(1, 0);
+    let ran = world.run(&["sync", "--detach"]).exits(2);
+    assert!(ran.err.contains("leave --detach out"), "{ran:?}");
+    world.run(&["sync"]).exits(0);
+    let ran = world.run(&["status", "--follow", "last"]).exits(2);
+    assert!(
+        ran.err.contains("`melonsync history` shows what was done"),
+        "{ran:?}"
+    );
+    assert!(world.run(&["history"]).exits(0).out.contains("create_user"));
+}
+
+#[test]
+fn orders_of_other_settings_are_taken_once_the_daemon_has_them() {
+    let daemon = Daemon::new(3, 0);
+    let world = &daemon.world;
+    let config = std::fs::read_to_string(world.path("melonsync.toml")).unwrap();
+    let other = config.replace(
+        "[jobs.idmelon.source]",
+        "[jobs.idmelon.source]\nuser_filter = 'department IS NOT NULL'",
+    );
+    assert_ne!(config, other);
+    world.write(&other);
+    let ran = world.run(&["sync"]).exits(2);
+    assert!(ran.err.contains("reload the daemon (SIGHUP"), "{ran:?}");
+    daemon.signal(rustix::process::Signal::HUP);
+    until("the daemon has it", || world.run(&["sync"]).code == Some(0));
+    daemon.stopped().exits(0);
 }
