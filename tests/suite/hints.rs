@@ -105,10 +105,16 @@ fn places(flat: &[char]) -> Vec<(usize, Reach, bool)> {
             .all(|(n, c)| flat.get(at + n) == Some(&c))
     };
     for at in 0..flat.len() {
-        for call in [".advise(", "AppError::usage("] {
+        for call in [
+            ".advise(",
+            "AppError::usage(",
+            "AppError::absent(",
+            "AppError::conflict(",
+            "AppError::failed(",
+        ] {
             if starts(at, call) {
                 let open = at + call.len() - 1;
-                places.push((open, Reach::Within('(', ')'), call.ends_with("usage(")));
+                places.push((open, Reach::Within('(', ')'), call != ".advise("));
             }
         }
         for function in ["fn hint", "fn advice", "fn advise"] {

@@ -19,14 +19,25 @@ fn a_state_path_that_is_too_long_for_a_socket_is_put_right_by_its_hint() {
 #[test]
 fn a_cycle_that_is_not_the_only_one_of_its_beginning_is_found_by_more_of_its_id() {
     let world = World::new(1, 0);
-    let mut last = String::new();
-    for _ in 0..2 {
+    let cycle = || {
         let summary = world.run(&["sync", "-o", "json"]).exits(0).json();
-        summary["cycle"].as_str().unwrap().clone_into(&mut last);
+        summary["cycle"].as_str().unwrap().to_owned()
+    };
+    let (first, second) = (cycle(), cycle());
+    let undone = |name: &str| world.run(&["undo", name, "--dry-run", "-o", "json"]);
+    let ran = undone(&first[..2]).exits(2);
+    assert!(ran.out.contains("give more of the id"), "{ran:?}");
+    let ran = undone("last~2").exits(2);
+    assert!(ran.out.contains("name one by its id"), "{ran:?}");
+    let alike = first
+        .bytes()
+        .zip(second.bytes())
+        .take_while(|(a, b)| a == b)
+        .count();
+    for name in [&first, &first[..=alike], "last~1"] {
+        let plan = undone(name).exits(0).json();
+        assert_eq!(plan["operations"]["delete_user"], 1, "{name}: {plan:#}");
     }
-    let ran = world.run(&["undo", &last[..2], "--dry-run"]).exits(2);
-    assert!(ran.err.contains("give more of the id"), "{ran:?}");
-    world.run(&["undo", &last, "--dry-run"]).exits(0);
 }
 
 #[test]
@@ -34,13 +45,20 @@ fn what_needs_a_daemon_says_so_and_works_without_that() {
     let world = World::new(1, 0);
     let ran = world.run(&["sync", "--detach"]).exits(2);
     assert!(ran.err.contains("leave --detach out"), "{ran:?}");
-    world.run(&["sync"]).exits(0);
-    let ran = world.run(&["status", "--follow", "last"]).exits(2);
+    let summary = world.run(&["sync", "-o", "json"]).exits(0).json();
+    let cycle = summary["cycle"].as_str().unwrap();
+    let ran = world.run(&["status", "--follow", cycle]).exits(2);
     assert!(
         ran.err.contains("`melonsync history` shows what was done"),
         "{ran:?}"
     );
-    assert!(world.run(&["history"]).exits(0).out.contains("create_user"));
+    assert!(
+        world
+            .run(&["history", "-o", "json"])
+            .exits(0)
+            .out
+            .contains("create_user")
+    );
 }
 
 #[test]
