@@ -4,19 +4,19 @@
 //! | --- | --- |
 //! | `GET /healthz` | the process is alive |
 //! | `GET /readyz` | the store is open and the schedules run |
-//! | `GET /api/v1/jobs`, `GET …/jobs/{job}` | as `status` shows them, with what the daemon does now ([`views`]) |
+//! | `GET /api/v1/jobs`, `GET …/jobs/{job}` | as `status` shows them, with what the daemon does now (`views.rs`) |
 //! | `GET …/withheld`, `…/holds`, `…/escrow`, `…/drift`, `…/history` | as their commands show them |
 //! | `GET …/objects/{id}/explain` | one object, and why |
-//! | `POST …/pause`, `…/resume`, `…/quarantine/release` | decisions on the job ([`decisions`]) |
+//! | `POST …/pause`, `…/resume`, `…/quarantine/release` | decisions on the job (`decisions.rs`) |
 //! | `POST …/withheld/release`, `…/withheld/reject` | decisions on what the guard holds back |
 //! | `POST …/holds`, `…/holds/release`, `DELETE …/holds/{id}` | objects put on hold, and taken off |
 //! | `POST …/escrow/retry`, `…/escrow/drop`, `…/escrow/{id}/retry`, `…/escrow/{id}/drop` | entries tried again, or left |
 //! | `POST …/links`, `DELETE …/links/{id}` | the remembered pair, by hand |
-//! | `POST …/sync`, `…/resync`, `…/drift/refresh`, `…/drift/heal` | orders ([`orders`]) |
+//! | `POST …/sync`, `…/resync`, `…/drift/refresh`, `…/drift/heal` | orders (`orders.rs`) |
 //! | `GET /api/v1/cycles/{id}` | where an order or a cycle stands; with `Accept: text/event-stream` its events from the beginning |
 //! | `POST /api/v1/cycles/{id}/cancel` | ends it after the requests in flight |
 //!
-//! What is wrong is a problem document ([`problem`]). No route serialises settings.
+//! What is wrong is a problem document (`problem.rs`). No route serialises settings.
 
 mod answer;
 mod caller;
