@@ -1,11 +1,11 @@
 //! What must hold of any delta page, whatever its bytes: it is read whole or refused, nothing is invented, and what is not
 //! an empty page never passes for one. Used by the fuzz target `delta_page` and by the tests of the suite.
 
+use melonsync::entra::page;
 use melonsync::model::id::ObjectKind;
 use melonsync::model::object::DeltaObject;
 use melonsync::ports::DeltaPage;
 use melonsync::ports::NextPage;
-use melonsync::source::page;
 use serde_json::Value as Json;
 
 /// Reads bytes as a page, and checks what comes of it against a second reading that knows nothing of the first. True

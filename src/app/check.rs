@@ -26,13 +26,13 @@ use crate::model::id::ObjectKind;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::TargetDirectory;
+use crate::scim::ScimTarget;
 use crate::settings::Settings;
 use crate::settings::job::Job;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::read::Reads;
 use crate::snapshot::state::ANNOUNCED;
 use crate::snapshot::store::Snapshot;
-use crate::target::ScimTarget;
 
 /// How one thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

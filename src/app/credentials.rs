@@ -7,18 +7,18 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::error::AppError;
+use crate::entra::certificate::Certificate;
+use crate::entra::certificate::CertificateError;
+use crate::entra::credential::Credential;
+use crate::entra::credential::Credentials;
+use crate::entra::managed::ManagedIdentity;
+use crate::entra::unusable::Unusable;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::secret::Secret;
 use crate::settings::credential;
 use crate::settings::secret::SecretError;
 use crate::settings::secret::SecretSource;
-use crate::source::certificate::Certificate;
-use crate::source::certificate::CertificateError;
-use crate::source::credential::Credential;
-use crate::source::credential::Credentials;
-use crate::source::managed::ManagedIdentity;
-use crate::source::unusable::Unusable;
 
 /// The credentials of a source; each token request reads them afresh.
 ///

@@ -19,11 +19,11 @@ use crate::ports::StoreError;
 use crate::settings;
 use crate::settings::Settings;
 use crate::settings::StoreKind;
-use crate::snapshot::embedded::Engine;
 use crate::snapshot::folder::StateFolder;
+use crate::snapshot::kv::embedded::Engine;
+use crate::snapshot::kv::sled::DEFAULT_CACHE_BYTES;
 use crate::snapshot::query::Query;
 use crate::snapshot::read::Reads;
-use crate::snapshot::sled::DEFAULT_CACHE_BYTES;
 use crate::snapshot::store::Snapshot;
 
 /// An installation that this process holds: its settings and its state folder.

@@ -10,7 +10,7 @@ use super::error::ErrorKind;
 use super::error::ErrorText;
 use crate::files;
 use crate::model::clock::Timestamp;
-use crate::snapshot::proof;
+use crate::snapshot::maintenance::proof;
 
 /// What was exported.
 #[derive(Debug, Serialize)]

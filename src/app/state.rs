@@ -15,12 +15,12 @@ use super::desk::Desk;
 use super::error::AppError;
 use super::install::Installation;
 use crate::ports::StoreError;
-use crate::snapshot::export;
 use crate::snapshot::folder::StateFolder;
-use crate::snapshot::import;
+use crate::snapshot::maintenance::export;
+use crate::snapshot::maintenance::import;
+use crate::snapshot::maintenance::transfer;
+use crate::snapshot::maintenance::verify;
 use crate::snapshot::read::Reads;
-use crate::snapshot::transfer;
-use crate::snapshot::verify;
 
 /// How a snapshot was found.
 #[derive(Debug, Serialize)]

@@ -4,9 +4,9 @@
 //! <state.path>/lock                 one melonsync process holds the whole folder
 //! <state.path>/<job>/sled/          the job's store, or redb/: named by its engine
 //! <state.path>/<job>/created        written once the store has its format: an empty store beside it is damage;
-//!                                   in it, where that was ([`super::place`])
+//!                                   in it, where that was ([`crate::snapshot::maintenance::place`])
 //! <state.path>/<job>/moved          the job goes on elsewhere (`state backup --handover`)
-//! <state.path>/<job>/copies         where files with its values were written ([`super::copies`])
+//! <state.path>/<job>/copies         where files with its values were written ([`crate::snapshot::maintenance::copies`])
 //! <state.path>/<job>/forgotten      whose personal values were erased: a restore repeats it
 //! <state.path>/<job>/sled.replaced/ what a restore or an import set aside
 //! <state.path>/<job>/before-format-N.backup   written before a migration
@@ -21,16 +21,20 @@ use std::{
 use crate::files;
 use crate::ports::StoreError;
 
-use super::{
-    again::begin_again,
-    embedded::Engine,
-    forget::FORGOTTEN,
-    io::{CREATED, OLD, beside, io_error},
-    lock::{StateLock, create_private},
-    migrate::{self, FORMAT, STEPS},
-    place,
-    store::Snapshot,
-};
+use super::again::begin_again;
+use super::io::CREATED;
+use super::io::OLD;
+use super::io::beside;
+use super::io::io_error;
+use super::lock::StateLock;
+use super::lock::create_private;
+use super::store::Snapshot;
+use crate::snapshot::kv::embedded::Engine;
+use crate::snapshot::maintenance::forget::FORGOTTEN;
+use crate::snapshot::maintenance::migrate;
+use crate::snapshot::maintenance::migrate::FORMAT;
+use crate::snapshot::maintenance::migrate::STEPS;
+use crate::snapshot::maintenance::place;
 
 /// The state folder, locked by this process.
 #[derive(Debug, Clone)]
@@ -153,7 +157,7 @@ impl StateFolder {
     }
 
     /// Opens a job's snapshot, after creating or migrating it where needed. `cache_bytes`:
-    /// [`super::sled::DEFAULT_CACHE_BYTES`].
+    /// [`crate::snapshot::kv::sled::DEFAULT_CACHE_BYTES`].
     ///
     /// # Errors
     /// [`StoreError::TooNew`]; [`StoreError::OtherEngine`]; [`StoreError::Damaged`], and then nothing was overwritten;
@@ -216,7 +220,7 @@ impl StateFolder {
     }
 }
 
-/// The files of a job's folder that hold no values: the marks of this file and of [`super::forget`].
+/// The files of a job's folder that hold no values: the marks of this file and of [`crate::snapshot::maintenance::forget`].
 pub(super) const MARKS: [&str; 3] = [CREATED, MOVED, FORGOTTEN];
 /// The file that marks a job as handed over.
 const MOVED: &str = "moved";

@@ -10,15 +10,12 @@
 //! | [`drift`] | where the target, as last read, differs from what we left |
 //! | [`escrow`] | which objects are set aside after a failure, and until when |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
-//! | [`query`], [`proof`] | queries of the history; its export with the chain's proof, and the check of that |
+//! | [`query`] | queries of the history |
 //! | [`keys`], [`record`], `coded`, [`counts`] | encodings: part of the format |
-//! | [`migrate`], [`transfer`], [`export`], [`import`], [`verify`] | older formats; backup and restore; JSON Lines out and in; self-check |
 //! | [`undone`] | what an undo holds |
-//! | [`forget`], [`place`] | erasing a person's values; whether the folder is where it was written |
-//! | [`sled`], [`redb`], [`memory`] | the engines behind [`crate::ports::SnapshotStore`]; [`embedded`] chooses |
-//! | [`overlay`] | a store over one that is not to be written |
+//! | [`kv`] | the engines behind [`crate::ports::SnapshotStore`], and a store over one that is not to be written |
+//! | [`maintenance`] | older formats, backup and restore, export and import, self-check, forgetting, the history's proof |
 //! | `recent` | a memory of which objects are linked and which are dirty |
-//! | [`blocks`] | many small entries in one value, for [`sled`] |
 //! | [`lock`], [`folder`] | one process a state folder; the layout of that folder |
 //!
 //! Guarantee: a commit is whole or absent, whatever crashes when, and what [`crate::ports::Durability::Synced`]
@@ -30,53 +27,36 @@
 
 pub mod again;
 pub mod assignments;
-pub mod backup;
-pub mod blocks;
 mod coded;
-pub mod copies;
 pub mod counts;
 pub mod drift;
-pub mod embedded;
 pub mod escrow;
-pub mod export;
 pub mod filled;
 pub mod folder;
-pub mod forget;
 pub mod history;
-pub mod import;
 mod io;
 pub mod kept_back;
 pub mod keys;
+pub mod kv;
 pub mod lock;
 pub mod look;
-pub mod manifest;
-pub mod memory;
-pub mod migrate;
+pub mod maintenance;
 pub mod named;
-pub mod overlay;
 pub mod page;
 pub mod pages;
-pub mod place;
 mod possible;
-pub mod proof;
-mod proof_check;
 pub mod quarantine;
 pub mod query;
 pub mod read;
 mod recent;
 pub mod record;
-pub mod redb;
 pub mod refused;
-pub mod retention;
 pub mod round;
 pub mod scope;
-pub mod sled;
 pub mod state;
 pub mod store;
-pub mod transfer;
 pub mod tx;
 pub mod undone;
-pub mod verify;
 pub mod work;
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ fn hash(key: &[u8]) -> u64 {
 mod tests {
     use super::*;
     use crate::ports::Durability;
-    use crate::snapshot::memory::MemoryStore;
+    use crate::snapshot::kv::memory::MemoryStore;
 
     fn put(table: Table, key: u32) -> WriteBatch {
         let mut batch = WriteBatch::default();

@@ -16,17 +16,23 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 
-use super::{
-    counts::{Counts, Heads},
-    keys,
-    migrate::{self, FORMAT},
-    overlay::Overlay,
-    possible::Possible,
-    read::{PAGE, Reads},
-    recent::{News, Recent},
-    record::{self, Binding, Brief, DirtyCause, Head},
-    tx::Tx,
-};
+use super::counts::Counts;
+use super::counts::Heads;
+use super::keys;
+use super::possible::Possible;
+use super::read::PAGE;
+use super::read::Reads;
+use super::recent::News;
+use super::recent::Recent;
+use super::record;
+use super::record::Binding;
+use super::record::Brief;
+use super::record::DirtyCause;
+use super::record::Head;
+use super::tx::Tx;
+use crate::snapshot::kv::overlay::Overlay;
+use crate::snapshot::maintenance::migrate;
+use crate::snapshot::maintenance::migrate::FORMAT;
 
 /// A job's snapshot. Clones share it.
 #[derive(Debug, Clone)]

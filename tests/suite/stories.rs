@@ -31,7 +31,7 @@ use melonsync::reconcile::scope::ScopeRules;
 use melonsync::sandbox::Fault;
 use melonsync::sandbox::Tenant;
 use melonsync::snapshot::again;
-use melonsync::snapshot::memory::MemoryStore;
+use melonsync::snapshot::kv::memory::MemoryStore;
 use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;

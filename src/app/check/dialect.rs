@@ -11,9 +11,9 @@ use crate::app::error::AppError;
 use crate::engine::record::after_write;
 use crate::engine::summary::NotKept;
 use crate::engine::warnings;
+use crate::scim::Learned;
+use crate::scim::learning::Origin;
 use crate::snapshot::state::{LEARNED, StateReads};
-use crate::target::Learned;
-use crate::target::learning::Origin;
 
 /// A line for each form that is configured or learned, and one for the defaults. Where the snapshot cannot be read, its own
 /// line says so already.

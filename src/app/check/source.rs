@@ -5,6 +5,8 @@ use super::Lines;
 use super::directory;
 use super::scope;
 use crate::app::install;
+use crate::entra::GraphSource;
+use crate::entra::permissions::permissions_needed;
 use crate::mapping::Mapping;
 use crate::model::assignment::AssignmentList;
 use crate::model::object::SourceObject;
@@ -14,8 +16,6 @@ use crate::ports::SourceError;
 use crate::settings::job::Job;
 use crate::settings::network::Network;
 use crate::settings::source::Scope;
-use crate::source::GraphSource;
-use crate::source::permissions::permissions_needed;
 use crate::transport::http_client::host_of;
 
 /// Adds what there is to say of the source. Returns the groups that it shows.

@@ -85,7 +85,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::snapshot::memory::MemoryStore;
+    use crate::snapshot::kv::memory::MemoryStore;
 
     #[test]
     fn a_presets_bare_name_is_pinned_at_its_first_use() {

@@ -17,8 +17,8 @@ use crate::engine::summary::Summary;
 use crate::files::NewFile;
 use crate::files::own_uid;
 use crate::model::clock::Timestamp;
-use crate::snapshot::copies;
 use crate::snapshot::folder::StateFolder;
+use crate::snapshot::maintenance::copies;
 
 /// Refuses a file in whose place something else is than an earlier plan.
 pub fn is_free(out: &Path) -> Result<(), AppError> {

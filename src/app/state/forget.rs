@@ -11,10 +11,10 @@ use crate::model::clock::Timestamp;
 use crate::model::shown::shown;
 use crate::settings::Settings;
 use crate::settings::audit::Stream;
-use crate::snapshot::copies;
-use crate::snapshot::forget;
-use crate::snapshot::forget::StillOurs;
-use crate::snapshot::transfer;
+use crate::snapshot::maintenance::copies;
+use crate::snapshot::maintenance::forget;
+use crate::snapshot::maintenance::forget::StillOurs;
+use crate::snapshot::maintenance::transfer;
 
 /// What was erased, and where the values still are.
 #[derive(Debug, Serialize)]

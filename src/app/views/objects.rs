@@ -235,7 +235,7 @@ mod tests {
     use crate::ports::Durability;
     use crate::snapshot::kept_back::Hold;
     use crate::snapshot::kept_back::HoldCause;
-    use crate::snapshot::memory::MemoryStore;
+    use crate::snapshot::kv::memory::MemoryStore;
 
     const NOW: Timestamp = Timestamp(1_000);
 

@@ -23,9 +23,9 @@ use crate::settings::job::Mode;
 use crate::settings::schedule::Schedule;
 use crate::snapshot::escrow;
 use crate::snapshot::kept_back::KeptBackReads;
+use crate::snapshot::kv::sled::SLED_IS_GOOD_BELOW;
 use crate::snapshot::quarantine::QuarantineReads;
 use crate::snapshot::read::Reads;
-use crate::snapshot::sled::SLED_IS_GOOD_BELOW;
 use crate::snapshot::store::Snapshot;
 
 /// Each job.

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use crate::model::id::SourceId;
     use crate::ports::Durability;
-    use crate::snapshot::memory::MemoryStore;
+    use crate::snapshot::kv::memory::MemoryStore;
 
     #[test]
     fn what_a_cycle_sent_in_parts_counts_whole_and_is_one_entry() {

@@ -18,10 +18,10 @@ use crate::snapshot::assignments::groups_of;
 use crate::snapshot::assignments::listed;
 use crate::snapshot::assignments::nested_groups;
 use crate::snapshot::assignments::own_roles;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::MemoryStore;
+use crate::snapshot::maintenance::verify::verify;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::verify::verify;
 
 const APPLICATION: u64 = 900;
 const TRANSITIVE: Nesting = Nesting {

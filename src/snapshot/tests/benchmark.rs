@@ -10,10 +10,10 @@ use crate::model::id::ObjectKind::User;
 use crate::model::object::DeltaObject;
 use crate::model::value::Value;
 use crate::ports::Durability;
-use crate::snapshot::embedded::Engine;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
+use crate::snapshot::kv::embedded::Engine;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
@@ -171,7 +171,7 @@ fn what_the_store_costs() {
         .with_engine(engine.unwrap_or_default());
     if engine.is_none() {
         // What is left without an engine: our own share, and this test's.
-        let snapshot = open(&crate::snapshot::memory::MemoryStore::new());
+        let snapshot = open(&crate::snapshot::kv::memory::MemoryStore::new());
         phase("initial pull, in memory", || pull(&snapshot, users, groups));
         phase("apply the users, in memory", || apply(&snapshot, batch));
         return;
@@ -195,7 +195,11 @@ fn what_the_store_costs() {
     phase("close", || drop(snapshot));
     let snapshot = phase("open", || state.open_job("j", cache).unwrap());
     phase("self-check", || {
-        assert!(crate::snapshot::verify::verify(&snapshot).unwrap().is_clean())
+        assert!(
+            crate::snapshot::maintenance::verify::verify(&snapshot)
+                .unwrap()
+                .is_clean()
+        )
     });
     eprintln!("{size} MiB on disk, {:?}", snapshot.counts().unwrap());
 }

@@ -6,7 +6,7 @@ use crate::ports::Durability;
 use crate::ports::SnapshotStore;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::MemoryStore;
 
 use super::engines::Tried;
 

@@ -8,14 +8,14 @@ use crate::ports::DeltaPage;
 use crate::ports::Durability;
 use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
-use crate::snapshot::memory::LastCommit;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::LastCommit;
+use crate::snapshot::kv::memory::MemoryStore;
+use crate::snapshot::maintenance::verify::verify;
 use crate::snapshot::page::AfterPage;
 use crate::snapshot::page::apply_page;
 use crate::snapshot::read::Reads;
 use crate::snapshot::round;
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::verify::verify;
 
 /// Returns the pages of both streams: a world larger than one page of the round's end.
 fn pages(kind: crate::model::id::ObjectKind) -> Vec<DeltaPage> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
-use crate::snapshot::embedded::Engine;
-use crate::snapshot::sled::SledStore;
+use crate::snapshot::kv::embedded::Engine;
+use crate::snapshot::kv::sled::SledStore;
 
 const CACHE: u64 = 1 << 20;
 

@@ -18,23 +18,23 @@ use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
-use crate::snapshot::embedded::Engine;
-use crate::snapshot::export::export;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::history::BatchValues;
 use crate::snapshot::keys;
-use crate::snapshot::memory::MemoryStore;
-use crate::snapshot::migrate::FORMAT;
-use crate::snapshot::migrate::Step;
-use crate::snapshot::migrate::migrate;
+use crate::snapshot::kv::embedded::Engine;
+use crate::snapshot::kv::memory::MemoryStore;
+use crate::snapshot::maintenance::export::export;
+use crate::snapshot::maintenance::migrate::FORMAT;
+use crate::snapshot::maintenance::migrate::Step;
+use crate::snapshot::maintenance::migrate::migrate;
+use crate::snapshot::maintenance::transfer;
+use crate::snapshot::maintenance::verify::verify;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record;
 use crate::snapshot::record::Record;
 use crate::snapshot::record::RecordHead;
 use crate::snapshot::state::{RESTORED, StateReads};
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::transfer;
-use crate::snapshot::verify::verify;
 
 const CACHE: u64 = 1 << 20;
 
@@ -198,7 +198,7 @@ fn an_older_format_is_migrated_step_by_step_after_a_backup() {
     ];
 
     // The process ends in the middle; the backup of the old format stays.
-    store.fail_after(1, crate::snapshot::memory::LastCommit::Lost);
+    store.fail_after(1, crate::snapshot::kv::memory::LastCommit::Lost);
     migrate(&store, "memory", &backup, &steps, FORMAT + 2).unwrap_err();
     store.kill();
     assert!(migrate(&store, "memory", &backup, &steps, FORMAT + 2).unwrap());

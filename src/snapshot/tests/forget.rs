@@ -17,13 +17,13 @@ use crate::snapshot::drift::Attribute;
 use crate::snapshot::drift::Members;
 use crate::snapshot::drift::Row;
 use crate::snapshot::escrow::Escrowed;
-use crate::snapshot::export::export;
-use crate::snapshot::forget;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::HoldCause;
 use crate::snapshot::kept_back::Withheld;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::MemoryStore;
+use crate::snapshot::maintenance::export::export;
+use crate::snapshot::maintenance::forget;
 use crate::snapshot::read::Reads;
 use crate::snapshot::tx::Tx;
 

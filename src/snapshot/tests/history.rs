@@ -25,7 +25,7 @@ use crate::snapshot::history::BatchValues;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
 use crate::snapshot::keys;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::MemoryStore;
 use crate::snapshot::record;
 use crate::snapshot::store::Snapshot;
 

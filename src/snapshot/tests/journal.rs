@@ -9,7 +9,7 @@ use crate::ports::Durability;
 use crate::ports::SnapshotStore;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
-use crate::snapshot::sled::SledStore;
+use crate::snapshot::kv::sled::SledStore;
 
 const TABLES: [Table; 2] = [Table::Dirty, Table::Edges];
 

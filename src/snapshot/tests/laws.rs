@@ -19,11 +19,11 @@ use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::Table;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::MemoryStore;
+use crate::snapshot::maintenance::verify::verify;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
-use crate::snapshot::verify::verify;
 
 const USERS: u64 = 6;
 const GROUPS: std::ops::Range<u64> = 100..103;

@@ -10,7 +10,7 @@ use crate::model::name::Name;
 use crate::ports::Durability;
 use crate::snapshot::escrow;
 use crate::snapshot::escrow::Escrowed;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::MemoryStore;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::record::Mark;

@@ -2,7 +2,7 @@
 
 use crate::model::id::ObjectKind::{Group, User};
 use crate::model::value::Value;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::MemoryStore;
 use crate::snapshot::named::NotOne;
 
 use super::world::*;

@@ -12,9 +12,10 @@ use crate::model::object::Life;
 use crate::model::object::Removed;
 use crate::model::value::Value;
 use crate::ports::Durability;
+use crate::snapshot::kv::memory::MemoryStore;
 use crate::snapshot::look::LookReads;
 use crate::snapshot::look::Looking;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::maintenance::verify::verify;
 use crate::snapshot::page::AfterPage;
 use crate::snapshot::page::apply_existence;
 use crate::snapshot::read::Reads;
@@ -22,7 +23,6 @@ use crate::snapshot::record::DirtyCause;
 use crate::snapshot::record::Record;
 use crate::snapshot::round;
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::verify::verify;
 
 /// Returns a look that counts, so many minutes after the first.
 fn at(minutes: i64) -> Looking {

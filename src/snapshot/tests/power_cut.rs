@@ -16,8 +16,8 @@ use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
-use crate::snapshot::embedded::Engine;
-use crate::snapshot::transfer::TABLES;
+use crate::snapshot::kv::embedded::Engine;
+use crate::snapshot::maintenance::transfer::TABLES;
 
 const COMMITS: u32 = 120;
 const CUTS: u64 = 60;

@@ -17,8 +17,8 @@ use crate::reconcile::operation::Change;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
 use crate::snapshot::keys;
-use crate::snapshot::memory::MemoryStore;
-use crate::snapshot::proof;
+use crate::snapshot::kv::memory::MemoryStore;
+use crate::snapshot::maintenance::proof;
 use crate::snapshot::query::Query;
 use crate::snapshot::store::Snapshot;
 

@@ -12,15 +12,15 @@ use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::snapshot::again;
-use crate::snapshot::embedded::Engine;
 use crate::snapshot::folder::StateFolder;
-use crate::snapshot::forget;
 use crate::snapshot::keys;
-use crate::snapshot::memory::LastCommit;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::embedded::Engine;
+use crate::snapshot::kv::memory::LastCommit;
+use crate::snapshot::kv::memory::MemoryStore;
+use crate::snapshot::maintenance::forget;
+use crate::snapshot::maintenance::transfer;
 use crate::snapshot::read::Reads;
 use crate::snapshot::state::{LEARNED, RESTORED, StateReads};
-use crate::snapshot::transfer;
 
 const CACHE: u64 = 1 << 20;
 

@@ -8,7 +8,7 @@ use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::Durability;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::MemoryStore;
 use crate::snapshot::scope::ScopeEntry;
 use crate::snapshot::scope::ScopeReads;
 use crate::snapshot::store::Snapshot;

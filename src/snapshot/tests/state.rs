@@ -16,12 +16,12 @@ use crate::reconcile::assignment::Nesting;
 use crate::reconcile::guard::Sent;
 use crate::reconcile::refresh::Sweep;
 use crate::snapshot::kept_back::Pause;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::MemoryStore;
+use crate::snapshot::maintenance::verify::verify;
 use crate::snapshot::quarantine::Quarantine;
 use crate::snapshot::read::Reads;
 use crate::snapshot::state::*;
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::verify::verify;
 use crate::snapshot::{assignments, kept_back, quarantine};
 
 const AT: Timestamp = Timestamp(1_764_502_800_000);

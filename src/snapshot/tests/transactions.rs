@@ -7,12 +7,12 @@ use crate::model::id::ObjectKind::User;
 use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::MemoryStore;
+use crate::snapshot::maintenance::verify::verify;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::record::Record;
 use crate::snapshot::store::Snapshot;
-use crate::snapshot::verify::verify;
 
 fn fresh() -> Snapshot {
     open(&MemoryStore::new())

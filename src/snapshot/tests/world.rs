@@ -17,7 +17,7 @@ use crate::model::value::Value;
 use crate::ports::DeltaPage;
 use crate::ports::Durability;
 use crate::ports::NextPage;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::MemoryStore;
 use crate::snapshot::page::PageOutcome;
 use crate::snapshot::page::apply_page;
 use crate::snapshot::round;

@@ -13,7 +13,7 @@ use melonsync::reconcile::policy::Threshold;
 use melonsync::sandbox::Fault;
 use melonsync::sandbox::SampleOptions;
 use melonsync::sandbox::Tenant;
-use melonsync::snapshot::memory::LastCommit;
+use melonsync::snapshot::kv::memory::LastCommit;
 use melonsync::snapshot::quarantine::Quarantine;
 use serde_json::json;
 

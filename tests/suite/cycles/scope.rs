@@ -16,7 +16,7 @@ use melonsync::reconcile::scope::Guests;
 use melonsync::reconcile::scope::ScopeRules;
 use melonsync::sandbox::SampleOptions;
 use melonsync::sandbox::Tenant;
-use melonsync::snapshot::memory::LastCommit;
+use melonsync::snapshot::kv::memory::LastCommit;
 use serde_json::Value;
 use serde_json::json;
 

@@ -18,8 +18,8 @@ use melonsync::reconcile::policy::OnRemoval;
 use melonsync::reconcile::policy::Policy;
 use melonsync::snapshot::kept_back::Hold;
 use melonsync::snapshot::kept_back::HoldCause;
-use melonsync::snapshot::memory::LastCommit;
-use melonsync::snapshot::verify::verify;
+use melonsync::snapshot::kv::memory::LastCommit;
+use melonsync::snapshot::maintenance::verify::verify;
 use serde_json::Value;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -146,7 +146,7 @@ async fn a_snapshot_lost_in_the_middle_of_everything_finds_everybody_again() {
         "userPrincipalName": "new@corp.example", "displayName": "New", "accountEnabled": true,
     }));
     let users = world.workspace.users().len();
-    world.store = melonsync::snapshot::memory::MemoryStore::new();
+    world.store = melonsync::snapshot::kv::memory::MemoryStore::new();
     world.restart();
     let ran = world.cycle().await;
     ran.expect(Outcome::Converged);

@@ -51,8 +51,8 @@ use melonsync::ports::TargetError;
 use melonsync::ports::Traffic;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::Policy;
-use melonsync::snapshot::sled::DEFAULT_CACHE_BYTES;
-use melonsync::snapshot::sled::SledStore;
+use melonsync::snapshot::kv::sled::DEFAULT_CACHE_BYTES;
+use melonsync::snapshot::kv::sled::SledStore;
 use melonsync::snapshot::store::Snapshot;
 
 use crate::support::limit::longest;

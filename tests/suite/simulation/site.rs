@@ -16,7 +16,7 @@ use melonsync::ports::SnapshotStore;
 use melonsync::ports::StoreError;
 use melonsync::ports::Table;
 use melonsync::ports::WriteBatch;
-use melonsync::snapshot::memory::MemoryStore;
+use melonsync::snapshot::kv::memory::MemoryStore;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 

@@ -32,7 +32,7 @@ use melonsync::reconcile::scope::ScopeRules;
 use melonsync::snapshot::kept_back::KeptBackReads;
 use melonsync::snapshot::kept_back::Withheld;
 use melonsync::snapshot::kept_back::WithheldKey;
-use melonsync::snapshot::memory::MemoryStore;
+use melonsync::snapshot::kv::memory::MemoryStore;
 use melonsync::snapshot::quarantine::QuarantineReads;
 use melonsync::snapshot::quarantine::Side;
 use melonsync::snapshot::store::Snapshot;

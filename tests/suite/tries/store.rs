@@ -7,7 +7,7 @@ use melonsync::ports::WriteBatch;
 use melonsync::sandbox::Fault;
 use melonsync::snapshot::folder::StateFolder;
 use melonsync::snapshot::keys;
-use melonsync::snapshot::migrate::FORMAT;
+use melonsync::snapshot::maintenance::migrate::FORMAT;
 use serde_json::json;
 
 use crate::cli_output::world::World;

@@ -25,7 +25,7 @@ use crate::ports::*;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::plan::ObjectPlan;
 use crate::reconcile::policy::Policy;
-use crate::snapshot::memory::MemoryStore;
+use crate::snapshot::kv::memory::MemoryStore;
 use crate::snapshot::store::Snapshot;
 
 /// Both sides of a job that never gets as far as to ask them.
