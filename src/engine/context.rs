@@ -14,7 +14,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::ports::StoreError;
-use crate::reconcile::view::Absence;
+use crate::reconcile::forward::view::Absence;
 use crate::snapshot::filled::Filled;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;

@@ -16,12 +16,12 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::SourceDirectory;
 use crate::ports::TargetDirectory;
-use crate::reconcile::assignment::Nesting;
-use crate::reconcile::omission::Omission;
+use crate::reconcile::explain::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::policy::Policy;
 use crate::reconcile::saved::SavedPlan;
 use crate::reconcile::scope::ScopeRules;
+use crate::reconcile::scope::assignment::Nesting;
 use crate::snapshot::store::Snapshot;
 use crate::telemetry::audit::AuditStream;
 

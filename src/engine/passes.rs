@@ -17,10 +17,10 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::verb::Act;
 use crate::reconcile::explain;
-use crate::reconcile::omission::Omission;
-use crate::reconcile::plan::ObjectPlan;
-use crate::reconcile::unique_values::UniqueValues;
-use crate::reconcile::unique_values::unique_name;
+use crate::reconcile::explain::omission::Omission;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::forward::unique_values::UniqueValues;
+use crate::reconcile::forward::unique_values::unique_name;
 use crate::snapshot::filled::has_readings;
 use crate::snapshot::read::Reads;
 

@@ -3,7 +3,7 @@
 //! A job stops on an error that every further cycle would meet: a bad credential, a permission that is missing, an
 //! endpoint that is gone. While it is stopped, a cycle begins with one probe of the side that refused, and ends there when
 //! that fails; `plan` does not stop, because it asks for what it can get. A kind of operation stops by
-//! [`crate::reconcile::quarantine`].
+//! [`crate::reconcile::guard::quarantine`].
 //! Crash in the middle: the state is written with the cycle's summary; a cycle that wrote none meets the trouble again.
 
 use tracing::info;
@@ -24,10 +24,10 @@ use crate::model::id::ObjectKind;
 use crate::ports::Durability;
 use crate::ports::PageRequest;
 use crate::ports::SourceError;
-use crate::reconcile::omission::Omission;
+use crate::reconcile::explain::omission::Omission;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::guard::quarantine::Kinds;
 use crate::reconcile::operation::Verb;
-use crate::reconcile::plan::ObjectPlan;
-use crate::reconcile::quarantine::Kinds;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
 use crate::snapshot::quarantine::JobStop;

@@ -13,16 +13,16 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Life;
 use crate::ports::StoreError;
+use crate::reconcile::explain::omission::Omission;
+use crate::reconcile::forward::matching::fold;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::forward::plan::Planner;
+use crate::reconcile::forward::unique_values::unique_name;
+use crate::reconcile::forward::view::ObjectView;
 use crate::reconcile::guard;
-use crate::reconcile::matching::fold;
-use crate::reconcile::omission::Omission;
-use crate::reconcile::plan::ObjectPlan;
-use crate::reconcile::plan::Planner;
 use crate::reconcile::policy::Policy;
 use crate::reconcile::scope::Standing;
 use crate::reconcile::target_schema::Unsupported;
-use crate::reconcile::unique_values::unique_name;
-use crate::reconcile::view::ObjectView;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record;
 use crate::snapshot::record::Record;
@@ -77,7 +77,7 @@ impl Rules {
 
 /// The folded keys that a view's object is looked up by.
 pub(super) fn keys_of(
-    planner: &crate::reconcile::plan::Planner<'_>,
+    planner: &crate::reconcile::forward::plan::Planner<'_>,
     view: &ObjectView,
 ) -> Vec<(String, String)> {
     planner

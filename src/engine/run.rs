@@ -17,7 +17,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::StoreError;
 use crate::reconcile::drift_policy::DriftPolicy;
-use crate::reconcile::omission::Omission;
+use crate::reconcile::explain::omission::Omission;
 use crate::snapshot::look::Looking;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;

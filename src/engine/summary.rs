@@ -8,9 +8,9 @@ use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::verb::Act;
+use crate::reconcile::forward::plan::Awaited;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
-use crate::reconcile::plan::Awaited;
 
 /// Why a cycle ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

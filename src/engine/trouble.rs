@@ -1,4 +1,4 @@
-//! Requests that were answered 500: when the cycle ends, its pattern tells whose trouble that is ([`crate::reconcile::trouble`]).
+//! Requests that were answered 500: when the cycle ends, its pattern tells whose trouble that is ([`crate::reconcile::guard::trouble`]).
 //! A record that breaks while others are answered well goes into escrow, and is named; where all break, all stay dirty.
 
 use super::error::CycleError;
@@ -14,9 +14,9 @@ use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::ports::Durability;
 use crate::ports::TargetError;
-use crate::reconcile::trouble::Pattern;
-use crate::reconcile::trouble::Whose;
-use crate::reconcile::trouble::hint;
+use crate::reconcile::guard::trouble::Pattern;
+use crate::reconcile::guard::trouble::Whose;
+use crate::reconcile::guard::trouble::hint;
 use crate::snapshot::store::Snapshot;
 
 /// Answers in a row after which the target as a whole counts as out of reach. One record that a server

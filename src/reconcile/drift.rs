@@ -1,20 +1,14 @@
 //! Drift: where a linked resource, as it was read, is not what we last left there. Pure.
 //!
-//! The comparison is the planner's own ([`super::three_way`]): what is called drift here is what the plan heals, or
+//! The comparison is the planner's own ([`crate::reconcile::forward::three_way`]): what is called drift here is what the plan heals, or
 //! leaves because the policy says report. A change of the source is no drift.
 
-use super::membership_diff;
 use super::operation::Change;
-use super::plan::ObjectPlan;
-use super::plan::Planner;
 use super::policy::GroupRemoval;
 use super::policy::OnRemoval;
 use super::scope::Standing;
 use super::shown_members::ShownMembers;
 use super::shown_members::members_of;
-use super::view::ObjectView;
-use super::view::Reference;
-use super::view::TargetReading;
 use crate::mapping::Drift as OnDrift;
 use crate::mapping::TargetPath;
 use crate::mapping::names;
@@ -25,6 +19,12 @@ use crate::model::name::Name;
 use crate::model::object::Life;
 use crate::model::object::Removed;
 use crate::model::value::Value;
+use crate::reconcile::forward::membership_diff;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::forward::plan::Planner;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::forward::view::Reference;
+use crate::reconcile::forward::view::TargetReading;
 
 /// One attribute that holds another value than the target kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,9 @@
 //! A plan as people and programs read it: text with a diff, and JSON.
 
+pub mod omission;
+pub mod reason;
+pub(super) mod why;
+
 pub mod object;
 mod object_text;
 pub mod rows;

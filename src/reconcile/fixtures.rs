@@ -2,18 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::ObjectPlan;
-use super::plan::Planner;
 use super::policy::Policy;
 use super::scope::Standing;
 use super::target_schema::Unsupported;
-use super::view::Absence;
-use super::view::Candidate;
-use super::view::MemberView;
-use super::view::ObjectView;
-use super::view::Reference;
-use super::view::Since;
-use super::view::TargetReading;
 use crate::mapping::Context;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
@@ -28,6 +19,15 @@ use crate::model::object::MemberKind;
 use crate::model::object::SourceObject;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::forward::plan::Planner;
+use crate::reconcile::forward::view::Absence;
+use crate::reconcile::forward::view::Candidate;
+use crate::reconcile::forward::view::MemberView;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::forward::view::Reference;
+use crate::reconcile::forward::view::Since;
+use crate::reconcile::forward::view::TargetReading;
 
 pub(super) const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
 

@@ -4,6 +4,10 @@
 //! asked again in every cycle, so it is in the count by itself. Over a threshold, *all* operations of that
 //! kind are withheld and the rest is applied (docs/design/cycle.md, "The guard").
 
+pub mod quarantine;
+pub mod review;
+pub mod trouble;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

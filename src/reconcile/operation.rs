@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::review::Alike;
-use super::review::is_external_id;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::name::Name;
 use crate::model::value::Value;
 use crate::model::verb::GuardClass;
+use crate::reconcile::guard::review::Alike;
+use crate::reconcile::guard::review::is_external_id;
 
-pub use super::reason::Reason;
 pub use crate::model::verb::Verb;
+pub use crate::reconcile::explain::reason::Reason;
 
 /// The name under which memberships stand among attributes, in plans and in the history.
 pub const MEMBERS: &str = "members";

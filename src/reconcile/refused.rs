@@ -3,18 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use super::changes::Differences;
-use super::membership_diff::MembershipDiff;
-use super::omission::Omission;
 use super::operation::Change;
 use super::operation::Member;
-use super::plan::ObjectPlan;
-use super::plan::Planner;
-use super::view::ObjectView;
-use super::view::Reference;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::refusal::Refusal;
+use crate::reconcile::explain::omission::Omission;
+use crate::reconcile::forward::changes::Differences;
+use crate::reconcile::forward::membership_diff::MembershipDiff;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::forward::plan::Planner;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::forward::view::Reference;
 
 impl Planner<'_> {
     /// Takes out what was refused and whose next try has not come; another value, or an admin who names the object, tries at

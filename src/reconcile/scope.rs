@@ -4,6 +4,9 @@
 //! Promise: nothing is decided on what was never read. Scope that is lost through a membership is lost only when
 //! two complete cycles in a row agree: a person who is moved from one group to another is in neither for a moment.
 
+pub mod assignment;
+pub(super) mod out_of_scope;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;

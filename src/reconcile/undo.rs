@@ -5,6 +5,8 @@
 //! and is said. A create is undone by a delete. A delete cannot be undone: a new resource has a new id, and what
 //! the service kept with the old one (security keys) is lost; it is made only where that is asked for.
 
+pub mod undo_hold;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -14,9 +16,6 @@ use super::operation::Member;
 use super::operation::Operation;
 use super::operation::Reason;
 use super::operation::Verb;
-use super::undo_hold::UndoHold;
-use super::undo_hold::equal;
-use super::undo_hold::verb_of;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -24,6 +23,9 @@ use crate::model::name::Name;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::model::verb::Act;
+use crate::reconcile::undo::undo_hold::UndoHold;
+use crate::reconcile::undo::undo_hold::equal;
+use crate::reconcile::undo::undo_hold::verb_of;
 
 /// One thing that the cycle did to an object, as the history has it; a manager by its source id.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::filter::filter;
 use super::network::Network;
 use super::section::Section;
 use super::value::Word;
-use crate::reconcile::assignment::Nesting;
+use crate::reconcile::scope::assignment::Nesting;
 
 /// The kind of source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

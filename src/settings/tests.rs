@@ -7,9 +7,9 @@ use crate::model::dialect::MemberRemoval;
 use crate::model::dialect::OpCase;
 use crate::model::dialect::PinnedDialect;
 use crate::model::dialect::Update;
-use crate::reconcile::assignment::Nesting;
 use crate::reconcile::policy::Policy;
 use crate::reconcile::policy::Threshold;
+use crate::reconcile::scope::assignment::Nesting;
 
 use super::target::Target;
 use super::value::parse_duration;

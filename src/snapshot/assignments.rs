@@ -21,8 +21,8 @@ use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::Table;
-use crate::reconcile::assignment::Nesting;
-use crate::reconcile::assignment::reachable;
+use crate::reconcile::scope::assignment::Nesting;
+use crate::reconcile::scope::assignment::reachable;
 
 use super::{
     keys,

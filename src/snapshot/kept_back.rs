@@ -13,8 +13,8 @@ use crate::model::id::SourceId;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::reconcile::guard::Class;
+use crate::reconcile::guard::review::Alike;
 use crate::reconcile::operation::Verb;
-use crate::reconcile::review::Alike;
 
 use super::keys;
 use super::read::PAGE;

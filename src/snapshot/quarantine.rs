@@ -12,8 +12,8 @@ use crate::model::clock::Timestamp;
 use crate::model::id::SourceId;
 pub use crate::model::side::Side;
 use crate::ports::StoreError;
+use crate::reconcile::guard::quarantine::Stopped;
 use crate::reconcile::operation::Verb;
-use crate::reconcile::quarantine::Stopped;
 
 /// The key of the quarantine.
 pub(super) const QUARANTINE: StateKey<Quarantine> = StateKey::json("quarantine", "the quarantine");

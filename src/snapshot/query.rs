@@ -12,7 +12,7 @@ use crate::model::id::SourceId;
 use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::ports::Table;
-use crate::reconcile::reason::code_of;
+use crate::reconcile::explain::reason::code_of;
 
 use super::{
     history::{Batch, BatchValues, Entry, Values},

@@ -7,7 +7,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::StoreError;
 use crate::ports::Table;
-use crate::reconcile::undo_hold::UndoHold;
+use crate::reconcile::undo::undo_hold::UndoHold;
 
 use super::{keys, read::Reads, record, store::Snapshot, tx::Tx};
 

@@ -23,7 +23,7 @@ use melonsync::model::id::SourceId;
 use melonsync::ports::Durability;
 use melonsync::ports::SnapshotStore;
 use melonsync::ports::WriteBatch;
-use melonsync::reconcile::omission::Omission;
+use melonsync::reconcile::explain::omission::Omission;
 use melonsync::reconcile::operation::Operation;
 use melonsync::reconcile::policy::Policy;
 use melonsync::reconcile::policy::Threshold;

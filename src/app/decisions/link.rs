@@ -17,7 +17,7 @@ use crate::model::id::TargetId;
 use crate::model::object::Life;
 use crate::model::shown::shown;
 use crate::ports::Resource;
-use crate::reconcile::matching::EXTERNAL_ID;
+use crate::reconcile::forward::matching::EXTERNAL_ID;
 use crate::snapshot::read::Reads;
 
 /// Which pair is to be made.

@@ -17,7 +17,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::shown::shown as printable;
 use crate::reconcile::explain;
-use crate::reconcile::omission::Omission;
+use crate::reconcile::explain::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::saved::SavedPlan;
 use crate::reconcile::saved::digests;

@@ -24,7 +24,7 @@ use crate::model::shown::shown;
 use crate::model::shown::shown_json;
 use crate::model::shown::shown_lines;
 use crate::reconcile::explain;
-use crate::reconcile::omission::Omission;
+use crate::reconcile::explain::omission::Omission;
 use crate::reconcile::operation::Operation;
 use crate::snapshot::store::Snapshot;
 

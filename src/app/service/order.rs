@@ -21,7 +21,7 @@ use crate::model::clock::SystemClock;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-use crate::reconcile::omission::Omission;
+use crate::reconcile::explain::omission::Omission;
 use crate::reconcile::operation::Operation;
 
 /// What is to be done.

@@ -11,7 +11,7 @@ use crate::model::id::SourceId;
 use crate::model::refusal::Refusal;
 use crate::model::shown::shown as printable;
 use crate::ports::StoreError;
-use crate::reconcile::omission::IN_ESCROW;
+use crate::reconcile::explain::omission::IN_ESCROW;
 use crate::snapshot::escrow;
 use crate::snapshot::escrow::Entry;
 use crate::snapshot::escrow::Escrowed;

@@ -13,7 +13,7 @@ use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
-use crate::reconcile::review::Alike;
+use crate::reconcile::guard::review::Alike;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::kept_back::Withheld;
 use crate::snapshot::kept_back::WithheldKey;

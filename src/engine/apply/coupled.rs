@@ -1,4 +1,4 @@
-//! Writes that undo each other ([`crate::reconcile::coupled`]): what was undone is sent once more, and where that undoes the first,
+//! Writes that undo each other ([`crate::reconcile::forward::coupled`]): what was undone is sent once more, and where that undoes the first,
 //! the one that is earlier in the mapping is kept and the others are left, noted as not kept.
 
 use serde_json::Value as Json;
@@ -22,9 +22,9 @@ use crate::ports::Patch;
 use crate::ports::Resource;
 use crate::ports::TargetError;
 use crate::ports::all_refused;
-use crate::reconcile::coupled::Sent;
-use crate::reconcile::coupled::undone_by;
-use crate::reconcile::coupled::winner;
+use crate::reconcile::forward::coupled::Sent;
+use crate::reconcile::forward::coupled::undone_by;
+use crate::reconcile::forward::coupled::winner;
 use crate::reconcile::operation::Change;
 use crate::snapshot::read::Reads;
 

@@ -21,8 +21,8 @@ use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::verb::Act;
 use crate::ports::StoreError;
+use crate::reconcile::guard::review::is_external_id;
 use crate::reconcile::members_of;
-use crate::reconcile::review::is_external_id;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 

@@ -10,13 +10,13 @@ use crate::engine::standing::Key;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::forward::unique_values::UniqueValues;
+use crate::reconcile::forward::unique_values::gives_up;
+use crate::reconcile::forward::unique_values::make_way;
+use crate::reconcile::forward::unique_values::unique_name;
 use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
-use crate::reconcile::plan::ObjectPlan;
-use crate::reconcile::unique_values::UniqueValues;
-use crate::reconcile::unique_values::gives_up;
-use crate::reconcile::unique_values::make_way;
-use crate::reconcile::unique_values::unique_name;
 
 /// Whether a user can have its userName now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,8 +22,8 @@ use crate::model::id::TargetId;
 use crate::ports::Resource;
 use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
-use crate::reconcile::matching::Key;
-use crate::reconcile::matching::fold;
+use crate::reconcile::forward::matching::Key;
+use crate::reconcile::forward::matching::fold;
 use crate::snapshot::read::Reads;
 
 /// Whether this target's filters were seen to answer rightly (docs/design/matching.md): asked for a resource that

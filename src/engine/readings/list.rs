@@ -14,11 +14,11 @@ use crate::ports::ListPage;
 use crate::ports::ListPosition;
 use crate::ports::Paged;
 use crate::ports::TargetError;
+use crate::reconcile::forward::view::Absence;
 use crate::reconcile::listing::Listing;
 use crate::reconcile::listing::Page;
 use crate::reconcile::listing::Step;
 use crate::reconcile::listing::Way;
-use crate::reconcile::view::Absence;
 
 impl Readings {
     /// Lists a type, and says what that proves of what it did not bring.

@@ -11,7 +11,7 @@ use crate::model::name::Name;
 use crate::ports::Durability;
 use crate::ports::Resource;
 use crate::ports::StoreError;
-use crate::reconcile::matching::fold;
+use crate::reconcile::forward::matching::fold;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;

@@ -20,12 +20,12 @@ use crate::model::object::Life;
 use crate::model::object::Removed;
 use crate::model::object::SourceObject;
 use crate::model::value::Value;
+use crate::reconcile::explain::reason::code_of;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::forward::view::TargetReading;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
-use crate::reconcile::reason::code_of;
 use crate::reconcile::scope::Standing;
-use crate::reconcile::view::ObjectView;
-use crate::reconcile::view::TargetReading;
 
 /// An object with everything that is known of it, and what that leads to.
 #[derive(Debug, Clone)]
@@ -319,8 +319,8 @@ impl Matching {
             0 => (
                 "none",
                 match absence {
-                    crate::reconcile::view::Absence::Proven(how) => format!("proven: {how}"),
-                    crate::reconcile::view::Absence::Unproven(why) => format!("not proven: {why}"),
+                    crate::reconcile::forward::view::Absence::Proven(how) => format!("proven: {how}"),
+                    crate::reconcile::forward::view::Absence::Unproven(why) => format!("not proven: {why}"),
                 },
             ),
             1 => ("found", "one resource matches".to_owned()),
@@ -344,7 +344,7 @@ fn origin(link: &Link) -> String {
 }
 
 impl Attribute {
-    pub(super) fn redacted(mut self) -> Self {
+    pub(in crate::reconcile) fn redacted(mut self) -> Self {
         let hide = |list: Vec<(String, Shown)>| {
             let hide = |(expression, shown): (String, Shown)| (expression, shown.redacted());
             list.into_iter().map(hide).collect()

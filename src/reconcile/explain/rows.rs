@@ -18,14 +18,14 @@ use crate::model::id::ObjectKind;
 use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::value::Value;
-use crate::reconcile::changes::facts;
+use crate::reconcile::forward::changes::facts;
+use crate::reconcile::forward::plan::Planner;
+use crate::reconcile::forward::three_way;
+use crate::reconcile::forward::three_way::Verdict;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::forward::view::Reference;
 use crate::reconcile::members_of;
 use crate::reconcile::operation::Operation;
-use crate::reconcile::plan::Planner;
-use crate::reconcile::three_way;
-use crate::reconcile::three_way::Verdict;
-use crate::reconcile::view::ObjectView;
-use crate::reconcile::view::Reference;
 
 /// What is known of the resource beside the view.
 #[derive(Debug, Clone, Copy, Default)]

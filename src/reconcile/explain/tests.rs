@@ -10,8 +10,8 @@ use crate::reconcile::fixtures::member;
 use crate::reconcile::fixtures::proven;
 use crate::reconcile::fixtures::tid;
 use crate::reconcile::fixtures::user;
-use crate::reconcile::view::ObjectView;
-use crate::reconcile::view::Reference;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::forward::view::Reference;
 
 fn shown(view: &ObjectView) -> String {
     Desk::new()

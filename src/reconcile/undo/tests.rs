@@ -1,6 +1,6 @@
 use super::*;
 use crate::reconcile::fixtures::tid;
-use crate::reconcile::plan::ObjectPlan;
+use crate::reconcile::forward::plan::ObjectPlan;
 
 fn id(n: u8) -> SourceId {
     SourceId::from_bytes([n; 16])

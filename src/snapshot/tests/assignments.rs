@@ -12,7 +12,7 @@ use crate::model::object::DeltaObject;
 use crate::model::object::MemberKind;
 use crate::model::object::Removed;
 use crate::ports::Durability;
-use crate::reconcile::assignment::Nesting;
+use crate::reconcile::scope::assignment::Nesting;
 use crate::snapshot::assignments::Watch;
 use crate::snapshot::assignments::groups_of;
 use crate::snapshot::assignments::listed;

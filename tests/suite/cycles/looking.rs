@@ -8,8 +8,8 @@ use melonsync::engine::job::NoWatcher;
 use melonsync::engine::job::Order;
 use melonsync::engine::summary::Outcome;
 use melonsync::model::id::CycleId;
-use melonsync::reconcile::assignment::Nesting;
 use melonsync::reconcile::operation::Verb;
+use melonsync::reconcile::scope::assignment::Nesting;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 

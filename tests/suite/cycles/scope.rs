@@ -7,7 +7,7 @@ use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Filter;
 use melonsync::model::id::ObjectKind;
 use melonsync::model::id::SourceId;
-use melonsync::reconcile::omission::Omission;
+use melonsync::reconcile::explain::omission::Omission;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::GroupRemoval;
 use melonsync::reconcile::policy::OnRemoval;

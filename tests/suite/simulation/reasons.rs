@@ -10,11 +10,11 @@ use melonsync::engine::job::Watcher;
 use melonsync::model::id::ObjectKind;
 use melonsync::model::id::SourceId;
 use melonsync::model::object::Removed;
-use melonsync::reconcile::omission::Omission;
+use melonsync::reconcile::explain::omission::Omission;
+use melonsync::reconcile::explain::reason::CODES;
 use melonsync::reconcile::operation::Member;
 use melonsync::reconcile::operation::Operation;
 use melonsync::reconcile::operation::Reason;
-use melonsync::reconcile::reason::CODES;
 
 use super::directory::Directory;
 use super::directory::Entity;

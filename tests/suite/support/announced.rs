@@ -12,7 +12,7 @@ use melonsync::engine::job::Order;
 use melonsync::model::id::CycleId;
 use melonsync::model::id::ObjectKind;
 use melonsync::model::id::SourceId;
-use melonsync::reconcile::omission::Omission;
+use melonsync::reconcile::explain::omission::Omission;
 use melonsync::reconcile::operation::Operation;
 use melonsync::snapshot::read::Reads;
 use tokio_util::sync::CancellationToken;

@@ -27,7 +27,7 @@ use melonsync::model::id::SourceId;
 use melonsync::model::secret::Secret;
 use melonsync::ports::SourceDirectory;
 use melonsync::ports::TargetDirectory;
-use melonsync::reconcile::omission::Omission;
+use melonsync::reconcile::explain::omission::Omission;
 use melonsync::reconcile::operation::Operation;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::Policy;

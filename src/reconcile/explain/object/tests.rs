@@ -13,8 +13,8 @@ use crate::reconcile::fixtures::member;
 use crate::reconcile::fixtures::proven;
 use crate::reconcile::fixtures::tid;
 use crate::reconcile::fixtures::user;
+use crate::reconcile::forward::view::Reference;
 use crate::reconcile::scope::ScopeReason;
-use crate::reconcile::view::Reference;
 
 fn explained(desk: &Desk, view: &ObjectView, actual: Option<&Json>) -> Explanation {
     let plan = desk.plan(view);

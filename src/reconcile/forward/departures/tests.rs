@@ -9,9 +9,9 @@ use crate::reconcile::fixtures::linked;
 use crate::reconcile::fixtures::mapping;
 use crate::reconcile::fixtures::member;
 use crate::reconcile::fixtures::user;
+use crate::reconcile::forward::view::Reference;
 use crate::reconcile::policy::GroupPolicy;
 use crate::reconcile::policy::Policy;
-use crate::reconcile::view::Reference;
 
 const SOFT: Life = Life::Gone(Removed::SoftDeleted);
 const HARD: Life = Life::Gone(Removed::HardDeleted);

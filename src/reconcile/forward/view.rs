@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use super::look::Look;
-use super::scope::Standing;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Link;
@@ -13,6 +11,8 @@ use crate::model::object::MemberKind;
 use crate::model::object::SourceObject;
 use crate::model::refusal::Refusal;
 use crate::model::value::Attributes;
+use crate::reconcile::look::Look;
+use crate::reconcile::scope::Standing;
 
 /// One object with all that its plan depends on.
 #[derive(Debug, Clone)]

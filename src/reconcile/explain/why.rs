@@ -1,14 +1,6 @@
 //! Why an attribute is written: the fact that made what is wanted differ from what was sent. Pure; what moved since the
 //! object was last settled is in its view.
 
-use super::changes::Cause;
-use super::changes::Differences;
-use super::operation::Change;
-use super::operation::Reason;
-use super::operation::Verb;
-use super::plan::Planner;
-use super::view::ObjectView;
-use super::view::Reference;
 use crate::mapping::Row;
 use crate::mapping::names::APP_ROLES;
 use crate::mapping::names::Access;
@@ -18,13 +10,26 @@ use crate::model::link::LinkOrigin;
 use crate::model::name::Name;
 use crate::model::value::Value;
 use crate::model::verb::Act;
+use crate::reconcile::forward::changes::Cause;
+use crate::reconcile::forward::changes::Differences;
+use crate::reconcile::forward::plan::Planner;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::forward::view::Reference;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Reason;
+use crate::reconcile::operation::Verb;
 
 /// The property that `[IsSoftDeleted]` reads, beside life and scope.
 const ENABLED: &str = "accountEnabled";
 
 impl Planner<'_> {
     /// Why an update is sent, attribute by attribute.
-    pub(super) fn why(&self, view: &ObjectView, link: &Link, differences: &Differences) -> Reason {
+    pub(in crate::reconcile) fn why(
+        &self,
+        view: &ObjectView,
+        link: &Link,
+        differences: &Differences,
+    ) -> Reason {
         let one = |change: &Change| {
             let cause = differences.cause(&change.attribute);
             (change.attribute.clone(), self.why_one(view, link, change, cause))
@@ -75,7 +80,12 @@ impl Planner<'_> {
 
     /// What a PATCH is called: by what it does to `active`, seen from what the target holds rather than from
     /// what was sent, so that a heal of `active` is counted by the guard like any other disable.
-    pub(super) fn verb_of(&self, view: &ObjectView, changes: &[Change], because: Reason) -> (Verb, Reason) {
+    pub(in crate::reconcile) fn verb_of(
+        &self,
+        view: &ObjectView,
+        changes: &[Change],
+        because: Reason,
+    ) -> (Verb, Reason) {
         let active = changes.iter().find(|change| self.is_active(&change.attribute));
         let heals = active.is_some_and(|change| because.of(&change.attribute).heals());
         let verb = match active.map(|change| (change.before.as_bool(), change.after.as_bool())) {

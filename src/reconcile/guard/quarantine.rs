@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::operation::Operation;
-use super::operation::Verb;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::verb::Act;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Verb;
 
 /// As many operations of a kind as have to be sent in a cycle before their share of failures says anything.
 const LEAST: u64 = 20;

@@ -3,15 +3,15 @@
 //! Link first (the caller's business); then externalId = objectId; then the matching attributes in order.
 //! A resource has one owner: ambiguity and rivalry are findings, and nothing is written (docs/design/matching.md).
 
-use super::omission::Omission;
-use super::policy::Adopt;
-use super::view::Absence;
-use super::view::Candidate;
 use crate::mapping::path::TargetPath;
 use crate::mapping::resource::read_path;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::value::Value;
+use crate::reconcile::explain::omission::Omission;
+use crate::reconcile::forward::view::Absence;
+use crate::reconcile::forward::view::Candidate;
+use crate::reconcile::policy::Adopt;
 
 /// The SCIM attribute that says whose a resource is (RFC 7643 section 3.1).
 pub const EXTERNAL_ID: &str = "externalId";

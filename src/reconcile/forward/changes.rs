@@ -2,25 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::departures::ACTIVE;
-use super::drift::AttributeDrift;
-use super::membership_diff;
-use super::membership_diff::MembershipDiff;
-use super::omission::Omission;
-use super::operation::Change;
-use super::operation::Member;
-use super::operation::Reason;
-use super::operation::Verb;
-use super::plan::ObjectPlan;
-use super::plan::Planner;
-use super::policy::OnRemoval;
-use super::scope::Standing;
-use super::three_way;
-use super::three_way::Verdict;
-use super::view::MemberView;
-use super::view::ObjectView;
-use super::view::Reference;
-use super::view::TargetReading;
 use crate::mapping::Desired;
 use crate::mapping::DesiredValue;
 use crate::mapping::Facts;
@@ -36,43 +17,62 @@ use crate::model::link::Link;
 use crate::model::name::Name;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
+use crate::reconcile::drift::AttributeDrift;
+use crate::reconcile::explain::omission::Omission;
+use crate::reconcile::forward::departures::ACTIVE;
+use crate::reconcile::forward::membership_diff;
+use crate::reconcile::forward::membership_diff::MembershipDiff;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::forward::plan::Planner;
+use crate::reconcile::forward::three_way;
+use crate::reconcile::forward::three_way::Verdict;
+use crate::reconcile::forward::view::MemberView;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::forward::view::Reference;
+use crate::reconcile::forward::view::TargetReading;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Member;
+use crate::reconcile::operation::Reason;
+use crate::reconcile::operation::Verb;
+use crate::reconcile::policy::OnRemoval;
+use crate::reconcile::scope::Standing;
 
 /// What an object's desired attributes are compared with.
-pub(super) struct Base<'a> {
+pub(in crate::reconcile) struct Base<'a> {
     /// As last sent.
-    pub(super) sent: &'a Attributes,
+    pub(in crate::reconcile) sent: &'a Attributes,
     /// What the target kept of it.
-    pub(super) kept: &'a BTreeMap<Name, Kept>,
+    pub(in crate::reconcile) kept: &'a BTreeMap<Name, Kept>,
     /// The resource as it is now, where it was read.
-    pub(super) observed: Option<&'a serde_json::Value>,
+    pub(in crate::reconcile) observed: Option<&'a serde_json::Value>,
     /// True when a repair was asked for, or the resource is being adopted.
-    pub(super) repair: bool,
+    pub(in crate::reconcile) repair: bool,
     /// True when the user comes back: what the target emptied by itself meanwhile counts as not sent.
-    pub(super) enables: bool,
+    pub(in crate::reconcile) enables: bool,
     /// Attributes that were written after the reading: for them there is none.
-    pub(super) written: &'a [Name],
+    pub(in crate::reconcile) written: &'a [Name],
 }
 
 /// The differences of one object.
 #[derive(Default)]
-pub(super) struct Differences {
+pub(in crate::reconcile) struct Differences {
     /// To be sent.
-    pub(super) write: Vec<Change>,
+    pub(in crate::reconcile) write: Vec<Change>,
     /// Right already, to be recorded.
-    pub(super) record: Vec<Change>,
+    pub(in crate::reconcile) record: Vec<Change>,
     /// Why each of those to be sent differs.
-    pub(super) causes: Vec<(Name, Cause)>,
+    pub(in crate::reconcile) causes: Vec<(Name, Cause)>,
     /// What the target holds instead of what it kept.
-    pub(super) drift: Vec<AttributeDrift>,
+    pub(in crate::reconcile) drift: Vec<AttributeDrift>,
     /// Already as the source wants it, though it was neither there before nor sent.
-    pub(super) foreign: Vec<Change>,
+    pub(in crate::reconcile) foreign: Vec<Change>,
     /// What the target kept, where that was not known: `None` is what was sent.
-    pub(super) filled: Vec<(Name, Option<Value>)>,
+    pub(in crate::reconcile) filled: Vec<(Name, Option<Value>)>,
 }
 
 /// Why an attribute is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(in crate::reconcile) enum Cause {
     /// What is wanted is not what was sent.
     Moved,
     /// So it is, and the target holds something else than it kept.
@@ -85,7 +85,12 @@ pub(super) enum Cause {
 
 impl Planner<'_> {
     /// Plans a linked object that lives.
-    pub(super) fn linked(&self, view: &ObjectView, link: &Link, mut plan: ObjectPlan) -> ObjectPlan {
+    pub(in crate::reconcile) fn linked(
+        &self,
+        view: &ObjectView,
+        link: &Link,
+        mut plan: ObjectPlan,
+    ) -> ObjectPlan {
         let desired = self.desired(view);
         if self.waits_for_manager(view) {
             return plan.omit(Omission::WaitsForManager);
@@ -120,7 +125,12 @@ impl Planner<'_> {
     }
 
     /// What a linked object is compared with.
-    pub(super) fn base<'v>(&self, view: &'v ObjectView, desired: &Desired, link: &'v Link) -> Base<'v> {
+    pub(in crate::reconcile) fn base<'v>(
+        &self,
+        view: &'v ObjectView,
+        desired: &Desired,
+        link: &'v Link,
+    ) -> Base<'v> {
         let observed = match &view.target {
             TargetReading::Held(body) => Some(body),
             _ => None,
@@ -136,12 +146,12 @@ impl Planner<'_> {
     }
 
     /// The mapping's say on this object.
-    pub(super) fn desired(&self, view: &ObjectView) -> Desired {
+    pub(in crate::reconcile) fn desired(&self, view: &ObjectView) -> Desired {
         desired_in(self.context, self.mapping, &view.object, &facts(view))
     }
 
     /// True when the mapping has a row for a group's members.
-    pub(super) fn manages_members(&self) -> bool {
+    pub(in crate::reconcile) fn manages_members(&self) -> bool {
         self.mapping
             .group
             .iter()
@@ -149,7 +159,7 @@ impl Planner<'_> {
     }
 
     /// True while the manager is still to be created in this cycle, so that it can ride in the request.
-    pub(super) fn waits_for_manager(&self, view: &ObjectView) -> bool {
+    pub(in crate::reconcile) fn waits_for_manager(&self, view: &ObjectView) -> bool {
         !self.settle_references && view.manager == Reference::Pending && self.manager_row(view).is_some()
     }
 
@@ -162,7 +172,7 @@ impl Planner<'_> {
     }
 
     /// The row of references of a user: its manager.
-    pub(super) fn manager_row(&self, view: &ObjectView) -> Option<&Row> {
+    pub(in crate::reconcile) fn manager_row(&self, view: &ObjectView) -> Option<&Row> {
         self.mapping
             .rows(view.object.kind)
             .iter()
@@ -171,12 +181,12 @@ impl Planner<'_> {
     }
 
     /// False for a row whose target attribute the target's schema does not take.
-    pub(super) fn is_supported(&self, kind: ObjectKind, row: &Row) -> bool {
+    pub(in crate::reconcile) fn is_supported(&self, kind: ObjectKind, row: &Row) -> bool {
         !self.unsupported.contains(kind, row.target.as_str())
     }
 
     /// Every attribute that differs from the base.
-    pub(super) fn differences(
+    pub(in crate::reconcile) fn differences(
         &self,
         view: &ObjectView,
         desired: &Desired,
@@ -276,7 +286,7 @@ impl Planner<'_> {
     }
 
     /// The attribute part of a plan: one PATCH, named by what it does to `active`.
-    pub(super) fn update(
+    pub(in crate::reconcile) fn update(
         &self,
         view: &ObjectView,
         mut changes: Vec<Change>,
@@ -300,11 +310,11 @@ impl Planner<'_> {
     }
 
     /// `active` as the mapping writes it: the name under which what was sent is remembered.
-    pub(super) fn active(&self) -> &str {
+    pub(in crate::reconcile) fn active(&self) -> &str {
         self.active_row().map_or(ACTIVE, |row| row.target.as_str())
     }
 
-    pub(super) fn is_active(&self, attribute: &str) -> bool {
+    pub(in crate::reconcile) fn is_active(&self, attribute: &str) -> bool {
         attribute.eq_ignore_ascii_case(ACTIVE) || attribute == self.active()
     }
 
@@ -328,7 +338,7 @@ impl Planner<'_> {
 
     /// Members whose turn was to come: once nothing is waited for any more, they are left out like the others
     /// that are not at the target.
-    pub(super) const fn note_pending(&self, pending: u64, plan: &mut ObjectPlan) {
+    pub(in crate::reconcile) const fn note_pending(&self, pending: u64, plan: &mut ObjectPlan) {
         if self.settle_references {
             plan.skipped_references += pending;
         } else {
@@ -337,7 +347,7 @@ impl Planner<'_> {
     }
 
     /// The membership part of a plan: removals, then additions.
-    pub(super) fn memberships(
+    pub(in crate::reconcile) fn memberships(
         &self,
         view: &ObjectView,
         mut diff: MembershipDiff,
@@ -476,7 +486,7 @@ fn is_trimmed(target: &TargetPath, now: &Value, sent: &Value) -> bool {
 }
 
 /// What the mapping's expressions are told beside the object's own attributes.
-pub(super) fn facts(view: &ObjectView) -> Facts {
+pub(in crate::reconcile) fn facts(view: &ObjectView) -> Facts {
     let out = matches!(view.scope, Standing::Out { .. });
     let soft_deleted = view.object.kind == ObjectKind::User && (out || !view.object.account_enabled());
     Facts { soft_deleted }
@@ -499,7 +509,7 @@ fn is_cleared_by_target(kept: Option<&Kept>, want: &Value) -> bool {
 
 /// The members of a view that can go into a create, for a group that has no resource yet.
 #[must_use]
-pub(super) fn all_members(members: &[MemberView]) -> (Vec<Member>, u64, u64) {
+pub(in crate::reconcile) fn all_members(members: &[MemberView]) -> (Vec<Member>, u64, u64) {
     let diff = membership_diff::compare(members, None, &BTreeMap::new());
     (diff.add, diff.skipped, diff.pending)
 }

@@ -3,16 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use super::look::Look;
-use super::matching::Key;
-use super::omission::Omission;
-use super::operation::Change;
-use super::operation::Operation;
-use super::operation::Verb;
-use super::policy::Policy;
-use super::scope::Standing;
-use super::target_schema::Unsupported;
-use super::view::ObjectView;
 use crate::mapping::Context;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
@@ -24,6 +14,16 @@ use crate::model::object::Removed;
 use crate::model::refusal::Refusal;
 use crate::model::value::Value;
 use crate::model::verb::Act;
+use crate::reconcile::explain::omission::Omission;
+use crate::reconcile::forward::matching::Key;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::look::Look;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Verb;
+use crate::reconcile::policy::Policy;
+use crate::reconcile::scope::Standing;
+use crate::reconcile::target_schema::Unsupported;
 
 /// What every plan of a cycle depends on.
 #[derive(Debug, Clone)]
@@ -246,7 +246,7 @@ impl Planner<'_> {
     }
 
     /// Protected under its names at the source, or under the one it was given at the target.
-    pub(super) fn is_protected(&self, view: &ObjectView) -> bool {
+    pub(in crate::reconcile) fn is_protected(&self, view: &ObjectView) -> bool {
         let sent = view.link.as_ref().map(|link| &link.sent);
         let held = ["userPrincipalName", "mail", "displayName"]
             .iter()
@@ -261,7 +261,7 @@ impl Planner<'_> {
     }
 
     /// True for a name or an id that is written in `protect`, in any case.
-    pub(super) fn protects(&self, name: &Value) -> bool {
+    pub(in crate::reconcile) fn protects(&self, name: &Value) -> bool {
         let Some(name) = name.as_str() else { return false };
         self.policy
             .protect
@@ -279,7 +279,7 @@ const fn needs_look(verb: Verb) -> bool {
 
 /// How many operations, by verb: the counts of a summary.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts(pub BTreeMap<super::operation::Verb, u64>);
+pub struct Counts(pub BTreeMap<crate::reconcile::operation::Verb, u64>);
 
 impl Counts {
     /// Counts one operation.

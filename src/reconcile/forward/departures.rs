@@ -2,31 +2,31 @@
 
 use std::time::Duration;
 
-use super::omission::Omission;
-use super::operation::Change;
-use super::operation::Member;
-use super::operation::Operation;
-use super::operation::Reason;
-use super::operation::Verb;
-use super::plan::ObjectPlan;
-use super::plan::Planner;
-use super::policy::GroupRemoval;
-use super::policy::OnRemoval;
-use super::view::ObjectView;
-use super::view::TargetReading;
 use crate::mapping::TargetPath;
 use crate::mapping::read_path;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::object::Removed;
 use crate::model::value::Value;
+use crate::reconcile::explain::omission::Omission;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::forward::plan::Planner;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::forward::view::TargetReading;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Member;
+use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Reason;
+use crate::reconcile::operation::Verb;
+use crate::reconcile::policy::GroupRemoval;
+use crate::reconcile::policy::OnRemoval;
 
 /// The SCIM attribute that takes access away (RFC 7643 section 4.1.1).
 pub const ACTIVE: &str = "active";
 
 impl Planner<'_> {
     /// A linked user was deleted at the source.
-    pub(super) fn user_leaves(
+    pub(in crate::reconcile) fn user_leaves(
         &self,
         view: &ObjectView,
         link: &Link,
@@ -54,7 +54,7 @@ impl Planner<'_> {
     }
 
     /// True when the target is disabled as far as we know: it was sent, and nothing read says otherwise.
-    pub(super) fn is_disabled(&self, view: &ObjectView, link: &Link) -> bool {
+    pub(in crate::reconcile) fn is_disabled(&self, view: &ObjectView, link: &Link) -> bool {
         let sent = link.sent.get(self.active()).and_then(Value::as_bool) == Some(false);
         let enabled_there = match &view.target {
             TargetReading::Held(body) if !view.since.written.iter().any(|name| self.is_active(name)) => {
@@ -66,7 +66,7 @@ impl Planner<'_> {
     }
 
     /// Why somebody is disabled, who was disabled before: the target enabled them again.
-    pub(super) fn disabled_because(&self, link: &Link, because: Reason) -> Reason {
+    pub(in crate::reconcile) fn disabled_because(&self, link: &Link, because: Reason) -> Reason {
         match link.sent.get(self.active()).and_then(Value::as_bool) {
             Some(false) => Reason::ReenabledAtTarget,
             _ => because,
@@ -76,7 +76,7 @@ impl Planner<'_> {
     /// A linked group was deleted at the source: deleted, emptied or kept, as the policy says. With a delay
     /// it is emptied at once and deleted later, so that a restored group gets its members back.
     /// One that was adopted is never deleted: our members leave, and the link ends.
-    pub(super) fn group_leaves(
+    pub(in crate::reconcile) fn group_leaves(
         &self,
         view: &ObjectView,
         link: &Link,
@@ -111,14 +111,24 @@ impl Planner<'_> {
     }
 
     /// The plan with every member taken out that we put in, and then the end of the link.
-    pub(super) fn let_go(&self, plan: ObjectPlan, view: &ObjectView, because: Reason) -> ObjectPlan {
+    pub(in crate::reconcile) fn let_go(
+        &self,
+        plan: ObjectPlan,
+        view: &ObjectView,
+        because: Reason,
+    ) -> ObjectPlan {
         let why = because.to_string();
         let plan = self.emptied(plan, view, because);
         self.with(plan, view, Verb::UnlinkGroup, Reason::LetGo { why }, Vec::new())
     }
 
     /// The plan with every member taken out that we put in.
-    pub(super) fn emptied(&self, mut plan: ObjectPlan, view: &ObjectView, because: Reason) -> ObjectPlan {
+    pub(in crate::reconcile) fn emptied(
+        &self,
+        mut plan: ObjectPlan,
+        view: &ObjectView,
+        because: Reason,
+    ) -> ObjectPlan {
         let members: Vec<Member> = view
             .members
             .iter()
@@ -139,7 +149,7 @@ impl Planner<'_> {
     }
 
     /// The plan with one operation more.
-    pub(super) fn with(
+    pub(in crate::reconcile) fn with(
         &self,
         mut plan: ObjectPlan,
         view: &ObjectView,
@@ -153,7 +163,7 @@ impl Planner<'_> {
 
     /// An operation on this object.
     #[expect(clippy::unused_self, reason = "reads like its siblings")]
-    pub(super) fn operation(
+    pub(in crate::reconcile) fn operation(
         &self,
         view: &ObjectView,
         verb: Verb,
@@ -174,7 +184,7 @@ impl Planner<'_> {
 }
 
 /// True for a resource that was there before it was linked.
-pub(super) const fn is_adopted(link: &Link) -> bool {
+pub(in crate::reconcile) const fn is_adopted(link: &Link) -> bool {
     matches!(link.origin, LinkOrigin::Adopted(_))
 }
 

@@ -8,14 +8,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::matching::EXTERNAL_ID;
-use super::matching::fold;
-use super::plan::Planner;
-use super::policy::Adopt;
-use super::policy::AdoptGroup;
-use super::shown_members;
-use super::view::Candidate;
-use super::view::ObjectView;
 use crate::mapping::Mapping;
 use crate::mapping::TargetPath;
 use crate::mapping::names::Access;
@@ -24,6 +16,14 @@ use crate::mapping::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::reconcile::forward::matching::EXTERNAL_ID;
+use crate::reconcile::forward::matching::fold;
+use crate::reconcile::forward::plan::Planner;
+use crate::reconcile::forward::view::Candidate;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::policy::Adopt;
+use crate::reconcile::policy::AdoptGroup;
+use crate::reconcile::shown_members;
 
 /// As many members of a resource as are kept for its review; the others are counted.
 const MEMBERS_KEPT: usize = 50;
@@ -175,7 +175,12 @@ impl fmt::Display for Alike {
 
 impl Planner<'_> {
     /// What there is to review of a match; `None` for one that says for certain whose the resource is.
-    pub(super) fn alike(&self, view: &ObjectView, candidate: &Candidate, by: &str) -> Option<Alike> {
+    pub(in crate::reconcile) fn alike(
+        &self,
+        view: &ObjectView,
+        candidate: &Candidate,
+        by: &str,
+    ) -> Option<Alike> {
         let kind = view.object.kind;
         let asks = match kind {
             ObjectKind::User => self.policy.adopt == Adopt::Unclaimed,

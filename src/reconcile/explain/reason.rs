@@ -1,16 +1,16 @@
 //! The table of reasons: why an operation is planned. Each names the fact that caused it, has a code that programs may rely
-//! on, and its words here and nowhere else. Why something is *not* done is the other half: [`super::omission`].
+//! on, and its words here and nowhere else. Why something is *not* done is the other half: [`crate::reconcile::explain::omission`].
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::operation::Change;
-use super::operation::Member;
-use super::review::Alike;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
+use crate::reconcile::guard::review::Alike;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Member;
 
 /// Why an operation is planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

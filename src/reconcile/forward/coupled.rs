@@ -5,11 +5,11 @@
 
 use serde_json::Value as Json;
 
-use super::answer::is_kept_as;
 use crate::mapping::TargetPath;
 use crate::mapping::read_path;
 use crate::model::name::Name;
 use crate::model::value::Value;
+use crate::reconcile::answer::is_kept_as;
 
 /// One attribute that was sent to a resource, in this write or before, in the order of the mapping.
 #[derive(Debug, Clone)]

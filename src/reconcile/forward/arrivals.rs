@@ -2,29 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::changes::Base;
-use super::changes::all_members;
-use super::matching::EXTERNAL_ID;
-use super::matching::Key;
-use super::matching::Pairing;
-use super::matching::beside;
-use super::matching::pair;
-use super::membership_diff;
-use super::omission::Omission;
-use super::operation::Change;
-use super::operation::Reason;
-use super::operation::Verb;
-use super::plan::ObjectPlan;
-use super::plan::Planner;
-use super::policy::Adopt;
-use super::policy::AdoptGroup;
-use super::scope::Standing;
-use super::shown_members::members_of;
-use super::view::Absence;
-use super::view::Candidate;
-use super::view::ObjectView;
-use super::view::Reference;
-use super::view::TargetReading;
 use crate::mapping::Desired;
 use crate::mapping::DesiredValue;
 use crate::mapping::path::TargetPath;
@@ -32,10 +9,33 @@ use crate::mapping::resource::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
+use crate::reconcile::explain::omission::Omission;
+use crate::reconcile::forward::changes::Base;
+use crate::reconcile::forward::changes::all_members;
+use crate::reconcile::forward::matching::EXTERNAL_ID;
+use crate::reconcile::forward::matching::Key;
+use crate::reconcile::forward::matching::Pairing;
+use crate::reconcile::forward::matching::beside;
+use crate::reconcile::forward::matching::pair;
+use crate::reconcile::forward::membership_diff;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::forward::plan::Planner;
+use crate::reconcile::forward::view::Absence;
+use crate::reconcile::forward::view::Candidate;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::forward::view::Reference;
+use crate::reconcile::forward::view::TargetReading;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Reason;
+use crate::reconcile::operation::Verb;
+use crate::reconcile::policy::Adopt;
+use crate::reconcile::policy::AdoptGroup;
+use crate::reconcile::scope::Standing;
+use crate::reconcile::shown_members::members_of;
 
 impl Planner<'_> {
     /// Plans an object that lives and has no link.
-    pub(super) fn unlinked(&self, view: &ObjectView, plan: ObjectPlan) -> ObjectPlan {
+    pub(in crate::reconcile) fn unlinked(&self, view: &ObjectView, plan: ObjectPlan) -> ObjectPlan {
         let desired = self.desired(view);
         let keys = match self.keys(view, &desired) {
             Ok(keys) => keys,

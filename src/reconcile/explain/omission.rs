@@ -5,11 +5,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::operation::Verb;
-use super::unique_values::unique_name;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::reconcile::forward::unique_values::unique_name;
+use crate::reconcile::operation::Verb;
 
 /// The code of an entry in escrow.
 pub const IN_ESCROW: &str = "in_escrow";

@@ -3,24 +3,24 @@
 //! Without a link it is never matched and never touched. With one only `active` is ours: the rest of the resource
 //! freezes, and the link stays, so that it comes back, or is deleted when its source object is (docs/design/matching.md).
 
-use super::departures::is_adopted;
-use super::omission::Omission;
-use super::operation::Change;
-use super::operation::Reason;
-use super::operation::Verb;
-use super::plan::ObjectPlan;
-use super::plan::Planner;
-use super::policy::GroupRemoval;
-use super::policy::OnRemoval;
-use super::scope::ScopeReason;
-use super::view::ObjectView;
 use crate::model::id::ObjectKind;
 use crate::model::link::Link;
 use crate::model::value::Value;
+use crate::reconcile::explain::omission::Omission;
+use crate::reconcile::forward::departures::is_adopted;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::forward::plan::Planner;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Reason;
+use crate::reconcile::operation::Verb;
+use crate::reconcile::policy::GroupRemoval;
+use crate::reconcile::policy::OnRemoval;
+use crate::reconcile::scope::ScopeReason;
 
 impl Planner<'_> {
     /// Plans an object that is out of scope.
-    pub(super) fn out_of_scope(
+    pub(in crate::reconcile) fn out_of_scope(
         &self,
         view: &ObjectView,
         because: &ScopeReason,

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::operation::Change;
-use super::operation::Verb;
-use super::plan::ObjectPlan;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
 use crate::model::value::Value;
 use crate::model::verb::Act;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Verb;
 
 /// What an undo wants left alone until the source says something else.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,12 +123,12 @@ fn renamed(verb: Verb, kind: ObjectKind, changes: &[Change]) -> Verb {
 }
 
 /// Nothing, an empty text and an empty list are one (RFC 7643 section 2.5).
-pub(super) fn equal(a: &Value, b: &Value) -> bool {
+pub(in crate::reconcile) fn equal(a: &Value, b: &Value) -> bool {
     a == b || a.is_unassigned() && b.is_unassigned()
 }
 
 /// What an update is called that makes these changes.
-pub(super) fn verb_of(kind: ObjectKind, changes: &[Change]) -> Verb {
+pub(in crate::reconcile) fn verb_of(kind: ObjectKind, changes: &[Change]) -> Verb {
     if kind == ObjectKind::Group {
         return Verb::UpdateGroup;
     }

@@ -2,24 +2,24 @@
 
 use serde_json::json;
 
-use super::super::fixtures::Desk;
-use super::super::fixtures::candidate;
-use super::super::fixtures::found;
-use super::super::fixtures::group;
-use super::super::fixtures::linked;
-use super::super::fixtures::member;
-use super::super::fixtures::proven;
-use super::super::fixtures::tid;
-use super::super::fixtures::user;
-use super::super::policy::GroupPolicy;
-use super::super::policy::GroupRemoval;
-use super::super::policy::OnRemoval;
-use super::super::policy::Policy;
-use super::super::scope::ScopeReason;
-use super::super::scope::Standing;
-use super::super::view::ObjectView;
-use super::super::view::Reference;
-use super::super::view::TargetReading;
+use crate::reconcile::fixtures::Desk;
+use crate::reconcile::fixtures::candidate;
+use crate::reconcile::fixtures::found;
+use crate::reconcile::fixtures::group;
+use crate::reconcile::fixtures::linked;
+use crate::reconcile::fixtures::member;
+use crate::reconcile::fixtures::proven;
+use crate::reconcile::fixtures::tid;
+use crate::reconcile::fixtures::user;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::forward::view::Reference;
+use crate::reconcile::forward::view::TargetReading;
+use crate::reconcile::policy::GroupPolicy;
+use crate::reconcile::policy::GroupRemoval;
+use crate::reconcile::policy::OnRemoval;
+use crate::reconcile::policy::Policy;
+use crate::reconcile::scope::ScopeReason;
+use crate::reconcile::scope::Standing;
 
 fn because() -> ScopeReason {
     ScopeReason::Filter {

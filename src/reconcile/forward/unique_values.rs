@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use super::matching::fold;
-use super::omission::Omission;
-use super::operation::Change;
-use super::operation::Operation;
-use super::plan::ObjectPlan;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::link::Link;
 use crate::model::value::Value;
+use crate::reconcile::explain::omission::Omission;
+use crate::reconcile::forward::matching::fold;
+use crate::reconcile::forward::plan::ObjectPlan;
+use crate::reconcile::operation::Change;
+use crate::reconcile::operation::Operation;
 
 /// The name that is unique for a kind: that of users at every SCIM service (RFC 7643 section 4.1.1), that of groups at some.
 #[must_use]

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use super::operation::Member;
-use super::operation::Reason;
-use super::shown_members::ShownMembers;
-use super::view::MemberView;
-use super::view::Reference;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::object::MemberKind;
+use crate::reconcile::forward::view::MemberView;
+use crate::reconcile::forward::view::Reference;
+use crate::reconcile::operation::Member;
+use crate::reconcile::operation::Reason;
+use crate::reconcile::shown_members::ShownMembers;
 
 /// The difference for one group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct MembershipDiff {
 
 impl MembershipDiff {
     /// Nothing of it counts as drift: what differs at the target differs for this reason.
-    pub(super) fn not_drift(&mut self, because: &Reason) {
+    pub(in crate::reconcile) fn not_drift(&mut self, because: &Reason) {
         self.drift.clear();
         for member in self.add.iter_mut().chain(&mut self.remove) {
             if member.because.heals() {
