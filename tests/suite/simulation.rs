@@ -4,7 +4,8 @@
 //!
 //! `cargo test --release --test suite simulation` plays 400 seeds. `SEEDS=1000000` plays so many, `FROM=n` begins
 //! at another one, `SECONDS=n` ends when the time is up, and `SEED=n` tells one story line by line. `ODD=name` makes every
-//! service odd in that way (`simulation/odd.rs`).
+//! service odd in that way (`simulation/odd.rs`). `DIGESTS=1` prints a digest of each story, line for line as it would be told:
+//! two programs that print the same did the same.
 
 pub mod dice;
 mod directory;
@@ -21,6 +22,9 @@ mod trace;
 mod weather;
 mod world;
 
+use std::hash::DefaultHasher;
+use std::hash::Hash;
+use std::hash::Hasher;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -57,6 +61,7 @@ fn every_promise_holds_in_every_world() {
     let seeds = number("SEEDS").unwrap_or(400);
     let from = number("FROM").unwrap_or(0);
     let most = number("SECONDS").map(Duration::from_secs);
+    let digests = std::env::var_os("DIGESTS").is_some();
     let (watch, next) = (Stopwatch::start(), AtomicU64::new(from));
     let (cycles, deaths, writes) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let work = || {
@@ -65,7 +70,16 @@ fn every_promise_holds_in_every_world() {
             if seed >= from + seeds || most.is_some_and(|most| watch.elapsed() > most) {
                 return None;
             }
-            let story = play(seed, false);
+            let story = play(seed, digests);
+            if digests {
+                let mut digest = DefaultHasher::new();
+                story.lines.hash(&mut digest);
+                eprintln!(
+                    "seed {seed}: {} lines, {:016x}",
+                    story.lines.len(),
+                    digest.finish()
+                );
+            }
             cycles.fetch_add(story.cycles, Ordering::Relaxed);
             deaths.fetch_add(story.deaths, Ordering::Relaxed);
             writes.fetch_add(story.writes, Ordering::Relaxed);
