@@ -12,7 +12,7 @@ use super::error::ErrorKind;
 use super::install;
 use super::install::Installation;
 use super::views;
-use crate::engine::cycle;
+use crate::engine::forward;
 pub use crate::engine::job::Extent;
 pub use crate::engine::job::Job;
 use crate::engine::job::Order;
@@ -84,12 +84,12 @@ pub async fn plan(job: &Job, extent: Extent, asking: Asking) -> Report {
 
 /// Plans what a cycle that is allowed this would do, writing nothing to the target.
 pub async fn foresee(job: &Job, extent: Extent, allowing: &Allowing, asking: &Asking) -> Report {
-    cycle::run(job, &allowing.with(asking.order(extent, false))).await
+    forward::run(job, &allowing.with(asking.order(extent, false))).await
 }
 
 /// Runs a cycle. In a job that only observes, it is planned.
 pub async fn sync(job: &Job, extent: Extent, allowing: Allowing, asking: Asking) -> Report {
-    cycle::run(job, &allowing.with(asking.order(extent, true))).await
+    forward::run(job, &allowing.with(asking.order(extent, true))).await
 }
 
 /// Finds a cycle and its job: by its id, by the beginning of one that a single cycle has, or as `last` or `last~1` where the settings

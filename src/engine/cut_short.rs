@@ -7,52 +7,52 @@
 
 use tracing::warn;
 
-use super::cycle::Cycle;
 use super::error::CycleError;
 use super::job::Extent;
+use super::overtake::disable_among;
+use super::phases::Phases;
+use super::run::Run;
 use super::standing::Fact;
 use super::tables::each_dirty_object;
+use super::unanswered::read_writes_back;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::StoreError;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 
-impl Cycle<'_> {
-    /// Disables whom the source named before it failed. Returns what the cycle ends with: the source's error, unless the
-    /// snapshot itself failed meanwhile.
-    pub(super) async fn cut_short(&mut self, error: CycleError) -> CycleError {
-        let managed = self.run.job.managed.contains(&ObjectKind::User) && self.run.order.only.is_none();
-        let whole = !self.run.order.extent.is_partial() && self.run.order.extent != Extent::Explain;
-        if !(matches!(error, CycleError::Source(_)) && managed && whole) {
-            return error;
-        }
-        match self.disable_those_read().await {
-            Ok(()) => error,
-            Err(CycleError::Target(second)) => {
-                warn!(
-                    "Users who lost access could not be disabled, because the target is out of reach: {second}"
-                );
-                error
-            }
-            Err(second) => second,
-        }
+/// Disables whom the source named before it failed. Returns what the cycle ends with: the source's error, unless the
+/// snapshot itself failed meanwhile.
+pub(super) async fn cut_short(run: &mut Run<'_>, phases: &mut Phases, error: CycleError) -> CycleError {
+    let managed = run.job.managed.contains(&ObjectKind::User) && run.order.only.is_none();
+    let whole = !run.order.extent.is_partial() && run.order.extent != Extent::Explain;
+    if !(matches!(error, CycleError::Source(_)) && managed && whole) {
+        return error;
     }
+    match disable_those_read(run, phases).await {
+        Ok(()) => error,
+        Err(CycleError::Target(second)) => {
+            warn!(
+                "Users who lost access could not be disabled, because the target is out of reach: {second}"
+            );
+            error
+        }
+        Err(second) => second,
+    }
+}
 
-    async fn disable_those_read(&mut self) -> Result<(), CycleError> {
-        self.intake.recall_assignments(&self.run).await?;
-        self.escrow.read(&mut self.run).await?;
-        let mut ids = self.run.store(disabled_or_gone).await?;
-        ids.retain(|id| !self.run.standing.is((ObjectKind::User, *id), Fact::InEscrow));
-        if ids.is_empty() {
-            return Ok(());
-        }
-        self.readings.prepare_target(&self.run).await?;
-        self.read_writes_back().await?;
-        self.judge.read_window(&self.run).await?;
-        self.disable_among(ids, "though the source was not read to its end")
-            .await
+async fn disable_those_read(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
+    phases.intake.recall_assignments(run).await?;
+    phases.failures.escrow.read(run).await?;
+    let mut ids = run.store(disabled_or_gone).await?;
+    ids.retain(|id| !run.standing.is((ObjectKind::User, *id), Fact::InEscrow));
+    if ids.is_empty() {
+        return Ok(());
     }
+    phases.readings.prepare_target(run).await?;
+    read_writes_back(run, phases).await?;
+    phases.judge.read_window(run).await?;
+    disable_among(run, phases, ids, "though the source was not read to its end").await
 }
 
 /// Linked users of whom something changed, and who are disabled or deleted by their own account.

@@ -1,29 +1,34 @@
 //! One provisioning cycle, and when to run it.
 //!
 //! The only place that drives source, snapshot, planner and target together, through their ports. A cycle is
-//! `observe → plan → guard → apply → record`; see [`cycle`] for its story.
+//! `observe → plan → guard → apply → record`; see [`forward`] for its story.
 
 pub mod apply;
 mod audit;
+mod batch;
+mod begin;
+mod carry;
 pub mod context;
 mod cut_short;
-pub mod cycle;
 pub mod drift;
+mod ending;
 pub mod error;
 pub mod escrow;
 pub mod explain;
+mod failures;
 pub mod forecast;
+pub mod forward;
 pub mod intake;
 pub mod job;
 pub mod judge;
 mod leaving;
 pub mod linking;
-mod looking;
 mod notes;
 pub mod open;
 mod overtake;
 mod parallel;
-pub mod passes;
+mod passes;
+mod phases;
 mod plan;
 mod quarantine;
 pub mod readings;
@@ -37,6 +42,7 @@ mod standing;
 pub mod summary;
 mod tables;
 mod trouble;
+mod unanswered;
 pub mod undo;
 pub mod views;
 pub mod warnings;

@@ -11,14 +11,18 @@ use std::time::Duration;
 use tracing::debug;
 use tracing::info;
 
-use super::cycle::Cycle;
+use super::batch::batch;
 use super::error::CycleError;
 use super::job::Extent;
 use super::judge::leavers;
+use super::notes::Overtaking;
 use super::open::open_writes;
+use super::phases::Phases;
+use super::run::Run;
 use super::standing::Fact;
 use super::tables::each_dirty_object;
 use super::work::Pass;
+use super::work::Step;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -37,197 +41,194 @@ const GAP: Duration = Duration::from_secs(15);
 /// As many pages as one look reads; what is longer is no handful of leavers but a round, and a cycle's business.
 const PAGES: usize = 20;
 
-impl Cycle<'_> {
-    /// Sends what takes access away and was not known, or could not be sent, when the cycle began.
-    pub(super) async fn overtake(&mut self) -> Result<(), CycleError> {
-        let user = ObjectKind::User;
-        let whole = !self.run.order.extent.is_partial() && self.run.order.extent != Extent::Explain;
-        if !(whole && self.run.applies() && self.run.job.managed.contains(&user))
-            || self.run.order.only.is_some()
-            || self.intake.stopped.contains(&user)
-        {
-            return Ok(());
-        }
-        self.disable_unreached().await?;
-        let now = self.run.job.clock.now();
-        if self.overtaking.blind || now.since(self.overtaking.looked) < GAP {
-            return Ok(());
-        }
-        self.overtaking.looked = now;
-        let touched = self.glance().await?;
-        if touched.is_empty() {
-            return Ok(());
-        }
-        self.disable_among(touched.clone(), "while the cycle runs")
-            .await?;
-        let touched = touched.into_iter().map(|id| (user, id));
-        for key in touched {
-            self.run.standing.note(key, Fact::Late);
-            self.run.standing.note(key, Fact::HeldUp);
-        }
-        Ok(())
+/// Sends what takes access away and was not known, or could not be sent, when the cycle began.
+pub(super) async fn overtake(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
+    let user = ObjectKind::User;
+    let whole = !run.order.extent.is_partial() && run.order.extent != Extent::Explain;
+    if !(whole && run.applies() && run.job.managed.contains(&user))
+        || run.order.only.is_some()
+        || phases.intake.stopped.contains(&user)
+    {
+        return Ok(());
     }
-
-    /// Nobody's disable waits for another object's request: while those without an answer may still be under way, users who
-    /// lost access and have none are disabled.
-    pub(super) async fn disable_meanwhile(&mut self) -> Result<(), CycleError> {
-        let user = ObjectKind::User;
-        let goes = self.run.applies() && self.run.job.managed.contains(&user) && !self.run.undoes;
-        if !goes
-            || self.run.order.only.is_some()
-            || self.intake.stopped.contains(&user)
-            || self.overtaking.disabled_meanwhile
-        {
-            return Ok(());
-        }
-        self.overtaking.disabled_meanwhile = true;
-        let (focus, standing) = (self.intake.focus.clone(), self.run.standing.clone());
-        let ids = self
-            .run
-            .store(move |snapshot| {
-                let writes = open_writes(snapshot)?;
-                let open: BTreeSet<_> = writes.iter().map(|write| (write.kind, write.id)).collect();
-                // A resource that a request without an answer may have given to somebody else is not the leaver's for certain.
-                let taken: BTreeSet<_> = writes.iter().filter_map(|write| write.adopts.as_ref()).collect();
-                let mut ids = Vec::new();
-                each_dirty_object(snapshot, user, |id, _, bytes| {
-                    let key = (user, id);
-                    let chosen = focus.as_ref().is_none_or(|focus| focus.contains(&key));
-                    if chosen
-                        && !open.contains(&key)
-                        && !standing.is(key, Fact::InEscrow)
-                        && let Some(target) = snapshot.decode_brief(user, id, bytes)?.target
-                        && !taken.contains(&target)
-                    {
-                        ids.push(id);
-                    }
-                    Ok(true)
-                })?;
-                Ok(ids)
-            })
-            .await?;
-        self.judge.read_window(&self.run).await?;
-        self.disable_among(ids, "and do not wait for requests without an answer")
-            .await
+    disable_unreached(run, phases).await?;
+    let now = run.job.clock.now();
+    if phases.overtaking.blind || now.since(phases.overtaking.looked) < GAP {
+        return Ok(());
     }
-
-    /// Disables those of these linked users who are to be disabled, as far as the guard approves it.
-    pub(super) async fn disable_among(&mut self, ids: Vec<SourceId>, when: &str) -> Result<(), CycleError> {
-        let user = ObjectKind::User;
-        let (rules, context, kept_back) = (
-            self.readings.rules(&self.run),
-            self.context(user, false).await?,
-            self.judge.kept_back.clone(),
-        );
-        let found = self
-            .run
-            .store(move |snapshot| leavers(snapshot, &ids, &rules, &context, &kept_back))
-            .await?;
-        if found.is_empty() {
-            return Ok(());
-        }
-        info!(
-            found = found.len(),
-            "{} users lost access {when}: they go first",
-            found.len()
-        );
-        for leaver in found.iter().filter(|leaver| leaver.counts) {
-            *self.judge.asked.users.entry(leaver.reason).or_default() += 1;
-        }
-        self.judge.judge(&self.run).await?;
-        let ids = found.iter().map(|leaver| leaver.id).collect();
-        self.run.overtaking = true;
-        let done = self.batch(user, ids, Pass::Disables, true).await;
-        self.run.overtaking = false;
-        done.map(drop)
+    phases.overtaking.looked = now;
+    let touched = glance(run, &mut phases.overtaking).await?;
+    if touched.is_empty() {
+        return Ok(());
     }
-
-    /// Disables that the target did not answer, once it answers again.
-    async fn disable_unreached(&mut self) -> Result<(), CycleError> {
-        if self.run.standing.count(Fact::Unreached) == 0 || self.troubles.in_a_row > 0 {
-            return Ok(());
-        }
-        let unreached = self.run.standing.drain(Fact::Unreached);
-        let ids: Vec<SourceId> = unreached.into_iter().map(|(_, id)| id).collect();
-        for id in &ids {
-            self.run.standing.take_back((ObjectKind::User, *id), Fact::Failed);
-            let text = id.to_string();
-            self.run
-                .summary
-                .failed
-                .retain(|failure| failure.object != text || failure.operation != "disable_user");
-        }
-        self.batch(ObjectKind::User, ids, Pass::Disables, true)
-            .await
-            .map(drop)
+    disable_among(run, phases, touched.clone(), "while the cycle runs").await?;
+    let touched = touched.into_iter().map(|id| (user, id));
+    for key in touched {
+        run.standing.note(key, Fact::Late);
+        run.standing.note(key, Fact::HeldUp);
     }
+    Ok(())
+}
 
-    /// What changed of users since they were read, stored; whom. Read to its end before any of it is stored: nothing is
-    /// planned on a part of a round. A source that does not answer now is the next cycle's to tell of.
-    async fn glance(&mut self) -> Result<Vec<SourceId>, CycleError> {
-        let kind = ObjectKind::User;
-        let stream = self.run.store(move |snapshot| snapshot.stream(kind)).await?;
-        let Cursor::Following { delta_link } = stream.cursor else {
-            return Ok(Vec::new());
-        };
-        let (mut pages, mut link) = (Vec::<DeltaPage>::new(), delta_link);
-        loop {
-            let request = PageRequest::Follow { link, minimal: true };
-            match self.run.job.source.page(kind, request).await {
-                Ok(page) => {
-                    let next = page.next.clone();
-                    pages.push(page);
-                    match next {
-                        NextPage::Complete { .. } => break,
-                        NextPage::More { next_link } if pages.len() < PAGES => link = next_link,
-                        NextPage::More { .. } => {
-                            self.overtaking.blind = true;
-                            return Ok(Vec::new());
-                        }
-                    }
+/// Nobody's disable waits for another object's request: while those without an answer may still be under way, users who
+/// lost access and have none are disabled.
+pub(super) async fn disable_meanwhile(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
+    let user = ObjectKind::User;
+    let goes = run.applies() && run.job.managed.contains(&user) && !run.undoes;
+    if !goes
+        || run.order.only.is_some()
+        || phases.intake.stopped.contains(&user)
+        || phases.overtaking.disabled_meanwhile
+    {
+        return Ok(());
+    }
+    phases.overtaking.disabled_meanwhile = true;
+    let (focus, standing) = (phases.intake.focus.clone(), run.standing.clone());
+    let ids = run
+        .store(move |snapshot| {
+            let writes = open_writes(snapshot)?;
+            let open: BTreeSet<_> = writes.iter().map(|write| (write.kind, write.id)).collect();
+            // A resource that a request without an answer may have given to somebody else is not the leaver's for certain.
+            let taken: BTreeSet<_> = writes.iter().filter_map(|write| write.adopts.as_ref()).collect();
+            let mut ids = Vec::new();
+            each_dirty_object(snapshot, user, |id, _, bytes| {
+                let key = (user, id);
+                let chosen = focus.as_ref().is_none_or(|focus| focus.contains(&key));
+                if chosen
+                    && !open.contains(&key)
+                    && !standing.is(key, Fact::InEscrow)
+                    && let Some(target) = snapshot.decode_brief(user, id, bytes)?.target
+                    && !taken.contains(&target)
+                {
+                    ids.push(id);
                 }
-                Err(error) => {
-                    debug!("The source was not looked at again in this cycle: {error}");
-                    self.overtaking.blind = true;
-                    return Ok(Vec::new());
+                Ok(true)
+            })?;
+            Ok(ids)
+        })
+        .await?;
+    phases.judge.read_window(run).await?;
+    disable_among(run, phases, ids, "and do not wait for requests without an answer").await
+}
+
+/// Disables those of these linked users who are to be disabled, as far as the guard approves it.
+pub(super) async fn disable_among(
+    run: &mut Run<'_>,
+    phases: &mut Phases,
+    ids: Vec<SourceId>,
+    when: &str,
+) -> Result<(), CycleError> {
+    let user = ObjectKind::User;
+    let (rules, context, kept_back) = (
+        phases.readings.rules(run),
+        phases.context(run, user, false).await?,
+        phases.judge.kept_back.clone(),
+    );
+    let found = run
+        .store(move |snapshot| leavers(snapshot, &ids, &rules, &context, &kept_back))
+        .await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    info!(
+        found = found.len(),
+        "{} users lost access {when}: they go first",
+        found.len()
+    );
+    for leaver in found.iter().filter(|leaver| leaver.counts) {
+        *phases.judge.asked.users.entry(leaver.reason).or_default() += 1;
+    }
+    phases.judge.judge(run).await?;
+    let ids = found.iter().map(|leaver| leaver.id).collect();
+    run.overtaking = true;
+    let done = batch(run, phases, Step::settled(user, Pass::Disables), ids).await;
+    run.overtaking = false;
+    done.map(drop)
+}
+
+/// Disables that the target did not answer, once it answers again.
+async fn disable_unreached(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
+    if run.standing.count(Fact::Unreached) == 0 || phases.failures.troubles.in_a_row > 0 {
+        return Ok(());
+    }
+    let unreached = run.standing.drain(Fact::Unreached);
+    let ids: Vec<SourceId> = unreached.into_iter().map(|(_, id)| id).collect();
+    for id in &ids {
+        run.standing.take_back((ObjectKind::User, *id), Fact::Failed);
+        let text = id.to_string();
+        run.summary
+            .failed
+            .retain(|failure| failure.object != text || failure.operation != "disable_user");
+    }
+    batch(run, phases, Step::settled(ObjectKind::User, Pass::Disables), ids)
+        .await
+        .map(drop)
+}
+
+/// What changed of users since they were read, stored; whom. Read to its end before any of it is stored: nothing is
+/// planned on a part of a round. A source that does not answer now is the next cycle's to tell of.
+async fn glance(run: &mut Run<'_>, overtaking: &mut Overtaking) -> Result<Vec<SourceId>, CycleError> {
+    let kind = ObjectKind::User;
+    let stream = run.store(move |snapshot| snapshot.stream(kind)).await?;
+    let Cursor::Following { delta_link } = stream.cursor else {
+        return Ok(Vec::new());
+    };
+    let (mut pages, mut link) = (Vec::<DeltaPage>::new(), delta_link);
+    loop {
+        let request = PageRequest::Follow { link, minimal: true };
+        match run.job.source.page(kind, request).await {
+            Ok(page) => {
+                let next = page.next.clone();
+                pages.push(page);
+                match next {
+                    NextPage::Complete { .. } => break,
+                    NextPage::More { next_link } if pages.len() < PAGES => link = next_link,
+                    NextPage::More { .. } => {
+                        overtaking.blind = true;
+                        return Ok(Vec::new());
+                    }
                 }
             }
+            Err(error) => {
+                debug!("The source was not looked at again in this cycle: {error}");
+                overtaking.blind = true;
+                return Ok(Vec::new());
+            }
         }
-        if pages.iter().all(|page| page.objects.is_empty()) {
-            return Ok(Vec::new());
-        }
-        for page in &pages {
-            self.run.summary.read(kind, page.objects.len() as u64);
-        }
-        let now = self.run.job.clock.now();
-        self.run
-            .store(move |snapshot| {
-                let mut ids: Vec<SourceId> = pages
-                    .iter()
-                    .flat_map(|page| page.objects.iter().map(|object| object.id))
-                    .collect();
-                ids.sort_unstable();
-                ids.dedup();
-                let before = ids
-                    .iter()
-                    .map(|id| snapshot.record(kind, id))
-                    .collect::<Result<Vec<_>, _>>()?;
-                let mut tx = snapshot.tx()?;
-                begin_delta(&mut tx, kind, now)?;
-                tx.commit(Durability::Lazy)?;
-                for page in pages {
-                    let mut tx = snapshot.tx()?;
-                    apply_page(&mut tx, kind, page)?;
-                    tx.commit(Durability::Synced)?;
-                }
-                let mut touched = Vec::new();
-                for (id, before) in ids.into_iter().zip(before) {
-                    if snapshot.record(kind, &id)? != before {
-                        touched.push(id);
-                    }
-                }
-                Ok(touched)
-            })
-            .await
     }
+    if pages.iter().all(|page| page.objects.is_empty()) {
+        return Ok(Vec::new());
+    }
+    for page in &pages {
+        run.summary.read(kind, page.objects.len() as u64);
+    }
+    let now = run.job.clock.now();
+    run.store(move |snapshot| {
+        let mut ids: Vec<SourceId> = pages
+            .iter()
+            .flat_map(|page| page.objects.iter().map(|object| object.id))
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let before = ids
+            .iter()
+            .map(|id| snapshot.record(kind, id))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut tx = snapshot.tx()?;
+        begin_delta(&mut tx, kind, now)?;
+        tx.commit(Durability::Lazy)?;
+        for page in pages {
+            let mut tx = snapshot.tx()?;
+            apply_page(&mut tx, kind, page)?;
+            tx.commit(Durability::Synced)?;
+        }
+        let mut touched = Vec::new();
+        for (id, before) in ids.into_iter().zip(before) {
+            if snapshot.record(kind, &id)? != before {
+                touched.push(id);
+            }
+        }
+        Ok(touched)
+    })
+    .await
 }

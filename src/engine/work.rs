@@ -1,6 +1,6 @@
 //! What one pass does to one object: the work, its request and the answer to it, with the questions that are asked of them.
 //!
-//! Plain values: `passes.rs` and `undo.rs` make the works, `apply.rs` sends them, `record.rs` records what they came to.
+//! Plain values: `batch.rs` and `undo.rs` make the works, `apply/` sends them, `record/` records what they came to.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::apply::answered::Answered;
+use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::name::Name;
@@ -28,7 +29,6 @@ use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
 use crate::snapshot::drift::Attribute;
-use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
 use crate::snapshot::tx::Tx;
@@ -65,6 +65,26 @@ impl Pass {
             Self::Users => "users",
             Self::Groups => "groups",
             Self::Deletes => "deleting",
+        }
+    }
+}
+
+/// Which objects a pass looks at, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    pub(super) kind: ObjectKind,
+    pub(super) pass: Pass,
+    /// Nothing is waited for any more.
+    pub(super) settle: bool,
+}
+
+impl Step {
+    /// A pass in which nobody waits for another one.
+    pub(super) const fn settled(kind: ObjectKind, pass: Pass) -> Self {
+        Self {
+            kind,
+            pass,
+            settle: true,
         }
     }
 }
@@ -258,23 +278,6 @@ impl Work {
     pub(super) const fn sends(&self) -> bool {
         self.sends
     }
-}
-
-/// What recording a batch found.
-#[derive(Debug, Default)]
-pub(super) struct Recorded {
-    /// Something was carried out or settled.
-    pub(super) moved: bool,
-    /// An object is to be planned again in this cycle.
-    pub(super) again: bool,
-    /// The credential was refused: the cycle ends.
-    pub(super) fatal: Option<TargetError>,
-    /// The target did not answer for one of them.
-    pub(super) unavailable: Option<TargetError>,
-    /// Who goes into escrow.
-    pub(super) aside: Vec<(SourceId, Escrowed)>,
-    /// Members whom the target refused to put into a group, perhaps because they are gone there.
-    pub(super) doubted: Vec<(SourceId, TargetId)>,
 }
 
 /// A removal that the first pass found, as the store keeps it until the cycle is over.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use melonsync::engine::cycle;
+use melonsync::engine::forward;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Order;
 use melonsync::engine::job::Report;
@@ -291,7 +291,7 @@ impl Stage {
         let report = self
             .world
             .limit
-            .holds(Box::pin(cycle::run(&self.world.job, &order)))
+            .holds(Box::pin(forward::run(&self.world.job, &order)))
             .await;
         let seen = std::mem::take(&mut *teller.seen.lock().unwrap());
         Told { report, seen }

@@ -29,13 +29,13 @@ use super::cycles::Allowing;
 use super::cycles::Asking;
 use super::error::AppError;
 use super::views;
-use crate::engine::cycle;
 use crate::engine::job::Extent;
 use crate::engine::job::Job;
 use crate::engine::job::Report;
 use crate::engine::job::UndoRequest;
 use crate::engine::summary::Outcome;
 use crate::engine::summary::Summary;
+use crate::engine::undo;
 use crate::model::id::CycleId;
 
 /// A plan that was made.
@@ -62,7 +62,7 @@ pub async fn undo(
 ) -> Result<Planned, AppError> {
     let (file, asking) = following(job, forms, asking)?;
     let order = asking.order(nothing_named(), false);
-    let done = cycle::undo(job, &order, request).await;
+    let done = undo::undo(job, &order, request).await;
     drop((order, asking));
     planned(file, done)
 }
@@ -92,7 +92,7 @@ impl Serialize for Undone {
 /// Carries out an undo.
 pub async fn carry_out_undo(job: &Job, request: &UndoRequest, asking: Asking) -> Result<Undone, AppError> {
     let (file, asking) = following(job, &[], asking)?;
-    let report = cycle::undo(job, &asking.order(nothing_named(), true), request).await;
+    let report = undo::undo(job, &asking.order(nothing_named(), true), request).await;
     Ok(Undone {
         report,
         cycle: request.cycle,

@@ -30,12 +30,13 @@ use super::queue::Queue;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
-use crate::engine::cycle;
+use crate::engine::forward;
 use crate::engine::job::Extent;
 use crate::engine::job::Job;
 use crate::engine::job::Order;
 use crate::engine::job::Report;
 use crate::engine::schedule;
+use crate::engine::undo;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
 
@@ -337,7 +338,7 @@ async fn run(job: &Job, track: Arc<Track>) -> Report {
             order.apply = *apply;
             order.allow_deletions = *allow_deletions;
             order.allow_creations = *allow_creations;
-            cycle::run(job, &order).await
+            forward::run(job, &order).await
         }
         Work::Undo { request, apply } => {
             order.extent = Extent::Objects {
@@ -345,7 +346,7 @@ async fn run(job: &Job, track: Arc<Track>) -> Report {
                 groups: Vec::new(),
             };
             order.apply = *apply;
-            cycle::undo(job, &order, request).await
+            undo::undo(job, &order, request).await
         }
     }
 }

@@ -8,17 +8,19 @@ use tracing::warn;
 
 use crate::engine::apply::open_writes::take_members;
 use crate::engine::audit::Clerk;
-use crate::engine::cycle::Cycle;
 use crate::engine::error::CycleError;
 use crate::engine::open::forget_answered;
 use crate::engine::open::last_unanswered;
 use crate::engine::open::note_members;
+use crate::engine::readings::Readings;
 use crate::engine::readings::stored::StoredReading;
+use crate::engine::run::Run;
 use crate::engine::standing::Fact;
 use crate::mapping::Mapping;
 use crate::mapping::Reference;
 use crate::mapping::TargetPath;
 use crate::mapping::read_path;
+use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -52,84 +54,101 @@ enum Resolution {
     Open(String),
 }
 
-impl Cycle<'_> {
-    /// Resolves every open create. A cycle that only plans leaves them, and says so for each object.
-    pub(in crate::engine) async fn settle_intents(&mut self) -> Result<(), CycleError> {
-        let batches = self.run.store(|snapshot| snapshot.intents()).await?;
-        let all: Vec<ObjectIntent> = batches.into_iter().flat_map(|(_, entries)| entries).collect();
-        for (kind, id, _) in &all {
-            self.run.standing.note((*kind, *id), Fact::CreateOpen);
-        }
-        if all.is_empty() || !self.run.applies() {
-            return Ok(());
-        }
-        // Nothing is concluded before the request timeout has passed since the last can have been sent: the target may still be
-        // working on it.
-        // The intents of a batch are as old as the batch; its creates are sent until they are a timeout old.
-        let intents = all.clone();
-        let latest = self
-            .run
-            .store(move |snapshot| last_unanswered(snapshot, &intents))
-            .await?;
-        let latest = latest.map(|at| at.plus(self.run.job.request_timeout));
-        self.wait_until_answered(latest, all.len()).await?;
-        for kind in [ObjectKind::User, ObjectKind::Group] {
-            let mine: Vec<ObjectIntent> = all.iter().filter(|(of, _, _)| *of == kind).cloned().collect();
-            if !mine.is_empty() {
-                self.settle_kind(kind, mine).await?;
-            }
-        }
-        // Whoever was linked just now may be out of scope by now: its references must know.
-        self.intake.settle_scope(&self.run).await
-    }
+/// Open creates that are to be resolved.
+pub(in crate::engine) struct OpenCreates {
+    intents: Vec<ObjectIntent>,
+    /// When the last of them was sent that may still be under way at the target.
+    pub(in crate::engine) latest: Option<Timestamp>,
+}
 
-    async fn settle_kind(&mut self, kind: ObjectKind, intents: Vec<ObjectIntent>) -> Result<(), CycleError> {
-        // A listing read before the timeout had passed may lack what was created since.
-        self.run
-            .store(move |snapshot| snapshot.clear_readings(kind))
-            .await?;
-        let wanted: Vec<Vec<Key>> = intents.iter().map(|(_, id, intent)| keys(*id, intent)).collect();
-        let absence = self.readings.look_up(&self.run, kind, &wanted).await?;
-        let mut resolved: BTreeMap<SourceId, Resolution> = BTreeMap::new();
-        for (_, id, intent) in &intents {
-            let (keys, id, absence) = (keys(*id, intent), *id, absence.clone());
-            let resolution = self
-                .run
-                .store(move |snapshot| resolve(snapshot, kind, id, &keys, &absence))
-                .await?;
-            if let Resolution::Open(why) = &resolution {
-                warn!(object = %id, "Whether {kind} {id} was created is unknown: {why}");
-                let hint = "look for it at the target; the next cycle asks again";
-                self.run.summary.fail(
-                    id,
-                    "create",
-                    format!("an earlier create was sent, and {why}"),
-                    hint.to_owned(),
-                );
-            }
-            resolved.insert(id, resolution);
-        }
-        for (id, resolution) in &resolved {
-            if !matches!(resolution, Resolution::Open(_)) {
-                self.run.standing.take_back((kind, *id), Fact::CreateOpen);
-            }
-        }
-        self.readings.absence.insert(kind, absence);
-        let mapping = std::sync::Arc::clone(&self.run.job.mapping);
-        let users_open = self.run.standing.count_of(ObjectKind::User, Fact::CreateOpen) > 0;
-        let clerk = Clerk::new(self.run.job, self.run.order, self.run.now);
-        self.run
-            .store(move |snapshot| {
-                let settled = Settled {
-                    kind,
-                    intents: &intents,
-                    resolved: &resolved,
-                    users_open,
-                };
-                record(snapshot, &mapping, &settled, &clerk)
-            })
-            .await
+impl OpenCreates {
+    /// Returns how many there are.
+    pub(in crate::engine) const fn count(&self) -> usize {
+        self.intents.len()
     }
+}
+
+/// Notes which objects have an open create. Returns those that this cycle resolves: one that only plans leaves them, and reports
+/// that for each object.
+pub(in crate::engine) async fn open_creates(run: &mut Run<'_>) -> Result<Option<OpenCreates>, CycleError> {
+    let batches = run.store(|snapshot| snapshot.intents()).await?;
+    let intents: Vec<ObjectIntent> = batches.into_iter().flat_map(|(_, entries)| entries).collect();
+    for (kind, id, _) in &intents {
+        run.standing.note((*kind, *id), Fact::CreateOpen);
+    }
+    if intents.is_empty() || !run.applies() {
+        return Ok(None);
+    }
+    // The intents of a batch are as old as the batch; its creates are sent until they are a timeout old.
+    let all = intents.clone();
+    let latest = run.store(move |snapshot| last_unanswered(snapshot, &all)).await?;
+    let latest = latest.map(|at| at.plus(run.job.request_timeout));
+    Ok(Some(OpenCreates { intents, latest }))
+}
+
+/// Resolves open creates, once none of them can be under way any more.
+pub(in crate::engine) async fn settle_creates(
+    run: &mut Run<'_>,
+    readings: &mut Readings,
+    open: OpenCreates,
+) -> Result<(), CycleError> {
+    for kind in [ObjectKind::User, ObjectKind::Group] {
+        let mine = open.intents.iter().filter(|(of, _, _)| *of == kind);
+        let mine: Vec<ObjectIntent> = mine.cloned().collect();
+        if !mine.is_empty() {
+            settle_kind(run, readings, kind, mine).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn settle_kind(
+    run: &mut Run<'_>,
+    readings: &mut Readings,
+    kind: ObjectKind,
+    intents: Vec<ObjectIntent>,
+) -> Result<(), CycleError> {
+    // A listing read before the timeout had passed may lack what was created since.
+    run.store(move |snapshot| snapshot.clear_readings(kind)).await?;
+    let wanted: Vec<Vec<Key>> = intents.iter().map(|(_, id, intent)| keys(*id, intent)).collect();
+    let absence = readings.look_up(run, kind, &wanted).await?;
+    let mut resolved: BTreeMap<SourceId, Resolution> = BTreeMap::new();
+    for (_, id, intent) in &intents {
+        let (keys, id, absence) = (keys(*id, intent), *id, absence.clone());
+        let resolution = run
+            .store(move |snapshot| resolve(snapshot, kind, id, &keys, &absence))
+            .await?;
+        if let Resolution::Open(why) = &resolution {
+            warn!(object = %id, "Whether {kind} {id} was created is unknown: {why}");
+            let hint = "look for it at the target; the next cycle asks again";
+            run.summary.fail(
+                id,
+                "create",
+                format!("an earlier create was sent, and {why}"),
+                hint.to_owned(),
+            );
+        }
+        resolved.insert(id, resolution);
+    }
+    for (id, resolution) in &resolved {
+        if !matches!(resolution, Resolution::Open(_)) {
+            run.standing.take_back((kind, *id), Fact::CreateOpen);
+        }
+    }
+    readings.absence.insert(kind, absence);
+    let mapping = std::sync::Arc::clone(&run.job.mapping);
+    let users_open = run.standing.count_of(ObjectKind::User, Fact::CreateOpen) > 0;
+    let clerk = Clerk::new(run.job, run.order, run.now);
+    run.store(move |snapshot| {
+        let settled = Settled {
+            kind,
+            intents: &intents,
+            resolved: &resolved,
+            users_open,
+        };
+        record(snapshot, &mapping, &settled, &clerk)
+    })
+    .await
 }
 
 /// The values as they were sent: externalId, then the matching attributes.

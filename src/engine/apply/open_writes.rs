@@ -10,24 +10,23 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use tracing::info;
 use tracing::warn;
 
 use crate::engine::apply::coupled::take_undone;
 use crate::engine::audit::Clerk;
-use crate::engine::cycle::Cycle;
 use crate::engine::error::CycleError;
 use crate::engine::error::chain;
 use crate::engine::open::open_writes;
 use crate::engine::open::settle;
+use crate::engine::readings::Readings;
 use crate::engine::readings::rehires::hand_over;
+use crate::engine::run::Run;
 use crate::engine::standing::Fact;
 use crate::engine::work::is_active;
 use crate::mapping::Mapping;
 use crate::mapping::read_path;
-use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -57,112 +56,79 @@ use crate::snapshot::tx::Tx;
 /// As many resources in a row that the target does not answer for are one by one in trouble; more are the whole target's.
 const SILENT: u32 = 3;
 
-impl Cycle<'_> {
-    /// Reads back whatever may have been written without its being recorded. A cycle that only plans leaves it.
-    pub(in crate::engine) async fn settle_writes(&mut self) -> Result<(), CycleError> {
-        if self.read_writes_back().await? {
-            self.intake.settle_scope(&self.run).await?;
-        }
-        Ok(())
-    }
+/// Returns the writes that this cycle reads back: one that only plans leaves them.
+pub(in crate::engine) async fn unrecorded_writes(run: &Run<'_>) -> Result<Vec<OpenWrite>, CycleError> {
+    let open = run.store(open_writes).await?;
+    Ok(if run.applies() { open } else { Vec::new() })
+}
 
-    /// As [`Self::settle_writes`], and leaves what it marks to the next cycle; true where there was something to read.
-    pub(in crate::engine) async fn read_writes_back(&mut self) -> Result<bool, CycleError> {
-        let open = self.run.store(open_writes).await?;
-        if open.is_empty() || !self.run.applies() {
-            return Ok(false);
-        }
-        let under_way = open.iter().filter(|write| !write.answered).map(|write| write.at);
-        self.wait_until_answered(under_way.max(), open.len()).await?;
-        info!(open = open.len(), "Writes without an answer are read back");
-        let mut silent = 0;
-        for write in open {
-            self.run.check_stop()?;
-            let (kind, id, adopts) = (write.kind, write.id, write.adopts.clone());
-            match self.read_back(write).await {
-                // One resource that cannot be read stops nobody else; it stays open, and nothing is sent to it.
-                Err(CycleError::Target(error))
-                    if silent < SILENT && !matches!(error, TargetError::Unauthorized { .. }) =>
-                {
-                    silent += u32::from(matches!(error, TargetError::Unavailable { .. }));
-                    warn!(object = %id, "{kind} {id} cannot be read back after a write without an answer: it waits for the next cycle");
-                    self.run
-                        .summary
-                        .fail(id, "read_back", chain(&error), error.hint().to_owned());
-                    self.run.standing.note((kind, id), Fact::Failed);
-                    self.leave_owner(kind, adopts).await?;
-                }
-                other => {
-                    other?;
-                    silent = 0;
-                }
+/// Reads back whatever may have been written without its being recorded, once none of it can be under way any more.
+pub(in crate::engine) async fn read_back_all(
+    run: &mut Run<'_>,
+    readings: &mut Readings,
+    open: Vec<OpenWrite>,
+) -> Result<(), CycleError> {
+    info!(open = open.len(), "Writes without an answer are read back");
+    let mut silent = 0;
+    for write in open {
+        run.check_stop()?;
+        let (kind, id, adopts) = (write.kind, write.id, write.adopts.clone());
+        match read_back(run, readings, write).await {
+            // One resource that cannot be read stops nobody else; it stays open, and nothing is sent to it.
+            Err(CycleError::Target(error))
+                if silent < SILENT && !matches!(error, TargetError::Unauthorized { .. }) =>
+            {
+                silent += u32::from(matches!(error, TargetError::Unavailable { .. }));
+                warn!(object = %id, "{kind} {id} cannot be read back after a write without an answer: it waits for the next cycle");
+                run.summary
+                    .fail(id, "read_back", chain(&error), error.hint().to_owned());
+                run.standing.note((kind, id), Fact::Failed);
+                leave_owner(run, kind, adopts).await?;
+            }
+            other => {
+                other?;
+                silent = 0;
             }
         }
-        Ok(true)
     }
+    Ok(())
+}
 
-    /// Leaves whoever is linked to a resource that a write without an answer may have given to somebody else: what is sent
-    /// to it might reach the new owner.
-    async fn leave_owner(&mut self, kind: ObjectKind, adopts: Option<TargetId>) -> Result<(), CycleError> {
-        let Some(target) = adopts else { return Ok(()) };
-        let owner = self
-            .run
-            .store(move |snapshot| snapshot.owner(kind, &target))
-            .await?;
-        if let Some(owner) = owner {
-            self.run.standing.note((kind, owner), Fact::Failed);
-        }
-        Ok(())
+/// Leaves whoever is linked to a resource that a write without an answer may have given to somebody else: what is sent
+/// to it might reach the new owner.
+async fn leave_owner(
+    run: &mut Run<'_>,
+    kind: ObjectKind,
+    adopts: Option<TargetId>,
+) -> Result<(), CycleError> {
+    let Some(target) = adopts else { return Ok(()) };
+    let owner = run.store(move |snapshot| snapshot.owner(kind, &target)).await?;
+    if let Some(owner) = owner {
+        run.standing.note((kind, owner), Fact::Failed);
     }
+    Ok(())
+}
 
-    /// Until no request that was sent at this moment can still be under way.
-    pub(in crate::engine) async fn wait_until_answered(
-        &mut self,
-        sent: Option<Timestamp>,
-        open: usize,
-    ) -> Result<(), CycleError> {
-        let due = sent.map(|sent| sent.plus(self.run.job.request_timeout));
-        let left = due
-            .map_or(Duration::ZERO, |due| due.since(self.run.job.clock.now()))
-            .min(self.run.job.request_timeout * 2);
-        if left > Duration::ZERO {
-            self.disable_meanwhile().await?;
-            info!(
-                open,
-                wait_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
-                "Requests without an answer may still be under way at the target: waiting"
-            );
-            tokio::select! {
-                () = tokio::time::sleep(left) => {}
-                () = self.run.order.stop.cancelled() => return Err(CycleError::Stopped),
-            }
+async fn read_back(run: &Run<'_>, readings: &mut Readings, write: OpenWrite) -> Result<(), CycleError> {
+    let (kind, id) = (write.kind, write.id);
+    let link = run
+        .store(move |snapshot| Ok(snapshot.record(kind, &id)?.and_then(|record| record.link)))
+        .await?;
+    let linked = link.is_some();
+    let target = link.map(|link| link.target).or_else(|| write.adopts.clone());
+    let mut body = None;
+    if let Some(target) = &target {
+        let read = run.job.target.read(kind, target).await;
+        match read.map_err(CycleError::Target)? {
+            Some(resource) => body = Some(resource.body),
+            None if linked => readings.lose(run, kind, id).await?,
+            None => {}
         }
-        Ok(())
     }
-
-    async fn read_back(&mut self, write: OpenWrite) -> Result<(), CycleError> {
-        let (kind, id) = (write.kind, write.id);
-        let link = self
-            .run
-            .store(move |snapshot| Ok(snapshot.record(kind, &id)?.and_then(|record| record.link)))
-            .await?;
-        let linked = link.is_some();
-        let target = link.map(|link| link.target).or_else(|| write.adopts.clone());
-        let mut body = None;
-        if let Some(target) = &target {
-            let read = self.run.job.target.read(kind, target).await;
-            match read.map_err(CycleError::Target)? {
-                Some(resource) => body = Some(resource.body),
-                None if linked => self.readings.lose(&self.run, kind, id).await?,
-                None => {}
-            }
-        }
-        let mapping = std::sync::Arc::clone(&self.run.job.mapping);
-        let clerk = Clerk::new(self.run.job, self.run.order, self.run.now);
-        self.run
-            .store(move |snapshot| record(snapshot, &mapping, &write, body.as_ref(), &clerk))
-            .await
-    }
+    let mapping = std::sync::Arc::clone(&run.job.mapping);
+    let clerk = Clerk::new(run.job, run.order, run.now);
+    run.store(move |snapshot| record(snapshot, &mapping, &write, body.as_ref(), &clerk))
+        .await
 }
 
 /// What was read back is what was sent, with the entries that the interrupted cycle could not write.

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine::cycle::Cycle;
 use crate::engine::error::CycleError;
+use crate::engine::explain::ask::look;
+use crate::engine::intake::Intake;
 use crate::engine::leaving::manager_sent;
+use crate::engine::phases::Phases;
+use crate::engine::run::Run;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Life;
@@ -23,72 +26,73 @@ use crate::snapshot::store::Snapshot;
 /// A manager above a manager, and so on: no directory is deeper, and a circle ends here.
 const MOST_MANAGERS: usize = 50;
 
-impl Cycle<'_> {
-    /// Only this object is planned, and what it refers to that this cycle makes first.
-    pub(super) async fn focus_on(&mut self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
-        let flattens = self.run.job.assigning.nesting.members;
-        let mut focus = self
-            .run
-            .store(move |snapshot| match kind {
-                ObjectKind::User => managers_to_come(snapshot, id),
-                ObjectKind::Group => members_to_come(snapshot, id, flattens),
-            })
-            .await?;
-        focus.insert((kind, id));
-        self.intake.focus = Some(focus);
-        Ok(())
-    }
+/// Only this object is planned, and what it refers to that this cycle makes first.
+pub(super) async fn focus_on(
+    run: &Run<'_>,
+    intake: &mut Intake,
+    kind: ObjectKind,
+    id: SourceId,
+) -> Result<(), CycleError> {
+    let flattens = run.job.assigning.nesting.members;
+    let mut focus = run
+        .store(move |snapshot| match kind {
+            ObjectKind::User => managers_to_come(snapshot, id),
+            ObjectKind::Group => members_to_come(snapshot, id, flattens),
+        })
+        .await?;
+    focus.insert((kind, id));
+    intake.focus = Some(focus);
+    Ok(())
+}
 
-    /// Users it refers to at the target are asked for as a cycle asks for them: who is not taken away yet is still referred to.
-    pub(super) async fn ask_for_those_referred_to(
-        &self,
-        kind: ObjectKind,
-        id: SourceId,
-    ) -> Result<(), CycleError> {
-        let manager = self.run.manager_path();
-        let referred = self
-            .run
-            .store(move |snapshot| match kind {
-                ObjectKind::User => managers_of(snapshot, &id, manager.as_deref()),
-                ObjectKind::Group => members_sent(snapshot, &id),
-            })
-            .await?;
-        match self.intake.ask_for_referred(&self.run, &referred).await {
-            Ok(true) => self.intake.settle_scope(&self.run).await,
-            // What was read before is shown, as for the object itself.
-            Ok(false) | Err(CycleError::Source(_)) => Ok(()),
-            Err(error) => Err(error),
+/// Users it refers to at the target are asked for as a cycle asks for them: who is not taken away yet is still referred to.
+pub(super) async fn ask_for_those_referred_to(
+    run: &Run<'_>,
+    intake: &Intake,
+    kind: ObjectKind,
+    id: SourceId,
+) -> Result<(), CycleError> {
+    let manager = run.manager_path();
+    let referred = run
+        .store(move |snapshot| match kind {
+            ObjectKind::User => managers_of(snapshot, &id, manager.as_deref()),
+            ObjectKind::Group => members_sent(snapshot, &id),
+        })
+        .await?;
+    match intake.ask_for_referred(run, &referred).await {
+        Ok(true) => intake.settle_scope(run).await,
+        // What was read before is shown, as for the object itself.
+        Ok(false) | Err(CycleError::Source(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The object is planned even where no cycle would look at it: then there is nothing to do, and that is said. Only now,
+/// after what is due was found: that it is looked at here makes nothing due.
+pub(super) async fn mark_chosen(run: &Run<'_>, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
+    run.store(move |snapshot| {
+        let mut tx = snapshot.tx()?;
+        tx.mark_dirty(kind, &id, DirtyCause::LOOK)?;
+        tx.commit(Durability::Lazy)
+    })
+    .await
+}
+
+/// Whoever gives up a name that one of them waits for is planned too, and who that one waits for.
+pub(super) async fn follow_values(run: &Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
+    let mut left: Vec<_> = phases.intake.focus.iter().flatten().copied().collect();
+    while let Some((kind, id)) = left.pop() {
+        let Some(view) = look(run, phases, kind, id).await? else {
+            continue;
+        };
+        let plan = phases.readings.planner(run, true).plan(&view);
+        if let (Some(holder), Some(focus)) = (phases.names.wanted.holder(&plan), &mut phases.intake.focus)
+            && focus.insert((kind, holder))
+        {
+            left.push((kind, holder));
         }
     }
-
-    /// The object is planned even where no cycle would look at it: then there is nothing to do, and that is said. Only now,
-    /// after what is due was found: that it is looked at here makes nothing due.
-    pub(super) async fn mark_chosen(&self, kind: ObjectKind, id: SourceId) -> Result<(), CycleError> {
-        self.run
-            .store(move |snapshot| {
-                let mut tx = snapshot.tx()?;
-                tx.mark_dirty(kind, &id, DirtyCause::LOOK)?;
-                tx.commit(Durability::Lazy)
-            })
-            .await
-    }
-
-    /// Whoever gives up a name that one of them waits for is planned too, and who that one waits for.
-    pub(super) async fn follow_values(&mut self) -> Result<(), CycleError> {
-        let mut left: Vec<_> = self.intake.focus.iter().flatten().copied().collect();
-        while let Some((kind, id)) = left.pop() {
-            let Some(view) = self.look(kind, id).await? else {
-                continue;
-            };
-            let plan = self.readings.planner(&self.run, true).plan(&view);
-            if let (Some(holder), Some(focus)) = (self.names.wanted.holder(&plan), &mut self.intake.focus)
-                && focus.insert((kind, holder))
-            {
-                left.push((kind, holder));
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The managers above a user that this cycle makes first.

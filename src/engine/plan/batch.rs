@@ -10,6 +10,7 @@ use crate::engine::rules::keys_of;
 use crate::engine::views::view_of;
 use crate::engine::work::Pass;
 use crate::engine::work::Removal;
+use crate::engine::work::Step;
 use crate::engine::work::is_active;
 use crate::mapping::names::APP_ROLES;
 use crate::model::id::ObjectKind;
@@ -114,16 +115,14 @@ fn removals_of_members(
 /// they are most of a cycle in which little is sent.
 pub(in crate::engine) fn plan_batch(
     snapshot: &Snapshot,
-    kind: ObjectKind,
+    step: Step,
     ids: &[SourceId],
-    pass: Pass,
     rules: &Rules,
     context: &Context,
-    settle: bool,
 ) -> Result<PlannedBatch, StoreError> {
     let mut planned = PlannedBatch::default();
     for part in in_parallel(ids, !context.releases, |ids| {
-        plan_part(snapshot, kind, ids, pass, rules, context, settle)
+        plan_part(snapshot, step, ids, rules, context)
     })? {
         planned.waiting |= part.waiting;
         planned.plans.extend(part.plans);
@@ -134,13 +133,12 @@ pub(in crate::engine) fn plan_batch(
 /// The part of a batch that one processor does, with the removal that the first pass counted for each object.
 fn plan_part(
     snapshot: &Snapshot,
-    kind: ObjectKind,
+    step: Step,
     ids: &[SourceId],
-    pass: Pass,
     rules: &Rules,
     context: &Context,
-    settle: bool,
 ) -> Result<PlannedBatch, StoreError> {
+    let Step { kind, pass, settle } = step;
     let planner = rules.planner(settle);
     let mut planned = PlannedBatch::default();
     let mut forecasts = context.forecasts_of(snapshot, kind, ids)?;

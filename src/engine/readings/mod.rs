@@ -8,6 +8,7 @@ pub mod dialect;
 pub(super) mod list;
 pub(super) mod questions;
 pub mod refresh;
+pub(super) mod refused_members;
 pub(super) mod rehires;
 pub mod stored;
 

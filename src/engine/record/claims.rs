@@ -8,9 +8,9 @@ use tracing::warn;
 
 use crate::engine::audit;
 use crate::engine::audit::Ending;
-use crate::engine::cycle::Cycle;
 use crate::engine::error::CycleError;
 use crate::engine::linking::forget_sent;
+use crate::engine::record::Recorder;
 use crate::engine::record::part::Claim;
 use crate::engine::standing::Fact;
 use crate::mapping::TargetPath;
@@ -24,7 +24,7 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::store::Snapshot;
 
-impl Cycle<'_> {
+impl Recorder<'_, '_> {
     /// Counts and logs those that could not be recorded as failures.
     pub(in crate::engine) async fn note_claims(
         &mut self,

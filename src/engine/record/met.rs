@@ -4,11 +4,11 @@
 use crate::engine::apply::answered::Answered;
 use crate::engine::audit;
 use crate::engine::audit::Ending;
-use crate::engine::cycle::Cycle;
 use crate::engine::error::CycleError;
 use crate::engine::readings::stored::keep_answer;
+use crate::engine::record::Learned;
+use crate::engine::record::Recorder;
 use crate::engine::record::part::Part;
-use crate::engine::work::Recorded;
 use crate::engine::work::Work;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
@@ -25,33 +25,30 @@ use crate::snapshot::kept_back::Withheld;
 use crate::snapshot::read::Reads;
 use crate::snapshot::state::OpenWrite;
 
-impl Cycle<'_> {
+impl Recorder<'_, '_> {
     /// Takes the resource for one that the object matches. A group waits for its review: nobody can say by what the target
     /// found it. One that is linked to another object is not taken at all.
     pub(in crate::engine) async fn meet(
         &mut self,
-        kind: ObjectKind,
         work: &Work,
         (target, resource): (TargetId, Answered),
         part: &mut Part,
-        recorded: &mut Recorded,
+        learned: &mut Learned,
     ) -> Result<(), CycleError> {
-        let id = work.plan.source;
+        let (kind, id) = (work.plan.kind, work.plan.source);
         let of = target.clone();
         let owner = self.run.store(move |snapshot| snapshot.owner(kind, &of)).await?;
         if let Some(owner) = owner.filter(|owner| *owner != id) {
             let what = format!(
                 "the create was answered with resource {target}, which is linked with {kind} {owner}"
             );
-            return self
-                .failed_work(kind, work, refused(what), &mut part.history, recorded)
-                .await;
+            self.failed_work(work, refused(what), part, learned);
+            return Ok(());
         }
         if !self.run.standing.may_try_again((kind, id)) {
             let what = format!("the create was answered with resource {target}, which was there before");
-            return self
-                .failed_work(kind, work, refused(what), &mut part.history, recorded)
-                .await;
+            self.failed_work(work, refused(what), part, learned);
+            return Ok(());
         }
         self.run.standing.tries_again((kind, id));
         self.run.order.watcher.finding(&format!(
@@ -75,7 +72,7 @@ impl Cycle<'_> {
                 tx.commit(Durability::Lazy)
             })
             .await?;
-        (recorded.again, recorded.moved) = (true, true);
+        (learned.again, learned.moved) = (true, true);
         Ok(())
     }
 

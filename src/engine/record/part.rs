@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use crate::engine::apply::answered::Answered;
+use crate::engine::open;
 use crate::engine::record::after_write::NotKept;
+use crate::engine::work::Answer;
 use crate::engine::work::Work;
 use crate::engine::work::rehired_from;
 use crate::model::id::ObjectKind;
@@ -54,8 +56,10 @@ pub(in crate::engine) struct Part {
     pub(in crate::engine) identities: u64,
     /// Withheld operations that were let through, and are used up.
     pub(in crate::engine) used: Vec<WithheldKey>,
-    /// Who goes into escrow in part: the rest was carried out.
+    /// Who goes into escrow.
     pub(in crate::engine) aside: Vec<(SourceId, Escrowed)>,
+    /// Who goes into escrow in part: the rest was carried out.
+    pub(in crate::engine) in_part: Vec<(SourceId, Escrowed)>,
     /// Who leaves escrow.
     pub(in crate::engine) settled: Vec<SourceId>,
     /// Who was set aside by an earlier batch of this cycle, before the whole kind of operation stopped.
@@ -112,6 +116,20 @@ impl Done {
 }
 
 impl Part {
+    /// Notes what a result says of the object's intent, and of its other writes that may be open.
+    pub(in crate::engine) fn note(&mut self, work: &Work, answer: &Answer) {
+        let id = work.plan.source;
+        let facts = [
+            (work.creates(), &mut self.judged),
+            (open::is_certain(work, answer), &mut self.certain),
+            (open::is_unsent(answer), &mut self.unsent),
+            (open::is_answered(answer), &mut self.answered),
+        ];
+        for (_, those) in facts.into_iter().filter(|(is, _)| *is) {
+            those.insert(id);
+        }
+    }
+
     /// Takes a result back that was taken for a good one: nothing of it is written but that it failed.
     pub(in crate::engine) fn take_back(&mut self, claim: &Claim) {
         let words = claim.words();

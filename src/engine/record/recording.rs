@@ -12,10 +12,12 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::engine::cycle::Cycle;
+use crate::engine::apply::prepare::Intents;
 use crate::engine::error::CycleError;
 use crate::engine::judge::window::remember_sent;
 use crate::engine::open;
+use crate::engine::record::Learned;
+use crate::engine::record::Recorder;
 use crate::engine::record::part::Claim;
 use crate::engine::record::part::Done;
 use crate::engine::record::part::Part;
@@ -30,7 +32,6 @@ use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::reconcile::guard::Sent;
 use crate::snapshot::drift::has_drift;
-use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::filled::has_forecasts;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::store::Snapshot;
@@ -40,7 +41,7 @@ use crate::snapshot::tx::Tx;
 #[derive(Debug, Default)]
 struct Ledger {
     /// Intents still open, by the number of their batch.
-    intents: Vec<(u64, Vec<ObjectIntent>)>,
+    intents: Intents,
     /// Who was linked, relinked or deleted.
     relinked: Vec<SourceId>,
     /// Who was marked because of them, of the kind that this batch is of.
@@ -54,6 +55,8 @@ struct Ledger {
 /// What writing a batch found.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Ended {
+    /// What its answers say beyond the objects that they are of.
+    pub(in crate::engine) learned: Learned,
     /// What the target did not keep as it was healed, in words.
     pub(in crate::engine) not_kept: Vec<String>,
     /// Whose resource turned out to be another object's.
@@ -62,6 +65,11 @@ pub(in crate::engine) struct Ended {
 
 /// A batch that is being recorded, part by part, while the rest of it is still being sent.
 pub(in crate::engine) struct Recording {
+    pub(super) kind: ObjectKind,
+    /// True where readings are compared with, and have to be renewed.
+    observes: bool,
+    /// What the answers so far say beyond the objects that they are of.
+    pub(in crate::engine) learned: Learned,
     ledger: Arc<Mutex<Ledger>>,
     under_way: Vec<JoinHandle<Result<(), StoreError>>>,
     /// What a store that does not block answered at once.
@@ -69,13 +77,16 @@ pub(in crate::engine) struct Recording {
 }
 
 impl Recording {
-    /// A batch whose creates have these intents.
-    pub(in crate::engine) fn new(intents: Vec<(u64, Vec<ObjectIntent>)>) -> Self {
+    /// A batch whose creates have these intents. `observes`: readings are compared with, and have to be renewed.
+    pub(in crate::engine) fn new(kind: ObjectKind, intents: Intents, observes: bool) -> Self {
         let ledger = Ledger {
             intents,
             ..Ledger::default()
         };
         Self {
+            kind,
+            observes,
+            learned: Learned::default(),
             ledger: Arc::new(Mutex::new(ledger)),
             under_way: Vec::new(),
             written: Ok(()),
@@ -83,7 +94,7 @@ impl Recording {
     }
 
     /// Waits until all that was begun is written.
-    pub(in crate::engine) async fn end(self) -> Result<Ended, CycleError> {
+    async fn end(self) -> Result<Ended, CycleError> {
         let mut result = self.written.map_err(CycleError::Store);
         for part in self.under_way {
             let ended = match part.await {
@@ -94,6 +105,7 @@ impl Recording {
         }
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         result.map(|()| Ended {
+            learned: self.learned,
             not_kept: std::mem::take(&mut ledger.not_kept),
             claims: std::mem::take(&mut ledger.claims),
         })
@@ -113,18 +125,24 @@ struct Setting {
     observes: bool,
 }
 
-impl Cycle<'_> {
-    /// Begins to write a part, on the thread that serves the store.
-    pub(in crate::engine) fn start(
+impl Recorder<'_, '_> {
+    /// Writes what is left of a batch, and waits until all of it is written.
+    pub(in crate::engine) async fn record(
         &mut self,
-        kind: ObjectKind,
-        mut part: Part,
-        aside: Vec<(SourceId, Escrowed)>,
-        recording: &mut Recording,
-    ) {
+        mut recording: Recording,
+        part: Part,
+    ) -> Result<Ended, CycleError> {
+        self.start(&mut recording, part);
+        recording.end().await
+    }
+
+    /// Begins to write a part, on the thread that serves the store.
+    pub(super) fn start(&mut self, recording: &mut Recording, mut part: Part) {
+        let kind = recording.kind;
+        let escrow = &mut self.failures.escrow;
         let through = |done: &&Done| {
             let (work, key) = (&done.work, (kind, done.work.plan.source));
-            work.completes() || self.escrow.is_for(key, &work.run)
+            work.completes() || escrow.is_for(key, &work.run)
         };
         let settled: Vec<SourceId> = part
             .done
@@ -134,7 +152,7 @@ impl Cycle<'_> {
             .collect();
         part.settled = settled
             .into_iter()
-            .filter(|id| self.escrow.settled((kind, *id)))
+            .filter(|id| escrow.settled((kind, *id)))
             .collect();
         let setting = Setting {
             mapping: Arc::clone(&self.run.job.mapping),
@@ -143,27 +161,27 @@ impl Cycle<'_> {
             answered_at: self.run.job.clock.now(),
             window: self.run.job.policy.guard_window,
             flattens: self.run.job.assigning.nesting.members,
-            observes: self.readings.drift.is_any(),
+            observes: recording.observes,
         };
         let (snapshot, ledger) = (self.run.job.snapshot.clone(), Arc::clone(&recording.ledger));
         if !snapshot.store().blocks() {
             let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-            let written = part.write(&snapshot, &setting, &aside, &mut ledger);
+            let written = part.write(&snapshot, &setting, &mut ledger);
             recording.written = std::mem::replace(&mut recording.written, Ok(())).and(written);
             return;
         }
         recording.under_way.push(tokio::task::spawn_blocking(move || {
             let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-            part.write(&snapshot, &setting, &aside, &mut ledger)
+            part.write(&snapshot, &setting, &mut ledger)
         }));
     }
 }
+
 impl Part {
     fn write(
         mut self,
         snapshot: &Snapshot,
         setting: &Setting,
-        aside: &[(SourceId, Escrowed)],
         ledger: &mut Ledger,
     ) -> Result<(), StoreError> {
         let kind = setting.kind;
@@ -186,7 +204,7 @@ impl Part {
             tx.delete_escrow(kind, id);
         }
         // After the marks of this batch, which would make it due at once.
-        for (id, escrowed) in aside.iter().chain(&self.aside) {
+        for (id, escrowed) in self.aside.iter().chain(&self.in_part) {
             tx.put_escrow(kind, id, escrowed)?;
         }
         for (of, id) in &self.excused {
@@ -255,11 +273,7 @@ impl Part {
 }
 
 /// Takes the intents out that a part settles.
-fn close_intents(
-    tx: &mut Tx<'_>,
-    intents: &[(u64, Vec<ObjectIntent>)],
-    stays: impl Fn(&ObjectIntent) -> bool,
-) {
+fn close_intents(tx: &mut Tx<'_>, intents: &Intents, stays: impl Fn(&ObjectIntent) -> bool) {
     for (batch, entries) in intents {
         let left: Vec<&ObjectIntent> = entries.iter().filter(|entry| stays(entry)).collect();
         if left.len() != entries.len() {

@@ -57,6 +57,20 @@ pub fn circles(sources: &Sources) -> Vec<Circle> {
     found
 }
 
+/// Every import from one file of the program to another: from, to, and the path that is written.
+pub fn imports(sources: &Sources) -> Vec<(&Module, &Module, String)> {
+    let exports = exports(sources);
+    let mut all = Vec::new();
+    for (module, source) in sources {
+        for path in paths(source) {
+            if let Some(other) = find(sources, &exports, &path, 0).filter(|other| *other != module) {
+                all.push((module, other, path.join("::")));
+            }
+        }
+    }
+    all
+}
+
 /// What each module passes on under a name of its own: `pub use cycle::Cycle`.
 fn exports(sources: &Sources) -> BTreeMap<Module, Module> {
     let mut found = BTreeMap::new();

@@ -14,13 +14,13 @@ const BOUNDS: &[(&str, usize)] = &[
     ("import circles between files", 5),
     ("files of the largest circle", 16),
     ("engine files in a circle", 0),
-    ("engine files that import `Cycle`", 16),
+    ("engine files that import `Phases`", 12),
     ("fields of the largest struct", 23),
-    ("files over 450 lines", 15),
-    ("functions over 60 lines", 37),
-    ("functions with 6 or more parameters beside `self`", 13),
-    ("functions nested 4 or deeper", 25),
-    ("files that name a variant of `Verb`", 17),
+    ("files over 450 lines", 11),
+    ("functions over 60 lines", 32),
+    ("functions with 6 or more parameters beside `self`", 11),
+    ("functions nested 4 or deeper", 24),
+    ("files that name a variant of `Verb`", 15),
     ("matches over `Verb` with a wildcard", 0),
     ("`matches!` over `Verb`", 0),
     ("cli files that import the store", 0),
@@ -29,7 +29,7 @@ const BOUNDS: &[(&str, usize)] = &[
     ("untyped meta calls outside the store", 0),
     ("page loops by hand", 42),
     ("references to absent documents", 0),
-    ("questions in engine whether the cycle applies", 22),
+    ("questions in engine whether the cycle applies", 21),
 ];
 
 /// A measure: its value, and where what it counts is found.
@@ -141,7 +141,7 @@ fn measures() -> Vec<Measure> {
                 .collect(),
         ),
         those("src/engine/", &|_, counts| {
-            counts.imports.iter().any(|path| path.ends_with("::Cycle"))
+            counts.imports.iter().any(|path| path.ends_with("::Phases"))
         }),
         Measure(largest.0, vec![largest.1]),
         those("src/", &|file, _| file.lines > 450),

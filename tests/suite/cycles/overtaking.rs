@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use melonsync::engine::cycle;
+use melonsync::engine::forward;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Order;
 use melonsync::engine::job::Report;
@@ -52,7 +52,10 @@ async fn meanwhile(world: &World, operations: usize, then: impl FnOnce() + Send 
         stop: CancellationToken::new(),
         watcher: Arc::new(AfterSome(Mutex::new((operations, Some(then))))),
     };
-    world.limit.holds(Box::pin(cycle::run(&world.job, &order))).await
+    world
+        .limit
+        .holds(Box::pin(forward::run(&world.job, &order)))
+        .await
 }
 
 /// The paths that were written, in order.

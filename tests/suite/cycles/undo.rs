@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use melonsync::engine::cycle;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::NoWatcher;
 use melonsync::engine::job::Order;
 use melonsync::engine::job::Report;
 use melonsync::engine::job::UndoRequest;
 use melonsync::engine::summary::Outcome;
+use melonsync::engine::undo;
 use melonsync::model::clock::Clock;
 use melonsync::model::id::CycleId;
 use melonsync::model::id::ObjectKind;
@@ -48,7 +48,7 @@ async fn undo(world: &World, cycle: CycleId) -> Report {
         recreate: false,
         comment: None,
     };
-    cycle::undo(&world.job, &order, &request).await
+    undo::undo(&world.job, &order, &request).await
 }
 
 fn id_of(ran: &Ran) -> CycleId {

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use melonsync::engine::cycle;
+use melonsync::engine::forward;
 use melonsync::engine::job::Assigning;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Job;
@@ -137,7 +137,7 @@ async fn initial_cycle(folder: &Path) {
         stop: Default::default(),
         watcher: Arc::new(NoWatcher),
     };
-    let report = cycle::run(&job, &order).await;
+    let report = forward::run(&job, &order).await;
     assert!(report.error.is_none(), "{:?}", report.error);
     assert_eq!(report.summary.outcome, Outcome::Converged);
     assert_eq!(report.summary.operation(Verb::CreateUser), USERS);

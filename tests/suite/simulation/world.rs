@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use melonsync::engine::cycle;
 use melonsync::engine::error::CycleError;
+use melonsync::engine::forward;
 use melonsync::engine::job::Assigning;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Job;
@@ -425,7 +425,7 @@ impl World {
         let report = tokio::select! {
             biased;
             () = site.death() => None,
-            report = cycle::run(&job, &order) => Some(report),
+            report = forward::run(&job, &order) => Some(report),
         };
         self.site.lock().steps = 0;
         let dead = self.site.lock().dead;
@@ -517,7 +517,7 @@ impl World {
             watcher: Arc::<Witness>::clone(&witness),
             ..to_explain()
         };
-        let report = cycle::run(&self.job, &order).await;
+        let report = forward::run(&self.job, &order).await;
         if let Some(error) = report.error {
             self.note(|| format!("no plan to explain: {error}"));
             return;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use melonsync::engine::cycle;
 use melonsync::engine::error::CycleError;
+use melonsync::engine::forward;
 use melonsync::engine::job::Assigning;
 use melonsync::engine::job::Extent;
 use melonsync::engine::job::Job;
@@ -208,7 +208,7 @@ impl World {
             stop: CancellationToken::new(),
             watcher: Arc::<Witness>::clone(&witness),
         };
-        let report = self.limit.holds(Box::pin(cycle::run(&self.job, &order))).await;
+        let report = self.limit.holds(Box::pin(forward::run(&self.job, &order))).await;
         let seen = std::mem::take(&mut *witness.0.lock().unwrap());
         Ran {
             summary: report.summary,

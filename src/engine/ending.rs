@@ -1,0 +1,244 @@
+//! The end of a cycle, whatever its story was: what it came to is named, kept and logged, and everything is made durable.
+
+use tracing::info;
+use tracing::warn;
+
+use super::error::CycleError;
+use super::failures::Failures;
+use super::job::Job;
+use super::job::Report;
+use super::judge::Judge;
+use super::readings::dialect;
+use super::record::after_write::list_not_kept;
+use super::run::Run;
+use super::run::blocking;
+use super::set_aside;
+use super::standing::Fact;
+use super::summary::Outcome;
+use super::summary::Summary;
+use super::warnings;
+use crate::model::clock::Stopwatch;
+use crate::model::clock::Timestamp;
+use crate::model::id::CycleId;
+use crate::ports::Durability;
+use crate::ports::StoreError;
+use crate::ports::Traffic;
+use crate::snapshot::history::NewEntry;
+use crate::snapshot::quarantine::Quarantine;
+use crate::snapshot::quarantine::QuarantineReads;
+use crate::snapshot::state::CARRIED_OUT;
+use crate::snapshot::state::INITIAL_DONE;
+use crate::snapshot::state::RESTORED;
+use crate::snapshot::state::StateReads;
+use crate::snapshot::store::Snapshot;
+
+/// What is measured over the whole of a cycle.
+pub(super) struct Frame {
+    watch: Stopwatch,
+    source: Traffic,
+    target: Traffic,
+}
+
+impl Frame {
+    /// Begins to measure.
+    pub(super) fn open(job: &Job) -> Self {
+        Self {
+            watch: Stopwatch::start(),
+            source: job.source.traffic(),
+            target: job.target.traffic(),
+        }
+    }
+
+    /// Ends a cycle. Returns its report, with the error that ended its story early, or the first that was met here.
+    pub(super) async fn close(
+        self,
+        mut run: Run<'_>,
+        judge: &Judge,
+        mut failures: Failures,
+        story: Result<(), CycleError>,
+    ) -> Report {
+        let (job, keeps, by_hand) = (run.job, run.order.apply, run.order.extent.is_partial());
+        dialect::tell_findings(&run);
+        judge.tell_pause(&run);
+        if let Err(late) = set_aside::name_what_is_left(&mut run).await {
+            warn!("The summary names nobody: {late}");
+        }
+        let story = story.and(dialect::keep_announced(&run).await);
+        let story = story.and(list_not_kept(&mut run).await);
+        let whole = story.is_ok() && !run.undoes && !by_hand;
+        let story = story.and(keep_standing(&run, whole).await);
+        let error = story.err();
+        let stops = &mut failures.stops;
+        stops.confirm_refusal(&run, error.as_ref()).await;
+        let quarantine = stops.after(&run, error.as_ref());
+        let whole = !run.undoes && run.standing.count(Fact::Late) == 0;
+        let cycle = run.order.id;
+        let mut summary = summary_of(run, &failures, error.as_ref());
+        summary.duration_ms = u64::try_from(self.watch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.add_traffic(&mut summary, job);
+        let error = if keeps {
+            let keeping = Keeping::of(job, &summary, cycle, quarantine, whole && !by_hand);
+            let kept = blocking(&job.snapshot, move |snapshot| keeping.keep(snapshot)).await;
+            error.or(kept.err())
+        } else {
+            error
+        };
+        if error.is_some() && summary.outcome == Outcome::Converged {
+            summary.outcome = Outcome::Failed;
+        }
+        log(&summary, error.as_ref());
+        Report { summary, error }
+    }
+
+    fn add_traffic(&self, summary: &mut Summary, job: &Job) {
+        let source = job.source.traffic().since(self.source);
+        let target = job.target.traffic().since(self.target);
+        summary.source.requests = source.requests;
+        summary.source.throttled = source.throttled;
+        summary.target.requests = target.requests;
+        summary.target.throttled = target.throttled;
+        summary.target.retries = target.retries;
+    }
+}
+
+/// Returns what a cycle came to.
+fn summary_of(run: Run<'_>, failures: &Failures, error: Option<&CycleError>) -> Summary {
+    let applies = run.applies();
+    let stops = error.is_some_and(|error| failures.stops.stops(error));
+    let mut summary = run.summary;
+    summary.escrow = failures.escrow.count() + run.standing.count(Fact::InEscrow) as u64;
+    summary.outcome = match error {
+        Some(_) if stops => Outcome::Quarantined,
+        Some(_) => Outcome::Failed,
+        None if !applies => Outcome::Planned,
+        None if summary.withheld.count > 0 => Outcome::Withheld,
+        None if summary.escrow > 0
+            || !summary.not_kept.is_empty()
+            || !summary.failed.is_empty()
+            || !run.left.is_none()
+            || run.standing.count(Fact::CreateOpen) > 0 =>
+        {
+            Outcome::Partial
+        }
+        None => Outcome::Converged,
+    };
+    summary
+}
+
+/// Keeps what a cycle warns of. One that did not see everything takes nothing back.
+async fn keep_standing(run: &Run<'_>, whole: bool) -> Result<(), CycleError> {
+    let mut now = run.warnings.now().clone();
+    if !whole {
+        now.extend(run.warnings.before.iter().take(warnings::MOST).cloned());
+    }
+    if !run.order.apply || now == run.warnings.before {
+        return Ok(());
+    }
+    run.store(move |snapshot| warnings::put(snapshot, &now)).await
+}
+
+/// What is kept of a cycle that ended.
+struct Keeping {
+    cycle: CycleId,
+    summary: serde_json::Value,
+    fingerprint: String,
+    /// History before this moment goes.
+    oldest: Timestamp,
+    /// It came to its end, whatever it left.
+    ended: bool,
+    /// And it was one that writes.
+    through: bool,
+    /// Everything was looked at, and nothing was left to look at.
+    looked: bool,
+    stops: Option<(Quarantine, Vec<NewEntry>)>,
+}
+
+impl Keeping {
+    /// `looked`: the whole of both sides was looked at.
+    fn of(
+        job: &Job,
+        summary: &Summary,
+        cycle: CycleId,
+        stops: Option<(Quarantine, Vec<NewEntry>)>,
+        looked: bool,
+    ) -> Self {
+        let ended = !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
+        // With nothing held back, there was nothing left to look at.
+        // Of a cycle over a few objects, or with something left undone, that cannot be said.
+        let looked = looked && summary.outcome == Outcome::Converged && summary.withheld.count == 0;
+        Self {
+            cycle,
+            summary: kept_of(summary),
+            fingerprint: job.fingerprint.clone(),
+            oldest: job.clock.now().minus(job.history_retention),
+            ended,
+            through: ended && job.enforce && summary.outcome != Outcome::Planned,
+            looked,
+            stops,
+        }
+    }
+
+    /// Keeps the summary, and makes everything durable.
+    fn keep(self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let mut tx = snapshot.tx()?;
+        tx.put_cycle(&self.summary);
+        if let Some((stopped, entries)) = self.stops
+            && (snapshot.quarantine()? != stopped || !entries.is_empty())
+        {
+            tx.put_quarantine(&stopped);
+            tx.append_history(entries);
+        }
+        if self.ended && snapshot.state(&CARRIED_OUT)?.as_ref() != Some(&self.fingerprint) {
+            tx.put_state(&CARRIED_OUT, &self.fingerprint);
+        }
+        if self.through && !snapshot.has_state(&INITIAL_DONE)? {
+            tx.put_state(&INITIAL_DONE, &());
+        }
+        if self.through && self.looked && snapshot.has_state(&RESTORED)? {
+            tx.delete_state(&RESTORED);
+        }
+        tx.commit(Durability::Synced)?;
+        snapshot.prune_history(self.oldest)?;
+        let head = snapshot.history_head()?;
+        info!(cycle.id = %self.cycle, history.entries = head.next, history.head = %head, "The history ends before entry {} with {head}", head.next);
+        Ok(())
+    }
+}
+
+/// Returns what is kept of a summary. Names are for whoever reads it now; what is kept names objects by their ids, so that `state
+/// forget` is true.
+fn kept_of(summary: &Summary) -> serde_json::Value {
+    let mut kept = summary.clone();
+    kept.pending.iter_mut().for_each(|pending| pending.name.clear());
+    kept.failed.iter_mut().for_each(|failure| failure.name.clear());
+    // They have a table of their own.
+    kept.escrowed.clear();
+    for one in &mut kept.not_kept {
+        one.name.clear();
+        (one.sent, one.holds) = Default::default();
+    }
+    serde_json::to_value(kept).unwrap_or_default()
+}
+
+fn log(summary: &Summary, error: Option<&CycleError>) {
+    let done: u64 = summary.operations.values().sum();
+    let (cycle, outcome) = (&summary.cycle, format!("{:?}", summary.outcome).to_lowercase());
+    info!(
+        cycle.id = %cycle,
+        job = %summary.job,
+        outcome,
+        operations = done,
+        failed = summary.failed.len(),
+        escrow = summary.escrow,
+        withheld = summary.withheld.count,
+        duration_ms = summary.duration_ms,
+        "Cycle {cycle} finished: {outcome}, {done} operations"
+    );
+    for entry in &summary.escrowed {
+        let (object, operation) = (&entry.object, &entry.operation);
+        info!(cycle.id = %cycle, object, op = operation, next_try = entry.next_try, "In escrow: {operation} of {object} failed: {}", entry.error);
+    }
+    if let Some(error) = error {
+        warn!(cycle.id = %cycle, "Cycle {cycle} ended early: {error}");
+    }
+}

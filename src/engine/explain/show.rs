@@ -1,0 +1,198 @@
+//! What is shown of an object that is explained: both sides, its scope, its match, each attribute, its operations and its past.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::engine::error::CycleError;
+use crate::engine::explain::gathered::Gathered;
+use crate::engine::intake::Intake;
+use crate::engine::phases::Phases;
+use crate::engine::run::Run;
+use crate::engine::set_aside::names_of;
+use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::ports::StoreError;
+use crate::reconcile::explain;
+use crate::reconcile::explain::object::Explanation;
+use crate::reconcile::explain::object::Found;
+use crate::reconcile::explain::object::InScope;
+use crate::reconcile::explain::object::Matching;
+use crate::reconcile::explain::object::Past;
+use crate::reconcile::explain::rows::Held;
+use crate::reconcile::forward::view::ObjectView;
+use crate::reconcile::operation::Operation;
+use crate::snapshot::history::Entry;
+use crate::snapshot::read::Reads;
+use crate::snapshot::scope::ScopeReads;
+use crate::snapshot::store::Snapshot;
+
+/// As many past operations as fit a screen.
+const OPERATIONS_SHOWN: usize = 10;
+
+/// What both sides answered for the object.
+pub(super) struct Sides {
+    /// What the source said, and which of its properties are other than what was read before.
+    pub(super) source: (String, Vec<String>),
+    /// The linked resource as the target holds it.
+    pub(super) target: Option<serde_json::Value>,
+}
+
+/// Puts together what the steps came to.
+pub(super) async fn put_together(
+    run: &Run<'_>,
+    phases: &Phases,
+    view: &ObjectView,
+    sides: Sides,
+    gathered: &Gathered,
+) -> Result<Explanation, CycleError> {
+    let (kind, id) = (view.object.kind, view.object.id);
+    let (operations, omissions, notes) = gathered.with(|seen| {
+        let mut operations = std::mem::take(&mut seen.operations);
+        operations.retain(|operation| (operation.kind, operation.source) == (kind, id));
+        let omissions = std::mem::take(&mut seen.omissions);
+        let mine = omissions.into_iter().filter(|(of, _)| *of == id);
+        let words = mine.map(|(_, omission)| {
+            (
+                omission.label().to_owned(),
+                omission.to_string(),
+                omission.hint().into_owned(),
+            )
+        });
+        (
+            operations,
+            words.collect::<Vec<_>>(),
+            std::mem::take(&mut seen.notes),
+        )
+    });
+    let planner = phases.readings.planner(run, true);
+    let keys = planner.match_keys(view).unwrap_or_default();
+    let keys = keys
+        .into_iter()
+        .map(|key| {
+            let hidden = run.job.mapping.is_redacted(kind, key.path.name());
+            let value = if hidden {
+                explain::hidden(key.value)
+            } else {
+                key.value
+            };
+            (key.path.as_str().to_owned(), value)
+        })
+        .collect();
+    let held = Held {
+        link: view.link.as_ref(),
+        actual: sides.target.as_ref(),
+    };
+    let attributes = planner.attributes(view, held, &operations);
+    let (read, history) = run
+        .store(move |snapshot| {
+            let read = snapshot.stream(kind)?.complete_since;
+            Ok((read.map(|time| time.to_string()), history_of(snapshot, kind, id)?))
+        })
+        .await?;
+    let scope = in_scope(run, &phases.intake, view).await?;
+    let names = referred_names(run, &operations, &scope).await?;
+    Ok(Explanation {
+        job: run.job.name.clone(),
+        kind,
+        id,
+        name: view.object.name(),
+        notes,
+        source: Found {
+            read,
+            asked: sides.source.0,
+            moved: sides.source.1,
+            ..Found::of(&view.object)
+        },
+        scope,
+        matching: Matching::of(view, view.link.as_ref(), keys),
+        attributes,
+        operations,
+        omissions,
+        history,
+        names,
+    })
+}
+
+/// The names of the members of its operations, and of the groups that the filter asks about.
+async fn referred_names(
+    run: &Run<'_>,
+    operations: &[Operation],
+    scope: &InScope,
+) -> Result<BTreeMap<SourceId, String>, CycleError> {
+    let members = operations.iter().flat_map(|operation| &operation.members);
+    let users = members.map(|member| (ObjectKind::User, member.source));
+    let groups = scope.memberships.iter();
+    let groups = groups.map(|(of, _)| (ObjectKind::Group, of.group));
+    let known = names_of(run, users.chain(groups).collect()).await?;
+    Ok(known.into_iter().map(|((_, id), name)| (id, name)).collect())
+}
+
+async fn in_scope(run: &Run<'_>, intake: &Intake, view: &ObjectView) -> Result<InScope, CycleError> {
+    let (kind, id) = (view.object.kind, view.object.id);
+    let rules = Arc::clone(&run.job.scope);
+    let asked = match kind {
+        ObjectKind::User => rules.member_of(),
+        ObjectKind::Group => BTreeSet::new(),
+    };
+    let (entitlements, counts) = (intake.entitlements.clone(), run.job.assigning.scope);
+    let (memberships, assigned) = run
+        .store(move |snapshot| {
+            let mut memberships = Vec::new();
+            for of in asked {
+                memberships.push((of, snapshot.scope_member(&of, &id)?));
+            }
+            let known = entitlements.known;
+            let assigned = if known {
+                entitlements.is_assigned(snapshot, kind, &id)?
+            } else {
+                None
+            };
+            Ok((memberships, assigned))
+        })
+        .await?;
+    let filter = match kind {
+        ObjectKind::User => rules.user_filter.as_ref(),
+        ObjectKind::Group => rules.group_filter.as_ref(),
+    };
+    let everybody = rules.takes_every(kind) && !counts;
+    Ok(InScope::of(view, filter, memberships, assigned, everybody))
+}
+
+/// The last operations on an object, newest first.
+fn history_of(snapshot: &Snapshot, kind: ObjectKind, id: SourceId) -> Result<Vec<Past>, StoreError> {
+    let mut last: VecDeque<u64> = VecDeque::new();
+    snapshot.history_since(Timestamp(i64::MIN), |entry| {
+        if (entry.kind, entry.object) == (Some(kind), Some(id)) {
+            last.push_front(entry.seq);
+            last.truncate(OPERATIONS_SHOWN);
+        }
+    })?;
+    let mut shown = Vec::new();
+    for seq in last {
+        for (entry, values) in snapshot.history(seq, 1)?.into_iter().take(1) {
+            let values = values.unwrap_or_default();
+            shown.push(Past {
+                changes: values.changes,
+                detail: values.detail,
+                ..past(entry)
+            });
+        }
+    }
+    Ok(shown)
+}
+
+fn past(entry: Entry) -> Past {
+    Past {
+        time: entry.time.to_string(),
+        cycle: entry.cycle.map(|cycle| cycle.to_string()),
+        actor: entry.actor,
+        operation: entry.operation,
+        result: entry.result,
+        because: entry.reason,
+        target: entry.target.map(|target| target.to_string()),
+        ..Past::default()
+    }
+}
