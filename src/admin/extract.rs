@@ -4,6 +4,7 @@ use axum::extract::FromRequest;
 use axum::extract::FromRequestParts;
 use axum::extract::Request;
 use axum::http::StatusCode;
+use axum::http::Uri;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
@@ -28,44 +29,46 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     }
 }
 
-/// The parameters of a query.
+/// The parameters of a query: the gate of the route saw that it has no others.
+#[derive(Debug, Clone)]
 pub(super) struct Query(Vec<(String, String)>);
 
 impl<S: Sync> FromRequestParts<S> for Query {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let text = parts.uri.query().unwrap_or_default().as_bytes();
-        let all: Vec<_> = form_urlencoded::parse(text)
-            .into_owned()
-            .take(MOST_PARAMETERS + 1)
-            .collect();
-        if all.len() > MOST_PARAMETERS {
-            return Err(Problem::usage(
-                "too many parameters",
-                format!("at most {MOST_PARAMETERS}"),
-            ));
-        }
-        Ok(Self(all))
+        Ok(parts.extensions.get().cloned().unwrap_or(Self(Vec::new())))
     }
 }
 
 /// As many parameters as a query has.
 const MOST_PARAMETERS: usize = 1000;
 
-impl Query {
-    /// The same query, where every parameter has one of these names.
-    pub(super) fn of(self, names: &[&str]) -> Result<Self, Problem> {
-        let is_known = |name: &String| names.contains(&name.as_str());
-        match self.0.iter().map(|(name, _)| name).find(|name| !is_known(name)) {
-            None => Ok(self),
-            Some(unknown) => Err(Problem::usage(
-                &format!("this route has no parameter `{}`", shown(unknown)),
-                format!("it has: {}", names.join(", ")),
-            )),
-        }
+/// The parameters of a query of which every one has one of these names.
+pub(super) fn parameters(uri: &Uri, names: &[&str]) -> Result<Query, Problem> {
+    let text = uri.query().unwrap_or_default().as_bytes();
+    let all: Vec<(String, String)> = form_urlencoded::parse(text)
+        .into_owned()
+        .take(MOST_PARAMETERS + 1)
+        .collect();
+    if all.len() > MOST_PARAMETERS {
+        return Err(Problem::usage(
+            "too many parameters",
+            format!("at most {MOST_PARAMETERS}"),
+        ));
     }
+    let Some((unknown, _)) = all.iter().find(|(name, _)| !names.contains(&name.as_str())) else {
+        return Ok(Query(all));
+    };
+    let known = match names {
+        [] => "it has none".to_owned(),
+        names => format!("it has: {}", names.join(", ")),
+    };
+    let what = format!("this route has no parameter `{}`", shown(unknown));
+    Err(Problem::usage(&what, known))
+}
 
+impl Query {
     /// Every value of a parameter.
     pub(super) fn all(&self, name: &str) -> Vec<String> {
         let those = self.0.iter().filter(|(given, _)| given == name);

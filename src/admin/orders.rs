@@ -32,6 +32,7 @@ use crate::app::service::request::DriftRequest;
 use crate::app::service::request::ResyncRequest;
 use crate::app::service::request::SyncRequest;
 use crate::model::id::CycleId;
+use crate::model::role::Role;
 
 /// `POST /api/v1/jobs/{job}/sync`.
 pub(super) async fn sync(
@@ -41,6 +42,10 @@ pub(super) async fn sync(
     headers: HeaderMap,
     Body(asked): Body<SyncRequest>,
 ) -> Result<Response, Problem> {
+    // More than the guard allows is a decision, as a release is.
+    if asked.allow_deletions.is_some() || asked.allow_creations.is_some() {
+        caller.may(Role::Approver)?;
+    }
     service.same_settings(&job, asked.settings.as_deref())?;
     taken(&service, &job, caller, asked.work(), &headers)
 }

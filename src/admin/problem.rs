@@ -4,6 +4,7 @@ use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::header::RETRY_AFTER;
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use serde::Serialize;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
+use crate::model::role::Role;
 use crate::model::shown::shown_json;
 
 /// When it is worth asking again, in seconds: an order takes about that.
@@ -55,6 +57,16 @@ impl Problem {
             StatusCode::METHOD_NOT_ALLOWED => "this path does not take this method",
             StatusCode::PAYLOAD_TOO_LARGE => "the body is larger than any request needs",
             StatusCode::REQUEST_TIMEOUT => "the body did not come in time",
+            StatusCode::MISDIRECTED_REQUEST => {
+                return Self {
+                    status,
+                    error: AppError::usage(
+                        "this is not the host that the request is for",
+                        "use the address itself, or add the name to `hosts` under [admin]",
+                    ),
+                };
+            }
+            StatusCode::FORBIDDEN => "a page of another site may not ask this",
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "the body must be JSON, and not compressed",
             _ => "the request is not answered",
         };
@@ -70,6 +82,57 @@ impl Problem {
         Self {
             status: StatusCode::UNAUTHORIZED,
             error: AppError::usage(what, DOCUMENTED),
+        }
+    }
+
+    /// A request over the network where the settings have no token at all.
+    pub(super) fn no_tokens() -> Self {
+        let what = "over the network nothing is answered without a token, and the settings have none";
+        let advice = "add `token = { env = \"MELONSYNC_ADMIN_TOKEN\" }` to [admin]; on this host, `melonsync` asks without one";
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            error: AppError::usage(what, advice),
+        }
+    }
+
+    /// A request that shows no token, or not in the one way.
+    pub(super) fn no_token() -> Self {
+        let what = "this needs a token";
+        let advice = "send it in one header, `Authorization: Bearer TOKEN`";
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            error: AppError::usage(what, advice),
+        }
+    }
+
+    /// A request with a token that nobody has.
+    pub(super) fn wrong_token() -> Self {
+        let what = "nobody has this token";
+        let advice = "check the token; one that was renewed is known after a reload";
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            error: AppError::usage(what, advice),
+        }
+    }
+
+    /// True where somebody may be trying tokens.
+    pub(super) fn is_a_guess(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
+    /// A request of somebody who may not make it.
+    pub(super) fn role(least: Role, has: Role) -> Self {
+        let what = format!(
+            "this is for the role {}, and the token has the role {}",
+            least.as_str(),
+            has.as_str()
+        );
+        Self {
+            status: StatusCode::FORBIDDEN,
+            error: AppError::usage(
+                what,
+                "use a token of that role, or have it done by somebody who has one",
+            ),
         }
     }
 
@@ -113,6 +176,12 @@ impl IntoResponse for Problem {
         let mut response = (self.status, self.text()).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"melonsync\""),
+            );
+        }
         if self.error.kind == ErrorKind::Busy {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(AGAIN_AFTER_SECONDS));
         }

@@ -9,7 +9,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use axum::Extension;
 use axum::Router;
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +17,7 @@ use tracing::warn;
 
 use super::caller::Peer;
 use super::server;
+use super::server::Incoming;
 use super::server::Listener;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
@@ -81,8 +81,9 @@ struct Socket {
 
 impl Listener for Socket {
     type Stream = UnixStream;
+    const NAME: &'static str = "the control socket";
 
-    async fn next(&mut self, router: &Router) -> io::Result<Option<(UnixStream, Router)>> {
+    async fn next(&mut self) -> io::Result<Option<Incoming<UnixStream>>> {
         let (stream, _) = self.listener.accept().await?;
         let uid = stream.peer_cred()?.uid();
         if !may_enter(uid, self.own) {
@@ -92,7 +93,10 @@ impl Listener for Socket {
             );
             return Ok(None);
         }
-        Ok(Some((stream, router.clone().layer(Extension(Peer { uid })))))
+        Ok(Some(Incoming {
+            peer: Peer::Socket { uid },
+            stream: Box::pin(std::future::ready(Ok(stream))),
+        }))
     }
 }
 

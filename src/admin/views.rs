@@ -13,6 +13,8 @@ use super::caller::Caller;
 use super::extract::Path;
 use super::extract::Query;
 use super::problem::Problem;
+use super::routes::Parameter;
+use super::routes::text;
 use crate::app::service::Service;
 use crate::app::views::drift;
 use crate::app::views::escrow;
@@ -34,7 +36,6 @@ pub(super) async fn jobs(
     query: Query,
     headers: HeaderMap,
 ) -> Answered {
-    let query = query.of(&["job"])?;
     let ask = move || service.status(query.one("job").as_deref());
     answer::view(&headers, ask).await
 }
@@ -61,7 +62,6 @@ pub(super) async fn withheld(
     query: Query,
     headers: HeaderMap,
 ) -> Answered {
-    let query = query.of(&["object", "reason"])?;
     let ask = move || {
         let desk = service.desk(&job, caller.actor)?;
         withheld::withheld(&desk, &query.all("object"), query.one("reason").as_deref())
@@ -87,7 +87,6 @@ pub(super) async fn escrow(
     query: Query,
     headers: HeaderMap,
 ) -> Answered {
-    let query = query.of(&["object"])?;
     let ask = move || {
         let desk = service.desk(&job, caller.actor)?;
         escrow::escrow(&desk, query.one("object").as_deref())
@@ -103,7 +102,6 @@ pub(super) async fn drift(
     query: Query,
     headers: HeaderMap,
 ) -> Answered {
-    let query = query.of(&["healed"])?;
     let (form, healed) = (Form::of(&headers), query.one("healed").as_deref() == Some("true"));
     let text = answer::blocking(move || {
         let desk = service.desk(&job, caller.actor)?;
@@ -124,7 +122,6 @@ pub(super) async fn explain(
     query: Query,
     headers: HeaderMap,
 ) -> Answered {
-    let query = query.of(&["settings"])?;
     service.same_settings(&job, query.one("settings").as_deref())?;
     let ready = service.ready(&job)?;
     let stop = service.stop().child_token();
@@ -136,6 +133,23 @@ pub(super) async fn explain(
 /// As many entries of the history as a page has, at most and where nothing is said.
 const MOST_ENTRIES: u64 = 1000;
 const ENTRIES: u64 = 100;
+
+/// What the history is asked for.
+pub(super) const HISTORY: &[Parameter] = &[
+    text("limit", "as many entries as the page has, 1000 at most"),
+    text("after", "`next` of the page before"),
+    text("words", "`true`: each entry in words too"),
+    text(
+        "object",
+        "only entries of this object: an id, or any name that it ever had",
+    ),
+    text("cycle", "only entries of this cycle"),
+    text("since", "only entries from this moment on"),
+    text("until", "only entries before this moment"),
+    text("operation", "only entries of this operation"),
+    text("actor", "only entries of this actor"),
+    text("result", "only entries with this result"),
+];
 
 /// A page of the history, with its entries in words where they are asked for.
 #[derive(Serialize)]
@@ -155,18 +169,6 @@ pub(super) async fn history(
     query: Query,
     headers: HeaderMap,
 ) -> Answered {
-    let query = query.of(&[
-        "limit",
-        "after",
-        "words",
-        "object",
-        "cycle",
-        "since",
-        "until",
-        "operation",
-        "actor",
-        "result",
-    ])?;
     let limit = query.number("limit")?.unwrap_or(ENTRIES).clamp(1, MOST_ENTRIES);
     let from = query.number("after")?.unwrap_or_default();
     let (form, in_words) = (Form::of(&headers), query.one("words").as_deref() == Some("true"));

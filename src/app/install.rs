@@ -127,7 +127,7 @@ pub fn choose<'s>(
             .get_key_value(name)
             .map(|(name, job)| (name.as_str(), job))
             .ok_or_else(|| {
-                AppError::usage(
+                AppError::absent(
                     format!("no job `{}` in the settings", printable(name)),
                     format!("name one of: {}", names()),
                 )

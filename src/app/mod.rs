@@ -4,6 +4,7 @@
 //! A call takes an opened job (a [`desk::Desk`], which says who asks), and typed inputs. It prints nothing, and ends no process:
 //! it returns a view or an [`error::AppError`]. Views stand in [`views`], what people decide in [`decisions`].
 
+pub mod access;
 pub mod actor;
 pub mod check;
 pub mod credentials;

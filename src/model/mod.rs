@@ -11,6 +11,7 @@ pub mod name;
 pub mod object;
 pub mod parsed;
 pub mod refusal;
+pub mod role;
 pub mod secret;
 pub mod shown;
 pub mod side;

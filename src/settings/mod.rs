@@ -12,6 +12,7 @@ use toml::de::DeTable;
 
 use crate::files;
 
+pub mod admin;
 pub mod audit;
 pub mod credential;
 mod dialect;
@@ -29,6 +30,7 @@ pub mod target;
 mod tree;
 mod value;
 
+pub use admin::Admin;
 pub use audit::Audit;
 pub use job::{Job, Mode};
 pub use network::Network;
@@ -95,6 +97,8 @@ impl State {
 pub struct Settings {
     /// Where the snapshot is stored.
     pub state: State,
+    /// The address of the API, and who may come in there.
+    pub admin: Admin,
     /// The stream that records each operation as it happens.
     pub audit: Audit,
     /// How to reach other hosts; already merged into each job's source and target.
@@ -179,6 +183,7 @@ impl Settings {
     fn of_tree(context: &Context<'_>, tree: &Table, offline: bool) -> Self {
         let mut root = Section::root(context, tree);
         let state = State::read(root.child("state"));
+        let admin = Admin::read(root.child("admin"));
         let audit = Audit::read(root.child("audit"));
         let network = Network::read(root.child("network"));
         let section = root.child("jobs");
@@ -186,6 +191,7 @@ impl Settings {
         root.finish();
         Self {
             state,
+            admin,
             audit,
             network,
             jobs,

@@ -61,7 +61,7 @@ impl Provisioning {
                 .and_then(|field| drift::read(&field))
                 .unwrap_or_default(),
             refresh_within: section.duration("refresh_within", standard.refresh_within),
-            protect: section.texts("protect"),
+            protect: section.texts("protect", "[\"breakglass@corp.example\"]"),
             groups: groups(section.child("groups"), &standard.groups),
         };
         let escrow_first_retry = section.duration("escrow_first_retry", Self::ESCROW_FIRST_RETRY);

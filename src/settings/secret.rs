@@ -234,6 +234,11 @@ impl<'a> Section<'a> {
 }
 
 impl<'a> Section<'a> {
+    /// Reads the place of a secret that may be left out, without looking for the secret.
+    pub(super) fn secret_if_written(&mut self, key: &'static str, variable: &str) -> Option<SecretSource> {
+        source(&self.get(key)?, variable)
+    }
+
     /// The places of one secret or of a list of them, tried in order. With `needed`, that one of them is there is checked
     /// now: a list outlives a renewal, in which one of its secrets is not there yet, or no more.
     pub(super) fn secrets(

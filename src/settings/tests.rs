@@ -50,7 +50,7 @@ fn commented_keys_of_the_example_are_known_too() {
         .map(|line| match line.strip_prefix("# ") {
             // Stands in the place of another.
             Some(rest) if rest.starts_with("certificate") => line.to_owned(),
-            Some(rest) if rest.starts_with(['p', 'c', 'd', 'e', 'g', 'r']) && rest.contains(" = ") => {
+            Some(rest) if rest.starts_with(['b', 'c', 'd', 'e', 'g', 'h', 'l', 'p', 'r', 't']) && rest.contains(" = ") => {
                 rest.to_owned()
             }
             // Of the two examples of one key, the first.
@@ -59,6 +59,9 @@ fn commented_keys_of_the_example_are_known_too() {
         })
         .collect();
     let settings = parse(&text.join("\n"), &[]).unwrap();
+    let admin = &settings.admin;
+    assert!(admin.listen.is_some() && admin.tls.is_some() && admin.behind_proxy);
+    assert_eq!((admin.tokens.len(), admin.hosts.len()), (2, 1));
     let job = &settings.jobs["idmelon"];
     assert_eq!(
         job.source.network.proxy.as_ref().unwrap().as_str(),

@@ -139,30 +139,33 @@ impl Section<'_> {
         })
     }
 
-    pub(super) fn texts(&mut self, key: &'static str) -> Vec<String> {
-        let Some(field) = self.get(key) else {
-            return Vec::new();
-        };
-        let item = |item: &super::tree::Entry| match &item.node.raw {
-            Raw::Text(text) if !text.trim().is_empty() => Some(text.clone()),
-            _ => None,
-        };
-        let texts: Option<Vec<String>> = matches!(field.node().raw, Raw::List)
-            .then(|| field.node().items.iter().map(item).collect())
-            .flatten();
-        texts.unwrap_or_else(|| {
-            let example = "[\"breakglass@corp.example\"]";
-            field
-                .bad(
-                    "must be a list of texts, none of them empty",
-                    format!("write it as in `{key} = {example}`"),
-                )
-                .unwrap_or_default()
-        })
+    pub(super) fn texts(&mut self, key: &'static str, example: &str) -> Vec<String> {
+        self.get(key)
+            .and_then(|field| field.texts(example))
+            .unwrap_or_default()
     }
 
     pub(super) fn url(&mut self, key: &'static str, example: &str) -> Option<Url> {
         self.get(key).and_then(|field| service_url(&field, example))
+    }
+}
+
+impl Field<'_> {
+    /// Reads a list of texts.
+    pub(super) fn texts(&self, example: &str) -> Option<Vec<String>> {
+        let item = |item: &super::tree::Entry| match &item.node.raw {
+            Raw::Text(text) if !text.trim().is_empty() => Some(text.clone()),
+            _ => None,
+        };
+        let texts: Option<Vec<String>> = matches!(self.node().raw, Raw::List)
+            .then(|| self.node().items.iter().map(item).collect())
+            .flatten();
+        texts.or_else(|| {
+            self.bad(
+                "must be a list of texts, none of them empty",
+                format!("write it as in `{} = {example}`", self.entry.key),
+            )
+        })
     }
 }
 

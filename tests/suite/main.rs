@@ -8,6 +8,7 @@ mod crash_points;
 mod cycles;
 mod daemon;
 mod delta_pages;
+mod door;
 mod graph_wire;
 mod hints;
 mod hostile_target;

@@ -5,6 +5,7 @@
 //! program then does to the sample tenant and workspace. Where the default is not the other half of the comparison by itself, the row
 //! looks at both.
 
+mod admin;
 mod daemon;
 mod dialect;
 mod drift;
@@ -35,6 +36,7 @@ use rows;
 #[test]
 fn every_key_has_a_row() {
     let tables = [
+        admin::KEYS,
         daemon::KEYS,
         dialect::KEYS,
         drift::KEYS,

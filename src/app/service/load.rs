@@ -96,7 +96,8 @@ pub(super) fn nothing_runs<'l>(
     })
 }
 
-/// When each credential file was last written, and how long it is. One that is not there is that.
+/// When each file of a credential was last written, and how long it is: those of the jobs, and those of the API. One that is
+/// not there is that.
 #[must_use]
 pub fn credentials_of(settings: &Settings) -> Vec<Option<(SystemTime, u64)>> {
     let places = settings
@@ -104,7 +105,9 @@ pub fn credentials_of(settings: &Settings) -> Vec<Option<(SystemTime, u64)>> {
         .values()
         .filter(|job| job.enabled)
         .flat_map(settings::job::Job::credential_files);
+    let of_the_api = settings.admin.files();
     places
+        .chain(of_the_api.iter().map(std::path::PathBuf::as_path))
         .map(|path| {
             let held = std::fs::metadata(path).ok()?;
             Some((held.modified().ok()?, held.len()))

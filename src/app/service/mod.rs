@@ -19,12 +19,16 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 use tracing::info;
 
+use super::access::Access;
 use super::actor::Actor;
 use super::desk::Desk;
 use super::error::AppError;
@@ -64,6 +68,9 @@ pub struct Service {
     workers: Mutex<BTreeMap<String, Arc<Worker>>>,
     tasks: Mutex<JoinSet<()>>,
     events: Arc<Events>,
+    access: RwLock<Arc<Access>>,
+    /// True once every worker was let begin.
+    started: AtomicBool,
     /// Ends the cycles under way between two requests, and everything else.
     stop: CancellationToken,
 }
@@ -73,12 +80,15 @@ impl Service {
     /// another process holds the folder, or not one enabled job can run.
     pub fn prepare(config: &Path, take_back: bool, stop: CancellationToken) -> Result<Self, AppError> {
         let (settings, secrets) = load::read(config)?;
+        let access = Access::read(&settings)?;
         let site = Site::hold(config, settings.clone(), Some(&role(&settings)))?;
         let service = Self {
             site,
             workers: Mutex::default(),
             tasks: Mutex::default(),
             events: Arc::default(),
+            access: RwLock::new(Arc::new(access)),
+            started: AtomicBool::new(false),
             stop,
         };
         let loaded = service.load(&settings, take_back)?;
@@ -104,6 +114,28 @@ impl Service {
         for worker in workers.values() {
             self.employ(Arc::clone(worker));
         }
+        drop(workers);
+        self.started.store(true, Ordering::Release);
+    }
+
+    /// What the daemon waits for before it does what it is there for; empty once it does. The store is open, and the doors are
+    /// bound, before anybody can ask.
+    #[must_use]
+    pub fn waits_for(&self) -> Vec<&'static str> {
+        let mut latches = Vec::new();
+        if !self.started.load(Ordering::Acquire) {
+            latches.push("schedules");
+        }
+        if self.stop.is_cancelled() {
+            latches.push("stopping");
+        }
+        latches
+    }
+
+    /// Who may come in over the network, by the settings in force.
+    #[must_use]
+    pub fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The installation that the daemon holds.
@@ -135,6 +167,13 @@ impl Service {
                 "restart the daemon to use another state folder",
             ));
         }
+        let access = Access::read(&settings)?;
+        if access.listen != self.access().listen {
+            return Err(AppError::usage(
+                "the address of the API cannot change while the daemon runs",
+                "restart the daemon to serve at another address",
+            ));
+        }
         let loaded = self.load(&settings, false)?;
         let mut workers = self.workers();
         for (name, now) in &loaded {
@@ -144,6 +183,7 @@ impl Service {
             }
         }
         self.site.renew(settings);
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
         workers.retain(|name, worker| {
             let stays = loaded.contains_key(name);
             if !stays {

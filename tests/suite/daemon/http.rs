@@ -97,7 +97,7 @@ pub fn post(socket: &Path, path: &str, body: &Value) -> Answer {
 }
 
 #[track_caller]
-fn parsed(bytes: &[u8]) -> Answer {
+pub fn parsed(bytes: &[u8]) -> Answer {
     let text = String::from_utf8_lossy(bytes);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());

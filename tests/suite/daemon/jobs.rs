@@ -94,7 +94,7 @@ fn bad_settings_change_nothing_and_good_ones_bring_and_take_jobs() {
     daemon.world.write(&good);
     daemon.signal(Signal::HUP);
     until("it is gone", || names() == ["idmelon"]);
-    daemon.post("/api/v1/jobs/other/sync", &json!({})).problem(400);
+    daemon.post("/api/v1/jobs/other/sync", &json!({})).problem(404);
     let ended = daemon.stopped().exits(0);
     assert!(ended.err.contains("mood"), "{}", ended.err);
 }

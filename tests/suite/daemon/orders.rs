@@ -56,7 +56,7 @@ fn an_order_without_a_stream_is_answered_at_once() {
 fn what_cannot_be_asked_is_a_problem() {
     let daemon = Daemon::new(2, 0);
     for (path, body, status) in [
-        ("/api/v1/jobs/nobody/sync", json!({}), 400),
+        ("/api/v1/jobs/nobody/sync", json!({}), 404),
         (SYNC, json!({"fool": true}), 400),
         (RESYNC, json!({}), 400),
         (RESYNC, json!({"all": true, "users": ["ada"]}), 400),

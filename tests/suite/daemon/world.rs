@@ -51,8 +51,8 @@ impl Daemon {
     pub fn is_ready(&self) {
         until("the daemon is ready", || {
             std::os::unix::net::UnixStream::connect(self.socket()).is_ok()
+                && http::get(&self.socket(), "/readyz").status == 200
         });
-        http::get(&self.socket(), "/readyz").is(200);
     }
 
     pub fn socket(&self) -> PathBuf {

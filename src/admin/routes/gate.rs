@@ -1,0 +1,55 @@
+//! What is checked before a handler is asked: whether the caller may call the route, and whether it has the parameters that
+//! the query has.
+
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+use axum::response::Response;
+
+use super::Least;
+use super::Parameter;
+use crate::admin::caller::Caller;
+use crate::admin::caller::Peer;
+use crate::admin::extract;
+use crate::admin::problem::Problem;
+use tracing::warn;
+
+/// What a route asks of a request.
+#[derive(Clone, Copy)]
+pub(super) struct Rule {
+    pub(super) least: Least,
+    pub(super) query: &'static [Parameter],
+}
+
+/// Lets a request through to its handler, or answers with what it lacks.
+pub(super) async fn check(State(rule): State<Rule>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if let Least::Role(least) = rule.least {
+        let caller = Caller::of(&parts).and_then(|caller| caller.may(least).map(|()| caller));
+        match caller {
+            Ok(caller) => parts.extensions.insert(caller),
+            Err(problem) => {
+                slow_down(&parts, &problem).await;
+                return problem.into_response();
+            }
+        };
+    }
+    let names = rule.query.iter().map(|parameter| parameter.name);
+    match extract::parameters(&parts.uri, &names.collect::<Vec<_>>()) {
+        Ok(query) => parts.extensions.insert(query),
+        Err(problem) => return problem.into_response(),
+    };
+    next.run(Request::from_parts(parts, body)).await
+}
+
+/// Whoever tries tokens gets slower answers; the first ones stand in the log.
+async fn slow_down(parts: &Parts, problem: &Problem) {
+    let Some(Peer::Network { remote, entrance, .. }) = parts.extensions.get() else {
+        return;
+    };
+    if problem.is_a_guess() && entrance.logins.failed().await {
+        warn!(peer = %remote.ip(), status = 401, "A request with a token that nobody has was refused with 401");
+    }
+}
