@@ -8,8 +8,12 @@ use axum::http::Uri;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
+use uuid::Uuid;
 
+use super::parameter::Kind;
+use super::parameter::Parameter;
 use super::problem::Problem;
+use crate::model::clock::Timestamp;
 use crate::model::shown::shown;
 
 /// A JSON body; no body is an empty object. Unknown members are refused by the types themselves.
@@ -44,8 +48,8 @@ impl<S: Sync> FromRequestParts<S> for Query {
 /// As many parameters as a query has.
 const MOST_PARAMETERS: usize = 1000;
 
-/// The parameters of a query of which every one has one of these names.
-pub(super) fn parameters(uri: &Uri, names: &[&str]) -> Result<Query, Problem> {
+/// The parameters of a query, where each is one that the route knows, and holds what it says.
+pub(super) fn parameters(uri: &Uri, known: &[Parameter]) -> Result<Query, Problem> {
     let text = uri.query().unwrap_or_default().as_bytes();
     let all: Vec<(String, String)> = form_urlencoded::parse(text)
         .into_owned()
@@ -57,15 +61,39 @@ pub(super) fn parameters(uri: &Uri, names: &[&str]) -> Result<Query, Problem> {
             format!("at most {MOST_PARAMETERS}"),
         ));
     }
-    let Some((unknown, _)) = all.iter().find(|(name, _)| !names.contains(&name.as_str())) else {
-        return Ok(Query(all));
-    };
-    let known = match names {
+    for (at, (name, value)) in all.iter().enumerate() {
+        let Some(parameter) = known.iter().find(|known| known.name == name) else {
+            return Err(unknown(name, known));
+        };
+        if parameter.kind != Kind::Texts && all[..at].iter().any(|(before, _)| before == name) {
+            let what = format!("`{name}` is given more than once");
+            return Err(Problem::usage(&what, "it is one thing".to_owned()));
+        }
+        if !holds(parameter.kind, value) {
+            let what = format!("`{name}` cannot be `{}`", shown(value));
+            return Err(Problem::usage(&what, parameter.what.to_owned()));
+        }
+    }
+    Ok(Query(all))
+}
+
+fn unknown(name: &str, known: &[Parameter]) -> Problem {
+    let names: Vec<&str> = known.iter().map(|known| known.name).collect();
+    let known = match names.as_slice() {
         [] => "it has none".to_owned(),
         names => format!("it has: {}", names.join(", ")),
     };
-    let what = format!("this route has no parameter `{}`", shown(unknown));
-    Err(Problem::usage(&what, known))
+    Problem::usage(&format!("this route has no parameter `{}`", shown(name)), known)
+}
+
+fn holds(kind: Kind, value: &str) -> bool {
+    match kind {
+        Kind::Text | Kind::Texts => true,
+        Kind::Id => Uuid::parse_str(value).is_ok(),
+        Kind::Moment => chrono::DateTime::parse_from_rfc3339(value).is_ok(),
+        Kind::Number => value.parse::<u64>().is_ok(),
+        Kind::Flag => matches!(value, "true" | "false"),
+    }
 }
 
 impl Query {
@@ -78,6 +106,13 @@ impl Query {
     /// The value of a parameter; the last one, where it is given more than once.
     pub(super) fn one(&self, name: &str) -> Option<String> {
         self.all(name).pop()
+    }
+
+    /// The moment that a parameter has; that it is one was checked.
+    pub(super) fn moment(&self, name: &str) -> Option<Timestamp> {
+        let text = self.one(name)?;
+        let at = chrono::DateTime::parse_from_rfc3339(&text).ok()?;
+        Some(Timestamp(at.timestamp_millis()))
     }
 
     /// The number that a parameter has.

@@ -6,15 +6,19 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::service::Service;
 
 /// Whether the daemon answers what it is there for.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Health {
+    /// How it is.
+    #[schema(value_type = String)]
     status: &'static str,
     /// What it waits for, where it is not ready.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
     waits_for: Vec<&'static str>,
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
@@ -18,6 +17,7 @@ use super::extract::Json as Body;
 use super::extract::Path;
 use super::problem::Problem;
 use super::stream;
+use super::stream::Reply;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
@@ -39,7 +39,7 @@ pub(super) async fn sync(
     caller: Caller,
     State(service): State<Arc<Service>>,
     Path(job): Path<String>,
-    headers: HeaderMap,
+    reply: Reply,
     Body(asked): Body<SyncRequest>,
 ) -> Result<Response, Problem> {
     // More than the guard allows is a decision, as a release is.
@@ -47,7 +47,7 @@ pub(super) async fn sync(
         caller.may(Role::Approver)?;
     }
     service.same_settings(&job, asked.settings.as_deref())?;
-    taken(&service, &job, caller, asked.work(), &headers)
+    taken(&service, &job, caller, asked.work(), reply)
 }
 
 /// `POST /api/v1/jobs/{job}/resync`.
@@ -55,11 +55,11 @@ pub(super) async fn resync(
     caller: Caller,
     State(service): State<Arc<Service>>,
     Path(job): Path<String>,
-    headers: HeaderMap,
+    reply: Reply,
     Body(asked): Body<ResyncRequest>,
 ) -> Result<Response, Problem> {
     service.same_settings(&job, asked.settings.as_deref())?;
-    taken(&service, &job, caller, asked.work()?, &headers)
+    taken(&service, &job, caller, asked.work()?, reply)
 }
 
 /// `POST /api/v1/jobs/{job}/drift/refresh`: the target is read, and nothing is written.
@@ -67,11 +67,11 @@ pub(super) async fn drift_refresh(
     caller: Caller,
     State(service): State<Arc<Service>>,
     Path(job): Path<String>,
-    headers: HeaderMap,
+    reply: Reply,
     Body(asked): Body<DriftRequest>,
 ) -> Result<Response, Problem> {
     service.same_settings(&job, asked.settings.as_deref())?;
-    taken(&service, &job, caller, DriftRequest::work(false), &headers)
+    taken(&service, &job, caller, DriftRequest::work(false), reply)
 }
 
 /// `POST /api/v1/jobs/{job}/drift/heal`: what drifted is put right, whatever the drift policy.
@@ -79,11 +79,11 @@ pub(super) async fn drift_heal(
     caller: Caller,
     State(service): State<Arc<Service>>,
     Path(job): Path<String>,
-    headers: HeaderMap,
+    reply: Reply,
     Body(asked): Body<DriftRequest>,
 ) -> Result<Response, Problem> {
     service.same_settings(&job, asked.settings.as_deref())?;
-    taken(&service, &job, caller, DriftRequest::work(true), &headers)
+    taken(&service, &job, caller, DriftRequest::work(true), reply)
 }
 
 fn taken(
@@ -91,7 +91,7 @@ fn taken(
     job: &str,
     caller: Caller,
     work: Work,
-    headers: &HeaderMap,
+    reply: Reply,
 ) -> Result<Response, Problem> {
     let ask = Ask {
         work,
@@ -99,8 +99,8 @@ fn taken(
         watcher: None,
     };
     let (ticket, track) = service.order(job, ask)?;
-    if Form::of(headers) == Form::Stream {
-        return Ok(stream::of(track, Some(ticket)).into_response());
+    if reply.form == Form::Stream {
+        return Ok(stream::of(track, Some(ticket), reply));
     }
     let place = format!("/api/v1/cycles/{}", ticket.cycle);
     Ok((StatusCode::ACCEPTED, [(LOCATION, place)], Json(ticket)).into_response())
@@ -111,11 +111,11 @@ pub(super) async fn follow(
     _caller: Caller,
     State(service): State<Arc<Service>>,
     Path(id): Path<Uuid>,
-    headers: HeaderMap,
+    reply: Reply,
 ) -> Result<Response, Problem> {
     let track = track(&service, id)?;
-    if Form::of(&headers) == Form::Stream {
-        return Ok(stream::of(track, None).into_response());
+    if reply.form == Form::Stream {
+        return Ok(stream::of(track, None, reply));
     }
     Ok(Json(OrderState::of(&track)).into_response())
 }

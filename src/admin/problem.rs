@@ -8,6 +8,7 @@ use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
@@ -25,17 +26,29 @@ pub(super) struct Problem {
     error: AppError,
 }
 
-/// As it is written.
-#[derive(Serialize)]
-struct Document<'p> {
+/// Why a request was not carried out (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemDocument<'p> {
+    /// What kind of problem it is.
     #[serde(rename = "type")]
     kind_uri: String,
+    /// The same in words.
+    #[schema(value_type = String)]
     title: &'static str,
+    /// The status of the answer.
     status: u16,
+    /// What happened.
+    #[schema(value_type = String)]
     detail: &'p str,
+    /// What to do about it.
     #[serde(rename = "do")]
+    #[schema(value_type = Option<String>)]
     advice: Option<&'p str>,
+    /// What kind of error it is, in one word.
     kind: ErrorKind,
+    /// Every error, with its place and causes.
+    #[schema(value_type = Vec<ErrorText>)]
     errors: &'p [ErrorText],
 }
 
@@ -115,8 +128,8 @@ impl Problem {
         }
     }
 
-    /// True where somebody may be trying tokens.
-    pub(super) fn is_a_guess(&self) -> bool {
+    /// True where nobody is known to ask.
+    pub(super) fn is_unauthorized(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
     }
 
@@ -139,7 +152,7 @@ impl Problem {
     /// The document as text.
     pub(super) fn text(&self) -> String {
         let first = self.error.errors.first();
-        let document = Document {
+        let document = ProblemDocument {
             kind_uri: format!("urn:melonsync:problem:{}", slug(self.error.kind)),
             title: title(self.error.kind),
             status: self.status.as_u16(),

@@ -28,6 +28,7 @@ use tracing::debug;
 use tracing::warn;
 
 use super::caller::Peer;
+use super::patient::Patient;
 
 /// As many connections as one door has at a time.
 const MOST_CONNECTIONS: usize = 128;
@@ -105,7 +106,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream)), service);
     if let Err(error) = watcher.watch(served).await {
         debug!("A connection to the API ended early: {error}");
     }

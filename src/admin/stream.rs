@@ -8,17 +8,26 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
+use axum::http::request::Parts;
 use axum::response::IntoResponse;
+use axum::response::Response;
 use axum::response::Sse;
 use axum::response::sse::Event;
 use axum::response::sse::KeepAlive;
 use futures::Stream;
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
+use super::answer::Form;
 use super::problem::Problem;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
 use crate::app::service::answer::Answer;
 use crate::app::service::answer::Ticket;
 use crate::app::service::order::Progress;
@@ -38,8 +47,77 @@ const UNBUFFERED: (HeaderName, HeaderValue) = (
     HeaderValue::from_static("no"),
 );
 
+/// As many streams as there are at a time: each holds a connection.
+const MOST_STREAMS: usize = 64;
+
+/// The places of those who follow.
+#[derive(Clone)]
+pub(super) struct Places(Arc<Semaphore>);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_STREAMS)))
+    }
+}
+
+/// The place of one who follows; given back when it is dropped.
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl<S: Sync> FromRequestParts<S> for Place {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let places = parts.extensions.get::<Places>().cloned().unwrap_or_default();
+        places
+            .0
+            .try_acquire_owned()
+            .map(|permit| Self { _permit: permit })
+            .map_err(|_| Problem::from(full()))
+    }
+}
+
+fn full() -> AppError {
+    let what = format!("{MOST_STREAMS} streams of events are open");
+    let shown = ErrorText {
+        what,
+        ..ErrorText::default()
+    };
+    AppError::new(
+        ErrorKind::Busy,
+        shown.advise("close one, or ask again without `Accept: text/event-stream`"),
+    )
+}
+
+/// How an answer is wanted; with a place, where that is events.
+pub(super) struct Reply {
+    /// The form.
+    pub(super) form: Form,
+    _place: Option<Place>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Reply {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let form = Form::of(&parts.headers);
+        let place = match form {
+            Form::Stream => Some(Place::from_request_parts(parts, state).await?),
+            Form::Json | Form::Words => None,
+        };
+        Ok(Self { form, _place: place })
+    }
+}
+
+/// Events as an answer.
+pub(super) fn served(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
+    let kept = KeepAlive::new().interval(SIGN_OF_LIFE);
+    ([UNBUFFERED], Sse::new(events).keep_alive(kept)).into_response()
+}
+
 /// The events as an answer; it begins with the ticket where the order was just taken.
-pub(super) fn of(track: Arc<Track>, ticket: Option<Ticket>) -> impl IntoResponse {
+pub(super) fn of(track: Arc<Track>, ticket: Option<Ticket>, reply: Reply) -> Response {
     let accepted = ticket.map(|ticket| event("accepted", &ticket));
     let follower = Follower {
         standing: track.standing(),
@@ -50,9 +128,9 @@ pub(super) fn of(track: Arc<Track>, ticket: Option<Ticket>) -> impl IntoResponse
         stopping: false,
         over: false,
         track,
+        _reply: reply,
     };
-    let kept = KeepAlive::new().interval(SIGN_OF_LIFE);
-    ([UNBUFFERED], Sse::new(events(follower)).keep_alive(kept))
+    served(events(follower))
 }
 
 /// One who follows an order.
@@ -66,6 +144,8 @@ struct Follower {
     begun: bool,
     stopping: bool,
     over: bool,
+    /// Its place among those who follow.
+    _reply: Reply,
 }
 
 /// Who began an order.

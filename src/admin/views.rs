@@ -12,10 +12,14 @@ use super::answer::Form;
 use super::caller::Caller;
 use super::extract::Path;
 use super::extract::Query;
+use super::parameter::Kind;
+use super::parameter::Parameter;
+use super::parameter::id;
+use super::parameter::of;
+use super::parameter::text;
 use super::problem::Problem;
-use super::routes::Parameter;
-use super::routes::text;
 use crate::app::service::Service;
+use crate::app::views::changes;
 use crate::app::views::drift;
 use crate::app::views::escrow;
 use crate::app::views::explain;
@@ -24,6 +28,7 @@ use crate::app::views::history::HistoryEntry;
 use crate::app::views::history::HistoryPage;
 use crate::app::views::history::Wanted;
 use crate::app::views::holds;
+use crate::app::views::timeline;
 use crate::app::views::withheld;
 use crate::app::words;
 
@@ -136,16 +141,20 @@ const ENTRIES: u64 = 100;
 
 /// What the history is asked for.
 pub(super) const HISTORY: &[Parameter] = &[
-    text("limit", "as many entries as the page has, 1000 at most"),
-    text("after", "`next` of the page before"),
-    text("words", "`true`: each entry in words too"),
+    of(
+        Kind::Number,
+        "limit",
+        "as many entries as the page has, 1000 at most",
+    ),
+    of(Kind::Number, "after", "`next` of the page before"),
+    of(Kind::Flag, "words", "`true`: each entry in words too"),
     text(
         "object",
         "only entries of this object: an id, or any name that it ever had",
     ),
-    text("cycle", "only entries of this cycle"),
-    text("since", "only entries from this moment on"),
-    text("until", "only entries before this moment"),
+    id("cycle", "only entries of this cycle"),
+    of(Kind::Moment, "since", "only entries from this moment on"),
+    of(Kind::Moment, "until", "only entries before this moment"),
     text("operation", "only entries of this operation"),
     text("actor", "only entries of this actor"),
     text("result", "only entries with this result"),
@@ -169,14 +178,13 @@ pub(super) async fn history(
     query: Query,
     headers: HeaderMap,
 ) -> Answered {
-    let limit = query.number("limit")?.unwrap_or(ENTRIES).clamp(1, MOST_ENTRIES);
+    let limit = limit(&query)?;
     let from = query.number("after")?.unwrap_or_default();
     let (form, in_words) = (Form::of(&headers), query.one("words").as_deref() == Some("true"));
     let wanted = wanted(&query)?;
     let text = answer::blocking(move || {
         let desk = service.desk(&job, caller.actor)?;
         let history = history::history(&desk.snapshot, &desk.job, wanted)?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let page: HistoryPage = history.page(&desk.job, from, limit)?;
         let each = || page.entries.iter().map(words::history::entry);
         Ok(match form {
@@ -209,4 +217,63 @@ fn wanted(query: &Query) -> Result<Wanted, Problem> {
     let given = serde_json::Value::Object(given.collect());
     serde_json::from_value(given)
         .map_err(|cause| Problem::usage("the query is not what this route takes", cause.to_string()))
+}
+
+/// What the timeline is asked for.
+pub(super) const TIMELINE: &[Parameter] = &[
+    of(
+        Kind::Number,
+        "limit",
+        "as many events as the page has, 1000 at most",
+    ),
+    of(
+        Kind::Moment,
+        "before",
+        "only what happened before this moment: `next` of the page before",
+    ),
+];
+
+/// `GET /api/v1/jobs/{job}/timeline`: newest first; `before` is `next` of the page before.
+pub(super) async fn timeline(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(job): Path<String>,
+    query: Query,
+    headers: HeaderMap,
+) -> Answered {
+    let limit = limit(&query)?;
+    let before = query.moment("before");
+    let ask = move || {
+        let desk = service.desk(&job, caller.actor)?;
+        timeline::timeline(&desk.snapshot, &desk.job, limit, before)
+    };
+    answer::view(&headers, ask).await
+}
+
+/// What a summary of the history is asked for.
+pub(super) const CHANGES: &[Parameter] = &[
+    of(Kind::Moment, "since", "only entries from this moment on"),
+    of(Kind::Moment, "until", "only entries up to this moment"),
+];
+
+/// `GET /api/v1/jobs/{job}/history/summary`.
+pub(super) async fn changes(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(job): Path<String>,
+    query: Query,
+    headers: HeaderMap,
+) -> Answered {
+    let (since, until) = (query.moment("since"), query.moment("until"));
+    let ask = move || {
+        let desk = service.desk(&job, caller.actor)?;
+        changes::changes(&desk.snapshot, &desk.job, since, until)
+    };
+    answer::view(&headers, ask).await
+}
+
+/// As many as a page has.
+fn limit(query: &Query) -> Result<usize, Problem> {
+    let limit = query.number("limit")?.unwrap_or(ENTRIES).clamp(1, MOST_ENTRIES);
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }

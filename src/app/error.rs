@@ -4,6 +4,7 @@ use std::error::Error;
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::engine::error::CycleError;
 use crate::ports::Exchange;
@@ -14,7 +15,7 @@ use crate::settings::SettingsErrors;
 use crate::snapshot::named::NotOne;
 
 /// What kind of failure it is: each surface has its own number for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// What was asked for, or the settings, cannot be.
@@ -36,7 +37,7 @@ pub enum ErrorKind {
 }
 
 /// One error as it is shown: what, where, cause, do.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorText {
     /// What happened.
     #[serde(rename = "error")]
@@ -52,6 +53,7 @@ pub struct ErrorText {
     pub advice: Option<String>,
     /// The request that failed, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Exchange>)]
     pub request: Option<Box<Exchange>>,
 }
 
@@ -97,7 +99,7 @@ fn exchange<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Exchange> {
 }
 
 /// Why what was asked for was not done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AppError {
     /// What kind of failure it is.
     pub kind: ErrorKind,

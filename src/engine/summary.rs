@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -13,8 +14,9 @@ use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Verb;
 
 /// Why a cycle ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = CycleKind)]
 pub enum Kind {
     /// The first one: everything was read.
     Initial,
@@ -27,8 +29,9 @@ pub enum Kind {
 }
 
 /// How a cycle ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = CycleOutcome)]
 pub enum Outcome {
     /// Every object in scope is at the target as it should be.
     Converged,
@@ -45,7 +48,8 @@ pub enum Outcome {
 }
 
 /// One entry that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = FailedObject)]
 pub struct Failure {
     /// The object's id.
     pub object: String,
@@ -67,7 +71,7 @@ pub struct Failure {
 }
 
 /// One entry in escrow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InEscrow {
     /// The object's id.
     pub object: String,
@@ -92,7 +96,7 @@ pub struct InEscrow {
 }
 
 /// The source's part.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SourceCounts {
     /// User entries on delta pages.
     pub users_read: u64,
@@ -105,7 +109,7 @@ pub struct SourceCounts {
 }
 
 /// The target's part.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TargetCounts {
     /// Requests, retries included.
     pub requests: u64,
@@ -116,7 +120,7 @@ pub struct TargetCounts {
 }
 
 /// Objects for which nothing was done, by cause.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Skipped {
     /// Not in scope.
     pub out_of_scope: u64,
@@ -129,7 +133,8 @@ pub struct Skipped {
 }
 
 /// Operations held back by the guard.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = WithheldCounts)]
 pub struct Withheld {
     /// How many.
     pub count: u64,
@@ -138,7 +143,8 @@ pub struct Withheld {
 }
 
 /// What the next cycle does if nothing changes until then.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PendingOperation)]
 pub struct Pending {
     /// The object's id.
     pub object: String,
@@ -154,7 +160,8 @@ pub struct Pending {
 }
 
 /// A value that was sent, answered well, and is not what the target holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = NotKeptValue)]
 pub struct NotKept {
     /// The object's id.
     pub object: String,
@@ -169,7 +176,8 @@ pub struct NotKept {
 }
 
 /// Differences found at the target.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = DriftFound)]
 pub struct Drift {
     /// Linked, gone at the target.
     pub missing: u64,
@@ -184,7 +192,7 @@ pub struct Drift {
 }
 
 /// The summary of one cycle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Summary {
     /// The job's name.
     pub job: String,

@@ -8,11 +8,13 @@ use serde::Deserialize;
 use serde::Deserializer;
 use serde::Serialize;
 use serde::de::Error;
+use utoipa::ToSchema;
 
 /// One request and its answer. It holds no query, no body and no token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Exchange {
     /// HTTP method.
+    #[schema(value_type = String)]
     pub method: &'static str,
     /// Path, below the base URL at a target; without a query, which may hold tokens and values.
     pub path: String,

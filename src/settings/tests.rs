@@ -50,7 +50,10 @@ fn commented_keys_of_the_example_are_known_too() {
         .map(|line| match line.strip_prefix("# ") {
             // Stands in the place of another.
             Some(rest) if rest.starts_with("certificate") => line.to_owned(),
-            Some(rest) if rest.starts_with(['b', 'c', 'd', 'e', 'g', 'h', 'l', 'p', 'r', 't']) && rest.contains(" = ") => {
+            Some(rest)
+                if rest.starts_with(['b', 'c', 'd', 'e', 'g', 'h', 'l', 'p', 'r', 't'])
+                    && rest.contains(" = ") =>
+            {
                 rest.to_owned()
             }
             // Of the two examples of one key, the first.

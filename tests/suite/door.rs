@@ -2,6 +2,8 @@
 
 mod access;
 mod attacks;
+mod events;
 mod hints;
+mod roles;
 pub mod tls;
 pub mod world;

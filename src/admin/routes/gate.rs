@@ -9,10 +9,11 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 
 use super::Least;
-use super::Parameter;
 use crate::admin::caller::Caller;
 use crate::admin::caller::Peer;
+use crate::admin::caller::bearer;
 use crate::admin::extract;
+use crate::admin::parameter::Parameter;
 use crate::admin::problem::Problem;
 use tracing::warn;
 
@@ -36,8 +37,7 @@ pub(super) async fn check(State(rule): State<Rule>, request: Request, next: Next
             }
         };
     }
-    let names = rule.query.iter().map(|parameter| parameter.name);
-    match extract::parameters(&parts.uri, &names.collect::<Vec<_>>()) {
+    match extract::parameters(&parts.uri, rule.query) {
         Ok(query) => parts.extensions.insert(query),
         Err(problem) => return problem.into_response(),
     };
@@ -49,7 +49,8 @@ async fn slow_down(parts: &Parts, problem: &Problem) {
     let Some(Peer::Network { remote, entrance, .. }) = parts.extensions.get() else {
         return;
     };
-    if problem.is_a_guess() && entrance.logins.failed().await {
+    let shows_one = bearer(&parts.headers).is_some();
+    if shows_one && problem.is_unauthorized() && entrance.logins.failed().await {
         warn!(peer = %remote.ip(), status = 401, "A request with a token that nobody has was refused with 401");
     }
 }

@@ -2,24 +2,34 @@
 //! check of who asks, and the description of the API are made of them.
 
 mod gate;
+mod openapi;
 mod table;
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
+use axum::Extension;
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware;
+use axum::response::Response;
 use axum::routing::MethodFilter;
 use axum::routing::MethodRouter;
 use axum::routing::on;
+use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 
-pub(super) use table::text;
-
+use super::answer;
+use super::answer::Form;
 use super::hosts;
 use super::limits;
+use super::parameter::Parameter;
 use super::problem;
+use super::stream::Places;
 use crate::app::service::Service;
 use crate::model::role::Role;
 
@@ -32,24 +42,40 @@ pub(super) enum Least {
     Role(Role),
 }
 
-/// A parameter of a query.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Parameter {
-    /// Its name.
-    pub(super) name: &'static str,
-    /// What it is for.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the description of the API"))]
-    pub(super) what: &'static str,
+/// The schema of a body, and those that it refers to.
+#[derive(Clone, Copy)]
+pub(super) struct Body {
+    name: fn() -> Cow<'static, str>,
+    schema: fn() -> RefOr<Schema>,
+    others: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+/// What a route answers with, where all is well.
+#[derive(Clone, Copy)]
+pub(super) enum Gives {
+    /// A view: a document, or its words.
+    View(Body),
+    /// A document.
+    Document(Body),
+    /// A document whose members are described elsewhere.
+    Any,
+    /// 202 and a ticket, or the order's events.
+    Order(Body),
+    /// A document, or events.
+    Followed(Body),
+    /// Events.
+    Events,
 }
 
 /// One route.
 pub(super) struct Route {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the description of the API"))]
     pub(super) method: Method,
     pub(super) path: &'static str,
     pub(super) least: Least,
     pub(super) what: &'static str,
     pub(super) query: &'static [Parameter],
+    takes: Option<Body>,
+    gives: Gives,
     handler: MethodRouter<Arc<Service>>,
 }
 
@@ -66,6 +92,8 @@ impl Route {
             least,
             what: "",
             query: &[],
+            takes: None,
+            gives: Gives::Any,
             handler: on(filter, handler),
         }
     }
@@ -79,6 +107,24 @@ impl Route {
     /// With the parameters of its query; it takes no others.
     const fn query(mut self, query: &'static [Parameter]) -> Self {
         self.query = query;
+        self
+    }
+
+    /// With the body that it takes.
+    const fn takes<T: ToSchema>(mut self) -> Self {
+        self.takes = Some(Body::of::<T>());
+        self
+    }
+
+    /// With the view that it answers with.
+    const fn views<T: ToSchema>(mut self) -> Self {
+        self.gives = Gives::View(Body::of::<T>());
+        self
+    }
+
+    /// With what it answers with, where that is no view.
+    const fn gives(mut self, gives: Gives) -> Self {
+        self.gives = gives;
         self
     }
 
@@ -103,9 +149,17 @@ pub(super) fn router(service: Arc<Service>) -> Router {
     router
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
+        .layer(Extension(Places::default()))
         .layer(middleware::from_fn(hosts::check))
         .layer(middleware::from_fn(limits::no_store))
         .with_state(service)
+}
+
+/// `GET /api/v1/openapi.json`: the description of the API.
+pub(super) async fn described() -> Response {
+    static DOCUMENT: OnceLock<String> = OnceLock::new();
+    let text = DOCUMENT.get_or_init(|| answer::document(&openapi::document(&table::all())));
+    answer::of(Form::Json, text.clone())
 }
 
 #[cfg(test)]
@@ -124,6 +178,46 @@ mod tests {
             assert!(route.query.iter().all(|one| !one.what.is_empty()), "{name}");
             assert!(seen.insert(name.clone()), "{name} stands there twice");
         }
+    }
+
+    #[test]
+    fn each_route_is_described_and_nothing_else_is() {
+        let document = openapi::document(&table::all());
+        let document = serde_json::to_value(&document).unwrap();
+        let mut described = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let name = format!("{} {path}", method.to_uppercase());
+                assert!(operation["summary"].is_string(), "{name}");
+                assert!(operation["operationId"].is_string(), "{name}");
+                assert!(
+                    operation["responses"]
+                        .as_object()
+                        .is_some_and(|all| !all.is_empty()),
+                    "{name}"
+                );
+                let takes = method == "post" || method == "delete";
+                assert_eq!(operation["requestBody"].is_object(), takes, "{name}");
+                let is_api = path.starts_with("/api/");
+                let problem = &operation["responses"]["default"]["content"]["application/problem+json"];
+                assert_eq!(problem.is_object(), is_api, "{name}");
+                assert_eq!(operation["x-role"].is_string(), is_api, "{name}");
+                described.insert(name);
+            }
+        }
+        let routes = table::all();
+        let routes: BTreeSet<String> = routes
+            .iter()
+            .map(|route| format!("{} {}", route.method, route.path))
+            .collect();
+        assert_eq!(described, routes);
+        let text = document.to_string();
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        for (at, _) in text.match_indices("#/components/schemas/") {
+            let name: String = text[at + 21..].chars().take_while(|c| *c != '"').collect();
+            assert!(schemas.contains_key(&name), "{name} is described nowhere");
+        }
+        assert_eq!(document["openapi"], "3.1.0");
     }
 
     #[test]

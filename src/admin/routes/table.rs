@@ -3,14 +3,50 @@
 use axum::handler::Handler;
 use axum::http::Method;
 
+use super::Body;
+use super::Gives;
 use super::Least;
-use super::Parameter;
 use super::Route;
 use crate::admin::decisions;
+use crate::admin::feed;
 use crate::admin::health;
+use crate::admin::health::Health;
 use crate::admin::orders;
+use crate::admin::parameter::Kind;
+use crate::admin::parameter::Parameter;
+use crate::admin::parameter::of;
+use crate::admin::parameter::text;
 use crate::admin::views;
+use crate::app::decisions::Comment;
+use crate::app::decisions::escrow;
+use crate::app::decisions::hold::Held;
+use crate::app::decisions::hold::Holding;
+use crate::app::decisions::hold::Released;
+use crate::app::decisions::link::Linked;
+use crate::app::decisions::link::Pairing;
+use crate::app::decisions::pause::Paused;
+use crate::app::decisions::pause::Pausing;
+use crate::app::decisions::pause::Resumed;
+use crate::app::decisions::quarantine;
+use crate::app::decisions::withheld;
+use crate::app::decisions::withheld::Chosen;
+use crate::app::service::OrderState;
 use crate::app::service::Service;
+use crate::app::service::answer::Ticket;
+use crate::app::service::request::CancelRequest;
+use crate::app::service::request::Cancelled;
+use crate::app::service::request::DriftRequest;
+use crate::app::service::request::ResyncRequest;
+use crate::app::service::request::SyncRequest;
+use crate::app::views::changes::Changes;
+use crate::app::views::drift::DriftView;
+use crate::app::views::escrow::Escrow;
+use crate::app::views::history::HistoryPage;
+use crate::app::views::holds::Holds;
+use crate::app::views::status::JobStatus;
+use crate::app::views::status::Status;
+use crate::app::views::timeline::Timeline;
+use crate::app::views::withheld::WithheldList;
 use crate::model::role::Role;
 use crate::model::role::Role::Approver;
 use crate::model::role::Role::Operator;
@@ -22,6 +58,7 @@ pub(super) fn all() -> Vec<Route> {
     let mut all = probes();
     all.extend(jobs());
     all.extend(decisions());
+    all.extend(decisions_of_the_job());
     all.extend(orders());
     all
 }
@@ -29,31 +66,57 @@ pub(super) fn all() -> Vec<Route> {
 /// What shows whether the daemon is well.
 fn probes() -> Vec<Route> {
     vec![
-        open("/healthz", health::healthz).says("the process is alive"),
-        open("/readyz", health::readyz).says("the store is open and the schedules run"),
+        open("/healthz", health::healthz)
+            .gives(Gives::Document(Body::of::<Health>()))
+            .says("the process is alive"),
+        open("/readyz", health::readyz)
+            .gives(Gives::Document(Body::of::<Health>()))
+            .says("the store is open and the schedules run"),
     ]
 }
 
 /// What can be asked.
 fn jobs() -> Vec<Route> {
     vec![
+        get("/api/v1/openapi.json", super::described).says("this description"),
+        get("/api/v1/events", feed::events)
+            .query(feed::QUERY)
+            .gives(Gives::Events)
+            .says("what happens in the daemon, as it happens; `Last-Event-ID` goes on where it ended"),
         get("/api/v1/jobs", views::jobs)
             .query(&[JOB])
+            .views::<Status>()
             .says("the jobs as `status` shows them, with what the daemon does for them now"),
-        get("/api/v1/jobs/{job}", views::job).says("one job"),
+        get("/api/v1/jobs/{job}", views::job)
+            .views::<JobStatus>()
+            .says("one job"),
         get("/api/v1/jobs/{job}/withheld", views::withheld)
             .query(&[OBJECTS, REASON])
+            .views::<WithheldList>()
             .says("what the guard holds back"),
-        get("/api/v1/jobs/{job}/holds", views::holds).says("what is on hold"),
+        get("/api/v1/jobs/{job}/holds", views::holds)
+            .views::<Holds>()
+            .says("what is on hold"),
         get("/api/v1/jobs/{job}/escrow", views::escrow)
             .query(&[OBJECT])
+            .views::<Escrow>()
             .says("entries set aside after failures"),
         get("/api/v1/jobs/{job}/drift", views::drift)
             .query(&[HEALED])
+            .views::<DriftView>()
             .says("where the target is not as it was left, as the last reading found it"),
         get("/api/v1/jobs/{job}/history", views::history)
             .query(views::HISTORY)
+            .views::<HistoryPage>()
             .says("the audit log, oldest first, by pages: `after` is `next` of the page before"),
+        get("/api/v1/jobs/{job}/history/summary", views::changes)
+            .query(views::CHANGES)
+            .views::<Changes>()
+            .says("what changed within a time, counted by operation and cause"),
+        get("/api/v1/jobs/{job}/timeline", views::timeline)
+            .query(views::TIMELINE)
+            .views::<Timeline>()
+            .says("cycles, decisions and stops in one list, newest first"),
         get("/api/v1/jobs/{job}/objects/{id}/explain", views::explain)
             .query(&[SETTINGS])
             .says("one object, step by step, and why; `{id}` is an id or any name"),
@@ -68,53 +131,90 @@ fn decisions() -> Vec<Route> {
             Approver,
             decisions::withheld_release,
         )
+        .takes::<Chosen>()
+        .views::<withheld::Decided>()
         .says("lets withheld operations through, once"),
         post(
             "/api/v1/jobs/{job}/withheld/reject",
             Approver,
             decisions::withheld_reject,
         )
+        .takes::<Chosen>()
+        .views::<withheld::Decided>()
         .says("puts the objects of withheld operations on hold"),
-        post("/api/v1/jobs/{job}/holds", Approver, decisions::hold).says("puts objects on hold"),
+        post("/api/v1/jobs/{job}/holds", Approver, decisions::hold)
+            .takes::<Holding>()
+            .views::<Held>()
+            .says("puts objects on hold"),
         post(
             "/api/v1/jobs/{job}/holds/release",
             Approver,
             decisions::hold_release,
         )
+        .takes::<Released>()
+        .views::<Held>()
         .says("takes objects off hold"),
         delete("/api/v1/jobs/{job}/holds/{id}", Approver, decisions::hold_delete)
+            .takes::<Comment>()
+            .views::<Held>()
             .says("takes one object off hold"),
+    ]
+}
+
+/// What people decide on single entries, links and the job.
+fn decisions_of_the_job() -> Vec<Route> {
+    vec![
         post(
             "/api/v1/jobs/{job}/escrow/retry",
             Operator,
             decisions::escrow_retry,
         )
+        .takes::<escrow::Decided>()
+        .views::<Escrow>()
         .says("has entries tried again: one, or all where none is named"),
         post("/api/v1/jobs/{job}/escrow/drop", Approver, decisions::escrow_drop)
+            .takes::<escrow::Decided>()
+            .views::<Escrow>()
             .says("leaves entries until they change: one, or all where none is named"),
         post(
             "/api/v1/jobs/{job}/escrow/{id}/retry",
             Operator,
             decisions::entry_retry,
         )
+        .takes::<Comment>()
+        .views::<Escrow>()
         .says("has one entry tried again"),
         post(
             "/api/v1/jobs/{job}/escrow/{id}/drop",
             Approver,
             decisions::entry_drop,
         )
+        .takes::<Comment>()
+        .views::<Escrow>()
         .says("leaves one entry until it changes"),
         post("/api/v1/jobs/{job}/links", Approver, decisions::link)
+            .takes::<Pairing>()
+            .views::<Linked>()
             .says("links an object to a resource by hand"),
         delete("/api/v1/jobs/{job}/links/{id}", Approver, decisions::unlink)
+            .takes::<Comment>()
+            .views::<Linked>()
             .says("ends the link of an object"),
-        post("/api/v1/jobs/{job}/pause", Approver, decisions::pause).says("pauses writes to the target"),
-        post("/api/v1/jobs/{job}/resume", Approver, decisions::resume).says("ends a pause"),
+        post("/api/v1/jobs/{job}/pause", Approver, decisions::pause)
+            .takes::<Pausing>()
+            .views::<Paused>()
+            .says("pauses writes to the target"),
+        post("/api/v1/jobs/{job}/resume", Approver, decisions::resume)
+            .takes::<Comment>()
+            .views::<Resumed>()
+            .says("ends a pause"),
         post(
             "/api/v1/jobs/{job}/quarantine/release",
             Approver,
             decisions::quarantine_release,
         )
+        .takes::<Comment>()
+        .views::<quarantine::Released>()
         .says("lets a stopped job go on"),
     ]
 }
@@ -122,42 +222,42 @@ fn decisions() -> Vec<Route> {
 /// What the daemon is told to do, and what becomes of it.
 fn orders() -> Vec<Route> {
     vec![
-        post("/api/v1/jobs/{job}/sync", Operator, orders::sync).says("orders one cycle"),
+        post("/api/v1/jobs/{job}/sync", Operator, orders::sync).takes::<SyncRequest>().gives(Gives::Order(Body::of::<Ticket>())).says("orders one cycle"),
         post("/api/v1/jobs/{job}/resync", Operator, orders::resync)
-            .says("orders named objects, or all, or the source from its beginning"),
+            .takes::<ResyncRequest>().gives(Gives::Order(Body::of::<Ticket>())).says("orders named objects, or all, or the source from its beginning"),
         post(
             "/api/v1/jobs/{job}/drift/refresh",
             Operator,
             orders::drift_refresh,
         )
-        .says("orders a reading of the target"),
+        .takes::<DriftRequest>().gives(Gives::Order(Body::of::<Ticket>())).says("orders a reading of the target"),
         post("/api/v1/jobs/{job}/drift/heal", Approver, orders::drift_heal)
-            .says("orders that what drifted is put right"),
-        get("/api/v1/cycles/{id}", orders::follow).says(
+            .takes::<DriftRequest>().gives(Gives::Order(Body::of::<Ticket>())).says("orders that what drifted is put right"),
+        get("/api/v1/cycles/{id}", orders::follow).gives(Gives::Followed(Body::of::<OrderState>())).says(
             "where an order or a cycle of this daemon stands; its events with `Accept: text/event-stream`",
         ),
         post("/api/v1/cycles/{id}/cancel", Operator, orders::cancel)
-            .says("ends an order or a cycle after the requests in flight"),
+            .takes::<CancelRequest>().gives(Gives::Document(Body::of::<Cancelled>())).says("ends an order or a cycle after the requests in flight"),
     ]
 }
 
 const JOB: Parameter = text("job", "only the job of this name");
 const OBJECT: Parameter = text("object", "an object: its id, or any name that it has or had");
-const OBJECTS: Parameter = text(
+const OBJECTS: Parameter = of(
+    Kind::Texts,
     "object",
     "an object: its id, or any name; may be given more than once",
 );
 const REASON: Parameter = text("reason", "only what is withheld for this reason");
-const HEALED: Parameter = text("healed", "`true`: what healing left, where words are asked for");
+const HEALED: Parameter = of(
+    Kind::Flag,
+    "healed",
+    "`true`: what healing left, where words are asked for",
+);
 const SETTINGS: Parameter = text(
     "settings",
     "what the caller's own settings come to: refused where the daemon's are others",
 );
-
-/// A parameter.
-pub(in crate::admin) const fn text(name: &'static str, what: &'static str) -> Parameter {
-    Parameter { name, what }
-}
 
 fn open<H: Handler<T, Arc<Service>>, T: 'static>(path: &'static str, handler: H) -> Route {
     Route::new(Method::GET, path, Least::Anybody, handler)

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::about;
 use crate::app::desk::Desk;
@@ -17,8 +18,9 @@ use crate::snapshot::record::DirtyCause;
 use crate::snapshot::tx::Tx;
 
 /// Which entries a decision is about.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schema(as = EscrowDecided)]
 pub struct Decided {
     /// The entries that this object names: id, UPN, mail or display name; all where absent.
     pub object: Option<String>,

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::about;
 use crate::app::desk::Desk;
@@ -21,7 +22,7 @@ use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::record::DirtyCause;
 
 /// What is to be put on hold.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Holding {
     /// Users and groups: id, UPN, mail or display name.
@@ -30,14 +31,16 @@ pub struct Holding {
     pub attribute: Option<String>,
     /// It ends by itself then.
     #[serde(with = "crate::app::views::moment")]
+    #[schema(value_type = Option<String>)]
     pub until: Option<Timestamp>,
     /// Why.
     pub comment: Option<String>,
 }
 
 /// What is to be taken off hold.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schema(as = HoldsReleased)]
 pub struct Released {
     /// Users and groups: id, UPN, mail or display name.
     pub objects: Vec<String>,
@@ -46,14 +49,16 @@ pub struct Released {
 }
 
 /// Objects that were put on hold, or taken off.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Held {
     /// `hold` or `release`.
+    #[schema(value_type = String)]
     pub action: &'static str,
     /// The job.
     pub job: String,
     /// The objects.
     #[serde(serialize_with = "crate::app::views::ids")]
+    #[schema(value_type = Vec<String>)]
     pub objects: Vec<Named>,
     /// What was decided, in words.
     #[serde(skip)]

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::about;
 use crate::app::desk::Desk;
@@ -21,7 +22,7 @@ use crate::reconcile::forward::matching::EXTERNAL_ID;
 use crate::snapshot::read::Reads;
 
 /// Which pair is to be made.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pairing {
     /// The user or group: id, UPN, mail or display name.
@@ -35,15 +36,17 @@ pub struct Pairing {
 }
 
 /// A pair that was made or forgotten.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Linked {
     /// `link` or `unlink`.
+    #[schema(value_type = String)]
     pub action: &'static str,
     /// The job.
     pub job: String,
     /// The object's id.
     pub object: String,
     /// Its resource by now.
+    #[schema(value_type = Option<String>)]
     pub target: Option<TargetId>,
     /// The object.
     #[serde(skip)]

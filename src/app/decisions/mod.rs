@@ -9,12 +9,13 @@ pub mod withheld;
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::desk::Decision;
 use super::lookup::Named;
 
 /// A decision that needs nothing but perhaps its why.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Comment {
     /// Why.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::desk::Decision;
 use crate::app::desk::Desk;
@@ -15,22 +16,24 @@ use crate::snapshot::kept_back::Pause;
 use crate::snapshot::state::{RESTORED, StateReads};
 
 /// How a job is to be paused.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pausing {
     /// Only removals wait.
     pub removals_only: bool,
     /// It ends by itself after this; in seconds.
     #[serde(with = "seconds")]
+    #[schema(value_type = Option<u64>)]
     pub lasts: Option<Duration>,
     /// Why.
     pub comment: Option<String>,
 }
 
 /// A job that was paused.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Paused {
     /// `pause`.
+    #[schema(value_type = String)]
     pub action: &'static str,
     /// The job.
     pub job: String,
@@ -40,6 +43,7 @@ pub struct Paused {
     pub replaces: Option<PauseView>,
     /// When it ends by itself.
     #[serde(serialize_with = "crate::app::views::text_or_null")]
+    #[schema(value_type = Option<String>)]
     pub until: Option<Timestamp>,
     /// What was decided, in words.
     #[serde(skip)]
@@ -47,9 +51,10 @@ pub struct Paused {
 }
 
 /// A job that was resumed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Resumed {
     /// `resume`.
+    #[schema(value_type = String)]
     pub action: &'static str,
     /// The job.
     pub job: String,

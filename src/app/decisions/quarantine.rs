@@ -1,6 +1,7 @@
 //! A job, or a kind of operation, that stopped goes on with the next cycle.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::desk::Decision;
 use crate::app::desk::Desk;
@@ -9,13 +10,16 @@ use crate::snapshot::quarantine::Quarantine;
 use crate::snapshot::quarantine::QuarantineReads;
 
 /// What was let go on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = QuarantineReleased)]
 pub struct Released {
     /// `release`.
+    #[schema(value_type = String)]
     pub action: &'static str,
     /// The job.
     pub job: String,
     /// The kinds of operations that had stopped.
+    #[schema(value_type = Vec<String>)]
     pub kinds: Vec<&'static str>,
     /// True where the job as a whole had stopped.
     pub was_quarantined: bool,

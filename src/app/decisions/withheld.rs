@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::about;
 use crate::app::desk::Decision;
@@ -18,7 +19,7 @@ use crate::snapshot::kept_back::HoldCause;
 use crate::snapshot::kept_back::Withheld;
 
 /// Which withheld operations a decision is about.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Chosen {
     /// Those on these objects: id, UPN, mail or display name.
@@ -34,15 +35,18 @@ pub struct Chosen {
 }
 
 /// What was decided.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WithheldDecided)]
 pub struct Decided {
     /// `release` or `reject`.
+    #[schema(value_type = String)]
     pub action: &'static str,
     /// How many operations.
     pub count: u64,
     /// The job.
     pub job: String,
     /// The objects that they are about.
+    #[schema(value_type = Vec<String>)]
     pub objects: BTreeSet<String>,
 }
 

@@ -2,12 +2,13 @@
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::error::AppError;
 use crate::engine::summary::Summary;
 
 /// An order that was taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ticket {
     /// The id of the cycle that it is or will be.
     pub cycle: String,

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::answer::Answer;
 use super::answer::Ticket;
@@ -54,6 +55,8 @@ pub struct Events {
     ring: Mutex<VecDeque<Event>>,
     /// The number of the newest event; 0 before the first.
     newest: watch::Sender<u64>,
+    /// Of this start of the daemon: numbers of another one mean nothing here.
+    boot: Uuid,
 }
 
 impl Default for Events {
@@ -61,6 +64,7 @@ impl Default for Events {
         Self {
             ring: Mutex::default(),
             newest: watch::Sender::new(0),
+            boot: Uuid::now_v7(),
         }
     }
 }
@@ -109,6 +113,19 @@ impl Events {
         }
     }
 
+    /// The name of a reader's place: after the event of this number.
+    #[must_use]
+    pub fn id(&self, number: u64) -> String {
+        format!("{}-{number}", self.boot.simple())
+    }
+
+    /// The number of such a name; `None` for one of another start of the daemon, or of nothing.
+    #[must_use]
+    pub fn place(&self, id: &str) -> Option<u64> {
+        let (boot, number) = id.split_once('-')?;
+        (boot == self.boot.simple().to_string()).then(|| number.parse().ok())?
+    }
+
     /// Changes with each event; holds the number of the newest.
     #[must_use]
     pub fn newest(&self) -> watch::Receiver<u64> {
@@ -119,7 +136,6 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     #[test]
     fn a_reader_that_is_too_slow_is_told_so() {
@@ -143,5 +159,14 @@ mod tests {
         assert_eq!((news.missed, news.events[0].number), (true, 4));
         assert!(!events.after(3).missed);
         assert_eq!(*events.newest().borrow(), 1003);
+        assert_eq!(events.place(&events.id(7)), Some(7));
+        for other in [
+            Events::default().id(7),
+            "7".to_owned(),
+            "-7".to_owned(),
+            events.id(7).replace('7', "x"),
+        ] {
+            assert_eq!(events.place(&other), None, "{other}");
+        }
     }
 }

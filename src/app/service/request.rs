@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::order::Work;
 use crate::app::error::AppError;
@@ -11,7 +12,7 @@ use crate::engine::job::Extent;
 const MOST_NAMES: usize = 1000;
 
 /// `sync`: one cycle.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SyncRequest {
     /// Reads the target back and reconciles everything.
@@ -25,7 +26,7 @@ pub struct SyncRequest {
 }
 
 /// `resync`: names, or one of the two switches.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResyncRequest {
     /// Users: object id, UPN, mail or display name.
@@ -41,7 +42,7 @@ pub struct ResyncRequest {
 }
 
 /// `drift --refresh` and `--heal`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DriftRequest {
     /// As [`SyncRequest::settings`].
@@ -62,7 +63,7 @@ impl DriftRequest {
 }
 
 /// `cancel`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CancelRequest {
     /// Only for one of those who asked for it: it goes on for the others.
@@ -70,7 +71,7 @@ pub struct CancelRequest {
 }
 
 /// What became of a `cancel`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cancelled {
     /// The order or cycle.
     pub cycle: String,

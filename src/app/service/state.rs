@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::load::Loaded;
 use super::mode;
@@ -13,7 +14,7 @@ use crate::app::error::AppError;
 use crate::engine::job::Extent;
 
 /// A job in the daemon.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobState {
     /// Its name.
     pub job: String,
@@ -32,7 +33,7 @@ pub struct JobState {
 }
 
 /// An order, or a cycle of the schedule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderState {
     /// Its id.
     pub cycle: String,

@@ -2,15 +2,17 @@
 
 use serde::Serialize;
 use serde_json::Value as Json;
+use utoipa::ToSchema;
 
 use crate::app::error::AppError;
 use crate::model::shown::shown;
 use crate::snapshot::store::Snapshot;
 
 /// A page of cycles.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Cycles {
     /// Their summaries, newest first.
+    #[schema(value_type = Vec<Object>)]
     pub cycles: Vec<Json>,
     /// The job.
     pub job: String,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value as Json;
+use utoipa::ToSchema;
 
 use crate::app::error::AppError;
 use crate::engine::drift::another_writer;
@@ -26,10 +27,11 @@ const LISTED: usize = 1000;
 const NAMED: usize = 5;
 
 /// What the store knows of drift.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DriftView {
     /// Another writer at the target, where there seems to be one.
     #[serde(serialize_with = "super::sorted")]
+    #[schema(value_type = Option<Object>)]
     pub another_writer: Option<AnotherWriter>,
     /// The five classes with their numbers.
     pub drift: DriftCounts,
@@ -54,7 +56,7 @@ pub struct DriftView {
 }
 
 /// The five classes of drift with their numbers.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct DriftCounts {
     /// Groups whose members differ.
     pub membership: u64,
@@ -69,15 +71,17 @@ pub struct DriftCounts {
 }
 
 /// One object that drifted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DriftedObject {
     /// The values that differ.
     pub attributes: Vec<DriftedAttribute>,
     /// Of which classes its drift is.
+    #[schema(value_type = Vec<String>)]
     pub classes: Vec<&'static str>,
     /// Members in excess.
     pub extra: DriftedMembers,
     /// User or group.
+    #[schema(value_type = String)]
     pub kind: ObjectKind,
     /// Members that it lacks.
     pub lacking: DriftedMembers,
@@ -85,31 +89,36 @@ pub struct DriftedObject {
     pub name: String,
     /// The object.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub object: SourceId,
     /// True where a cycle is to put it right.
     pub pending: bool,
     /// When its resource was read.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub read: Timestamp,
     /// Its resource.
+    #[schema(value_type = String)]
     pub target: TargetId,
 }
 
 /// A value that differs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DriftedAttribute {
     /// Target path.
     pub attribute: String,
     /// True where the source changed too.
     pub conflict: bool,
     /// What the target holds.
+    #[schema(value_type = serde_json::Value)]
     pub held: Json,
     /// What is wanted.
+    #[schema(value_type = serde_json::Value)]
     pub wanted: Json,
 }
 
 /// Members that differ.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DriftedMembers {
     /// All of them.
     pub count: u64,
@@ -121,11 +130,13 @@ pub struct DriftedMembers {
 }
 
 /// One object of which the target did not keep something.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NotKeptObject)]
 pub struct NotKept {
     /// What was sent, and what is held instead.
     pub attributes: Vec<DriftedAttribute>,
     /// User or group.
+    #[schema(value_type = String)]
     pub kind: ObjectKind,
     /// Members, and whether the target holds them.
     pub members: Vec<HeldMember>,
@@ -133,29 +144,34 @@ pub struct NotKept {
     pub name: String,
     /// The object.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub object: SourceId,
     /// Its resource.
+    #[schema(value_type = String)]
     pub target: TargetId,
 }
 
 /// A member that the target did not take, or did not let go.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct HeldMember {
     /// True where the target holds it.
     pub held: bool,
     /// The member.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub object: SourceId,
 }
 
 /// A resource that no source object is linked to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Unmanaged {
     /// User or group.
+    #[schema(value_type = String)]
     pub kind: ObjectKind,
     /// What the target calls it.
     pub name: Option<String>,
     /// Its id.
+    #[schema(value_type = String)]
     pub target: TargetId,
 }
 

@@ -1,6 +1,7 @@
 //! Entries set aside after failures, as they are shown.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
@@ -20,9 +21,11 @@ use crate::snapshot::refused;
 use crate::snapshot::store::Snapshot;
 
 /// Entries in escrow, and what was done with them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EscrowList)]
 pub struct Escrow {
     /// `list`, `retry` or `drop`.
+    #[schema(value_type = String)]
     pub action: &'static str,
     /// A line for each part of an object that waits alone; one, where it is the whole object.
     pub entries: Vec<EscrowEntry>,
@@ -34,7 +37,7 @@ pub struct Escrow {
 }
 
 /// One line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct EscrowEntry {
     /// The attribute that waits, where the rest of the object was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,6 +51,7 @@ pub struct EscrowEntry {
     /// What to do.
     pub hint: String,
     /// User or group.
+    #[schema(value_type = String)]
     pub kind: ObjectKind,
     /// The member that waits, where the rest of the group was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,26 +60,32 @@ pub struct EscrowEntry {
     pub name: Option<String>,
     /// When it is tried again; null: when it changes.
     #[serde(serialize_with = "super::text_or_null")]
+    #[schema(value_type = Option<String>)]
     pub next_try: Option<Timestamp>,
     /// The object.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub object: SourceId,
     /// The operation that failed.
     pub operation: String,
     /// `in_escrow`, `attribute_refused` or `member_refused`.
+    #[schema(value_type = String)]
     pub reason: &'static str,
     /// When it failed first.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub since: Timestamp,
 }
 
 /// A member by its id and name.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EscrowMember)]
 pub struct MemberName {
     /// Its name, or its id where that is all that is known.
     pub name: String,
     /// The member.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub object: SourceId,
 }
 

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value as Json;
+use utoipa::ToSchema;
 
 use super::Known;
 use crate::app::error::AppError;
@@ -45,7 +46,7 @@ pub struct Wanted {
 }
 
 /// A page of the history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct HistoryPage {
     /// The entries, oldest first.
     pub entries: Vec<HistoryEntry>,
@@ -56,7 +57,7 @@ pub struct HistoryPage {
 }
 
 /// One entry, with the names that the ids have by now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct HistoryEntry {
     /// Who.
     pub actor: String,
@@ -69,44 +70,54 @@ pub struct HistoryEntry {
     pub config: String,
     /// In which cycle; null for what is done between cycles.
     #[serde(serialize_with = "super::text_or_null")]
+    #[schema(value_type = Option<String>)]
     pub cycle: Option<CycleId>,
     /// What a person said, or the target; absent where the values were erased.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub detail: Option<Known>,
     /// True where the values were erased; absent where they are there.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub erased: bool,
     /// User or group.
+    #[schema(value_type = Option<String>)]
     pub kind: Option<ObjectKind>,
     /// The object's name; absent where the entry is about none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub name: Option<Known>,
     /// The object.
     #[serde(serialize_with = "super::text_or_null")]
+    #[schema(value_type = Option<String>)]
     pub object: Option<SourceId>,
     /// What was done, tried or decided.
     pub operation: String,
     /// The code of why.
+    #[schema(value_type = Option<String>)]
     pub reason: Option<&'static str>,
     /// How it ended.
     pub result: String,
     /// Its number.
     pub seq: u64,
     /// The resource.
+    #[schema(value_type = Option<String>)]
     pub target: Option<TargetId>,
     /// When.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub time: Timestamp,
 }
 
 /// One attribute that changed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct HistoryChange {
     /// Its value afterwards; of members, those that came.
+    #[schema(value_type = serde_json::Value)]
     pub after: Json,
     /// Target path.
     pub attribute: String,
     /// Its value before; of members, those that went.
+    #[schema(value_type = serde_json::Value)]
     pub before: Json,
     /// The members that came or went.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,12 +125,14 @@ pub struct HistoryChange {
 }
 
 /// A member that came or went.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HistoryMember)]
 pub struct Member {
     /// Its name, where it is known.
     pub name: Option<String>,
     /// The member.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub object: SourceId,
 }
 

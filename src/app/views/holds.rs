@@ -1,6 +1,7 @@
 //! What is on hold, as it is shown.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
@@ -12,7 +13,7 @@ use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::KeptBackReads;
 
 /// What is on hold in a job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Holds {
     /// Each hold; those of undos last.
     pub holds: Vec<HoldView>,
@@ -21,7 +22,7 @@ pub struct Holds {
 }
 
 /// One hold.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum HoldView {
     /// By hand, or by a rejection.
@@ -31,28 +32,33 @@ pub enum HoldView {
 }
 
 /// A hold that somebody decided.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DecidedHold {
     /// Who.
     pub actor: String,
     /// The target path that is held; everything where absent.
     pub attribute: Option<String>,
     /// `hold` or `reject`.
+    #[schema(value_type = String)]
     pub cause: &'static str,
     /// What they said.
     pub comment: Option<String>,
     /// User or group.
+    #[schema(value_type = String)]
     pub kind: ObjectKind,
     /// The object's name.
     pub name: String,
     /// The object.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub object: SourceId,
     /// Since when.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub since: Timestamp,
     /// When it ends by itself.
     #[serde(serialize_with = "super::text_or_null")]
+    #[schema(value_type = Option<String>)]
     pub until: Option<Timestamp>,
     /// All of it in words.
     #[serde(skip)]
@@ -60,16 +66,19 @@ pub struct DecidedHold {
 }
 
 /// What an undo holds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UndoneHold {
     /// `undo`.
+    #[schema(value_type = String)]
     pub cause: &'static str,
     /// User or group.
+    #[schema(value_type = String)]
     pub kind: ObjectKind,
     /// The object's name.
     pub name: String,
     /// The object.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub object: SourceId,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Fields stand in the order of the alphabet, as in every document so far. Moments are RFC 3339 in UTC.
 
+pub mod changes;
 pub mod cycles;
 pub mod drift;
 pub mod escrow;
@@ -12,6 +13,7 @@ pub mod objects;
 pub mod pause;
 pub mod quarantine;
 pub mod status;
+pub mod timeline;
 pub mod withheld;
 
 use std::fmt::Display;

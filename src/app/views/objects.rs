@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::error::AppError;
 use crate::model::clock::Timestamp;
@@ -34,8 +35,9 @@ pub struct Wanted {
 }
 
 /// How an object stands; it may stand in several ways at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = ObjectState)]
 pub enum State {
     /// It has a resource.
     Linked,
@@ -73,30 +75,34 @@ impl State {
 }
 
 /// A page of objects.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Objects {
     /// The job.
     pub job: String,
     /// The object to go on behind; null at the end.
     #[serde(serialize_with = "super::text_or_null")]
+    #[schema(value_type = Option<String>)]
     pub next: Option<SourceId>,
     /// The objects, by their ids.
     pub objects: Vec<ObjectView>,
 }
 
 /// One object.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ObjectView {
     /// User or group.
+    #[schema(value_type = String)]
     pub kind: ObjectKind,
     /// Its name.
     pub name: String,
     /// Its id.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub object: SourceId,
     /// How it stands.
     pub states: BTreeSet<State>,
     /// Its resource.
+    #[schema(value_type = Option<String>)]
     pub target: Option<TargetId>,
 }
 

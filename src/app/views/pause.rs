@@ -1,13 +1,14 @@
 //! A job's pause, as it is shown.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::model::clock::Timestamp;
 use crate::model::shown::shown;
 use crate::snapshot::kept_back::Pause;
 
 /// A pause that holds, or held.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PauseView {
     /// Who paused the job.
     pub actor: String,
@@ -17,9 +18,11 @@ pub struct PauseView {
     pub removals_only: bool,
     /// Since when.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub since: Timestamp,
     /// When it ends by itself.
     #[serde(serialize_with = "super::text_or_null")]
+    #[schema(value_type = Option<String>)]
     pub until: Option<Timestamp>,
 }
 

@@ -1,13 +1,14 @@
 //! What is stopped, as it is shown.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::model::clock::Timestamp;
 use crate::model::side::Side;
 use crate::snapshot::quarantine::Quarantine;
 
 /// What is stopped: the job as a whole, or kinds of operations.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct QuarantineView {
     /// Why the job stopped, where it did.
     pub job: Option<StoppedJob>,
@@ -16,7 +17,7 @@ pub struct QuarantineView {
 }
 
 /// Why a job stopped.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct StoppedJob {
     /// Whose cycle met it.
     pub actor: String,
@@ -26,16 +27,19 @@ pub struct StoppedJob {
     pub hint: String,
     /// When it was last probed, in vain.
     #[serde(serialize_with = "super::text_or_null")]
+    #[schema(value_type = Option<String>)]
     pub last_probe: Option<Timestamp>,
     /// The side that refuses.
+    #[schema(value_type = String)]
     pub side: Side,
     /// Since when.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub since: Timestamp,
 }
 
 /// Why a kind of operation stopped.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct StoppedKind {
     /// Whose cycle met it.
     pub actor: String,
@@ -46,11 +50,13 @@ pub struct StoppedKind {
     /// What to do.
     pub hint: String,
     /// The operation.
+    #[schema(value_type = String)]
     pub operation: &'static str,
     /// Of how many that were sent.
     pub sent: u64,
     /// Since when.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub since: Timestamp,
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value as Json;
+use utoipa::ToSchema;
 
 use super::drift::DriftCounts;
 use super::pause::PauseView;
@@ -29,14 +30,14 @@ use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 
 /// Each job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Status {
     /// By name.
     pub jobs: Vec<JobStatus>,
 }
 
 /// One job. What only its snapshot knows is null while it has none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct JobStatus {
     /// When its credentials end.
     pub credentials: Credentials,
@@ -56,14 +57,18 @@ pub struct JobStatus {
     /// Seconds since the last cycle began, where that ended converged.
     pub lag_seconds: Option<u64>,
     /// The summary of the last cycle.
+    #[schema(value_type = Option<Object>)]
     pub last_cycle: Option<Json>,
     /// `observe` or `enforce`.
+    #[schema(value_type = String)]
     pub mode: &'static str,
     /// When the next cycle begins.
     #[serde(serialize_with = "super::text_or_null")]
+    #[schema(value_type = Option<String>)]
     pub next_cycle: Option<Timestamp>,
     /// When the next full cycle begins.
     #[serde(serialize_with = "super::text_or_null")]
+    #[schema(value_type = Option<String>)]
     pub next_full_cycle: Option<Timestamp>,
     /// What the target did not keep, the first of it.
     #[serde(serialize_with = "super::sorted")]
@@ -75,13 +80,14 @@ pub struct JobStatus {
     /// What its snapshot holds.
     pub snapshot: Option<SnapshotSize>,
     /// Since when each stream of the source is read to its end.
+    #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     pub source_complete_since: Option<BTreeMap<&'static str, Option<String>>>,
     /// What the next cycle has to do.
     pub waiting: Option<Waiting>,
 }
 
 /// The last day of each credential, where the settings say it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Credentials {
     /// Of the source's.
     pub source: Option<String>,
@@ -90,7 +96,7 @@ pub struct Credentials {
 }
 
 /// What a snapshot holds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SnapshotSize {
     /// What is to be said of the engine at this size: nothing mostly.
     pub advice: Option<String>,
@@ -109,7 +115,8 @@ pub struct SnapshotSize {
 }
 
 /// What the next cycle has to do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WaitingObjects)]
 pub struct Waiting {
     /// Groups to look at.
     pub groups: u64,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
@@ -20,7 +21,7 @@ use crate::snapshot::kept_back::WithheldKey;
 use crate::snapshot::store::Snapshot;
 
 /// What is withheld in a job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct WithheldList {
     /// How many, by the reason that asks for them.
     pub by_reason: BTreeMap<String, u64>,
@@ -33,7 +34,7 @@ pub struct WithheldList {
 }
 
 /// One withheld operation, or several removals of members of one group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct WithheldView {
     /// The resource that it would take over, for an adoption that waits for its review.
     pub adopts: Option<Adopts>,
@@ -42,6 +43,7 @@ pub struct WithheldView {
     /// For how many operations it counts.
     pub count: u64,
     /// User or group.
+    #[schema(value_type = String)]
     pub kind: ObjectKind,
     /// The members that the group would lose, with their names.
     pub member_names: Vec<MemberName>,
@@ -51,8 +53,10 @@ pub struct WithheldView {
     pub name: String,
     /// The object.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub object: SourceId,
     /// What is to be done.
+    #[schema(value_type = String)]
     pub operation: &'static str,
     /// The code of why it is asked for.
     pub reason: String,
@@ -60,25 +64,29 @@ pub struct WithheldView {
     pub released_by: Option<String>,
     /// Since when it waits.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub since: Timestamp,
     /// The object's resource.
+    #[schema(value_type = Option<String>)]
     pub target: Option<TargetId>,
     /// Why it is held back, in the guard's words.
     pub why: String,
 }
 
 /// A member with its name, where it is known.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WithheldMember)]
 pub struct MemberName {
     /// Its name.
     pub name: Option<String>,
     /// The member.
     #[serde(serialize_with = "super::text")]
+    #[schema(value_type = String)]
     pub object: SourceId,
 }
 
 /// A resource that an adoption would take over.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Adopts {
     /// By which value it was found.
     pub by: String,
@@ -87,6 +95,7 @@ pub struct Adopts {
     /// How many are in it.
     pub members: u64,
     /// Its id.
+    #[schema(value_type = String)]
     pub resource: TargetId,
     /// How many of its members are linked to no user.
     pub strangers: u64,
@@ -95,14 +104,17 @@ pub struct Adopts {
 }
 
 /// A member of a resource that an adoption would take over.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AdoptedMember)]
 pub struct Holder {
     /// The id of the member's resource.
+    #[schema(value_type = String)]
     pub id: TargetId,
     /// What the target calls it.
     pub name: Option<String>,
     /// The user that it is linked with.
     #[serde(serialize_with = "super::text_or_null")]
+    #[schema(value_type = Option<String>)]
     pub object: Option<SourceId>,
     /// The name of that user.
     pub object_name: Option<String>,

@@ -8,6 +8,7 @@ mod escrow;
 pub mod history;
 mod holds;
 mod status;
+mod timeline;
 mod withheld;
 
 use super::views::explain::Explained;

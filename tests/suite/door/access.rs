@@ -19,20 +19,27 @@ fn a_token_opens_what_its_role_may_and_the_history_names_its_holder() {
     let pause = "/api/v1/jobs/idmelon/pause";
     let retry = "/api/v1/jobs/idmelon/escrow/retry";
     door.get("/api/v1/jobs").is(200);
-    door.with_token(VIEWER, "POST", retry, Some(&json!({}))).problem(403);
+    door.with_token(VIEWER, "POST", retry, Some(&json!({})))
+        .problem(403);
     door.with_token(OPERATOR, "POST", retry, Some(&json!({}))).is(200);
     for token in [VIEWER, OPERATOR] {
-        door.with_token(token, "POST", pause, Some(&json!({}))).problem(403);
+        door.with_token(token, "POST", pause, Some(&json!({})))
+            .problem(403);
     }
     door.with_token(APPROVER, "POST", pause, Some(&json!({}))).is(200);
     let sync = "/api/v1/jobs/idmelon/sync";
     // What lets the guard's threshold go is a decision.
     let lax = json!({"allow_deletions": 10_000});
     door.with_token(OPERATOR, "POST", sync, Some(&lax)).problem(403);
-    let history = door.get("/api/v1/jobs/idmelon/history").is(200).json().to_string();
+    let history = door
+        .get("/api/v1/jobs/idmelon/history")
+        .is(200)
+        .json()
+        .to_string();
     assert!(history.contains("\"actor\":\"admin\""), "{history}");
     let resume = "/api/v1/jobs/idmelon/resume";
-    door.with_token(APPROVER, "POST", resume, Some(&json!({}))).is(200);
+    door.with_token(APPROVER, "POST", resume, Some(&json!({})))
+        .is(200);
     let taken = door.with_token(OPERATOR, "POST", sync, Some(&json!({})));
     assert!(taken.head.contains("location: /api/v1/cycles/"), "{taken:?}");
     until("the history has the cycle", || {
@@ -64,12 +71,18 @@ fn whoever_shows_no_token_or_not_one_gets_no_further() {
         );
         answer.problem(401);
     }
-    let refused = door.ask("GET", &format!("/api/v1/jobs?access_token={APPROVER}"), &good, None);
+    let refused = door.ask(
+        "GET",
+        &format!("/api/v1/jobs?access_token={APPROVER}"),
+        &good,
+        None,
+    );
     assert!(!refused.body.contains(APPROVER), "{refused:?}");
     refused.problem(400);
     // Nobody's body is read who may not send one.
     let large = "Content-Length: 999999999\r\nContent-Type: application/json\r\n";
-    door.ask("POST", "/api/v1/jobs/idmelon/sync", large, None).problem(401);
+    door.ask("POST", "/api/v1/jobs/idmelon/sync", large, None)
+        .problem(401);
     for probe in ["/healthz", "/readyz"] {
         door.ask("GET", probe, "", None).is(200);
     }
@@ -79,7 +92,10 @@ fn whoever_shows_no_token_or_not_one_gets_no_further() {
 #[test]
 fn who_guesses_is_slowed_down_and_who_knows_is_not() {
     let door = Door::new();
-    let guess = || door.ask("GET", "/api/v1/jobs", &bearer("guess"), None).problem(401);
+    let guess = || {
+        door.ask("GET", "/api/v1/jobs", &bearer("guess"), None)
+            .problem(401)
+    };
     for _ in 0..10 {
         guess();
     }
@@ -93,7 +109,11 @@ fn who_guesses_is_slowed_down_and_who_knows_is_not() {
         }
         let watch = Stopwatch::start();
         door.get("/api/v1/jobs").is(200);
-        assert!(watch.elapsed() < Duration::from_millis(900), "{:?}", watch.elapsed());
+        assert!(
+            watch.elapsed() < Duration::from_millis(900),
+            "{:?}",
+            watch.elapsed()
+        );
     });
 }
 

@@ -72,13 +72,17 @@ fn a_page_of_another_site_changes_nothing() {
         "Sec-Fetch-Site: same-site\r\n".to_owned(),
         "Sec-Fetch-Site: cross-site\r\n".to_owned(),
     ] {
-        door.ask("POST", pause, &format!("{token}{origin}"), Some(&json!({}))).problem(403);
+        door.ask("POST", pause, &format!("{token}{origin}"), Some(&json!({})))
+            .problem(403);
     }
     let plain = format!("{token}Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{{}}");
     let request = format!("POST {pause} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n{plain}");
     door.raw(request.as_bytes()).problem(415);
     let status = door.get("/api/v1/jobs/idmelon").is(200).json();
-    assert!(status["paused"].is_null() && status["pause"].is_null(), "{status}");
+    assert!(
+        status["paused"].is_null() && status["pause"].is_null(),
+        "{status}"
+    );
     let own = format!("{token}Origin: http://127.0.0.1:{port}\r\nSec-Fetch-Site: same-origin\r\n");
     door.ask("POST", pause, &own, Some(&json!({}))).is(200);
 }
@@ -118,12 +122,17 @@ fn forwarded_headers_change_nothing() {
                   X-HTTP-Method-Override: GET\r\n";
     door.ask("GET", "/api/v1/jobs", forged, None).problem(401);
     let headers = format!("{}{forged}", bearer(APPROVER));
-    let taken = door.ask("POST", "/api/v1/jobs/idmelon/sync", &headers, Some(&json!({}))).is(202);
+    let taken = door
+        .ask("POST", "/api/v1/jobs/idmelon/sync", &headers, Some(&json!({})))
+        .is(202);
     assert!(taken.head.contains("location: /api/v1/cycles/"), "{taken:?}");
     assert!(!format!("{taken:?}").contains("evil"), "{taken:?}");
     for path in ["/login?next=//evil", "/api/v1/jobs?next=/%5Cevil"] {
         let answer = door.get(path);
-        assert!(answer.status >= 400 && !answer.head.to_lowercase().contains("location"), "{answer:?}");
+        assert!(
+            answer.status >= 400 && !answer.head.to_lowercase().contains("location"),
+            "{answer:?}"
+        );
     }
 }
 
@@ -132,7 +141,10 @@ fn forwarded_headers_change_nothing() {
 fn much_of_anything_is_refused_and_the_rest_are_served() {
     let door = Door::new();
     let many = (0..10_000).map(|n| format!("object={n}&")).collect::<String>();
-    let refused = door.get(&format!("/api/v1/jobs/idmelon/withheld?{}", &many[..many.len() / 4]));
+    let refused = door.get(&format!(
+        "/api/v1/jobs/idmelon/withheld?{}",
+        &many[..many.len() / 4]
+    ));
     assert!(matches!(refused.status, 400 | 414 | 431), "{refused:?}");
     let resync = "/api/v1/jobs/idmelon/resync";
     let deep = format!("{{\"users\":{}", "[".repeat(10_000));
@@ -171,14 +183,26 @@ fn what_two_servers_read_in_two_ways_is_refused() {
     let smuggled = format!("GET /api/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\n{token}\r\n");
     let head = format!("POST /api/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\n{token}");
     for (name, rest) in [
-        ("two lengths", "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab".to_owned()),
-        ("a space before the colon", format!("Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n{smuggled}")),
+        (
+            "two lengths",
+            "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab".to_owned(),
+        ),
+        (
+            "a space before the colon",
+            format!("Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n{smuggled}"),
+        ),
         (
             "a length and chunks",
             format!("Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"),
         ),
-        ("chunks that are not last", format!("Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n{smuggled}")),
-        ("a length with a sign", format!("Content-Length: +5\r\n\r\n{smuggled}")),
+        (
+            "chunks that are not last",
+            format!("Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n{smuggled}"),
+        ),
+        (
+            "a length with a sign",
+            format!("Content-Length: +5\r\n\r\n{smuggled}"),
+        ),
     ] {
         let answer = door.raw(format!("{head}{rest}").as_bytes());
         assert!(answer.status >= 400, "{name}: {answer:?}");

@@ -33,7 +33,10 @@ fn what_the_door_cannot_open_with_is_put_right_as_its_hint_says() {
     put(&world, first, first);
     let key = fs::read(world.path("key.pem")).unwrap();
     for (file, hint) in [
-        ("cert.pem", "name the PEM file with the certificate and those between"),
+        (
+            "cert.pem",
+            "name the PEM file with the certificate and those between",
+        ),
         ("key.pem", "name the PEM file with the certificate's key"),
     ] {
         fs::write(world.path(file), "no PEM").unwrap();
@@ -51,10 +54,16 @@ fn what_the_door_cannot_open_with_is_put_right_as_its_hint_says() {
     fs::write(world.path("viewer"), format!("{VIEWER} {VIEWER}")).unwrap();
     refuses(&world, "make a token with `openssl rand -hex 32`");
     fs::write(world.path("viewer"), APPROVER).unwrap();
-    refuses(&world, "make another one: the history tells people apart by their tokens");
+    refuses(
+        &world,
+        "make another one: the history tells people apart by their tokens",
+    );
     fs::write(world.path("viewer"), VIEWER).unwrap();
     let taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    refuses(&world, "end what uses the address, or name another one as `listen`");
+    refuses(
+        &world,
+        "end what uses the address, or name another one as `listen`",
+    );
     drop(taken);
     Daemon::over(world).stopped().exits(0);
 }
@@ -70,9 +79,19 @@ fn an_address_changes_by_a_restart_as_the_hint_says() {
     std::thread::sleep(std::time::Duration::from_millis(500));
     door.get("/api/v1/jobs").is(200);
     let Daemon { running, world } = door.daemon;
-    rustix::process::kill_process(rustix::process::Pid::from_child(&running), rustix::process::Signal::TERM).unwrap();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&running),
+        rustix::process::Signal::TERM,
+    )
+    .unwrap();
     let ended = running.finished().exits(0);
-    assert!(ended.err.contains("restart the daemon to serve at another address"), "{}", ended.err);
+    assert!(
+        ended
+            .err
+            .contains("restart the daemon to serve at another address"),
+        "{}",
+        ended.err
+    );
     let door = Door {
         daemon: Daemon::over(world),
         port: other,
@@ -87,18 +106,30 @@ fn a_refused_request_is_taken_as_its_hint_says() {
     let without = hint(door.ask("GET", "/api/v1/jobs", "", None).problem(401));
     assert_eq!(without, "send it in one header, `Authorization: Bearer TOKEN`");
     let wrong = hint(door.ask("GET", "/api/v1/jobs", &bearer("old"), None).problem(401));
-    assert!(wrong.starts_with("check the token; one that was renewed"), "{wrong}");
+    assert!(
+        wrong.starts_with("check the token; one that was renewed"),
+        "{wrong}"
+    );
     let pause = "/api/v1/jobs/idmelon/pause";
-    let role = hint(door.with_token(VIEWER, "POST", pause, Some(&json!({}))).problem(403));
+    let role = hint(
+        door.with_token(VIEWER, "POST", pause, Some(&json!({})))
+            .problem(403),
+    );
     assert!(role.starts_with("use a token of that role"), "{role}");
     door.with_token(APPROVER, "POST", pause, Some(&json!({}))).is(200);
     let port = door.port;
     let named = |host: &str| {
         let token = bearer(VIEWER);
-        door.raw(format!("GET /api/v1/jobs HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{token}\r\n").as_bytes())
+        door.raw(
+            format!("GET /api/v1/jobs HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{token}\r\n")
+                .as_bytes(),
+        )
     };
     let host = hint(named("tunnel.example").problem(421));
-    assert_eq!(host, "use the address itself, or add the name to `hosts` under [admin]");
+    assert_eq!(
+        host,
+        "use the address itself, or add the name to `hosts` under [admin]"
+    );
     named("127.0.0.1").is(200);
     let world = &door.daemon.world;
     let config = fs::read_to_string(world.path("melonsync.toml")).unwrap();
@@ -112,7 +143,10 @@ fn a_refused_request_is_taken_as_its_hint_says() {
     door.reload();
     crate::wiring::stage::until("no token is known", || named("127.0.0.1").status == 401);
     let none = hint(named("127.0.0.1").problem(401));
-    assert!(none.starts_with("add `token = { env = \"MELONSYNC_ADMIN_TOKEN\" }` to [admin]; on"), "{none}");
+    assert!(
+        none.starts_with("add `token = { env = \"MELONSYNC_ADMIN_TOKEN\" }` to [admin]; on"),
+        "{none}"
+    );
     world.write(&config);
     door.reload();
     crate::wiring::stage::until("the token is known", || named("127.0.0.1").status == 200);

@@ -17,14 +17,24 @@ pub fn put(world: &World, certificate: &Identity, key: &Identity) {
     fs::write(world.path("cert.pem"), &certificate.pem).unwrap();
     let der = key.key.secret_der();
     let pem = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
-    let lines: Vec<&str> = pem.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    let text = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"));
+    let lines: Vec<&str> = pem
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    let text = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        lines.join("\n")
+    );
     fs::write(world.path("key.pem"), text).unwrap();
 }
 
 /// The status for whoever trusts this certificate; none where it does not come to an answer.
 fn asked(port: u16, trusts: &Identity) -> Option<u16> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let root = reqwest::Certificate::from_pem(trusts.pem.as_bytes()).unwrap();
         let client = reqwest::Client::builder()
@@ -57,7 +67,9 @@ fn a_certificate_serves_those_who_trust_it_and_is_renewed_by_its_files() {
     let _ = std::io::Read::read_to_end(&mut stream, &mut all);
     assert!(!String::from_utf8_lossy(&all).contains("HTTP/1.1"), "{all:?}");
     put(&door.daemon.world, &second, &second);
-    until("the renewed certificate is used", || asked(port, &second) == Some(200));
+    until("the renewed certificate is used", || {
+        asked(port, &second) == Some(200)
+    });
     // A key of another certificate: the settings are refused, and the old ones stay.
     put(&door.daemon.world, &third, &first);
     door.reload();

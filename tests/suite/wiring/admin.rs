@@ -33,7 +33,9 @@ fn listening(stage: Stage) -> (Stage, Running, u16) {
         .with("jobs.idmelon.schedule", "")
         .with("jobs.idmelon.full_schedule", "");
     let running = Running::start(stage.command(&["run"]).env("LOOKOUT_TOKEN", VIEWER));
-    until("the address answers", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    until("the address answers", || {
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
     (stage, running, port)
 }
 
@@ -47,7 +49,10 @@ fn asked(port: u16, method: &str, path: &str, host: &str, token: &str) -> u16 {
     stream.write_all(request.as_bytes()).unwrap();
     let mut text = String::new();
     let _ = stream.read_to_string(&mut text);
-    text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+    text.split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or(0)
 }
 
 fn jobs(port: u16, token: &str) -> u16 {
@@ -59,11 +64,20 @@ fn listen() {
     assert_eq!(asked(port, "GET", "/healthz", "127.0.0.1", ""), 200);
     drop(running);
     for wrong in ["8465", "localhost:8465", "http://127.0.0.1:8465"] {
-        let ran = Stage::new(1, 0).with("admin.listen", wrong).run(&["run"]).exits(2);
-        assert!(ran.err.contains("no address with a port") || ran.err.contains("must be"), "{wrong}: {ran:?}");
+        let ran = Stage::new(1, 0)
+            .with("admin.listen", wrong)
+            .run(&["run"])
+            .exits(2);
+        assert!(
+            ran.err.contains("no address with a port") || ran.err.contains("must be"),
+            "{wrong}: {ran:?}"
+        );
     }
     // Others than this host only with a token, and not in clear.
-    let ran = Stage::new(1, 0).with("admin.listen", "0.0.0.0:8465").run(&["run"]).exits(2);
+    let ran = Stage::new(1, 0)
+        .with("admin.listen", "0.0.0.0:8465")
+        .run(&["run"])
+        .exits(2);
     for said in ["without encryption", "without a token"] {
         assert!(ran.err.contains(said), "{ran:?}");
     }
@@ -82,9 +96,14 @@ fn token() {
     }
     let written = Stage::new(1, 0);
     let config = written.world.config();
-    written.world.write(&format!("[admin]\ntoken = \"{APPROVER}\"\n{config}"));
+    written
+        .world
+        .write(&format!("[admin]\ntoken = \"{APPROVER}\"\n{config}"));
     let ran = written.run(&["status"]).exits(2);
-    assert!(ran.err.contains("plain text") && !ran.err.contains(APPROVER), "{ran:?}");
+    assert!(
+        ran.err.contains("plain text") && !ran.err.contains(APPROVER),
+        "{ran:?}"
+    );
 }
 
 fn tokens() {
@@ -105,7 +124,10 @@ fn tokens() {
         ("role = \"viewer\"", "is missing"),
     ] {
         let list = format!("[{{ {wrong}, token = {{ file = \"viewer\" }} }}]");
-        let ran = Stage::new(1, 0).with("admin.tokens", &list).run(&["status"]).exits(2);
+        let ran = Stage::new(1, 0)
+            .with("admin.tokens", &list)
+            .run(&["status"])
+            .exits(2);
         assert!(ran.err.contains(said), "{wrong}: {ran:?}");
     }
 }
@@ -128,7 +150,10 @@ fn hosts() {
     assert_eq!(named("melonsync.corp.example"), 200);
     assert_eq!(named("other.corp.example"), 421);
     for wrong in ["[\"http://a.example\"]", "[\"a.example:8465\"]", "\"a.example\""] {
-        Stage::new(1, 0).with("admin.hosts", wrong).run(&["status"]).exits(2);
+        Stage::new(1, 0)
+            .with("admin.hosts", wrong)
+            .run(&["status"])
+            .exits(2);
     }
 }
 
@@ -141,7 +166,10 @@ fn tls() {
     put(&stage.world, &identity, &identity);
     let (_stage, _running, port) = listening(stage);
     assert_ne!(jobs(port, APPROVER), 200, "in clear nobody is answered");
-    let ran = Stage::new(1, 0).with("admin.tls.cert", "cert.pem").run(&["status"]).exits(2);
+    let ran = Stage::new(1, 0)
+        .with("admin.tls.cert", "cert.pem")
+        .run(&["status"])
+        .exits(2);
     assert!(ran.err.contains("`admin.tls.key` is missing"), "{ran:?}");
 }
 
