@@ -4,7 +4,8 @@
 //! Guarantees: nothing is written to either side, and no link, mark, page or reading of the source reaches the store. The
 //! streams are not read: what the source says of this one object is asked for by its id, and a side that does not answer
 //! is a note, not a failure.
-//! Assumes that a cycle on this job does not run meanwhile: whoever calls holds the store.
+//! A cycle on this job may run meanwhile: the store is seen as it was at one moment, and what is read at the target is kept
+//! beside it.
 
 mod ask;
 mod focus;

@@ -30,6 +30,7 @@ use super::record::Brief;
 use super::record::DirtyCause;
 use super::record::Head;
 use super::tx::Tx;
+use crate::snapshot::kv::moment::Moments;
 use crate::snapshot::kv::overlay::Overlay;
 use crate::snapshot::maintenance::migrate;
 use crate::snapshot::maintenance::migrate::FORMAT;
@@ -48,6 +49,8 @@ struct Inner {
     heads: RwLock<Option<Heads>>,
     recent: Recent,
     possible: Possible,
+    /// What is looked at aside.
+    moments: Moments,
 }
 
 impl Reads for Snapshot {
@@ -119,14 +122,21 @@ impl Snapshot {
             heads,
             recent: Recent::default(),
             possible,
+            moments: Moments::default(),
         }));
         snapshot.current_heads()?;
         Ok(snapshot)
     }
 
     /// Returns the same snapshot, but with everything written from now on in memory and dropped with it.
+    ///
+    /// What others write meanwhile is not seen: it is the snapshot of this moment.
     pub fn aside(&self) -> Result<Self, StoreError> {
-        let overlay = Overlay::over(Arc::clone(&self.0.store));
+        let moment = {
+            let _no_commit = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            self.0.moments.open(&self.0.store)
+        };
+        let overlay = Overlay::over(moment);
         Self::open(Arc::new(overlay), Path::new(&self.0.path))
     }
 
@@ -296,6 +306,7 @@ impl Snapshot {
     ) -> Result<(), StoreError> {
         let news = News::of(&batch);
         self.0.possible.note(&batch);
+        self.0.moments.keep(&batch);
         let done = self.0.store.commit(batch, durability);
         match &done {
             Ok(()) => self.0.recent.committed(news),

@@ -1,7 +1,7 @@
 //! A store over another one that must not be written: what is committed stays in memory and hides what lies below.
 //!
-//! For looking at one object as a cycle would: the cycle runs as always, and leaves nothing behind. Only the scratch
-//! tables of a target listing are written below, because a listing has no bound and every cycle empties them anyway.
+//! For looking at one object as a cycle would: the cycle runs as always, and leaves nothing behind. The scratch tables of what
+//! is read at the target are its own from the beginning: a cycle that runs over the store below has its readings there.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -15,7 +15,7 @@ use crate::ports::Table;
 use crate::ports::WriteBatch;
 
 /// The value written over the one below, by key; `None` where the value was removed.
-type Written = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
+pub(super) type Written = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
 
 /// A store over another one: see the module.
 #[derive(Debug)]
@@ -44,10 +44,43 @@ const fn is_scratch(table: Table) -> bool {
     matches!(table, Table::Readings | Table::ReadingIndex)
 }
 
+/// A page of what lies below, with what lies over it in its place.
+pub(super) fn merged(
+    below: Vec<KeyValue>,
+    over: &Written,
+    (table, prefix, after): (Table, &[u8], Option<&[u8]>),
+    limit: usize,
+) -> Vec<KeyValue> {
+    let from = match after {
+        Some(after) if after >= prefix => Bound::Excluded((table, after.to_vec())),
+        _ => Bound::Included((table, prefix.to_vec())),
+    };
+    let mut page: BTreeMap<Vec<u8>, Vec<u8>> = below.into_iter().collect();
+    let mut put = 0;
+    let mine = over
+        .range((from, Bound::Unbounded))
+        .take_while(|((of, key), _)| *of == table && key.starts_with(prefix));
+    for ((_, key), value) in mine {
+        match value {
+            Some(value) => {
+                put += 1;
+                page.insert(key.clone(), value.clone());
+            }
+            None => drop(page.remove(key)),
+        }
+        // Everything after this one is beyond the page.
+        if put == limit {
+            break;
+        }
+    }
+    page.into_iter().take(limit).collect()
+}
+
 impl SnapshotStore for Overlay {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self.written().get(&(table, key.to_vec())) {
             Some(written) => Ok(written.clone()),
+            None if is_scratch(table) => Ok(None),
             None => self.below.get(table, key),
         }
     }
@@ -59,56 +92,23 @@ impl SnapshotStore for Overlay {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<KeyValue>, StoreError> {
-        let from = match after {
-            Some(after) if after >= prefix => Bound::Excluded((table, after.to_vec())),
-            _ => Bound::Included((table, prefix.to_vec())),
-        };
-        let (mut put, mut gone) = (Vec::new(), Vec::new());
         let written = self.written();
-        let mine = written
-            .range((from, Bound::Unbounded))
-            .take_while(|((of, key), _)| *of == table && key.starts_with(prefix));
-        for ((_, key), value) in mine {
-            match value {
-                Some(value) => put.push((key.clone(), value.clone())),
-                None => gone.push(key.clone()),
-            }
-            // Everything after this one is beyond the page.
-            if put.len() == limit {
-                break;
-            }
-        }
-        drop(written);
         // Each removed entry uses up one place of what is read below; an added entry uses none.
-        let more = limit.saturating_add(gone.len());
-        let below = self.below.scan(table, prefix, after, more)?;
-        if put.is_empty() && gone.is_empty() {
-            return Ok(below);
-        }
-        let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = below.into_iter().collect();
-        for key in gone {
-            merged.remove(&key);
-        }
-        merged.extend(put);
-        Ok(merged.into_iter().take(limit).collect())
+        let more = limit.saturating_add(written.values().filter(|value| value.is_none()).count());
+        let below = if is_scratch(table) {
+            Vec::new()
+        } else {
+            self.below.scan(table, prefix, after, more)?
+        };
+        Ok(merged(below, &written, (table, prefix, after), limit))
     }
 
-    fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError> {
-        let mut scratch = WriteBatch::default();
+    fn commit(&self, batch: WriteBatch, _durability: Durability) -> Result<(), StoreError> {
         let mut written = self.written();
         for (table, key, value) in batch.writes {
-            if is_scratch(table) {
-                scratch.writes.push((table, key, value));
-            } else {
-                written.insert((table, key), value);
-            }
+            written.insert((table, key), value);
         }
-        drop(written);
-        if scratch.writes.is_empty() {
-            Ok(())
-        } else {
-            self.below.commit(scratch, durability)
-        }
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), StoreError> {
