@@ -1,8 +1,16 @@
 //! Answers: a view as JSON, or, with `Accept: text/plain`, in the words that a command prints.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use axum::body::Body;
 use axum::http::HeaderMap;
+use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::header::ACCEPT;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -12,6 +20,7 @@ use super::problem::Problem;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
+use crate::app::plans;
 use crate::app::words::Words;
 use crate::model::shown::shown_json;
 use crate::model::shown::shown_lines;
@@ -45,7 +54,15 @@ where
     V: Serialize + Words + Send + 'static,
     F: FnOnce() -> Result<V, AppError> + Send + 'static,
 {
-    let form = Form::of(headers);
+    shown(Form::of(headers), ask).await
+}
+
+/// As [`view`], in a form that is known.
+pub(super) async fn shown<V, F>(form: Form, ask: F) -> Result<Response, Problem>
+where
+    V: Serialize + Words + Send + 'static,
+    F: FnOnce() -> Result<V, AppError> + Send + 'static,
+{
     // The words are put together there too: they may look names up.
     let text = blocking(move || {
         let view = ask()?;
@@ -91,4 +108,35 @@ pub(super) fn of(form: Form, text: String) -> Response {
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+/// The header with what is to be known of a stream beside its content.
+const COUNT: HeaderName = HeaderName::from_static("x-melonsync-count");
+
+/// As much of a file as is read at a time, in bytes.
+const CHUNK: usize = 64 << 10;
+
+/// A file as an answer, read as it is taken: a slow reader takes no thread.
+pub(super) fn file(kind: &'static str, file: File, count: u64) -> Result<Response, AppError> {
+    let length = file.metadata().map_err(|error| plans::temporary(&error))?.len();
+    let parts = futures::stream::try_unfold((Arc::new(file), 0), |(file, at)| async move {
+        let from = Arc::clone(&file);
+        let read = move || -> io::Result<Vec<u8>> {
+            let mut chunk = vec![0; CHUNK];
+            let read = from.read_at(&mut chunk, at)?;
+            chunk.truncate(read);
+            Ok(chunk)
+        };
+        let chunk = tokio::task::spawn_blocking(read)
+            .await
+            .map_err(io::Error::other)??;
+        let next = at + chunk.len() as u64;
+        Ok::<_, io::Error>((!chunk.is_empty()).then_some((chunk, (file, next))))
+    });
+    let mut response = Body::from_stream(parts).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(COUNT, HeaderValue::from(count));
+    Ok(response)
 }

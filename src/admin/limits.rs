@@ -23,6 +23,18 @@ use super::problem::Problem;
 /// The largest body: a thousand names take a tenth of it.
 const LARGEST_BODY_BYTES: usize = 1 << 20;
 
+/// The largest saved plan that is to be carried out: a hundred thousand operations take a tenth of it.
+const LARGEST_PLAN_BYTES: usize = 32 << 20;
+
+/// The largest body that a path takes.
+fn largest(path: &str) -> usize {
+    if path.ends_with("/sync") {
+        LARGEST_PLAN_BYTES
+    } else {
+        LARGEST_BODY_BYTES
+    }
+}
+
 /// As long as a body may take to come.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
@@ -32,7 +44,7 @@ pub(super) async fn whole_body(request: Request, next: Next) -> Response {
     if parts.headers.contains_key(CONTENT_ENCODING) {
         return Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into_response();
     }
-    let read = Limited::new(body, LARGEST_BODY_BYTES).collect();
+    let read = Limited::new(body, largest(parts.uri.path())).collect();
     let bytes = match tokio::time::timeout(BODY_WITHIN, read).await {
         Err(_) => return Problem::of_status(StatusCode::REQUEST_TIMEOUT).into_response(),
         Ok(Err(cause)) if cause.is::<LengthLimitError>() => {

@@ -11,8 +11,10 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use uuid::Uuid;
 
+use super::answer;
 use super::answer::Form;
 use super::caller::Caller;
+use super::desk::OfId;
 use super::extract::Json as Body;
 use super::extract::Path;
 use super::problem::Problem;
@@ -21,7 +23,6 @@ use super::stream::Reply;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
-use crate::app::service::OrderState;
 use crate::app::service::Service;
 use crate::app::service::order::Ask;
 use crate::app::service::order::Track;
@@ -31,6 +32,7 @@ use crate::app::service::request::Cancelled;
 use crate::app::service::request::DriftRequest;
 use crate::app::service::request::ResyncRequest;
 use crate::app::service::request::SyncRequest;
+use crate::app::service::request::UndoAsked;
 use crate::model::id::CycleId;
 use crate::model::role::Role;
 
@@ -86,6 +88,20 @@ pub(super) async fn drift_heal(
     taken(&service, &job, caller, DriftRequest::work(true), reply)
 }
 
+/// `POST /api/v1/cycles/{id}/undo`: an order for the cycle's job.
+pub(super) async fn undo(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path(OfId { id }): Path<OfId>,
+    reply: Reply,
+    Body(asked): Body<UndoAsked>,
+) -> Result<Response, Problem> {
+    let finding = Arc::clone(&service);
+    let (job, cycle) = answer::blocking(move || finding.find(&id)).await?;
+    service.same_settings(&job, asked.settings.as_deref())?;
+    taken(&service, &job, caller, asked.work(cycle), reply)
+}
+
 fn taken(
     service: &Arc<Service>,
     job: &str,
@@ -104,20 +120,6 @@ fn taken(
     }
     let place = format!("/api/v1/cycles/{}", ticket.cycle);
     Ok((StatusCode::ACCEPTED, [(LOCATION, place)], Json(ticket)).into_response())
-}
-
-/// `GET /api/v1/cycles/{id}`: as long as the daemon remembers it.
-pub(super) async fn follow(
-    _caller: Caller,
-    State(service): State<Arc<Service>>,
-    Path(id): Path<Uuid>,
-    reply: Reply,
-) -> Result<Response, Problem> {
-    let track = track(&service, id)?;
-    if reply.form == Form::Stream {
-        return Ok(stream::of(track, None, reply));
-    }
-    Ok(Json(OrderState::of(&track)).into_response())
 }
 
 /// `POST /api/v1/cycles/{id}/cancel`.

@@ -225,12 +225,14 @@ impl Follower {
 
 /// The last events: the summary, where there is one, and the problem, where there was one.
 fn last(answer: &Answer) -> Vec<Event> {
+    let compared = answer.compared.as_ref();
+    let compared = compared.map(|compared| event("compared", compared));
     let summary = answer.summary.as_ref().map(|summary| event("summary", summary));
     let problem = answer.error.clone().map(|error| {
         let text = Problem::from(error).text();
         Event::default().event("problem").data(text)
     });
-    summary.into_iter().chain(problem).collect()
+    compared.into_iter().chain(summary).chain(problem).collect()
 }
 
 fn event(name: &str, data: &impl Serialize) -> Event {

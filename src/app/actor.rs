@@ -37,6 +37,12 @@ impl Actor {
         Self(clean(name))
     }
 
+    /// Whoever has this name in the history already.
+    #[must_use]
+    pub fn known(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

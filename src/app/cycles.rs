@@ -25,10 +25,13 @@ use crate::model::id::CycleId;
 use crate::model::shown::shown;
 use crate::reconcile::saved::SavedPlan;
 use crate::snapshot::query::Query;
+use crate::snapshot::store::Snapshot;
 
 /// Who asks for a cycle, what ends it early, and who follows it.
 #[derive(Clone)]
 pub struct Asking {
+    /// The id of the cycle; a new one where there is none.
+    pub id: Option<CycleId>,
     /// Who asks.
     pub actor: Actor,
     /// Ends it between two requests: what is in flight is finished and recorded.
@@ -53,7 +56,7 @@ impl Asking {
     #[must_use]
     pub fn order(&self, extent: Extent, apply: bool) -> Order {
         Order {
-            id: CycleId(Uuid::now_v7()),
+            id: self.id.unwrap_or_else(|| CycleId(Uuid::now_v7())),
             extent,
             apply,
             only: None,
@@ -92,21 +95,29 @@ pub async fn sync(job: &Job, extent: Extent, allowing: Allowing, asking: Asking)
     forward::run(job, &allowing.with(asking.order(extent, true))).await
 }
 
-/// Finds a cycle and its job: by its id, by the beginning of one that a single cycle has, or as `last` or `last~1` where the settings
-/// have one job.
-pub fn find(installation: &Installation, name: &str) -> Result<(String, CycleId), AppError> {
+/// Every job of the settings that has a snapshot, with that.
+pub fn jobs_of(installation: &Installation) -> Result<Vec<(String, Snapshot)>, AppError> {
+    let mut jobs = Vec::new();
+    for job in installation.folder.jobs()? {
+        if installation.settings.jobs.contains_key(&job) {
+            let snapshot = install::open(&installation.folder, &job)?;
+            jobs.push((job, snapshot));
+        }
+    }
+    Ok(jobs)
+}
+
+/// Finds a cycle and its job: by its id, by the beginning of one that a single cycle has, or as `last` or `last~1` where one
+/// job has such a one.
+pub fn find(jobs: &[(String, Snapshot)], name: &str) -> Result<(String, CycleId), AppError> {
     if let Ok(id) = name.parse() {
-        return Ok((job_of(installation, CycleId(id))?, CycleId(id)));
+        return Ok((job_of(jobs, CycleId(id))?, CycleId(id)));
     }
     let mut found = Vec::new();
     let mut missing = None;
-    for job in installation.folder.jobs()? {
-        if !installation.settings.jobs.contains_key(&job) {
-            continue;
-        }
-        let snapshot = install::open(&installation.folder, &job)?;
-        match views::cycles::cycle(&snapshot, name) {
-            Ok(summary) => found.extend(id_of(&summary).map(|id| (job, id))),
+    for (job, snapshot) in jobs {
+        match views::cycles::cycle(snapshot, name) {
+            Ok(summary) => found.extend(id_of(&summary).map(|id| (job.clone(), id))),
             Err(error) if error.kind == ErrorKind::Absent => missing = Some(error),
             Err(error) => return Err(error),
         }
@@ -114,10 +125,7 @@ pub fn find(installation: &Installation, name: &str) -> Result<(String, CycleId)
     match (found.len(), missing) {
         (0, Some(error)) => Err(error),
         (1, _) => Ok(found.remove(0)),
-        (0, None) => Err(AppError::absent(
-            format!("no cycle `{}` is kept", shown(name)),
-            "name one by its id, as `melonsync status` and `melonsync history` show it",
-        )),
+        (0, None) => Err(views::cycles::none_kept(name)),
         (jobs, _) => Err(AppError::usage(
             format!("{jobs} jobs have a cycle `{}`", shown(name)),
             "name one by its id, as `melonsync status` and `melonsync history` show it",
@@ -130,16 +138,14 @@ fn id_of(summary: &Json) -> Option<CycleId> {
 }
 
 /// Finds the job whose history knows a cycle.
-fn job_of(installation: &Installation, cycle: CycleId) -> Result<String, AppError> {
-    let (settings, folder) = (&installation.settings, &installation.folder);
-    let known = folder.jobs()?;
-    for name in settings.jobs.keys().filter(|name| known.contains(name)) {
+fn job_of(jobs: &[(String, Snapshot)], cycle: CycleId) -> Result<String, AppError> {
+    for (name, snapshot) in jobs {
         let query = Query {
             cycle: Some(cycle),
             ..Query::default()
         };
         let mut found = false;
-        install::open(folder, name)?.search_history(&query, |_, _| {
+        snapshot.search_history(&query, |_, _| {
             found = true;
             Ok(())
         })?;

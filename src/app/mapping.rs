@@ -1,6 +1,7 @@
 //! The mapping: in force, tried, carried over from Entra's own schema. Talks to nobody.
 
 pub mod import;
+pub mod person;
 pub mod show;
 
 use serde::Serialize;
@@ -25,13 +26,21 @@ pub struct Tried {
 
 /// Evaluates one expression with these attributes. What is not given is null.
 pub fn test(text: &str, attributes: &Map<String, Json>) -> Result<Tried, AppError> {
-    let expression = Expression::parse(Names::Any, text).map_err(|error| {
+    let expression = parsed(Names::Any, text)?;
+    come_to(expression.evaluate(&|name| Some(attribute(attributes, name))))
+}
+
+fn parsed(names: Names, text: &str) -> Result<Expression, AppError> {
+    Expression::parse(names, text).map_err(|error| {
         AppError::usage(
             error.to_string(),
             "correct the expression; attributes stand in square brackets",
         )
-    })?;
-    let value = match expression.evaluate(&|name| Some(attribute(attributes, name))) {
+    })
+}
+
+fn come_to(evaluated: Result<Value, Stop>) -> Result<Tried, AppError> {
+    let value = match evaluated {
         Ok(value) => value,
         Err(Stop::NoFlow) => Value::Null,
         Err(Stop::Unknown(name)) => {

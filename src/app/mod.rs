@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod actor;
+pub mod archive;
 pub mod check;
 pub mod credentials;
 pub mod cycles;

@@ -3,14 +3,17 @@
 //! What takes a [`Desk`] can be asked beside cycles; what takes an [`Installation`] replaces the store's files, so nobody has the
 //! store open.
 
+mod copy;
 mod forget;
 
 use std::io::Write;
 use std::path::Path;
 
+use serde::Deserialize;
 use serde::Serialize;
 
-pub use self::forget::{CopyView, Forgotten, forget};
+pub use self::copy::{Copy, backed_up, backup_elsewhere, export_elsewhere};
+pub use self::forget::{CopyView, Forgotten, forget, forget_beside};
 use super::desk::Desk;
 use super::error::AppError;
 use super::install::Installation;
@@ -23,7 +26,7 @@ use crate::snapshot::maintenance::verify;
 use crate::snapshot::read::Reads;
 
 /// How a snapshot was found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Verified {
     /// Groups to look at.
     pub dirty_groups: u64,
@@ -94,28 +97,39 @@ pub fn verify(desk: &Desk) -> Result<Verified, AppError> {
     })
 }
 
-/// Writes the snapshot as JSON Lines.
-pub fn export(desk: &Desk, mut out: impl Write) -> Result<(), AppError> {
+/// Writes the snapshot as JSON Lines. Returns how many records are damaged ([`is_whole`]).
+pub fn export(desk: &Desk, mut out: impl Write) -> Result<u64, AppError> {
     let exported = export::export(&desk.snapshot, &mut out)?;
     // A reader that goes away is no failure of the export.
     let _ = out.flush();
-    if exported.damaged == 0 {
+    Ok(exported.damaged)
+}
+
+/// Refuses an export with damaged records in it.
+pub fn is_whole(job: &str, damaged: u64) -> Result<(), AppError> {
+    if damaged == 0 {
         return Ok(());
     }
     Err(AppError::failed(
-        format!("{} records of job `{}` are damaged", exported.damaged, desk.job),
+        format!("{damaged} records of job `{job}` are damaged"),
         "run `melonsync state verify`",
+    ))
+}
+
+/// Refuses a file for a backup that is there already.
+pub fn is_free(out: &Path) -> Result<(), AppError> {
+    if out.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(AppError::conflict(
+        format!("{} is there already", out.display()),
+        "name a file with --out that does not exist; a backup overwrites nothing",
     ))
 }
 
 /// Writes the snapshot to a file that is not there yet.
 pub fn backup(desk: &Desk, out: &Path) -> Result<Copied, AppError> {
-    if out.symlink_metadata().is_ok() {
-        return Err(AppError::conflict(
-            format!("{} is there already", out.display()),
-            "name a file with --out that does not exist; a backup overwrites nothing",
-        ));
-    }
+    is_free(out)?;
     let records = transfer::backup(desk.snapshot.store(), desk.snapshot.path(), out)?;
     desk.note_copy("backup", out)?;
     Ok(copied("backup", &desk.job, records, out))

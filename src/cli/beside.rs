@@ -7,6 +7,10 @@ mod events;
 mod order;
 mod question;
 
+use std::fs::File;
+use std::io::Seek;
+use std::io::Write;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +30,10 @@ use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
 use crate::app::install;
+use crate::app::plans;
+use crate::app::plans::Form;
+use crate::app::plans::Part;
+use crate::app::plans::Sheet;
 use crate::app::site::CONTROL_SOCKET;
 use crate::app::words::Words;
 
@@ -125,6 +133,23 @@ pub(super) fn settings_of(globals: &Globals, job: &str) -> Result<String, AppErr
     install::digest(&globals.config, job, None)
 }
 
+/// Where something is written, as the daemon notes it.
+pub(super) fn place(out: &Path) -> String {
+    let whole = std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
+    whole.display().to_string()
+}
+
+/// The header with what is to be known of a stream beside its content.
+const COUNT: &str = "x-melonsync-count";
+
+/// A stream that came from the daemon.
+pub(super) struct Fetched {
+    /// From its beginning on.
+    pub(super) file: File,
+    /// What its header counts.
+    pub(super) count: u64,
+}
+
 /// The daemon, as a verb meets it.
 pub(super) struct Daemon {
     runtime: tokio::runtime::Runtime,
@@ -181,6 +206,38 @@ impl Daemon {
 
     async fn asked_async<T: DeserializeOwned>(&self, question: Question) -> Result<T, AppError> {
         document(self.send(self.put(question)).await?).await
+    }
+
+    /// Puts a question whose answer is a stream, which is kept in a temporary file.
+    pub(super) fn fetched(&self, question: Question) -> Result<Fetched, AppError> {
+        self.runtime.block_on(async {
+            let mut answer = self.send(self.put(question)).await?;
+            let count = answer.headers().get(COUNT).and_then(|count| count.to_str().ok());
+            let count = count.and_then(|count| count.parse().ok()).unwrap_or_default();
+            let mut file = tempfile::tempfile().map_err(|error| plans::temporary(&error))?;
+            while let Some(chunk) = answer.chunk().await.map_err(|cause| unanswered(&cause))? {
+                file.write_all(&chunk).map_err(|error| plans::temporary(&error))?;
+            }
+            file.rewind().map_err(|error| plans::temporary(&error))?;
+            Ok(Fetched { file, count })
+        })
+    }
+
+    /// The plan of a cycle, in each of these forms.
+    pub(super) fn sheets(&self, cycle: &str, forms: &[Form]) -> Result<Vec<Sheet>, AppError> {
+        let part = |form: Form, part: &str| {
+            let question = Question::get(format!("/cycles/{cycle}/plan"));
+            let fetched = self.fetched(question.asking(&[("format", form.word()), ("part", part)]))?;
+            Ok::<_, AppError>(Part::of(fetched.file))
+        };
+        let sheet = |form: &Form| {
+            Ok(Sheet {
+                form: *form,
+                operations: part(*form, "operations")?,
+                omitted: part(*form, "omitted")?,
+            })
+        };
+        forms.iter().map(sheet).collect()
     }
 
     fn put(&self, question: Question) -> reqwest::RequestBuilder {

@@ -87,6 +87,7 @@ pub fn run(args: &Demo, report: &mut Report) -> Result<Exit, AppError> {
 async fn one_cycle(job: &Job, stop: CancellationToken, report: &mut Report) -> Result<Exit, AppError> {
     let watcher = Arc::new(Progress::new(report.progress()));
     let asking = Asking {
+        id: None,
         actor: Actor::local_user(),
         stop,
         watcher: Arc::clone(&watcher) as _,

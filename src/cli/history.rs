@@ -21,6 +21,7 @@ use crate::app::actor::Actor;
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::app::proof;
+use crate::app::proof::ExportRequest;
 use crate::app::views::cycles;
 use crate::app::views::history;
 use crate::app::views::history::HistoryEntry;
@@ -100,10 +101,15 @@ pub fn run(globals: &Globals, args: &History, report: &mut Report) -> Result<Exi
         None => show(globals, args, report),
         Some(HistoryAction::Verify { dir }) => verify(dir, report),
         Some(HistoryAction::Cycles { job }) => {
-            let desk = Desk::open_job(&globals.config, job.as_deref(), Actor::local_user())?;
-            let cycles = cycles::cycles(&desk.snapshot, &desk.job, usize::MAX, None)?;
-            report.show(&cycles, || words::history::cycles(&cycles));
-            Ok(Exit::Done)
+            let here = || {
+                let desk = Desk::open_job(&globals.config, job.as_deref(), Actor::local_user())?;
+                cycles::cycles(&desk.snapshot, &desk.job, usize::MAX, None)
+            };
+            let there = || {
+                let job = beside::job(globals, job.as_deref())?;
+                Ok(Question::get(format!("/jobs/{}/cycles", beside::part(&job))))
+            };
+            beside::answer(globals, report, here, there)
         }
         Some(HistoryAction::Export {
             job,
@@ -114,8 +120,23 @@ pub fn run(globals: &Globals, args: &History, report: &mut Report) -> Result<Exi
             let now = SystemClock.now();
             let since = moment("--since", since.as_deref(), now, false)?.unwrap_or(Timestamp(0));
             let until = moment("--until", until.as_deref(), now, true)?.unwrap_or(now);
-            let desk = Desk::open_job(&globals.config, job.as_deref(), Actor::local_user())?;
-            let exported = proof::export(&desk, since, until, out)?;
+            let here = || {
+                let desk = Desk::open_job(&globals.config, job.as_deref(), Actor::local_user())?;
+                proof::export(&desk, since, until, out)
+            };
+            let there = |daemon: &Daemon| {
+                proof::may_export_to(out)?;
+                let job = beside::job(globals, job.as_deref())?;
+                let asked = ExportRequest {
+                    since: Some(since),
+                    until: Some(until),
+                    out: Some(beside::place(out)),
+                };
+                let path = format!("/jobs/{}/history/export", beside::part(&job));
+                let mut got = daemon.fetched(Question::post(path, &asked))?;
+                proof::keep(&mut got.file, out)
+            };
+            let exported = beside::ask(globals, here, there)?;
             report.show(&exported, || words::history::exported(&exported));
             Ok(Exit::Done)
         }

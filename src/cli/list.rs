@@ -1,20 +1,26 @@
 //! `list`: users or groups with how they stand.
 
+use std::cell::RefCell;
+
 use clap::Args;
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use serde::Deserialize;
 
 use super::args::Globals;
+use super::beside;
+use super::beside::Daemon;
+use super::beside::Question;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::actor::Actor;
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::app::views::objects;
-use crate::app::views::objects::ObjectView;
 use crate::app::views::objects::State;
 use crate::app::views::objects::Wanted;
+use crate::app::words;
 use crate::model::id::ObjectKind;
-use crate::model::shown::shown;
 
 /// `list`.
 #[derive(Debug, Clone, Args)]
@@ -26,7 +32,7 @@ pub struct List {
     pub job: Option<String>,
     /// Only those that stand so.
     #[arg(long, value_name = "STATE", value_enum)]
-    pub state: Option<Standing>,
+    pub state: Option<State>,
     /// Only those with this in their id, UPN, mail or display name.
     #[arg(long, value_name = "TEXT")]
     pub search: Option<String>,
@@ -44,78 +50,110 @@ pub enum Listed {
     Groups,
 }
 
-/// How an object stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Standing {
-    /// With a resource.
-    Linked,
-    /// Without one.
-    Unlinked,
-    /// Set aside after a failure.
-    Escrow,
-    /// With an operation that the guard holds back.
-    Withheld,
-    /// On hold.
-    Held,
-    /// Disabled at the source.
-    Disabled,
-    /// Not ours to provision.
-    OutOfScope,
-    /// Gone at the source.
-    Gone,
-}
+/// As `--state` takes them.
+impl ValueEnum for State {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
 
-impl From<Standing> for State {
-    fn from(standing: Standing) -> Self {
-        match standing {
-            Standing::Linked => Self::Linked,
-            Standing::Unlinked => Self::Unlinked,
-            Standing::Escrow => Self::Escrow,
-            Standing::Withheld => Self::Withheld,
-            Standing::Held => Self::Held,
-            Standing::Disabled => Self::Disabled,
-            Standing::OutOfScope => Self::OutOfScope,
-            Standing::Gone => Self::Gone,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Linked => "With a resource",
+            Self::Unlinked => "Without one",
+            Self::Escrow => "Set aside after a failure",
+            Self::Withheld => "With an operation that the guard holds back",
+            Self::Held => "On hold",
+            Self::Disabled => "Disabled at the source",
+            Self::OutOfScope => "Not ours to provision",
+            Self::Gone => "Gone at the source",
+        };
+        Some(PossibleValue::new(self.word()).help(help))
     }
 }
 
 /// Lists them: a line each, as JSON too.
 pub fn run(globals: &Globals, args: &List, report: &mut Report) -> Result<Exit, AppError> {
-    let desk = Desk::open_job(&globals.config, args.job.as_deref(), Actor::local_user())?;
-    let wanted = Wanted {
-        kind: match args.what {
-            Listed::Users => ObjectKind::User,
-            Listed::Groups => ObjectKind::Group,
-        },
-        state: args.state.map(State::from),
-        search: args.search.clone(),
-        after: None,
+    let kind = match args.what {
+        Listed::Users => ObjectKind::User,
+        Listed::Groups => ObjectKind::Group,
     };
-    let mut left = args.limit.unwrap_or(usize::MAX);
-    objects::each(&desk.snapshot, &wanted, desk.now, |object| {
-        if left == 0 {
-            return false;
-        }
-        left -= 1;
-        if report.is_json() {
-            report.json_line(&object);
-        } else {
-            report.text(&line(&object));
-        }
-        true
-    })?;
+    let report = RefCell::new(report);
+    let here = || {
+        let desk = Desk::open_job(&globals.config, args.job.as_deref(), Actor::local_user())?;
+        let wanted = Wanted {
+            kind,
+            state: args.state,
+            search: args.search.clone(),
+            after: None,
+        };
+        let mut left = args.limit.unwrap_or(usize::MAX);
+        objects::each(&desk.snapshot, &wanted, desk.now, |object| {
+            if left == 0 {
+                return false;
+            }
+            left -= 1;
+            let mut report = report.borrow_mut();
+            if report.is_json() {
+                report.json_line(&object);
+            } else {
+                report.text(&words::objects::line(&object));
+            }
+            true
+        })
+    };
+    let there = |daemon: &Daemon| {
+        let job = beside::job(globals, args.job.as_deref())?;
+        pages(daemon, &job, (kind, args), *report.borrow_mut())
+    };
+    beside::ask(globals, here, there)?;
     Ok(Exit::Done)
 }
 
-fn line(object: &ObjectView) -> String {
-    let states: Vec<&str> = object.states.iter().map(|state| state.word()).collect();
-    let target = object.target.as_ref();
-    let target = target.map_or_else(String::new, |target| format!("  → {}", shown(target.as_str())));
-    format!(
-        "{}  ({}){target}  {}",
-        shown(&object.name),
-        object.object,
-        states.join(", ")
-    )
+/// A page as the daemon gives it.
+#[derive(Deserialize)]
+struct Page {
+    objects: Vec<serde_json::Value>,
+    next: Option<String>,
+    /// The same objects in words.
+    words: Vec<String>,
+}
+
+/// Objects are asked for so many at a time.
+const TOGETHER: usize = 1000;
+
+/// Lists what the daemon has, page by page.
+fn pages(
+    daemon: &Daemon,
+    job: &str,
+    (kind, args): (ObjectKind, &List),
+    report: &mut Report,
+) -> Result<(), AppError> {
+    let mut left = args.limit.unwrap_or(usize::MAX);
+    let path = format!("/jobs/{}/objects", beside::part(job));
+    let page = |left: usize, from: Option<&str>| {
+        let limit = left.min(TOGETHER).to_string();
+        let mut query = vec![
+            ("kind", kind.word()),
+            ("limit", limit.as_str()),
+            ("words", "true"),
+        ];
+        query.extend(args.state.map(|state| ("state", state.word())));
+        query.extend(args.search.as_deref().map(|text| ("query", text)));
+        query.extend(from.map(|from| ("after", from)));
+        daemon.asked::<Page>(Question::get(path.as_str()).asking(&query))
+    };
+    let mut next = Some(page(left, None)?);
+    while let Some(now) = next {
+        for (object, line) in now.objects.iter().zip(&now.words).take(left) {
+            if report.is_json() {
+                report.json_line(object);
+            } else {
+                report.text(line);
+            }
+        }
+        left -= now.objects.len().min(left);
+        let more = now.next.filter(|_| left > 0);
+        next = more.map(|from| page(left, Some(&from))).transpose()?;
+    }
+    Ok(())
 }

@@ -13,13 +13,20 @@ use serde_json::Value as Json;
 
 use super::args::Globals;
 use super::args::OneJob;
+use super::beside;
+use super::beside::Question;
 use super::exit::Exit;
 use super::report::Report;
+use crate::app::actor::Actor;
+use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::mapping;
 use crate::app::mapping::import;
+use crate::app::mapping::person;
+use crate::app::mapping::person::TestRequest;
 use crate::app::mapping::show;
+use crate::app::words::Words;
 use crate::files;
 
 /// `mapping`.
@@ -43,6 +50,12 @@ pub enum MappingAction {
         /// The attributes to evaluate it with, a JSON object or @FILE; what is not in it is null.
         #[arg(long, value_name = "JSON")]
         attributes: Option<String>,
+        /// The user or group whose attributes it is evaluated with, as the source last said them.
+        #[arg(long, value_name = "OBJECT")]
+        user: Option<String>,
+        /// The job; may be left out where there is one.
+        #[arg(long, value_name = "NAME", requires = "user")]
+        job: Option<String>,
     },
     /// Turn an Entra synchronization schema into a mapping file, and name what it could not carry over.
     ImportEntra {
@@ -62,22 +75,48 @@ pub fn run(globals: &Globals, action: &MappingAction, report: &mut Report) -> Re
             let (name, job) = install::choose(&settings, args.job.as_deref())?;
             let mapping = install::mapping(&globals.config, &job.provisioning.mapping)?;
             let view = show::show(name, &mapping, &job.source.rules);
-            report.show(&view, || text::mapping(&view));
+            report.show(&view, || view.words());
         }
         MappingAction::Test {
             expression,
             attributes,
+            user,
+            job,
         } => {
-            let tried = mapping::test(expression, &attributes_of(attributes.as_deref())?)?;
-            report.show(&tried, || match &tried.value {
-                Json::Null => "(null: nothing flows)".to_owned(),
-                Json::String(text) => text.clone(),
-                other => other.to_string(),
-            });
+            let attributes = attributes_of(attributes.as_deref())?;
+            if user.is_some() {
+                let wanted = TestRequest {
+                    expression: expression.clone(),
+                    attributes,
+                    user: user.clone(),
+                };
+                return of_somebody(globals, job.as_deref(), &wanted, report);
+            }
+            let tried = mapping::test(expression, &attributes)?;
+            report.show(&tried, || tried.words());
         }
         MappingAction::ImportEntra { file, out } => carry_over(file, out.as_deref(), report)?,
     }
     Ok(Exit::Done)
+}
+
+/// Evaluates an expression for somebody in the snapshot.
+fn of_somebody(
+    globals: &Globals,
+    job: Option<&str>,
+    wanted: &TestRequest,
+    report: &mut Report,
+) -> Result<Exit, AppError> {
+    let here = || {
+        let desk = Desk::open_job(&globals.config, job, Actor::local_user())?;
+        person::test(&desk, wanted)
+    };
+    let there = || {
+        let job = beside::job(globals, job)?;
+        let path = format!("/jobs/{}/mapping/test", beside::part(&job));
+        Ok(Question::post(path, wanted))
+    };
+    beside::answer(globals, report, here, there)
 }
 
 fn carry_over(file: &Path, out: Option<&Path>, report: &mut Report) -> Result<(), AppError> {

@@ -16,6 +16,7 @@ pub(super) fn ended(ended: Ended, report: &mut Report) -> Result<Exit, AppError>
             findings,
             problem,
             cancelled,
+            compared: _,
         } => {
             let refused = problem.as_ref().is_some_and(AppError::is_refusal);
             let mut exit = Exit::Failed;

@@ -1,6 +1,5 @@
 //! `plan`: what a cycle would do, and why, writing nothing to the target; shown, or saved for `sync --plan`.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,17 +7,24 @@ use clap::Args;
 use clap::ValueEnum;
 
 use super::args::Globals;
+use super::beside;
+use super::beside::Daemon;
+use super::beside::Ended;
+use super::beside::Question;
 use super::exit::Exit;
+use super::orders;
+use super::patience::Patience;
 use super::process;
 use super::report::Report;
 use super::watch::Progress;
 use crate::app::cycles::Extent;
 use crate::app::cycles::Summary;
 use crate::app::error::AppError;
+use crate::app::install;
 use crate::app::install::Installation;
 use crate::app::plans;
 use crate::app::plans::Form;
-use crate::app::plans::Saving;
+use crate::app::plans::Origin;
 use crate::app::plans::Sheet;
 use crate::app::text::summary as text;
 use crate::model::clock::Clock;
@@ -84,8 +90,33 @@ impl Plan {
 pub fn run(globals: &Globals, args: &Plan, report: &mut Report) -> Result<Exit, AppError> {
     let (shown, saved) = args.forms(report.is_json());
     let forms: Vec<Form> = shown.into_iter().chain(saved).collect();
+    let made = beside::ask(
+        globals,
+        || here(globals, args, &forms, report),
+        |daemon| there(globals, (args, &forms), daemon, report),
+    )?;
+    let Made { summary, mut sheets } = match made {
+        Ok(made) => made,
+        Err(ended) => return orders::ended(ended, report),
+    };
+    match sheets.pop() {
+        Some(sheet) => show(sheet, &summary, report, &text::plan(&summary))?,
+        None => report.show(&summary, || text::plan(&summary)),
+    }
+    let changes = args.detailed_exitcode && summary.has_changes();
+    Ok(if changes { Exit::Changes } else { Exit::Done })
+}
+
+/// A plan that was made, and saved where it was to be.
+struct Made {
+    summary: Summary,
+    /// What is to be shown.
+    sheets: Vec<Sheet>,
+}
+
+fn here(globals: &Globals, args: &Plan, forms: &[Form], report: &Report) -> Result<MadeOrEnded, AppError> {
     let installation = Installation::open_where(&globals.config, |settings| {
-        crate::app::install::choose(settings, args.job.as_deref())?;
+        install::choose(settings, args.job.as_deref())?;
         args.out.as_ref().map_or(Ok(()), |out| plans::is_free(out))
     })?;
     let name = installation.choose(args.job.as_deref())?;
@@ -94,7 +125,7 @@ pub fn run(globals: &Globals, args: &Plan, report: &mut Report) -> Result<Exit, 
     let watcher = Arc::new(Progress::new(report.progress()));
     let planned = process::runtime()?.block_on(async {
         let asking = process::asking(Arc::clone(&watcher) as _);
-        plans::plan(&job, extent, &forms, asking).await
+        plans::plan(&job, extent, forms, asking).await
     });
     watcher.clear();
     let planned = planned?;
@@ -102,47 +133,60 @@ pub fn run(globals: &Globals, args: &Plan, report: &mut Report) -> Result<Exit, 
     if let Some(out) = &args.out
         && let Some(sheet) = sheets.pop()
     {
-        let saving = Saving {
-            out,
-            job: &job,
-            full: args.full,
-            folder: &installation.folder,
-            now: SystemClock.now(),
-        };
-        plans::save(sheet, &planned.summary, &saving)?;
+        let origin = (sheet.form == Form::Json).then(|| Origin::of(&job, args.full));
+        plans::save(sheet, &planned.summary, out, origin.transpose()?.as_ref())?;
+        plans::note(&installation.folder, name, out, SystemClock.now())?;
     }
-    match sheets.pop() {
-        Some(sheet) => {
-            show(sheet, &planned.summary, report, &text::plan(&planned.summary))?;
-        }
-        None => report.show(&planned.summary, || text::plan(&planned.summary)),
+    Ok(Ok(Made {
+        summary: planned.summary,
+        sheets,
+    }))
+}
+
+/// A plan; or how its order ended, where it came to none.
+type MadeOrEnded = Result<Made, Ended>;
+
+fn there(
+    globals: &Globals,
+    (args, forms): (&Plan, &[Form]),
+    daemon: &Daemon,
+    report: &Report,
+) -> Result<MadeOrEnded, AppError> {
+    let job = beside::job(globals, args.job.as_deref())?;
+    let out = args.out.as_deref();
+    out.map_or(Ok(()), plans::is_free)?;
+    let settings = beside::settings_of(globals, &job)?;
+    let full = if args.full { "true" } else { "false" };
+    let mut query = vec![("full", full), ("settings", settings.as_str())];
+    query.extend(forms.iter().map(|form| ("format", form.word())));
+    let place = out.map(beside::place);
+    query.extend(place.as_deref().map(|place| ("out", place)));
+    let question = Question::get(format!("/jobs/{}/plan", beside::part(&job))).asking(&query);
+    let summary = match daemon.order(question, Patience::default(), report)? {
+        Ended::Done {
+            summary: Some(summary),
+            problem: None,
+            cancelled: false,
+            ..
+        } => *summary,
+        other => return Ok(Err(other)),
+    };
+    let mut sheets = daemon.sheets(&summary.cycle, forms)?;
+    if let Some(out) = out
+        && let Some(sheet) = sheets.pop()
+    {
+        let path = format!("/cycles/{}/plan", summary.cycle);
+        let origin = (sheet.form == Form::Json)
+            .then(|| daemon.asked::<Origin>(Question::get(path).asking(&[("part", "saved")])));
+        plans::save(sheet, &summary, out, origin.transpose()?.as_ref())?;
     }
-    let changes = args.detailed_exitcode && planned.summary.has_changes();
-    Ok(if changes { Exit::Changes } else { Exit::Done })
+    Ok(Ok(Made { summary, sheets }))
 }
 
 /// Shows a plan; as text, with these last words.
 pub(super) fn show(sheet: Sheet, summary: &Summary, report: &mut Report, last: &str) -> Result<(), AppError> {
-    let shown = match sheet.form {
-        Form::Text => write_text(sheet, report, last),
-        Form::Json | Form::Csv | Form::Html => sheet
-            .document(summary)
-            .and_then(|mut document| report.copy(&mut document)),
-    };
+    let shown = sheet
+        .shown(summary, last)
+        .and_then(|mut plan| report.copy(&mut plan));
     shown.map_err(|error| plans::temporary(&error))
-}
-
-fn write_text(sheet: Sheet, report: &mut Report, last: &str) -> io::Result<()> {
-    let (mut operations, mut omitted) = (sheet.operations, sheet.omitted);
-    if operations.metadata()?.len() > 0 {
-        report.copy(&mut operations)?;
-        report.text("");
-    }
-    if omitted.metadata()?.len() > 0 {
-        report.text("Left alone:");
-        report.copy(&mut omitted)?;
-        report.text("");
-    }
-    report.text(last);
-    Ok(())
 }

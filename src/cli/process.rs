@@ -14,6 +14,7 @@ use crate::app::error::ErrorText;
 /// What somebody at the command line asks, until a signal.
 pub(super) fn asking(watcher: Arc<dyn Watcher>) -> Asking {
     Asking {
+        id: None,
         actor: Actor::local_user(),
         stop: stop_on_signal(),
         watcher,

@@ -1,7 +1,6 @@
 //! `state`: the snapshot checked, exported and imported, backed up and restored, compacted, and somebody in it forgotten.
 
-mod text;
-
+use std::cell::RefCell;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -10,13 +9,20 @@ use clap::Subcommand;
 
 use super::args::Globals;
 use super::args::OneJob;
+use super::beside;
+use super::beside::Question;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::actor::Actor;
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::app::install::Installation;
+use crate::app::plans;
+use crate::app::service::request::ForgetRequest;
+use crate::app::service::request::StateRequest;
 use crate::app::state;
+use crate::app::state::Copied;
+use crate::app::words::state as text;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 
@@ -80,14 +86,22 @@ pub enum StateAction {
     },
 }
 
-/// Carries out one of them. Each needs the state folder for itself.
+/// Carries out one of them. What replaces the store's files, or hands the job over, needs the state folder for itself.
 pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Result<Exit, AppError> {
     let desk = |job: &Option<String>| Desk::open_job(&globals.config, job.as_deref(), Actor::local_user());
     let installation = || Installation::open_offline(&globals.config);
     match action {
-        StateAction::Verify(args) => verify(&desk(&args.job)?, report)?,
-        StateAction::Export(args) => state::export(&desk(&args.job)?, report.out())?,
-        StateAction::Backup { job, out, handover } => backup(&desk(job)?, out, *handover, report)?,
+        StateAction::Verify(args) => verify(globals, args.job.as_deref(), report)?,
+        StateAction::Export(args) => export(globals, args.job.as_deref(), report)?,
+        StateAction::Backup {
+            job,
+            out,
+            handover: false,
+        } => {
+            let done = backup(globals, job.as_deref(), out)?;
+            report.show(&done, || backed_up(&done));
+        }
+        StateAction::Backup { job, out, .. } => hand_over(&desk(job)?, out, report)?,
         StateAction::Restore { job, from, force } => {
             let restored = state::restore(&installation()?, job.as_deref(), from, *force)?;
             report.show(&restored, || text::replaced(&restored, "restored"));
@@ -105,16 +119,40 @@ pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Resu
                 )
             });
         }
-        StateAction::Forget { job, object } => {
-            let done = state::forget(&installation()?, job.as_deref(), object, SystemClock.now())?;
-            report.show(&done, || text::forgotten(&done));
-        }
+        StateAction::Forget { job, object } => return forget(globals, job.as_deref(), object, report),
     }
     Ok(Exit::Done)
 }
 
-fn verify(desk: &Desk, report: &mut Report) -> Result<(), AppError> {
-    let found = state::verify(desk)?;
+fn forget(globals: &Globals, job: Option<&str>, object: &str, report: &mut Report) -> Result<Exit, AppError> {
+    let here = || {
+        let installation = Installation::open_offline(&globals.config)?;
+        state::forget(&installation, job, object, SystemClock.now())
+    };
+    let there = || {
+        let asked = ForgetRequest {
+            job: Some(beside::job(globals, job)?),
+            object: object.to_owned(),
+        };
+        Ok(Question::post("/state/forget", &asked))
+    };
+    beside::answer(globals, report, here, there)
+}
+
+/// What the daemon is asked for: one job, and where the caller keeps what comes.
+fn asked(globals: &Globals, job: Option<&str>, out: Option<&Path>) -> Result<StateRequest, AppError> {
+    Ok(StateRequest {
+        job: Some(beside::job(globals, job)?),
+        out: out.map(beside::place),
+    })
+}
+
+fn verify(globals: &Globals, job: Option<&str>, report: &mut Report) -> Result<(), AppError> {
+    let found = beside::ask(
+        globals,
+        || state::verify(&Desk::open_job(&globals.config, job, Actor::local_user())?),
+        |daemon| daemon.asked(Question::post("/state/verify", &asked(globals, job, None)?)),
+    )?;
     report.show(&found, || text::verified(&found));
     if found.ok {
         return Ok(());
@@ -125,20 +163,57 @@ fn verify(desk: &Desk, report: &mut Report) -> Result<(), AppError> {
     ))
 }
 
-fn backup(desk: &Desk, out: &Path, handover: bool, report: &mut Report) -> Result<(), AppError> {
+fn export(globals: &Globals, job: Option<&str>, report: &mut Report) -> Result<(), AppError> {
+    let report = RefCell::new(report);
+    let (job, damaged) = beside::ask(
+        globals,
+        || {
+            let desk = Desk::open_job(&globals.config, job, Actor::local_user())?;
+            let damaged = state::export(&desk, report.borrow_mut().out())?;
+            Ok((desk.job, damaged))
+        },
+        |daemon| {
+            let asked = asked(globals, job, None)?;
+            let mut got = daemon.fetched(Question::post("/state/export", &asked))?;
+            report
+                .borrow_mut()
+                .copy(&mut got.file)
+                .map_err(|error| plans::temporary(&error))?;
+            Ok((asked.job.unwrap_or_default(), got.count))
+        },
+    )?;
+    state::is_whole(&job, damaged)
+}
+
+fn backup(globals: &Globals, job: Option<&str>, out: &Path) -> Result<Copied, AppError> {
+    beside::ask(
+        globals,
+        || state::backup(&Desk::open_job(&globals.config, job, Actor::local_user())?, out),
+        |daemon| {
+            state::is_free(out)?;
+            let asked = asked(globals, job, Some(out))?;
+            let mut got = daemon.fetched(Question::post("/state/backup", &asked))?;
+            let job = asked.job.unwrap_or_default();
+            state::backed_up(&job, out, got.count, &mut got.file)
+        },
+    )
+}
+
+fn backed_up(done: &Copied) -> String {
+    format!(
+        "Job `{}` is backed up in {}: {} records",
+        done.job, done.file, done.records
+    )
+}
+
+/// The job goes on at another host: it does not run here meanwhile, nor afterwards.
+fn hand_over(desk: &Desk, out: &Path, report: &mut Report) -> Result<(), AppError> {
     let done = state::backup(desk, out)?;
-    report.show(&done, || {
-        format!(
-            "Job `{}` is backed up in {}: {} records",
-            done.job, done.file, done.records
-        )
-    });
-    if handover {
-        state::hand_over(desk, out)?;
-        report.note(&format!(
-            "Job `{}` is handed over: it does not run here any more. On the other host: melonsync state restore --from {}",
-            done.job, done.file
-        ));
-    }
+    report.show(&done, || backed_up(&done));
+    state::hand_over(desk, out)?;
+    report.note(&format!(
+        "Job `{}` is handed over: it does not run here any more. On the other host: melonsync state restore --from {}",
+        done.job, done.file
+    ));
     Ok(())
 }

@@ -27,7 +27,11 @@ use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::install::Installation;
 use crate::app::plans;
+use crate::app::plans::Carried;
+use crate::app::plans::CarriedOut;
 use crate::app::plans::Carrying;
+use crate::app::plans::Saved;
+use crate::app::service::request::SavedRequest;
 use crate::app::service::request::SyncRequest;
 use crate::app::text::summary as text;
 
@@ -62,9 +66,19 @@ pub struct Sync {
 /// Runs one cycle now.
 pub fn run(globals: &Globals, args: &Sync, report: &mut Report) -> Result<Exit, AppError> {
     if let Some(file) = &args.plan {
-        let installation = Installation::open(&globals.config)?;
-        let job = acting_job(&installation, args.job.as_deref(), args.take_back, report)?;
-        return carry_out(&job, file, args, report);
+        let done = beside::ask(
+            globals,
+            || {
+                let installation = Installation::open(&globals.config)?;
+                let job = acting_job(&installation, args.job.as_deref(), args.take_back, report)?;
+                carry_out(&job, file, args, report)
+            },
+            |daemon| carried_out_there(globals, daemon, (file, args), report),
+        )?;
+        return match done {
+            Ok(carried) => shown_carried(&carried, report),
+            Err(left) => orders::ended(left, report),
+        };
     }
     let here = |report: &Report| {
         let installation = Installation::open(&globals.config)?;
@@ -84,6 +98,7 @@ pub fn run(globals: &Globals, args: &Sync, report: &mut Report) -> Result<Exit, 
             full: args.full,
             allow_deletions: args.allow_deletions,
             allow_creations: args.allow_creations,
+            saved: None,
             settings: Some(beside::settings_of(globals, &job)?),
         };
         let path = format!("/jobs/{}/sync", beside::part(&job));
@@ -122,6 +137,7 @@ pub(super) fn once(
         problem: done.error.as_ref().map(AppError::from),
         summary: Some(Box::new(done.summary)),
         findings: watcher.findings(),
+        compared: None,
         cancelled: false,
     })
 }
@@ -137,8 +153,12 @@ pub(super) fn shown(done: &CycleReport, findings: &[String], report: &mut Report
     failed.map_or_else(|| Ok(Exit::from(done.summary.outcome)), Err)
 }
 
+/// What became of a saved plan; or how the order ended, where it was taken back, or left.
+type CarriedOrEnded = Result<Carried, Ended>;
+
 /// Carries out a saved plan as far as it still holds.
-fn carry_out(job: &Job, file: &Path, args: &Sync, report: &mut Report) -> Result<Exit, AppError> {
+fn carry_out(job: &Job, file: &Path, args: &Sync, report: &Report) -> Result<CarriedOrEnded, AppError> {
+    let saved = Saved::read(file)?;
     let how = Carrying {
         full: args.full,
         exact: args.exact,
@@ -147,20 +167,62 @@ fn carry_out(job: &Job, file: &Path, args: &Sync, report: &mut Report) -> Result
     let watcher = Arc::new(Progress::new(report.progress()));
     let carried = process::runtime()?.block_on(async {
         let asking = process::asking(Arc::clone(&watcher) as _);
-        plans::carry_out(job, file, how, asking).await
+        plans::carry_out(job, &saved, how, asking).await
     });
     watcher.clear();
-    let carried = carried?;
-    report.show(&carried, || {
-        let mut words = text::summary(&carried.report.summary, &carried.findings);
+    carried?.beside(file).map(Ok)
+}
+
+/// Has the daemon carry it out.
+fn carried_out_there(
+    globals: &Globals,
+    daemon: &Daemon,
+    (file, args): (&Path, &Sync),
+    report: &Report,
+) -> Result<CarriedOrEnded, AppError> {
+    let job = beside::job(globals, args.job.as_deref())?;
+    let asked = SyncRequest {
+        full: args.full,
+        allow_deletions: args.allow_deletions,
+        allow_creations: args.allow_creations,
+        saved: Some(SavedRequest {
+            exact: args.exact,
+            plan: Saved::read(file)?,
+        }),
+        settings: Some(beside::settings_of(globals, &job)?),
+    };
+    let path = format!("/jobs/{}/sync", beside::part(&job));
+    match daemon.order(Question::post(path, &asked), args.patience, report)? {
+        Ended::Done {
+            summary,
+            findings,
+            compared: Some(compared),
+            problem,
+            cancelled: false,
+        } => {
+            let carried = CarriedOut {
+                summary: summary.map(|summary| *summary),
+                error: problem,
+                compared: *compared,
+                findings,
+            };
+            carried.beside(file).map(Ok)
+        }
+        other => Ok(Err(other)),
+    }
+}
+
+fn shown_carried(carried: &Carried, report: &mut Report) -> Result<Exit, AppError> {
+    report.show(carried, || {
+        let mut words = text::summary(&carried.summary, &carried.findings);
         words += &list("Left, because the saved plan does not have it so:", &carried.left);
         let head = "In the saved plan, and not carried out: no longer wanted, or withheld:";
         words + &list(head, &carried.missed)
     });
-    if let Some(error) = &carried.report.error {
-        return Err(AppError::from(error));
+    if let Some(error) = &carried.error {
+        return Err(error.clone());
     }
-    let exit = Exit::from(carried.report.summary.outcome);
+    let exit = Exit::from(carried.summary.outcome);
     Ok(if carried.is_part {
         exit.or(Exit::Entries)
     } else {

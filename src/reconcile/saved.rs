@@ -72,6 +72,29 @@ impl Extend<Digest> for SavedPlan {
 }
 
 impl SavedPlan {
+    /// Every digest in it.
+    pub fn iter(&self) -> impl Iterator<Item = &Digest> {
+        self.0.iter()
+    }
+
+    /// What is in it, and not in another one.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(self.0.difference(&other.0).copied().collect())
+    }
+
+    /// True where a part of an entry is in it.
+    #[must_use]
+    pub fn touches(&self, entry: &Json) -> bool {
+        digests(entry).iter().any(|digest| self.0.contains(digest))
+    }
+
+    /// True where nothing is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// True where every part of an entry is in it.
     #[must_use]
     pub fn has(&self, entry: &Json) -> bool {

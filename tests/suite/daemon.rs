@@ -4,5 +4,6 @@ mod beside;
 pub mod http;
 mod jobs;
 mod orders;
+mod plans;
 mod socket;
 pub mod world;

@@ -11,11 +11,15 @@ use crate::admin::decisions;
 use crate::admin::feed;
 use crate::admin::health;
 use crate::admin::health::Health;
+use crate::admin::listings;
+use crate::admin::mapping;
 use crate::admin::orders;
 use crate::admin::parameter::Kind;
 use crate::admin::parameter::Parameter;
 use crate::admin::parameter::of;
 use crate::admin::parameter::text;
+use crate::admin::plans;
+use crate::admin::state;
 use crate::admin::views;
 use crate::app::decisions::Comment;
 use crate::app::decisions::escrow;
@@ -30,19 +34,26 @@ use crate::app::decisions::pause::Resumed;
 use crate::app::decisions::quarantine;
 use crate::app::decisions::withheld;
 use crate::app::decisions::withheld::Chosen;
-use crate::app::service::OrderState;
+use crate::app::mapping::person::TestRequest;
+use crate::app::proof::ExportRequest;
+use crate::app::service::CycleState;
 use crate::app::service::Service;
 use crate::app::service::answer::Ticket;
 use crate::app::service::request::CancelRequest;
 use crate::app::service::request::Cancelled;
 use crate::app::service::request::DriftRequest;
+use crate::app::service::request::ForgetRequest;
 use crate::app::service::request::ResyncRequest;
+use crate::app::service::request::StateRequest;
 use crate::app::service::request::SyncRequest;
+use crate::app::service::request::UndoAsked;
 use crate::app::views::changes::Changes;
+use crate::app::views::cycles::Cycles;
 use crate::app::views::drift::DriftView;
 use crate::app::views::escrow::Escrow;
 use crate::app::views::history::HistoryPage;
 use crate::app::views::holds::Holds;
+use crate::app::views::objects::Objects;
 use crate::app::views::status::JobStatus;
 use crate::app::views::status::Status;
 use crate::app::views::timeline::Timeline;
@@ -57,9 +68,12 @@ use std::sync::Arc;
 pub(super) fn all() -> Vec<Route> {
     let mut all = probes();
     all.extend(jobs());
+    all.extend(lists());
     all.extend(decisions());
     all.extend(decisions_of_the_job());
     all.extend(orders());
+    all.extend(planning());
+    all.extend(copies());
     all
 }
 
@@ -233,11 +247,67 @@ fn orders() -> Vec<Route> {
         .takes::<DriftRequest>().gives(Gives::Order(Body::of::<Ticket>())).says("orders a reading of the target"),
         post("/api/v1/jobs/{job}/drift/heal", Approver, orders::drift_heal)
             .takes::<DriftRequest>().gives(Gives::Order(Body::of::<Ticket>())).says("orders that what drifted is put right"),
-        get("/api/v1/cycles/{id}", orders::follow).gives(Gives::Followed(Body::of::<OrderState>())).says(
-            "where an order or a cycle of this daemon stands; its events with `Accept: text/event-stream`",
+        get("/api/v1/cycles/{id}", listings::cycle).gives(Gives::Followed(Body::of::<CycleState>())).says(
+            "where an order or a cycle stands, or how it ended; its events with `Accept: text/event-stream`",
         ),
         post("/api/v1/cycles/{id}/cancel", Operator, orders::cancel)
             .takes::<CancelRequest>().gives(Gives::Document(Body::of::<Cancelled>())).says("ends an order or a cycle after the requests in flight"),
+    ]
+}
+
+/// Lists by pages, and the mapping.
+fn lists() -> Vec<Route> {
+    vec![
+        get("/api/v1/jobs/{job}/objects", listings::objects)
+            .query(listings::OBJECTS_QUERY)
+            .views::<Objects>()
+            .says("users or groups with how they stand, by pages: `after` is `next` of the page before"),
+        get("/api/v1/jobs/{job}/cycles", listings::cycles)
+            .query(listings::CYCLES_QUERY)
+            .views::<Cycles>()
+            .says("the cycles that the job keeps the summaries of, newest first"),
+        get("/api/v1/jobs/{job}/mapping", mapping::mapping)
+            .says("the mapping in force, its scope, and what is read for both"),
+    ]
+}
+
+/// What would be done, and what was done taken back.
+fn planning() -> Vec<Route> {
+    vec![
+        get("/api/v1/jobs/{job}/plan", plans::plan)
+            .query(plans::PLAN_QUERY)
+            .says("orders a plan, and answers with it; with `Accept: text/event-stream` it is fetched from its cycle"),
+        get("/api/v1/cycles/{id}/plan", plans::made)
+            .query(plans::MADE_QUERY)
+            .says("the plan that a cycle made, as long as it is one of the last four of its job"),
+        post("/api/v1/cycles/{id}/undo", Approver, orders::undo)
+            .takes::<UndoAsked>()
+            .gives(Gives::Order(Body::of::<Ticket>()))
+            .says("orders that what a cycle did is taken back, or with `dry_run` a plan of that"),
+        post("/api/v1/jobs/{job}/mapping/test", Operator, mapping::test)
+            .takes::<TestRequest>()
+            .says("evaluates one expression, with these attributes or for somebody in the snapshot"),
+    ]
+}
+
+/// The snapshot as a thing.
+fn copies() -> Vec<Route> {
+    vec![
+        post("/api/v1/state/verify", Approver, state::verify)
+            .takes::<StateRequest>()
+            .says("checks every record and the history's chain"),
+        post("/api/v1/state/export", Approver, state::export)
+            .takes::<StateRequest>()
+            .says("the snapshot as JSON Lines; `x-melonsync-count` counts damaged records"),
+        post("/api/v1/state/backup", Approver, state::backup)
+            .takes::<StateRequest>()
+            .says("the file that `melonsync state restore` takes; `x-melonsync-count` counts its records"),
+        post("/api/v1/state/forget", Approver, state::forget)
+            .takes::<ForgetRequest>()
+            .says("erases the personal values of an object that is ours no more"),
+        post("/api/v1/jobs/{job}/history/export", Approver, state::history)
+            .takes::<ExportRequest>()
+            .says("a part of the history with the chain that proves it, as a tar archive"),
     ]
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use serde::Deserialize;
+use serde::Serialize;
 use serde_json::Value as Json;
 use serde_json::json;
 
@@ -55,18 +57,37 @@ impl Comparing {
         seen.findings.clone()
     }
 
-    /// What was left, or would be, because it is new, or has other values than in the plan.
-    pub(super) fn left(&self) -> Vec<Json> {
+    /// How what came up compares with the plan.
+    pub(super) fn compared(&self) -> Compared {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.left.clone()
+        Compared {
+            left: seen.left.clone(),
+            missing: self.plan.without(&seen.done),
+        }
+    }
+}
+
+/// How a cycle compares with a saved plan.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    /// What was left, or would be, because it is new, or has other values than in the plan.
+    pub left: Vec<Json>,
+    /// What of the plan did not come up: done by somebody else, or not wanted any more.
+    #[serde(with = "saved::as_text")]
+    pub missing: SavedPlan,
+}
+
+impl Compared {
+    /// True where the cycle is the plan to the letter.
+    pub(super) fn is_exact(&self) -> bool {
+        self.left.is_empty() && self.missing.is_empty()
     }
 
-    /// Operations of the file that did not come up: done by somebody else, or not wanted any more.
+    /// The operations of the file that did not come up.
     pub(super) fn missed(&self, file: &Path) -> Result<Vec<Json>, AppError> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut missed = Vec::new();
         saved::read(file, |entry| {
-            if missed.len() < LISTED && !seen.done.has(entry) {
+            if missed.len() < LISTED && self.missing.touches(entry) {
                 missed.push(json!({
                     "operation": entry["operation"], "object": entry["object"], "kind": entry["kind"],
                     "name": entry["name"],
@@ -125,11 +146,8 @@ pub fn line(entry: &Json) -> String {
 /// As many as fit a screen.
 const SHOWN: usize = 20;
 
-/// Refuses what is not the saved plan to the letter.
-pub(super) fn is_exact(file: &Path, left: &[Json], missed: &[Json]) -> Result<(), AppError> {
-    if left.is_empty() && missed.is_empty() {
-        return Ok(());
-    }
+/// The error of what is not the saved plan to the letter.
+pub(super) fn not_exact(file: &Path, left: &[Json], missed: &[Json]) -> AppError {
     let listed = |entries: &[Json], what: &str| -> Vec<String> {
         let lines = entries.iter().take(SHOWN);
         lines.map(|entry| format!("{what}: {}", line(entry))).collect()
@@ -147,8 +165,8 @@ pub(super) fn is_exact(file: &Path, left: &[Json], missed: &[Json]) -> Result<()
         place: Some(place.join("\n")),
         ..ErrorText::default()
     };
-    Err(AppError::new(
+    AppError::new(
         ErrorKind::Differs,
         shown.advise("plan again and review that, or leave out --exact to carry out what is still the same"),
-    ))
+    )
 }

@@ -7,10 +7,13 @@ use io::Write;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use serde::Deserialize;
+use serde::Serialize;
 use serde_json::json;
 
 use super::saved::Origin;
@@ -29,7 +32,8 @@ use crate::reconcile::operation::Operation;
 use crate::snapshot::store::Snapshot;
 
 /// The form of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Form {
     /// For people, in a terminal.
     Text,
@@ -39,6 +43,28 @@ pub enum Form {
     Csv,
     /// For people, in a browser: one page, without anything beside it.
     Html,
+}
+
+impl Form {
+    /// Every form.
+    pub const ALL: [Self; 4] = [Self::Text, Self::Json, Self::Csv, Self::Html];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Html => "html",
+        }
+    }
+
+    /// The form of this word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| form.word() == word)
+    }
 }
 
 /// As many omissions of one reason as a plan lists; of more only their count is given.
@@ -156,17 +182,81 @@ impl Spool {
     }
 }
 
+/// A part of a plan in a temporary file, read from its beginning; each clone of it reads for itself.
+#[derive(Debug, Clone)]
+pub struct Part {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Part {
+    /// The part that a file holds.
+    #[must_use]
+    pub fn of(file: File) -> Self {
+        Self {
+            file: Arc::new(file),
+            at: 0,
+        }
+    }
+
+    /// The file.
+    #[must_use]
+    pub const fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.len() == 0)
+    }
+}
+
+impl Read for Part {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(into, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
 /// A finished plan in one form.
+#[derive(Debug, Clone)]
 pub struct Sheet {
     /// The form.
     pub form: Form,
     /// What is to be done, and why.
-    pub operations: File,
+    pub operations: Part,
     /// What is left alone, and why.
-    pub omitted: File,
+    pub omitted: Part,
 }
 
 impl Sheet {
+    /// The plan as it is shown: a whole document, or for people, with these last words.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn shown(self, summary: &Summary, last: &str) -> io::Result<Box<dyn Read + Send>> {
+        if self.form != Form::Text {
+            return self.document(summary);
+        }
+        let text = |text: &str| io::Cursor::new(text.to_owned().into_bytes());
+        let mut whole: Box<dyn Read + Send> = Box::new(io::empty());
+        if !self.operations.is_empty()? {
+            whole = Box::new(whole.chain(self.operations).chain(text("\n")));
+        }
+        if !self.omitted.is_empty()? {
+            whole = Box::new(
+                whole
+                    .chain(text("Left alone:\n"))
+                    .chain(self.omitted)
+                    .chain(text("\n")),
+            );
+        }
+        let end = if last.ends_with('\n') { "" } else { "\n" };
+        Ok(Box::new(
+            whole.chain(text(&format!("{}{end}", shown_lines(last)))),
+        ))
+    }
+
     /// The plan as a whole document, streamed.
     ///
     /// # Errors
@@ -276,8 +366,8 @@ impl PlanFile {
         let parts = inner.sheets.into_iter().map(|sheet| {
             Ok(Sheet {
                 form: sheet.form,
-                operations: sheet.operations.rewound()?,
-                omitted: sheet.omitted.rewound()?,
+                operations: Part::of(sheet.operations.rewound()?),
+                omitted: Part::of(sheet.omitted.rewound()?),
             })
         });
         parts.collect()

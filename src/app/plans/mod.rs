@@ -15,15 +15,19 @@ use serde::Serialize;
 use serde::Serializer;
 use serde_json::Value as Json;
 
+pub use self::comparing::Compared;
 use self::comparing::Comparing;
 pub use self::comparing::line;
 pub use self::file::Form;
+pub use self::file::Part;
 use self::file::PlanFile;
 pub use self::file::Sheet;
 pub use self::file::temporary;
-pub use self::save::Saving;
 pub use self::save::is_free;
+pub use self::save::note;
 pub use self::save::save;
+pub use self::saved::Origin;
+pub use self::saved::Saved;
 use super::cycles;
 use super::cycles::Allowing;
 use super::cycles::Asking;
@@ -36,7 +40,6 @@ use crate::engine::job::UndoRequest;
 use crate::engine::summary::Outcome;
 use crate::engine::summary::Summary;
 use crate::engine::undo;
-use crate::model::id::CycleId;
 
 /// A plan that was made.
 pub struct Planned {
@@ -70,10 +73,12 @@ pub async fn undo(
 /// An undo that was carried out.
 #[derive(Debug)]
 pub struct Undone {
-    /// How it ended.
-    pub report: Report,
+    /// What was done.
+    pub summary: Summary,
+    /// Why it ended early.
+    pub error: Option<AppError>,
     /// The cycle that was undone.
-    pub cycle: CycleId,
+    pub cycle: String,
     /// What could not be undone, and why.
     pub left: Vec<String>,
 }
@@ -83,9 +88,9 @@ impl Serialize for Undone {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let more = [
             ("left", self.left.clone().into()),
-            ("undone", self.cycle.to_string().into()),
+            ("undone", self.cycle.clone().into()),
         ];
-        views::with_members(&self.report.summary, more, serializer)
+        views::with_members(&self.summary, more, serializer)
     }
 }
 
@@ -94,8 +99,9 @@ pub async fn carry_out_undo(job: &Job, request: &UndoRequest, asking: Asking) ->
     let (file, asking) = following(job, &[], asking)?;
     let report = undo::undo(job, &asking.order(nothing_named(), true), request).await;
     Ok(Undone {
-        report,
-        cycle: request.cycle,
+        error: report.error.as_ref().map(AppError::from),
+        summary: report.summary,
+        cycle: request.cycle.to_string(),
         left: file.findings(),
     })
 }
@@ -130,7 +136,7 @@ fn planned(file: Arc<PlanFile>, done: Report) -> Result<Planned, AppError> {
 }
 
 /// How a saved plan is to be carried out.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Carrying {
     /// The target is read back, also where it was not for the plan.
     pub full: bool,
@@ -143,8 +149,10 @@ pub struct Carrying {
 /// What became of a saved plan.
 #[derive(Debug)]
 pub struct Carried {
-    /// How the cycle ended.
-    pub report: Report,
+    /// What was done.
+    pub summary: Summary,
+    /// Why it ended early.
+    pub error: Option<AppError>,
     /// What was left, because the plan does not have it so.
     pub left: Vec<Json>,
     /// What the plan has, and was not carried out.
@@ -162,22 +170,60 @@ impl Serialize for Carried {
             ("left", self.left.clone().into()),
             ("not_wanted", self.missed.clone().into()),
         ];
-        views::with_members(&self.report.summary, more, serializer)
+        views::with_members(&self.summary, more, serializer)
+    }
+}
+
+/// How a saved plan was carried out, as far as it can be said without its file.
+#[derive(Debug)]
+pub struct CarriedOut {
+    /// What was done; `None` where nothing was, because it differs and nothing may.
+    pub summary: Option<Summary>,
+    /// Why it ended early.
+    pub error: Option<AppError>,
+    /// How it compares with the plan.
+    pub compared: Compared,
+    /// What concerns every object.
+    pub findings: Vec<String>,
+}
+
+impl CarriedOut {
+    /// With what the file has of what was not carried out. The error is of what differs where nothing may.
+    pub fn beside(self, file: &Path) -> Result<Carried, AppError> {
+        let missed = self.compared.missed(file)?;
+        let Some(summary) = self.summary else {
+            return Err(comparing::not_exact(file, &self.compared.left, &missed));
+        };
+        let converged = summary.mode == "enforce" && summary.outcome == Outcome::Converged;
+        Ok(Carried {
+            is_part: converged && !missed.is_empty(),
+            summary,
+            error: self.error,
+            left: self.compared.left,
+            missed,
+            findings: self.findings,
+        })
     }
 }
 
 /// Reads both sides afresh, and carries out a saved plan as far as it still holds.
-pub async fn carry_out(job: &Job, file: &Path, how: Carrying, asking: Asking) -> Result<Carried, AppError> {
-    let (origin, plan) = saved::load(file, job)?;
-    let plan = Arc::new(plan);
-    let extent = if how.full || origin.full {
+pub async fn carry_out(
+    job: &Job,
+    saved: &Saved,
+    how: Carrying,
+    asking: Asking,
+) -> Result<CarriedOut, AppError> {
+    saved.fits(job)?;
+    let plan = Arc::new(saved.plan.clone());
+    let extent = if how.full || saved.origin.full {
         Extent::Full
     } else {
         Extent::Changes
     };
-    let follow = || {
+    let follow = |id| {
         let watcher = Arc::new(Comparing::new(&plan, Arc::clone(&asking.watcher)));
         let asking = Asking {
+            id,
             watcher: Arc::clone(&watcher) as _,
             ..asking.clone()
         };
@@ -189,25 +235,31 @@ pub async fn carry_out(job: &Job, file: &Path, how: Carrying, asking: Asking) ->
         creations: None,
     };
     if how.exact {
-        let (watcher, asking) = follow();
+        let (watcher, asking) = follow(None);
         let done = cycles::foresee(job, extent.clone(), &allowing, &asking).await;
         if let Some(error) = &done.error {
             return Err(AppError::from(error));
         }
-        comparing::is_exact(file, &watcher.left(), &watcher.missed(file)?)?;
+        let compared = watcher.compared();
+        if !compared.is_exact() {
+            return Ok(CarriedOut {
+                summary: None,
+                error: None,
+                compared,
+                findings: watcher.findings(),
+            });
+        }
     }
-    let (watcher, asking) = follow();
+    let (watcher, asking) = follow(asking.id);
     let allowing = Allowing {
         only: Some(Arc::clone(&plan)),
         ..allowing
     };
     let report = cycles::sync(job, extent, allowing, asking).await;
-    let missed = watcher.missed(file)?;
-    Ok(Carried {
-        is_part: job.enforce && !missed.is_empty() && report.summary.outcome == Outcome::Converged,
-        left: watcher.left(),
+    Ok(CarriedOut {
+        error: report.error.as_ref().map(AppError::from),
+        summary: Some(report.summary),
+        compared: watcher.compared(),
         findings: watcher.findings(),
-        missed,
-        report,
     })
 }

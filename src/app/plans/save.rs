@@ -6,13 +6,11 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::file::Form;
 use super::file::Sheet;
 use super::saved;
 use super::saved::Origin;
 use super::sheet;
 use crate::app::error::AppError;
-use crate::engine::job::Job;
 use crate::engine::summary::Summary;
 use crate::files::NewFile;
 use crate::files::own_uid;
@@ -31,29 +29,14 @@ pub fn is_free(out: &Path) -> Result<(), AppError> {
     ))
 }
 
-/// Where a plan is to be saved, and what it is of.
-pub struct Saving<'a> {
-    /// The file.
-    pub out: &'a Path,
-    /// The job.
-    pub job: &'a Job,
-    /// Whether the target was read back.
-    pub full: bool,
-    /// Where it is noted that there is such a file.
-    pub folder: &'a StateFolder,
-    /// When.
-    pub now: Timestamp,
+/// Saves a plan: as JSON with what it was made from (`origin`), so that it can be carried out.
+pub fn save(sheet: Sheet, summary: &Summary, out: &Path, origin: Option<&Origin>) -> Result<(), AppError> {
+    write(out, sheet, summary, origin).map_err(|error| failure(out, &error))
 }
 
-/// Saves a plan: as JSON with what it was made from, so that it can be carried out.
-pub fn save(sheet: Sheet, summary: &Summary, saving: &Saving<'_>) -> Result<(), AppError> {
-    let origin = match sheet.form {
-        Form::Json => Some(Origin::of(saving.job, saving.full)?),
-        Form::Text | Form::Csv | Form::Html => None,
-    };
-    write(saving.out, sheet, summary, origin.as_ref()).map_err(|error| failure(saving.out, &error))?;
-    let folder = saving.folder.job(&saving.job.name);
-    copies::note(&folder, "plan", saving.out, saving.now)?;
+/// Notes in the job's part of the state folder that there is such a file.
+pub fn note(folder: &StateFolder, job: &str, out: &Path, now: Timestamp) -> Result<(), AppError> {
+    copies::note(&folder.job(job), "plan", out, now)?;
     Ok(())
 }
 

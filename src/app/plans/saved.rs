@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -26,7 +27,7 @@ use crate::snapshot::state::{STATE_ID, StateReads};
 
 /// What a plan was made from; under `saved` in its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Origin {
+pub struct Origin {
     /// The layout of the file.
     format: u32,
     /// The job.
@@ -45,7 +46,7 @@ const FORMAT: u32 = 1;
 
 impl Origin {
     /// What a plan of this job would be made from now. Gives the snapshot a name where it has none yet.
-    pub(super) fn of(job: &Job, full: bool) -> Result<Self, AppError> {
+    pub fn of(job: &Job, full: bool) -> Result<Self, AppError> {
         let snapshot = &job.snapshot;
         let state = match snapshot.state(&STATE_ID)? {
             Some(state) => state,
@@ -85,20 +86,80 @@ impl Origin {
     }
 }
 
-/// Reads a saved plan for this job.
-///
-/// # Errors
-/// Exit 2 for a file that is none, and for a plan of another job, mapping, scope or state.
-pub(super) fn load(file: &Path, job: &Job) -> Result<(Origin, SavedPlan), AppError> {
-    let mut plan = SavedPlan::default();
-    let origin = read(file, |entry| plan.extend(digests(entry)))?;
-    let now = Origin::of(job, origin.full)?;
-    match origin.differs(&now) {
-        None => Ok((origin, plan)),
-        Some(why) => Err(AppError::usage(
-            format!("the plan in {} is not for here: {why}", file.display()),
-            "make a new one with `melonsync plan --out FILE`, and read it again",
-        )),
+/// A saved plan, read from its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Saved {
+    /// The file, for messages: nobody opens it by this.
+    pub file: PathBuf,
+    /// What it was made from.
+    pub origin: Origin,
+    /// What it holds.
+    #[serde(with = "as_text")]
+    pub plan: SavedPlan,
+}
+
+impl Saved {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// Exit 2 for a file that is none.
+    pub fn read(file: &Path) -> Result<Self, AppError> {
+        let mut plan = SavedPlan::default();
+        let origin = read(file, |entry| plan.extend(digests(entry)))?;
+        Ok(Self {
+            file: file.to_owned(),
+            origin,
+            plan,
+        })
+    }
+
+    /// Refuses a plan of another job, mapping, scope or state.
+    ///
+    /// # Errors
+    /// Exit 2.
+    pub(super) fn fits(&self, job: &Job) -> Result<(), AppError> {
+        let now = Origin::of(job, self.origin.full)?;
+        if let Some(why) = self.origin.differs(&now) {
+            return Err(AppError::usage(
+                format!("the plan in {} is not for here: {why}", self.file.display()),
+                "make a new one with `melonsync plan --out FILE`, and read it again",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Digests as one text: a plan of a hundred thousand operations is two megabytes.
+pub(super) mod as_text {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::Deserialize;
+    use serde::Deserializer;
+    use serde::Serializer;
+    use serde::de::Error;
+
+    use crate::reconcile::saved::Digest;
+    use crate::reconcile::saved::SavedPlan;
+
+    /// Writes them.
+    pub fn serialize<S: Serializer>(plan: &SavedPlan, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all: Vec<Digest> = plan.iter().copied().collect();
+        all.sort_unstable();
+        serializer.serialize_str(&STANDARD.encode(all.concat()))
+    }
+
+    /// Reads them; anything else is an error.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SavedPlan, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = STANDARD.decode(text).map_err(D::Error::custom)?;
+        let (digests, rest) = bytes.as_chunks();
+        if !rest.is_empty() {
+            return Err(D::Error::custom("it is no list of digests"));
+        }
+        let mut plan = SavedPlan::default();
+        plan.extend(digests.iter().copied());
+        Ok(plan)
     }
 }
 

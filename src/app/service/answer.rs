@@ -1,10 +1,19 @@
 //! What becomes of an order, at once and in the end.
 
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
 use serde::Deserialize;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::error::AppError;
+use crate::app::plans::Compared;
+use crate::app::plans::Form;
+use crate::app::plans::Origin;
+use crate::app::plans::Sheet;
+use crate::engine::job::Report;
 use crate::engine::summary::Summary;
 
 /// An order that was taken.
@@ -29,4 +38,66 @@ pub struct Answer {
     pub findings: Vec<String>,
     /// Why it was not carried out to its end.
     pub error: Option<AppError>,
+    /// The plan, where one was made.
+    pub made: Option<Arc<Made>>,
+    /// How it compares with the saved plan that was to be carried out.
+    pub compared: Option<Compared>,
+}
+
+/// The same, before it is told.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    pub(super) summary: Option<Summary>,
+    pub(super) error: Option<AppError>,
+    pub(super) made: Option<Made>,
+    pub(super) compared: Option<Compared>,
+}
+
+impl Done {
+    /// It was not done, or broke off.
+    pub(super) fn failed(error: AppError) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::default()
+        }
+    }
+
+    /// A cycle ran.
+    pub(super) fn of(report: Report) -> Self {
+        Self {
+            error: report.error.as_ref().map(AppError::from),
+            summary: Some(report.summary),
+            ..Self::default()
+        }
+    }
+}
+
+/// A plan that was made, in temporary files, until it is given up.
+#[derive(Debug)]
+pub struct Made {
+    sheets: Mutex<Vec<Sheet>>,
+    /// What it was made from.
+    pub origin: Option<Origin>,
+}
+
+impl Made {
+    pub(super) const fn of(sheets: Vec<Sheet>, origin: Option<Origin>) -> Self {
+        Self {
+            sheets: Mutex::new(sheets),
+            origin,
+        }
+    }
+
+    /// The plan in a form that it was made in; `None` where it is not kept any more.
+    #[must_use]
+    pub fn sheet(&self, form: Form) -> Option<Sheet> {
+        let sheets = self.sheets.lock().unwrap_or_else(PoisonError::into_inner);
+        sheets.iter().find(|sheet| sheet.form == form).cloned()
+    }
+
+    /// Gives its files up. Returns false where that was done before.
+    pub(super) fn give_up(&self) -> bool {
+        let mut sheets = self.sheets.lock().unwrap_or_else(PoisonError::into_inner);
+        !std::mem::take(&mut *sheets).is_empty()
+    }
 }

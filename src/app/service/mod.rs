@@ -10,6 +10,7 @@ mod load;
 pub mod order;
 mod queue;
 pub mod request;
+mod running;
 mod state;
 mod worker;
 
@@ -23,6 +24,7 @@ use std::sync::RwLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
+use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -35,6 +37,7 @@ use super::error::AppError;
 use super::error::ErrorText;
 use super::install;
 use super::site::Site;
+use super::views::cycles;
 use super::views::status;
 use super::views::status::Status;
 use crate::model::clock::Clock;
@@ -42,6 +45,7 @@ use crate::model::clock::SystemClock;
 use crate::model::id::CycleId;
 use crate::ports::Holder;
 use crate::settings::Settings;
+use crate::snapshot::store::Snapshot;
 use answer::Ticket;
 use events::Events;
 use load::Loaded;
@@ -52,6 +56,7 @@ use worker::Worker;
 pub use load::Ready;
 pub use load::credentials_of;
 pub use queue::MOST_WAITING;
+pub use state::CycleState;
 pub use state::JobState;
 pub use state::OrderState;
 
@@ -211,6 +216,52 @@ impl Service {
             Loaded::Ready(ready) => Ok(Desk::of(&ready.job, self.site.folder().clone(), actor)),
             Loaded::Off | Loaded::Broken(_) => Desk::at(&self.site, job, actor),
         }
+    }
+
+    /// The job that is named, or the only one.
+    pub fn choose(&self, job: Option<&str>) -> Result<String, AppError> {
+        let settings = self.site.settings();
+        install::choose(&settings, job).map(|(name, _)| name.to_owned())
+    }
+
+    /// Waits until no cycle of the job runs. None begins for as long as this is held.
+    pub async fn alone(&self, job: &str) -> Result<OwnedMutexGuard<()>, AppError> {
+        Ok(self.worker(job)?.alone().await)
+    }
+
+    /// Finds a cycle to be undone, and its job ([`crate::app::cycles::find`]).
+    pub fn find(&self, name: &str) -> Result<(String, CycleId), AppError> {
+        crate::app::cycles::find(&self.snapshots()?, name)
+    }
+
+    /// A cycle that is over, as a job keeps it: by its id, or as [`crate::app::cycles::find`] takes it.
+    pub fn kept(&self, name: &str) -> Result<CycleState, AppError> {
+        let jobs = self.snapshots()?;
+        if name.parse::<uuid::Uuid>().is_ok()
+            && let Some((job, summary)) = jobs
+                .iter()
+                .find_map(|(job, snapshot)| Some((job, cycles::cycle(snapshot, name).ok()?)))
+        {
+            return Ok(CycleState::kept(job, name, Some(summary)));
+        }
+        // By the history, or by another name than the id; with the errors of both.
+        let (job, cycle) = crate::app::cycles::find(&jobs, name)?;
+        let cycle = cycle.to_string();
+        let snapshot = jobs.iter().find(|(of, _)| *of == job);
+        let summary = snapshot.and_then(|(_, snapshot)| cycles::cycle(snapshot, &cycle).ok());
+        Ok(CycleState::kept(&job, &cycle, summary))
+    }
+
+    /// The jobs that have a snapshot, with that.
+    fn snapshots(&self) -> Result<Vec<(String, Snapshot)>, AppError> {
+        let settings = self.site.settings();
+        let mut jobs = Vec::new();
+        for job in settings.jobs.keys() {
+            if let Some(snapshot) = self.site.there(job)? {
+                jobs.push((job.clone(), snapshot));
+            }
+        }
+        Ok(jobs)
     }
 
     /// Shows one job, or all, with what the daemon does for them now.

@@ -9,13 +9,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
+use super::answer::Done;
 use super::events::Events;
 use super::events::Happening;
-use crate::app::error::AppError;
+use crate::app::plans::Carrying;
+use crate::app::plans::Form;
+use crate::app::plans::Saved;
 use crate::engine::job::Extent;
 use crate::engine::job::UndoRequest;
 use crate::engine::job::Watcher;
-use crate::engine::summary::Summary;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::id::CycleId;
@@ -44,6 +46,22 @@ pub enum Work {
         request: UndoRequest,
         /// False: it is planned only.
         apply: bool,
+        /// The forms of the plan, where it is planned only.
+        forms: Vec<Form>,
+    },
+    /// What a cycle would do, kept to be fetched.
+    Plan {
+        /// The target is read back, and everything is planned.
+        full: bool,
+        /// The forms of the plan.
+        forms: Vec<Form>,
+    },
+    /// What a saved plan has, as far as it is still wanted.
+    Saved {
+        /// The plan.
+        saved: Arc<Saved>,
+        /// How it is carried out.
+        how: Carrying,
     },
 }
 
@@ -75,7 +93,9 @@ impl Work {
             Self::Cycle {
                 extent: Extent::Changes | Extent::Full | Extent::All | Extent::Restart,
                 ..
-            } => Class::Cycle,
+            }
+            | Self::Plan { .. }
+            | Self::Saved { .. } => Class::Cycle,
         }
     }
 }
@@ -217,11 +237,13 @@ impl Track {
         self.stop.cancel();
     }
 
-    pub(super) fn end(&self, summary: Option<Summary>, error: Option<AppError>) {
+    pub(super) fn end(&self, done: Done) {
         let answer = Arc::new(Answer {
-            summary,
+            summary: done.summary,
             findings: self.findings(),
-            error,
+            error: done.error,
+            made: done.made.map(Arc::new),
+            compared: done.compared,
         });
         self.happened(Happening::Ended(Arc::clone(&answer)));
         self.standing.send_replace(Standing::Ended(answer));

@@ -106,6 +106,7 @@ mod tests {
                 comment: None,
             },
             apply: true,
+            forms: Vec::new(),
         };
         for (number, work, place) in [
             (1, cycle(Extent::Changes), 0),

@@ -1,12 +1,19 @@
 //! What the daemon is asked for: the bodies that a command sends and the API takes.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::order::Work;
 use crate::app::error::AppError;
+use crate::app::plans::Carrying;
+use crate::app::plans::Form;
+use crate::app::plans::Saved;
 use crate::engine::job::Extent;
+use crate::engine::job::UndoRequest;
+use crate::model::id::CycleId;
 
 /// As many names as one order may have.
 const MOST_NAMES: usize = 1000;
@@ -21,8 +28,59 @@ pub struct SyncRequest {
     pub allow_deletions: Option<u64>,
     /// Lets the cycle create at most so many users and groups.
     pub allow_creations: Option<u64>,
+    /// Only what is in this saved plan, and still wanted.
+    #[schema(value_type = Option<Object>)]
+    pub saved: Option<SavedRequest>,
     /// What the caller's own settings come to ([`crate::app::install::digest`]): refused where the daemon's are others.
     pub settings: Option<String>,
+}
+
+/// `undo`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct UndoAsked {
+    /// Only what would be done.
+    pub dry_run: bool,
+    /// Makes anew what the cycle deleted.
+    pub recreate: bool,
+    /// Why; kept in the history.
+    pub comment: Option<String>,
+    /// The forms of the plan, with `dry_run`; JSON where nothing is said.
+    #[schema(value_type = Vec<String>)]
+    pub forms: Vec<Form>,
+    /// As [`SyncRequest::settings`].
+    pub settings: Option<String>,
+}
+
+impl UndoAsked {
+    /// The work that this asks for.
+    #[must_use]
+    pub fn work(self, cycle: CycleId) -> Work {
+        Work::Undo {
+            request: UndoRequest {
+                cycle,
+                recreate: self.recreate,
+                comment: self.comment,
+            },
+            apply: !self.dry_run,
+            forms: if self.forms.is_empty() {
+                vec![Form::Json]
+            } else {
+                self.forms
+            },
+        }
+    }
+}
+
+/// A saved plan that is to be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedRequest {
+    /// Nothing is carried out where anything differs.
+    #[serde(default)]
+    pub exact: bool,
+    /// The plan.
+    pub plan: Saved,
 }
 
 /// `resync`: names, or one of the two switches.
@@ -62,6 +120,26 @@ impl DriftRequest {
     }
 }
 
+/// `state verify`, `export` and `backup`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StateRequest {
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// Where the caller keeps what comes: for `state forget`, which lists what still holds values. Nothing is written there.
+    pub out: Option<String>,
+}
+
+/// `state forget`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForgetRequest {
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// An object id, or a name, UPN or mail that it had.
+    pub object: String,
+}
+
 /// `cancel`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -82,7 +160,17 @@ pub struct Cancelled {
 impl SyncRequest {
     /// The work that this asks for.
     #[must_use]
-    pub const fn work(&self) -> Work {
+    pub fn work(self) -> Work {
+        if let Some(saved) = self.saved {
+            return Work::Saved {
+                saved: Arc::new(saved.plan),
+                how: Carrying {
+                    full: self.full,
+                    exact: saved.exact,
+                    deletions: self.allow_deletions,
+                },
+            };
+        }
         Work::Cycle {
             extent: if self.full { Extent::Full } else { Extent::Changes },
             apply: true,

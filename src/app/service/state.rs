@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Value as Json;
 use utoipa::ToSchema;
 
 use super::load::Loaded;
@@ -49,6 +50,67 @@ pub struct OrderState {
     pub done: u64,
     /// Of how many, where that is known.
     pub of: Option<u64>,
+}
+
+/// A cycle: one that waits or runs, or is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CycleState {
+    /// Who asked first; none of one that only its job remembers.
+    pub actor: Option<String>,
+    /// Its id.
+    pub cycle: String,
+    /// How many are done in its phase.
+    pub done: u64,
+    /// The job.
+    pub job: String,
+    /// Of how many, where that is known.
+    pub of: Option<u64>,
+    /// The phase it is in.
+    pub phase: Option<String>,
+    /// `waiting`, `running`, `stopping` or `ended`.
+    pub state: String,
+    /// What was done, once it is over.
+    #[schema(value_type = Option<Object>)]
+    pub summary: Option<Json>,
+    /// What it is, as in [`OrderState::work`].
+    pub work: Option<String>,
+}
+
+impl CycleState {
+    /// Shows where it stands.
+    #[must_use]
+    pub fn of(track: &Track) -> Self {
+        let order = OrderState::of(track);
+        let summary = match &*track.standing().borrow() {
+            Standing::Ended(answer) => answer.summary.as_ref().map(|summary| serde_json::json!(summary)),
+            Standing::Waiting | Standing::Running | Standing::Stopping => None,
+        };
+        Self {
+            actor: Some(order.actor),
+            cycle: order.cycle,
+            done: order.done,
+            job: track.job.clone(),
+            of: order.of,
+            phase: order.phase,
+            state: order.state,
+            summary,
+            work: Some(order.work),
+        }
+    }
+
+    pub(super) fn kept(job: &str, cycle: &str, summary: Option<Json>) -> Self {
+        Self {
+            actor: None,
+            cycle: cycle.to_owned(),
+            done: 0,
+            job: job.to_owned(),
+            of: None,
+            phase: None,
+            state: "ended".to_owned(),
+            summary,
+            work: None,
+        }
+    }
 }
 
 pub(super) fn of(name: &str, seen: Seen) -> JobState {
@@ -100,6 +162,8 @@ impl OrderState {
 const fn word(work: &Work) -> &'static str {
     match work {
         Work::Undo { .. } => "undo",
+        Work::Plan { .. } => "plan",
+        Work::Saved { .. } => "sync --plan",
         Work::Cycle { extent, apply, .. } => match extent {
             Extent::Drift { .. } => "drift",
             Extent::Explain => "explain",

@@ -11,32 +11,32 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::OwnedMutexGuard;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 use tracing::info;
 use uuid::Uuid;
 
+use super::answer::Done;
 use super::answer::Ticket;
 use super::events::Events;
 use super::events::Happening;
 use super::load::Loaded;
 use super::load::Ready;
 use super::order::Ask;
+use super::order::Standing;
 use super::order::Track;
 use super::order::Work;
 use super::queue::MOST_WAITING;
 use super::queue::Queue;
+use super::running;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
-use crate::engine::forward;
 use crate::engine::job::Extent;
 use crate::engine::job::Job;
-use crate::engine::job::Order;
-use crate::engine::job::Report;
 use crate::engine::schedule;
-use crate::engine::undo;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
 
@@ -46,6 +46,9 @@ const SCHEDULE: &str = "schedule";
 /// Longest single sleep: the clock may be set while we sleep, and schedules are by the wall clock. After the machine slept,
 /// what fell due meanwhile is done once.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// As many plans can be fetched after they were made.
+const PLANS_KEPT: usize = 4;
 
 /// As many ended orders are remembered for those who ask later.
 const ENDED_KEPT: usize = 100;
@@ -57,6 +60,8 @@ pub(super) struct Worker {
     /// The job is in the settings no more.
     pub(super) retired: CancellationToken,
     desk: Mutex<Desk>,
+    /// Held by the cycle under way.
+    cycle: Arc<tokio::sync::Mutex<()>>,
     /// Rung for each order.
     bell: Notify,
     events: Arc<Events>,
@@ -88,9 +93,15 @@ impl Worker {
             loaded: watch::Sender::new(loaded),
             retired: CancellationToken::new(),
             desk: Mutex::default(),
+            cycle: Arc::default(),
             bell: Notify::new(),
             events,
         }
+    }
+
+    /// Waits until no cycle runs; none begins for as long as this is held.
+    pub(super) async fn alone(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.cycle).lock_owned().await
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -182,7 +193,7 @@ impl Worker {
             return false;
         }
         if desk.queue.remove(cycle).is_some() {
-            track.end(None, Some(cancelled(actor)));
+            track.end(Done::failed(cancelled(actor)));
             desk.remember(track);
         } else {
             track.stopping(actor);
@@ -263,26 +274,21 @@ impl Worker {
     }
 
     async fn carry_out(&self, job: &Job, track: Arc<Track>) {
+        let _alone = self.cycle.lock().await;
         self.desk().running = Some(Arc::clone(&track));
         track.begin();
         let (running, job) = (Arc::clone(&track), job.clone());
         // A task of its own: a panic in it is its end, and not this worker's.
-        let done = tokio::spawn(async move { run(&job, running).await }).await;
-        let (summary, failure) = match done {
-            Ok(report) => {
-                let failure = report.error.as_ref().map(AppError::from);
-                (Some(report.summary), failure)
-            }
-            Err(broken) => (None, Some(broke(&broken))),
-        };
-        if let Some(failure) = &failure {
+        let done = tokio::spawn(async move { running::run(&job, running).await }).await;
+        let done = done.unwrap_or_else(|broken| Done::failed(broke(&broken)));
+        if let Some(failure) = &done.error {
             log(&self.name, &track, failure);
         }
         let mut desk = self.desk();
         desk.running = None;
-        desk.remember(Arc::clone(&track));
-        drop(desk);
-        track.end(summary, failure);
+        // Told first: whoever looks for it among those that ended finds it so.
+        track.end(done);
+        desk.remember(track);
     }
 
     /// Answers those who wait for a job that cannot run.
@@ -291,7 +297,7 @@ impl Worker {
         loop {
             let order = self.desk().queue.pop();
             let Some(track) = order else { return };
-            track.end(None, Some(error.clone()));
+            track.end(Done::failed(error.clone()));
             self.desk().remember(track);
         }
     }
@@ -300,7 +306,7 @@ impl Worker {
         let mut desk = self.desk();
         desk.closed = true;
         while let Some(track) = desk.queue.pop() {
-            track.end(None, Some(stopping()));
+            track.end(Done::failed(stopping()));
             desk.remember(track);
         }
     }
@@ -312,41 +318,17 @@ impl Desk {
             self.ended.pop_front();
         }
         self.ended.push_back(track);
-    }
-}
-
-async fn run(job: &Job, track: Arc<Track>) -> Report {
-    let mut order = Order {
-        id: track.cycle,
-        extent: Extent::Changes,
-        apply: true,
-        only: None,
-        allow_deletions: None,
-        allow_creations: None,
-        actor: track.ask.actor.clone(),
-        stop: track.stop.clone(),
-        watcher: Arc::clone(&track) as _,
-    };
-    match &track.ask.work {
-        Work::Cycle {
-            extent,
-            apply,
-            allow_deletions,
-            allow_creations,
-        } => {
-            order.extent = extent.clone();
-            order.apply = *apply;
-            order.allow_deletions = *allow_deletions;
-            order.allow_creations = *allow_creations;
-            forward::run(job, &order).await
-        }
-        Work::Undo { request, apply } => {
-            order.extent = Extent::Objects {
-                users: Vec::new(),
-                groups: Vec::new(),
-            };
-            order.apply = *apply;
-            undo::undo(job, &order, request).await
+        // Their files are open as long as they are kept.
+        let mut kept = 0;
+        for track in self.ended.iter().rev() {
+            if let Standing::Ended(answer) = &*track.standing().borrow()
+                && let Some(made) = &answer.made
+            {
+                kept += 1;
+                if kept > PLANS_KEPT {
+                    made.give_up();
+                }
+            }
         }
     }
 }

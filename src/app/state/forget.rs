@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::app::install::Installation;
 use crate::app::lookup;
@@ -11,10 +12,12 @@ use crate::model::clock::Timestamp;
 use crate::model::shown::shown;
 use crate::settings::Settings;
 use crate::settings::audit::Stream;
+use crate::snapshot::folder::StateFolder;
 use crate::snapshot::maintenance::copies;
 use crate::snapshot::maintenance::forget;
 use crate::snapshot::maintenance::forget::StillOurs;
 use crate::snapshot::maintenance::transfer;
+use crate::snapshot::store::Snapshot;
 
 /// What was erased, and where the values still are.
 #[derive(Debug, Serialize)]
@@ -23,6 +26,8 @@ pub struct Forgotten {
     pub action: &'static str,
     /// Where the audit stream put them, as far as it is a place.
     pub audit_stream: Option<String>,
+    /// True where the store's files were written anew: what was overwritten is in them no more.
+    pub compacted: bool,
     /// Every copy that is known of.
     pub copies: Vec<CopyView>,
     /// Of how many entries of the history.
@@ -62,15 +67,37 @@ pub fn forget(
     now: Timestamp,
 ) -> Result<Forgotten, AppError> {
     let (name, folder) = (installation.choose(job)?, &installation.folder);
-    let erased = {
-        let snapshot = installation.known(name)?;
-        let id = lookup::one_ever(&snapshot, name, object)?;
-        let word = forget::may_forget(&snapshot, &id)?;
-        word.map_err(|still| still_ours(object, &still))?;
-        forget::forget(&snapshot, &folder.job(name), id, now)?
-    };
+    let erased = erase(&installation.known(name)?, folder, (name, object), now)?;
     // What was overwritten lies in the store's files until they are written anew.
     transfer::compact(folder, name)?;
+    told(&installation.settings, folder, name, (erased, true))
+}
+
+/// The same where the store is open, and stays so. No cycle of the job runs meanwhile: it may hold the values still. What was
+/// overwritten lies in the store's files until they are written anew.
+pub fn forget_beside(desk: &Desk, settings: &Settings, object: &str) -> Result<Forgotten, AppError> {
+    let erased = erase(&desk.snapshot, &desk.folder, (&desk.job, object), desk.now)?;
+    told(settings, &desk.folder, &desk.job, (erased, false))
+}
+
+fn erase(
+    snapshot: &Snapshot,
+    folder: &StateFolder,
+    (job, object): (&str, &str),
+    now: Timestamp,
+) -> Result<forget::Forgotten, AppError> {
+    let id = lookup::one_ever(snapshot, job, object)?;
+    let word = forget::may_forget(snapshot, &id)?;
+    word.map_err(|still| still_ours(object, &still))?;
+    Ok(forget::forget(snapshot, &folder.job(job), id, now)?)
+}
+
+fn told(
+    settings: &Settings,
+    folder: &StateFolder,
+    name: &str,
+    (erased, compacted): (forget::Forgotten, bool),
+) -> Result<Forgotten, AppError> {
     let copies = copies::copies(&folder.job(name), folder.engine())?;
     let copies = copies.into_iter().map(|copy| CopyView {
         made: copy.made,
@@ -80,7 +107,8 @@ pub fn forget(
     });
     Ok(Forgotten {
         action: "forget",
-        audit_stream: stream_of(&installation.settings),
+        audit_stream: stream_of(settings),
+        compacted,
         copies: copies.collect(),
         history_entries: erased.entries,
         job: name.to_owned(),

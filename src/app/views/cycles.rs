@@ -68,15 +68,21 @@ fn position(all: &[Json], name: &str) -> Result<usize, AppError> {
     let found: Vec<usize> = (0..all.len()).filter(|at| begins(&all[*at])).collect();
     match found.as_slice() {
         [at] => Ok(*at),
-        [] => Err(AppError::absent(
-            format!("no cycle `{}` is kept", shown(name)),
-            "name one by its id, as `melonsync status` and `melonsync history` show it",
-        )),
+        [] => Err(none_kept(name)),
         many => Err(AppError::usage(
             format!("the ids of {} cycles begin with `{}`", many.len(), shown(name)),
             "give more of the id",
         )),
     }
+}
+
+/// No cycle has this name.
+#[must_use]
+pub fn none_kept(name: &str) -> AppError {
+    AppError::absent(
+        format!("no cycle `{}` is kept", shown(name)),
+        "name one by its id, as `melonsync status` and `melonsync history` show it",
+    )
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl Explained {
     }
 }
 
-/// Explains the object that a name leads to. No cycle of the job runs meanwhile.
+/// Explains the object that a name leads to, as things are at this moment: a cycle may go on meanwhile.
 pub async fn explain(
     job: &Job,
     object: &str,
@@ -50,6 +50,7 @@ pub async fn explain(
     stop: CancellationToken,
 ) -> Result<Explained, AppError> {
     let asking = Asking {
+        id: None,
         actor,
         stop,
         watcher: Arc::new(NoWatcher),

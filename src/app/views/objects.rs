@@ -58,6 +58,24 @@ pub enum State {
 }
 
 impl State {
+    /// Every way to stand.
+    pub const ALL: [Self; 8] = [
+        Self::Linked,
+        Self::Unlinked,
+        Self::Escrow,
+        Self::Withheld,
+        Self::Held,
+        Self::Disabled,
+        Self::OutOfScope,
+        Self::Gone,
+    ];
+
+    /// The state of this word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+
     /// The word for it.
     #[must_use]
     pub const fn word(self) -> &'static str {

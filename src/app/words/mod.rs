@@ -7,10 +7,14 @@ pub mod drift;
 mod escrow;
 pub mod history;
 mod holds;
+mod mapping;
+pub mod objects;
+pub mod state;
 mod status;
 mod timeline;
 mod withheld;
 
+use super::views::cycles::Cycles;
 use super::views::explain::Explained;
 use super::views::history::HistoryPage;
 
@@ -23,6 +27,12 @@ pub trait Words {
 impl Words for Explained {
     fn words(&self) -> String {
         Self::words(self)
+    }
+}
+
+impl Words for Cycles {
+    fn words(&self) -> String {
+        history::cycles(self)
     }
 }
 

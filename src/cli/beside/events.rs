@@ -7,6 +7,7 @@ use super::Problem;
 use super::not_understood;
 use super::unanswered;
 use crate::app::error::AppError;
+use crate::app::plans::Compared;
 use crate::app::service::answer::Ticket;
 use crate::engine::summary::Summary;
 
@@ -18,6 +19,8 @@ pub(super) enum Event {
     Phase(Phase),
     /// Something concerns every object.
     Finding(String),
+    /// It compares so with a saved plan.
+    Compared(Box<Compared>),
     /// It ended so.
     Summary(Box<Summary>),
     /// It ended by this.
@@ -76,6 +79,7 @@ fn event(block: &str) -> Result<Event, AppError> {
         Some("accepted") => serde_json::from_str(data).map(Event::Accepted),
         Some("phase") => serde_json::from_str(data).map(Event::Phase),
         Some("finding") => serde_json::from_str(data).map(|Finding { text }| Event::Finding(text)),
+        Some("compared") => serde_json::from_str(data).map(Event::Compared),
         Some("summary") => serde_json::from_str(data).map(Event::Summary),
         Some("problem") => serde_json::from_str(data).map(|problem: Problem| {
             Event::Problem(AppError {

@@ -14,6 +14,7 @@ use super::events::Events;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
+use crate::app::plans::Compared;
 use crate::app::service::answer::Ticket;
 use crate::app::service::request::CancelRequest;
 use crate::app::service::request::Cancelled;
@@ -30,6 +31,8 @@ pub(in crate::cli) enum Ended {
         summary: Option<Box<Summary>>,
         /// What concerns every object.
         findings: Vec<String>,
+        /// How it compares with a saved plan.
+        compared: Option<Box<Compared>>,
         /// Why it was not carried out to its end.
         problem: Option<AppError>,
         /// It was taken back by Ctrl-C.
@@ -90,6 +93,7 @@ impl Daemon {
                 ticket: None,
                 findings: Vec::new(),
                 summary: None,
+                compared: None,
                 cancelled: false,
             };
             let late = async {
@@ -115,6 +119,7 @@ struct Follower<'d> {
     ticket: Option<Ticket>,
     findings: Vec<String>,
     summary: Option<Box<Summary>>,
+    compared: Option<Box<Compared>>,
     cancelled: bool,
 }
 
@@ -140,10 +145,11 @@ impl Follower<'_> {
                 Some(Event::Accepted(ticket)) => self.ticket = Some(ticket),
                 Some(Event::Phase(phase)) => self.progress.show(&phase.phase, phase.done, phase.of),
                 Some(Event::Finding(text)) => self.findings.push(text),
+                Some(Event::Compared(compared)) => self.compared = Some(compared),
                 Some(Event::Summary(summary)) => self.summary = Some(summary),
                 Some(Event::Problem(problem)) => return Ok(self.done(Some(problem))),
                 Some(Event::Other) => {}
-                None if self.summary.is_some() => return Ok(self.done(None)),
+                None if self.summary.is_some() || self.compared.is_some() => return Ok(self.done(None)),
                 None => return Err(self.lost()),
             }
         }
@@ -167,6 +173,7 @@ impl Follower<'_> {
         Ended::Done {
             summary: self.summary.take(),
             findings: std::mem::take(&mut self.findings),
+            compared: self.compared.take(),
             problem,
             cancelled: self.cancelled,
         }

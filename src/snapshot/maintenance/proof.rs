@@ -32,7 +32,6 @@ use crate::snapshot::history::RECORDS;
 use crate::snapshot::io::io_error;
 use crate::snapshot::lock::create_private;
 use crate::snapshot::maintenance::manifest::LAYOUT;
-use crate::snapshot::maintenance::manifest::Manifest;
 use crate::snapshot::maintenance::manifest::hex;
 use crate::snapshot::query::document;
 use crate::snapshot::read::Reads;
@@ -133,5 +132,14 @@ fn shown(manifest: &Manifest) -> Json {
     json
 }
 
-pub use crate::snapshot::maintenance::proof_check::Checked;
-pub use crate::snapshot::maintenance::proof_check::verify;
+/// Makes the folder of an export, private to its owner.
+///
+/// # Errors
+/// Whatever the disk reports.
+pub fn folder(path: &Path) -> io::Result<()> {
+    create_private(path).map_err(io::Error::other)
+}
+
+pub use super::manifest::Manifest;
+pub use super::proof_check::Checked;
+pub use super::proof_check::verify;

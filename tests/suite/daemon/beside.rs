@@ -61,6 +61,26 @@ fn questions_have_the_same_answers_beside_a_daemon() {
         &["explain", object],
         &["explain", "nobody"],
         &["status", "nothing-like-it"],
+        &["list", "users"],
+        &["list", "groups"],
+        &["list", "users", "--state", "held"],
+        &["list", "users", "--search", "USER1", "--limit", "2"],
+        &["list", "users", "--limit", "0"],
+        &["history", "cycles"],
+        &["mapping", "show"],
+        &[
+            "mapping",
+            "test",
+            "Join(\"-\", [givenName], [surname])",
+            "--user",
+            object,
+        ],
+        &["mapping", "test", "[nonsense", "--user", object],
+        &["mapping", "test", "[officeLocation]", "--user", object],
+        &["mapping", "test", "[givenName]", "--user", "nobody"],
+        &["state", "verify"],
+        &["state", "forget", object],
+        &["state", "forget", "nobody"],
     ];
     let asked = |world: &World| {
         let mut answers = Vec::new();
@@ -79,6 +99,132 @@ fn questions_have_the_same_answers_beside_a_daemon() {
         assert_eq!(alone, beside, "{question}");
     }
     daemon.stopped().exits(0);
+}
+
+#[test]
+fn copies_made_beside_a_daemon_are_those_made_without_one() {
+    let (world, _) = eventful();
+    let alone = world.run(&["state", "export"]).exits(0).out;
+    let daemon = Daemon::over(world);
+    let world = &daemon.world;
+    assert_eq!(world.run(&["state", "export"]).exits(0).out, alone);
+    let (backup, folder) = (world.path("a.backup"), world.path("history"));
+    let (backup, folder) = (backup.to_str().unwrap(), folder.to_str().unwrap());
+    let done = world
+        .run(&["state", "backup", "--out", backup, "-o", "json"])
+        .exits(0)
+        .json();
+    assert!(done["records"].as_u64() > Some(12), "{done}");
+    world.run(&["state", "backup", "--out", backup]).exits(2);
+    let exported = world
+        .run(&["history", "export", "--out", folder, "-o", "json"])
+        .exits(0)
+        .json();
+    let checked = world
+        .run(&["history", "verify", folder, "-o", "json"])
+        .exits(0)
+        .json();
+    for same in ["entries", "first", "head", "job", "next"] {
+        assert_eq!(exported[same], checked[same], "{same}");
+    }
+    world.run(&["history", "export", "--out", folder]).exits(2);
+    // They are known of, as those that a command writes by itself are.
+    let notes = std::fs::read_to_string(world.path("state/idmelon/copies")).unwrap_or_default();
+    assert!(
+        notes.contains("a.backup") && notes.contains("/history"),
+        "{notes}"
+    );
+    let left = std::fs::read_dir(world.path("state/idmelon")).unwrap().count();
+    for needs_it_for_itself in [
+        &["state", "compact"] as &[&str],
+        &["state", "import", "--from", backup],
+        &["state", "restore", "--from", backup, "--force"],
+        &["state", "backup", "--out", &format!("{backup}2"), "--handover"],
+    ] {
+        let refused = world.run(needs_it_for_itself).exits(5);
+        assert!(refused.err.contains("do:"), "{}", refused.err);
+    }
+    assert_eq!(
+        std::fs::read_dir(world.path("state/idmelon")).unwrap().count(),
+        left
+    );
+    let nowhere = format!("{backup}/x");
+    world.run(&["history", "export", "--out", &nowhere]).exits(1);
+    world.run(&["state", "backup", "--out", &nowhere]).exits(1);
+    let Daemon { running, world } = daemon;
+    drop(running);
+    let other = World::of(plain(1));
+    other
+        .run(&["state", "restore", "--from", backup, "--force"])
+        .exits(0);
+    drop(world);
+}
+
+#[test]
+fn somebody_is_forgotten_beside_a_daemon_and_what_is_left_is_said() {
+    let (world, ids) = eventful();
+    world.run(&["hold", "release", &ids[9]]).exits(0);
+    let name = "user11";
+    world.run(&["unlink", &ids[11]]).exits(0);
+    let daemon = Daemon::over(world);
+    let world = &daemon.world;
+    // Somebody who is alive and to be looked at is not: as without a daemon.
+    world.run(&["state", "forget", &ids[11]]).exits(2);
+    world.tenant.hard_delete_user(&ids[11]);
+    world.run(&["sync"]);
+    let done = world
+        .run(&["state", "forget", &ids[11], "-o", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(done["compacted"], false, "{done}");
+    let again = world.run(&["state", "forget", &ids[11]]).exits(0).out;
+    assert!(again.contains("melonsync state compact"), "{again}");
+    let listed = world.run(&["list", "users", "--search", name]).exits(0).out;
+    assert!(!listed.contains(&ids[11]), "{listed}");
+    daemon.stopped().exits(0);
+}
+
+#[test]
+fn a_cycle_that_is_over_is_found_by_the_daemon() {
+    let (world, _) = eventful();
+    let last = world.run(&["history", "cycles", "-o", "json"]).exits(0).json();
+    let id = last["cycles"][0]["cycle"].as_str().unwrap().to_owned();
+    let daemon = Daemon::over(world);
+    let kept = daemon.get(&format!("/api/v1/cycles/{id}")).is(200).json();
+    assert_eq!(
+        (&kept["state"], &kept["summary"]),
+        (&json!("ended"), &last["cycles"][0])
+    );
+    assert_eq!(
+        daemon.get("/api/v1/cycles/last").is(200).json()["cycle"],
+        id.as_str()
+    );
+    daemon.get("/api/v1/cycles/ffff").problem(404);
+    let first = daemon.get("/api/v1/jobs/idmelon/cycles?limit=1").is(200).json();
+    assert_eq!(first["cycles"].as_array().unwrap().len(), 1);
+    let next = daemon
+        .get(&format!("/api/v1/jobs/idmelon/cycles?before={id}"))
+        .is(200)
+        .json();
+    assert_eq!(next["cycles"][0], last["cycles"][1]);
+    let page = daemon.get("/api/v1/jobs/idmelon/objects?limit=5").is(200).json();
+    let after = page["next"].as_str().unwrap();
+    let more = format!("/api/v1/jobs/idmelon/objects?after={after}&limit=100");
+    let more = daemon.get(&more).is(200).json();
+    assert_eq!(more["objects"].as_array().unwrap().len(), 7, "{more}");
+    for wrong in ["kind=robot", "state=odd", "after=x", "limit=many", "color=red"] {
+        daemon
+            .get(&format!("/api/v1/jobs/idmelon/objects?{wrong}"))
+            .problem(400);
+    }
+    assert_eq!(
+        daemon.get("/api/v1/jobs/idmelon/mapping").is(200).json(),
+        daemon
+            .world
+            .run(&["mapping", "show", "-o", "json"])
+            .exits(0)
+            .json()
+    );
 }
 
 #[test]

@@ -234,3 +234,36 @@ fn a_stop_ends_what_runs_and_answers_those_who_wait() {
         .update_faults(|faults| faults.slow = Fault::never());
     world.converges();
 }
+
+#[test]
+fn what_is_explained_beside_a_cycle_changes_nothing_of_it() {
+    let daemon = Daemon::new(40, 2);
+    daemon.world.run(&["sync"]).exits(0);
+    let ids = daemon.world.tenant.user_ids();
+    for id in &ids {
+        daemon.world.tenant.set_user(id, json!({"jobTitle": "Captain"}));
+    }
+    daemon.world.workspace.update_faults(|faults| {
+        faults.slow = Fault::always();
+        faults.slow_ms = Some(300);
+    });
+    let ticket = daemon.post(SYNC, &json!({"full": true})).is(202).json();
+    let path = format!("/api/v1/cycles/{}", ticket["cycle"].as_str().unwrap());
+    let ended = || daemon.get(&path).is(200).json()["state"] == "ended";
+    let mut explained = 0;
+    while !ended() {
+        let shown = daemon.get(&format!(
+            "/api/v1/jobs/idmelon/objects/{}/explain",
+            ids[explained % 40]
+        ));
+        assert_eq!(shown.is(200).json()["object"], ids[explained % 40].as_str());
+        explained += 1;
+    }
+    assert!(explained > 1, "the cycle was over before anything was explained");
+    let summary = daemon.get(&path).is(200).json()["summary"].clone();
+    assert_eq!(summary["outcome"], "converged", "{summary}");
+    assert_eq!(summary["operations"]["update_user"], 40, "{summary}");
+    assert_eq!(summary["operations"]["create_user"], 0, "{summary}");
+    assert_eq!(summary["drift"]["missing"], 0, "{summary}");
+    daemon.world.has_everybody_once();
+}

@@ -1,12 +1,14 @@
 //! What was done with a snapshot, as people read it.
 
+use super::Words;
 use crate::app::state::Copied;
 use crate::app::state::Forgotten;
 use crate::app::state::Verified;
 use crate::model::shown::shown;
 
 /// How a snapshot was found.
-pub(super) fn verified(found: &Verified) -> String {
+#[must_use]
+pub fn verified(found: &Verified) -> String {
     let mut lines = vec![format!(
         "{}: {} users ({} linked), {} groups ({} linked), {} memberships, {} history entries",
         if found.ok { "whole" } else { "damaged" },
@@ -23,7 +25,8 @@ pub(super) fn verified(found: &Verified) -> String {
 }
 
 /// A snapshot that took the place of another.
-pub(super) fn replaced(done: &Copied, word: &str) -> String {
+#[must_use]
+pub fn replaced(done: &Copied, word: &str) -> String {
     format!(
         "Job `{}` is {word} from {}: {} records\n\
          The next cycle reads the source from the beginning. Read its `melonsync plan` before you sync.",
@@ -32,7 +35,8 @@ pub(super) fn replaced(done: &Copied, word: &str) -> String {
 }
 
 /// What was erased, and every copy that still holds it.
-pub(super) fn forgotten(done: &Forgotten) -> String {
+#[must_use]
+pub fn forgotten(done: &Forgotten) -> String {
     let mut lines = Vec::new();
     for copy in &done.copies {
         let made = copy.made.map_or_else(String::new, |made| format!(" of {made}"));
@@ -57,10 +61,27 @@ pub(super) fn forgotten(done: &Forgotten) -> String {
             lines.join("\n")
         )
     };
+    let files = if done.compacted {
+        ""
+    } else {
+        "What was overwritten lies in the store's files still: stop the daemon, and run `melonsync state compact`.\n"
+    };
     format!(
         "Forgotten in job `{}`: the values of {} history entries, {} records, {} quotations in summaries. The history's \
-         chain is as it was.\n{head}\nCopies of copies are not known, nor what `state export` printed. Restoring a backup in \
+         chain is as it was.\n{files}{head}\nCopies of copies are not known, nor what `state export` printed. Restoring a backup in \
          this folder erases the values again.",
         done.job, done.history_entries, done.records, done.summaries
     )
+}
+
+impl Words for Forgotten {
+    fn words(&self) -> String {
+        forgotten(self)
+    }
+}
+
+impl Words for Verified {
+    fn words(&self) -> String {
+        verified(self)
+    }
 }

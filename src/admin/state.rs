@@ -1,0 +1,111 @@
+//! The snapshot as a thing: checked, copied, and somebody in it forgotten. What replaces the store's files needs a stopped
+//! daemon, and has no route.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+
+use super::answer;
+use super::caller::Caller;
+use super::desk::Answered;
+use super::desk::AtDesk;
+use super::extract::Json;
+use crate::app::desk::Desk;
+use crate::app::error::AppError;
+use crate::app::proof;
+use crate::app::proof::ExportRequest;
+use crate::app::service::Service;
+use crate::app::service::request::ForgetRequest;
+use crate::app::service::request::StateRequest;
+use crate::app::state;
+use crate::model::clock::Timestamp;
+
+/// An archive, or records of our own form.
+const BYTES: &str = "application/octet-stream";
+const ARCHIVE: &str = "application/x-tar";
+const LINES: &str = "application/jsonl";
+
+/// What is noted of a copy whose place the caller keeps to itself.
+const ELSEWHERE: &str = "kept by whoever asked the daemon for it";
+
+/// A longer place is not noted.
+const LONGEST_PLACE: usize = 4096;
+
+/// `POST /api/v1/state/verify`.
+pub(super) async fn verify(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    Json(asked): Json<StateRequest>,
+) -> Answered {
+    let check = move || state::verify(&desk(&service, asked.job.as_deref(), caller)?);
+    answer::view(&headers, check).await
+}
+
+/// `POST /api/v1/state/export`: JSON Lines; the header counts damaged records.
+pub(super) async fn export(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Json(asked): Json<StateRequest>,
+) -> Answered {
+    let make = move || state::export_elsewhere(&desk(&service, asked.job.as_deref(), caller)?);
+    let made = answer::blocking(make).await?;
+    Ok(answer::file(LINES, made.file, made.count)?)
+}
+
+/// `POST /api/v1/state/backup`: the file that `state restore` takes; the header counts its records.
+pub(super) async fn backup(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Json(asked): Json<StateRequest>,
+) -> Answered {
+    let make = move || {
+        let desk = desk(&service, asked.job.as_deref(), caller)?;
+        state::backup_elsewhere(&desk, Path::new(place(asked.out.as_deref())))
+    };
+    let made = answer::blocking(make).await?;
+    Ok(answer::file(BYTES, made.file, made.count)?)
+}
+
+/// `POST /api/v1/state/forget`. Waits for the end of the cycle under way: it may hold the values still.
+pub(super) async fn forget(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    Json(asked): Json<ForgetRequest>,
+) -> Answered {
+    let desk = {
+        let service = Arc::clone(&service);
+        answer::blocking(move || desk(&service, asked.job.as_deref(), caller)).await?
+    };
+    let alone = service.alone(&desk.job).await?;
+    let erase = move || {
+        let settings = service.site().settings();
+        let done = state::forget_beside(&desk, &settings, &asked.object);
+        drop(alone);
+        done
+    };
+    answer::view(&headers, erase).await
+}
+
+/// `POST /api/v1/jobs/{job}/history/export`: an archive of the three files that `history verify` checks.
+pub(super) async fn history(at: AtDesk, Json(asked): Json<ExportRequest>) -> Answered {
+    let make = move || {
+        let desk = at.open()?;
+        let since = asked.since.unwrap_or(Timestamp(0));
+        let until = asked.until.unwrap_or(desk.now);
+        proof::export_elsewhere(&desk, since, until, Path::new(place(asked.out.as_deref())))
+    };
+    let made = answer::blocking(make).await?;
+    Ok(answer::file(ARCHIVE, made, 0)?)
+}
+
+fn place(out: Option<&str>) -> &str {
+    out.filter(|out| out.len() <= LONGEST_PLACE).unwrap_or(ELSEWHERE)
+}
+
+fn desk(service: &Service, job: Option<&str>, caller: Caller) -> Result<Desk, AppError> {
+    service.desk(&service.choose(job)?, caller.actor)
+}

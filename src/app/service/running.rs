@@ -1,0 +1,95 @@
+//! An order carried out: the call that its command makes without a daemon.
+
+use std::sync::Arc;
+
+use super::answer::Done;
+use super::answer::Made;
+use super::order::Track;
+use super::order::Work;
+use crate::app::actor::Actor;
+use crate::app::cycles::Asking;
+use crate::app::error::AppError;
+use crate::app::plans;
+use crate::app::plans::Form;
+use crate::app::plans::Origin;
+use crate::app::plans::Planned;
+use crate::engine::forward;
+use crate::engine::job::Extent;
+use crate::engine::job::Job;
+use crate::engine::job::UndoRequest;
+
+/// Carries an order out to its end.
+pub(super) async fn run(job: &Job, track: Arc<Track>) -> Done {
+    let asking = Asking {
+        id: Some(track.cycle),
+        actor: Actor::known(&track.ask.actor),
+        stop: track.stop.clone(),
+        watcher: Arc::clone(&track) as _,
+    };
+    match &track.ask.work {
+        Work::Cycle {
+            extent,
+            apply,
+            allow_deletions,
+            allow_creations,
+        } => {
+            let mut order = asking.order(extent.clone(), *apply);
+            order.allow_deletions = *allow_deletions;
+            order.allow_creations = *allow_creations;
+            Done::of(forward::run(job, &order).await)
+        }
+        Work::Plan { full, forms } => {
+            let extent = if *full { Extent::Full } else { Extent::Changes };
+            let planned = plans::plan(job, extent, forms, asking).await;
+            let planned = planned.and_then(|planned| made(job, *full, planned));
+            planned.unwrap_or_else(Done::failed)
+        }
+        Work::Undo {
+            request,
+            apply,
+            forms,
+        } => undo(job, (request, *apply, forms), asking)
+            .await
+            .unwrap_or_else(Done::failed),
+        Work::Saved { saved, how } => match plans::carry_out(job, saved, *how, asking).await {
+            Ok(carried) => Done {
+                summary: carried.summary,
+                error: carried.error,
+                made: None,
+                compared: Some(carried.compared),
+            },
+            Err(error) => Done::failed(error),
+        },
+    }
+}
+
+fn made(job: &Job, full: bool, planned: Planned) -> Result<Done, AppError> {
+    let saves = planned.sheets.iter().any(|sheet| sheet.form == Form::Json);
+    let origin = saves.then(|| Origin::of(job, full)).transpose()?;
+    Ok(Done {
+        summary: Some(planned.summary),
+        made: Some(Made::of(planned.sheets, origin)),
+        ..Done::default()
+    })
+}
+
+async fn undo(
+    job: &Job,
+    (request, apply, forms): (&UndoRequest, bool, &[Form]),
+    asking: Asking,
+) -> Result<Done, AppError> {
+    if apply {
+        let undone = plans::carry_out_undo(job, request, asking).await?;
+        return Ok(Done {
+            summary: Some(undone.summary),
+            error: undone.error,
+            ..Done::default()
+        });
+    }
+    let planned = plans::undo(job, request, forms, asking).await?;
+    Ok(Done {
+        summary: Some(planned.summary),
+        made: Some(Made::of(planned.sheets, None)),
+        ..Done::default()
+    })
+}
