@@ -27,9 +27,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             .await
             .map_err(|cause| Problem::usage("the body could not be read", cause.to_string()))?;
         let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+        let refused = |cause: String| Problem::usage("the body is not what this route takes", cause);
+        // Members by their names only: a list in their order would be taken for them, and what it leaves out for nothing.
+        if text.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            return Err(refused("it is no object".to_owned()));
+        }
         serde_json::from_slice(text)
             .map(Self)
-            .map_err(|cause| Problem::usage("the body is not what this route takes", cause.to_string()))
+            .map_err(|cause| refused(cause.to_string()))
     }
 }
 
@@ -91,7 +96,7 @@ fn holds(kind: Kind, value: &str) -> bool {
         Kind::Text | Kind::Texts => true,
         Kind::Id => Uuid::parse_str(value).is_ok(),
         Kind::Moment => chrono::DateTime::parse_from_rfc3339(value).is_ok(),
-        Kind::Number => value.parse::<u64>().is_ok(),
+        Kind::Number => value.bytes().all(|byte| byte.is_ascii_digit()) && value.parse::<u32>().is_ok(),
         Kind::Flag => matches!(value, "true" | "false"),
     }
 }

@@ -10,13 +10,16 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// Returns the moment `by` later.
+    /// The last moment that the form of RFC 3339 has: the end of the year 9999.
+    pub const LAST: Self = Self(253_402_300_799_999);
+
+    /// Returns the moment `by` later; the last one that can be written where that is later still.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
-        )
+        let later = self
+            .0
+            .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+        Self(later.min(Self::LAST.0))
     }
 
     /// Returns the moment `by` earlier.
@@ -84,5 +87,24 @@ impl Stopwatch {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_for_ever_ends_with_the_last_moment_that_can_be_written() {
+        let now = Timestamp(1_800_000_000_000);
+        for by in [
+            Duration::MAX,
+            Duration::from_secs(u64::MAX),
+            Duration::from_secs(1 << 60),
+        ] {
+            assert_eq!(now.plus(by), Timestamp::LAST, "{by:?}");
+        }
+        assert_eq!(Timestamp::LAST.to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(now.plus(Duration::from_secs(1)), Timestamp(1_800_000_001_000));
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod attacks;
+mod canaries;
 mod events;
 mod hints;
 mod roles;

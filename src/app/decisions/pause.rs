@@ -23,7 +23,7 @@ pub struct Pausing {
     pub removals_only: bool,
     /// It ends by itself after this; in seconds.
     #[serde(with = "seconds")]
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, format = "uint64")]
     pub lasts: Option<Duration>,
     /// Why.
     pub comment: Option<String>,

@@ -29,6 +29,7 @@ pub struct Chosen {
     /// All of them.
     pub all: bool,
     /// Refused when the number is another by now.
+    #[schema(format = "uint64")]
     pub expect: Option<u64>,
     /// Why.
     pub comment: Option<String>,

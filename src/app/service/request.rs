@@ -25,8 +25,10 @@ pub struct SyncRequest {
     /// Reads the target back and reconciles everything.
     pub full: bool,
     /// Lets the cycle remove at most so many users.
+    #[schema(format = "uint64")]
     pub allow_deletions: Option<u64>,
     /// Lets the cycle create at most so many users and groups.
+    #[schema(format = "uint64")]
     pub allow_creations: Option<u64>,
     /// Only what is in this saved plan, and still wanted.
     #[schema(value_type = Option<Object>)]

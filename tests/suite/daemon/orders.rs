@@ -58,6 +58,10 @@ fn what_cannot_be_asked_is_a_problem() {
     for (path, body, status) in [
         ("/api/v1/jobs/nobody/sync", json!({}), 404),
         (SYNC, json!({"fool": true}), 400),
+        // A list is not what its members would be in their order.
+        (SYNC, json!([true]), 400),
+        (SYNC, json!("full"), 400),
+        ("/api/v1/jobs/idmelon/escrow/drop", json!([null, null]), 400),
         (RESYNC, json!({}), 400),
         (RESYNC, json!({"all": true, "users": ["ada"]}), 400),
         (RESYNC, json!({"users": vec!["x"; 1001]}), 400),
