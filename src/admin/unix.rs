@@ -45,7 +45,7 @@ pub(super) fn bind(path: &Path) -> Result<UnixListener, AppError> {
         };
         AppError::new(
             ErrorKind::Failed,
-            shown.advise("check the permissions of the state folder, and that its file system has sockets"),
+            shown.advise("take away what stands at this path, or check the permissions of the state folder, and that its file system has sockets"),
         )
     })
 }

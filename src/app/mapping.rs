@@ -42,13 +42,8 @@ fn parsed(names: Names, text: &str) -> Result<Expression, AppError> {
 fn come_to(evaluated: Result<Value, Stop>) -> Result<Tried, AppError> {
     let value = match evaluated {
         Ok(value) => value,
-        Err(Stop::NoFlow) => Value::Null,
-        Err(Stop::Unknown(name)) => {
-            return Err(AppError::usage(
-                format!("the expression needs [{name}], which is not given"),
-                "give it with --attributes '{\"name\": \"value\"}'",
-            ));
-        }
+        // No attribute is unknown here: what is not given is null.
+        Err(Stop::NoFlow | Stop::Unknown(_)) => Value::Null,
         Err(Stop::Failed(why)) => {
             return Err(AppError::failed(
                 format!("the expression cannot be computed for these attributes: {why}"),

@@ -281,7 +281,9 @@ fn unanswered(cause: &reqwest::Error) -> AppError {
     shown.what = "the daemon did not answer to its end".to_owned();
     AppError::new(
         ErrorKind::Failed,
-        shown.advise("look at its log; what was ordered goes on there, and `melonsync status` shows it"),
+        shown.advise(
+            "look at its log; where it runs, what was ordered goes on there, and `melonsync status` shows it",
+        ),
     )
 }
 

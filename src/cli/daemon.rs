@@ -72,7 +72,10 @@ fn hangup() -> Result<Signal, AppError> {
             causes: vec![cause.to_string()],
             ..ErrorText::default()
         };
-        AppError::new(ErrorKind::Failed, shown.advise("check the limits of the process"))
+        AppError::new(
+            ErrorKind::Failed,
+            shown.advise("check the limits on threads and open files"),
+        )
     })
 }
 

@@ -63,12 +63,12 @@ async fn look_again(
     let mut result = Ok(());
     for (id, observation) in observed {
         let lost = match observation {
-            Observation::Lost => phases.readings.lose(run, kind, id).await,
+            Observation::Lost | Observation::Gone => phases.readings.lose(run, kind, id).await,
             Observation::Conflict => Ok(()),
         };
         let looked = match lost {
-            Ok(()) => phases.look_again(run, kind, id).await,
-            Err(error) => Err(error),
+            Ok(()) if observation != Observation::Gone => phases.look_again(run, kind, id).await,
+            lost => lost,
         };
         result = result.and(looked);
     }

@@ -357,7 +357,7 @@ fn not_built(failure: GraphFailure) -> SourceError {
     };
     SourceError::Unavailable {
         what: "a request to Graph cannot be built".into(),
-        hint: "check `graph_url`; the access token must be plain text".to_owned(),
+        hint: "check `login_url` and `graph_url`: what came from there is no access token, or no address of Graph".to_owned(),
         cause: Some(cause),
     }
 }

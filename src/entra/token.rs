@@ -376,7 +376,7 @@ impl TokenSource {
     fn unusable_url(&self, error: reqwest::Error) -> SourceError {
         SourceError::Unavailable {
             what: self.what("the request cannot be built", None),
-            hint: "check `login_url` and `tenant_id`".to_owned(),
+            hint: "check `login_url`, and with a managed identity IDENTITY_HEADER, which the platform sets: do not set it by hand".to_owned(),
             cause: Some(error.without_url().into()),
         }
     }

@@ -167,7 +167,9 @@ impl TargetError {
                 "the value is looked up at the target in this cycle; if this stays, free the name there, or run `melonsync sync \
                  --full`, which sees who gives it up"
             }
-            Self::NotFound { .. } => "the next cycle treats it as missing at the target",
+            Self::NotFound { .. } => {
+                "nothing to do: the next cycle looks for it again, and makes it anew where it is gone"
+            }
             Self::Partly { refused, members, .. } => {
                 let parts = refused.iter().map(|part| &part.error);
                 let mut errors = parts.chain(members.iter().map(|member| &member.error));

@@ -89,7 +89,7 @@ pub enum TransportError {
         shown: String,
     },
     /// The client could not be built, for instance because the system has no certificates.
-    #[error("cannot set up HTTPS: check the system's certificate store, or set `ca_file`")]
+    #[error("cannot set up HTTPS with the system's certificates")]
     Setup(#[source] reqwest::Error),
     /// No connection: name, network, proxy or certificate. The request was not sent.
     #[error("cannot connect to {host}")]
@@ -161,10 +161,11 @@ impl TransportError {
             }
             Self::Proxy { setting, .. } if *setting != "proxy" => format!("correct the variable {setting}"),
             Self::Proxy { .. } => format!("correct {}", keys.key("network.proxy")),
-            Self::Setup(_) => format!(
-                "install the system's certificates, or name a PEM file in {}",
-                keys.key("network.ca_file")
-            ),
+            // The SDK's client reads the system's store too, so a file beside it is no way out.
+            Self::Setup(_) => {
+                "install the system's certificates; where SSL_CERT_FILE or SSL_CERT_DIR is set, let it lead to certificates in PEM"
+                    .to_owned()
+            }
             Self::Timeout { .. } | Self::Broken { .. } => format!(
                 "check the network between here and the host in {}; the next cycle goes on",
                 keys.key(keys.address)

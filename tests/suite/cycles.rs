@@ -23,6 +23,7 @@ mod kept_back;
 mod listings;
 mod looking;
 mod members_shown;
+mod never_read;
 mod not_kept;
 mod on_demand;
 mod open_writes;

@@ -127,7 +127,10 @@ impl Follower<'_> {
     async fn follow(&mut self) -> Result<Ended, AppError> {
         loop {
             let event = tokio::select! {
-                event = self.events.next() => event?,
+                event = self.events.next() => match event {
+                    Ok(event) => event,
+                    Err(error) => return Err(self.broken_off(error).await),
+                },
                 _ = tokio::signal::ctrl_c() => {
                     if self.cancelled {
                         std::process::exit(130);
@@ -177,6 +180,13 @@ impl Follower<'_> {
             problem,
             cancelled: self.cancelled,
         }
+    }
+
+    /// Says what a stream that breaks off comes to: the daemon's end, or something on the way.
+    async fn broken_off(&self, error: AppError) -> AppError {
+        // A process that is killed closes this stream a moment before its socket.
+        tokio::time::sleep(super::TRIED_EVERY).await;
+        if self.daemon.answers() { error } else { self.lost() }
     }
 
     fn lost(&self) -> AppError {

@@ -75,7 +75,7 @@ impl Recorder<'_, '_> {
                 "it was linked to the resource `{}`, which carries the externalId of another object: the link was taken back",
                 claim.target
             );
-            let hint = "nothing: the next cycle looks for its resource again".to_owned();
+            let hint = "nothing to do: the next cycle looks for its resource again".to_owned();
             self.run.summary.fail(owner, "link", words, hint);
         }
         Ok(())

@@ -210,6 +210,10 @@ impl Recorder<'_, '_> {
             (learned.again, learned.moved) = (true, true);
             return;
         }
+        // Gone is gone, also where nothing more is tried in this cycle.
+        if let Some(Observation::Lost) = observation {
+            learned.observed.push((id, Observation::Gone));
+        }
         let operation = failed_operation(work);
         if let (Some(operation), Some(_), false) =
             (operation, observation, self.failures.escrow.is_due((kind, id)))

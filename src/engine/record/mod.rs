@@ -40,8 +40,10 @@ pub(super) struct Recorder<'c, 'j> {
 pub(super) enum Observation {
     /// Something is there that the request cannot be beside (409).
     Conflict,
-    /// The object's resource is gone (404).
+    /// The object's resource is gone (404), and it is planned anew.
     Lost,
+    /// The object's resource is gone (404), which is for the next cycle.
+    Gone,
 }
 
 /// What the answers to a batch say beyond the objects that they are of.

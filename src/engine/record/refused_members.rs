@@ -117,7 +117,6 @@ fn hint(comes: bool, status: u16, said: &str) -> String {
             format!("{said}; where it is this user alone, look at what the target takes for a member")
         }
         (true, _) => "look at this user at the target, and at what it takes for a member; the others of the group are in it".to_owned(),
-        (false, _) if said.is_empty() => "take this member out at the target by hand".to_owned(),
         (false, _) => format!("take this member out at the target by hand, or: {said}"),
     }
 }

@@ -131,7 +131,7 @@ pub fn read(headers: &HeaderMap, now: Timestamp) -> Option<Hint> {
     PAIRS.iter().find_map(|(remaining, reset)| {
         let remaining = number(text(remaining)?)?;
         let reset = from_now(number(text(reset)?)?, now);
-        hint(remaining, reset)
+        worth(remaining, reset)
     })
 }
 
@@ -150,7 +150,7 @@ fn combined(text: &str) -> Option<Hint> {
             _ => {}
         }
         if let (Some(left), Some(after)) = (remaining, reset)
-            && let Some(found) = hint(left, after)
+            && let Some(found) = worth(left, after)
         {
             (remaining, reset) = (None, None);
             least = Some(least.map_or(found, |old| {
@@ -165,7 +165,7 @@ fn combined(text: &str) -> Option<Hint> {
     least
 }
 
-fn hint(remaining: f64, reset: f64) -> Option<Hint> {
+fn worth(remaining: f64, reset: f64) -> Option<Hint> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -68,6 +68,29 @@ async fn swapped_answers_of_changes_and_renames_are_looked_up_at_once() {
     converges(&world).await;
 }
 
+/// As above, where the look at once does not come to anything either.
+#[tokio::test]
+async fn a_swapped_answer_that_cannot_be_looked_up_is_read_back_by_the_next_cycle() {
+    let mut world = synced().await;
+    world.retry.budget = std::time::Duration::from_millis(40);
+    world.restart();
+    mix_up(&world, "PATCH");
+    world
+        .workspace
+        .update_faults(|faults| faults.unavailable = Fault::always().only("GET"));
+    for (n, user) in world.tenant.user_ids().iter().take(2).enumerate() {
+        world
+            .tenant
+            .set_user(user, json!({"jobTitle": format!("Title {n}")}));
+    }
+    let words = world.cycle().await.story();
+    assert!(
+        words.contains("the next cycle reads it back; if this stays, look for a proxy or cache"),
+        "{words}"
+    );
+    converges(&world).await;
+}
+
 #[tokio::test]
 async fn a_read_of_somebody_else_is_never_written_back_by_put() {
     let mut world = synced().await;

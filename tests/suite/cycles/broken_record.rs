@@ -107,6 +107,12 @@ async fn a_record_that_cannot_be_created_does_not_come_up_as_trouble_of_the_targ
     ran.expect(Outcome::Partial);
     assert_eq!(ran.count(Verb::CreateUser), 1, "{}", ran.story());
     assert_eq!(waiting(&world).len(), 2, "{}", ran.story());
+    assert!(
+        ran.story()
+            .contains("look for what it sends for this object in the target's own log"),
+        "{}",
+        ran.story()
+    );
     odd(&world, |odd| odd.broken_records.clear());
     world.clock.advance(MINUTE * 6);
     world.cycle_twice().await;

@@ -129,3 +129,37 @@ async fn what_was_done_without_an_answer_is_in_the_history_once_it_is_found() {
     }
     world.assert_equal();
 }
+
+/// The answer to the second of two creates has the id that the first one's resource has, and the one whose resource it is not is
+/// recorded first: the link is taken back, and what is theirs is found.
+#[tokio::test]
+async fn a_link_to_the_resource_of_somebody_else_is_taken_back_and_looked_for_again() {
+    let mut seen = 0;
+    for slow_first in [true, false] {
+        let mut world = synced().await;
+        world.job.max_concurrency = 2;
+        for name in ["ada", "eve"] {
+            world.tenant.add_user(
+                json!({"userPrincipalName": format!("{name}@corp.example"), "displayName": name, "accountEnabled": true}),
+            );
+        }
+        world.workspace.update_faults(|faults| {
+            faults.create_repeats_id = Fault::once();
+            faults.slow_ms = Some(200);
+            let slow = Fault::once().only("POST");
+            *(if slow_first {
+                &mut faults.slow
+            } else {
+                &mut faults.slow_after
+            }) = slow;
+        });
+        let words = world.cycle().await.story();
+        seen += usize::from(words.contains("nothing to do: the next cycle looks for its resource again"));
+        world.workspace.set_faults(Default::default());
+        world.clock.advance(world.request_timeout * 2);
+        world.cycle().await.expect(Outcome::Converged);
+        world.assert_equal();
+        world.expect_quiet().await;
+    }
+    assert!(seen > 0);
+}

@@ -1,6 +1,11 @@
 //! Targets that differ: less schema, other paging, other values, other answers.
 
 use melonsync::engine::summary::Outcome;
+use melonsync::model::id::ObjectKind;
+use melonsync::model::id::TargetId;
+use melonsync::model::value::Value;
+use melonsync::ports::Patch;
+use melonsync::reconcile::operation::Change;
 use melonsync::reconcile::operation::Verb;
 use melonsync::sandbox::Tenant;
 use serde_json::json;
@@ -212,4 +217,29 @@ async fn listing_over_many_pages_is_read_whole() {
     world.job.policy.groups.adopt = melonsync::reconcile::policy::AdoptGroup::Unclaimed;
     world.cycle_twice().await;
     world.assert_equal();
+}
+
+/// No target column that a mapping takes leads here: the edge looks by itself at what it is told to write.
+#[tokio::test]
+async fn a_path_that_cannot_be_written_is_corrected() {
+    let world = synced().await;
+    let user = world.tenant.user_ids()[0].clone();
+    let id = TargetId::new(world.resource(&user)["id"].as_str().unwrap()).unwrap();
+    let write = |path: &str| {
+        let change = Change {
+            attribute: path.into(),
+            before: Value::Null,
+            after: Value::text("Captain"),
+        };
+        let patch = Patch {
+            changes: vec![change],
+            ..Patch::default()
+        };
+        let (target, id) = (world.job.target.clone(), id.clone());
+        async move { target.patch(ObjectKind::User, &id, &patch).await }
+    };
+    let refused = write("emails[value co \"x\"].value").await.unwrap_err();
+    assert_eq!(refused.hint(), "correct the target column of this mapping row");
+    write("title").await.unwrap();
+    assert_eq!(world.resource(&user)["title"], "Captain");
 }

@@ -107,6 +107,17 @@ fn what_a_place_in_azure_lacks_is_put_right_by_its_hint() {
         ran.err.contains("IDENTITY_ENDPOINT is set by the platform"),
         "{ran:?}"
     );
+    let by_hand = [
+        ("IDENTITY_ENDPOINT", endpoint.as_str()),
+        ("IDENTITY_HEADER", "h\n"),
+    ];
+    let ran = run(&by_hand).exits(1);
+    assert!(
+        ran.err.contains(
+            "check `login_url`, and with a managed identity IDENTITY_HEADER, which the platform sets"
+        ),
+        "{ran:?}"
+    );
     let ran = run(&[("IDENTITY_SERVER_THUMBPRINT", "t")]).exits(2);
     assert!(
         ran.err

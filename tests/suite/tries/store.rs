@@ -1,5 +1,7 @@
 //! A snapshot that another version of the program left, records that are damaged, and creates of which nobody knows the end.
 
+use melonsync::model::id::ObjectKind;
+use melonsync::model::id::SourceId;
 use melonsync::ports::Durability;
 use melonsync::ports::SnapshotStore;
 use melonsync::ports::Table;
@@ -8,6 +10,7 @@ use melonsync::sandbox::Fault;
 use melonsync::snapshot::folder::StateFolder;
 use melonsync::snapshot::keys;
 use melonsync::snapshot::maintenance::migrate::FORMAT;
+use melonsync::snapshot::read::Reads;
 use serde_json::json;
 
 use crate::cli_output::world::World;
@@ -112,4 +115,49 @@ fn a_create_of_which_nobody_knows_the_end_is_found_once_the_target_shows_all() {
     });
     world.run(&["sync"]).exits(0);
     assert_eq!(world.workspace.users_by_external_id(&new).len(), 1);
+}
+
+/// A link as a version before 0.1 could take it, and as a URL takes it for a step.
+#[test]
+fn a_link_that_names_no_resource_is_unlinked_and_found_again() {
+    let world = World::new(2, 0);
+    world.converges();
+    let user = world.tenant.user_ids()[0].clone();
+    let object: SourceId = user.parse().unwrap();
+    {
+        let folder = StateFolder::hold(&world.path("state")).unwrap();
+        let snapshot = folder.open_job("idmelon", 1 << 20).unwrap();
+        let mut tx = snapshot.tx().unwrap();
+        let mut record = tx.record(ObjectKind::User, &object).unwrap().unwrap();
+        record.link.as_mut().unwrap().target = serde_json::from_str(r#""..""#).unwrap();
+        tx.put_record(&record).unwrap();
+        tx.commit(Durability::Synced).unwrap();
+    }
+    world.tenant.set_user(&user, json!({"jobTitle": "Captain"}));
+    let said = world.run(&["sync", "-o", "json"]).exits(3).out;
+    let hint = "unlink the object (`melonsync unlink`): the next cycle looks for its resource again";
+    assert!(said.contains(hint), "{said}");
+    world.run(&["unlink", &user]).exits(0);
+    world.run(&["escrow", "retry"]);
+    world.run(&["sync"]).exits(0);
+    let held = world.workspace.users_by_external_id(&user);
+    assert_eq!((held.len(), &held[0]["title"]), (1, &json!("Captain")));
+}
+
+#[test]
+fn a_resource_that_an_undo_does_not_find_is_made_anew_by_the_next_cycle() {
+    let world = World::new(3, 0);
+    world.converges();
+    let user = world.tenant.user_ids()[0].clone();
+    world.tenant.set_user(&user, json!({"jobTitle": "Captain"}));
+    world.run(&["sync"]).exits(0);
+    let held = world.workspace.users_by_external_id(&user);
+    assert!(world.workspace.remove_user(held[0]["id"].as_str().unwrap()));
+    let said = world.run(&["undo", "last"]);
+    let hint = "nothing to do: the next cycle looks for it again, and makes it anew where it is gone";
+    assert!(format!("{}{}", said.out, said.err).contains(hint), "{said:?}");
+    world.run(&["hold", "release", &user]);
+    world.run(&["sync"]).exits(0);
+    let held = world.workspace.users_by_external_id(&user);
+    assert_eq!((held.len(), &held[0]["title"]), (1, &json!("Captain")));
 }

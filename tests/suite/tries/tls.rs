@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tokio_rustls::rustls::version::TLS12;
 use tokio_rustls::rustls::version::TLS13;
 use url::Url;
 
+use crate::cli_output::world::World;
 use crate::tls::Identity;
 use crate::tls::Issuer;
 use crate::tls::NOW;
@@ -258,4 +260,32 @@ async fn a_slow_answer_comes_in_a_longer_time_and_a_broken_one_from_a_better_net
         assert!(said.contains(&hint), "{said}");
     }
     Good::new().await.is_read().await;
+}
+
+/// The variable leads to one certificate that nobody can read, and then to a good one.
+#[test]
+fn a_store_of_the_system_without_a_certificate_is_put_right() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let good = runtime.block_on(Good::new());
+    let world = World::new(1, 0);
+    let bad = world.path("system.pem");
+    fs::write(
+        &bad,
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    )
+    .unwrap();
+    let url = good.server.url();
+    let config = world
+        .config()
+        .replace(&world.graph.url, url.as_str().trim_end_matches('/'))
+        .replace(
+            "[jobs.idmelon.source]\n",
+            "[jobs.idmelon.source]\ngroups = false\n",
+        );
+    world.write(&config);
+    let sync = |store: &Path| world.run_with("SSL_CERT_FILE", store.to_str().unwrap(), &["sync"]);
+    let said = sync(&bad).exits(2).err;
+    let hint = "install the system's certificates; where SSL_CERT_FILE or SSL_CERT_DIR is set, let it lead to certificates in PEM";
+    assert!(said.contains(hint), "{said}");
+    sync(good.ca_file.as_ref().unwrap()).exits(0);
 }

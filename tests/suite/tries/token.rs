@@ -102,6 +102,13 @@ const CASES: &[Case<'_>] = &[
         "check `login_url` and `proxy`: this is not Entra's token endpoint",
     ),
     (
+        "a token that no header can hold",
+        200,
+        "",
+        r#"{"token_type": "Bearer", "expires_in": 3600, "access_token": "a\u0001b"}"#,
+        "check `login_url` and `graph_url`: what came from there is no access token",
+    ),
+    (
         "a page of somebody else",
         404,
         "content-type: text/html\r\n",
