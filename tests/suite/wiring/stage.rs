@@ -186,6 +186,13 @@ impl Ear {
         panic!("nothing about `{text}` was said at {}: {heard:?}", self.address);
     }
 
+    /// The first line that is said here from now on.
+    #[track_caller]
+    pub fn hears_first(&self) -> String {
+        let first = self.said.recv_timeout(limit::longest() / 2);
+        first.unwrap_or_else(|_| panic!("nothing was said at {}", self.address))
+    }
+
     /// Everything that was said here so far.
     pub fn heard(&self) -> Vec<String> {
         self.said.try_iter().collect()
