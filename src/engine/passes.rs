@@ -4,6 +4,8 @@
 //! the dirty list in batches ([`super::batch`]), and between two of them who lost access meanwhile goes first
 //! ([`super::overtake`]).
 
+use std::time::Duration;
+
 use super::batch::Progress;
 use super::batch::batch;
 use super::error::CycleError;
@@ -22,9 +24,13 @@ use crate::reconcile::forward::unique_values::unique_name;
 use crate::snapshot::filled::has_readings;
 use crate::snapshot::read::Reads;
 
-/// Pages that are planned together where most of their objects wait for others: managers are one in ten, and a batch of
-/// few requests leaves the target idle at its end. More would only cost memory where the next page is a full one.
+/// The most pages that are planned together. A batch leaves the target idle at its end, so one of few requests (managers are one in
+/// ten, and most objects wait for theirs) and one that is soon done are followed by a larger one. More would only cost memory.
 const PAGES_TOGETHER: usize = 4;
+
+/// A batch that is done in this time may be followed by a larger one. Whoever is dismissed in the middle of a cycle waits for two
+/// batches at most.
+const QUICK: Duration = Duration::from_secs(2);
 
 /// Counts what is to be removed, and asks the guard for its word.
 pub(super) async fn guard(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
@@ -110,7 +116,8 @@ async fn removals(
 /// Members that leave the groups that are linked already.
 pub(super) async fn members_out(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
     if run.job.managed.contains(&ObjectKind::Group) {
-        sweep(run, phases, Step::settled(ObjectKind::Group, Pass::MembersOut)).await?;
+        let step = Step::settled(ObjectKind::Group, Pass::MembersOut);
+        sweep(run, phases, step, &mut 1).await?;
     }
     Ok(())
 }
@@ -121,7 +128,7 @@ pub(super) async fn users(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), 
     if !run.job.managed.contains(&ObjectKind::User) {
         return Ok(());
     }
-    let mut settle = false;
+    let (mut settle, mut pages) = (false, 1);
     loop {
         phases.names.look_again(ObjectKind::User);
         let step = Step {
@@ -129,7 +136,7 @@ pub(super) async fn users(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), 
             pass: Pass::Users,
             settle,
         };
-        let progress = sweep(run, phases, step).await?;
+        let progress = sweep(run, phases, step, &mut pages).await?;
         // Without anything sent nobody else is marked: once nobody waits, there is nothing left to look at again.
         if !(progress.waiting || phases.names.waits(ObjectKind::User) || progress.moved && run.applies()) {
             return Ok(());
@@ -152,7 +159,8 @@ pub(super) async fn groups(run: &mut Run<'_>, phases: &mut Phases) -> Result<(),
     }
     loop {
         phases.names.look_again(ObjectKind::Group);
-        let progress = sweep(run, phases, Step::settled(ObjectKind::Group, Pass::Groups)).await?;
+        let step = Step::settled(ObjectKind::Group, Pass::Groups);
+        let progress = sweep(run, phases, step, &mut 1).await?;
         if progress.waiting && progress.moved {
             continue;
         }
@@ -179,16 +187,21 @@ pub(super) async fn late_values(run: &mut Run<'_>, phases: &mut Phases) -> Resul
     Ok(())
 }
 
-/// One sweep over the dirty objects of a kind.
-async fn sweep(run: &mut Run<'_>, phases: &mut Phases, step: Step) -> Result<Progress, CycleError> {
+/// One sweep over the dirty objects of a kind. Its first batch has so many pages; left behind is how many the next one would have.
+async fn sweep(
+    run: &mut Run<'_>,
+    phases: &mut Phases,
+    step: Step,
+    pages: &mut usize,
+) -> Result<Progress, CycleError> {
     let Step { kind, pass, .. } = step;
     let mut sum = Progress::default();
     let mut after: Option<SourceId> = None;
     let of = run.store(move |snapshot| snapshot.dirty_count(kind)).await?;
-    let (mut seen, mut pages) = (0, 1);
+    let mut seen = 0;
     loop {
         overtake(run, phases).await?;
-        let limit = run.job.batch * pages;
+        let limit = run.job.batch * *pages;
         let page = run
             .store(move |snapshot| snapshot.dirty(kind, after.as_ref(), limit))
             .await?;
@@ -199,13 +212,43 @@ async fn sweep(run: &mut Run<'_>, phases: &mut Phases, step: Step) -> Result<Pro
         seen += page.len() as u64;
         run.order.watcher.progress(pass.phase(), seen.min(of), Some(of));
         let ids: Vec<SourceId> = page.into_iter().map(|(id, _)| id).collect();
-        let looked_at = ids.len();
+        let (looked_at, began) = (ids.len(), run.job.clock.now());
         let progress = batch(run, phases, step, ids).await?;
-        pages = match progress.works.saturating_mul(PAGES_TOGETHER) {
-            few if few < looked_at => (pages * 2).min(PAGES_TOGETHER),
-            _ => 1,
-        };
+        let took = run.job.clock.now().since(began);
+        *pages = pages_after(*pages, progress.works, looked_at, took);
         sum.moved |= progress.moved;
         sum.waiting |= progress.waiting;
+    }
+}
+
+/// Returns the number of pages of the next batch after one that had so many works among the objects that it looked at.
+fn pages_after(pages: usize, works: usize, looked_at: usize, took: Duration) -> usize {
+    let few = works.saturating_mul(PAGES_TOGETHER) < looked_at;
+    // A clock that stands still tells nothing.
+    let quick = !took.is_zero() && took < QUICK;
+    if few || quick {
+        (pages * 2).min(PAGES_TOGETHER)
+    } else {
+        1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_of_few_requests_or_of_a_moment_is_followed_by_a_larger_one() {
+        let ms = Duration::from_millis;
+        for (name, pages, works, took, expected) in [
+            ("full, and nothing is known of the time", 1, 500, ms(0), 1),
+            ("full and quick", 1, 500, ms(400), 2),
+            ("full, quick and large", 2, 1_000, ms(800), 4),
+            ("as large as they come", 4, 2_000, ms(1_600), 4),
+            ("full and slow", 4, 2_000, ms(2_000), 1),
+            ("few, and slow", 1, 100, ms(60_000), 2),
+        ] {
+            assert_eq!(pages_after(pages, works, 500 * pages, took), expected, "{name}");
+        }
     }
 }

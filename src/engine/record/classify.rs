@@ -190,18 +190,10 @@ impl Recorder<'_, '_> {
         learned: &mut Learned,
     ) {
         let (kind, id) = (work.plan.kind, work.plan.source);
-        let observation = match &error {
-            TargetError::Conflict { .. } => {
-                self.names.note_taken(kind, &work.run);
-                Some(Observation::Conflict)
-            }
-            TargetError::NotFound { .. } => Some(Observation::Lost),
-            TargetError::Refused { .. }
-            | TargetError::Partly { .. }
-            | TargetError::Unauthorized { .. }
-            | TargetError::Unavailable { .. }
-            | TargetError::Malformed { .. } => None,
-        };
+        let observation = observation(&error);
+        if observation == Some(Observation::Conflict) {
+            self.names.note_taken(kind, &work.run);
+        }
         if let Some(observation) = observation
             && self.run.standing.may_try_again((kind, id))
         {
@@ -211,7 +203,7 @@ impl Recorder<'_, '_> {
             return;
         }
         // Gone is gone, also where nothing more is tried in this cycle.
-        if let Some(Observation::Lost) = observation {
+        if observation == Some(Observation::Lost) {
             learned.observed.push((id, Observation::Gone));
         }
         let operation = failed_operation(work);
@@ -334,6 +326,19 @@ impl Recorder<'_, '_> {
             audit::tell(self.run.job, self.run.order, operation, ending);
             history.extend(self.entries(operation, changes, ending));
         }
+    }
+}
+
+/// Returns what a failed request found at the target.
+const fn observation(error: &TargetError) -> Option<Observation> {
+    match error {
+        TargetError::Conflict { .. } => Some(Observation::Conflict),
+        TargetError::NotFound { .. } => Some(Observation::Lost),
+        TargetError::Refused { .. }
+        | TargetError::Partly { .. }
+        | TargetError::Unauthorized { .. }
+        | TargetError::Unavailable { .. }
+        | TargetError::Malformed { .. } => None,
     }
 }
 
