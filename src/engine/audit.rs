@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::job::Job;
 use super::job::Order;
+use super::run::Run;
 use crate::mapping::Mapping;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
@@ -44,13 +45,12 @@ pub(super) struct Ending<'a> {
 
 /// The entries of an operation: one, or more where many memberships change. `changes` are its own.
 pub(super) fn entries(
-    job: &Job,
-    order: &Order,
-    now: Timestamp,
+    run: &Run<'_>,
     operation: &Operation,
     changes: Vec<Change>,
     ending: Ending<'_>,
 ) -> Vec<NewEntry> {
+    let (job, order, now) = (run.job, run.order, run.now);
     let entry = |values: Values| NewEntry {
         time: now,
         cycle: Some(order.id),

@@ -71,15 +71,13 @@ pub(super) fn forget_members(tx: &mut Tx<'_>, kind: ObjectKind, id: &SourceId) -
     if kind == ObjectKind::User {
         return Ok(());
     }
-    loop {
-        let page = tx.edges(id, None, crate::snapshot::read::PAGE)?;
-        if page.is_empty() {
-            return Ok(());
-        }
+    let mut pages = Pages::growing(|(member, _): &(SourceId, Membership)| *member);
+    while let Some(page) = pages.next_page(|after, limit| tx.edges(id, after, limit))? {
         for (member, _) in page {
             tx.delete_edge(id, &member)?;
         }
     }
+    Ok(())
 }
 
 /// A group has another resource than before: what was sent into the old one is not in the new one.

@@ -13,6 +13,7 @@ use tracing::info;
 
 use super::batch::batch;
 use super::error::CycleError;
+use super::intake::Intake;
 use super::job::Extent;
 use super::judge::leavers;
 use super::notes::Overtaking;
@@ -23,6 +24,7 @@ use super::standing::Fact;
 use super::tables::each_dirty_object;
 use super::work::Pass;
 use super::work::Step;
+use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -30,9 +32,11 @@ use crate::ports::DeltaPage;
 use crate::ports::Durability;
 use crate::ports::NextPage;
 use crate::ports::PageRequest;
+use crate::ports::StoreError;
 use crate::snapshot::page::apply_page;
 use crate::snapshot::read::Reads;
 use crate::snapshot::round::begin_delta;
+use crate::snapshot::store::Snapshot;
 
 /// Between two looks. One request, nearly always answered by an empty page: four a minute are nothing beside Graph's limits,
 /// and Graph itself may take longer to show a change (`reference` of its delta query: "replication delays").
@@ -45,10 +49,7 @@ const PAGES: usize = 20;
 pub(super) async fn overtake(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
     let user = ObjectKind::User;
     let whole = !run.order.extent.is_partial() && run.order.extent != Extent::Explain;
-    if !(whole && run.applies() && run.job.managed.contains(&user))
-        || run.order.only.is_some()
-        || phases.intake.stopped.contains(&user)
-    {
+    if !(whole && may_disable(run, &phases.intake)) {
         return Ok(());
     }
     disable_unreached(run, phases).await?;
@@ -70,16 +71,18 @@ pub(super) async fn overtake(run: &mut Run<'_>, phases: &mut Phases) -> Result<(
     Ok(())
 }
 
+/// True where users may be disabled beside what this cycle was planned to do.
+fn may_disable(run: &Run<'_>, intake: &Intake) -> bool {
+    let user = ObjectKind::User;
+    let managed = run.job.managed.contains(&user) && !intake.stopped.contains(&user);
+    managed && run.order.only.is_none() && run.applies()
+}
+
 /// Nobody's disable waits for another object's request: while those without an answer may still be under way, users who
 /// lost access and have none are disabled.
 pub(super) async fn disable_meanwhile(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
     let user = ObjectKind::User;
-    let goes = run.applies() && run.job.managed.contains(&user) && !run.undoes;
-    if !goes
-        || run.order.only.is_some()
-        || phases.intake.stopped.contains(&user)
-        || phases.overtaking.disabled_meanwhile
-    {
+    if run.undoes || phases.overtaking.disabled_meanwhile || !may_disable(run, &phases.intake) {
         return Ok(());
     }
     phases.overtaking.disabled_meanwhile = true;
@@ -173,29 +176,10 @@ async fn glance(run: &mut Run<'_>, overtaking: &mut Overtaking) -> Result<Vec<So
     let Cursor::Following { delta_link } = stream.cursor else {
         return Ok(Vec::new());
     };
-    let (mut pages, mut link) = (Vec::<DeltaPage>::new(), delta_link);
-    loop {
-        let request = PageRequest::Follow { link, minimal: true };
-        match run.job.source.page(kind, request).await {
-            Ok(page) => {
-                let next = page.next.clone();
-                pages.push(page);
-                match next {
-                    NextPage::Complete { .. } => break,
-                    NextPage::More { next_link } if pages.len() < PAGES => link = next_link,
-                    NextPage::More { .. } => {
-                        overtaking.blind = true;
-                        return Ok(Vec::new());
-                    }
-                }
-            }
-            Err(error) => {
-                debug!("The source was not looked at again in this cycle: {error}");
-                overtaking.blind = true;
-                return Ok(Vec::new());
-            }
-        }
-    }
+    let Some(pages) = whole_round(run, delta_link).await else {
+        overtaking.blind = true;
+        return Ok(Vec::new());
+    };
     if pages.iter().all(|page| page.objects.is_empty()) {
         return Ok(Vec::new());
     }
@@ -203,32 +187,61 @@ async fn glance(run: &mut Run<'_>, overtaking: &mut Overtaking) -> Result<Vec<So
         run.summary.read(kind, page.objects.len() as u64);
     }
     let now = run.job.clock.now();
-    run.store(move |snapshot| {
-        let mut ids: Vec<SourceId> = pages
-            .iter()
-            .flat_map(|page| page.objects.iter().map(|object| object.id))
-            .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let before = ids
-            .iter()
-            .map(|id| snapshot.record(kind, id))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut tx = snapshot.tx()?;
-        begin_delta(&mut tx, kind, now)?;
-        tx.commit(Durability::Lazy)?;
-        for page in pages {
-            let mut tx = snapshot.tx()?;
-            apply_page(&mut tx, kind, page)?;
-            tx.commit(Durability::Synced)?;
-        }
-        let mut touched = Vec::new();
-        for (id, before) in ids.into_iter().zip(before) {
-            if snapshot.record(kind, &id)? != before {
-                touched.push(id);
+    run.store(move |snapshot| keep_round(snapshot, kind, pages, now))
+        .await
+}
+
+/// The pages of a round, to its end. `None` where it has none that one look reads, or the source does not answer.
+async fn whole_round(run: &Run<'_>, delta_link: String) -> Option<Vec<DeltaPage>> {
+    let (mut pages, mut link) = (Vec::<DeltaPage>::new(), delta_link);
+    loop {
+        let request = PageRequest::Follow { link, minimal: true };
+        match run.job.source.page(ObjectKind::User, request).await {
+            Ok(page) => {
+                let next = page.next.clone();
+                pages.push(page);
+                match next {
+                    NextPage::Complete { .. } => return Some(pages),
+                    NextPage::More { next_link } if pages.len() < PAGES => link = next_link,
+                    NextPage::More { .. } => return None,
+                }
+            }
+            Err(error) => {
+                debug!("The source was not looked at again in this cycle: {error}");
+                return None;
             }
         }
-        Ok(touched)
-    })
-    .await
+    }
+}
+
+/// Stores the pages of a round. Returns whom they changed.
+fn keep_round(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    pages: Vec<DeltaPage>,
+    now: Timestamp,
+) -> Result<Vec<SourceId>, StoreError> {
+    let on_pages = pages.iter().flat_map(|page| &page.objects);
+    let mut ids: Vec<SourceId> = on_pages.map(|object| object.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let before = ids
+        .iter()
+        .map(|id| snapshot.record(kind, id))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut tx = snapshot.tx()?;
+    begin_delta(&mut tx, kind, now)?;
+    tx.commit(Durability::Lazy)?;
+    for page in pages {
+        let mut tx = snapshot.tx()?;
+        apply_page(&mut tx, kind, page)?;
+        tx.commit(Durability::Synced)?;
+    }
+    let mut touched = Vec::new();
+    for (id, before) in ids.into_iter().zip(before) {
+        if snapshot.record(kind, &id)? != before {
+            touched.push(id);
+        }
+    }
+    Ok(touched)
 }

@@ -13,12 +13,9 @@ use super::error::CycleError;
 use super::error::chain;
 use super::error::is_gone;
 use super::job::Extent;
-use super::job::Job;
-use super::job::Order;
 use super::run::Run;
 use super::standing::Fact;
 use super::work::Work;
-use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
 use crate::ports::Durability;
@@ -95,9 +92,8 @@ impl Stops {
         if !run.order.apply || matches!(error, Some(CycleError::Store(_) | CycleError::Broken(_))) {
             return None;
         }
-        let entry = |operation: &str, reason: String, detail: Option<String>| {
-            note(run.job, run.order, run.now, operation, reason, detail)
-        };
+        let entry =
+            |operation: &str, reason: String, detail: Option<String>| note(run, operation, reason, detail);
         let mut entries = Vec::new();
         let mut job = self.job.clone();
         if let Some(error) = error
@@ -258,7 +254,7 @@ async fn probe_source(run: &Run<'_>) -> Result<Result<(), Refused>, CycleError> 
 async fn end_quarantine(run: &Run<'_>, stop: &JobStop) -> Result<(), CycleError> {
     info!(job = %run.job.name, "Job {} goes on: the probe of the {} worked", run.job.name, stop.side.word());
     let reason = format!("the probe of the {} worked", stop.side.word());
-    let entry = note(run.job, run.order, run.now, "quarantine_end", reason, None);
+    let entry = note(run, "quarantine_end", reason, None);
     run.store(move |snapshot| {
         let held = snapshot.quarantine()?;
         let mut tx = snapshot.tx()?;
@@ -276,14 +272,8 @@ fn of_source(error: &SourceError) -> Refused {
     }
 }
 
-fn note(
-    job: &Job,
-    order: &Order,
-    now: Timestamp,
-    operation: &str,
-    reason: String,
-    detail: Option<String>,
-) -> NewEntry {
+fn note(run: &Run<'_>, operation: &str, reason: String, detail: Option<String>) -> NewEntry {
+    let (job, order, now) = (run.job, run.order, run.now);
     NewEntry {
         time: now,
         cycle: Some(order.id),

@@ -97,6 +97,9 @@ pub(super) fn print(record: &Record) -> [u8; 16] {
     hash[..16].try_into().expect("sixteen of thirty-two bytes")
 }
 
+/// An object whose hold the source let go of, or a part of it; and what of the hold is left.
+pub(super) type Released = (ObjectKind, SourceId, Option<Undone>);
+
 /// Takes what an undo holds out of a plan. The hold as it is to be kept, where the source let go of some of it.
 ///
 /// # Errors
@@ -105,7 +108,7 @@ pub(super) fn keep_holds(
     snapshot: &Snapshot,
     view: &ObjectView,
     plan: &mut ObjectPlan,
-) -> Result<Option<(ObjectKind, SourceId, Option<Undone>)>, StoreError> {
+) -> Result<Option<Released>, StoreError> {
     let (kind, id) = (plan.kind, plan.source);
     let Some(mut undone) = snapshot.undone(kind, &id)? else {
         return Ok(None);

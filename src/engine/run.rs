@@ -108,6 +108,19 @@ impl<'j> Run<'j> {
         blocking(&self.job.snapshot, work).await
     }
 
+    /// Runs a store call that keeps what later cycles go by. One that only looks leaves it, and gets nothing.
+    pub(super) async fn keep<T, F>(&self, work: F) -> Result<T, CycleError>
+    where
+        T: Default + Send + 'static,
+        F: FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
+    {
+        if self.applies() {
+            self.store(work).await
+        } else {
+            Ok(T::default())
+        }
+    }
+
     /// Ends the cycle where it was asked to stop.
     pub(super) fn check_stop(&self) -> Result<(), CycleError> {
         if self.order.stop.is_cancelled() {

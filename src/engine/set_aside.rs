@@ -56,12 +56,12 @@ impl Escrow {
 
     /// Takes away the entries of objects that have nothing left to do.
     pub(super) async fn settle(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
-        if !run.applies() || self.due.is_empty() {
+        if self.due.is_empty() {
             return Ok(());
         }
         let due: Vec<_> = self.due.keys().copied().collect();
         let gone = run
-            .store(move |snapshot| {
+            .keep(move |snapshot| {
                 let (mut tx, mut gone) = (snapshot.tx()?, Vec::new());
                 for (kind, id) in due {
                     if crate::snapshot::read::Reads::dirty_cause(&tx, kind, &id)?.is_none() {

@@ -63,14 +63,15 @@ pub async fn undo(job: &Job, order: &Order, request: &UndoRequest) -> Report {
 async fn story(run: &mut Run<'_>, phases: &mut Phases, request: &UndoRequest) -> Result<(), CycleError> {
     phases.failures.stops.pass(run).await?;
     phases.judge.read_kept_back(run).await?;
-    if run.applies() {
+    let applies = run.applies();
+    if applies {
         recall_dialect(run).await?;
         read_writes_back(run, phases).await?;
     }
     let mut inverses = invert(run, request).await?;
     admit(run, &mut phases.judge, &mut inverses).await?;
     inverses.retain(|inverse| !inverse.undo.operations.is_empty());
-    if run.applies() {
+    if applies {
         hold(run, request, &inverses).await?;
     }
     let is_delete = |operation: &Operation| operation.verb.deletes();

@@ -1,8 +1,12 @@
 //! Puts together what the planner sees: records, references, and what was read at the target.
 
+mod candidates;
+
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 
+use self::candidates::candidates;
+use self::candidates::owners;
 use super::context::Context;
 use super::forecast::Forecast;
 use super::readings::stored::StoredReading;
@@ -10,29 +14,23 @@ use super::standing::Fact;
 use crate::mapping::names::APP_ROLES;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-use crate::model::id::TargetId;
 use crate::model::link::Link;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
 use crate::model::object::Membership;
-use crate::model::value::Attributes;
+use crate::model::object::SourceObject;
 use crate::ports::StoreError;
-use crate::reconcile::forward::unique_values::unique_name;
-use crate::reconcile::forward::view::Candidate;
 use crate::reconcile::forward::view::MemberView;
 use crate::reconcile::forward::view::Moved;
 use crate::reconcile::forward::view::ObjectView;
 use crate::reconcile::forward::view::Reference;
 use crate::reconcile::forward::view::Since;
 use crate::reconcile::forward::view::TargetReading;
-use crate::reconcile::guard::Class;
 use crate::reconcile::look::Look;
-use crate::reconcile::members_of;
 use crate::reconcile::scope::Standing;
 use crate::reconcile::scope::assignment::role_values;
 use crate::snapshot::assignments::each_member;
 use crate::snapshot::assignments::nested_groups;
-use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::look::LookReads;
 use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
@@ -106,12 +104,7 @@ pub fn view_of(
     let (manager, stays) = manager_of(snapshot, context, (id, record.object.manager), link.as_ref())?;
     let mut object = record.object;
     object.manager = stays.or(object.manager);
-    if context.sends_roles
-        && let Some(entitlement) = context.entitlements.of(snapshot, kind, &id)?
-    {
-        let roles = role_values(&entitlement.roles, &context.entitlements.roles);
-        object.attributes.insert(APP_ROLES.to_owned(), roles);
-    }
+    add_roles(snapshot, context, &mut object)?;
     let settled = object.life == Life::Alive && !matches!(scope, Standing::Out { .. });
     let doubt = if settled {
         None
@@ -155,6 +148,17 @@ pub fn view_of(
         view.member_owners = owners(snapshot, &view.target)?;
     }
     Ok(view)
+}
+
+/// Adds the app roles of a user, where they are sent.
+fn add_roles(snapshot: &Snapshot, context: &Context, object: &mut SourceObject) -> Result<(), StoreError> {
+    if context.sends_roles
+        && let Some(entitlement) = context.entitlements.of(snapshot, object.kind, &object.id)?
+    {
+        let roles = role_values(&entitlement.roles, &context.entitlements.roles);
+        object.attributes.insert(APP_ROLES.to_owned(), roles);
+    }
+    Ok(())
 }
 
 /// Adds what was read at the target.
@@ -335,106 +339,4 @@ fn flatten(
     }
     members.extend(held.into_values());
     Ok(())
-}
-
-fn candidates(
-    snapshot: &Snapshot,
-    context: &Context,
-    view: &ObjectView,
-    keys_of: &dyn Fn(&ObjectView) -> Vec<(String, String)>,
-) -> Result<TargetReading, StoreError> {
-    let Some(absence) = &context.absence else {
-        return Ok(TargetReading::NotAsked);
-    };
-    let kind = view.object.kind;
-    let mut found: BTreeMap<TargetId, Candidate> = BTreeMap::new();
-    let keys = if context.filled.readings {
-        keys_of(view)
-    } else {
-        Vec::new()
-    };
-    for (path, value) in keys {
-        for target in snapshot.readings_by(kind, &path, &value)? {
-            if found.contains_key(&target)
-                || context.rehires.is_taken(&target)
-                || (context.freed.contains(&target) && path.eq_ignore_ascii_case(unique_name(kind)))
-            {
-                continue;
-            }
-            if let Some(reading) = snapshot.reading::<StoredReading>(kind, &target)? {
-                let owner = snapshot.owner(kind, &target)?;
-                let rival = rival(snapshot, kind, &target, view.object.id)?;
-                found.insert(
-                    target.clone(),
-                    Candidate {
-                        id: target,
-                        body: reading.body(),
-                        owner,
-                        rival,
-                        reviewed: false,
-                        rehires: None,
-                        sent: Attributes::new(),
-                    },
-                );
-            }
-        }
-    }
-    if !found.is_empty()
-        && let Some(review) = snapshot.withheld(&(kind, view.object.id, Class::Adoption))?
-        && let Some(candidate) = review.alike.and_then(|alike| found.get_mut(&alike.target))
-    {
-        candidate.reviewed = true;
-    }
-    if kind == ObjectKind::User
-        && let Some((leaver, target)) = context.rehires.of(&view.object.id)
-        && let Some(reading) = snapshot.reading::<StoredReading>(kind, target)?
-    {
-        let link = snapshot.record(kind, leaver)?.and_then(|record| record.link);
-        found.insert(
-            target.clone(),
-            Candidate {
-                sent: link.map(|link| link.sent).unwrap_or_default(),
-                id: target.clone(),
-                body: reading.body(),
-                owner: Some(*leaver),
-                rival: None,
-                reviewed: false,
-                rehires: Some(*leaver),
-            },
-        );
-    }
-    let found = found.into_values().collect();
-    Ok(TargetReading::Candidates {
-        found,
-        absence: absence.clone(),
-    })
-}
-
-/// Another object without a link that matches the same resource by a matching attribute.
-fn rival(
-    snapshot: &Snapshot,
-    kind: ObjectKind,
-    target: &TargetId,
-    me: SourceId,
-) -> Result<Option<SourceId>, StoreError> {
-    let reading = snapshot.reading::<StoredReading>(kind, target)?;
-    Ok(reading.and_then(|reading| reading.claims.into_iter().find(|claimant| *claimant != me)))
-}
-
-/// Who owns the members that a candidate, or the linked group, holds at the target.
-fn owners(snapshot: &Snapshot, target: &TargetReading) -> Result<BTreeMap<TargetId, SourceId>, StoreError> {
-    let bodies: Vec<&serde_json::Value> = match target {
-        TargetReading::NotAsked => Vec::new(),
-        TargetReading::Held(body) => vec![body],
-        TargetReading::Candidates { found, .. } => found.iter().map(|candidate| &candidate.body).collect(),
-    };
-    let mut owners = BTreeMap::new();
-    for body in bodies {
-        for id in members_of(body).there {
-            if let Some(owner) = snapshot.owner(ObjectKind::User, &id)? {
-                owners.insert(id, owner);
-            }
-        }
-    }
-    Ok(owners)
 }

@@ -123,18 +123,37 @@ pub(super) struct Work {
     pub(super) earlier: BTreeSet<SourceId>,
     /// See [`Self::added`].
     pub(super) removed: Vec<(SourceId, TargetId)>,
-    /// Attributes that the target refused while it took the rest.
-    pub(super) refused: Vec<RefusedPart>,
+    /// What the target did not take, or did not keep.
+    pub(super) left_out: LeftOut,
+    /// References that have no target id at this moment: the object stays dirty.
+    pub(super) unresolved: u64,
+}
+
+/// What of a work the target did not take, or did not keep, while it took the rest.
+#[derive(Debug)]
+pub(super) struct LeftOut {
+    /// Attributes that it refused.
+    pub(super) attributes: Vec<RefusedPart>,
     /// Those of them that it took and did not keep, with what it holds instead.
     pub(super) not_kept: Vec<Attribute>,
     /// What the target holds of attributes that it does not keep beside one that was written.
     pub(super) held_instead: Vec<(Name, Value)>,
-    /// Members that it refused while it took others.
-    pub(super) refused_members: Vec<RefusedMember>,
+    /// Members that it refused.
+    pub(super) members: Vec<RefusedMember>,
     /// The names of those, where they are known.
-    pub(super) member_names: BTreeMap<SourceId, String>,
-    /// References that have no target id at this moment: the object stays dirty.
-    pub(super) unresolved: u64,
+    pub(super) names: BTreeMap<SourceId, String>,
+}
+
+impl LeftOut {
+    const fn new() -> Self {
+        Self {
+            attributes: Vec::new(),
+            not_kept: Vec::new(),
+            held_instead: Vec::new(),
+            members: Vec::new(),
+            names: BTreeMap::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -205,11 +224,7 @@ impl Work {
             rode: MEMBERS_IN_CREATE,
             earlier: BTreeSet::new(),
             removed: Vec::new(),
-            refused: Vec::new(),
-            not_kept: Vec::new(),
-            held_instead: Vec::new(),
-            refused_members: Vec::new(),
-            member_names: BTreeMap::new(),
+            left_out: LeftOut::new(),
             unresolved: 0,
         }
     }

@@ -17,6 +17,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Life;
 use crate::model::object::MemberKind;
+use crate::model::object::Membership;
 use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
@@ -26,7 +27,8 @@ use crate::reconcile::scope::assignment::reachable;
 
 use super::{
     keys,
-    read::{PAGE, Reads},
+    pages::{Pages, raw_pages},
+    read::Reads,
     record::{self, DirtyCause},
     state::{StateKey, StateReads},
     store::Snapshot,
@@ -75,20 +77,17 @@ pub fn listed(reads: &impl Reads) -> Result<Option<Listed>, StoreError> {
 
 /// Returns the groups that hold this user or group as a member at the source, except deleted groups.
 pub fn groups_of(reads: &impl Reads, member: &SourceId) -> Result<Vec<SourceId>, StoreError> {
-    let (mut groups, mut after) = (Vec::new(), None);
-    loop {
-        let page = reads.referrers(member, after, PAGE)?;
+    let mut groups = Vec::new();
+    let mut pages = Pages::fixed(|one: &(ObjectKind, SourceId)| *one);
+    while let Some(page) = pages.next_page(|after, limit| reads.referrers(member, after.copied(), limit))? {
         for (_, group) in page.iter().filter(|(kind, _)| *kind == ObjectKind::Group) {
             let present = reads.edge(group, member)?.is_some_and(|edge| edge.present);
             if present && !is_gone(reads, group)? {
                 groups.push(*group);
             }
         }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(*last),
-            _ => return Ok(groups),
-        }
     }
+    Ok(groups)
 }
 
 /// Returns whether a group was deleted in Entra. An unknown group counts as not deleted.
@@ -101,27 +100,38 @@ pub fn is_gone(reads: &impl Reads, group: &SourceId) -> Result<bool, StoreError>
 /// members are unknown, not none.
 pub fn hidden_group(reads: &impl Reads, nesting: Nesting) -> Result<Option<SourceId>, StoreError> {
     let prefix = [keys::kind_byte(ObjectKind::Group)];
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let page = reads.raw_scan(Table::Assignments, &prefix, after.as_deref(), PAGE)?;
+    let mut pages = raw_pages();
+    while let Some(page) = pages.next_page(|after, limit| {
+        reads.raw_scan(Table::Assignments, &prefix, after.map(Vec::as_slice), limit)
+    })? {
         for (key, _) in &page {
             let (_, group) = keys::parse_object(key).ok_or_else(|| reads.bad_key(Table::Assignments))?;
-            let counted = if nesting.scope {
-                nested_groups(reads, group)?
-            } else {
-                vec![group]
-            };
-            for group in counted {
-                if hides_members(reads, &group)? {
-                    return Ok(Some(group));
-                }
+            let hidden = hidden_among(reads, group, nesting)?;
+            if hidden.is_some() {
+                return Ok(hidden);
             }
         }
-        match page.into_iter().next_back() {
-            Some((key, _)) => after = Some(key),
-            None => return Ok(None),
+    }
+    Ok(None)
+}
+
+/// Returns this group, or, where nested groups count, a group within it, whose members are all hidden.
+fn hidden_among(
+    reads: &impl Reads,
+    group: SourceId,
+    nesting: Nesting,
+) -> Result<Option<SourceId>, StoreError> {
+    let counted = if nesting.scope {
+        nested_groups(reads, group)?
+    } else {
+        vec![group]
+    };
+    for group in counted {
+        if hides_members(reads, &group)? {
+            return Ok(Some(group));
         }
     }
+    Ok(None)
 }
 
 fn hides_members(reads: &impl Reads, group: &SourceId) -> Result<bool, StoreError> {
@@ -145,17 +155,13 @@ pub fn each_member<R: Reads>(
     group: &SourceId,
     show: &mut dyn FnMut(SourceId, MemberKind) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let page = reads.edges(group, after.as_ref(), PAGE)?;
+    let mut pages = Pages::fixed(|(member, _): &(SourceId, Membership)| *member);
+    while let Some(page) = pages.next_page(|after, limit| reads.edges(group, after, limit))? {
         for (member, edge) in page.iter().filter(|(_, edge)| edge.present) {
             show(*member, edge.kind)?;
         }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => after = Some(*last),
-            _ => return Ok(()),
-        }
     }
+    Ok(())
 }
 
 /// Returns the groups within a group at any depth, itself first. Deleted groups contribute no members.
@@ -291,19 +297,14 @@ fn mark_members(tx: &mut Tx<'_>, group: SourceId, transitive: bool) -> Result<()
     let mut seen = HashSet::from([group]);
     let mut open = VecDeque::from([group]);
     while let Some(group) = open.pop_front() {
-        let mut after = None;
-        loop {
-            let page = tx.edges(&group, after.as_ref(), PAGE)?;
+        let mut pages = Pages::fixed(|(member, _): &(SourceId, Membership)| *member);
+        while let Some(page) = pages.next_page(|after, limit| tx.edges(&group, after, limit))? {
             for (member, edge) in page.iter().filter(|(_, edge)| edge.present) {
                 match edge.kind {
                     MemberKind::User => tx.mark_known(ObjectKind::User, member)?,
                     MemberKind::Group if transitive && seen.insert(*member) => open.push_back(*member),
                     MemberKind::Group | MemberKind::Other => {}
                 }
-            }
-            match page.last() {
-                Some((last, _)) if page.len() == PAGE => after = Some(*last),
-                _ => break,
             }
         }
     }
@@ -366,27 +367,20 @@ impl Snapshot {
                 )
             })
             .peekable();
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = self.raw_scan(Table::Assignments, &[], after.as_deref(), PAGE)?;
-            for (key, value) in &page {
-                let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Assignments))?;
-                let held: Vec<RoleId> = self.decode(Table::Assignments, value)?;
-                while let Some((kind, id, roles)) = listed.next_if(|(k, i, _)| (*k, *i) < (kind, id)) {
-                    moved.push((kind, id, Some(roles)));
-                }
-                match listed.next_if(|(k, i, _)| (*k, *i) == (kind, id)) {
-                    Some((_, _, roles))
-                        if roles == held && !roles.iter().any(|role| redefined.contains(role)) => {}
-                    Some((_, _, roles)) => moved.push((kind, id, Some(roles))),
-                    None => moved.push((kind, id, None)),
-                }
+        self.each_raw(Table::Assignments, &[], |key, value| {
+            let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Assignments))?;
+            let held: Vec<RoleId> = self.decode(Table::Assignments, value)?;
+            while let Some((kind, id, roles)) = listed.next_if(|(k, i, _)| (*k, *i) < (kind, id)) {
+                moved.push((kind, id, Some(roles)));
             }
-            match page.into_iter().next_back() {
-                Some((key, _)) => after = Some(key),
-                None => break,
+            match listed.next_if(|(k, i, _)| (*k, *i) == (kind, id)) {
+                Some((_, _, roles))
+                    if roles == held && !roles.iter().any(|role| redefined.contains(role)) => {}
+                Some((_, _, roles)) => moved.push((kind, id, Some(roles))),
+                None => moved.push((kind, id, None)),
             }
-        }
+            Ok(())
+        })?;
         moved.extend(listed.map(|(kind, id, roles)| (kind, id, Some(roles))));
         Ok(moved)
     }

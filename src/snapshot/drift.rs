@@ -12,17 +12,10 @@ use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::name::Name;
 use crate::model::value::Value;
-use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
-use super::{
-    keys,
-    read::{PAGE, Reads},
-    record,
-    store::Snapshot,
-    tx::Tx,
-};
+use super::{keys, read::Reads, record, store::Snapshot, tx::Tx};
 
 /// The first byte of the keys of linked objects.
 const LINKED: u8 = 1;
@@ -260,17 +253,7 @@ impl Snapshot {
         what: u8,
         mut show: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = self.raw_scan(Table::Drift, &[what], after.as_deref(), PAGE)?;
-            for (key, value) in &page {
-                show(&key[1..], value)?;
-            }
-            match page.into_iter().next_back() {
-                Some((key, _)) => after = Some(key),
-                None => return Ok(()),
-            }
-        }
+        self.each_raw(Table::Drift, &[what], |key, value| show(&key[1..], value))
     }
 
     /// Returns the counts of drift as the last readings found it.
@@ -289,17 +272,7 @@ impl Snapshot {
 
     /// Deletes the stored resources of a kind that no source object is linked to.
     pub fn clear_strangers(&self, kind: ObjectKind) -> Result<(), StoreError> {
-        loop {
-            let page = self.raw_scan(Table::Drift, &[UNMANAGED, keys::kind_byte(kind)], None, PAGE)?;
-            if page.is_empty() {
-                return Ok(());
-            }
-            let mut tx = self.tx()?;
-            for (key, _) in page {
-                tx.delete(Table::Drift, key);
-            }
-            tx.commit(Durability::Lazy)?;
-        }
+        self.clear(Table::Drift, &[UNMANAGED, keys::kind_byte(kind)])
     }
 }
 

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::keys;
-use super::read::{PAGE, Reads};
+use super::read::Reads;
 use super::record::{self, DirtyCause};
 use super::tx::Tx;
 use crate::model::clock::Timestamp;
@@ -58,26 +58,21 @@ impl Entry {
 
 /// Returns every entry, by kind and id, except entries of objects that were settled otherwise.
 pub fn entries(reads: &impl Reads) -> Result<Vec<Entry>, StoreError> {
-    let (mut found, mut after) = (Vec::new(), None::<Vec<u8>>);
-    loop {
-        let page = reads.raw_scan(Table::Escrow, &[], after.as_deref(), PAGE)?;
-        for (key, value) in &page {
-            let (kind, id) = keys::parse_object(key).ok_or_else(|| reads.bad_key(Table::Escrow))?;
-            let Some(cause) = reads.dirty_cause(kind, &id)? else {
-                continue;
-            };
-            found.push(Entry {
-                kind,
-                id,
-                escrowed: reads.decode(Table::Escrow, value)?,
-                waits: cause.without(NOT_DUE) == DirtyCause::ESCROW,
-            });
-        }
-        match page.into_iter().next_back() {
-            Some((key, _)) => after = Some(key),
-            None => return Ok(found),
-        }
-    }
+    let mut found = Vec::new();
+    reads.each_raw(Table::Escrow, &[], |key, value| {
+        let (kind, id) = keys::parse_object(key).ok_or_else(|| reads.bad_key(Table::Escrow))?;
+        let Some(cause) = reads.dirty_cause(kind, &id)? else {
+            return Ok(());
+        };
+        found.push(Entry {
+            kind,
+            id,
+            escrowed: reads.decode(Table::Escrow, value)?,
+            waits: cause.without(NOT_DUE) == DirtyCause::ESCROW,
+        });
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 impl Tx<'_> {

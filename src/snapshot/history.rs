@@ -11,12 +11,14 @@ use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
+use crate::ports::KeyValue;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
 use super::{
     keys,
-    read::{PAGE, Reads},
+    pages::{PAGE, raw_pages},
+    read::Reads,
     record,
     store::Snapshot,
     tx::Tx,
@@ -172,21 +174,23 @@ impl Snapshot {
     /// are at least `limit`.
     pub fn history(&self, from: u64, limit: usize) -> Result<Vec<(Entry, Option<Values>)>, StoreError> {
         let mut found = Vec::new();
-        let mut after = self.record_before(from)?.map(keys::number);
-        while found.len() < limit {
-            let page = self.raw_scan(Table::History, &[], after.as_deref(), 1)?;
-            let Some((key, bytes)) = page.into_iter().next() else {
-                break;
-            };
-            let batch: Batch = self.decode(Table::History, &bytes)?;
-            let mut values = BatchValues::beside(self, &key)?.0.into_iter();
-            for entry in batch.entries {
-                let value = values.next().flatten().map(|(_, values)| values);
-                if entry.seq >= from {
-                    found.push((entry, value));
+        let before = self.record_before(from)?.map(keys::number);
+        let mut records = raw_pages().behind(before).of(1);
+        while found.len() < limit
+            && let Some(record) = records.next_page(|after, limit| {
+                self.raw_scan(Table::History, &[], after.map(Vec::as_slice), limit)
+            })?
+        {
+            for (key, bytes) in record {
+                let batch: Batch = self.decode(Table::History, &bytes)?;
+                let mut values = BatchValues::beside(self, &key)?.0.into_iter();
+                for entry in batch.entries {
+                    let value = values.next().flatten().map(|(_, values)| values);
+                    if entry.seq >= from {
+                        found.push((entry, value));
+                    }
                 }
             }
-            after = Some(key);
         }
         Ok(found)
     }
@@ -194,22 +198,33 @@ impl Snapshot {
     /// Shows every entry since a moment, without values: what the guard counts (`guard_window`). Times are assumed to
     /// grow along the chain; where a clock jumped, too many entries may be shown.
     pub fn history_since(&self, since: Timestamp, mut show: impl FnMut(&Entry)) -> Result<(), StoreError> {
-        let mut after = self.first_after(since)?;
-        loop {
-            let page = self.raw_scan(Table::History, &[], after.as_deref(), RECORDS)?;
-            for (_, bytes) in &page {
-                let batch: Batch = self.decode(Table::History, bytes)?;
-                batch
-                    .entries
-                    .iter()
-                    .filter(|entry| entry.time >= since)
-                    .for_each(&mut show);
-            }
-            match page.into_iter().next_back() {
-                Some((key, _)) => after = Some(key),
-                None => return Ok(()),
+        let after = self.first_after(since)?;
+        self.each_history_record(after, |_, bytes| {
+            let batch: Batch = self.decode(Table::History, bytes)?;
+            batch
+                .entries
+                .iter()
+                .filter(|entry| entry.time >= since)
+                .for_each(&mut show);
+            Ok(())
+        })
+    }
+
+    /// Shows every record of the history behind this key, undecoded.
+    pub(super) fn each_history_record(
+        &self,
+        after: Option<Vec<u8>>,
+        mut show: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut pages = raw_pages().behind(after).of(RECORDS);
+        while let Some(page) = pages
+            .next_page(|after, limit| self.raw_scan(Table::History, &[], after.map(Vec::as_slice), limit))?
+        {
+            for (key, bytes) in &page {
+                show(key, bytes)?;
             }
         }
+        Ok(())
     }
 
     /// Returns the first number of the record before the one that holds `seq`, or `None` when that is the first record.
@@ -218,16 +233,7 @@ impl Snapshot {
         let mut back = 64;
         loop {
             let start = seq.saturating_sub(back);
-            let page = self.raw_scan(
-                Table::History,
-                &[],
-                start.checked_sub(1).map(keys::number).as_deref(),
-                PAGE,
-            )?;
-            let firsts: Vec<u64> = page
-                .iter()
-                .filter_map(|(key, _)| keys::parse_number(key))
-                .collect();
+            let firsts = self.firsts_from(start)?;
             let holder = firsts.iter().rposition(|first| *first <= seq);
             match holder {
                 Some(at) if at > 0 => return Ok(Some(firsts[at - 1])),
@@ -237,27 +243,40 @@ impl Snapshot {
         }
     }
 
+    /// Returns the first numbers of a page of records, from the one that begins with entry `first` or a later one.
+    fn firsts_from(&self, first: u64) -> Result<Vec<u64>, StoreError> {
+        let records = self.records_from(first, PAGE)?;
+        Ok(records
+            .iter()
+            .filter_map(|(key, _)| keys::parse_number(key))
+            .collect())
+    }
+
+    /// Returns the records that begin with entry `first` or a later one, at most so many.
+    fn records_from(&self, first: u64, most: usize) -> Result<Vec<KeyValue>, StoreError> {
+        let after = first.checked_sub(1).map(keys::number);
+        self.raw_scan(Table::History, &[], after.as_deref(), most)
+    }
+
     /// Returns the key after which every entry since `since` lies, by binary search over the entries' numbers.
     pub(super) fn first_after(&self, since: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
         let (mut low, mut high) = (0, self.history_head()?.next);
-        let mut after = None;
+        let mut last_older = None;
         while low < high {
             let middle = low + (high - low) / 2;
-            let from = middle.checked_sub(1).map(keys::number);
-            let page = self.raw_scan(Table::History, &[], from.as_deref(), 1)?;
-            let Some((key, bytes)) = page.into_iter().next() else {
+            let Some((key, bytes)) = self.records_from(middle, 1)?.into_iter().next() else {
                 high = middle;
                 continue;
             };
             let batch: Batch = self.decode(Table::History, &bytes)?;
             if batch.entries.last().is_some_and(|last| last.time < since) {
                 low = keys::parse_number(&key).unwrap_or(middle).max(middle) + 1;
-                after = Some(key);
+                last_older = Some(key);
             } else {
                 high = middle;
             }
         }
-        Ok(after)
+        Ok(last_older)
     }
 
     /// Checks the whole chain: numbers without a gap, each hash of the record before, digests of values that are not
@@ -268,17 +287,9 @@ impl Snapshot {
     pub fn verify_chain(&self) -> Result<Vec<String>, StoreError> {
         let mut findings = Vec::new();
         let (mut next, mut hash): (Option<u64>, Option<Hash>) = (None, None);
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = self.raw_scan(Table::History, &[], after.as_deref(), RECORDS)?;
-            for (key, bytes) in &page {
-                self.verify_record(key, bytes, &mut next, &mut hash, &mut findings)?;
-            }
-            match page.into_iter().next_back() {
-                Some((key, _)) => after = Some(key),
-                None => break,
-            }
-        }
+        self.each_history_record(None, |key, bytes| {
+            self.verify_record(key, bytes, &mut next, &mut hash, &mut findings)
+        })?;
         let head = self.history_head()?;
         if next.unwrap_or(head.next) != head.next || hash.unwrap_or(head.hash) != head.hash {
             findings.push(format!(

@@ -17,7 +17,6 @@ use crate::reconcile::guard::review::Alike;
 use crate::reconcile::operation::Verb;
 
 use super::keys;
-use super::read::PAGE;
 use super::read::Reads;
 use super::record;
 use super::state::{StateKey, StateReads};
@@ -259,19 +258,10 @@ pub trait KeptBackReads: Reads {
     where
         Self: Sized,
     {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = self.raw_scan(Table::KeptBack, &[WITHHELD], after.as_deref(), PAGE)?;
-            let full = page.len() == PAGE;
-            for (key, value) in page {
-                let parsed = parse_withheld(&key).ok_or_else(|| self.bad_key(Table::KeptBack))?;
-                show(parsed, decoded(self, &value)?)?;
-                after = Some(key);
-            }
-            if !full {
-                return Ok(());
-            }
-        }
+        self.each_raw(Table::KeptBack, &[WITHHELD], |key, value| {
+            let parsed = parse_withheld(key).ok_or_else(|| self.bad_key(Table::KeptBack))?;
+            show(parsed, decoded(self, value)?)
+        })
     }
 
     /// Returns every hold, including ended ones. There are as many as people and `reject` made: they fit in memory.

@@ -17,7 +17,8 @@ use crate::ports::Table;
 use crate::reconcile::look::Look;
 
 use super::keys;
-use super::read::PAGE;
+use super::pages::raw_pages;
+use super::pages::until_empty;
 use super::read::Reads;
 use super::record;
 use super::record::DirtyCause;
@@ -128,11 +129,8 @@ impl Snapshot {
     /// Restores what the last plan concluded from its looks.
     pub fn give_back_looks(&self) -> Result<(), StoreError> {
         let prefix = keys::meta::free(LENT);
-        loop {
-            let page = self.raw_scan(Table::Meta, &prefix, None, PAGE)?;
-            if page.is_empty() {
-                return Ok(());
-            }
+        let read = |limit| self.raw_scan(Table::Meta, &prefix, None, limit);
+        until_empty(read, |page| {
             let mut tx = self.tx()?;
             for (key, value) in page {
                 let (kind, id) = parse(&key, LENT).ok_or_else(|| self.bad_key(Table::Meta))?;
@@ -140,8 +138,8 @@ impl Snapshot {
                 tx.give_back(kind, &id, &lent)?;
                 tx.delete(Table::Meta, key);
             }
-            tx.commit(Durability::Lazy)?;
-        }
+            tx.commit(Durability::Lazy)
+        })
     }
 
     /// Checks that an entry decodes as the cycles read it, if it is a waiting look or what a plan changed.
@@ -168,13 +166,10 @@ impl Snapshot {
     /// Marks every object that is due for a second look.
     pub fn mark_due_looks(&self, now: Timestamp) -> Result<(), StoreError> {
         let prefix = keys::meta::free(WAITING);
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = self.raw_scan(Table::Meta, &prefix, after.as_deref(), PAGE)?;
-            let Some((last, _)) = page.last() else {
-                return Ok(());
-            };
-            after = Some(last.clone());
+        let mut pages = raw_pages();
+        while let Some(page) = pages
+            .next_page(|after, limit| self.raw_scan(Table::Meta, &prefix, after.map(Vec::as_slice), limit))?
+        {
             let mut tx = self.tx()?;
             for (key, value) in page {
                 let (kind, id) = parse(&key, WAITING).ok_or_else(|| self.bad_key(Table::Meta))?;
@@ -187,5 +182,6 @@ impl Snapshot {
                 tx.commit(Durability::Lazy)?;
             }
         }
+        Ok(())
     }
 }

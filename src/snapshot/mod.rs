@@ -5,7 +5,7 @@
 //! | [`store`] | [`store::Snapshot`]: opening, binding, counters; [`tx`] and [`work`] its write transactions |
 //! | [`read`] | every question to a snapshot, or inside a transaction |
 //! | [`pages`] | walks over a table, a page at a time |
-//! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end |
+//! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end; [`existence`] what asking for one object proves |
 //! | [`assignments`] | which users and groups are assigned, and which objects are looked at again when that changes |
 //! | [`drift`] | where the target, as last read, differs from what we left |
 //! | [`escrow`] | which objects are set aside after a failure, and until when |
@@ -31,6 +31,7 @@ mod coded;
 pub mod counts;
 pub mod drift;
 pub mod escrow;
+pub mod existence;
 pub mod filled;
 pub mod folder;
 pub mod history;
@@ -41,6 +42,7 @@ pub mod kv;
 pub mod lock;
 pub mod look;
 pub mod maintenance;
+mod moved;
 pub mod named;
 pub mod page;
 pub mod pages;
@@ -50,6 +52,7 @@ pub mod query;
 pub mod read;
 mod recent;
 pub mod record;
+mod referrers;
 pub mod refused;
 pub mod round;
 pub mod scope;

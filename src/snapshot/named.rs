@@ -11,11 +11,7 @@ use crate::model::shown::shown;
 use crate::model::value::Value;
 use crate::ports::StoreError;
 
-use super::{
-    read::{PAGE, Reads},
-    record::Record,
-    store::Snapshot,
-};
+use super::{read::Reads, record::Record, store::Snapshot};
 
 /// An object that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,29 +153,23 @@ impl Snapshot {
         by_name: &mut BTreeMap<String, Vec<Named>>,
         by_beginning: &mut BTreeMap<String, Vec<Named>>,
     ) -> Result<(), StoreError> {
-        let mut after = None;
-        loop {
-            let page = self.scan_records(kind, after.as_ref(), PAGE)?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.object.id);
-            for record in &page {
-                for called in names_of(record) {
-                    if let Some(found) = by_name.get_mut(&called) {
-                        found.push(Named::of(record));
-                    }
-                }
-                if by_beginning.is_empty() {
-                    continue;
-                }
-                let id = record.object.id.to_string();
-                for (_, found) in by_beginning
-                    .iter_mut()
-                    .filter(|(begun, _)| id.starts_with(*begun))
-                {
+        self.each_record(kind, |record| {
+            for called in names_of(record) {
+                if let Some(found) = by_name.get_mut(&called) {
                     found.push(Named::of(record));
                 }
             }
-        }
+            if by_beginning.is_empty() {
+                return;
+            }
+            let id = record.object.id.to_string();
+            let begun = by_beginning
+                .iter_mut()
+                .filter(|(begun, _)| id.starts_with(*begun));
+            for (_, found) in begun {
+                found.push(Named::of(record));
+            }
+        })
     }
 }
 

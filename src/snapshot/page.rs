@@ -3,6 +3,8 @@
 //! The rules: docs/design/cycle.md, "Reading the source"; docs/design/evidence.md; docs/design/graph.md. Storing a page
 //! twice equals storing it once: what did not change is neither written nor marked dirty.
 
+pub(super) mod members;
+
 use std::collections::HashSet;
 
 use crate::model::cursor::Cursor;
@@ -11,10 +13,8 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
 use crate::model::object::DeltaObject;
-use crate::model::object::Existence;
 use crate::model::object::Generation;
 use crate::model::object::Life;
-use crate::model::object::Membership;
 use crate::model::object::ReferenceChange;
 use crate::model::object::Removed;
 use crate::model::value::Attributes;
@@ -23,14 +23,11 @@ use crate::ports::DeltaPage;
 use crate::ports::NextPage;
 use crate::ports::StoreError;
 
-use crate::model::clock::Timestamp;
-use crate::reconcile::look::Look;
-use crate::reconcile::look::Seen;
-use crate::reconcile::look::in_bin_still;
-use crate::reconcile::look::judge;
-
+use self::members::{Members, apply_members};
 use super::{
-    look::{Lent, LookReads, Looking},
+    existence::waits_for_values,
+    look::LookReads,
+    moved::{mark_source, same},
     read::Reads,
     record::{DirtyCause, FinishPhase, Finishing, Record},
     tx::Tx,
@@ -199,14 +196,7 @@ fn apply_object(
     outcome.fresh += members.fresh + usize::from(replaced || changed);
     let nameless = before.is_none() && !round.full && lacks_its_name(&record, round);
     tx.replace_record(before.as_ref(), &record)?;
-    // An object that comes back from any life but alive brings only the properties that it has: no page reports those
-    // that it lost before or meanwhile. The lives between alive and gone (missing, unknown) are stations on the way to
-    // both.
-    let back = !replaced
-        && before
-            .as_ref()
-            .is_some_and(|known| known.object.life != Life::Alive);
-    if nameless || back {
+    if nameless || (!replaced && comes_back(before.as_ref())) {
         tx.mark_dirty(kind, &object.id, DirtyCause::UNREAD)?;
         outcome.unread.push(object.id);
     }
@@ -219,6 +209,12 @@ fn apply_object(
         tx.existence_moved(kind, &object.id)?;
     }
     Ok(())
+}
+
+/// True for an object that comes back from any life but alive: it brings only the properties that it has, and no page reports
+/// those that it lost before or meanwhile. The lives between alive and gone (missing, unknown) are stations on the way to both.
+fn comes_back(before: Option<&Record>) -> bool {
+    before.is_some_and(|known| known.object.life != Life::Alive)
 }
 
 /// Turns a record into a tombstone. Attributes and generation are kept: a restored object merges onto them in a delta
@@ -253,40 +249,6 @@ fn bury(
         tx.existence_moved(kind, &id)?;
     }
     Ok(())
-}
-
-/// Marks an object whose values, life or members changed, with the facts that a later reason may need. An object
-/// without a link gets no facts: everything that is sent of it is sent for the first time.
-pub(super) fn mark_source(
-    tx: &mut Tx<'_>,
-    before: Option<&Record>,
-    after: &Record,
-) -> Result<(), StoreError> {
-    let (kind, id) = (after.object.kind, after.object.id);
-    let Some(before) = before.filter(|before| before.link.is_some()) else {
-        return tx.mark_dirty(kind, &id, DirtyCause::SOURCE);
-    };
-    let restored = before.is_gone() && !after.is_gone();
-    let cause = if restored {
-        DirtyCause::SOURCE.and(DirtyCause::RESTORED)
-    } else {
-        DirtyCause::SOURCE
-    };
-    tx.mark_moved(kind, &id, cause, moved(before, after))
-}
-
-/// Returns the properties whose value changed. A property that was never read before does not count as changed.
-fn moved(before: &Record, after: &Record) -> Vec<Name> {
-    let (held, now) = (&before.object.attributes, &after.object.attributes);
-    let differs = |(name, value): (&Name, &Value)| {
-        let other = held.get_named(name).is_some_and(|held| held != value);
-        other.then(|| name.clone())
-    };
-    let mut moved: Vec<Name> = now.iter().filter_map(differs).collect();
-    if before.object.manager != after.object.manager {
-        moved.push(Name::from("manager"));
-    }
-    moved
 }
 
 fn touch(
@@ -340,230 +302,10 @@ fn apply_manager(record: &mut Record, entries: &[ReferenceChange], round: &Round
     }
 }
 
-/// The outcome of applying the members of a group on a page.
-#[derive(Default)]
-struct Members {
-    /// True if a membership changed in more than its generation.
-    changed: bool,
-    /// The number of memberships that no earlier page of a full round brought.
-    fresh: usize,
-}
-
-fn apply_members(tx: &mut Tx<'_>, object: &DeltaObject, round: &Round<'_>) -> Result<Members, StoreError> {
-    let mut found = Members::default();
-    let watch = tx.watch()?;
-    let members: Vec<SourceId> = object.members.iter().map(|entry| entry.id).collect();
-    let known = tx.edges_of(&object.id, &members)?;
-    for entry in &object.members {
-        // The same member may occur twice on a page.
-        let before = match tx.written_edge(&object.id, &entry.id)? {
-            Some(written) => written,
-            None => known.get(&entry.id).cloned(),
-        };
-        let older = |edge: &Membership| edge.generation < round.generation;
-        found.fresh += usize::from(!entry.removed && before.as_ref().is_none_or(older));
-        // A removed entry need not state its kind.
-        let kind = before.as_ref().map_or(entry.kind, |edge| edge.kind);
-        let moved = if entry.removed {
-            remove_member(tx, &object.id, &entry.id, before, round.generation)?
-        } else {
-            add_member(tx, &object.id, entry, before, round.generation)
-        };
-        if moved {
-            tx.membership_moved(watch, &object.id, &entry.id, kind)?;
-        }
-        found.changed |= moved;
-    }
-    Ok(found)
-}
-
-fn add_member(
-    tx: &mut Tx<'_>,
-    group: &SourceId,
-    entry: &ReferenceChange,
-    before: Option<Membership>,
-    generation: Generation,
-) -> bool {
-    let changed = before
-        .as_ref()
-        .is_none_or(|edge| !edge.present || edge.kind != entry.kind);
-    let sent = before.as_ref().and_then(|edge| edge.sent.clone());
-    let found = before.as_ref().is_some_and(|edge| edge.found);
-    let after = Membership {
-        kind: entry.kind,
-        generation,
-        present: true,
-        sent,
-        found,
-    };
-    if before.as_ref() != Some(&after) {
-        tx.replace_edge(before.is_some(), group, &entry.id, &after);
-    }
-    changed
-}
-
-/// Marks a membership as ended at the source. The edge stays for as long as the target holds the member.
-pub(super) fn remove_member(
-    tx: &mut Tx<'_>,
-    group: &SourceId,
-    member: &SourceId,
-    before: Option<Membership>,
-    generation: Generation,
-) -> Result<bool, StoreError> {
-    let Some(mut edge) = before else { return Ok(false) };
-    if edge.sent.is_none() {
-        tx.delete_edge(group, member)?;
-        return Ok(true);
-    }
-    let changed = edge.present;
-    if edge.present || edge.generation != generation {
-        (edge.present, edge.generation) = (false, generation);
-        tx.put_edge(group, member, &edge)?;
-    }
-    Ok(changed)
-}
-
-/// Returns true when two records are equal except for the generations, which every full round changes.
-fn same(before: Option<&Record>, after: &Record) -> bool {
-    before.is_some_and(|before| {
-        before.object.attributes == after.object.attributes
-            && before.object.manager == after.object.manager
-            && before.object.life == after.object.life
-    })
-}
-
 fn lacks_its_name(record: &Record, round: &Round<'_>) -> bool {
     let name = match record.object.kind {
         ObjectKind::User => "userPrincipalName",
         ObjectKind::Group => "displayName",
     };
     round.selects(name) && record.object.attribute(name).is_none_or(Value::is_unassigned)
-}
-
-/// Stores what asking for one object proved ([`crate::reconcile::look`]). Returns true when that changed the object; it
-/// is dirty then.
-pub fn apply_existence(
-    tx: &mut Tx<'_>,
-    kind: ObjectKind,
-    id: &SourceId,
-    existence: &Existence,
-    looking: Looking,
-) -> Result<bool, StoreError> {
-    let Some(before) = tx.record(kind, id)? else {
-        return Ok(false);
-    };
-    let stream = tx.stream(kind)?;
-    let unread = tx
-        .dirty_cause(kind, id)?
-        .is_some_and(|cause| cause.has(DirtyCause::UNREAD));
-    let waited = tx.look(kind, id)?;
-    // A deleted group also removes its members, and of an object without a link nothing is left that a second look
-    // could restore.
-    let believed = looking.believed && kind == ObjectKind::User && before.link.is_some();
-    let (life, judged) = judge(before.object.life, waited, existence, looking.now, believed);
-    let judged = judged.or_else(|| {
-        let still = in_bin_still(before.object.life, waited, existence, looking.now);
-        still.filter(|_| unread || waited.is_some())
-    });
-    let mut look = judged;
-    let mut record = before.clone();
-    record.object.life = life;
-    if let (Existence::Alive(attributes), Life::Alive) = (existence, life) {
-        let moved = differs(&before, attributes);
-        // An answer that proved nothing made the life unknown, but did not change what the streams had reported before
-        // it.
-        let was = waited.map_or(before.object.life, |look| look.was);
-        let again = again(was, waited, moved, looking.now);
-        // An object that is looked up only because its resource is to be deleted is known by what the streams reported.
-        if again.is_none() || unread || looking.named || was != Life::Alive {
-            read_values(&mut record, attributes, again.is_some() && !looking.named);
-        }
-        record.object.generation = stream.generation;
-        look = look.or(again);
-    }
-    if record.is_gone() != record.object.gone_since.is_some() {
-        record.object.gone_since = record.is_gone().then_some(looking.now);
-    }
-    if !looking.counts && (life, judged) != (before.object.life, waited) {
-        let lent = Lent {
-            life: before.object.life,
-            gone_since: before.object.gone_since,
-            generation: before.object.generation,
-            // Values that were read stay, and so does the note that they are to be read again.
-            look: waited.or(look.filter(waits_for_values)),
-            unread,
-        };
-        tx.lend(kind, id, &lent)?;
-    }
-    let changed = !same(Some(&before), &record);
-    tx.replace_record(Some(&before), &record)?;
-    if look != waited {
-        tx.put_look(kind, id, look.as_ref());
-    }
-    if changed {
-        mark_source(tx, Some(&before), &record)?;
-    }
-    if before.is_gone() != record.is_gone() {
-        tx.mark_referrers_dirty(id)?;
-        tx.existence_moved(kind, id)?;
-    }
-    if look.is_none() || life == Life::Alive {
-        settle_unread(tx, kind, id, existence)?;
-    }
-    Ok(changed)
-}
-
-/// Returns true where a look-up answers with other values than the stored ones.
-fn differs(known: &Record, read: &Attributes) -> bool {
-    let other = |(name, value): (&Name, &Value)| known.object.attributes.get_named(name) != Some(value);
-    read.iter().any(other)
-}
-
-/// Decides whether an object is read once more, later: values of a look-up that differ from those of the streams may
-/// come from a replica that is behind, and no page comes a second time to correct them.
-fn again(was: Life, waited: Option<Look>, moved: bool, now: Timestamp) -> Option<Look> {
-    let waits = waited.filter(waits_for_values);
-    if was != Life::Alive || waits.is_some_and(|look| look.is_apart(now)) {
-        return None;
-    }
-    let look = Look {
-        was: Life::Alive,
-        seen: Some(Seen::Alive),
-        since: now,
-    };
-    waits.map(|look| look.going_on(now)).or(moved.then_some(look))
-}
-
-/// Returns true for a look that waits only because its values differed. A page of a delta round brings what changed: it
-/// proves that the object lives, but not the values that the look may have taken from a replica that is behind.
-fn waits_for_values(look: &Look) -> bool {
-    look.was == Life::Alive && look.seen == Some(Seen::Alive)
-}
-
-/// Merges the values of a look-up into a record. With `first`, another look will follow, and until then no disabled
-/// user gets access back.
-fn read_values(record: &mut Record, read: &Attributes, first: bool) {
-    let disabled = !record.object.account_enabled();
-    record.object.attributes.extend(read.clone());
-    if first && disabled {
-        record
-            .object
-            .attributes
-            .insert("accountEnabled", Value::Bool(false));
-    }
-}
-
-/// Clears the mark of an object that was to be read, unless the answer proved nothing.
-fn settle_unread(
-    tx: &mut Tx<'_>,
-    kind: ObjectKind,
-    id: &SourceId,
-    answer: &Existence,
-) -> Result<(), StoreError> {
-    let cause = tx.dirty_cause(kind, id)?.unwrap_or_default();
-    if cause.has(DirtyCause::UNREAD) && !matches!(answer, Existence::Unknown(_)) {
-        let read = cause.without(DirtyCause::UNREAD).and(DirtyCause::SOURCE);
-        tx.remark(kind, id, read)?;
-    }
-    Ok(())
 }

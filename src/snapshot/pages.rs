@@ -1,13 +1,17 @@
 //! Walks over a table of the store, a page at a time, so that only one page of it is in memory.
 
-use super::read::PAGE;
+use crate::ports::KeyValue;
 use crate::ports::StoreError;
+
+/// How many entries a walk over a table reads at a time: bounds memory, whatever the directory's size.
+pub const PAGE: usize = 1000;
 
 /// A walk over a table that has rows `R` under keys `K`.
 #[derive(Debug)]
 pub struct Pages<R, K> {
     key: fn(&R) -> K,
     after: Option<K>,
+    rows: usize,
     fixed: bool,
     ended: bool,
 }
@@ -19,6 +23,7 @@ impl<R, K> Pages<R, K> {
         Self {
             key,
             after: None,
+            rows: PAGE,
             fixed: true,
             ended: false,
         }
@@ -30,6 +35,7 @@ impl<R, K> Pages<R, K> {
         Self {
             key,
             after: None,
+            rows: PAGE,
             fixed: false,
             ended: false,
         }
@@ -41,6 +47,12 @@ impl<R, K> Pages<R, K> {
         Self { after, ..self }
     }
 
+    /// Reads so many rows at a time.
+    #[must_use]
+    pub fn of(self, rows: usize) -> Self {
+        Self { rows, ..self }
+    }
+
     /// Reads the next page: `read` gets the key of the last row so far, and the number of rows of a page. Returns
     /// `None` at the end.
     pub fn next_page(
@@ -50,11 +62,35 @@ impl<R, K> Pages<R, K> {
         if self.ended {
             return Ok(None);
         }
-        let page = read(self.after.as_ref(), PAGE)?;
+        let page = read(self.after.as_ref(), self.rows)?;
         let last = page.last().map(self.key);
-        self.ended = last.is_none() || (self.fixed && page.len() < PAGE);
+        self.ended = last.is_none() || (self.fixed && page.len() < self.rows);
         self.after = last;
         Ok((!page.is_empty()).then_some(page))
+    }
+}
+
+/// Walks over entries as they are stored. Some may be added meanwhile.
+#[must_use]
+pub const fn raw_pages() -> Pages<KeyValue, Vec<u8>> {
+    Pages::growing(|(key, _): &KeyValue| key.clone())
+}
+
+/// Empties a table: `take` takes out what the beginning of it was `read` to hold, until nothing is left.
+///
+/// # Errors
+/// As `read` and `take`.
+pub fn until_empty<R>(
+    mut read: impl FnMut(usize) -> Result<Vec<R>, StoreError>,
+    mut take: impl FnMut(Vec<R>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let limit = PAGE;
+    loop {
+        let rows = read(limit)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        take(rows)?;
     }
 }
 

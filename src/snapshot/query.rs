@@ -16,7 +16,8 @@ use crate::reconcile::explain::reason::code_of;
 
 use super::{
     history::{Batch, BatchValues, Entry, Values},
-    read::{PAGE, Reads},
+    pages::Pages,
+    read::Reads,
     record::Record,
     store::Snapshot,
 };
@@ -126,20 +127,13 @@ impl Snapshot {
     /// Shows every record of the history after a key, with the values beside it.
     pub(super) fn each_history(
         &self,
-        mut after: Option<Vec<u8>>,
+        after: Option<Vec<u8>>,
         mut show: impl FnMut(&[u8], &Batch, &BatchValues) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        loop {
-            let page = self.raw_scan(Table::History, &[], after.as_deref(), 16)?;
-            for (key, bytes) in &page {
-                let batch: Batch = self.decode(Table::History, bytes)?;
-                show(key, &batch, &BatchValues::beside(self, key)?)?;
-            }
-            match page.into_iter().next_back() {
-                Some((key, _)) => after = Some(key),
-                None => return Ok(()),
-            }
-        }
+        self.each_history_record(after, |key, bytes| {
+            let batch: Batch = self.decode(Table::History, bytes)?;
+            show(key, &batch, &BatchValues::beside(self, key)?)
+        })
     }
 
     /// Returns the objects that are, or ever were, known by this name: an object id, the id of a resource, or a name,
@@ -175,16 +169,17 @@ impl Snapshot {
         Ok(found)
     }
 
-    fn each_record(&self, kind: ObjectKind, mut show: impl FnMut(&Record)) -> Result<(), StoreError> {
-        let mut after = None;
-        loop {
-            let page = self.scan_records(kind, after.as_ref(), PAGE)?;
+    /// Shows every record of a kind.
+    pub(super) fn each_record(
+        &self,
+        kind: ObjectKind,
+        mut show: impl FnMut(&Record),
+    ) -> Result<(), StoreError> {
+        let mut pages = Pages::growing(|record: &Record| record.object.id);
+        while let Some(page) = pages.next_page(|after, limit| self.scan_records(kind, after, limit))? {
             page.iter().for_each(&mut show);
-            match page.last() {
-                Some(last) => after = Some(last.object.id),
-                None => return Ok(()),
-            }
         }
+        Ok(())
     }
 
     /// Returns the current name of an object in the snapshot, for display beside its id.

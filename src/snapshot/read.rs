@@ -14,6 +14,9 @@ use crate::ports::KeyValue;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
+pub use super::pages::PAGE;
+use super::pages::Pages;
+use super::pages::raw_pages;
 use super::{
     keys,
     record::{self, Binding, Brief, DirtyCause, Finishing, Mark, Record},
@@ -21,12 +24,6 @@ use super::{
 
 /// One open create-intent with the object that it is for.
 pub type ObjectIntent = (ObjectKind, SourceId, Intent);
-
-/// How many entries a loop over a table reads at a time: bounds memory, whatever the directory's size.
-pub const PAGE: usize = 1000;
-
-/// The rough number of objects that refer to one object: a group or two, and for some of them ten reports.
-const REFERRERS_EACH: usize = 4;
 
 /// The most memberships of a group that are looked up one by one; for more, a page of the group's is read.
 const FEW: usize = 4;
@@ -47,6 +44,24 @@ pub trait Reads {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<KeyValue>, StoreError>;
+
+    /// Shows every entry whose key begins with `prefix`, undecoded. Entries may be added meanwhile.
+    fn each_raw(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        mut show: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut pages = raw_pages();
+        while let Some(page) =
+            pages.next_page(|after, limit| self.raw_scan(table, prefix, after.map(Vec::as_slice), limit))?
+        {
+            for (key, value) in &page {
+                show(key, value)?;
+            }
+        }
+        Ok(())
+    }
 
     /// Returns the folder, for messages.
     fn path(&self) -> &str;
@@ -265,55 +280,6 @@ pub trait Reads {
             .collect()
     }
 
-    /// Returns the objects that refer to any of these objects, some more than once. They are read together for as long
-    /// as they lie close: an initial cycle looks up every object, in order.
-    fn referrers_of(&self, referred: &[SourceId]) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
-        let mut ids = referred.to_vec();
-        ids.sort_unstable();
-        let (mut found, mut rest) = (Vec::new(), ids.as_slice());
-        while rest.len() > FEW {
-            let limit = (rest.len() * REFERRERS_EACH).min(PAGE);
-            let page = self.raw_scan(Table::Referrers, &[], Some(rest[0].as_bytes()), limit)?;
-            let read = page
-                .iter()
-                .map(|(key, _)| keys::parse_referrer(key).ok_or_else(|| self.bad_key(Table::Referrers)));
-            let read: Vec<(SourceId, ObjectKind, SourceId)> = read.collect::<Result<_, _>>()?;
-            // More referrers of the last object that was met may follow.
-            let met = match read.last() {
-                Some((last, ..)) if read.len() == limit => rest.partition_point(|id| id < last),
-                _ => rest.len(),
-            };
-            let whole;
-            (whole, rest) = rest.split_at(met);
-            let wanted = read
-                .into_iter()
-                .filter(|(id, ..)| whole.binary_search(id).is_ok());
-            found.extend(wanted.map(|(_, kind, by)| (kind, by)));
-            // Most of what was read belongs to objects that were not asked for, or all of it to one object with very
-            // many referrers.
-            if met * REFERRERS_EACH < limit / 4 {
-                break;
-            }
-        }
-        for id in rest {
-            found.extend(self.all_referrers(id)?);
-        }
-        Ok(found)
-    }
-
-    /// Returns all objects that refer to one object.
-    fn all_referrers(&self, referred: &SourceId) -> Result<Vec<(ObjectKind, SourceId)>, StoreError> {
-        let mut all = Vec::new();
-        loop {
-            let page = self.referrers(referred, all.last().copied(), PAGE)?;
-            let more = page.len() == PAGE;
-            all.extend(page);
-            if !more {
-                return Ok(all);
-            }
-        }
-    }
-
     // --------------------------------------------------------------------------------------------- work
 
     /// Returns the objects that are still to be planned or carried out.
@@ -430,22 +396,23 @@ pub trait Reads {
             return Ok(found);
         };
         found.extend(self.forecast(kind, first)?.map(|forecast| (*first, forecast)));
-        let (mut after, last) = (keys::object(kind, first), keys::object(kind, last));
-        loop {
-            let page = self.raw_scan(Table::Forecast, &[keys::kind_byte(kind)], Some(&after), ids.len())?;
-            let full = page.len() == ids.len();
+        let (first, last) = (keys::object(kind, first), keys::object(kind, last));
+        let mut pages = Pages::fixed(|(key, _): &KeyValue| key.clone())
+            .behind(Some(first))
+            .of(ids.len());
+        let prefix = [keys::kind_byte(kind)];
+        while let Some(page) = pages.next_page(|after, limit| {
+            self.raw_scan(Table::Forecast, &prefix, after.map(Vec::as_slice), limit)
+        })? {
             for (key, value) in page {
                 if key > last {
                     return Ok(found);
                 }
                 let (_, id) = keys::parse_object(&key).ok_or_else(|| self.bad_key(Table::Forecast))?;
                 found.insert(id, self.decode(Table::Forecast, &value)?);
-                after = key;
-            }
-            if !full {
-                return Ok(found);
             }
         }
+        Ok(found)
     }
 
     /// Returns the removals planned in the first pass, users before groups.

@@ -4,7 +4,7 @@
 //! of them is tried again.
 
 use super::keys;
-use super::read::PAGE;
+use super::pages::raw_pages;
 use super::read::Reads;
 use super::record;
 use super::tx::Tx;
@@ -31,22 +31,17 @@ pub fn refused_memberships(
     reads: &impl Reads,
     user: &SourceId,
 ) -> Result<Vec<(SourceId, Refusal)>, StoreError> {
-    let (mut found, mut after) = (Vec::new(), None::<Vec<u8>>);
-    loop {
-        let page = reads.raw_scan(Table::Refused, &[], after.as_deref(), PAGE)?;
-        for (key, value) in &page {
-            let (kind, group) = keys::parse_object(key).ok_or_else(|| reads.bad_key(Table::Refused))?;
-            if kind == ObjectKind::Group {
-                let rows: Vec<Refusal> = reads.decode(Table::Refused, value)?;
-                let rows = rows.into_iter().filter(|row| row.member() == Some(*user));
-                found.extend(rows.map(|row| (group, row)));
-            }
+    let mut found = Vec::new();
+    reads.each_raw(Table::Refused, &[], |key, value| {
+        let (kind, group) = keys::parse_object(key).ok_or_else(|| reads.bad_key(Table::Refused))?;
+        if kind == ObjectKind::Group {
+            let rows: Vec<Refusal> = reads.decode(Table::Refused, value)?;
+            let rows = rows.into_iter().filter(|row| row.member() == Some(*user));
+            found.extend(rows.map(|row| (group, row)));
         }
-        match page.into_iter().next_back() {
-            Some((key, _)) => after = Some(key),
-            None => return Ok(found),
-        }
-    }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 impl Tx<'_> {
@@ -76,17 +71,15 @@ impl Tx<'_> {
 
     /// Makes all refusals due: under another configuration everything is tried at once.
     pub fn hasten_refusals(&mut self) -> Result<(), StoreError> {
-        let mut after = None::<Vec<u8>>;
-        loop {
-            let page = self.raw_scan(Table::Refused, &[], after.as_deref(), PAGE)?;
+        let mut pages = raw_pages();
+        while let Some(page) = pages
+            .next_page(|after, limit| self.raw_scan(Table::Refused, &[], after.map(Vec::as_slice), limit))?
+        {
             for (key, _) in &page {
                 let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Refused))?;
                 self.reschedule_refusals(kind, &id, Some(Timestamp(0)))?;
             }
-            match page.into_iter().next_back() {
-                Some((key, _)) => after = Some(key),
-                None => return Ok(()),
-            }
         }
+        Ok(())
     }
 }

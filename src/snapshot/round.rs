@@ -20,8 +20,10 @@ use crate::ports::Table;
 
 use super::{
     keys,
-    page::{mark_source, remove_member},
-    read::{PAGE, Reads},
+    moved::mark_source,
+    page::members::remove_member,
+    pages::{PAGE, Pages},
+    read::Reads,
     record::{DirtyCause, FinishPhase, Finishing, RecordHead},
     store::Snapshot,
     tx::Tx,
@@ -217,20 +219,16 @@ fn was_read(tx: &Tx<'_>, group: &SourceId, generation: Generation) -> Result<boo
 }
 
 fn brought_a_member(tx: &Tx<'_>, group: &SourceId, generation: Generation) -> Result<bool, StoreError> {
-    let mut after = None;
-    loop {
-        let page = tx.edges(group, after.as_ref(), PAGE)?;
+    let mut pages = Pages::fixed(|(member, _): &(SourceId, Membership)| *member);
+    while let Some(page) = pages.next_page(|after, limit| tx.edges(group, after, limit))? {
         if page
             .iter()
             .any(|(_, edge)| edge.present && edge.generation >= generation)
         {
             return Ok(true);
         }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => after = Some(*last),
-            _ => return Ok(false),
-        }
     }
+    Ok(false)
 }
 
 fn complete(tx: &mut Tx<'_>, kind: ObjectKind, finishing: Finishing) -> Result<(), StoreError> {

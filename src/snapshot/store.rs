@@ -19,8 +19,9 @@ use crate::ports::WriteBatch;
 use super::counts::Counts;
 use super::counts::Heads;
 use super::keys;
+use super::pages::raw_pages;
+use super::pages::until_empty;
 use super::possible::Possible;
-use super::read::PAGE;
 use super::read::Reads;
 use super::recent::News;
 use super::recent::Recent;
@@ -211,13 +212,16 @@ impl Snapshot {
 
     /// Marks every known object of a kind dirty, a page a commit.
     pub fn mark_all_dirty(&self, kind: ObjectKind, cause: DirtyCause) -> Result<(), StoreError> {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let prefix = [keys::kind_byte(kind)];
-            let page = self.raw_scan(Table::Objects, &prefix, after.as_deref(), PAGE)?;
+        let prefix = [keys::kind_byte(kind)];
+        let mut pages = raw_pages();
+        let mut marks = Vec::new();
+        while let Some(page) = pages.next_page(|after, limit| {
+            let after = after.map(Vec::as_slice);
             // The existing marks, read together: only known objects have one, so a page of marks reaches as far.
-            let marks = self.raw_scan(Table::Dirty, &prefix, after.as_deref(), PAGE)?;
-            let mut marks = marks.into_iter().peekable();
+            marks = self.raw_scan(Table::Dirty, &prefix, after, limit)?;
+            self.raw_scan(Table::Objects, &prefix, after, limit)
+        })? {
+            let mut marks = std::mem::take(&mut marks).into_iter().peekable();
             let mut tx = self.tx()?;
             for (key, _) in &page {
                 while marks.next_if(|(other, _)| other < key).is_some() {}
@@ -230,11 +234,8 @@ impl Snapshot {
                 );
             }
             tx.commit(Durability::Lazy)?;
-            match page.into_iter().next_back() {
-                Some((key, _)) => after = Some(key),
-                None => return self.sync(),
-            }
         }
+        self.sync()
     }
 
     /// Deletes the readings of a kind that target listings brought.
@@ -256,17 +257,14 @@ impl Snapshot {
     }
 
     pub(super) fn clear(&self, table: Table, prefix: &[u8]) -> Result<(), StoreError> {
-        loop {
-            let page = self.raw_scan(table, prefix, None, PAGE)?;
-            if page.is_empty() {
-                return Ok(());
-            }
+        let read = |limit| self.raw_scan(table, prefix, None, limit);
+        until_empty(read, |page| {
             let mut tx = self.tx()?;
             for (key, _) in page {
                 tx.delete(table, key);
             }
-            tx.commit(Durability::Lazy)?;
-        }
+            tx.commit(Durability::Lazy)
+        })
     }
 
     /// Makes every commit so far durable.

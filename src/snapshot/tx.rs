@@ -22,6 +22,7 @@ use super::{
     look::LookReads,
     read::Reads,
     record::{self, Brief, DirtyCause, Finishing, Record},
+    referrers::ReferrerReads,
     store::Snapshot,
 };
 

@@ -52,7 +52,11 @@ impl Lacks {
                 .as_ref()
                 .is_some_and(|held| held.as_str().is_some() && took(held));
             let lacks = answer::lacks(held.as_ref(), sent)
-                && !work.refused.iter().any(|part| part.attribute == *path)
+                && !work
+                    .left_out
+                    .attributes
+                    .iter()
+                    .any(|part| part.attribute == *path)
                 && job.target.shows(kind, &target);
             lacks.then(|| Change {
                 attribute: path.clone(),
@@ -218,18 +222,18 @@ async fn send(
             rest,
             ..
         }) => {
-            work.refused.extend(refused);
-            work.refused_members.extend(members);
+            work.left_out.attributes.extend(refused);
+            work.left_out.members.extend(members);
             rest.map(|rest| *rest)
         }
         Err(error) if error.maybe_done() => return Err(error),
         Err(error) => {
-            work.refused.extend(all_refused(&patch, &error));
+            work.left_out.attributes.extend(all_refused(&patch, &error));
             // A group whose members nobody sees, at a target without PATCH: the create is all there is.
             let unsent = matches!(error, TargetError::Refused { status: 0, .. });
             if lacks.for_certain || !unsent {
                 let members = RefusedMember::all(&patch.add_members, &error);
-                work.refused_members.extend(members);
+                work.left_out.members.extend(members);
             }
             None
         }

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use crate::engine::drift::compare;
+use crate::engine::drift::keep;
 use crate::engine::job::Job;
 use crate::engine::readings::stored::StoredReading;
 use crate::engine::run::blocking;
@@ -116,9 +116,9 @@ fn note(job: &Job, work: &mut Work, name: &Name, sent: &Value, held: Value) {
         before: held.clone(),
         after: sent.clone(),
     };
-    let found = compare::attribute(&job.mapping, work.plan.kind, change, false);
-    work.not_kept.push(found);
-    work.held_instead.push((name.clone(), held));
+    let found = keep::attribute(&job.mapping, work.plan.kind, change, false);
+    work.left_out.not_kept.push(found);
+    work.left_out.held_instead.push((name.clone(), held));
 }
 
 /// What the target does not keep beside another attribute moves with that one: it counts as it is now.
@@ -241,7 +241,9 @@ fn wait_for(work: &mut Work, patch: &Patch, error: &TargetError) {
         .iter()
         .zip(refused)
         .partition(|(change, _)| work.sent.contains_key(change.attribute.as_str()));
-    work.refused.extend(now.into_iter().map(|(_, refused)| refused));
+    work.left_out
+        .attributes
+        .extend(now.into_iter().map(|(_, refused)| refused));
     for (change, _) in before {
         work.plan.record.push(Change {
             after: change.before.clone(),

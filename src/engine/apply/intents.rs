@@ -38,10 +38,13 @@ use crate::reconcile::forward::view::Absence;
 use crate::reconcile::members_of;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Verb;
+use crate::snapshot::history::NewEntry;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
+use crate::snapshot::record::Record;
 use crate::snapshot::store::Snapshot;
+use crate::snapshot::tx::Tx;
 
 /// What became of an open create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,29 +246,17 @@ fn record(
     let mut history = Vec::new();
     for (_, id, intent) in intents {
         if let Some(Resolution::Found(target)) = resolved.get(id)
-            && let Some(mut record) = tx.record(kind, id)?
+            && let Some(record) = tx.record(kind, id)?
         {
-            let sent = sent_into(&tx, mapping, kind, target)?;
-            history.push(clerk.found(Verb::create(kind), (kind, *id), target, changes_of(&sent)));
-            record.link = Some(Link {
-                target: target.clone(),
-                origin: LinkOrigin::Created,
-                since: intent.sent_at,
-                sent,
-                kept: BTreeMap::new(),
-            });
-            tx.put_record(&record)?;
-            tx.mark_dirty(kind, id, DirtyCause::TARGET)?;
-            tx.mark_referrers_dirty(id)?;
-            tx.mark_holders(id)?;
-            if kind == ObjectKind::Group {
-                if let Some(reading) = tx.reading::<StoredReading>(kind, target)? {
-                    let moved = take_members(&mut tx, id, &members_of(&reading.body()))?;
-                    history.extend(clerk.members(Verb::AddMember, *id, target, &moved.added));
-                }
-                if users_open {
-                    note_members(&mut tx, *id, intent.sent_at)?;
-                }
+            history.extend(link_found(
+                &mut tx,
+                mapping,
+                record,
+                (target, intent.sent_at),
+                clerk,
+            )?);
+            if kind == ObjectKind::Group && users_open {
+                note_members(&mut tx, *id, intent.sent_at)?;
             }
         }
     }
@@ -290,6 +281,39 @@ fn record(
         tx.append_history(history);
     }
     tx.commit(Durability::Synced)
+}
+
+/// Links an object with the resource that its create was found to have made, at the time when it was sent. Returns the entries
+/// that the interrupted cycle could not write.
+fn link_found(
+    tx: &mut Tx<'_>,
+    mapping: &Mapping,
+    record: Record,
+    (target, since): (&TargetId, Timestamp),
+    clerk: &Clerk,
+) -> Result<Vec<NewEntry>, StoreError> {
+    let mut record = record;
+    let (kind, id) = (record.object.kind, record.object.id);
+    let sent = sent_into(&*tx, mapping, kind, target)?;
+    let mut history = vec![clerk.found(Verb::create(kind), (kind, id), target, changes_of(&sent))];
+    record.link = Some(Link {
+        target: target.clone(),
+        origin: LinkOrigin::Created,
+        since,
+        sent,
+        kept: BTreeMap::new(),
+    });
+    tx.put_record(&record)?;
+    tx.mark_dirty(kind, &id, DirtyCause::TARGET)?;
+    tx.mark_referrers_dirty(&id)?;
+    tx.mark_holders(&id)?;
+    if kind == ObjectKind::Group
+        && let Some(reading) = tx.reading::<StoredReading>(kind, target)?
+    {
+        let moved = take_members(tx, &id, &members_of(&reading.body()))?;
+        history.extend(clerk.members(Verb::AddMember, id, target, &moved.added));
+    }
+    Ok(history)
 }
 
 fn changes_of(sent: &Attributes) -> Vec<Change> {

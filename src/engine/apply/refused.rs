@@ -55,13 +55,13 @@ impl Work {
                 let mut refused = refused;
                 // A heal that is not kept is not tried again until the value moves: it counts as what the target holds.
                 refused.retain(|part| part.holds.is_none() || !self.heals());
-                (self.refused, self.refused_members) = (refused, members);
+                (self.left_out.attributes, self.left_out.members) = (refused, members);
                 rest.map(|rest| *rest)
             }
             error => {
-                self.refused = all_refused(patch, &error);
+                self.left_out.attributes = all_refused(patch, &error);
                 for members in [&patch.remove_members, &patch.add_members] {
-                    self.refused_members.extend(RefusedMember::all(members, &error));
+                    self.left_out.members.extend(RefusedMember::all(members, &error));
                 }
                 None
             }
@@ -73,8 +73,13 @@ impl Work {
         if let Some(error) = self.refused_members_whole(operation) {
             return Some(error);
         }
-        let refused = |change: &Change| self.refused.iter().any(|part| part.attribute == change.attribute);
-        let first = self.refused.first()?;
+        let refused = |change: &Change| {
+            self.left_out
+                .attributes
+                .iter()
+                .any(|part| part.attribute == change.attribute)
+        };
+        let first = self.left_out.attributes.first()?;
         let whole = !operation.changes.is_empty() && operation.changes.iter().all(refused);
         whole.then_some(&first.error)
     }
@@ -123,7 +128,7 @@ pub(in crate::engine) async fn create_without(job: &Job, work: &mut Work, error:
         match create(job, work.plan.kind, body, (riding, &members[riding..])).await {
             Answer::Failed(next) => error = next,
             answer => {
-                work.refused = left;
+                work.left_out.attributes = left;
                 return answer;
             }
         }

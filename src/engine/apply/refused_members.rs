@@ -46,7 +46,7 @@ impl Work {
 
     /// Looks up the names of refused members, for whoever is told of them.
     pub(in crate::engine) async fn name_refused_members(&mut self, job: &Job) {
-        let targets = self.refused_members.iter().map(|one| &one.member);
+        let targets = self.left_out.members.iter().map(|one| &one.member);
         let members: Vec<SourceId> = targets
             .filter_map(|target| self.member_of(target).map(|(source, _)| source))
             .collect();
@@ -63,7 +63,7 @@ impl Work {
             Ok(names)
         });
         // Without a name the id stands for it: the store's own trouble is met when the result is recorded.
-        self.member_names = named.await.unwrap_or_default();
+        self.left_out.names = named.await.unwrap_or_default();
     }
 
     /// Members whom the target refused to put in with what also says that it does not know them: each with its resource.
@@ -73,13 +73,13 @@ impl Work {
             let (source, comes) = self.member_of(&one.member)?;
             comes.then(|| (source, one.member.clone()))
         };
-        let refused = self.refused_members.iter();
+        let refused = self.left_out.members.iter();
         refused.filter(unknown).filter_map(joins).take(TOLD).collect()
     }
 
     /// True for an operation whose members were all refused.
     pub(in crate::engine) fn refused_members_whole(&self, operation: &Operation) -> Option<&TargetError> {
-        let first = self.refused_members.first()?;
+        let first = self.left_out.members.first()?;
         let of = match operation.verb.act() {
             Act::AddMembers => &self.added,
             Act::RemoveMembers => &self.removed,
@@ -93,7 +93,7 @@ impl Work {
         };
         let refused = |member: &Member| {
             let target = of.iter().find(|(source, _)| *source == member.source);
-            target.is_some_and(|(_, target)| self.refused_members.iter().any(|one| one.member == *target))
+            target.is_some_and(|(_, target)| self.left_out.members.iter().any(|one| one.member == *target))
         };
         let whole = !operation.members.is_empty() && operation.members.iter().all(refused);
         whole.then_some(&first.error)
@@ -108,7 +108,7 @@ pub(in crate::engine) async fn create_in_part(job: &Job, work: &mut Work, answer
             resource,
             error: TargetError::Partly { members, .. },
         } => {
-            work.refused_members.extend(members);
+            work.left_out.members.extend(members);
             work.name_refused_members(job).await;
             Answer::Done {
                 target,

@@ -2,3 +2,6 @@
 
 pub mod another_writer;
 pub(super) mod compare;
+pub(super) mod keep;
+pub(super) mod missing;
+pub(super) mod unmanaged;

@@ -17,9 +17,9 @@ use crate::model::object::Existence;
 use crate::model::object::Life;
 use crate::ports::Durability;
 use crate::reconcile::forward::view::ObjectView;
+use crate::snapshot::existence::apply_existence;
 use crate::snapshot::look::Looking;
 use crate::snapshot::named::NotOne;
-use crate::snapshot::page::apply_existence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
 

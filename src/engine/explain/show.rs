@@ -32,6 +32,9 @@ use crate::snapshot::store::Snapshot;
 /// As many past operations as fit a screen.
 const OPERATIONS_SHOWN: usize = 10;
 
+/// Label, words and hint of an omission.
+type Words = (String, String, String);
+
 /// What both sides answered for the object.
 pub(super) struct Sides {
     /// What the source said, and which of its properties are other than what was read before.
@@ -49,24 +52,7 @@ pub(super) async fn put_together(
     gathered: &Gathered,
 ) -> Result<Explanation, CycleError> {
     let (kind, id) = (view.object.kind, view.object.id);
-    let (operations, omissions, notes) = gathered.with(|seen| {
-        let mut operations = std::mem::take(&mut seen.operations);
-        operations.retain(|operation| (operation.kind, operation.source) == (kind, id));
-        let omissions = std::mem::take(&mut seen.omissions);
-        let mine = omissions.into_iter().filter(|(of, _)| *of == id);
-        let words = mine.map(|(_, omission)| {
-            (
-                omission.label().to_owned(),
-                omission.to_string(),
-                omission.hint().into_owned(),
-            )
-        });
-        (
-            operations,
-            words.collect::<Vec<_>>(),
-            std::mem::take(&mut seen.notes),
-        )
-    });
+    let (operations, omissions, notes) = said_of(kind, id, gathered);
     let planner = phases.readings.planner(run, true);
     let keys = planner.match_keys(view).unwrap_or_default();
     let keys = keys
@@ -113,6 +99,28 @@ pub(super) async fn put_together(
         omissions,
         history,
         names,
+    })
+}
+
+/// What the steps reported of the object: its operations, its omissions in words, and their notes.
+fn said_of(kind: ObjectKind, id: SourceId, gathered: &Gathered) -> (Vec<Operation>, Vec<Words>, Vec<String>) {
+    gathered.with(|seen| {
+        let mut operations = std::mem::take(&mut seen.operations);
+        operations.retain(|operation| (operation.kind, operation.source) == (kind, id));
+        let omissions = std::mem::take(&mut seen.omissions);
+        let mine = omissions.into_iter().filter(|(of, _)| *of == id);
+        let words = mine.map(|(_, omission)| {
+            (
+                omission.label().to_owned(),
+                omission.to_string(),
+                omission.hint().into_owned(),
+            )
+        });
+        (
+            operations,
+            words.collect::<Vec<_>>(),
+            std::mem::take(&mut seen.notes),
+        )
     })
 }
 

@@ -103,11 +103,11 @@ impl Intake {
         run: &mut Run<'_>,
     ) -> Result<(), CycleError> {
         self.report_hidden(run);
-        if self.listing != Listing::Whole || !run.applies() {
+        if self.listing != Listing::Whole {
             return Ok(());
         }
         let settled = run.left.leaving == 0 && run.summary.withheld.count == 0;
-        run.store(move |snapshot| {
+        run.keep(move |snapshot| {
             let now = listed(snapshot)?.map_or(0, |listed| listed.principals);
             let before = baseline(snapshot)?;
             if now == before || (now < before && !settled) {

@@ -17,7 +17,7 @@ use crate::model::object::Removed;
 use crate::ports::Durability;
 use crate::reconcile::policy::GroupRemoval;
 use crate::reconcile::policy::OnRemoval;
-use crate::snapshot::page::apply_existence;
+use crate::snapshot::existence::apply_existence;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
 

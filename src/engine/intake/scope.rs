@@ -30,6 +30,7 @@ use crate::ports::StoreError;
 use crate::reconcile::scope::Decision;
 use crate::reconcile::scope::ScopeRules;
 use crate::snapshot::pages::Pages;
+use crate::snapshot::pages::until_empty;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -231,18 +232,17 @@ fn members(snapshot: &Snapshot, of: &MemberOf) -> Result<(Vec<SourceId>, BTreeSe
 
 /// Forgets a group that no filter asks about any more.
 fn forget(snapshot: &Snapshot, of: &MemberOf) -> Result<(), StoreError> {
-    loop {
-        let page = snapshot.scope_members(of, None, PAGE)?;
+    let read = |limit| snapshot.scope_members(of, None, limit);
+    until_empty(read, |page| {
         let mut tx = snapshot.tx()?;
-        if page.is_empty() {
-            tx.put_scope_groups(of, None);
-            return tx.commit(Durability::Lazy);
-        }
         for member in &page {
             tx.put_scope_member(of, member, false);
         }
-        tx.commit(Durability::Lazy)?;
-    }
+        tx.commit(Durability::Lazy)
+    })?;
+    let mut tx = snapshot.tx()?;
+    tx.put_scope_groups(of, None);
+    tx.commit(Durability::Lazy)
 }
 
 /// Every dirty object of a kind, compared with what is kept of its scope. `cycle` is none where the cycle did not read

@@ -23,9 +23,9 @@ use crate::ports::What;
 use crate::reconcile::round::Brought;
 use crate::reconcile::round::Endless;
 use crate::reconcile::round::Round;
+use crate::snapshot::existence::apply_existence;
 use crate::snapshot::look::Looking;
 use crate::snapshot::page::AfterPage;
-use crate::snapshot::page::apply_existence;
 use crate::snapshot::page::apply_page;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -209,7 +209,14 @@ async fn pull_page(run: &mut Run<'_>, kind: ObjectKind, reading: &mut Reading) -
                 tokio::join!(store_page(run, kind, page), read_ahead(run, kind, next.clone()));
             let stored = stored?;
             reading.ahead = ahead;
-            expect_an_end(run, kind, reading, &request, next.as_ref(), &stored, entries).await?;
+            let brought = Brought {
+                by: link_of(&request),
+                next: next.as_ref().and_then(link_of),
+                entries,
+                fresh: stored.fresh,
+                repeats: stored.repeats,
+            };
+            expect_an_end(run, kind, reading, &brought).await?;
             if stored.after == AfterPage::Finish {
                 finish(run, kind).await?;
             }
@@ -356,25 +363,15 @@ async fn expect_an_end(
     run: &Run<'_>,
     kind: ObjectKind,
     reading: &mut Reading,
-    asked: &PageRequest,
-    next: Option<&PageRequest>,
-    stored: &Stored,
-    entries: u64,
+    brought: &Brought<'_>,
 ) -> Result<(), CycleError> {
     let now = run.job.clock.now();
     if reading.round.is_none() {
         let known = run.store(Snapshot::counts).await?.objects(kind);
         reading.round = Some(Round::new(known, now));
     }
-    let brought = Brought {
-        by: link_of(asked),
-        next: next.and_then(link_of),
-        entries,
-        fresh: stored.fresh,
-        repeats: stored.repeats,
-    };
     let round = reading.round.as_mut();
-    let Some(Err(endless)) = round.map(|round| round.page(&brought, now)) else {
+    let Some(Err(endless)) = round.map(|round| round.page(brought, now)) else {
         return Ok(());
     };
     if endless == Endless::Circle {

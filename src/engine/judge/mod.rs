@@ -154,6 +154,16 @@ impl Judge {
             approvals.members = why.clone();
             approvals.groups = why;
         }
+        self.warn_of(run, &approvals);
+        if let Some(before) = &self.approvals {
+            keep_withheld(&mut approvals, before);
+        }
+        self.approvals = Some(approvals);
+        Ok(())
+    }
+
+    /// Warns of what is withheld. A word on what nothing asks for withholds nothing.
+    fn warn_of(&self, run: &Run<'_>, approvals: &Approvals) {
         let asked = &self.asked;
         for (kind, word, due) in [
             ("Removals of users", &approvals.users, asked.users.values().sum()),
@@ -165,7 +175,6 @@ impl Judge {
             ("Changes of identity", &approvals.identities, asked.identities),
             ("Creates", &approvals.creates, asked.creates),
         ] {
-            // A word on what nothing asks for withholds nothing.
             if let (Some(why), 1_u64..) = (word.withheld(), due)
                 && !run.undoes
             {
@@ -175,23 +184,6 @@ impl Judge {
                 }
             }
         }
-        // Asked again in the middle of a cycle, the guard takes nothing back: what it withheld was said, and the
-        // totals that its percentages are of have grown by what this cycle linked.
-        if let Some(before) = &self.approvals {
-            for (word, before) in [
-                (&mut approvals.users, &before.users),
-                (&mut approvals.groups, &before.groups),
-                (&mut approvals.identities, &before.identities),
-                (&mut approvals.creates, &before.creates),
-                (&mut approvals.members, &before.members),
-            ] {
-                if before.withheld().is_some() && word.withheld().is_none() {
-                    word.clone_from(before);
-                }
-            }
-        }
-        self.approvals = Some(approvals);
-        Ok(())
     }
 
     /// The guard's word on creates.
@@ -234,6 +226,22 @@ impl Judge {
             ObjectKind::Group => approvals.groups.clone(),
         });
         word.unwrap_or_else(not_asked)
+    }
+}
+
+/// A second verdict within a cycle may only add to what is withheld: the first was already reported, and percentages now divide
+/// by a larger total.
+fn keep_withheld(approvals: &mut Approvals, before: &Approvals) {
+    for (word, before) in [
+        (&mut approvals.users, &before.users),
+        (&mut approvals.groups, &before.groups),
+        (&mut approvals.identities, &before.identities),
+        (&mut approvals.creates, &before.creates),
+        (&mut approvals.members, &before.members),
+    ] {
+        if before.withheld().is_some() && word.withheld().is_none() {
+            word.clone_from(before);
+        }
     }
 }
 

@@ -88,11 +88,11 @@ impl Judge {
     /// Keeps what this batch met of withheld operations.
     pub(in crate::engine) async fn keep_withheld(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
         let met = std::mem::take(&mut self.met);
-        if met.is_empty() || !run.applies() {
+        if met.is_empty() {
             return Ok(());
         }
         let cycle = run.order.id;
-        run.store(move |snapshot| keep(snapshot, met, cycle)).await
+        run.keep(move |snapshot| keep(snapshot, met, cycle)).await
     }
 }
 
@@ -102,13 +102,10 @@ pub(in crate::engine) async fn forget_unasked(
     focus: Option<BTreeSet<Key>>,
     stopped: &BTreeSet<ObjectKind>,
 ) -> Result<(), CycleError> {
-    if !run.applies() {
-        return Ok(());
-    }
     let cycle = run.order.id;
     let planned: BTreeSet<ObjectKind> = run.job.managed.difference(stopped).copied().collect();
     let standing = run.standing.clone();
-    run.store(move |snapshot| {
+    run.keep(move |snapshot| {
         let mut stale = Vec::new();
         snapshot.each_withheld(|key, entry| {
             let mine = planned.contains(&key.0)

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::engine::context::Context;
+use crate::engine::forecast::Forecast;
 use crate::engine::parallel::in_parallel;
+use crate::engine::rules::Released;
 use crate::engine::rules::Rules;
 use crate::engine::rules::keep_holds;
 use crate::engine::rules::keys_of;
@@ -138,80 +140,31 @@ fn plan_part(
     rules: &Rules,
     context: &Context,
 ) -> Result<PlannedBatch, StoreError> {
-    let Step { kind, pass, settle } = step;
-    let planner = rules.planner(settle);
+    let planning = Planning {
+        snapshot,
+        step,
+        context,
+        planner: rules.planner(step.settle),
+    };
     let mut planned = PlannedBatch::default();
-    let mut forecasts = context.forecasts_of(snapshot, kind, ids)?;
-    let objects = snapshot.raw_objects(kind, ids)?;
+    let mut forecasts = context.forecasts_of(snapshot, step.kind, ids)?;
+    let objects = snapshot.raw_objects(step.kind, ids)?;
     let mut released = Vec::new();
     for (id, bytes) in ids.iter().zip(objects) {
         let Some(bytes) = bytes else { continue };
         let forecast = forecasts.remove(id).unwrap_or_default();
-        let follows = forecast.late && pass == Pass::Users;
-        if forecast.done && pass != Pass::Deletes && !follows {
+        if planning.is_over(&forecast) {
             continue;
         }
-        if pass == Pass::Users
-            && !settle
-            && !follows
-            && planner.sends_managers()
-            && context.waits_for_manager(snapshot, id, &snapshot.decode_brief(kind, *id, &bytes)?)?
-        {
+        if planning.waits(*id, &bytes, &forecast)? {
             planned.waiting = true;
             continue;
         }
-        let record = snapshot.decode_record(kind, *id, &bytes)?;
-        // Nobody is a member of a resource that is not there; looking at each of the group's members would be in vain.
-        if pass == Pass::MembersOut && (record.link.is_none() || forecast.lost) {
-            continue;
+        if let Some(view) = planning.view(*id, &bytes, &forecast)? {
+            let (one, left) = planning.plan(view, &forecast)?;
+            planned.plans.push(one);
+            released.extend(left);
         }
-        let mut view = view_of(snapshot, context, record, &forecast, &|view| {
-            keys_of(&planner, view)
-        })?;
-        if forecast.done && follows {
-            if !matches!(view.manager, Reference::Linked(_) | Reference::Expected(_)) {
-                continue;
-            }
-            as_foreseen(&planner, &mut view, forecast.linked.clone().flatten());
-        }
-        // Its resource goes to a newcomer, who may yet be kept from taking it.
-        if kind == ObjectKind::User && view.link.is_some() && context.rehires.is_leaver(*id) {
-            continue;
-        }
-        let mut plan = planner.plan(&view);
-        if context.filled.holds {
-            released.extend(keep_holds(snapshot, &view, &mut plan)?);
-        }
-        if forecast.members_out {
-            plan.operations
-                .retain(|operation| operation.verb != Verb::RemoveMember);
-        }
-        if forecast.disabled {
-            without_disable(&mut plan);
-        }
-        let removal = if context.filled.removals {
-            snapshot.removal::<Removal>(kind, id)?
-        } else {
-            None
-        };
-        let of_members = if context.filled.removals {
-            removals_of_members(snapshot, &plan)?
-        } else {
-            BTreeMap::new()
-        };
-        let mut object = view.object;
-        // Filled in for the mapping, and no part of what the source said of the user.
-        object.attributes.remove(APP_ROLES);
-        let record = (!view.lost && !forecast.done).then_some(Record {
-            object,
-            link: view.link,
-        });
-        planned.plans.push(Planned {
-            plan,
-            removal,
-            of_members,
-            record,
-        });
     }
     if context.releases && !released.is_empty() {
         let mut tx = snapshot.tx()?;
@@ -221,4 +174,100 @@ fn plan_part(
         tx.commit(Durability::Lazy)?;
     }
     Ok(planned)
+}
+
+/// What the objects of a batch are planned with.
+struct Planning<'a> {
+    snapshot: &'a Snapshot,
+    step: Step,
+    context: &'a Context,
+    planner: Planner<'a>,
+}
+
+impl Planning<'_> {
+    /// True for an object whose manager may be referred to only once its other operations are in the plan.
+    fn follows(&self, forecast: &Forecast) -> bool {
+        forecast.late && self.step.pass == Pass::Users
+    }
+
+    /// True for an object of which everything is in the plan already.
+    fn is_over(&self, forecast: &Forecast) -> bool {
+        forecast.done && self.step.pass != Pass::Deletes && !self.follows(forecast)
+    }
+
+    /// True for a user who waits for a manager without a resource.
+    fn waits(&self, id: SourceId, bytes: &[u8], forecast: &Forecast) -> Result<bool, StoreError> {
+        let Step { kind, pass, settle } = self.step;
+        let asks = pass == Pass::Users && !settle && !self.follows(forecast) && self.planner.sends_managers();
+        if !asks {
+            return Ok(false);
+        }
+        let brief = self.snapshot.decode_brief(kind, id, bytes)?;
+        self.context.waits_for_manager(self.snapshot, &id, &brief)
+    }
+
+    /// The object as it is planned. `None` where this pass has nothing to do with it.
+    fn view(
+        &self,
+        id: SourceId,
+        bytes: &[u8],
+        forecast: &Forecast,
+    ) -> Result<Option<ObjectView>, StoreError> {
+        let Step { kind, pass, .. } = self.step;
+        let record = self.snapshot.decode_record(kind, id, bytes)?;
+        // Nobody is a member of a resource that is not there; looking at each of the group's members would be in vain.
+        if pass == Pass::MembersOut && (record.link.is_none() || forecast.lost) {
+            return Ok(None);
+        }
+        let mut view = view_of(self.snapshot, self.context, record, forecast, &|view| {
+            keys_of(&self.planner, view)
+        })?;
+        if forecast.done && self.follows(forecast) {
+            if !matches!(view.manager, Reference::Linked(_) | Reference::Expected(_)) {
+                return Ok(None);
+            }
+            as_foreseen(&self.planner, &mut view, forecast.linked.clone().flatten());
+        }
+        // Its resource goes to a newcomer, who may yet be kept from taking it.
+        let goes = kind == ObjectKind::User && view.link.is_some() && self.context.rehires.is_leaver(id);
+        Ok((!goes).then_some(view))
+    }
+
+    /// The plan of one object, and what of an undo's hold on it is left, where the source let go of some.
+    fn plan(&self, view: ObjectView, forecast: &Forecast) -> Result<(Planned, Option<Released>), StoreError> {
+        let (kind, id, filled) = (self.step.kind, view.object.id, &self.context.filled);
+        let mut plan = self.planner.plan(&view);
+        let released = if filled.holds {
+            keep_holds(self.snapshot, &view, &mut plan)?
+        } else {
+            None
+        };
+        if forecast.members_out {
+            plan.operations
+                .retain(|operation| operation.verb != Verb::RemoveMember);
+        }
+        if forecast.disabled {
+            without_disable(&mut plan);
+        }
+        let (removal, of_members) = if filled.removals {
+            let removal = self.snapshot.removal::<Removal>(kind, &id)?;
+            (removal, removals_of_members(self.snapshot, &plan)?)
+        } else {
+            (None, BTreeMap::new())
+        };
+        let mut object = view.object;
+        // Filled in for the mapping, and no part of what the source said of the user.
+        object.attributes.remove(APP_ROLES);
+        let record = (!view.lost && !forecast.done).then_some(Record {
+            object,
+            link: view.link,
+        });
+        let planned = Planned {
+            plan,
+            removal,
+            of_members,
+            record,
+        };
+        Ok((planned, released))
+    }
 }

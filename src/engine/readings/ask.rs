@@ -24,7 +24,9 @@ use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
 use crate::reconcile::forward::matching::Key;
 use crate::reconcile::forward::matching::fold;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
+use crate::snapshot::record::Record;
 
 /// Whether this target's filters were seen to answer rightly (docs/design/matching.md): asked for a resource that
 /// exists, in its own case and in another, and shown no other. A service that ignores filters shows others.
@@ -133,16 +135,13 @@ async fn known_resource(
     let links = run
         .store(move |snapshot| {
             let mut links = Vec::new();
-            let mut after = None;
-            while links.is_empty() {
-                let page = snapshot.scan_records(kind, after.as_ref(), 50)?;
-                let Some(last) = page.last() else { break };
-                after = Some(last.object.id);
-                links.extend(
-                    page.iter()
-                        .filter_map(|record| record.link.as_ref())
-                        .map(|link| link.target.clone()),
-                );
+            let mut pages = Pages::growing(|record: &Record| record.object.id).of(50);
+            while links.is_empty()
+                && let Some(page) =
+                    pages.next_page(|after, limit| snapshot.scan_records(kind, after, limit))?
+            {
+                let held = page.into_iter().filter_map(|record| record.link);
+                links.extend(held.map(|link| link.target));
             }
             links.truncate(3);
             Ok(links)

@@ -46,7 +46,9 @@ use crate::reconcile::forward::matching::EXTERNAL_ID;
 use crate::reconcile::forward::matching::Key;
 use crate::reconcile::forward::matching::fold;
 use crate::reconcile::forward::view::Absence;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
+use crate::snapshot::record::Record;
 use crate::snapshot::state::{StateReads, TargetSize, target_size};
 use crate::snapshot::store::Snapshot;
 
@@ -201,10 +203,7 @@ pub(in crate::engine) async fn keep_size(
     resources: u64,
     pages: u64,
 ) -> Result<(), CycleError> {
-    if !run.applies() {
-        return Ok(());
-    }
-    run.store(move |snapshot| {
+    run.keep(move |snapshot| {
         let now = TargetSize { resources, pages };
         if listed(snapshot, kind)? == Some(now) {
             return Ok(());
@@ -425,11 +424,11 @@ fn held(link: &Link, path: &TargetPath) -> Option<String> {
 
 /// Links of living objects, as many as are wanted.
 fn known_links(snapshot: &Snapshot, kind: ObjectKind, wanted: usize) -> Result<Vec<Link>, StoreError> {
-    let (mut links, mut after) = (Vec::new(), None);
-    while links.len() < wanted {
-        let page = snapshot.scan_records(kind, after.as_ref(), 100)?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.object.id);
+    let mut links = Vec::new();
+    let mut pages = Pages::growing(|record: &Record| record.object.id).of(100);
+    while links.len() < wanted
+        && let Some(page) = pages.next_page(|after, limit| snapshot.scan_records(kind, after, limit))?
+    {
         let living = page.into_iter().filter(|record| !record.is_gone());
         links.extend(living.filter_map(|record| record.link));
     }

@@ -22,8 +22,9 @@ use crate::ports::Resource;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
 use crate::reconcile::refresh::Sweep;
-use crate::snapshot::read::PAGE;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::Reads;
+use crate::snapshot::record::Brief;
 use crate::snapshot::record::DirtyCause;
 use crate::snapshot::state::{SWEEP, StateReads};
 use crate::snapshot::store::Snapshot;
@@ -206,20 +207,17 @@ fn next_linked(
         if at.is_some_and(|(of, _)| of > *kind) {
             continue;
         }
-        let mut after = at.take().filter(|(of, _)| of == kind).map(|(_, id)| id);
-        loop {
-            let page = snapshot.scan_briefs(*kind, after.as_ref(), PAGE)?;
-            for (id, brief) in &page {
-                if let Some(target) = &brief.target {
-                    if found.len() == count {
-                        return Ok((found, false));
-                    }
-                    found.push((*kind, *id, target.clone()));
+        let after = at.take().filter(|(of, _)| of == kind).map(|(_, id)| id);
+        let mut pages = Pages::fixed(|(id, _): &(SourceId, Brief)| *id).behind(after);
+        while let Some(page) = pages.next_page(|after, limit| snapshot.scan_briefs(*kind, after, limit))? {
+            let linked = page
+                .into_iter()
+                .filter_map(|(id, brief)| Some((*kind, id, brief.target?)));
+            for one in linked {
+                if found.len() == count {
+                    return Ok((found, false));
                 }
-            }
-            match page.last() {
-                Some((last, _)) if page.len() == PAGE => after = Some(*last),
-                _ => break,
+                found.push(one);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! After a write: what the reading of this cycle still says, and whether the target kept what was healed.
 
-use crate::engine::drift::compare;
+use crate::engine::drift::keep;
 use crate::engine::error::CycleError;
 use crate::engine::readings::Readings;
 use crate::engine::readings::stored::StoredReading;
@@ -60,7 +60,7 @@ impl NotKept {
                 before: held(path).filter(|held| !is_form_of(held, wanted))?,
                 after: wanted.clone(),
             };
-            Some(compare::attribute(mapping, work.plan.kind, found, false))
+            Some(keep::attribute(mapping, work.plan.kind, found, false))
         };
         Self {
             attributes: work.sent.iter().filter_map(of).collect(),
@@ -109,13 +109,12 @@ impl NotKept {
 /// Takes what was written out of the object's row of drift, and notes what the target did not keep.
 pub(in crate::engine) fn settle(
     tx: &mut Tx<'_>,
-    kind: ObjectKind,
     target: &TargetId,
     now: Timestamp,
     work: &Work,
     not_kept: NotKept,
 ) -> Result<(), StoreError> {
-    let id = work.plan.source;
+    let (kind, id) = (work.plan.kind, work.plan.source);
     let before = tx.drift(kind, &id)?;
     let mut row = match before {
         Some(row) if !work.creates() => row,

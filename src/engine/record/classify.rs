@@ -169,7 +169,7 @@ impl Recorder<'_, '_> {
         let mut work = work;
         learned.doubted.extend(work.doubted_members());
         let refusals = self.take_refused(&mut work, part);
-        let not_kept = NotKept::waiting(std::mem::take(&mut work.not_kept));
+        let not_kept = NotKept::waiting(std::mem::take(&mut work.left_out.not_kept));
         part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
         part.used.extend(self.kept_back.used_by(&work.run));
         self.note_done(&mut work, Some(&target), &mut part.history);
@@ -290,14 +290,7 @@ impl Recorder<'_, '_> {
         changes: Vec<Change>,
         ending: Ending<'_>,
     ) -> Vec<NewEntry> {
-        audit::entries(
-            self.run.job,
-            self.run.order,
-            self.run.now,
-            operation,
-            changes,
-            ending,
-        )
+        audit::entries(self.run, operation, changes, ending)
     }
 
     /// `operation` is the one that failed; an adoption has none of its own.

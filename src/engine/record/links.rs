@@ -34,6 +34,18 @@ use crate::snapshot::counts::Facts;
 use crate::snapshot::read::Reads;
 use crate::snapshot::tx::Tx;
 
+/// What results are recorded by.
+pub(super) struct Terms<'a> {
+    pub(super) mapping: &'a Mapping,
+    pub(super) kind: ObjectKind,
+    /// When the cycle began.
+    pub(super) now: Timestamp,
+    /// False while no object of this cycle has a forecast.
+    pub(super) forecasts: bool,
+    /// True where readings are compared with, and have to be renewed.
+    pub(super) observes: bool,
+}
+
 impl Done {
     /// A work of which there is nothing to record yet.
     pub(super) fn nothing(work: Work) -> Self {
@@ -56,15 +68,13 @@ impl Done {
     pub(super) fn settle_drift(
         &mut self,
         tx: &mut Tx<'_>,
-        kind: ObjectKind,
-        now: Timestamp,
-        observes: bool,
+        terms: &Terms<'_>,
     ) -> Result<Vec<String>, StoreError> {
-        let id = self.work.plan.source;
+        let (kind, id) = (terms.kind, self.work.plan.source);
         let whole = self.resource.as_ref().filter(|_| self.whole);
         let whole = whole.map(Answered::tree);
         let whole = whole.as_deref();
-        if let (true, Some(target)) = (observes && self.work.sends(), &self.target) {
+        if let (true, Some(target)) = (terms.observes && self.work.sends(), &self.target) {
             after_write::renew_reading(tx, kind, target, &self.work, whole)?;
         }
         let mut not_kept = std::mem::take(&mut self.not_kept);
@@ -73,7 +83,7 @@ impl Done {
         }
         let words = not_kept.words(kind, id);
         if let Some(target) = &self.target {
-            after_write::settle(tx, kind, target, now, &self.work, not_kept)?;
+            after_write::settle(tx, target, terms.now, &self.work, not_kept)?;
         }
         Ok(words)
     }
@@ -83,12 +93,9 @@ impl Done {
     pub(super) fn record(
         &mut self,
         tx: &mut Tx<'_>,
-        mapping: &Mapping,
-        kind: ObjectKind,
-        now: Timestamp,
-        forecasts: bool,
+        terms: &Terms<'_>,
     ) -> Result<Option<SourceId>, StoreError> {
-        let id = self.work.plan.source;
+        let (kind, id) = (terms.kind, self.work.plan.source);
         let deleted = self
             .work
             .run
@@ -107,7 +114,7 @@ impl Done {
             return Ok(deleted.then_some(id));
         }
         let fresh = match self.target.clone() {
-            Some(target) => self.record_link(tx, mapping, kind, &target, now, forecasts)?,
+            Some(target) => self.record_link(tx, terms, &target)?,
             None => false,
         };
         self.record_members(tx, &id)?;
@@ -125,13 +132,10 @@ impl Done {
     fn record_link(
         &mut self,
         tx: &mut Tx<'_>,
-        mapping: &Mapping,
-        kind: ObjectKind,
+        terms: &Terms<'_>,
         target: &TargetId,
-        now: Timestamp,
-        forecasts: bool,
     ) -> Result<bool, StoreError> {
-        let id = self.work.plan.source;
+        let (kind, id) = (terms.kind, self.work.plan.source);
         let Some(mut record) = self.work.record.take() else {
             return Ok(false);
         };
@@ -143,7 +147,7 @@ impl Done {
         }
         // The same resource under another id: what was sent is still in it.
         let moved = !self.work.creates() && self.work.target == linked_before && linked_before.is_some();
-        let mut link = match record.link.take() {
+        let link = match record.link.take() {
             Some(link) if !fresh => link,
             Some(link) if moved => Link {
                 target: target.clone(),
@@ -152,11 +156,32 @@ impl Done {
             _ => Link {
                 target: target.clone(),
                 origin: self.origin(),
-                since: now,
+                since: terms.now,
                 sent: Attributes::new(),
                 kept: BTreeMap::new(),
             },
         };
+        record.link = Some(self.as_answered(terms.mapping, link));
+        if let Some(leaver) = rehired_from(&self.work.run) {
+            hand_over(tx, &leaver, &id)?;
+        }
+        tx.write_record(Some(before), &record)?;
+        if fresh && !moved && kind == ObjectKind::Group && linked_before.is_some() {
+            forget_sent(tx, &id)?;
+        }
+        if fresh && terms.forecasts {
+            let mut forecast = forecast_of(tx, kind, &id)?;
+            if forecast.lost {
+                forecast.lost = false;
+                tx.put_forecast(kind, &id, &forecast);
+            }
+        }
+        Ok(fresh)
+    }
+
+    /// The link with what was sent now, and what of it the target kept.
+    fn as_answered(&mut self, mapping: &Mapping, link: Link) -> Link {
+        let mut link = link;
         for change in &self.work.plan.record {
             link.sent.insert(change.attribute.clone(), change.after.clone());
             link.kept.remove(&change.attribute);
@@ -165,29 +190,14 @@ impl Done {
         for (path, value) in &self.work.sent {
             self.keep(answered.as_ref(), mapping, &mut link, (path, value));
         }
-        for (path, held) in std::mem::take(&mut self.work.held_instead) {
+        for (path, held) in std::mem::take(&mut self.work.left_out.held_instead) {
             link.kept.insert(path, Kept::Other(held));
         }
         self.notice_cleared(mapping, &mut link);
         if self.work.heals() && self.whole {
             self.not_kept.add_healed(NotKept::of(mapping, &self.work, &link));
         }
-        record.link = Some(link);
-        if let Some(leaver) = rehired_from(&self.work.run) {
-            hand_over(tx, &leaver, &id)?;
-        }
-        tx.write_record(Some(before), &record)?;
-        if fresh && !moved && kind == ObjectKind::Group && linked_before.is_some() {
-            forget_sent(tx, &id)?;
-        }
-        if fresh && forecasts {
-            let mut forecast = forecast_of(tx, kind, &id)?;
-            if forecast.lost {
-                forecast.lost = false;
-                tx.put_forecast(kind, &id, &forecast);
-            }
-        }
-        Ok(fresh)
+        link
     }
 
     fn origin(&self) -> LinkOrigin {

@@ -18,6 +18,7 @@ use crate::engine::judge::window::remember_sent;
 use crate::engine::open;
 use crate::engine::record::Learned;
 use crate::engine::record::Recorder;
+use crate::engine::record::links::Terms;
 use crate::engine::record::part::Claim;
 use crate::engine::record::part::Done;
 use crate::engine::record::part::Part;
@@ -185,39 +186,35 @@ impl Part {
         ledger: &mut Ledger,
     ) -> Result<(), StoreError> {
         let kind = setting.kind;
-        let (forecasts, drifted) = (has_forecasts(snapshot)?, has_drift(snapshot)?);
+        let drifted = has_drift(snapshot)?;
         let mut tx = snapshot.tx()?;
         let (mut relinked, mut not_kept, mut claims) = (Vec::new(), Vec::new(), Vec::new());
+        let terms = Terms {
+            mapping: &setting.mapping,
+            kind,
+            now: setting.now,
+            forecasts: has_forecasts(snapshot)?,
+            observes: setting.observes,
+        };
         for done in &mut self.done {
             if let Some(claim) = done.claim(&tx, kind)? {
                 claims.push(claim);
                 continue;
             }
-            relinked.extend(done.record(&mut tx, &setting.mapping, kind, setting.now, forecasts)?);
+            relinked.extend(done.record(&mut tx, &terms)?);
             if setting.observes || drifted || done.is_not_kept() {
-                not_kept.extend(done.settle_drift(&mut tx, kind, setting.now, setting.observes)?);
+                not_kept.extend(done.settle_drift(&mut tx, &terms)?);
             }
         }
         let marked = self.mark(&mut tx, setting, &relinked, ledger)?;
         claims.iter().for_each(|claim| self.take_back(claim));
-        for id in &self.settled {
-            tx.delete_escrow(kind, id);
-        }
-        // After the marks of this batch, which would make it due at once.
-        for (id, escrowed) in self.aside.iter().chain(&self.in_part) {
-            tx.put_escrow(kind, id, escrowed)?;
-        }
-        for (of, id) in &self.excused {
-            tx.delete_escrow(*of, id);
-        }
+        self.move_escrow(&mut tx, kind)?;
         let sent = Sent {
             identities: self.identities,
             ..sent_by(&self.done)
         };
         remember_sent(&mut tx, setting.now, setting.window, sent)?;
-        for key in &self.used {
-            tx.delete_withheld(key);
-        }
+        self.used.iter().for_each(|key| tx.delete_withheld(key));
         let (open, judged) = (&self.open, &self.judged);
         let stays = |(of, id, _): &ObjectIntent| *of != kind || open.contains(id) || !judged.contains(id);
         close_intents(&mut tx, &ledger.intents, stays);
@@ -239,6 +236,20 @@ impl Part {
         ledger.relinked.extend(relinked);
         ledger.not_kept.extend(not_kept);
         ledger.claims.extend(claims);
+        Ok(())
+    }
+
+    /// Takes out of escrow who was settled, and puts in who failed: after the marks of this batch, which would make it due at once.
+    fn move_escrow(&self, tx: &mut Tx<'_>, kind: ObjectKind) -> Result<(), StoreError> {
+        for id in &self.settled {
+            tx.delete_escrow(kind, id);
+        }
+        for (id, escrowed) in self.aside.iter().chain(&self.in_part) {
+            tx.put_escrow(kind, id, escrowed)?;
+        }
+        for (of, id) in &self.excused {
+            tx.delete_escrow(*of, id);
+        }
         Ok(())
     }
 

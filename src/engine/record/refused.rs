@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::engine::audit;
 use crate::engine::audit::Ending;
-use crate::engine::drift::compare;
+use crate::engine::drift::keep;
 use crate::engine::error::chain;
 use crate::engine::escrow::gap;
 use crate::engine::record::Recorder;
@@ -15,6 +15,7 @@ use crate::engine::record::part::Part;
 use crate::engine::standing::Fact;
 use crate::engine::work::Work;
 use crate::model::clock::Timestamp;
+use crate::model::name::Name;
 use crate::model::refusal::Refusal;
 use crate::ports::RefusedPart;
 use crate::reconcile::operation::Change;
@@ -30,8 +31,8 @@ impl Recorder<'_, '_> {
         work: &mut Work,
         part: &mut Part,
     ) -> Option<Vec<Refusal>> {
-        let refused = std::mem::take(&mut work.refused);
-        if refused.is_empty() && work.refused_members.is_empty() && work.plan.refused.is_empty() {
+        let refused = std::mem::take(&mut work.left_out.attributes);
+        if refused.is_empty() && work.left_out.members.is_empty() && work.plan.refused.is_empty() {
             return None;
         }
         let mut new: Vec<Refusal> = refused
@@ -77,25 +78,7 @@ impl Recorder<'_, '_> {
             holds,
         } = refused;
         work.sent.remove(attribute.as_str());
-        let operation = work.run.iter_mut().find(|operation| {
-            operation
-                .changes
-                .iter()
-                .any(|change| change.attribute == attribute)
-        })?;
-        let at = operation
-            .changes
-            .iter()
-            .position(|change| change.attribute == attribute)?;
-        let change = operation.changes.remove(at);
-        let mut refused = Operation {
-            changes: vec![change.clone()],
-            members: Vec::new(),
-            ..operation.clone()
-        };
-        refused.narrow_reason();
-        operation.narrow_reason();
-        let operation = refused;
+        let (operation, change) = take_out(work, &attribute)?;
         let said = chain(&error);
         let hint = match holds {
             None => hint(&attribute, change.after.is_unassigned(), &said),
@@ -103,20 +86,14 @@ impl Recorder<'_, '_> {
         };
         let hint = hint.unwrap_or_else(|| error.hint().to_owned());
         let (id, verb) = (operation.source, operation.verb.name());
-        let words = if holds.is_some() {
-            tracing::warn!(object = %id, op = verb, attribute = %attribute, "The target took {attribute} of {id} and did not keep it, and it waits alone: {said}");
-            format!("the target took `{attribute}` and did not keep it; the rest was carried out: {said}")
-        } else {
-            tracing::warn!(object = %id, op = verb, attribute = %attribute, "The target refused {attribute} of {id}, and it waits alone: {said}");
-            format!("the target refused `{attribute}`, and the rest was carried out: {said}")
-        };
+        let words = report(&operation, &attribute, holds.is_some(), &said);
         self.run.summary.fail(id, verb, words.clone(), hint.clone());
         if let Some(holds) = holds {
             let found = Change {
                 before: holds,
                 ..change.clone()
             };
-            work.not_kept.push(compare::attribute(
+            work.left_out.not_kept.push(keep::attribute(
                 &self.run.job.mapping,
                 work.plan.kind,
                 found,
@@ -150,6 +127,35 @@ impl Recorder<'_, '_> {
             next_try: Some(self.run.now.plus(gap(self.run.job.escrow_first_retry, failures))),
         })
     }
+}
+
+/// Logs that an attribute waits alone. Returns the words for the summary. `taken`: it was accepted, and is not kept.
+fn report(operation: &Operation, attribute: &Name, taken: bool, said: &str) -> String {
+    let (id, verb) = (operation.source, operation.verb.name());
+    if taken {
+        tracing::warn!(object = %id, op = verb, attribute = %attribute, "The target took {attribute} of {id} and did not keep it, and it waits alone: {said}");
+        format!("the target took `{attribute}` and did not keep it; the rest was carried out: {said}")
+    } else {
+        tracing::warn!(object = %id, op = verb, attribute = %attribute, "The target refused {attribute} of {id}, and it waits alone: {said}");
+        format!("the target refused `{attribute}`, and the rest was carried out: {said}")
+    }
+}
+
+/// Takes the change of an attribute out of what was carried out. Returns it as an operation of its own.
+fn take_out(work: &mut Work, attribute: &Name) -> Option<(Operation, Change)> {
+    let is_it = |change: &Change| change.attribute == *attribute;
+    let mut run = work.run.iter_mut();
+    let operation = run.find(|operation| operation.changes.iter().any(is_it))?;
+    let at = operation.changes.iter().position(is_it)?;
+    let change = operation.changes.remove(at);
+    let mut refused = Operation {
+        changes: vec![change.clone()],
+        members: Vec::new(),
+        ..operation.clone()
+    };
+    refused.narrow_reason();
+    operation.narrow_reason();
+    Some((refused, change))
 }
 
 /// The entry in escrow of an object with these refused attributes.

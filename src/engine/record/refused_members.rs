@@ -10,6 +10,7 @@ use crate::engine::escrow::gap;
 use crate::engine::record::Recorder;
 use crate::engine::record::part::Part;
 use crate::engine::work::Work;
+use crate::model::id::SourceId;
 use crate::model::refusal::Refusal;
 use crate::ports::RefusedMember;
 use crate::reconcile::operation::Operation;
@@ -22,7 +23,7 @@ impl Recorder<'_, '_> {
         work: &mut Work,
         part: &mut Part,
     ) -> Vec<Refusal> {
-        let refused = std::mem::take(&mut work.refused_members);
+        let refused = std::mem::take(&mut work.left_out.members);
         let count = refused.len();
         let mut rows = Vec::with_capacity(count);
         for (at, one) in refused.into_iter().enumerate() {
@@ -48,24 +49,9 @@ impl Recorder<'_, '_> {
             error,
         } = refused;
         let (source, comes) = work.member_of(&target)?;
-        let (pairs, verb) = if comes {
-            (&mut work.added, Verb::AddMember)
-        } else {
-            (&mut work.removed, Verb::RemoveMember)
-        };
-        pairs.retain(|(member, _)| *member != source);
-        let operation = work.run.iter_mut().find(|operation| operation.verb == verb)?;
-        let at = operation
-            .members
-            .iter()
-            .position(|member| member.source == source)?;
-        let member = operation.members.remove(at);
-        let operation = Operation {
-            members: vec![member],
-            ..operation.clone()
-        };
+        let operation = take_out(work, source, comes)?;
         let said = chain(&error);
-        let name = work.member_names.get(&source);
+        let name = work.left_out.names.get(&source);
         let who = name.map_or_else(|| source.to_string(), |name| format!("{name} ({source})"));
         let what = if comes { "put" } else { "take" };
         let into = if comes { "into" } else { "out of" };
@@ -103,6 +89,24 @@ impl Recorder<'_, '_> {
             next_try: Some(self.run.now.plus(gap(self.run.job.escrow_first_retry, failures))),
         })
     }
+}
+
+/// Takes a member out of what was sent. Returns its own part of the operation.
+fn take_out(work: &mut Work, source: SourceId, comes: bool) -> Option<Operation> {
+    let (pairs, verb) = if comes {
+        (&mut work.added, Verb::AddMember)
+    } else {
+        (&mut work.removed, Verb::RemoveMember)
+    };
+    pairs.retain(|(member, _)| *member != source);
+    let operation = work.run.iter_mut().find(|operation| operation.verb == verb)?;
+    let mut members = operation.members.iter();
+    let at = members.position(|member| member.source == source)?;
+    let member = operation.members.remove(at);
+    Some(Operation {
+        members: vec![member],
+        ..operation.clone()
+    })
 }
 
 /// What to do about a refused member.

@@ -30,7 +30,7 @@ use crate::ports::WriteBatch;
 use crate::snapshot::kv::blocks;
 use crate::snapshot::lock::create_private;
 use crate::snapshot::lock::sync_names;
-use crate::snapshot::read::PAGE;
+use crate::snapshot::pages::until_empty;
 
 /// The default size of sled's page cache in bytes; its resident size is three to four times as much. Measured:
 /// docs/performance.md.
@@ -296,21 +296,20 @@ impl SnapshotStore for SledStore {
 
     fn renew_layout(&self) -> Result<(), StoreError> {
         for table in BLOCKED {
-            loop {
-                let page = self.scan_plain(*table, &[], None, PAGE)?;
-                if page.is_empty() {
-                    break;
-                }
-                let _one = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut writes = ::sled::Batch::default();
-                for (key, _) in &page {
-                    writes.remove(prefixed(*table as u8, key));
-                }
-                let moved: Changes = page.into_iter().map(|(key, value)| (key, Some(value))).collect();
-                let moved = SmallChanges::from([(*table, moved)]);
-                let step = self.fold(&moved, &mut writes)?;
-                self.call("moving entries into blocks", |db| self.apply(db, writes, step))?;
-            }
+            until_empty(
+                |limit| self.scan_plain(*table, &[], None, limit),
+                |page| {
+                    let _one = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut writes = ::sled::Batch::default();
+                    for (key, _) in &page {
+                        writes.remove(prefixed(*table as u8, key));
+                    }
+                    let moved: Changes = page.into_iter().map(|(key, value)| (key, Some(value))).collect();
+                    let moved = SmallChanges::from([(*table, moved)]);
+                    let step = self.fold(&moved, &mut writes)?;
+                    self.call("moving entries into blocks", |db| self.apply(db, writes, step))
+                },
+            )?;
         }
         self.scattered.store(false, Ordering::Release);
         self.sync()

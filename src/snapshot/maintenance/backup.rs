@@ -12,7 +12,7 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 
 use crate::snapshot::io::io_error;
-use crate::snapshot::read::PAGE;
+use crate::snapshot::pages::raw_pages;
 
 /// Every table, in the order in which they are written out.
 pub const TABLES: [Table; 20] = [
@@ -59,17 +59,14 @@ pub fn backup(store: &dyn SnapshotStore, path: &str, file: &Path) -> Result<u64,
     out.write_all(MAGIC).map_err(refused)?;
     let mut records = 0;
     for table in TABLES {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = store.scan(table, &[], after.as_deref(), PAGE)?;
+        let mut pages = raw_pages();
+        while let Some(page) =
+            pages.next_page(|after, limit| store.scan(table, &[], after.map(Vec::as_slice), limit))?
+        {
             for (key, value) in &page {
                 write_record(&mut out, table, key, value).map_err(refused)?;
             }
             records += page.len() as u64;
-            match page.into_iter().next_back() {
-                Some((key, _)) => after = Some(key),
-                None => break,
-            }
         }
     }
     close(out).map_err(refused)?;

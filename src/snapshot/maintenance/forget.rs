@@ -24,6 +24,7 @@ use crate::reconcile::guard::Class;
 
 use crate::snapshot::io::io_error;
 use crate::snapshot::kept_back::KeptBackReads;
+use crate::snapshot::pages::raw_pages;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::state::INCOMPLETE;
@@ -206,13 +207,10 @@ fn erase_records(snapshot: &Snapshot, id: &SourceId) -> Result<u64, StoreError> 
 fn erase_summaries(snapshot: &Snapshot, note: Note) -> Result<u64, StoreError> {
     let object = note.object.to_string();
     let mut erased = 0;
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let page = snapshot.raw_scan(Table::Cycles, &[], after.as_deref(), PAGE)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(erased);
-        };
-        after = Some(last.clone());
+    let mut pages = raw_pages();
+    while let Some(page) = pages
+        .next_page(|after, limit| snapshot.raw_scan(Table::Cycles, &[], after.map(Vec::as_slice), limit))?
+    {
         let mut tx = snapshot.tx()?;
         for (key, bytes) in page {
             let Ok(mut summary) = serde_json::from_slice::<serde_json::Value>(&bytes) else {
@@ -232,4 +230,5 @@ fn erase_summaries(snapshot: &Snapshot, note: Note) -> Result<u64, StoreError> {
         }
         tx.commit(Durability::Lazy)?;
     }
+    Ok(erased)
 }

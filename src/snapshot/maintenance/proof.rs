@@ -28,7 +28,6 @@ use crate::ports::Table;
 
 use crate::snapshot::history::Batch;
 use crate::snapshot::history::BatchValues;
-use crate::snapshot::history::RECORDS;
 use crate::snapshot::io::io_error;
 use crate::snapshot::lock::create_private;
 use crate::snapshot::maintenance::manifest::LAYOUT;
@@ -70,28 +69,20 @@ pub fn export(
         anchor: head.to_string(),
         head: head.to_string(),
     };
-    let mut after = snapshot.first_after(since)?;
     let mut begun = false;
-    loop {
-        let page = snapshot.raw_scan(Table::History, &[], after.as_deref(), RECORDS)?;
-        for (key, bytes) in &page {
-            let batch: Batch = snapshot.decode(Table::History, bytes)?;
-            if !begun {
-                begun = true;
-                manifest.anchor = hex(&batch.previous);
-                manifest.first = batch.entries.first().map_or(manifest.next, |entry| entry.seq);
-            }
-            let values = BatchValues::beside(snapshot, key)?;
-            manifest.entries += write_entries(&mut entries, &batch, values, since, until).map_err(refused)?;
-            let line = json!({"first": batch.entries.first().map(|entry| entry.seq),
-                "hash": hex(&Sha256::digest(bytes).into()), "record": STANDARD.encode(bytes)});
-            writeln!(chain, "{line}").map_err(refused)?;
+    snapshot.each_history_record(snapshot.first_after(since)?, |key, bytes| {
+        let batch: Batch = snapshot.decode(Table::History, bytes)?;
+        if !begun {
+            begun = true;
+            manifest.anchor = hex(&batch.previous);
+            manifest.first = batch.entries.first().map_or(manifest.next, |entry| entry.seq);
         }
-        match page.into_iter().next_back() {
-            Some((key, _)) => after = Some(key),
-            None => break,
-        }
-    }
+        let values = BatchValues::beside(snapshot, key)?;
+        manifest.entries += write_entries(&mut entries, &batch, values, since, until).map_err(refused)?;
+        let line = json!({"first": batch.entries.first().map(|entry| entry.seq),
+            "hash": hex(&Sha256::digest(bytes).into()), "record": STANDARD.encode(bytes)});
+        writeln!(chain, "{line}").map_err(refused)
+    })?;
     entries.put().map_err(refused)?;
     chain.put().map_err(refused)?;
     let mut file = begin("manifest.json")?;

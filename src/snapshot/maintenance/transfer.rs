@@ -29,6 +29,7 @@ use crate::snapshot::kv::sled::DEFAULT_CACHE_BYTES;
 use crate::snapshot::lock::create_private;
 use crate::snapshot::maintenance::backup::read_records;
 use crate::snapshot::maintenance::forget;
+use crate::snapshot::pages::raw_pages;
 use crate::snapshot::read::PAGE;
 use crate::snapshot::state::RESTORED;
 use crate::snapshot::store::Snapshot;
@@ -154,11 +155,10 @@ pub fn compact(state: &StateFolder, job: &str) -> Result<(u64, u64), StoreError>
 
 fn copy_records(from: &dyn SnapshotStore, to: &dyn SnapshotStore) -> Result<(), StoreError> {
     for table in TABLES {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = from.scan(table, &[], after.as_deref(), PAGE)?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(last.clone());
+        let mut pages = raw_pages();
+        while let Some(page) =
+            pages.next_page(|after, limit| from.scan(table, &[], after.map(Vec::as_slice), limit))?
+        {
             let mut batch = WriteBatch::default();
             for (key, value) in page {
                 batch.put(table, key, value);

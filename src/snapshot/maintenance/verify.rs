@@ -16,7 +16,6 @@ use crate::snapshot::kept_back;
 use crate::snapshot::keys;
 use crate::snapshot::quarantine;
 use crate::snapshot::read::ObjectIntent;
-use crate::snapshot::read::PAGE;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record;
 use crate::snapshot::record::Mark;
@@ -81,6 +80,24 @@ pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
         }
         Ok(())
     })?;
+    check_rest(snapshot, &mut report)?;
+    check_meta(snapshot, &mut report)?;
+    for finding in snapshot.verify_chain()? {
+        report.add(finding);
+    }
+    report.history = snapshot.history_head()?.next;
+    let kept = snapshot.counts()?;
+    if kept != report.counts {
+        report.add(format!(
+            "the counters are wrong: {kept:?} are kept, {:?} are there",
+            report.counts
+        ));
+    }
+    Ok(report)
+}
+
+/// Checks the tables whose entries stand alone.
+fn check_rest(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreError> {
     each(snapshot, Table::Assignments, |key, value| {
         if keys::parse_object(key).is_none() || record::decode::<Vec<RoleId>>(value).is_err() {
             report.add("an entry of the assignment list does not decode".to_owned());
@@ -116,39 +133,16 @@ pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
             report.add("a batch of create-intents does not decode".to_owned());
         }
         Ok(())
-    })?;
-    check_meta(snapshot, &mut report)?;
-    for finding in snapshot.verify_chain()? {
-        report.add(finding);
-    }
-    report.history = snapshot.history_head()?.next;
-    let kept = snapshot.counts()?;
-    if kept != report.counts {
-        report.add(format!(
-            "the counters are wrong: {kept:?} are kept, {:?} are there",
-            report.counts
-        ));
-    }
-    Ok(report)
+    })
 }
 
 /// Shows every entry of a table.
 pub(super) fn each(
     snapshot: &Snapshot,
     table: Table,
-    mut show: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    show: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let page = snapshot.raw_scan(table, &[], after.as_deref(), PAGE)?;
-        for (key, value) in &page {
-            show(key, value)?;
-        }
-        match page.into_iter().next_back() {
-            Some((key, _)) => after = Some(key),
-            None => return Ok(()),
-        }
-    }
+    snapshot.each_raw(table, &[], show)
 }
 
 fn check_object(

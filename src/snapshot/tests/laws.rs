@@ -22,6 +22,7 @@ use crate::ports::Table;
 use crate::snapshot::kv::memory::MemoryStore;
 use crate::snapshot::maintenance::verify::verify;
 use crate::snapshot::read::Reads;
+use crate::snapshot::referrers::ReferrerReads;
 use crate::snapshot::store::Snapshot;
 use crate::snapshot::tx::Tx;
 
