@@ -7,7 +7,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -17,9 +16,8 @@ use super::capabilities::{Advertised, schemas};
 use super::dialect::{Aspect, Dialect, PinnedDialect};
 use super::experience::Experience;
 use super::fault::{self, Asked};
-use super::find::{any_filter, filter};
 use super::learning::Witness;
-use super::pace;
+use super::learning::showing::Door;
 use super::pace::Pace;
 use super::patch::PatchBody;
 use super::path::PathError;
@@ -28,27 +26,17 @@ use super::replace::Put;
 use super::replace::apply_to_resource;
 use super::request::{Repeat, Reply, Wire};
 use super::resource::{Listing, complete_schemas, resource};
-use super::showing::Door;
 use super::spelling::in_values;
 use super::urls::{Addresses, collection, set_query};
 use super::usage::MEMBERS_LEFT_OUT;
-use crate::mapping::TargetPath;
 use crate::model::clock::Clock;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
 use crate::model::secret::Secret;
 use crate::ports::Capabilities;
-use crate::ports::Created;
-use crate::ports::Found;
-use crate::ports::ListPage;
-use crate::ports::ListPosition;
-use crate::ports::Memory;
-use crate::ports::NewResource;
 use crate::ports::Patch;
 use crate::ports::Resource;
-use crate::ports::TargetDirectory;
 use crate::ports::TargetError;
-use crate::ports::Traffic;
 use crate::reconcile::target_schema::Schemas;
 use crate::transport::HttpClient;
 use crate::transport::NetworkOptions;
@@ -164,7 +152,7 @@ impl ScimTarget {
     }
 
     /// Reads ServiceProviderConfig, unless it is known by now.
-    async fn read_config(&self) -> Result<Advertised, TargetError> {
+    pub(super) async fn read_config(&self) -> Result<Advertised, TargetError> {
         if let Some(known) = self.wire.announced.advertised() {
             return Ok(known);
         }
@@ -172,7 +160,7 @@ impl ScimTarget {
         Ok(config.map_or_else(Advertised::default, |config| Advertised::from_json(&config)))
     }
 
-    async fn read_schemas(&self) -> Result<Schemas, TargetError> {
+    pub(super) async fn read_schemas(&self) -> Result<Schemas, TargetError> {
         match self.service("Schemas").await {
             Ok(body) => Ok(body.as_ref().map(schemas).unwrap_or_default()),
             Err(TargetError::Malformed { .. }) => Ok(Schemas::default()),
@@ -238,7 +226,7 @@ impl ScimTarget {
         }
     }
 
-    fn address(&self, asked: &Asked, kind: ObjectKind, id: &TargetId) -> Result<Url, TargetError> {
+    pub(super) fn address(&self, asked: &Asked, kind: ObjectKind, id: &TargetId) -> Result<Url, TargetError> {
         let no_address = || TargetError::Refused {
             what: format!(
                 "{} /{}/… was not sent: the id {:?} does not name one resource",
@@ -373,151 +361,6 @@ pub(super) fn bytes(body: &impl Serialize) -> Bytes {
     serde_json::to_vec(body)
         .expect("a JSON value is always written")
         .into()
-}
-
-#[async_trait]
-impl TargetDirectory for ScimTarget {
-    async fn capabilities(&self) -> Result<Capabilities, TargetError> {
-        let announced = &self.wire.announced;
-        if let Some(known) = announced.capabilities() {
-            return Ok((*known).clone());
-        }
-        let _one = announced.reading.lock().await;
-        if let Some(known) = announced.capabilities() {
-            return Ok((*known).clone());
-        }
-        // Both at once: neither waits for the other's answer. Where both fail, the first is reported, however fast the
-        // second was.
-        let (advertised, schemas) = tokio::join!(self.read_config(), self.read_schemas());
-        let (advertised, schemas) = (advertised?, schemas?);
-        let capabilities = Capabilities {
-            patch: advertised.patch,
-            filter: advertised.filter,
-            max_results: advertised.max_results,
-            schemas,
-        };
-        announced.put(advertised, capabilities.clone(), self.experience.now());
-        Ok(capabilities)
-    }
-
-    async fn list(&self, kind: ObjectKind, from: Option<ListPosition>) -> Result<ListPage, TargetError> {
-        self.page(kind, from).await
-    }
-
-    async fn find(&self, kind: ObjectKind, path: &str, value: &str) -> Result<Vec<Resource>, TargetError> {
-        let path_shown = format!("/{}?filter={path} eq …", collection(kind));
-        let asked = Asked {
-            method: "GET",
-            path: path_shown,
-            one_resource: false,
-        };
-        let filter = filter(path, value).map_err(|error| unwritable(&asked, &error))?;
-        Ok(self
-            .find_page(kind, &asked, &[("filter", &filter)], false)
-            .await?
-            .resources)
-    }
-
-    async fn find_any(&self, kind: ObjectKind, path: &str, values: &[String]) -> Result<Found, TargetError> {
-        let terms = values.len();
-        let asked = Asked {
-            method: "GET",
-            path: format!("/{}?filter={path} eq … ({terms} values)", collection(kind)),
-            one_resource: false,
-        };
-        let filter = any_filter(path, values).map_err(|error| unwritable(&asked, &error))?;
-        let listing = self
-            .find_page(kind, &asked, &[("filter", &filter)], false)
-            .await?;
-        let more =
-            listing.next_cursor.is_some() || listing.total.is_some_and(|total| total > listing.entries);
-        Ok(Found {
-            resources: listing.resources,
-            whole: !more,
-        })
-    }
-
-    async fn read(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetError> {
-        let found = self.fetch(kind, id).await?;
-        Ok(found.map(|found| self.as_shown(kind, found, Door::Alone)))
-    }
-
-    async fn create(&self, kind: ObjectKind, body: NewResource) -> Result<Created, TargetError> {
-        self.finish_trial().await?;
-        self.create_resource(kind, &body).await
-    }
-
-    async fn patch(
-        &self,
-        kind: ObjectKind,
-        id: &TargetId,
-        patch: &Patch,
-    ) -> Result<Option<Resource>, TargetError> {
-        if patch.disables() {
-            pace::ahead(self.change(kind, id, patch)).await
-        } else {
-            self.change(kind, id, patch).await
-        }
-    }
-
-    fn shows(&self, kind: ObjectKind, path: &TargetPath) -> bool {
-        self.shows_attribute(kind, path)
-    }
-
-    fn takes_members_in_create(&self) -> bool {
-        self.creates_with_members()
-    }
-
-    fn note_members_in_create(&self, group: &TargetId, came: bool) {
-        self.learn_of_members_in_create(group, came);
-    }
-
-    async fn recall(&self, learned: Option<String>, memory: Arc<dyn Memory>) {
-        self.experience.recall(learned, memory).await;
-    }
-
-    fn recall_announced(&self, kept: Option<&str>, under: &str) {
-        self.wire.recall(kept, under);
-    }
-
-    fn announced(&self) -> Option<String> {
-        self.wire.to_keep()
-    }
-
-    fn findings(&self) -> Vec<String> {
-        let mut findings = self.experience.take_findings();
-        findings.extend(self.wire.take_report());
-        findings
-    }
-
-    async fn delete(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError> {
-        pace::ahead(self.delete_one(kind, id)).await
-    }
-
-    fn traffic(&self) -> Traffic {
-        self.wire.http().traffic().read()
-    }
-}
-
-impl ScimTarget {
-    async fn delete_one(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetError> {
-        let asked = asked_one("DELETE", kind, id);
-        let url = self.address(&asked, kind, id)?;
-        // A first stumble is answered by a look: some servers answer 500 where nothing is left to delete.
-        match self.wire.send(&asked, &url, None, Repeat::Never).await {
-            Ok(_) | Err(TargetError::NotFound { .. }) => return Ok(()),
-            Err(error) if !error.maybe_done() => return Err(error),
-            Err(error) => match self.read(kind, id).await {
-                Ok(None) => return Ok(()),
-                Ok(Some(_)) => {}
-                Err(_) => return Err(error),
-            },
-        }
-        match self.wire.send(&asked, &url, None, Repeat::Safe).await {
-            Ok(_) | Err(TargetError::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 #[cfg(test)]

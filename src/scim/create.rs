@@ -23,6 +23,7 @@ use super::glance::Glance;
 use super::learning::Failing;
 use super::learning::Learned;
 use super::learning::Witness;
+use super::learning::showing::Shows;
 use super::miss::Miss;
 use super::path::ENTERPRISE_USER;
 use super::request::Repeat;
@@ -30,7 +31,6 @@ use super::request::Reply;
 use super::resource::complete_schemas;
 use super::resource::field;
 use super::resource::id_in_location;
-use super::showing::Shows;
 use super::spelling::in_values;
 use super::urls::collection;
 use super::usage;
@@ -143,13 +143,8 @@ impl ScimTarget {
             None => from_location(),
             Some(seen) => seen.id(),
         };
-        let Some(id) = id else {
-            return Err(fault::malformed(
-                &asked,
-                &answer,
-                "without the id of the created resource",
-            ));
-        };
+        let without = "without the id of the created resource";
+        let id = id.ok_or_else(|| fault::malformed(&asked, &answer, without))?;
         let sent = Sent {
             kind,
             new,
@@ -183,6 +178,19 @@ impl ScimTarget {
         }
     }
 
+    /// Returns whether a resource of this name is not there. `None` where the target does not tell: a service that ignores
+    /// filters shows others.
+    async fn is_absent(&self, kind: ObjectKind, attribute: &str, name: &str) -> Option<bool> {
+        let found = self.find(kind, attribute, name).await.ok()?;
+        if found.is_empty() {
+            return Some(true);
+        }
+        let mut found = found.iter();
+        found
+            .any(|one| is_named(&one.body, attribute, name))
+            .then_some(false)
+    }
+
     async fn create_in_another_form(
         &self,
         kind: ObjectKind,
@@ -195,37 +203,28 @@ impl ScimTarget {
         let (attribute, name) = name_of(kind, &sent);
         let witness = named(kind, &sent);
         let how = Failing::Refused(status);
+        let others = |aspect: Aspect| {
+            self.experience
+                .add(|learned| learned.failed(aspect, dialect.form(aspect), &witness, how))
+        };
         let mut tried = Vec::new();
         for aspect in suspects(kind, &sent) {
-            for form in self
-                .experience
-                .add(|learned| learned.failed(aspect, dialect.form(aspect), &witness, how))
-            {
-                tried.push((aspect, form));
-            }
+            tried.extend(others(aspect).into_iter().map(|form| (aspect, form)));
         }
         let mut ways: Vec<Vec<(Aspect, usize)>> = tried.iter().map(|one| vec![*one]).collect();
         if tried.len() > 1 {
             ways.push(tried);
         }
         for way in ways {
-            match self.find(kind, attribute, &name).await {
-                Ok(found) if found.is_empty() => {}
-                // Another resource: a service that ignores filters shows others, and nothing proves that this one is
-                // not there.
-                Ok(found) if !found.iter().any(|one| is_named(&one.body, attribute, &name)) => {
-                    return Err(error);
-                }
-                Ok(_) => {
-                    return Err(TargetError::Conflict {
-                        what: error.what().reworded(format!(
-                            "POST /{} was refused, and it is there: {error}",
-                            collection(kind)
-                        )),
-                    });
-                }
+            match self.is_absent(kind, attribute, &name).await {
+                Some(true) => {}
                 // Nothing proves that it is not there: no second create.
-                Err(_) => return Err(error),
+                None => return Err(error),
+                Some(false) => {
+                    let words = format!("POST /{} was refused, and it is there: {error}", collection(kind));
+                    let what = error.what().reworded(words);
+                    return Err(TargetError::Conflict { what });
+                }
             }
             let other = way.iter().fold(dialect.clone(), |dialect, (aspect, form)| {
                 dialect.with(*aspect, *form)

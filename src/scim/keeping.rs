@@ -18,6 +18,7 @@ use crate::mapping::TargetPath;
 use crate::mapping::read_path;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
+use crate::model::name::Name;
 use crate::ports::Disposition;
 use crate::ports::Patch;
 use crate::ports::RefusedPart;
@@ -136,6 +137,28 @@ impl ScimTarget {
         }
     }
 
+    /// Reports a PATCH that is answered with 2xx and not carried out. `told`: for several objects.
+    fn say_not_carried_out(&self, kind: ObjectKind, path: &Name, usage: &str, told: bool) {
+        let (word, habit) = (
+            kind.word(),
+            if told { ", for three objects and more" } else { "" },
+        );
+        self.experience.say(format!(
+            "the target answers 2xx to a PATCH of the {word} attribute `{path}` ({usage}) and does not carry it \
+             out{habit}; set dialect = {{ update = \"put\" }} under the job's [target]"
+        ));
+    }
+
+    /// Learns and reports that an attribute is accepted and not kept, or never shown.
+    fn say_not_kept(&self, kind: ObjectKind, path: &Name) {
+        let (now, word) = (self.experience.now(), kind.word());
+        self.experience.add(|learned| learned.not_kept(kind, path, now));
+        self.experience.say(format!(
+            "the target answers 2xx to the {word} attribute `{path}` and does not keep it, or never shows it; take its row \
+             out of the mapping, or have it added at the target"
+        ));
+    }
+
     /// Judges changes that were answered with 2xx and are in no form there. `active` is a failure. A value that no
     /// reading ever showed is not known to be kept: that is reported once. Any other attribute of this object is named,
     /// with the value that the target holds instead, and waits alone.
@@ -147,7 +170,6 @@ impl ScimTarget {
         patch: &Patch,
         witness: &Witness,
     ) -> Result<Option<Resource>, TargetError> {
-        let now = self.experience.now();
         let mut stays = Vec::new();
         for (change, usage) in usage::each(patch) {
             let path = &change.attribute;
@@ -171,22 +193,12 @@ impl ScimTarget {
                 .filter(|held| !held.is_unassigned());
             let shown = self.experience.ask(|learned| learned.is_known_here(kind, change));
             if path.eq_ignore_ascii_case("active") {
-                return Err(not_carried_out(
-                    kind,
-                    &found.id,
-                    &format!("`{path}` is as it was"),
-                ));
+                let what = format!("`{path}` is as it was");
+                return Err(not_carried_out(kind, &found.id, &what));
             }
             if holds.is_some() || shown {
                 if !known {
-                    let (word, habit) = (
-                        kind.word(),
-                        if told { ", for three objects and more" } else { "" },
-                    );
-                    self.experience.say(format!(
-                        "the target answers 2xx to a PATCH of the {word} attribute `{path}` ({usage}) and does not carry it \
-                         out{habit}; set dialect = {{ update = \"put\" }} under the job's [target]"
-                    ));
+                    self.say_not_carried_out(kind, path, usage, told);
                 }
                 stays.push(RefusedPart {
                     attribute: path.clone(),
@@ -195,12 +207,7 @@ impl ScimTarget {
                 });
                 continue;
             }
-            self.experience.add(|learned| learned.not_kept(kind, path, now));
-            let word = kind.word();
-            self.experience.say(format!(
-                "the target answers 2xx to the {word} attribute `{path}` and does not keep it, or never shows it; take its row \
-                 out of the mapping, or have it added at the target"
-            ));
+            self.say_not_kept(kind, path);
         }
         if stays.is_empty() {
             return Ok(Some(found));

@@ -10,22 +10,24 @@
 //!
 //! Objects are stored as short digests: the ids of some targets are names.
 
+mod seen;
+pub mod showing;
+mod told;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use self::showing::Showing;
 use super::dialect::Aspect;
 use super::dialect::Clearing;
 use super::dialect::Dialect;
 use super::dialect::PinnedDialect;
-use super::dialect::attribute_key;
-use super::showing::Showing;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
-use crate::reconcile::operation::Change;
 
 /// The number of objects that must agree before a form is learned: one may be odd, three are a habit
 /// (docs/design/targets.md).
@@ -90,21 +92,11 @@ pub struct Learned {
     /// The attributes that were refused alone since they were last accepted, with up to three of the objects.
     refused: BTreeMap<String, BTreeSet<Witness>>,
     /// How the target shows the members of groups.
-    pub(super) showing: Showing,
+    pub(in crate::scim) showing: Showing,
     /// True if a PATCH with a query parameter is refused.
-    pub(super) plain_patches: bool,
+    pub(in crate::scim) plain_patches: bool,
     /// The first use that is under way, with the group's members before it.
     trial: Option<Trial>,
-}
-
-/// Returns the key of a change: setting and clearing are two.
-fn shown_key(kind: ObjectKind, change: &Change) -> String {
-    let key = attribute_key(kind, &change.attribute);
-    if change.after.is_unassigned() {
-        format!("{key} cleared")
-    } else {
-        key
-    }
 }
 
 /// What is known of one aspect.
@@ -226,86 +218,6 @@ impl Learned {
             (form..aspect.forms().len()).find(|form| !lesson.harmful.contains_key(form))
         };
         self.pinned.get(&aspect).copied().or_else(learned).unwrap_or(0)
-    }
-
-    /// Returns each aspect with its form in force and the form's origin.
-    #[must_use]
-    pub fn shown(&self) -> Vec<(Aspect, &'static str, Origin)> {
-        Aspect::ALL
-            .into_iter()
-            .map(|aspect| (aspect, aspect.forms()[self.form(aspect)], self.origin(aspect)))
-            .collect()
-    }
-
-    fn origin(&self, aspect: Aspect) -> Origin {
-        if self.pinned.contains_key(&aspect) {
-            return Origin::Configured;
-        }
-        let form = self.form(aspect);
-        let Some(lesson) = self.lessons.get(&aspect) else {
-            return Origin::Default;
-        };
-        match &lesson.chosen {
-            Some(chosen) if chosen.form == form => Origin::Learned {
-                since: chosen.since,
-                why: chosen.why.clone(),
-            },
-            _ => match lesson.harmful.iter().next() {
-                Some((harmful, since)) if form > 0 => Origin::Learned {
-                    since: *since,
-                    why: format!("`{}` did harm", aspect.forms()[*harmful]),
-                },
-                _ => Origin::Default,
-            },
-        }
-    }
-
-    /// Returns other notes for display: harmful forms, limits, and what the target does not keep.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        for (aspect, lesson) in &self.lessons {
-            for (form, since) in &lesson.harmful {
-                let (name, word) = (aspect.name(), aspect.forms()[*form]);
-                notes.push(format!(
-                    "{name} = \"{word}\" did harm on {since} and is not used unless the configuration names it"
-                ));
-            }
-        }
-        if let Some(Room {
-            members,
-            since: Some(since),
-            ..
-        }) = &self.room
-        {
-            notes.push(format!(
-                "at most {members} members in one PATCH, learned on {since} from 413"
-            ));
-        }
-        for (usage, since) in &self.barred {
-            notes.push(format!("`{usage}` by PATCH did harm on {since} and is not used"));
-        }
-        for (path, way) in &self.dialect().clearings {
-            notes.push(format!("`{path}` is cleared by {}", way.words()));
-        }
-        for key in &self.dialect().puts {
-            notes.push(format!(
-                "`{key}` is written by PUT: its PATCH is answered 2xx and not carried out"
-            ));
-        }
-        for path in self.refused.keys().filter(|path| self.is_refused(path)) {
-            notes.push(format!("`{path}` is refused, and sent in a request of its own"));
-        }
-        for (path, since) in &self.unkept {
-            notes.push(format!(
-                "`{path}` is taken, and is not kept or never shown, seen on {since}"
-            ));
-        }
-        if self.plain_patches {
-            notes.push("a PATCH with `excludedAttributes` is refused: it goes without".to_owned());
-        }
-        notes.extend(self.notes_on_members());
-        notes
     }
 
     fn lesson(&mut self, aspect: Aspect) -> &mut Lesson {
@@ -491,131 +403,10 @@ impl Learned {
         ))
     }
 
-    /// Returns true when this use of the forms in force was read back as right.
-    #[must_use]
-    pub fn is_seen(&self, usage: &str) -> bool {
-        self.proven.contains(usage)
-    }
-
-    /// Notes that a use was read back as right. Returns true where that was new.
-    pub fn seen(&mut self, usage: &str) -> bool {
-        self.silent.remove(usage);
-        self.proven.insert(usage.to_owned())
-    }
-
-    /// Notes that a use was answered with 2xx and not carried out. Returns true where that was new for this use.
-    pub fn unseen(&mut self, usage: &str, witness: &Witness) -> bool {
-        self.proven.remove(usage);
-        let told = self.silent.entry(usage.to_owned()).or_default();
-        let news = told.is_empty();
-        if told.len() < ENOUGH {
-            told.insert(witness.clone());
-        }
-        news
-    }
-
-    /// Notes that a change of an attribute was read back as right. Returns true where that was new.
-    pub fn showed(&mut self, kind: ObjectKind, change: &Change) -> bool {
-        self.shown.insert(shown_key(kind, change))
-    }
-
-    /// Returns true where such a change was seen to work before.
-    #[must_use]
-    pub fn is_shown(&self, kind: ObjectKind, change: &Change) -> bool {
-        self.shown.contains(&shown_key(kind, change))
-    }
-
-    /// Notes that a created resource holds an attribute. Returns true where that was new.
-    pub fn holds_created(&mut self, kind: ObjectKind, path: &str) -> bool {
-        self.created.insert(attribute_key(kind, path).to_lowercase())
-    }
-
-    /// Returns true for an attribute that was seen at this target, by a change or a create.
-    #[must_use]
-    pub fn is_known_here(&self, kind: ObjectKind, change: &Change) -> bool {
-        let path = change.attribute.as_str();
-        let plain = path.split_once('[').map_or(path, |(attribute, _)| attribute);
-        self.is_shown(kind, change) || self.created.contains(&attribute_key(kind, plain).to_lowercase())
-    }
-
-    /// Notes that a PUT wrote what a PATCH did not. Returns true where that makes it learned.
-    pub fn written_by_put(&mut self, kind: ObjectKind, path: &str, witness: &Witness) -> bool {
-        let told = self.puts.entry(attribute_key(kind, path)).or_default();
-        let before = told.len();
-        if before < ENOUGH {
-            told.insert(witness.clone());
-        }
-        before < ENOUGH && told.len() >= ENOUGH
-    }
-
-    /// Notes that an attribute was accepted and is shown nowhere. Returns true where that was new.
-    pub fn not_kept(&mut self, kind: ObjectKind, path: &str, now: Timestamp) -> bool {
-        self.unkept.insert(attribute_key(kind, path), now).is_none()
-    }
-
-    /// Returns true where it is known that the target does not keep this attribute, or never shows it.
-    #[must_use]
-    pub fn is_unkept(&self, kind: ObjectKind, path: &str) -> bool {
-        !self.unkept.is_empty() && self.unkept.contains_key(&attribute_key(kind, path))
-    }
-
-    /// Notes that an attribute was cleared in this way after its removal was refused. Returns true where that makes the
-    /// way learned.
-    pub fn cleared(&mut self, path: &str, way: Clearing, witness: &Witness) -> bool {
-        let ways = self.clearings.entry(path.to_owned()).or_default();
-        let told = ways.entry(way).or_default();
-        if told.len() >= ENOUGH {
-            return false;
-        }
-        told.insert(witness.clone());
-        let learned = told.len() >= ENOUGH;
-        if learned {
-            ways.retain(|other, _| *other == way);
-        }
-        learned
-    }
-
-    /// Notes that an attribute was refused in a request of its own.
-    pub fn refused(&mut self, path: &str, witness: &Witness) {
-        let told = self.refused.entry(path.to_owned()).or_default();
-        if told.len() < ENOUGH {
-            told.insert(witness.clone());
-        }
-    }
-
-    /// Notes that an attribute was accepted. Returns true where that was new.
-    pub fn taken(&mut self, path: &str) -> bool {
-        !self.refused.is_empty() && self.refused.remove(path).is_some()
-    }
-
-    /// Returns true for an attribute that was refused for three objects in succession.
-    #[must_use]
-    pub fn is_refused(&self, path: &str) -> bool {
-        self.refused.get(path).is_some_and(|told| told.len() >= ENOUGH)
-    }
-
     /// Returns true when the configuration names the form.
     #[must_use]
     pub fn is_pinned(&self, aspect: Aspect) -> bool {
         self.pinned.contains_key(&aspect)
-    }
-
-    /// Returns the number of objects, up to three, for which a use was answered with 2xx and not carried out since it
-    /// was last seen to work.
-    #[must_use]
-    pub fn silent_for(&self, usage: &str) -> usize {
-        self.silent.get(usage).map_or(0, BTreeSet::len)
-    }
-
-    /// Notes that a use did harm: it is not made again under this configuration.
-    pub fn bar(&mut self, usage: &str, now: Timestamp) {
-        self.barred.insert(usage.to_owned(), now);
-    }
-
-    /// Returns true when a use did harm.
-    #[must_use]
-    pub fn is_barred(&self, usage: &str) -> bool {
-        self.barred.contains_key(usage)
     }
 
     /// Returns the first use that is under way, or was when the program ended.

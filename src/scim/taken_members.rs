@@ -25,13 +25,15 @@ use crate::ports::TargetError;
 use crate::reconcile::members_of;
 use crate::reconcile::shown_members::ShownMembers;
 
+/// Only groups have members.
+const GROUP: ObjectKind = ObjectKind::Group;
+
 impl ScimTarget {
     /// Changes members by forms that were seen to work, after their bundle was refused. Returns `None` where no member
     /// was taken, so that the form may be the cause after all. `known`: the refusal, where it was of these members and
     /// nothing else.
     pub(super) async fn change_taken_members(
         &self,
-        kind: ObjectKind,
         id: &TargetId,
         members: &Patch,
         dialect: &Dialect,
@@ -49,7 +51,7 @@ impl ScimTarget {
                 continue;
             }
             let patch = way.patch(named, members.members_before);
-            let taken = self.send_as_many(kind, id, way, &patch, dialect, known.take());
+            let taken = self.send_as_many(id, way, &patch, dialect, known.take());
             let taken = taken.await?;
             match taken {
                 Ok(taken) => {
@@ -67,7 +69,6 @@ impl ScimTarget {
     /// Sends members that go one way, together and then in parts. The inner error is a refusal of all of them.
     async fn send_as_many(
         &self,
-        kind: ObjectKind,
         id: &TargetId,
         way: Way,
         patch: &Patch,
@@ -76,14 +77,14 @@ impl ScimTarget {
     ) -> Result<Result<TakenMembers, TargetError>, TargetError> {
         let sent = match known {
             Some(error) => Err(error),
-            None => self.send(kind, id, patch, dialect).await,
+            None => self.send(GROUP, id, patch, dialect).await,
         };
         let first = match sent {
             Ok(last) => {
                 let refused = Vec::new();
                 return Ok(Ok(TakenMembers { last, refused }));
             }
-            Err(error) => self.about_members(kind, id, error).await?,
+            Err(error) => self.about_members(GROUP, id, error).await?,
         };
         if let [_] = way.of(patch) {
             let last = None;
@@ -99,13 +100,13 @@ impl ScimTarget {
         let (mut splitting, mut last) = (Splitting::of(way.of(patch).to_vec()), None);
         while let Some(part) = splitting.next_bundle() {
             let sent = way.patch(part.clone(), patch.members_before);
-            match self.send(kind, id, &sent, dialect).await {
+            match self.send(GROUP, id, &sent, dialect).await {
                 Ok(answered) => {
                     last = answered.or(last);
                     splitting.taken();
                 }
                 Err(error) => {
-                    let error = self.about_members(kind, id, error).await?;
+                    let error = self.about_members(GROUP, id, error).await?;
                     if self.is_so_already(id, way, &part, &error).await? {
                         splitting.taken();
                     } else {
@@ -127,14 +128,13 @@ impl ScimTarget {
     /// form does.
     pub(super) async fn use_in_parts(
         &self,
-        kind: ObjectKind,
         id: &TargetId,
         way: Way,
         patch: &Patch,
         before: &ShownMembers,
         dialect: &Dialect,
     ) -> Result<(Used, Held), TargetError> {
-        let (used, mut now) = self.use_once(kind, id, patch, before, dialect).await?;
+        let (used, mut now) = self.use_once(GROUP, id, patch, before, dialect).await?;
         let (named, mut shown) = (way.of(patch), false);
         let (rest, error, status) = match used {
             Used::Refused(error, status)
@@ -148,7 +148,7 @@ impl ScimTarget {
                 if !shown {
                     return Ok((Used::Silent, now));
                 }
-                (undone, left_undone(kind, id, way), 200)
+                (undone, left_undone(GROUP, id, way), 200)
             }
             used => return Ok((used, now)),
         };
@@ -156,18 +156,18 @@ impl ScimTarget {
         while let Some(part) = splitting.next_bundle() {
             let sent = way.patch(part.clone(), patch.members_before);
             let refusal = if shown {
-                match self.send(kind, id, &sent, dialect).await {
+                match self.send(GROUP, id, &sent, dialect).await {
                     Ok(_) => None,
-                    Err(error) => Some(self.about_members(kind, id, error).await?),
+                    Err(error) => Some(self.about_members(GROUP, id, error).await?),
                 }
             } else {
-                let (used, after) = self.use_once(kind, id, &sent, &now.1, dialect).await?;
+                let (used, after) = self.use_once(GROUP, id, &sent, &now.1, dialect).await?;
                 shown |= matches!(used, Used::Right) && shows_the_form(way, &part, &now.1);
                 now = after;
                 match used {
                     Used::Right => None,
                     Used::Harmful => return Ok((Used::Harmful, now)),
-                    Used::Silent | Used::InPart(_) => Some(left_undone(kind, id, way)),
+                    Used::Silent | Used::InPart(_) => Some(left_undone(GROUP, id, way)),
                     Used::Refused(error, _) => Some(error),
                 }
             };
@@ -185,7 +185,7 @@ impl ScimTarget {
             Some((refused, left)) => with_the_rest(refused, &left),
             None => RefusedMember::all(&rest, &error),
         };
-        Ok((Used::InPart(refused), self.held(kind, id).await?))
+        Ok((Used::InPart(refused), self.held(GROUP, id).await?))
     }
 
     /// Returns the error as `Err` if it is about the group, the target or the credential, and as `Ok` if it may be

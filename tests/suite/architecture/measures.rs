@@ -11,15 +11,15 @@ use super::{
 
 /// Each measure with its upper bound, in the order in which they are shown.
 const BOUNDS: &[(&str, usize)] = &[
-    ("import circles between files", 5),
+    ("import circles between files", 4),
     ("files of the largest circle", 16),
     ("engine files in a circle", 0),
     ("engine files that import `Phases`", 12),
-    ("fields of the largest struct", 23),
-    ("files over 450 lines", 11),
-    ("functions over 60 lines", 32),
-    ("functions with 6 or more parameters beside `self`", 11),
-    ("functions nested 4 or deeper", 24),
+    ("fields of the largest struct", 20),
+    ("files over 450 lines", 4),
+    ("functions over 60 lines", 10),
+    ("functions with 6 or more parameters beside `self`", 3),
+    ("functions nested 4 or deeper", 21),
     ("files that name a variant of `Verb`", 15),
     ("matches over `Verb` with a wildcard", 0),
     ("`matches!` over `Verb`", 0),
@@ -27,9 +27,9 @@ const BOUNDS: &[(&str, usize)] = &[
     ("store writes in cli", 0),
     ("`json!` in cli", 2),
     ("untyped meta calls outside the store", 0),
-    ("page loops by hand", 42),
+    ("page loops by hand", 4),
     ("references to absent documents", 0),
-    ("questions in engine whether the cycle applies", 21),
+    ("questions in engine whether the cycle applies", 15),
 ];
 
 /// A measure: its value, and where what it counts is found.

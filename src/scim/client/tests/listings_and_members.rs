@@ -1,6 +1,7 @@
 //! Listings that page oddly, and groups that refuse the usual form of removal.
 
 use super::*;
+use crate::ports::ListPosition;
 use crate::ports::Paged;
 
 /// Asks for one page after the other, until none is left.

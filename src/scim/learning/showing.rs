@@ -6,10 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::dialect::Aspect;
-use super::learning::Learned;
+use super::Learned;
 use crate::model::clock::Timestamp;
 use crate::reconcile::shown_members::Extent;
+use crate::scim::dialect::Aspect;
 
 /// Whether groups show their members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
