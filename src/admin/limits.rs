@@ -8,8 +8,10 @@ use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::header::CONTENT_ENCODING;
+use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::header::HeaderName;
+use axum::http::header::REFERRER_POLICY;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
@@ -67,8 +69,13 @@ fn is_json(kind: Option<&HeaderValue>) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-/// What each answer says of itself: nobody keeps it, and nobody guesses what it is.
-const SAID: [(HeaderName, HeaderValue); 2] = [
+/// What a page of ours may do in a browser: nothing but show itself. A plan as HTML has its style in it, and names that people chose.
+const SHOWN: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
+
+/// What each answer says of itself: nobody keeps it, nobody guesses what it is, and no page has it in a frame or runs it.
+const SAID: [(HeaderName, HeaderValue); 4] = [
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static(SHOWN)),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
 ];

@@ -20,6 +20,7 @@ use super::parameter::Parameter;
 use super::parameter::of;
 use super::parameter::text;
 use super::problem::Problem;
+use super::state;
 use super::stream;
 use super::stream::Reply;
 use crate::app::error::AppError;
@@ -34,6 +35,16 @@ use crate::app::service::order::Work;
 use crate::app::text::summary;
 use crate::engine::summary::Summary;
 use crate::model::id::CycleId;
+
+/// The forms of a plan, its parts, and the events of its making.
+pub(super) const FORMS: &[&str] = &[
+    "application/json",
+    "text/plain; charset=utf-8",
+    "text/csv; charset=utf-8",
+    "text/html; charset=utf-8",
+    "application/octet-stream",
+    "text/event-stream",
+];
 
 /// What a plan is asked for.
 pub(super) const PLAN_QUERY: &[Parameter] = &[
@@ -84,7 +95,10 @@ pub(super) async fn plan(at: AtDesk, query: Query, reply: Reply) -> Answered {
     let (ticket, track) = at.service.order(&at.job, ask)?;
     let shape = at.form;
     if let Some(out) = query.one("out") {
-        let note = move || at.open()?.note_copy("plan", std::path::Path::new(&out));
+        let note = move || {
+            let place = state::place(Some(out.as_str()));
+            at.open()?.note_copy("plan", std::path::Path::new(place))
+        };
         answer::blocking(note).await?;
     }
     if shape == Shape::Stream {

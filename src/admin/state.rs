@@ -22,10 +22,12 @@ use crate::app::service::request::StateRequest;
 use crate::app::state;
 use crate::model::clock::Timestamp;
 
-/// An archive, or records of our own form.
-const BYTES: &str = "application/octet-stream";
-const ARCHIVE: &str = "application/x-tar";
-const LINES: &str = "application/jsonl";
+/// Records of our own form.
+pub(super) const BYTES: &str = "application/octet-stream";
+/// An archive.
+pub(super) const ARCHIVE: &str = "application/x-tar";
+/// A document a line.
+pub(super) const LINES: &str = "application/jsonl";
 
 /// What is noted of a copy whose place the caller keeps to itself.
 const ELSEWHERE: &str = "kept by whoever asked the daemon for it";
@@ -102,10 +104,30 @@ pub(super) async fn history(at: AtDesk, Json(asked): Json<ExportRequest>) -> Ans
     Ok(answer::file(ARCHIVE, made, 0)?)
 }
 
-fn place(out: Option<&str>) -> &str {
-    out.filter(|out| out.len() <= LONGEST_PLACE).unwrap_or(ELSEWHERE)
+/// What is noted of the place of a copy: what the caller says, where that is one.
+pub(super) fn place(out: Option<&str>) -> &str {
+    out.filter(|out| (1..=LONGEST_PLACE).contains(&out.len()))
+        .unwrap_or(ELSEWHERE)
 }
 
 fn desk(service: &Service, job: Option<&str>, caller: Caller) -> Result<Desk, AppError> {
     service.desk(&service.choose(job)?, caller.actor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_none_is_noted_as_elsewhere() {
+        let long = "x".repeat(LONGEST_PLACE + 1);
+        for (out, expected) in [
+            (Some("/srv/plan"), "/srv/plan"),
+            (Some(""), ELSEWHERE),
+            (Some(long.as_str()), ELSEWHERE),
+            (None, ELSEWHERE),
+        ] {
+            assert_eq!(place(out), expected, "{out:?}");
+        }
+    }
 }

@@ -65,6 +65,8 @@ pub(super) enum Gives {
     Followed(Body),
     /// Events.
     Events,
+    /// A file, in one of these forms.
+    File(&'static [&'static str]),
 }
 
 /// One route.

@@ -73,7 +73,7 @@ pub(super) fn document(routes: &[Route]) -> OpenApi {
             Gives::View(body) | Gives::Document(body) | Gives::Order(body) | Gives::Followed(body) => {
                 Some(body)
             }
-            Gives::Events | Gives::Any => None,
+            Gives::Events | Gives::File(_) | Gives::Any => None,
         };
         for body in route.takes.into_iter().chain(gives) {
             add(&mut schemas, body);
@@ -233,6 +233,16 @@ fn responses(route: &Route) -> ResponsesBuilder {
             responses.response("200", answer.content(JSON, json(body)).content(EVENTS, words()))
         }
         Gives::Events => responses.response("200", good("the events").content(EVENTS, words())),
+        Gives::File(forms) => {
+            let form = |answer: ResponseBuilder, form: &&str| {
+                let schema = match *form {
+                    JSON => ObjectBuilder::new().build().into(),
+                    _ => text(None),
+                };
+                answer.content(*form, Content::new(Some(schema)))
+            };
+            responses.response("200", forms.iter().fold(good("the file"), form))
+        }
     };
     if route.least == Least::Anybody {
         return responses;

@@ -276,10 +276,10 @@ fn planning() -> Vec<Route> {
     vec![
         get("/api/v1/jobs/{job}/plan", plans::plan)
             .query(plans::PLAN_QUERY)
-            .says("orders a plan, and answers with it; with `Accept: text/event-stream` it is fetched from its cycle"),
+            .gives(Gives::File(plans::FORMS)).says("orders a plan, and answers with it; with `Accept: text/event-stream` it is fetched from its cycle"),
         get("/api/v1/cycles/{id}/plan", plans::made)
             .query(plans::MADE_QUERY)
-            .says("the plan that a cycle made, as long as it is one of the last four of its job"),
+            .gives(Gives::File(plans::FORMS)).says("the plan that a cycle made, as long as it is one of the last four of its job"),
         post("/api/v1/cycles/{id}/undo", Approver, orders::undo)
             .takes::<UndoAsked>()
             .gives(Gives::Order(Body::of::<Ticket>()))
@@ -298,15 +298,18 @@ fn copies() -> Vec<Route> {
             .says("checks every record and the history's chain"),
         post("/api/v1/state/export", Approver, state::export)
             .takes::<StateRequest>()
+            .gives(Gives::File(&[state::LINES]))
             .says("the snapshot as JSON Lines; `x-melonsync-count` counts damaged records"),
         post("/api/v1/state/backup", Approver, state::backup)
             .takes::<StateRequest>()
+            .gives(Gives::File(&[state::BYTES]))
             .says("the file that `melonsync state restore` takes; `x-melonsync-count` counts its records"),
         post("/api/v1/state/forget", Approver, state::forget)
             .takes::<ForgetRequest>()
             .says("erases the personal values of an object that is ours no more"),
         post("/api/v1/jobs/{job}/history/export", Approver, state::history)
             .takes::<ExportRequest>()
+            .gives(Gives::File(&[state::ARCHIVE]))
             .says("a part of the history with the chain that proves it, as a tar archive"),
     ]
 }

@@ -29,7 +29,12 @@ fn an_answer_is_not_kept_and_not_guessed_at() {
     let daemon = Daemon::new(1, 0);
     for path in ["/healthz", "/api/v1/jobs", "/nothing"] {
         let head = daemon.get(path).head.to_lowercase();
-        for line in ["cache-control: no-store", "x-content-type-options: nosniff"] {
+        for line in [
+            "cache-control: no-store",
+            "x-content-type-options: nosniff",
+            "frame-ancestors 'none'; sandbox",
+            "referrer-policy: no-referrer",
+        ] {
             assert!(head.contains(line), "{path}: {head}");
         }
     }
