@@ -273,6 +273,38 @@ impl Summary {
         }
     }
 
+    /// The whole of a cycle that gave way and went on: this is its end, and `begun` what was done before.
+    #[must_use]
+    pub fn after(mut self, begun: &Self) -> Self {
+        self.kind = begun.kind;
+        self.started.clone_from(&begun.started);
+        self.duration_ms += begun.duration_ms;
+        for (verb, count) in &begun.operations {
+            *self.operations.entry(verb.clone()).or_default() += count;
+        }
+        self.source.users_read += begun.source.users_read;
+        self.source.groups_read += begun.source.groups_read;
+        self.source.requests += begun.source.requests;
+        self.source.throttled += begun.source.throttled;
+        self.target.requests += begun.target.requests;
+        self.target.throttled += begun.target.throttled;
+        self.target.retries += begun.target.retries;
+        let left = FAILURES_SHOWN.saturating_sub(self.failed.len());
+        let again: Vec<&str> = self
+            .failed
+            .iter()
+            .map(|failure| failure.object.as_str())
+            .collect();
+        let before = begun
+            .failed
+            .iter()
+            .filter(|failure| !again.contains(&failure.object.as_str()));
+        let mut all: Vec<Failure> = before.take(left).cloned().collect();
+        all.append(&mut self.failed);
+        self.failed = all;
+        self
+    }
+
     /// Counts an operation as carried out or planned.
     pub fn count(&mut self, operation: &Operation) {
         *self

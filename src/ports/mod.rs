@@ -7,6 +7,7 @@ mod source;
 mod store;
 mod target;
 mod target_error;
+pub mod turn;
 mod write;
 
 use std::error::Error;

@@ -113,7 +113,15 @@ impl Pace {
                 self.state().controller.reserve(now, kind)
             };
             if leave.at > now {
+                let mut waits = Waits {
+                    pace: self,
+                    kind,
+                    leave,
+                    over: false,
+                };
                 tokio::time::sleep_until(self.began + leave.at).await;
+                waits.over = true;
+                drop(waits);
                 // A pause may have begun meanwhile.
                 if !self.state().controller.holds(leave) {
                     continue;
@@ -150,6 +158,23 @@ impl Pace {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A moment that is waited for; if it is given up, it is free again.
+struct Waits<'a> {
+    pace: &'a Pace,
+    kind: Kind,
+    leave: Leave,
+    /// The moment has come.
+    over: bool,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.pace.state().controller.give_back(self.leave, self.kind);
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use super::pace::{Kind, Outcome, Pace};
 use crate::model::clock::Clock;
 use crate::model::secret::Secret;
 use crate::ports::TargetError;
+use crate::ports::turn;
 use crate::transport::Answer;
 use crate::transport::Attempt;
 use crate::transport::HttpClient;
@@ -288,8 +289,11 @@ impl Wire {
         } else {
             Kind::Write
         };
-        let sent = match self.pace.enter(kind).await {
-            Ok(pass) => {
+        let sent = match turn::wait(self.pace.enter(kind)).await {
+            Some(Ok(pass)) => {
+                if kind == Kind::Write {
+                    turn::writes();
+                }
                 let sent = self
                     .http
                     .send_for(self.request(asked, bearer, url, body), asked.size())
@@ -299,9 +303,16 @@ impl Wire {
                     .ok()
                     .and_then(|answer| hint::read(&answer.headers, self.clock.now()));
                 pass.done(|latency| self.outcome(&sent, latency), hint);
+                let too_early = sent
+                    .as_ref()
+                    .is_ok_and(|answer| answer.status == StatusCode::TOO_MANY_REQUESTS);
+                if kind == Kind::Write && too_early {
+                    turn::refused();
+                }
                 sent
             }
-            Err(left) => return Attempt::Fail(fault::paused(asked, left)),
+            None => return Attempt::Fail(fault::paused(asked, Duration::ZERO)),
+            Some(Err(left)) => return Attempt::Fail(fault::paused(asked, left)),
         };
         match sent {
             Ok(answer) => self.judge(attempt, answer).await,

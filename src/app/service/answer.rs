@@ -13,6 +13,7 @@ use crate::app::plans::Compared;
 use crate::app::plans::Form;
 use crate::app::plans::Origin;
 use crate::app::plans::Sheet;
+use crate::engine::error::CycleError;
 use crate::engine::job::Report;
 use crate::engine::summary::Summary;
 
@@ -51,6 +52,8 @@ pub(super) struct Done {
     pub(super) error: Option<AppError>,
     pub(super) made: Option<Made>,
     pub(super) compared: Option<Compared>,
+    /// It ended between two requests, because it was told to.
+    pub(super) stopped: bool,
 }
 
 impl Done {
@@ -62,9 +65,21 @@ impl Done {
         }
     }
 
+    /// The end of an order that gave way before.
+    pub(super) fn after(mut self, begun: Option<&Summary>) -> Self {
+        if let Some(begun) = begun {
+            self.summary = Some(match self.summary {
+                Some(summary) => summary.after(begun),
+                None => begun.clone(),
+            });
+        }
+        self
+    }
+
     /// A cycle ran.
     pub(super) fn of(report: Report) -> Self {
         Self {
+            stopped: matches!(report.error, Some(CycleError::Stopped)),
             error: report.error.as_ref().map(AppError::from),
             summary: Some(report.summary),
             ..Self::default()

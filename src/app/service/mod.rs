@@ -9,6 +9,7 @@ pub mod events;
 mod load;
 pub mod order;
 mod queue;
+mod refusals;
 pub mod request;
 mod running;
 mod state;

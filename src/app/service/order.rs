@@ -100,6 +100,21 @@ impl Work {
     }
 }
 
+impl Work {
+    /// True for a cycle that goes on where it was stopped: it may give way to named people in the middle.
+    #[must_use]
+    pub const fn gives_way(&self) -> bool {
+        matches!(
+            self,
+            Self::Cycle {
+                extent: Extent::Changes | Extent::Full | Extent::All | Extent::Restart,
+                apply: true,
+                ..
+            }
+        )
+    }
+}
+
 /// Work, and who asks for it.
 #[derive(Clone)]
 pub struct Ask {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::order::Ask;
+use super::order::Class;
 use super::order::Track;
 use crate::model::id::CycleId;
 
@@ -41,6 +42,17 @@ impl Queue {
     /// The next order.
     pub(super) fn pop(&mut self) -> Option<Arc<Track>> {
         (!self.waiting.is_empty()).then(|| self.waiting.remove(0))
+    }
+
+    /// The next order, where it is one of those that a running cycle lets through.
+    pub(super) fn pop_urgent(&mut self) -> Option<Arc<Track>> {
+        self.is_urgent().then(|| self.pop()).flatten()
+    }
+
+    /// True where somebody is named in the next order.
+    pub(super) fn is_urgent(&self) -> bool {
+        let next = self.waiting.first();
+        next.is_some_and(|track| track.ask.work.class() == Class::Named)
     }
 
     /// Takes an order out before its turn.

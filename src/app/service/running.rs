@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::answer::Done;
 use super::answer::Made;
 use super::order::Track;
@@ -18,12 +20,12 @@ use crate::engine::job::Extent;
 use crate::engine::job::Job;
 use crate::engine::job::UndoRequest;
 
-/// Carries an order out to its end.
-pub(super) async fn run(job: &Job, track: Arc<Track>) -> Done {
+/// Carries an order out to its end, or until `stop`.
+pub(super) async fn run(job: &Job, track: Arc<Track>, stop: CancellationToken) -> Done {
     let asking = Asking {
         id: Some(track.cycle),
         actor: Actor::known(&track.ask.actor),
-        stop: track.stop.clone(),
+        stop,
         watcher: Arc::clone(&track) as _,
     };
     match &track.ask.work {
@@ -57,6 +59,7 @@ pub(super) async fn run(job: &Job, track: Arc<Track>) -> Done {
                 error: carried.error,
                 made: None,
                 compared: Some(carried.compared),
+                stopped: false,
             },
             Err(error) => Done::failed(error),
         },

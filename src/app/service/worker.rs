@@ -25,15 +25,17 @@ use super::events::Happening;
 use super::load::Loaded;
 use super::load::Ready;
 use super::order::Ask;
+use super::order::Class;
 use super::order::Standing;
 use super::order::Track;
 use super::order::Work;
-use super::queue::MOST_WAITING;
 use super::queue::Queue;
+use super::refusals::broke;
+use super::refusals::cancelled;
+use super::refusals::full;
+use super::refusals::stopping;
 use super::running;
 use crate::app::error::AppError;
-use crate::app::error::ErrorKind;
-use crate::app::error::ErrorText;
 use crate::engine::job::Extent;
 use crate::engine::job::Job;
 use crate::engine::schedule;
@@ -46,6 +48,9 @@ const SCHEDULE: &str = "schedule";
 /// Longest single sleep: the clock may be set while we sleep, and schedules are by the wall clock. After the machine slept,
 /// what fell due meanwhile is done once.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// A cycle that gave way to named people goes on so long before it does again, at least.
+const FIRST_GAP: Duration = Duration::from_secs(2);
 
 /// As many plans can be fetched after they were made.
 const PLANS_KEPT: usize = 4;
@@ -71,7 +76,8 @@ pub(super) struct Worker {
 #[derive(Default)]
 struct Desk {
     queue: Queue,
-    running: Option<Arc<Track>>,
+    /// What is carried out, last; before it what gave way to it.
+    running: Vec<Arc<Track>>,
     ended: VecDeque<Arc<Track>>,
     next: Option<Timestamp>,
     /// It takes nothing more.
@@ -121,7 +127,7 @@ impl Worker {
         let desk = self.desk();
         Seen {
             loaded: self.loaded(),
-            running: desk.running.clone(),
+            running: desk.running.last().cloned(),
             waiting: desk.queue.waiting().to_vec(),
             next: desk.next,
         }
@@ -138,7 +144,9 @@ impl Worker {
         if desk.closed {
             return Err(stopping());
         }
-        let ahead = usize::from(desk.running.is_some());
+        let urgent = ask.work.class() == Class::Named;
+        let gives_way = |track: &Arc<Track>| urgent && track.ask.work.gives_way();
+        let ahead = usize::from(desk.running.last().is_some_and(|track| !gives_way(track)));
         let ticket = |track: &Track, place: usize, joined| Ticket {
             cycle: track.cycle.to_string(),
             place: place + ahead,
@@ -275,20 +283,71 @@ impl Worker {
 
     async fn carry_out(&self, job: &Job, track: Arc<Track>) {
         let _alone = self.cycle.lock().await;
-        self.desk().running = Some(Arc::clone(&track));
+        self.desk().running.push(Arc::clone(&track));
         track.begin();
-        let (running, job) = (Arc::clone(&track), job.clone());
+        let (mut begun, mut gap) = (None, Duration::ZERO);
+        let done = loop {
+            let done = self.stretch(job, &track, gap).await;
+            let gave_way = done.stopped && !track.stop.is_cancelled();
+            let done = done.after(begun.as_ref());
+            if !gave_way {
+                break done;
+            }
+            begun = done.summary;
+            self.let_through(job).await;
+            // Twice as long each time: whoever is named often, keeps no cycle from its end.
+            gap = (gap * 2).max(FIRST_GAP);
+        };
+        self.ended(&track, done);
+    }
+
+    /// One stretch of an order: all of it, or until it gives way to named people, but not before `gap` is over.
+    async fn stretch(&self, job: &Job, track: &Arc<Track>, gap: Duration) -> Done {
+        let way = track.stop.child_token();
+        let (running, job, stop) = (Arc::clone(track), job.clone(), way.clone());
         // A task of its own: a panic in it is its end, and not this worker's.
-        let done = tokio::spawn(async move { running::run(&job, running).await }).await;
-        let done = done.unwrap_or_else(|broken| Done::failed(broke(&broken)));
+        let mut task = tokio::spawn(async move { running::run(&job, running, stop).await });
+        let make_way = async {
+            if !track.ask.work.gives_way() {
+                return std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(gap).await;
+            while !self.desk().queue.is_urgent() {
+                self.bell.notified().await;
+            }
+            way.cancel();
+        };
+        let done = tokio::select! {
+            done = &mut task => done,
+            () = make_way => task.await,
+        };
+        done.unwrap_or_else(|broken| Done::failed(broke(&broken)))
+    }
+
+    /// Carries out the orders of named people in the middle of a cycle that stopped for them.
+    async fn let_through(&self, job: &Job) {
+        loop {
+            let order = self.desk().queue.pop_urgent();
+            let Some(track) = order else { return };
+            info!(job = %self.name, cycle.id = %track.cycle, "Named people go first: the cycle under way goes on afterwards");
+            self.desk().running.push(Arc::clone(&track));
+            track.begin();
+            let stop = track.stop.clone();
+            let (running, job) = (Arc::clone(&track), job.clone());
+            let done = tokio::spawn(async move { running::run(&job, running, stop).await }).await;
+            self.ended(&track, done.unwrap_or_else(|broken| Done::failed(broke(&broken))));
+        }
+    }
+
+    fn ended(&self, track: &Arc<Track>, done: Done) {
         if let Some(failure) = &done.error {
-            log(&self.name, &track, failure);
+            log(&self.name, track, failure);
         }
         let mut desk = self.desk();
-        desk.running = None;
+        desk.running.retain(|running| running.cycle != track.cycle);
         // Told first: whoever looks for it among those that ended finds it so.
         track.end(done);
-        desk.remember(track);
+        desk.remember(Arc::clone(track));
     }
 
     /// Answers those who wait for a job that cannot run.
@@ -353,46 +412,4 @@ fn log(job: &str, track: &Track, failure: &AppError) {
         let advice = text.advice.as_deref().unwrap_or_default();
         error!(job, cycle.id = %track.cycle, "{job}: {}{causes}; {advice}", text.what);
     }
-}
-
-fn broke(broken: &tokio::task::JoinError) -> AppError {
-    let shown = ErrorText {
-        what: "the cycle broke off by a fault of this program".to_owned(),
-        causes: vec![broken.to_string()],
-        ..ErrorText::default()
-    };
-    AppError::new(
-        ErrorKind::Failed,
-        shown.advise("the next cycle goes on from what is recorded; report this with the log"),
-    )
-}
-
-fn cancelled(actor: &str) -> AppError {
-    let shown = ErrorText {
-        what: format!("cancelled by {actor} before it began"),
-        ..ErrorText::default()
-    };
-    AppError::new(ErrorKind::NotBegun, shown.advise("nothing was done; ask again"))
-}
-
-fn stopping() -> AppError {
-    let shown = ErrorText {
-        what: "the daemon is stopping, and takes no orders".to_owned(),
-        ..ErrorText::default()
-    };
-    AppError::new(
-        ErrorKind::NotBegun,
-        shown.advise("nothing was done; ask again once it runs"),
-    )
-}
-
-fn full() -> AppError {
-    let shown = ErrorText {
-        what: format!("{MOST_WAITING} orders wait for this job already"),
-        ..ErrorText::default()
-    };
-    AppError::new(
-        ErrorKind::Busy,
-        shown.advise("ask again when some of them are done; `melonsync status` lists them"),
-    )
 }

@@ -68,6 +68,14 @@ fn position(all: &[Json], name: &str) -> Result<usize, AppError> {
     let found: Vec<usize> = (0..all.len()).filter(|at| begins(&all[*at])).collect();
     match found.as_slice() {
         [at] => Ok(*at),
+        // A cycle that gave way to named people, and went on: its end.
+        [at, others @ ..]
+            if others
+                .iter()
+                .all(|other| all[*other]["cycle"] == all[*at]["cycle"]) =>
+        {
+            Ok(*at)
+        }
         [] => Err(none_kept(name)),
         many => Err(AppError::usage(
             format!("the ids of {} cycles begin with `{}`", many.len(), shown(name)),

@@ -39,6 +39,7 @@ use crate::model::id::TargetId;
 use crate::model::verb::Act;
 use crate::ports::Patch;
 use crate::ports::TargetError;
+use crate::ports::turn::Turn;
 
 use crate::reconcile::guard::quarantine::Kinds;
 use crate::reconcile::guard::quarantine::Said;
@@ -144,7 +145,11 @@ impl<'j> Sending<'j> {
                 .iter()
                 .for_each(|operation| audit::tell(job, order, operation, ending));
         }
-        let (work, answer) = send(job, work).await;
+        let turn = Turn::until(&order.stop);
+        let (work, answer) = turn.during(send(job, work)).await;
+        if turn.gave_way() {
+            return (work, Answer::NotSent);
+        }
         note_trouble(&self.trouble, &answer, work.sends());
         if work.sends() {
             let retry = self.retried.contains(&work.plan.source);

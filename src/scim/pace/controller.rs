@@ -116,6 +116,14 @@ impl Controller {
         }
     }
 
+    /// Makes a moment that was taken, and all after it, free again.
+    pub fn give_back(&mut self, leave: Leave, kind: Kind) {
+        if self.holds(leave) {
+            self.lanes[kind as usize].free_from(leave.at);
+            self.ceiling_next = self.ceiling_next.min(leave.at);
+        }
+    }
+
     /// Returns whether a leave still holds.
     pub const fn holds(&self, leave: Leave) -> bool {
         self.epoch == leave.epoch

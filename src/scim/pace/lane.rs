@@ -84,6 +84,11 @@ impl Lane {
         self.ahead = after(self.ahead, at, self.gap.unwrap_or(0.0));
     }
 
+    /// Makes the moments that were taken from this one on free again.
+    pub fn free_from(&mut self, at: Duration) {
+        (self.next, self.ahead) = (self.next.min(at), self.ahead.min(at));
+    }
+
     /// Begins anew at this moment, after a wait of this length: the moments taken so far are free again.
     pub fn restart(&mut self, at: Duration, wait: Duration) {
         // A gap later than allowed, because requests that were under way may have taken what came in since; but, unless

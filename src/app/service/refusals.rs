@@ -1,0 +1,48 @@
+//! Why an order is not carried out, or not to its end.
+
+use super::queue::MOST_WAITING;
+use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
+
+pub(super) fn broke(broken: &tokio::task::JoinError) -> AppError {
+    let shown = ErrorText {
+        what: "the cycle broke off by a fault of this program".to_owned(),
+        causes: vec![broken.to_string()],
+        ..ErrorText::default()
+    };
+    AppError::new(
+        ErrorKind::Failed,
+        shown.advise("the next cycle goes on from what is recorded; report this with the log"),
+    )
+}
+
+pub(super) fn cancelled(actor: &str) -> AppError {
+    let shown = ErrorText {
+        what: format!("cancelled by {actor} before it began"),
+        ..ErrorText::default()
+    };
+    AppError::new(ErrorKind::NotBegun, shown.advise("nothing was done; ask again"))
+}
+
+pub(super) fn stopping() -> AppError {
+    let shown = ErrorText {
+        what: "the daemon is stopping, and takes no orders".to_owned(),
+        ..ErrorText::default()
+    };
+    AppError::new(
+        ErrorKind::NotBegun,
+        shown.advise("nothing was done; ask again once it runs"),
+    )
+}
+
+pub(super) fn full() -> AppError {
+    let shown = ErrorText {
+        what: format!("{MOST_WAITING} orders wait for this job already"),
+        ..ErrorText::default()
+    };
+    AppError::new(
+        ErrorKind::Busy,
+        shown.advise("ask again when some of them are done; `melonsync status` lists them"),
+    )
+}
