@@ -38,6 +38,7 @@ pub mod entra;
 pub mod files;
 pub mod mapping;
 pub mod model;
+pub mod notify;
 pub mod ports;
 pub mod reconcile;
 pub mod sandbox;

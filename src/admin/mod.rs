@@ -18,6 +18,7 @@ mod listings;
 mod logins;
 mod mapping;
 mod network;
+mod notify;
 mod orders;
 mod parameter;
 mod patient;

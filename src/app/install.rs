@@ -7,7 +7,7 @@ mod mappings;
 use std::path::Path;
 use std::path::PathBuf;
 
-pub use self::edges::{source, target};
+pub use self::edges::{network, source, target};
 pub use self::jobs::{application, audit, binding, digest, job, reads_assignments};
 pub use self::mappings::{mapping, pinned_mapping};
 use super::error::AppError;

@@ -18,6 +18,7 @@ pub mod init;
 mod link;
 mod list;
 mod mapping;
+mod notify;
 mod orders;
 mod patience;
 mod pause;
@@ -124,6 +125,8 @@ pub enum Command {
     History(history::History),
     /// Check, export, import, back up, restore or compact the snapshot; forget somebody in it.
     State(state::State),
+    /// Send a sample to every receiver of notifications.
+    Notify(notify::Notify),
     /// Print the completion script of a shell.
     Completions(completions::Completions),
 }
@@ -166,6 +169,7 @@ fn dispatch(cli: &Cli, open_doors: OpenDoors, report: &mut Report) -> Result<Exi
         Command::Status(args) => status::run(&cli.globals, args, report),
         Command::List(args) => list::run(&cli.globals, args, report),
         Command::Cancel(args) => cancel::run(&cli.globals, args, report),
+        Command::Notify(args) => notify::run(&cli.globals, args, report),
         Command::Quarantine(args) => quarantine::run(&cli.globals, &args.action, report),
         Command::Escrow(args) => escrow::run(&cli.globals, &args.action, report),
         Command::Mapping(args) => mapping::run(&cli.globals, &args.action, report),

@@ -21,6 +21,7 @@ use crate::model::id::ObjectKind;
 use crate::ports::Durability;
 use crate::ports::PageRequest;
 use crate::ports::SourceError;
+use crate::ports::TargetError;
 use crate::reconcile::explain::omission::Omission;
 use crate::reconcile::forward::plan::ObjectPlan;
 use crate::reconcile::guard::quarantine::Kinds;
@@ -152,6 +153,7 @@ impl Stops {
             hint: error.hint(),
             actor: run.order.actor.clone(),
             probed: None,
+            credential: refuses_credential(error),
         })
     }
 
@@ -291,4 +293,13 @@ fn note(run: &Run<'_>, operation: &str, reason: String, detail: Option<String>) 
         },
         salt: (job.entropy)(),
     }
+}
+
+/// True where a side refuses who asks, and not what was asked.
+const fn refuses_credential(error: &CycleError) -> bool {
+    matches!(
+        error,
+        CycleError::Source(SourceError::Unauthorized { .. } | SourceError::Forbidden { .. })
+            | CycleError::Target(TargetError::Unauthorized { .. })
+    )
 }

@@ -3,6 +3,7 @@
 pub mod assignment;
 pub mod attributes;
 pub mod clock;
+pub mod condition;
 pub mod cursor;
 pub mod dialect;
 pub mod id;

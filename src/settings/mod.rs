@@ -20,6 +20,7 @@ mod drift;
 mod filter;
 pub mod job;
 pub mod network;
+pub mod notify;
 pub mod problem;
 pub mod provisioning;
 pub mod schedule;
@@ -103,6 +104,8 @@ pub struct Settings {
     pub audit: Audit,
     /// How to reach other hosts; already merged into each job's source and target.
     pub network: Network,
+    /// Who is told when a job needs somebody.
+    pub notify: Vec<notify::Receiver>,
     /// The jobs by name; at least one.
     pub jobs: BTreeMap<String, Job>,
 }
@@ -186,6 +189,7 @@ impl Settings {
         let admin = Admin::read(root.child("admin"));
         let audit = Audit::read(root.child("audit"));
         let network = Network::read(root.child("network"));
+        let notify = notify::read(&mut root, !offline);
         let section = root.child("jobs");
         let jobs = jobs(&section, &network, offline);
         root.finish();
@@ -194,6 +198,7 @@ impl Settings {
             admin,
             audit,
             network,
+            notify,
             jobs,
         }
     }

@@ -33,6 +33,9 @@ pub struct JobStop {
     pub actor: String,
     /// When it was last probed without success.
     pub probed: Option<Timestamp>,
+    /// True where the side refuses the credential, and not its address.
+    #[serde(default)]
+    pub credential: bool,
 }
 
 /// What is stopped: the job, or kinds of operations.

@@ -21,7 +21,7 @@ use super::{
     tx::Tx,
 };
 
-pub use values::{AnotherWriter, AnsweredCreate, OpenWrite, SentAt, TargetSize};
+pub use values::{AnotherWriter, AnsweredCreate, Notice, OpenWrite, SentAt, TargetSize};
 
 /// The version that is written.
 const VERSION: u8 = record::VERSION;
@@ -169,6 +169,8 @@ pub const INITIAL_DONE: StateKey<()> = StateKey::mark("initial_done", "the mark 
 /// changed rules need a full read.
 pub const INCOMPLETE: StateKey<()> =
     StateKey::mark("forgotten_alive", "the mark of a forgotten user who lives");
+/// The states that people were told of.
+pub const NOTICES: StateKey<Vec<Notice>> = StateKey::json("notices", "the states that people were told of");
 /// How far the sweep of single readings has come.
 pub const SWEEP: StateKey<Sweep> = StateKey::record("refresh_sweep", "how far the readings have come");
 /// The number of users and groups that were assigned when last none was about to leave.

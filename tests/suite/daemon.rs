@@ -3,6 +3,7 @@
 mod beside;
 pub mod http;
 mod jobs;
+mod notices;
 mod orders;
 mod plans;
 mod socket;

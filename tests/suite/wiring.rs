@@ -11,6 +11,7 @@ mod dialect;
 mod drift;
 mod groups;
 mod keys;
+mod notify;
 mod provisioning;
 mod removals;
 mod source;
@@ -41,6 +42,7 @@ fn every_key_has_a_row() {
         dialect::KEYS,
         drift::KEYS,
         groups::KEYS,
+        notify::KEYS,
         provisioning::KEYS,
         removals::KEYS,
         source::KEYS,

@@ -13,6 +13,7 @@ use crate::admin::health;
 use crate::admin::health::Health;
 use crate::admin::listings;
 use crate::admin::mapping;
+use crate::admin::notify;
 use crate::admin::orders;
 use crate::admin::parameter::Kind;
 use crate::admin::parameter::Parameter;
@@ -35,6 +36,7 @@ use crate::app::decisions::quarantine;
 use crate::app::decisions::withheld;
 use crate::app::decisions::withheld::Chosen;
 use crate::app::mapping::person::TestRequest;
+use crate::app::notices::sample::Tested;
 use crate::app::proof::ExportRequest;
 use crate::app::service::CycleState;
 use crate::app::service::Service;
@@ -252,6 +254,8 @@ fn orders() -> Vec<Route> {
         ),
         post("/api/v1/cycles/{id}/cancel", Operator, orders::cancel)
             .takes::<CancelRequest>().gives(Gives::Document(Body::of::<Cancelled>())).says("ends an order or a cycle after the requests in flight"),
+        post("/api/v1/notify/test", Approver, notify::test)
+            .views::<Tested>().says("sends a sample to every receiver of notifications"),
     ]
 }
 

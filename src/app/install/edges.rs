@@ -86,7 +86,8 @@ fn client_of(target: &settings::target::Target) -> Result<ScimTarget, AppError> 
     })
 }
 
-fn network(settings: &settings::network::Network) -> NetworkOptions {
+/// How to reach a network, as the client takes it.
+pub fn network(settings: &settings::network::Network) -> NetworkOptions {
     NetworkOptions {
         proxy: settings.proxy.clone(),
         ca_file: settings.ca_file.clone(),

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod events;
 mod load;
+mod notices;
 pub mod order;
 mod queue;
 mod refusals;
@@ -37,6 +38,7 @@ use super::desk::Desk;
 use super::error::AppError;
 use super::error::ErrorText;
 use super::install;
+use super::notices::receivers;
 use super::site::Site;
 use super::views::cycles;
 use super::views::status;
@@ -87,6 +89,7 @@ impl Service {
     pub fn prepare(config: &Path, take_back: bool, stop: CancellationToken) -> Result<Self, AppError> {
         let (settings, secrets) = load::read(config)?;
         let access = Access::read(&settings)?;
+        receivers::ready(&settings)?;
         let site = Site::hold(config, settings.clone(), Some(&role(&settings)))?;
         let service = Self {
             site,
@@ -111,8 +114,8 @@ impl Service {
         Ok(service)
     }
 
-    /// Lets every worker begin.
-    pub fn start(&self) {
+    /// Lets every worker begin, and tells the receivers of the settings.
+    pub fn start(self: &Arc<Self>) {
         let workers = self.workers();
         let ready = |worker: &&Arc<Worker>| matches!(worker.loaded(), Loaded::Ready(_));
         let jobs = workers.values().filter(ready).count();
@@ -122,6 +125,8 @@ impl Service {
         }
         drop(workers);
         self.started.store(true, Ordering::Release);
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.spawn(notices::tell(Arc::clone(self), self.stop.clone()));
     }
 
     /// What the daemon waits for before it does what it is there for; empty once it does. The store is open, and the doors are
@@ -166,6 +171,7 @@ impl Service {
     /// error, and the old ones stay.
     pub fn reload(&self) -> Result<(), AppError> {
         let (settings, _) = load::read(self.site.config())?;
+        receivers::ready(&settings)?;
         let before = self.site.settings();
         if settings.state.path != before.state.path || settings.state.store != before.state.store {
             return Err(AppError::usage(

@@ -281,6 +281,7 @@ fn check_state(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreErro
     for mark in [state::INITIAL_DONE, state::INCOMPLETE] {
         one(snapshot.state(&mark).map(drop))?;
     }
+    one(snapshot.state(&state::NOTICES).map(drop))?;
     one(snapshot.state(&state::SWEEP).map(drop))?;
     one(snapshot.state(&assignments::ASSIGNMENTS).map(drop))?;
     one(snapshot.state(&assignments::WATCH).map(drop))?;

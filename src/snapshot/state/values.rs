@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::clock::Timestamp;
+use crate::model::condition::Condition;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -74,4 +75,15 @@ pub struct TargetSize {
     pub resources: u64,
     /// The number of pages that they came in.
     pub pages: u64,
+}
+
+/// A state of the job that people were told of, and that lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The state.
+    pub condition: Condition,
+    /// When it began.
+    pub since: Timestamp,
+    /// How bad it is: each step further is told at once.
+    pub step: u32,
 }

@@ -4,6 +4,7 @@ pub mod announced;
 pub mod limit;
 pub mod manual_clock;
 pub mod program;
+pub mod receiver;
 pub mod truth;
 pub mod world;
 
