@@ -76,7 +76,7 @@ impl SourceDirectory for Graph {
             return answer;
         }
         if !is_page(&request) {
-            inner.judge.round_begins();
+            inner.judge.round_begins(kind);
         }
         if answer.is_err() {
             inner.judge.broke_off();

@@ -41,6 +41,9 @@ pub struct Said {
     first: Option<(Answer, Timestamp)>,
     /// A process died over what was said of it: either may be known.
     pub unsure: bool,
+    /// Named by an admin, it was found among the deleted items: that is believed for what can be taken back, until a page or
+    /// a look says otherwise.
+    pub believed: bool,
 }
 
 /// What a look-up answered.
@@ -69,8 +72,10 @@ pub struct Judge {
     /// What the full round under way brought, and everything that any page brought, by kind.
     seen: BTreeMap<ObjectKind, BTreeSet<SourceId>>,
     known: BTreeMap<ObjectKind, BTreeSet<SourceId>>,
-    /// What the pages of the round under way said.
-    round: Vec<DeltaObject>,
+    /// What the pages of the rounds under way said, by stream.
+    round: BTreeMap<ObjectKind, Vec<DeltaObject>>,
+    /// Users whom the order under way names.
+    pub named: BTreeSet<SourceId>,
     /// Streams whose next page is only asked for to see whether the source lets us in.
     pub probed: BTreeSet<ObjectKind>,
     last_asked: Vec<SourceId>,
@@ -116,6 +121,8 @@ impl Judge {
         let mut said = self.said.get(id).cloned().unwrap_or_default();
         if let Some(gone) = self.lent.get(id) {
             said.gone = *gone;
+        } else if said.believed {
+            said.gone = said.gone.or(Some(Removed::SoftDeleted));
         }
         said
     }
@@ -159,7 +166,7 @@ impl Judge {
             // Kept until the next round begins: the process may die over this page, and read it again.
             self.members.extend(self.brought.clone());
         }
-        self.round.extend(page.objects.clone());
+        self.round.entry(kind).or_default().extend(page.objects.clone());
     }
 
     fn read_object(&mut self, object: &DeltaObject, full: bool) {
@@ -167,7 +174,7 @@ impl Judge {
         // What comes back comes with all that it has.
         let back = said.gone.is_some();
         let before = (said.gone, said.elsewhere);
-        (said.gone, said.missing) = (object.removed, false);
+        (said.gone, said.missing, said.believed) = (object.removed, false, false);
         if before.0 != said.gone {
             said.first = None;
         }
@@ -202,15 +209,14 @@ impl Judge {
     /// minutes apart. A plan's look proves nothing.
     pub fn asked(&mut self, id: &SourceId, existence: &Existence, now: Timestamp) {
         let planning = self.planning;
+        let named = self.named.contains(id) && self.owners.values().any(|owner| owner == id);
         let said = self.said.entry(*id).or_default();
         let answer = match existence {
             Existence::Alive(_) => Answer::Alive,
             Existence::SoftDeleted => Answer::Soft,
             Existence::HardDeleted => Answer::Nowhere,
-            Existence::Unknown(_) => {
-                said.asked = false;
-                return;
-            }
+            // What an earlier answer proved stands: the streams have said nothing else since.
+            Existence::Unknown(_) => return,
         };
         let agrees = match (said.gone, answer) {
             (None, Answer::Alive)
@@ -224,6 +230,11 @@ impl Judge {
         });
         // Not there is all that the deletion of somebody in the recycle bin needs.
         said.asked = agrees || twice || (said.gone.is_some() && answer == Answer::Nowhere);
+        if named && said.gone.is_none() && answer == Answer::Soft && planning {
+            self.lent.insert(*id, Some(Removed::SoftDeleted));
+        } else if !planning {
+            said.believed = (named || said.believed) && answer == Answer::Soft;
+        }
         if !(agrees || twice) {
             if !planning
                 && said
@@ -264,13 +275,13 @@ impl Judge {
     }
 
     /// A round begins, from the beginning or from where the last one ended.
-    pub fn round_begins(&mut self) {
-        self.round.clear();
+    pub fn round_begins(&mut self, kind: ObjectKind) {
+        self.round.remove(&kind);
     }
 
     /// A page was not read: of what this round said before, nobody knows whether it was kept.
     pub fn broke_off(&mut self) {
-        for object in std::mem::take(&mut self.round) {
+        for object in std::mem::take(&mut self.round).into_values().flatten() {
             self.said.entry(object.id).or_default().unsure = true;
             let members = object.members.iter();
             self.unsure_members
@@ -294,6 +305,7 @@ impl Judge {
         self.removing.clear();
         self.last_asked.clear();
         self.lent.clear();
+        self.named.clear();
         (self.writes, self.futile) = (0, 0);
     }
 
@@ -420,7 +432,7 @@ impl Judge {
         let said = self.said.entry(*owner).or_default().clone();
         if old.active && !new.active {
             self.removing.insert(id.to_owned(), true);
-            let proof = said.gone.is_some() || said.enabled == Some(false) || said.elsewhere;
+            let proof = said.gone.is_some() || said.believed || said.enabled == Some(false) || said.elsewhere;
             self.object(!proof && !said.unsure, || {
                 format!("disabled {owner}, of whom the source says {said:?}")
             });
@@ -535,7 +547,8 @@ impl Judge {
                 continue;
             };
             let said = self.said.get(&member);
-            let left = said.is_none_or(|said| said.gone.is_some() || said.elsewhere || said.unsure);
+            let left =
+                said.is_none_or(|said| said.gone.is_some() || said.believed || said.elsewhere || said.unsure);
             let stays = self.members.get(group).is_some_and(|held| held.contains(&member));
             let unsure = self.unsure_members.contains(&(*group, member));
             self.object(stays && !left && !gone && !unsure, || {

@@ -1,5 +1,6 @@
 //! One world: built from a seed, lived through, and judged.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -21,6 +22,7 @@ use melonsync::model::clock::Clock;
 use melonsync::model::clock::Timestamp;
 use melonsync::model::id::CycleId;
 use melonsync::model::id::ObjectKind;
+use melonsync::model::id::SourceId;
 use melonsync::ports::Durability;
 use melonsync::reconcile::guard::Class;
 use melonsync::reconcile::policy::Adopt;
@@ -410,6 +412,7 @@ impl World {
         {
             let mut inner = self.site.lock();
             inner.judge.begin(!apply);
+            inner.judge.named = named_users(&order.extent);
             inner.steps = 0;
             // What an earlier probe did not come to is not left over.
             inner.judge.probed.clear();
@@ -623,4 +626,12 @@ fn open(site: &Arc<Site>, memory: &MemoryStore) -> Snapshot {
         memory: memory.clone(),
     };
     Snapshot::open(Arc::new(store), Path::new("memory")).unwrap()
+}
+
+/// The users whom an order names.
+fn named_users(extent: &Extent) -> BTreeSet<SourceId> {
+    match extent {
+        Extent::Objects { users, .. } => users.iter().filter_map(|user| user.parse().ok()).collect(),
+        _ => BTreeSet::new(),
+    }
 }
