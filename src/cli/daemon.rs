@@ -17,6 +17,7 @@ use super::args::Globals;
 use super::exit::Exit;
 use super::process;
 use super::report::Report;
+use super::supervisor;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
@@ -37,6 +38,8 @@ pub fn run(
         let service = Arc::new(Service::prepare(&globals.config, args.take_back, stop.clone())?);
         let doors = open_doors(Arc::clone(&service), stop.clone())?;
         service.start();
+        supervisor::ready(&service);
+        let alive = tokio::spawn(supervisor::live(Arc::clone(&service), stop.clone()));
         let mut credentials = service::credentials_of(&service.site().settings());
         while !stop.is_cancelled() {
             tokio::select! {
@@ -51,9 +54,11 @@ pub fn run(
                 () = stop.cancelled() => {}
             }
         }
+        supervisor::stopping(service.longest_request());
         service.ended().await;
         // The doors stay open for what the last cycles have to answer; who does not read it is not waited for.
         let _ = tokio::time::timeout(LAST_ANSWERS, doors).await;
+        alive.abort();
         info!("Stopped: nothing is in flight, everything done is recorded");
         Ok(Exit::Done)
     })
@@ -80,11 +85,16 @@ fn hangup() -> Result<Signal, AppError> {
 }
 
 fn reload(service: &Service, report: &Report) {
+    supervisor::reloading();
     match service.reload() {
-        Ok(()) => info!("The settings were read again; they take effect after the cycles under way"),
+        Ok(()) => {
+            info!("The settings were read again; they take effect after the cycles under way");
+            supervisor::ready(service);
+        }
         Err(failure) => {
             error!("The new settings are refused; the daemon goes on with the old ones");
             report.complain(&failure);
+            supervisor::refused(&failure.errors[0].what);
         }
     }
 }

@@ -30,6 +30,7 @@ mod resync;
 mod sandbox;
 mod state;
 mod status;
+mod supervisor;
 mod sync;
 mod undo;
 mod usage;

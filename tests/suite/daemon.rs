@@ -7,4 +7,5 @@ mod notices;
 mod orders;
 mod plans;
 mod socket;
+mod supervised;
 pub mod world;

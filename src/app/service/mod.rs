@@ -25,6 +25,7 @@ use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
@@ -153,6 +154,14 @@ impl Service {
     #[must_use]
     pub const fn site(&self) -> &Site {
         &self.site
+    }
+
+    /// The longest time that a request of a job may take.
+    #[must_use]
+    pub fn longest_request(&self) -> Duration {
+        let settings = self.site.settings();
+        let longest = settings.jobs.values().map(|job| job.target.request_timeout).max();
+        longest.unwrap_or_default()
     }
 
     /// What happens.
