@@ -8,8 +8,10 @@ use axum::response::Response;
 
 use super::answer;
 use super::answer::Form;
+use super::extract::Json;
 use super::problem::Problem;
 use crate::app::notices::sample;
+use crate::app::notices::sample::SampleRequest;
 use crate::app::service::Service;
 use crate::app::words::Words;
 
@@ -17,6 +19,7 @@ use crate::app::words::Words;
 pub(super) async fn test(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
+    Json(SampleRequest {}): Json<SampleRequest>,
 ) -> Result<Response, Problem> {
     let tested = sample::test(&service.site().settings()).await?;
     let form = Form::of(&headers);

@@ -13,6 +13,7 @@ use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::install::Installation;
 use crate::app::notices::sample;
+use crate::app::notices::sample::SampleRequest;
 use crate::app::notices::sample::Tested;
 use crate::app::words::Words;
 
@@ -38,9 +39,8 @@ pub fn run(globals: &Globals, args: &Notify, report: &mut Report) -> Result<Exit
         let settings = install::settings(&globals.config, false)?;
         process::runtime()?.block_on(sample::test(&settings))
     };
-    let nothing = serde_json::Map::new();
     let there = |daemon: &beside::Daemon| -> Result<Tested, AppError> {
-        daemon.asked(Question::post("/notify/test".to_owned(), &nothing))
+        daemon.asked(Question::post("/notify/test".to_owned(), &SampleRequest {}))
     };
     let tested = beside::ask(globals, here, there)?;
     report.show(&tested, || tested.words());

@@ -138,6 +138,9 @@ pub(super) struct LeftOut {
     pub(super) not_kept: Vec<Attribute>,
     /// What the target holds of attributes that it does not keep beside one that was written.
     pub(super) held_instead: Vec<(Name, Value)>,
+    /// Values of a leaver that are still in the resource which a newcomer took over: they count as sent, so that later cycles
+    /// take them away.
+    pub(super) of_a_leaver: Vec<(Name, Value)>,
     /// Members that it refused.
     pub(super) members: Vec<RefusedMember>,
     /// The names of those, where they are known.
@@ -150,6 +153,7 @@ impl LeftOut {
             attributes: Vec::new(),
             not_kept: Vec::new(),
             held_instead: Vec::new(),
+            of_a_leaver: Vec::new(),
             members: Vec::new(),
             names: BTreeMap::new(),
         }

@@ -45,7 +45,12 @@ fn the_example_holds_the_defaults() {
 
 #[test]
 fn commented_keys_of_the_example_are_known_too() {
-    let text: Vec<String> = EXAMPLE
+    // The block of a receiver is commented out as a whole.
+    let (before, notify) = EXAMPLE.split_once("# [[notify]]").unwrap();
+    let (notify, after) = notify.split_once("\n\n").unwrap();
+    let notify = notify.replace("\n# ", "\n");
+    let example = format!("{before}[[notify]]{notify}\n\n{after}");
+    let text: Vec<String> = example
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             // Stands in the place of another.
@@ -62,6 +67,7 @@ fn commented_keys_of_the_example_are_known_too() {
         })
         .collect();
     let settings = parse(&text.join("\n"), &[]).unwrap();
+    assert_eq!(settings.notify.len(), 1);
     let admin = &settings.admin;
     assert!(admin.listen.is_some() && admin.tls.is_some() && admin.behind_proxy);
     assert_eq!((admin.tokens.len(), admin.hosts.len()), (2, 1));

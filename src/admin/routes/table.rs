@@ -36,6 +36,7 @@ use crate::app::decisions::quarantine;
 use crate::app::decisions::withheld;
 use crate::app::decisions::withheld::Chosen;
 use crate::app::mapping::person::TestRequest;
+use crate::app::notices::sample::SampleRequest;
 use crate::app::notices::sample::Tested;
 use crate::app::proof::ExportRequest;
 use crate::app::service::CycleState;
@@ -255,7 +256,7 @@ fn orders() -> Vec<Route> {
         post("/api/v1/cycles/{id}/cancel", Operator, orders::cancel)
             .takes::<CancelRequest>().gives(Gives::Document(Body::of::<Cancelled>())).says("ends an order or a cycle after the requests in flight"),
         post("/api/v1/notify/test", Approver, notify::test)
-            .views::<Tested>().says("sends a sample to every receiver of notifications"),
+            .takes::<SampleRequest>().views::<Tested>().says("sends a sample to every receiver of notifications"),
     ]
 }
 

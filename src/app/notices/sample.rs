@@ -17,6 +17,11 @@ use crate::notify::message::Message;
 use crate::notify::message::Turn;
 use crate::settings::Settings;
 
+/// A request for samples: it takes nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SampleRequest {}
+
 /// What became of the samples.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tested {

@@ -193,6 +193,9 @@ impl Done {
         for (path, held) in std::mem::take(&mut self.work.left_out.held_instead) {
             link.kept.insert(path, Kept::Other(held));
         }
+        for (path, stays) in std::mem::take(&mut self.work.left_out.of_a_leaver) {
+            link.sent.insert(path, stays);
+        }
         self.notice_cleared(mapping, &mut link);
         if self.work.heals() && self.whole {
             self.not_kept.add_healed(NotKept::of(mapping, &self.work, &link));

@@ -14,6 +14,7 @@ use crate::engine::record::Recorder;
 use crate::engine::record::part::Part;
 use crate::engine::standing::Fact;
 use crate::engine::work::Work;
+use crate::engine::work::rehired_from;
 use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::model::refusal::Refusal;
@@ -78,7 +79,12 @@ impl Recorder<'_, '_> {
             holds,
         } = refused;
         work.sent.remove(attribute.as_str());
+        let takes_over = rehired_from(&work.run).is_some();
         let (operation, change) = take_out(work, &attribute)?;
+        if takes_over && change.after.is_unassigned() && !change.before.is_unassigned() {
+            let stays = holds.clone().unwrap_or_else(|| change.before.clone());
+            work.left_out.of_a_leaver.push((change.attribute.clone(), stays));
+        }
         let said = chain(&error);
         let hint = match holds {
             None => hint(&attribute, change.after.is_unassigned(), &said),
