@@ -18,6 +18,7 @@ use crate::engine::work::rehired_from;
 use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::model::refusal::Refusal;
+use crate::model::value::Value;
 use crate::ports::RefusedPart;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Operation;
@@ -79,12 +80,8 @@ impl Recorder<'_, '_> {
             holds,
         } = refused;
         work.sent.remove(attribute.as_str());
-        let takes_over = rehired_from(&work.run).is_some();
         let (operation, change) = take_out(work, &attribute)?;
-        if takes_over && change.after.is_unassigned() && !change.before.is_unassigned() {
-            let stays = holds.clone().unwrap_or_else(|| change.before.clone());
-            work.left_out.of_a_leaver.push((change.attribute.clone(), stays));
-        }
+        note_leaver(work, &change, holds.as_ref());
         let said = chain(&error);
         let hint = match holds {
             None => hint(&attribute, change.after.is_unassigned(), &said),
@@ -145,6 +142,16 @@ fn report(operation: &Operation, attribute: &Name, taken: bool, said: &str) -> S
         tracing::warn!(object = %id, op = verb, attribute = %attribute, "The target refused {attribute} of {id}, and it waits alone: {said}");
         format!("the target refused `{attribute}`, and the rest was carried out: {said}")
     }
+}
+
+/// Notes a value of a leaver that the target does not let go, where a newcomer takes the resource over: the newcomer has nothing
+/// recorded for it, so that without this later cycles would see nothing to do.
+fn note_leaver(work: &mut Work, change: &Change, holds: Option<&Value>) {
+    if rehired_from(&work.run).is_none() || !change.after.is_unassigned() || change.before.is_unassigned() {
+        return;
+    }
+    let stays = holds.unwrap_or(&change.before).clone();
+    work.left_out.of_a_leaver.push((change.attribute.clone(), stays));
 }
 
 /// Takes the change of an attribute out of what was carried out. Returns it as an operation of its own.
