@@ -2,11 +2,11 @@
 //!
 //! # One change, from end to end
 //!
-//! Ada is disabled in Entra. The next cycle asks Microsoft Graph what changed ([`source`]); the page that brings Ada is stored
+//! Ada is disabled in Entra. The next cycle asks Microsoft Graph what changed ([`entra`]); the page that brings Ada is stored
 //! together with the link to the page after it, and Ada gets a mark ([`snapshot`]). The mapping turns the user that the source
 //! describes into the attributes that the target should hold ([`mapping`]). The planner compares them with what was last sent and with
 //! what the target kept of it, and decides on one operation, `disable_user`, with its reason ([`reconcile`]). The guard counts
-//! it with all other removals of the last day. What it lets pass goes out as one PATCH ([`target`]), and its outcome, its history entry and the
+//! it with all other removals of the last day. What it lets pass goes out as one PATCH ([`scim`]), and its outcome, its history entry and the
 //! end of the mark are recorded in one transaction. [`engine`] is the order of these steps; `plan` runs the same ones and sends nothing.
 //!
 //! # The map
@@ -22,7 +22,7 @@
 //! | 2 | [`reconcile`] | the pure planner: what to do, and why |
 //! | 3 | [`settings`], [`ports`], [`telemetry`] | configuration, the three ports, logs |
 //! | 4 | [`transport`] | HTTP client, retry, Retry-After |
-//! | 5 | [`source`], [`target`], [`snapshot`] | the edges: Microsoft Graph, SCIM 2.0, the embedded store |
+//! | 5 | [`entra`], [`scim`], [`snapshot`], [`notify`] | the edges: Microsoft Graph, SCIM 2.0, the embedded store, receivers of notifications |
 //! | 6 | [`engine`] | one provisioning cycle, and when to run it |
 //! | 7 | [`app`] | what can be asked of an installed melonsync, whatever the surface |
 //! | 8 | [`admin`], [`cli`] | the daemon's API and the doors to it; one file a verb |

@@ -1,4 +1,4 @@
-//! A SCIM 2.0 service as a [`TargetDirectory`].
+//! A SCIM 2.0 service as a [`crate::ports::TargetDirectory`].
 //!
 //! Promises: a create is sent once; nothing that an answer omits is taken for absence; the token is in the
 //! `Authorization` header and nowhere else.

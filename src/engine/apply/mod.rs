@@ -1,6 +1,6 @@
 //! Apply: carries out the operations of a batch. No decision is left to make here.
 //!
-//! Works come in, and go out with their answers ([`send::Answers`]). Concurrent across objects, one request at a time for one
+//! Works come in, and go out with their answers (`send::Answers`). Concurrent across objects, one request at a time for one
 //! object. Operations name source ids; the target ids are put in here, from the snapshot. Before the creates of a batch are
 //! sent, their intents are durable.
 

@@ -2,7 +2,7 @@
 //! each part that is answered, while the rest is still being sent. A crash between two parts leaves the objects of the
 //! second dirty and their intents open, as one before the batch was recorded does.
 //!
-//! Answers come in, and [`Learned`] goes out: what they say beyond the objects that they are of. What follows from it is not
+//! Answers come in, and `Learned` goes out: what they say beyond the objects that they are of. What follows from it is not
 //! decided here.
 
 pub mod after_write;

@@ -1,7 +1,7 @@
 //! The way from Entra to the target: what is desired, matched and compared, and the operations that it comes to.
 //!
-//! [`plan`] is the door: a batch of views in, operations and omissions out. [`arrivals`], [`changes`] and
-//! [`departures`] decide for objects that are new, linked, and gone; [`membership_diff`] for members; [`matching`]
+//! [`plan`] is the door: a batch of views in, operations and omissions out. `arrivals`, `changes` and
+//! `departures` decide for objects that are new, linked, and gone; [`membership_diff`] for members; [`matching`]
 //! which resource an object is; [`three_way`] what becomes of one attribute; [`coupled`] and [`unique_values`] what
 //! the rules of the target add; [`asking`] which readings are still missing.
 
