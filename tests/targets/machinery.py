@@ -134,7 +134,17 @@ class Scim:
         return answer["id"]
 
     def all(self, kind):
-        """Every resource, by index paging; a listing that falls short is a failure of this check."""
+        """Every resource, by index paging; a listing that falls short is a failure of this check. A program that was killed leaves
+        requests that the server still carries out: a listing that moves while it is read is read again."""
+        for _ in range(10):
+            found, total = self.read_once(kind)
+            if len(found) == total:
+                return list(found.values())
+            time.sleep(0.5)
+        raise Failure(f"reading back {kind}: {len(found)} of {total}")
+
+    def read_once(self, kind):
+        """What the pages brought, and how many the last of them announced."""
         found = {}
         total, start = 1, 1
         while len(found) < total:
@@ -145,6 +155,4 @@ class Scim:
                 break
             found.update({r["id"]: r for r in fresh})
             start += len(page["Resources"])
-        if len(found) != total:
-            raise Failure(f"reading back {kind}: {len(found)} of {total}")
-        return list(found.values())
+        return found, total
