@@ -4,6 +4,7 @@
 //! and `melonsync sync` carries out.
 
 pub mod answer;
+pub mod back;
 pub mod drift;
 pub mod drift_policy;
 pub mod explain;
