@@ -20,6 +20,7 @@ use super::extract::Path;
 use super::problem::Problem;
 use super::stream;
 use super::stream::Reply;
+use crate::app::actor::Actor;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
@@ -49,7 +50,7 @@ pub(super) async fn sync(
         caller.may(Role::Approver)?;
     }
     service.same_settings(&job, asked.settings.as_deref())?;
-    taken(&service, &job, caller, asked.work(), reply)
+    taken(&service, &job, &caller.actor, asked.work(), reply)
 }
 
 /// `POST /api/v1/jobs/{job}/resync`.
@@ -61,7 +62,7 @@ pub(super) async fn resync(
     Body(asked): Body<ResyncRequest>,
 ) -> Result<Response, Problem> {
     service.same_settings(&job, asked.settings.as_deref())?;
-    taken(&service, &job, caller, asked.work()?, reply)
+    taken(&service, &job, &caller.actor, asked.work()?, reply)
 }
 
 /// `POST /api/v1/jobs/{job}/drift/refresh`: the target is read, and nothing is written.
@@ -73,7 +74,7 @@ pub(super) async fn drift_refresh(
     Body(asked): Body<DriftRequest>,
 ) -> Result<Response, Problem> {
     service.same_settings(&job, asked.settings.as_deref())?;
-    taken(&service, &job, caller, DriftRequest::work(false), reply)
+    taken(&service, &job, &caller.actor, DriftRequest::work(false), reply)
 }
 
 /// `POST /api/v1/jobs/{job}/drift/heal`: what drifted is put right, whatever the drift policy.
@@ -85,7 +86,7 @@ pub(super) async fn drift_heal(
     Body(asked): Body<DriftRequest>,
 ) -> Result<Response, Problem> {
     service.same_settings(&job, asked.settings.as_deref())?;
-    taken(&service, &job, caller, DriftRequest::work(true), reply)
+    taken(&service, &job, &caller.actor, DriftRequest::work(true), reply)
 }
 
 /// `POST /api/v1/cycles/{id}/undo`: an order for the cycle's job.
@@ -99,19 +100,19 @@ pub(super) async fn undo(
     let finding = Arc::clone(&service);
     let (job, cycle) = answer::blocking(move || finding.find(&id)).await?;
     service.same_settings(&job, asked.settings.as_deref())?;
-    taken(&service, &job, caller, asked.work(cycle), reply)
+    taken(&service, &job, &caller.actor, asked.work(cycle), reply)
 }
 
-fn taken(
+pub(super) fn taken(
     service: &Arc<Service>,
     job: &str,
-    caller: Caller,
+    actor: &Actor,
     work: Work,
     reply: Reply,
 ) -> Result<Response, Problem> {
     let ask = Ask {
         work,
-        actor: caller.actor.to_string(),
+        actor: actor.to_string(),
         watcher: None,
     };
     let (ticket, track) = service.order(job, ask)?;

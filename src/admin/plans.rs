@@ -13,8 +13,10 @@ use super::caller::Caller;
 use super::desk::Answered;
 use super::desk::AtDesk;
 use super::desk::OfId;
+use super::extract::Json;
 use super::extract::Path;
 use super::extract::Query;
+use super::orders;
 use super::parameter::Kind;
 use super::parameter::Parameter;
 use super::parameter::of;
@@ -27,6 +29,7 @@ use crate::app::error::AppError;
 use crate::app::plans;
 use crate::app::plans::Form;
 use crate::app::plans::Sheet;
+use crate::app::preview::PreviewRequest;
 use crate::app::service::Service;
 use crate::app::service::answer::Answer;
 use crate::app::service::order::Ask;
@@ -58,6 +61,17 @@ pub(super) const PLAN_QUERY: &[Parameter] = &[
         "settings",
         "what the caller's own settings come to: refused where the daemon's are others",
     ),
+    text("out", "where the caller keeps it: it is only noted"),
+];
+
+/// What a preview is asked for.
+pub(super) const PREVIEW_QUERY: &[Parameter] = &[
+    of(
+        Kind::Flag,
+        "full",
+        "`true`: the target is read back, and everything is planned",
+    ),
+    of(Kind::Texts, "format", FORMAT),
     text("out", "where the caller keeps it: it is only noted"),
 ];
 
@@ -106,6 +120,37 @@ pub(super) async fn plan(at: AtDesk, query: Query, reply: Reply) -> Answered {
     }
     let ended = track.ended().await;
     whole(&ended, form).await
+}
+
+/// `POST /api/v1/jobs/{job}/preview`: an order for the plan of a job by other rules, which is fetched from its cycle.
+pub(super) async fn preview(
+    at: AtDesk,
+    query: Query,
+    reply: Reply,
+    Json(asked): Json<PreviewRequest>,
+) -> Answered {
+    let mut forms = forms(&query)?;
+    if forms.is_empty() {
+        forms.push(Form::Json);
+    }
+    let out = query.one("out");
+    let (full, saves) = (query.one("full").as_deref() == Some("true"), out.is_some());
+    let find = move || {
+        let rules = at.service.preview(&at.job, asked)?;
+        if let Some(out) = out {
+            let place = state::place(Some(out.as_str()));
+            at.open()?.note_copy("plan", std::path::Path::new(place))?;
+        }
+        Ok((at, rules))
+    };
+    let (at, rules) = answer::blocking(find).await?;
+    let work = Work::Preview {
+        rules: Arc::new(rules),
+        full,
+        forms,
+        saves,
+    };
+    orders::taken(&at.service, &at.job, &at.actor, work, reply)
 }
 
 fn forms(query: &Query) -> Result<Vec<Form>, Problem> {

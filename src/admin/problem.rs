@@ -172,7 +172,7 @@ const DOCUMENTED: &str = "see the page of the API in the documentation";
 impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
         let status = match error.kind {
-            ErrorKind::Usage => StatusCode::BAD_REQUEST,
+            ErrorKind::Usage | ErrorKind::OtherSettings => StatusCode::BAD_REQUEST,
             ErrorKind::Absent => StatusCode::NOT_FOUND,
             ErrorKind::Conflict | ErrorKind::NotBegun | ErrorKind::Held | ErrorKind::Differs => {
                 StatusCode::CONFLICT
@@ -215,6 +215,7 @@ pub(super) async fn no_method() -> Problem {
 const fn slug(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Usage => "usage",
+        ErrorKind::OtherSettings => "other-settings",
         ErrorKind::Absent => "absent",
         ErrorKind::Conflict => "conflict",
         ErrorKind::NotBegun | ErrorKind::Held => "not-begun",
@@ -226,7 +227,7 @@ const fn slug(kind: ErrorKind) -> &'static str {
 
 const fn title(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::Usage => "What is asked for cannot be",
+        ErrorKind::Usage | ErrorKind::OtherSettings => "What is asked for cannot be",
         ErrorKind::Absent => "What is named is not there",
         ErrorKind::Conflict => "It does not fit how things are by now",
         ErrorKind::NotBegun | ErrorKind::Held => "It was not begun",

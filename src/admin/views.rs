@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::answer;
 use super::answer::Form;
 use super::caller::Caller;
+use super::extract::Json;
 use super::extract::Path;
 use super::extract::Query;
 use super::parameter::Kind;
@@ -18,6 +19,7 @@ use super::parameter::id;
 use super::parameter::of;
 use super::parameter::text;
 use super::problem::Problem;
+use crate::app::preview::PreviewRequest;
 use crate::app::service::Service;
 use crate::app::views::changes;
 use crate::app::views::drift;
@@ -132,6 +134,25 @@ pub(super) async fn explain(
     let stop = service.stop().child_token();
     // Not on a thread that may block: it asks for those itself, and there are few.
     let explained = explain::explain(&ready.job, &object, caller.actor, stop).await?;
+    answer::view(&headers, move || Ok(explained)).await
+}
+
+/// `POST /api/v1/jobs/{job}/objects/{id}/explain`: as it would be by other rules.
+pub(super) async fn explain_by(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    Path((job, object)): Path<(String, String)>,
+    headers: HeaderMap,
+    Json(asked): Json<PreviewRequest>,
+) -> Answered {
+    let rules = {
+        let (service, job) = (Arc::clone(&service), job.clone());
+        answer::blocking(move || service.preview(&job, asked)).await?
+    };
+    let ready = service.ready(&job)?;
+    let tried = rules.job(&ready.job, ready.job.snapshot.clone())?;
+    let stop = service.stop().child_token();
+    let explained = explain::explain(&tried, &object, caller.actor, stop).await?;
     answer::view(&headers, move || Ok(explained)).await
 }
 

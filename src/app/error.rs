@@ -20,6 +20,8 @@ use crate::snapshot::named::NotOne;
 pub enum ErrorKind {
     /// What was asked for, or the settings, cannot be.
     Usage,
+    /// It hangs on the settings, and the daemon's are others than the caller's.
+    OtherSettings,
     /// What was named is not there.
     Absent,
     /// What was asked for does not fit how things are by now.
@@ -155,7 +157,7 @@ impl AppError {
     pub const fn is_refusal(&self) -> bool {
         matches!(
             self.kind,
-            ErrorKind::Usage | ErrorKind::Absent | ErrorKind::Conflict
+            ErrorKind::Usage | ErrorKind::OtherSettings | ErrorKind::Absent | ErrorKind::Conflict
         )
     }
 }

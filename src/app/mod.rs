@@ -19,6 +19,7 @@ pub mod lookup;
 pub mod mapping;
 pub mod notices;
 pub mod plans;
+pub mod preview;
 pub mod proof;
 pub mod service;
 pub mod site;

@@ -34,6 +34,7 @@ use crate::app::plans;
 use crate::app::plans::Form;
 use crate::app::plans::Part;
 use crate::app::plans::Sheet;
+use crate::app::preview::PreviewRequest;
 use crate::app::site::CONTROL_SOCKET;
 use crate::app::words::Words;
 
@@ -80,14 +81,25 @@ pub(super) fn ask<T>(
 pub(super) fn answer<V: Serialize + Words>(
     globals: &Globals,
     report: &mut Report,
-    mut here: impl FnMut() -> Result<V, AppError>,
+    here: impl FnMut() -> Result<V, AppError>,
     there: impl FnOnce() -> Result<Question, AppError>,
 ) -> Result<Exit, AppError> {
-    let json = report.is_json();
+    answer_by(globals, report, here, |daemon, report| {
+        daemon.told(there()?, report.is_json())
+    })
+}
+
+/// As [`answer`], where there may be more than one question to the daemon.
+pub(super) fn answer_by<V: Serialize + Words>(
+    globals: &Globals,
+    report: &mut Report,
+    mut here: impl FnMut() -> Result<V, AppError>,
+    there: impl FnOnce(&Daemon, &Report) -> Result<Told, AppError>,
+) -> Result<Exit, AppError> {
     let answer = ask(
         globals,
         || here().map(Answer::Here),
-        |daemon| daemon.told(there()?, json).map(Answer::There),
+        |daemon| there(daemon, report).map(Answer::There),
     )?;
     match answer {
         Answer::Here(view) => report.show(&view, || view.words()),
@@ -131,6 +143,23 @@ pub(super) fn settings_of(globals: &Globals, job: &str) -> Result<String, AppErr
     let settings = install::settings(&globals.config, true)?;
     let (_, job) = install::choose(&settings, Some(job))?;
     install::digest(&globals.config, job, None)
+}
+
+/// Our own mapping, filters, scope and policy of a job, to have the daemon show what they would come to. Whoever reads the answer
+/// is told that it is one of these.
+pub(super) fn own_rules(globals: &Globals, job: &str, report: &Report) -> Result<PreviewRequest, AppError> {
+    let own = PreviewRequest::own(&globals.config, job)?;
+    report.note(&format!(
+        "{} is not what the daemon runs job `{job}` with: shown is what would be done by its mapping, filters, scope and policy. \
+         Everything else is the daemon's, and nothing of it is in force before a reload.",
+        globals.config.display()
+    ));
+    Ok(own)
+}
+
+/// True where the daemon refused a question because its settings are others.
+pub(super) fn is_of_other_settings<T>(answer: &Result<T, AppError>) -> bool {
+    matches!(answer, Err(refused) if refused.kind == ErrorKind::OtherSettings)
 }
 
 /// Where something is written, as the daemon notes it.

@@ -68,7 +68,9 @@ impl From<Outcome> for Exit {
 impl From<ErrorKind> for Exit {
     fn from(kind: ErrorKind) -> Self {
         match kind {
-            ErrorKind::Usage | ErrorKind::Absent | ErrorKind::Conflict => Self::Usage,
+            ErrorKind::Usage | ErrorKind::OtherSettings | ErrorKind::Absent | ErrorKind::Conflict => {
+                Self::Usage
+            }
             ErrorKind::NotBegun | ErrorKind::Held | ErrorKind::Busy => Self::NotBegun,
             ErrorKind::Failed => Self::Failed,
             ErrorKind::Differs => Self::Entries,

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::args::Globals;
 use super::beside;
+use super::beside::Daemon;
 use super::beside::Question;
 use super::exit::Exit;
 use super::process;
@@ -45,7 +46,7 @@ pub fn run(globals: &Globals, args: &Explain, report: &mut Report) -> Result<Exi
             explain::explain(&job, object, Actor::local_user(), stop).await
         })
     };
-    let there = || {
+    let there = |daemon: &Daemon, report: &Report| {
         let job = beside::job(globals, job)?;
         let settings = beside::settings_of(globals, &job)?;
         let path = format!(
@@ -53,7 +54,13 @@ pub fn run(globals: &Globals, args: &Explain, report: &mut Report) -> Result<Exi
             beside::part(&job),
             beside::part(object)
         );
-        Ok(Question::get(path).asking(&[("settings", &settings)]))
+        let (asked, json) = (Question::get(&path), report.is_json());
+        let told = daemon.told(asked.asking(&[("settings", &settings)]), json);
+        if beside::is_of_other_settings(&told) {
+            let own = beside::own_rules(globals, &job, report)?;
+            return daemon.told(Question::post(path, &own), json);
+        }
+        told
     };
-    beside::answer(globals, report, here, there)
+    beside::answer_by(globals, report, here, there)
 }

@@ -157,12 +157,21 @@ fn there(
     out.map_or(Ok(()), plans::is_free)?;
     let settings = beside::settings_of(globals, &job)?;
     let full = if args.full { "true" } else { "false" };
-    let mut query = vec![("full", full), ("settings", settings.as_str())];
+    let mut query = vec![("full", full)];
     query.extend(forms.iter().map(|form| ("format", form.word())));
     let place = out.map(beside::place);
     query.extend(place.as_deref().map(|place| ("out", place)));
-    let question = Question::get(format!("/jobs/{}/plan", beside::part(&job))).asking(&query);
-    let summary = match daemon.order(question, Patience::default(), report)? {
+    let path = format!("/jobs/{}", beside::part(&job));
+    let question = Question::get(format!("{path}/plan"))
+        .asking(&query)
+        .asking(&[("settings", &settings)]);
+    let mut ended = daemon.order(question, Patience::default(), report);
+    if beside::is_of_other_settings(&ended) {
+        let own = beside::own_rules(globals, &job, report)?;
+        let question = Question::post(format!("{path}/preview"), &own).asking(&query);
+        ended = daemon.order(question, Patience::default(), report);
+    }
+    let summary = match ended? {
         Ended::Done {
             summary: Some(summary),
             problem: None,

@@ -21,6 +21,7 @@ mod filter;
 pub mod job;
 pub mod network;
 pub mod notify;
+pub mod preview;
 pub mod problem;
 pub mod provisioning;
 pub mod schedule;

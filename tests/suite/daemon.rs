@@ -6,6 +6,7 @@ mod jobs;
 mod notices;
 mod orders;
 mod plans;
+mod previews;
 mod socket;
 mod supervised;
 pub mod world;

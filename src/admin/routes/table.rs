@@ -38,6 +38,7 @@ use crate::app::decisions::withheld::Chosen;
 use crate::app::mapping::person::TestRequest;
 use crate::app::notices::sample::SampleRequest;
 use crate::app::notices::sample::Tested;
+use crate::app::preview::PreviewRequest;
 use crate::app::proof::ExportRequest;
 use crate::app::service::CycleState;
 use crate::app::service::Service;
@@ -282,6 +283,14 @@ fn planning() -> Vec<Route> {
         get("/api/v1/jobs/{job}/plan", plans::plan)
             .query(plans::PLAN_QUERY)
             .gives(Gives::File(plans::FORMS)).says("orders a plan, and answers with it; with `Accept: text/event-stream` it is fetched from its cycle"),
+        post("/api/v1/jobs/{job}/preview", Operator, plans::preview)
+            .query(plans::PREVIEW_QUERY)
+            .takes::<PreviewRequest>()
+            .gives(Gives::Order(Body::of::<Ticket>()))
+            .says("orders the plan of a job by another mapping, other filters, another scope or policy; fetched from its cycle"),
+        post("/api/v1/jobs/{job}/objects/{id}/explain", Operator, views::explain_by)
+            .takes::<PreviewRequest>()
+            .says("one object, as it would be by another mapping, other filters, another scope or policy"),
         get("/api/v1/cycles/{id}/plan", plans::made)
             .query(plans::MADE_QUERY)
             .gives(Gives::File(plans::FORMS)).says("the plan that a cycle made, as long as it is one of the last four of its job"),

@@ -55,10 +55,17 @@ pub fn source(settings: &settings::job::Job) -> Result<GraphSource, AppError> {
 /// The target's client.
 pub fn target(settings: &settings::job::Job, mapping: &Mapping) -> Result<ScimTarget, AppError> {
     let client = client_of(&settings.target)?;
-    let redacts = [ObjectKind::User, ObjectKind::Group]
-        .into_iter()
-        .any(|kind| mapping.redacts(kind));
-    Ok(if redacts { client.without_words() } else { client })
+    Ok(if redacts(mapping) {
+        client.without_words()
+    } else {
+        client
+    })
+}
+
+/// True where the mapping has values that no error may quote.
+pub(super) fn redacts(mapping: &Mapping) -> bool {
+    let kinds = [ObjectKind::User, ObjectKind::Group];
+    kinds.into_iter().any(|kind| mapping.redacts(kind))
 }
 
 fn client_of(target: &settings::target::Target) -> Result<ScimTarget, AppError> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sha2::Digest;
 use sha2::Sha256;
 
+use super::edges::redacts;
 use super::edges::source;
 use super::edges::target;
 use super::mappings::pinned_mapping;
@@ -44,14 +45,7 @@ pub fn job(
     let mapping = pinned_mapping(config, &settings.provisioning.mapping, &snapshot)?;
     check_drift(name, settings, &mapping)?;
     snapshot.bind(&binding(settings))?;
-    let assigning = Assigning {
-        application: application(name, settings, &mapping)?,
-        scope: settings.source.scope == Scope::Assigned,
-        nesting: settings.source.nesting,
-    };
-    let mut managed = BTreeSet::new();
-    managed.extend(settings.source.users.then_some(ObjectKind::User));
-    managed.extend(settings.source.groups.then_some(ObjectKind::Group));
+    let assigning = assigning(name, settings, &mapping)?;
     let target = target(settings, &mapping)?;
     Ok(Job {
         name: name.to_owned(),
@@ -60,7 +54,7 @@ pub fn job(
         mapping: Arc::new(mapping),
         policy: settings.provisioning.policy.clone(),
         scope: Arc::new(settings.source.rules.clone()),
-        managed,
+        managed: managed(settings),
         assigning,
         source: Arc::new(source(settings)?),
         target: Arc::new(target),
@@ -75,6 +69,50 @@ pub fn job(
         audit: None,
         entropy: rand::random,
     })
+}
+
+/// A job that is ready, by other rules: over the same two sides, and a snapshot that nobody else sees.
+pub fn tried(
+    ready: &Job,
+    settings: &settings::job::Job,
+    mapping: &Mapping,
+    aside: Snapshot,
+) -> Result<Job, AppError> {
+    check_drift(&ready.name, settings, mapping)?;
+    // What one mapping keeps out of errors, the client of another would show.
+    let target = if redacts(mapping) && !redacts(&ready.mapping) {
+        Arc::new(target(settings, mapping)?)
+    } else {
+        Arc::clone(&ready.target)
+    };
+    Ok(Job {
+        assigning: assigning(&ready.name, settings, mapping)?,
+        audit: None,
+        escrow_first_retry: settings.provisioning.escrow_first_retry,
+        fingerprint: fingerprint(mapping, settings),
+        managed: managed(settings),
+        mapping: Arc::new(mapping.clone()),
+        policy: settings.provisioning.policy.clone(),
+        scope: Arc::new(settings.source.rules.clone()),
+        snapshot: aside,
+        target,
+        ..ready.clone()
+    })
+}
+
+fn assigning(name: &str, settings: &settings::job::Job, mapping: &Mapping) -> Result<Assigning, AppError> {
+    Ok(Assigning {
+        application: application(name, settings, mapping)?,
+        scope: settings.source.scope == Scope::Assigned,
+        nesting: settings.source.nesting,
+    })
+}
+
+fn managed(settings: &settings::job::Job) -> BTreeSet<ObjectKind> {
+    let mut managed = BTreeSet::new();
+    managed.extend(settings.source.users.then_some(ObjectKind::User));
+    managed.extend(settings.source.groups.then_some(ObjectKind::Group));
+    managed
 }
 
 /// Refuses a drift policy for an attribute that the mapping does not send.

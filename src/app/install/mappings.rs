@@ -17,6 +17,12 @@ pub fn mapping(config: &Path, name: &str) -> Result<Mapping, AppError> {
     if let Some(preset) = Mapping::preset(name) {
         return Ok(preset);
     }
+    let (file, text) = text(config, name)?;
+    parsed(&file, &text)
+}
+
+/// The name and the text of the file that a job's mapping is in.
+pub fn text(config: &Path, name: &str) -> Result<(String, String), AppError> {
     let beside = config
         .parent()
         .map(|folder| folder.join(name))
@@ -39,7 +45,12 @@ pub fn mapping(config: &Path, name: &str) -> Result<Mapping, AppError> {
                 .advise(advice),
         )
     })?;
-    Mapping::from_toml(&path.display().to_string(), &text).map_err(|problems| {
+    Ok((path.display().to_string(), text))
+}
+
+/// The mapping that a text holds. `file`: where it is from, for messages.
+pub fn parsed(file: &str, text: &str) -> Result<Mapping, AppError> {
+    Mapping::from_toml(file, text).map_err(|problems| {
         let shown = ErrorText {
             what: problems.to_string(),
             ..ErrorText::default()
@@ -54,16 +65,29 @@ pub fn mapping(config: &Path, name: &str) -> Result<Mapping, AppError> {
 /// The mapping that a job names, a preset's bare name in the version of its first use in this snapshot: a new release of
 /// melonsync must not change what a tenant sends. A version that is named outright is the pin from then on.
 pub fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> Result<Mapping, AppError> {
-    let preset = name.split_once('@').map_or(name, |(preset, _)| preset);
     if Mapping::preset(name).is_none() {
         return mapping(config, name);
     }
+    let found = preset_in_force(name, snapshot)?;
+    let preset = bare(name);
+    if snapshot.state_under(&PRESET_PIN, preset)?.as_deref() != Some(found.name.as_str()) {
+        let mut tx = snapshot.tx()?;
+        tx.put_state_under(&PRESET_PIN, preset, &found.name);
+        tx.commit(Durability::Synced)?;
+    }
+    Ok(found)
+}
+
+fn bare(preset: &str) -> &str {
+    preset.split_once('@').map_or(preset, |(preset, _)| preset)
+}
+
+/// A preset in the version that this snapshot is pinned to. Nothing is pinned by looking.
+pub fn preset_in_force(name: &str, snapshot: &Snapshot) -> Result<Mapping, AppError> {
+    let preset = bare(name);
     let pin = snapshot.state_under(&PRESET_PIN, preset)?;
-    let wanted = pin
-        .clone()
-        .filter(|_| preset == name)
-        .unwrap_or_else(|| name.to_owned());
-    let found = Mapping::preset(&wanted).ok_or_else(|| {
+    let wanted = pin.filter(|_| preset == name).unwrap_or_else(|| name.to_owned());
+    Mapping::preset(&wanted).ok_or_else(|| {
         AppError::usage(
             format!("the mapping `{name}` was pinned to `{wanted}` at its first use, and this melonsync does not have that"),
             format!(
@@ -71,13 +95,7 @@ pub fn pinned_mapping(config: &Path, name: &str, snapshot: &Snapshot) -> Result<
                 Mapping::preset(name).map_or_else(String::new, |newest| newest.name)
             ),
         )
-    })?;
-    if pin.as_deref() != Some(found.name.as_str()) {
-        let mut tx = snapshot.tx()?;
-        tx.put_state_under(&PRESET_PIN, preset, &found.name);
-        tx.commit(Durability::Synced)?;
-    }
-    Ok(found)
+    })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod events;
 mod load;
 mod notices;
 pub mod order;
+mod previews;
 mod queue;
 mod refusals;
 pub mod request;
@@ -340,10 +341,7 @@ impl Service {
         if install::digest(self.site.config(), of_job, mapping.as_deref())? == theirs {
             return Ok(());
         }
-        Err(AppError::usage(
-            format!("the daemon runs job `{name}` with other settings than these"),
-            "reload the daemon (SIGHUP, systemctl reload melonsync) if these are right; else use its own config and environment",
-        ))
+        Err(refusals::other_settings(name))
     }
 
     /// The order or cycle of this id, as long as it is remembered.

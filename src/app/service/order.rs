@@ -15,6 +15,7 @@ use super::events::Happening;
 use crate::app::plans::Carrying;
 use crate::app::plans::Form;
 use crate::app::plans::Saved;
+use crate::app::preview::Preview;
 use crate::engine::job::Extent;
 use crate::engine::job::UndoRequest;
 use crate::engine::job::Watcher;
@@ -56,6 +57,17 @@ pub enum Work {
         /// The forms of the plan.
         forms: Vec<Form>,
     },
+    /// What a cycle would do by other rules, kept to be fetched.
+    Preview {
+        /// The rules.
+        rules: Arc<Preview>,
+        /// The target is read back, and everything is planned.
+        full: bool,
+        /// The forms of the plan.
+        forms: Vec<Form>,
+        /// Whoever asks saves it, to have it carried out once the rules are in force.
+        saves: bool,
+    },
     /// What a saved plan has, as far as it is still wanted.
     Saved {
         /// The plan.
@@ -95,6 +107,7 @@ impl Work {
                 ..
             }
             | Self::Plan { .. }
+            | Self::Preview { .. }
             | Self::Saved { .. } => Class::Cycle,
         }
     }

@@ -25,6 +25,15 @@ pub(super) fn cancelled(actor: &str) -> AppError {
     AppError::new(ErrorKind::NotBegun, shown.advise("nothing was done; ask again"))
 }
 
+pub(super) fn other_settings(job: &str) -> AppError {
+    let shown = ErrorText {
+        what: format!("the daemon runs job `{job}` with other settings than these"),
+        ..ErrorText::default()
+    };
+    let advice = "reload the daemon (SIGHUP, systemctl reload melonsync) if these are right; else use its own config and environment";
+    AppError::new(ErrorKind::OtherSettings, shown.advise(advice))
+}
+
 pub(super) fn stopping() -> AppError {
     let shown = ErrorText {
         what: "the daemon is stopping, and takes no orders".to_owned(),

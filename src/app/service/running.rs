@@ -15,6 +15,7 @@ use crate::app::plans;
 use crate::app::plans::Form;
 use crate::app::plans::Origin;
 use crate::app::plans::Planned;
+use crate::app::preview::Preview;
 use crate::engine::forward;
 use crate::engine::job::Extent;
 use crate::engine::job::Job;
@@ -46,6 +47,14 @@ pub(super) async fn run(job: &Job, track: Arc<Track>, stop: CancellationToken) -
             let planned = planned.and_then(|planned| made(job, *full, planned));
             planned.unwrap_or_else(Done::failed)
         }
+        Work::Preview {
+            rules,
+            full,
+            forms,
+            saves,
+        } => preview(job, rules, (*full, forms, *saves), asking)
+            .await
+            .unwrap_or_else(Done::failed),
         Work::Undo {
             request,
             apply,
@@ -69,6 +78,28 @@ pub(super) async fn run(job: &Job, track: Arc<Track>, stop: CancellationToken) -
 fn made(job: &Job, full: bool, planned: Planned) -> Result<Done, AppError> {
     let saves = planned.sheets.iter().any(|sheet| sheet.form == Form::Json);
     let origin = saves.then(|| Origin::of(job, full)).transpose()?;
+    Ok(Done {
+        summary: Some(planned.summary),
+        made: Some(Made::of(planned.sheets, origin)),
+        ..Done::default()
+    })
+}
+
+async fn preview(
+    job: &Job,
+    rules: &Preview,
+    (full, forms, saves): (bool, &[Form], bool),
+    asking: Asking,
+) -> Result<Done, AppError> {
+    let tried = rules.aside(job)?;
+    let extent = if full { Extent::Full } else { Extent::Changes };
+    let planned = plans::plan(&tried, extent, forms, asking).await?;
+    // Of the snapshot that stays, so that the plan fits it once the rules are in force.
+    let there = Job {
+        snapshot: job.snapshot.clone(),
+        ..tried
+    };
+    let origin = saves.then(|| Origin::of(&there, full)).transpose()?;
     Ok(Done {
         summary: Some(planned.summary),
         made: Some(Made::of(planned.sheets, origin)),

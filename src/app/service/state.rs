@@ -38,7 +38,7 @@ pub struct JobState {
 pub struct OrderState {
     /// Its id.
     pub cycle: String,
-    /// What it is: `sync`, `sync --full`, `resync`, `drift`, `plan`, `undo`.
+    /// What it is: `sync`, `sync --full`, `resync`, `drift`, `plan`, `preview`, `undo`.
     pub work: String,
     /// Who asked first.
     pub actor: String,
@@ -163,6 +163,7 @@ const fn word(work: &Work) -> &'static str {
     match work {
         Work::Undo { .. } => "undo",
         Work::Plan { .. } => "plan",
+        Work::Preview { .. } => "preview",
         Work::Saved { .. } => "sync --plan",
         Work::Cycle { extent, apply, .. } => match extent {
             Extent::Drift { .. } => "drift",
