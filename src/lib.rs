@@ -20,9 +20,9 @@
 //! | 0 | [`model`] | the nouns: ids, values, source objects, cursors, links, time, secrets |
 //! | 1 | [`mapping`] | attribute expressions: source object to desired attributes |
 //! | 2 | [`reconcile`] | the pure planner: what to do, and why |
-//! | 3 | [`settings`], [`ports`], [`telemetry`] | configuration, the three ports, logs |
+//! | 3 | [`settings`], [`ports`], [`telemetry`] | configuration, the ports, logs |
 //! | 4 | [`transport`] | HTTP client, retry, Retry-After |
-//! | 5 | [`entra`], [`scim`], [`snapshot`], [`notify`] | the edges: Microsoft Graph, SCIM 2.0, the embedded store, receivers of notifications |
+//! | 5 | [`entra`], [`scim`], [`idmelon`], [`snapshot`], [`notify`] | the edges: Microsoft Graph, SCIM 2.0, IDmelon's REST API, the embedded store, receivers of notifications |
 //! | 6 | [`engine`] | one provisioning cycle, and when to run it |
 //! | 7 | [`app`] | what can be asked of an installed melonsync, whatever the surface |
 //! | 8 | [`admin`], [`cli`] | the daemon's API and the doors to it; one file a verb |
@@ -36,6 +36,7 @@ pub mod cli;
 pub mod engine;
 pub mod entra;
 pub mod files;
+pub mod idmelon;
 pub mod mapping;
 pub mod model;
 pub mod notify;

@@ -157,24 +157,11 @@ impl fmt::Debug for GraphClient {
 
 impl GraphClient {
     pub(super) fn new(options: &GraphOptions, http: HttpClient, tokens: Arc<TokenSource>) -> Self {
-        let mut base = options
-            .graph_url
-            .clone()
-            .unwrap_or_else(|| options.cloud.graph_url());
-        base.set_query(None);
-        base.set_fragment(None);
-        let versioned = base.path().trim_end_matches('/').ends_with("/v1.0");
-        if let Ok(mut path) = base.path_segments_mut() {
-            path.pop_if_empty();
-            if !versioned {
-                path.push("v1.0");
-            }
-        }
         Self {
             sdk: Sdk::from_client_app(TokenSeam(Arc::clone(&tokens))),
             http,
             tokens,
-            base,
+            base: root_of(options),
             clock: Arc::clone(&options.clock),
             retry: options.retry,
         }
@@ -316,6 +303,24 @@ impl GraphClient {
         url.set_query(built.query());
         url
     }
+}
+
+/// Returns Graph's root with the version, without a slash at the end.
+pub(super) fn root_of(options: &GraphOptions) -> Url {
+    let mut base = options
+        .graph_url
+        .clone()
+        .unwrap_or_else(|| options.cloud.graph_url());
+    base.set_query(None);
+    base.set_fragment(None);
+    let versioned = base.path().trim_end_matches('/').ends_with("/v1.0");
+    if let Ok(mut path) = base.path_segments_mut() {
+        path.pop_if_empty();
+        if !versioned {
+            path.push("v1.0");
+        }
+    }
+    base
 }
 
 /// Returns the method as the fields of an error name it: reads of Graph are GETs, except batches of them.

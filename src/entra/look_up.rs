@@ -2,19 +2,15 @@
 //! (docs/design/evidence.md). A 404 for the object and a 404 among the deleted items, each in Graph's own form, is the
 //! only proof of a permanent deletion; after any other answer the life is unknown, and the answer is reported.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    mem,
-    time::Duration,
-};
+use std::{collections::BTreeMap, mem, time::Duration};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::sync::Mutex;
 use url::form_urlencoded::byte_serialize;
 
 use super::{
+    batch::{Answered, Answers, BATCH, Inner},
     client::{Ask, GraphClient},
     convert::{self, JsonValue},
     fault,
@@ -26,28 +22,9 @@ use crate::ports::SourceError;
 use crate::transport::Attempt;
 use crate::transport::off_thread;
 use crate::transport::retry;
-use crate::transport::retry_after;
 
-/// Graph's limit of requests in one batch.
-const BATCH: usize = 20;
 /// The most batches under way at a time: their inner requests count against the same quota (section 4).
 const AT_ONCE: usize = 4;
-
-#[derive(Deserialize)]
-struct Batch {
-    responses: Vec<Inner>,
-}
-
-/// One answer of a batch; the body stays JSON, because most are small errors.
-#[derive(Deserialize)]
-struct Inner {
-    id: String,
-    status: u16,
-    #[serde(default)]
-    headers: Option<BTreeMap<String, Json>>,
-    #[serde(default)]
-    body: Json,
-}
 
 /// The two questions, in this order.
 #[derive(Clone, Copy)]
@@ -180,21 +157,16 @@ async fn one_batch(
         })
         .await?;
     let body = answer.body.clone();
-    let batch = off_thread(body.len(), move || serde_json::from_slice::<Batch>(&body)).await;
-    let batch = batch.map_err(|_| SourceError::Malformed {
+    let answers = off_thread(body.len(), move || Answers::read(&body)).await;
+    let mut answers = answers.ok_or_else(|| SourceError::Malformed {
         what: "POST /$batch -> an answer without usable `responses`; nothing of it was used".into(),
         hint: "check `graph_url` and `proxy`; the next cycle asks again".to_owned(),
     })?;
-    let mut by_number: HashMap<String, Vec<Inner>> = HashMap::new();
-    for inner in batch.responses {
-        by_number.entry(inner.id.clone()).or_default().push(inner);
-    }
     let reply = |(number, id): (usize, &SourceId)| {
-        let mut answers = by_number.remove(&number.to_string()).unwrap_or_default();
-        let reply = match (answers.pop(), answers.is_empty()) {
-            (Some(inner), true) => read(client, *id, inner),
-            (Some(_), false) => Reply::Other("answered twice in one batch".to_owned()),
-            (None, _) => Reply::Other("no answer in the batch".to_owned()),
+        let reply = match answers.take(number) {
+            Answered::Once(inner) => read(client, *id, inner),
+            Answered::Twice => Reply::Other("answered twice in one batch".to_owned()),
+            Answered::Never => Reply::Other("no answer in the batch".to_owned()),
         };
         (*id, reply)
     };
@@ -236,7 +208,7 @@ fn read(client: &GraphClient, id: SourceId, inner: Inner) -> Reply {
                 .to_owned();
             match status {
                 429 | 500 | 502 | 503 | 504 => Reply::Again {
-                    after: retry_after_of(client, &inner),
+                    after: inner.retry_after(client.clock().now()),
                     shown,
                 },
                 _ => Reply::Other(shown),
@@ -263,15 +235,6 @@ fn speaks_of_others(body: &Json, id: SourceId) -> bool {
     let words = message.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
     let mut named = words.filter_map(|word| word.parse::<SourceId>().ok()).peekable();
     named.peek().is_some() && named.all(|named| named != id)
-}
-
-fn retry_after_of(client: &GraphClient, inner: &Inner) -> Option<Duration> {
-    let headers = inner.headers.as_ref()?;
-    let (_, value) = headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    retry_after::parse(&text, client.clock().now())
 }
 
 fn alive(body: Json, select: &[String]) -> Existence {

@@ -5,6 +5,7 @@
 //! secret is in no error and no `Debug`. It holds no state but the token: a crash loses nothing.
 
 mod assignments;
+mod batch;
 pub mod certificate;
 mod client;
 pub mod clouds;
@@ -20,6 +21,7 @@ mod skew;
 mod token;
 mod token_refusal;
 pub mod unusable;
+pub mod writer;
 
 use std::{fmt, sync::Arc};
 

@@ -1,14 +1,17 @@
-//! The three ports: what the engine asks of a source directory, of a target directory and of a store.
+//! The ports: what the engine asks of a source directory, of a target directory and of a store, and on the way back of a directory that
+//! is written to and of a service that lists security keys.
 //!
 //! The edges implement them; the engine calls them; nothing here decides.
 
 mod exchange;
+mod keys;
 mod source;
 mod store;
 mod target;
 mod target_error;
 pub mod turn;
 mod write;
+mod writer;
 
 use std::error::Error;
 
@@ -17,6 +20,8 @@ use serde::Serialize;
 
 pub use exchange::Exchange;
 pub use exchange::What;
+pub use keys::KeyDirectory;
+pub use keys::KeyListing;
 pub use source::DeltaPage;
 pub use source::NextPage;
 pub use source::PageRequest;
@@ -46,6 +51,10 @@ pub use write::MembersBefore;
 pub use write::NewResource;
 pub use write::Patch;
 pub use write::Resource;
+pub use writer::MembershipWrite;
+pub use writer::Sent;
+pub use writer::UserWrite;
+pub use writer::Writer;
 
 /// The cause of an edge's error, kept for the code that prints the chain.
 pub type Cause = Box<dyn Error + Send + Sync>;

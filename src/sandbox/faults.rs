@@ -262,6 +262,10 @@ pub struct GraphFaults {
     pub batch_behind: Fault,
     /// 403 inside a `$batch` (chance: each inner request), which does not show whether the object exists.
     pub batch_denied: Fault,
+    /// A write is answered 204 and not kept (chance: each write that is allowed).
+    pub writes_lost: Fault,
+    /// A member who is added (chance: each) is so new that a replica lacks it: 400.
+    pub fresh_objects: Fault,
     /// The token endpoint answers 503.
     pub token_unavailable: Fault,
     /// A page of the assignment list (chance: each, and so for the other `assignment_` faults) is answered 503.
@@ -337,6 +341,12 @@ pub struct ScimFaults {
     pub writes_per_minute: Option<u32>,
     /// How many writes may come at once before the rate counts; default 10.
     pub burst: Option<u32>,
+    /// A page of security keys after the first (chance: each) comes from a list that moved by one row.
+    pub keys_shift: Fault,
+    /// A page of security keys (chance: each) lacks its last row.
+    pub keys_omitted: Fault,
+    /// Listings of security keys have no `total`.
+    pub keys_without_total: bool,
     /// Behaviours of servers in the field, one switch each.
     pub odd: Oddities,
 }

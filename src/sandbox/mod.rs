@@ -34,6 +34,7 @@ pub use server::RequestRecord;
 pub use server::Server;
 pub use tenant::Tenant;
 pub use tenant::TenantOptions;
+pub use workspace::DEFAULT_API_KEY;
 pub use workspace::Numbers;
 pub use workspace::Workspace;
 pub use workspace::WorkspaceOptions;

@@ -22,6 +22,23 @@ use crate::sandbox::server::Call;
 
 const JSON: &str = "application/json; charset=utf-8";
 
+/// Which of the two apps asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// The app that reads the directory.
+    #[default]
+    Reader,
+    /// The app that writes on the way back.
+    Writer,
+}
+
+/// The app that writes: a credential and permissions of its own.
+pub(super) struct WriterApp {
+    pub client_id: String,
+    pub client_secret: String,
+    granted: BTreeSet<String>,
+}
+
 pub(super) struct Auth {
     pub tenant_id: String,
     pub client_id: String,
@@ -29,7 +46,8 @@ pub(super) struct Auth {
     pub secret_expired: bool,
     pub trusted: Trusted,
     pub issued_count: usize,
-    issued: HashMap<String, Instant>,
+    pub writer: WriterApp,
+    issued: HashMap<String, (Instant, Caller)>,
     granted: BTreeSet<String>,
 }
 
@@ -42,6 +60,11 @@ impl Auth {
             secret_expired: false,
             trusted: Trusted::default(),
             issued_count: 0,
+            writer: WriterApp {
+                client_id: "5a3d0b0c-7e57-4000-8000-00000000000b".into(),
+                client_secret: "sandbox-writer-secret".into(),
+                granted: BTreeSet::new(),
+            },
             issued: HashMap::new(),
             granted: granted.iter().map(|name| (*name).to_owned()).collect(),
         }
@@ -59,32 +82,41 @@ impl Auth {
         self.granted.iter()
     }
 
-    pub fn has(&self, permission: &str) -> bool {
-        self.granted.contains(permission)
+    /// Grants the writing app a permission.
+    pub fn grant_writer(&mut self, permission: &str) {
+        self.writer.granted.insert(permission.to_owned());
+    }
+
+    pub fn has(&self, caller: Caller, permission: &str) -> bool {
+        match caller {
+            Caller::Reader => self.granted.contains(permission),
+            Caller::Writer => self.writer.granted.contains(permission),
+        }
     }
 
     pub fn forget_issued(&mut self) {
         self.issued.clear();
     }
 
-    pub fn accepts(&self, header: Option<&str>) -> bool {
-        let Some((scheme, token)) = header.and_then(|header| header.split_once(' ')) else {
-            return false;
-        };
-        let alive = self
-            .issued
-            .get(token.trim())
-            .is_some_and(|until| clock::instant() < *until);
-        scheme.eq_ignore_ascii_case("bearer") && alive
+    /// Returns whose token this is, where it is a good one.
+    pub fn accepts(&self, header: Option<&str>) -> Option<Caller> {
+        let (scheme, token) = header.and_then(|header| header.split_once(' '))?;
+        let (until, caller) = self.issued.get(token.trim())?;
+        let alive = clock::instant() < *until;
+        (scheme.eq_ignore_ascii_case("bearer") && alive).then_some(*caller)
     }
 
-    fn issue(&mut self, seconds: u64) -> String {
+    fn issue(&mut self, seconds: u64, caller: Caller) -> String {
         self.issued_count += 1;
         let now = clock::utc().timestamp();
+        let (client_id, granted) = match caller {
+            Caller::Reader => (&self.client_id, &self.granted),
+            Caller::Writer => (&self.writer.client_id, &self.writer.granted),
+        };
         let claims = json!({
             "aud": "https://graph.microsoft.com", "iss": format!("https://sts.windows.net/{}/", self.tenant_id),
-            "iat": now, "nbf": now, "exp": now + seconds as i64, "appid": self.client_id, "idtyp": "app",
-            "tid": self.tenant_id, "roles": self.granted, "uti": format!("sandbox-{}", self.issued_count), "ver": "1.0",
+            "iat": now, "nbf": now, "exp": now + seconds as i64, "appid": client_id, "idtyp": "app",
+            "tid": self.tenant_id, "roles": granted, "uti": format!("sandbox-{}", self.issued_count), "ver": "1.0",
         });
         let head = json!({"typ": "JWT", "alg": "RS256", "kid": "sandbox"});
         let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -95,16 +127,16 @@ impl Auth {
             URL_SAFE_NO_PAD.encode("not signed")
         );
         let now = clock::instant();
-        self.issued.retain(|_, until| *until > now);
+        self.issued.retain(|_, (until, _)| *until > now);
         self.issued
-            .insert(token.clone(), now + Duration::from_secs(seconds));
+            .insert(token.clone(), (now + Duration::from_secs(seconds), caller));
         token
     }
 }
 
 /// A token for whom it may concern: the app, or an identity of the machine.
 pub(super) fn issue(core: &mut Core, seconds: u64) -> String {
-    core.auth.issue(seconds)
+    core.auth.issue(seconds, Caller::Reader)
 }
 
 /// Why Entra refuses to issue a token.
@@ -117,16 +149,16 @@ pub(super) fn token_endpoint(core: &mut Core, tenant: &str, call: &Call) -> Answ
     }
     match check(core, tenant, call) {
         Err(refusal) => refused(&refusal),
-        Ok(()) => {
+        Ok(caller) => {
             let seconds = core.options.token_seconds;
-            let token = core.auth.issue(seconds);
+            let token = core.auth.issue(seconds, caller);
             let body = json!({"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token});
             Answer::json(200, JSON, &body).with("cache-control", "no-store")
         }
     }
 }
 
-fn check(core: &Core, tenant: &str, call: &Call) -> Result<(), Refusal> {
+fn check(core: &Core, tenant: &str, call: &Call) -> Result<Caller, Refusal> {
     let form: HashMap<String, String> = url::form_urlencoded::parse(&call.body).into_owned().collect();
     let field = |name: &str| form.get(name).cloned();
     let auth = &core.auth;
@@ -141,7 +173,11 @@ fn check(core: &Core, tenant: &str, call: &Call) -> Result<(), Refusal> {
     let basic = basic_credentials(call);
     let client_id = field("client_id").or_else(|| basic.as_ref().map(|(id, _)| id.clone()));
     let secret = field("client_secret").or_else(|| basic.map(|(_, secret)| secret));
-    if client_id.as_deref() != Some(auth.client_id.as_str()) {
+    let caller = match client_id.as_deref() {
+        Some(id) if id == auth.writer.client_id => Caller::Writer,
+        _ => Caller::Reader,
+    };
+    if caller == Caller::Reader && client_id.as_deref() != Some(auth.client_id.as_str()) {
         let text = format!(
             "Application with identifier '{}' was not found in the directory.",
             client_id.unwrap_or_default()
@@ -161,7 +197,8 @@ fn check(core: &Core, tenant: &str, call: &Call) -> Result<(), Refusal> {
         let audience = format!("{}{}", call.origin(), call.path);
         return auth
             .trusted
-            .check(&proof, &auth.client_id, &audience, clock::utc().timestamp());
+            .check(&proof, &auth.client_id, &audience, clock::utc().timestamp())
+            .map(|()| caller);
     }
     let Some(secret) = secret else {
         let text =
@@ -169,18 +206,22 @@ fn check(core: &Core, tenant: &str, call: &Call) -> Result<(), Refusal> {
                 .to_owned();
         return Err(Refusal(401, "invalid_client", 7000218, text));
     };
-    if secret != auth.client_secret {
-        let text = format!("Invalid client secret provided for app '{}'.", auth.client_id);
+    let (id, right) = match caller {
+        Caller::Reader => (&auth.client_id, &auth.client_secret),
+        Caller::Writer => (&auth.writer.client_id, &auth.writer.client_secret),
+    };
+    if secret != *right {
+        let text = format!("Invalid client secret provided for app '{id}'.");
         return Err(Refusal(401, "invalid_client", 7000215, text));
     }
-    if auth.secret_expired {
+    if auth.secret_expired && caller == Caller::Reader {
         let text = format!(
             "The provided client secret keys for app '{}' are expired.",
             auth.client_id
         );
         return Err(Refusal(401, "invalid_client", 7000222, text));
     }
-    Ok(())
+    Ok(caller)
 }
 
 fn basic_credentials(call: &Call) -> Option<(String, String)> {

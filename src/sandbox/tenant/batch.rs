@@ -11,6 +11,7 @@ use serde_json::json;
 use super::Core;
 use super::page;
 use super::read;
+use super::write;
 use crate::sandbox::faults::retry_after_value;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
@@ -61,32 +62,37 @@ fn one(core: &mut Core, outer: &Call, id: &str, request: &Value) -> Value {
     }
     let url = request.get("url").and_then(Value::as_str).unwrap_or_default();
     let method = request.get("method").and_then(Value::as_str).unwrap_or_default();
-    let answer = if !method.eq_ignore_ascii_case("GET") || url.contains("://") {
-        page::error(
-            400,
-            "BadRequest",
-            "Only GET and relative URLs are known to this sandbox.",
-        )
-    } else {
-        let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        let path = format!("/v1.0/{}", path.trim_start_matches('/'));
-        let inner = Call {
-            method: Method::GET,
-            query: query.to_owned(),
-            headers: HeaderMap::clone(&outer.headers),
-            body: Bytes::new(),
-            path,
-        };
-        let resource = inner
-            .path
-            .trim_start_matches("/v1.0/")
-            .trim_end_matches('/')
-            .to_owned();
-        core.directory.behind = core.faults.batch_behind.strikes();
-        let answer = read::answer(core, &inner, &resource);
-        core.directory.behind = false;
-        answer
+    let answer = match Method::from_bytes(method.to_uppercase().as_bytes()) {
+        Ok(method) if !url.contains("://") => inner(core, outer, method, (url, request)),
+        _ => page::error(400, "BadRequest", "Only relative URLs are known to this sandbox."),
     };
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     json!({"id": id, "status": answer.status, "headers": {"Content-Type": "application/json"}, "body": body})
+}
+
+/// Answers one inner request: a read, or a write.
+fn inner(core: &mut Core, outer: &Call, method: Method, (url, request): (&str, &Value)) -> Answer {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let path = format!("/v1.0/{}", path.trim_start_matches('/'));
+    let body = request.get("body").map(Value::to_string).unwrap_or_default();
+    let inner = Call {
+        method,
+        query: query.to_owned(),
+        headers: HeaderMap::clone(&outer.headers),
+        body: Bytes::from(body),
+        path,
+    };
+    let resource = inner
+        .path
+        .trim_start_matches("/v1.0/")
+        .trim_end_matches('/')
+        .to_owned();
+    if inner.is_write() {
+        return write::answer(core, &inner, &resource)
+            .unwrap_or_else(|| page::error(400, "BadRequest", "Resource not found for the segment."));
+    }
+    core.directory.behind = core.faults.batch_behind.strikes();
+    let answer = read::answer(core, &inner, &resource);
+    core.directory.behind = false;
+    answer
 }

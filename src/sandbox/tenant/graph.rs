@@ -13,6 +13,7 @@ use super::directory::Kind;
 use super::identity;
 use super::page;
 use super::read;
+use super::write;
 use crate::sandbox::clock;
 use crate::sandbox::faults::mix;
 use crate::sandbox::faults::retry_after_value;
@@ -60,13 +61,14 @@ fn route(core: &mut Core, call: &Call) -> Answer {
     if let Some(fault) = wire_fault(core, call) {
         return fault;
     }
-    if !core.auth.accepts(call.header("authorization")) {
+    let Some(caller) = core.auth.accepts(call.header("authorization")) else {
         return page::error(
             401,
             "InvalidAuthenticationToken",
             "Lifetime validation failed, the token is expired.",
         );
-    }
+    };
+    core.caller = caller;
     let Some(resource) = path.strip_prefix("v1.0/") else {
         return page::error(400, "BadRequest", "Invalid version.");
     };
@@ -86,11 +88,13 @@ fn route(core: &mut Core, call: &Call) -> Answer {
         ("POST", "$batch") => batch::answer(core, call),
         ("GET", resource) if assignments::is_list(resource) => assignments::answer(core, call),
         ("GET", resource) => read::answer(core, call, resource),
-        _ => page::error(
-            405,
-            "Request_BadRequest",
-            "Specified HTTP method is not allowed for the request target.",
-        ),
+        _ => write::answer(core, call, resource).unwrap_or_else(|| {
+            page::error(
+                405,
+                "Request_BadRequest",
+                "Specified HTTP method is not allowed for the request target.",
+            )
+        }),
     };
     let late = Duration::from_millis(core.faults.slow_ms.unwrap_or(1000));
     if slow { answer.after(late) } else { answer }

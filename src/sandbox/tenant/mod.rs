@@ -18,7 +18,10 @@ mod identity;
 mod page;
 pub(in crate::sandbox) use page::EXTENSIONS;
 mod read;
+mod write;
+mod writer;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -97,6 +100,12 @@ struct Core {
     auth: auth::Auth,
     rounds: delta::Rounds,
     enterprise: assignments::Enterprise,
+    /// The app whose request is answered.
+    caller: auth::Caller,
+    /// Users whose sensitive properties only a higher role may change.
+    administrators: BTreeSet<String>,
+    /// Groups that the writing app owns.
+    owned: BTreeSet<String>,
     /// Requests answered: each has an id of its own.
     answered: u64,
 }
@@ -107,7 +116,7 @@ impl Core {
         let missing = &self.faults.missing_permissions;
         any_of
             .iter()
-            .any(|name| self.auth.has(name) && !missing.iter().any(|gone| gone == name))
+            .any(|name| self.auth.has(self.caller, name) && !missing.iter().any(|gone| gone == name))
     }
 }
 
@@ -139,6 +148,9 @@ impl Tenant {
             identities: identity::Identities::default(),
             rounds: delta::Rounds::new(),
             enterprise: assignments::Enterprise::new(),
+            caller: auth::Caller::default(),
+            administrators: BTreeSet::new(),
+            owned: BTreeSet::new(),
             answered: 0,
         };
         Tenant {

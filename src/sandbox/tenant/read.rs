@@ -31,6 +31,7 @@ pub(super) fn answer(core: &Core, call: &Call, resource: &str) -> Answer {
         ["users", id, "manager"] => manager(core, id),
         ["groups", id] => group(core, call, id),
         ["groups", id, "members"] => members(core, call, id),
+        ["groups", id, "owners"] if core.may(READ_GROUPS) => page::ok(&core.owners(id)),
         ["directory", "deletedItems", id] => deleted(core, call, id),
         ["organization"] => organization(core),
         ["servicePrincipals", id, "appRoleAssignments"] if *id == SERVICE_PRINCIPAL => assignments(core),

@@ -12,6 +12,7 @@ use super::clock;
 use super::discovery;
 use super::error::SCIM_JSON;
 use super::error::ScimError;
+use super::keys;
 use super::list;
 use super::odd;
 use super::odd_writes;
@@ -162,6 +163,9 @@ fn after(core: &mut Core, call: &Call, done: Answer) -> Answer {
 }
 
 fn carry_out(core: &mut Core, call: &Call) -> Answer {
+    if keys::is_mine(call) {
+        return keys::answer(core, call);
+    }
     let bearer = call
         .header("authorization")
         .and_then(|header| header.strip_prefix("Bearer "));

@@ -11,6 +11,7 @@ mod error;
 mod fill;
 mod filter;
 mod http;
+mod keys;
 mod list;
 mod odd;
 mod odd_create;
@@ -42,6 +43,7 @@ use super::server::RequestRecord;
 use super::server::Server;
 use super::server::Service;
 use super::server::locked;
+pub use keys::DEFAULT_API_KEY;
 pub use odd_listing::Numbers;
 use schema::Type;
 use store::Shelf;
@@ -211,6 +213,7 @@ struct Core {
     options: WorkspaceOptions,
     faults: ScimFaults,
     token: String,
+    keys: keys::Keys,
     /// The writes left in the bucket, and when it was last filled (fault `writes_per_minute`).
     bucket: Option<(f64, Instant)>,
     /// The id in the answer to the last create, by collection (fault `create_repeats_id`).
@@ -245,6 +248,7 @@ impl Workspace {
             options: WorkspaceOptions::default(),
             faults: ScimFaults::default(),
             token: DEFAULT_TOKEN.into(),
+            keys: keys::Keys::default(),
             bucket: None,
             created: BTreeMap::new(),
             earlier: BTreeMap::new(),
