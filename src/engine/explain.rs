@@ -135,12 +135,7 @@ async fn story(
             "{kind}s are not managed by this job: nothing is planned for them"
         ));
     }
-    passes::disables(run, phases).await?;
-    passes::members_out(run, phases).await?;
-    passes::users(run, phases).await?;
-    passes::groups(run, phases).await?;
-    passes::deletes(run, phases).await?;
-    passes::late_values(run, phases).await?;
+    passes::all(run, phases).await?;
     phases.judge.tell_pause(run);
     let Some(view) = seen else {
         let (what, name) = (kind.word(), id.to_string());

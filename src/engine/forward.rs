@@ -51,12 +51,7 @@ async fn story(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError>
         return phases.intake.settle_assignments(run).await;
     }
     passes::guard(run, phases).await?;
-    passes::disables(run, phases).await?;
-    passes::members_out(run, phases).await?;
-    passes::users(run, phases).await?;
-    passes::groups(run, phases).await?;
-    passes::deletes(run, phases).await?;
-    passes::late_values(run, phases).await?;
+    passes::all(run, phases).await?;
     phases.readings.tell_not_kept(run);
     let failures = &mut phases.failures;
     failures.troubles.judge(run, &mut failures.escrow).await?;

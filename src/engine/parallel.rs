@@ -1,5 +1,7 @@
 //! Work on many objects that do not depend on each other, on every processor.
 
+use std::sync::OnceLock;
+
 use crate::model::id::SourceId;
 use crate::ports::StoreError;
 
@@ -13,9 +15,11 @@ pub(super) fn in_parallel<T: Send>(
     spread: bool,
     work: impl Fn(&[SourceId]) -> Result<T, StoreError> + Sync,
 ) -> Result<Vec<T>, StoreError> {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = ids.len().div_ceil(processors).max(FEW);
-    if !spread || ids.len() <= share {
+    if !spread || ids.len() <= FEW {
+        return Ok(vec![work(ids)?]);
+    }
+    let share = ids.len().div_ceil(processors()).max(FEW);
+    if ids.len() <= share {
         return Ok(vec![work(ids)?]);
     }
     std::thread::scope(|scope| {
@@ -30,4 +34,10 @@ pub(super) fn in_parallel<T: Send>(
         });
         joined.collect()
     })
+}
+
+/// How many processors there are: asked once, because the answer is read out of the files of the control group.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }

@@ -60,13 +60,23 @@ pub(super) async fn guard(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), 
     phases.judge.judge(run).await
 }
 
+/// All passes, in their order.
+pub(super) async fn all(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
+    disables(run, phases).await?;
+    members_out(run, phases).await?;
+    users(run, phases).await?;
+    groups(run, phases).await?;
+    deletes(run, phases).await?;
+    late_values(run, phases).await
+}
+
 /// Users that lose access, before anything else.
-pub(super) async fn disables(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
+async fn disables(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
     removals(run, phases, ObjectKind::User, Pass::Disables, Act::Disable).await
 }
 
 /// Deletes: groups first, whose members are still there to be removed from nothing else.
-pub(super) async fn deletes(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
+async fn deletes(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
     removals(run, phases, ObjectKind::Group, Pass::Deletes, Act::Delete).await?;
     removals(run, phases, ObjectKind::User, Pass::Deletes, Act::Delete).await
 }
@@ -114,7 +124,7 @@ async fn removals(
 }
 
 /// Members that leave the groups that are linked already.
-pub(super) async fn members_out(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
+async fn members_out(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
     if run.job.managed.contains(&ObjectKind::Group) {
         let step = Step::settled(ObjectKind::Group, Pass::MembersOut);
         sweep(run, phases, step, &mut 1).await?;
@@ -124,7 +134,7 @@ pub(super) async fn members_out(run: &mut Run<'_>, phases: &mut Phases) -> Resul
 
 /// Users, managers before their reports: sweeps until nothing waits. Managers in a circle, or that
 /// cannot be created, are not waited for in the last sweep; they are referred to when they appear.
-pub(super) async fn users(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
+async fn users(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
     if !run.job.managed.contains(&ObjectKind::User) {
         return Ok(());
     }
@@ -153,7 +163,7 @@ pub(super) async fn users(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), 
 }
 
 /// Groups; twice where what apply learned asks for it.
-pub(super) async fn groups(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
+async fn groups(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
     if !run.job.managed.contains(&ObjectKind::Group) {
         return Ok(());
     }
@@ -171,7 +181,7 @@ pub(super) async fn groups(run: &mut Run<'_>, phases: &mut Phases) -> Result<(),
 }
 
 /// Once the deletes are done, names may be free that users waited for. Whoever waits on waits for the next cycle.
-pub(super) async fn late_values(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
+async fn late_values(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
     if !phases.names.any_waits() {
         return Ok(());
     }

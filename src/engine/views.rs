@@ -103,7 +103,8 @@ pub fn view_of(
     let link = if forecast.lost { None } else { record.link };
     let (manager, stays) = manager_of(snapshot, context, (id, record.object.manager), link.as_ref())?;
     let mut object = record.object;
-    object.manager = stays.or(object.manager);
+    let manager_read = object.manager;
+    object.manager = stays.or(manager_read);
     add_roles(snapshot, context, &mut object)?;
     let settled = object.life == Life::Alive && !matches!(scope, Standing::Out { .. });
     let doubt = if settled {
@@ -113,6 +114,7 @@ pub fn view_of(
     };
     let mut view = ObjectView {
         object,
+        manager_read,
         link,
         doubt,
         scope,

@@ -184,6 +184,7 @@ pub(super) fn object(kind: ObjectKind, number: u32, properties: serde_json::Valu
 
 pub(super) fn view(object: SourceObject) -> ObjectView {
     ObjectView {
+        manager_read: object.manager,
         object,
         link: None,
         doubt: None,

@@ -107,14 +107,7 @@ impl ScimTarget {
         dialect: &Dialect,
     ) -> Result<(Held, Vec<RefusedMember>), TargetError> {
         let (aspect, witness) = (Aspect::MemberRemoval, Witness::of(kind, id));
-        let (current, unsafe_now) = self.experience.ask(|learned| {
-            let form = learned.form(aspect);
-            (
-                form,
-                learned.is_harmful(aspect, form) && !learned.is_pinned(aspect),
-            )
-        });
-        let in_force = (!unsafe_now).then_some((aspect, current));
+        let (current, in_force) = self.removal_in_force();
         let mut forms: VecDeque<(Aspect, usize)> = in_force.into_iter().collect();
         let mut error = not_carried_out(kind, id, "removed members are still in it");
         let right = |of, form, first| self.right(usage::MEMBERS_REMOVED, (of, form), first, &witness);
@@ -159,6 +152,16 @@ impl ScimTarget {
         }
         self.experience.say(NO_REMOVAL.to_owned());
         Err(error)
+    }
+
+    /// Returns the form of a removal in force; and it as one to begin with, unless it is known to take others out too.
+    fn removal_in_force(&self) -> (usize, Option<(Aspect, usize)>) {
+        let aspect = Aspect::MemberRemoval;
+        self.experience.ask(|learned| {
+            let form = learned.form(aspect);
+            let is_unsafe = learned.is_harmful(aspect, form) && !learned.is_pinned(aspect);
+            (form, (!is_unsafe).then_some((aspect, form)))
+        })
     }
 
     /// Returns the other forms of a removal, a PUT last: another case of `op` cannot remove anyone else. Forms that

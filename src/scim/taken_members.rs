@@ -181,10 +181,9 @@ impl ScimTarget {
         if !shown {
             return Ok((Used::Refused(error, status), now));
         }
-        let refused = match splitting.outcome() {
-            Some((refused, left)) => with_the_rest(refused, &left),
-            None => RefusedMember::all(&rest, &error),
-        };
+        let outcome = splitting.outcome();
+        let some = outcome.map(|(refused, left)| with_the_rest(refused, &left));
+        let refused = some.unwrap_or_else(|| RefusedMember::all(&rest, &error));
         Ok((Used::InPart(refused), self.held(GROUP, id).await?))
     }
 

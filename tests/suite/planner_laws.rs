@@ -109,7 +109,7 @@ prop_compose! {
         let absence = if proven { Absence::Proven("listed".into()) } else { Absence::Unproven("cut".into()) };
         let target = if link.is_none() { TargetReading::Candidates { found, absence } } else { TargetReading::NotAsked };
         ObjectView {
-            scope: Standing::In, doubt: None, references_kept: 0,
+            scope: Standing::In, doubt: None, references_kept: 0, manager_read: None,
             object: SourceObject {
                 kind: ObjectKind::User, id: id(1), attributes, manager: None, life,
                 gone_since: None, generation: 1, manager_generation: 1,
@@ -194,6 +194,7 @@ fn group(members: Vec<(bool, Option<bool>, u8)>) -> ObjectView {
     ObjectView {
         doubt: None,
         references_kept: 0,
+        manager_read: None,
         object: SourceObject {
             kind: ObjectKind::Group,
             id: id(90),

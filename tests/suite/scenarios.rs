@@ -175,6 +175,7 @@ impl Scenario {
         ObjectView {
             doubt: None,
             references_kept: 0,
+            manager_read: None,
             object: SourceObject {
                 kind,
                 id: id(object.n),

@@ -223,20 +223,41 @@ async fn send(
             ..
         }) => {
             work.left_out.attributes.extend(refused);
-            work.left_out.members.extend(members);
-            rest.map(|rest| *rest)
+            let read = refused_for_certain(job, work, target, lacks, members).await;
+            rest.map(|rest| *rest).or(read)
         }
         Err(error) if error.maybe_done() => return Err(error),
         Err(error) => {
             work.left_out.attributes.extend(all_refused(&patch, &error));
-            // A group whose members nobody sees, at a target without PATCH: the create is all there is.
-            let unsent = matches!(error, TargetError::Refused { status: 0, .. });
-            if lacks.for_certain || !unsent {
-                let members = RefusedMember::all(&patch.add_members, &error);
-                work.left_out.members.extend(members);
-            }
-            None
+            let members = RefusedMember::all(&patch.add_members, &error);
+            refused_for_certain(job, work, target, lacks, members).await
         }
     };
     Ok(known)
+}
+
+/// Notes which members the target does not take. Returns the resource where it was read for that.
+///
+/// They were in a create that the target took: what refuses to put them in once more is no proof that they are not in.
+/// Such a member waits only where a reading of all members shows that it is not there; any other one counts as put in,
+/// so that it is taken out when it leaves, and a reading of the target finds it where it lacks after all.
+async fn refused_for_certain(
+    job: &Job,
+    work: &mut Work,
+    target: &TargetId,
+    lacks: &Lacks,
+    members: Vec<RefusedMember>,
+) -> Option<Resource> {
+    if lacks.for_certain || members.is_empty() {
+        work.left_out.members.extend(members);
+        return None;
+    }
+    let read = job.target.read(work.plan.kind, target).await.ok().flatten()?;
+    let shown = members_of(&read.body);
+    if shown.whole {
+        let lacking = answer::lacking_members(&shown, &lacks.members);
+        let out = members.into_iter().filter(|one| lacking.contains(&one.member));
+        work.left_out.members.extend(out);
+    }
+    Some(read)
 }

@@ -243,13 +243,13 @@ fn take_values(link: &mut Link, mapping: &Mapping, write: &OpenWrite, body: &ser
                     .is_some_and(|sent| crate::mapping::same(&target, sent, &held)) => {}
             Some(held) => {
                 link.sent.insert(&name, held);
-                link.kept.remove(&name);
             }
             None => {
                 link.sent.remove(&name);
-                link.kept.remove(&name);
             }
         }
+        // What was kept in its place, or emptied, was so before this write.
+        link.kept.remove(&name);
     }
     take_undone(mapping, write.kind, link, &write.paths, body);
 }

@@ -14,7 +14,6 @@ use crate::engine::work::Pass;
 use crate::engine::work::Removal;
 use crate::engine::work::Step;
 use crate::engine::work::is_active;
-use crate::mapping::names::APP_ROLES;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -255,13 +254,9 @@ impl Planning<'_> {
         } else {
             (None, BTreeMap::new())
         };
-        let mut object = view.object;
-        // Filled in for the mapping, and no part of what the source said of the user.
-        object.attributes.remove(APP_ROLES);
-        let record = (!view.lost && !forecast.done).then_some(Record {
-            object,
-            link: view.link,
-        });
+        let is_kept = !view.lost && !forecast.done;
+        let (object, link) = view.into_read();
+        let record = is_kept.then_some(Record { object, link });
         let planned = Planned {
             plan,
             removal,

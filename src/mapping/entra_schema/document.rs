@@ -55,10 +55,7 @@ pub(super) fn schema(document: &Json) -> Result<String, NotASchema> {
 pub(super) fn mappings(document: &Json, left_out: &mut Vec<LeftOut>) -> Result<Vec<Place>, NotASchema> {
     let root = schema(document)?;
     let rules = document.pointer(&format!("{root}/synchronizationRules"));
-    let rules = rules
-        .and_then(Json::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let rules = rules.map(list).unwrap_or_default();
     let mut order: Vec<usize> = (0..rules.len()).collect();
     order.sort_by_key(|at| rules[*at]["priority"].as_i64().unwrap_or(i64::MAX));
     let mut found: Vec<(Place, bool)> = Vec::new();
@@ -71,11 +68,7 @@ pub(super) fn mappings(document: &Json, left_out: &mut Vec<LeftOut>) -> Result<V
     };
     for rule in order {
         let into = text(&rules[rule], "targetDirectoryName");
-        let objects = rules[rule]["objectMappings"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        for (at, object) in objects.iter().enumerate() {
+        for (at, object) in list(&rules[rule]["objectMappings"]).iter().enumerate() {
             let (name, source) = (text(object, "name"), text(object, "sourceObjectName"));
             let kind = match source.to_ascii_lowercase().as_str() {
                 "user" => ObjectKind::User,
@@ -115,6 +108,11 @@ pub(super) fn mappings(document: &Json, left_out: &mut Vec<LeftOut>) -> Result<V
     let mut places: Vec<Place> = found.into_iter().map(|(place, _)| place).collect();
     places.sort_by_key(|place| place.kind);
     Ok(places)
+}
+
+/// Returns the entries of a list; none for anything else.
+fn list(value: &Json) -> &[Json] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// Returns a member that is a text; empty for anything else.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use crate::mapping::names::APP_ROLES;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Link;
@@ -17,8 +18,10 @@ use crate::reconcile::scope::Standing;
 /// One object with all that its plan depends on.
 #[derive(Debug, Clone)]
 pub struct ObjectView {
-    /// As last read at the source.
+    /// As last read at the source, with what is filled in for the plan: roles, and a manager who stays for now.
     pub object: SourceObject,
+    /// The manager as the source says it, whoever stays.
+    pub manager_read: Option<SourceId>,
     /// The remembered pair, if there is one.
     pub link: Option<Link>,
     /// A look by its id that waits for a second one, where that keeps its resource from being deleted.
@@ -43,6 +46,18 @@ pub struct ObjectView {
     pub member_owners: BTreeMap<TargetId, SourceId>,
     /// Attributes that the target refused while it took the rest.
     pub refused: Vec<Refusal>,
+}
+
+impl ObjectView {
+    /// Returns the object as the source said it, and its pair: what was filled in for the plan is not recorded, or it would
+    /// outlive its reason.
+    #[must_use]
+    pub fn into_read(self) -> (SourceObject, Option<Link>) {
+        let mut object = self.object;
+        object.attributes.remove(APP_ROLES);
+        object.manager = self.manager_read;
+        (object, self.link)
+    }
 }
 
 /// One membership of the group that is planned.

@@ -162,14 +162,7 @@ impl Reading {
                 tx.put_stream(of(line, "kind")?, &of::<Stream>(line, "stream")?);
                 Ok(())
             }
-            "meta" => {
-                let bytes = match line["text"].as_str() {
-                    Some(text) => text.as_bytes().to_vec(),
-                    None => base64(line, "base64")?,
-                };
-                tx.put_meta(text(line, "name")?, bytes);
-                Ok(())
-            }
+            "meta" => meta(tx, line),
             "object" => object(tx, line),
             "membership" => {
                 let (group, member) = (id(line, "group")?, id(line, "member")?);
@@ -189,19 +182,7 @@ impl Reading {
             // Everything is looked at again after an import, and an object that is refused again is set aside again.
             "escrow" | "refused" => Ok(()),
             "intents" => intents(tx, line),
-            "history-record" => {
-                let previous = hash(line, "previous")?;
-                if self.begun && previous != self.hash {
-                    return Err(Wrong::line("breaks the history's chain"));
-                }
-                let count: usize = of(line, "entries")?;
-                let batch = Batch {
-                    previous,
-                    entries: Vec::new(),
-                };
-                self.open = Some((batch, BatchValues::default(), count));
-                Ok(())
-            }
+            "history-record" => self.record(line),
             "history" => self.entry(tx, line),
             "cycle" => {
                 tx.put_cycle(&line["summary"]);
@@ -230,6 +211,21 @@ impl Reading {
         }
         let history = &line["history"];
         self.head = Some((of(history, "entries")?, text(history, "head")?.to_owned()));
+        Ok(())
+    }
+
+    /// Begins a record of the history, whose entries follow.
+    fn record(&mut self, line: &Json) -> Done {
+        let previous = hash(line, "previous")?;
+        if self.begun && previous != self.hash {
+            return Err(Wrong::line("breaks the history's chain"));
+        }
+        let count: usize = of(line, "entries")?;
+        let batch = Batch {
+            previous,
+            entries: Vec::new(),
+        };
+        self.open = Some((batch, BatchValues::default(), count));
         Ok(())
     }
 
@@ -283,6 +279,15 @@ impl Reading {
         }
         Ok(())
     }
+}
+
+fn meta(tx: &mut Tx<'_>, line: &Json) -> Done {
+    let bytes = match line["text"].as_str() {
+        Some(text) => text.as_bytes().to_vec(),
+        None => base64(line, "base64")?,
+    };
+    tx.put_meta(text(line, "name")?, bytes);
+    Ok(())
 }
 
 fn object(tx: &mut Tx<'_>, line: &Json) -> Done {

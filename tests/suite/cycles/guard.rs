@@ -426,6 +426,26 @@ async fn a_user_who_is_held_stays_a_manager_and_a_member() {
     }
 }
 
+/// Who stays a manager only while they are held is not recorded as one: the source said that there is none.
+#[tokio::test]
+async fn a_manager_who_was_kept_for_a_while_is_none_when_they_are_back() {
+    let (mut world, report, manager) = with_a_leaving_manager(OnRemoval::Disable).await;
+    world.job.policy.on_soft_delete = OnRemoval::Disable;
+    hold(&world, &manager, None, true);
+    world.tenant.set_manager(&report, None);
+    world.tenant.soft_delete_user(&manager);
+    world.tenant.set_user(&report, json!({"displayName": "Renamed"}));
+    world.cycle_twice().await;
+    assert!(!managers(&world, std::slice::from_ref(&report))[0].is_null());
+    hold(&world, &manager, None, false);
+    world.cycle_twice().await;
+    assert!(managers(&world, std::slice::from_ref(&report))[0].is_null());
+    world.tenant.restore_user(&manager);
+    world.cycle_twice().await;
+    assert!(managers(&world, &[report])[0].is_null());
+    world.assert_equal();
+}
+
 /// There is nothing to keep in a group that is made anew.
 #[tokio::test]
 async fn a_user_who_is_held_does_not_join_a_group_that_is_made_anew() {

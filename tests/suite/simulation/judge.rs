@@ -438,15 +438,26 @@ impl Judge {
             });
         }
         let taken = !old.external_id.is_empty() && old.external_id != new.external_id;
-        let rehired = taken && self.may_rehire(owner, old, directory);
+        let rehired = taken
+            && old
+                .owner()
+                .is_some_and(|leaver| self.may_rehire(owner, &leaver, directory));
         self.object(taken && !rehired, || {
             format!("{owner} took a resource over that belongs to {}", old.external_id)
         });
-        let versions = &directory.objects[owner];
-        let ever = |property: &str, value: &str| {
-            versions
-                .iter()
-                .any(|version| version.entity.text(property).eq_ignore_ascii_case(value))
+        let ever_had = |id: &SourceId, property: &str, value: &str| {
+            let mut versions = directory.objects[id].iter();
+            versions.any(|version| version.entity.text(property).eq_ignore_ascii_case(value))
+        };
+        let ever = |property: &str, value: &str| ever_had(owner, property, value);
+        // The leaver was linked to it by name, and is disabled: nothing was sent that would show it.
+        let of_a_leaver = || {
+            let mut ids = directory.objects.keys();
+            ids.any(|id| {
+                id != owner
+                    && ever_had(id, "userPrincipalName", &old.user_name)
+                    && self.may_rehire(owner, id, directory)
+            })
         };
         let adopts = old.external_id.is_empty() && !new.external_id.is_empty();
         let matching = match old.kind {
@@ -455,6 +466,7 @@ impl Judge {
             ObjectKind::User => {
                 ever("userPrincipalName", &old.user_name)
                     || (!old.name_before.is_empty() && ever("userPrincipalName", &old.name_before))
+                    || of_a_leaver()
             }
             ObjectKind::Group => ever("displayName", &old.display),
         };
@@ -485,11 +497,11 @@ impl Judge {
         });
     }
 
-    /// True where the resource is that of somebody with the same number who is gone or disabled: never of a colleague who works.
-    fn may_rehire(&self, newcomer: &SourceId, old: &Resource, directory: &Directory) -> bool {
-        let Some(leaver) = old.owner().filter(|_| self.policy.rehire_by.is_some()) else {
+    /// True where this is somebody with the same number who is gone or disabled: never a colleague who works.
+    fn may_rehire(&self, newcomer: &SourceId, leaver: &SourceId, directory: &Directory) -> bool {
+        if self.policy.rehire_by.is_none() {
             return false;
-        };
+        }
         let numbers = |id: &SourceId| -> BTreeSet<String> {
             let versions = directory.objects.get(id).into_iter().flatten();
             versions
@@ -497,9 +509,9 @@ impl Judge {
                 .collect()
         };
         let same = numbers(newcomer)
-            .intersection(&numbers(&leaver))
+            .intersection(&numbers(leaver))
             .any(|number| !number.is_empty());
-        let said = self.said.get(&leaver).cloned().unwrap_or_default();
+        let said = self.said.get(leaver).cloned().unwrap_or_default();
         same && (said.gone.is_some() || said.enabled == Some(false) || said.unsure)
     }
 

@@ -581,6 +581,10 @@ impl World {
                 return;
             }
             self.let_adoptions_through();
+            if round == 0 {
+                // Who is linked only now, and to another resource, may have a stranger in the way.
+                self.site.lock().clear_the_way();
+            }
             let writes = self.site.lock().judge.writes_that_count();
             let done = report.as_ref().is_some_and(ends_well) && writes == 0;
             last = report;
