@@ -220,7 +220,9 @@ async fn whole(ended: &Answer, form: Form) -> Answered {
     let put_together = move || {
         let make = || -> io::Result<File> {
             let mut file = tempfile::tempfile()?;
-            io::copy(&mut sheet.shown(&done, &summary::plan(&done))?, &mut file)?;
+            let (first, last) = (summary::plan_head(&done), summary::plan(&done));
+            let shown = sheet.shown(&done, &plans::Shape::default(), (&first, &last));
+            io::copy(&mut shown?, &mut file)?;
             file.rewind()?;
             Ok(file)
         };

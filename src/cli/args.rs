@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     io::{self, IsTerminal},
     path::PathBuf,
     time::Duration,
@@ -41,8 +42,11 @@ pub struct Globals {
     /// Results as text, or as one JSON document (json).
     #[arg(short, long, global = true, value_name = "FORMAT", value_enum, default_value_t = Format::Text, hide_possible_values = true)]
     pub output: Format,
-    /// No colours; NO_COLOR in the environment says the same.
-    #[arg(long, global = true)]
+    /// Colours: auto (on a terminal, unless NO_COLOR is set), always or never.
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto, hide_possible_values = true)]
+    pub color: Color,
+    /// No colours; the same as `--color never`.
+    #[arg(long, global = true, conflicts_with = "color")]
     pub no_color: bool,
     /// Only results and errors: no progress, and no log below `error`.
     #[arg(short, long, global = true)]
@@ -50,10 +54,11 @@ pub struct Globals {
 }
 
 impl Globals {
-    /// Whether colours are wanted where there is a terminal (<https://no-color.org>: set and not empty).
+    /// Whether colours are wanted, on a terminal or elsewhere.
     #[must_use]
-    pub fn color(&self) -> bool {
-        !self.no_color && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    pub fn color(&self, terminal: bool) -> bool {
+        let color = if self.no_color { Color::Never } else { self.color };
+        color.is_wanted(terminal, env::var_os("NO_COLOR"), env::var_os("TERM"))
     }
 
     /// The log level. Where none is named: `info`, but on a terminal `warn`, for there the result itself is read,
@@ -92,6 +97,30 @@ pub enum LogLevel {
     Debug,
     /// And each step.
     Trace,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless the environment says no.
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+impl Color {
+    /// As <https://no-color.org> has it: `NO_COLOR` counts where it is set and not empty.
+    fn is_wanted(self, terminal: bool, no_color: Option<OsString>, term: Option<OsString>) -> bool {
+        let refused =
+            no_color.is_some_and(|value| !value.is_empty()) || term.is_some_and(|term| term == "dumb");
+        match self {
+            Self::Auto => terminal && !refused,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
 }
 
 /// For people or for programs.
@@ -146,4 +175,29 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
         .or_else(day)
         .map(Timestamp)
         .ok_or_else(|| "write a day, as in 2026-08-18, or a moment, as in 2026-08-18T06:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_stand_where_they_are_wanted() {
+        let set = |text: &str| Some(OsString::from(text));
+        for (color, terminal, no_color, term, expected) in [
+            (Color::Auto, true, None, None, true),
+            (Color::Auto, false, None, None, false),
+            (Color::Auto, true, set("1"), None, false),
+            (Color::Auto, true, set(""), set("xterm"), true),
+            (Color::Auto, true, None, set("dumb"), false),
+            (Color::Always, false, set("1"), None, true),
+            (Color::Never, true, None, None, false),
+        ] {
+            assert_eq!(
+                color.is_wanted(terminal, no_color, term),
+                expected,
+                "{color:?} {terminal}"
+            );
+        }
+    }
 }

@@ -15,11 +15,13 @@ mod harden;
 mod history;
 mod hold;
 pub mod init;
+mod layout;
 mod link;
 mod list;
 mod mapping;
 mod notify;
 mod orders;
+mod pager;
 mod patience;
 mod pause;
 mod plan;
@@ -40,6 +42,9 @@ mod withheld;
 
 #[cfg(test)]
 mod tests;
+
+use std::io;
+use std::io::IsTerminal;
 
 use clap::Parser;
 use clap::Subcommand;
@@ -140,7 +145,7 @@ pub fn run(cli: &Cli, open_doors: OpenDoors) -> Exit {
     log::start(
         globals.level(long_running),
         globals.log_format.into(),
-        globals.color(),
+        globals.color(io::stderr().is_terminal()),
     );
     let mut report = Report::new(globals);
     dispatch(cli, open_doors, &mut report).unwrap_or_else(|failure| {

@@ -24,7 +24,9 @@ use crate::app::install;
 use crate::app::install::Installation;
 use crate::app::plans;
 use crate::app::plans::Form;
+use crate::app::plans::Only;
 use crate::app::plans::Origin;
+use crate::app::plans::Shape;
 use crate::app::plans::Sheet;
 use crate::app::text::summary as text;
 use crate::model::clock::Clock;
@@ -44,7 +46,19 @@ pub struct Plan {
     /// The form of the plan: text, json, csv or html; as `-o` says where absent.
     #[arg(long, value_enum, hide_possible_values = true)]
     pub format: Option<PlanFormat>,
-    /// Exit with 10 where something would change.
+    /// Show every attribute, member and reason, with whole ids.
+    #[arg(long)]
+    pub details: bool,
+    /// Show only removals, creates, updates or memberships, or what concerns user=NAME or group=NAME; may be repeated.
+    #[arg(long, value_name = "WHAT")]
+    pub only: Vec<Only>,
+    /// Show at most so many entries a section.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Show each object that is left alone, and why, also those for which nothing is to do.
+    #[arg(long)]
+    pub omitted: bool,
+    /// Exit with 10 where something would change, with 4 where something is withheld.
     #[arg(long)]
     pub detailed_exitcode: bool,
 }
@@ -86,6 +100,30 @@ impl Plan {
     }
 }
 
+impl Plan {
+    fn shape(&self) -> Shape {
+        Shape {
+            details: self.details,
+            only: self.only.clone(),
+            limit: self.limit,
+            omitted: self.omitted,
+        }
+    }
+
+    /// The exit code of a plan that was made.
+    fn exit(&self, summary: &Summary) -> Exit {
+        match (
+            self.detailed_exitcode,
+            summary.withheld.count > 0,
+            summary.has_changes(),
+        ) {
+            (true, true, _) => Exit::Withheld,
+            (true, false, true) => Exit::Changes,
+            _ => Exit::Done,
+        }
+    }
+}
+
 /// Plans a cycle and shows it.
 pub fn run(globals: &Globals, args: &Plan, report: &mut Report) -> Result<Exit, AppError> {
     let (shown, saved) = args.forms(report.is_json());
@@ -100,11 +138,13 @@ pub fn run(globals: &Globals, args: &Plan, report: &mut Report) -> Result<Exit, 
         Err(ended) => return orders::ended(ended, report),
     };
     match sheets.pop() {
-        Some(sheet) => show(sheet, &summary, report, &text::plan(&summary))?,
+        Some(sheet) => {
+            let around = (&*text::plan_head(&summary), &*text::plan(&summary));
+            show(sheet, &summary, report, (&args.shape(), around))?;
+        }
         None => report.show(&summary, || text::plan(&summary)),
     }
-    let changes = args.detailed_exitcode && summary.has_changes();
-    Ok(if changes { Exit::Changes } else { Exit::Done })
+    Ok(args.exit(&summary))
 }
 
 /// A plan that was made, and saved where it was to be.
@@ -192,10 +232,20 @@ fn there(
     Ok(Ok(Made { summary, sheets }))
 }
 
-/// Shows a plan; as text, with these last words.
-pub(super) fn show(sheet: Sheet, summary: &Summary, report: &mut Report, last: &str) -> Result<(), AppError> {
-    let shown = sheet
-        .shown(summary, last)
-        .and_then(|mut plan| report.copy(&mut plan));
+/// Shows a plan; as text in this shape, with these first and last words.
+pub(super) fn show(
+    sheet: Sheet,
+    summary: &Summary,
+    report: &mut Report,
+    (shape, around): (&Shape, (&str, &str)),
+) -> Result<(), AppError> {
+    let form = sheet.form;
+    let shown = sheet.shown(summary, shape, around).and_then(|mut plan| {
+        if form == Form::Text {
+            report.read(&mut plan)
+        } else {
+            report.copy(&mut plan)
+        }
+    });
     shown.map_err(|error| plans::temporary(&error))
 }

@@ -2,12 +2,14 @@
 //!
 //! A reader that goes away (`| head`) is no failure: the rest is dropped and the exit code stays the work's own.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 
 use serde::Serialize;
 
 use super::args::{Format, Globals};
 use super::exit::Exit;
+use super::layout::Layout;
+use super::pager::Pager;
 use crate::app::error::AppError;
 use crate::app::error::ErrorText;
 use crate::model::shown::shown_json;
@@ -21,6 +23,10 @@ pub struct Report {
     color_out: bool,
     color_err: bool,
     quiet: bool,
+    /// How a text stands on stdout.
+    layout: Layout,
+    /// So many lines fit the screen; `None` where stdout is none.
+    rows: Option<usize>,
     /// Something is on stdout already.
     begun: bool,
     /// Stdout's reader went away.
@@ -31,11 +37,18 @@ impl Report {
     /// As the global flags want it.
     #[must_use]
     pub fn new(globals: &Globals) -> Self {
+        let screen = io::stdout().is_terminal().then(screen).flatten();
+        let color_out = globals.color(io::stdout().is_terminal());
         Self {
             format: globals.output,
-            color_out: globals.color() && io::stdout().is_terminal(),
-            color_err: globals.color() && io::stderr().is_terminal(),
+            color_out,
+            color_err: globals.color(io::stderr().is_terminal()),
             quiet: globals.quiet,
+            layout: Layout {
+                width: screen.map(|(columns, _)| columns),
+                color: color_out,
+            },
+            rows: screen.map(|(_, rows)| rows),
             begun: false,
             gone: false,
         }
@@ -62,7 +75,38 @@ impl Report {
     /// A text, with a line end where it has none. Foreign words in it are [`crate::model::shown::shown`] already; what was
     /// forgotten breaks a line at most.
     pub fn text(&mut self, text: &str) {
-        self.ended(&shown_lines(text));
+        let mut pages = self.pages();
+        pages.add(&shown_lines(text));
+        pages.finish();
+    }
+
+    /// A text that comes bit by bit, of which [`Self::text`] is the short form: on a terminal its lines fit the width, signs are
+    /// in colour, and what is longer than the screen goes through the pager.
+    pub(super) fn pages(&mut self) -> Pages<'_> {
+        Pages {
+            report: self,
+            line: String::new(),
+            held: Vec::new(),
+            lines: 0,
+            pager: None,
+        }
+    }
+
+    /// Shows a stream of text as [`Self::pages`] does.
+    ///
+    /// # Errors
+    /// When the stream cannot be read.
+    pub(super) fn read(&mut self, from: &mut impl Read) -> io::Result<()> {
+        let mut pages = self.pages();
+        for line in BufReader::with_capacity(64 << 10, from).split(b'\n') {
+            pages.add(&String::from_utf8_lossy(&line?));
+            pages.add("\n");
+            if pages.report.gone {
+                break;
+            }
+        }
+        pages.finish();
+        Ok(())
     }
 
     /// A text of our own making, unlooked at: a script of a shell.
@@ -160,6 +204,88 @@ impl Report {
         self.gone = out.write_all(bytes).and_then(|()| out.flush()).is_err();
     }
 }
+
+/// The columns and rows of the terminal that stdout is.
+fn screen() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    let known = size.ws_col > 0 && size.ws_row > 0;
+    known.then(|| (size.ws_col.into(), size.ws_row.into()))
+}
+
+/// A text on its way to the screen.
+pub(super) struct Pages<'r> {
+    report: &'r mut Report,
+    /// The line that has not ended.
+    line: String,
+    /// Lines that wait until it is known whether they fit the screen.
+    held: Vec<u8>,
+    lines: usize,
+    pager: Option<Pager>,
+}
+
+impl Pages<'_> {
+    /// Adds text: lines, or parts of them.
+    pub(super) fn add(&mut self, text: &str) {
+        for part in text.split_inclusive('\n') {
+            match part.strip_suffix('\n') {
+                None => self.line.push_str(part),
+                Some(end) => {
+                    self.line.push_str(end);
+                    self.end_line();
+                }
+            }
+        }
+    }
+
+    /// Shows what is still held, and waits until the pager's reader has left.
+    pub(super) fn finish(mut self) {
+        // A line break for the empty text too: a blank line.
+        if !self.line.is_empty() || self.lines == 0 {
+            self.end_line();
+        }
+        let held = std::mem::take(&mut self.held);
+        self.hand_on(&held);
+        if let Some(pager) = self.pager.take() {
+            pager.finish();
+        }
+    }
+
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let laid = self.report.layout.line(&line);
+        self.held.extend(laid.as_bytes());
+        self.held.push(b'\n');
+        self.lines += 1 + laid.matches('\n').count();
+        match self.report.rows {
+            // One row is the prompt's.
+            Some(rows) if self.lines < rows => return,
+            Some(_) if self.pager.is_none() => self.pager = Pager::start(),
+            _ => {}
+        }
+        if self.pager.is_none() {
+            // None runs, or there is no screen: the lines go out as they come.
+            self.report.rows = None;
+        }
+        if self.held.len() >= TOGETHER || self.pager.is_some() {
+            let held = std::mem::take(&mut self.held);
+            self.hand_on(&held);
+        }
+    }
+
+    fn hand_on(&mut self, text: &[u8]) {
+        match &mut self.pager {
+            Some(pager) => {
+                self.report.begun = true;
+                self.report.gone |= !pager.write(text);
+            }
+            None if text.is_empty() => {}
+            None => self.report.put(text),
+        }
+    }
+}
+
+/// Lines are written in pieces of this many bytes.
+const TOGETHER: usize = 64 << 10;
 
 /// Stdout as a writer that swallows what nobody reads any more.
 struct Out<'r>(&'r mut Report);

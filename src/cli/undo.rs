@@ -25,6 +25,7 @@ use crate::app::error::AppError;
 use crate::app::install::Installation;
 use crate::app::plans;
 use crate::app::plans::Form;
+use crate::app::plans::Shape;
 use crate::app::plans::Sheet;
 use crate::app::plans::Undone;
 use crate::app::service::CycleState;
@@ -146,7 +147,9 @@ fn goes_on(args: &Undo, summary: &Summary, sheet: Sheet, report: &mut Report) ->
     let enforces = summary.mode == "enforce";
     let carries_out = !args.dry_run && enforces && summary.operations.values().any(|count| *count > 0);
     if !report.is_json() || !carries_out {
-        plan::show(sheet, summary, report, &text::undo(summary, carries_out))?;
+        let last = text::undo(summary, carries_out);
+        let first = last.lines().next().unwrap_or_default();
+        plan::show(sheet, summary, report, (&Shape::default(), (first, &*last)))?;
     }
     Ok(carries_out)
 }

@@ -84,10 +84,18 @@ pub fn entry_named(operation: &Operation, name_of: impl Fn(SourceId) -> Option<S
         .filter(|_| !operation.verb.links())
         .map(|change| {
             let reason = operation.because.of(&change.attribute).label();
-            json!({
+            let mut entry = json!({
                 "attribute": change.attribute, "before": change.before.to_json(), "after": change.after.to_json(),
                 "reason": reason,
-            })
+            });
+            // A manager is referred to by id; people know the name.
+            let refers = change.attribute.ends_with("manager");
+            let value = if change.after.is_unassigned() { &change.before } else { &change.after };
+            let id = value.as_str().filter(|_| refers).and_then(|id| id.parse().ok());
+            if let Some(name) = id.and_then(&name_of) {
+                entry["name"] = name.into();
+            }
+            entry
         })
         .collect();
     let members = operation.members.iter().filter(|_| !operation.verb.links());

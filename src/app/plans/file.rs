@@ -16,19 +16,21 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::json;
 
+use super::prose;
 use super::saved::Origin;
+use super::shape::Shape;
 use super::sheet;
 use crate::app::error::AppError;
 use crate::engine::job::Watcher;
 use crate::engine::summary::Summary;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-use crate::model::shown::shown;
 use crate::model::shown::shown_json;
 use crate::model::shown::shown_lines;
 use crate::reconcile::explain;
 use crate::reconcile::explain::omission::Omission;
 use crate::reconcile::operation::Operation;
+use crate::reconcile::operation::Verb;
 use crate::snapshot::store::Snapshot;
 
 /// The form of a plan.
@@ -108,41 +110,32 @@ impl Making {
         object: Option<(ObjectKind, SourceId, &str)>,
         because: &str,
         hint: &str,
-        reason: Option<&str>,
+        code: (Option<&str>, Option<Verb>),
     ) -> io::Result<()> {
         let text = match self.form {
-            Form::Json => {
+            Form::Json | Form::Text => {
                 let id = object.map(|(_, id, _)| id.to_string());
                 let kind = object.map(|(kind, _, _)| kind.word());
                 let name = object.map(|(_, _, name)| name);
                 let hint = Some(hint).filter(|hint| !hint.is_empty());
+                let (reason, verb) = code;
                 json!({
                     "object": id, "kind": kind, "name": name, "because": because, "reason": reason, "do": hint,
+                    "operation": verb.map(Verb::name),
                 })
                 .to_string()
             }
             Form::Csv => return Ok(()),
             Form::Html => sheet::html_omission(object, because, hint),
-            Form::Text => {
-                let hint = if hint.is_empty() {
-                    String::new()
-                } else {
-                    format!("\n      do: {}", shown(hint))
-                };
-                let because = shown(because);
-                match object {
-                    Some((kind, id, name)) => format!("  {kind} {}  ({id}): {because}{hint}\n", shown(name)),
-                    None => format!("  {because}{hint}\n"),
-                }
-            }
         };
         self.omitted.add(&text, self.separator())
     }
 
     const fn separator(&self) -> &'static str {
         match self.form {
-            Form::Json => ",\n",
-            _ => "",
+            // The text is made of the same entries once they are all there.
+            Form::Json | Form::Text => ",\n",
+            Form::Csv | Form::Html => "",
         }
     }
 }
@@ -156,7 +149,7 @@ struct Spool {
 impl Spool {
     fn new(form: Form) -> io::Result<Self> {
         Ok(Self {
-            json: form == Form::Json,
+            json: matches!(form, Form::Json | Form::Text),
             file: BufWriter::with_capacity(64 << 10, tempfile::tempfile()?),
             entries: 0,
         })
@@ -204,10 +197,6 @@ impl Part {
     pub const fn file(&self) -> &Arc<File> {
         &self.file
     }
-
-    fn is_empty(&self) -> io::Result<bool> {
-        Ok(self.file.metadata()?.len() == 0)
-    }
 }
 
 impl Read for Part {
@@ -230,31 +219,43 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// The plan as it is shown: a whole document, or for people, with these last words.
+    /// The plan as it is shown: a whole document, or for people, with these first and last words.
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub fn shown(self, summary: &Summary, last: &str) -> io::Result<Box<dyn Read + Send>> {
-        if self.form != Form::Text {
-            return self.document(summary);
+    pub fn shown(
+        self,
+        summary: &Summary,
+        shape: &Shape,
+        (first, last): (&str, &str),
+    ) -> io::Result<Box<dyn Read + Send>> {
+        match self.form {
+            Form::Text => {}
+            Form::Json if !shape.only.is_empty() => {
+                let operations = prose::only(self.operations, shape)?;
+                let omitted = prose::only(self.omitted, shape)?;
+                let sheet = Self {
+                    operations,
+                    omitted,
+                    ..self
+                };
+                return sheet.document(summary);
+            }
+            Form::Json | Form::Csv | Form::Html => return self.document(summary),
         }
-        let text = |text: &str| io::Cursor::new(text.to_owned().into_bytes());
-        let mut whole: Box<dyn Read + Send> = Box::new(io::empty());
-        if !self.operations.is_empty()? {
-            whole = Box::new(whole.chain(self.operations).chain(text("\n")));
+        let text = |text: &str| {
+            let end = if text.ends_with('\n') { "" } else { "\n" };
+            io::Cursor::new(format!("{}{end}", shown_lines(text)).into_bytes())
+        };
+        match prose::sections(self.operations, self.omitted, summary, shape)? {
+            None => Ok(Box::new(text(last))),
+            Some(sections) => Ok(Box::new(
+                text(first)
+                    .chain(sections)
+                    .chain(io::Cursor::new(b"\n"))
+                    .chain(text(last)),
+            )),
         }
-        if !self.omitted.is_empty()? {
-            whole = Box::new(
-                whole
-                    .chain(text("Left alone:\n"))
-                    .chain(self.omitted)
-                    .chain(text("\n")),
-            );
-        }
-        let end = if last.ends_with('\n') { "" } else { "\n" };
-        Ok(Box::new(
-            whole.chain(text(&format!("{}{end}", shown_lines(last)))),
-        ))
     }
 
     /// The plan as a whole document, streamed.
@@ -349,18 +350,18 @@ impl PlanFile {
         for (reason, (count, because)) in by_reason.iter().filter(many) {
             let more = count - OMISSIONS_LISTED;
             for sheet in &mut inner.sheets {
-                if sheet.form == Form::Json {
+                if matches!(sheet.form, Form::Json | Form::Text) {
                     let text = json!({"object": null, "because": because, "reason": reason, "count": more})
                         .to_string();
                     sheet.omitted.add(&text, sheet.separator())?;
                 } else {
-                    sheet.omit(None, &format!("… and {more} more: {because}"), "", None)?;
+                    sheet.omit(None, &format!("… and {more} more: {because}"), "", (None, None))?;
                 }
             }
         }
         for sheet in &mut inner.sheets {
             for finding in &findings {
-                sheet.omit(None, finding, "", None)?;
+                sheet.omit(None, finding, "", (None, None))?;
             }
         }
         let parts = inner.sheets.into_iter().map(|sheet| {
@@ -392,8 +393,7 @@ impl Watcher for PlanFile {
         self.with(|inner| {
             for sheet in &mut inner.sheets {
                 let text = match sheet.form {
-                    Form::Text => explain::text(operation, name_of),
-                    Form::Json => explain::entry_named(operation, name_of).to_string(),
+                    Form::Json | Form::Text => explain::entry_named(operation, name_of).to_string(),
                     Form::Csv => sheet::csv(operation),
                     Form::Html => sheet::html(operation, name_of),
                 };
@@ -416,9 +416,9 @@ impl Watcher for PlanFile {
             }
             for sheet in &mut inner.sheets {
                 // A person wants to know what is in the way, not that ten thousand are as they should be.
-                if sheet.form == Form::Json || !matches!(omission, Omission::Unchanged) {
-                    let (hint, reason) = (omission.hint(), Some(omission.label()));
-                    sheet.omit(Some((kind, object, name)), &because, &hint, reason)?;
+                if sheet.form != Form::Html || !matches!(omission, Omission::Unchanged) {
+                    let code = (Some(omission.label()), omission.verb());
+                    sheet.omit(Some((kind, object, name)), &because, &omission.hint(), code)?;
                 }
             }
             Ok(())

@@ -4,8 +4,10 @@
 
 mod comparing;
 mod file;
+mod prose;
 mod save;
 mod saved;
+mod shape;
 mod sheet;
 
 use std::path::Path;
@@ -28,6 +30,8 @@ pub use self::save::note;
 pub use self::save::save;
 pub use self::saved::Origin;
 pub use self::saved::Saved;
+pub use self::shape::Only;
+pub use self::shape::Shape;
 use super::cycles;
 use super::cycles::Allowing;
 use super::cycles::Asking;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::count::many;
 use crate::app::views::drift::DriftCounts;
 use crate::engine::summary::Kind;
 use crate::engine::summary::Outcome;
@@ -16,10 +17,7 @@ fn operations(summary: &Summary, planned: bool) -> String {
         .into_iter()
         .map(|verb| (summary.operation(verb), counted(verb, planned)))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| match count {
-            1 => format!("1 {}", word.replacen("s ", " ", 1)),
-            _ => format!("{count} {word}"),
-        })
+        .map(|(count, (noun, what))| format!("{} {what}", many(count, noun)))
         .collect();
     if parts.is_empty() {
         "nothing to do".to_owned()
@@ -28,8 +26,8 @@ fn operations(summary: &Summary, planned: bool) -> String {
     }
 }
 
-/// What a summary counts of a verb: `users created`, `members to add`.
-fn counted(verb: Verb, planned: bool) -> String {
+/// What a summary counts of a verb, and what becomes of it: users, `created`; members, `to add`.
+fn counted(verb: Verb, planned: bool) -> (&'static str, String) {
     let (done, to_do) = match verb.act() {
         Act::Create => ("created", "create"),
         Act::Update => ("updated", "update"),
@@ -46,11 +44,12 @@ fn counted(verb: Verb, planned: bool) -> String {
     } else {
         verb.kind().word()
     };
-    if planned {
-        format!("{noun}s to {to_do}")
+    let what = if planned {
+        format!("to {to_do}")
     } else {
-        format!("{noun}s {done}")
-    }
+        done.to_owned()
+    };
+    (noun, what)
 }
 
 const fn kind(kind: Kind) -> &'static str {
@@ -75,10 +74,30 @@ pub const fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-/// The last line of a plan.
+/// What a plan comes to, in one line: its first one, and the first of its last.
+#[must_use]
+pub fn plan_head(summary: &Summary) -> String {
+    let kept_back: String = [
+        (summary.withheld.count, "withheld by the guard"),
+        (summary.held, "held"),
+        (summary.pending.len() as u64, "pending"),
+        (summary.escrow, "in escrow"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, word)| format!("; {count} {word}"))
+    .collect();
+    format!(
+        "Plan ({}): {}{kept_back}.\n",
+        kind(summary.kind),
+        operations(summary, true)
+    )
+}
+
+/// The last words of a plan. What is pending stands in a section of its own.
 #[must_use]
 pub fn plan(summary: &Summary) -> String {
-    let mut text = format!("Plan ({}): {}.\n", kind(summary.kind), operations(summary, true));
+    let mut text = plan_head(summary);
     left(summary, &mut text);
     if summary.has_changes() {
         text.push_str(match summary.mode.as_str() {
@@ -118,16 +137,20 @@ pub fn summary(summary: &Summary, findings: &[String]) -> String {
     let source = &summary.source;
     let _ = writeln!(
         text,
-        "  source    {} user and {} group entries read, {} requests",
-        source.users_read, source.groups_read, source.requests
+        "  source    {} user and {} group entries read, {}",
+        source.users_read,
+        source.groups_read,
+        many(source.requests, "request")
     );
     let label = if planned { "planned" } else { "done" };
     let _ = writeln!(text, "  {label:<9} {}", operations(summary, planned));
     let _ = writeln!(
         text,
-        "  target    {} requests, {} throttled",
-        summary.target.requests, summary.target.throttled
+        "  target    {}, {} throttled",
+        many(summary.target.requests, "request"),
+        summary.target.throttled
     );
+    pending(summary, &mut text);
     left(summary, &mut text);
     for finding in findings {
         let _ = writeln!(text, "  note      {}", shown(finding));
@@ -158,7 +181,6 @@ fn left(summary: &Summary, text: &mut String) {
     if !words.is_empty() {
         let _ = writeln!(text, "  left      {}", words.join(", "));
     }
-    pending(summary, text);
     if summary.withheld.count > 0 {
         let reasons: Vec<String> = summary
             .withheld
@@ -168,8 +190,8 @@ fn left(summary: &Summary, text: &mut String) {
             .collect();
         let _ = writeln!(
             text,
-            "  withheld  {} operations, by the guard: {}",
-            summary.withheld.count,
+            "  withheld  {}, by the guard: {}",
+            many(summary.withheld.count, "operation"),
             reasons.join(", ")
         );
         let _ = writeln!(
@@ -198,8 +220,8 @@ fn left(summary: &Summary, text: &mut String) {
     if summary.held > 0 {
         let _ = writeln!(
             text,
-            "  held      {} operations on objects on hold: `melonsync hold list` shows whose",
-            summary.held
+            "  held      {} on objects on hold: `melonsync hold list` shows whose",
+            many(summary.held, "operation")
         );
     }
     escrow(summary, text);
@@ -235,8 +257,9 @@ fn escrow(summary: &Summary, text: &mut String) {
     }
     let _ = writeln!(
         text,
-        "  escrow    {} entries wait: `melonsync escrow list` shows them, `melonsync escrow retry` tries them in the next cycle",
-        summary.escrow
+        "  escrow    {} {}: `melonsync escrow list` shows them, `melonsync escrow retry` tries them in the next cycle",
+        many(summary.escrow, "entry"),
+        if summary.escrow == 1 { "waits" } else { "wait" }
     );
     let failed = |object: &String| summary.failed.iter().any(|failure| failure.object == *object);
     let waiting: Vec<_> = summary

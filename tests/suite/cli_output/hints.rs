@@ -234,9 +234,7 @@ fn an_entry_in_escrow_is_tried_at_once_with_escrow_retry() {
     world.run(&["sync"]).exits(3);
     let said = world.run(&["sync"]).exits(3).out;
     assert!(
-        said.contains("escrow    1 entries wait")
-            && said.contains("bad@corp.example")
-            && said.contains("400"),
+        said.contains("escrow    1 entry waits") && said.contains("bad@corp.example") && said.contains("400"),
         "{said}"
     );
     let plan = world.run(&["plan"]).exits(0).out;
