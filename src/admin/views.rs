@@ -133,7 +133,12 @@ pub(super) async fn explain(
     let ready = service.ready(&job)?;
     let stop = service.stop().child_token();
     // Not on a thread that may block: it asks for those itself, and there are few.
-    let explained = explain::explain(&ready.job, &object, caller.actor, stop).await?;
+    let asked = explain::Asked {
+        object,
+        in_group: query.one("in"),
+        details: query.one("details").as_deref() == Some("true"),
+    };
+    let explained = explain::explain(&ready.job, &asked, caller.actor, stop).await?;
     answer::view(&headers, move || Ok(explained)).await
 }
 

@@ -10,6 +10,7 @@
 mod ask;
 mod focus;
 mod gathered;
+mod groups;
 mod show;
 mod waits;
 
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use self::ask::ask_source;
 use self::ask::find;
+use self::ask::find_group;
 use self::ask::look;
 use self::ask::noted;
 use self::ask::read_actual;
@@ -68,12 +70,35 @@ impl ExplainError {
     }
 }
 
-/// Explains one object, by its id, UPN, mail or display name. `order` says who asks, and when to stop; its extent and
+/// What is to be explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// The object: id, UPN, mail or display name.
+    pub object: &'a str,
+    /// The group of which it is asked whether it holds the object.
+    pub in_group: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Asked<'a> {
+    fn from(object: &'a str) -> Self {
+        Self {
+            object,
+            in_group: None,
+        }
+    }
+}
+
+/// Explains one object. `order` says who asks, and when to stop; its extent and
 /// watcher are not used.
 ///
 /// # Errors
 /// [`ExplainError`].
-pub async fn explain(job: &Job, order: &Order, object: &str) -> Result<Explanation, ExplainError> {
+pub async fn explain<'a>(
+    job: &Job,
+    order: &Order,
+    asked: impl Into<Asked<'a>>,
+) -> Result<Explanation, ExplainError> {
+    let asked = asked.into();
     let aside = Job {
         snapshot: job.snapshot.aside().map_err(CycleError::Store)?,
         ..job.clone()
@@ -87,15 +112,31 @@ pub async fn explain(job: &Job, order: &Order, object: &str) -> Result<Explanati
     };
     let now = job.clock.now();
     let (mut run, mut phases) = (Run::new(&aside, &order, now), Phases::new(now));
-    let chosen = find(&run, object).await?;
+    let chosen = find(&run, asked.object).await?;
+    let in_group = match asked.in_group {
+        Some(group) => Some(find_group(&run, group).await?),
+        None => None,
+    };
+    let chosen = Chosen {
+        kind: chosen.0,
+        id: chosen.1,
+        in_group,
+    };
     Ok(story(&mut run, &mut phases, chosen, &gathered).await?)
+}
+
+/// The object that is meant, and the group that is asked about.
+struct Chosen {
+    kind: ObjectKind,
+    id: SourceId,
+    in_group: Option<SourceId>,
 }
 
 /// The steps of a cycle, for this object alone.
 async fn story(
     run: &mut Run<'_>,
     phases: &mut Phases,
-    (kind, id): (ObjectKind, SourceId),
+    Chosen { kind, id, in_group }: Chosen,
     gathered: &Gathered,
 ) -> Result<Explanation, CycleError> {
     begin(run, &mut phases.failures.escrow).await?;
@@ -141,5 +182,10 @@ async fn story(
         let (what, name) = (kind.word(), id.to_string());
         return Err(NotOne::Nothing { what, name }.into());
     };
-    put_together(run, phases, &view, Sides { source, target }, gathered).await
+    let sides = Sides {
+        source,
+        target,
+        in_group,
+    };
+    put_together(run, phases, &view, sides, gathered).await
 }

@@ -4,9 +4,12 @@ pub mod omission;
 pub mod reason;
 pub(super) mod why;
 
+pub mod groups;
 pub mod object;
+mod object_json;
 mod object_text;
 pub mod rows;
+pub mod verdict;
 
 use std::borrow::Cow;
 use std::fmt::Write;

@@ -136,7 +136,7 @@ fn jobs() -> Vec<Route> {
             .views::<Timeline>()
             .says("cycles, decisions and stops in one list, newest first"),
         get("/api/v1/jobs/{job}/objects/{id}/explain", views::explain)
-            .query(&[SETTINGS])
+            .query(&[SETTINGS, IN_GROUP, DETAILS])
             .says("one object, step by step, and why; `{id}` is an id or any name"),
     ]
 }
@@ -340,6 +340,12 @@ const HEALED: Parameter = of(
     Kind::Flag,
     "healed",
     "`true`: what healing left, where words are asked for",
+);
+const IN_GROUP: Parameter = text("in", "a group: whether it holds the user, and why, stands first");
+const DETAILS: Parameter = of(
+    Kind::Flag,
+    "details",
+    "`true`: in words, every attribute and every group",
 );
 const SETTINGS: Parameter = text(
     "settings",

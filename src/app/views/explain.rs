@@ -21,6 +21,8 @@ use crate::snapshot::store::Snapshot;
 /// One object, explained.
 pub struct Explained {
     explanation: Explanation,
+    /// Every attribute in words, and every group.
+    details: bool,
     /// Where the names of members and managers are looked up.
     snapshot: Snapshot,
 }
@@ -38,14 +40,25 @@ impl Explained {
     pub fn words(&self) -> String {
         // A name that cannot be read is only a name that is not shown.
         let name_of = |id| self.snapshot.name_of(ObjectKind::User, &id).ok().flatten();
-        self.explanation.to_text(name_of)
+        self.explanation.to_text(name_of, self.details)
     }
+}
+
+/// What is asked about one object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// An id, the beginning of one, or any name.
+    pub object: String,
+    /// The group of which it is asked whether it holds the object.
+    pub in_group: Option<String>,
+    /// Every attribute in words, and every group.
+    pub details: bool,
 }
 
 /// Explains the object that a name leads to, as things are at this moment: a cycle may go on meanwhile.
 pub async fn explain(
     job: &Job,
-    object: &str,
+    asked: &Asked,
     actor: Actor,
     stop: CancellationToken,
 ) -> Result<Explained, AppError> {
@@ -56,9 +69,14 @@ pub async fn explain(
         watcher: Arc::new(NoWatcher),
     };
     let order = asking.order(Extent::Explain, false);
-    let explanation = explain::explain(job, &order, object).await;
+    let about = explain::Asked {
+        object: &asked.object,
+        in_group: asked.in_group.as_deref(),
+    };
+    let explanation = explain::explain(job, &order, about).await;
     Ok(Explained {
         explanation: explanation.map_err(|error| AppError::from(&error))?,
+        details: asked.details,
         snapshot: job.snapshot.clone(),
     })
 }

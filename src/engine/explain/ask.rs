@@ -42,6 +42,13 @@ pub(super) async fn find(run: &Run<'_>, name: &str) -> Result<(ObjectKind, Sourc
     }
 }
 
+/// The one group that is meant.
+pub(super) async fn find_group(run: &Run<'_>, name: &str) -> Result<SourceId, ExplainError> {
+    let wanted = vec![name.to_owned()];
+    let found = run.store(move |snapshot| snapshot.one_named(&[ObjectKind::Group], &wanted));
+    Ok(found.await??[0].id)
+}
+
 /// An object that the streams have not brought yet: put beside the others, where it is forgotten again.
 async fn find_new(run: &Run<'_>, id: SourceId) -> Result<Option<ObjectKind>, CycleError> {
     for kind in [ObjectKind::User, ObjectKind::Group] {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::engine::error::CycleError;
 use crate::engine::explain::gathered::Gathered;
+use crate::engine::explain::groups::groups;
 use crate::engine::intake::Intake;
 use crate::engine::phases::Phases;
 use crate::engine::run::Run;
@@ -41,6 +42,8 @@ pub(super) struct Sides {
     pub(super) source: (String, Vec<String>),
     /// The linked resource as the target holds it.
     pub(super) target: Option<serde_json::Value>,
+    /// The group that is asked about.
+    pub(super) in_group: Option<SourceId>,
 }
 
 /// Puts together what the steps came to.
@@ -78,7 +81,9 @@ pub(super) async fn put_together(
             Ok((read.map(|time| time.to_string()), history_of(snapshot, kind, id)?))
         })
         .await?;
-    let scope = in_scope(run, &phases.intake, view).await?;
+    let mut scope = in_scope(run, &phases.intake, view).await?;
+    let groups = groups(run, view, &scope, sides.in_group).await?;
+    scope.way = groups.way;
     let names = referred_names(run, &operations, &scope).await?;
     Ok(Explanation {
         job: run.job.name.clone(),
@@ -99,6 +104,9 @@ pub(super) async fn put_together(
         omissions,
         history,
         names,
+        groups: groups.all,
+        in_group: groups.asked,
+        paused: phases.judge.pause_in_words(),
     })
 }
 

@@ -73,6 +73,11 @@ impl Judge {
         }
     }
 
+    /// The pause of the job, in words.
+    pub(in crate::engine) fn pause_in_words(&self) -> Option<String> {
+        self.kept_back.pause.as_ref().map(paused)
+    }
+
     /// Up to ten users whom an admin named may be disabled although the guard is closed.
     pub(in crate::engine) fn note_named(&mut self, run: &Run<'_>, focus: Option<&BTreeSet<Key>>) {
         let Extent::Objects { users, .. } = &run.order.extent else {

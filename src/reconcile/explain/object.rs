@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
-use serde_json::json;
-
-use super::entry_named;
+use super::groups::InGroup;
+use super::groups::Way;
 use super::hidden;
 use crate::mapping::Filter;
 use crate::mapping::MemberOf;
@@ -20,7 +18,6 @@ use crate::model::object::Life;
 use crate::model::object::Removed;
 use crate::model::object::SourceObject;
 use crate::model::value::Value;
-use crate::reconcile::explain::reason::code_of;
 use crate::reconcile::forward::view::ObjectView;
 use crate::reconcile::forward::view::TargetReading;
 use crate::reconcile::operation::Change;
@@ -56,6 +53,12 @@ pub struct Explanation {
     pub history: Vec<Past>,
     /// The names of those who are referred to, as far as they are known.
     pub names: BTreeMap<SourceId, String>,
+    /// The groups that hold the user on a side.
+    pub groups: Vec<InGroup>,
+    /// The group that was asked for.
+    pub in_group: Option<InGroup>,
+    /// The pause of the job, in words.
+    pub paused: Option<String>,
 }
 
 /// What the source says.
@@ -87,6 +90,8 @@ pub struct InScope {
     pub memberships: Vec<(MemberOf, Option<bool>)>,
     /// Whether it is assigned to the enterprise application, where that was read.
     pub assigned: Option<bool>,
+    /// The way that leads into scope, where it leads through a group.
+    pub way: Option<Way>,
 }
 
 /// How it was paired.
@@ -96,6 +101,8 @@ pub struct Matching {
     pub state: &'static str,
     /// In words.
     pub because: String,
+    /// Since when it is linked.
+    pub since: Option<String>,
     /// The linked resource, or the one found.
     pub target: Option<TargetId>,
     /// What it is looked up by, where it has no link: attribute and value.
@@ -175,13 +182,6 @@ impl From<&Result<Value, Stop>> for Shown {
 }
 
 impl Shown {
-    fn to_json(&self) -> Json {
-        match self {
-            Self::Value(value) => json!({"value": value.to_json()}),
-            Self::Words(words) => json!({"none": words}),
-        }
-    }
-
     fn redacted(self) -> Self {
         match self {
             Self::Value(value) => Self::Value(hidden(value)),
@@ -252,6 +252,7 @@ impl InScope {
             clauses,
             memberships,
             assigned,
+            way: None,
         }
     }
 }
@@ -302,6 +303,7 @@ impl Matching {
             return Self {
                 state: "linked",
                 because: format!("{}, on {}", origin(link), link.since),
+                since: Some(link.since.to_string()),
                 target: Some(link.target.clone()),
                 ..Self::default()
             };
@@ -329,6 +331,7 @@ impl Matching {
         Self {
             state,
             because,
+            since: None,
             target: candidates.first().filter(|_| candidates.len() == 1).cloned(),
             keys,
             candidates,
@@ -356,100 +359,6 @@ impl Attribute {
         self.kept = self.kept.map(Shown::redacted);
         self.actual = self.actual.map(hidden);
         self
-    }
-
-    fn to_json(&self) -> Json {
-        let list = |pairs: &[(String, Shown)]| -> Json {
-            let one = |(expression, shown): &(String, Shown)| {
-                let mut object = shown.to_json();
-                object["expression"] = expression.as_str().into();
-                object
-            };
-            pairs.iter().map(one).collect()
-        };
-        json!({
-            "attribute": self.target,
-            "expression": self.expression,
-            "matching": self.matching,
-            "inputs": list(&self.inputs),
-            "steps": list(&self.steps),
-            "desired": self.desired.to_json(),
-            "remark": self.remark,
-            "sent": self.sent.as_ref().map(Value::to_json),
-            "kept": self.kept.as_ref().map(Shown::to_json),
-            "actual": self.actual.as_ref().map(Value::to_json),
-            "state": self.state,
-        })
-    }
-}
-
-impl Explanation {
-    /// As one JSON document.
-    #[must_use]
-    pub fn to_json(&self) -> Json {
-        let (source, scope, matching) = (&self.source, &self.scope, &self.matching);
-        let clause = |(clause, said): &(String, String)| json!({"clauses": clause, "result": said});
-        let name_of = |id: SourceId| self.names.get(&id).cloned();
-        let membership = |(of, is): &(MemberOf, Option<bool>)| {
-            json!({
-                "group": of.group.to_string(), "name": name_of(of.group), "transitive": of.transitive, "member": is,
-            })
-        };
-        let key =
-            |(attribute, value): &(String, Value)| json!({"attribute": attribute, "value": value.to_json()});
-        let omission = |(label, because, hint): &(String, String, String)| json!({"reason": label, "because": because, "do": hint});
-        json!({
-            "job": self.job,
-            "kind": self.kind.word(),
-            "object": self.id.to_string(),
-            "name": self.name,
-            "notes": self.notes,
-            "source": {
-                "life": source.life, "enabled": source.enabled, "complete_since": source.read, "asked": source.asked,
-            },
-            "scope": {
-                "standing": scope.standing,
-                "because": scope.because,
-                "clauses": scope.clauses.iter().map(clause).collect::<Vec<_>>(),
-                "memberships": scope.memberships.iter().map(membership).collect::<Vec<_>>(),
-                "assigned": scope.assigned,
-            },
-            "matching": {
-                "state": matching.state,
-                "because": matching.because,
-                "target": matching.target.as_ref().map(ToString::to_string),
-                "keys": matching.keys.iter().map(key).collect::<Vec<_>>(),
-                "candidates": matching.candidates.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            },
-            "attributes": self.attributes.iter().map(Attribute::to_json).collect::<Vec<_>>(),
-            "plan": self.operations.iter().map(|one| entry_named(one, name_of)).collect::<Vec<_>>(),
-            "omitted": self.omissions.iter().map(omission).collect::<Vec<_>>(),
-            "history": self.history.iter().map(Past::to_json).collect::<Vec<_>>(),
-        })
-    }
-}
-
-impl Past {
-    fn to_json(&self) -> Json {
-        let change = |change: &Change| {
-            json!({
-                "attribute": change.attribute,
-                "before": change.before.to_json(),
-                "after": change.after.to_json(),
-            })
-        };
-        json!({
-            "time": self.time,
-            "cycle": self.cycle,
-            "actor": self.actor,
-            "operation": self.operation,
-            "result": self.result,
-            "because": self.because,
-            "reason": code_of(&self.because),
-            "target": self.target,
-            "changes": self.changes.iter().map(change).collect::<Vec<_>>(),
-            "detail": self.detail,
-        })
     }
 }
 

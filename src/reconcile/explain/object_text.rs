@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::groups::InGroup;
 use super::object::Attribute;
 use super::object::Explanation;
 use super::object::InScope;
@@ -9,24 +10,48 @@ use super::object::Matching;
 use super::object::Past;
 use super::object::Shown;
 use super::text;
+use super::verdict::Verdict;
 use crate::model::id::SourceId;
 use crate::model::shown::shown;
 use crate::model::value::Value;
 
 impl Explanation {
-    /// Several paragraphs, one a step. `name_of` gives the name of a user who is referred to, where it is known.
+    /// The verdict, and several paragraphs, one a step. `name_of` gives the name of a user who is referred to, where it is
+    /// known. Without `details` attributes that are as sent share one line.
     #[must_use]
-    pub fn to_text(&self, name_of: impl Fn(SourceId) -> Option<String>) -> String {
-        let mut out = format!("{} {}  ({})\n", self.kind, shown(&self.name), self.id);
+    pub fn to_text(&self, name_of: impl Fn(SourceId) -> Option<String>, details: bool) -> String {
+        let mut out = String::new();
+        if let Some(group) = &self.in_group {
+            let _ = writeln!(out, "{}", shown(&group.verdict(&self.name)));
+        }
+        for line in Verdict::of(self).lines() {
+            let _ = writeln!(out, "{}", shown(line));
+        }
+        let _ = writeln!(out, "\n{} {}  ({})", self.kind, shown(&self.name), self.id);
         for note in &self.notes {
             let _ = writeln!(out, "  note: {}", shown(note));
         }
         self.source_text(&mut out);
         scope_text(&self.scope, &mut out);
         matching_text(&self.matching, &mut out);
+        groups_text(&self.groups, details, &mut out);
         out.push_str("\nAttributes\n");
-        for attribute in &self.attributes {
+        let folded = |attribute: &&Attribute| !details && attribute.state == "same" && is_as_sent(attribute);
+        for attribute in self.attributes.iter().filter(|attribute| !folded(attribute)) {
             attribute_text(attribute, &mut out);
+        }
+        let as_sent: Vec<&str> = self
+            .attributes
+            .iter()
+            .filter(folded)
+            .map(|one| one.target.as_str())
+            .collect();
+        if !as_sent.is_empty() {
+            let _ = writeln!(
+                out,
+                "  as sent, and so at the target (--details shows how each comes about): {}",
+                shown(&as_sent.join(", "))
+            );
         }
         out.push_str("\nNext cycle\n");
         for operation in &self.operations {
@@ -102,6 +127,33 @@ fn scope_text(scope: &InScope, out: &mut String) {
     if let Some(assigned) = scope.assigned {
         let said = if assigned { "yes" } else { "no" };
         let _ = writeln!(out, "  assigned to the enterprise application: {said}");
+    }
+    if let Some(way) = &scope.way {
+        let _ = writeln!(out, "  by way of group {}", shown(&way.words()));
+    }
+}
+
+/// As many groups as fit a screen.
+const GROUPS_SHOWN: usize = 20;
+
+fn groups_text(groups: &[InGroup], details: bool, out: &mut String) {
+    if groups.is_empty() {
+        return;
+    }
+    out.push_str("\nGroups\n");
+    let most = if details { usize::MAX } else { GROUPS_SHOWN };
+    for group in groups.iter().take(most) {
+        let _ = writeln!(
+            out,
+            "  {}  ({}): {}; {}",
+            shown(&group.group.name),
+            group.group.id,
+            shown(&group.at_source()),
+            group.at_target()
+        );
+    }
+    if let more @ 1.. = groups.len().saturating_sub(most) {
+        let _ = writeln!(out, "  … and {more} more (--details)");
     }
 }
 

@@ -97,7 +97,7 @@ async fn a_linked_user_is_explained_by_what_was_sent_what_is_wanted_and_what_is_
     assert_eq!(shown.operations, world.plan().await.operations);
     assert!(
         shown
-            .to_text(|_| None)
+            .to_text(|_| None, true)
             .contains("! displayName  <- [displayName]")
     );
 }
@@ -208,7 +208,7 @@ async fn what_is_redacted_is_nowhere_in_it() {
     world.tenant.set_user(&id, json!({"jobTitle": "Clandestine"}));
     let shown = explained(&world, &id).await;
     assert_eq!(shown.operations.len(), 1);
-    let said = format!("{}{}", shown.to_json(), shown.to_text(|_| None));
+    let said = format!("{}{}", shown.to_json(), shown.to_text(|_| None, true));
     assert!(said.contains("[Redact]"), "{said}");
     for value in ["Secretive", "Clandestine"] {
         assert!(!said.contains(value), "{value} in {said}");

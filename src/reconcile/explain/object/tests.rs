@@ -1,3 +1,4 @@
+use serde_json::Value as Json;
 use serde_json::json;
 
 use super::*;
@@ -67,11 +68,14 @@ fn explained(desk: &Desk, view: &ObjectView, actual: Option<&Json>) -> Explanati
             ..Past::default()
         }],
         names: std::collections::BTreeMap::new(),
+        groups: Vec::new(),
+        in_group: None,
+        paused: None,
     }
 }
 
 fn text(explained: &Explanation) -> String {
-    explained.to_text(|_| None)
+    explained.to_text(|_| None, true)
 }
 
 #[test]

@@ -1,0 +1,254 @@
+//! What of a job needs a person: decided from what `status` shows, the gravest first.
+
+use chrono::NaiveDate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::status::JobStatus;
+use crate::app::text::count::many;
+use crate::model::clock::Timestamp;
+
+/// How a job stands, in one line.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = JobVerdict)]
+pub struct Verdict {
+    /// The exit code of `status --exit-code`.
+    pub exit_code: u8,
+    /// What needs a person, the gravest first.
+    pub needs: Vec<Need>,
+    /// What needs a person first; or how far behind the job is.
+    pub words: String,
+}
+
+/// One thing that needs a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Need {
+    /// How many, where that is counted.
+    pub count: u64,
+    /// What to do.
+    #[serde(rename = "do")]
+    pub advice: String,
+    /// The exit code that it stands for; 0 for what is only to be known.
+    pub exit_code: u8,
+    /// The code of the state.
+    pub state: &'static str,
+    /// In words.
+    pub words: String,
+}
+
+/// Which exit code is said where several hold.
+const PRECEDENCE: [u8; 5] = [5, 1, 4, 3, 10];
+
+/// So many days before the end of a credential somebody is to know.
+const DAYS: i64 = 30;
+
+/// Judges a job.
+#[must_use]
+pub fn judge(job: &JobStatus, now: Timestamp) -> Verdict {
+    let mut needs = Vec::new();
+    let mut need = |state, exit_code, count, words: String, advice: &str| {
+        needs.push(Need {
+            count,
+            advice: advice.to_owned(),
+            exit_code,
+            state,
+            words,
+        });
+    };
+    if let Some(stopped) = job.quarantine.as_ref().and_then(|stopped| stopped.job.as_ref()) {
+        let words = format!("stopped since {} by its {}: {}", stopped.since, stopped.side.word(), stopped.cause);
+        need("quarantined", 5, 1, words, &stopped.hint);
+    }
+    let problem = job.daemon.as_ref().and_then(|daemon| daemon.problem.as_ref());
+    if let Some(problem) = problem.and_then(|problem| problem.errors.first()) {
+        let words = format!("the daemon cannot run it: {}", problem.what);
+        need("broken", 5, 1, words, problem.advice.as_deref().unwrap_or_default());
+    }
+    if outcome(job) == Some("failed") {
+        let words = "the last cycle failed".to_owned();
+        need("failed", 1, 1, words, "`melonsync history cycles` shows it, the log says why; `melonsync check` tests the connection");
+    }
+    for (side, last) in [("source", &job.credentials.source), ("target", &job.credentials.target)] {
+        if let Some((exit, words)) = last.as_deref().and_then(|last| expiry(side, last, now)) {
+            need("credential", exit, 1, words, "put a new one in place; `melonsync check --credential NAME` tests it");
+        }
+    }
+    let kept_back = job.kept_back.unwrap_or_default();
+    if kept_back.withheld > 0 {
+        let words = format!("{} withheld by the guard", many(kept_back.withheld, "operation"));
+        need("withheld", 4, kept_back.withheld, words, "`melonsync withheld list` shows them by cause");
+    }
+    if kept_back.leavers_held > 0 {
+        let keep = if kept_back.leavers_held == 1 { "keeps" } else { "keep" };
+        let words = format!("{} {keep} a leaver enabled", many(kept_back.leavers_held, "hold"));
+        need("hold", 4, kept_back.leavers_held, words, "`melonsync hold list` shows whose");
+    }
+    for stopped in job.quarantine.iter().flat_map(|stopped| &stopped.operations) {
+        let words = format!("{} stopped since {}: {}", stopped.operation, stopped.since, stopped.cause);
+        need("kind_stopped", 3, stopped.failed, words, &stopped.hint);
+    }
+    entries(job, &mut need);
+    pause(job, &mut need);
+    let exit_code = PRECEDENCE
+        .into_iter()
+        .find(|code| needs.iter().any(|need| need.exit_code == *code))
+        .unwrap_or_default();
+    Verdict {
+        exit_code,
+        words: words(job, &needs),
+        needs,
+    }
+}
+
+/// Single entries: they wait, and the job goes on.
+fn entries(job: &JobStatus, need: &mut impl FnMut(&'static str, u8, u64, String, &str)) {
+    let escrow = job.escrow.unwrap_or_default() as u64;
+    if escrow > 0 {
+        need("escrow", 3, escrow, format!("{} in escrow", many(escrow, "entry")), "`melonsync escrow list` shows why");
+    }
+    let not_kept = job.not_kept.as_ref().map_or(0, Vec::len) as u64;
+    if not_kept > 0 {
+        let words = format!("the target did not keep {}", many(not_kept, "value"));
+        need("not_kept", 3, not_kept, words, "`melonsync drift` shows them");
+    }
+    if let Some(drift) = job.drift.filter(|drift| !drift.is_none()) {
+        let words = format!("drift: {}", drift.words());
+        need("drift", 10, 1, words, "`melonsync drift` shows it");
+    }
+}
+
+fn pause(job: &JobStatus, need: &mut impl FnMut(&'static str, u8, u64, String, &str)) {
+    if let Some(pause) = &job.paused {
+        let exit = if pause.removals_only { 0 } else { 5 };
+        let words = format!("{}, since {}", pause.words(), pause.since);
+        need("paused", exit, 1, words, "`melonsync resume` ends it");
+    }
+}
+
+fn outcome(job: &JobStatus) -> Option<&str> {
+    job.last_cycle.as_ref()?.get("outcome")?.as_str()
+}
+
+/// A credential that has ended, or ends soon.
+fn expiry(side: &str, last_day: &str, now: Timestamp) -> Option<(u8, String)> {
+    let last: NaiveDate = last_day.parse().ok()?;
+    let days = (last - now.to_utc().date_naive()).num_days();
+    match days {
+        ..0 => Some((1, format!("the credential of the {side} ended on {last_day}"))),
+        0..=DAYS => {
+            let days = many(days.unsigned_abs(), "day");
+            Some((0, format!("the credential of the {side} ends in {days}, on {last_day}")))
+        }
+        _ => None,
+    }
+}
+
+/// The one line.
+fn words(job: &JobStatus, needs: &[Need]) -> String {
+    if let Some((first, others)) = needs.split_first() {
+        return match others.len() as u64 {
+            0 => first.words.clone(),
+            more => format!("{}; {} more below", first.words, more),
+        };
+    }
+    let nothing_to_do = job.waiting.as_ref().is_none_or(|waiting| waiting.users + waiting.groups == 0);
+    match (outcome(job), job.lag_seconds) {
+        (None, _) => "no cycle ran yet".to_owned(),
+        (_, Some(behind)) => format!("in step, {behind} s behind"),
+        (Some("planned"), _) if nothing_to_do => "observes; in step".to_owned(),
+        (Some("planned"), _) => "observes; `melonsync plan` shows what it would do".to_owned(),
+        (Some(other), _) => format!("nothing needs a person; the last cycle ended {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::app::views::pause::PauseView;
+    use crate::app::views::status::Credentials;
+    use crate::app::views::status::KeptBack;
+
+    /// 2026-09-21.
+    const NOW: Timestamp = Timestamp(1_790_000_000_000);
+
+    fn job() -> JobStatus {
+        JobStatus {
+            lag_seconds: Some(42),
+            last_cycle: Some(json!({"outcome": "converged"})),
+            ..JobStatus::new("idmelon", "enforce")
+        }
+    }
+
+    fn pause(removals_only: bool) -> Option<PauseView> {
+        Some(PauseView {
+            actor: "ada (uid 1000)".to_owned(),
+            comment: None,
+            removals_only,
+            since: Timestamp(0),
+            until: None,
+        })
+    }
+
+    #[test]
+    fn the_first_line_says_what_needs_a_person() {
+        let kept_back = |withheld, leavers_held| Some(KeptBack { leavers_held, withheld });
+        let ends = |date: &str| Credentials {
+            source: Some(date.to_owned()),
+            target: None,
+        };
+        for (name, job, exit, expected) in [
+            ("well", job(), 0, "in step, 42 s behind"),
+            ("new", JobStatus::new("idmelon", "enforce"), 0, "no cycle ran yet"),
+            (
+                "failed",
+                JobStatus { last_cycle: Some(json!({"outcome": "failed"})), ..job() },
+                1,
+                "the last cycle failed",
+            ),
+            (
+                "withheld",
+                JobStatus { kept_back: kept_back(12, 0), ..job() },
+                4,
+                "12 operations withheld by the guard",
+            ),
+            (
+                "one withheld, one in escrow",
+                JobStatus { kept_back: kept_back(1, 0), escrow: Some(1), ..job() },
+                4,
+                "1 operation withheld by the guard; 1 more below",
+            ),
+            ("a leaver on hold", JobStatus { kept_back: kept_back(0, 1), ..job() }, 4, "1 hold keeps a leaver enabled"),
+            ("escrow", JobStatus { escrow: Some(2), ..job() }, 3, "2 entries in escrow"),
+            (
+                "a pause of removals",
+                JobStatus { paused: pause(true), ..job() },
+                0,
+                "the pause of removals without an end, by ada (uid 1000), since 1970-01-01T00:00:00Z",
+            ),
+            (
+                "a pause goes before escrow in the exit code",
+                JobStatus { paused: pause(false), escrow: Some(1), ..job() },
+                5,
+                "1 entry in escrow; 1 more below",
+            ),
+            (
+                "a credential that ends",
+                JobStatus { credentials: ends("2026-10-01"), ..job() },
+                0,
+                "the credential of the source ends in 10 days, on 2026-10-01",
+            ),
+            (
+                "a credential that ended",
+                JobStatus { credentials: ends("2026-09-20"), ..job() },
+                1,
+                "the credential of the source ended on 2026-09-20",
+            ),
+            ("a credential with time", JobStatus { credentials: ends("2027-10-01"), ..job() }, 0, "in step, 42 s behind"),
+        ] {
+            let verdict = judge(&job, NOW);
+            assert_eq!((verdict.exit_code, verdict.words.as_str()), (exit, expected), "{name}");
+        }
+    }
+}
