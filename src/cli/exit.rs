@@ -47,6 +47,13 @@ impl Exit {
             .unwrap_or(self)
     }
 
+    /// The one of this number; [`Self::Failed`] for one that there is not.
+    #[must_use]
+    pub fn of_code(code: u8) -> Self {
+        let known = Self::PRECEDENCE.into_iter().find(|exit| exit.code() == code);
+        known.unwrap_or(Self::Failed)
+    }
+
     /// The number.
     #[must_use]
     pub const fn code(self) -> u8 {

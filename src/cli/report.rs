@@ -80,6 +80,24 @@ impl Report {
         pages.finish();
     }
 
+    /// A text in place of the one before: the terminal is cleared first. Elsewhere a blank line stands between them.
+    pub(super) fn screen(&mut self, text: &str) {
+        if let Some(rows) = self.rows.take() {
+            self.put(b"\x1b[H\x1b[2J");
+            self.text(text);
+            self.rows = Some(rows);
+        } else {
+            let between = if self.begun { "\n" } else { "" };
+            self.put(between.as_bytes());
+            self.text(text);
+        }
+    }
+
+    /// Whether nobody reads any more.
+    pub(super) const fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     /// A text that comes bit by bit, of which [`Self::text`] is the short form: on a terminal its lines fit the width, signs are
     /// in colour, and what is longer than the screen goes through the pager.
     pub(super) fn pages(&mut self) -> Pages<'_> {

@@ -296,9 +296,8 @@ impl Service {
             }
             let (name, of_job) = install::choose(&settings, Some(&state.job))?;
             let snapshot = self.site.there(name)?;
-            let mut status = status::of(name, of_job, settings.state.store, snapshot.as_ref(), now)?;
-            status.daemon = Some(state);
-            jobs.push(status);
+            let status = status::of(name, of_job, settings.state.store, snapshot.as_ref(), now)?;
+            jobs.push(status.beside(state, now));
         }
         Ok(Status { jobs })
     }

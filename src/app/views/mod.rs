@@ -9,6 +9,7 @@ pub mod escrow;
 pub mod explain;
 pub mod history;
 pub mod holds;
+pub mod needs;
 pub mod objects;
 pub mod pause;
 pub mod quarantine;

@@ -56,35 +56,80 @@ pub fn judge(job: &JobStatus, now: Timestamp) -> Verdict {
         });
     };
     if let Some(stopped) = job.quarantine.as_ref().and_then(|stopped| stopped.job.as_ref()) {
-        let words = format!("stopped since {} by its {}: {}", stopped.since, stopped.side.word(), stopped.cause);
+        let words = format!(
+            "stopped since {} by its {}: {}",
+            stopped.since,
+            stopped.side.word(),
+            stopped.cause
+        );
         need("quarantined", 5, 1, words, &stopped.hint);
     }
     let problem = job.daemon.as_ref().and_then(|daemon| daemon.problem.as_ref());
     if let Some(problem) = problem.and_then(|problem| problem.errors.first()) {
         let words = format!("the daemon cannot run it: {}", problem.what);
-        need("broken", 5, 1, words, problem.advice.as_deref().unwrap_or_default());
+        need(
+            "broken",
+            5,
+            1,
+            words,
+            problem.advice.as_deref().unwrap_or_default(),
+        );
     }
     if outcome(job) == Some("failed") {
         let words = "the last cycle failed".to_owned();
-        need("failed", 1, 1, words, "`melonsync history cycles` shows it, the log says why; `melonsync check` tests the connection");
+        need(
+            "failed",
+            1,
+            1,
+            words,
+            "`melonsync history cycles` shows it, the log says why; `melonsync check` tests the connection",
+        );
     }
-    for (side, last) in [("source", &job.credentials.source), ("target", &job.credentials.target)] {
+    for (side, last) in [
+        ("source", &job.credentials.source),
+        ("target", &job.credentials.target),
+    ] {
         if let Some((exit, words)) = last.as_deref().and_then(|last| expiry(side, last, now)) {
-            need("credential", exit, 1, words, "put a new one in place; `melonsync check --credential NAME` tests it");
+            need(
+                "credential",
+                exit,
+                1,
+                words,
+                "put a new one in place; `melonsync check --credential NAME` tests it",
+            );
         }
     }
     let kept_back = job.kept_back.unwrap_or_default();
     if kept_back.withheld > 0 {
         let words = format!("{} withheld by the guard", many(kept_back.withheld, "operation"));
-        need("withheld", 4, kept_back.withheld, words, "`melonsync withheld list` shows them by cause");
+        need(
+            "withheld",
+            4,
+            kept_back.withheld,
+            words,
+            "`melonsync withheld list` shows them by cause",
+        );
     }
     if kept_back.leavers_held > 0 {
-        let keep = if kept_back.leavers_held == 1 { "keeps" } else { "keep" };
+        let keep = if kept_back.leavers_held == 1 {
+            "keeps"
+        } else {
+            "keep"
+        };
         let words = format!("{} {keep} a leaver enabled", many(kept_back.leavers_held, "hold"));
-        need("hold", 4, kept_back.leavers_held, words, "`melonsync hold list` shows whose");
+        need(
+            "hold",
+            4,
+            kept_back.leavers_held,
+            words,
+            "`melonsync hold list` shows whose",
+        );
     }
     for stopped in job.quarantine.iter().flat_map(|stopped| &stopped.operations) {
-        let words = format!("{} stopped since {}: {}", stopped.operation, stopped.since, stopped.cause);
+        let words = format!(
+            "{} stopped since {}: {}",
+            stopped.operation, stopped.since, stopped.cause
+        );
         need("kind_stopped", 3, stopped.failed, words, &stopped.hint);
     }
     entries(job, &mut need);
@@ -104,7 +149,13 @@ pub fn judge(job: &JobStatus, now: Timestamp) -> Verdict {
 fn entries(job: &JobStatus, need: &mut impl FnMut(&'static str, u8, u64, String, &str)) {
     let escrow = job.escrow.unwrap_or_default() as u64;
     if escrow > 0 {
-        need("escrow", 3, escrow, format!("{} in escrow", many(escrow, "entry")), "`melonsync escrow list` shows why");
+        need(
+            "escrow",
+            3,
+            escrow,
+            format!("{} in escrow", many(escrow, "entry")),
+            "`melonsync escrow list` shows why",
+        );
     }
     let not_kept = job.not_kept.as_ref().map_or(0, Vec::len) as u64;
     if not_kept > 0 {
@@ -137,7 +188,10 @@ fn expiry(side: &str, last_day: &str, now: Timestamp) -> Option<(u8, String)> {
         ..0 => Some((1, format!("the credential of the {side} ended on {last_day}"))),
         0..=DAYS => {
             let days = many(days.unsigned_abs(), "day");
-            Some((0, format!("the credential of the {side} ends in {days}, on {last_day}")))
+            Some((
+                0,
+                format!("the credential of the {side} ends in {days}, on {last_day}"),
+            ))
         }
         _ => None,
     }
@@ -151,7 +205,10 @@ fn words(job: &JobStatus, needs: &[Need]) -> String {
             more => format!("{}; {} more below", first.words, more),
         };
     }
-    let nothing_to_do = job.waiting.as_ref().is_none_or(|waiting| waiting.users + waiting.groups == 0);
+    let nothing_to_do = job
+        .waiting
+        .as_ref()
+        .is_none_or(|waiting| waiting.users + waiting.groups == 0);
     match (outcome(job), job.lag_seconds) {
         (None, _) => "no cycle ran yet".to_owned(),
         (_, Some(behind)) => format!("in step, {behind} s behind"),
@@ -193,7 +250,12 @@ mod tests {
 
     #[test]
     fn the_first_line_says_what_needs_a_person() {
-        let kept_back = |withheld, leavers_held| Some(KeptBack { leavers_held, withheld });
+        let kept_back = |withheld, leavers_held| {
+            Some(KeptBack {
+                leavers_held,
+                withheld,
+            })
+        };
         let ends = |date: &str| Credentials {
             source: Some(date.to_owned()),
             target: None,
@@ -203,52 +265,103 @@ mod tests {
             ("new", JobStatus::new("idmelon", "enforce"), 0, "no cycle ran yet"),
             (
                 "failed",
-                JobStatus { last_cycle: Some(json!({"outcome": "failed"})), ..job() },
+                JobStatus {
+                    last_cycle: Some(json!({"outcome": "failed"})),
+                    ..job()
+                },
                 1,
                 "the last cycle failed",
             ),
             (
                 "withheld",
-                JobStatus { kept_back: kept_back(12, 0), ..job() },
+                JobStatus {
+                    kept_back: kept_back(12, 0),
+                    ..job()
+                },
                 4,
                 "12 operations withheld by the guard",
             ),
             (
                 "one withheld, one in escrow",
-                JobStatus { kept_back: kept_back(1, 0), escrow: Some(1), ..job() },
+                JobStatus {
+                    kept_back: kept_back(1, 0),
+                    escrow: Some(1),
+                    ..job()
+                },
                 4,
                 "1 operation withheld by the guard; 1 more below",
             ),
-            ("a leaver on hold", JobStatus { kept_back: kept_back(0, 1), ..job() }, 4, "1 hold keeps a leaver enabled"),
-            ("escrow", JobStatus { escrow: Some(2), ..job() }, 3, "2 entries in escrow"),
+            (
+                "a leaver on hold",
+                JobStatus {
+                    kept_back: kept_back(0, 1),
+                    ..job()
+                },
+                4,
+                "1 hold keeps a leaver enabled",
+            ),
+            (
+                "escrow",
+                JobStatus {
+                    escrow: Some(2),
+                    ..job()
+                },
+                3,
+                "2 entries in escrow",
+            ),
             (
                 "a pause of removals",
-                JobStatus { paused: pause(true), ..job() },
+                JobStatus {
+                    paused: pause(true),
+                    ..job()
+                },
                 0,
                 "the pause of removals without an end, by ada (uid 1000), since 1970-01-01T00:00:00Z",
             ),
             (
                 "a pause goes before escrow in the exit code",
-                JobStatus { paused: pause(false), escrow: Some(1), ..job() },
+                JobStatus {
+                    paused: pause(false),
+                    escrow: Some(1),
+                    ..job()
+                },
                 5,
                 "1 entry in escrow; 1 more below",
             ),
             (
                 "a credential that ends",
-                JobStatus { credentials: ends("2026-10-01"), ..job() },
+                JobStatus {
+                    credentials: ends("2026-10-01"),
+                    ..job()
+                },
                 0,
                 "the credential of the source ends in 10 days, on 2026-10-01",
             ),
             (
                 "a credential that ended",
-                JobStatus { credentials: ends("2026-09-20"), ..job() },
+                JobStatus {
+                    credentials: ends("2026-09-20"),
+                    ..job()
+                },
                 1,
                 "the credential of the source ended on 2026-09-20",
             ),
-            ("a credential with time", JobStatus { credentials: ends("2027-10-01"), ..job() }, 0, "in step, 42 s behind"),
+            (
+                "a credential with time",
+                JobStatus {
+                    credentials: ends("2027-10-01"),
+                    ..job()
+                },
+                0,
+                "in step, 42 s behind",
+            ),
         ] {
             let verdict = judge(&job, NOW);
-            assert_eq!((verdict.exit_code, verdict.words.as_str()), (exit, expected), "{name}");
+            assert_eq!(
+                (verdict.exit_code, verdict.words.as_str()),
+                (exit, expected),
+                "{name}"
+            );
         }
     }
 }

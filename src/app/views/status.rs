@@ -7,6 +7,8 @@ use serde_json::Value as Json;
 use utoipa::ToSchema;
 
 use super::drift::DriftCounts;
+use super::needs;
+use super::needs::Verdict;
 use super::pause::PauseView;
 use super::quarantine::QuarantineView;
 use crate::app::credentials;
@@ -18,15 +20,22 @@ use crate::engine::record::after_write;
 use crate::engine::summary::NotKept;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
+use crate::model::id::SourceId;
+use crate::model::object::Life;
+use crate::model::value::Value;
+use crate::ports::StoreError;
 use crate::settings::StoreKind;
 use crate::settings::job::Job;
 use crate::settings::job::Mode;
 use crate::settings::schedule::Schedule;
 use crate::snapshot::escrow;
+use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::kv::sled::SLED_IS_GOOD_BELOW;
 use crate::snapshot::quarantine::QuarantineReads;
 use crate::snapshot::read::Reads;
+use crate::snapshot::scope::ScopeEntry;
+use crate::snapshot::scope::ScopeReads;
 use crate::snapshot::store::Snapshot;
 
 /// Each job.
@@ -54,6 +63,8 @@ pub struct JobStatus {
     pub holds: Option<usize>,
     /// Its name.
     pub job: String,
+    /// What is kept back.
+    pub kept_back: Option<KeptBack>,
     /// Seconds since the last cycle began, where that ended converged.
     pub lag_seconds: Option<u64>,
     /// The summary of the last cycle.
@@ -82,12 +93,64 @@ pub struct JobStatus {
     /// Since when each stream of the source is read to its end.
     #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     pub source_complete_since: Option<BTreeMap<&'static str, Option<String>>>,
+    /// What needs a person, or how far behind it is.
+    pub verdict: Verdict,
     /// What the next cycle has to do.
     pub waiting: Option<Waiting>,
 }
 
+/// What is kept back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = KeptBackCounts)]
+pub struct KeptBack {
+    /// Holds that keep somebody enabled who is to be disabled.
+    pub leavers_held: u64,
+    /// Operations that the guard withholds.
+    pub withheld: u64,
+}
+
+impl JobStatus {
+    /// A job of which nothing else is known.
+    pub(super) fn new(name: &str, mode: &'static str) -> Self {
+        Self {
+            credentials: Credentials::default(),
+            daemon: None,
+            drift: None,
+            enabled: true,
+            escrow: None,
+            holds: None,
+            job: name.to_owned(),
+            kept_back: None,
+            lag_seconds: None,
+            last_cycle: None,
+            mode,
+            next_cycle: None,
+            next_full_cycle: None,
+            not_kept: None,
+            paused: None,
+            quarantine: None,
+            snapshot: None,
+            source_complete_since: None,
+            verdict: Verdict::default(),
+            waiting: None,
+        }
+    }
+
+    /// With what the daemon does for it.
+    #[must_use]
+    pub fn beside(mut self, daemon: JobState, now: Timestamp) -> Self {
+        self.daemon = Some(daemon);
+        self.judged(now)
+    }
+
+    fn judged(mut self, now: Timestamp) -> Self {
+        self.verdict = needs::judge(&self, now);
+        self
+    }
+}
+
 /// The last day of each credential, where the settings say it.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct Credentials {
     /// Of the source's.
     pub source: Option<String>,
@@ -126,6 +189,13 @@ pub struct Waiting {
     pub users: u64,
 }
 
+impl Status {
+    /// The exit code of each job, as `status --exit-code` has it.
+    pub fn exit_codes(&self) -> impl Iterator<Item = u8> {
+        self.jobs.iter().map(|job| job.verdict.exit_code)
+    }
+}
+
 /// Shows one job, or all.
 pub fn status(installation: &Installation, job: Option<&str>, now: Timestamp) -> Result<Status, AppError> {
     let Installation { settings, folder, .. } = installation;
@@ -162,36 +232,25 @@ pub fn of(
         schedule.and_then(|schedule| schedule.next_after(now))
     };
     let expires = |date: Option<&chrono::NaiveDate>| date.map(ToString::to_string);
+    let mode = match job.mode {
+        Mode::Enforce => "enforce",
+        Mode::Observe => "observe",
+    };
     let settled = JobStatus {
         credentials: Credentials {
             source: expires(credentials::last_day(&job.source.credential).as_ref()),
             target: expires(job.target.expires.as_ref()),
         },
-        daemon: None,
-        drift: None,
         enabled: job.enabled,
-        escrow: None,
-        holds: None,
-        job: name.to_owned(),
-        lag_seconds: None,
-        last_cycle: None,
-        mode: match job.mode {
-            Mode::Enforce => "enforce",
-            Mode::Observe => "observe",
-        },
         next_cycle: next(&job.schedule),
         next_full_cycle: next(&job.full_schedule),
-        not_kept: None,
-        paused: None,
-        quarantine: None,
-        snapshot: None,
-        source_complete_since: None,
-        waiting: None,
+        ..JobStatus::new(name, mode)
     };
-    match snapshot {
-        None => Ok(settled),
-        Some(snapshot) => with_snapshot(settled, store, snapshot, now),
-    }
+    let status = match snapshot {
+        None => settled,
+        Some(snapshot) => with_snapshot(settled, store, snapshot, now)?,
+    };
+    Ok(status.judged(now))
 }
 
 /// Adds what the snapshot knows.
@@ -214,6 +273,7 @@ fn with_snapshot(
         drift: Some(snapshot.drift_counts()?.into()),
         escrow: Some(escrow::entries(snapshot)?.len()),
         holds: Some(holds.iter().filter(|(_, _, hold)| hold.holds_at(now)).count()),
+        kept_back: Some(kept_back(snapshot, &holds, now)?),
         lag_seconds: lag(last_cycle.as_ref(), now),
         last_cycle,
         not_kept: Some(after_write::not_kept(snapshot)?),
@@ -237,6 +297,40 @@ fn with_snapshot(
         ..settled
     })
 }
+
+/// Counts what is kept back. A hold of a leaver is one of somebody who is to be disabled, and is enabled at the target.
+fn kept_back(
+    snapshot: &Snapshot,
+    holds: &[(ObjectKind, SourceId, Hold)],
+    now: Timestamp,
+) -> Result<KeptBack, StoreError> {
+    let mut counts = KeptBack::default();
+    snapshot.each_withheld(|_, entry| {
+        if entry.released_by.is_none() {
+            counts.withheld += entry.count;
+        }
+        Ok(())
+    })?;
+    let of_users = holds
+        .iter()
+        .filter(|(kind, _, hold)| *kind == ObjectKind::User && hold.holds_at(now))
+        .filter(|(_, _, hold)| hold.attribute.as_deref().is_none_or(|path| path == ACTIVE));
+    for (kind, id, _) in of_users {
+        let Some(record) = snapshot.record(*kind, id)? else {
+            continue;
+        };
+        let out = matches!(snapshot.scope_entry(*kind, id)?, Some(ScopeEntry::Out));
+        let leaves = out || !record.object.account_enabled() || record.object.life != Life::Alive;
+        let enabled = record
+            .link
+            .is_some_and(|link| link.sent.get(ACTIVE) != Some(&Value::Bool(false)));
+        counts.leavers_held += u64::from(leaves && enabled);
+    }
+    Ok(counts)
+}
+
+/// The attribute that says whether a user has access.
+const ACTIVE: &str = "active";
 
 /// What is to be said of the engine at this size: nothing mostly.
 fn advice(store: StoreKind, objects: u64) -> Option<String> {

@@ -5,7 +5,8 @@ use serde_json::Value as Json;
 use super::Words;
 use crate::app::service::JobState;
 use crate::app::service::OrderState;
-use crate::app::views::quarantine::QuarantineView;
+use crate::app::text::count::many;
+use crate::app::views::needs::Need;
 use crate::app::views::status::JobStatus;
 use crate::app::views::status::Status;
 use crate::model::clock::Timestamp;
@@ -25,24 +26,19 @@ impl Words for JobStatus {
 
 fn text(job: &JobStatus) -> String {
     let mut lines = vec![format!(
-        "{}  ({}{})",
+        "{}  ({}{}): {}",
         job.job,
         job.mode,
-        if job.enabled { "" } else { ", not enabled" }
+        if job.enabled { "" } else { ", not enabled" },
+        shown(&job.verdict.words)
     )];
-    if let Some(pause) = &job.paused {
-        let what = if pause.removals_only {
-            "removals only, "
-        } else {
-            ""
-        };
+    lines.extend(job.verdict.needs.iter().flat_map(need));
+    if let Some(holds) = job.holds.filter(|holds| *holds > 0) {
         lines.push(format!(
-            "  paused       {what}by {} since {}",
-            shown(&pause.actor),
-            pause.since
+            "  on hold      {}: `melonsync hold list` shows whose",
+            many(holds as u64, "hold")
         ));
     }
-    lines.extend(job.quarantine.iter().flat_map(stopped));
     lines.extend(job.daemon.iter().flat_map(daemon));
     lines.extend(cycle(job));
     lines.extend(target(job));
@@ -83,35 +79,19 @@ fn daemon(state: &JobState) -> Vec<String> {
             .iter()
             .map(|waiting| format!("               {}", order(waiting))),
     );
-    if let Some(problem) = state.problem.iter().flat_map(|problem| &problem.errors).next() {
-        lines.push(format!("               it cannot run: {}", shown(&problem.what)));
-        let advice = problem.advice.as_deref().unwrap_or_default();
-        lines.push(format!("               do: {}", shown(advice)));
-    }
     lines
 }
 
-fn stopped(view: &QuarantineView) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(job) = &view.job {
-        lines.push(format!(
-            "  quarantined  since {} by its {}: {}",
-            job.since,
-            job.side.word(),
-            shown(&job.cause)
-        ));
-        lines.push(format!("               do: {}", shown(&job.hint)));
+/// What needs a person, and what they can do.
+fn need(need: &Need) -> Vec<String> {
+    let mut lines = vec![format!(
+        "  {:<11}  {}",
+        need.state.replace('_', " "),
+        shown(&need.words)
+    )];
+    if !need.advice.is_empty() {
+        lines.push(format!("               do: {}", shown(&need.advice)));
     }
-    lines.extend(view.operations.iter().map(|kind| {
-        format!(
-            "  stopped      {} since {}, when {} of {} failed: {}",
-            kind.operation,
-            kind.since,
-            kind.failed,
-            kind.sent,
-            shown(&kind.cause)
-        )
-    }));
     lines
 }
 
@@ -129,12 +109,12 @@ fn cycle(job: &JobStatus) -> Vec<String> {
             word(last, "/duration_ms")
         ),
         format!(
-            "  snapshot     {} users ({} linked), {} groups ({} linked), {} memberships, {} KiB",
-            snapshot.users,
+            "  snapshot     {} ({} linked), {} ({} linked), {}, {} KiB",
+            many(snapshot.users, "user"),
             snapshot.linked_users,
-            snapshot.groups,
+            many(snapshot.groups, "group"),
             snapshot.linked_groups,
-            snapshot.memberships,
+            many(snapshot.memberships, "membership"),
             snapshot.bytes.div_ceil(1024)
         ),
     ];
@@ -145,10 +125,10 @@ fn cycle(job: &JobStatus) -> Vec<String> {
             .map(|advice| format!("  store        {advice}")),
     );
     lines.push(format!(
-        "  waiting      {} users, {} groups, {} open creates; {} in escrow; {} withheld, {} failed in the last cycle",
-        waiting.users,
-        waiting.groups,
-        waiting.open_creates,
+        "  waiting      {}, {}, {}; {} in escrow; {} withheld, {} failed in the last cycle",
+        many(waiting.users, "user"),
+        many(waiting.groups, "group"),
+        many(waiting.open_creates as u64, "open create"),
         job.escrow.unwrap_or_default(),
         word(last, "/withheld/count"),
         last["failed"].as_array().map_or(0, Vec::len)
@@ -159,12 +139,9 @@ fn cycle(job: &JobStatus) -> Vec<String> {
 /// What is not at the target as it should be.
 fn target(job: &JobStatus) -> Vec<String> {
     let mut lines = Vec::new();
-    let drift = job.drift.filter(|drift| !drift.is_none());
-    lines.extend(drift.map(|drift| format!("  drift        {}: `melonsync drift` shows it", drift.words())));
     if let Some(not_kept @ [first, ..]) = job.not_kept.as_deref() {
         lines.push(format!(
-            "  not kept     {} sent and answered well, and the target holds something else, first {} of {}: \
-             `melonsync drift` shows all",
+            "  not kept     {} sent and answered well, and the target holds something else, first {} of {}",
             not_kept.len(),
             first.attribute,
             first.name
