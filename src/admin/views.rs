@@ -173,6 +173,11 @@ pub(super) const HISTORY: &[Parameter] = &[
         "as many entries as the page has, 1000 at most",
     ),
     of(Kind::Number, "after", "`next` of the page before"),
+    of(
+        Kind::Flag,
+        "newest",
+        "`true`: newest first; `next` goes on to older ones",
+    ),
     of(Kind::Flag, "words", "`true`: each entry in words too"),
     text(
         "object",
@@ -196,7 +201,7 @@ struct Page<'p> {
     words: Option<Vec<String>>,
 }
 
-/// `GET /api/v1/jobs/{job}/history`: oldest first; `after` is `next` of the page before.
+/// `GET /api/v1/jobs/{job}/history`: oldest first, or with `newest` newest first; `after` is `next` of the page before.
 pub(super) async fn history(
     caller: Caller,
     State(service): State<Arc<Service>>,
@@ -205,13 +210,18 @@ pub(super) async fn history(
     headers: HeaderMap,
 ) -> Answered {
     let limit = limit(&query)?;
-    let from = query.number("after")?.unwrap_or_default();
-    let (form, in_words) = (Form::of(&headers), query.one("words").as_deref() == Some("true"));
+    let from = query.number("after")?;
+    let is = |name: &str| query.one(name).as_deref() == Some("true");
+    let (form, in_words, newest) = (Form::of(&headers), is("words"), is("newest"));
     let wanted = wanted(&query)?;
     let text = answer::blocking(move || {
         let desk = service.desk(&job, caller.actor)?;
         let history = history::history(&desk.snapshot, &desk.job, wanted)?;
-        let page: HistoryPage = history.page(&desk.job, from, limit)?;
+        let page: HistoryPage = if newest {
+            history.page_newest(&desk.job, from, limit)?
+        } else {
+            history.page(&desk.job, from.unwrap_or_default(), limit)?
+        };
         let each = || page.entries.iter().map(words::history::entry);
         Ok(match form {
             Form::Words => each().collect(),

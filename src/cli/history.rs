@@ -1,8 +1,6 @@
 //! `history`: the audit log shown, exported, and an export checked.
 
-use std::cell::Cell;
 use std::cell::RefCell;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -15,6 +13,7 @@ use super::beside;
 use super::beside::Daemon;
 use super::beside::Question;
 use super::exit::Exit;
+use super::report::Pages;
 use super::report::Report;
 use super::when;
 use crate::app::actor::Actor;
@@ -22,6 +21,7 @@ use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::app::proof;
 use crate::app::proof::ExportRequest;
+use crate::app::views::changes;
 use crate::app::views::cycles;
 use crate::app::views::history;
 use crate::app::views::history::HistoryEntry;
@@ -43,12 +43,12 @@ pub struct History {
     pub action: Option<HistoryAction>,
     /// The job; may be left out where there is one.
     pub job: Option<String>,
-    /// Of this object: an id, or any name, UPN or mail that it ever had.
+    /// Of this object, with its memberships: an id, or any name, UPN or mail that it ever had.
     #[arg(long, value_name = "OBJ")]
     pub object: Option<String>,
-    /// Of this cycle.
-    #[arg(long, value_name = "ID")]
-    pub cycle: Option<uuid::Uuid>,
+    /// Of this cycle: its id, the beginning of one, `last`, or `last~1` for the one before.
+    #[arg(long, value_name = "CYCLE")]
+    pub cycle: Option<String>,
     /// From this time on: 2026-11-25, 2026-11-25T08:30:00Z, or how long ago (24h, 7d).
     #[arg(long, value_name = "T")]
     pub since: Option<String>,
@@ -64,6 +64,12 @@ pub struct History {
     /// With this result: done, failed, …
     #[arg(long, value_name = "R")]
     pub result: Option<String>,
+    /// At most so many entries, the newest; 0 for all [default: 50; all with -o json].
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// The oldest of them first.
+    #[arg(long)]
+    pub reverse: bool,
 }
 
 /// What else to do with the history.
@@ -88,6 +94,17 @@ pub enum HistoryAction {
         /// The job; may be left out where there is one.
         job: Option<String>,
     },
+    /// Count what changed within a time, by operation and cause.
+    Summary {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// From this time on: 2026-11-25, 2026-11-25T08:30:00Z, or how long ago (24h, 7d).
+        #[arg(long, value_name = "T", default_value = "24h")]
+        since: String,
+        /// Up to this time; a day counts whole.
+        #[arg(long, value_name = "T")]
+        until: Option<String>,
+    },
     /// Check an export: needs neither the daemon nor the state, nor a config.
     Verify {
         /// The folder that `history export` wrote.
@@ -100,16 +117,10 @@ pub fn run(globals: &Globals, args: &History, report: &mut Report) -> Result<Exi
     match &args.action {
         None => show(globals, args, report),
         Some(HistoryAction::Verify { dir }) => verify(dir, report),
-        Some(HistoryAction::Cycles { job }) => {
-            let here = || {
-                let desk = Desk::open_job(&globals.config, job.as_deref(), Actor::local_user())?;
-                cycles::cycles(&desk.snapshot, &desk.job, usize::MAX, None)
-            };
-            let there = || {
-                let job = beside::job(globals, job.as_deref())?;
-                Ok(Question::get(format!("/jobs/{}/cycles", beside::part(&job))))
-            };
-            beside::answer(globals, report, here, there)
+        Some(HistoryAction::Cycles { job }) => cycles_kept(globals, job.as_deref(), report),
+        Some(HistoryAction::Summary { job, since, until }) => {
+            let within = (since.as_str(), until.as_deref());
+            summary(globals, job.as_deref(), within, report)
         }
         Some(HistoryAction::Export {
             job,
@@ -117,41 +128,101 @@ pub fn run(globals: &Globals, args: &History, report: &mut Report) -> Result<Exi
             until,
             out,
         }) => {
-            let now = SystemClock.now();
-            let since = moment("--since", since.as_deref(), now, false)?.unwrap_or(Timestamp(0));
-            let until = moment("--until", until.as_deref(), now, true)?.unwrap_or(now);
-            let here = || {
-                let desk = Desk::open_job(&globals.config, job.as_deref(), Actor::local_user())?;
-                proof::export(&desk, since, until, out)
-            };
-            let there = |daemon: &Daemon| {
-                proof::may_export_to(out)?;
-                let job = beside::job(globals, job.as_deref())?;
-                let asked = ExportRequest {
-                    since: Some(since),
-                    until: Some(until),
-                    out: Some(beside::place(out)),
-                };
-                let path = format!("/jobs/{}/history/export", beside::part(&job));
-                let mut got = daemon.fetched(Question::post(path, &asked))?;
-                proof::keep(&mut got.file, out)
-            };
-            let exported = beside::ask(globals, here, there)?;
-            report.show(&exported, || words::history::exported(&exported));
-            Ok(Exit::Done)
+            let within = (since.as_deref(), until.as_deref());
+            export(globals, job.as_deref(), within, (out, report))
         }
     }
+}
+
+fn cycles_kept(globals: &Globals, job: Option<&str>, report: &mut Report) -> Result<Exit, AppError> {
+    let here = || {
+        let desk = Desk::open_job(&globals.config, job, Actor::local_user())?;
+        cycles::cycles(&desk.snapshot, &desk.job, usize::MAX, None)
+    };
+    let there = || {
+        let job = beside::job(globals, job)?;
+        Ok(Question::get(format!("/jobs/{}/cycles", beside::part(&job))))
+    };
+    beside::answer(globals, report, here, there)
+}
+
+/// What changed within a time.
+fn summary(
+    globals: &Globals,
+    job: Option<&str>,
+    (since, until): (&str, Option<&str>),
+    report: &mut Report,
+) -> Result<Exit, AppError> {
+    let now = SystemClock.now();
+    let since = moment("--since", Some(since), now, false)?;
+    let until = moment("--until", until, now, true)?;
+    let here = || {
+        let desk = Desk::open_job(&globals.config, job, Actor::local_user())?;
+        changes::changes(&desk.snapshot, &desk.job, since, until)
+    };
+    let there = || {
+        let job = beside::job(globals, job)?;
+        let (since, until) = (since.map(|at| at.to_string()), until.map(|at| at.to_string()));
+        let mut query = Vec::new();
+        query.extend(since.as_deref().map(|at| ("since", at)));
+        query.extend(until.as_deref().map(|at| ("until", at)));
+        Ok(Question::get(format!("/jobs/{}/history/summary", beside::part(&job))).asking(&query))
+    };
+    beside::answer(globals, report, here, there)
+}
+
+/// Writes a part of the history, with the chain that proves it.
+fn export(
+    globals: &Globals,
+    job: Option<&str>,
+    (since, until): (Option<&str>, Option<&str>),
+    (out, report): (&Path, &mut Report),
+) -> Result<Exit, AppError> {
+    let now = SystemClock.now();
+    let since = moment("--since", since, now, false)?.unwrap_or(Timestamp(0));
+    let until = moment("--until", until, now, true)?.unwrap_or(now);
+    let here = || {
+        let desk = Desk::open_job(&globals.config, job, Actor::local_user())?;
+        proof::export(&desk, since, until, out)
+    };
+    let there = |daemon: &Daemon| {
+        proof::may_export_to(out)?;
+        let job = beside::job(globals, job)?;
+        let asked = ExportRequest {
+            since: Some(since),
+            until: Some(until),
+            out: Some(beside::place(out)),
+        };
+        let path = format!("/jobs/{}/history/export", beside::part(&job));
+        let mut got = daemon.fetched(Question::post(path, &asked))?;
+        proof::keep(&mut got.file, out)
+    };
+    let exported = beside::ask(globals, here, there)?;
+    report.show(&exported, || words::history::exported(&exported));
+    Ok(Exit::Done)
 }
 
 fn moment(flag: &str, text: Option<&str>, now: Timestamp, end: bool) -> Result<Option<Timestamp>, AppError> {
     text.map(|text| when::parse(flag, text, now, end)).transpose()
 }
 
+/// As many entries as are shown to people who do not say how many.
+const SHOWN: usize = 50;
+
+/// As many entries as are shown; `None` for all.
+fn wanted_number(asked: Option<usize>, json: bool) -> Option<usize> {
+    match asked {
+        Some(0) => None,
+        Some(limit) => Some(limit),
+        None => (!json).then_some(SHOWN),
+    }
+}
+
 fn show(globals: &Globals, args: &History, report: &mut Report) -> Result<Exit, AppError> {
     let now = SystemClock.now();
     let wanted = Wanted {
         object: args.object.clone(),
-        cycle: args.cycle.map(CycleId),
+        cycle: None,
         since: moment("--since", args.since.as_deref(), now, false)?,
         until: moment("--until", args.until.as_deref(), now, true)?,
         operation: args.operation.clone(),
@@ -159,70 +230,141 @@ fn show(globals: &Globals, args: &History, report: &mut Report) -> Result<Exit, 
         result: args.result.clone(),
     };
     let json = report.is_json();
-    let out = RefCell::new(report.out());
-    // Stdout swallows what nobody reads, so writing cannot fail.
-    let write = |text: &str| drop(out.borrow_mut().write_all(text.as_bytes()));
-    let listing = Listing {
-        json,
-        write: &write,
-        count: Cell::new(0),
-    };
+    let mut listing = Listing::new(report, wanted_number(args.limit, json), args.reverse);
+    let listed = RefCell::new(&mut listing);
     let here = || {
         let desk = Desk::open_job(&globals.config, args.job.as_deref(), Actor::local_user())?;
-        let history = history::history(&desk.snapshot, &desk.job, wanted.clone())?;
+        let cycle = match &args.cycle {
+            Some(name) => Some(cycles::id_of(&desk.snapshot, name)?),
+            None => None,
+        };
+        let wanted = Wanted {
+            cycle,
+            ..wanted.clone()
+        };
+        let history = history::history(&desk.snapshot, &desk.job, wanted)?;
+        let mut listing = listed.borrow_mut();
         listing.begin(&desk.job);
-        let walked = history.each(|entry| {
+        history.each_newest(None, |entry| {
             let text = if json {
                 document(&entry)
             } else {
                 words::history::entry(&entry)
             };
-            listing.entry(&text);
-        });
-        listing.end();
-        walked
+            listing.entry(text)
+        })?;
+        Ok(())
     };
     let there = |daemon: &Daemon| {
         let job = beside::job(globals, args.job.as_deref())?;
-        pages(daemon, &job, &wanted, &listing)
+        let cycle = match &args.cycle {
+            Some(name) => Some(cycle_there(daemon, &job, name)?),
+            None => None,
+        };
+        let wanted = Wanted {
+            cycle,
+            ..wanted.clone()
+        };
+        pages(daemon, &job, &wanted, *listed.borrow_mut())
     };
     let walked = beside::ask(globals, here, there);
-    let _ = out.borrow_mut().flush();
+    listing.finish();
     walked?;
     Ok(Exit::Done)
 }
 
-/// Entries as they are listed, in either form.
-struct Listing<'w> {
-    json: bool,
-    write: &'w dyn Fn(&str),
-    count: Cell<u64>,
+/// The cycle of a name, as the daemon knows it; a whole id is one, whatever is kept of it.
+fn cycle_there(daemon: &Daemon, job: &str, name: &str) -> Result<CycleId, AppError> {
+    if let Ok(id) = name.parse() {
+        return Ok(CycleId(id));
+    }
+    let path = format!("/jobs/{}/cycles", beside::part(job));
+    let kept: Kept = daemon.asked(Question::get(path))?;
+    cycles::id_among(&kept.cycles, name)
 }
 
-impl Listing<'_> {
-    fn begin(&self, job: &str) {
+/// The cycles that the daemon keeps of a job.
+#[derive(Deserialize)]
+struct Kept {
+    cycles: Vec<serde_json::Value>,
+}
+
+/// Entries as they are listed, in either form and order.
+struct Listing<'r> {
+    pages: Pages<'r>,
+    json: bool,
+    /// At most so many.
+    limit: Option<usize>,
+    /// Those that are held until the last is known; `None` where they are shown as they come.
+    held: Option<Vec<String>>,
+    begun: bool,
+    count: usize,
+    shown: usize,
+    /// True where there are more than the limit.
+    more: bool,
+}
+
+impl<'r> Listing<'r> {
+    fn new(report: &'r mut Report, limit: Option<usize>, reverse: bool) -> Self {
+        Self {
+            json: report.is_json(),
+            pages: report.pages(),
+            limit,
+            held: reverse.then(Vec::new),
+            begun: false,
+            count: 0,
+            shown: 0,
+            more: false,
+        }
+    }
+
+    fn begin(&mut self, job: &str) {
+        if self.json && !self.begun {
+            let job = serde_json::Value::from(job);
+            self.pages.add(&format!("{{\"job\":{job},\"entries\":[\n"));
+        }
+        self.begun = true;
+    }
+
+    /// Takes an entry, the newest first. Returns false where it is one too many.
+    fn entry(&mut self, text: String) -> bool {
+        if self.limit == Some(self.count) {
+            self.more = true;
+            return false;
+        }
+        self.count += 1;
+        match &mut self.held {
+            Some(held) => held.push(text),
+            None => self.put(&text),
+        }
+        true
+    }
+
+    fn put(&mut self, text: &str) {
+        if self.json && self.shown > 0 {
+            self.pages.add(",\n");
+        }
+        self.shown += 1;
+        self.pages.add(&shown_lines(text));
+    }
+
+    /// Ends it, unless it never began: then something is wrong, and that is said elsewhere.
+    fn finish(mut self) {
+        if !self.begun {
+            return;
+        }
+        for text in self.held.take().into_iter().flatten().rev() {
+            self.put(&text);
+        }
         if self.json {
-            (self.write)(&format!(
-                "{{\"job\":{},\"entries\":[",
-                serde_json::Value::from(job)
-            ));
+            self.pages.add(&format!("\n],\"more\":{}}}\n", self.more));
+        } else if self.count == 0 {
+            self.pages.add("No entry in the history is like that.\n");
+        } else if self.more {
+            self.pages
+                .add("… there are older entries: -n N shows so many, -n 0 all\n");
         }
-    }
-
-    fn entry(&self, text: &str) {
-        let before = self.count.replace(self.count.get() + 1);
-        if self.json && before > 0 {
-            (self.write)(",");
-        }
-        (self.write)(&shown_lines(text));
-    }
-
-    fn end(&self) {
-        (self.write)(match (self.json, self.count.get()) {
-            (true, _) => "]}\n",
-            (false, 0) => "No entry in the history is like that.\n",
-            (false, _) => "",
-        });
+        self.pages.finish();
     }
 }
 
@@ -235,13 +377,17 @@ struct Page {
     words: Vec<String>,
 }
 
-/// Entries are asked for so many at a time.
-const TOGETHER: &str = "500";
+/// Entries are asked for so many at a time, and never many more than are wanted.
+const TOGETHER: usize = 500;
 
-/// Lists what the daemon has, page by page.
-fn pages(daemon: &Daemon, job: &str, wanted: &Wanted, listing: &Listing<'_>) -> Result<(), AppError> {
+/// Lists what the daemon has, page by page, newest first.
+fn pages(daemon: &Daemon, job: &str, wanted: &Wanted, listing: &mut Listing<'_>) -> Result<(), AppError> {
     let wanted = serde_json::to_value(wanted).expect("its keys are texts");
-    let mut query: Vec<(&str, &str)> = vec![("limit", TOGETHER), ("words", "true")];
+    let together = listing
+        .limit
+        .map_or(TOGETHER, |limit| TOGETHER.min(limit + 1))
+        .to_string();
+    let mut query: Vec<(&str, &str)> = vec![("limit", &together), ("newest", "true"), ("words", "true")];
     for (name, value) in wanted.as_object().into_iter().flatten() {
         query.extend(value.as_str().map(|value| (name.as_str(), value)));
     }
@@ -258,15 +404,17 @@ fn pages(daemon: &Daemon, job: &str, wanted: &Wanted, listing: &Listing<'_>) -> 
     listing.begin(job);
     while let Some(now) = next {
         for (entry, words) in now.entries.iter().zip(&now.words) {
-            listing.entry(&if listing.json {
+            let text = if listing.json {
                 shown_json(&entry.to_string()).into_owned()
             } else {
                 words.clone()
-            });
+            };
+            if !listing.entry(text) {
+                return Ok(());
+            }
         }
         next = now.next.map(|from| page(Some(from))).transpose()?;
     }
-    listing.end();
     Ok(())
 }
 

@@ -100,9 +100,16 @@ impl Report {
 
     /// A text that comes bit by bit, of which [`Self::text`] is the short form: on a terminal its lines fit the width, signs are
     /// in colour, and what is longer than the screen goes through the pager.
+    /// JSON goes out as it is.
     pub(super) fn pages(&mut self) -> Pages<'_> {
+        let (layout, rows) = match self.format {
+            Format::Text => (self.layout, self.rows),
+            Format::Json => (Layout::default(), None),
+        };
         Pages {
             report: self,
+            layout,
+            rows,
             line: String::new(),
             held: Vec::new(),
             lines: 0,
@@ -233,6 +240,9 @@ fn screen() -> Option<(usize, usize)> {
 /// A text on its way to the screen.
 pub(super) struct Pages<'r> {
     report: &'r mut Report,
+    layout: Layout,
+    /// So many lines fit the screen; `None` where nothing is held until that is known.
+    rows: Option<usize>,
     /// The line that has not ended.
     line: String,
     /// Lines that wait until it is known whether they fit the screen.
@@ -270,11 +280,11 @@ impl Pages<'_> {
 
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
-        let laid = self.report.layout.line(&line);
+        let laid = self.layout.line(&line);
         self.held.extend(laid.as_bytes());
         self.held.push(b'\n');
         self.lines += 1 + laid.matches('\n').count();
-        match self.report.rows {
+        match self.rows {
             // One row is the prompt's.
             Some(rows) if self.lines < rows => return,
             Some(_) if self.pager.is_none() => self.pager = Pager::start(),
@@ -282,7 +292,7 @@ impl Pages<'_> {
         }
         if self.pager.is_none() {
             // None runs, or there is no screen: the lines go out as they come.
-            self.report.rows = None;
+            self.rows = None;
         }
         if self.held.len() >= TOGETHER || self.pager.is_some() {
             let held = std::mem::take(&mut self.held);

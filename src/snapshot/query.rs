@@ -13,6 +13,8 @@ use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::reconcile::explain::reason::code_of;
+use crate::reconcile::operation::MEMBERS;
+use crate::reconcile::undo::ids_of;
 
 use super::{
     history::{Batch, BatchValues, Entry, Values},
@@ -25,7 +27,7 @@ use super::{
 /// The entries wanted; a field of `None` does not restrict them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
-    /// Entries of these objects.
+    /// Entries of these objects, and of the groups that they came into or left.
     pub objects: Option<BTreeSet<SourceId>>,
     /// Entries of this cycle.
     pub cycle: Option<CycleId>,
@@ -42,11 +44,14 @@ pub struct Query {
 }
 
 impl Query {
-    /// Returns true for an entry that is wanted.
+    /// Returns true for an entry that is wanted. Memberships are its values: of an entry without them nobody knows.
     #[must_use]
-    pub fn wants(&self, entry: &Entry) -> bool {
+    pub fn wants(&self, entry: &Entry, values: Option<&Values>) -> bool {
         let is = |wanted: &Option<String>, held: &str| wanted.as_ref().is_none_or(|wanted| wanted == held);
-        let ours = |objects: &BTreeSet<SourceId>| entry.object.is_some_and(|id| objects.contains(&id));
+        let ours = |objects: &BTreeSet<SourceId>| {
+            entry.object.is_some_and(|id| objects.contains(&id))
+                || values.is_some_and(|values| moves_one_of(values, objects))
+        };
         self.objects.as_ref().is_none_or(ours)
             && self.cycle.is_none_or(|cycle| entry.cycle == Some(cycle))
             && self.since.is_none_or(|since| entry.time >= since)
@@ -58,6 +63,15 @@ impl Query {
                 .is_none_or(|wanted| is_by(wanted, &entry.actor))
             && is(&self.result, &entry.result)
     }
+}
+
+/// Returns true where one of the objects comes into a group, or leaves it.
+fn moves_one_of(values: &Values, objects: &BTreeSet<SourceId>) -> bool {
+    let members = values.changes.iter().filter(|change| change.attribute == MEMBERS);
+    let mut ids = members
+        .flat_map(|change| [&change.before, &change.after])
+        .flat_map(ids_of);
+    ids.any(|id| objects.contains(&id))
 }
 
 /// Returns true when the actor is the wanted one: the whole text, or the name before its user id. The claimed part of
@@ -115,9 +129,13 @@ impl Snapshot {
         };
         self.each_history(after, |_, batch, values| {
             for (at, entry) in batch.entries.iter().enumerate() {
-                if query.wants(entry) {
-                    let values = values.0.get(at).and_then(Option::as_ref);
-                    show(entry, values.map(|(_, values)| values))?;
+                let values = values
+                    .0
+                    .get(at)
+                    .and_then(Option::as_ref)
+                    .map(|(_, values)| values);
+                if query.wants(entry, values) {
+                    show(entry, values)?;
                 }
             }
             Ok(())

@@ -126,7 +126,7 @@ fn jobs() -> Vec<Route> {
         get("/api/v1/jobs/{job}/history", views::history)
             .query(views::HISTORY)
             .views::<HistoryPage>()
-            .says("the audit log, oldest first, by pages: `after` is `next` of the page before"),
+            .says("the audit log, oldest first, or with `newest` newest first, by pages: `after` is `next` of the page before"),
         get("/api/v1/jobs/{job}/history/summary", views::changes)
             .query(views::CHANGES)
             .views::<Changes>()

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use utoipa::ToSchema;
 
 use crate::app::error::AppError;
+use crate::model::id::CycleId;
 use crate::model::shown::shown;
 use crate::snapshot::store::Snapshot;
 
@@ -41,6 +42,21 @@ pub fn cycle(snapshot: &Snapshot, name: &str) -> Result<Json, AppError> {
     let mut all = newest_first(snapshot)?;
     let at = position(&all, name)?;
     Ok(all.swap_remove(at))
+}
+
+/// Returns the id of a cycle; a whole id is one, whatever is kept of it.
+pub fn id_of(snapshot: &Snapshot, name: &str) -> Result<CycleId, AppError> {
+    match name.parse() {
+        Ok(id) => Ok(CycleId(id)),
+        Err(_) => id_among(&newest_first(snapshot)?, name),
+    }
+}
+
+/// Returns the id of the cycle that a name leads to, among these summaries, newest first.
+pub fn id_among(all: &[Json], name: &str) -> Result<CycleId, AppError> {
+    let id = all[position(all, name)?]["cycle"].as_str();
+    let id = id.and_then(|id| id.parse().ok());
+    id.map(CycleId).ok_or_else(|| none_kept(name))
 }
 
 fn newest_first(snapshot: &Snapshot) -> Result<Vec<Json>, AppError> {

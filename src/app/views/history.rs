@@ -1,4 +1,4 @@
-//! The audit log, as it is shown: entry by entry, oldest first.
+//! The audit log, as it is shown: entry by entry, in either order.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -48,7 +48,7 @@ pub struct Wanted {
 /// A page of the history.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HistoryPage {
-    /// The entries, oldest first.
+    /// The entries, oldest first, or newest first where that was asked for.
     pub entries: Vec<HistoryEntry>,
     /// The job.
     pub job: String,
@@ -174,6 +174,56 @@ impl History<'_> {
         Ok(())
     }
 
+    /// Shows every entry that is wanted, newest first, for as long as `show` returns true; those below this number only,
+    /// where there is one. Returns the number of the last that was shown where more may be wanted.
+    pub fn each_newest(
+        &self,
+        below: Option<u64>,
+        mut show: impl FnMut(HistoryEntry) -> bool,
+    ) -> Result<Option<u64>, AppError> {
+        let mut upper = match below {
+            Some(below) => below,
+            None => self.snapshot.head()?.next,
+        };
+        while upper > 0 {
+            let lower = upper.saturating_sub(READ_TOGETHER as u64);
+            let read = self.snapshot.history(lower, READ_TOGETHER)?;
+            let within = read.iter().filter(|(entry, _)| entry.seq < upper);
+            for (entry, values) in within.clone().rev() {
+                if !self.query.wants(entry, values.as_ref()) {
+                    continue;
+                }
+                if !show(view(self.snapshot, entry, values.as_ref())?) {
+                    return Ok(Some(entry.seq));
+                }
+            }
+            // Times grow along the chain: what is older still is not wanted either.
+            let newest = within.map(|(entry, _)| entry.time).max();
+            if newest.is_none() || self.query.since.is_some_and(|since| newest < Some(since)) {
+                break;
+            }
+            upper = lower;
+        }
+        Ok(None)
+    }
+
+    /// Returns at most `limit` entries, newest first, those below this number only, where there is one.
+    pub fn page_newest(&self, job: &str, below: Option<u64>, limit: usize) -> Result<HistoryPage, AppError> {
+        let mut entries = Vec::new();
+        let more = self.each_newest(below, |entry| {
+            if entries.len() == limit {
+                return false;
+            }
+            entries.push(entry);
+            true
+        })?;
+        Ok(HistoryPage {
+            entries,
+            job: job.to_owned(),
+            next: more.map(|not_shown| not_shown + 1),
+        })
+    }
+
     /// Returns at most `limit` entries, from this number on.
     pub fn page(&self, job: &str, mut from: u64, limit: usize) -> Result<HistoryPage, AppError> {
         let mut entries = Vec::new();
@@ -181,7 +231,9 @@ impl History<'_> {
             let read = self.snapshot.history(from, READ_TOGETHER)?;
             let Some((last, _)) = read.last() else { break };
             from = last.seq + 1;
-            for (entry, values) in read.iter().filter(|(entry, _)| self.query.wants(entry)) {
+            let wanted =
+                |(entry, values): &&(Entry, Option<Values>)| self.query.wants(entry, values.as_ref());
+            for (entry, values) in read.iter().filter(wanted) {
                 if entries.len() == limit {
                     return Ok(HistoryPage {
                         entries,

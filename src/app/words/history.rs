@@ -4,8 +4,12 @@ use serde_json::Value as Json;
 
 use crate::app::proof::Checked;
 use crate::app::proof::Exported;
+use crate::app::text::count::many;
+use crate::app::views::changes::Changes;
 use crate::app::views::cycles::Cycles;
+use crate::app::views::history::HistoryChange;
 use crate::app::views::history::HistoryEntry;
+use crate::app::views::history::Member;
 use crate::model::shown::shown;
 
 /// An entry: several lines.
@@ -40,16 +44,64 @@ pub fn entry(entry: &HistoryEntry) -> String {
         return text + "    (its values were erased)\n";
     };
     for change in changes {
-        text += &format!(
-            "    {}: {}\n",
-            shown(&change.attribute),
-            arrow(&change.before, &change.after)
-        );
+        let line = match &change.members {
+            Some(members) => moved(change, members),
+            None => arrow(&change.before, &change.after),
+        };
+        text += &format!("    {}: {line}\n", shown(&change.attribute));
     }
     if let Some(detail) = entry.detail.as_ref().and_then(|detail| detail.0.as_ref()) {
         text += &format!("    detail: {}\n", shown(detail));
     }
     text
+}
+
+/// As many members of one entry as are named.
+const MEMBERS_NAMED: usize = 10;
+
+/// Who came, or left, by name.
+fn moved(change: &HistoryChange, members: &[Member]) -> String {
+    let sign = if change.after.is_null() { '-' } else { '+' };
+    let named: Vec<String> = members
+        .iter()
+        .take(MEMBERS_NAMED)
+        .map(|member| match &member.name {
+            Some(name) => format!("{sign} {}", shown(name)),
+            None => format!("{sign} {}", member.object),
+        })
+        .collect();
+    let more = match members.len().saturating_sub(MEMBERS_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more (all of them with -o json)"),
+    };
+    format!("{}{more}", named.join(", "))
+}
+
+/// What changed within a time: the most first, a line each.
+#[must_use]
+pub fn changes(all: &Changes) -> String {
+    let since = all
+        .since
+        .as_ref()
+        .map_or_else(|| "from the beginning".to_owned(), |at| format!("since {at}"));
+    let until = all
+        .until
+        .as_ref()
+        .map_or_else(String::new, |at| format!(" until {at}"));
+    let mut lines = vec![format!("{} {since}{until}", many(all.entries, "entry"))];
+    lines.extend(all.changes.iter().map(|one| {
+        let result = match one.result.as_str() {
+            "done" => String::new(),
+            other => format!(" ({})", shown(other)),
+        };
+        format!(
+            "  {:>6}  {}{result}: {}",
+            one.count,
+            shown(&one.operation).replace('_', " "),
+            shown(&one.because)
+        )
+    }));
+    lines.join("\n")
 }
 
 fn arrow(before: &Json, after: &Json) -> String {
