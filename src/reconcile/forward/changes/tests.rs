@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::model::link::Kept;
 use crate::reconcile::fixtures::Desk;
 use crate::reconcile::fixtures::MANAGER;
 use crate::reconcile::fixtures::MAPPING;
