@@ -3,8 +3,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use melonsync::cli::Cli;
 use mimalloc::MiMalloc;
 
 // Measured: the system allocator takes a third of a cycle's CPU time (docs/performance.md).
@@ -13,7 +11,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     melonsync::cli::harden();
-    match Cli::try_parse() {
+    match melonsync::cli::parse() {
         Ok(cli) => ExitCode::from(melonsync::cli::run(&cli, melonsync::admin::open_doors).code()),
         // A wrong use ends with exit code 2; help and version with 0.
         Err(usage) => ExitCode::from(melonsync::cli::usage(&usage)),

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub use self::source::permissions_for;
 use super::credentials;
 use super::error::AppError;
 use super::error::ErrorKind;

@@ -12,6 +12,7 @@ use super::error::ErrorKind;
 use super::install;
 use super::install::Installation;
 use super::views;
+use crate::engine::error::CycleError;
 use crate::engine::forward;
 pub use crate::engine::job::Extent;
 pub use crate::engine::job::Job;
@@ -49,6 +50,12 @@ pub struct Allowing {
     pub deletions: Option<u64>,
     /// Creates: at most so many; if there are more, none.
     pub creations: Option<u64>,
+}
+
+/// True where a cycle was asked to stop, and did.
+#[must_use]
+pub const fn was_stopped(done: &Report) -> bool {
+    matches!(done.error, Some(CycleError::Stopped))
 }
 
 impl Asking {

@@ -48,6 +48,9 @@ pub struct Globals {
     /// No colours; the same as `--color never`.
     #[arg(long, global = true, conflicts_with = "color")]
     pub no_color: bool,
+    /// Answers every question with yes; on a terminal, what is destructive or wide asks first.
+    #[arg(short, long, global = true)]
+    pub yes: bool,
     /// Only results and errors: no progress, and no log below `error`.
     #[arg(short, long, global = true)]
     pub quiet: bool,

@@ -1,11 +1,9 @@
 //! `melonsync completions SHELL`.
 
 use clap::Args;
-use clap::CommandFactory;
 use clap::ValueEnum;
 use clap_complete::generate;
 
-use super::Cli;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::error::AppError;
@@ -39,7 +37,7 @@ pub(super) fn run(args: &Completions, report: &mut Report) -> Result<Exit, AppEr
         Shell::Powershell => clap_complete::Shell::PowerShell,
     };
     let mut script = Vec::new();
-    generate(shell, &mut Cli::command(), "melonsync", &mut script);
+    generate(shell, &mut super::examples::command(), "melonsync", &mut script);
     report.script(&String::from_utf8_lossy(&script));
     Ok(Exit::Done)
 }

@@ -10,6 +10,7 @@ use super::beside::Daemon;
 use super::beside::Ended;
 use super::beside::Question;
 use super::beside::Told;
+use super::confirm::Asking;
 use super::exit::Exit;
 use super::patience::Patience;
 use super::process;
@@ -48,6 +49,10 @@ pub struct Drift {
 
 /// Shows drift; with `--refresh` after reading the target, with `--heal` after putting it right.
 pub fn run(globals: &Globals, args: &Drift, report: &mut Report) -> Result<Exit, AppError> {
+    let question = "Read the target now, and put right whatever drifted there?";
+    if args.heal && !Asking::of(globals).goes_on(question) {
+        return Ok(Exit::Cancelled);
+    }
     let seen = beside::ask(
         globals,
         || here(globals, args, report),

@@ -1,9 +1,11 @@
 //! `melonsync init`: writes a commented settings file. What it writes loads; that is checked before writing.
 
+mod wizard;
+
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, IsTerminal, Write},
     path::Path,
 };
 
@@ -15,19 +17,25 @@ use clap::{Args, ValueEnum};
 use super::args::Globals;
 use super::exit::Exit;
 use super::report::Report;
+use crate::app::check;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
 
 const TEMPLATE: &str = include_str!("init.toml");
+/// Every key, its default, and why one would change it.
+const EXAMPLE: &str = include_str!("../../config/example.toml");
 const IDMELON_URL: &str = "https://skm.idmelon.com/api/scim/v2/";
 
 /// `init`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Init {
     /// Overwrite a file that is there.
     #[arg(long)]
     pub force: bool,
+    /// Print the example with every key instead, and write nothing.
+    #[arg(long, exclusive = true)]
+    pub example: bool,
     /// Directory (tenant) ID.
     #[arg(long, value_name = "GUID")]
     pub tenant_id: Option<String>,
@@ -40,6 +48,18 @@ pub struct Init {
     /// The target's SCIM base address; IDmelon's public one where absent and the kind is idmelon.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+    /// Who is in scope: all, or only who is assigned to the enterprise application (assigned) [default: all]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub scope: Option<Scope>,
+    /// The object ID of the enterprise application, for --scope assigned.
+    #[arg(long, value_name = "GUID")]
+    pub service_principal_id: Option<String>,
+    /// Guests: include, accepted or exclude [default: include]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub guests: Option<Guests>,
+    /// Where the secrets are: in the environment (env), or in files (file) [default: env]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub secrets: Option<Secrets>,
 }
 
 /// The kind of target.
@@ -51,6 +71,37 @@ pub enum Kind {
     Scim,
 }
 
+/// Who is in scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scope {
+    /// Everybody.
+    All,
+    /// Who is assigned to the enterprise application.
+    Assigned,
+}
+
+/// What becomes of guests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Guests {
+    /// As Entra does.
+    #[default]
+    Include,
+    /// Only who accepted the invitation.
+    Accepted,
+    /// None.
+    Exclude,
+}
+
+/// Where secrets are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Secrets {
+    /// In the environment.
+    #[default]
+    Env,
+    /// In files beside the config.
+    File,
+}
+
 /// What the file needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answers {
@@ -58,13 +109,28 @@ pub struct Answers {
     pub tenant_id: String,
     /// Application (client) ID.
     pub client_id: String,
-    /// `idmelon` or `scim`.
-    pub kind: &'static str,
+    /// The kind of target.
+    pub kind: Kind,
     /// The SCIM base address.
     pub url: String,
+    /// The enterprise application, where only who is assigned to it is in scope.
+    pub service_principal_id: Option<String>,
+    /// What becomes of guests.
+    pub guests: Guests,
+    /// Where the secrets are.
+    pub secrets: Secrets,
+}
+
+fn word(value: &impl ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 pub(super) fn run(globals: &Globals, args: &Init, report: &mut Report) -> Result<Exit, AppError> {
+    if args.example {
+        report.script(EXAMPLE);
+        return Ok(Exit::Done);
+    }
     let path = &globals.config;
     if path.symlink_metadata().is_ok() && !args.force {
         return Err(AppError::usage(
@@ -72,7 +138,8 @@ pub(super) fn run(globals: &Globals, args: &Init, report: &mut Report) -> Result
             "name another file with --config, or overwrite it with --force",
         ));
     }
-    let text = render(&answers(args)?);
+    let answers = answers(args)?;
+    let text = render(&answers);
     // Loaded before it is written: a wrong answer is reported, and leaves no file behind.
     Settings::parse(&path.display().to_string(), &text, &BTreeMap::new(), true)?;
     write(path, &text, args.force).map_err(|cause| {
@@ -91,12 +158,41 @@ pub(super) fn run(globals: &Globals, args: &Init, report: &mut Report) -> Result
     if report.is_json() {
         report.json(&serde_json::json!({ "written": path }));
     } else {
-        report.text(&format!(
-            "Wrote {}. Put the two secrets where it says.",
-            path.display()
-        ));
+        report.text(&written(path, &answers));
     }
     Ok(Exit::Done)
+}
+
+/// What was written, what the app registration needs for it, and what comes next.
+fn written(path: &Path, answers: &Answers) -> String {
+    let mut text = format!(
+        "Wrote {}.\n\nThe app registration needs these application permissions of Microsoft Graph, with admin consent:\n",
+        path.display()
+    );
+    for (name, purpose) in check::permissions_for(answers.service_principal_id.is_some()) {
+        text += &format!("  {name:<22}  {purpose}\n");
+    }
+    text += match answers.secrets {
+        Secrets::Env => {
+            "\nPut its client secret into ENTRA_CLIENT_SECRET, and the target's token into IDMELON_SCIM_TOKEN.\n"
+        }
+        Secrets::File => {
+            "\nPut its client secret, and the target's token, into the two files that the config names.\n"
+        }
+    };
+    let config = match path == Path::new("config/melonsync.toml") {
+        true => String::new(),
+        false => format!("-c {} ", path.display()),
+    };
+    text += "Then:\n";
+    for (verb, what) in [
+        ("check", "is everything reachable and permitted?"),
+        ("plan", "what would be done, and why; writes nothing"),
+        ("sync", "one cycle; it writes only with mode = \"enforce\""),
+    ] {
+        text += &format!("  melonsync {config}{verb:<6}  {what}\n");
+    }
+    text
 }
 
 /// The settings file with these answers.
@@ -104,10 +200,29 @@ pub(super) fn run(globals: &Globals, args: &Init, report: &mut Report) -> Result
 pub fn render(answers: &Answers) -> String {
     // The answers are written as TOML texts, so that no quote in one of them breaks out of its line.
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let secret = |variable: &str, file: &str| match answers.secrets {
+        Secrets::Env => format!("{{ env = \"{variable}\" }}"),
+        Secrets::File => format!("{{ file = \"{file}\" }}   # beside this file; for its owner alone"),
+    };
+    let (scope, application) = match &answers.service_principal_id {
+        None => (
+            "all",
+            "# service_principal_id = \"…\"      # for scope = \"assigned\"".to_owned(),
+        ),
+        Some(id) => ("assigned", format!("service_principal_id = {}", quoted(id))),
+    };
     TEMPLATE
+        .replace("\"@scope@\"", &quoted(scope))
+        .replace("@service_principal_id@", &application)
+        .replace("\"@guests@\"", &quoted(&word(&answers.guests)))
+        .replace(
+            "@client_secret@",
+            &secret("ENTRA_CLIENT_SECRET", "entra-client-secret"),
+        )
+        .replace("@token@", &secret("IDMELON_SCIM_TOKEN", "scim-token"))
         .replace("\"@tenant_id@\"", &quoted(&answers.tenant_id))
         .replace("\"@client_id@\"", &quoted(&answers.client_id))
-        .replace("\"@kind@\"", &quoted(answers.kind))
+        .replace("\"@kind@\"", &quoted(&word(&answers.kind)))
         .replace("\"@url@\"", &quoted(&answers.url))
 }
 
@@ -121,40 +236,11 @@ fn write(path: &Path, text: &str, over: bool) -> io::Result<()> {
 }
 
 fn answers(args: &Init) -> Result<Answers, AppError> {
-    let kind = match args.kind {
-        Some(Kind::Scim) => "scim",
-        Some(Kind::Idmelon) | None => "idmelon",
+    // Questions go to stderr: stdout is data.
+    let mut dialogue = wizard::Dialogue {
+        input: io::stdin().lock(),
+        output: io::stderr().lock(),
+        asks: io::stdin().is_terminal(),
     };
-    let url = match (&args.url, kind) {
-        (Some(url), _) => url.clone(),
-        (None, "idmelon") => IDMELON_URL.to_owned(),
-        (None, _) => ask("The target's SCIM base address", "--url", None)?,
-    };
-    Ok(Answers {
-        tenant_id: ask("Directory (tenant) ID", "--tenant-id", args.tenant_id.as_deref())?,
-        client_id: ask(
-            "Application (client) ID",
-            "--client-id",
-            args.client_id.as_deref(),
-        )?,
-        kind,
-        url,
-    })
-}
-
-fn ask(question: &str, flag: &str, given: Option<&str>) -> Result<String, AppError> {
-    if let Some(answer) = given {
-        return Ok(answer.to_owned());
-    }
-    let missing = || AppError::usage(format!("{question} is not given"), format!("add {flag}"));
-    if !io::stdin().is_terminal() {
-        return Err(missing());
-    }
-    // The question goes to stderr: stdout is data.
-    let _ = write!(io::stderr().lock(), "{question}: ");
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(|_| missing())?;
-    Some(answer.trim().to_owned())
-        .filter(|answer| !answer.is_empty())
-        .ok_or_else(missing)
+    dialogue.answers(args)
 }

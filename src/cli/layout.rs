@@ -133,7 +133,7 @@ mod tests {
             ("short", "short"),
             (
                 "  target    twelve requests, none throttled at all",
-                "  target    twelve requests,\n            none throttled\n            at all",
+                "  target    twelve requests,\n            none throttled at\n            all",
             ),
             (
                 "- disable user  ada.lovelace@corp.example  (6f9619ff)",

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::Subcommand;
+use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value as Json;
 
 use super::args::Globals;
-use super::args::OneJob;
 use super::beside;
 use super::beside::Question;
 use super::exit::Exit;
@@ -41,7 +41,13 @@ pub struct Mapping {
 #[derive(Debug, Clone, Subcommand)]
 pub enum MappingAction {
     /// Show the mapping in force, its scope, and what is read for both.
-    Show(OneJob),
+    Show {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// As the file that it is: to be copied and changed.
+        #[arg(long)]
+        toml: bool,
+    },
     /// Evaluate one expression.
     Test {
         /// The expression, as a row's `source` has it; in single quotes for the shell.
@@ -67,12 +73,28 @@ pub enum MappingAction {
     },
 }
 
+/// A mapping as its file.
+#[derive(Serialize)]
+struct MappingFile {
+    toml: String,
+}
+
 /// Carries out one of them.
 pub fn run(globals: &Globals, action: &MappingAction, report: &mut Report) -> Result<Exit, AppError> {
     match action {
-        MappingAction::Show(args) => {
+        MappingAction::Show { job, toml } => {
             let settings = install::settings(&globals.config, true)?;
-            let (name, job) = install::choose(&settings, args.job.as_deref())?;
+            let (name, job) = install::choose(&settings, job.as_deref())?;
+            if *toml {
+                let text = install::mapping_file(&globals.config, &job.provisioning.mapping)?;
+                let file = MappingFile { toml: text };
+                if report.is_json() {
+                    report.json(&file);
+                } else {
+                    report.script(&file.toml);
+                }
+                return Ok(Exit::Done);
+            }
             let mapping = install::mapping(&globals.config, &job.provisioning.mapping)?;
             let view = show::show(name, &mapping, &job.source.rules);
             report.show(&view, || view.words());

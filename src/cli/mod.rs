@@ -5,10 +5,12 @@ mod beside;
 mod cancel;
 mod check;
 mod completions;
+mod confirm;
 mod daemon;
 mod demo;
 mod drift;
 mod escrow;
+mod examples;
 pub mod exit;
 mod explain;
 mod harden;
@@ -53,6 +55,7 @@ use crate::app::error::AppError;
 use crate::app::service::OpenDoors;
 use crate::telemetry::log;
 
+pub use examples::parse;
 pub use harden::harden;
 pub use usage::usage;
 

@@ -34,6 +34,7 @@ pub(super) fn ended(ended: Ended, report: &mut Report) -> Result<Exit, AppError>
                     Ok(Exit::Cancelled)
                 }
                 Some(problem) => Err(problem),
+                None if cancelled => Ok(Exit::Cancelled),
                 None => Ok(exit),
             }
         }

@@ -11,6 +11,7 @@ use super::args::Globals;
 use super::args::OneJob;
 use super::beside;
 use super::beside::Question;
+use super::confirm::Asking;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::actor::Actor;
@@ -86,6 +87,9 @@ pub enum StateAction {
     },
 }
 
+/// What is asked before a backup takes the place of a state.
+const REPLACES: &str = "Put the backup in place of the state that is there?";
+
 /// Carries out one of them. What replaces the store's files, or hands the job over, needs the state folder for itself.
 pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Result<Exit, AppError> {
     let desk = |job: &Option<String>| Desk::open_job(&globals.config, job.as_deref(), Actor::local_user());
@@ -102,6 +106,9 @@ pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Resu
             report.show(&done, || backed_up(&done));
         }
         StateAction::Backup { job, out, .. } => hand_over(&desk(job)?, out, report)?,
+        StateAction::Restore { force: true, .. } if !Asking::of(globals).goes_on(REPLACES) => {
+            return Ok(Exit::Cancelled);
+        }
         StateAction::Restore { job, from, force } => {
             let restored = state::restore(&installation()?, job.as_deref(), from, *force)?;
             report.show(&restored, || text::replaced(&restored, "restored"));

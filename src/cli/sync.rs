@@ -12,6 +12,7 @@ use super::beside;
 use super::beside::Daemon;
 use super::beside::Ended;
 use super::beside::Question;
+use super::confirm::Asking;
 use super::exit::Exit;
 use super::orders;
 use super::patience::Patience;
@@ -33,6 +34,7 @@ use crate::app::plans::Carrying;
 use crate::app::plans::Saved;
 use crate::app::service::request::SavedRequest;
 use crate::app::service::request::SyncRequest;
+use crate::app::text::count::many;
 use crate::app::text::summary as text;
 
 /// `sync`.
@@ -65,6 +67,12 @@ pub struct Sync {
 
 /// Runs one cycle now.
 pub fn run(globals: &Globals, args: &Sync, report: &mut Report) -> Result<Exit, AppError> {
+    if let Some(most) = args.allow_deletions.filter(|most| *most > 0) {
+        let question = format!("Let this cycle remove up to {}?", many(most, "user"));
+        if !Asking::of(globals).goes_on(&question) {
+            return Ok(Exit::Cancelled);
+        }
+    }
     if let Some(file) = &args.plan {
         let done = beside::ask(
             globals,
@@ -133,12 +141,16 @@ pub(super) fn once(
         cycles::sync(job, extent, allowing, asking).await
     });
     watcher.clear();
+    let stopped = cycles::was_stopped(&done);
+    if stopped {
+        report.note(&watcher.stopped());
+    }
     Ok(Ended::Done {
-        problem: done.error.as_ref().map(AppError::from),
+        problem: done.error.as_ref().map(AppError::from).filter(|_| !stopped),
         summary: Some(Box::new(done.summary)),
         findings: watcher.findings(),
         compared: None,
-        cancelled: false,
+        cancelled: stopped,
     })
 }
 

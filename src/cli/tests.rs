@@ -70,8 +70,11 @@ fn what_init_writes_loads() {
     let answers = init::Answers {
         tenant_id: "11111111-1111-1111-1111-111111111111".to_owned(),
         client_id: "22222222-2222-2222-2222-222222222222".to_owned(),
-        kind: "scim",
+        kind: init::Kind::Scim,
         url: "https://scim.example/v2".to_owned(),
+        service_principal_id: Some("33333333-3333-3333-3333-333333333333".to_owned()),
+        guests: init::Guests::Accepted,
+        secrets: init::Secrets::File,
     };
     let text = init::render(&answers);
     let settings = Settings::parse("melonsync.toml", &text, &BTreeMap::new(), true).unwrap();
@@ -84,8 +87,11 @@ fn an_answer_with_quotes_stays_one_text() {
     let answers = init::Answers {
         tenant_id: "x\"\nmode = \"enforce".to_owned(),
         client_id: String::new(),
-        kind: "idmelon",
+        kind: init::Kind::Idmelon,
         url: String::new(),
+        service_principal_id: None,
+        guests: init::Guests::default(),
+        secrets: init::Secrets::default(),
     };
     let errors = Settings::parse("m", &init::render(&answers), &BTreeMap::new(), true).unwrap_err();
     assert!(errors.0[0].what.contains("is not a GUID"), "{errors}");

@@ -10,6 +10,7 @@ use super::beside;
 use super::beside::Daemon;
 use super::beside::Ended;
 use super::beside::Question;
+use super::confirm::Asking;
 use super::exit::Exit;
 use super::orders;
 use super::patience::Patience;
@@ -80,6 +81,9 @@ fn here(globals: &Globals, args: &Undo, report: &mut Report) -> Result<Exit, App
     if !goes_on(args, &planned.summary, sheet, report)? {
         return Ok(Exit::from(planned.summary.outcome));
     }
+    if !Asking::of(globals).goes_on(QUESTION) {
+        return Ok(Exit::Cancelled);
+    }
     let watcher = Arc::new(Progress::new(report.progress()));
     let undone = runtime.block_on(async {
         let asking = process::asking(Arc::clone(&watcher) as _);
@@ -117,6 +121,9 @@ fn there(globals: &Globals, args: &Undo, daemon: &Daemon, report: &mut Report) -
     if !goes_on(args, &summary, sheet, report)? {
         return Ok(Exit::from(summary.outcome));
     }
+    if !Asking::of(globals).goes_on(QUESTION) {
+        return Ok(Exit::Cancelled);
+    }
     let order = Question::post(path, &asked(false, Vec::new()));
     match daemon.order(order, Patience::default(), report)? {
         Ended::Done {
@@ -137,6 +144,9 @@ fn there(globals: &Globals, args: &Undo, daemon: &Daemon, report: &mut Report) -
         other => orders::ended(other, report),
     }
 }
+
+/// What is asked before an undo is carried out.
+const QUESTION: &str = "Take this back now?";
 
 const fn form(report: &Report) -> Form {
     if report.is_json() { Form::Json } else { Form::Text }

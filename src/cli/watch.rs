@@ -14,6 +14,8 @@ use crate::app::cycles::Watcher;
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     findings: Mutex<Vec<String>>,
+    /// How far the last phase came that knows its end.
+    reached: Mutex<Option<(u64, u64)>>,
 }
 
 impl Progress {
@@ -26,6 +28,7 @@ impl Progress {
         Self {
             bar,
             findings: Mutex::default(),
+            reached: Mutex::default(),
         }
     }
 
@@ -34,6 +37,11 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+
+    /// What is said of a cycle that was stopped.
+    pub(super) fn stopped(&self) -> String {
+        stopped(*self.reached.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What concerns every object.
@@ -61,14 +69,17 @@ impl Watcher for Progress {
 impl Progress {
     /// Draws how far a phase is.
     pub(super) fn show(&self, phase: &str, done: u64, of: Option<u64>) {
+        if let Some(of) = of.filter(|of| *of > 0) {
+            *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = Some((done, of));
+        }
         let Some(bar) = &self.bar else { return };
         match of {
             Some(of) if of > 0 => {
                 bar.set_length(of);
                 bar.set_position(done);
-                if let Ok(style) =
-                    ProgressStyle::with_template("{spinner} {msg} {bar:30} {pos}/{len} ({eta})")
-                {
+                if let Ok(style) = ProgressStyle::with_template(
+                    "{spinner} {msg} {bar:20} {pos} of {len}, {per_sec}, {eta} left",
+                ) {
                     bar.set_style(style);
                 }
                 bar.set_message(phase.to_owned());
@@ -82,5 +93,32 @@ impl Progress {
                 });
             }
         }
+    }
+}
+
+fn stopped(reached: Option<(u64, u64)>) -> String {
+    match reached {
+        Some((done, of)) => format!("stopped; {done} of {of} done, the rest at the next cycle"),
+        None => "stopped before anything was sent; the next cycle begins where this one did".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stops_a_cycle_hears_how_far_it_came() {
+        let progress = Progress::new(false);
+        assert_eq!(
+            progress.stopped(),
+            "stopped before anything was sent; the next cycle begins where this one did"
+        );
+        progress.show("reading the source", 500, None);
+        progress.show("users", 77, Some(989));
+        assert_eq!(
+            progress.stopped(),
+            "stopped; 77 of 989 done, the rest at the next cycle"
+        );
     }
 }

@@ -6,12 +6,14 @@ use clap::Subcommand;
 use super::args::Globals;
 use super::beside;
 use super::beside::Question;
+use super::confirm::Asking;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::actor::Actor;
 use crate::app::decisions::withheld as decisions;
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
+use crate::app::text::count::many;
 use crate::app::views::withheld as views;
 
 /// `withheld`.
@@ -110,7 +112,17 @@ pub fn run(globals: &Globals, action: &WithheldAction, report: &mut Report) -> R
             };
             beside::answer(globals, report, here, there)
         }
-        WithheldAction::Release(chosen) => decide(chosen, report, true),
+        WithheldAction::Release(chosen) => {
+            let count = chosen.expect.unwrap_or_default();
+            let question = format!(
+                "Let {} through that the guard holds back?",
+                many(count, "operation")
+            );
+            if chosen.all && !Asking::of(globals).goes_on(&question) {
+                return Ok(Exit::Cancelled);
+            }
+            decide(chosen, report, true)
+        }
         WithheldAction::Reject(chosen) => decide(chosen, report, false),
     }
 }

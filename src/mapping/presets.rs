@@ -22,15 +22,26 @@ impl Mapping {
     }
 }
 
-fn preset(wanted: &str) -> Option<Mapping> {
+/// Returns the file of the preset of that name; without a version, of its newest.
+#[must_use]
+pub fn text(name: &str) -> Option<&'static str> {
+    found(name).map(|(_, _, text)| text)
+}
+
+fn found(wanted: &str) -> Option<(&'static str, u32, &'static str)> {
     let (wanted, version) = match wanted.split_once('@') {
         Some((name, version)) => (name, Some(version.parse::<u32>().ok()?)),
         None => (wanted, None),
     };
-    let (name, version, text) = PRESETS
+    PRESETS
         .iter()
         .rev()
-        .find(|(name, known, _)| *name == wanted && version.is_none_or(|version| version == *known))?;
+        .find(|(name, known, _)| *name == wanted && version.is_none_or(|version| version == *known))
+        .copied()
+}
+
+fn preset(wanted: &str) -> Option<Mapping> {
+    let (name, version, text) = found(wanted)?;
     let mapping = Mapping::from_toml(&format!("{name}@{version}"), text);
     // A preset is part of the program, and a test parses each of them.
     Some(mapping.expect("an embedded preset is a valid mapping"))

@@ -1,5 +1,6 @@
 //! The real program, as somebody at a terminal or a script meets it: output, exit codes, signals, bad input.
 
+mod answers;
 mod attacks;
 mod bad_input;
 mod check;

@@ -20,6 +20,7 @@ mod hints;
 mod hostile_target;
 mod planner_laws;
 mod promises;
+mod questions;
 mod scenarios;
 mod simulation;
 mod stories;

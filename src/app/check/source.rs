@@ -170,3 +170,11 @@ fn permissions(job: &Job, assignments: bool, granted: Option<&[String]>, lines: 
         }
     }
 }
+
+/// The permissions of Microsoft Graph that users and groups need, and `assigned` those that the assignments need too; each with
+/// what it is for.
+#[must_use]
+pub fn permissions_for(assigned: bool) -> Vec<(&'static str, &'static str)> {
+    let needed = permissions_needed(true, true, assigned);
+    needed.iter().map(|one| (one.least, one.purpose)).collect()
+}

@@ -1,12 +1,14 @@
 //! The mapping that a job names, in the version that it was first used in.
 
 use std::path::Path;
+use std::path::PathBuf;
 
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
 use crate::files;
 use crate::mapping::Mapping;
+use crate::mapping::presets;
 use crate::ports::Durability;
 use crate::settings;
 use crate::snapshot::state::{PRESET_PIN, StateReads};
@@ -19,6 +21,14 @@ pub fn mapping(config: &Path, name: &str) -> Result<Mapping, AppError> {
     }
     let (file, text) = text(config, name)?;
     parsed(&file, &text)
+}
+
+/// The file of the mapping that a job names, to be read and copied: a preset's own, or the one that is named.
+pub fn mapping_file(config: &Path, name: &str) -> Result<String, AppError> {
+    match presets::text(name) {
+        Some(text) => Ok(text.to_owned()),
+        None => text(config, name).map(|(_, text)| text),
+    }
 }
 
 /// The name and the text of the file that a job's mapping is in.
@@ -34,7 +44,7 @@ pub fn text(config: &Path, name: &str) -> Result<(String, String), AppError> {
             causes: vec![cause.to_string()],
             ..ErrorText::default()
         };
-        let presets = crate::mapping::presets::names().collect::<Vec<_>>().join(", ");
+        let presets = presets::names().collect::<Vec<_>>().join(", ");
         let advice = format!(
             "`provisioning.mapping` names a preset ({presets}) or a file such as config/mappings/acme.toml"
         );

@@ -183,7 +183,7 @@ impl History<'_> {
     ) -> Result<Option<u64>, AppError> {
         let mut upper = match below {
             Some(below) => below,
-            None => self.snapshot.head()?.next,
+            None => self.snapshot.history_head()?.next,
         };
         while upper > 0 {
             let lower = upper.saturating_sub(READ_TOGETHER as u64);

@@ -4,8 +4,6 @@ use serde_json::Value as Json;
 
 use crate::app::proof::Checked;
 use crate::app::proof::Exported;
-use crate::app::text::count::many;
-use crate::app::views::changes::Changes;
 use crate::app::views::cycles::Cycles;
 use crate::app::views::history::HistoryChange;
 use crate::app::views::history::HistoryEntry;
@@ -75,33 +73,6 @@ fn moved(change: &HistoryChange, members: &[Member]) -> String {
         more => format!(" and {more} more (all of them with -o json)"),
     };
     format!("{}{more}", named.join(", "))
-}
-
-/// What changed within a time: the most first, a line each.
-#[must_use]
-pub fn changes(all: &Changes) -> String {
-    let since = all
-        .since
-        .as_ref()
-        .map_or_else(|| "from the beginning".to_owned(), |at| format!("since {at}"));
-    let until = all
-        .until
-        .as_ref()
-        .map_or_else(String::new, |at| format!(" until {at}"));
-    let mut lines = vec![format!("{} {since}{until}", many(all.entries, "entry"))];
-    lines.extend(all.changes.iter().map(|one| {
-        let result = match one.result.as_str() {
-            "done" => String::new(),
-            other => format!(" ({})", shown(other)),
-        };
-        format!(
-            "  {:>6}  {}{result}: {}",
-            one.count,
-            shown(&one.operation).replace('_', " "),
-            shown(&one.because)
-        )
-    }));
-    lines.join("\n")
 }
 
 fn arrow(before: &Json, after: &Json) -> String {

@@ -14,7 +14,6 @@ mod status;
 mod timeline;
 mod withheld;
 
-use super::views::changes::Changes;
 use super::views::cycles::Cycles;
 use super::views::explain::Explained;
 use super::views::history::HistoryPage;
@@ -34,12 +33,6 @@ impl Words for Explained {
 impl Words for Cycles {
     fn words(&self) -> String {
         history::cycles(self)
-    }
-}
-
-impl Words for Changes {
-    fn words(&self) -> String {
-        history::changes(self)
     }
 }
 

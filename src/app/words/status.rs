@@ -39,7 +39,10 @@ fn text(job: &JobStatus) -> String {
             many(holds as u64, "hold")
         ));
     }
-    lines.extend(job.daemon.iter().flat_map(daemon));
+    match &job.daemon {
+        Some(state) => lines.extend(daemon(state)),
+        None => lines.push("  daemon       none runs here: `melonsync run` starts it".to_owned()),
+    }
     lines.extend(cycle(job));
     lines.extend(target(job));
     lines.push(format!(

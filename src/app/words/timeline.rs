@@ -1,5 +1,6 @@
 //! The timeline and what changed, as people read them.
 
+use crate::app::text::count::many;
 use crate::app::views::changes::Changes;
 use crate::app::views::timeline::Timeline;
 use crate::app::views::timeline::TimelineEvent;
@@ -34,7 +35,16 @@ fn line(event: &TimelineEvent) -> String {
 
 impl Words for Changes {
     fn words(&self) -> String {
-        let mut text = format!("{} entries in the history\n", self.entries);
+        let within = |word: &str, at: &Option<String>| {
+            let at = at.as_deref();
+            at.map_or_else(String::new, |at| format!(" {word} {at}"))
+        };
+        let mut text = format!(
+            "{} in the history{}{}\n",
+            many(self.entries, "entry"),
+            within("since", &self.since),
+            within("until", &self.until)
+        );
         for one in &self.changes {
             let operation = shown(&one.operation).replace('_', " ");
             let result = match one.result.as_str() {

@@ -134,7 +134,7 @@ impl World {
             (r"(?:[\w.-]+ \()?uid \d+[, (]+claimed USER=tester\)", "tester"),
             (r"in \d+ ms", "in N ms"),
             (r"process \d+", "process PID"),
-            (r"\d+ requests", "N requests"),
+            (r"\d+ requests?", "N requests"),
             (r"\d+ retries", "N retries"),
         ] {
             text = Regex::new(pattern).unwrap().replace_all(&text, word).into_owned();

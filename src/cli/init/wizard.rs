@@ -1,0 +1,262 @@
+//! The questions of `init`: each has a default, and a wrong answer is asked again at once.
+
+use std::io::BufRead;
+use std::io::Write;
+
+use super::Answers;
+use super::Guests;
+use super::IDMELON_URL;
+use super::Init;
+use super::Kind;
+use super::Scope;
+use super::Secrets;
+use crate::app::error::AppError;
+use crate::model::id::SourceId;
+
+/// Somebody who answers: on a terminal. Elsewhere nobody is asked, and what has no default must be given by a flag.
+pub(super) struct Dialogue<R, W> {
+    pub(super) input: R,
+    pub(super) output: W,
+    /// Whether somebody answers.
+    pub(super) asks: bool,
+}
+
+/// What is asked.
+struct Question<'q> {
+    text: &'q str,
+    /// The flag that answers it.
+    flag: &'q str,
+    /// The answer where none is given.
+    default: Option<&'q str>,
+    /// What is wrong with an answer.
+    wrong: fn(&str) -> Option<&'static str>,
+}
+
+impl<R: BufRead, W: Write> Dialogue<R, W> {
+    /// The answers: those that were given by flags, and the others by who is asked.
+    pub(super) fn answers(&mut self, args: &Init) -> Result<Answers, AppError> {
+        self.say("Enter takes what stands in [brackets].");
+        let tenant_id = self.text(
+            args.tenant_id.as_deref(),
+            &Question {
+                text: "Directory (tenant) ID, from the overview of the app registration",
+                flag: "--tenant-id",
+                default: None,
+                wrong: not_a_guid,
+            },
+        )?;
+        let client_id = self.text(
+            args.client_id.as_deref(),
+            &Question {
+                text: "Application (client) ID, from the same page",
+                flag: "--client-id",
+                default: None,
+                wrong: not_a_guid,
+            },
+        )?;
+        let kind = self.choice(
+            args.kind,
+            "Target: idmelon, or scim for any SCIM 2.0 service",
+            Kind::Idmelon,
+        )?;
+        let url = self.text(
+            args.url.as_deref(),
+            &Question {
+                text: "The target's SCIM base address",
+                flag: "--url",
+                default: (kind == Kind::Idmelon).then_some(IDMELON_URL),
+                wrong: not_an_address,
+            },
+        )?;
+        let scope = self.choice(
+            args.scope,
+            "Scope: all users and groups, or only those assigned to the enterprise application",
+            Scope::All,
+        )?;
+        let service_principal_id = match scope {
+            Scope::All => None,
+            Scope::Assigned => Some(self.text(
+                args.service_principal_id.as_deref(),
+                &Question {
+                    text: "Object ID of the enterprise application (not that of the app registration)",
+                    flag: "--service-principal-id",
+                    default: None,
+                    wrong: not_a_guid,
+                },
+            )?),
+        };
+        let guests = self.choice(
+            args.guests,
+            "Guests: include, only the accepted ones, or exclude",
+            Guests::Include,
+        )?;
+        let secrets = self.choice(
+            args.secrets,
+            "Secrets: in the environment (env), or in files (file)",
+            Secrets::Env,
+        )?;
+        Ok(Answers {
+            tenant_id,
+            client_id,
+            kind,
+            url,
+            service_principal_id,
+            guests,
+            secrets,
+        })
+    }
+
+    fn text(&mut self, given: Option<&str>, question: &Question<'_>) -> Result<String, AppError> {
+        if let Some(given) = given {
+            return Ok(given.to_owned());
+        }
+        if !self.asks {
+            return question
+                .default
+                .map(str::to_owned)
+                .ok_or_else(|| missing(question));
+        }
+        loop {
+            let answer = self.ask(question)?;
+            match (question.wrong)(&answer) {
+                None => return Ok(answer),
+                Some(wrong) => self.say(wrong),
+            }
+        }
+    }
+
+    fn choice<T: clap::ValueEnum + Copy>(
+        &mut self,
+        given: Option<T>,
+        text: &str,
+        default: T,
+    ) -> Result<T, AppError> {
+        if given.is_some() || !self.asks {
+            return Ok(given.unwrap_or(default));
+        }
+        let word = |one: T| {
+            one.to_possible_value()
+                .map_or_else(String::new, |word| word.get_name().to_owned())
+        };
+        let words: Vec<String> = T::value_variants().iter().map(|one| word(*one)).collect();
+        let default_word = word(default);
+        let question = Question {
+            text,
+            flag: "",
+            default: Some(&default_word),
+            wrong: |_| None,
+        };
+        loop {
+            let answer = self.ask(&question)?;
+            if let Ok(chosen) = T::from_str(&answer, true) {
+                return Ok(chosen);
+            }
+            self.say(&format!("It is {}.", words.join(" or ")));
+        }
+    }
+
+    fn ask(&mut self, question: &Question<'_>) -> Result<String, AppError> {
+        let default = question
+            .default
+            .map_or_else(String::new, |default| format!(" [{default}]"));
+        let _ = write!(self.output, "{}{default}: ", question.text);
+        let _ = self.output.flush();
+        let mut answer = String::new();
+        let read = self.input.read_line(&mut answer).unwrap_or_default();
+        let answer = answer.trim();
+        match (answer, question.default) {
+            ("", Some(default)) => Ok(default.to_owned()),
+            // Nobody is there any more.
+            ("", None) if read == 0 => Err(missing(question)),
+            (answer, _) => Ok(answer.to_owned()),
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        if self.asks {
+            let _ = writeln!(self.output, "{text}");
+        }
+    }
+}
+
+fn missing(question: &Question<'_>) -> AppError {
+    AppError::usage(
+        format!("{} is not given", question.text),
+        format!("add {}", question.flag),
+    )
+}
+
+fn not_a_guid(answer: &str) -> Option<&'static str> {
+    answer
+        .parse::<SourceId>()
+        .is_err()
+        .then_some("That is no GUID, as in 6f9619ff-8b86-d011-b42d-00c04fc964ff.")
+}
+
+fn not_an_address(answer: &str) -> Option<&'static str> {
+    let address = url::Url::parse(answer);
+    let good =
+        address.is_ok_and(|address| matches!(address.scheme(), "https" | "http") && address.has_host());
+    (!good).then_some("That is no address, as in https://scim.example/v2/.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GUID: &str = "11111111-1111-1111-1111-111111111111";
+
+    fn asked(answers: &str, args: &Init) -> (Result<Answers, AppError>, String) {
+        let mut said = Vec::new();
+        let mut dialogue = Dialogue {
+            input: answers.as_bytes(),
+            output: &mut said,
+            asks: true,
+        };
+        let found = dialogue.answers(args);
+        (found, String::from_utf8(said).unwrap())
+    }
+
+    #[test]
+    fn a_wrong_answer_is_asked_again_at_once() {
+        let answers = format!(
+            "contoso\n{GUID}\n{GUID}\nscimm\nscim\nnowhere\nhttps://scim.example/v2\nassigned\n{GUID}\nexclude\n\n"
+        );
+        let (found, said) = asked(&answers, &Init::default());
+        let found = found.unwrap();
+        assert_eq!(
+            (found.kind, found.url.as_str(), found.guests, found.secrets),
+            (
+                Kind::Scim,
+                "https://scim.example/v2",
+                Guests::Exclude,
+                Secrets::Env
+            )
+        );
+        assert_eq!(found.service_principal_id.as_deref(), Some(GUID));
+        for words in ["That is no GUID", "It is idmelon or scim.", "That is no address"] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_a_flag_answers_is_not_asked_and_enter_takes_the_default() {
+        let args = Init {
+            tenant_id: Some(GUID.to_owned()),
+            client_id: Some(GUID.to_owned()),
+            ..Init::default()
+        };
+        let (found, said) = asked("\n\n\n\n\n", &args);
+        let found = found.unwrap();
+        assert_eq!((found.kind, found.url.as_str()), (Kind::Idmelon, IDMELON_URL));
+        assert_eq!(found.service_principal_id, None);
+        assert!(!said.contains("tenant"), "{said}");
+    }
+
+    #[test]
+    fn nobody_there_is_named_with_the_flag() {
+        let (found, _) = asked("", &Init::default());
+        let error = found.unwrap_err().errors.remove(0);
+        assert_eq!(error.advice.as_deref(), Some("add --tenant-id"));
+    }
+}

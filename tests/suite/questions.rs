@@ -1,0 +1,248 @@
+//! The questions that an administrator and an operator ask, each answered by one command (docs/operations/questions.md).
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::cli_output::world::World;
+
+/// The people and groups that the questions are about.
+struct Cast {
+    /// Disabled in Entra since the last cycle.
+    leaver: String,
+    /// Disabled in Entra and at the target.
+    gone: String,
+    /// Kept out by the filter.
+    outsider: String,
+    /// In the group on both sides.
+    member: String,
+    /// On hold.
+    held: String,
+    /// The group that `member` and `outsider` are in.
+    group: String,
+    /// `--only` for the user on hold.
+    only: String,
+}
+
+fn name(world: &World, id: &str) -> String {
+    let user = world.tenant.user(id).unwrap();
+    user["userPrincipalName"].as_str().unwrap().to_owned()
+}
+
+/// A job that has run, with something to ask about.
+fn world() -> (World, Cast) {
+    let world = World::new(20, 2);
+    let users = world.tenant.user_ids();
+    let group = world.tenant.group_ids()[0].clone();
+    for member in [&users[2], &users[3]] {
+        if !world.tenant.user_members(&group).contains(member) {
+            world.tenant.add_member(&group, member);
+        }
+    }
+    let cast = Cast {
+        leaver: name(&world, &users[0]),
+        gone: name(&world, &users[1]),
+        outsider: name(&world, &users[2]),
+        member: name(&world, &users[3]),
+        only: format!("user={}", name(&world, &users[4])),
+        held: name(&world, &users[4]),
+        group: world.tenant.group(&group).unwrap()["displayName"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+    };
+    let filter = format!(
+        "[jobs.idmelon.source]\nuser_filter = 'userPrincipalName NOT EQUALS \"{}\"'",
+        cast.outsider
+    );
+    world.change("[jobs.idmelon.source]", &filter);
+    world.converges();
+    world.run(&["hold", &cast.held, "--comment", "on leave"]).exits(0);
+    world.run(&["pause"]).exits(0);
+    world.run(&["resume"]).exits(0);
+    world.tenant.disable_user(&users[1]);
+    world.run(&["sync"]).exits(0);
+    world.tenant.disable_user(&users[0]);
+    world.tenant.set_user(&users[4], json!({"jobTitle": "Captain"}));
+    (world, cast)
+}
+
+/// What is asked, by which command, and words of the answer.
+type Row<'c> = (&'static str, Vec<&'c str>, Vec<String>);
+
+fn rows(cast: &Cast) -> Vec<Row<'_>> {
+    let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let (member, outsider) = (cast.member.as_str(), cast.outsider.as_str());
+    vec![
+        (
+            "Who loses access in the next cycle?",
+            vec!["plan", "--only", "removals"],
+            text(&["Removals: 1 entry", &format!("- disable user  {}", cast.leaver)]),
+        ),
+        (
+            "Why is somebody not there?",
+            vec!["explain", outsider],
+            text(&["Not at the target, because:", "userPrincipalName"]),
+        ),
+        (
+            "Why is somebody not in a group?",
+            vec!["explain", outsider, "--in", &cast.group],
+            text(&[&format!(
+                "{outsider} and group `{}`: a member in Entra; not in it at the target: the user is not there.",
+                cast.group
+            )]),
+        ),
+        (
+            "Which groups has somebody on both sides?",
+            vec!["explain", member],
+            text(&[
+                "At the target since",
+                "in step.",
+                "\nGroups\n",
+                "a member in Entra; in it at the target",
+            ]),
+        ),
+        (
+            "What changed since yesterday?",
+            vec!["history", "summary", "--since", "24h"],
+            text(&["create user", "disable user", "since 20"]),
+        ),
+        (
+            "What did the last cycle do, and to whom?",
+            vec!["history", "--cycle", "last"],
+            text(&[&format!("disable user  {}", cast.gone)]),
+        ),
+        (
+            "Who ran, released or restored it?",
+            vec!["history", "--operation", "pause"],
+            text(&["  pause", "\n    by ", "claimed USER=tester"]),
+        ),
+        (
+            "When exactly did somebody lose access?",
+            vec!["history", "--object", &cast.gone, "--operation", "disable_user"],
+            text(&[&format!("Z  disable user  {}", cast.gone)]),
+        ),
+        (
+            "Is it healthy, and how far behind?",
+            vec!["status"],
+            text(&["idmelon  (enforce): in step, ", " s behind\n"]),
+        ),
+        (
+            "Does the daemon live?",
+            vec!["status"],
+            text(&["daemon       none runs here"]),
+        ),
+        (
+            "How many are in scope, linked and refused, and why?",
+            vec!["plan", "--full", "--limit", "5"],
+            text(&["Left alone", outsider, "out of scope"]),
+        ),
+        (
+            "Who is there, and how do they stand?",
+            vec!["list", "users"],
+            text(&[outsider, "out-of-scope", member, "linked"]),
+        ),
+        (
+            "What would a filter do?",
+            vec!["-c", "trial.toml", "plan", "--full", "--only", "removals"],
+            text(&[&format!("disable user  {member}")]),
+        ),
+        (
+            "Is the token of the target good?",
+            vec!["check"],
+            text(&["target", "ok"]),
+        ),
+        (
+            "When do the secrets expire?",
+            vec!["status"],
+            text(&["credentials  source: "]),
+        ),
+        (
+            "What is on hold, by whom and until when?",
+            vec!["hold", "list"],
+            text(&[&cast.held, "on leave"]),
+        ),
+        (
+            "What does a hold block?",
+            vec!["plan", "--only", &cast.only],
+            text(&["Withheld: 1 entry", &format!("! user {}", cast.held), "on leave"]),
+        ),
+        (
+            "What is different at the target, and since when?",
+            vec!["drift", "--refresh"],
+            text(&["No drift."]),
+        ),
+    ]
+}
+
+#[test]
+fn each_question_is_answered_by_one_command() {
+    let (world, cast) = world();
+    let config = fs::read_to_string(world.path("melonsync.toml")).unwrap();
+    let trial = config.replace(
+        &format!("NOT EQUALS \"{}\"", cast.outsider),
+        &format!(
+            "NOT EQUALS \"{}\" AND userPrincipalName NOT EQUALS \"{}\"",
+            cast.outsider, cast.member
+        ),
+    );
+    fs::write(world.path("trial.toml"), trial).unwrap();
+    let mut wrong = String::new();
+    for (question, args, expected) in rows(&cast) {
+        let said = world.run(&args).exits(0).out;
+        for words in expected.iter().filter(|words| !said.contains(words.as_str())) {
+            wrong += &format!(
+                "{question}\n  melonsync {}\n  lacks: {words}\n{said}\n",
+                args.join(" ")
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn the_way_into_scope_leads_through_a_group() {
+    let world = World::new(6, 2);
+    let (user, group) = (
+        world.tenant.user_ids()[0].clone(),
+        world.tenant.group_ids()[0].clone(),
+    );
+    if !world.tenant.user_members(&group).contains(&user) {
+        world.tenant.add_member(&group, &user);
+    }
+    let filter = format!("[jobs.idmelon.source]\nuser_filter = 'memberOf EQUALS \"{group}\"'");
+    world.change("[jobs.idmelon.source]", &filter);
+    world.converges();
+    let said = world.run(&["explain", &name(&world, &user)]).exits(0).out;
+    let shown = world.tenant.group(&group).unwrap()["displayName"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        said.contains(&format!("by way of group `{shown}`, which the filter asks for")),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_page_has_every_question_with_its_command() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations/questions.md");
+    let page = fs::read_to_string(page).unwrap();
+    let cast = Cast {
+        leaver: String::new(),
+        gone: "PERSON".to_owned(),
+        outsider: "PERSON".to_owned(),
+        member: "PERSON".to_owned(),
+        held: "PERSON".to_owned(),
+        group: "GROUP".to_owned(),
+        only: "user=PERSON".to_owned(),
+    };
+    for (question, args, _) in rows(&cast) {
+        let row = format!("| {question} | `melonsync {}` |", args.join(" "));
+        assert!(
+            page.contains(&row),
+            "{row} is not in docs/operations/questions.md"
+        );
+    }
+}
