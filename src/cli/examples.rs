@@ -35,7 +35,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("status", "melonsync status", "what needs a person, job by job"),
     ("status", "melonsync status --exit-code -q", "for monitoring"),
     ("list", "melonsync list users --state escrow", "who is set aside after a failure"),
-    ("cancel", "melonsync cancel 0192", "ends that order after the requests in flight"),
+    ("cancel", "melonsync cancel 01920000-0000-7000-8000-000000000000", "ends that order after the requests in flight"),
     ("quarantine release", "melonsync quarantine release", "lets a stopped job go on"),
     ("escrow list", "melonsync escrow list", "who is set aside, why, and when it is tried again"),
     ("escrow retry", "melonsync escrow retry --all", "tries all of them in the next cycle"),

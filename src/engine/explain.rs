@@ -166,8 +166,7 @@ async fn story(
     passes::guard(run, phases).await?;
     follow_values(run, phases).await?;
     let seen = look(run, phases, kind, id).await?;
-    let link = seen.as_ref().and_then(|seen| seen.link.clone());
-    let target = match link {
+    let target = match seen.as_ref().and_then(|seen| seen.link.clone()) {
         Some(link) => read_actual(run, kind, &link.target, gathered).await?,
         None => None,
     };

@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::status::JobStatus;
+use super::status::KeptBack;
 use crate::app::text::count::many;
 use crate::model::clock::Timestamp;
 
@@ -45,95 +46,13 @@ const DAYS: i64 = 30;
 /// Judges a job.
 #[must_use]
 pub fn judge(job: &JobStatus, now: Timestamp) -> Verdict {
-    let mut needs = Vec::new();
-    let mut need = |state, exit_code, count, words: String, advice: &str| {
-        needs.push(Need {
-            count,
-            advice: advice.to_owned(),
-            exit_code,
-            state,
-            words,
-        });
-    };
-    if let Some(stopped) = job.quarantine.as_ref().and_then(|stopped| stopped.job.as_ref()) {
-        let words = format!(
-            "stopped since {} by its {}: {}",
-            stopped.since,
-            stopped.side.word(),
-            stopped.cause
-        );
-        need("quarantined", 5, 1, words, &stopped.hint);
-    }
-    let problem = job.daemon.as_ref().and_then(|daemon| daemon.problem.as_ref());
-    if let Some(problem) = problem.and_then(|problem| problem.errors.first()) {
-        let words = format!("the daemon cannot run it: {}", problem.what);
-        need(
-            "broken",
-            5,
-            1,
-            words,
-            problem.advice.as_deref().unwrap_or_default(),
-        );
-    }
-    if outcome(job) == Some("failed") {
-        let words = "the last cycle failed".to_owned();
-        need(
-            "failed",
-            1,
-            1,
-            words,
-            "`melonsync history cycles` shows it, the log says why; `melonsync check` tests the connection",
-        );
-    }
-    for (side, last) in [
-        ("source", &job.credentials.source),
-        ("target", &job.credentials.target),
-    ] {
-        if let Some((exit, words)) = last.as_deref().and_then(|last| expiry(side, last, now)) {
-            need(
-                "credential",
-                exit,
-                1,
-                words,
-                "put a new one in place; `melonsync check --credential NAME` tests it",
-            );
-        }
-    }
-    let kept_back = job.kept_back.unwrap_or_default();
-    if kept_back.withheld > 0 {
-        let words = format!("{} withheld by the guard", many(kept_back.withheld, "operation"));
-        need(
-            "withheld",
-            4,
-            kept_back.withheld,
-            words,
-            "`melonsync withheld list` shows them by cause",
-        );
-    }
-    if kept_back.leavers_held > 0 {
-        let keep = if kept_back.leavers_held == 1 {
-            "keeps"
-        } else {
-            "keep"
-        };
-        let words = format!("{} {keep} a leaver enabled", many(kept_back.leavers_held, "hold"));
-        need(
-            "hold",
-            4,
-            kept_back.leavers_held,
-            words,
-            "`melonsync hold list` shows whose",
-        );
-    }
-    for stopped in job.quarantine.iter().flat_map(|stopped| &stopped.operations) {
-        let words = format!(
-            "{} stopped since {}: {}",
-            stopped.operation, stopped.since, stopped.cause
-        );
-        need("kind_stopped", 3, stopped.failed, words, &stopped.hint);
-    }
-    entries(job, &mut need);
-    pause(job, &mut need);
+    let mut needs = Needs::default();
+    needs.stopped(job);
+    needs.credentials(job, now);
+    needs.kept_back(job);
+    needs.entries(job);
+    needs.pause(job);
+    let Needs(needs) = needs;
     let exit_code = PRECEDENCE
         .into_iter()
         .find(|code| needs.iter().any(|need| need.exit_code == *code))
@@ -145,34 +64,127 @@ pub fn judge(job: &JobStatus, now: Timestamp) -> Verdict {
     }
 }
 
-/// Single entries: they wait, and the job goes on.
-fn entries(job: &JobStatus, need: &mut impl FnMut(&'static str, u8, u64, String, &str)) {
-    let escrow = job.escrow.unwrap_or_default() as u64;
-    if escrow > 0 {
-        need(
-            "escrow",
-            3,
-            escrow,
-            format!("{} in escrow", many(escrow, "entry")),
-            "`melonsync escrow list` shows why",
-        );
-    }
-    let not_kept = job.not_kept.as_ref().map_or(0, Vec::len) as u64;
-    if not_kept > 0 {
-        let words = format!("the target did not keep {}", many(not_kept, "value"));
-        need("not_kept", 3, not_kept, words, "`melonsync drift` shows them");
-    }
-    if let Some(drift) = job.drift.filter(|drift| !drift.is_none()) {
-        let words = format!("drift: {}", drift.words());
-        need("drift", 10, 1, words, "`melonsync drift` shows it");
-    }
-}
+/// What needs a person, as it is found.
+#[derive(Default)]
+struct Needs(Vec<Need>);
 
-fn pause(job: &JobStatus, need: &mut impl FnMut(&'static str, u8, u64, String, &str)) {
-    if let Some(pause) = &job.paused {
-        let exit = if pause.removals_only { 0 } else { 5 };
-        let words = format!("{}, since {}", pause.words(), pause.since);
-        need("paused", exit, 1, words, "`melonsync resume` ends it");
+impl Needs {
+    /// Adds one: its state, its exit code, how many, in words, and what to do.
+    fn add(&mut self, state: &'static str, exit_code: u8, count: u64, words: String, advice: &str) {
+        self.0.push(Need {
+            count,
+            advice: advice.to_owned(),
+            exit_code,
+            state,
+            words,
+        });
+    }
+
+    /// The job as a whole does not go on.
+    fn stopped(&mut self, job: &JobStatus) {
+        if let Some(stop) = job.quarantine.as_ref().and_then(|stopped| stopped.job.as_ref()) {
+            let words = format!(
+                "stopped since {} by its {}: {}",
+                stop.since,
+                stop.side.word(),
+                stop.cause
+            );
+            self.add("quarantined", 5, 1, words, &stop.hint);
+        }
+        let problem = job.daemon.as_ref().and_then(|daemon| daemon.problem.as_ref());
+        if let Some(problem) = problem.and_then(|problem| problem.errors.first()) {
+            let words = format!("the daemon cannot run it: {}", problem.what);
+            self.add(
+                "broken",
+                5,
+                1,
+                words,
+                problem.advice.as_deref().unwrap_or_default(),
+            );
+        }
+        if outcome(job) == Some("failed") {
+            let words = "the last cycle failed".to_owned();
+            let how = "`melonsync history cycles` shows it, the log says why; `melonsync check` tests the connection";
+            self.add("failed", 1, 1, words, how);
+        }
+    }
+
+    fn credentials(&mut self, job: &JobStatus, now: Timestamp) {
+        for (side, last) in [
+            ("source", &job.credentials.source),
+            ("target", &job.credentials.target),
+        ] {
+            if let Some((exit, words)) = last.as_deref().and_then(|last| expiry(side, last, now)) {
+                self.add(
+                    "credential",
+                    exit,
+                    1,
+                    words,
+                    "put a new one in place; `melonsync check` tests it",
+                );
+            }
+        }
+    }
+
+    fn kept_back(&mut self, job: &JobStatus) {
+        let KeptBack {
+            withheld,
+            leavers_held,
+        } = job.kept_back.unwrap_or_default();
+        if withheld > 0 {
+            let words = format!("{} withheld by the guard", many(withheld, "operation"));
+            self.add(
+                "withheld",
+                4,
+                withheld,
+                words,
+                "`melonsync withheld list` shows them by cause",
+            );
+        }
+        if leavers_held > 0 {
+            let keep = if leavers_held == 1 { "keeps" } else { "keep" };
+            let words = format!("{} {keep} a leaver enabled", many(leavers_held, "hold"));
+            self.add(
+                "hold",
+                4,
+                leavers_held,
+                words,
+                "`melonsync hold list` shows whose",
+            );
+        }
+        for kind in job.quarantine.iter().flat_map(|stopped| &stopped.operations) {
+            let words = format!(
+                "{} stopped since {}, when {} of {} failed: {}",
+                kind.operation, kind.since, kind.failed, kind.sent, kind.cause
+            );
+            self.add("stopped", 3, kind.failed, words, &kind.hint);
+        }
+    }
+
+    /// Single entries: they wait, and the job goes on.
+    fn entries(&mut self, job: &JobStatus) {
+        let escrow = job.escrow.unwrap_or_default() as u64;
+        if escrow > 0 {
+            let words = format!("{} in escrow", many(escrow, "entry"));
+            self.add("escrow", 3, escrow, words, "`melonsync escrow list` shows why");
+        }
+        let not_kept = job.not_kept.as_ref().map_or(0, Vec::len) as u64;
+        if not_kept > 0 {
+            let words = format!("the target did not keep {}", many(not_kept, "value"));
+            self.add("not_kept", 3, not_kept, words, "`melonsync drift` shows them");
+        }
+        if let Some(drift) = job.drift.filter(|drift| !drift.is_none()) {
+            let words = format!("drift: {}", drift.words());
+            self.add("drift", 10, 1, words, "`melonsync drift` shows it");
+        }
+    }
+
+    fn pause(&mut self, job: &JobStatus) {
+        if let Some(pause) = &job.paused {
+            let exit = if pause.removals_only { 0 } else { 5 };
+            let words = format!("{}, since {}", pause.words(), pause.since);
+            self.add("paused", exit, 1, words, "`melonsync resume` ends it");
+        }
     }
 }
 
@@ -225,7 +237,6 @@ mod tests {
     use super::*;
     use crate::app::views::pause::PauseView;
     use crate::app::views::status::Credentials;
-    use crate::app::views::status::KeptBack;
 
     /// 2026-09-21.
     const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -316,7 +327,7 @@ mod tests {
                     ..job()
                 },
                 0,
-                "the pause of removals without an end, by ada (uid 1000), since 1970-01-01T00:00:00Z",
+                "the pause of removals without an end, by ada (uid 1000), since 1970-01-01T00:00:00.000Z",
             ),
             (
                 "a pause goes before escrow in the exit code",

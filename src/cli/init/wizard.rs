@@ -32,28 +32,16 @@ struct Question<'q> {
     wrong: fn(&str) -> Option<&'static str>,
 }
 
+const TENANT: &str = "Directory (tenant) ID, from the overview of the app registration";
+const CLIENT: &str = "Application (client) ID, from the same page";
+const APPLICATION: &str = "Object ID of the enterprise application (not that of the app registration)";
+
 impl<R: BufRead, W: Write> Dialogue<R, W> {
     /// The answers: those that were given by flags, and the others by who is asked.
     pub(super) fn answers(&mut self, args: &Init) -> Result<Answers, AppError> {
         self.say("Enter takes what stands in [brackets].");
-        let tenant_id = self.text(
-            args.tenant_id.as_deref(),
-            &Question {
-                text: "Directory (tenant) ID, from the overview of the app registration",
-                flag: "--tenant-id",
-                default: None,
-                wrong: not_a_guid,
-            },
-        )?;
-        let client_id = self.text(
-            args.client_id.as_deref(),
-            &Question {
-                text: "Application (client) ID, from the same page",
-                flag: "--client-id",
-                default: None,
-                wrong: not_a_guid,
-            },
-        )?;
+        let tenant_id = self.guid(args.tenant_id.as_deref(), "--tenant-id", TENANT)?;
+        let client_id = self.guid(args.client_id.as_deref(), "--client-id", CLIENT)?;
         let kind = self.choice(
             args.kind,
             "Target: idmelon, or scim for any SCIM 2.0 service",
@@ -75,15 +63,10 @@ impl<R: BufRead, W: Write> Dialogue<R, W> {
         )?;
         let service_principal_id = match scope {
             Scope::All => None,
-            Scope::Assigned => Some(self.text(
-                args.service_principal_id.as_deref(),
-                &Question {
-                    text: "Object ID of the enterprise application (not that of the app registration)",
-                    flag: "--service-principal-id",
-                    default: None,
-                    wrong: not_a_guid,
-                },
-            )?),
+            Scope::Assigned => {
+                let given = args.service_principal_id.as_deref();
+                Some(self.guid(given, "--service-principal-id", APPLICATION)?)
+            }
         };
         let guests = self.choice(
             args.guests,
@@ -104,6 +87,16 @@ impl<R: BufRead, W: Write> Dialogue<R, W> {
             guests,
             secrets,
         })
+    }
+
+    fn guid(&mut self, given: Option<&str>, flag: &str, text: &str) -> Result<String, AppError> {
+        let question = Question {
+            text,
+            flag,
+            default: None,
+            wrong: not_a_guid,
+        };
+        self.text(given, &question)
     }
 
     fn text(&mut self, given: Option<&str>, question: &Question<'_>) -> Result<String, AppError> {

@@ -15,6 +15,7 @@ use crate::engine::set_aside::names_of;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::reconcile::explain;
 use crate::reconcile::explain::object::Explanation;
@@ -23,6 +24,7 @@ use crate::reconcile::explain::object::InScope;
 use crate::reconcile::explain::object::Matching;
 use crate::reconcile::explain::object::Past;
 use crate::reconcile::explain::rows::Held;
+use crate::reconcile::forward::plan::Planner;
 use crate::reconcile::forward::view::ObjectView;
 use crate::reconcile::operation::Operation;
 use crate::snapshot::history::Entry;
@@ -57,19 +59,7 @@ pub(super) async fn put_together(
     let (kind, id) = (view.object.kind, view.object.id);
     let (operations, omissions, notes) = said_of(kind, id, gathered);
     let planner = phases.readings.planner(run, true);
-    let keys = planner.match_keys(view).unwrap_or_default();
-    let keys = keys
-        .into_iter()
-        .map(|key| {
-            let hidden = run.job.mapping.is_redacted(kind, key.path.name());
-            let value = if hidden {
-                explain::hidden(key.value)
-            } else {
-                key.value
-            };
-            (key.path.as_str().to_owned(), value)
-        })
-        .collect();
+    let keys = looked_for(run, &planner, view);
     let held = Held {
         link: view.link.as_ref(),
         actual: sides.target.as_ref(),
@@ -108,6 +98,21 @@ pub(super) async fn put_together(
         in_group: groups.asked,
         paused: phases.judge.pause_in_words(),
     })
+}
+
+/// What it is looked up by, as it may be shown.
+fn looked_for(run: &Run<'_>, planner: &Planner<'_>, view: &ObjectView) -> Vec<(String, Value)> {
+    let keys = planner.match_keys(view).unwrap_or_default().into_iter();
+    let shown = keys.map(|key| {
+        let hidden = run.job.mapping.is_redacted(view.object.kind, key.path.name());
+        let value = if hidden {
+            explain::hidden(key.value)
+        } else {
+            key.value
+        };
+        (key.path.as_str().to_owned(), value)
+    });
+    shown.collect()
 }
 
 /// What the steps reported of the object: its operations, its omissions in words, and their notes.

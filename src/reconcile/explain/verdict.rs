@@ -91,10 +91,7 @@ fn linked(one: &Explanation, since: &str) -> (&'static str, String) {
             "differs",
             format!("{at}, and not in step: {}.", because(&one.operations)),
         ),
-        (some, _) => (
-            "differs",
-            format!("{at}, and not in step: {} differs.", listed(some)),
-        ),
+        (some, _) => ("differs", format!("{at}, and not in step in {}.", listed(some))),
     }
 }
 

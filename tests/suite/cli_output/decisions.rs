@@ -107,7 +107,7 @@ fn holds_pauses_and_links_are_made_and_ended() {
     world.run(&["hold", &name, "--until", "soon"]).exits(2);
     world.run(&["hold"]).exits(2);
     let sync = world.run(&["sync"]).exits(0).out;
-    assert!(sync.contains("held      1 operations"), "{sync}");
+    assert!(sync.contains("held      1 operation on"), "{sync}");
     let list = world.run(&["hold", "list"]).exits(0).out;
     assert!(list.contains("title") && list.contains("asked to"), "{list}");
     let plan = world.run(&["plan"]).exits(0).out;
@@ -148,7 +148,7 @@ fn holds_pauses_and_links_are_made_and_ended() {
     world.run(&["pause", "--removals-only"]).exits(0);
     world.tenant.disable_user(&id);
     let withheld = world.run(&["sync"]).exits(4).out;
-    assert!(withheld.contains("1 operations, by the guard"), "{withheld}");
+    assert!(withheld.contains("1 operation, by the guard"), "{withheld}");
     world.run(&["resume", "idmelon"]).exits(0);
     world.converges();
 }

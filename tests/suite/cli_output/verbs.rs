@@ -21,7 +21,7 @@ use crate::support::program::Running;
 fn from_the_sandbox_to_a_restored_backup() {
     let world = World::new(20, 3);
     world.run(&["check"]).exits(0);
-    let plan = world.run(&["plan"]).exits(0).out;
+    let plan = world.run(&["plan", "--details"]).exits(0).out;
     assert!(
         plan.contains("+ create user") && plan.contains("because in scope"),
         "{plan}"
