@@ -38,7 +38,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("cancel", "melonsync cancel 01920000-0000-7000-8000-000000000000", "ends that order after the requests in flight"),
     ("quarantine release", "melonsync quarantine release", "lets a stopped job go on"),
     ("escrow list", "melonsync escrow list", "who is set aside, why, and when it is tried again"),
-    ("escrow retry", "melonsync escrow retry --all", "tries all of them in the next cycle"),
+    ("escrow retry", "melonsync escrow retry", "tries all of them in the next cycle"),
     ("escrow drop", "melonsync escrow drop ada@corp.example", "leaves her until something changes"),
     ("mapping show", "melonsync mapping show --toml", "the mapping in force, as a file to begin with"),
     ("mapping test", "melonsync mapping test 'ToUpper([surname])' --user ada@corp.example", "what an expression comes to for one user"),

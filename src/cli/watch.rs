@@ -1,10 +1,12 @@
 //! Follows a cycle at the command line: progress on a terminal.
 
+use std::fmt;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use indicatif::ProgressState;
 use indicatif::ProgressStyle;
 
 use crate::app::cycles::Watcher;
@@ -75,14 +77,14 @@ impl Progress {
         let Some(bar) = &self.bar else { return };
         match of {
             Some(of) if of > 0 => {
+                bar.set_message(phase.to_owned());
                 bar.set_length(of);
                 bar.set_position(done);
                 if let Ok(style) = ProgressStyle::with_template(
-                    "{spinner} {msg} {bar:20} {pos} of {len}, {per_sec}, {eta} left",
+                    "{spinner} {msg} {bar:20} {pos} of {len}, {rate}, {eta} left",
                 ) {
-                    bar.set_style(style);
+                    bar.set_style(style.with_key("rate", rate));
                 }
-                bar.set_message(phase.to_owned());
             }
             _ => {
                 bar.set_style(ProgressStyle::default_spinner());
@@ -94,6 +96,12 @@ impl Progress {
             }
         }
     }
+}
+
+/// How many a second, without a fraction.
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    // Nobody is left to tell when the terminal is gone.
+    let _ = write!(out, "{:.0}/s", state.per_sec());
 }
 
 fn stopped(reached: Option<(u64, u64)>) -> String {

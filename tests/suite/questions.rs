@@ -57,7 +57,7 @@ fn world() -> (World, Cast) {
         cast.outsider
     );
     world.change("[jobs.idmelon.source]", &filter);
-    world.converges();
+    world.run(&["sync"]).exits(0);
     world.run(&["hold", &cast.held, "--comment", "on leave"]).exits(0);
     world.run(&["pause"]).exits(0);
     world.run(&["resume"]).exits(0);
@@ -202,6 +202,26 @@ fn each_question_is_answered_by_one_command() {
 }
 
 #[test]
+fn what_is_withheld_has_something_in_common() {
+    let world = World::new(20, 1);
+    for user in world.tenant.user_ids() {
+        world.tenant.set_user(&user, json!({"department": "Sales"}));
+    }
+    world.converges();
+    for user in &world.tenant.user_ids()[..7] {
+        world.tenant.disable_user(user);
+    }
+    world.run(&["sync"]).exits(4);
+    let said = world.run(&["withheld", "list"]).exits(0).out;
+    for words in [
+        "in common   7 of 7: in department `Sales`",
+        "in common   7 of 7: the cause is: ",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
 fn the_way_into_scope_leads_through_a_group() {
     let world = World::new(6, 2);
     let (user, group) = (
@@ -213,7 +233,7 @@ fn the_way_into_scope_leads_through_a_group() {
     }
     let filter = format!("[jobs.idmelon.source]\nuser_filter = 'memberOf EQUALS \"{group}\"'");
     world.change("[jobs.idmelon.source]", &filter);
-    world.converges();
+    world.run(&["sync"]).exits(0);
     let said = world.run(&["explain", &name(&world, &user)]).exits(0).out;
     let shown = world.tenant.group(&group).unwrap()["displayName"]
         .as_str()

@@ -161,6 +161,11 @@ pub fn summary(summary: &Summary, findings: &[String]) -> String {
     text
 }
 
+/// References to what is not at the target, where there are any.
+fn references(count: u64) -> Option<String> {
+    (count > 0).then(|| format!("{} to what is not at the target", many(count, "reference")))
+}
+
 /// Withheld, failed, skipped.
 #[expect(clippy::too_many_lines, reason = "a sentence for each thing that is left")]
 fn left(summary: &Summary, text: &mut String) {
@@ -169,14 +174,11 @@ fn left(summary: &Summary, text: &mut String) {
         (skipped.unchanged, "unchanged"),
         (skipped.disabled_at_source, "disabled in Entra and not created"),
         (skipped.out_of_scope, "out of scope"),
-        (
-            skipped.reference_out_of_scope,
-            "references to what is not at the target",
-        ),
     ]
     .iter()
     .filter(|(count, _)| *count > 0)
     .map(|(count, word)| format!("{count} {word}"))
+    .chain(references(skipped.reference_out_of_scope))
     .collect();
     if !words.is_empty() {
         let _ = writeln!(text, "  left      {}", words.join(", "));

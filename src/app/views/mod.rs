@@ -3,6 +3,7 @@
 //! Fields stand in the order of the alphabet, as in every document so far. Moments are RFC 3339 in UTC.
 
 pub mod changes;
+pub mod common;
 pub mod cycles;
 pub mod drift;
 pub mod escrow;
@@ -13,8 +14,10 @@ pub mod needs;
 pub mod objects;
 pub mod pause;
 pub mod quarantine;
+pub mod standing;
 pub mod status;
 pub mod timeline;
+pub mod verdict;
 pub mod withheld;
 
 use std::fmt::Display;

@@ -1,41 +1,14 @@
 //! What of a job needs a person: decided from what `status` shows, the gravest first.
 
 use chrono::NaiveDate;
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::status::JobStatus;
-use super::status::KeptBack;
+use super::standing::JobStatus;
+use super::standing::KeptBack;
+use super::verdict::Need;
+use super::verdict::Verdict;
+use crate::app::service::JobState;
 use crate::app::text::count::many;
 use crate::model::clock::Timestamp;
-
-/// How a job stands, in one line.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = JobVerdict)]
-pub struct Verdict {
-    /// The exit code of `status --exit-code`.
-    pub exit_code: u8,
-    /// What needs a person, the gravest first.
-    pub needs: Vec<Need>,
-    /// What needs a person first; or how far behind the job is.
-    pub words: String,
-}
-
-/// One thing that needs a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Need {
-    /// How many, where that is counted.
-    pub count: u64,
-    /// What to do.
-    #[serde(rename = "do")]
-    pub advice: String,
-    /// The exit code that it stands for; 0 for what is only to be known.
-    pub exit_code: u8,
-    /// The code of the state.
-    pub state: &'static str,
-    /// In words.
-    pub words: String,
-}
 
 /// Which exit code is said where several hold.
 const PRECEDENCE: [u8; 5] = [5, 1, 4, 3, 10];
@@ -61,6 +34,21 @@ pub fn judge(job: &JobStatus, now: Timestamp) -> Verdict {
         exit_code,
         words: words(job, &needs),
         needs,
+    }
+}
+
+impl JobStatus {
+    /// With what the daemon does for it.
+    #[must_use]
+    pub fn beside(mut self, daemon: JobState, now: Timestamp) -> Self {
+        self.daemon = Some(daemon);
+        self.judged(now)
+    }
+
+    /// With what needs a person.
+    pub(super) fn judged(mut self, now: Timestamp) -> Self {
+        self.verdict = judge(&self, now);
+        self
     }
 }
 
@@ -236,7 +224,7 @@ mod tests {
 
     use super::*;
     use crate::app::views::pause::PauseView;
-    use crate::app::views::status::Credentials;
+    use crate::app::views::standing::Credentials;
 
     /// 2026-09-21.
     const NOW: Timestamp = Timestamp(1_790_000_000_000);

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::common;
+use super::common::Common;
 use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::app::lookup;
@@ -27,6 +29,8 @@ pub struct WithheldList {
     pub by_reason: BTreeMap<String, u64>,
     /// How many wait for a person.
     pub count: u64,
+    /// What most of those have in common.
+    pub in_common: Vec<Common>,
     /// The job.
     pub job: String,
     /// Each of them.
@@ -138,9 +142,21 @@ pub fn withheld(desk: &Desk, names: &[String], reason: Option<&str>) -> Result<W
     let pending = entries
         .iter()
         .filter(|entry| entry.withheld.released_by.is_none());
+    let objects: Vec<_> = pending
+        .clone()
+        .map(|entry| {
+            let withheld = &entry.withheld;
+            (
+                (entry.key.0, entry.key.1),
+                withheld.because.clone(),
+                withheld.since,
+            )
+        })
+        .collect();
     Ok(WithheldList {
         by_reason,
         count: pending.map(|entry| entry.withheld.count).sum(),
+        in_common: common::of(&desk.snapshot, &objects)?,
         job: desk.job.clone(),
         withheld: entries
             .into_iter()

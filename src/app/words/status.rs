@@ -6,9 +6,9 @@ use super::Words;
 use crate::app::service::JobState;
 use crate::app::service::OrderState;
 use crate::app::text::count::many;
-use crate::app::views::needs::Need;
 use crate::app::views::status::JobStatus;
 use crate::app::views::status::Status;
+use crate::app::views::verdict::Need;
 use crate::model::clock::Timestamp;
 use crate::model::shown::shown;
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Words;
 use crate::app::decisions::withheld::Decided;
+use crate::app::text::count::many;
+use crate::app::views::common::Common;
 use crate::app::views::withheld::Adopts;
 use crate::app::views::withheld::Holder;
 use crate::app::views::withheld::WithheldList;
@@ -20,13 +22,13 @@ impl Words for Decided {
     fn words(&self) -> String {
         if self.action == "release" {
             format!(
-                "{} operations released: the next cycle sends exactly these, once",
-                self.count
+                "{} released: the next cycle sends exactly these, once",
+                many(self.count, "operation")
             )
         } else {
             format!(
-                "{} operations rejected: their objects are on hold until `melonsync hold release OBJECT`",
-                self.count
+                "{} rejected: their objects are on hold until `melonsync hold release OBJECT`",
+                many(self.count, "operation")
             )
         }
     }
@@ -54,6 +56,7 @@ fn listed(list: &WithheldList) -> String {
             lines.extend(of_resource.iter().map(|line| format!("      {}", shown(line))));
         }
     }
+    lines.extend(list.in_common.iter().map(in_common));
     if list.count > 0 {
         lines.push(format!(
             "\nIf they are right, `melonsync withheld release --all --expect {}`; \
@@ -62,6 +65,18 @@ fn listed(list: &WithheldList) -> String {
         ));
     }
     lines.join("\n")
+}
+
+/// A fact that most share.
+fn in_common(one: &Common) -> String {
+    let value = shown(&one.value);
+    let holds = match one.what {
+        "cause" => format!("the cause is: {value}"),
+        "group" => format!("a member of group `{value}`"),
+        "department" => format!("in department `{value}`"),
+        _ => format!("withheld since the hour {value}"),
+    };
+    format!("in common   {} of {}: {holds}", one.count, one.of)
 }
 
 /// What each of these adoptions waits for.

@@ -3,13 +3,13 @@
 use std::io::BufRead;
 use std::io::Write;
 
-use super::Answers;
-use super::Guests;
-use super::IDMELON_URL;
-use super::Init;
-use super::Kind;
-use super::Scope;
-use super::Secrets;
+use super::asked::Answers;
+use super::asked::Guests;
+use super::asked::IDMELON_URL;
+use super::asked::Init;
+use super::asked::Kind;
+use super::asked::Scope;
+use super::asked::Secrets;
 use crate::app::error::AppError;
 use crate::model::id::SourceId;
 

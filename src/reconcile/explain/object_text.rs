@@ -71,7 +71,7 @@ impl Explanation {
         }
         out.push_str("\nLast operations\n");
         for past in &self.history {
-            past_text(past, &mut out);
+            past_text(past, details, &mut out);
         }
         if self.history.is_empty() {
             out.push_str("  none so far\n");
@@ -257,7 +257,10 @@ fn is_as_sent(attribute: &Attribute) -> bool {
         && attribute.actual.as_ref().is_some_and(one)
 }
 
-fn past_text(past: &Past, out: &mut String) {
+/// As many values of a past operation as are shown without details.
+const PAST_SHOWN: usize = 5;
+
+fn past_text(past: &Past, details: bool, out: &mut String) {
     let _ = writeln!(
         out,
         "  {}  {} {}: {}  (by {})",
@@ -267,7 +270,8 @@ fn past_text(past: &Past, out: &mut String) {
         shown(&past.because),
         shown(&past.actor)
     );
-    for change in &past.changes {
+    let most = if details { usize::MAX } else { PAST_SHOWN };
+    for change in past.changes.iter().take(most) {
         let before = match &change.before {
             Value::Null => String::new(),
             before => format!("{before} → "),
@@ -278,6 +282,9 @@ fn past_text(past: &Past, out: &mut String) {
             shown(&change.attribute),
             value_text(&change.after)
         );
+    }
+    if let more @ 1.. = past.changes.len().saturating_sub(most) {
+        let _ = writeln!(out, "      … and {more} more (--details)");
     }
     if let Some(detail) = &past.detail {
         let _ = writeln!(out, "      detail: {}", shown(detail));

@@ -20,19 +20,19 @@ fn a_plan_begins_and_ends_with_its_summary() {
     let plan = world.run(&["plan"]).exits(0).out;
     let head = plan.lines().next().unwrap();
     assert!(
-        head.starts_with("Plan (initial): 12 users to create, 2 groups to create"),
+        head.starts_with("Plan (initial): 11 users to create, 2 groups to create"),
         "{plan}"
     );
     assert_eq!(plan.matches(head).count(), 2, "{plan}");
     assert!(
-        plan.contains("\nAdds: 14 entries\n") && !plan.contains("because in scope"),
+        plan.contains("\nAdds: 15 entries\n") && !plan.contains("because in scope"),
         "{plan}"
     );
     let details = world.run(&["plan", "--details", "--limit", "1"]).exits(0).out;
     assert!(
         details.contains("because in scope")
             && details.contains("    userName: ")
-            && details.contains("  … and 13 more, which --limit leaves out"),
+            && details.contains("  … and 14 more, which --limit leaves out"),
         "{details}"
     );
     let only = format!("user={}", upn(&world, 3));

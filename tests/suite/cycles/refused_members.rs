@@ -337,7 +337,7 @@ async fn who_is_refused_is_named_by_explain_of_the_group_and_of_the_user() {
             watcher: Arc::new(NoWatcher),
         };
         let job = &club.world.job;
-        async move { explain(job, &order, &object).await.unwrap() }
+        async move { explain(job, &order, object.as_str()).await.unwrap() }
     };
     let user = explained(name(2)).await;
     let told = |note: &String| note.contains("Club") && note.contains("tried again");

@@ -56,7 +56,7 @@ pub async fn unannounced(
     let left = omissions.iter().map(|(kind, id, _)| (*kind, *id));
     let all: BTreeSet<_> = known(job).into_iter().chain(planned).chain(left).collect();
     for (kind, id) in all {
-        let explained = match explain(job, &to_explain(), &id.to_string()).await {
+        let explained = match explain(job, &to_explain(), id.to_string().as_str()).await {
             Ok(explained) => explained,
             Err(ExplainError::NotOne(_)) => continue,
             Err(error) => {
