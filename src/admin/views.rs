@@ -133,13 +133,17 @@ pub(super) async fn explain(
     let ready = service.ready(&job)?;
     let stop = service.stop().child_token();
     // Not on a thread that may block: it asks for those itself, and there are few.
-    let asked = explain::Asked {
+    let asked = asked_of(object, &query);
+    let explained = explain::explain(&ready.job, &asked, caller.actor, stop).await?;
+    answer::view(&headers, move || Ok(explained)).await
+}
+
+fn asked_of(object: String, query: &Query) -> explain::Asked {
+    explain::Asked {
         object,
         in_group: query.one("in"),
         details: query.one("details").as_deref() == Some("true"),
-    };
-    let explained = explain::explain(&ready.job, &asked, caller.actor, stop).await?;
-    answer::view(&headers, move || Ok(explained)).await
+    }
 }
 
 /// `POST /api/v1/jobs/{job}/objects/{id}/explain`: as it would be by other rules.
@@ -147,17 +151,18 @@ pub(super) async fn explain_by(
     caller: Caller,
     State(service): State<Arc<Service>>,
     Path((job, object)): Path<(String, String)>,
+    query: Query,
     headers: HeaderMap,
-    Json(asked): Json<PreviewRequest>,
+    Json(own): Json<PreviewRequest>,
 ) -> Answered {
     let rules = {
         let (service, job) = (Arc::clone(&service), job.clone());
-        answer::blocking(move || service.preview(&job, asked)).await?
+        answer::blocking(move || service.preview(&job, own)).await?
     };
     let ready = service.ready(&job)?;
     let tried = rules.job(&ready.job, ready.job.snapshot.clone())?;
     let stop = service.stop().child_token();
-    let explained = explain::explain(&tried, &object, caller.actor, stop).await?;
+    let explained = explain::explain(&tried, &asked_of(object, &query), caller.actor, stop).await?;
     answer::view(&headers, move || Ok(explained)).await
 }
 

@@ -71,7 +71,9 @@ pub fn run(globals: &Globals, args: &Explain, report: &mut Report) -> Result<Exi
             query.push(("details", "true"));
         }
         let json = report.is_json();
-        let question = Question::get(&path).asking(&query).asking(&[("settings", &settings)]);
+        let question = Question::get(&path)
+            .asking(&query)
+            .asking(&[("settings", &settings)]);
         let told = daemon.told(question, json);
         if beside::is_of_other_settings(&told) {
             let own = beside::own_rules(globals, &job, report)?;

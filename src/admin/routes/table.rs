@@ -289,6 +289,7 @@ fn planning() -> Vec<Route> {
             .gives(Gives::Order(Body::of::<Ticket>()))
             .says("orders the plan of a job by another mapping, other filters, another scope or policy; fetched from its cycle"),
         post("/api/v1/jobs/{job}/objects/{id}/explain", Operator, views::explain_by)
+            .query(&[IN_GROUP, DETAILS])
             .takes::<PreviewRequest>()
             .says("one object, as it would be by another mapping, other filters, another scope or policy"),
         get("/api/v1/cycles/{id}/plan", plans::made)

@@ -1,7 +1,6 @@
 //! The mapping that a job names, in the version that it was first used in.
 
 use std::path::Path;
-use std::path::PathBuf;
 
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
