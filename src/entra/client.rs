@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::{
     GraphOptions,
     fault::{Asked, Verdict},
+    quota::Quota,
     token::{TokenSource, unreachable},
 };
 use crate::model::clock::Clock;
@@ -66,6 +67,8 @@ pub(super) enum Ask<'a> {
     },
     /// The app roles that an enterprise application defines.
     Roles { application: SourceId },
+    /// A document below Graph's root, or a page of a list of which nothing is kept.
+    Document { url: &'a Url, permission: &'static str },
 }
 
 /// The number of assignments on a page: Graph's most. Fewer pages are fewer moments at which the list can change.
@@ -79,6 +82,7 @@ impl Ask<'_> {
                 ObjectKind::Group => "GroupMember.Read.All (or Group.Read.All)",
             },
             Self::Assigned { .. } | Self::Roles { .. } => "Application.Read.All",
+            Self::Document { permission, .. } => permission,
         }
     }
 
@@ -87,16 +91,18 @@ impl Ask<'_> {
         match self {
             Self::Follow { .. } => true,
             Self::Assigned { link, .. } => link.is_some(),
-            Self::First { .. } | Self::Batch { .. } | Self::Roles { .. } => false,
+            Self::First { .. } | Self::Batch { .. } | Self::Roles { .. } | Self::Document { .. } => false,
         }
     }
 
     /// Returns how large the answer may be.
     const fn size(&self) -> Size {
         match self {
-            Self::First { .. } | Self::Follow { .. } | Self::Batch { .. } | Self::Assigned { .. } => {
-                Size::Page
-            }
+            Self::First { .. }
+            | Self::Follow { .. }
+            | Self::Batch { .. }
+            | Self::Assigned { .. }
+            | Self::Document { .. } => Size::Page,
             Self::Roles { .. } => Size::Resource,
         }
     }
@@ -145,6 +151,7 @@ pub(super) struct GraphClient {
     base: Url,
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
+    reports: Quota,
 }
 
 impl fmt::Debug for GraphClient {
@@ -164,6 +171,7 @@ impl GraphClient {
             base: root_of(options),
             clock: Arc::clone(&options.clock),
             retry: options.retry,
+            reports: Quota::of_reports(&options.client_id, &options.tenant_id),
         }
     }
 
@@ -173,6 +181,11 @@ impl GraphClient {
 
     pub(super) fn tokens(&self) -> &TokenSource {
         &self.tokens
+    }
+
+    /// Returns the quota of reports and authentication methods.
+    pub(super) const fn reports(&self) -> &Quota {
+        &self.reports
     }
 
     pub(super) fn traffic(&self) -> &TrafficCounter {
@@ -273,6 +286,8 @@ impl GraphClient {
                 ..
             } => self.sdk.groups().delta(),
             Ask::Batch { body, .. } => self.sdk.batch(body),
+            // A GET like any; its address is put in below.
+            Ask::Document { .. } => self.sdk.users().delta(),
             Ask::Assigned { application, .. } => self
                 .sdk
                 .service_principal(application.to_string())
@@ -286,7 +301,9 @@ impl GraphClient {
         };
         let url: &mut Url = handler.as_mut();
         *url = match ask {
-            Ask::Follow { link, .. } | Ask::Assigned { link: Some(link), .. } => (*link).clone(),
+            Ask::Follow { link, .. }
+            | Ask::Assigned { link: Some(link), .. }
+            | Ask::Document { url: link, .. } => (*link).clone(),
             _ => self.led_home(url),
         };
         let builder = handler.build().await.map_err(not_built)?;

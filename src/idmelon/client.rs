@@ -64,8 +64,7 @@ impl Client {
         let answer = retry(&self.retry, self.traffic(), |_| self.attempt(&url)).await?;
         row::page(&answer.body).map_err(|wrong| SourceError::Malformed {
             what: self.what(&format!("200 with {wrong}; nothing of it was used"), Some(200)),
-            hint: "check `idmelon_api.url` and `proxy`; if they are right, IDmelon's API has changed: report this"
-                .to_owned(),
+            hint: "check `idmelon_api.url` and `proxy`: the next reading asks again".to_owned(),
         })
     }
 
@@ -73,7 +72,7 @@ impl Client {
     pub(super) fn endless(&self, state: u16) -> SourceError {
         SourceError::Malformed {
             what: self.what(&format!("the keys of state {state} have no end"), None),
-            hint: "report this to IDmelon: `skip` brings new keys for ever".to_owned(),
+            hint: "check `idmelon_api.url` and `proxy`: the next reading asks again".to_owned(),
         }
     }
 
@@ -96,7 +95,7 @@ impl Client {
             Err(error) => {
                 return Attempt::Fail(SourceError::Unavailable {
                     what: "a request to IDmelon cannot be built".into(),
-                    hint: "check `idmelon_api.url`".to_owned(),
+                    hint: "check `idmelon_api.url` and `proxy`: the next reading asks again".to_owned(),
                     cause: Some(error.into()),
                 });
             }
@@ -124,11 +123,6 @@ impl Client {
         let words = String::from_utf8_lossy(&answer.body);
         let words = shown_within(&self.key.hidden_in(&words), SHOWN);
         let what = || self.what(&format!("{status} {words}"), Some(status));
-        let unavailable = |hint: &str| SourceError::Unavailable {
-            what: what(),
-            hint: hint.to_owned(),
-            cause: None,
-        };
         match status {
             200 => Attempt::Done(answer),
             401 => Attempt::Fail(SourceError::Unauthorized {
@@ -142,9 +136,17 @@ impl Client {
             }),
             408 | 429 | 500 | 502 | 503 | 504 => Attempt::Again {
                 after: answer.retry_after(self.clock.now()),
-                error: unavailable("IDmelon is in trouble or throttles: the next reading tries again"),
+                error: SourceError::Unavailable {
+                    what: what(),
+                    hint: "IDmelon is in trouble, or throttles: the next reading tries again".to_owned(),
+                    cause: None,
+                },
             },
-            _ => Attempt::Fail(unavailable("check `idmelon_api.url`: this is not where IDmelon's API is")),
+            _ => Attempt::Fail(SourceError::Unavailable {
+                what: what(),
+                hint: "check `idmelon_api.url` and `proxy`: the next reading asks again".to_owned(),
+                cause: None,
+            }),
         }
     }
 

@@ -29,6 +29,10 @@ async fn start(keys: usize) -> (Workspace, Server, IdmelonKeys) {
 fn reader(server: &Server, key: &str) -> IdmelonKeys {
     let mut url: Url = server.url.parse().unwrap();
     url.set_path("");
+    reader_at(url, key)
+}
+
+fn reader_at(url: Url, key: &str) -> IdmelonKeys {
     let options = IdmelonOptions {
         url,
         key: Secret::new(key.to_owned()),
@@ -111,4 +115,36 @@ async fn what_is_no_listing_is_an_error_and_never_an_empty_one() {
     let refused = reader(&server, "a-wrong-key").keys().await.unwrap_err();
     assert!(matches!(refused, SourceError::Unauthorized { .. }), "{refused:?}");
     assert!(!format!("{refused:?}").contains("a-wrong-key"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_api_of_keys_is_put_right_by_its_hint() {
+    let (workspace, server, good) = start(3).await;
+    let error = |error: SourceError| error.hint().to_owned();
+    // Another address, and a page that is no listing: the address and the proxy are checked.
+    let mut elsewhere: Url = server.url.parse().unwrap();
+    elsewhere.set_path("administrator/elsewhere");
+    let wrong = reader_at(elsewhere, DEFAULT_API_KEY).keys().await.unwrap_err();
+    assert!(error(wrong).starts_with("check `idmelon_api.url` and `proxy`"));
+    workspace.update_faults(|faults| faults.html_success = Fault::once());
+    assert!(error(good.keys().await.unwrap_err()).starts_with("check `idmelon_api.url` and `proxy`"));
+    assert_eq!(good.keys().await.unwrap().keys.len(), 3);
+    // A key that is none, and one that is refused.
+    let broken = reader(&server, "sandbox\n-api-key").keys().await.unwrap_err();
+    assert!(error(broken).contains("without a line break"));
+    let refused = reader(&server, "old").keys().await.unwrap_err();
+    assert!(error(refused).starts_with("make a new API key"));
+    assert_eq!(
+        reader(&server, DEFAULT_API_KEY).keys().await.unwrap().keys.len(),
+        3
+    );
+    // A key of another type.
+    workspace.update_faults(|faults| faults.forbidden = Fault::once());
+    assert!(error(good.keys().await.unwrap_err()).contains("the type Admin"));
+    assert_eq!(good.keys().await.unwrap().keys.len(), 3);
+    // Trouble that passes.
+    workspace.update_faults(|faults| faults.unavailable = Fault::always());
+    assert!(error(good.keys().await.unwrap_err()).contains("the next reading tries again"));
+    workspace.update_faults(|faults| faults.unavailable = Fault::never());
+    assert_eq!(good.keys().await.unwrap().keys.len(), 3);
 }

@@ -66,6 +66,15 @@ impl Expression {
         }
     }
 
+    /// Returns the attribute, if it is nothing but one.
+    #[must_use]
+    pub const fn bare(&self) -> Option<&SourceAttribute> {
+        match &self.checked.step {
+            Step::Attribute(attribute) => Some(attribute),
+            _ => None,
+        }
+    }
+
     /// Returns the text, if it is nothing but a text constant.
     #[must_use]
     pub fn constant(&self) -> Option<&str> {

@@ -3,6 +3,7 @@
 //!
 //! The edges implement them; the engine calls them; nothing here decides.
 
+mod evidence;
 mod exchange;
 mod keys;
 mod source;
@@ -18,6 +19,7 @@ use std::error::Error;
 use serde::Deserialize;
 use serde::Serialize;
 
+pub use evidence::EnrolmentEvidence;
 pub use exchange::Exchange;
 pub use exchange::What;
 pub use keys::KeyDirectory;

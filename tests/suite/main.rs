@@ -27,4 +27,5 @@ mod stories;
 mod support;
 mod tls;
 mod tries;
+mod way_back;
 mod wiring;

@@ -14,11 +14,11 @@ use super::super::batch::Answers;
 use super::super::client::root_of;
 use super::super::fault::Asked;
 use super::super::fault::Verdict;
+use super::super::quota::Quota;
 use super::super::token::TokenSource;
 use super::super::token::unreachable;
 use super::answer::Meaning;
 use super::answer::meaning;
-use super::quota::Quota;
 use super::request::Request;
 use crate::model::clock::Clock;
 use crate::model::secret::Secret;
@@ -66,7 +66,7 @@ impl WriteClient {
             base: root_of(options),
             clock: Arc::clone(&options.clock),
             retry: options.retry,
-            quota: Quota::of(&options.client_id, &options.tenant_id),
+            quota: Quota::of_writes(&options.client_id, &options.tenant_id),
         })
     }
 
@@ -173,7 +173,8 @@ impl WriteClient {
         let request = request.map_err(|error| {
             Attempt::Fail(Failed::NotSent(SourceError::Unavailable {
                 what: "a request to Graph cannot be built".into(),
-                hint: "check `graph_url`: it is no address of Graph".to_owned(),
+                hint: "check `login_url` and `graph_url`: what came from there is no access token, or no address of Graph"
+                    .to_owned(),
                 cause: Some(error.into()),
             }))
         })?;

@@ -6,7 +6,6 @@
 
 mod answer;
 mod client;
-mod quota;
 mod request;
 pub mod rights;
 

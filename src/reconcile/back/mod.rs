@@ -12,7 +12,9 @@ pub mod echo;
 pub mod enrolled;
 pub mod group;
 pub mod keys;
+pub mod loops;
 pub mod outcome;
+pub mod passkeys;
 
 #[cfg(test)]
 mod laws;

@@ -11,6 +11,7 @@ use super::batch;
 use super::delta;
 use super::directory::Kind;
 use super::identity;
+use super::methods;
 use super::page;
 use super::read;
 use super::write;
@@ -87,6 +88,10 @@ fn route(core: &mut Core, call: &Call) -> Answer {
         ) => delta::answer(core, call, Kind::Group),
         ("POST", "$batch") => batch::answer(core, call),
         ("GET", resource) if assignments::is_list(resource) => assignments::answer(core, call),
+        ("GET", "reports/authenticationMethods/userRegistrationDetails") => methods::report(core, call),
+        ("GET", resource) if passkeys_of(resource).is_some() => {
+            methods::passkeys(core, call, passkeys_of(resource).unwrap_or_default())
+        }
         ("GET", resource) => read::answer(core, call, resource),
         _ => write::answer(core, call, resource).unwrap_or_else(|| {
             page::error(
@@ -98,6 +103,13 @@ fn route(core: &mut Core, call: &Call) -> Answer {
     };
     let late = Duration::from_millis(core.faults.slow_ms.unwrap_or(1000));
     if slow { answer.after(late) } else { answer }
+}
+
+/// Returns the user whose passkeys are asked for.
+fn passkeys_of(resource: &str) -> Option<&str> {
+    resource
+        .strip_prefix("users/")?
+        .strip_suffix("/authentication/fido2Methods")
 }
 
 fn wire_fault(core: &mut Core, call: &Call) -> Option<Answer> {

@@ -15,6 +15,7 @@ mod delta;
 mod directory;
 mod graph;
 mod identity;
+mod methods;
 mod page;
 pub(in crate::sandbox) use page::EXTENSIONS;
 mod read;
@@ -104,6 +105,7 @@ struct Core {
     caller: auth::Caller,
     /// Users whose sensitive properties only a higher role may change.
     administrators: BTreeSet<String>,
+    methods: methods::Methods,
     /// Groups that the writing app owns.
     owned: BTreeSet<String>,
     /// Requests answered: each has an id of its own.
@@ -151,6 +153,7 @@ impl Tenant {
             caller: auth::Caller::default(),
             administrators: BTreeSet::new(),
             owned: BTreeSet::new(),
+            methods: methods::Methods::default(),
             answered: 0,
         };
         Tenant {

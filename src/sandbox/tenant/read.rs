@@ -31,6 +31,7 @@ pub(super) fn answer(core: &Core, call: &Call, resource: &str) -> Answer {
         ["users", id, "manager"] => manager(core, id),
         ["groups", id] => group(core, call, id),
         ["groups", id, "members"] => members(core, call, id),
+        ["groups", id, "onPremisesSyncBehavior"] if core.may(READ_GROUPS) => behavior(core, id),
         ["groups", id, "owners"] if core.may(READ_GROUPS) => page::ok(&core.owners(id)),
         ["directory", "deletedItems", id] => deleted(core, call, id),
         ["organization"] => organization(core),
@@ -107,6 +108,13 @@ fn group(core: &Core, call: &Call, id: &str) -> Answer {
         (_, Err(refusal)) => refusal,
         (Some(at), Ok(select)) => page::ok(&Value::Object(page::single(directory, at, &select))),
     }
+}
+
+/// Answers whether the source of authority of a synchronised group was moved to the cloud.
+fn behavior(core: &Core, id: &str) -> Answer {
+    let found = core.directory.find(id);
+    let moved = found.and_then(|at| core.directory.objects[at].props.get("isCloudManaged"));
+    page::ok(&json!({"id": id, "isCloudManaged": moved.and_then(Value::as_bool).unwrap_or(false)}))
 }
 
 fn members(core: &Core, call: &Call, id: &str) -> Answer {
@@ -215,7 +223,7 @@ fn equality(text: &str) -> Option<(String, String)> {
     Some((name.trim().to_owned(), value.replace("''", "'")))
 }
 
-fn paged(call: &Call, rows: Vec<Value>) -> Answer {
+pub(super) fn paged(call: &Call, rows: Vec<Value>) -> Answer {
     let size = call
         .option("top")
         .and_then(|top| top.parse().ok())
