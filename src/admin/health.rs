@@ -1,13 +1,20 @@
-//! Whether the daemon is alive and ready.
+//! Whether the daemon is alive and ready, and how it does.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderValue;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answer;
+use super::problem::Problem;
+use crate::app::metrics;
 use crate::app::service::Service;
 
 /// Whether the daemon answers what it is there for.
@@ -38,4 +45,13 @@ pub(super) async fn readyz(State(service): State<Arc<Service>>) -> (StatusCode, 
         _ => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
     };
     (code, Json(Health { status, waits_for }))
+}
+
+/// What Prometheus calls its text.
+const PROMETHEUS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// `GET /metrics`: how the jobs do, as Prometheus reads it.
+pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, Problem> {
+    let text = answer::blocking(move || metrics::metrics(&service)).await?;
+    Ok(([(CONTENT_TYPE, PROMETHEUS)], text).into_response())
 }

@@ -149,6 +149,16 @@ impl Problem {
         }
     }
 
+    /// The status of the answer.
+    pub(super) fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// What happened, in words.
+    pub(super) fn cause(&self) -> &str {
+        self.error.errors.first().map_or("", |error| &error.what)
+    }
+
     /// The document as text.
     pub(super) fn text(&self) -> String {
         let first = self.error.errors.first();

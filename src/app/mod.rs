@@ -17,6 +17,7 @@ pub mod error;
 pub mod install;
 pub mod lookup;
 pub mod mapping;
+pub mod metrics;
 pub mod notices;
 pub mod plans;
 pub mod preview;

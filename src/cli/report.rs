@@ -5,6 +5,8 @@
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 
 use serde::Serialize;
+use tracing::error;
+use tracing::info;
 
 use super::args::{Format, Globals};
 use super::exit::Exit;
@@ -27,6 +29,8 @@ pub struct Report {
     layout: Layout,
     /// So many lines fit the screen; `None` where stdout is none.
     rows: Option<usize>,
+    /// Stderr holds JSON lines, and nothing else.
+    json_log: bool,
     /// Something is on stdout already.
     begun: bool,
     /// Stdout's reader went away.
@@ -49,6 +53,7 @@ impl Report {
                 color: color_out,
             },
             rows: screen.map(|(_, rows)| rows),
+            json_log: matches!(globals.log_format, Format::Json),
             begun: false,
             gone: false,
         }
@@ -69,7 +74,7 @@ impl Report {
     /// Whether progress may be drawn: a terminal, and not `--quiet`.
     #[must_use]
     pub fn progress(&self) -> bool {
-        !self.quiet && io::stderr().is_terminal()
+        !self.quiet && !self.json_log && io::stderr().is_terminal()
     }
 
     /// A text, with a line end where it has none. Foreign words in it are [`crate::model::shown::shown`] already; what was
@@ -195,7 +200,9 @@ impl Report {
 
     /// A remark to stderr, left out with `--quiet`.
     pub fn note(&self, text: &str) {
-        if !self.quiet {
+        if self.json_log {
+            info!("{}", text.trim_end());
+        } else if !self.quiet {
             // Nobody is left to tell when stderr is gone.
             let _ = writeln!(io::stderr().lock(), "{}", shown_lines(text));
         }
@@ -211,6 +218,10 @@ impl Report {
 
     /// Every error of a failure, to stderr only: the work goes on without what failed.
     pub fn complain(&self, failure: &AppError) {
+        if self.json_log {
+            failure.errors.iter().for_each(log);
+            return;
+        }
         let _ = io::stderr()
             .lock()
             .write_all(render(failure, self.color_err).as_bytes());
@@ -327,6 +338,18 @@ impl Write for Out<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// An error as a line of the log, where the log is JSON.
+fn log(error: &ErrorText) {
+    error!(
+        place = error.place.as_deref(),
+        cause = (!error.causes.is_empty()).then(|| error.causes.join(": ")),
+        advice = error.advice.as_deref(),
+        status = error.request.as_ref().and_then(|request| request.status),
+        "{}",
+        error.what
+    );
 }
 
 /// A failure as a document; its fields stand in the order of the alphabet, as in every document before.

@@ -1,31 +1,39 @@
 //! The end of a cycle, whatever its story was: what it came to is named, kept and logged, and everything is made durable.
 
+use std::time::Duration;
+
+use tracing::debug;
 use tracing::info;
 use tracing::warn;
 
 use super::error::CycleError;
+use super::error::chain;
 use super::failures::Failures;
 use super::job::Job;
 use super::job::Report;
 use super::judge::Judge;
+use super::reached::Reached;
 use super::readings::dialect;
 use super::record::after_write::list_not_kept;
 use super::run::Run;
 use super::run::blocking;
 use super::set_aside;
 use super::standing::Fact;
+use super::summary::Drift;
 use super::summary::Outcome;
 use super::summary::Summary;
 use super::warnings;
 use crate::model::clock::Stopwatch;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
+use crate::model::side::Side;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::Traffic;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::quarantine::Quarantine;
 use crate::snapshot::quarantine::QuarantineReads;
+use crate::snapshot::state::ASKED_AT;
 use crate::snapshot::state::CARRIED_OUT;
 use crate::snapshot::state::INITIAL_DONE;
 use crate::snapshot::state::RESTORED;
@@ -76,17 +84,23 @@ impl Frame {
         let mut summary = summary_of(run, &failures, error.as_ref());
         summary.duration_ms = u64::try_from(self.watch.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.add_traffic(&mut summary, job);
+        let mut reached = Reached::default();
         let error = if keeps {
             let keeping = Keeping::of(job, &summary, cycle, quarantine, whole && !by_hand);
-            let kept = blocking(&job.snapshot, move |snapshot| keeping.keep(snapshot)).await;
-            error.or(kept.err())
+            match blocking(&job.snapshot, move |snapshot| keeping.keep(snapshot)).await {
+                Ok(now) => {
+                    reached = now;
+                    error
+                }
+                Err(failed) => error.or(Some(failed)),
+            }
         } else {
             error
         };
         if error.is_some() && summary.outcome == Outcome::Converged {
             summary.outcome = Outcome::Failed;
         }
-        log(&summary, error.as_ref());
+        log(&summary, reached.lag(job.clock.now()), error.as_ref());
         Report { summary, error }
     }
 
@@ -106,6 +120,7 @@ fn summary_of(run: Run<'_>, failures: &Failures, error: Option<&CycleError>) -> 
     let applies = run.applies();
     let stops = error.is_some_and(|error| failures.stops.stops(error));
     let mut summary = run.summary;
+    summary.applied = applies;
     summary.escrow = failures.escrow.count() + run.standing.count(Fact::InEscrow) as u64;
     summary.outcome = match error {
         Some(_) if stops => Outcome::Quarantined,
@@ -150,6 +165,10 @@ struct Keeping {
     through: bool,
     /// Everything was looked at, and nothing was left to look at.
     looked: bool,
+    /// The target was asked something.
+    asked: bool,
+    /// Now.
+    ended_at: Timestamp,
     stops: Option<(Quarantine, Vec<NewEntry>)>,
 }
 
@@ -174,13 +193,18 @@ impl Keeping {
             ended,
             through: ended && job.enforce && summary.outcome != Outcome::Planned,
             looked,
+            asked: summary.target.requests > 0,
+            ended_at: job.clock.now(),
             stops,
         }
     }
 
     /// Keeps the summary, and makes everything durable.
-    fn keep(self, snapshot: &Snapshot) -> Result<(), StoreError> {
+    fn keep(self, snapshot: &Snapshot) -> Result<Reached, StoreError> {
         let mut tx = snapshot.tx()?;
+        if self.asked {
+            tx.put_state(&ASKED_AT, &self.ended_at);
+        }
         tx.put_cycle(&self.summary);
         if let Some((stopped, entries)) = self.stops
             && (snapshot.quarantine()? != stopped || !entries.is_empty())
@@ -200,8 +224,8 @@ impl Keeping {
         tx.commit(Durability::Synced)?;
         snapshot.prune_history(self.oldest)?;
         let head = snapshot.history_head()?;
-        info!(cycle.id = %self.cycle, history.entries = head.next, history.head = %head, "The history ends before entry {} with {head}", head.next);
-        Ok(())
+        debug!(cycle.id = %self.cycle, history.entries = head.next, history.head = %head, "The history ends before entry {} with {head}", head.next);
+        Reached::of(snapshot)
     }
 }
 
@@ -220,9 +244,17 @@ fn kept_of(summary: &Summary) -> serde_json::Value {
     serde_json::to_value(kept).unwrap_or_default()
 }
 
-fn log(summary: &Summary, error: Option<&CycleError>) {
+/// The one line of a cycle, and one for what ended it early.
+fn log(summary: &Summary, lag: Option<Duration>, error: Option<&CycleError>) {
     let done: u64 = summary.operations.values().sum();
     let (cycle, outcome) = (&summary.cycle, format!("{:?}", summary.outcome).to_lowercase());
+    let Drift {
+        missing,
+        orphaned,
+        modified,
+        membership,
+        unmanaged,
+    } = summary.drift;
     info!(
         cycle.id = %cycle,
         job = %summary.job,
@@ -230,7 +262,14 @@ fn log(summary: &Summary, error: Option<&CycleError>) {
         operations = done,
         failed = summary.failed.len(),
         escrow = summary.escrow,
+        held = summary.held,
         withheld = summary.withheld.count,
+        drift = missing + orphaned + modified + membership,
+        unmanaged,
+        lag_seconds = lag.map(|lag| lag.as_secs()),
+        source.requests = summary.source.requests,
+        target.requests = summary.target.requests,
+        throttled = summary.source.throttled + summary.target.throttled,
         duration_ms = summary.duration_ms,
         "Cycle {cycle} finished: {outcome}, {done} operations"
     );
@@ -239,6 +278,17 @@ fn log(summary: &Summary, error: Option<&CycleError>) {
         info!(cycle.id = %cycle, object, op = operation, next_try = entry.next_try, "In escrow: {operation} of {object} failed: {}", entry.error);
     }
     if let Some(error) = error {
-        warn!(cycle.id = %cycle, "Cycle {cycle} ended early: {error}");
+        let refused = error.exchange();
+        warn!(
+            cycle.id = %cycle,
+            job = %summary.job,
+            side = error.side().map(Side::word),
+            status = refused.and_then(|refused| refused.status),
+            method = refused.map(|refused| refused.method),
+            path = refused.map(|refused| refused.path.as_str()),
+            request.id = refused.and_then(|refused| refused.request_id.as_deref()),
+            "Cycle {cycle} ended early: {}",
+            chain(error)
+        );
     }
 }

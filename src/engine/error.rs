@@ -1,7 +1,9 @@
 //! Why a cycle ends before its end.
 
 use crate::model::clock::Timestamp;
+use crate::model::side::Side;
 use crate::ports::Disposition;
+use crate::ports::Exchange;
 use crate::ports::SourceError;
 use crate::ports::StoreError;
 use crate::ports::TargetError;
@@ -62,6 +64,30 @@ impl CycleError {
             Self::Stopped => "nothing to do".to_owned(),
             Self::NotOne(error) => error.hint().to_owned(),
             Self::Broken(_) => "run `melonsync state verify`, and report this".to_owned(),
+        }
+    }
+
+    /// Returns the request in which it happened, where there was one.
+    #[must_use]
+    pub fn exchange(&self) -> Option<&Exchange> {
+        match self {
+            Self::Source(cause) => cause.what().exchange(),
+            Self::Target(cause) => cause.what().exchange(),
+            Self::Quarantined { .. } | Self::Store(_) | Self::Stopped | Self::NotOne(_) | Self::Broken(_) => {
+                None
+            }
+        }
+    }
+
+    /// Returns the side at which it happened.
+    #[must_use]
+    pub const fn side(&self) -> Option<Side> {
+        match self {
+            Self::Source(_) => Some(Side::Source),
+            Self::Target(_) => Some(Side::Target),
+            Self::Quarantined { .. } | Self::Store(_) | Self::Stopped | Self::NotOne(_) | Self::Broken(_) => {
+                None
+            }
         }
     }
 

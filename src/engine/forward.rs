@@ -20,6 +20,7 @@ use super::judge::withhold::forget_unasked;
 use super::open::open_writes;
 use super::passes;
 use super::phases::Phases;
+use super::quiet;
 use super::run::Run;
 use super::standing::Fact;
 use super::unanswered::settle_intents;
@@ -44,6 +45,7 @@ async fn story(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError>
     phases.judge.read_kept_back(run).await?;
     observe_source(run, phases).await?;
     if !has_work(run, phases).await? {
+        quiet::ask(run).await?;
         return settle(run, phases).await;
     }
     observe_target(run, phases).await?;

@@ -31,6 +31,8 @@ mod passes;
 mod phases;
 mod plan;
 mod quarantine;
+mod quiet;
+pub mod reached;
 pub mod readings;
 pub mod record;
 mod rules;

@@ -1,4 +1,6 @@
-//! When to run a job: its two schedules, and whether it is to be tried at once.
+//! When to run a job: its two schedules, with jitter, and whether it is to be tried at once.
+
+use std::time::Duration;
 
 use tracing::error;
 use tracing::warn;
@@ -9,6 +11,7 @@ use super::job::Job;
 use super::run::blocking;
 use super::warnings;
 use crate::model::clock::Timestamp;
+use crate::settings::schedule::Beat;
 use crate::settings::schedule::Schedule;
 use crate::snapshot::quarantine::QuarantineReads;
 
@@ -16,21 +19,72 @@ use crate::snapshot::quarantine::QuarantineReads;
 #[derive(Debug, Clone, Default)]
 pub struct Schedules {
     /// Incremental cycles.
-    pub incremental: Option<Schedule>,
+    pub incremental: Option<Beat>,
     /// Full cycles.
     pub full: Option<Schedule>,
+    /// A number of the job's own: how late in its gap a cycle runs, so that not everybody asks Entra in the same second.
+    pub seed: u16,
 }
 
-/// The next cycle after `now`: when, and what it looks at. Where both fall together, the full one runs: it
-/// does all that the other would.
+/// What is known of the cycles before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past {
+    /// When the last one over all objects ended, or the daemon began.
+    pub ended: Timestamp,
+    /// When one last read a change, or the daemon began: somebody is at work then.
+    pub changed: Timestamp,
+}
+
+/// No cycle runs later than this because of its jitter.
+const MOST_JITTER: Duration = Duration::from_secs(10);
+
+/// Returns the next cycle after `now`: when, and what it looks at. Where both fall together, the full one runs: it does all that the
+/// other would.
 #[must_use]
-pub fn next(schedules: &Schedules, now: Timestamp) -> Option<(Timestamp, Extent)> {
-    let at = |schedule: &Option<Schedule>| schedule.as_ref().and_then(|schedule| schedule.next_after(now));
-    match (at(&schedules.incremental), at(&schedules.full)) {
+pub fn next(schedules: &Schedules, past: Past, now: Timestamp) -> Option<(Timestamp, Extent)> {
+    let seed = schedules.seed;
+    let soon = match &schedules.incremental {
+        Some(Beat::Cron(schedule)) => spread(schedule, seed, now),
+        Some(Beat::Auto) => Some(past.ended.plus(gap(past, now))),
+        None => None,
+    };
+    let full = schedules
+        .full
+        .as_ref()
+        .and_then(|schedule| spread(schedule, seed, now));
+    match (soon, full) {
         (Some(soon), Some(full)) if full <= soon => Some((full, Extent::Full)),
         (Some(soon), _) => Some((soon, Extent::Changes)),
         (None, Some(full)) => Some((full, Extent::Full)),
         (None, None) => None,
+    }
+}
+
+/// Returns the gap of `auto`.
+fn gap(past: Past, now: Timestamp) -> Duration {
+    if now.since(past.changed) < Beat::BUSY_FOR {
+        Beat::BUSY
+    } else {
+        Beat::QUIET
+    }
+}
+
+/// Returns the next moment of a schedule, later by the job's share of the gap to the one after it: of a tenth of it, or of
+/// [`MOST_JITTER`].
+fn spread(schedule: &Schedule, seed: u16, now: Timestamp) -> Option<Timestamp> {
+    let mut tick = schedule.next_after(now.minus(MOST_JITTER))?;
+    loop {
+        let after = schedule.next_after(tick);
+        let gap = after.map_or(MOST_JITTER, |after| after.since(tick));
+        let most = (gap / 10).min(MOST_JITTER);
+        let late = most * u32::from(seed) / (u32::from(u16::MAX) + 1);
+        let due = tick.plus(Duration::from_millis(
+            u64::try_from(late.as_millis()).unwrap_or(0),
+        ));
+        if due > now {
+            return Some(due);
+        }
+        tick = after?;
     }
 }
 
@@ -73,22 +127,73 @@ mod tests {
         // 1970-01-01 02:30 and 03:30 UTC.
         let (before, after) = (Timestamp(9_000_000), Timestamp(12_600_000));
         let both = Schedules {
-            incremental: every,
+            incremental: every.map(Beat::Cron),
             full: daily.clone(),
+            seed: 0,
         };
+        let next = |schedules: &Schedules, now| next(schedules, PAST, now);
         assert_eq!(next(&both, before), Some((Timestamp(10_800_000), Extent::Full)));
         assert_eq!(next(&both, after), Some((Timestamp(14_400_000), Extent::Changes)));
-        assert_eq!(
-            next(
-                &Schedules {
-                    incremental: None,
-                    full: daily
-                },
-                before
-            )
-            .map(|(_, e)| e),
-            Some(Extent::Full)
-        );
+        let full = Schedules {
+            full: daily,
+            ..Schedules::default()
+        };
+        assert_eq!(next(&full, before).map(|(_, extent)| extent), Some(Extent::Full));
         assert_eq!(next(&Schedules::default(), before), None);
+    }
+
+    const PAST: Past = Past {
+        ended: Timestamp(0),
+        changed: Timestamp(0),
+    };
+
+    #[test]
+    fn auto_follows_a_source_that_changes_more_closely() {
+        let auto = Schedules {
+            incremental: Some(Beat::Auto),
+            ..Schedules::default()
+        };
+        let minute = |minutes: i64| Timestamp(minutes * 60_000);
+        for (name, ended, changed, now, expected) in [
+            ("just changed", 10, 10, 10, 10 * 60 + 30),
+            ("changed within the hour", 65, 10, 65, 65 * 60 + 30),
+            ("quiet", 75, 10, 75, 80 * 60),
+            ("due while an order ran", 10, 10, 12, 10 * 60 + 30),
+        ] {
+            let (ended, changed) = (minute(ended), minute(changed));
+            let due = next(&auto, Past { ended, changed }, minute(now));
+            assert_eq!(due, Some((Timestamp(expected * 1000), Extent::Changes)), "{name}");
+        }
+    }
+
+    /// In the middle of a minute, and long after three o'clock.
+    const START: Timestamp = Timestamp(86_400_000 - 30_000);
+
+    #[test]
+    fn jitter_is_late_by_a_tenth_at_most_and_loses_no_tick() {
+        for (name, cron, most) in [
+            ("minutely", "0 * * * * *", 6_000),
+            ("daily", "0 0 3 * * *", 10_000),
+        ] {
+            for seed in [0, 1, 30_000, u16::MAX] {
+                let jittered = Schedules {
+                    incremental: schedule(cron).map(Beat::Cron),
+                    seed,
+                    ..Schedules::default()
+                };
+                let plain = schedule(cron).expect("a schedule");
+                let tick = plain.next_after(START).expect("a tick");
+                let (due, _) = next(&jittered, PAST, START).expect("a tick");
+                let late = due.since(tick).as_millis();
+                assert!(due >= tick && late <= most, "{name} {seed}: {late}");
+                // Asked again between the tick and its turn, it is still to come; after it the next one is.
+                let asked = |at| next(&jittered, PAST, Timestamp(at)).map(|(due, _)| due);
+                assert_eq!(asked(due.0 - 1), Some(due), "{name} {seed}");
+                assert_eq!(
+                    asked(due.0),
+                    plain.next_after(tick).map(|next| next.plus(due.since(tick)))
+                );
+            }
+        }
     }
 }

@@ -236,6 +236,9 @@ pub struct Summary {
     pub escrowed: Vec<InEscrow>,
     /// Drift found.
     pub drift: Drift,
+    /// True where operations were sent rather than only planned. It is for the metrics, and not in the document.
+    #[serde(skip)]
+    pub applied: bool,
 }
 
 /// As many failures as a summary lists; all of them are in the log.
@@ -270,6 +273,7 @@ impl Summary {
             escrow: 0,
             escrowed: Vec::new(),
             drift: Drift::default(),
+            applied: false,
         }
     }
 

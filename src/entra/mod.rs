@@ -25,7 +25,7 @@ mod token_refusal;
 pub mod unusable;
 pub mod writer;
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use url::Url;
@@ -37,6 +37,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Existence;
 use crate::ports::DeltaPage;
+use crate::ports::MethodTraffic;
 use crate::ports::PageRequest;
 use crate::ports::SourceDirectory;
 use crate::ports::SourceError;
@@ -143,6 +144,10 @@ impl SourceDirectory for GraphSource {
 
     fn traffic(&self) -> Traffic {
         self.client.traffic().read()
+    }
+
+    fn requests(&self) -> BTreeMap<&'static str, MethodTraffic> {
+        self.client.traffic().requests()
     }
 }
 

@@ -31,6 +31,18 @@ pub enum Form {
     Slack,
 }
 
+impl Form {
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Json(Some(key)), Self::Json(Some(other))) => key.expose() == other.expose(),
+            (Self::Json(None), Self::Json(None))
+            | (Self::Teams, Self::Teams)
+            | (Self::Slack, Self::Slack) => true,
+            (Self::Json(_) | Self::Teams | Self::Slack, _) => false,
+        }
+    }
+}
+
 /// How a receiver is reached.
 #[derive(Debug, Clone)]
 pub enum Way {
@@ -147,6 +159,27 @@ pub fn address(url: &Secret) -> Result<Url, Undelivered> {
 }
 
 impl Way {
+    /// Returns true where the other one leads to the same place with the same secrets.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Post { url, form, .. },
+                Self::Post {
+                    url: to, form: with, ..
+                },
+            ) => url.expose() == to.expose() && form.is(with),
+            (
+                Self::Command { program, arguments },
+                Self::Command {
+                    program: other,
+                    arguments: with,
+                },
+            ) => program == other && arguments == with,
+            (Self::Post { .. }, Self::Command { .. }) | (Self::Command { .. }, Self::Post { .. }) => false,
+        }
+    }
+
     /// Delivers a message, with up to three tries.
     ///
     /// # Errors

@@ -1,9 +1,12 @@
 //! What the engine asks of a source directory.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::Cause;
 use super::Disposition;
+use super::MethodTraffic;
 use super::Traffic;
 use super::What;
 use crate::model::assignment::AppRole;
@@ -189,4 +192,9 @@ pub trait SourceDirectory: Send + Sync {
 
     /// Returns the counts of requests so far.
     fn traffic(&self) -> Traffic;
+
+    /// Returns the requests so far, by their method.
+    fn requests(&self) -> BTreeMap<&'static str, MethodTraffic> {
+        BTreeMap::new()
+    }
 }

@@ -1,5 +1,6 @@
 //! What the engine asks of a target directory.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use super::Created;
 use super::Durability;
+use super::MethodTraffic;
 use super::NewResource;
 use super::Patch;
 use super::Resource;
@@ -162,4 +164,9 @@ pub trait TargetDirectory: Send + Sync {
 
     /// Returns the counts of requests so far.
     fn traffic(&self) -> Traffic;
+
+    /// Returns the requests so far, by their method.
+    fn requests(&self) -> BTreeMap<&'static str, MethodTraffic> {
+        BTreeMap::new()
+    }
 }

@@ -1,5 +1,6 @@
 //! The service as the engine's [`TargetDirectory`]: each of its questions and orders, handed to what does it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,6 +23,7 @@ use crate::ports::Found;
 use crate::ports::ListPage;
 use crate::ports::ListPosition;
 use crate::ports::Memory;
+use crate::ports::MethodTraffic;
 use crate::ports::NewResource;
 use crate::ports::Patch;
 use crate::ports::Resource;
@@ -150,6 +152,10 @@ impl TargetDirectory for ScimTarget {
 
     fn traffic(&self) -> Traffic {
         self.wire.http().traffic().read()
+    }
+
+    fn requests(&self) -> BTreeMap<&'static str, MethodTraffic> {
+        self.wire.http().traffic().requests()
     }
 }
 

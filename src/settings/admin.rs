@@ -35,6 +35,8 @@ pub struct Admin {
     pub tls: Option<AdminTls>,
     /// True where a proxy that speaks TLS stands before it.
     pub behind_proxy: bool,
+    /// The token of `/metrics`; absent: it needs none.
+    pub metrics_token: Option<SecretSource>,
 }
 
 /// A token of the API.
@@ -77,6 +79,7 @@ impl Admin {
                 .unwrap_or_default(),
             tls: section.get("tls").and_then(|field| tls(&field)),
             behind_proxy: section.flag("behind_proxy", false),
+            metrics_token: section.secret_if_written("metrics_token", "MELONSYNC_METRICS_TOKEN"),
         };
         let is_open = admin.listen.is_some_and(|listen| !listen.ip().is_loopback());
         if let Some(field) = listen.filter(|_| is_open) {
@@ -102,7 +105,8 @@ impl Admin {
     /// The files whose contents the door uses: when one changes, the settings are read again.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
-        let secrets = self.tokens.iter().filter_map(|token| token.place.file());
+        let places = self.tokens.iter().map(|token| &token.place);
+        let secrets = places.chain(&self.metrics_token).filter_map(SecretSource::file);
         let tls = self
             .tls
             .iter()

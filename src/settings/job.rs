@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::credential::Proof;
 use super::network::Network;
 use super::provisioning::Provisioning;
+use super::schedule::Beat;
 use super::schedule::Schedule;
 use super::secret::SecretSource;
 use super::section::{Field, Section};
@@ -48,7 +49,7 @@ pub struct Job {
     /// Observe or enforce.
     pub mode: Mode,
     /// The schedule of incremental cycles; `None` where the setting is an empty text.
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<Beat>,
     /// The schedule of full reconciliations; `None` where the setting is an empty text.
     pub full_schedule: Option<Schedule>,
     /// The zone that the schedules are in.
@@ -86,7 +87,7 @@ impl Job {
             .get("timezone")
             .and_then(|field| zone(&field))
             .unwrap_or(Tz::UTC);
-        let schedule = schedule(&mut section, "schedule", Self::SCHEDULE, timezone);
+        let schedule = beat(&mut section, timezone);
         let full_schedule = schedule_full(&mut section, timezone);
         // A job that is switched off may wait for its secrets.
         let secrets = enabled && !offline;
@@ -135,6 +136,16 @@ impl Job {
 fn digest(decisive: &serde_json::Value) -> String {
     let digest = Sha256::digest(decisive.to_string());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn beat(section: &mut Section<'_>, zone: Tz) -> Option<Beat> {
+    let written = section.get("schedule");
+    let is_auto =
+        written.is_some_and(|field| matches!(&field.node().raw, Raw::Text(text) if text.trim() == "auto"));
+    if is_auto {
+        return Some(Beat::Auto);
+    }
+    schedule(section, "schedule", Job::SCHEDULE, zone).map(Beat::Cron)
 }
 
 fn schedule_full(section: &mut Section<'_>, zone: Tz) -> Option<Schedule> {

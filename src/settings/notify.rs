@@ -1,6 +1,7 @@
 //! `[[notify]]`: who is told when a job needs somebody, and how.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +22,17 @@ pub struct Receiver {
     pub way: Way,
     /// After this time it is told again of a state that lasts.
     pub repeat: Duration,
+}
+
+impl Receiver {
+    /// The files that its secrets stand in.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let secrets = match &self.way {
+            Way::Post { url, secret, .. } => [Some(url), secret.as_ref()],
+            Way::Command { .. } => [None, None],
+        };
+        secrets.into_iter().flatten().filter_map(SecretSource::file)
+    }
 }
 
 /// How a receiver is reached.

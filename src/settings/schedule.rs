@@ -4,7 +4,7 @@
 //! first moment after the gap; of a doubled time the first counts. A schedule for every hour follows the clock's own
 //! beat instead: nothing in the gap, and both of the doubled hours.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, LocalResult, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
@@ -22,6 +22,43 @@ pub struct Schedule {
     written: String,
     fields: cron::Schedule,
     zone: Tz,
+}
+
+/// When incremental cycles run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Beat {
+    /// By a cron expression.
+    Cron(Schedule),
+    /// `auto`: [`Beat::BUSY`] after the last one while the source changes and for [`Beat::BUSY_FOR`] after that, else [`Beat::QUIET`].
+    Auto,
+}
+
+impl Beat {
+    /// The gap while the source changes.
+    pub const BUSY: Duration = Duration::from_secs(30);
+    /// The gap while it does not.
+    pub const QUIET: Duration = Duration::from_secs(300);
+    /// So long after a change another one is expected.
+    pub const BUSY_FOR: Duration = Duration::from_secs(3600);
+
+    /// Returns the first moment after `moment` at which a cycle surely runs, or `None` when there is none this century.
+    #[must_use]
+    pub fn next_after(&self, moment: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Cron(schedule) => schedule.next_after(moment),
+            Self::Auto => Some(moment.plus(Self::QUIET)),
+        }
+    }
+}
+
+/// Writes it as it was given.
+impl fmt::Display for Beat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cron(schedule) => schedule.fmt(f),
+            Self::Auto => f.write_str("auto"),
+        }
+    }
 }
 
 /// Why a text is not a schedule.

@@ -54,9 +54,9 @@ fn commented_keys_of_the_example_are_known_too() {
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             // Stands in the place of another.
-            Some(rest) if rest.starts_with("certificate") => line.to_owned(),
+            Some(rest) if rest.starts_with("certificate") || rest.starts_with("managed") => line.to_owned(),
             Some(rest)
-                if rest.starts_with(['b', 'c', 'd', 'e', 'g', 'h', 'l', 'p', 'r', 't'])
+                if rest.starts_with(['b', 'c', 'd', 'e', 'g', 'h', 'l', 'm', 'p', 'r', 't'])
                     && rest.contains(" = ") =>
             {
                 rest.to_owned()
@@ -71,6 +71,7 @@ fn commented_keys_of_the_example_are_known_too() {
     let admin = &settings.admin;
     assert!(admin.listen.is_some() && admin.tls.is_some() && admin.behind_proxy);
     assert_eq!((admin.tokens.len(), admin.hosts.len()), (2, 1));
+    assert!(admin.metrics_token.is_some());
     let job = &settings.jobs["idmelon"];
     assert_eq!(
         job.source.network.proxy.as_ref().unwrap().as_str(),
@@ -169,6 +170,17 @@ fn every_key_can_be_overridden_by_a_variable() {
     assert_eq!(job.provisioning.policy.deletion_threshold, Threshold::count(7));
     assert_eq!(job.schedule, None);
     assert_eq!(settings.state.path, std::path::Path::new("123"));
+}
+
+#[test]
+fn incremental_cycles_can_choose_their_own_beat_and_full_ones_cannot() {
+    let auto = |key| parse(MINIMAL, &[(key, "auto")]);
+    let settings = auto("MELONSYNC__JOBS__IDMELON__SCHEDULE").unwrap();
+    assert_eq!(
+        settings.jobs["idmelon"].schedule,
+        Some(super::schedule::Beat::Auto)
+    );
+    assert!(auto("MELONSYNC__JOBS__IDMELON__FULL_SCHEDULE").is_err());
 }
 
 #[test]

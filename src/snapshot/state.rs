@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::ports::StoreError;
 use crate::reconcile::refresh::Sweep;
@@ -171,6 +172,8 @@ pub const INCOMPLETE: StateKey<()> =
     StateKey::mark("forgotten_alive", "the mark of a forgotten user who lives");
 /// The states that people were told of.
 pub const NOTICES: StateKey<Vec<Notice>> = StateKey::json("notices", "the states that people were told of");
+/// When the target was last asked something.
+pub const ASKED_AT: StateKey<Timestamp> = StateKey::json("target_asked_at", "when the target was last asked");
 /// How far the sweep of single readings has come.
 pub const SWEEP: StateKey<Sweep> = StateKey::record("refresh_sweep", "how far the readings have come");
 /// The number of users and groups that were assigned when last none was about to leave.

@@ -1,10 +1,12 @@
-//! Logs: to stderr, as text or JSON Lines. Stdout belongs to data.
+//! Logs: to stderr, as text or JSON Lines. Stdout belongs to data. With JSON Lines nothing else is on stderr.
 //!
 //! Dependencies are never logged below `info`, whatever the level: their debug output shows request headers,
 //! and with them tokens.
 
 use std::io::{self, IsTerminal, Write};
+use std::panic::{self, PanicHookInfo};
 
+use tracing::error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -62,12 +64,22 @@ pub fn start(level: Level, format: Format, color: bool) {
     // An existing logger (a test's) serves as well.
     let _ = match format {
         Format::Text => builder.try_init(),
-        Format::Json => builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .try_init(),
+        Format::Json => {
+            panic::set_hook(Box::new(log_panic));
+            builder
+                .json()
+                .flatten_event(true)
+                .with_current_span(true)
+                .try_init()
+        }
     };
+}
+
+/// A fault of this program as a line like the others: a text between JSON lines is lost on who reads them.
+fn log_panic(fault: &PanicHookInfo<'_>) {
+    let said = fault.payload_as_str().unwrap_or("no words");
+    let place = fault.location().map(ToString::to_string);
+    error!(place, "A fault of this program: {said}; report this");
 }
 
 /// Standard error, one line an event: no character of a quoted text begins a line or steers the terminal.

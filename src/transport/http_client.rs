@@ -21,6 +21,7 @@ use super::{
     unreached::{Keys, Unreached},
 };
 use crate::files;
+use crate::model::clock::Stopwatch;
 use crate::model::clock::Timestamp;
 
 /// The hosts that are never reached through a proxy: this machine, and the cloud's metadata address.
@@ -342,6 +343,14 @@ impl HttpClient {
     /// # Errors
     /// As [`Self::send`].
     pub async fn send_for(&self, request: Request, size: Size) -> Result<Answer, TransportError> {
+        let (method, watch) = (request.method().clone(), Stopwatch::start());
+        let answer = self.exchange(request, size).await;
+        let status = answer.as_ref().ok().map(|answer| answer.status.as_u16());
+        self.traffic.answered(&method, status, watch.elapsed());
+        answer
+    }
+
+    async fn exchange(&self, request: Request, size: Size) -> Result<Answer, TransportError> {
         let host = host_of(request.url());
         let proxy = self.proxy.as_ref().filter(|proxy| proxy.leads_to(request.url()));
         let proxy = proxy.map(|proxy| (proxy.shown.clone(), proxy.setting));

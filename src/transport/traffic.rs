@@ -1,7 +1,14 @@
-//! Counts the requests of one side, for the cycle's summary.
+//! Counts the requests of one side, for the cycle's summary and the metrics.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
+use reqwest::Method;
+
+use crate::ports::MethodTraffic;
 use crate::ports::Traffic;
 
 /// Requests of one side since the process began. They are only counted and decide nothing, so relaxed order is enough.
@@ -10,6 +17,7 @@ pub struct TrafficCounter {
     requests: AtomicU64,
     throttled: AtomicU64,
     retries: AtomicU64,
+    methods: Mutex<BTreeMap<&'static str, MethodTraffic>>,
 }
 
 impl TrafficCounter {
@@ -28,6 +36,23 @@ impl TrafficCounter {
         self.retries.fetch_add(1, Relaxed);
     }
 
+    /// Counts what became of a request: the status of its answer, or `None` where no whole one came, and how long that took.
+    pub fn answered(&self, method: &Method, status: Option<u16>, took: Duration) {
+        let mut methods = self.methods.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = methods.entry(word(method)).or_default();
+        *sent.answers.entry(status).or_default() += 1;
+        sent.times.add(took.as_secs_f64());
+    }
+
+    /// Returns the requests so far, by their method.
+    #[must_use]
+    pub fn requests(&self) -> BTreeMap<&'static str, MethodTraffic> {
+        self.methods
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// Returns the counts so far.
     #[must_use]
     pub fn read(&self) -> Traffic {
@@ -36,5 +61,17 @@ impl TrafficCounter {
             throttled: self.throttled.load(Relaxed),
             retries: self.retries.load(Relaxed),
         }
+    }
+}
+
+/// Returns the name of a method. We send no others than these.
+const fn word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
     }
 }

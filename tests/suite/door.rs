@@ -5,6 +5,7 @@ mod attacks;
 mod canaries;
 mod events;
 mod hints;
+mod metrics;
 mod roles;
 pub mod tls;
 pub mod world;

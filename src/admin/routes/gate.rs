@@ -1,6 +1,7 @@
 //! What is checked before a handler is asked: whether the caller may call the route, and whether it has the parameters that
 //! the query has.
 
+use axum::extract::MatchedPath;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::request::Parts;
@@ -15,6 +16,7 @@ use crate::admin::caller::bearer;
 use crate::admin::extract;
 use crate::admin::parameter::Parameter;
 use crate::admin::problem::Problem;
+use tracing::debug;
 use tracing::warn;
 
 /// What a route asks of a request.
@@ -37,6 +39,14 @@ pub(super) async fn check(State(rule): State<Rule>, request: Request, next: Next
             }
         };
     }
+    if rule.least == Least::Metrics && !may_read_metrics(&parts) {
+        let problem = match bearer(&parts.headers) {
+            Some(_) => Problem::wrong_token(),
+            None => Problem::no_token(),
+        };
+        slow_down(&parts, &problem).await;
+        return problem.into_response();
+    }
     match extract::parameters(&parts.uri, rule.query) {
         Ok(query) => parts.extensions.insert(query),
         Err(problem) => return problem.into_response(),
@@ -44,13 +54,33 @@ pub(super) async fn check(State(rule): State<Rule>, request: Request, next: Next
     next.run(Request::from_parts(parts, body)).await
 }
 
-/// Whoever tries tokens gets slower answers; the first ones stand in the log.
+/// Returns true for a request that may have the metrics.
+fn may_read_metrics(parts: &Parts) -> bool {
+    match parts.extensions.get::<Peer>() {
+        Some(Peer::Network { entrance, .. }) => entrance.access().may_read_metrics(bearer(&parts.headers)),
+        Some(Peer::Socket { .. }) => true,
+        None => false,
+    }
+}
+
+/// Whoever tries tokens gets slower answers. What is refused stands in the log, of what tries tokens the first ones only.
 async fn slow_down(parts: &Parts, problem: &Problem) {
     let Some(Peer::Network { remote, entrance, .. }) = parts.extensions.get() else {
         return;
     };
     let shows_one = bearer(&parts.headers).is_some();
-    if shows_one && problem.is_unauthorized() && entrance.logins.failed().await {
-        warn!(peer = %remote.ip(), status = 401, "A request with a token that nobody has was refused with 401");
+    let is_login = shows_one && problem.is_unauthorized();
+    if is_login && !entrance.logins.failed().await {
+        return;
+    }
+    let path = parts
+        .extensions
+        .get::<MatchedPath>()
+        .map_or("", MatchedPath::as_str);
+    let (status, cause, method) = (problem.status(), problem.cause(), parts.method.as_str());
+    if shows_one {
+        warn!(peer = %remote.ip(), method, path, status, cause, "A request was refused with {status}: {cause}");
+    } else {
+        debug!(peer = %remote.ip(), method, path, status, cause, "A request was refused with {status}: {cause}");
     }
 }

@@ -38,6 +38,8 @@ use crate::model::role::Role;
 pub(super) enum Least {
     /// Anybody who reaches the door: a probe.
     Anybody,
+    /// Anybody, or where the metrics have a token, whoever has that one or one of the API.
+    Metrics,
     /// Whoever has this role, or a later one.
     Role(Role),
 }
@@ -65,6 +67,8 @@ pub(super) enum Gives {
     Followed(Body),
     /// Events.
     Events,
+    /// The metrics.
+    Metrics,
     /// A file, in one of these forms.
     File(&'static [&'static str]),
 }
@@ -227,7 +231,7 @@ mod tests {
         for route in table::all() {
             let reads = route.method == Method::GET;
             let least = match route.least {
-                Least::Anybody => None,
+                Least::Anybody | Least::Metrics => None,
                 Least::Role(role) => Some(role),
             };
             let name = format!("{} {}", route.method, route.path);

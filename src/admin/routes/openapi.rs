@@ -73,7 +73,7 @@ pub(super) fn document(routes: &[Route]) -> OpenApi {
             Gives::View(body) | Gives::Document(body) | Gives::Order(body) | Gives::Followed(body) => {
                 Some(body)
             }
-            Gives::Events | Gives::File(_) | Gives::Any => None,
+            Gives::Events | Gives::Metrics | Gives::File(_) | Gives::Any => None,
         };
         for body in route.takes.into_iter().chain(gives) {
             add(&mut schemas, body);
@@ -147,7 +147,7 @@ fn operation(route: &Route) -> Operation {
         operation = operation.request_body(Some(body.required(Some(Required::False)).build()));
     }
     let role = match route.least {
-        Least::Anybody => return operation.securities(Some([])).build(),
+        Least::Anybody | Least::Metrics => return operation.securities(Some([])).build(),
         Least::Role(role) => role.as_str(),
     };
     operation
@@ -233,6 +233,11 @@ fn responses(route: &Route) -> ResponsesBuilder {
             responses.response("200", answer.content(JSON, json(body)).content(EVENTS, words()))
         }
         Gives::Events => responses.response("200", good("the events").content(EVENTS, words())),
+        Gives::Metrics => {
+            let answer = good("the metrics, as Prometheus reads them").content("text/plain", words());
+            let refused = good("they have a token, and this is not it");
+            responses.response("200", answer).response("401", refused)
+        }
         Gives::File(forms) => {
             let form = |answer: ResponseBuilder, form: &&str| {
                 let schema = match *form {
@@ -244,7 +249,7 @@ fn responses(route: &Route) -> ResponsesBuilder {
             responses.response("200", forms.iter().fold(good("the file"), form))
         }
     };
-    if route.least == Least::Anybody {
+    if !matches!(route.least, Least::Role(_)) {
         return responses;
     }
     let refused = |what: &str| good(what).content(PROBLEM, json(Body::of::<ProblemDocument<'static>>()));

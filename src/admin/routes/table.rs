@@ -90,6 +90,9 @@ fn probes() -> Vec<Route> {
         open("/readyz", health::readyz)
             .gives(Gives::Document(Body::of::<Health>()))
             .says("the store is open and the schedules run"),
+        Route::new(Method::GET, "/metrics", Least::Metrics, health::metrics)
+            .gives(Gives::Metrics)
+            .says("the metrics, as Prometheus reads them; where they have a token, for whoever shows that one or one of the API"),
     ]
 }
 

@@ -15,6 +15,7 @@ use super::error::AppError;
 use super::error::ErrorKind;
 use super::error::ErrorText;
 use crate::settings::Settings;
+use tokens::Digest;
 use tokens::Tokens;
 
 pub use tokens::Holder;
@@ -30,6 +31,8 @@ pub struct Access {
     /// What it proves itself with; `None`: it speaks in clear.
     pub tls: Option<Arc<ServerConfig>>,
     tokens: Tokens,
+    /// What is kept of the token of the metrics.
+    metrics: Option<Digest>,
 }
 
 impl Access {
@@ -42,6 +45,7 @@ impl Access {
             behind_proxy: admin.behind_proxy,
             tls: None,
             tokens: Tokens::default(),
+            metrics: None,
         };
         if admin.listen.is_none() {
             return Ok(access);
@@ -50,6 +54,12 @@ impl Access {
         for token in &admin.tokens {
             let added = access.tokens.add(token);
             errors.extend(added.err());
+        }
+        if let Some(place) = &admin.metrics_token {
+            match tokens::read("admin.metrics_token", place) {
+                Ok(token) => access.metrics = Some(Digest::of(token.expose().as_bytes())),
+                Err(error) => errors.push(error),
+            }
         }
         if let Some(files) = &admin.tls {
             match tls::config(files) {
@@ -70,6 +80,20 @@ impl Access {
     #[must_use]
     pub fn holder(&self, token: &[u8]) -> Option<Holder> {
         self.tokens.holder(token)
+    }
+
+    /// True for whom the metrics are: anybody where they have no token, else whoever shows theirs, or one of the API. All are compared,
+    /// whichever it is.
+    #[must_use]
+    pub fn may_read_metrics(&self, token: Option<&[u8]>) -> bool {
+        match (&self.metrics, token) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(wanted), Some(token)) => {
+                let (theirs, of_api) = (wanted.is(&Digest::of(token)), self.holder(token).is_some());
+                theirs || of_api
+            }
+        }
     }
 
     /// True where nobody at all can have a token.

@@ -5,9 +5,10 @@ use super::Line;
 use super::Lines;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
+use crate::model::clock::Timestamp;
 use crate::settings::job::Job;
 use crate::settings::job::Mode;
-use crate::settings::schedule::Schedule;
+use crate::settings::schedule::Beat;
 
 /// The mode, and the next cycles.
 pub(super) fn mode(name: &str, job: &Job, lines: &mut Lines) {
@@ -30,16 +31,21 @@ pub(super) fn mode(name: &str, job: &Job, lines: &mut Lines) {
         );
     }
     let now = SystemClock.now();
-    let next = |schedule: &Option<Schedule>| {
-        let next = schedule.as_ref().and_then(|schedule| schedule.next_after(now));
-        next.map_or_else(|| "never".to_owned(), |at| at.to_string())
+    let shown = |next: Option<Timestamp>| next.map_or_else(|| "never".to_owned(), |at| at.to_string());
+    let incremental = match &job.schedule {
+        Some(Beat::Auto) => "every 30 s while the source changes, else every 5 min".to_owned(),
+        Some(Beat::Cron(schedule)) => shown(schedule.next_after(now)),
+        None => shown(None),
     };
+    let full = job
+        .full_schedule
+        .as_ref()
+        .and_then(|schedule| schedule.next_after(now));
     lines.ok(
         "next",
         format!(
-            "while `melonsync run` runs: incremental cycle {}, full cycle {}",
-            next(&job.schedule),
-            next(&job.full_schedule)
+            "while `melonsync run` runs: incremental cycle {incremental}, full cycle {}",
+            shown(full)
         ),
     );
 }

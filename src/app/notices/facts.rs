@@ -8,11 +8,13 @@ use serde_json::Value as Json;
 use super::rules::Fact;
 use super::rules::Facts;
 use crate::app::credentials;
+use crate::engine::reached;
 use crate::engine::record::after_write;
 use crate::model::clock::Timestamp;
 use crate::model::condition::Condition;
 use crate::ports::StoreError;
 use crate::settings::job::Job;
+use crate::settings::schedule::Beat;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::quarantine::Quarantine;
 use crate::snapshot::quarantine::QuarantineReads;
@@ -104,27 +106,16 @@ fn expiry(last_day: NaiveDate, now: Timestamp) -> Option<Fact> {
     })
 }
 
-/// No good cycle although its schedule came three times. A good one ended converged, or all but what the guard withholds was
-/// applied (that is a state of its own), or planned, for a job that only observes; on-demand ones are of some objects only.
+/// No good cycle ([`reached::is_good`]) although its schedule came three times.
 fn lag(job: &Job, cycles: &[Json], now: Timestamp, begun: Timestamp) -> Option<Fact> {
-    let schedule = job
-        .schedule
-        .as_ref()
-        .or(job.full_schedule.as_ref())
-        .filter(|_| job.enabled)?;
-    let text = |cycle: &Json, key: &str| cycle.get(key)?.as_str().map(str::to_owned);
-    let good = |cycle: &&Json| {
-        let outcome = text(cycle, "outcome");
-        let whole = text(cycle, "kind").is_some_and(|kind| kind != "on-demand");
-        whole
-            && outcome.is_some_and(|outcome| matches!(outcome.as_str(), "converged" | "withheld" | "planned"))
-    };
-    let started = |cycle: &Json| {
-        let started = chrono::DateTime::parse_from_rfc3339(&text(cycle, "started")?).ok()?;
-        Some(Timestamp(started.timestamp_millis()))
-    };
-    let last = cycles.iter().rev().find(good).or_else(|| cycles.first());
-    let since = last.and_then(started).unwrap_or(begun);
+    let full = job.full_schedule.clone().map(Beat::Cron);
+    let schedule = job.schedule.clone().or(full).filter(|_| job.enabled)?;
+    let last = cycles
+        .iter()
+        .rev()
+        .find(|cycle| reached::is_good(cycle))
+        .or_else(|| cycles.first());
+    let since = last.and_then(reached::started).unwrap_or(begun);
     let mut due = since;
     for _ in 0..SCHEDULES_WITHOUT {
         due = schedule.next_after(due)?;

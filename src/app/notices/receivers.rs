@@ -14,6 +14,7 @@ use crate::notify::receiver;
 use crate::notify::receiver::Form;
 use crate::notify::receiver::LIMIT_SECONDS;
 use crate::notify::receiver::Way;
+use crate::settings::Network;
 use crate::settings::Settings;
 use crate::settings::notify::Format;
 use crate::settings::notify::Receiver;
@@ -29,6 +30,21 @@ pub struct Ready {
     pub label: String,
     /// How it is reached.
     pub way: Way,
+    /// What stands in the settings about it.
+    pub written: Receiver,
+    /// How the network is reached.
+    network: Network,
+}
+
+impl Ready {
+    /// Returns true for the same receiver, with the same secrets, reached in the same way.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.label == other.label
+            && self.written == other.written
+            && self.network == other.network
+            && self.way.is(&other.way)
+    }
 }
 
 /// Makes every receiver of the settings ready.
@@ -52,19 +68,20 @@ pub fn ready(settings: &Settings) -> Result<Vec<Ready>, AppError> {
         .map(|(index, written)| {
             let label = label(index, written);
             let way = way(&label, written, &client)?;
-            Ok(Ready { label, way })
+            Ok(Ready {
+                label,
+                way,
+                written: written.clone(),
+                network: settings.network.clone(),
+            })
         })
         .collect()
 }
 
-/// Starts the queues of the receivers.
-///
-/// # Errors
-/// As [`ready`].
-pub fn start(settings: &Settings) -> Result<Vec<Queue>, AppError> {
-    let ready = ready(settings)?;
-    let start = |ready: Ready| Queue::start(ready.label, ready.way, Arc::new(SystemClock));
-    Ok(ready.into_iter().map(start).collect())
+/// Starts the queue of a receiver.
+#[must_use]
+pub fn start(ready: &Ready) -> Queue {
+    Queue::start(ready.label.clone(), ready.way.clone(), Arc::new(SystemClock))
 }
 
 /// Names a receiver without its address.

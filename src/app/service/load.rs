@@ -3,8 +3,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use sha2::Digest;
+use sha2::Sha256;
+use tracing::error;
+
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
+use crate::app::error::ErrorText;
 use crate::app::install;
 use crate::app::site::Site;
 use crate::engine::job::Job;
@@ -30,6 +35,20 @@ pub enum Loaded {
     Off,
     /// It cannot run, and why.
     Broken(AppError),
+}
+
+impl Loaded {
+    /// Logs why it cannot run.
+    pub(super) fn report(&self, name: &str) {
+        let Self::Broken(error) = self else { return };
+        for ErrorText { what, advice, .. } in &error.errors {
+            let advice = advice.as_deref().unwrap_or_default();
+            error!(
+                job = name,
+                "Job {name} cannot run, the others do: {what}; {advice}"
+            );
+        }
+    }
 }
 
 /// The settings, and what is wrong with the secrets that they name: that is for each job to find. Anything else that is
@@ -60,6 +79,7 @@ pub(super) fn assemble(
         Schedules {
             incremental: job.schedule.clone(),
             full: job.full_schedule.clone(),
+            seed: seed(name, job),
         }
     } else {
         Schedules::default()
@@ -68,6 +88,13 @@ pub(super) fn assemble(
         job: ready,
         schedules,
     })
+}
+
+/// A number that this job has wherever its daemon runs, and another one has not.
+fn seed(name: &str, job: &settings::job::Job) -> u16 {
+    let of = format!("{name} {} {}", job.source.tenant_id, job.target.url);
+    let digest = Sha256::digest(of);
+    u16::from_be_bytes([digest[0], digest[1]])
 }
 
 /// What ends the daemon at its start: no enabled job can run.
@@ -96,8 +123,8 @@ pub(super) fn nothing_runs<'l>(
     })
 }
 
-/// When each file of a credential was last written, and how long it is: those of the jobs, and those of the API. One that is
-/// not there is that.
+/// When each file of a credential was last written, and how long it is: those of the jobs, of the API and of the receivers of
+/// notifications. One that is not there is that.
 #[must_use]
 pub fn credentials_of(settings: &Settings) -> Vec<Option<(SystemTime, u64)>> {
     let places = settings
@@ -106,7 +133,9 @@ pub fn credentials_of(settings: &Settings) -> Vec<Option<(SystemTime, u64)>> {
         .filter(|job| job.enabled)
         .flat_map(settings::job::Job::credential_files);
     let of_the_api = settings.admin.files();
+    let of_receivers = settings.notify.iter().flat_map(settings::notify::Receiver::files);
     places
+        .chain(of_receivers)
         .chain(of_the_api.iter().map(std::path::PathBuf::as_path))
         .map(|path| {
             let held = std::fs::metadata(path).ok()?;

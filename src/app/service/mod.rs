@@ -5,6 +5,7 @@
 //! orders that waited are gone, and whoever waited for them sees the connection end.
 
 pub mod answer;
+mod counted;
 pub mod events;
 mod load;
 mod notices;
@@ -15,6 +16,7 @@ mod refusals;
 pub mod request;
 mod running;
 mod state;
+mod ticks;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -31,14 +33,12 @@ use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
 use tracing::info;
 
 use super::access::Access;
 use super::actor::Actor;
 use super::desk::Desk;
 use super::error::AppError;
-use super::error::ErrorText;
 use super::install;
 use super::notices::receivers;
 use super::site::Site;
@@ -58,6 +58,8 @@ use order::Ask;
 use order::Track;
 use worker::Worker;
 
+pub(in crate::app) use counted::Sent;
+pub(in crate::app) use counted::Told;
 pub use load::Ready;
 pub use load::credentials_of;
 pub use queue::MOST_WAITING;
@@ -79,6 +81,8 @@ pub struct Service {
     tasks: Mutex<JoinSet<()>>,
     events: Arc<Events>,
     access: RwLock<Arc<Access>>,
+    /// Who is told, by the settings in force.
+    receivers: RwLock<Arc<Vec<receivers::Ready>>>,
     /// True once every worker was let begin.
     started: AtomicBool,
     /// Ends the cycles under way between two requests, and everything else.
@@ -91,7 +95,7 @@ impl Service {
     pub fn prepare(config: &Path, take_back: bool, stop: CancellationToken) -> Result<Self, AppError> {
         let (settings, secrets) = load::read(config)?;
         let access = Access::read(&settings)?;
-        receivers::ready(&settings)?;
+        let receivers = Arc::new(receivers::ready(&settings)?);
         let site = Site::hold(config, settings.clone(), Some(&role(&settings)))?;
         let service = Self {
             site,
@@ -99,6 +103,7 @@ impl Service {
             tasks: Mutex::default(),
             events: Arc::default(),
             access: RwLock::new(Arc::new(access)),
+            receivers: RwLock::new(receivers),
             started: AtomicBool::new(false),
             stop,
         };
@@ -108,7 +113,7 @@ impl Service {
         }
         let mut workers = service.workers();
         for (name, loaded) in loaded {
-            report_broken(&name, &loaded);
+            loaded.report(&name);
             let worker = Worker::new(&name, loaded, Arc::clone(&service.events));
             workers.insert(name, Arc::new(worker));
         }
@@ -151,6 +156,10 @@ impl Service {
         Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    fn receivers(&self) -> Arc<Vec<receivers::Ready>> {
+        Arc::clone(&self.receivers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The installation that the daemon holds.
     #[must_use]
     pub const fn site(&self) -> &Site {
@@ -171,6 +180,13 @@ impl Service {
         &self.events
     }
 
+    /// What was counted of a job: by its worker, since the daemon began, and by the clients of both sides, since its settings were
+    /// read.
+    pub(in crate::app) fn told(&self, job: &str) -> Result<Told, AppError> {
+        let worker = self.worker(job)?;
+        Ok(Told::of(&worker.counted, &worker.loaded()))
+    }
+
     /// Cancelled when the daemon stops.
     #[must_use]
     pub const fn stop(&self) -> &CancellationToken {
@@ -181,7 +197,7 @@ impl Service {
     /// error, and the old ones stay.
     pub fn reload(&self) -> Result<(), AppError> {
         let (settings, _) = load::read(self.site.config())?;
-        receivers::ready(&settings)?;
+        let receivers = Arc::new(receivers::ready(&settings)?);
         let before = self.site.settings();
         if settings.state.path != before.state.path || settings.state.store != before.state.store {
             return Err(AppError::usage(
@@ -206,6 +222,7 @@ impl Service {
         }
         self.site.renew(settings);
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+        *self.receivers.write().unwrap_or_else(PoisonError::into_inner) = receivers;
         workers.retain(|name, worker| {
             let stays = loaded.contains_key(name);
             if !stays {
@@ -214,7 +231,7 @@ impl Service {
             stays
         });
         for (name, loaded) in loaded {
-            report_broken(&name, &loaded);
+            loaded.report(&name);
             match workers.get(&name) {
                 Some(worker) => worker.load(loaded),
                 None => {
@@ -422,15 +439,4 @@ fn role(settings: &Settings) -> String {
 
 const fn mode(enforce: bool) -> &'static str {
     if enforce { "enforce" } else { "observe" }
-}
-
-fn report_broken(name: &str, loaded: &Loaded) {
-    let Loaded::Broken(error) = loaded else { return };
-    for ErrorText { what, advice, .. } in &error.errors {
-        let advice = advice.as_deref().unwrap_or_default();
-        error!(
-            job = name,
-            "Job {name} cannot run, the others do: {what}; {advice}"
-        );
-    }
 }

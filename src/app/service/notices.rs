@@ -14,6 +14,7 @@ use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::notices::facts;
 use crate::app::notices::receivers;
+use crate::app::notices::receivers::Ready;
 use crate::app::notices::rules;
 use crate::app::notices::rules::Facts;
 use crate::app::notices::rules::Told;
@@ -25,7 +26,6 @@ use crate::notify::message::Message;
 use crate::notify::queue::Queue;
 use crate::ports::Durability;
 use crate::settings::Settings;
-use crate::settings::notify::Receiver;
 use crate::snapshot::state::NOTICES;
 use crate::snapshot::state::Notice;
 use crate::snapshot::state::StateReads;
@@ -33,13 +33,20 @@ use crate::snapshot::state::StateReads;
 /// How often what only time brings is looked at: lag, the end of a credential, a state that lasts.
 const EVERY: Duration = Duration::from_secs(60);
 
+/// A receiver in force.
+struct Place {
+    ready: Ready,
+    queue: Queue,
+    /// What it was told, by job.
+    told: BTreeMap<String, Told>,
+}
+
 /// The receivers in force, and what each was told.
 #[derive(Default)]
 struct Board {
-    written: Vec<Receiver>,
-    queues: Vec<Queue>,
-    /// By receiver and job.
-    told: BTreeMap<(usize, String), Told>,
+    /// What they were made of.
+    from: Arc<Vec<Ready>>,
+    places: Vec<Place>,
     /// What is known of jobs without a snapshot.
     without: BTreeMap<String, Vec<Notice>>,
 }
@@ -52,8 +59,8 @@ pub(super) async fn tell(service: Arc<Service>, stop: CancellationToken) {
     let mut seen = *newest.borrow_and_update();
     while !stop.is_cancelled() {
         let settings = service.site().settings();
-        board.renew(&settings);
-        if !board.queues.is_empty() {
+        board.renew(service.receivers());
+        if !board.places.is_empty() {
             board = look(Arc::clone(&service), settings, board, begun).await;
         }
         tokio::select! {
@@ -98,24 +105,22 @@ fn report(job: &str, failure: &AppError) {
 }
 
 impl Board {
-    /// Takes the receivers of other settings. Those that cannot be used are reported, and the others stay.
-    fn renew(&mut self, settings: &Settings) {
-        if settings.notify == self.written {
+    /// Takes the receivers of other settings, or of the same with other secrets. One that is the same stays, with what waits for it.
+    fn renew(&mut self, now: Arc<Vec<Ready>>) {
+        if Arc::ptr_eq(&now, &self.from) {
             return;
         }
-        match receivers::start(settings) {
-            Ok(queues) => {
-                self.queues = queues;
-                self.told.clear();
-            }
-            Err(failure) => {
-                for text in &failure.errors {
-                    let advice = text.advice.as_deref().unwrap_or_default();
-                    error!("Cannot notify: {}; {advice}", text.what);
-                }
-            }
-        }
-        self.written.clone_from(&settings.notify);
+        let mut before = std::mem::take(&mut self.places);
+        let place = |ready: &Ready| match before.iter().position(|place| place.ready.is(ready)) {
+            Some(at) => before.swap_remove(at),
+            None => Place {
+                ready: ready.clone(),
+                queue: receivers::start(ready),
+                told: BTreeMap::new(),
+            },
+        };
+        self.places = now.iter().map(place).collect();
+        self.from = now;
     }
 
     fn look_at(
@@ -158,8 +163,8 @@ impl Board {
     }
 
     fn push(&mut self, job: &str, turned: &[Turned], now: Timestamp) {
-        for (index, (written, queue)) in self.written.iter().zip(&self.queues).enumerate() {
-            let told = self.told.entry((index, job.to_owned())).or_default();
+        for Place { ready, queue, told } in &mut self.places {
+            let (told, written) = (told.entry(job.to_owned()).or_default(), &ready.written);
             for one in told.due(turned, &written.on, written.repeat, now) {
                 queue.push(Message {
                     condition: one.condition,

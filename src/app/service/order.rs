@@ -114,6 +114,16 @@ impl Work {
 }
 
 impl Work {
+    /// True for what is carried out, as far as the job's mode lets it; false for what is only planned or shown.
+    #[must_use]
+    pub const fn is_cycle(&self) -> bool {
+        match self {
+            Self::Cycle { apply, .. } | Self::Undo { apply, .. } => *apply,
+            Self::Saved { .. } => true,
+            Self::Plan { .. } | Self::Preview { .. } => false,
+        }
+    }
+
     /// True for a cycle that goes on where it was stopped: it may give way to named people in the middle.
     #[must_use]
     pub const fn gives_way(&self) -> bool {

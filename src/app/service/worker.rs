@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::answer::Done;
 use super::answer::Ticket;
+use super::counted::Counted;
 use super::events::Events;
 use super::events::Happening;
 use super::load::Loaded;
@@ -35,19 +36,17 @@ use super::refusals::cancelled;
 use super::refusals::full;
 use super::refusals::stopping;
 use super::running;
+use super::ticks;
 use crate::app::error::AppError;
 use crate::engine::job::Extent;
 use crate::engine::job::Job;
 use crate::engine::schedule;
+use crate::engine::schedule::Past;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
 
 /// The actor of a cycle that nobody asked for.
 const SCHEDULE: &str = "schedule";
-
-/// Longest single sleep: the clock may be set while we sleep, and schedules are by the wall clock. After the machine slept,
-/// what fell due meanwhile is done once.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// A cycle that gave way to named people goes on so long before it does again, at least.
 const FIRST_GAP: Duration = Duration::from_secs(2);
@@ -70,6 +69,8 @@ pub(super) struct Worker {
     /// Rung for each order.
     bell: Notify,
     events: Arc<Events>,
+    /// What its cycles did.
+    pub(super) counted: Counted,
 }
 
 /// What lies on the worker's desk.
@@ -80,6 +81,8 @@ struct Desk {
     running: Vec<Arc<Track>>,
     ended: VecDeque<Arc<Track>>,
     next: Option<Timestamp>,
+    /// The cycles before; none before the worker begins.
+    past: Option<Past>,
     /// It takes nothing more.
     closed: bool,
 }
@@ -102,6 +105,7 @@ impl Worker {
             cycle: Arc::default(),
             bell: Notify::new(),
             events,
+            counted: Counted::default(),
         }
     }
 
@@ -242,7 +246,7 @@ impl Worker {
                 () = self.retired.cancelled() => {}
                 _ = loaded.changed() => at_once = true,
                 () = self.bell.notified() => {}
-                extent = wait_for(&ready.job, due) => self.scheduled(&ready, extent, &stop).await,
+                extent = ticks::wait_for(ready.job.clock.as_ref(), due) => self.scheduled(&ready, extent, &stop).await,
             }
         }
         self.close();
@@ -250,7 +254,13 @@ impl Worker {
 
     /// When the job runs next by itself. It is logged where it is news.
     fn next(&self, ready: &Ready) -> Option<(Timestamp, Extent)> {
-        let next = schedule::next(&ready.schedules, ready.job.clock.now());
+        let now = ready.job.clock.now();
+        let begun = Past {
+            ended: now,
+            changed: now,
+        };
+        let past = *self.desk().past.get_or_insert(begun);
+        let next = schedule::next(&ready.schedules, past, now);
         let at = next.as_ref().map(|(due, _)| *due);
         let before = std::mem::replace(&mut self.desk().next, at);
         match at {
@@ -298,6 +308,9 @@ impl Worker {
             // Twice as long each time: whoever is named often, keeps no cycle from its end.
             gap = (gap * 2).max(FIRST_GAP);
         };
+        if let Some(past) = &mut self.desk().past {
+            ticks::note(past, &track.ask.work, done.summary.as_ref(), job.clock.now());
+        }
         self.ended(&track, done);
     }
 
@@ -342,6 +355,9 @@ impl Worker {
     fn ended(&self, track: &Arc<Track>, done: Done) {
         if let Some(failure) = &done.error {
             log(&self.name, track, failure);
+        }
+        if let Some(summary) = done.summary.as_ref().filter(|_| track.ask.work.is_cycle()) {
+            self.counted.add(summary);
         }
         let mut desk = self.desk();
         desk.running.retain(|running| running.cycle != track.cycle);
@@ -389,20 +405,6 @@ impl Desk {
                 }
             }
         }
-    }
-}
-
-/// Waits for a moment of the schedule; for ever where there is none.
-async fn wait_for(job: &Job, due: Option<(Timestamp, Extent)>) -> Extent {
-    let Some((due, extent)) = due else {
-        return std::future::pending().await;
-    };
-    loop {
-        let left = due.since(job.clock.now());
-        if left.is_zero() {
-            return extent;
-        }
-        tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
     }
 }
 

@@ -211,7 +211,7 @@ fn words(job: &JobStatus, needs: &[Need]) -> String {
         .is_none_or(|waiting| waiting.users + waiting.groups == 0);
     match (outcome(job), job.lag_seconds) {
         (None, _) => "no cycle ran yet".to_owned(),
-        (_, Some(behind)) => format!("in step, {behind} s behind"),
+        (Some("converged"), Some(behind)) => format!("in step, {behind} s behind"),
         (Some("planned"), _) if nothing_to_do => "observes; in step".to_owned(),
         (Some("planned"), _) => "observes; `melonsync plan` shows what it would do".to_owned(),
         (Some(other), _) => format!("nothing needs a person; the last cycle ended {other}"),

@@ -34,7 +34,7 @@ pub struct JobStatus {
     pub job: String,
     /// What is kept back.
     pub kept_back: Option<KeptBack>,
-    /// Seconds since the last cycle began, where that ended converged.
+    /// Seconds since the moment up to which every change of the source is known to be at the target.
     pub lag_seconds: Option<u64>,
     /// The summary of the last cycle.
     #[schema(value_type = Option<Object>)]

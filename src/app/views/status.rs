@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value as Json;
 use utoipa::ToSchema;
 
 use super::pause::PauseView;
@@ -17,6 +16,7 @@ use crate::app::credentials;
 use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::install::Installation;
+use crate::engine::reached::Reached;
 use crate::engine::record::after_write;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -27,7 +27,6 @@ use crate::ports::StoreError;
 use crate::settings::StoreKind;
 use crate::settings::job::Job;
 use crate::settings::job::Mode;
-use crate::settings::schedule::Schedule;
 use crate::snapshot::escrow;
 use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::KeptBackReads;
@@ -83,10 +82,8 @@ pub fn of(
     snapshot: Option<&Snapshot>,
     now: Timestamp,
 ) -> Result<JobStatus, AppError> {
-    let next = |schedule: &Option<Schedule>| {
-        let schedule = schedule.as_ref().filter(|_| job.enabled);
-        schedule.and_then(|schedule| schedule.next_after(now))
-    };
+    let beat = job.schedule.as_ref().filter(|_| job.enabled);
+    let full = job.full_schedule.as_ref().filter(|_| job.enabled);
     let expires = |date: Option<&chrono::NaiveDate>| date.map(ToString::to_string);
     let mode = match job.mode {
         Mode::Enforce => "enforce",
@@ -98,8 +95,8 @@ pub fn of(
             target: expires(job.target.expires.as_ref()),
         },
         enabled: job.enabled,
-        next_cycle: next(&job.schedule),
-        next_full_cycle: next(&job.full_schedule),
+        next_cycle: beat.and_then(|beat| beat.next_after(now)),
+        next_full_cycle: full.and_then(|schedule| schedule.next_after(now)),
         ..JobStatus::new(name, mode)
     };
     let status = match snapshot {
@@ -130,7 +127,7 @@ fn with_snapshot(
         escrow: Some(escrow::entries(snapshot)?.len()),
         holds: Some(holds.iter().filter(|(_, _, hold)| hold.holds_at(now)).count()),
         kept_back: Some(kept_back(snapshot, &holds, now)?),
-        lag_seconds: lag(last_cycle.as_ref(), now),
+        lag_seconds: Reached::of(snapshot)?.lag(now).map(|lag| lag.as_secs()),
         last_cycle,
         not_kept: Some(after_write::not_kept(snapshot)?),
         paused: snapshot.pause_at(now)?.map(PauseView::from),
@@ -197,14 +194,6 @@ fn advice(store: StoreKind, objects: u64) -> Option<String> {
              docs/operations/state.md says how to move over"
         )
     })
-}
-
-/// Seconds since the last cycle that ended converged began, if the last one did.
-fn lag(last: Option<&Json>, now: Timestamp) -> Option<u64> {
-    let last = last?;
-    let converged = last.get("outcome")?.as_str()? == "converged";
-    let started = chrono::DateTime::parse_from_rfc3339(last.get("started")?.as_str()?).ok()?;
-    converged.then(|| now.since(Timestamp(started.timestamp_millis())).as_secs())
 }
 
 #[cfg(test)]

@@ -195,7 +195,7 @@ fn pending(
 }
 
 /// The next linked objects in key order, and whether none is left behind them.
-fn next_linked(
+pub(in crate::engine) fn next_linked(
     snapshot: &Snapshot,
     kinds: &[ObjectKind],
     after: Option<(ObjectKind, SourceId)>,

@@ -282,6 +282,7 @@ fn check_state(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreErro
         one(snapshot.state(&mark).map(drop))?;
     }
     one(snapshot.state(&state::NOTICES).map(drop))?;
+    one(snapshot.state(&state::ASKED_AT).map(drop))?;
     one(snapshot.state(&state::SWEEP).map(drop))?;
     one(snapshot.state(&assignments::ASSIGNMENTS).map(drop))?;
     one(snapshot.state(&assignments::WATCH).map(drop))?;

@@ -5,7 +5,7 @@ use super::tree::sources;
 
 /// The rooms, lowest first. One uses the rooms before it, and itself. A file that is named apart from its folder is a value that
 /// rooms before that folder hold too.
-const ROOMS: [&str; 47] = [
+const ROOMS: [&str; 49] = [
     // Values, and what every phase knows of the cycle.
     "error",
     "parallel",
@@ -18,6 +18,7 @@ const ROOMS: [&str; 47] = [
     "warnings",
     "runtime",
     "summary",
+    "reached",
     "job",
     "run",
     "apply::answered",
@@ -49,6 +50,7 @@ const ROOMS: [&str; 47] = [
     "batch",
     "overtake",
     "unanswered",
+    "quiet",
     "cut_short",
     "passes",
     "begin",

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 use melonsync::cli::Cli;
+use melonsync::sandbox::Fault;
 use serde_json::Value;
 
 use super::world::World;
@@ -241,4 +242,62 @@ fn the_sandbox_listens_where_it_is_told_and_fails_as_it_is_told() {
         assert!(url.contains(&scim), "{told}");
         assert_eq!(status(url, told["scim_token"].as_str().unwrap()), expected);
     }
+}
+
+/// With JSON lines nothing else is on standard error: not the error that a command ends with, and not a remark.
+#[test]
+fn a_json_log_is_never_mixed_with_text() {
+    let world = World::new(4, 1);
+    let json = |args: &[&str], code| {
+        let ran = world
+            .run(&[args, &["--log-level", "info", "--log-format", "json"]].concat())
+            .exits(code);
+        let event = |line: &str| -> Value {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+        };
+        ran.err.lines().map(event).collect::<Vec<_>>()
+    };
+    let log = json(&["sync"], 0);
+    let ended: Vec<_> = log.iter().filter(|event| !event["outcome"].is_null()).collect();
+    assert_eq!(ended.len(), 1, "one line a cycle: {log:#?}");
+    for field in [
+        "drift",
+        "escrow",
+        "held",
+        "withheld",
+        "lag_seconds",
+        "source.requests",
+        "target.requests",
+        "duration_ms",
+    ] {
+        assert!(ended[0][field].is_u64(), "{field} in {}", ended[0]);
+    }
+    assert!(
+        log.iter().all(|event| event["history.head"].is_null()),
+        "the head is for `debug`"
+    );
+    world
+        .workspace
+        .update_faults(|faults| faults.unauthorized = Fault::always());
+    let id = world.tenant.user_ids()[0].clone();
+    world
+        .tenant
+        .set_user(&id, serde_json::json!({"jobTitle": "Captain"}));
+    let log = json(&["sync"], 1);
+    let refused: Vec<_> = log
+        .iter()
+        .filter(|event| event["status"] == 401 && event["side"] == "target")
+        .collect();
+    assert_eq!(refused.len(), 1, "{log:#?}");
+    assert!(
+        refused[0]["message"].as_str().unwrap().contains("401"),
+        "{}",
+        refused[0]
+    );
+    assert!(
+        log.iter()
+            .any(|event| event["level"] == "ERROR" && event["advice"].is_string()),
+        "{log:#?}"
+    );
+    json(&["explain", "nobody"], 2);
 }

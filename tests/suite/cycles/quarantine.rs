@@ -227,3 +227,42 @@ async fn a_probe_is_not_caught_by_one_broken_entry() {
         .unwrap();
     assert!(left <= 1, "{left} are left");
 }
+
+/// Nothing is to be sent, and the target is asked all the same: one GET an hour, so that a refused token is known before it matters.
+#[tokio::test]
+async fn a_quiet_job_notices_a_refused_token_with_one_get_an_hour() {
+    let world = World::sample(3, 0).await;
+    world.cycle().await.expect(Outcome::Converged);
+    world.workspace.clear_requests();
+    for _ in 0..11 {
+        world.clock.advance(MINUTE * 5);
+        world.cycle().await.expect(Outcome::Converged);
+    }
+    assert_eq!(
+        world.workspace.request_count(),
+        0,
+        "within an hour of the last answer"
+    );
+    for _ in 0..12 {
+        world.clock.advance(MINUTE * 5);
+        world.cycle().await.expect(Outcome::Converged);
+    }
+    let asked = world.workspace.requests();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    unauthorized(&world, Fault::always());
+    let mut refused = None;
+    for _ in 0..12 {
+        world.clock.advance(MINUTE * 5);
+        let ran = world.cycle().await;
+        if ran.summary.outcome == Outcome::Quarantined {
+            refused = kept(&world).job;
+            break;
+        }
+        ran.expect(Outcome::Converged);
+    }
+    let stop = refused.expect("within an hour");
+    assert!(stop.side == Side::Target && stop.credential, "{stop:?}");
+    // Any other trouble is left to a cycle that has something to send.
+    unauthorized(&world, Fault::never());
+    world.cycle().await.expect(Outcome::Converged);
+}

@@ -56,6 +56,33 @@ fn a_state_is_told_when_it_begins_and_when_it_ends() {
     daemon.stopped().exits(0);
 }
 
+/// The file of an address is read again when it changes, with the settings as they are.
+#[test]
+fn an_address_that_changes_in_its_file_is_used() {
+    let (before, after) = (Receiver::new(), Receiver::new());
+    let daemon = Daemon::over(world(&before, "on = [\"withheld\"]"));
+    let sync = json!({});
+    daemon.followed("/api/v1/jobs/idmelon/sync", &sync);
+    std::fs::write(daemon.world.path("hook"), format!("{}\n", after.url())).unwrap();
+    // Files are looked at every ten seconds.
+    std::thread::sleep(std::time::Duration::from_secs(12));
+    for id in daemon.world.tenant.user_ids() {
+        daemon.world.tenant.soft_delete_user(&id);
+    }
+    daemon.followed("/api/v1/jobs/idmelon/sync", &sync);
+    until("the new address is told", || after.received().len() == 1);
+    assert!(before.received().is_empty());
+    // An address that is no good changes nothing, and one that is good again is used.
+    std::fs::write(daemon.world.path("hook"), "http://chat.example/hooks/s3cret-path").unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(12));
+    daemon
+        .post("/api/v1/jobs/idmelon/withheld/release", &json!({"all": true}))
+        .is(200);
+    daemon.followed("/api/v1/jobs/idmelon/sync", &sync);
+    until("the end is told", || after.received().len() == 2);
+    daemon.stopped().exits(0);
+}
+
 #[test]
 fn what_fails_is_seen_and_the_address_is_not() {
     let receiver = Receiver::new();

@@ -23,6 +23,7 @@ super::rows! {
     "admin.hosts" => hosts;
     "admin.tls.cert", "admin.tls.key" => tls;
     "admin.behind_proxy" => behind_proxy;
+    "admin.metrics_token", "admin.metrics_token.env", "admin.metrics_token.file" => metrics_token;
 }
 
 /// A stage that listens, with the admin's token; the daemon on it, once it does.
@@ -183,4 +184,22 @@ fn behind_proxy() {
     open("false").run(&["status"]).exits(2);
     let ran = open("true").run(&["status"]);
     assert_ne!(ran.code, Some(2), "{ran:?}");
+}
+
+/// Absent, `/metrics` needs none; with it, that one or the one of somebody who may look.
+fn metrics_token() {
+    let asked = |port: u16, token: &str| asked(port, "GET", "/metrics", "127.0.0.1", token);
+    let (_stage, running, port) = listening(Stage::new(1, 0).with("admin.token", APPROVER));
+    assert_eq!(asked(port, ""), 200);
+    drop(running);
+    for place in ["{ file = \"viewer\" }", "{ env = \"LOOKOUT_TOKEN\" }"] {
+        let stage = Stage::new(1, 0)
+            .with("admin.token", APPROVER)
+            .with("admin.metrics_token", place);
+        fs::write(stage.world.path("viewer"), VIEWER).unwrap();
+        let (_stage, _running, port) = listening(stage);
+        let statuses = [VIEWER, APPROVER, "", "another"].map(|token| asked(port, token));
+        assert_eq!(statuses, [200, 200, 401, 401], "{place}");
+        assert_eq!(jobs(port, VIEWER), 401, "it opens nothing else");
+    }
 }
