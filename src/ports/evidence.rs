@@ -35,4 +35,10 @@ pub trait EnrolmentEvidence: Send + Sync {
     /// # Errors
     /// Any [`SourceError`]; a list that was not read whole, or that changed meanwhile, is always one.
     async fn group_members(&self, group: SourceId) -> Result<BTreeSet<SourceId>, SourceError>;
+
+    /// Reads the applications that own a group: their application (client) ids.
+    ///
+    /// # Errors
+    /// Any [`SourceError`].
+    async fn group_owners(&self, group: SourceId) -> Result<Vec<String>, SourceError>;
 }

@@ -28,7 +28,6 @@ use melonsync::ports::Writer;
 use melonsync::reconcile::back::canonical::Compare;
 use melonsync::reconcile::back::cell::Cell;
 use melonsync::reconcile::back::cell::ReadingId;
-use melonsync::reconcile::back::cell::Refusal;
 use melonsync::reconcile::back::cell::Writable;
 use melonsync::reconcile::back::decide::Decision;
 use melonsync::reconcile::back::decide::OnConflict;
@@ -48,6 +47,7 @@ use melonsync::reconcile::back::keys::Owners;
 use melonsync::reconcile::back::keys::judge;
 use melonsync::reconcile::back::outcome::Outcome;
 use melonsync::reconcile::back::outcome::after;
+use melonsync::reconcile::back::outcome::refusal;
 use melonsync::sandbox::DEFAULT_API_KEY;
 use melonsync::sandbox::Fault;
 use melonsync::sandbox::Server;
@@ -254,7 +254,7 @@ impl Site {
                 Sent::Done | Sent::AlreadySo => Outcome::Done,
                 Sent::NotYet(_) => Outcome::NotSent,
                 Sent::Unanswered(_) => Outcome::Unanswered,
-                Sent::Refused { .. } => Outcome::Refused(Refusal::OnPremises),
+                Sent::Refused { status, .. } => Outcome::Refused(refusal(status, Writable::default())),
             };
             let cell = after(&decision.cell, &opened, write, outcome, Writable::default());
             self.cells.insert(user, cell);

@@ -58,6 +58,14 @@ struct WireMember {
     kind: String,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireOwner {
+    /// Only a service principal has one.
+    #[serde(default)]
+    app_id: Option<String>,
+}
+
 fn id_of(guid: Uuid) -> SourceId {
     SourceId::from_bytes(guid.into_bytes())
 }
@@ -130,6 +138,17 @@ impl EnrolmentEvidence for GraphSource {
             }
         }
         Ok(members)
+    }
+
+    async fn group_owners(&self, group: SourceId) -> Result<Vec<String>, SourceError> {
+        let document = Document {
+            path: &format!("groups/{group}/owners"),
+            query: "",
+            permission: "GroupMember.Read.All (or Group.Read.All)",
+            is_report: false,
+        };
+        let rows: Vec<WireOwner> = document.list(&self.client).await?;
+        Ok(rows.into_iter().filter_map(|row| row.app_id).collect())
     }
 }
 

@@ -104,6 +104,10 @@ async fn the_enrolled_group_is_read_whole() {
     tenant.add_member(&group, &device);
     assert_eq!(source.group_members(id(&group)).await.unwrap().len(), 1_200);
     assert!(unfit(&source.group_facts(id(&group)).await.unwrap()).is_empty());
+    assert!(source.group_owners(id(&group)).await.unwrap().is_empty());
+    tenant.let_writer_own(&group);
+    let (writer, _) = tenant.writer_credentials();
+    assert_eq!(source.group_owners(id(&group)).await.unwrap(), [writer]);
     for (props, expected) in [
         (json!({"groupTypes": ["DynamicMembership"]}), vec![Unfit::Dynamic]),
         (

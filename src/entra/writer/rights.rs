@@ -38,6 +38,30 @@ pub fn needed<'a>(properties: impl IntoIterator<Item = &'a str>) -> Vec<NeededPe
     needed
 }
 
+/// How the writer may change the members of the enrolled group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupWay {
+    /// Its app owns the group: the narrowest way.
+    Owner,
+    /// It may change the members of any group that is not role-assignable.
+    AnyGroup,
+    /// Neither was seen. A role over an administrative unit may be left, which only a change of a member shows.
+    NotSeen,
+}
+
+/// Returns how the app may change the members of a group, by its owners (application ids) and by what was granted.
+#[must_use]
+pub fn group_way(client_id: &str, owners: &[String], granted: &[String]) -> GroupWay {
+    const ANY: [&str; 2] = ["GroupMember.ReadWrite.All", "Group.ReadWrite.All"];
+    if owners.iter().any(|owner| owner.eq_ignore_ascii_case(client_id)) {
+        GroupWay::Owner
+    } else if granted.iter().any(|name| ANY.contains(&name.as_str())) {
+        GroupWay::AnyGroup
+    } else {
+        GroupWay::NotSeen
+    }
+}
+
 /// Returns the granted permissions with which the writer could delete users, or give itself that right.
 #[must_use]
 pub fn too_wide(granted: &[String]) -> Vec<&str> {
@@ -68,6 +92,24 @@ mod tests {
         );
         assert_eq!(least(&["otherMails"]), ["User-Mail.ReadWrite.All"]);
         assert!(least(&[]).is_empty());
+    }
+
+    #[test]
+    fn the_narrowest_way_to_the_group_is_named() {
+        let own = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
+        let any = own(&["GroupMember.ReadWrite.All"]);
+        for (name, owners, granted, expected) in [
+            ("an owner", own(&["other", "APP"]), any.clone(), GroupWay::Owner),
+            ("any group", own(&["other"]), any, GroupWay::AnyGroup),
+            (
+                "neither",
+                own(&[]),
+                own(&["User.ReadUpdate.All"]),
+                GroupWay::NotSeen,
+            ),
+        ] {
+            assert_eq!(group_way("app", &owners, &granted), expected, "{name}");
+        }
     }
 
     #[test]

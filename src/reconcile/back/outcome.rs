@@ -44,6 +44,25 @@ pub fn after(decided: &Cell, opened: &Cell, write: &Write, outcome: Outcome, sta
     }
 }
 
+/// Returns what a refusal with this status is about. Graph answers 400 both for a user mastered on premises and for a value that it does
+/// not take: what was read of the user tells them apart.
+#[must_use]
+pub const fn refusal(status: u16, standing: Writable) -> Refusal {
+    match (status, standing) {
+        (403, _) => Refusal::Privileged,
+        (404, _) => Refusal::NotFound,
+        (
+            400,
+            Writable {
+                synced: Some(true),
+                cloud_managed: None | Some(false),
+                ..
+            },
+        ) => Refusal::OnPremises,
+        _ => Refusal::Value,
+    }
+}
+
 /// The number of different users whose refusal means that the app lacks the right, where none ever succeeded.
 pub const REFUSED_USERS: usize = 3;
 
@@ -76,6 +95,41 @@ mod tests {
         assert_eq!(of(Outcome::NotSent), decided, "the same edit is carried later");
         let refused = of(Outcome::Refused(Refusal::OnPremises));
         assert_eq!((refused.open, refused.held.is_some()), (None, true));
+    }
+
+    #[test]
+    fn a_refusal_is_about_the_user_or_about_the_value() {
+        let standing = |synced, cloud_managed| Writable {
+            synced,
+            cloud_managed,
+            admin: None,
+        };
+        for (name, status, standing, expected) in [
+            (
+                "on premises",
+                400,
+                standing(Some(true), None),
+                Refusal::OnPremises,
+            ),
+            (
+                "moved to the cloud",
+                400,
+                standing(Some(true), Some(true)),
+                Refusal::Value,
+            ),
+            ("of the cloud", 400, standing(Some(false), None), Refusal::Value),
+            ("not read", 400, standing(None, None), Refusal::Value),
+            (
+                "an administrator",
+                403,
+                standing(Some(true), None),
+                Refusal::Privileged,
+            ),
+            ("gone", 404, standing(Some(false), None), Refusal::NotFound),
+            ("too large", 413, standing(Some(true), None), Refusal::Value),
+        ] {
+            assert_eq!(refusal(status, standing), expected, "{name}");
+        }
     }
 
     #[test]
