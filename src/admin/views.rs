@@ -151,8 +151,7 @@ pub(super) async fn explain_by(
     caller: Caller,
     State(service): State<Arc<Service>>,
     Path((job, object)): Path<(String, String)>,
-    query: Query,
-    headers: HeaderMap,
+    (query, headers): (Query, HeaderMap),
     Json(own): Json<PreviewRequest>,
 ) -> Answered {
     let rules = {

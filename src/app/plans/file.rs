@@ -7,7 +7,6 @@ use io::Write;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -16,6 +15,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::json;
 
+use super::part::Part;
 use super::prose;
 use super::saved::Origin;
 use super::shape::Shape;
@@ -172,38 +172,6 @@ impl Spool {
         let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;
         Ok(file)
-    }
-}
-
-/// A part of a plan in a temporary file, read from its beginning; each clone of it reads for itself.
-#[derive(Debug, Clone)]
-pub struct Part {
-    file: Arc<File>,
-    at: u64,
-}
-
-impl Part {
-    /// The part that a file holds.
-    #[must_use]
-    pub fn of(file: File) -> Self {
-        Self {
-            file: Arc::new(file),
-            at: 0,
-        }
-    }
-
-    /// The file.
-    #[must_use]
-    pub const fn file(&self) -> &Arc<File> {
-        &self.file
-    }
-}
-
-impl Read for Part {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(into, self.at)?;
-        self.at += read as u64;
-        Ok(read)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod comparing;
 mod file;
+mod part;
 mod prose;
 mod save;
 mod saved;
@@ -21,10 +22,10 @@ pub use self::comparing::Compared;
 use self::comparing::Comparing;
 pub use self::comparing::line;
 pub use self::file::Form;
-pub use self::file::Part;
 use self::file::PlanFile;
 pub use self::file::Sheet;
 pub use self::file::temporary;
+pub use self::part::Part;
 pub use self::save::is_free;
 pub use self::save::note;
 pub use self::save::save;

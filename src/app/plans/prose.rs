@@ -20,7 +20,7 @@ use std::io::Write;
 use serde_json::Value as Json;
 use serde_json::json;
 
-use super::file::Part;
+use super::part::Part;
 use super::shape::Shape;
 use crate::app::text::count::counted;
 use crate::engine::summary::Summary;

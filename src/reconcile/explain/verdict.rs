@@ -97,9 +97,10 @@ fn linked(one: &Explanation, since: &str) -> (&'static str, String) {
 
 fn not_linked(one: &Explanation) -> (&'static str, String) {
     if let Some(operation) = one.operations.first() {
-        let comes = match operation.verb.act() {
-            Act::Link => "the next cycle pairs it with a resource that is there",
-            _ => "the next cycle creates it",
+        let comes = if operation.verb.links() {
+            "the next cycle pairs it with a resource that is there"
+        } else {
+            "the next cycle creates it"
         };
         return ("to_come", format!("Not at the target yet: {comes}."));
     }
@@ -152,10 +153,12 @@ fn operations_in_words(operations: &[Operation]) -> String {
             .iter()
             .map(|change| &*change.attribute)
             .collect();
-        match operation.verb.act() {
-            Act::Update if !attributes.is_empty() => format!("{verb} ({})", listed(&attributes)),
-            Act::AddMembers | Act::RemoveMembers => format!("{verb} × {}", operation.members.len()),
-            _ => verb,
+        if operation.verb.moves_members() {
+            format!("{verb} × {}", operation.members.len())
+        } else if operation.verb.act() == Act::Update && !attributes.is_empty() {
+            format!("{verb} ({})", listed(&attributes))
+        } else {
+            verb
         }
     };
     operations.iter().map(one).collect::<Vec<_>>().join(", ")
