@@ -5,15 +5,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::extract::MatchedPath;
 use axum::http::HeaderMap;
+use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
+use super::cookie;
 use super::entrance::Entrance;
 use super::problem::Problem;
 use crate::app::access::Access;
 use crate::app::actor::Actor;
 use crate::model::role::Role;
+use tracing::debug;
+use tracing::warn;
 
 /// The header in which a command sends what its environment claims about its user (`SUDO_USER=ada&USER=root`). It is shown
 /// as a claim, beside what the kernel knows.
@@ -44,6 +49,39 @@ pub(super) enum Peer {
     },
 }
 
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Least {
+    /// Anybody who reaches the door: a probe.
+    Anybody,
+    /// Anybody, or where the metrics have a token, whoever has that one or one of the API.
+    Metrics,
+    /// Whoever has this role, or a later one.
+    Role(Role),
+}
+
+/// Whoever tries tokens gets slower answers. What is refused stands in the log, of what tries tokens the first ones only.
+pub(super) async fn slow_down(parts: &Parts, problem: &Problem) {
+    let Some(Peer::Network { remote, entrance, .. }) = parts.extensions.get() else {
+        return;
+    };
+    let shows_one = bearer(&parts.headers).is_some();
+    let is_login = shows_one && problem.is_unauthorized();
+    if is_login && !entrance.logins.failed().await {
+        return;
+    }
+    let path = parts
+        .extensions
+        .get::<MatchedPath>()
+        .map_or("", MatchedPath::as_str);
+    let (status, cause, method) = (problem.status(), problem.cause(), parts.method.as_str());
+    if shows_one {
+        warn!(peer = %remote.ip(), method, path, status, cause, "A request was refused with {status}: {cause}");
+    } else {
+        debug!(peer = %remote.ip(), method, path, status, cause, "A request was refused with {status}: {cause}");
+    }
+}
+
 /// Who asks, as the history names them, and what they may do.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
@@ -58,7 +96,13 @@ impl Caller {
     pub(super) fn of(parts: &Parts) -> Result<Self, Problem> {
         match parts.extensions.get() {
             Some(Peer::Socket { uid }) => Ok(Self::at_the_socket(*uid, &parts.headers)),
-            Some(Peer::Network { entrance, .. }) => Self::by_token(&entrance.access(), &parts.headers),
+            Some(Peer::Network { entrance, .. }) if parts.headers.contains_key(AUTHORIZATION) => {
+                Self::by_token(&entrance.access(), &parts.headers)
+            }
+            Some(Peer::Network { entrance, .. }) => match cookie::session(&parts.headers) {
+                Some(id) => Self::by_session(entrance, &id, parts),
+                None => Self::by_token(&entrance.access(), &parts.headers),
+            },
             None => Err(Problem::nobody()),
         }
     }
@@ -83,6 +127,21 @@ impl Caller {
             // Who reaches the socket can read and write the state folder.
             role: Role::Approver,
         }
+    }
+
+    /// Whoever logged in. A browser sends the cookie whoever makes it ask: what changes something must come from our own page.
+    fn by_session(entrance: &Entrance, id: &str, parts: &Parts) -> Result<Self, Problem> {
+        let holder = entrance
+            .sessions()
+            .holder(id, &entrance.access())
+            .ok_or_else(Problem::no_session)?;
+        if !cookie::is_of_own_page(parts) {
+            return Err(Problem::of_status(StatusCode::FORBIDDEN));
+        }
+        Ok(Self {
+            actor: Actor::token(&holder.name),
+            role: holder.role,
+        })
     }
 
     fn by_token(access: &Access, headers: &HeaderMap) -> Result<Self, Problem> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::logins::Logins;
 use crate::app::access::Access;
+use crate::app::access::sessions::Sessions;
 use crate::app::service::Service;
 
 /// What is known of the door to the network.
@@ -19,6 +20,11 @@ impl Entrance {
             service,
             logins: Logins::default(),
         }
+    }
+
+    /// Who is logged in.
+    pub(super) fn sessions(&self) -> &Sessions {
+        self.service.sessions()
     }
 
     /// Who may come in, by the settings in force.

@@ -108,6 +108,24 @@ impl Query {
         those.map(|(_, value)| value.clone()).collect()
     }
 
+    /// Those that hold something: a form sends the fields that nobody filled in too.
+    pub(super) fn filled(self) -> Self {
+        Self(
+            self.0
+                .into_iter()
+                .filter(|(_, value)| !value.is_empty())
+                .collect(),
+        )
+    }
+
+    /// The query as it is sent, without one parameter.
+    pub(super) fn without(&self, name: &str) -> String {
+        let others = self.0.iter().filter(|(given, _)| given != name);
+        form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(others)
+            .finish()
+    }
+
     /// The value of a parameter; the last one, where it is given more than once.
     pub(super) fn one(&self, name: &str) -> Option<String> {
         self.all(name).pop()

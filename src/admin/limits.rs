@@ -42,6 +42,15 @@ const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 /// Reads the body whole before a handler sees the request. What is too large, too slow, compressed or no JSON goes no further.
 pub(super) async fn whole_body(request: Request, next: Next) -> Response {
+    whole("application/json", request, next).await
+}
+
+/// As [`whole_body`], of a form.
+pub(super) async fn whole_form(request: Request, next: Next) -> Response {
+    whole("application/x-www-form-urlencoded", request, next).await
+}
+
+async fn whole(kind: &str, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     if parts.headers.contains_key(CONTENT_ENCODING) {
         return Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into_response();
@@ -57,16 +66,16 @@ pub(super) async fn whole_body(request: Request, next: Next) -> Response {
         }
         Ok(Ok(body)) => body.to_bytes(),
     };
-    if !bytes.is_empty() && !is_json(parts.headers.get(CONTENT_TYPE)) {
+    if !bytes.is_empty() && !is_of_kind(parts.headers.get(CONTENT_TYPE), kind) {
         return Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into_response();
     }
     next.run(Request::from_parts(parts, Body::from(bytes))).await
 }
 
-fn is_json(kind: Option<&HeaderValue>) -> bool {
-    let text = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+fn is_of_kind(given: Option<&HeaderValue>, kind: &str) -> bool {
+    let text = given.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    essence.eq_ignore_ascii_case(kind)
 }
 
 /// What a page of ours may do in a browser: nothing but show itself. A plan as HTML has its style in it, and names that people chose.
@@ -83,6 +92,10 @@ const SAID: [(HeaderName, HeaderValue); 4] = [
 /// Adds what each answer says of itself.
 pub(super) async fn no_store(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    response.headers_mut().extend(SAID);
+    let headers = response.headers_mut();
+    for (name, value) in SAID {
+        // The pages of the dashboard have a policy of their own.
+        headers.entry(name).or_insert(value);
+    }
     response
 }

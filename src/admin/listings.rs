@@ -89,7 +89,8 @@ pub(super) async fn objects(at: AtDesk, query: Query) -> Answered {
     .await
 }
 
-fn wanted(query: &Query) -> Result<Wanted, Problem> {
+/// Which objects a query asks for.
+pub(super) fn wanted(query: &Query) -> Result<Wanted, Problem> {
     let refused = |name: &str, known: &str| Problem::usage(&format!("`{name}` is none"), known.to_owned());
     let kind = match query.one("kind").as_deref() {
         None | Some("user") => ObjectKind::User,

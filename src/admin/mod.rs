@@ -1,11 +1,12 @@
 //! The daemon's API (`/api/v1`), and the doors to it: a Unix socket in the state folder, for root and the daemon's own user
 //! (`unix.rs`), and an address, for those who hold a token (`network.rs`).
 //!
-//! Every route stands in `routes/table.rs`, with who may call it and what it does.
+//! Every route stands in `routes/table.rs`, with who may call it and what it does; every page of the dashboard in `pages/table.rs`.
 //! What is wrong is a problem document (`problem.rs`). No route serialises settings.
 
 mod answer;
 mod caller;
+mod cookie;
 mod decisions;
 mod desk;
 mod entrance;
@@ -20,6 +21,7 @@ mod mapping;
 mod network;
 mod notify;
 mod orders;
+mod pages;
 mod parameter;
 mod patient;
 mod plans;

@@ -128,6 +128,25 @@ impl Problem {
         }
     }
 
+    /// A request with a session that is over, or never was.
+    pub(super) fn no_session() -> Self {
+        let what = "this session is over";
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            error: AppError::usage(what, "log in again"),
+        }
+    }
+
+    /// The status of the answer.
+    pub(super) const fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What it is about, as all surfaces show it.
+    pub(super) fn error(&self) -> &AppError {
+        &self.error
+    }
+
     /// True where nobody is known to ask.
     pub(super) fn is_unauthorized(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED

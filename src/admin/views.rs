@@ -241,7 +241,7 @@ pub(super) async fn history(
 }
 
 /// Which entries are asked for.
-fn wanted(query: &Query) -> Result<Wanted, Problem> {
+pub(super) fn wanted(query: &Query) -> Result<Wanted, Problem> {
     const NAMES: [&str; 7] = [
         "object",
         "cycle",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 
@@ -120,4 +121,85 @@ pub fn job(servers: &Servers, state: &Path) -> Result<(Job, TempDir), AppError> 
     // The lock lives as long as the program.
     std::mem::forget(held);
     Ok((ready, folder))
+}
+
+/// Settings of the demo's own daemon, and the token of its dashboard.
+pub struct Tour {
+    /// The settings file.
+    pub config: PathBuf,
+    /// Logs in at the dashboard.
+    pub token: String,
+}
+
+/// Writes settings for a daemon between the two sample servers into a folder: the job that `sandbox` prints, every few seconds,
+/// with a guard that a mass disable meets, and the dashboard at this address.
+pub fn tour(servers: &Servers, folder: &Path, state: &Path, listen: SocketAddr) -> Result<Tour, AppError> {
+    let random: [u8; 32] = rand::random();
+    let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut text = servers.config().replace(
+        "mode = \"enforce\"",
+        "mode = \"enforce\"\nschedule = \"*/5 * * * * *\"\nfull_schedule = \"30 */2 * * * *\"",
+    );
+    for (name, key, secret) in [
+        ("ENTRA_CLIENT_SECRET", "entra", servers.tenant.client_secret()),
+        ("IDMELON_SCIM_TOKEN", "scim", servers.workspace.token()),
+    ] {
+        std::fs::write(folder.join(key), &secret).map_err(|error| folder_failure(&error))?;
+        text = text.replace(
+            &format!("{{ env = \"{name}\" }}"),
+            &format!("{{ file = \"{key}\" }}"),
+        );
+    }
+    std::fs::write(folder.join("token"), &token).map_err(|error| folder_failure(&error))?;
+    let config = folder.join("melonsync.toml");
+    let state = state.display().to_string();
+    let own = format!(
+        "[state]\npath = {state:?}\n\n[admin]\nlisten = \"{listen}\"\ntoken = {{ file = \"token\" }}\n\n{text}\n\
+         [jobs.idmelon.provisioning]\ndeletion_threshold = 5\n"
+    );
+    std::fs::write(&config, &own).map_err(|error| folder_failure(&error))?;
+    Ok(Tour { config, token })
+}
+
+/// What happens in the tour, a step every few seconds: people join, move and leave, somebody edits the target by hand, the
+/// target refuses one record, and then a whole department is disabled.
+pub fn happen(servers: &Servers, step: u64) {
+    let Servers {
+        tenant, workspace, ..
+    } = servers;
+    tenant.mutate(0.005, step);
+    let ids = tenant.user_ids();
+    match step {
+        // Somebody at the target knows better.
+        2 => {
+            for id in ids.iter().skip(40).take(3) {
+                for resource in workspace.users_by_external_id(id) {
+                    let id = resource["id"].as_str().unwrap_or_default();
+                    workspace.edit_user(id, serde_json::json!({"title": "Changed by hand"}));
+                }
+            }
+        }
+        // One record that the target never takes.
+        3 => {
+            let stubborn = ids.get(50).and_then(|id| tenant.user(id));
+            let name = stubborn
+                .as_ref()
+                .and_then(|user| user["userPrincipalName"].as_str());
+            if let (Some(name), Some(id)) = (name, ids.get(50)) {
+                let name = name.to_owned();
+                workspace.update_faults(|faults| faults.refuse_user_names = vec![name]);
+                tenant.set_user(id, serde_json::json!({"jobTitle": "Stubborn"}));
+            }
+        }
+        // The target asks to be slow.
+        4 => workspace.update_faults(|faults| faults.writes_per_minute = Some(120)),
+        16 => workspace.update_faults(|faults| faults.writes_per_minute = None),
+        // A script at the source disabled a tenth of everybody.
+        6 => {
+            for id in ids.iter().skip(60).take(ids.len() / 10) {
+                tenant.disable_user(id);
+            }
+        }
+        _ => {}
+    }
 }

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +12,7 @@ use super::exit::Exit;
 use super::process;
 use super::report::Report;
 use super::sync;
+use super::tour;
 use super::watch::Progress;
 use crate::app::actor::Actor;
 use crate::app::cycles;
@@ -23,6 +23,7 @@ use crate::app::cycles::Job;
 use crate::app::demo;
 use crate::app::demo::Servers;
 use crate::app::error::AppError;
+use crate::app::service::OpenDoors;
 
 /// `demo`.
 #[derive(Debug, Clone, Args)]
@@ -41,11 +42,8 @@ pub struct Demo {
     pub state: Option<PathBuf>,
 }
 
-/// How often the demo changes its tenant and syncs.
-const PAUSE: Duration = Duration::from_secs(5);
-
 /// Runs the demo.
-pub fn run(args: &Demo, report: &mut Report) -> Result<Exit, AppError> {
+pub fn run(args: &Demo, open_doors: OpenDoors, report: &mut Report) -> Result<Exit, AppError> {
     // Removed when the demo ends; not made where the state is to be kept elsewhere.
     let temporary;
     let state: &Path = match &args.state {
@@ -62,25 +60,11 @@ pub fn run(args: &Demo, report: &mut Report) -> Result<Exit, AppError> {
             "A sample Entra tenant with {} users and {} groups at {}, a sample IDmelon workspace at {}.",
             args.users, args.groups, servers.graph.url, servers.scim.url
         ));
+        if !args.once {
+            return tour::run(&servers, state, open_doors, report).await;
+        }
         let (job, _secrets) = demo::job(&servers, state)?;
-        let stop = process::stop_on_signal();
-        let first = one_cycle(&job, stop.clone(), report).await?;
-        if args.once {
-            return Ok(first);
-        }
-        report.note("The tenant goes on changing; Ctrl-C ends the demo.");
-        for step in 0.. {
-            tokio::select! {
-                () = tokio::time::sleep(PAUSE) => {}
-                () = stop.cancelled() => break,
-            }
-            servers.tenant.mutate(0.01, step);
-            match one_cycle(&job, stop.clone(), report).await {
-                Err(_) if stop.is_cancelled() => break,
-                done => done?,
-            };
-        }
-        Ok(Exit::Done)
+        one_cycle(&job, process::stop_on_signal(), report).await
     })
 }
 

@@ -36,6 +36,7 @@ mod state;
 mod status;
 mod supervisor;
 mod sync;
+mod tour;
 mod undo;
 mod usage;
 mod watch;
@@ -159,7 +160,7 @@ pub fn run(cli: &Cli, open_doors: OpenDoors) -> Exit {
 
 fn dispatch(cli: &Cli, open_doors: OpenDoors, report: &mut Report) -> Result<Exit, AppError> {
     match &cli.command {
-        Command::Demo(args) => demo::run(args, report),
+        Command::Demo(args) => demo::run(args, open_doors, report),
         Command::Sandbox(args) => sandbox::run(args, report),
         Command::Init(args) => init::run(&cli.globals, args, report),
         Command::Check(args) => check::run(&cli.globals, args, report),

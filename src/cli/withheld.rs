@@ -70,6 +70,7 @@ impl Chosen {
             all: self.all,
             expect: self.expect,
             comment: self.comment.clone(),
+            ..decisions::Chosen::default()
         }
     }
 }

@@ -6,6 +6,8 @@ mod canaries;
 mod events;
 mod hints;
 mod metrics;
+mod pages;
 mod roles;
+mod sessions;
 pub mod tls;
 pub mod world;

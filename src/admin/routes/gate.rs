@@ -1,7 +1,6 @@
 //! What is checked before a handler is asked: whether the caller may call the route, and whether it has the parameters that
 //! the query has.
 
-use axum::extract::MatchedPath;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::request::Parts;
@@ -9,15 +8,14 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
 
-use super::Least;
 use crate::admin::caller::Caller;
+use crate::admin::caller::Least;
 use crate::admin::caller::Peer;
 use crate::admin::caller::bearer;
+use crate::admin::caller::slow_down;
 use crate::admin::extract;
 use crate::admin::parameter::Parameter;
 use crate::admin::problem::Problem;
-use tracing::debug;
-use tracing::warn;
 
 /// What a route asks of a request.
 #[derive(Clone, Copy)]
@@ -60,27 +58,5 @@ fn may_read_metrics(parts: &Parts) -> bool {
         Some(Peer::Network { entrance, .. }) => entrance.access().may_read_metrics(bearer(&parts.headers)),
         Some(Peer::Socket { .. }) => true,
         None => false,
-    }
-}
-
-/// Whoever tries tokens gets slower answers. What is refused stands in the log, of what tries tokens the first ones only.
-async fn slow_down(parts: &Parts, problem: &Problem) {
-    let Some(Peer::Network { remote, entrance, .. }) = parts.extensions.get() else {
-        return;
-    };
-    let shows_one = bearer(&parts.headers).is_some();
-    let is_login = shows_one && problem.is_unauthorized();
-    if is_login && !entrance.logins.failed().await {
-        return;
-    }
-    let path = parts
-        .extensions
-        .get::<MatchedPath>()
-        .map_or("", MatchedPath::as_str);
-    let (status, cause, method) = (problem.status(), problem.cause(), parts.method.as_str());
-    if shows_one {
-        warn!(peer = %remote.ip(), method, path, status, cause, "A request was refused with {status}: {cause}");
-    } else {
-        debug!(peer = %remote.ip(), method, path, status, cause, "A request was refused with {status}: {cause}");
     }
 }

@@ -25,24 +25,14 @@ use utoipa::openapi::schema::Schema;
 
 use super::answer;
 use super::answer::Form;
+use super::caller::Least;
 use super::hosts;
 use super::limits;
+use super::pages;
 use super::parameter::Parameter;
 use super::problem;
 use super::stream::Places;
 use crate::app::service::Service;
-use crate::model::role::Role;
-
-/// Who may call a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Least {
-    /// Anybody who reaches the door: a probe.
-    Anybody,
-    /// Anybody, or where the metrics have a token, whoever has that one or one of the API.
-    Metrics,
-    /// Whoever has this role, or a later one.
-    Role(Role),
-}
 
 /// The schema of a body, and those that it refers to.
 #[derive(Clone, Copy)]
@@ -153,6 +143,7 @@ pub(super) fn router(service: Arc<Service>) -> Router {
         router = router.route(route.path, route.guarded());
     }
     router
+        .merge(pages::router())
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(Extension(Places::default()))
@@ -173,6 +164,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::model::role::Role;
 
     #[test]
     fn each_route_stands_once_in_the_table_and_says_what_it_does() {

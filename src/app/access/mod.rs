@@ -3,6 +3,7 @@
 //! Guarantee: no token is kept, only its digest; whoever compares one with those here cannot be told by the time it takes
 //! how near it was.
 
+pub mod sessions;
 mod tls;
 mod tokens;
 
@@ -15,6 +16,7 @@ use super::error::AppError;
 use super::error::ErrorKind;
 use super::error::ErrorText;
 use crate::settings::Settings;
+use sessions::Proof;
 use tokens::Digest;
 use tokens::Tokens;
 
@@ -94,6 +96,18 @@ impl Access {
                 theirs || of_api
             }
         }
+    }
+
+    /// The proof that somebody showed a token, where anybody holds it.
+    #[must_use]
+    pub fn proof(&self, token: &[u8]) -> Option<Proof> {
+        self.holder(token).map(|_| Proof(Digest::of(token)))
+    }
+
+    /// Who holds the token that was shown, where anybody does still.
+    #[must_use]
+    pub fn still(&self, proof: Proof) -> Option<Holder> {
+        self.tokens.holder_of(proof.0)
     }
 
     /// True where nobody at all can have a token.

@@ -43,6 +43,12 @@ impl Digest {
 pub(super) struct Tokens(Vec<(Holder, Digest)>);
 
 impl Tokens {
+    /// One token alone.
+    #[cfg(test)]
+    pub(super) fn of(holder: Holder, token: &[u8]) -> Self {
+        Self(vec![(holder, Digest::of(token))])
+    }
+
     /// Adds a token of the settings.
     pub(super) fn add(&mut self, token: &AdminToken) -> Result<(), ErrorText> {
         let key = if token.name == ADMIN {
@@ -67,9 +73,13 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// Who holds this one. All are compared, whichever it is.
+    /// Who holds this one.
     pub(super) fn holder(&self, token: &[u8]) -> Option<Holder> {
-        let given = Digest::of(token);
+        self.holder_of(Digest::of(token))
+    }
+
+    /// Who holds the one with this digest. All are compared, whichever it is.
+    pub(super) fn holder_of(&self, given: Digest) -> Option<Holder> {
         let mut found = None;
         for (holder, digest) in &self.0 {
             if digest.is(&given) {

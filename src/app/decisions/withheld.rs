@@ -13,6 +13,7 @@ use crate::app::error::AppError;
 use crate::app::lookup;
 use crate::app::lookup::Named;
 use crate::app::views::withheld::Entry;
+use crate::app::views::withheld::digest;
 use crate::app::views::withheld::entries;
 use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::HoldCause;
@@ -26,8 +27,12 @@ pub struct Chosen {
     pub objects: Vec<String>,
     /// Those with this reason.
     pub reason: Option<String>,
+    /// These operations, by the ids that the list gives them: refused where one of them is not there as it was.
+    pub ids: Vec<String>,
     /// All of them.
     pub all: bool,
+    /// The digest of what was looked at, as the list gives it: refused when the set is another by now.
+    pub digest: Option<String>,
     /// Refused when the number is another by now.
     #[schema(format = "uint64")]
     pub expect: Option<u64>,
@@ -93,7 +98,8 @@ pub fn reject(desk: &Desk, chosen: &Chosen) -> Result<Decided, AppError> {
 
 /// Finds the objects that are named. Refuses a decision that nothing limits.
 fn named(desk: &Desk, chosen: &Chosen) -> Result<Vec<Named>, AppError> {
-    if chosen.objects.is_empty() && chosen.reason.is_none() && !chosen.all {
+    let says_none = chosen.objects.is_empty() && chosen.ids.is_empty();
+    if says_none && chosen.reason.is_none() && !chosen.all {
         return Err(AppError::usage(
             "nothing says which operations",
             "name objects, a reason with --reason-is, or --all with --expect and their number (`melonsync withheld list` shows it)",
@@ -111,6 +117,16 @@ fn chosen_entries(
 ) -> Result<Vec<Entry>, AppError> {
     let mut entries = entries(&desk.snapshot, named, chosen.reason.as_deref())?;
     entries.retain(|entry| !pending || entry.withheld.released_by.is_none());
+    if !chosen.ids.is_empty() {
+        only(&mut entries, &chosen.ids)?;
+    }
+    let is_as_seen = |seen: &String| *seen == digest(entries.iter().map(Entry::id));
+    if chosen.digest.as_ref().is_some_and(|seen| !is_as_seen(seen)) {
+        return Err(AppError::conflict(
+            "what is withheld is not what was looked at any more: nothing was decided",
+            "look at them again with `melonsync withheld list`",
+        ));
+    }
     let count = count(&entries);
     if let Some(expected) = chosen.expect.filter(|expected| *expected != count) {
         return Err(AppError::conflict(
@@ -125,6 +141,24 @@ fn chosen_entries(
         ));
     }
     Ok(entries)
+}
+
+/// Keeps the entries with these ids. Refuses where one of them is gone, or is another by now.
+fn only(entries: &mut Vec<Entry>, ids: &[String]) -> Result<(), AppError> {
+    let wanted: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    entries.retain(|entry| wanted.contains(entry.id().as_str()));
+    let found: BTreeSet<String> = entries.iter().map(Entry::id).collect();
+    let gone = wanted.iter().filter(|id| !found.contains(**id)).count();
+    if gone == 0 {
+        return Ok(());
+    }
+    let all = wanted.len();
+    Err(AppError::conflict(
+        format!(
+            "{gone} of {all} operations are not withheld any more as they were shown: nothing was decided"
+        ),
+        "look at them again with `melonsync withheld list`",
+    ))
 }
 
 fn count(entries: &[Entry]) -> u64 {

@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::access::Access;
+use super::access::sessions::Sessions;
 use super::actor::Actor;
 use super::desk::Desk;
 use super::error::AppError;
@@ -83,6 +84,7 @@ pub struct Service {
     access: RwLock<Arc<Access>>,
     /// Who is told, by the settings in force.
     receivers: RwLock<Arc<Vec<receivers::Ready>>>,
+    sessions: Sessions,
     /// True once every worker was let begin.
     started: AtomicBool,
     /// Ends the cycles under way between two requests, and everything else.
@@ -104,6 +106,7 @@ impl Service {
             events: Arc::default(),
             access: RwLock::new(Arc::new(access)),
             receivers: RwLock::new(receivers),
+            sessions: Sessions::default(),
             started: AtomicBool::new(false),
             stop,
         };
@@ -158,6 +161,11 @@ impl Service {
 
     fn receivers(&self) -> Arc<Vec<receivers::Ready>> {
         Arc::clone(&self.receivers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who is logged in at the dashboard.
+    pub const fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     /// The installation that the daemon holds.

@@ -108,6 +108,20 @@ pub struct HistoryEntry {
     pub time: Timestamp,
 }
 
+impl HistoryEntry {
+    /// The object's name, where it is known.
+    #[must_use]
+    pub fn named(&self) -> Option<&str> {
+        self.name.as_ref()?.0.as_deref()
+    }
+
+    /// What a person said, or the target.
+    #[must_use]
+    pub fn said(&self) -> Option<&str> {
+        self.detail.as_ref()?.0.as_deref()
+    }
+}
+
 /// One attribute that changed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HistoryChange {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use sha2::Digest as _;
+use sha2::Sha256;
 use utoipa::ToSchema;
 
 use super::common;
@@ -29,6 +31,8 @@ pub struct WithheldList {
     pub by_reason: BTreeMap<String, u64>,
     /// How many wait for a person.
     pub count: u64,
+    /// The digest of those that wait: another one as soon as the set is.
+    pub digest: String,
     /// What most of those have in common.
     pub in_common: Vec<Common>,
     /// The job.
@@ -46,6 +50,8 @@ pub struct WithheldView {
     pub because: String,
     /// For how many operations it counts.
     pub count: u64,
+    /// Its id: another one as soon as anything of it is that a decision is about.
+    pub id: String,
     /// User or group.
     #[schema(value_type = String)]
     pub kind: ObjectKind,
@@ -131,6 +137,42 @@ pub(in crate::app) struct Entry {
     pub(in crate::app) object: Named,
 }
 
+impl Entry {
+    /// Its id: the digest of what a person decides about. What only tells how it came to wait is no part of it: since when, the
+    /// cycle, and the guard's totals, which move with every cycle.
+    pub(in crate::app) fn id(&self) -> String {
+        let Withheld {
+            verb,
+            reason,
+            because,
+            count,
+            members,
+            alike,
+            ..
+        } = &self.withheld;
+        let about = (
+            self.key.0.word(),
+            self.key.1.to_string(),
+            self.object.target.as_ref().map(ToString::to_string),
+        );
+        let members: Vec<String> = members.iter().map(ToString::to_string).collect();
+        let parts = serde_json::json!([about, verb.name(), reason, because, count, members, alike]);
+        short(Sha256::digest(parts.to_string()).as_slice())
+    }
+}
+
+/// The digest of a set of entries, in whatever order.
+pub(in crate::app) fn digest(ids: impl Iterator<Item = String>) -> String {
+    let ids: BTreeSet<String> = ids.collect();
+    let lines: String = ids.into_iter().map(|id| id + "\n").collect();
+    short(Sha256::digest(lines).as_slice())
+}
+
+/// The first half of a digest, in hexadecimal: 128 bits.
+fn short(digest: &[u8]) -> String {
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Lists what is withheld: of these objects, all where none is named, and of one reason where one is named.
 pub fn withheld(desk: &Desk, names: &[String], reason: Option<&str>) -> Result<WithheldList, AppError> {
     let objects = lookup::all(&desk.snapshot, names)?;
@@ -153,8 +195,10 @@ pub fn withheld(desk: &Desk, names: &[String], reason: Option<&str>) -> Result<W
             )
         })
         .collect();
+    let digest = digest(pending.clone().map(Entry::id));
     Ok(WithheldList {
         by_reason,
+        digest,
         count: pending.map(|entry| entry.withheld.count).sum(),
         in_common: common::of(&desk.snapshot, &objects)?,
         job: desk.job.clone(),
@@ -198,6 +242,7 @@ fn is_reason(withheld: &Withheld, reason: &str) -> bool {
 }
 
 fn view(snapshot: &Snapshot, entry: Entry) -> WithheldView {
+    let id = entry.id();
     let Entry { withheld, object, .. } = entry;
     // One that cannot be read is only a name that is not shown.
     let name_of = |id: &SourceId| snapshot.name_of(ObjectKind::User, id).ok().flatten();
@@ -206,6 +251,7 @@ fn view(snapshot: &Snapshot, entry: Entry) -> WithheldView {
         object: *id,
     };
     WithheldView {
+        id,
         adopts: withheld.alike.map(|alike| adopts(alike, name_of)),
         because: withheld.because,
         count: withheld.count,

@@ -127,7 +127,9 @@ fn forwarded_headers_change_nothing() {
         .is(202);
     assert!(taken.head.contains("location: /api/v1/cycles/"), "{taken:?}");
     assert!(!format!("{taken:?}").contains("evil"), "{taken:?}");
-    for path in ["/login?next=//evil", "/api/v1/jobs?next=/%5Cevil"] {
+    let login = door.get("/login?next=//evil").is(200);
+    assert!(!format!("{login:?}").contains("evil"), "{login:?}");
+    for path in ["/login?to=//evil", "/api/v1/jobs?next=/%5Cevil"] {
         let answer = door.get(path);
         assert!(
             answer.status >= 400 && !answer.head.to_lowercase().contains("location"),

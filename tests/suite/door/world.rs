@@ -41,14 +41,19 @@ pub fn world_with(more: &str) -> (World, u16) {
         ..SampleOptions::default()
     }));
     let port = free_port();
-    for (name, token) in [("viewer", VIEWER), ("operator", OPERATOR), ("approver", APPROVER)] {
-        fs::write(world.path(name), token).unwrap();
-    }
+    tokens(&world);
     let config = world
         .config()
         .replace("mode = \"enforce\"", &format!("mode = \"enforce\"\n{SELDOM}"));
     world.write(&format!("{}\n{config}", admin(port, more)));
     (world, port)
+}
+
+/// Writes the files of the three tokens.
+pub fn tokens(world: &World) {
+    for (name, token) in [("viewer", VIEWER), ("operator", OPERATOR), ("approver", APPROVER)] {
+        fs::write(world.path(name), token).unwrap();
+    }
 }
 
 /// `[admin]` with the three tokens, with this added to it.
@@ -117,6 +122,39 @@ impl Door {
     #[track_caller]
     pub fn get(&self, path: &str) -> Answer {
         self.with_token(VIEWER, "GET", path, None)
+    }
+
+    /// A form, as our own page sends it, with these headers more.
+    #[track_caller]
+    pub fn form(&self, path: &str, headers: &str, fields: &str) -> Answer {
+        let port = self.port;
+        let origin = if headers.contains("Origin:") {
+            String::new()
+        } else {
+            format!("Origin: http://127.0.0.1:{port}\r\n")
+        };
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n{origin}{headers}\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{fields}",
+            fields.len()
+        );
+        self.raw(request.as_bytes())
+    }
+
+    /// The headers of a browser that asks from a page of ours, in this session.
+    pub fn cookie(&self, id: &str) -> String {
+        format!(
+            "Cookie: __Host-melonsync={id}\r\nOrigin: http://127.0.0.1:{}\r\n",
+            self.port
+        )
+    }
+
+    /// Logs in. Returns the headers of the session.
+    #[track_caller]
+    pub fn login(&self, token: &str) -> String {
+        let answer = self.form("/session", "", &format!("token={token}")).is(303);
+        let (_, rest) = answer.head.split_once("__Host-melonsync=").expect("a cookie");
+        self.cookie(&rest[..64])
     }
 
     /// Has the settings read again.

@@ -1,0 +1,81 @@
+//! What is checked before a page is made: whether somebody is logged in who may see it, and the query. Who is not logged in is
+//! sent to the login, and from there back.
+
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::Method;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Html;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use url::form_urlencoded;
+
+use super::frame;
+use super::sent;
+use crate::admin::caller::Caller;
+use crate::admin::caller::Least;
+use crate::admin::caller::slow_down;
+use crate::admin::cookie;
+use crate::admin::extract;
+use crate::admin::parameter::Parameter;
+use crate::admin::problem::Problem;
+
+/// What a page asks of a request.
+#[derive(Clone, Copy)]
+pub(super) struct Rule {
+    pub(super) least: Least,
+    pub(super) query: &'static [Parameter],
+}
+
+/// A link from another site brings a request without the cookie, which is for our own pages only. This page asks again, as our
+/// own, and the browser sends it then.
+const AGAIN: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0\">\
+                     <title>melonsync</title></head><body></body></html>\n";
+
+/// Lets a request through to its page.
+pub(super) async fn check(State(rule): State<Rule>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match rule.least {
+        Least::Role(least) => {
+            let caller = Caller::of(&parts).and_then(|caller| caller.may(least).map(|()| caller));
+            match caller {
+                Ok(caller) => parts.extensions.insert(caller),
+                Err(problem) => {
+                    slow_down(&parts, &problem).await;
+                    return refused(&parts, &problem);
+                }
+            };
+        }
+        // Nobody is logged in at a form of another site either.
+        Least::Anybody if !cookie::is_of_own_page(&parts) => {
+            return frame::refused(&Problem::of_status(StatusCode::FORBIDDEN));
+        }
+        Least::Anybody | Least::Metrics => {}
+    }
+    match extract::parameters(&parts.uri, rule.query) {
+        Ok(query) => parts.extensions.insert(query),
+        Err(problem) => return frame::refused(&problem),
+    };
+    next.run(Request::from_parts(parts, body)).await
+}
+
+/// A page is answered with the login where nobody is logged in; anything else with what it lacks.
+fn refused(parts: &Parts, problem: &Problem) -> Response {
+    let asks_for_a_page = parts.method == Method::GET && !parts.headers.contains_key("authorization");
+    if !problem.is_unauthorized() || !asks_for_a_page {
+        return frame::refused(problem);
+    }
+    let site = parts.headers.get("sec-fetch-site").map(|site| site.as_bytes());
+    if site == Some(b"cross-site") && cookie::session(&parts.headers).is_none() {
+        return ([(CONTENT_TYPE, "text/html; charset=utf-8")], Html(AGAIN)).into_response();
+    }
+    let here = parts.uri.path_and_query().map_or("/", |here| here.as_str());
+    if here == "/" {
+        return sent::go("/login");
+    }
+    let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
+    sent::go(&format!("/login?next={next}"))
+}
