@@ -84,11 +84,16 @@ fn of(work: &Work, at: Timestamp) -> Option<OpenWrite> {
         id: work.plan.source,
         paths,
         members: work.moves_members(),
+        put_in: work.adopts().map_or_else(Vec::new, |_| put_in(work)),
         adopts: work.adopts(),
         at,
         earlier: false,
         answered: false,
     })
+}
+
+fn put_in(work: &Work) -> Vec<SourceId> {
+    work.added.iter().map(|(member, _)| *member).collect()
 }
 
 impl OpenWrite {
@@ -100,22 +105,25 @@ impl OpenWrite {
         }
         self.members |= other.members;
         self.adopts = other.adopts.or(self.adopts.take());
+        self.put_in.extend(other.put_in);
         self.at = other.at;
         self.earlier = true;
         self.answered = false;
     }
 }
 
-/// True when an answer says for certain what the target holds now. Members may go in several requests, of which some
-/// were carried out before one failed; and what a target empties together with `active` shows only in the resource.
+/// True when an answer says for certain what the target holds now. What a target empties together with `active` shows only
+/// in the resource.
 pub(super) fn is_certain(work: &Work, answer: &Answer) -> bool {
     match answer {
         Answer::Done { resource, .. } => resource.is_some() || !work.sets_active(),
-        // Of this batch's own request; see `is_unsent`.
-        Answer::NotSent | Answer::TooLate | Answer::Cut(_) | Answer::Half { .. } | Answer::Met { .. } => {
-            false
-        }
-        Answer::Failed(error) => !error.maybe_done() && !work.moves_members(),
+        // Of this batch's own request at most; see `did_nothing`.
+        Answer::NotSent
+        | Answer::TooLate
+        | Answer::Cut(_)
+        | Answer::Half { .. }
+        | Answer::Met { .. }
+        | Answer::Failed(_) => false,
     }
 }
 
@@ -128,9 +136,14 @@ pub(super) const fn is_answered(answer: &Answer) -> bool {
     }
 }
 
-/// True when this batch's request did not go out.
-pub(super) const fn is_unsent(answer: &Answer) -> bool {
-    matches!(answer, Answer::NotSent | Answer::TooLate | Answer::Cut(_))
+/// True when this batch's request did not go out, or was refused: an earlier one that is open may have been carried out all the
+/// same. Members may go in several requests, of which some were carried out before one failed.
+pub(super) fn did_nothing(work: &Work, answer: &Answer) -> bool {
+    match answer {
+        Answer::NotSent | Answer::TooLate | Answer::Cut(_) => true,
+        Answer::Failed(error) => !error.maybe_done() && !work.moves_members(),
+        Answer::Done { .. } | Answer::Half { .. } | Answer::Met { .. } => false,
+    }
 }
 
 /// A group whose members are to be read back in the next cycle, when more of them are linked.
@@ -142,6 +155,7 @@ pub(super) fn note_members(tx: &mut Tx<'_>, id: SourceId, at: Timestamp) -> Resu
         paths: Vec::new(),
         members: true,
         adopts: None,
+        put_in: Vec::new(),
         at,
         earlier: false,
         // The group is there; it is only read back once more.
@@ -156,12 +170,12 @@ pub(super) fn settle(
     tx: &mut Tx<'_>,
     kind: ObjectKind,
     certain: &BTreeSet<SourceId>,
-    unsent: &BTreeSet<SourceId>,
+    undone: &BTreeSet<SourceId>,
     answered: &BTreeSet<SourceId>,
 ) -> Result<(), StoreError> {
     let all = open_writes(&*tx)?;
     let is_settled =
-        |write: &OpenWrite| certain.contains(&write.id) || (unsent.contains(&write.id) && !write.earlier);
+        |write: &OpenWrite| certain.contains(&write.id) || (undone.contains(&write.id) && !write.earlier);
     let mut left: Vec<OpenWrite> = all
         .iter()
         .filter(|write| write.kind != kind || !is_settled(write))

@@ -16,6 +16,7 @@ use crate::model::value::Value;
 use crate::ports::MembersBefore;
 use crate::ports::Patch;
 use crate::ports::RefusedMember;
+use crate::ports::RefusedPart;
 use crate::ports::Resource;
 use crate::ports::TargetError;
 use crate::ports::all_refused;
@@ -30,6 +31,8 @@ struct Lacks {
     members: Vec<TargetId>,
     /// It was seen that these members are not in it.
     for_certain: bool,
+    /// By a reading, not by the answer to the create.
+    read: bool,
     /// An attribute holds the value that was sent for another one.
     mixed: bool,
 }
@@ -79,6 +82,7 @@ impl Lacks {
             members: answer::lacking_members(&shown, &rode),
             for_certain: shown.whole,
             mixed,
+            ..Self::default()
         }
     }
 
@@ -160,8 +164,9 @@ async fn completed(
     let (answered, lacks) = match job.target.read(kind, target).await {
         Ok(Some(found)) => {
             let answered = Answered::Tree(found.body);
+            let read = true;
             let lacks = Lacks::of(job, work, &answered);
-            (answered, lacks)
+            (answered, Lacks { read, ..lacks })
         }
         // Not readable yet: what is sent twice is there once.
         _ => {
@@ -222,42 +227,51 @@ async fn send(
             rest,
             ..
         }) => {
-            work.left_out.attributes.extend(refused);
-            let read = refused_for_certain(job, work, target, lacks, members).await;
+            let read = refused_for_certain(job, work, target, lacks, (refused, members)).await;
             rest.map(|rest| *rest).or(read)
         }
         Err(error) if error.maybe_done() => return Err(error),
         Err(error) => {
-            work.left_out.attributes.extend(all_refused(&patch, &error));
+            let values = all_refused(&patch, &error);
             let members = RefusedMember::all(&patch.add_members, &error);
-            refused_for_certain(job, work, target, lacks, members).await
+            refused_for_certain(job, work, target, lacks, (values, members)).await
         }
     };
     Ok(known)
 }
 
-/// Notes which members the target does not take. Returns the resource where it was read for that.
+/// Notes which values and members the target does not take. Returns the resource where it was read for that.
 ///
-/// They were in a create that the target took: what refuses to put them in once more is no proof that they are not in.
-/// Such a member waits only where a reading of all members shows that it is not there; any other one counts as put in,
-/// so that it is taken out when it leaves, and a reading of the target finds it where it lacks after all.
+/// They were in a create that the target took: what refuses them once more is no proof that they are not there. One waits only
+/// where a reading shows that it lacks, of members a reading of all; any other one counts as sent, so that it is taken away when
+/// the source does, and a reading of the target finds it where it lacks after all.
 async fn refused_for_certain(
     job: &Job,
     work: &mut Work,
     target: &TargetId,
     lacks: &Lacks,
-    members: Vec<RefusedMember>,
+    (mut values, mut members): (Vec<RefusedPart>, Vec<RefusedMember>),
 ) -> Option<Resource> {
-    if lacks.for_certain || members.is_empty() {
-        work.left_out.members.extend(members);
-        return None;
+    let doubted = !(lacks.read || values.is_empty()) || !(lacks.for_certain || members.is_empty());
+    let read = match doubted {
+        true => job.target.read(work.plan.kind, target).await.ok().flatten(),
+        false => None,
+    };
+    let now = read.as_ref().map(|read| Answered::Tree(read.body.clone()));
+    let now = now
+        .map(|answered| Lacks::of(job, work, &answered))
+        .unwrap_or_default();
+    if !lacks.read {
+        values.retain(|part| {
+            now.attributes
+                .iter()
+                .any(|change| change.attribute == part.attribute)
+        });
     }
-    let read = job.target.read(work.plan.kind, target).await.ok().flatten()?;
-    let shown = members_of(&read.body);
-    if shown.whole {
-        let lacking = answer::lacking_members(&shown, &lacks.members);
-        let out = members.into_iter().filter(|one| lacking.contains(&one.member));
-        work.left_out.members.extend(out);
+    if !lacks.for_certain {
+        members.retain(|one| now.for_certain && now.members.contains(&one.member));
     }
-    Some(read)
+    work.left_out.attributes.extend(values);
+    work.left_out.members.extend(members);
+    read
 }

@@ -310,7 +310,7 @@ fn link_found(
     if kind == ObjectKind::Group
         && let Some(reading) = tx.reading::<StoredReading>(kind, target)?
     {
-        let moved = take_members(tx, &id, &members_of(&reading.body()))?;
+        let moved = take_members(tx, &id, &members_of(&reading.body()), |_| false)?;
         history.extend(clerk.members(Verb::AddMember, id, target, &moved.added));
     }
     Ok(history)

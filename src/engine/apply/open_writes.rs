@@ -159,7 +159,8 @@ fn record(
             tx.mark_holders(&write.id)?;
         }
         if write.members {
-            let moved = take_members(&mut tx, &write.id, &members_of(body))?;
+            let found = |member: &SourceId| adopts && !write.put_in.contains(member);
+            let moved = take_members(&mut tx, &write.id, &members_of(body), found)?;
             history.extend(clerk.members(Verb::RemoveMember, write.id, &target, &moved.removed));
             history.extend(clerk.members(Verb::AddMember, write.id, &target, &moved.added));
         }
@@ -277,11 +278,13 @@ pub(in crate::engine) struct Moved {
 }
 
 /// Memberships as the target holds them: of members that are linked. Who is not seen in a reading that is not whole stays as
-/// recorded: whether a removal went through cannot be seen there, so it is sent again.
+/// recorded: whether a removal went through cannot be seen there, so it is sent again. `found`: who was in the group before it
+/// was ours.
 pub(in crate::engine) fn take_members(
     tx: &mut Tx<'_>,
     group: &SourceId,
     shown: &ShownMembers,
+    found: impl Fn(&SourceId) -> bool,
 ) -> Result<Moved, StoreError> {
     let mut moved = Moved::default();
     let mut pages = Pages::growing(|(member, _): &(SourceId, Membership)| *member);
@@ -315,7 +318,8 @@ pub(in crate::engine) fn take_members(
             if edge.present {
                 moved.added.push(owner);
             }
-            tx.put_edge(group, &owner, &Membership { sent, ..edge })?;
+            let found = edge.found || found(&owner);
+            tx.put_edge(group, &owner, &Membership { sent, found, ..edge })?;
         }
     }
     Ok(moved)

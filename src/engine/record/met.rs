@@ -87,6 +87,7 @@ impl Recorder<'_, '_> {
             paths: sent.map(|(path, _)| path.as_str().to_owned()).collect(),
             members: false,
             adopts: Some(target.clone()),
+            put_in: Vec::new(),
             at: self.run.now,
             earlier: false,
             answered: true,

@@ -48,7 +48,7 @@ pub(in crate::engine) struct Part {
     /// Whose request was answered, whatever the answer says.
     pub(in crate::engine) answered: BTreeSet<SourceId>,
     /// Whose request did not go out.
-    pub(in crate::engine) unsent: BTreeSet<SourceId>,
+    pub(in crate::engine) undone: BTreeSet<SourceId>,
     /// Adoptions that are to follow creates which met a resource.
     pub(in crate::engine) met: Vec<OpenWrite>,
     pub(in crate::engine) history: Vec<NewEntry>,
@@ -122,7 +122,7 @@ impl Part {
         let facts = [
             (work.creates(), &mut self.judged),
             (open::is_certain(work, answer), &mut self.certain),
-            (open::is_unsent(answer), &mut self.unsent),
+            (open::did_nothing(work, answer), &mut self.undone),
             (open::is_answered(answer), &mut self.answered),
         ];
         for (_, those) in facts.into_iter().filter(|(is, _)| *is) {

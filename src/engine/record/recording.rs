@@ -218,7 +218,7 @@ impl Part {
         let (open, judged) = (&self.open, &self.judged);
         let stays = |(of, id, _): &ObjectIntent| *of != kind || open.contains(id) || !judged.contains(id);
         close_intents(&mut tx, &ledger.intents, stays);
-        open::settle(&mut tx, kind, &self.certain, &self.unsent, &self.answered)?;
+        open::settle(&mut tx, kind, &self.certain, &self.undone, &self.answered)?;
         open::add(&mut tx, self.met)?;
         let created = open.intersection(&self.answered).copied();
         open::note_answered(&mut tx, kind, created, setting.answered_at)?;

@@ -31,6 +31,9 @@ pub struct OpenWrite {
     pub members: bool,
     /// The resource that it adopts for an object that has none yet.
     pub adopts: Option<TargetId>,
+    /// The members that it puts into a group that it adopts: any other one was in it before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub put_in: Vec<SourceId>,
     /// When its batch was sent.
     pub at: Timestamp,
     /// True when an earlier request for the object is open too: that a later one was not sent settles nothing.
