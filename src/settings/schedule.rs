@@ -26,6 +26,7 @@ pub struct Schedule {
 
 /// When incremental cycles run.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a job has one")]
 pub enum Beat {
     /// By a cron expression.
     Cron(Schedule),
