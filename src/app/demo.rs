@@ -147,14 +147,15 @@ pub fn tour(servers: &Servers, folder: &Path, state: &Path, listen: SocketAddr) 
         std::fs::write(folder.join(key), &secret).map_err(|error| folder_failure(&error))?;
         text = text.replace(
             &format!("{{ env = \"{name}\" }}"),
-            &format!("{{ file = \"{key}\" }}"),
+            &format!("{{ file = {:?} }}", folder.join(key).display().to_string()),
         );
     }
     std::fs::write(folder.join("token"), &token).map_err(|error| folder_failure(&error))?;
     let config = folder.join("melonsync.toml");
     let state = state.display().to_string();
+    let token_file = folder.join("token").display().to_string();
     let own = format!(
-        "[state]\npath = {state:?}\n\n[admin]\nlisten = \"{listen}\"\ntoken = {{ file = \"token\" }}\n\n{text}\n\
+        "[state]\npath = {state:?}\n\n[admin]\nlisten = \"{listen}\"\ntoken = {{ file = {token_file:?} }}\n\n{text}\n\
          [jobs.idmelon.provisioning]\ndeletion_threshold = 5\n"
     );
     std::fs::write(&config, &own).map_err(|error| folder_failure(&error))?;

@@ -15,6 +15,7 @@ export class Browser {
     const browser = new Browser();
     browser.folder = mkdtempSync(join(tmpdir(), "melonsync-chromium-"));
     browser.faults = [];
+    browser.contexts = [];
     browser.chromium = await puppeteer.launch({
       executablePath: process.env.CHROMIUM,
       userDataDir: browser.folder,
@@ -27,6 +28,7 @@ export class Browser {
   // A tab of its own, without cookies of another.
   async tab({ theme = "light", size = "wide", script = true } = {}) {
     const context = await this.chromium.createBrowserContext();
+    this.contexts.push(context);
     const page = await context.newPage();
     await page.setViewport(SIZES[size]);
     await page.emulateMediaFeatures([
@@ -79,6 +81,11 @@ export class Browser {
     for (const found of JSON.parse(answer.result.value)) {
       if (found.impact === "serious" || found.impact === "critical") this.faults.push(`axe at ${name}: ${JSON.stringify(found)}`);
     }
+  }
+
+  // Closes the tabs of a journey.
+  async clear() {
+    for (const context of this.contexts.splice(0)) await context.close();
   }
 
   async end() {

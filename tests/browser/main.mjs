@@ -162,6 +162,7 @@ const journeys = {
   },
 
   async "a tenant whose every name is an attack"() {
+    await browser.clear();
     await world.end();
     world = await World.begin(ATTACK);
     for (const size of Object.keys(SIZES)) {
@@ -182,6 +183,7 @@ let failed = 0;
 try {
   world = await World.begin();
   for (const [name, journey] of Object.entries(journeys)) {
+    await browser.clear();
     page = await browser.tab();
     const before = browser.faults.length;
     try {

@@ -53,6 +53,8 @@ const live = () => {
   };
   const open = () => {
     stream = new EventSource("/api/v1/events");
+    // What happened between the page and the stream is in neither.
+    stream.addEventListener("open", renew);
     for (const name of ["accepted", "started", "phase", "finding", "stopping", "summary", "problem", "reset"]) {
       stream.addEventListener(name, renew);
     }

@@ -13,6 +13,7 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use url::form_urlencoded;
 
+use super::assets;
 use super::frame;
 use super::sent;
 use crate::admin::caller::Caller;
@@ -32,8 +33,13 @@ pub(super) struct Rule {
 
 /// A link from another site brings a request without the cookie, which is for our own pages only. This page asks again, as our
 /// own, and the browser sends it then.
-const AGAIN: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0\">\
-                     <title>melonsync</title></head><body></body></html>\n";
+fn again() -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0\">\
+         <link rel=\"icon\" type=\"image/svg+xml\" href=\"{}\"><title>melonsync</title></head><body></body></html>\n",
+        assets::path("icon.svg")
+    )
+}
 
 /// Lets a request through to its page.
 pub(super) async fn check(State(rule): State<Rule>, request: Request, next: Next) -> Response {
@@ -70,7 +76,7 @@ fn refused(parts: &Parts, problem: &Problem) -> Response {
     }
     let site = parts.headers.get("sec-fetch-site").map(|site| site.as_bytes());
     if site == Some(b"cross-site") && cookie::session(&parts.headers).is_none() {
-        return ([(CONTENT_TYPE, "text/html; charset=utf-8")], Html(AGAIN)).into_response();
+        return ([(CONTENT_TYPE, "text/html; charset=utf-8")], Html(again())).into_response();
     }
     let here = parts.uri.path_and_query().map_or("/", |here| here.as_str());
     if here == "/" {
