@@ -113,6 +113,9 @@ pub(super) fn of(form: Form, text: String) -> Response {
 /// The header with what is to be known of a stream beside its content.
 const COUNT: HeaderName = HeaderName::from_static("x-melonsync-count");
 
+/// The header with the head of the history that a backup ends with.
+pub(super) const HISTORY: HeaderName = HeaderName::from_static("x-melonsync-history");
+
 /// As much of a file as is read at a time, in bytes.
 const CHUNK: usize = 64 << 10;
 

@@ -6,6 +6,7 @@
 
 mod answer;
 mod caller;
+mod check;
 mod cookie;
 mod decisions;
 mod desk;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::HeaderValue;
 
 use super::answer;
 use super::caller::Caller;
@@ -17,7 +18,9 @@ use crate::app::error::AppError;
 use crate::app::proof;
 use crate::app::proof::ExportRequest;
 use crate::app::service::Service;
+use crate::app::service::request::BackupRequest;
 use crate::app::service::request::ForgetRequest;
+use crate::app::service::request::HandoverRequest;
 use crate::app::service::request::StateRequest;
 use crate::app::state;
 use crate::model::clock::Timestamp;
@@ -57,18 +60,49 @@ pub(super) async fn export(
     Ok(answer::file(LINES, made.file, made.count)?)
 }
 
-/// `POST /api/v1/state/backup`: the file that `state restore` takes; the header counts its records.
+/// `POST /api/v1/state/backup`: the file that `state restore` takes; the headers count its records, and name the head of its
+/// history. Where it is to be handed over, it waits for the end of the cycle under way.
 pub(super) async fn backup(
     caller: Caller,
     State(service): State<Arc<Service>>,
-    Json(asked): Json<StateRequest>,
+    Json(asked): Json<BackupRequest>,
 ) -> Answered {
+    let desk = opened(&service, asked.job.as_deref(), caller).await?;
+    let alone = if asked.handover {
+        Some(service.alone(&desk.job).await?)
+    } else {
+        None
+    };
     let make = move || {
-        let desk = desk(&service, asked.job.as_deref(), caller)?;
-        state::backup_elsewhere(&desk, Path::new(place(asked.out.as_deref())))
+        let made = state::backup_elsewhere(&desk, Path::new(place(asked.out.as_deref())));
+        drop(alone);
+        made
     };
     let made = answer::blocking(make).await?;
-    Ok(answer::file(BYTES, made.file, made.count)?)
+    let mut response = answer::file(BYTES, made.file, made.count)?;
+    if let Ok(history) = HeaderValue::from_str(&made.history) {
+        response.headers_mut().insert(answer::HISTORY, history);
+    }
+    Ok(response)
+}
+
+/// `POST /api/v1/state/handover`: the job goes on at another host, from a backup that was fetched and kept. Waits for the end of the
+/// cycle under way.
+pub(super) async fn handover(
+    caller: Caller,
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    Json(asked): Json<HandoverRequest>,
+) -> Answered {
+    let job = service.choose(asked.job.as_deref())?;
+    let alone = service.alone(&job).await?;
+    let hand_over = move || {
+        let backup = Path::new(place(Some(&asked.out)));
+        let done = service.hand_over(&job, caller.actor, (backup, &asked.history));
+        drop(alone);
+        done
+    };
+    answer::view(&headers, hand_over).await
 }
 
 /// `POST /api/v1/state/forget`. Waits for the end of the cycle under way: it may hold the values still.
@@ -78,10 +112,7 @@ pub(super) async fn forget(
     headers: HeaderMap,
     Json(asked): Json<ForgetRequest>,
 ) -> Answered {
-    let desk = {
-        let service = Arc::clone(&service);
-        answer::blocking(move || desk(&service, asked.job.as_deref(), caller)).await?
-    };
+    let desk = opened(&service, asked.job.as_deref(), caller).await?;
     let alone = service.alone(&desk.job).await?;
     let erase = move || {
         let settings = service.site().settings();
@@ -108,6 +139,12 @@ pub(super) async fn history(at: AtDesk, Json(asked): Json<ExportRequest>) -> Ans
 pub(super) fn place(out: Option<&str>) -> &str {
     out.filter(|out| (1..=LONGEST_PLACE).contains(&out.len()))
         .unwrap_or(ELSEWHERE)
+}
+
+/// The desk of a job, opened where that may block.
+async fn opened(service: &Arc<Service>, job: Option<&str>, caller: Caller) -> Result<Desk, AppError> {
+    let (service, job) = (Arc::clone(service), job.map(str::to_owned));
+    answer::blocking(move || desk(&service, job.as_deref(), caller)).await
 }
 
 fn desk(service: &Service, job: Option<&str>, caller: Caller) -> Result<Desk, AppError> {

@@ -12,7 +12,9 @@ mod taken;
 use std::error::Error;
 use std::path::Path;
 
+use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use self::source::permissions_for;
 use super::credentials;
@@ -36,8 +38,9 @@ use crate::snapshot::state::ANNOUNCED;
 use crate::snapshot::store::Snapshot;
 
 /// How one thing stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = CheckLevel)]
 pub enum Level {
     /// As it should be.
     Ok,
@@ -48,17 +51,18 @@ pub enum Level {
 }
 
 /// One line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = CheckLine)]
 pub struct Line {
     /// What to do; absent where there is nothing.
-    #[serde(rename = "do", skip_serializing_if = "String::is_empty")]
+    #[serde(rename = "do", default, skip_serializing_if = "String::is_empty")]
     pub advice: String,
     /// How it stands.
     pub level: Level,
     /// What was found.
     pub text: String,
     /// What was looked at.
-    pub what: &'static str,
+    pub what: String,
 }
 
 #[derive(Default)]
@@ -68,7 +72,7 @@ impl Lines {
     fn add(&mut self, level: Level, what: &'static str, text: impl Into<String>, advice: impl Into<String>) {
         self.0.push(Line {
             level,
-            what,
+            what: what.to_owned(),
             text: text.into(),
             advice: advice.into(),
         });
@@ -97,7 +101,7 @@ impl Lines {
 }
 
 /// What a check found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Checked {
     /// A line for each thing looked at; the last one is the verdict.
     pub checks: Vec<Line>,
@@ -253,7 +257,7 @@ fn expiry(job: &Job, lines: &mut Lines) {
 }
 
 /// Whoever checks has changed something: the next cycle reads anew what the target says of itself. Where a daemon holds the
-/// snapshot, what it knows stands for its day.
+/// snapshot and is not the one that checks, what it knows stands for its day.
 fn forget_announced(subject: &Subject<'_>) {
     let forgotten = subject.snapshot().map(|(snapshot, _folder)| {
         let mut tx = snapshot.tx()?;

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use self::copy::{Copy, backed_up, backup_elsewhere, export_elsewhere};
 pub use self::forget::{CopyView, Forgotten, forget, forget_beside};
@@ -145,6 +146,33 @@ pub fn hand_over(desk: &Desk, backup: &Path) -> Result<(), AppError> {
     );
     desk.folder.hand_over(&desk.job, &text)?;
     Ok(())
+}
+
+/// A job that was handed over to another host.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct HandedOver {
+    /// The backup that it goes on from.
+    pub file: String,
+    /// The job.
+    pub job: String,
+}
+
+/// The same for a backup that was made before, and ends with this history: refused where something was done since.
+pub fn hand_over_with(desk: &Desk, backup: &Path, history: &str) -> Result<HandedOver, AppError> {
+    if desk.snapshot.history_head()?.to_string() != history {
+        return Err(AppError::conflict(
+            format!(
+                "job `{}` went on since the backup was made: it is not handed over",
+                desk.job
+            ),
+            "make the backup again; `melonsync pause` keeps the job still meanwhile",
+        ));
+    }
+    hand_over(desk, backup)?;
+    Ok(HandedOver {
+        file: backup.display().to_string(),
+        job: desk.job.clone(),
+    })
 }
 
 /// Puts a backup in the snapshot's place; with `force` also where one is, which is set aside.

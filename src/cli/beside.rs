@@ -171,12 +171,17 @@ pub(super) fn place(out: &Path) -> String {
 /// The header with what is to be known of a stream beside its content.
 const COUNT: &str = "x-melonsync-count";
 
+/// The header with the head of the history that a backup ends with.
+const HISTORY: &str = "x-melonsync-history";
+
 /// A stream that came from the daemon.
 pub(super) struct Fetched {
     /// From its beginning on.
     pub(super) file: File,
     /// What its header counts.
     pub(super) count: u64,
+    /// The head of the history that it ends with, where that is said.
+    pub(super) history: Option<String>,
 }
 
 /// The daemon, as a verb meets it.
@@ -241,14 +246,18 @@ impl Daemon {
     pub(super) fn fetched(&self, question: Question) -> Result<Fetched, AppError> {
         self.runtime.block_on(async {
             let mut answer = self.send(self.put(question)).await?;
-            let count = answer.headers().get(COUNT).and_then(|count| count.to_str().ok());
+            let header = |name| {
+                let value = answer.headers().get(name)?.to_str().ok()?;
+                Some(value.to_owned())
+            };
+            let (count, history) = (header(COUNT), header(HISTORY));
             let count = count.and_then(|count| count.parse().ok()).unwrap_or_default();
             let mut file = tempfile::tempfile().map_err(|error| plans::temporary(&error))?;
             while let Some(chunk) = answer.chunk().await.map_err(|cause| unanswered(&cause))? {
                 file.write_all(&chunk).map_err(|error| plans::temporary(&error))?;
             }
             file.rewind().map_err(|error| plans::temporary(&error))?;
-            Ok(Fetched { file, count })
+            Ok(Fetched { file, count, history })
         })
     }
 

@@ -2,20 +2,67 @@
 
 use super::args::Globals;
 use super::args::OneJob;
+use super::beside;
+use super::beside::Question;
 use super::exit::Exit;
 use super::process;
 use super::report::Report;
 use crate::app::check;
-use crate::app::check::Level;
-use crate::app::check::Line;
+use crate::app::check::Checked;
 use crate::app::check::Subject;
 use crate::app::error::AppError;
+use crate::app::error::ErrorKind;
 use crate::app::install;
+use crate::app::words::Words;
 
 /// Checks one job. Sends the target only GET.
 pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit, AppError> {
+    let job = args.job.as_deref();
+    let checked = beside::ask(
+        globals,
+        || {
+            nobody_else_checks(globals)?;
+            here(globals, job)
+        },
+        |daemon| {
+            let name = beside::job(globals, job)?;
+            let settings = beside::settings_of(globals, &name)?;
+            let path = format!("/jobs/{}/check", beside::part(&name));
+            let checked = daemon.asked(Question::get(path).asking(&[("settings", &settings)]));
+            if !beside::is_of_other_settings(&checked) {
+                return checked;
+            }
+            report.note(&format!(
+                "{} is not what the daemon runs job `{name}` with: it is checked from here, with the secrets that this command finds.",
+                globals.config.display()
+            ));
+            here(globals, job)
+        },
+    );
+    let checked = match checked {
+        // A daemon that does not answer is a line of its own.
+        Err(held) if held.kind == ErrorKind::Held => here(globals, job)?,
+        checked => checked?,
+    };
+    report.show(&checked, || checked.words());
+    Ok(if checked.ok { Exit::Done } else { Exit::Failed })
+}
+
+/// An error where a daemon holds the state folder: it has the secrets and the snapshot, so it is the one to check.
+fn nobody_else_checks(globals: &Globals) -> Result<(), AppError> {
+    // Settings that are no good are for the check itself to show, with the secrets that are missing.
+    let Ok(settings) = install::settings(&globals.config, true) else {
+        return Ok(());
+    };
+    match install::hold(&settings) {
+        Err(held) if held.kind == ErrorKind::Held => Err(held),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn here(globals: &Globals, job: Option<&str>) -> Result<Checked, AppError> {
     let settings = install::settings(&globals.config, false)?;
-    let (name, job) = install::choose(&settings, args.job.as_deref())?;
+    let (name, job) = install::choose(&settings, job)?;
     let subject = Subject {
         config: &globals.config,
         settings: &settings,
@@ -23,28 +70,5 @@ pub fn run(globals: &Globals, args: &OneJob, report: &mut Report) -> Result<Exit
         job,
         held: None,
     };
-    let checked = process::runtime()?.block_on(check::check(&subject));
-    report.show(&checked, || {
-        checked.checks.iter().map(text).collect::<Vec<_>>().join("\n")
-    });
-    Ok(if checked.ok { Exit::Done } else { Exit::Failed })
-}
-
-fn text(line: &Line) -> String {
-    let level = match line.level {
-        Level::Ok => "ok  ",
-        Level::Warn => "warn",
-        Level::Fail => "FAIL",
-    };
-    let advice = if line.advice.is_empty() {
-        String::new()
-    } else {
-        format!("\n                   do: {}", under(&line.advice))
-    };
-    format!("{level}  {:<12} {}{advice}", line.what, under(&line.text))
-}
-
-/// Further lines stand under the first: no text of another's begins one of ours.
-fn under(text: &str) -> String {
-    text.replace('\n', "\n                   ")
+    Ok(process::runtime()?.block_on(check::check(&subject)))
 }

@@ -19,10 +19,13 @@ use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::app::install::Installation;
 use crate::app::plans;
+use crate::app::service::request::BackupRequest;
 use crate::app::service::request::ForgetRequest;
+use crate::app::service::request::HandoverRequest;
 use crate::app::service::request::StateRequest;
 use crate::app::state;
 use crate::app::state::Copied;
+use crate::app::state::HandedOver;
 use crate::app::words::state as text;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
@@ -90,22 +93,19 @@ pub enum StateAction {
 /// What is asked before a backup takes the place of a state.
 const REPLACES: &str = "Put the backup in place of the state that is there?";
 
-/// Carries out one of them. What replaces the store's files, or hands the job over, needs the state folder for itself.
+/// Carries out one of them. What replaces the store's files needs the state folder for itself.
 pub fn run(globals: &Globals, action: &StateAction, report: &mut Report) -> Result<Exit, AppError> {
-    let desk = |job: &Option<String>| Desk::open_job(&globals.config, job.as_deref(), Actor::local_user());
     let installation = || Installation::open_offline(&globals.config);
     match action {
         StateAction::Verify(args) => verify(globals, args.job.as_deref(), report)?,
         StateAction::Export(args) => export(globals, args.job.as_deref(), report)?,
-        StateAction::Backup {
-            job,
-            out,
-            handover: false,
-        } => {
-            let done = backup(globals, job.as_deref(), out)?;
+        StateAction::Backup { job, out, handover } => {
+            let done = backup(globals, job.as_deref(), (out, *handover))?;
             report.show(&done, || backed_up(&done));
+            if *handover {
+                report.note(&text::handed_over(&done.job, &done.file));
+            }
         }
-        StateAction::Backup { job, out, .. } => hand_over(&desk(job)?, out, report)?,
         StateAction::Restore { force: true, .. } if !Asking::of(globals).goes_on(REPLACES) => {
             return Ok(Exit::Cancelled);
         }
@@ -146,11 +146,11 @@ fn forget(globals: &Globals, job: Option<&str>, object: &str, report: &mut Repor
     beside::answer(globals, report, here, there)
 }
 
-/// What the daemon is asked for: one job, and where the caller keeps what comes.
-fn asked(globals: &Globals, job: Option<&str>, out: Option<&Path>) -> Result<StateRequest, AppError> {
+/// What the daemon is asked for: one job.
+fn asked(globals: &Globals, job: Option<&str>) -> Result<StateRequest, AppError> {
     Ok(StateRequest {
         job: Some(beside::job(globals, job)?),
-        out: out.map(beside::place),
+        out: None,
     })
 }
 
@@ -158,7 +158,7 @@ fn verify(globals: &Globals, job: Option<&str>, report: &mut Report) -> Result<(
     let found = beside::ask(
         globals,
         || state::verify(&Desk::open_job(&globals.config, job, Actor::local_user())?),
-        |daemon| daemon.asked(Question::post("/state/verify", &asked(globals, job, None)?)),
+        |daemon| daemon.asked(Question::post("/state/verify", &asked(globals, job)?)),
     )?;
     report.show(&found, || text::verified(&found));
     if found.ok {
@@ -180,7 +180,7 @@ fn export(globals: &Globals, job: Option<&str>, report: &mut Report) -> Result<(
             Ok((desk.job, damaged))
         },
         |daemon| {
-            let asked = asked(globals, job, None)?;
+            let asked = asked(globals, job)?;
             let mut got = daemon.fetched(Question::post("/state/export", &asked))?;
             report
                 .borrow_mut()
@@ -192,16 +192,37 @@ fn export(globals: &Globals, job: Option<&str>, report: &mut Report) -> Result<(
     state::is_whole(&job, damaged)
 }
 
-fn backup(globals: &Globals, job: Option<&str>, out: &Path) -> Result<Copied, AppError> {
+/// Writes the backup. With `handover` the job goes on at another host: it does not run here meanwhile, nor afterwards.
+fn backup(globals: &Globals, job: Option<&str>, (out, handover): (&Path, bool)) -> Result<Copied, AppError> {
     beside::ask(
         globals,
-        || state::backup(&Desk::open_job(&globals.config, job, Actor::local_user())?, out),
+        || {
+            let desk = Desk::open_job(&globals.config, job, Actor::local_user())?;
+            let done = state::backup(&desk, out)?;
+            if handover {
+                state::hand_over(&desk, out)?;
+            }
+            Ok(done)
+        },
         |daemon| {
             state::is_free(out)?;
-            let asked = asked(globals, job, Some(out))?;
+            let job = beside::job(globals, job)?;
+            let asked = BackupRequest {
+                handover,
+                job: Some(job.clone()),
+                out: Some(beside::place(out)),
+            };
             let mut got = daemon.fetched(Question::post("/state/backup", &asked))?;
-            let job = asked.job.unwrap_or_default();
-            state::backed_up(&job, out, got.count, &mut got.file)
+            let done = state::backed_up(&job, out, got.count, &mut got.file)?;
+            if handover {
+                let asked = HandoverRequest {
+                    history: got.history.unwrap_or_default(),
+                    job: Some(job),
+                    out: beside::place(out),
+                };
+                let _: HandedOver = daemon.asked(Question::post("/state/handover", &asked))?;
+            }
+            Ok(done)
         },
     )
 }
@@ -211,16 +232,4 @@ fn backed_up(done: &Copied) -> String {
         "Job `{}` is backed up in {}: {} records",
         done.job, done.file, done.records
     )
-}
-
-/// The job goes on at another host: it does not run here meanwhile, nor afterwards.
-fn hand_over(desk: &Desk, out: &Path, report: &mut Report) -> Result<(), AppError> {
-    let done = state::backup(desk, out)?;
-    report.show(&done, || backed_up(&done));
-    state::hand_over(desk, out)?;
-    report.note(&format!(
-        "Job `{}` is handed over: it does not run here any more. On the other host: melonsync state restore --from {}",
-        done.job, done.file
-    ));
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The daemon as people and programs meet it: the real binary over a sample tenant, asked through its control socket.
 
 mod beside;
+mod checks;
 pub mod http;
 mod jobs;
 mod notices;

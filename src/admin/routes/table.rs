@@ -7,6 +7,7 @@ use super::Body;
 use super::Gives;
 use super::Least;
 use super::Route;
+use crate::admin::check;
 use crate::admin::decisions;
 use crate::admin::feed;
 use crate::admin::health;
@@ -22,6 +23,7 @@ use crate::admin::parameter::text;
 use crate::admin::plans;
 use crate::admin::state;
 use crate::admin::views;
+use crate::app::check::Checked;
 use crate::app::decisions::Comment;
 use crate::app::decisions::escrow;
 use crate::app::decisions::hold::Held;
@@ -43,14 +45,17 @@ use crate::app::proof::ExportRequest;
 use crate::app::service::CycleState;
 use crate::app::service::Service;
 use crate::app::service::answer::Ticket;
+use crate::app::service::request::BackupRequest;
 use crate::app::service::request::CancelRequest;
 use crate::app::service::request::Cancelled;
 use crate::app::service::request::DriftRequest;
 use crate::app::service::request::ForgetRequest;
+use crate::app::service::request::HandoverRequest;
 use crate::app::service::request::ResyncRequest;
 use crate::app::service::request::StateRequest;
 use crate::app::service::request::SyncRequest;
 use crate::app::service::request::UndoAsked;
+use crate::app::state::HandedOver;
 use crate::app::views::changes::Changes;
 use crate::app::views::cycles::Cycles;
 use crate::app::views::drift::DriftView;
@@ -111,6 +116,10 @@ fn jobs() -> Vec<Route> {
         get("/api/v1/jobs/{job}", views::job)
             .views::<JobStatus>()
             .says("one job"),
+        get("/api/v1/jobs/{job}/check", check::check)
+            .query(&[SETTINGS])
+            .views::<Checked>()
+            .says("config, secrets, permissions, both sides and the snapshot, checked by the daemon; the target is sent only GET"),
         get("/api/v1/jobs/{job}/withheld", views::withheld)
             .query(&[OBJECTS, REASON])
             .views::<WithheldList>()
@@ -319,9 +328,13 @@ fn copies() -> Vec<Route> {
             .gives(Gives::File(&[state::LINES]))
             .says("the snapshot as JSON Lines; `x-melonsync-count` counts damaged records"),
         post("/api/v1/state/backup", Approver, state::backup)
-            .takes::<StateRequest>()
+            .takes::<BackupRequest>()
             .gives(Gives::File(&[state::BYTES]))
-            .says("the file that `melonsync state restore` takes; `x-melonsync-count` counts its records"),
+            .says("the file that `melonsync state restore` takes; `x-melonsync-count` counts its records, `x-melonsync-history` is the head of its history"),
+        post("/api/v1/state/handover", Approver, state::handover)
+            .takes::<HandoverRequest>()
+            .views::<HandedOver>()
+            .says("the job goes on at another host, from a backup that ends with this history; refused where it went on since"),
         post("/api/v1/state/forget", Approver, state::forget)
             .takes::<ForgetRequest>()
             .says("erases the personal values of an object that is ours no more"),

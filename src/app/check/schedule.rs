@@ -56,8 +56,8 @@ pub(super) fn verdict(job: &Job, lines: &[Line]) -> Line {
     let named = |level| {
         let mut names: Vec<&str> = Vec::new();
         for line in lines.iter().filter(|line| line.level == level) {
-            if !names.contains(&line.what) {
-                names.push(line.what);
+            if !names.contains(&line.what.as_str()) {
+                names.push(&line.what);
             }
         }
         names.join(", ")
@@ -83,7 +83,7 @@ pub(super) fn verdict(job: &Job, lines: &[Line]) -> Line {
     };
     Line {
         level,
-        what: "verdict",
+        what: "verdict".to_owned(),
         text,
         advice: match level {
             Level::Fail => "do what stands under each FAIL, then run `melonsync check` again".to_owned(),

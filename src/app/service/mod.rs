@@ -6,11 +6,11 @@
 
 pub mod answer;
 mod counted;
+mod beside;
 pub mod events;
 mod load;
 mod notices;
 pub mod order;
-mod previews;
 mod queue;
 mod refusals;
 pub mod request;

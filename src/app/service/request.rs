@@ -122,7 +122,7 @@ impl DriftRequest {
     }
 }
 
-/// `state verify`, `export` and `backup`.
+/// `state verify` and `export`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StateRequest {
@@ -130,6 +130,31 @@ pub struct StateRequest {
     pub job: Option<String>,
     /// Where the caller keeps what comes: for `state forget`, which lists what still holds values. Nothing is written there.
     pub out: Option<String>,
+}
+
+/// `state backup`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackupRequest {
+    /// It is to be handed over with this backup: nothing is written while it is made.
+    pub handover: bool,
+    /// The job; may be left out where there is one.
+    pub job: Option<String>,
+    /// Where the caller keeps it, which is only noted.
+    pub out: Option<String>,
+}
+
+/// `state backup --handover`, in two steps: the backup is made and kept, then the job is handed over with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandoverRequest {
+    /// The head of the history in the backup, as `x-melonsync-history` of its answer has it.
+    pub history: String,
+    /// The job; may be left out where there is one.
+    #[serde(default)]
+    pub job: Option<String>,
+    /// Where the caller keeps the backup.
+    pub out: String,
 }
 
 /// `state forget`.

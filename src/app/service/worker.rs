@@ -293,6 +293,10 @@ impl Worker {
 
     async fn carry_out(&self, job: &Job, track: Arc<Track>) {
         let _alone = self.cycle.lock().await;
+        // Whoever held it before may have handed the job over.
+        if let Loaded::Broken(error) = self.loaded() {
+            return self.ended(&track, Done::failed(error));
+        }
         self.desk().running.push(Arc::clone(&track));
         track.begin();
         let (mut begun, mut gap) = (None, Duration::ZERO);

@@ -25,16 +25,20 @@ pub struct Copy {
     pub file: File,
     /// What is to be known of it beside its content: the records of a backup, the damaged ones of an export.
     pub count: u64,
+    /// The head of the history that a backup ends with, or of an earlier one; empty of an export.
+    pub history: String,
 }
 
 /// Makes a backup. `out`: where the caller keeps it, which is noted.
 pub fn backup_elsewhere(desk: &Desk, out: &Path) -> Result<Copy, AppError> {
     let folder = tempfile::tempdir().map_err(|error| temporary(&error))?;
     let path = folder.path().join("backup");
+    // Before the copy: what is decided meanwhile makes the two differ, and never hides.
+    let history = desk.snapshot.history_head()?.to_string();
     let count = transfer::backup(desk.snapshot.store(), desk.snapshot.path(), &path)?;
     let file = File::open(&path).map_err(|error| temporary(&error))?;
     desk.note_copy("backup", out)?;
-    Ok(Copy { file, count })
+    Ok(Copy { file, count, history })
 }
 
 /// Makes an export as JSON Lines.
@@ -42,7 +46,11 @@ pub fn export_elsewhere(desk: &Desk) -> Result<Copy, AppError> {
     let mut file = tempfile::tempfile().map_err(|error| temporary(&error))?;
     let count = super::export(desk, io::BufWriter::new(&file))?;
     file.rewind().map_err(|error| temporary(&error))?;
-    Ok(Copy { file, count })
+    Ok(Copy {
+        file,
+        count,
+        history: String::new(),
+    })
 }
 
 /// Keeps a backup of so many records that was made elsewhere, in a file that is not there yet.

@@ -3,6 +3,7 @@
 use super::Words;
 use crate::app::state::Copied;
 use crate::app::state::Forgotten;
+use crate::app::state::HandedOver;
 use crate::app::state::Verified;
 use crate::model::shown::shown;
 
@@ -32,6 +33,21 @@ pub fn replaced(done: &Copied, word: &str) -> String {
          The next cycle reads the source from the beginning. Read its `melonsync plan` before you sync.",
         done.job, done.file, done.records
     )
+}
+
+/// A job that goes on elsewhere.
+#[must_use]
+pub fn handed_over(job: &str, file: &str) -> String {
+    format!(
+        "Job `{job}` is handed over: it does not run here any more. On the other host: melonsync state restore --from {}",
+        shown(file)
+    )
+}
+
+impl Words for HandedOver {
+    fn words(&self) -> String {
+        handed_over(&self.job, &self.file)
+    }
 }
 
 /// What was erased, and every copy that still holds it.

@@ -139,7 +139,6 @@ fn copies_made_beside_a_daemon_are_those_made_without_one() {
         &["state", "compact"] as &[&str],
         &["state", "import", "--from", backup],
         &["state", "restore", "--from", backup, "--force"],
-        &["state", "backup", "--out", &format!("{backup}2"), "--handover"],
     ] {
         let refused = world.run(needs_it_for_itself).exits(5);
         assert!(refused.err.contains("do:"), "{}", refused.err);
