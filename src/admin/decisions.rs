@@ -72,7 +72,11 @@ pub(super) async fn withheld_release(
     headers: HeaderMap,
     Json(chosen): Json<Chosen>,
 ) -> Answered {
-    let decide = move || withheld::release(&service.desk(&job, caller.actor)?, &chosen);
+    let decide = move || {
+        let decided = withheld::release(&service.desk(&job, caller.actor.clone())?, &chosen)?;
+        service.send_released(&job, &caller.actor);
+        Ok(decided)
+    };
     answer::view(&headers, decide).await
 }
 

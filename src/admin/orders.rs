@@ -62,7 +62,13 @@ pub(super) async fn resync(
     Body(asked): Body<ResyncRequest>,
 ) -> Result<Response, Problem> {
     service.same_settings(&job, asked.settings.as_deref())?;
-    taken(&service, &job, &caller.actor, asked.work()?, reply)
+    let work = if asked.objects.is_empty() {
+        asked.work()?
+    } else {
+        let ready = service.ready(&job)?;
+        answer::blocking(move || asked.sorted(&ready.job.snapshot)?.work()).await?
+    };
+    taken(&service, &job, &caller.actor, work, reply)
 }
 
 /// `POST /api/v1/jobs/{job}/drift/refresh`: the target is read, and nothing is written.

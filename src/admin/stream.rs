@@ -223,7 +223,7 @@ impl Follower {
     }
 }
 
-/// The last events: the summary, where there is one, and the problem, where there was one.
+/// The last events: what became of those who were named, the summary, where there is one, and the problem, where there was one.
 fn last(answer: &Answer) -> Vec<Event> {
     let compared = answer.compared.as_ref();
     let compared = compared.map(|compared| event("compared", compared));
@@ -232,7 +232,10 @@ fn last(answer: &Answer) -> Vec<Event> {
         let text = Problem::from(error).text();
         Event::default().event("problem").data(text)
     });
-    compared.into_iter().chain(summary).chain(problem).collect()
+    let people = answer.people.iter().map(|person| event("person", person));
+    let people: Vec<Event> = people.collect();
+    let rest = compared.into_iter().chain(summary).chain(problem);
+    people.into_iter().chain(rest).collect()
 }
 
 fn event(name: &str, data: &impl Serialize) -> Event {

@@ -19,6 +19,7 @@ pub mod lookup;
 pub mod mapping;
 pub mod metrics;
 pub mod notices;
+pub mod people;
 pub mod plans;
 pub mod preview;
 pub mod proof;

@@ -67,7 +67,7 @@ impl From<Outcome> for Exit {
             Outcome::Converged | Outcome::Planned => Self::Done,
             Outcome::Partial => Self::Entries,
             Outcome::Withheld => Self::Withheld,
-            Outcome::Quarantined | Outcome::Failed => Self::Failed,
+            Outcome::Stopped | Outcome::Quarantined | Outcome::Failed => Self::Failed,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::beside::Leaving;
 use super::exit::Exit;
 use super::report::Report;
 use crate::app::error::AppError;
+use crate::app::people::OfPeople;
 use crate::app::service::answer::Ticket;
 use crate::app::text::summary as text;
 
@@ -16,13 +17,20 @@ pub(super) fn ended(ended: Ended, report: &mut Report) -> Result<Exit, AppError>
             findings,
             problem,
             cancelled,
+            people,
             compared: _,
         } => {
             let refused = problem.as_ref().is_some_and(AppError::is_refusal);
             let mut exit = Exit::Failed;
             if let Some(summary) = &summary {
                 exit = Exit::from(summary.outcome);
-                if report.is_json() {
+                if !people.is_empty() {
+                    let words = || {
+                        let people: String = people.iter().map(|person| person.words.as_str()).collect();
+                        format!("{people}\n{}", text::summary(summary, &findings))
+                    };
+                    report.show(&OfPeople::new(summary, &people), words);
+                } else if report.is_json() {
                     report.json(summary);
                 } else if !refused {
                     report.text(&text::summary(summary, &findings));

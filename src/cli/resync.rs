@@ -1,37 +1,48 @@
-//! `resync`: certain objects, or all, now.
+//! `resync`: certain objects, or all, now; and what became of each who was named.
+
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::args::Globals;
 use super::beside;
 use super::beside::Daemon;
+use super::beside::Ended;
 use super::beside::Question;
 use super::exit::Exit;
 use super::orders;
 use super::patience::Patience;
+use super::process;
 use super::report::Report;
 use super::sync;
-use crate::app::cycles::Allowing;
+use super::watch::Progress;
+use crate::app::cycles;
 use crate::app::cycles::Extent;
 use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::install::Installation;
+use crate::app::people;
+use crate::app::people::PersonReport;
 use crate::app::service::request::ResyncRequest;
 
 /// `resync`: exactly one of who, all and from the beginning.
 #[derive(Debug, Clone, Args)]
-#[command(
-    override_usage = "melonsync resync [OPTIONS] [JOB] --user <UPN|ID>... [--group <NAME|ID>...]\n       \
+#[command(override_usage = "melonsync resync [OPTIONS] [JOB] <OBJECT>...\n       \
+                      melonsync resync [OPTIONS] [JOB] --user <UPN|ID>... [--group <NAME|ID>...]\n       \
                       melonsync resync [OPTIONS] [JOB] --group <NAME|ID>...\n       \
                       melonsync resync [OPTIONS] [JOB] --all\n       \
-                      melonsync resync [OPTIONS] [JOB] --restart"
-)]
+                      melonsync resync [OPTIONS] [JOB] --restart")]
 pub struct Resync {
-    /// The job; may be left out where there is one. It stands before --user and --group, which take all that follows.
-    pub job: Option<String>,
+    /// The job, which may be left out where there is one and stands first; and the users and groups: object id, the beginning of
+    /// one, UPN, mail or display name.
+    #[arg(value_name = "OBJECT")]
+    pub names: Vec<String>,
     /// What is looked at again.
     #[command(flatten)]
     pub what: ResyncWhat,
+    /// Show what would be done, and send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Beside a daemon.
     #[command(flatten)]
     pub patience: Patience,
@@ -39,7 +50,7 @@ pub struct Resync {
 
 /// What `resync` looks at again.
 #[derive(Debug, Clone, Args)]
-#[group(required = true, multiple = true)]
+#[group(multiple = true)]
 pub struct ResyncWhat {
     /// Users, by principal name or object id.
     #[arg(long, value_name = "UPN|ID", num_args = 1.., conflicts_with_all = ["all", "restart"])]
@@ -55,53 +66,88 @@ pub struct ResyncWhat {
     pub restart: bool,
 }
 
-impl ResyncWhat {
-    fn extent(&self) -> Extent {
-        if self.restart {
-            Extent::Restart
-        } else if self.all {
-            Extent::All
-        } else {
-            Extent::Objects {
-                users: self.user.clone(),
-                groups: self.group.clone(),
-            }
+impl Resync {
+    fn asked(&self, objects: Vec<String>) -> ResyncRequest {
+        ResyncRequest {
+            users: self.what.user.clone(),
+            groups: self.what.group.clone(),
+            objects,
+            all: self.what.all,
+            restart: self.what.restart,
+            dry_run: self.dry_run,
+            settings: None,
         }
     }
 }
 
 /// Looks at certain objects again, or at all.
 pub fn run(globals: &Globals, args: &Resync, report: &mut Report) -> Result<Exit, AppError> {
-    let what = &args.what;
+    let (job, objects) = beside::job_and_names(globals, &args.names)?;
+    // Nothing that names nothing, or two things, is begun.
+    args.asked(objects.clone()).extent()?;
     let here = |report: &Report| {
         let installation = Installation::open(&globals.config)?;
         args.patience.without_a_daemon()?;
-        let job = sync::acting_job(&installation, args.job.as_deref(), false, report)?;
-        sync::once(&job, what.extent(), Allowing::default(), report)
+        here(&installation, (&job, args.asked(objects.clone())), report)
     };
     let there = |daemon: &Daemon, report: &Report| {
-        let job = beside::job(globals, args.job.as_deref())?;
         let asked = ResyncRequest {
-            users: what.user.clone(),
-            groups: what.group.clone(),
-            all: what.all,
-            restart: what.restart,
             settings: Some(beside::settings_of(globals, &job)?),
+            ..args.asked(objects.clone())
         };
         let path = format!("/jobs/{}/resync", beside::part(&job));
         daemon.order(Question::post(path, &asked), args.patience, report)
     };
     let done = beside::ask(globals, || here(report), |daemon| there(daemon, report));
-    done.and_then(|done| orders::ended(done, report))
+    let named = [&objects, &args.what.user, &args.what.group];
+    done.map(|done| of_those(done, &named.map(Vec::as_slice).concat()))
+        .and_then(|done| orders::ended(done, report))
         .map_err(|failure| job_named_last(globals, args, failure))
+}
+
+fn here(
+    installation: &Installation,
+    (job, asked): (&str, ResyncRequest),
+    report: &Report,
+) -> Result<Ended, AppError> {
+    let job = sync::acting_job(installation, Some(job), false, report)?;
+    let apply = !asked.dry_run;
+    let extent: Extent = asked.sorted(&job.snapshot)?.extent()?;
+    let watcher = Arc::new(Progress::new(report.progress()));
+    let (done, people) = process::runtime()?.block_on(async {
+        let asking = process::asking(Arc::clone(&watcher) as _);
+        people::look_at(&job, (extent, apply), asking, &[]).await
+    });
+    watcher.clear();
+    let stopped = cycles::was_stopped(&done);
+    if stopped {
+        report.note(&watcher.stopped());
+    }
+    Ok(Ended::Done {
+        problem: done.error.as_ref().map(AppError::from).filter(|_| !stopped),
+        summary: Some(Box::new(done.summary)),
+        findings: watcher.findings(),
+        compared: None,
+        people: people?.reports,
+        cancelled: stopped,
+    })
+}
+
+/// Of an order that another one was joined with, those who were named here.
+fn of_those(mut done: Ended, names: &[String]) -> Ended {
+    if let Ended::Done { people, .. } = &mut done {
+        let is_named = |person: &PersonReport| names.iter().any(|name| *name == person.asked);
+        people.retain(is_named);
+    }
+    done
 }
 
 /// `resync --user NAME JOB` reads as two users: the usage that follows says where the job belongs.
 fn job_named_last(globals: &Globals, args: &Resync, mut failure: AppError) -> AppError {
     let mut names = args.what.user.iter().chain(&args.what.group);
     let jobs = install::settings(&globals.config, true).map(|settings| settings.jobs);
-    let swallowed =
-        |name: &&String| args.job.is_none() && jobs.as_ref().is_ok_and(|jobs| jobs.contains_key(*name));
+    let is_job = |name: &String| jobs.as_ref().is_ok_and(|jobs| jobs.contains_key(name));
+    let swallowed = |name: &&String| !args.names.first().is_some_and(is_job) && is_job(name);
     if let (true, Some(job), Some(error)) = (
         failure.is_refusal(),
         names.find(swallowed),

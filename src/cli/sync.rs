@@ -150,6 +150,7 @@ pub(super) fn once(
         summary: Some(Box::new(done.summary)),
         findings: watcher.findings(),
         compared: None,
+        people: Vec::new(),
         cancelled: stopped,
     })
 }
@@ -211,6 +212,7 @@ fn carried_out_there(
             compared: Some(compared),
             problem,
             cancelled: false,
+            ..
         } => {
             let carried = CarriedOut {
                 summary: summary.map(|summary| *summary),

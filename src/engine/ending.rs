@@ -79,14 +79,16 @@ impl Frame {
         let stops = &mut failures.stops;
         stops.confirm_refusal(&run, error.as_ref()).await;
         let quarantine = stops.after(&run, error.as_ref());
-        let whole = !run.undoes && run.standing.count(Fact::Late) == 0;
+        let whole = !run.undoes && !by_hand;
+        let nobody_late = run.standing.count(Fact::Late) == 0;
         let cycle = run.order.id;
         let mut summary = summary_of(run, &failures, error.as_ref());
         summary.duration_ms = u64::try_from(self.watch.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.add_traffic(&mut summary, job);
         let mut reached = Reached::default();
         let error = if keeps {
-            let keeping = Keeping::of(job, &summary, cycle, quarantine, whole && !by_hand);
+            let seen = (whole, whole && nobody_late);
+            let keeping = Keeping::of(job, &summary, cycle, quarantine, seen);
             match blocking(&job.snapshot, move |snapshot| keeping.keep(snapshot)).await {
                 Ok(now) => {
                     reached = now;
@@ -124,6 +126,7 @@ fn summary_of(run: Run<'_>, failures: &Failures, error: Option<&CycleError>) -> 
     summary.escrow = failures.escrow.count() + run.standing.count(Fact::InEscrow) as u64;
     summary.outcome = match error {
         Some(_) if stops => Outcome::Quarantined,
+        Some(CycleError::Stopped) => Outcome::Stopped,
         Some(_) => Outcome::Failed,
         None if !applies => Outcome::Planned,
         None if summary.withheld.count > 0 => Outcome::Withheld,
@@ -159,7 +162,7 @@ struct Keeping {
     fingerprint: String,
     /// History before this moment goes.
     oldest: Timestamp,
-    /// It came to its end, whatever it left.
+    /// It looked at all that it is there for, and came to its end, whatever it left.
     ended: bool,
     /// And it was one that writes.
     through: bool,
@@ -173,15 +176,20 @@ struct Keeping {
 }
 
 impl Keeping {
-    /// `looked`: the whole of both sides was looked at.
+    /// `whole`: it was no order for some objects; `looked`: and nobody was met too late to be looked at.
     fn of(
         job: &Job,
         summary: &Summary,
         cycle: CycleId,
         stops: Option<(Quarantine, Vec<NewEntry>)>,
-        looked: bool,
+        (whole, looked): (bool, bool),
     ) -> Self {
-        let ended = !matches!(summary.outcome, Outcome::Failed | Outcome::Quarantined);
+        let cut_short = matches!(
+            summary.outcome,
+            Outcome::Failed | Outcome::Quarantined | Outcome::Stopped
+        );
+        // What an order for some objects came to says nothing of all the others.
+        let ended = whole && !cut_short;
         // With nothing held back, there was nothing left to look at.
         // Of a cycle over a few objects, or with something left undone, that cannot be said.
         let looked = looked && summary.outcome == Outcome::Converged && summary.withheld.count == 0;

@@ -148,6 +148,8 @@ pub enum Extent {
         /// Groups: object id or display name.
         groups: Vec<String>,
     },
+    /// The objects of which a person let withheld operations through.
+    Released,
     /// What drifted at the target, which is listed; nothing else is planned.
     Drift {
         /// True: it is put right, whatever the drift policy says. False: it is only found.
@@ -180,6 +182,21 @@ pub struct Order {
     pub watcher: Arc<dyn Watcher>,
 }
 
+/// Somebody who was named, as the source has them now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedOne {
+    /// The name that led there.
+    pub asked: String,
+    /// User or group.
+    pub kind: ObjectKind,
+    /// The object.
+    pub id: SourceId,
+    /// What people know it by.
+    pub name: String,
+    /// True where the source answered what was known before, and nothing else was to be done either.
+    pub unchanged: bool,
+}
+
 /// Follows a cycle.
 pub trait Watcher: Send + Sync {
     /// An operation is in the plan (and, in a `sync`, was carried out).
@@ -188,6 +205,8 @@ pub trait Watcher: Send + Sync {
     fn omission(&self, _kind: ObjectKind, _object: SourceId, _name: &str, _omission: &Omission) {}
     /// Something about the target or the mapping that concerns every object.
     fn finding(&self, _text: &str) {}
+    /// Somebody who was named was found, and asked for at the source.
+    fn named(&self, _named: &NamedOne) {}
     /// A phase began, or went on: its name, how many are done, of how many where known.
     fn progress(&self, _phase: &'static str, _done: u64, _of: Option<u64>) {}
 }
@@ -207,7 +226,7 @@ impl Extent {
     /// True where only some objects are looked at.
     #[must_use]
     pub const fn is_partial(&self) -> bool {
-        matches!(self, Self::Objects { .. } | Self::Drift { .. })
+        matches!(self, Self::Objects { .. } | Self::Released | Self::Drift { .. })
     }
 
     /// The kind of cycle that this makes, unless it is the first one.
@@ -216,9 +235,12 @@ impl Extent {
         match self {
             Self::Changes => Kind::Incremental,
             Self::Full => Kind::Full,
-            Self::All | Self::Restart | Self::Objects { .. } | Self::Drift { .. } | Self::Explain => {
-                Kind::OnDemand
-            }
+            Self::All
+            | Self::Restart
+            | Self::Objects { .. }
+            | Self::Released
+            | Self::Drift { .. }
+            | Self::Explain => Kind::OnDemand,
         }
     }
 }

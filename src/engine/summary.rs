@@ -39,6 +39,8 @@ pub enum Outcome {
     Planned,
     /// Some entries failed or wait; they stay dirty and are tried again.
     Partial,
+    /// It ended between two requests because it was told to; what is left is the next cycle's.
+    Stopped,
     /// The guard held operations back; the rest was applied.
     Withheld,
     /// Bad credentials or the endpoint gone: nothing goes on until somebody acts.

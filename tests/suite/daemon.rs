@@ -4,6 +4,7 @@ mod beside;
 mod checks;
 pub mod http;
 mod jobs;
+mod named;
 mod notices;
 mod orders;
 mod plans;

@@ -9,11 +9,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::error::AppError;
+use crate::app::people::PersonReport;
 use crate::app::plans::Compared;
 use crate::app::plans::Form;
 use crate::app::plans::Origin;
 use crate::app::plans::Sheet;
 use crate::engine::error::CycleError;
+use crate::engine::job::NamedOne;
 use crate::engine::job::Report;
 use crate::engine::summary::Summary;
 
@@ -43,6 +45,8 @@ pub struct Answer {
     pub made: Option<Arc<Made>>,
     /// How it compares with the saved plan that was to be carried out.
     pub compared: Option<Compared>,
+    /// What became of those who were named.
+    pub people: Vec<PersonReport>,
 }
 
 /// The same, before it is told.
@@ -52,6 +56,9 @@ pub(super) struct Done {
     pub(super) error: Option<AppError>,
     pub(super) made: Option<Made>,
     pub(super) compared: Option<Compared>,
+    pub(super) people: Vec<PersonReport>,
+    /// Those who were named, and to be carried out.
+    pub(super) named: Vec<NamedOne>,
     /// It ended between two requests, because it was told to.
     pub(super) stopped: bool,
 }

@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
+use tracing::info;
+
 use super::Loaded;
 use super::Service;
+use super::order::Ask;
+use super::order::Work;
 use crate::app::actor::Actor;
 use crate::app::error::AppError;
 use crate::app::install;
@@ -22,6 +26,19 @@ impl Service {
         // What only the whole of it shows to be wrong is an answer too, and no failed order.
         preview.job(&ready.job, ready.job.snapshot.clone())?;
         Ok(preview)
+    }
+
+    /// Has what was let through sent at once. Where that cannot be ordered, the next cycle sends it.
+    pub fn send_released(&self, job: &str, actor: &Actor) {
+        let ask = Ask {
+            work: Work::released(),
+            actor: actor.to_string(),
+            watcher: None,
+        };
+        if let Err(refused) = self.order(job, ask) {
+            let why = refused.errors.first().map_or("", |error| error.what.as_str());
+            info!(job, "What was released waits for the next cycle: {why}");
+        }
     }
 
     /// Hands a job over to another host with a backup that was made before, while no cycle runs. It does not run here any more.

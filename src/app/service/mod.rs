@@ -4,9 +4,10 @@
 //! ends what is in flight and records it. After a crash the next start goes on from the snapshots, as every command does;
 //! orders that waited are gone, and whoever waited for them sees the connection end.
 
+mod again;
 pub mod answer;
-mod counted;
 mod beside;
+mod counted;
 pub mod events;
 mod load;
 mod notices;

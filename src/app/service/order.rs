@@ -82,7 +82,7 @@ pub enum Work {
 pub enum Class {
     /// Named users and groups.
     Named,
-    /// Heals, undo.
+    /// Releases, heals, undo.
     Decision,
     /// Whole cycles.
     Cycle,
@@ -98,7 +98,7 @@ impl Work {
                 ..
             } => Class::Named,
             Self::Cycle {
-                extent: Extent::Drift { .. },
+                extent: Extent::Drift { .. } | Extent::Released,
                 ..
             }
             | Self::Undo { .. } => Class::Decision,
@@ -138,6 +138,64 @@ impl Work {
     }
 }
 
+impl Work {
+    /// What a person let through, sent.
+    #[must_use]
+    pub const fn released() -> Self {
+        Self::Cycle {
+            extent: Extent::Released,
+            apply: true,
+            allow_deletions: None,
+            allow_creations: None,
+        }
+    }
+
+    /// These users and groups, looked at.
+    #[must_use]
+    pub const fn named(users: Vec<String>, groups: Vec<String>, apply: bool) -> Self {
+        Self::Cycle {
+            extent: Extent::Objects { users, groups },
+            apply,
+            allow_deletions: None,
+            allow_creations: None,
+        }
+    }
+
+    /// True where a running cycle makes way for it.
+    #[must_use]
+    pub fn is_urgent(&self) -> bool {
+        self.class() < Class::Cycle
+    }
+
+    /// This and other work for named people as one; `None` where they are not of one kind, or too many for one.
+    fn united(&self, other: &Self) -> Option<Self> {
+        let named = |work: &Self| match work {
+            Self::Cycle {
+                extent: Extent::Objects { users, groups },
+                apply,
+                ..
+            } => Some((users.clone(), groups.clone(), *apply)),
+            _ => None,
+        };
+        let ((mut users, mut groups, apply), (more_users, more_groups, same)) = (named(self)?, named(other)?);
+        let few = users.len() <= FEW && more_users.len() <= FEW;
+        add(&mut users, more_users);
+        add(&mut groups, more_groups);
+        // A few people may be disabled although the guard is closed: nobody loses that by being joined.
+        let stays_few = !few || users.len() <= FEW;
+        let fits = users.len() + groups.len() <= MOST_NAMES && apply == same && stays_few;
+        fits.then(|| Self::named(users, groups, apply))
+    }
+}
+
+fn add(names: &mut Vec<String>, more: Vec<String>) {
+    for name in more {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+}
+
 /// Work, and who asks for it.
 #[derive(Clone)]
 pub struct Ask {
@@ -147,6 +205,25 @@ pub struct Ask {
     pub actor: String,
     /// Follows it too, where its result is more than a summary. Such an order is never joined with another.
     pub watcher: Option<Arc<dyn Watcher>>,
+}
+
+/// The actor of a cycle that nobody asked for.
+const SCHEDULE: &str = "schedule";
+
+impl Ask {
+    /// What the schedule asks for.
+    pub(super) fn of_schedule(extent: Extent) -> Self {
+        Self {
+            work: Work::Cycle {
+                extent,
+                apply: true,
+                allow_deletions: None,
+                allow_creations: None,
+            },
+            actor: SCHEDULE.to_owned(),
+            watcher: None,
+        }
+    }
 }
 
 /// How far a phase is.
@@ -159,6 +236,12 @@ pub struct Progress {
     /// Of how many, where that is known.
     pub of: Option<u64>,
 }
+
+/// As many names as one order may have.
+pub(super) const MOST_NAMES: usize = 1000;
+
+/// As many users, named in one order, may be disabled although the guard is closed.
+const FEW: usize = 10;
 
 /// Where an order stands.
 #[derive(Debug, Clone)]
@@ -185,6 +268,8 @@ pub struct Track {
     pub(super) stop: CancellationToken,
     /// How many asked for it and still want it.
     askers: Mutex<u32>,
+    /// What all of them asked for, where that is more than the first did.
+    united: Mutex<Option<Work>>,
     findings: Mutex<Vec<String>>,
     standing: watch::Sender<Standing>,
     progress: watch::Sender<Progress>,
@@ -205,6 +290,7 @@ impl Track {
             ask,
             stop,
             askers: Mutex::new(1),
+            united: Mutex::default(),
             findings: Mutex::default(),
             standing: watch::Sender::new(Standing::Waiting),
             progress: watch::Sender::default(),
@@ -245,8 +331,35 @@ impl Track {
         }
     }
 
-    pub(super) fn join(&self) {
+    /// What is to be done, for all who asked.
+    pub(super) fn work(&self) -> Work {
+        let united = self.united.lock().unwrap_or_else(PoisonError::into_inner);
+        united.clone().unwrap_or_else(|| self.ask.work.clone())
+    }
+
+    /// What it would be with another's order joined; `None` where that stays one of its own. People named by one person are one
+    /// order: in the history each has the name of who asked.
+    pub(super) fn with(&self, ask: &Ask) -> Option<Work> {
+        if self.ask.watcher.is_some() || ask.watcher.is_some() {
+            return None;
+        }
+        let work = self.work();
+        if work == ask.work {
+            return Some(work);
+        }
+        let one = self.ask.actor == ask.actor;
+        one.then(|| work.united(&ask.work)).flatten()
+    }
+
+    pub(super) fn join(&self, all: Work) {
+        *self.united.lock().unwrap_or_else(PoisonError::into_inner) = Some(all);
         *self.askers.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+    }
+
+    /// How many asked for it, and want it still.
+    #[must_use]
+    pub fn askers(&self) -> u32 {
+        *self.askers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One of those who asked does not want it any more; true where nobody is left.
@@ -282,6 +395,7 @@ impl Track {
             error: done.error,
             made: done.made.map(Arc::new),
             compared: done.compared,
+            people: done.people,
         });
         self.happened(Happening::Ended(Arc::clone(&answer)));
         self.standing.send_replace(Standing::Ended(answer));

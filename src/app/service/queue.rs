@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::order::Ask;
-use super::order::Class;
 use super::order::Track;
+use super::order::Work;
 use crate::model::id::CycleId;
 
 /// As many orders wait before one job.
@@ -17,13 +17,10 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// The waiting order that asks for the same, and may be joined.
-    pub(super) fn same(&self, ask: &Ask) -> Option<(usize, &Arc<Track>)> {
-        let is_same = |track: &&Arc<Track>| {
-            track.ask.work == ask.work && track.ask.watcher.is_none() && ask.watcher.is_none()
-        };
-        let at = self.waiting.iter().position(|track| is_same(&track))?;
-        Some((at, &self.waiting[at]))
+    /// The waiting order that may be joined, with its place and what all of it comes to then.
+    pub(super) fn same(&self, ask: &Ask) -> Option<(usize, &Arc<Track>, Work)> {
+        let mut each = self.waiting.iter().enumerate();
+        each.find_map(|(at, track)| Some((at, track, track.with(ask)?)))
     }
 
     /// Puts an order behind those of its class and of the classes that go first. Returns how many are before it; `None`
@@ -49,10 +46,10 @@ impl Queue {
         self.is_urgent().then(|| self.pop()).flatten()
     }
 
-    /// True where somebody is named in the next order.
+    /// True where a running cycle makes way for the next order.
     pub(super) fn is_urgent(&self) -> bool {
         let next = self.waiting.first();
-        next.is_some_and(|track| track.ask.work.class() == Class::Named)
+        next.is_some_and(|track| track.ask.work.is_urgent())
     }
 
     /// Takes an order out before its turn.
@@ -72,7 +69,6 @@ mod tests {
     use tokio_util::sync::CancellationToken;
     use uuid::Uuid;
 
-    use super::super::order::Work;
     use super::*;
     use crate::engine::job::Extent;
     use crate::engine::job::NoWatcher;
@@ -141,14 +137,40 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(track(1, named("ada")));
         queue.push(track(2, cycle(Extent::Changes)));
-        let at = |work| queue.same(&ask(work)).map(|(at, _)| at);
+        let at = |work| queue.same(&ask(work)).map(|(at, _, _)| at);
         assert_eq!(at(cycle(Extent::Changes)), Some(1));
         assert_eq!(at(named("ada")), Some(0));
-        assert_eq!(at(named("bob")), None);
         assert_eq!(at(cycle(Extent::Full)), None);
         let mut watched = ask(cycle(Extent::Changes));
         watched.watcher = Some(Arc::new(NoWatcher));
         assert!(queue.same(&watched).is_none());
+    }
+
+    #[test]
+    fn people_named_by_one_person_are_one_order() {
+        let mut queue = Queue::default();
+        queue.push(track(1, named("ada")));
+        let joined = |queue: &Queue, ask: &Ask| {
+            let (_, track, all) = queue.same(ask)?;
+            track.join(all);
+            Some(track.work())
+        };
+        let both = Work::named(vec!["ada".to_owned(), "bob".to_owned()], Vec::new(), true);
+        assert_eq!(joined(&queue, &ask(named("bob"))), Some(both.clone()));
+        assert_eq!(joined(&queue, &ask(named("ada"))), Some(both));
+        // Another person's, a dry run, and more than may pass a closed guard together stay orders of their own.
+        let theirs = Ask {
+            actor: "eve".to_owned(),
+            ..ask(named("cleo"))
+        };
+        let many: Vec<String> = (0..9).map(|number| format!("user{number}")).collect();
+        for other in [
+            theirs,
+            ask(Work::named(vec!["cleo".to_owned()], Vec::new(), false)),
+            ask(Work::named(many, Vec::new(), true)),
+        ] {
+            assert_eq!(joined(&queue, &other), None);
+        }
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Why an order is not carried out, or not to its end.
 
+use tracing::error;
+
+use super::order::Track;
 use super::queue::MOST_WAITING;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
@@ -54,4 +57,13 @@ pub(super) fn full() -> AppError {
         ErrorKind::Busy,
         shown.advise("ask again when some of them are done; `melonsync status` lists them"),
     )
+}
+
+/// Logs why an order was not carried out to its end.
+pub(super) fn log(job: &str, track: &Track, failure: &AppError) {
+    for text in &failure.errors {
+        let causes: String = text.causes.iter().map(|cause| format!(": {cause}")).collect();
+        let advice = text.advice.as_deref().unwrap_or_default();
+        error!(job, cycle.id = %track.cycle, "{job}: {}{causes}; {advice}", text.what);
+    }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::order::MOST_NAMES;
 use super::order::Work;
 use crate::app::error::AppError;
 use crate::app::plans::Carrying;
@@ -14,9 +15,9 @@ use crate::app::plans::Saved;
 use crate::engine::job::Extent;
 use crate::engine::job::UndoRequest;
 use crate::model::id::CycleId;
-
-/// As many names as one order may have.
-const MOST_NAMES: usize = 1000;
+use crate::model::id::ObjectKind;
+use crate::snapshot::named::NotOne;
+use crate::snapshot::store::Snapshot;
 
 /// `sync`: one cycle.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -93,10 +94,14 @@ pub struct ResyncRequest {
     pub users: Vec<String>,
     /// Groups: object id or display name.
     pub groups: Vec<String>,
+    /// Users or groups: object id, the beginning of one, or any name.
+    pub objects: Vec<String>,
     /// Every object, as it is in the snapshot.
     pub all: bool,
     /// The source is read from the beginning.
     pub restart: bool,
+    /// Only what would be done; nothing is sent.
+    pub dry_run: bool,
     /// As [`SyncRequest::settings`].
     pub settings: Option<String>,
 }
@@ -208,11 +213,37 @@ impl SyncRequest {
 }
 
 impl ResyncRequest {
+    /// With each object among the users or the groups, as what it is found. Whom the snapshot does not know yet may be a user whom
+    /// the next page of the source brings.
+    pub fn sorted(mut self, snapshot: &Snapshot) -> Result<Self, AppError> {
+        let objects = std::mem::take(&mut self.objects);
+        let found = snapshot.named(&[ObjectKind::User, ObjectKind::Group], &objects)?;
+        for (name, found) in objects.into_iter().zip(found) {
+            match found.as_slice() {
+                [] => self.users.push(name),
+                [one] if one.kind == ObjectKind::User => self.users.push(name),
+                [_] => self.groups.push(name),
+                _ => return Err(AppError::from(&NotOne::Several { name, found })),
+            }
+        }
+        Ok(self)
+    }
+
     /// The work that this asks for; an error where it names nothing, too much, or two things at once.
     pub fn work(self) -> Result<Work, AppError> {
+        Ok(Work::Cycle {
+            apply: !self.dry_run,
+            extent: self.extent()?,
+            allow_deletions: None,
+            allow_creations: None,
+        })
+    }
+
+    /// What is to be looked at.
+    pub fn extent(self) -> Result<Extent, AppError> {
         let refuse = |what: &str, advice: &str| Err(AppError::usage(what, advice));
-        let names = self.users.len() + self.groups.len();
-        let extent = match (names, self.all, self.restart) {
+        let names = self.users.len() + self.groups.len() + self.objects.len();
+        Ok(match (names, self.all, self.restart) {
             (0, true, false) => Extent::All,
             (0, false, true) => Extent::Restart,
             (0, false, false) => {
@@ -234,12 +265,6 @@ impl ResyncRequest {
                     "name objects, or ask for all, or for a restart",
                 );
             }
-        };
-        Ok(Work::Cycle {
-            extent,
-            apply: true,
-            allow_deletions: None,
-            allow_creations: None,
         })
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::again;
 use super::answer::Done;
 use super::answer::Made;
 use super::order::Track;
@@ -11,6 +12,7 @@ use super::order::Work;
 use crate::app::actor::Actor;
 use crate::app::cycles::Asking;
 use crate::app::error::AppError;
+use crate::app::people;
 use crate::app::plans;
 use crate::app::plans::Form;
 use crate::app::plans::Origin;
@@ -29,7 +31,18 @@ pub(super) async fn run(job: &Job, track: Arc<Track>, stop: CancellationToken) -
         stop,
         watcher: Arc::clone(&track) as _,
     };
-    match &track.ask.work {
+    match &track.work() {
+        Work::Cycle {
+            extent: Extent::Objects { users, groups },
+            apply,
+            ..
+        } => {
+            let extent = Extent::Objects {
+                users: users.clone(),
+                groups: groups.clone(),
+            };
+            named(job, (extent, *apply), asking).await
+        }
         Work::Cycle {
             extent,
             apply,
@@ -66,13 +79,32 @@ pub(super) async fn run(job: &Job, track: Arc<Track>, stop: CancellationToken) -
             Ok(carried) => Done {
                 summary: carried.summary,
                 error: carried.error,
-                made: None,
                 compared: Some(carried.compared),
-                stopped: false,
+                ..Done::default()
             },
             Err(error) => Done::failed(error),
         },
     }
+}
+
+/// Looks at those who are named, and says what became of each.
+async fn named(job: &Job, (extent, apply): (Extent, bool), asking: Asking) -> Done {
+    let again = if apply {
+        again::moments(job.clock.now())
+    } else {
+        Vec::new()
+    };
+    let (report, looked) = people::look_at(job, (extent, apply), asking, &again).await;
+    let mut done = Done::of(report);
+    match looked {
+        Ok(looked) => {
+            done.people = looked.reports;
+            done.named = if apply { looked.named } else { Vec::new() };
+        }
+        // It is carried out all the same.
+        Err(error) => done.error = done.error.or(Some(error)),
+    }
+    done
 }
 
 fn made(job: &Job, full: bool, planned: Planned) -> Result<Done, AppError> {

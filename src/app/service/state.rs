@@ -12,6 +12,7 @@ use super::order::Track;
 use super::order::Work;
 use super::worker::Seen;
 use crate::app::error::AppError;
+use crate::app::people::PersonReport;
 use crate::engine::job::Extent;
 
 /// A job in the daemon.
@@ -38,10 +39,12 @@ pub struct JobState {
 pub struct OrderState {
     /// Its id.
     pub cycle: String,
-    /// What it is: `sync`, `sync --full`, `resync`, `drift`, `plan`, `preview`, `undo`.
+    /// What it is: `sync`, `sync --full`, `resync`, `release`, `drift`, `plan`, `preview`, `undo`.
     pub work: String,
     /// Who asked first.
     pub actor: String,
+    /// How many asked for it, and want it still.
+    pub askers: u32,
     /// `waiting`, `running`, `stopping` or `ended`.
     pub state: String,
     /// The phase it is in.
@@ -65,6 +68,9 @@ pub struct CycleState {
     pub job: String,
     /// Of how many, where that is known.
     pub of: Option<u64>,
+    /// What became of those who were named in it, once it is over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<PersonReport>,
     /// The phase it is in.
     pub phase: Option<String>,
     /// `waiting`, `running`, `stopping` or `ended`.
@@ -81,9 +87,15 @@ impl CycleState {
     #[must_use]
     pub fn of(track: &Track) -> Self {
         let order = OrderState::of(track);
-        let summary = match &*track.standing().borrow() {
-            Standing::Ended(answer) => answer.summary.as_ref().map(|summary| serde_json::json!(summary)),
-            Standing::Waiting | Standing::Running | Standing::Stopping => None,
+        let (summary, people) = match &*track.standing().borrow() {
+            Standing::Ended(answer) => {
+                let summary = answer.summary.as_ref();
+                (
+                    summary.map(|summary| serde_json::json!(summary)),
+                    answer.people.clone(),
+                )
+            }
+            Standing::Waiting | Standing::Running | Standing::Stopping => (None, Vec::new()),
         };
         Self {
             actor: Some(order.actor),
@@ -91,6 +103,7 @@ impl CycleState {
             done: order.done,
             job: track.job.clone(),
             of: order.of,
+            people,
             phase: order.phase,
             state: order.state,
             summary,
@@ -105,6 +118,7 @@ impl CycleState {
             done: 0,
             job: job.to_owned(),
             of: None,
+            people: Vec::new(),
             phase: None,
             state: "ended".to_owned(),
             summary,
@@ -151,6 +165,7 @@ impl OrderState {
             cycle: track.cycle.to_string(),
             work: word(&track.ask.work).to_owned(),
             actor: track.ask.actor.clone(),
+            askers: track.askers(),
             state: state.to_owned(),
             phase: (!progress.phase.is_empty()).then(|| progress.phase.to_owned()),
             done: progress.done,
@@ -167,6 +182,7 @@ const fn word(work: &Work) -> &'static str {
         Work::Saved { .. } => "sync --plan",
         Work::Cycle { extent, apply, .. } => match extent {
             Extent::Drift { .. } => "drift",
+            Extent::Released => "release",
             Extent::Explain => "explain",
             Extent::Changes | Extent::Full | Extent::All | Extent::Restart | Extent::Objects { .. }
                 if !*apply =>

@@ -15,13 +15,20 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// Waits for a moment of the schedule; for ever where there is none.
 pub(super) async fn wait_for(clock: &dyn Clock, due: Option<(Timestamp, Extent)>) -> Extent {
-    let Some((due, extent)) = due else {
+    let (due, extent) = due.unzip();
+    until(clock, due).await;
+    extent.unwrap_or_default()
+}
+
+/// Waits for a moment; for ever where there is none.
+pub(super) async fn until(clock: &dyn Clock, due: Option<Timestamp>) {
+    let Some(due) = due else {
         return std::future::pending().await;
     };
     loop {
         let left = due.since(clock.now());
         if left.is_zero() {
-            return extent;
+            return;
         }
         tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
     }

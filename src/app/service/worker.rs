@@ -1,6 +1,6 @@
 //! The one who works for a job: its schedule, and the orders before it, one cycle at a time.
 //!
-//! An order goes before the schedule. What falls due while a cycle runs is skipped: the next one does it. New settings are
+//! An order goes before the schedule, and whoever came back unchanged from the source is looked at again between. What falls due while a cycle runs is skipped: the next one does it. New settings are
 //! taken between two cycles; orders that wait stay. A cycle that breaks (a panic) ends itself alone.
 
 use std::collections::VecDeque;
@@ -14,10 +14,11 @@ use tokio::sync::Notify;
 use tokio::sync::OwnedMutexGuard;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
 use tracing::info;
 use uuid::Uuid;
 
+use super::again::Again;
+use super::again::Due;
 use super::answer::Done;
 use super::answer::Ticket;
 use super::counted::Counted;
@@ -25,8 +26,8 @@ use super::events::Events;
 use super::events::Happening;
 use super::load::Loaded;
 use super::load::Ready;
+use super::mode;
 use super::order::Ask;
-use super::order::Class;
 use super::order::Standing;
 use super::order::Track;
 use super::order::Work;
@@ -34,6 +35,7 @@ use super::queue::Queue;
 use super::refusals::broke;
 use super::refusals::cancelled;
 use super::refusals::full;
+use super::refusals::log;
 use super::refusals::stopping;
 use super::running;
 use super::ticks;
@@ -44,9 +46,6 @@ use crate::engine::schedule;
 use crate::engine::schedule::Past;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
-
-/// The actor of a cycle that nobody asked for.
-const SCHEDULE: &str = "schedule";
 
 /// A cycle that gave way to named people goes on so long before it does again, at least.
 const FIRST_GAP: Duration = Duration::from_secs(2);
@@ -83,6 +82,8 @@ struct Desk {
     next: Option<Timestamp>,
     /// The cycles before; none before the worker begins.
     past: Option<Past>,
+    /// Who came back unchanged, and is looked at again.
+    again: Again,
     /// It takes nothing more.
     closed: bool,
 }
@@ -148,7 +149,7 @@ impl Worker {
         if desk.closed {
             return Err(stopping());
         }
-        let urgent = ask.work.class() == Class::Named;
+        let urgent = ask.work.is_urgent();
         let gives_way = |track: &Arc<Track>| urgent && track.ask.work.gives_way();
         let ahead = usize::from(desk.running.last().is_some_and(|track| !gives_way(track)));
         let ticket = |track: &Track, place: usize, joined| Ticket {
@@ -157,8 +158,8 @@ impl Worker {
             joined,
             mode: mode.to_owned(),
         };
-        if let Some((place, track)) = desk.queue.same(&ask) {
-            track.join();
+        if let Some((place, track, all)) = desk.queue.same(&ask) {
+            track.join(all);
             return Ok((ticket(track, place, true), Arc::clone(track)));
         }
         let id = CycleId(Uuid::now_v7());
@@ -236,7 +237,7 @@ impl Worker {
             }
             let order = self.desk().queue.pop();
             if let Some(track) = order {
-                self.carry_out(&ready.job, track).await;
+                self.carry_out(&ready.job, track, &stop).await;
                 continue;
             }
             let due = self.next(&ready);
@@ -246,6 +247,7 @@ impl Worker {
                 () = self.retired.cancelled() => {}
                 _ = loaded.changed() => at_once = true,
                 () = self.bell.notified() => {}
+                () = self.somebody_is_due(&ready.job) => self.look_again(&ready.job, &stop),
                 extent = ticks::wait_for(ready.job.clock.as_ref(), due) => self.scheduled(&ready, extent, &stop).await,
             }
         }
@@ -276,32 +278,47 @@ impl Worker {
     }
 
     async fn scheduled(&self, ready: &Ready, extent: Extent, stop: &CancellationToken) {
-        let ask = Ask {
-            work: Work::Cycle {
-                extent,
-                apply: true,
-                allow_deletions: None,
-                allow_creations: None,
-            },
-            actor: SCHEDULE.to_owned(),
-            watcher: None,
-        };
+        let ask = Ask::of_schedule(extent);
         let id = CycleId(Uuid::now_v7());
         let track = Track::new(id, &self.name, ask, stop.child_token(), Arc::clone(&self.events));
-        self.carry_out(&ready.job, Arc::new(track)).await;
+        self.carry_out(&ready.job, Arc::new(track), stop).await;
     }
 
-    async fn carry_out(&self, job: &Job, track: Arc<Track>) {
+    /// Waits until somebody who came back unchanged is to be looked at again.
+    async fn somebody_is_due(&self, job: &Job) {
+        let next = self.desk().again.next();
+        ticks::until(job.clock.as_ref(), next).await;
+    }
+
+    /// Orders that those who are due are looked at again, each in the name of who asked.
+    fn look_again(&self, job: &Job, stop: &CancellationToken) {
+        let due = self.desk().again.take(job.clock.now());
+        for Due { actor, users, groups } in due {
+            let people = users.len() + groups.len();
+            info!(job = %self.name, people, "Looking again at {people} who came back unchanged from the source");
+            let ask = Ask {
+                work: Work::named(users, groups, true),
+                actor,
+                watcher: None,
+            };
+            // A full queue: the next look, or the next cycle, sees them.
+            if let Ok((_, track)) = self.take(ask, mode(job.enforce), stop) {
+                self.desk().again.ordered(track.cycle);
+            }
+        }
+    }
+
+    async fn carry_out(&self, job: &Job, track: Arc<Track>, stop: &CancellationToken) {
         let _alone = self.cycle.lock().await;
         // Whoever held it before may have handed the job over.
         if let Loaded::Broken(error) = self.loaded() {
-            return self.ended(&track, Done::failed(error));
+            return self.ended(job, &track, Done::failed(error));
         }
         self.desk().running.push(Arc::clone(&track));
         track.begin();
         let (mut begun, mut gap) = (None, Duration::ZERO);
         let done = loop {
-            let done = self.stretch(job, &track, gap).await;
+            let done = self.stretch(job, &track, (gap, stop)).await;
             let gave_way = done.stopped && !track.stop.is_cancelled();
             let done = done.after(begun.as_ref());
             if !gave_way {
@@ -315,22 +332,30 @@ impl Worker {
         if let Some(past) = &mut self.desk().past {
             ticks::note(past, &track.ask.work, done.summary.as_ref(), job.clock.now());
         }
-        self.ended(&track, done);
+        self.ended(job, &track, done);
     }
 
-    /// One stretch of an order: all of it, or until it gives way to named people, but not before `gap` is over.
-    async fn stretch(&self, job: &Job, track: &Arc<Track>, gap: Duration) -> Done {
+    /// One stretch of an order: all of it, or until it gives way to named people and to decisions, but not before `gap` is over.
+    async fn stretch(
+        &self,
+        job: &Job,
+        track: &Arc<Track>,
+        (gap, stop): (Duration, &CancellationToken),
+    ) -> Done {
         let way = track.stop.child_token();
-        let (running, job, stop) = (Arc::clone(track), job.clone(), way.clone());
+        let (running, of, until) = (Arc::clone(track), job.clone(), way.clone());
         // A task of its own: a panic in it is its end, and not this worker's.
-        let mut task = tokio::spawn(async move { running::run(&job, running, stop).await });
+        let mut task = tokio::spawn(async move { running::run(&of, running, until).await });
         let make_way = async {
             if !track.ask.work.gives_way() {
                 return std::future::pending::<()>().await;
             }
             tokio::time::sleep(gap).await;
             while !self.desk().queue.is_urgent() {
-                self.bell.notified().await;
+                tokio::select! {
+                    () = self.bell.notified() => {}
+                    () = self.somebody_is_due(job) => self.look_again(job, stop),
+                }
             }
             way.cancel();
         };
@@ -341,22 +366,26 @@ impl Worker {
         done.unwrap_or_else(|broken| Done::failed(broke(&broken)))
     }
 
-    /// Carries out the orders of named people in the middle of a cycle that stopped for them.
+    /// Carries out the orders that a cycle stopped for, in the middle of it.
     async fn let_through(&self, job: &Job) {
         loop {
             let order = self.desk().queue.pop_urgent();
             let Some(track) = order else { return };
-            info!(job = %self.name, cycle.id = %track.cycle, "Named people go first: the cycle under way goes on afterwards");
+            info!(job = %self.name, cycle.id = %track.cycle, "An order goes first: the cycle under way goes on afterwards");
             self.desk().running.push(Arc::clone(&track));
             track.begin();
             let stop = track.stop.clone();
-            let (running, job) = (Arc::clone(&track), job.clone());
-            let done = tokio::spawn(async move { running::run(&job, running, stop).await }).await;
-            self.ended(&track, done.unwrap_or_else(|broken| Done::failed(broke(&broken))));
+            let (running, of) = (Arc::clone(&track), job.clone());
+            let done = tokio::spawn(async move { running::run(&of, running, stop).await }).await;
+            self.ended(
+                job,
+                &track,
+                done.unwrap_or_else(|broken| Done::failed(broke(&broken))),
+            );
         }
     }
 
-    fn ended(&self, track: &Arc<Track>, done: Done) {
+    fn ended(&self, job: &Job, track: &Arc<Track>, done: Done) {
         if let Some(failure) = &done.error {
             log(&self.name, track, failure);
         }
@@ -365,6 +394,8 @@ impl Worker {
         }
         let mut desk = self.desk();
         desk.running.retain(|running| running.cycle != track.cycle);
+        let now = job.clock.now();
+        desk.again.ended(track.cycle, &track.ask.actor, &done.named, now);
         // Told first: whoever looks for it among those that ended finds it so.
         track.end(done);
         desk.remember(Arc::clone(track));
@@ -409,13 +440,5 @@ impl Desk {
                 }
             }
         }
-    }
-}
-
-fn log(job: &str, track: &Track, failure: &AppError) {
-    for text in &failure.errors {
-        let causes: String = text.causes.iter().map(|cause| format!(": {cause}")).collect();
-        let advice = text.advice.as_deref().unwrap_or_default();
-        error!(job, cycle.id = %track.cycle, "{job}: {}{causes}; {advice}", text.what);
     }
 }

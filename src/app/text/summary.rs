@@ -68,6 +68,7 @@ pub const fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Converged => "converged",
         Outcome::Planned => "planned",
         Outcome::Partial => "partial",
+        Outcome::Stopped => "stopped",
         Outcome::Withheld => "withheld",
         Outcome::Quarantined => "quarantined",
         Outcome::Failed => "failed",

@@ -7,6 +7,7 @@ use super::Problem;
 use super::not_understood;
 use super::unanswered;
 use crate::app::error::AppError;
+use crate::app::people::PersonReport;
 use crate::app::plans::Compared;
 use crate::app::service::answer::Ticket;
 use crate::engine::summary::Summary;
@@ -19,6 +20,8 @@ pub(super) enum Event {
     Phase(Phase),
     /// Something concerns every object.
     Finding(String),
+    /// This became of somebody who was named.
+    Person(Box<PersonReport>),
     /// It compares so with a saved plan.
     Compared(Box<Compared>),
     /// It ended so.
@@ -79,6 +82,7 @@ fn event(block: &str) -> Result<Event, AppError> {
         Some("accepted") => serde_json::from_str(data).map(Event::Accepted),
         Some("phase") => serde_json::from_str(data).map(Event::Phase),
         Some("finding") => serde_json::from_str(data).map(|Finding { text }| Event::Finding(text)),
+        Some("person") => serde_json::from_str(data).map(Event::Person),
         Some("compared") => serde_json::from_str(data).map(Event::Compared),
         Some("summary") => serde_json::from_str(data).map(Event::Summary),
         Some("problem") => serde_json::from_str(data).map(|problem: Problem| {

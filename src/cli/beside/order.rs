@@ -14,6 +14,7 @@ use super::events::Events;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
+use crate::app::people::PersonReport;
 use crate::app::plans::Compared;
 use crate::app::service::answer::Ticket;
 use crate::app::service::request::CancelRequest;
@@ -33,6 +34,8 @@ pub(in crate::cli) enum Ended {
         findings: Vec<String>,
         /// How it compares with a saved plan.
         compared: Option<Box<Compared>>,
+        /// What became of those who were named.
+        people: Vec<PersonReport>,
         /// Why it was not carried out to its end.
         problem: Option<AppError>,
         /// It was taken back by Ctrl-C.
@@ -94,6 +97,7 @@ impl Daemon {
                 findings: Vec::new(),
                 summary: None,
                 compared: None,
+                people: Vec::new(),
                 cancelled: false,
             };
             let late = async {
@@ -120,6 +124,7 @@ struct Follower<'d> {
     findings: Vec<String>,
     summary: Option<Box<Summary>>,
     compared: Option<Box<Compared>>,
+    people: Vec<PersonReport>,
     cancelled: bool,
 }
 
@@ -148,6 +153,7 @@ impl Follower<'_> {
                 Some(Event::Accepted(ticket)) => self.ticket = Some(ticket),
                 Some(Event::Phase(phase)) => self.progress.show(&phase.phase, phase.done, phase.of),
                 Some(Event::Finding(text)) => self.findings.push(text),
+                Some(Event::Person(person)) => self.people.push(*person),
                 Some(Event::Compared(compared)) => self.compared = Some(compared),
                 Some(Event::Summary(summary)) => self.summary = Some(summary),
                 Some(Event::Problem(problem)) => return Ok(self.done(Some(problem))),
@@ -177,6 +183,7 @@ impl Follower<'_> {
             summary: self.summary.take(),
             findings: std::mem::take(&mut self.findings),
             compared: self.compared.take(),
+            people: std::mem::take(&mut self.people),
             problem,
             cancelled: self.cancelled,
         }

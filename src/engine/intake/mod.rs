@@ -4,6 +4,7 @@ pub mod assigned;
 pub mod entitlements;
 pub mod evaluation;
 pub(super) mod look_up;
+mod named;
 pub(super) mod scope;
 pub(super) mod scoping;
 pub mod stream;

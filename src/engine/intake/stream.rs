@@ -7,13 +7,10 @@ use tracing::info;
 use tracing::warn;
 
 use crate::engine::error::CycleError;
-use crate::engine::intake::Intake;
-use crate::engine::job::Extent;
 use crate::engine::run::Run;
 use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind;
-use crate::model::id::SourceId;
 use crate::ports::DeltaPage;
 use crate::ports::Durability;
 use crate::ports::NextPage;
@@ -23,12 +20,9 @@ use crate::ports::What;
 use crate::reconcile::round::Brought;
 use crate::reconcile::round::Endless;
 use crate::reconcile::round::Round;
-use crate::snapshot::existence::apply_existence;
-use crate::snapshot::look::Looking;
 use crate::snapshot::page::AfterPage;
 use crate::snapshot::page::apply_page;
 use crate::snapshot::read::Reads;
-use crate::snapshot::record::DirtyCause;
 use crate::snapshot::round::begin_delta;
 use crate::snapshot::round::begin_full;
 use crate::snapshot::round::restart_delta;
@@ -82,54 +76,6 @@ fn following(asked: &PageRequest, next: &NextPage) -> Option<PageRequest> {
             minimal,
         }),
         NextPage::Complete { .. } => None,
-    }
-}
-
-impl Intake {
-    /// The objects that an admin named: found, read afresh at the source, and marked.
-    pub(in crate::engine) async fn choose(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
-        if matches!(run.order.extent, Extent::Drift { .. }) {
-            // Nobody, until it is known what drifted.
-            self.focus = Some(std::collections::BTreeSet::new());
-        }
-        let Extent::Objects { users, groups } = &run.order.extent else {
-            return Ok(());
-        };
-        let mut focus = std::collections::BTreeSet::new();
-        for (kind, names) in [(ObjectKind::User, users), (ObjectKind::Group, groups)] {
-            let names = names.clone();
-            let found = run
-                .store(move |snapshot| snapshot.one_named(&[kind], &names))
-                .await??;
-            let ids: Vec<SourceId> = found.iter().map(|one| one.id).collect();
-            let select: Vec<String> = run.job.select(kind);
-            if ids.is_empty() {
-                continue;
-            }
-            let answers = run
-                .job
-                .source
-                .look_up(kind, &ids, &select)
-                .await
-                .map_err(CycleError::Source)?;
-            let looking = Looking {
-                named: true,
-                believed: true,
-                ..run.looking()
-            };
-            run.store(move |snapshot| {
-                let mut tx = snapshot.tx()?;
-                for (id, existence) in &answers {
-                    apply_existence(&mut tx, kind, id, existence, looking)?;
-                    tx.mark_dirty(kind, id, DirtyCause::MANUAL)?;
-                }
-                tx.commit(Durability::Lazy)
-            })
-            .await?;
-            focus.extend(ids.into_iter().map(|id| (kind, id)));
-        }
-        self.focus = Some(focus);
-        Ok(())
     }
 }
 
