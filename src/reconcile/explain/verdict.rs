@@ -78,6 +78,20 @@ fn linked(one: &Explanation, since: &str) -> (&'static str, String) {
             format!("{at}, and about to leave it: {}.", because(&one.operations)),
         );
     }
+    // Whoever left is disabled or kept, and no value follows the source any more: that is no difference.
+    let rests = one.omissions.iter().find(|(label, _, _)| is_settled(label));
+    if let (true, Some((_, because, _))) = (one.operations.is_empty(), rests) {
+        let standing = if is_disabled(&one.attributes) {
+            "disabled"
+        } else {
+            "in_step"
+        };
+        let why = match one.scope.standing {
+            "out" => format!("{because}; {}", one.scope.because),
+            _ => because.clone(),
+        };
+        return (standing, format!("{at}, and left as it is: {why}."));
+    }
     let blocked = one.omissions.iter().find(|(label, _, _)| is_blocking(label));
     match (differing.as_slice(), blocked) {
         ([], None) if one.operations.is_empty() && is_disabled(&one.attributes) => {
@@ -110,6 +124,11 @@ fn not_linked(one: &Explanation) -> (&'static str, String) {
         None => "no cycle has looked at it so far".to_owned(),
     };
     ("not_there", format!("Not at the target, because: {because}."))
+}
+
+/// True for an omission that says that a leaver is as they are to be.
+fn is_settled(label: &str) -> bool {
+    matches!(label, "already_disabled" | "kept_by_policy")
 }
 
 /// True for an omission that leaves the object other than it is wanted.

@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::reconcile::explain::rows::Held;
+use crate::reconcile::explain::verdict::Verdict;
 use crate::reconcile::fixtures::Desk;
 use crate::reconcile::fixtures::MAPPING;
 use crate::reconcile::fixtures::found;
@@ -106,6 +107,26 @@ fn one_who_is_out_of_scope_and_one_who_is_new_read_step_by_step() {
     insta::assert_snapshot!(
         "a_new_user_and_one_out_of_scope",
         format!("{new}\n--------\n\n{out}")
+    );
+}
+
+/// Nobody's values follow the source once they left: that they differ is no difference.
+#[test]
+fn a_leaver_who_is_disabled_is_left_as_they_are() {
+    let mut view = linked(
+        user(json!({"accountEnabled": true, "jobTitle": "New"})),
+        json!({"active": false, "title": "Dr"}),
+    );
+    view.scope = Standing::Out {
+        because: ScopeReason::Guest { invited: false },
+    };
+    let verdict = Verdict::of(&explained(&Desk::new(), &view, None));
+    assert_eq!(verdict.standing, "disabled", "{verdict:?}");
+    assert!(
+        verdict
+            .now
+            .contains("left as it is: disabled at the target already; "),
+        "{verdict:?}"
     );
 }
 
