@@ -279,13 +279,9 @@ async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) -> Option<ScimT
             return None;
         }
     };
-    let kinds: Vec<ObjectKind> = [
-        (ObjectKind::User, job.source.users),
-        (ObjectKind::Group, job.source.groups),
-    ]
-    .into_iter()
-    .filter_map(|(kind, managed)| managed.then_some(kind))
-    .collect();
+    let users = job.source.users.then_some(ObjectKind::User);
+    let groups = job.source.groups.then_some(ObjectKind::Group);
+    let kinds: Vec<ObjectKind> = users.into_iter().chain(groups).collect();
     match scim.capabilities().await {
         Ok(able) => {
             let patch = if able.patch {

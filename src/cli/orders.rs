@@ -8,6 +8,7 @@ use crate::app::error::AppError;
 use crate::app::people::OfPeople;
 use crate::app::service::answer::Ticket;
 use crate::app::text::summary as text;
+use crate::engine::summary::Summary;
 
 /// Shows how an order ended, and turns that into an exit code.
 pub(super) fn ended(ended: Ended, report: &mut Report) -> Result<Exit, AppError> {
@@ -21,21 +22,21 @@ pub(super) fn ended(ended: Ended, report: &mut Report) -> Result<Exit, AppError>
             compared: _,
         } => {
             let refused = problem.as_ref().is_some_and(AppError::is_refusal);
-            let mut exit = Exit::Failed;
-            if let Some(summary) = &summary {
-                exit = Exit::from(summary.outcome);
-                if !people.is_empty() {
+            let exit = match &summary {
+                Some(summary) if !people.is_empty() => {
                     let words = || {
                         let people: String = people.iter().map(|person| person.words.as_str()).collect();
                         format!("{people}\n{}", text::summary(summary, &findings))
                     };
                     report.show(&OfPeople::new(summary, &people), words);
-                } else if report.is_json() {
-                    report.json(summary);
-                } else if !refused {
-                    report.text(&text::summary(summary, &findings));
+                    Exit::from(summary.outcome)
                 }
-            }
+                Some(summary) => {
+                    shown(summary, &findings, refused, report);
+                    Exit::from(summary.outcome)
+                }
+                None => Exit::Failed,
+            };
             match problem {
                 Some(problem) if cancelled => {
                     report.complain(&problem);
@@ -47,6 +48,15 @@ pub(super) fn ended(ended: Ended, report: &mut Report) -> Result<Exit, AppError>
             }
         }
         Ended::Left { ticket, why } => Ok(left(ticket, why, report)),
+    }
+}
+
+/// A refusal is told by its errors alone, but in JSON.
+fn shown(summary: &Summary, findings: &[String], refused: bool, report: &mut Report) {
+    if report.is_json() {
+        report.json(summary);
+    } else if !refused {
+        report.text(&text::summary(summary, findings));
     }
 }
 

@@ -136,7 +136,7 @@ fn here(
 /// Of an order that another one was joined with, those who were named here.
 fn of_those(mut done: Ended, names: &[String]) -> Ended {
     if let Ended::Done { people, .. } = &mut done {
-        let is_named = |person: &PersonReport| names.iter().any(|name| *name == person.asked);
+        let is_named = |person: &PersonReport| names.contains(&person.asked);
         people.retain(is_named);
     }
     done

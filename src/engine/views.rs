@@ -97,13 +97,12 @@ pub fn view_of(
     forecast: &Forecast,
     keys_of: &dyn Fn(&ObjectView) -> Vec<(String, String)>,
 ) -> Result<ObjectView, StoreError> {
-    let (kind, id) = (record.object.kind, record.object.id);
+    let (kind, id, manager_read) = (record.object.kind, record.object.id, record.object.manager);
     let linked = record.link.is_some() && !forecast.lost;
     let scope = context.scope.standing(snapshot, &record, linked)?;
     let link = if forecast.lost { None } else { record.link };
-    let (manager, stays) = manager_of(snapshot, context, (id, record.object.manager), link.as_ref())?;
+    let (manager, stays) = manager_of(snapshot, context, (id, manager_read), link.as_ref())?;
     let mut object = record.object;
-    let manager_read = object.manager;
     object.manager = stays.or(manager_read);
     add_roles(snapshot, context, &mut object)?;
     let settled = object.life == Life::Alive && !matches!(scope, Standing::Out { .. });

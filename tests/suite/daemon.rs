@@ -10,5 +10,6 @@ mod orders;
 mod plans;
 mod previews;
 mod socket;
+mod story;
 mod supervised;
 pub mod world;

@@ -438,12 +438,8 @@ impl Service {
 fn role(settings: &Settings) -> String {
     let enabled = settings.jobs.iter().filter(|(_, job)| job.enabled);
     let names: Vec<&str> = enabled.map(|(name, _)| name.as_str()).collect();
-    format!(
-        "{} since {}, jobs {}",
-        Holder::DAEMON,
-        SystemClock.now(),
-        names.join(" ")
-    )
+    let (since, jobs) = (SystemClock.now(), names.join(" "));
+    format!("{} since {since}, jobs {jobs}", Holder::DAEMON)
 }
 
 const fn mode(enforce: bool) -> &'static str {

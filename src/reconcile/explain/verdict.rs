@@ -86,11 +86,7 @@ fn linked(one: &Explanation, since: &str) -> (&'static str, String) {
         } else {
             "in_step"
         };
-        let why = match one.scope.standing {
-            "out" => format!("{because}; {}", one.scope.because),
-            _ => because.clone(),
-        };
-        return (standing, format!("{at}, and left as it is: {why}."));
+        return (standing, format!("{at}, and left as it is: {because}."));
     }
     let blocked = one.omissions.iter().find(|(label, _, _)| is_blocking(label));
     match (differing.as_slice(), blocked) {
@@ -128,7 +124,7 @@ fn not_linked(one: &Explanation) -> (&'static str, String) {
 
 /// True for an omission that says that a leaver is as they are to be.
 fn is_settled(label: &str) -> bool {
-    matches!(label, "already_disabled" | "kept_by_policy")
+    matches!(label, "already_disabled" | "kept_by_policy" | "out_of_scope")
 }
 
 /// True for an omission that leaves the object other than it is wanted.

@@ -195,7 +195,7 @@ fn second_process_is_told_who_holds_the_state() {
         assert!(ran.err.contains("(daemon since "), "{}", ran.err);
     }
     let checked = world.run(&["check"]).exits(0);
-    assert!(checked.out.contains("warn  state"), "{}", checked.out);
+    assert!(checked.out.contains("ok    state"), "{}", checked.out);
     holder.kill().unwrap();
     finished(holder);
     world.converges();

@@ -69,7 +69,7 @@ fn a_job_is_handed_over_while_the_daemon_runs() {
     let Daemon { running, world } = daemon;
     drop(running);
     world.run(&["sync"]).exits(5);
-    let other = World::of(world.tenant.clone());
+    let other = World::of(world.tenant);
     other
         .run(&["state", "restore", "--from", file, "--force"])
         .exits(0);

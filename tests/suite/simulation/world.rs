@@ -581,8 +581,9 @@ impl World {
                 return;
             }
             self.let_adoptions_through();
-            if round == 0 {
-                // Who is linked only now, and to another resource, may have a stranger in the way.
+            if round == 0 && !self.explains {
+                // Who is linked only now, and to another resource, may have a stranger in the way. Where people ask, the stories
+                // stay those of before: what is announced is asked for at the beginning of a quiet period only.
                 self.site.lock().clear_the_way();
             }
             let writes = self.site.lock().judge.writes_that_count();

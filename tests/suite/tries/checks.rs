@@ -47,15 +47,22 @@ fn a_check_that_fails_is_run_again_after_what_stands_under_its_failures() {
 #[test]
 fn a_snapshot_that_another_process_holds_is_checked_once_that_is_stopped() {
     let world = World::new(2, 1);
-    let daemon = world.start(&["run"]);
-    let (pid, lock) = (daemon.id().to_string(), world.path("state/lock"));
-    crate::wiring::stage::until("the daemon holds its folder", || {
+    // No daemon, which would be asked instead.
+    world.workspace.update_faults(|faults| {
+        faults.slow = Fault::always();
+        faults.slow_ms = Some(1_000);
+    });
+    let cycle = world.start(&["sync"]);
+    let (pid, lock) = (cycle.id().to_string(), world.path("state/lock"));
+    crate::wiring::stage::until("the cycle holds its folder", || {
         std::fs::read_to_string(&lock).is_ok_and(|holder| holder.lines().next() == Some(pid.as_str()))
     });
     let said = world.run(&["check"]).out;
     assert!(said.contains("stop it to check the snapshot as well"), "{said}");
-    kill_process(Pid::from_child(&daemon), Signal::TERM).unwrap();
-    daemon.finished();
+    world
+        .workspace
+        .update_faults(|faults| faults.slow = Fault::never());
+    cycle.finished().exits(0);
     let said = world.run(&["check"]).exits(0).out;
     assert!(said.contains("and the snapshot opens"), "{said}");
 }

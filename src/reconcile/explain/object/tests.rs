@@ -123,9 +123,7 @@ fn a_leaver_who_is_disabled_is_left_as_they_are() {
     let verdict = Verdict::of(&explained(&Desk::new(), &view, None));
     assert_eq!(verdict.standing, "disabled", "{verdict:?}");
     assert!(
-        verdict
-            .now
-            .contains("left as it is: disabled at the target already; "),
+        verdict.now.contains("left as it is: out of scope, "),
         "{verdict:?}"
     );
 }
