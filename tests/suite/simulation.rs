@@ -140,7 +140,11 @@ fn what_is_announced_is_what_is_planned_in_every_world() {
 }
 
 /// Seeds that found a bug, and what it was.
-const FOUND: [(u64, &str); 32] = [
+const FOUND: [(u64, &str); 33] = [
+    (
+        6_966,
+        "a value that a create left out was answered 2xx and not kept, and no reading was had: it counted as sent",
+    ),
     (
         1_001_211,
         "a newcomer took a resource over, and a value of the leaver that the target does not let go stayed and was not known of",

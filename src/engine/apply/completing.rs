@@ -12,6 +12,7 @@ use crate::engine::work::Work;
 use crate::mapping::same;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
+use crate::model::name::Name;
 use crate::model::value::Value;
 use crate::ports::MembersBefore;
 use crate::ports::Patch;
@@ -43,7 +44,7 @@ impl Lacks {
         let kind = work.plan.kind;
         let comparing = Comparing::with(answered);
         let mut mixed = false;
-        let lacking = |(path, sent): (&crate::model::name::Name, &Value)| {
+        let lacking = |(path, sent): (&Name, &Value)| {
             let target = job.mapping.target_path(kind, path)?;
             if comparing.plainly_holds(&target, sent) {
                 return None;
@@ -243,8 +244,8 @@ async fn send(
 /// Notes which values and members the target does not take. Returns the resource where it was read for that.
 ///
 /// They were in a create that the target took: what refuses them once more is no proof that they are not there. One waits only
-/// where a reading shows that it lacks, of members a reading of all; any other one counts as sent, so that it is taken away when
-/// the source does, and a reading of the target finds it where it lacks after all.
+/// where it was seen to lack: by a reading, of members a reading of all, or by what the client saw after a 2xx. Any other one
+/// counts as sent, so that it is taken away when the source does, and a reading of the target finds it where it lacks after all.
 async fn refused_for_certain(
     job: &Job,
     work: &mut Work,
@@ -262,14 +263,12 @@ async fn refused_for_certain(
         .map(|answered| Lacks::of(job, work, &answered))
         .unwrap_or_default();
     if !lacks.read {
-        values.retain(|part| {
-            now.attributes
-                .iter()
-                .any(|change| change.attribute == part.attribute)
-        });
+        let lacking = |path: &Name| now.attributes.iter().any(|change| change.attribute == *path);
+        values.retain(|part| part.holds.is_some() || lacking(&part.attribute));
     }
     if !lacks.for_certain {
-        members.retain(|one| now.for_certain && now.members.contains(&one.member));
+        let lacking = |member: &TargetId| now.for_certain && now.members.contains(member);
+        members.retain(|one| one.error.status() == 200 || lacking(&one.member));
     }
     work.left_out.attributes.extend(values);
     work.left_out.members.extend(members);
