@@ -1,6 +1,7 @@
 //! What must hold of any answer of a SCIM service, whatever its bytes: reading it ends, and no id is invented. Used by the
 //! fuzz target `scim_response` and by the tests of the suite.
 
+use melonsync::model::percent;
 use melonsync::model::secret::Secret;
 use melonsync::ports::TargetError;
 use melonsync::reconcile::members_of;
@@ -10,7 +11,6 @@ use melonsync::scim::fault;
 use melonsync::scim::fault::Asked;
 use melonsync::scim::resource;
 use melonsync::scim::resource::Listing;
-use melonsync::scim::urls;
 use melonsync::scim::usage;
 use melonsync::transport::Answer;
 use serde_json::Map;
@@ -27,7 +27,7 @@ pub fn check(status: u16, location: &str, bytes: &[u8]) {
     }
     if let Some(id) = resource::id_in_location(location, "Users") {
         // Each segment by itself: what is no percent encoding elsewhere in the Location says nothing of the id.
-        let is_segment = |part: &str| urls::percent_decoded(part).is_some_and(|part| part == id.as_str());
+        let is_segment = |part: &str| percent::decoded(part).is_some_and(|part| part == id.as_str());
         assert!(
             location.split(['/', '?', '#']).any(is_segment),
             "the id {id} is not in the Location {location:?}"

@@ -131,6 +131,11 @@ impl Query {
         self.all(name).pop()
     }
 
+    /// True where a parameter that is `true` or `false` says so.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.one(name).as_deref() == Some("true")
+    }
+
     /// The moment that a parameter has; that it is one was checked.
     pub(super) fn moment(&self, name: &str) -> Option<Timestamp> {
         let text = self.one(name)?;

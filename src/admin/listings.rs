@@ -79,7 +79,7 @@ impl Words for Page {
 pub(super) async fn objects(at: AtDesk, query: Query) -> Answered {
     let limit = query.number("limit")?.unwrap_or(OBJECTS).clamp(1, MOST_OBJECTS);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let in_words = query.one("words").as_deref() == Some("true");
+    let in_words = query.is("words");
     let wanted = wanted(&query)?;
     at.show(move |desk| {
         let objects = objects::objects(&desk.snapshot, &desk.job, &wanted, limit, desk.now)?;

@@ -13,6 +13,7 @@ mod desk;
 mod entrance;
 mod extract;
 mod feed;
+mod gate;
 mod health;
 mod hosts;
 mod limits;

@@ -26,7 +26,6 @@ use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
 use crate::app::service::Service;
 use crate::app::service::order::Ask;
-use crate::app::service::order::Track;
 use crate::app::service::order::Work;
 use crate::app::service::request::CancelRequest;
 use crate::app::service::request::Cancelled;
@@ -34,6 +33,7 @@ use crate::app::service::request::DriftRequest;
 use crate::app::service::request::ResyncRequest;
 use crate::app::service::request::SyncRequest;
 use crate::app::service::request::UndoAsked;
+use crate::app::service::track::Track;
 use crate::model::id::CycleId;
 use crate::model::role::Role;
 
@@ -116,12 +116,7 @@ pub(super) fn taken(
     work: Work,
     reply: Reply,
 ) -> Result<Response, Problem> {
-    let ask = Ask {
-        work,
-        actor: actor.to_string(),
-        watcher: None,
-    };
-    let (ticket, track) = service.order(job, ask)?;
+    let (ticket, track) = service.order(job, Ask::by(work, actor))?;
     if reply.form == Form::Stream {
         return Ok(stream::of(track, Some(ticket), reply));
     }

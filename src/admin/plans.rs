@@ -33,8 +33,8 @@ use crate::app::preview::PreviewRequest;
 use crate::app::service::Service;
 use crate::app::service::answer::Answer;
 use crate::app::service::order::Ask;
-use crate::app::service::order::Standing;
 use crate::app::service::order::Work;
+use crate::app::service::track::Standing;
 use crate::app::text::summary;
 use crate::engine::summary::Summary;
 use crate::model::id::CycleId;
@@ -100,12 +100,8 @@ pub(super) async fn plan(at: AtDesk, query: Query, reply: Reply) -> Answered {
         });
     }
     let form = forms[0];
-    let full = query.one("full").as_deref() == Some("true");
-    let ask = Ask {
-        work: Work::Plan { full, forms },
-        actor: at.actor.to_string(),
-        watcher: None,
-    };
+    let full = query.is("full");
+    let ask = Ask::by(Work::Plan { full, forms }, &at.actor);
     let (ticket, track) = at.service.order(&at.job, ask)?;
     let shape = at.form;
     if let Some(out) = query.one("out") {
@@ -134,7 +130,7 @@ pub(super) async fn preview(
         forms.push(Form::Json);
     }
     let out = query.one("out");
-    let (full, saves) = (query.one("full").as_deref() == Some("true"), out.is_some());
+    let (full, saves) = (query.is("full"), out.is_some());
     let find = move || {
         let rules = at.service.preview(&at.job, asked)?;
         if let Some(out) = out {

@@ -30,9 +30,9 @@ use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
 use crate::app::service::answer::Answer;
 use crate::app::service::answer::Ticket;
-use crate::app::service::order::Progress;
-use crate::app::service::order::Standing;
-use crate::app::service::order::Track;
+use crate::app::service::track::Progress;
+use crate::app::service::track::Standing;
+use crate::app::service::track::Track;
 use crate::model::shown::shown_json;
 
 /// The gap between two events of progress: more often nobody looks.

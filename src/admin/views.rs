@@ -109,7 +109,7 @@ pub(super) async fn drift(
     query: Query,
     headers: HeaderMap,
 ) -> Answered {
-    let (form, healed) = (Form::of(&headers), query.one("healed").as_deref() == Some("true"));
+    let (form, healed) = (Form::of(&headers), query.is("healed"));
     let text = answer::blocking(move || {
         let desk = service.desk(&job, caller.actor)?;
         let found = drift::drift(&desk.snapshot, &desk.job)?;
@@ -142,7 +142,7 @@ fn asked_of(object: String, query: &Query) -> explain::Asked {
     explain::Asked {
         object,
         in_group: query.one("in"),
-        details: query.one("details").as_deref() == Some("true"),
+        details: query.is("details"),
     }
 }
 
@@ -215,7 +215,7 @@ pub(super) async fn history(
 ) -> Answered {
     let limit = limit(&query)?;
     let from = query.number("after")?;
-    let is = |name: &str| query.one(name).as_deref() == Some("true");
+    let is = |name: &str| query.is(name);
     let (form, in_words, newest) = (Form::of(&headers), is("words"), is("newest"));
     let wanted = wanted(&query)?;
     let text = answer::blocking(move || {

@@ -279,9 +279,7 @@ async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) -> Option<ScimT
             return None;
         }
     };
-    let users = job.source.users.then_some(ObjectKind::User);
-    let groups = job.source.groups.then_some(ObjectKind::Group);
-    let kinds: Vec<ObjectKind> = users.into_iter().chain(groups).collect();
+    let kinds: Vec<ObjectKind> = install::managed(job).into_iter().collect();
     match scim.capabilities().await {
         Ok(able) => {
             let patch = if able.patch {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 pub use self::edges::{network, source, target};
-pub use self::jobs::{application, audit, binding, digest, job, reads_assignments, tried};
+pub use self::jobs::{application, audit, binding, digest, job, managed, reads_assignments, tried};
 pub use self::mappings::{mapping, mapping_file, pinned_mapping, preset_in_force};
 pub use self::mappings::{parsed as parsed_mapping, text as mapping_text};
 use super::error::AppError;

@@ -338,8 +338,9 @@ impl Gathered {
         }
         for entry in sent {
             let (verb, result) = (entry.operation.replace('_', " "), shown(&entry.result));
-            let detail = entry.detail.as_ref().and_then(|detail| detail.0.as_deref());
-            let detail = detail.map_or_else(String::new, |detail| format!(": {}", shown(detail)));
+            let detail = entry
+                .said()
+                .map_or_else(String::new, |detail| format!(": {}", shown(detail)));
             let _ = writeln!(text, "    answered at {}: {verb} {result}{detail}", entry.time);
         }
         for left in &self.left {

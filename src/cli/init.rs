@@ -13,14 +13,14 @@ use std::{
 use crate::files::NewFile;
 use crate::settings::Settings;
 
-use clap::ValueEnum;
-
 pub use asked::Answers;
 pub use asked::Guests;
 pub use asked::Init;
 pub use asked::Kind;
 pub use asked::Scope;
 pub use asked::Secrets;
+
+use asked::word;
 
 use super::args::Globals;
 use super::exit::Exit;
@@ -33,11 +33,6 @@ use crate::app::error::ErrorText;
 const TEMPLATE: &str = include_str!("init.toml");
 /// Every key, its default, and why one would change it.
 const EXAMPLE: &str = include_str!("../../config/example.toml");
-
-fn word(value: &impl ValueEnum) -> String {
-    let value = value.to_possible_value();
-    value.map_or_else(String::new, |value| value.get_name().to_owned())
-}
 
 pub(super) fn run(globals: &Globals, args: &Init, report: &mut Report) -> Result<Exit, AppError> {
     if args.example {

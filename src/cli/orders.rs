@@ -4,11 +4,30 @@ use super::beside::Ended;
 use super::beside::Leaving;
 use super::exit::Exit;
 use super::report::Report;
+use super::watch::Progress;
+use crate::app::cycles;
+use crate::app::cycles::Report as CycleReport;
 use crate::app::error::AppError;
 use crate::app::people::OfPeople;
 use crate::app::service::answer::Ticket;
 use crate::app::text::summary as text;
-use crate::engine::summary::Summary;
+
+/// How a cycle of this process ended; whoever stopped it is told how far it came.
+pub(super) fn carried_out(done: CycleReport, watcher: &Progress, report: &Report) -> Ended {
+    watcher.clear();
+    let stopped = cycles::was_stopped(&done);
+    if stopped {
+        report.note(&watcher.stopped());
+    }
+    Ended::Done {
+        problem: done.error.as_ref().map(AppError::from).filter(|_| !stopped),
+        summary: Some(Box::new(done.summary)),
+        findings: watcher.findings(),
+        compared: None,
+        people: Vec::new(),
+        cancelled: stopped,
+    }
+}
 
 /// Shows how an order ended, and turns that into an exit code.
 pub(super) fn ended(ended: Ended, report: &mut Report) -> Result<Exit, AppError> {
@@ -22,21 +41,22 @@ pub(super) fn ended(ended: Ended, report: &mut Report) -> Result<Exit, AppError>
             compared: _,
         } => {
             let refused = problem.as_ref().is_some_and(AppError::is_refusal);
-            let exit = match &summary {
+            let exit = summary
+                .as_ref()
+                .map_or(Exit::Failed, |summary| Exit::from(summary.outcome));
+            match &summary {
                 Some(summary) if !people.is_empty() => {
                     let words = || {
                         let people: String = people.iter().map(|person| person.words.as_str()).collect();
                         format!("{people}\n{}", text::summary(summary, &findings))
                     };
                     report.show(&OfPeople::new(summary, &people), words);
-                    Exit::from(summary.outcome)
                 }
-                Some(summary) => {
-                    shown(summary, &findings, refused, report);
-                    Exit::from(summary.outcome)
-                }
-                None => Exit::Failed,
-            };
+                // A refusal is told by its errors alone, but in JSON.
+                Some(summary) if report.is_json() => report.json(summary.as_ref()),
+                Some(summary) if !refused => report.text(&text::summary(summary, &findings)),
+                Some(_) | None => {}
+            }
             match problem {
                 Some(problem) if cancelled => {
                     report.complain(&problem);
@@ -48,15 +68,6 @@ pub(super) fn ended(ended: Ended, report: &mut Report) -> Result<Exit, AppError>
             }
         }
         Ended::Left { ticket, why } => Ok(left(ticket, why, report)),
-    }
-}
-
-/// A refusal is told by its errors alone, but in JSON.
-fn shown(summary: &Summary, findings: &[String], refused: bool, report: &mut Report) {
-    if report.is_json() {
-        report.json(summary);
-    } else if !refused {
-        report.text(&text::summary(summary, findings));
     }
 }
 

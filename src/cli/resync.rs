@@ -16,7 +16,6 @@ use super::process;
 use super::report::Report;
 use super::sync;
 use super::watch::Progress;
-use crate::app::cycles;
 use crate::app::cycles::Extent;
 use crate::app::error::AppError;
 use crate::app::install;
@@ -118,19 +117,11 @@ fn here(
         let asking = process::asking(Arc::clone(&watcher) as _);
         people::look_at(&job, (extent, apply), asking, &[]).await
     });
-    watcher.clear();
-    let stopped = cycles::was_stopped(&done);
-    if stopped {
-        report.note(&watcher.stopped());
+    let mut ended = orders::carried_out(done, &watcher, report);
+    if let Ended::Done { people: reports, .. } = &mut ended {
+        *reports = people?.reports;
     }
-    Ok(Ended::Done {
-        problem: done.error.as_ref().map(AppError::from).filter(|_| !stopped),
-        summary: Some(Box::new(done.summary)),
-        findings: watcher.findings(),
-        compared: None,
-        people: people?.reports,
-        cancelled: stopped,
-    })
+    Ok(ended)
 }
 
 /// Of an order that another one was joined with, those who were named here.

@@ -82,6 +82,10 @@ fn look(globals: &Globals, args: &Status, json: bool) -> Result<(Told, Exit), Ap
     let there = |daemon: &Daemon| {
         let job: Vec<_> = args.job.iter().map(|job| ("job", job.as_str())).collect();
         let question = || Question::get("/jobs").asking(&job);
+        // Whoever does not ask for the code is answered at once in the form that they asked for.
+        if !(json || args.exit_code) {
+            return Ok((daemon.told(question(), false)?, Exit::Done));
+        }
         let told = daemon.told(question(), true)?;
         let exit = match &told {
             Told::Document(document) => {

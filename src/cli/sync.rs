@@ -140,19 +140,7 @@ pub(super) fn once(
         let asking = process::asking(Arc::clone(&watcher) as _);
         cycles::sync(job, extent, allowing, asking).await
     });
-    watcher.clear();
-    let stopped = cycles::was_stopped(&done);
-    if stopped {
-        report.note(&watcher.stopped());
-    }
-    Ok(Ended::Done {
-        problem: done.error.as_ref().map(AppError::from).filter(|_| !stopped),
-        summary: Some(Box::new(done.summary)),
-        findings: watcher.findings(),
-        compared: None,
-        people: Vec::new(),
-        cancelled: stopped,
-    })
+    Ok(orders::carried_out(done, &watcher, report))
 }
 
 /// Shows how a cycle ended, and turns that into an exit code.

@@ -84,7 +84,7 @@ fn of(work: &Work, at: Timestamp) -> Option<OpenWrite> {
         id: work.plan.source,
         paths,
         members: work.moves_members(),
-        put_in: work.adopts().map_or_else(Vec::new, |_| put_in(work)),
+        put_in: work.adopts().map(|_| put_in(work)).unwrap_or_default(),
         adopts: work.adopts(),
         at,
         earlier: false,
@@ -92,7 +92,7 @@ fn of(work: &Work, at: Timestamp) -> Option<OpenWrite> {
     })
 }
 
-fn put_in(work: &Work) -> Vec<SourceId> {
+fn put_in(work: &Work) -> BTreeSet<SourceId> {
     work.added.iter().map(|(member, _)| *member).collect()
 }
 
@@ -155,7 +155,7 @@ pub(super) fn note_members(tx: &mut Tx<'_>, id: SourceId, at: Timestamp) -> Resu
         paths: Vec::new(),
         members: true,
         adopts: None,
-        put_in: Vec::new(),
+        put_in: BTreeSet::new(),
         at,
         earlier: false,
         // The group is there; it is only read back once more.

@@ -49,6 +49,35 @@ pub enum Outcome {
     Failed,
 }
 
+impl Kind {
+    /// The word for it, as documents have it too.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Initial => "initial",
+            Self::Incremental => "incremental",
+            Self::Full => "full",
+            Self::OnDemand => "on-demand",
+        }
+    }
+}
+
+impl Outcome {
+    /// The word for it, as documents have it too.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::Planned => "planned",
+            Self::Partial => "partial",
+            Self::Stopped => "stopped",
+            Self::Withheld => "withheld",
+            Self::Quarantined => "quarantined",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// One entry that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = FailedObject)]

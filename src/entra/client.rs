@@ -114,7 +114,9 @@ impl Ask<'_> {
                 "check `service_principal_id`: it is the object id of the enterprise application (Entra admin centre, \
                  Enterprise applications, Properties), not its application id"
             }
-            _ => "check `graph_url` and `cloud`: this is not where Graph is",
+            Self::First { .. } | Self::Follow { .. } | Self::Batch { .. } | Self::Document { .. } => {
+                "check `graph_url` and `cloud`: this is not where Graph is"
+            }
         }
     }
 }
@@ -304,7 +306,9 @@ impl GraphClient {
             Ask::Follow { link, .. }
             | Ask::Assigned { link: Some(link), .. }
             | Ask::Document { url: link, .. } => (*link).clone(),
-            _ => self.led_home(url),
+            Ask::First { .. } | Ask::Batch { .. } | Ask::Assigned { link: None, .. } | Ask::Roles { .. } => {
+                self.led_home(url)
+            }
         };
         let builder = handler.build().await.map_err(not_built)?;
         let request = builder.build().map_err(|error| not_built(error.into()))?;

@@ -23,7 +23,8 @@ use crate::transport::Attempt;
 use crate::transport::off_thread;
 use crate::transport::retry;
 
-/// The most batches under way at a time: their inner requests count against the same quota (section 4).
+/// The most batches under way at a time: their inner requests count against the same quota
+/// (docs/design/graph.md, "Batching").
 const AT_ONCE: usize = 4;
 
 /// The two questions, in this order.

@@ -137,11 +137,7 @@ impl Graph {
     }
 
     fn options(self: &Arc<Self>) -> GraphOptions {
-        let retry = RetryPolicy {
-            first: Duration::from_millis(1),
-            longest: Duration::from_millis(5),
-            budget: Duration::from_millis(600),
-        };
+        let retry = RetryPolicy::impatient(Duration::from_millis(600));
         GraphOptions {
             tenant_id: "11111111-0000-4000-8000-000000000000".into(),
             client_id: "22222222-0000-4000-8000-000000000000".into(),

@@ -151,16 +151,15 @@ impl Client {
     }
 
     fn what(&self, happened: &str, status: Option<u16>) -> What {
-        let line: String = happened
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
         let exchange = Exchange {
             method: "GET",
             path: self.url.path().to_owned(),
             status,
             request_id: None,
         };
-        What::of(format!("GET {} at IDmelon -> {line}", self.url.path()), exchange)
+        What::of(
+            format!("GET {} at IDmelon -> {happened}", self.url.path()),
+            exchange,
+        )
     }
 }

@@ -22,6 +22,7 @@ use crate::ports::SourceError;
 use crate::ports::Traffic;
 use crate::reconcile::back::keys::Listing;
 use crate::reconcile::back::keys::SecurityKey;
+use crate::reconcile::back::keys::judge;
 use crate::transport::NetworkOptions;
 use crate::transport::RetryPolicy;
 use crate::transport::TransportError;
@@ -111,6 +112,17 @@ struct Pass {
     announced: Option<u64>,
 }
 
+impl Pass {
+    /// How the listing was read, by this pass of it.
+    fn listing(&self, steady: bool) -> Listing {
+        Listing {
+            distinct: self.keys.len() as u64,
+            announced: self.announced,
+            steady,
+        }
+    }
+}
+
 impl fmt::Debug for IdmelonKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IdmelonKeys").finish_non_exhaustive()
@@ -120,27 +132,18 @@ impl fmt::Debug for IdmelonKeys {
 #[async_trait]
 impl KeyDirectory for IdmelonKeys {
     async fn keys(&self) -> Result<KeyListing, SourceError> {
-        let mut before = self.pass().await?;
-        let mut steady = false;
+        let mut pass = self.pass().await?;
+        let mut listing = pass.listing(false);
         for _ in 1..MOST_PASSES {
             let now = self.pass().await?;
-            let whole = |pass: &Pass| {
-                pass.announced
-                    .is_none_or(|announced| pass.keys.len() as u64 >= announced)
-            };
-            steady = now.keys == before.keys;
-            before = now;
-            if steady && whole(&before) {
+            listing = now.listing(now.keys == pass.keys);
+            pass = now;
+            if judge(listing, None).is_ok() {
                 break;
             }
         }
-        let listing = Listing {
-            distinct: before.keys.len() as u64,
-            announced: before.announced,
-            steady,
-        };
         Ok(KeyListing {
-            keys: before.keys.into_values().collect(),
+            keys: pass.keys.into_values().collect(),
             listing,
         })
     }

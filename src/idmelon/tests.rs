@@ -38,11 +38,7 @@ fn reader_at(url: Url, key: &str) -> IdmelonKeys {
         key: Secret::new(key.to_owned()),
         network: NetworkOptions::default(),
         clock: Arc::new(SystemClock),
-        retry: RetryPolicy {
-            first: Duration::from_millis(1),
-            longest: Duration::from_millis(5),
-            budget: Duration::from_millis(300),
-        },
+        retry: RetryPolicy::impatient(Duration::from_millis(300)),
     };
     IdmelonKeys::new(options).unwrap()
 }

@@ -11,6 +11,7 @@ pub mod link;
 pub mod name;
 pub mod object;
 pub mod parsed;
+pub mod percent;
 pub mod refusal;
 pub mod role;
 pub mod secret;

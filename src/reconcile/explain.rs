@@ -91,11 +91,8 @@ pub fn entry_named(operation: &Operation, name_of: impl Fn(SourceId) -> Option<S
                 "attribute": change.attribute, "before": change.before.to_json(), "after": change.after.to_json(),
                 "reason": reason,
             });
-            // A manager is referred to by id; people know the name.
-            let refers = change.attribute.ends_with("manager");
             let value = if change.after.is_unassigned() { &change.before } else { &change.after };
-            let id = value.as_str().filter(|_| refers).and_then(|id| id.parse().ok());
-            if let Some(name) = id.and_then(&name_of) {
+            if let Some(name) = referred_name(change, value, &name_of) {
                 entry["name"] = name.into();
             }
             entry
@@ -194,14 +191,20 @@ pub fn text(operation: &Operation, name_of: impl Fn(SourceId) -> Option<String>)
 /// As many members of one group as fit a screen.
 const MEMBERS_SHOWN: usize = 20;
 
+/// The name of whom a value refers to: a manager is referred to by id, and people know the name.
+pub fn referred_name(
+    change: &Change,
+    value: &Value,
+    name_of: impl Fn(SourceId) -> Option<String>,
+) -> Option<String> {
+    let id = value.as_str().filter(|_| change.attribute.ends_with("manager"));
+    id.and_then(|id| id.parse().ok()).and_then(name_of)
+}
+
 fn arrow(change: &Change, name_of: impl Fn(SourceId) -> Option<String>) -> String {
-    // A manager is referred to by id; people know the name.
-    let held = |value: &Value| {
-        let id = value.as_str().filter(|_| change.attribute.ends_with("manager"));
-        match id.and_then(|id| id.parse().ok()).and_then(&name_of) {
-            Some(name) => format!("{value} ({})", shown(&name)),
-            None => value.to_string(),
-        }
+    let held = |value: &Value| match referred_name(change, value, &name_of) {
+        Some(name) => format!("{value} ({})", shown(&name)),
+        None => value.to_string(),
     };
     match (&change.before, &change.after) {
         (Value::Null, after) => held(after),

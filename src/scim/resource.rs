@@ -8,9 +8,9 @@ use serde_json::Value as Json;
 
 use super::path::ENTERPRISE_USER;
 use super::path::key_of;
-use super::urls::percent_decoded;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
+use crate::model::percent;
 use crate::ports::Resource;
 
 /// The schema of a listing.
@@ -136,7 +136,7 @@ pub fn id_in_location(location: &str, collection: &str) -> Option<TargetId> {
     if !in_collection || last.eq_ignore_ascii_case(collection) {
         return None;
     }
-    TargetId::new(&percent_decoded(last)?)
+    TargetId::new(&percent::decoded(last)?)
 }
 
 /// Returns a field whatever the case of its name.

@@ -1,11 +1,10 @@
 //! Addresses at the target: joined without a double slash, ids and filters encoded.
 
-use std::fmt::Write;
-
 use url::Url;
 
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
+use crate::model::percent::encode_into;
 
 /// The addresses of one service, parsed once.
 #[derive(Debug, Clone)]
@@ -96,37 +95,6 @@ pub fn set_query(url: &mut Url, pairs: &[(&str, &str)]) {
     url.set_query(Some(&text));
 }
 
-fn encode_into(text: &mut String, raw: &str) {
-    for byte in raw.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            text.push(char::from(byte));
-        } else {
-            write!(text, "%{byte:02X}").expect("writing to a String does not fail");
-        }
-    }
-}
-
-/// Decodes percent-encoding. Returns `None` where the result is not UTF-8.
-#[must_use]
-pub fn percent_decoded(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let (mut decoded, mut at) = (Vec::with_capacity(bytes.len()), 0);
-    while at < bytes.len() {
-        let hex = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            None => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8(decoded).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,13 +138,5 @@ mod tests {
             let url = addresses.resource(ObjectKind::User, &kept(id));
             assert_eq!(url.as_ref().map(Url::as_str), address, "{id:?}");
         }
-    }
-
-    #[test]
-    fn what_was_encoded_comes_back() {
-        let mut text = String::new();
-        encode_into(&mut text, "ä@b%/\"");
-        assert_eq!(percent_decoded(&text).as_deref(), Some("ä@b%/\""));
-        assert_eq!(percent_decoded("100%"), Some("100%".to_owned()));
     }
 }

@@ -135,15 +135,7 @@ impl Settings {
     }
 
     fn read(path: &Path, env: BTreeMap<String, String>, offline: bool) -> Result<Self, SettingsErrors> {
-        let file = path.display().to_string();
-        let text = files::read_text(path, LARGEST_FILE).map_err(|cause| {
-            SettingsErrors(vec![Problem {
-                what: format!("cannot read the settings file {file}"),
-                place: Place::File(file.clone()),
-                advice: "write one with `melonsync init`, or name yours with `--config FILE`".to_owned(),
-                cause: Some(cause),
-            }])
-        })?;
+        let (file, text) = read_file(path)?;
         Self::parse(&file, &text, &env, offline)
     }
 
@@ -208,6 +200,20 @@ impl Settings {
 /// Returns the variables of this process; those that are not UTF-8 are left out, because none of ours can be one.
 pub fn process_environment() -> impl Iterator<Item = (String, String)> {
     env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Reads a settings file: its name as messages have it, and its text.
+fn read_file(path: &Path) -> Result<(String, String), SettingsErrors> {
+    let file = path.display().to_string();
+    let read = files::read_text(path, LARGEST_FILE).map_err(|cause| {
+        SettingsErrors(vec![Problem {
+            what: format!("cannot read the settings file {file}"),
+            place: Place::File(file.clone()),
+            advice: "write one with `melonsync init`, or name yours with `--config FILE`".to_owned(),
+            cause: Some(cause),
+        }])
+    });
+    read.map(|text| (file, text))
 }
 
 fn syntax<'t>(file: &str, text: &'t str) -> Result<DeTable<'t>, SettingsErrors> {

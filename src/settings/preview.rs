@@ -12,7 +12,6 @@ use toml::Table as Toml;
 use toml::de::DeTable;
 
 use super::Job;
-use super::LARGEST_FILE;
 use super::Settings;
 use super::SettingsErrors;
 use super::problem::Place;
@@ -21,7 +20,6 @@ use super::provisioning::Provisioning;
 use super::tree::Node;
 use super::tree::Raw;
 use super::tree::Table;
-use crate::files;
 
 /// Keys with what they hold.
 pub type Keys = Map<String, Json>;
@@ -66,15 +64,7 @@ impl Parts {
         env: impl IntoIterator<Item = (String, String)>,
         job: &str,
     ) -> Result<Self, SettingsErrors> {
-        let file = path.display().to_string();
-        let text = files::read_text(path, LARGEST_FILE).map_err(|cause| {
-            SettingsErrors(vec![Problem {
-                what: format!("cannot read the settings file {file}"),
-                place: Place::File(file.clone()),
-                advice: "write one with `melonsync init`, or name yours with `--config FILE`".to_owned(),
-                cause: Some(cause),
-            }])
-        })?;
+        let (file, text) = super::read_file(path)?;
         let parsed: DeTable<'_> = super::syntax(&file, &text)?;
         let mut tree = Table::of_file(&parsed);
         tree.overlay(&env.into_iter().collect::<BTreeMap<_, _>>());
@@ -203,7 +193,7 @@ fn below<'t>(table: &'t Table, path: &[&str]) -> Option<&'t Table> {
     };
     match &table.get(first)?.node.raw {
         Raw::Table(table) => below(table, rest),
-        _ => None,
+        Raw::Text(_) | Raw::Date(_) | Raw::Integer(_) | Raw::Float(_) | Raw::Bool(_) | Raw::List => None,
     }
 }
 

@@ -42,6 +42,16 @@ impl RetryPolicy {
         }
     }
 
+    /// Returns the policy of tests over HTTP: gaps of milliseconds, so that only the budget takes time.
+    #[cfg(test)]
+    pub const fn impatient(budget: Duration) -> Self {
+        Self {
+            first: Duration::from_millis(1),
+            longest: Duration::from_millis(5),
+            budget,
+        }
+    }
+
     /// Returns the growing, jittered gaps of this policy. The budget is kept by [`retry`], on tokio's clock.
     fn gaps(&self) -> ExponentialBackoff {
         ExponentialBackoff {

@@ -51,8 +51,6 @@ export class World {
   }
 
   async start(attack) {
-    this.faults = join(this.folder, "faults.toml");
-    writeFileSync(this.faults, "");
     await this.sandboxed();
     if (attack) {
       for (const [at, user] of (await this.truth()).users.entries()) {

@@ -55,7 +55,7 @@ const live = () => {
     stream = new EventSource("/api/v1/events");
     // What happened between the page and the stream is in neither.
     stream.addEventListener("open", renew);
-    for (const name of ["accepted", "started", "phase", "finding", "stopping", "summary", "problem", "reset"]) {
+    for (const name of ["accepted", "started", "phase", "finding", "stopping", "ended", "reset"]) {
       stream.addEventListener(name, renew);
     }
   };

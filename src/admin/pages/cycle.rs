@@ -2,21 +2,15 @@
 
 use askama::Template;
 use axum::response::Response;
-use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::filters;
 use super::frame::Frame;
 use super::visit::Visit;
+use crate::admin::desk::OfId;
 use crate::admin::extract::Path;
 use crate::app::service::CycleState;
 use crate::model::id::CycleId;
-
-/// The cycle in a path.
-#[derive(Deserialize)]
-pub(super) struct OfCycle {
-    id: String,
-}
 
 #[derive(Template)]
 #[template(path = "cycle.html")]
@@ -26,7 +20,7 @@ struct Cycle {
 }
 
 /// `GET /jobs/{job}/cycles/{id}`.
-pub(super) async fn page(visit: Visit, Path(OfCycle { id }): Path<OfCycle>) -> Response {
+pub(super) async fn page(visit: Visit, Path(OfId { id }): Path<OfId>) -> Response {
     let ask = move |visit: &Visit, frame: Frame| {
         let tracked = id.parse().ok().and_then(|id| visit.service.track(CycleId(id)));
         let state = match tracked {
@@ -43,7 +37,7 @@ pub(super) async fn page(visit: Visit, Path(OfCycle { id }): Path<OfCycle>) -> R
 }
 
 /// `POST /jobs/{job}/cycles/{id}/cancel`.
-pub(super) async fn cancel(visit: Visit, Path(OfCycle { id }): Path<OfCycle>) -> Response {
+pub(super) async fn cancel(visit: Visit, Path(OfId { id }): Path<OfId>) -> Response {
     let back = format!(
         "/jobs/{}/cycles/{}",
         filters::as_part(visit.job()),

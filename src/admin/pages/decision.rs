@@ -13,11 +13,7 @@ use crate::app::service::order::Work;
 pub(super) fn order(visit: Visit, back: &str, work: Result<Work, AppError>) -> Response {
     let mut to = back.to_owned();
     let taken = work.and_then(|work| {
-        let ask = Ask {
-            work,
-            actor: visit.caller.actor.to_string(),
-            watcher: None,
-        };
+        let ask = Ask::by(work, &visit.caller.actor);
         let (ticket, _) = visit.service.order(visit.job(), ask)?;
         to = format!("/jobs/{}/cycles/{}", filters::as_part(visit.job()), ticket.cycle);
         let what = match ticket.place {

@@ -18,6 +18,7 @@ use crate::app::error::AppError;
 use crate::app::service::request::DriftRequest;
 use crate::app::views::drift;
 use crate::app::views::drift::DriftView;
+use crate::app::views::withheld;
 
 #[derive(Template)]
 #[template(path = "drift.html")]
@@ -63,7 +64,7 @@ fn digest(found: &DriftView) -> String {
     };
     let all: Vec<_> = found.objects.iter().map(of_object).collect();
     let digest = Sha256::digest(serde_json::json!([all, found.more_objects]).to_string());
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    withheld::short(digest.as_slice())
 }
 
 fn back(visit: &Visit) -> String {

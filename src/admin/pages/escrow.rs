@@ -30,9 +30,9 @@ struct Finding {
 /// `GET /jobs/{job}/escrow`.
 pub(super) async fn page(visit: Visit) -> Response {
     let ask = |visit: &Visit, frame: Frame| {
-        let list = escrow::escrow(&visit.desk()?, None)?;
-        let status = visit.service.status(Some(visit.job()))?;
-        let last = status.jobs.into_iter().next().and_then(|job| job.last_cycle);
+        let desk = visit.desk()?;
+        let list = escrow::escrow(&desk, None)?;
+        let last = desk.snapshot.cycles(1)?.pop();
         let found = last.as_ref().and_then(|last| last["findings"].as_array());
         let findings = found.into_iter().flatten().filter_map(|finding| {
             Some(Finding {

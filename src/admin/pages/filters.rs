@@ -7,6 +7,7 @@ use askama::Values;
 use askama::filters::Safe;
 use serde_json::Value as Json;
 
+use crate::model::percent;
 use crate::model::shown::shown_within;
 
 /// A longer value is cut: what is behind that is in the document of the page.
@@ -111,14 +112,7 @@ fn with_code(text: &str) -> String {
 /// A text as one part of a path.
 pub(super) fn as_part(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => out.push(char::from(byte)),
-            byte => {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
-    }
+    percent::encode_into(&mut out, text);
     out
 }
 

@@ -5,31 +5,18 @@ use axum::extract::Request;
 use axum::extract::State;
 use axum::http::Method;
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::middleware::Next;
-use axum::response::Html;
-use axum::response::IntoResponse;
 use axum::response::Response;
 use url::form_urlencoded;
 
 use super::assets;
 use super::frame;
 use super::sent;
-use crate::admin::caller::Caller;
 use crate::admin::caller::Least;
-use crate::admin::caller::slow_down;
 use crate::admin::cookie;
-use crate::admin::extract;
-use crate::admin::parameter::Parameter;
+use crate::admin::gate::Rule;
 use crate::admin::problem::Problem;
-
-/// What a page asks of a request.
-#[derive(Clone, Copy)]
-pub(super) struct Rule {
-    pub(super) least: Least,
-    pub(super) query: &'static [Parameter],
-}
 
 /// A link from another site brings a request without the cookie, which is for our own pages only. This page asks again, as our
 /// own, and the browser sends it then.
@@ -44,28 +31,14 @@ fn again() -> String {
 /// Lets a request through to its page.
 pub(super) async fn check(State(rule): State<Rule>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    match rule.least {
-        Least::Role(least) => {
-            let caller = Caller::of(&parts).and_then(|caller| caller.may(least).map(|()| caller));
-            match caller {
-                Ok(caller) => parts.extensions.insert(caller),
-                Err(problem) => {
-                    slow_down(&parts, &problem).await;
-                    return refused(&parts, &problem);
-                }
-            };
-        }
-        // Nobody is logged in at a form of another site either.
-        Least::Anybody if !cookie::is_of_own_page(&parts) => {
-            return frame::refused(&Problem::of_status(StatusCode::FORBIDDEN));
-        }
-        Least::Anybody | Least::Metrics => {}
+    // Nobody is logged in at a form of another site either.
+    if rule.least == Least::Anybody && !cookie::is_of_own_page(&parts) {
+        return frame::refused(&Problem::of_status(StatusCode::FORBIDDEN));
     }
-    match extract::parameters(&parts.uri, rule.query) {
-        Ok(query) => parts.extensions.insert(query),
-        Err(problem) => return frame::refused(&problem),
-    };
-    next.run(Request::from_parts(parts, body)).await
+    match rule.admit(&mut parts).await {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(problem) => refused(&parts, &problem),
+    }
 }
 
 /// A page is answered with the login where nobody is logged in; anything else with what it lacks.
@@ -76,7 +49,7 @@ fn refused(parts: &Parts, problem: &Problem) -> Response {
     }
     let site = parts.headers.get("sec-fetch-site").map(|site| site.as_bytes());
     if site == Some(b"cross-site") && cookie::session(&parts.headers).is_none() {
-        return ([(CONTENT_TYPE, "text/html; charset=utf-8")], Html(again())).into_response();
+        return sent::html(StatusCode::OK, again());
     }
     let here = parts.uri.path_and_query().map_or("/", |here| here.as_str());
     if here == "/" {

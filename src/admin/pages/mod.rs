@@ -32,6 +32,7 @@ use axum::Router;
 use axum::http::Method;
 use axum::middleware;
 
+use super::gate::Rule;
 use super::limits;
 use crate::app::service::Service;
 
@@ -39,7 +40,7 @@ use crate::app::service::Service;
 pub(super) fn router() -> Router<Arc<Service>> {
     let mut router = Router::new().route("/assets/{name}", axum::routing::get(assets::asset));
     for page in table::all() {
-        let rule = gate::Rule {
+        let rule = Rule {
             least: page.least,
             query: page.query,
         };

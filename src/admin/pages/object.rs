@@ -4,7 +4,6 @@
 
 use askama::Template;
 use axum::response::Response;
-use serde::Deserialize;
 
 use super::decision;
 use super::filters;
@@ -13,18 +12,13 @@ use super::frame;
 use super::frame::Frame;
 use super::visit::Visit;
 use super::why::Why;
+use crate::admin::desk::OfId;
 use crate::admin::extract::Path;
 use crate::admin::problem::Problem;
 use crate::app::decisions::hold;
 use crate::app::decisions::hold::Holding;
 use crate::app::service::request::ResyncRequest;
 use crate::app::views::explain;
-
-/// The object in a path.
-#[derive(Deserialize)]
-pub(super) struct OfObject {
-    id: String,
-}
 
 #[derive(Template)]
 #[template(path = "object.html")]
@@ -34,7 +28,7 @@ struct Explained {
 }
 
 /// `GET /jobs/{job}/objects/{id}`: asks both sides, as `melonsync explain` does.
-pub(super) async fn page(visit: Visit, Path(OfObject { id }): Path<OfObject>) -> Response {
+pub(super) async fn page(visit: Visit, Path(OfId { id }): Path<OfId>) -> Response {
     let asked = async {
         let ready = visit.service.ready(visit.job())?;
         let stop = visit.service.stop().child_token();
@@ -74,7 +68,7 @@ fn path_of(visit: &Visit, id: &str) -> String {
 }
 
 /// `POST /jobs/{job}/objects/{id}/resync`.
-pub(super) async fn resync(visit: Visit, Path(OfObject { id }): Path<OfObject>, form: Form) -> Response {
+pub(super) async fn resync(visit: Visit, Path(OfId { id }): Path<OfId>, form: Form) -> Response {
     let back = path_of(&visit, &id);
     let mut asked = ResyncRequest::default();
     if form.one("kind").as_deref() == Some("group") {
@@ -86,7 +80,7 @@ pub(super) async fn resync(visit: Visit, Path(OfObject { id }): Path<OfObject>, 
 }
 
 /// `POST /jobs/{job}/objects/{id}/hold`.
-pub(super) async fn hold(visit: Visit, Path(OfObject { id }): Path<OfObject>, form: Form) -> Response {
+pub(super) async fn hold(visit: Visit, Path(OfId { id }): Path<OfId>, form: Form) -> Response {
     let back = path_of(&visit, &id);
     let wanted = Holding {
         objects: vec![id],
@@ -101,7 +95,7 @@ pub(super) async fn hold(visit: Visit, Path(OfObject { id }): Path<OfObject>, fo
 }
 
 /// `POST /jobs/{job}/objects/{id}/unhold`.
-pub(super) async fn unhold(visit: Visit, Path(OfObject { id }): Path<OfObject>, form: Form) -> Response {
+pub(super) async fn unhold(visit: Visit, Path(OfId { id }): Path<OfId>, form: Form) -> Response {
     let back = path_of(&visit, &id);
     let decide = move |visit: &Visit| {
         hold::release(&visit.desk()?, &[id], form.one("comment").as_ref())?;

@@ -8,9 +8,8 @@ use super::frame::Frame;
 use super::standing;
 use super::standing::Standing;
 use super::visit::Visit;
-use crate::app::error::AppError;
+use crate::app::views::drift::DriftCounts;
 use crate::app::views::status::JobStatus;
-use crate::app::views::withheld;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -22,7 +21,6 @@ struct Overview {
 struct Row {
     status: JobStatus,
     standing: Standing,
-    withheld: u64,
 }
 
 impl Row {
@@ -37,14 +35,17 @@ impl Row {
         Some(format!("{} {}{phase}", order.work, order.state))
     }
 
+    fn withheld(&self) -> u64 {
+        standing::withheld(&self.status)
+    }
+
     fn last(&self, key: &str) -> Option<&str> {
         self.status.last_cycle.as_ref()?[key].as_str()
     }
 
     /// How many differences there are.
     fn drift(&self) -> Option<u64> {
-        let drift = self.status.drift.as_ref()?;
-        Some(drift.missing + drift.orphaned + drift.modified + drift.membership)
+        self.status.drift.as_ref().map(DriftCounts::ours)
     }
 
     /// The lag in words.
@@ -62,13 +63,8 @@ pub(super) async fn page(visit: Visit) -> Response {
     let ask = |visit: &Visit, frame: Frame| {
         let mut jobs = Vec::new();
         for status in visit.service.status(None)?.jobs {
-            let withheld = waiting(visit, &status)?;
-            let standing = standing::of(&status, withheld);
-            jobs.push(Row {
-                status,
-                standing,
-                withheld,
-            });
+            let standing = standing::of(&status);
+            jobs.push(Row { status, standing });
         }
         jobs.sort_by_key(|row| row.standing.tone);
         Ok(Overview {
@@ -77,13 +73,4 @@ pub(super) async fn page(visit: Visit) -> Response {
         })
     };
     visit.show(ask).await
-}
-
-/// How many operations wait for a person in a job.
-fn waiting(visit: &Visit, status: &JobStatus) -> Result<u64, AppError> {
-    if status.snapshot.is_none() {
-        return Ok(0);
-    }
-    let desk = visit.service.desk(&status.job, visit.caller.actor.clone())?;
-    Ok(withheld::withheld(&desk, &[], None)?.count)
 }

@@ -41,10 +41,10 @@ pub(super) struct Standing {
     pub(super) look: Option<(&'static str, &'static str)>,
 }
 
-/// Finds the one thing to say first of a job; `withheld`: how many operations wait for a person.
-pub(super) fn of(job: &JobStatus, withheld: u64) -> Standing {
+/// Finds the one thing to say first of a job.
+pub(super) fn of(job: &JobStatus) -> Standing {
     stopped(job)
-        .or_else(|| kept_back(job, withheld))
+        .or_else(|| kept_back(job))
         .or_else(|| to_look_at(job))
         .unwrap_or_else(|| well(job))
 }
@@ -57,6 +57,11 @@ fn say(tone: Tone, word: &'static str, sentence: impl Into<String>) -> Standing 
         advice: None,
         look: None,
     }
+}
+
+/// How many operations wait for a person.
+pub(super) fn withheld(job: &JobStatus) -> u64 {
+    job.kept_back.as_ref().map_or(0, |kept_back| kept_back.withheld)
 }
 
 /// What keeps the whole job from its work.
@@ -84,7 +89,8 @@ fn stopped(job: &JobStatus) -> Option<Standing> {
 }
 
 /// What people or the guard keep back.
-fn kept_back(job: &JobStatus, withheld: u64) -> Option<Standing> {
+fn kept_back(job: &JobStatus) -> Option<Standing> {
+    let withheld = withheld(job);
     if withheld > 0 {
         let sentence = match withheld {
             1 => "One operation waits for somebody's decision.".to_owned(),
@@ -149,8 +155,7 @@ fn to_look_at(job: &JobStatus) -> Option<Standing> {
         });
     }
     let drift = job.drift.as_ref().filter(|drift| !drift.is_none())?;
-    let ours = drift.missing + drift.modified + drift.membership + drift.orphaned;
-    (ours > 0).then(|| Standing {
+    (drift.ours() > 0).then(|| Standing {
         look: Some(("drift", "Compare them")),
         ..say(
             Tone::Warn,

@@ -16,7 +16,6 @@ use crate::admin::parameter::of;
 use crate::app::decisions::pause;
 use crate::app::decisions::pause::Pausing;
 use crate::app::service::request::SyncRequest;
-use crate::app::views::cycles;
 use crate::app::views::status::JobStatus;
 use crate::app::views::timeline;
 use crate::app::views::timeline::Timeline;
@@ -26,7 +25,7 @@ use crate::app::views::timeline::TimelineEvent;
 const ON_A_PAGE: usize = 50;
 
 /// As many cycles as the chart has.
-const IN_THE_CHART: usize = 60;
+const IN_THE_CHART: u64 = 60;
 
 /// As wide as so many cycles it is at least.
 const LEAST_IN_THE_CHART: usize = 30;
@@ -69,7 +68,7 @@ pub(super) async fn page(visit: Visit, query: Query) -> Response {
         let desk = visit.desk()?;
         let mut status = visit.service.status(Some(visit.job()))?;
         let timeline = timeline::timeline(&desk.snapshot, &desk.job, ON_A_PAGE, before)?;
-        let cycles = cycles::cycles(&desk.snapshot, &desk.job, IN_THE_CHART, None)?.cycles;
+        let cycles = desk.snapshot.cycles(IN_THE_CHART)?;
         let most = cycles.iter().map(operations).max().unwrap_or_default().max(1);
         let json = format!(
             "/api/v1/jobs/{}/timeline?limit={ON_A_PAGE}&{}",
@@ -81,7 +80,6 @@ pub(super) async fn page(visit: Visit, query: Query) -> Response {
             width: cycles.len().max(LEAST_IN_THE_CHART) * STEP,
             bars: cycles
                 .iter()
-                .rev()
                 .enumerate()
                 .map(|(at, one)| bar(at, one, most))
                 .collect(),

@@ -7,6 +7,7 @@ use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
 use crate::app::views::explain::Explained;
+use crate::reconcile::explain::omission::HELD;
 
 /// One object, explained.
 #[derive(Debug, Deserialize)]
@@ -205,9 +206,7 @@ impl Why {
 
     /// True for an object that a person put on hold.
     pub(super) fn is_held(&self) -> bool {
-        self.omitted
-            .iter()
-            .any(|omitted| omitted.reason.contains("hold") || omitted.reason.contains("held"))
+        self.omitted.iter().any(|omitted| omitted.reason == HELD)
     }
 
     /// The scope in words.

@@ -26,6 +26,7 @@ use utoipa::openapi::schema::Schema;
 use super::answer;
 use super::answer::Form;
 use super::caller::Least;
+use super::gate::Rule;
 use super::hosts;
 use super::limits;
 use super::pages;
@@ -126,7 +127,7 @@ impl Route {
 
     /// What is checked before its handler is asked: who asks, the query, and then the body.
     fn guarded(self) -> MethodRouter<Arc<Service>, Infallible> {
-        let rule = gate::Rule {
+        let rule = Rule {
             least: self.least,
             query: self.query,
         };

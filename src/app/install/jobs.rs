@@ -108,7 +108,8 @@ fn assigning(name: &str, settings: &settings::job::Job, mapping: &Mapping) -> Re
     })
 }
 
-fn managed(settings: &settings::job::Job) -> BTreeSet<ObjectKind> {
+/// The kinds of objects that a job manages.
+pub fn managed(settings: &settings::job::Job) -> BTreeSet<ObjectKind> {
     let mut managed = BTreeSet::new();
     managed.extend(settings.source.users.then_some(ObjectKind::User));
     managed.extend(settings.source.groups.then_some(ObjectKind::Group));

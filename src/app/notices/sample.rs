@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::receivers;
 use crate::app::error::AppError;
 use crate::app::words::Words;
+use crate::engine::error::chain;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::condition::Condition;
@@ -92,22 +93,11 @@ pub async fn test(settings: &Settings) -> Result<Tested, AppError> {
     for one in ready {
         let failed = one.way.deliver(&message, &SystemClock).await.err();
         receivers.push(Tried {
-            error: failed.as_ref().map(words_of),
+            error: failed.as_ref().map(|failed| chain(failed)),
             hint: failed.as_ref().map(|failed| failed.hint().to_owned()),
             ok: failed.is_none(),
             receiver: one.label,
         });
     }
     Ok(Tested { receivers })
-}
-
-/// The error with its causes.
-fn words_of(error: &(impl std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let _ = write!(text, ": {cause}");
-        next = cause.source();
-    }
-    text
 }

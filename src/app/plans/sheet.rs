@@ -7,13 +7,14 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::Digest;
 use sha2::Sha256;
 
-use crate::app::text::summary::plan;
+use crate::app::text::summary::plan_head;
 use crate::engine::summary::Summary;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::shown::shown;
 use crate::model::value::Value;
 use crate::reconcile::explain;
+use crate::reconcile::explain::referred_name;
 use crate::reconcile::operation::Operation;
 
 /// The first line of the table.
@@ -132,10 +133,7 @@ pub(super) fn html_head(summary: &Summary) -> String {
         ("{{started}}", escaped(&summary.started)),
         ("{{mode}}", escaped(&summary.mode)),
         ("{{cycle}}", escaped(&summary.cycle)),
-        (
-            "{{summary}}",
-            escaped(plan(summary).lines().next().unwrap_or_default()),
-        ),
+        ("{{summary}}", escaped(plan_head(summary).trim_end())),
         ("{{counts}}", counts),
         ("{{withheld}}", withheld),
     ];
@@ -189,11 +187,7 @@ pub(super) fn html(operation: &Operation, name_of: impl Fn(SourceId) -> Option<S
         out.push_str("<table><tr><th>attribute</th><th>before</th><th>after</th></tr>\n");
         for change in &operation.changes {
             let cell = |value: &Value| {
-                let referred = value
-                    .as_str()
-                    .filter(|_| change.attribute.ends_with("manager"))
-                    .and_then(|id| id.parse().ok())
-                    .and_then(&name_of);
+                let referred = referred_name(change, value, &name_of);
                 let shown = match value {
                     Value::Null => "<i>none</i>".to_owned(),
                     other => escaped(&other.to_string()),

@@ -30,12 +30,7 @@ impl Service {
 
     /// Has what was let through sent at once. Where that cannot be ordered, the next cycle sends it.
     pub fn send_released(&self, job: &str, actor: &Actor) {
-        let ask = Ask {
-            work: Work::released(),
-            actor: actor.to_string(),
-            watcher: None,
-        };
-        if let Err(refused) = self.order(job, ask) {
+        if let Err(refused) = self.order(job, Ask::by(Work::released(), actor)) {
             let why = refused.errors.first().map_or("", |error| error.what.as_str());
             info!(job, "What was released waits for the next cycle: {why}");
         }

@@ -80,7 +80,7 @@ pub(in crate::app) struct Totals {
 impl Counted {
     /// Counts a cycle that ended.
     pub(super) fn add(&self, summary: &Summary) {
-        let (kind, outcome) = (word(&summary.kind), word(&summary.outcome));
+        let (kind, outcome) = (summary.kind.word().to_owned(), summary.outcome.word().to_owned());
         let mut totals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *totals.cycles.entry((kind.clone(), outcome)).or_default() += 1;
         let times = totals.durations.entry(kind);
@@ -105,12 +105,6 @@ impl Counted {
     fn totals(&self) -> Totals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-/// Returns the word that a document has for it.
-fn word(value: &impl serde::Serialize) -> String {
-    let value = serde_json::to_value(value).unwrap_or_default();
-    value.as_str().unwrap_or("other").to_owned()
 }
 
 #[cfg(test)]

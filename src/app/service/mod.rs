@@ -18,6 +18,7 @@ pub mod request;
 mod running;
 mod state;
 mod ticks;
+pub mod track;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -57,7 +58,7 @@ use answer::Ticket;
 use events::Events;
 use load::Loaded;
 use order::Ask;
-use order::Track;
+use track::Track;
 use worker::Worker;
 
 pub(in crate::app) use counted::Sent;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::order::Ask;
-use super::order::Track;
 use super::order::Work;
+use super::track::Track;
 use crate::model::id::CycleId;
 
 /// As many orders wait before one job.

@@ -2,8 +2,8 @@
 
 use tracing::error;
 
-use super::order::Track;
 use super::queue::MOST_WAITING;
+use super::track::Track;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;

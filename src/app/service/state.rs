@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 
 use super::load::Loaded;
 use super::mode;
-use super::order::Standing;
-use super::order::Track;
 use super::order::Work;
+use super::track::Standing;
+use super::track::Track;
 use super::worker::Seen;
 use crate::app::error::AppError;
 use crate::app::people::PersonReport;

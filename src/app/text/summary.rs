@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use super::count::many;
 use crate::app::views::drift::DriftCounts;
-use crate::engine::summary::Kind;
 use crate::engine::summary::Outcome;
 use crate::engine::summary::Summary;
 use crate::model::shown::shown;
@@ -52,29 +51,6 @@ fn counted(verb: Verb, planned: bool) -> (&'static str, String) {
     (noun, what)
 }
 
-const fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Initial => "initial",
-        Kind::Incremental => "incremental",
-        Kind::Full => "full",
-        Kind::OnDemand => "on-demand",
-    }
-}
-
-/// The word for how a cycle ended.
-#[must_use]
-pub const fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Converged => "converged",
-        Outcome::Planned => "planned",
-        Outcome::Partial => "partial",
-        Outcome::Stopped => "stopped",
-        Outcome::Withheld => "withheld",
-        Outcome::Quarantined => "quarantined",
-        Outcome::Failed => "failed",
-    }
-}
-
 /// What a plan comes to, in one line: its first one, and the first of its last.
 #[must_use]
 pub fn plan_head(summary: &Summary) -> String {
@@ -90,7 +66,7 @@ pub fn plan_head(summary: &Summary) -> String {
     .collect();
     format!(
         "Plan ({}): {}{kept_back}.\n",
-        kind(summary.kind),
+        summary.kind.word(),
         operations(summary, true)
     )
 }
@@ -130,9 +106,9 @@ pub fn summary(summary: &Summary, findings: &[String]) -> String {
     let planned = summary.outcome == Outcome::Planned;
     let mut text = format!(
         "{} cycle of job `{}`: {} in {} ms\n",
-        capital(kind(summary.kind)),
+        capital(summary.kind.word()),
         summary.job,
-        outcome(summary.outcome),
+        summary.outcome.word(),
         summary.duration_ms
     );
     let source = &summary.source;

@@ -302,10 +302,16 @@ impl From<Counts> for DriftCounts {
 }
 
 impl DriftCounts {
+    /// How many linked objects differ from what was left.
+    #[must_use]
+    pub const fn ours(&self) -> u64 {
+        self.missing + self.orphaned + self.modified + self.membership
+    }
+
     /// True where nothing drifted.
     #[must_use]
     pub const fn is_none(&self) -> bool {
-        self.membership + self.missing + self.modified + self.orphaned + self.unmanaged == 0
+        self.ours() + self.unmanaged == 0
     }
 
     /// In words: `1 missing, 2 modified`; empty for none.

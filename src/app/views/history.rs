@@ -179,15 +179,6 @@ pub fn history<'s>(snapshot: &'s Snapshot, job: &str, wanted: Wanted) -> Result<
 const READ_TOGETHER: usize = 500;
 
 impl History<'_> {
-    /// Shows every entry that is wanted, oldest first.
-    pub fn each(&self, mut show: impl FnMut(HistoryEntry)) -> Result<(), AppError> {
-        self.snapshot.search_history(&self.query, |entry, values| {
-            show(view(self.snapshot, entry, values)?);
-            Ok(())
-        })?;
-        Ok(())
-    }
-
     /// Shows every entry that is wanted, newest first, for as long as `show` returns true; those below this number only,
     /// where there is one. Returns the number of the last that was shown where more may be wanted.
     pub fn each_newest(

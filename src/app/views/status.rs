@@ -18,6 +18,7 @@ use crate::app::install;
 use crate::app::install::Installation;
 use crate::engine::reached::Reached;
 use crate::engine::record::after_write;
+use crate::mapping::TargetPath;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -26,7 +27,6 @@ use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::settings::StoreKind;
 use crate::settings::job::Job;
-use crate::settings::job::Mode;
 use crate::snapshot::escrow;
 use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::KeptBackReads;
@@ -85,10 +85,7 @@ pub fn of(
     let beat = job.schedule.as_ref().filter(|_| job.enabled);
     let full = job.full_schedule.as_ref().filter(|_| job.enabled);
     let expires = |date: Option<&chrono::NaiveDate>| date.map(ToString::to_string);
-    let mode = match job.mode {
-        Mode::Enforce => "enforce",
-        Mode::Observe => "observe",
-    };
+    let mode = job.mode.name();
     let settled = JobStatus {
         credentials: Credentials {
             source: expires(credentials::last_day(&job.source.credential).as_ref()),
@@ -167,7 +164,11 @@ fn kept_back(
     let of_users = holds
         .iter()
         .filter(|(kind, _, hold)| *kind == ObjectKind::User && hold.holds_at(now))
-        .filter(|(_, _, hold)| hold.attribute.as_deref().is_none_or(|path| path == ACTIVE));
+        .filter(|(_, _, hold)| {
+            hold.attribute
+                .as_deref()
+                .is_none_or(|path| path == TargetPath::active().as_str())
+        });
     for (kind, id, _) in of_users {
         let Some(record) = snapshot.record(*kind, id)? else {
             continue;
@@ -176,14 +177,11 @@ fn kept_back(
         let leaves = out || !record.object.account_enabled() || record.object.life != Life::Alive;
         let enabled = record
             .link
-            .is_some_and(|link| link.sent.get(ACTIVE) != Some(&Value::Bool(false)));
+            .is_some_and(|link| link.sent.get(TargetPath::active().as_str()) != Some(&Value::Bool(false)));
         counts.leavers_held += u64::from(leaves && enabled);
     }
     Ok(counts)
 }
-
-/// The attribute that says whether a user has access.
-const ACTIVE: &str = "active";
 
 /// What is to be said of the engine at this size: nothing mostly.
 fn advice(store: StoreKind, objects: u64) -> Option<String> {

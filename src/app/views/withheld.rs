@@ -169,7 +169,7 @@ pub(in crate::app) fn digest(ids: impl Iterator<Item = String>) -> String {
 }
 
 /// The first half of a digest, in hexadecimal: 128 bits.
-fn short(digest: &[u8]) -> String {
+pub(crate) fn short(digest: &[u8]) -> String {
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 

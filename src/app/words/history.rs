@@ -48,7 +48,7 @@ pub fn entry(entry: &HistoryEntry) -> String {
         };
         text += &format!("    {}: {line}\n", shown(&change.attribute));
     }
-    if let Some(detail) = entry.detail.as_ref().and_then(|detail| detail.0.as_ref()) {
+    if let Some(detail) = entry.said() {
         text += &format!("    detail: {}\n", shown(detail));
     }
     text

@@ -99,3 +99,9 @@ pub struct Answers {
     /// Where the secrets are.
     pub secrets: Secrets,
 }
+
+/// The word that a flag has for a value.
+pub(super) fn word(value: &impl ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}

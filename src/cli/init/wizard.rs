@@ -10,6 +10,7 @@ use super::asked::Init;
 use super::asked::Kind;
 use super::asked::Scope;
 use super::asked::Secrets;
+use super::asked::word;
 use crate::app::error::AppError;
 use crate::model::id::SourceId;
 
@@ -127,12 +128,8 @@ impl<R: BufRead, W: Write> Dialogue<R, W> {
         if given.is_some() || !self.asks {
             return Ok(given.unwrap_or(default));
         }
-        let word = |one: T| {
-            one.to_possible_value()
-                .map_or_else(String::new, |word| word.get_name().to_owned())
-        };
-        let words: Vec<String> = T::value_variants().iter().map(|one| word(*one)).collect();
-        let default_word = word(default);
+        let words: Vec<String> = T::value_variants().iter().map(word).collect();
+        let default_word = word(&default);
         let question = Question {
             text,
             flag: "",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::engine::error::CycleError;
 use crate::engine::job::Extent;
+use crate::engine::job::MOST_NAMED_USERS;
 use crate::engine::judge::Judge;
 use crate::engine::judge::kept_back::KeptBack;
 use crate::engine::judge::kept_back::Met;
@@ -23,9 +24,6 @@ use crate::snapshot::kept_back::Withheld;
 use crate::snapshot::kept_back::WithheldKey;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
-
-/// As many users as may be disabled by name although the guard is closed.
-const NAMED: usize = 10;
 
 impl Judge {
     /// Reads holds, releases and the pause; holds that ended by themselves go.
@@ -83,7 +81,7 @@ impl Judge {
         let Extent::Objects { users, .. } = &run.order.extent else {
             return;
         };
-        if users.len() <= NAMED {
+        if users.len() <= MOST_NAMED_USERS {
             let chosen = focus.into_iter().flatten();
             let users = chosen.filter(|(kind, _)| *kind == ObjectKind::User);
             self.kept_back.named = users.map(|(_, id)| *id).collect();

@@ -1,6 +1,8 @@
 //! Creates that were answered with a resource that was there before: some services look for one of that name, and give it the
 //! values that were sent. That is an adoption, by its rules: nothing is linked by the answer, the object is planned again.
 
+use std::collections::BTreeSet;
+
 use crate::engine::apply::answered::Answered;
 use crate::engine::audit;
 use crate::engine::audit::Ending;
@@ -87,7 +89,7 @@ impl Recorder<'_, '_> {
             paths: sent.map(|(path, _)| path.as_str().to_owned()).collect(),
             members: false,
             adopts: Some(target.clone()),
-            put_in: Vec::new(),
+            put_in: BTreeSet::new(),
             at: self.run.now,
             earlier: false,
             answered: true,

@@ -47,7 +47,7 @@ pub(in crate::engine) struct Part {
     pub(in crate::engine) certain: BTreeSet<SourceId>,
     /// Whose request was answered, whatever the answer says.
     pub(in crate::engine) answered: BTreeSet<SourceId>,
-    /// Whose request did not go out.
+    /// Whose request did not go out, or was refused.
     pub(in crate::engine) undone: BTreeSet<SourceId>,
     /// Adoptions that are to follow creates which met a resource.
     pub(in crate::engine) met: Vec<OpenWrite>,

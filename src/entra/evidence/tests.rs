@@ -40,11 +40,7 @@ fn source(tenant: &Tenant, server: &Server) -> GraphSource {
         login_url: Some(url),
         network: NetworkOptions::default(),
         clock: Arc::new(SystemClock),
-        retry: RetryPolicy {
-            first: Duration::from_millis(1),
-            longest: Duration::from_millis(5),
-            budget: Duration::from_millis(300),
-        },
+        retry: RetryPolicy::impatient(Duration::from_millis(300)),
     });
     source.unwrap()
 }

@@ -33,11 +33,7 @@ async fn start() -> (Tenant, Server, GraphWriter) {
         login_url: Some(url),
         network: NetworkOptions::default(),
         clock: Arc::new(SystemClock),
-        retry: RetryPolicy {
-            first: Duration::from_millis(1),
-            longest: Duration::from_millis(5),
-            budget: Duration::from_millis(600),
-        },
+        retry: RetryPolicy::impatient(Duration::from_millis(600)),
     });
     (tenant, server, writer.unwrap())
 }

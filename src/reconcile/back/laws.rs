@@ -201,8 +201,8 @@ impl World {
         }
     }
 
-    /// What the target shows. Replicas catch up, so two complete readings in a row are not both behind; and what it shows then was read before: a value
-    /// that nobody saw while it was there cannot be told from an edit.
+    /// Returns what the target shows. Of two complete readings in a row at most one is behind, and it shows only what an earlier
+    /// reading showed: a value that nobody saw while it was there cannot be told from an edit.
     fn at_target(&mut self, by: Option<usize>) -> Option<Value> {
         by?;
         let behind = by.filter(|by| *by > 0 && !self.was_behind);

@@ -1,5 +1,7 @@
 //! The types of values that are stored under a name and belong nowhere else.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::clock::Timestamp;
@@ -32,8 +34,8 @@ pub struct OpenWrite {
     /// The resource that it adopts for an object that has none yet.
     pub adopts: Option<TargetId>,
     /// The members that it puts into a group that it adopts: any other one was in it before.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub put_in: Vec<SourceId>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub put_in: BTreeSet<SourceId>,
     /// When its batch was sent.
     pub at: Timestamp,
     /// True when an earlier request for the object is open too: that a later one was not sent settles nothing.

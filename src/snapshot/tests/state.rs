@@ -108,7 +108,7 @@ fn values_of_format_4_are_read_and_written_with_a_version() {
         paths: vec!["title".to_owned()],
         members: false,
         adopts: None,
-        put_in: Vec::new(),
+        put_in: BTreeSet::new(),
         at: AT,
         earlier: true,
         answered: false,

@@ -725,7 +725,7 @@ async fn a_write_that_was_never_recorded_accuses_nobody_and_a_restored_snapshot_
         paths: vec!["title".to_owned()],
         members: false,
         adopts: None,
-        put_in: Vec::new(),
+        put_in: BTreeSet::new(),
         at: Timestamp(0),
         earlier: false,
         answered: false,
