@@ -26,6 +26,7 @@ use crate::app::service::CycleState;
 use crate::app::service::Service;
 use crate::app::views::cycles;
 use crate::app::views::objects;
+use crate::app::views::objects::After;
 use crate::app::views::objects::State as Standing;
 use crate::app::views::objects::Wanted;
 use crate::app::words;
@@ -102,13 +103,14 @@ pub(super) fn wanted(query: &Query) -> Result<Wanted, Problem> {
         let state = Standing::named(&word);
         state.ok_or_else(|| refused("state", &format!("it is one of {}", states())))
     });
-    let after = query.one("after").map(|id| {
-        let after = id.parse().ok();
-        after.ok_or_else(|| refused("after", "it is `next` of the page before: an object id"))
+    let state = state.transpose()?;
+    let after = query.one("after").map(|text| {
+        let after = After::named(&text, state);
+        after.ok_or_else(|| refused("after", "it is `next` of the page before"))
     });
     Ok(Wanted {
         kind,
-        state: state.transpose()?,
+        state,
         search: query.one("query"),
         after: after.transpose()?,
     })

@@ -66,6 +66,7 @@ impl ValueEnum for State {
             Self::Disabled => "Disabled at the source",
             Self::OutOfScope => "Not ours to provision",
             Self::Gone => "Gone at the source",
+            Self::Unmanaged => "Resources at the target that nobody is linked to",
         };
         Some(PossibleValue::new(self.word()).help(help))
     }
@@ -86,12 +87,12 @@ pub fn run(globals: &Globals, args: &List, report: &mut Report) -> Result<Exit, 
             search: args.search.clone(),
             after: None,
         };
-        let mut left = args.limit.unwrap_or(usize::MAX);
+        let mut shown = 0;
         objects::each(&desk.snapshot, &wanted, desk.now, |object| {
-            if left == 0 {
+            if args.limit.is_some_and(|most| shown >= most) {
                 return false;
             }
-            left -= 1;
+            shown += 1;
             let mut report = report.borrow_mut();
             if report.is_json() {
                 report.json_line(&object);
@@ -99,15 +100,23 @@ pub fn run(globals: &Globals, args: &List, report: &mut Report) -> Result<Exit, 
                 report.text(&words::objects::line(&object));
             }
             true
-        })
+        })?;
+        Ok(shown)
     };
     let there = |daemon: &Daemon| {
         let job = beside::job(globals, args.job.as_deref())?;
         pages(daemon, &job, (kind, args), *report.borrow_mut())
     };
-    beside::ask(globals, here, there)?;
+    let shown = beside::ask(globals, here, there)?;
+    if shown == 0 && args.state == Some(State::Unmanaged) {
+        report.borrow().note(NONE_OF_NOBODY);
+    }
     Ok(Exit::Done)
 }
+
+/// Where no resource of nobody is known: that may be because nobody looked.
+const NONE_OF_NOBODY: &str =
+    "no resource of nobody is known; a full cycle looks for them where `unmanaged = \"report\"` is set";
 
 /// A page as the daemon gives it.
 #[derive(Deserialize)]
@@ -121,14 +130,15 @@ struct Page {
 /// Objects are asked for so many at a time.
 const TOGETHER: usize = 1000;
 
-/// Lists what the daemon has, page by page.
+/// Lists what the daemon has, page by page. Returns how many were shown.
 fn pages(
     daemon: &Daemon,
     job: &str,
     (kind, args): (ObjectKind, &List),
     report: &mut Report,
-) -> Result<(), AppError> {
-    let mut left = args.limit.unwrap_or(usize::MAX);
+) -> Result<usize, AppError> {
+    let most = args.limit.unwrap_or(usize::MAX);
+    let mut left = most;
     let path = format!("/jobs/{}/objects", beside::part(job));
     let page = |left: usize, from: Option<&str>| {
         let limit = left.min(TOGETHER).to_string();
@@ -155,5 +165,5 @@ fn pages(
         let more = now.next.filter(|_| left > 0);
         next = more.map(|from| page(left, Some(&from))).transpose()?;
     }
-    Ok(())
+    Ok(most - left)
 }

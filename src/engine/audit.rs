@@ -37,6 +37,8 @@ const FOUND: &str = "sent by an earlier cycle that could not record it";
 pub(super) struct Ending<'a> {
     /// The resource, where there is one.
     pub(super) target: Option<&'a TargetId>,
+    /// When that was known; before the request, when it goes out.
+    pub(super) at: Timestamp,
     /// `done` or `failed`.
     pub(super) result: &'a str,
     /// What a failure said.
@@ -50,9 +52,9 @@ pub(super) fn entries(
     changes: Vec<Change>,
     ending: Ending<'_>,
 ) -> Vec<NewEntry> {
-    let (job, order, now) = (run.job, run.order, run.now);
+    let (job, order) = (run.job, run.order);
     let entry = |values: Values| NewEntry {
-        time: now,
+        time: ending.at,
         cycle: Some(order.id),
         actor: order.actor.clone(),
         operation: operation.verb.name().to_owned(),
@@ -182,7 +184,7 @@ pub(super) fn tell(job: &Job, order: &Order, operation: &Operation, ending: Endi
     };
     let target = ending.target.or(operation.target.as_ref());
     stream.write(&json!({
-        "time": job.clock.now().to_string(), "job": job.name, "cycle": order.id.to_string(), "event": ending.result,
+        "time": ending.at.to_string(), "job": job.name, "cycle": order.id.to_string(), "event": ending.result,
         "actor": order.actor, "operation": operation.verb.name(), "kind": operation.kind,
         "object": operation.source.to_string(), "target": target.map(|target| target.as_str()),
         "because": operation.because.to_string(), "config": job.fingerprint,

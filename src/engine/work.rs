@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::apply::answered::Answered;
+use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
@@ -123,6 +124,8 @@ pub(super) struct Work {
     pub(super) earlier: BTreeSet<SourceId>,
     /// See [`Self::added`].
     pub(super) removed: Vec<(SourceId, TargetId)>,
+    /// When its requests were answered; `None` before, and where there are none.
+    pub(super) answered_at: Option<Timestamp>,
     /// What the target did not take, or did not keep.
     pub(super) left_out: LeftOut,
     /// References that have no target id at this moment: the object stays dirty.
@@ -228,6 +231,7 @@ impl Work {
             rode: MEMBERS_IN_CREATE,
             earlier: BTreeSet::new(),
             removed: Vec::new(),
+            answered_at: None,
             left_out: LeftOut::new(),
             unresolved: 0,
         }

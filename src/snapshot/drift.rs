@@ -248,6 +248,27 @@ impl Snapshot {
         })
     }
 
+    /// Returns resources of a kind that no source object is linked to, by their ids: at most so many, behind this one.
+    pub fn scan_strangers(
+        &self,
+        kind: ObjectKind,
+        after: Option<&TargetId>,
+        limit: usize,
+    ) -> Result<Vec<(TargetId, Stranger)>, StoreError> {
+        let after = after.map(|target| unmanaged(kind, target));
+        let found = self.raw_scan(
+            Table::Drift,
+            &[UNMANAGED, keys::kind_byte(kind)],
+            after.as_deref(),
+            limit,
+        )?;
+        let each = found.iter().map(|(key, value)| {
+            let (_, target) = keys::parse_resource(&key[1..]).ok_or_else(|| self.bad_key(Table::Drift))?;
+            Ok((target, self.decode(Table::Drift, value)?))
+        });
+        each.collect()
+    }
+
     fn each_of(
         &self,
         what: u8,

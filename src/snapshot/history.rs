@@ -3,6 +3,8 @@
 //! The personal values and the salt lie in a table of their own under the same key: they can be erased without breaking
 //! the chain, and the salted digest in the chain then reveals nothing about them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -36,12 +38,15 @@ use values::digest_of;
 /// How many records are read together; each may hold hundreds of entries.
 pub(super) const RECORDS: usize = 32;
 
+/// So long is a batch of requests under way at most: an entry may follow one that is so much younger.
+const LONGEST_BATCH: Duration = Duration::from_secs(60 * 60);
+
 /// One operation that was done, tried or decided. It holds no personal value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its number, from 0 without a gap.
     pub seq: u64,
-    /// When it happened.
+    /// When it happened: when its own requests were answered, or its cycle began where there are none.
     pub time: Timestamp,
     /// The cycle; `None` for what is done between cycles.
     pub cycle: Option<CycleId>,
@@ -258,8 +263,10 @@ impl Snapshot {
         self.raw_scan(Table::History, &[], after.as_deref(), most)
     }
 
-    /// Returns the key after which every entry since `since` lies, by binary search over the entries' numbers.
+    /// Returns the key after which every entry since `since` lies, by binary search over the entries' numbers. Entries of one
+    /// batch are recorded together, so that their times may go back by as long as a batch takes.
     pub(super) fn first_after(&self, since: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+        let since = since.minus(LONGEST_BATCH);
         let (mut low, mut high) = (0, self.history_head()?.next);
         let mut last_older = None;
         while low < high {

@@ -1,6 +1,7 @@
 //! Users and groups with how they stand, a page at a time.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,6 +13,7 @@ use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::object::Life;
 use crate::ports::StoreError;
+use crate::snapshot::drift::Stranger;
 use crate::snapshot::escrow;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::pages::Pages;
@@ -31,7 +33,36 @@ pub struct Wanted {
     /// Those with this in their id or one of their names, in any case.
     pub search: Option<String>,
     /// Those behind this one.
-    pub after: Option<SourceId>,
+    pub after: Option<After>,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum After {
+    /// Behind an object.
+    Object(SourceId),
+    /// Behind a resource that nobody is linked to.
+    Resource(TargetId),
+}
+
+impl After {
+    /// The place that `next` of a page named: of resources where they are listed, else of objects.
+    #[must_use]
+    pub fn named(text: &str, state: Option<State>) -> Option<Self> {
+        match state {
+            Some(State::Unmanaged) => TargetId::new(text).map(Self::Resource),
+            _ => text.parse().ok().map(Self::Object),
+        }
+    }
+}
+
+impl fmt::Display for After {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object(id) => id.fmt(f),
+            Self::Resource(target) => f.write_str(target.as_str()),
+        }
+    }
 }
 
 /// How an object stands; it may stand in several ways at once.
@@ -55,11 +86,13 @@ pub enum State {
     OutOfScope,
     /// It is gone at the source, and kept until that is done at the target.
     Gone,
+    /// It is a resource at the target that nobody is linked to.
+    Unmanaged,
 }
 
 impl State {
     /// Every way to stand.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Linked,
         Self::Unlinked,
         Self::Escrow,
@@ -68,6 +101,7 @@ impl State {
         Self::Disabled,
         Self::OutOfScope,
         Self::Gone,
+        Self::Unmanaged,
     ];
 
     /// The state of this word.
@@ -88,6 +122,7 @@ impl State {
             Self::Disabled => "disabled",
             Self::OutOfScope => "out-of-scope",
             Self::Gone => "gone",
+            Self::Unmanaged => "unmanaged",
         }
     }
 }
@@ -97,10 +132,10 @@ impl State {
 pub struct Objects {
     /// The job.
     pub job: String,
-    /// The object to go on behind; null at the end.
+    /// The object to go on behind, or the resource where those of nobody are listed; null at the end.
     #[serde(serialize_with = "super::text_or_null")]
     #[schema(value_type = Option<String>)]
-    pub next: Option<SourceId>,
+    pub next: Option<After>,
     /// The objects, by their ids.
     pub objects: Vec<ObjectView>,
 }
@@ -113,15 +148,23 @@ pub struct ObjectView {
     pub kind: ObjectKind,
     /// Its name.
     pub name: String,
-    /// Its id.
-    #[serde(serialize_with = "super::text")]
-    #[schema(value_type = String)]
-    pub object: SourceId,
+    /// Its id; null for a resource that nobody is linked to.
+    #[serde(serialize_with = "super::text_or_null")]
+    #[schema(value_type = Option<String>)]
+    pub object: Option<SourceId>,
     /// How it stands.
     pub states: BTreeSet<State>,
     /// Its resource.
     #[schema(value_type = Option<String>)]
     pub target: Option<TargetId>,
+}
+
+impl ObjectView {
+    /// The place behind it.
+    fn place(&self) -> Option<After> {
+        let resource = || self.target.clone().map(After::Resource);
+        self.object.map(After::Object).or_else(resource)
+    }
 }
 
 /// Lists the objects that are wanted: a page of at most so many.
@@ -135,7 +178,7 @@ pub fn objects(
     let (mut objects, mut next) = (Vec::<ObjectView>::new(), None);
     each(snapshot, wanted, now, |object| {
         if objects.len() == limit {
-            next = objects.last().map(|last| last.object);
+            next = objects.last().and_then(ObjectView::place);
             return false;
         }
         objects.push(object);
@@ -153,12 +196,66 @@ pub fn each(
     snapshot: &Snapshot,
     wanted: &Wanted,
     now: Timestamp,
+    show: impl FnMut(ObjectView) -> bool,
+) -> Result<(), AppError> {
+    if wanted.state == Some(State::Unmanaged) {
+        return each_of_nobody(snapshot, wanted, show);
+    }
+    each_object(snapshot, wanted, now, show)
+}
+
+/// Shows resources that nobody is linked to, as the last whole listing found them.
+fn each_of_nobody(
+    snapshot: &Snapshot,
+    wanted: &Wanted,
     mut show: impl FnMut(ObjectView) -> bool,
 ) -> Result<(), AppError> {
+    let search = wanted.search.as_ref().map(|text| text.to_lowercase());
+    let after = match &wanted.after {
+        Some(After::Resource(target)) => Some(target.clone()),
+        Some(After::Object(_)) | None => None,
+    };
+    let mut pages = Pages::growing(|(target, _): &(TargetId, Stranger)| target.clone()).behind(after);
+    while let Some(page) =
+        pages.next_page(|after, limit| snapshot.scan_strangers(wanted.kind, after, limit))?
+    {
+        for (target, stranger) in page {
+            let name = stranger.name.unwrap_or_else(|| target.as_str().to_owned());
+            let has = |text: &String| {
+                name.to_lowercase().contains(text) || target.as_str().to_lowercase().contains(text)
+            };
+            if !search.as_ref().is_none_or(has) {
+                continue;
+            }
+            let view = ObjectView {
+                kind: wanted.kind,
+                name,
+                object: None,
+                states: BTreeSet::from([State::Unmanaged]),
+                target: Some(target),
+            };
+            if !show(view) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn each_object(
+    snapshot: &Snapshot,
+    wanted: &Wanted,
+    now: Timestamp,
+    mut show: impl FnMut(ObjectView) -> bool,
+) -> Result<(), AppError> {
+    let after = match wanted.after {
+        Some(After::Object(id)) => Some(id),
+        Some(After::Resource(_)) | None => None,
+    };
     let kept = Kept::of(snapshot, wanted.kind, now)?;
     let search = wanted.search.as_ref().map(|text| text.to_lowercase());
     let is_so = |view: &ObjectView| wanted.state.is_none_or(|state| view.states.contains(&state));
-    let mut pages = Pages::growing(|record: &Record| record.object.id).behind(wanted.after);
+    let mut pages = Pages::growing(|record: &Record| record.object.id).behind(after);
     while let Some(page) = pages.next_page(|after, limit| snapshot.scan_records(wanted.kind, after, limit))? {
         for record in page {
             let view = kept.view(snapshot, record, search.as_deref())?;
@@ -229,7 +326,7 @@ impl Kept {
         Ok(Some(ObjectView {
             kind,
             name: object.name(),
-            object: id,
+            object: Some(id),
             states: states
                 .into_iter()
                 .filter(|(_, is)| *is)
@@ -303,9 +400,9 @@ mod tests {
         }
     }
 
-    fn found(wanted: &Wanted, limit: usize) -> (Vec<SourceId>, Option<SourceId>) {
+    fn found(wanted: &Wanted, limit: usize) -> (Vec<SourceId>, Option<After>) {
         let page = objects(&world(), "job", wanted, limit, NOW).unwrap();
-        let ids = page.objects.iter().map(|object| object.object);
+        let ids = page.objects.iter().filter_map(|object| object.object);
         (ids.collect(), page.next)
     }
 
@@ -332,14 +429,55 @@ mod tests {
     #[test]
     fn a_page_says_where_the_next_one_begins() {
         let mut wanted = wanted(None, None);
-        assert_eq!(found(&wanted, 2), (vec![id(1), id(2)], Some(id(2))));
-        wanted.after = Some(id(2));
-        assert_eq!(found(&wanted, 2), (vec![id(3), id(4)], Some(id(4))));
-        wanted.after = Some(id(3));
+        assert_eq!(
+            found(&wanted, 2),
+            (vec![id(1), id(2)], Some(After::Object(id(2))))
+        );
+        wanted.after = Some(After::Object(id(2)));
+        assert_eq!(
+            found(&wanted, 2),
+            (vec![id(3), id(4)], Some(After::Object(id(4))))
+        );
+        wanted.after = Some(After::Object(id(3)));
         assert_eq!(
             found(&wanted, 2),
             (vec![id(4), id(5)], None),
             "a full page may be the last"
         );
+    }
+
+    #[test]
+    fn resources_of_nobody_are_listed_by_their_ids_and_found_by_both_names() {
+        let snapshot = world();
+        let mut tx = snapshot.tx().unwrap();
+        for (kind, target, name) in [
+            (ObjectKind::User, "r1", Some("Ada@corp.example")),
+            (ObjectKind::User, "r2", None),
+            (ObjectKind::Group, "r1", Some("Admins")),
+        ] {
+            let (target, name) = (TargetId::new(target).unwrap(), name.map(str::to_owned));
+            tx.put_stranger(kind, &target, &Stranger { name, seen: NOW });
+        }
+        tx.commit(Durability::Lazy).unwrap();
+        let list = |search: Option<&str>, after: Option<&str>, limit| {
+            let wanted = Wanted {
+                after: after.and_then(|text| After::named(text, Some(State::Unmanaged))),
+                ..wanted(Some(State::Unmanaged), search)
+            };
+            let page = objects(&snapshot, "job", &wanted, limit, NOW).unwrap();
+            let names: Vec<String> = page.objects.into_iter().map(|one| one.name).collect();
+            (names.join(" "), page.next.map(|next| next.to_string()))
+        };
+        for (search, after, limit, names, next) in [
+            (None, None, 10, "Ada@corp.example r2", None),
+            (None, None, 1, "Ada@corp.example", Some("r1")),
+            (None, Some("r1"), 1, "r2", None),
+            (Some("ADA"), None, 10, "Ada@corp.example", None),
+            (Some("r2"), None, 10, "r2", None),
+            (Some("nobody"), None, 10, "", None),
+        ] {
+            let expected = (names.to_owned(), next.map(str::to_owned));
+            assert_eq!(list(search, after, limit), expected, "{search:?} {after:?}");
+        }
     }
 }

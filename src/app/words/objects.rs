@@ -11,12 +11,8 @@ pub fn line(object: &ObjectView) -> String {
     let states: Vec<&str> = object.states.iter().map(|state| state.word()).collect();
     let target = object.target.as_ref();
     let target = target.map_or_else(String::new, |target| format!("  → {}", shown(target.as_str())));
-    format!(
-        "{}  ({}){target}  {}",
-        shown(&object.name),
-        object.object,
-        states.join(", ")
-    )
+    let id = object.object.map_or_else(String::new, |id| format!("  ({id})"));
+    format!("{}{id}{target}  {}", shown(&object.name), states.join(", "))
 }
 
 impl Words for Objects {

@@ -138,6 +138,7 @@ impl<'j> Sending<'j> {
         if work.sends() {
             let ending = Ending {
                 target: work.target.as_ref(),
+                at: job.clock.now(),
                 result: "sending",
                 detail: None,
             };
@@ -146,7 +147,8 @@ impl<'j> Sending<'j> {
                 .for_each(|operation| audit::tell(job, order, operation, ending));
         }
         let turn = Turn::until(&order.stop);
-        let (work, answer) = turn.during(send(job, work)).await;
+        let (mut work, answer) = turn.during(send(job, work)).await;
+        work.answered_at = work.sends().then(|| job.clock.now());
         if turn.gave_way() {
             return (work, Answer::NotSent);
         }

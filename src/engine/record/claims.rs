@@ -39,6 +39,7 @@ impl Recorder<'_, '_> {
                 self.run.summary.take_back(operation);
                 let ending = Ending {
                     target: Some(&claim.target),
+                    at: self.run.job.clock.now(),
                     result: "failed",
                     detail: Some(&words),
                 };

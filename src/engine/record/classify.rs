@@ -23,6 +23,7 @@ use crate::engine::work::Pass;
 use crate::engine::work::Work;
 use crate::engine::work::failed_operation;
 use crate::engine::work::failed_verb;
+use crate::model::clock::Timestamp;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::verb::Act;
@@ -260,6 +261,7 @@ impl Recorder<'_, '_> {
 
     /// Counts and logs what was carried out, and adds it to the history.
     fn note_done(&mut self, work: &mut Work, target: Option<&TargetId>, history: &mut Vec<NewEntry>) {
+        let at = self.answered_at(work);
         for operation in &mut work.run {
             self.names.note_freed(operation);
             self.run.summary.count(operation);
@@ -270,6 +272,7 @@ impl Recorder<'_, '_> {
             debug!(object = %operation.source, op = operation.verb.name(), reason = operation.because.label(), "{} {}", operation.verb, operation.source);
             let ending = Ending {
                 target,
+                at,
                 result: "done",
                 detail: None,
             };
@@ -282,6 +285,11 @@ impl Recorder<'_, '_> {
             };
             history.extend(self.entries(operation, changes, ending));
         }
+    }
+
+    /// When the requests of a work were answered; of one without a request, when its cycle began.
+    pub(in crate::engine) fn answered_at(&self, work: &Work) -> Timestamp {
+        work.answered_at.unwrap_or(self.run.now)
     }
 
     pub(in crate::engine) fn entries(
@@ -313,6 +321,7 @@ impl Recorder<'_, '_> {
             let detail = error.to_string();
             let ending = Ending {
                 target,
+                at: self.answered_at(work),
                 result: "failed",
                 detail: Some(&detail),
             };

@@ -102,6 +102,7 @@ impl Recorder<'_, '_> {
             format!("answered with resource {target}, which was there before: an adoption, and no create");
         let ending = Ending {
             target: Some(target),
+            at: self.answered_at(work),
             result: "failed",
             detail: Some(&detail),
         };

@@ -70,6 +70,7 @@ impl Recorder<'_, '_> {
         }
         let ending = Ending {
             target: work.target.as_ref(),
+            at: self.answered_at(work),
             result: "failed",
             detail: Some(&said),
         };

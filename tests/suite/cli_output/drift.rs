@@ -82,6 +82,21 @@ fn drift_is_shown_as_it_was_read_and_put_right_when_asked() {
     let classes = json!({"missing": 1, "orphaned": 0, "modified": 1, "membership": known["drift"]["membership"], "unmanaged": 1});
     assert_eq!(known["drift"], classes);
     assert_eq!(known["summary"], Value::Null);
+    let nobodys = world
+        .run(&["list", "users", "--state", "unmanaged", "-o", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(nobodys["name"], "local@idmelon.example");
+    assert_eq!(
+        (&nobodys["object"], &nobodys["states"]),
+        (&Value::Null, &json!(["unmanaged"]))
+    );
+    let none = world.run(&["list", "groups", "--state", "unmanaged"]).exits(0);
+    assert!(
+        none.out.is_empty() && none.err.contains("a full cycle looks for them"),
+        "{}",
+        none.err
+    );
     let modified = known["objects"]
         .as_array()
         .unwrap()

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use melonsync::sandbox::Fault;
 use serde_json::Value;
 use serde_json::json;
 
@@ -177,4 +178,31 @@ fn no_two_entries_have_one_salt() {
     assert!(salts.len() >= 27, "{} entries have a salt", salts.len());
     let distinct: BTreeSet<&String> = salts.iter().collect();
     assert_eq!(distinct.len(), salts.len());
+}
+
+/// Whoever compares an entry with the target's own log, or asks what was done after a moment, needs the time of that request, and
+/// not of the cycle.
+#[test]
+fn an_entry_has_the_time_of_its_own_request() {
+    let world = World::new(3, 0);
+    world.change("kind  = \"idmelon\"", "kind  = \"idmelon\"\nmax_concurrency = 1");
+    world.workspace.update_faults(|faults| {
+        faults.slow = Fault::always();
+        faults.slow_ms = Some(120);
+    });
+    let cycle = world.run(&["sync", "-o", "json"]).exits(0).json();
+    let moment = |text: &Value| chrono::DateTime::parse_from_rfc3339(text.as_str().unwrap()).unwrap();
+    let mut times: Vec<_> = entries(&world, &["--operation", "create_user"])
+        .iter()
+        .map(|entry| moment(&entry["time"]))
+        .collect();
+    times.sort();
+    assert_eq!(times.len(), 3);
+    assert!(
+        moment(&cycle["started"]) < times[0],
+        "the answer comes after the cycle began"
+    );
+    for pair in times.windows(2) {
+        assert!((pair[1] - pair[0]).num_milliseconds() >= 100, "{times:?}");
+    }
 }

@@ -64,6 +64,7 @@ fn questions_have_the_same_answers_beside_a_daemon() {
         &["list", "users"],
         &["list", "groups"],
         &["list", "users", "--state", "held"],
+        &["list", "users", "--state", "unmanaged"],
         &["list", "users", "--search", "USER1", "--limit", "2"],
         &["list", "users", "--limit", "0"],
         &["history", "cycles"],
