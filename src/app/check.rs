@@ -8,6 +8,7 @@ mod schema;
 mod scope;
 mod source;
 mod taken;
+mod way_back;
 
 use std::error::Error;
 use std::path::Path;
@@ -152,7 +153,8 @@ pub async fn check(subject: &Subject<'_>) -> Checked {
     state(subject, &mut lines);
     files::files(settings, config, job, &mut lines);
     expiry(job, &mut lines);
-    match install::mapping(config, &job.provisioning.mapping) {
+    let mapping = install::mapping(config, &job.provisioning.mapping);
+    match mapping.and_then(|mapping| install::with_ways_back(name, job, mapping)) {
         Ok(mapping) => sides(subject, &mapping, &mut lines).await,
         Err(failure) => lines.failure("mapping", &failure),
     }
@@ -183,6 +185,9 @@ async fn sides(subject: &Subject<'_>, mapping: &Mapping, lines: &mut Lines) {
     let groups = source::source(name, job, mapping, lines).await;
     if let Some(scim) = target(job, mapping, lines).await {
         taken::groups(subject, mapping, &groups, &scim, lines).await;
+    }
+    if let Some(back) = &job.writeback {
+        way_back::way_back(subject, back, lines).await;
     }
     forget_announced(subject);
     dialect::dialect(subject, lines);
@@ -228,9 +233,11 @@ const WARN_DAYS: i64 = 30;
 
 fn expiry(job: &Job, lines: &mut Lines) {
     let today = SystemClock.now().to_utc().date_naive();
+    let writer = job.writeback.as_ref().map(|back| &back.credential);
     for (what, date) in [
         ("source", credentials::last_day(&job.source.credential)),
         ("target", job.target.expires),
+        ("writer", writer.and_then(credentials::last_day)),
     ] {
         let Some(date) = date else { continue };
         let days = (date - today).num_days();

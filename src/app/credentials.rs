@@ -56,6 +56,14 @@ pub fn of_target(tokens: &[SecretSource]) -> Result<Vec<Secret>, AppError> {
     }
 }
 
+/// The key of IDmelon's API.
+///
+/// # Errors
+/// A usage error where it cannot be read.
+pub fn of_api(key: &SecretSource) -> Result<Secret, AppError> {
+    key.read().map_err(|error| refused(unreadable(&error)))
+}
+
 fn refused(unusable: Unusable) -> AppError {
     AppError::usage(unusable.what, unusable.hint)
 }

@@ -124,8 +124,9 @@ impl Desk {
             Equipment::Job(job) => Ok(Arc::clone(&job.mapping)),
             Equipment::Settings(config) => {
                 let settings = install::settings(config, true)?;
-                let (_, job) = install::choose(&settings, Some(&self.job))?;
-                install::pinned_mapping(config, &job.provisioning.mapping, &self.snapshot).map(Arc::new)
+                let (name, job) = install::choose(&settings, Some(&self.job))?;
+                let mapping = install::pinned_mapping(config, &job.provisioning.mapping, &self.snapshot)?;
+                install::with_ways_back(name, job, mapping).map(Arc::new)
             }
         }
     }

@@ -3,6 +3,7 @@
 mod edges;
 mod jobs;
 mod mappings;
+mod ways_back;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ pub use self::edges::{network, source, target};
 pub use self::jobs::{application, audit, binding, digest, job, managed, reads_assignments, tried};
 pub use self::mappings::{mapping, mapping_file, pinned_mapping, preset_in_force};
 pub use self::mappings::{parsed as parsed_mapping, text as mapping_text};
+pub use self::ways_back::{keys, with_ways_back, writer};
 use super::error::AppError;
 use super::error::ErrorKind;
 use super::error::ErrorText;

@@ -141,8 +141,8 @@ pub(super) fn job_and_names(globals: &Globals, names: &[String]) -> Result<(Stri
 /// are others.
 pub(super) fn settings_of(globals: &Globals, job: &str) -> Result<String, AppError> {
     let settings = install::settings(&globals.config, true)?;
-    let (_, job) = install::choose(&settings, Some(job))?;
-    install::digest(&globals.config, job, None)
+    let (name, job) = install::choose(&settings, Some(job))?;
+    install::digest(&globals.config, name, job, None)
 }
 
 /// Our own mapping, filters, scope and policy of a job, to have the daemon show what they would come to. Whoever reads the answer

@@ -96,6 +96,7 @@ pub fn run(globals: &Globals, action: &MappingAction, report: &mut Report) -> Re
                 return Ok(Exit::Done);
             }
             let mapping = install::mapping(&globals.config, &job.provisioning.mapping)?;
+            let mapping = install::with_ways_back(name, job, mapping)?;
             let view = show::show(name, &mapping, &job.source.rules);
             report.show(&view, || view.words());
         }

@@ -74,6 +74,14 @@ const APPLICATIONS: NeededPermission = NeededPermission {
     required: true,
 };
 
+/// For the enrolled group, where joining takes a passkey that was seen.
+pub const PASSKEYS: NeededPermission = NeededPermission {
+    least: "AuditLog.Read.All",
+    or: &["UserAuthMethod-Passkey.Read.All"],
+    purpose: "seeing who has a passkey in Entra; without it nobody joins the enrolled group",
+    required: true,
+};
+
 /// Returns the permissions that reading these types needs, and those for the assignments of the enterprise application,
 /// where a configuration asks for them. Groups that are not managed are read all the same where assignments are: their
 /// members decide.

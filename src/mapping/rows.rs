@@ -95,6 +95,16 @@ impl Mapping {
         }
     }
 
+    /// Returns the mapping with the rows of users for these places belonging to the target.
+    #[must_use]
+    pub fn belonging_to_target(mut self, places: &[&TargetPath]) -> Self {
+        let is_named = |row: &&mut Row| places.iter().any(|place| row.target.same_place(place));
+        for row in self.user.iter_mut().filter(is_named) {
+            row.authority = Authority::Target;
+        }
+        self
+    }
+
     /// Returns exactly the Graph properties that the rows need in `$select`, `manager` and `members` included, but not
     /// `id` (which always comes) and app roles (which are not a property).
     #[must_use]

@@ -85,6 +85,13 @@ const KINDS: [&str; 4] = [
 impl Credential {
     /// Reads the table. With `secrets`, that secrets can be read is checked now, and their values are dropped.
     pub(super) fn read(mut section: Section<'_>, secrets: bool) -> Option<Self> {
+        let read = Self::keys(&mut section, "ENTRA_CLIENT_SECRET", secrets);
+        section.finish();
+        read
+    }
+
+    /// Reads the keys of a table that has others too. `variable`: where an example finds the secret.
+    pub(super) fn keys(section: &mut Section<'_>, variable: &str, secrets: bool) -> Option<Self> {
         let written: Vec<&str> = KINDS.into_iter().filter(|kind| section.has(kind)).collect();
         if let [first, second, ..] = written[..] {
             let path = section.path.clone();
@@ -100,7 +107,7 @@ impl Credential {
         let [_, certificate, federated, managed] = &fields;
         let mut proofs = Vec::new();
         if section.has("client_secret") || fields.iter().all(Option::is_none) {
-            let secrets = section.secrets("client_secret", "ENTRA_CLIENT_SECRET", secrets);
+            let secrets = section.secrets("client_secret", variable, secrets);
             proofs.push(secrets.map(|list| list.into_iter().map(Proof::ClientSecret).collect::<Vec<_>>()));
         }
         if let Some(field) = certificate {
@@ -114,7 +121,6 @@ impl Credential {
         }
         let proofs: Option<Vec<_>> = proofs.into_iter().collect();
         let expires = section.date("expires");
-        section.finish();
         Some(Self {
             proofs: proofs?.concat(),
             expires,

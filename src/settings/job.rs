@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::credential::Proof;
 use super::network::Network;
 use super::provisioning::Provisioning;
+use super::schedule;
 use super::schedule::Beat;
 use super::schedule::Schedule;
 use super::secret::SecretSource;
@@ -16,6 +17,8 @@ use super::source::Source;
 use super::target::Target;
 use super::tree::Raw;
 use super::value::Word;
+use super::writeback::Beside;
+use super::writeback::WriteBack;
 
 /// Whether the job writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,19 +63,25 @@ pub struct Job {
     pub target: Target,
     /// The mapping and the policy.
     pub provisioning: Provisioning,
+    /// What goes back to the source; `None` where nothing does.
+    pub writeback: Option<WriteBack>,
 }
 
 impl Job {
     /// The files whose change means that a credential of either side was renewed.
     pub fn credential_files(&self) -> impl Iterator<Item = &Path> {
         let source = self.source.credential.proofs.iter().flat_map(Proof::files);
-        source.chain(self.target.tokens.iter().filter_map(SecretSource::file))
+        let target = self.target.tokens.iter().filter_map(SecretSource::file);
+        let back = self.writeback.iter().flat_map(WriteBack::credential_files);
+        source.chain(target).chain(back)
     }
 
     /// The files that only this user and root are to read.
     pub fn secret_files(&self) -> impl Iterator<Item = &Path> {
         let source = self.source.credential.proofs.iter().flat_map(Proof::secret_files);
-        source.chain(self.target.tokens.iter().filter_map(SecretSource::file))
+        let target = self.target.tokens.iter().filter_map(SecretSource::file);
+        let back = self.writeback.iter().flat_map(WriteBack::secret_files);
+        source.chain(target).chain(back)
     }
 
     /// The default schedule of incremental cycles: every five minutes.
@@ -97,6 +106,14 @@ impl Job {
             .as_ref()
             .map_or("idmelon", |target| target.kind.default_mapping());
         let provisioning = Provisioning::read(section.child("provisioning"), mapping);
+        let beside = Beside {
+            source: source.as_ref(),
+            target: target.as_ref().map(|target| &target.network),
+            network,
+            zone: timezone,
+            secrets,
+        };
+        let writeback = WriteBack::read(section.child("writeback"), &beside);
         section.finish();
         let (source, target) = (source?, target?);
         Some(Self {
@@ -108,6 +125,7 @@ impl Job {
             source,
             target,
             provisioning,
+            writeback,
         })
     }
 
@@ -145,23 +163,11 @@ fn beat(section: &mut Section<'_>, zone: Tz) -> Option<Beat> {
     if is_auto {
         return Some(Beat::Auto);
     }
-    schedule(section, "schedule", Job::SCHEDULE, zone).map(Beat::Cron)
+    schedule::read(section, "schedule", Job::SCHEDULE, zone).map(Beat::Cron)
 }
 
 fn schedule_full(section: &mut Section<'_>, zone: Tz) -> Option<Schedule> {
-    schedule(section, "full_schedule", Job::FULL_SCHEDULE, zone)
-}
-
-fn schedule(section: &mut Section<'_>, key: &'static str, default: &str, zone: Tz) -> Option<Schedule> {
-    let Some(field) = section.get(key) else {
-        return Some(Schedule::try_new(default, zone).expect("the default schedules are schedules"));
-    };
-    match field.text(default)?.trim() {
-        "" => None,
-        text => Schedule::try_new(text, zone)
-            .map_err(|bad| field.bad::<()>(&format!("= \"{text}\" {bad}"), bad.hint()))
-            .ok(),
-    }
+    schedule::read(section, "full_schedule", Job::FULL_SCHEDULE, zone)
 }
 
 fn zone(field: &Field<'_>) -> Option<Tz> {

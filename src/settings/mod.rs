@@ -31,6 +31,7 @@ pub mod source;
 pub mod target;
 mod tree;
 mod value;
+pub mod writeback;
 
 pub use admin::Admin;
 pub use audit::Audit;

@@ -10,6 +10,7 @@ use chrono::{DateTime, LocalResult, NaiveDateTime, TimeDelta, TimeZone, Timelike
 use chrono_tz::Tz;
 use cron::TimeUnitSpec;
 
+use super::section::Section;
 use crate::model::clock::Timestamp;
 
 /// How far before the given moment the search begins, so that the second of two equal local times is found: no zone of
@@ -192,6 +193,24 @@ impl fmt::Debug for Schedule {
 impl PartialEq for Schedule {
     fn eq(&self, other: &Self) -> bool {
         self.written == other.written && self.zone == other.zone
+    }
+}
+
+/// Reads a schedule of the settings; `None` for an empty text.
+pub(super) fn read(
+    section: &mut Section<'_>,
+    key: &'static str,
+    default: &str,
+    zone: Tz,
+) -> Option<Schedule> {
+    let Some(field) = section.get(key) else {
+        return Some(Schedule::try_new(default, zone).expect("the default schedules are schedules"));
+    };
+    match field.text(default)?.trim() {
+        "" => None,
+        text => Schedule::try_new(text, zone)
+            .map_err(|bad| field.bad::<()>(&format!("= \"{text}\" {bad}"), bad.hint()))
+            .ok(),
     }
 }
 

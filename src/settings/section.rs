@@ -164,6 +164,12 @@ impl<'a> Section<'a> {
         self.table.is_some_and(|table| table.get(key).is_some())
     }
 
+    /// Notes a problem of the table as a whole.
+    pub(super) fn report(&self, what: &str, advice: impl Into<String>) {
+        self.context
+            .report(&self.at, format!("`{}` {what}", self.path), advice);
+    }
+
     /// Reads the key, or notes a problem at the table's head.
     pub(super) fn required(&mut self, key: &'static str, example: &str) -> Option<Field<'a>> {
         let field = self.get(key);

@@ -7,12 +7,16 @@ use crate::model::dialect::MemberRemoval;
 use crate::model::dialect::OpCase;
 use crate::model::dialect::PinnedDialect;
 use crate::model::dialect::Update;
+use crate::reconcile::back::decide::OnConflict;
+use crate::reconcile::back::group::EnrolledThreshold;
 use crate::reconcile::policy::Policy;
 use crate::reconcile::policy::Threshold;
 use crate::reconcile::scope::assignment::Nesting;
 
 use super::target::Target;
 use super::value::parse_duration;
+use super::writeback::Requires;
+use super::writeback::WriteBack;
 use super::{Job, Mode, Settings, SettingsErrors, State};
 
 const EXAMPLE: &str = include_str!("../../config/example.toml");
@@ -56,8 +60,9 @@ fn commented_keys_of_the_example_are_known_too() {
             // Stands in the place of another.
             Some(rest) if rest.starts_with("certificate") || rest.starts_with("managed") => line.to_owned(),
             Some(rest)
-                if rest.starts_with(['b', 'c', 'd', 'e', 'g', 'h', 'l', 'm', 'p', 'r', 't'])
-                    && rest.contains(" = ") =>
+                if rest.starts_with([
+                    'a', 'b', 'c', 'd', 'e', 'g', 'h', 'i', 'l', 'm', 'o', 'p', 'r', 's', 't',
+                ]) && rest.contains(" = ") =>
             {
                 rest.to_owned()
             }
@@ -86,6 +91,20 @@ fn commented_keys_of_the_example_are_known_too() {
     );
     assert_eq!(dialect.extension_urn_in_schemas, Some(true));
     assert!(job.source.rules.user_filter.is_some() && job.source.rules.group_filter.is_some());
+    let back = job.writeback.as_ref().unwrap();
+    assert_eq!(
+        (back.attributes.len(), back.attributes[0].property.as_str()),
+        (1, "mobilePhone")
+    );
+    assert_eq!(back.schedule.as_ref().unwrap().to_string(), WriteBack::SCHEDULE);
+    assert_eq!(back.clear_after, WriteBack::CLEAR_AFTER);
+    assert_eq!(back.clear_threshold, WriteBack::CLEAR_THRESHOLD);
+    assert_eq!(back.on_conflict, OnConflict::default());
+    let enrolled = back.enrolled.as_ref().unwrap();
+    assert_eq!(enrolled.requires, Requires::Key);
+    assert_eq!(enrolled.leave_after, WriteBack::LEAVE_AFTER);
+    assert_eq!(enrolled.threshold, EnrolledThreshold::default());
+    assert_eq!(enrolled.never.len(), 1);
 }
 
 #[test]

@@ -216,7 +216,7 @@ fn duration(field: &Field<'_>) -> Option<Duration> {
     parse_duration(text).or_else(|| field.bad(&format!("is not a duration: \"{text}\""), ADVICE))
 }
 
-fn threshold(field: &Field<'_>) -> Option<Threshold> {
+pub(super) fn threshold(field: &Field<'_>) -> Option<Threshold> {
     const ADVICE: &str = "write a count (500), a share (\"5%\") or both ({ count = 500, percent = 5 })";
     let checked = |count, percent| {
         Threshold::try_new(count, percent)

@@ -27,6 +27,7 @@
 
 pub mod again;
 pub mod assignments;
+pub mod cells;
 mod coded;
 pub mod counts;
 pub mod drift;

@@ -209,6 +209,9 @@ impl<'s> Tx<'s> {
         self.delete(Table::Objects, keys::object(kind, id));
         self.delete_drift(kind, id);
         self.put_refusals(kind, id, &[]);
+        if kind == ObjectKind::User {
+            self.delete_cells(id);
+        }
         if self.look(kind, id)?.is_some() {
             self.put_look(kind, id, None);
         }

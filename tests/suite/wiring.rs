@@ -19,6 +19,7 @@ pub mod stage;
 mod state;
 mod target;
 mod thresholds;
+mod writeback;
 
 /// Makes a test of each row, and the list of all keys that have one.
 macro_rules! rows {
@@ -49,6 +50,7 @@ fn every_key_has_a_row() {
         state::KEYS,
         target::KEYS,
         thresholds::KEYS,
+        writeback::KEYS,
     ];
     let rows: Vec<&str> = tables.concat();
     let known = keys::known();

@@ -6,6 +6,7 @@ use super::directory;
 use super::scope;
 use crate::app::install;
 use crate::entra::GraphSource;
+use crate::entra::permissions::PASSKEYS;
 use crate::entra::permissions::permissions_needed;
 use crate::mapping::Mapping;
 use crate::model::assignment::AssignmentList;
@@ -16,6 +17,7 @@ use crate::ports::SourceError;
 use crate::settings::job::Job;
 use crate::settings::network::Network;
 use crate::settings::source::Scope;
+use crate::settings::writeback::Requires;
 use crate::transport::http_client::host_of;
 
 /// Adds what there is to say of the source. Returns the groups that it shows.
@@ -130,7 +132,14 @@ async fn assignments(
 fn permissions(job: &Job, assignments: bool, granted: Option<&[String]>, lines: &mut Lines) {
     // A filter that asks who is in a group reads groups, managed or not.
     let asks = job.source.users && !job.source.rules.member_of().is_empty();
-    let needed = permissions_needed(job.source.users, job.source.groups || asks, assignments);
+    let enrolled = job.writeback.as_ref().and_then(|back| back.enrolled.as_ref());
+    let groups = job.source.groups || asks || enrolled.is_some();
+    let mut needed = permissions_needed(job.source.users, groups, assignments);
+    needed.extend(
+        enrolled
+            .filter(|enrolled| enrolled.requires == Requires::KeyAndPasskey)
+            .map(|_| PASSKEYS),
+    );
     match granted {
         None => lines.add(
             Level::Warn,

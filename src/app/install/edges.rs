@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::app::credentials;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
@@ -9,6 +11,7 @@ use crate::app::error::ErrorText;
 use crate::entra::GraphOptions;
 use crate::entra::GraphSource;
 use crate::entra::clouds::Cloud;
+use crate::entra::credential::Credentials;
 use crate::mapping::Mapping;
 use crate::model::clock::SystemClock;
 use crate::model::id::ObjectKind;
@@ -17,39 +20,47 @@ use crate::scim::ScimTarget;
 use crate::settings;
 use crate::transport::NetworkOptions;
 use crate::transport::RetryPolicy;
+use crate::transport::TransportError;
 use crate::transport::unreached::Keys;
 
 /// The source's client.
 pub fn source(settings: &settings::job::Job) -> Result<GraphSource, AppError> {
     let source = &settings.source;
     let credential = credentials::of_source(&source.credential)?;
+    let options = graph_options(source, source.client_id, credential, &source.network);
+    GraphSource::new(options).map_err(|error| unusable(&error, &source.network.section, "graph_url"))
+}
+
+/// Where a tenant is and as which app it is asked.
+pub(super) fn graph_options(
+    source: &settings::source::Source,
+    client_id: Uuid,
+    credential: Credentials,
+    of: &settings::network::Network,
+) -> GraphOptions {
     let cloud = match source.cloud {
         settings::source::Cloud::Global => Cloud::Global,
         settings::source::Cloud::UsGov => Cloud::UsGov,
         settings::source::Cloud::UsGovDod => Cloud::UsGovDod,
         settings::source::Cloud::China => Cloud::China,
     };
-    GraphSource::new(GraphOptions {
+    GraphOptions {
         tenant_id: source.tenant_id.to_string(),
-        client_id: source.client_id.to_string(),
+        client_id: client_id.to_string(),
         credential,
         cloud,
         graph_url: Some(source.graph_url.clone()),
         login_url: Some(source.login_url.clone()),
-        network: network(&source.network),
+        network: network(of),
         clock: Arc::new(SystemClock),
         retry: RetryPolicy::default(),
-    })
-    .map_err(|error| {
-        let keys = Keys {
-            section: &source.network.section,
-            address: "graph_url",
-        };
-        AppError::new(
-            ErrorKind::Usage,
-            ErrorText::of(&error).advise(error.advice(&keys)),
-        )
-    })
+    }
+}
+
+/// A client that cannot be made with these network options.
+pub(super) fn unusable(error: &TransportError, section: &str, address: &str) -> AppError {
+    let keys = Keys { section, address };
+    AppError::new(ErrorKind::Usage, ErrorText::of(error).advise(error.advice(&keys)))
 }
 
 /// The target's client.

@@ -11,6 +11,7 @@ use super::edges::redacts;
 use super::edges::source;
 use super::edges::target;
 use super::mappings::pinned_mapping;
+use super::ways_back::with_ways_back;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
@@ -43,6 +44,7 @@ pub fn job(
     snapshot: Snapshot,
 ) -> Result<Job, AppError> {
     let mapping = pinned_mapping(config, &settings.provisioning.mapping, &snapshot)?;
+    let mapping = with_ways_back(name, settings, mapping)?;
     check_drift(name, settings, &mapping)?;
     snapshot.bind(&binding(settings))?;
     let assigning = assigning(name, settings, &mapping)?;
@@ -78,6 +80,7 @@ pub fn tried(
     mapping: &Mapping,
     aside: Snapshot,
 ) -> Result<Job, AppError> {
+    let mapping = &with_ways_back(&ready.name, settings, mapping.clone())?;
     check_drift(&ready.name, settings, mapping)?;
     // What one mapping keeps out of errors, the client of another would show.
     let target = if redacts(mapping) && !redacts(&ready.mapping) {
@@ -218,14 +221,18 @@ fn fingerprint(mapping: &Mapping, settings: &settings::job::Job) -> String {
 /// the same. `mapping`: the one in force, where it is loaded. Of a preset the name says it all.
 pub fn digest(
     config: &Path,
+    name: &str,
     job: &settings::job::Job,
     mapping: Option<&Mapping>,
 ) -> Result<String, AppError> {
-    let name = &job.provisioning.mapping;
-    let rows = match (Mapping::preset(name), mapping) {
+    let named = &job.provisioning.mapping;
+    let rows = match (Mapping::preset(named), mapping) {
         (Some(_), _) => String::new(),
         (None, Some(mapping)) => hex(&mapping.fingerprint()),
-        (None, None) => hex(&super::mapping(config, name)?.fingerprint()),
+        (None, None) => {
+            let mapping = with_ways_back(name, job, super::mapping(config, named)?)?;
+            hex(&mapping.fingerprint())
+        }
     };
     // Debug names every field: none can be forgotten here. Secrets are places in it.
     Ok(hex(&Sha256::digest(format!("{job:?} {rows}"))))

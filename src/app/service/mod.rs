@@ -364,7 +364,7 @@ impl Service {
             Loaded::Ready(ready) => Some(Arc::clone(&ready.job.mapping)),
             Loaded::Off | Loaded::Broken(_) => None,
         };
-        if install::digest(self.site.config(), of_job, mapping.as_deref())? == theirs {
+        if install::digest(self.site.config(), name, of_job, mapping.as_deref())? == theirs {
             return Ok(());
         }
         Err(refusals::other_settings(name))

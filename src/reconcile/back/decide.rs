@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use super::brake::quarrels;
 use super::canonical::Compare;
 use super::cell::Cell;
@@ -121,7 +124,8 @@ pub enum Step {
 }
 
 /// What a person should know of a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Finding {
     /// The sides differed when they were first read; nobody's change.
     FirstContactDiffers,

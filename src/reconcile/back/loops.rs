@@ -14,7 +14,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 
 /// A way back: the value at this path goes to this Graph property.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WayBack {
     /// The place at the target.
     pub path: TargetPath,

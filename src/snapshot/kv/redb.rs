@@ -224,6 +224,7 @@ const fn definition(table: Table) -> Definition {
         Table::Drift => "drift",
         Table::Escrow => "escrow",
         Table::Refused => "refused",
+        Table::Cells => "cells",
     })
 }
 

@@ -15,7 +15,7 @@ use crate::snapshot::io::io_error;
 use crate::snapshot::pages::raw_pages;
 
 /// Every table, in the order in which they are written out.
-pub const TABLES: [Table; 20] = [
+pub const TABLES: [Table; 21] = [
     Table::Meta,
     Table::Objects,
     Table::Edges,
@@ -36,6 +36,7 @@ pub const TABLES: [Table; 20] = [
     Table::Drift,
     Table::Escrow,
     Table::Refused,
+    Table::Cells,
 ];
 
 const MAGIC: &[u8] = b"melonsync backup 1\n";

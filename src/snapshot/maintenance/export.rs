@@ -22,6 +22,7 @@ use crate::model::value::Attributes;
 use crate::ports::StoreError;
 use crate::ports::Table;
 
+use crate::snapshot::cells;
 use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::history::Batch;
 use crate::snapshot::history::BatchValues;
@@ -77,6 +78,7 @@ pub fn export(snapshot: &Snapshot, out: &mut impl Write) -> Result<Exported, Sto
         Table::KeptBack,
         Table::Escrow,
         Table::Refused,
+        Table::Cells,
         Table::Intents,
         Table::History,
         Table::Cycles,
@@ -123,6 +125,7 @@ fn export_record<W: Write>(
         Table::KeptBack => kept_back::line(key, value),
         Table::Escrow => record::decode::<Escrowed>(value).map(|entry| escrow(key, &entry)),
         Table::Refused => record::decode::<Vec<Refusal>>(value).map(|rows| refused(key, &rows)),
+        Table::Cells => cells::line(key, value),
         Table::Intents => record::decode::<Vec<ObjectIntent>>(value).map(|open| intents(key, &open)),
         _ => serde_json::from_slice(value)
             .map(|summary: Json| json!({"type": "cycle", "summary": summary}))

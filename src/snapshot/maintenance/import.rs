@@ -179,6 +179,10 @@ impl Reading {
                 tx.put_withheld(&key, &of(line, "withheld")?);
                 Ok(())
             }
+            "cells" => {
+                tx.put_cells(&id(line, "id")?, &of(line, "cells")?);
+                Ok(())
+            }
             // Everything is looked at again after an import, and an object that is refused again is set aside again.
             "escrow" | "refused" => Ok(()),
             "intents" => intents(tx, line),

@@ -8,6 +8,7 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 
 use crate::snapshot::assignments;
+use crate::snapshot::cells;
 use crate::snapshot::counts::Counts;
 use crate::snapshot::counts::Facts;
 use crate::snapshot::drift;
@@ -119,6 +120,12 @@ fn check_rest(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreError
     each(snapshot, Table::Refused, |key, value| {
         if keys::parse_object(key).is_none() || record::decode::<Vec<Refusal>>(value).is_err() {
             report.add("refused attributes that do not decode".to_owned());
+        }
+        Ok(())
+    })?;
+    each(snapshot, Table::Cells, |key, value| {
+        if !cells::is_sound(key, value) {
+            report.add("what is remembered of values that are written back does not decode".to_owned());
         }
         Ok(())
     })?;
@@ -284,6 +291,7 @@ fn check_state(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreErro
     one(snapshot.state(&state::NOTICES).map(drop))?;
     one(snapshot.state(&state::ASKED_AT).map(drop))?;
     one(snapshot.state(&state::SWEEP).map(drop))?;
+    one(snapshot.state(&cells::WAY_BACK).map(drop))?;
     one(snapshot.state(&assignments::ASSIGNMENTS).map(drop))?;
     one(snapshot.state(&assignments::WATCH).map(drop))?;
     one(snapshot.state(&state::BASELINE).map(drop))?;

@@ -90,3 +90,23 @@ fn a_daemon_is_restarted_to_use_another_state_folder() {
     kill_process(Pid::from_child(&daemon), Signal::TERM).unwrap();
     daemon.finished();
 }
+
+#[test]
+fn a_right_that_the_writer_lacks_is_granted() {
+    let world = World::new(1, 1);
+    let (client_id, secret) = world.tenant.writer_credentials();
+    std::fs::write(world.path("writer"), secret).unwrap();
+    let back = format!(
+        "[jobs.idmelon.writeback]\nattributes = {{ title = \"jobTitle\" }}\ncredential = {{ client_id = \"{client_id}\", client_secret = {{ file = \"writer\" }} }}\n"
+    );
+    world.write(&(world.config() + "\n" + &back));
+    let said = world.run(&["check"]).exits(1).out;
+    let hint = "grant the application permission User.ReadUpdate.All to the writer's app, with admin consent";
+    assert!(said.contains(hint), "{said}");
+    world.tenant.grant_writer("User.ReadUpdate.All");
+    let said = world.run(&["check"]).exits(0).out;
+    assert!(
+        !said.contains(hint) && said.contains("granted: User.ReadUpdate.All"),
+        "{said}"
+    );
+}

@@ -118,6 +118,13 @@ const CASES: &[Case<'_>] = &[
         "[jobs.idmelon.provisioning]\ndrift = { default = \"report\", title = \"heal\" }\n\n[jobs.idmelon.source]\n",
     ),
     (
+        "a property that is written back and decides who is in scope",
+        SOURCE,
+        "[jobs.idmelon.writeback]\nattributes = { title = \"jobTitle\" }\ncredential = { client_id = \"6f1c8d1e-0000-4000-8000-000000000002\", client_secret = { env = \"IDMELON_SCIM_TOKEN\" } }\n\n[jobs.idmelon.source]\nuser_filter = 'jobTitle IS NOT NULL'\n",
+        "take one of the two out: nothing was read or written",
+        "[jobs.idmelon.writeback]\nattributes = { title = \"jobTitle\" }\ncredential = { client_id = \"6f1c8d1e-0000-4000-8000-000000000002\", client_secret = { env = \"IDMELON_SCIM_TOKEN\" } }\n\n[jobs.idmelon.source]\nuser_filter = 'department IS NOT NULL'\n",
+    ),
+    (
         "a file of certificates that holds none",
         SOURCE,
         "[jobs.idmelon.source]\nnetwork.ca_file = \"large\"\n",
