@@ -26,6 +26,7 @@ use crate::app::error::AppError;
 use crate::app::install::Installation;
 use crate::app::plans;
 use crate::app::plans::Form;
+use crate::app::plans::Seen;
 use crate::app::plans::Shape;
 use crate::app::plans::Sheet;
 use crate::app::plans::Undone;
@@ -45,6 +46,9 @@ pub struct Undo {
     /// Make anew what the cycle deleted: with new ids, and without the security keys.
     #[arg(long)]
     pub recreate: bool,
+    /// Refused where it is about another number of operations.
+    #[arg(long, value_name = "N")]
+    pub expect: Option<u64>,
     /// Why; kept in the history.
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
@@ -85,9 +89,13 @@ fn here(globals: &Globals, args: &Undo, report: &mut Report) -> Result<Exit, App
         return Ok(Exit::Cancelled);
     }
     let watcher = Arc::new(Progress::new(report.progress()));
+    let seen = Seen {
+        count: args.expect,
+        digest: None,
+    };
     let undone = runtime.block_on(async {
         let asking = process::asking(Arc::clone(&watcher) as _);
-        plans::carry_out_undo(&job, &request, asking).await
+        plans::carry_out_undo(&job, &request, &seen, asking).await
     });
     watcher.clear();
     shown(&undone?, report)
@@ -101,6 +109,7 @@ fn there(globals: &Globals, args: &Undo, daemon: &Daemon, report: &mut Report) -
     let asked = |dry_run, forms| UndoAsked {
         dry_run,
         recreate: args.recreate,
+        expect: args.expect,
         comment: args.comment.clone(),
         forms,
         settings: Some(settings.clone()),

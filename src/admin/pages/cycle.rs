@@ -6,6 +6,8 @@ use serde_json::Value as Json;
 
 use super::filters;
 use super::frame::Frame;
+use super::planned::Planned;
+use super::undo::Undo;
 use super::visit::Visit;
 use crate::admin::desk::OfId;
 use crate::admin::extract::Path;
@@ -17,20 +19,31 @@ use crate::model::id::CycleId;
 struct Cycle {
     frame: Frame,
     state: CycleState,
+    /// What it planned, where it was asked for that alone.
+    planned: Option<Planned>,
+    undo: Undo,
 }
 
 /// `GET /jobs/{job}/cycles/{id}`.
 pub(super) async fn page(visit: Visit, Path(OfId { id }): Path<OfId>) -> Response {
     let ask = move |visit: &Visit, frame: Frame| {
         let tracked = id.parse().ok().and_then(|id| visit.service.track(CycleId(id)));
-        let state = match tracked {
-            Some(track) => CycleState::of(&track),
+        let state = match &tracked {
+            Some(track) => CycleState::of(track),
             None => visit.service.kept(&id)?,
         };
-        let json = format!("/api/v1/cycles/{}", filters::as_part(&state.cycle));
+        let planned = tracked.as_deref().and_then(Planned::of);
+        let json = match &planned {
+            Some(planned) if planned.is_kept => {
+                format!("/api/v1/cycles/{}/plan", filters::as_part(&state.cycle))
+            }
+            _ => format!("/api/v1/cycles/{}", filters::as_part(&state.cycle)),
+        };
         Ok(Cycle {
             frame: frame.titled("Cycle", "timeline", json),
+            undo: Undo::of(&state, tracked.as_deref()),
             state,
+            planned,
         })
     };
     visit.show(ask).await

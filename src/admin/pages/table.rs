@@ -17,6 +17,7 @@ use super::object;
 use super::objects;
 use super::overview;
 use super::timeline;
+use super::undo;
 use super::withheld;
 use crate::admin::caller::Least;
 use crate::admin::parameter::Parameter;
@@ -54,6 +55,8 @@ fn of_a_job() -> Vec<Page> {
         post("/jobs/{job}/resume", Approver, timeline::resume),
         get("/jobs/{job}/cycles/{id}", cycle::page),
         post("/jobs/{job}/cycles/{id}/cancel", Operator, cycle::cancel),
+        post("/jobs/{job}/cycles/{id}/undo/preview", Approver, undo::preview),
+        post("/jobs/{job}/cycles/{id}/undo", Approver, undo::undo),
         get("/jobs/{job}/objects", objects::page).query(objects::QUERY),
         get("/jobs/{job}/objects/{id}", object::page),
         post("/jobs/{job}/objects/{id}/resync", Operator, object::resync),

@@ -4,7 +4,6 @@ use io::BufWriter;
 use io::Read;
 use io::Seek;
 use io::Write;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -17,6 +16,8 @@ use serde_json::json;
 
 use super::part::Part;
 use super::prose;
+use super::samples::OMISSIONS_LISTED;
+use super::samples::Samples;
 use super::saved::Origin;
 use super::shape::Shape;
 use super::sheet;
@@ -69,9 +70,6 @@ impl Form {
     }
 }
 
-/// As many omissions of one reason as a plan lists; of more only their count is given.
-const OMISSIONS_LISTED: u64 = 1000;
-
 /// Collects a plan in temporary files, one a form, so that a plan of any size needs no memory.
 pub(super) struct PlanFile {
     /// Where the names of members and managers are looked up.
@@ -83,7 +81,7 @@ pub(super) struct PlanFile {
 
 struct Inner {
     sheets: Vec<Making>,
-    by_reason: BTreeMap<&'static str, (u64, String)>,
+    samples: Samples,
     findings: Vec<String>,
     failed: Option<io::Error>,
 }
@@ -289,7 +287,7 @@ impl PlanFile {
                 .iter()
                 .map(|form| Making::new(*form))
                 .collect::<Result<_, _>>()?,
-            by_reason: BTreeMap::new(),
+            samples: Samples::default(),
             findings: Vec::new(),
             failed: None,
         };
@@ -306,17 +304,16 @@ impl PlanFile {
         inner.findings.clone()
     }
 
-    /// Returns the plan in each form. The error is of a temporary file that could not be written.
-    pub(super) fn finish(self) -> io::Result<Vec<Sheet>> {
+    /// Returns the plan in each form, and the first of each kind in it. The error is of a temporary file that could not be written.
+    pub(super) fn finish(self) -> io::Result<(Vec<Sheet>, Samples)> {
         let mut inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(error) = inner.failed.take() {
             return Err(error);
         }
-        let by_reason = std::mem::take(&mut inner.by_reason);
+        let samples = std::mem::take(&mut inner.samples);
         let findings = std::mem::take(&mut inner.findings);
-        let many = |(_, (count, _)): &(&&str, &(u64, String))| *count > OMISSIONS_LISTED;
-        for (reason, (count, because)) in by_reason.iter().filter(many) {
-            let more = count - OMISSIONS_LISTED;
+        for (reason, omissions) in samples.omitted.iter().filter(|(_, of)| of.unlisted() > 0) {
+            let (more, because) = (omissions.unlisted(), &omissions.because);
             for sheet in &mut inner.sheets {
                 if matches!(sheet.form, Form::Json | Form::Text) {
                     let text = json!({"object": null, "because": because, "reason": reason, "count": more})
@@ -339,7 +336,7 @@ impl PlanFile {
                 omitted: Part::of(sheet.omitted.rewound()?),
             })
         });
-        parts.collect()
+        Ok((parts.collect::<io::Result<_>>()?, samples))
     }
 
     /// The name of a user, as the snapshot has it; a plan without names is still a plan.
@@ -359,9 +356,11 @@ impl Watcher for PlanFile {
     fn operation(&self, operation: &Operation) {
         let name_of = |id| self.name_of(id);
         self.with(|inner| {
+            let entry = explain::entry_named(operation, name_of);
+            inner.samples.operation(operation.verb.name(), &entry);
             for sheet in &mut inner.sheets {
                 let text = match sheet.form {
-                    Form::Json | Form::Text => explain::entry_named(operation, name_of).to_string(),
+                    Form::Json | Form::Text => entry.to_string(),
                     Form::Csv => sheet::csv(operation),
                     Form::Html => sheet::html(operation, name_of),
                 };
@@ -374,12 +373,9 @@ impl Watcher for PlanFile {
     fn omission(&self, kind: ObjectKind, object: SourceId, name: &str, omission: &Omission) {
         self.with(|inner| {
             let because = omission.to_string();
-            let (count, _) = inner
-                .by_reason
-                .entry(omission.label())
-                .or_insert_with(|| (0, because.clone()));
-            *count += 1;
-            if *count > OMISSIONS_LISTED {
+            let who = (object.to_string(), name);
+            let count = inner.samples.omission(omission.label(), who, &because);
+            if count > OMISSIONS_LISTED {
                 return Ok(());
             }
             for sheet in &mut inner.sheets {

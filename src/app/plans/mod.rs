@@ -6,10 +6,12 @@ mod comparing;
 mod file;
 mod part;
 mod prose;
+mod samples;
 mod save;
 mod saved;
 mod shape;
 mod sheet;
+mod undone;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +28,10 @@ use self::file::PlanFile;
 pub use self::file::Sheet;
 pub use self::file::temporary;
 pub use self::part::Part;
+pub use self::samples::Omissions;
+pub use self::samples::Sample;
+pub use self::samples::SampleChange;
+pub use self::samples::Samples;
 pub use self::save::is_free;
 pub use self::save::note;
 pub use self::save::save;
@@ -33,6 +39,10 @@ pub use self::saved::Origin;
 pub use self::saved::Saved;
 pub use self::shape::Only;
 pub use self::shape::Shape;
+pub use self::undone::Seen;
+pub use self::undone::Undone;
+pub use self::undone::carry_out_undo;
+pub use self::undone::undo;
 use super::cycles;
 use super::cycles::Allowing;
 use super::cycles::Asking;
@@ -41,10 +51,8 @@ use super::views;
 use crate::engine::job::Extent;
 use crate::engine::job::Job;
 use crate::engine::job::Report;
-use crate::engine::job::UndoRequest;
 use crate::engine::summary::Outcome;
 use crate::engine::summary::Summary;
-use crate::engine::undo;
 
 /// A plan that was made.
 pub struct Planned {
@@ -52,6 +60,8 @@ pub struct Planned {
     pub summary: Summary,
     /// The plan, in each form that was asked for.
     pub sheets: Vec<Sheet>,
+    /// The first of each kind in it.
+    pub samples: Samples,
 }
 
 /// Plans a cycle, writing nothing to the target.
@@ -59,63 +69,6 @@ pub async fn plan(job: &Job, extent: Extent, forms: &[Form], asking: Asking) -> 
     let (file, asking) = following(job, forms, asking)?;
     let done = cycles::plan(job, extent, asking).await;
     planned(file, done)
-}
-
-/// Plans an undo.
-pub async fn undo(
-    job: &Job,
-    request: &UndoRequest,
-    forms: &[Form],
-    asking: Asking,
-) -> Result<Planned, AppError> {
-    let (file, asking) = following(job, forms, asking)?;
-    let order = asking.order(nothing_named(), false);
-    let done = undo::undo(job, &order, request).await;
-    drop((order, asking));
-    planned(file, done)
-}
-
-/// An undo that was carried out.
-#[derive(Debug)]
-pub struct Undone {
-    /// What was done.
-    pub summary: Summary,
-    /// Why it ended early.
-    pub error: Option<AppError>,
-    /// The cycle that was undone.
-    pub cycle: String,
-    /// What could not be undone, and why.
-    pub left: Vec<String>,
-}
-
-/// The summary with the cycle that was undone, and what was left of it.
-impl Serialize for Undone {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let more = [
-            ("left", self.left.clone().into()),
-            ("undone", self.cycle.clone().into()),
-        ];
-        views::with_members(&self.summary, more, serializer)
-    }
-}
-
-/// Carries out an undo.
-pub async fn carry_out_undo(job: &Job, request: &UndoRequest, asking: Asking) -> Result<Undone, AppError> {
-    let (file, asking) = following(job, &[], asking)?;
-    let report = undo::undo(job, &asking.order(nothing_named(), true), request).await;
-    Ok(Undone {
-        error: report.error.as_ref().map(AppError::from),
-        summary: report.summary,
-        cycle: request.cycle.to_string(),
-        left: file.findings(),
-    })
-}
-
-const fn nothing_named() -> Extent {
-    Extent::Objects {
-        users: Vec::new(),
-        groups: Vec::new(),
-    }
 }
 
 fn following(job: &Job, forms: &[Form], asking: Asking) -> Result<(Arc<PlanFile>, Asking), AppError> {
@@ -134,9 +87,11 @@ fn planned(file: Arc<PlanFile>, done: Report) -> Result<Planned, AppError> {
         return Err(AppError::from(error));
     }
     let file = Arc::into_inner(file).expect("the order that shared it is gone");
+    let (sheets, samples) = file.finish().map_err(|error| temporary(&error))?;
     Ok(Planned {
         summary: done.summary,
-        sheets: file.finish().map_err(|error| temporary(&error))?,
+        sheets,
+        samples,
     })
 }
 

@@ -13,6 +13,8 @@ use crate::app::people::PersonReport;
 use crate::app::plans::Compared;
 use crate::app::plans::Form;
 use crate::app::plans::Origin;
+use crate::app::plans::Planned;
+use crate::app::plans::Samples;
 use crate::app::plans::Sheet;
 use crate::engine::error::CycleError;
 use crate::engine::job::NamedOne;
@@ -72,6 +74,19 @@ impl Done {
         }
     }
 
+    /// A plan was made, from this where it is to be kept.
+    pub(super) fn planned(planned: Planned, origin: Option<Origin>) -> Self {
+        Self {
+            summary: Some(planned.summary),
+            made: Some(Made {
+                sheets: Mutex::new(planned.sheets),
+                origin,
+                samples: planned.samples,
+            }),
+            ..Self::default()
+        }
+    }
+
     /// The end of an order that gave way before.
     pub(super) fn after(mut self, begun: Option<&Summary>) -> Self {
         if let Some(begun) = begun {
@@ -100,16 +115,11 @@ pub struct Made {
     sheets: Mutex<Vec<Sheet>>,
     /// What it was made from.
     pub origin: Option<Origin>,
+    /// The first of each kind in it.
+    pub samples: Samples,
 }
 
 impl Made {
-    pub(super) const fn of(sheets: Vec<Sheet>, origin: Option<Origin>) -> Self {
-        Self {
-            sheets: Mutex::new(sheets),
-            origin,
-        }
-    }
-
     /// The plan in a form that it was made in; `None` where it is not kept any more.
     #[must_use]
     pub fn sheet(&self, form: Form) -> Option<Sheet> {

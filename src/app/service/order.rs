@@ -4,6 +4,7 @@ use crate::app::actor::Actor;
 use crate::app::plans::Carrying;
 use crate::app::plans::Form;
 use crate::app::plans::Saved;
+use crate::app::plans::Seen;
 use crate::app::preview::Preview;
 use crate::engine::job::Extent;
 use crate::engine::job::MOST_NAMED_USERS;
@@ -31,6 +32,8 @@ pub enum Work {
         request: UndoRequest,
         /// False: it is planned only.
         apply: bool,
+        /// What was looked at before.
+        seen: Seen,
         /// The forms of the plan, where it is planned only.
         forms: Vec<Form>,
     },

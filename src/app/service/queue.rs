@@ -70,6 +70,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::app::plans::Seen;
     use crate::engine::job::Extent;
     use crate::engine::job::NoWatcher;
     use crate::engine::job::UndoRequest;
@@ -114,6 +115,7 @@ mod tests {
                 comment: None,
             },
             apply: true,
+            seen: Seen::default(),
             forms: Vec::new(),
         };
         for (number, work, place) in [

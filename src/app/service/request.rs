@@ -12,6 +12,7 @@ use crate::app::error::AppError;
 use crate::app::plans::Carrying;
 use crate::app::plans::Form;
 use crate::app::plans::Saved;
+use crate::app::plans::Seen;
 use crate::engine::job::Extent;
 use crate::engine::job::UndoRequest;
 use crate::model::id::CycleId;
@@ -46,6 +47,9 @@ pub struct UndoAsked {
     pub dry_run: bool,
     /// Makes anew what the cycle deleted.
     pub recreate: bool,
+    /// Refused where it is about another number of operations by then.
+    #[schema(format = "uint64")]
+    pub expect: Option<u64>,
     /// Why; kept in the history.
     pub comment: Option<String>,
     /// The forms of the plan, with `dry_run`; JSON where nothing is said.
@@ -66,6 +70,10 @@ impl UndoAsked {
                 comment: self.comment,
             },
             apply: !self.dry_run,
+            seen: Seen {
+                count: self.expect,
+                digest: None,
+            },
             forms: if self.forms.is_empty() {
                 vec![Form::Json]
             } else {

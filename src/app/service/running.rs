@@ -6,7 +6,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::again;
 use super::answer::Done;
-use super::answer::Made;
 use super::order::Work;
 use super::track::Track;
 use crate::app::actor::Actor;
@@ -17,6 +16,7 @@ use crate::app::plans;
 use crate::app::plans::Form;
 use crate::app::plans::Origin;
 use crate::app::plans::Planned;
+use crate::app::plans::Seen;
 use crate::app::preview::Preview;
 use crate::engine::forward;
 use crate::engine::job::Extent;
@@ -70,9 +70,13 @@ pub(super) async fn run(job: &Job, track: Arc<Track>, stop: CancellationToken) -
             .unwrap_or_else(Done::failed),
         Work::Undo {
             request,
-            apply,
-            forms,
-        } => undo(job, (request, *apply, forms), asking)
+            apply: true,
+            seen,
+            ..
+        } => taken_back(job, (request, seen), asking)
+            .await
+            .unwrap_or_else(Done::failed),
+        Work::Undo { request, forms, .. } => undo(job, (request, forms), asking)
             .await
             .unwrap_or_else(Done::failed),
         Work::Saved { saved, how } => match plans::carry_out(job, saved, *how, asking).await {
@@ -110,11 +114,7 @@ async fn named(job: &Job, (extent, apply): (Extent, bool), asking: Asking) -> Do
 fn made(job: &Job, full: bool, planned: Planned) -> Result<Done, AppError> {
     let saves = planned.sheets.iter().any(|sheet| sheet.form == Form::Json);
     let origin = saves.then(|| Origin::of(job, full)).transpose()?;
-    Ok(Done {
-        summary: Some(planned.summary),
-        made: Some(Made::of(planned.sheets, origin)),
-        ..Done::default()
-    })
+    Ok(Done::planned(planned, origin))
 }
 
 async fn preview(
@@ -132,30 +132,27 @@ async fn preview(
         ..tried
     };
     let origin = saves.then(|| Origin::of(&there, full)).transpose()?;
+    Ok(Done::planned(planned, origin))
+}
+
+async fn taken_back(
+    job: &Job,
+    (request, seen): (&UndoRequest, &Seen),
+    asking: Asking,
+) -> Result<Done, AppError> {
+    let undone = plans::carry_out_undo(job, request, seen, asking).await?;
     Ok(Done {
-        summary: Some(planned.summary),
-        made: Some(Made::of(planned.sheets, origin)),
+        summary: Some(undone.summary),
+        error: undone.error,
         ..Done::default()
     })
 }
 
 async fn undo(
     job: &Job,
-    (request, apply, forms): (&UndoRequest, bool, &[Form]),
+    (request, forms): (&UndoRequest, &[Form]),
     asking: Asking,
 ) -> Result<Done, AppError> {
-    if apply {
-        let undone = plans::carry_out_undo(job, request, asking).await?;
-        return Ok(Done {
-            summary: Some(undone.summary),
-            error: undone.error,
-            ..Done::default()
-        });
-    }
     let planned = plans::undo(job, request, forms, asking).await?;
-    Ok(Done {
-        summary: Some(planned.summary),
-        made: Some(Made::of(planned.sheets, None)),
-        ..Done::default()
-    })
+    Ok(Done::planned(planned, None))
 }

@@ -1,5 +1,7 @@
 //! What is seen of the daemon from outside: each job, what it does now, and the orders before it.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -64,6 +66,9 @@ pub struct CycleState {
     pub cycle: String,
     /// How many are done in its phase.
     pub done: u64,
+    /// What concerns every object, or could not be taken back, once it is over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
     /// The job.
     pub job: String,
     /// Of how many, where that is known.
@@ -73,6 +78,9 @@ pub struct CycleState {
     pub people: Vec<PersonReport>,
     /// The phase it is in.
     pub phase: Option<String>,
+    /// Why it was not carried out to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<AppError>,
     /// `waiting`, `running`, `stopping` or `ended`.
     pub state: String,
     /// What was done, once it is over.
@@ -87,26 +95,24 @@ impl CycleState {
     #[must_use]
     pub fn of(track: &Track) -> Self {
         let order = OrderState::of(track);
-        let (summary, people) = match &*track.standing().borrow() {
-            Standing::Ended(answer) => {
-                let summary = answer.summary.as_ref();
-                (
-                    summary.map(|summary| serde_json::json!(summary)),
-                    answer.people.clone(),
-                )
-            }
-            Standing::Waiting | Standing::Running | Standing::Stopping => (None, Vec::new()),
+        let answer = match &*track.standing().borrow() {
+            Standing::Ended(answer) => Some(Arc::clone(answer)),
+            Standing::Waiting | Standing::Running | Standing::Stopping => None,
         };
+        let answer = answer.as_deref();
+        let summary = answer.and_then(|answer| answer.summary.as_ref());
         Self {
             actor: Some(order.actor),
             cycle: order.cycle,
             done: order.done,
+            findings: answer.map(|answer| answer.findings.clone()).unwrap_or_default(),
             job: track.job.clone(),
             of: order.of,
-            people,
+            people: answer.map(|answer| answer.people.clone()).unwrap_or_default(),
             phase: order.phase,
+            problem: answer.and_then(|answer| answer.error.clone()),
             state: order.state,
-            summary,
+            summary: summary.map(|summary| serde_json::json!(summary)),
             work: Some(order.work),
         }
     }
@@ -116,10 +122,12 @@ impl CycleState {
             actor: None,
             cycle: cycle.to_owned(),
             done: 0,
+            findings: Vec::new(),
             job: job.to_owned(),
             of: None,
             people: Vec::new(),
             phase: None,
+            problem: None,
             state: "ended".to_owned(),
             summary,
             work: None,

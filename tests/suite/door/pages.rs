@@ -12,7 +12,9 @@ use super::world::admin;
 use super::world::bearer;
 use super::world::free_port;
 use super::world::tokens;
+use super::world::world_with;
 use crate::cli_output::world::World;
+use crate::daemon::http::Answer;
 use crate::daemon::world::Daemon;
 use crate::daemon::world::SELDOM;
 use crate::wiring::stage::until;
@@ -346,5 +348,103 @@ fn what_drifted_is_healed_as_it_was_looked_at() {
     door.form("/jobs/idmelon/drift/heal", &session, &fields).is(303);
     until("it is healed", || {
         read(&page()).contains("The target is as melonsync left it")
+    });
+}
+
+/// The page that an order leads to, once what it is about has ended and this stands on it.
+#[track_caller]
+fn ended(door: &Door, session: &str, ordered: &Answer, said: &str) -> String {
+    let head = ordered.head.to_lowercase();
+    let (_, rest) = head.split_once("location: ").expect(&head);
+    let to = rest.lines().next().unwrap().to_owned();
+    let mut page = String::new();
+    until(said, || {
+        page = door.ask("GET", &to, session, None).is(200).body;
+        read(&page).contains(said)
+    });
+    page
+}
+
+#[test]
+fn a_cycle_is_taken_back_as_it_was_shown() {
+    let door = Door::new();
+    let world = &door.daemon.world;
+    let session = door.login(APPROVER);
+    let ids = world.tenant.user_ids();
+    let title = |id: &str| world.workspace.users_by_external_id(id)[0]["title"].clone();
+    world.run(&["sync"]).exits(0);
+    let before = [title(&ids[0]), title(&ids[1])];
+    for id in &ids[..2] {
+        world.tenant.set_user(id, json!({"jobTitle": "Pilot"}));
+    }
+    world.run(&["sync"]).exits(0);
+    assert_eq!([title(&ids[0]), title(&ids[1])], ["Pilot", "Pilot"]);
+    let cycle = world.run(&["history", "cycles", "-o", "json"]).exits(0).json();
+    let cycle = cycle["cycles"][0]["cycle"].as_str().unwrap().to_owned();
+    let path = format!("/jobs/idmelon/cycles/{cycle}/undo");
+    let page = door
+        .ask("GET", "/jobs/idmelon/cycles/last", &session, None)
+        .is(200)
+        .body;
+    assert!(page.contains(&format!("action=\"{path}/preview\"")), "{page}");
+    let preview = || {
+        let asked = door.form(&format!("{path}/preview"), &session, "").is(303);
+        let page = ended(&door, &session, &asked, "Take these 2 back");
+        let (_, id) = page.split_once("name=\"preview\" value=\"").expect(&page);
+        assert!(read(&page).contains("Nothing of it was sent"), "{page}");
+        assert!(
+            read(&page).contains("\u{2192}"),
+            "what changes, before and after: {page}"
+        );
+        id[..36].to_owned()
+    };
+    let shown = preview();
+    // Without its number, and of a cycle that it was not shown of.
+    door.form(&path, &session, &format!("preview={shown}")).is(303);
+    let page = door.ask("GET", "/", &session, None).is(200).body;
+    assert!(read(&page).contains("that number was not typed"), "{page}");
+    door.form(&path, &session, "preview=0192&typed=2").is(303);
+    let page = door.ask("GET", "/", &session, None).is(200).body;
+    assert!(read(&page).contains("is not kept as it was shown"), "{page}");
+    // Something else by now.
+    world.run(&["hold", &ids[1]]).exits(0);
+    let asked = door
+        .form(&path, &session, &format!("preview={shown}&typed=2"))
+        .is(303);
+    ended(&door, &session, &asked, "by now, not 2: nothing was done");
+    assert_eq!(title(&ids[0]), "Pilot");
+    world.run(&["hold", "release", &ids[1]]).exits(0);
+    let fields = format!("preview={}&typed=2&comment=by+mistake", preview());
+    let asked = door.form(&path, &session, &fields).is(303);
+    ended(&door, &session, &asked, "converged after");
+    assert_eq!([title(&ids[0]), title(&ids[1])], before);
+    let history = world
+        .run(&["history", "--operation", "undo", "-o", "json"])
+        .exits(0);
+    assert!(history.out.contains("by mistake"), "{}", history.out);
+}
+
+#[test]
+fn an_undo_is_refused_where_it_is_about_another_number() {
+    let (world, port) = world_with("");
+    world.run(&["sync"]).exits(0);
+    let refused = |world: &World| {
+        let ran = world.run(&["undo", "last", "--expect", "77", "--yes"]).exits(2);
+        assert!(ran.err.contains("by now, not 77: nothing was done"), "{ran:?}");
+    };
+    refused(&world);
+    let door = Door {
+        daemon: Daemon::over(world),
+        port,
+    };
+    refused(&door.daemon.world);
+    let path = "/api/v1/cycles/last/undo";
+    let taken = door
+        .with_token(APPROVER, "POST", path, Some(&json!({"expect": 77})))
+        .is(202)
+        .json();
+    let path = format!("/api/v1/cycles/{}", taken["cycle"].as_str().unwrap());
+    until("it is refused", || {
+        door.get(&path).json()["problem"]["kind"] == "conflict"
     });
 }
