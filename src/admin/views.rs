@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::Response;
 use serde::Serialize;
 
 use super::answer;
 use super::answer::Form;
 use super::caller::Caller;
+use super::desk::Answered;
+use super::desk::AtDesk;
+use super::desk::OfId;
 use super::extract::Json;
 use super::extract::Path;
 use super::extract::Query;
@@ -19,12 +21,13 @@ use super::parameter::id;
 use super::parameter::of;
 use super::parameter::text;
 use super::problem::Problem;
+use crate::app::preview::Preview;
 use crate::app::preview::PreviewRequest;
 use crate::app::service::Service;
 use crate::app::views::changes;
 use crate::app::views::drift;
 use crate::app::views::escrow;
-use crate::app::views::explain;
+use crate::app::views::explain::Asked;
 use crate::app::views::history;
 use crate::app::views::history::HistoryEntry;
 use crate::app::views::history::HistoryPage;
@@ -33,8 +36,6 @@ use crate::app::views::holds;
 use crate::app::views::timeline;
 use crate::app::views::withheld;
 use crate::app::words;
-
-type Answered = Result<Response, Problem>;
 
 /// `GET /api/v1/jobs?job=`: all, or the one that is named.
 pub(super) async fn jobs(
@@ -48,70 +49,33 @@ pub(super) async fn jobs(
 }
 
 /// `GET /api/v1/jobs/{job}`.
-pub(super) async fn job(
-    _caller: Caller,
-    State(service): State<Arc<Service>>,
-    Path(job): Path<String>,
-    headers: HeaderMap,
-) -> Answered {
-    let ask = move || {
-        let mut status = service.status(Some(&job))?;
-        Ok(status.jobs.remove(0))
-    };
-    answer::view(&headers, ask).await
+pub(super) async fn job(at: AtDesk) -> Answered {
+    let ask = move || Ok(at.service.status(Some(&at.job))?.jobs.remove(0));
+    answer::shown(at.form, ask).await
 }
 
 /// `GET /api/v1/jobs/{job}/withheld?object=&reason=`.
-pub(super) async fn withheld(
-    caller: Caller,
-    State(service): State<Arc<Service>>,
-    Path(job): Path<String>,
-    query: Query,
-    headers: HeaderMap,
-) -> Answered {
-    let ask = move || {
-        let desk = service.desk(&job, caller.actor)?;
-        withheld::withheld(&desk, &query.all("object"), query.one("reason").as_deref())
-    };
-    answer::view(&headers, ask).await
+pub(super) async fn withheld(at: AtDesk, query: Query) -> Answered {
+    at.show(move |desk| withheld::withheld(desk, &query.all("object"), query.one("reason").as_deref()))
+        .await
 }
 
 /// `GET /api/v1/jobs/{job}/holds`.
-pub(super) async fn holds(
-    caller: Caller,
-    State(service): State<Arc<Service>>,
-    Path(job): Path<String>,
-    headers: HeaderMap,
-) -> Answered {
-    answer::view(&headers, move || holds::holds(&service.desk(&job, caller.actor)?)).await
+pub(super) async fn holds(at: AtDesk) -> Answered {
+    at.show(holds::holds).await
 }
 
 /// `GET /api/v1/jobs/{job}/escrow?object=`.
-pub(super) async fn escrow(
-    caller: Caller,
-    State(service): State<Arc<Service>>,
-    Path(job): Path<String>,
-    query: Query,
-    headers: HeaderMap,
-) -> Answered {
-    let ask = move || {
-        let desk = service.desk(&job, caller.actor)?;
-        escrow::escrow(&desk, query.one("object").as_deref())
-    };
-    answer::view(&headers, ask).await
+pub(super) async fn escrow(at: AtDesk, query: Query) -> Answered {
+    at.show(move |desk| escrow::escrow(desk, query.one("object").as_deref()))
+        .await
 }
 
 /// `GET /api/v1/jobs/{job}/drift`, as the last reading found it; `healed=true`: what healing left, in words.
-pub(super) async fn drift(
-    caller: Caller,
-    State(service): State<Arc<Service>>,
-    Path(job): Path<String>,
-    query: Query,
-    headers: HeaderMap,
-) -> Answered {
-    let (form, healed) = (Form::of(&headers), query.is("healed"));
+pub(super) async fn drift(at: AtDesk, query: Query) -> Answered {
+    let (form, healed) = (at.form, query.is("healed"));
     let text = answer::blocking(move || {
-        let desk = service.desk(&job, caller.actor)?;
+        let desk = at.open()?;
         let found = drift::drift(&desk.snapshot, &desk.job)?;
         Ok(match form {
             Form::Words => words::drift::text(&found, healed),
@@ -122,24 +86,14 @@ pub(super) async fn drift(
 }
 
 /// `GET /api/v1/jobs/{job}/objects/{id}/explain`. `settings`: refused where the caller's own are others.
-pub(super) async fn explain(
-    caller: Caller,
-    State(service): State<Arc<Service>>,
-    Path((job, object)): Path<(String, String)>,
-    query: Query,
-    headers: HeaderMap,
-) -> Answered {
-    service.same_settings(&job, query.one("settings").as_deref())?;
-    let ready = service.ready(&job)?;
-    let stop = service.stop().child_token();
-    // Not on a thread that may block: it asks for those itself, and there are few.
-    let asked = asked_of(object, &query);
-    let explained = explain::explain(&ready.job, &asked, caller.actor, stop).await?;
-    answer::view(&headers, move || Ok(explained)).await
+pub(super) async fn explain(at: AtDesk, Path(OfId { id }): Path<OfId>, query: Query) -> Answered {
+    at.service
+        .same_settings(&at.job, query.one("settings").as_deref())?;
+    explained(at, asked_of(id, &query), None).await
 }
 
-fn asked_of(object: String, query: &Query) -> explain::Asked {
-    explain::Asked {
+fn asked_of(object: String, query: &Query) -> Asked {
+    Asked {
         object,
         in_group: query.one("in"),
         details: query.is("details"),
@@ -148,21 +102,23 @@ fn asked_of(object: String, query: &Query) -> explain::Asked {
 
 /// `POST /api/v1/jobs/{job}/objects/{id}/explain`: as it would be by other rules.
 pub(super) async fn explain_by(
-    caller: Caller,
-    State(service): State<Arc<Service>>,
-    Path((job, object)): Path<(String, String)>,
-    (query, headers): (Query, HeaderMap),
+    at: AtDesk,
+    Path(OfId { id }): Path<OfId>,
+    query: Query,
     Json(own): Json<PreviewRequest>,
 ) -> Answered {
-    let rules = {
-        let (service, job) = (Arc::clone(&service), job.clone());
-        answer::blocking(move || service.preview(&job, own)).await?
-    };
-    let ready = service.ready(&job)?;
-    let tried = rules.job(&ready.job, ready.job.snapshot.clone())?;
-    let stop = service.stop().child_token();
-    let explained = explain::explain(&tried, &asked_of(object, &query), caller.actor, stop).await?;
-    answer::view(&headers, move || Ok(explained)).await
+    let find = move || Ok((at.service.preview(&at.job, own)?, at));
+    let (rules, at) = answer::blocking(find).await?;
+    explained(at, asked_of(id, &query), Some(rules)).await
+}
+
+async fn explained(at: AtDesk, asked: Asked, rules: Option<Preview>) -> Answered {
+    // Not on a thread that may block: it asks for those itself, and there are few.
+    let explained = at
+        .service
+        .explained(&at.job, &asked, rules.as_ref(), at.actor)
+        .await?;
+    answer::shown(at.form, move || Ok(explained)).await
 }
 
 /// As many entries of the history as a page has, at most and where nothing is said.
@@ -206,20 +162,14 @@ struct Page<'p> {
 }
 
 /// `GET /api/v1/jobs/{job}/history`: oldest first, or with `newest` newest first; `after` is `next` of the page before.
-pub(super) async fn history(
-    caller: Caller,
-    State(service): State<Arc<Service>>,
-    Path(job): Path<String>,
-    query: Query,
-    headers: HeaderMap,
-) -> Answered {
+pub(super) async fn history(at: AtDesk, query: Query) -> Answered {
     let limit = limit(&query)?;
     let from = query.number("after")?;
     let is = |name: &str| query.is(name);
-    let (form, in_words, newest) = (Form::of(&headers), is("words"), is("newest"));
+    let (form, in_words, newest) = (at.form, is("words"), is("newest"));
     let wanted = wanted(&query)?;
     let text = answer::blocking(move || {
-        let desk = service.desk(&job, caller.actor)?;
+        let desk = at.open()?;
         let history = history::history(&desk.snapshot, &desk.job, wanted)?;
         let page: HistoryPage = if newest {
             history.page_newest(&desk.job, from, limit)?
@@ -274,20 +224,11 @@ pub(super) const TIMELINE: &[Parameter] = &[
 ];
 
 /// `GET /api/v1/jobs/{job}/timeline`: newest first; `before` is `next` of the page before.
-pub(super) async fn timeline(
-    caller: Caller,
-    State(service): State<Arc<Service>>,
-    Path(job): Path<String>,
-    query: Query,
-    headers: HeaderMap,
-) -> Answered {
+pub(super) async fn timeline(at: AtDesk, query: Query) -> Answered {
     let limit = limit(&query)?;
     let before = query.moment("before");
-    let ask = move || {
-        let desk = service.desk(&job, caller.actor)?;
-        timeline::timeline(&desk.snapshot, &desk.job, limit, before)
-    };
-    answer::view(&headers, ask).await
+    at.show(move |desk| timeline::timeline(&desk.snapshot, &desk.job, limit, before))
+        .await
 }
 
 /// What a summary of the history is asked for.
@@ -297,19 +238,10 @@ pub(super) const CHANGES: &[Parameter] = &[
 ];
 
 /// `GET /api/v1/jobs/{job}/history/summary`.
-pub(super) async fn changes(
-    caller: Caller,
-    State(service): State<Arc<Service>>,
-    Path(job): Path<String>,
-    query: Query,
-    headers: HeaderMap,
-) -> Answered {
+pub(super) async fn changes(at: AtDesk, query: Query) -> Answered {
     let (since, until) = (query.moment("since"), query.moment("until"));
-    let ask = move || {
-        let desk = service.desk(&job, caller.actor)?;
-        changes::changes(&desk.snapshot, &desk.job, since, until)
-    };
-    answer::view(&headers, ask).await
+    at.show(move |desk| changes::changes(&desk.snapshot, &desk.job, since, until))
+        .await
 }
 
 /// As many as a page has.

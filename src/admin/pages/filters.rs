@@ -28,6 +28,33 @@ pub(super) fn prose(value: impl Display, _: &dyn Values) -> askama::Result<Safe<
     Ok(Safe(with_code(&within(&value.to_string(), LONGEST_SENTENCE))))
 }
 
+/// A sentence without its end: it begins with a capital, ends with a full stop, and has its moments to the second.
+#[askama::filter_fn]
+pub(super) fn said(value: impl Display, _: &dyn Values) -> askama::Result<Safe<String>> {
+    Ok(Safe(with_code(&within(
+        &sentence(&value.to_string()),
+        LONGEST_SENTENCE,
+    ))))
+}
+
+fn sentence(text: &str) -> String {
+    let to_the_second = |word: &str| {
+        let (moment, sign) = word.split_at(word.trim_end_matches([',', ':', ';']).len());
+        match chrono::DateTime::parse_from_rfc3339(moment) {
+            Ok(at) => format!("{} UTC{sign}", at.to_utc().format("%Y-%m-%d %H:%M:%S")),
+            Err(_) => word.to_owned(),
+        }
+    };
+    let words: Vec<String> = text.split(' ').map(to_the_second).collect();
+    let mut words = words.join(" ");
+    if let Some(first) = words.get(..1) {
+        let first = first.to_uppercase();
+        words.replace_range(..1, &first);
+    }
+    let end = if words.ends_with(['.', '!', '?']) { "" } else { "." };
+    words + end
+}
+
 /// A value of a document: a text as it is, anything else as JSON.
 #[askama::filter_fn]
 pub(super) fn val(value: &Json, _: &dyn Values) -> askama::Result<Safe<String>> {
@@ -151,6 +178,21 @@ mod tests {
             ("`a` and ` b", "<code>a</code> and ` b"),
         ] {
             assert_eq!(with_code(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_sentence_has_its_capital_its_end_and_its_moments_to_the_second() {
+        for (text, expected) in [
+            ("in step", "In step."),
+            (
+                "stopped since 2026-11-30T12:00:05.123Z: it ended.",
+                "Stopped since 2026-11-30 12:00:05 UTC: it ended.",
+            ),
+            ("écarté", "écarté."),
+            ("", "."),
+        ] {
+            assert_eq!(sentence(text), expected);
         }
     }
 

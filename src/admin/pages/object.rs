@@ -18,7 +18,7 @@ use crate::admin::problem::Problem;
 use crate::app::decisions::hold;
 use crate::app::decisions::hold::Holding;
 use crate::app::service::request::ResyncRequest;
-use crate::app::views::explain;
+use crate::app::views::explain::Asked;
 
 #[derive(Template)]
 #[template(path = "object.html")]
@@ -30,15 +30,13 @@ struct Explained {
 /// `GET /jobs/{job}/objects/{id}`: asks both sides, as `melonsync explain` does.
 pub(super) async fn page(visit: Visit, Path(OfId { id }): Path<OfId>) -> Response {
     let asked = async {
-        let ready = visit.service.ready(visit.job())?;
-        let stop = visit.service.stop().child_token();
-        let actor = visit.caller.actor.clone();
-        let asked = explain::Asked {
+        let asked = Asked {
             object: id,
-            ..explain::Asked::default()
+            ..Asked::default()
         };
+        let actor = visit.caller.actor.clone();
         // Not on a thread that may block: it asks for those itself, and there are few.
-        explain::explain(&ready.job, &asked, actor, stop).await
+        visit.service.explained(visit.job(), &asked, None, actor).await
     };
     let explained = match asked.await {
         Ok(explained) => explained,

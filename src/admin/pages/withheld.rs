@@ -108,10 +108,17 @@ fn chosen(form: &Form) -> Result<Chosen, AppError> {
 /// `POST /jobs/{job}/withheld/release`: the chosen operations, once.
 pub(super) async fn release(visit: Visit, form: Form) -> Response {
     let decide = move |visit: &Visit| {
-        let decided = decisions::release(&visit.desk()?, &chosen(&form)?)?;
+        let released = visit
+            .service
+            .release(visit.job(), &visit.caller.actor, &chosen(&form)?)?;
+        let sent = match released.order {
+            Some(ticket) if ticket.mode == "observe" => "The job observes: nothing is sent",
+            Some(_) => "It is sent now, once",
+            None => "The next cycle sends it, once",
+        };
         Ok(format!(
-            "Released: {}. The next cycle sends them, once.",
-            operations(decided.count)
+            "Released: {}. {sent}.",
+            operations(released.decided.count)
         ))
     };
     let back = back(&visit);

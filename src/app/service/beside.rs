@@ -6,15 +6,31 @@ use tracing::info;
 
 use super::Loaded;
 use super::Service;
+use super::answer::Ticket;
 use super::order::Ask;
 use super::order::Work;
 use crate::app::actor::Actor;
+use crate::app::decisions::withheld;
+use crate::app::decisions::withheld::Chosen;
+use crate::app::decisions::withheld::Decided;
 use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::preview::Preview;
 use crate::app::preview::PreviewRequest;
 use crate::app::state;
 use crate::app::state::HandedOver;
+use crate::app::views::explain;
+use crate::app::views::explain::Asked;
+use crate::app::views::explain::Explained;
+
+/// What was let through.
+#[derive(Debug)]
+pub struct Released {
+    /// What was decided.
+    pub decided: Decided,
+    /// The order that sends it; `None` where the next cycle does.
+    pub order: Option<Ticket>,
+}
 
 impl Service {
     /// The rules of a job as they would be. Refused where something else is sent, or something that the settings would refuse.
@@ -28,12 +44,35 @@ impl Service {
         Ok(preview)
     }
 
-    /// Has what was let through sent at once. Where that cannot be ordered, the next cycle sends it.
-    pub fn send_released(&self, job: &str, actor: &Actor) {
-        if let Err(refused) = self.order(job, Ask::by(Work::released(), actor)) {
+    /// Explains an object of a job, by its own rules or by others.
+    pub async fn explained(
+        &self,
+        job: &str,
+        asked: &Asked,
+        rules: Option<&Preview>,
+        actor: Actor,
+    ) -> Result<Explained, AppError> {
+        let ready = self.ready(job)?;
+        let stop = self.stop().child_token();
+        let Some(rules) = rules else {
+            return explain::explain(&ready.job, asked, actor, stop).await;
+        };
+        let tried = rules.job(&ready.job, ready.job.snapshot.clone())?;
+        explain::explain(&tried, asked, actor, stop).await
+    }
+
+    /// Lets withheld operations through, once, and has them sent at once. Where that cannot be ordered, the next cycle sends them.
+    pub fn release(&self, job: &str, actor: &Actor, chosen: &Chosen) -> Result<Released, AppError> {
+        let decided = withheld::release(&self.desk(job, actor.clone())?, chosen)?;
+        let ordered = self.order(job, Ask::by(Work::released(), actor));
+        if let Err(refused) = &ordered {
             let why = refused.errors.first().map_or("", |error| error.what.as_str());
             info!(job, "What was released waits for the next cycle: {why}");
         }
+        Ok(Released {
+            decided,
+            order: ordered.ok().map(|(ticket, _)| ticket),
+        })
     }
 
     /// Hands a job over to another host with a backup that was made before, while no cycle runs. It does not run here any more.
