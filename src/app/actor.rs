@@ -50,6 +50,34 @@ impl Actor {
     }
 }
 
+impl Actor {
+    /// True where the two may be one person: by the number of the user, or by a name of theirs, one that is claimed too.
+    #[must_use]
+    pub fn may_be(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.marks(), other.marks());
+        ours.iter().any(|mark| theirs.contains(mark))
+    }
+
+    /// What a person is known by: `uid 1000`, and each name.
+    fn marks(&self) -> Vec<String> {
+        let words = self
+            .0
+            .split([' ', ',', '(', ')', '='])
+            .filter(|word| !word.is_empty());
+        let mut marks: Vec<String> = words
+            .filter(|word| !["uid", "claimed"].contains(word) && !CLAIMS.contains(word))
+            .map(str::to_owned)
+            .collect();
+        // A number is that of a user, where it stands behind `uid`.
+        if let Some((_, behind)) = self.0.split_once("uid ") {
+            let number: String = behind.chars().take_while(char::is_ascii_digit).collect();
+            marks.retain(|mark| *mark != number);
+            marks.push(format!("uid {number}"));
+        }
+        marks
+    }
+}
+
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -168,5 +196,24 @@ mod tests {
         }
         let long = worded(1, Some("a"), &[("USER", "x".repeat(500))]);
         assert!(long.chars().count() < 100, "{long}");
+    }
+
+    #[test]
+    fn one_person_is_known_by_number_and_by_name() {
+        for (one, other, is_one) in [
+            ("ada (uid 1000)", "ada (uid 1000)", true),
+            ("ada", "ada (uid 1000)", true),
+            ("uid 1000", "ada (uid 1000)", true),
+            ("root (uid 0, claimed SUDO_USER=ada)", "ada (uid 1000)", true),
+            ("bob (uid 1001)", "ada (uid 1000)", false),
+            ("bob", "ada (uid 1000)", false),
+            ("1000", "ada (uid 1000)", false),
+            ("admin", "root (uid 0)", false),
+            ("uid", "uid 7", false),
+            ("bob", "", false),
+        ] {
+            let may_be = Actor::known(one).may_be(&Actor::known(other));
+            assert_eq!(may_be, is_one, "{one} and {other}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::actor::Actor;
 use super::error::AppError;
 use super::install;
 use super::lookup::Named;
+use super::rules::Rules;
 use super::site::Site;
 use crate::engine::job::Job;
 use crate::mapping::Mapping;
@@ -40,6 +41,8 @@ pub struct Desk {
     pub now: Timestamp,
     /// The state folder, held until the decision is on disk.
     pub folder: StateFolder,
+    /// What the settings ask of whoever decides.
+    pub rules: Rules,
     equipment: Equipment,
 }
 
@@ -66,9 +69,10 @@ pub struct Decision {
 impl Desk {
     /// The desk of a job that is ready, as a daemon has it.
     #[must_use]
-    pub fn of(job: &Job, folder: StateFolder, actor: Actor) -> Self {
+    pub fn of(job: &Job, site: &Site, actor: Actor) -> Self {
         Self {
-            folder,
+            folder: site.folder().clone(),
+            rules: Rules::of(&site.settings()),
             job: job.name.clone(),
             snapshot: job.snapshot.clone(),
             actor,
@@ -85,6 +89,7 @@ impl Desk {
             actor,
             now: SystemClock.now(),
             folder: site.folder().clone(),
+            rules: Rules::of(&site.settings()),
             equipment: Equipment::Settings(site.config().to_owned()),
         })
     }
@@ -114,6 +119,7 @@ impl Desk {
             actor,
             now: SystemClock.now(),
             equipment: Equipment::Settings(config.to_owned()),
+            rules: Rules::of(settings),
             folder,
         })
     }
@@ -161,6 +167,9 @@ impl Desk {
         let (decisions, done) = work(&mut tx)?;
         if decisions.is_empty() {
             return Ok(done);
+        }
+        for decision in &decisions {
+            self.rules.commented(decision.verb, decision.comment.as_deref())?;
         }
         let entries = decisions.into_iter().map(|decision| NewEntry {
             time: self.now,

@@ -13,6 +13,7 @@ pub use self::jobs::{application, audit, binding, digest, job, managed, reads_as
 pub use self::mappings::{mapping, mapping_file, pinned_mapping, preset_in_force};
 pub use self::mappings::{parsed as parsed_mapping, text as mapping_text};
 pub use self::ways_back::{keys, with_ways_back, writer};
+use super::config_changes;
 use super::error::AppError;
 use super::error::ErrorKind;
 use super::error::ErrorText;
@@ -95,6 +96,7 @@ impl Installation {
     /// Makes a job ready that may write, with the audit stream. With `document`, stdout holds one: audit lines go to stderr.
     pub fn acting_job(&self, name: &str, snapshot: Snapshot, document: bool) -> Result<Job, AppError> {
         let mut job = self.job(name, snapshot)?;
+        config_changes::note(&self.config, &job)?;
         job.audit = audit(&self.settings, document)?;
         Ok(job)
     }
@@ -228,7 +230,9 @@ pub fn is_untouched(snapshot: &Snapshot) -> Result<bool, StoreError> {
     }
     let mut only_refusals = true;
     snapshot.search_history(&Query::default(), |entry, _| {
-        only_refusals &= entry.object.is_none() && entry.operation.starts_with("quarantine");
+        let is_none_of_ours =
+            entry.operation.starts_with("quarantine") || entry.operation == config_changes::CONFIG;
+        only_refusals &= entry.object.is_none() && is_none_of_ours;
         Ok(())
     })?;
     Ok(only_refusals)

@@ -19,6 +19,7 @@ use super::patience::Patience;
 use super::process;
 use super::report::Report;
 use super::watch::Progress;
+use crate::app::actor::Actor;
 use crate::app::cycles;
 use crate::app::cycles::Allowing;
 use crate::app::cycles::Extent;
@@ -32,6 +33,7 @@ use crate::app::plans::Carried;
 use crate::app::plans::CarriedOut;
 use crate::app::plans::Carrying;
 use crate::app::plans::Saved;
+use crate::app::rules::Rules;
 use crate::app::service::request::SavedRequest;
 use crate::app::service::request::SyncRequest;
 use crate::app::text::count::many;
@@ -79,6 +81,7 @@ pub fn run(globals: &Globals, args: &Sync, report: &mut Report) -> Result<Exit, 
             || {
                 let installation = Installation::open(&globals.config)?;
                 let job = acting_job(&installation, args.job.as_deref(), args.take_back, report)?;
+                admit(&installation, &job, args)?;
                 carry_out(&job, file, args, report)
             },
             |daemon| carried_out_there(globals, daemon, (file, args), report),
@@ -92,6 +95,7 @@ pub fn run(globals: &Globals, args: &Sync, report: &mut Report) -> Result<Exit, 
         let installation = Installation::open(&globals.config)?;
         args.patience.without_a_daemon()?;
         let job = acting_job(&installation, args.job.as_deref(), args.take_back, report)?;
+        admit(&installation, &job, args)?;
         let extent = if args.full { Extent::Full } else { Extent::Changes };
         let allowing = Allowing {
             only: None,
@@ -114,6 +118,13 @@ pub fn run(globals: &Globals, args: &Sync, report: &mut Report) -> Result<Exit, 
     };
     let done = beside::ask(globals, || here(report), |daemon| there(daemon, report))?;
     orders::ended(done, report)
+}
+
+/// Refuses more than the guard allows to whoever may not ask for it.
+fn admit(installation: &Installation, job: &Job, args: &Sync) -> Result<(), AppError> {
+    let rules = Rules::of(&installation.settings);
+    let more = [args.allow_deletions, args.allow_creations];
+    rules.allowing(&job.snapshot, Actor::local_user().as_str(), more)
 }
 
 /// Makes a job ready that may write, unless it was handed over to another host.

@@ -30,6 +30,7 @@ use crate::app::plans::Seen;
 use crate::app::plans::Shape;
 use crate::app::plans::Sheet;
 use crate::app::plans::Undone;
+use crate::app::rules::Rules;
 use crate::app::service::CycleState;
 use crate::app::service::request::UndoAsked;
 use crate::app::text::summary as text;
@@ -72,6 +73,10 @@ fn here(globals: &Globals, args: &Undo, report: &mut Report) -> Result<Exit, App
         recreate: args.recreate,
         comment: args.comment.clone(),
     };
+    if !args.dry_run {
+        let rules = Rules::of(&installation.settings);
+        rules.commented("undo", args.comment.as_deref())?;
+    }
     let job = sync::acting_job(&installation, Some(&name), false, report)?;
     let watcher = Arc::new(Progress::new(report.progress()));
     let runtime = process::runtime()?;

@@ -35,6 +35,10 @@ pub struct Admin {
     pub tls: Option<AdminTls>,
     /// True where a proxy that speaks TLS stands before it.
     pub behind_proxy: bool,
+    /// True where whoever changed the config cannot release what it caused.
+    pub two_person: bool,
+    /// True where a release, an undo, a hold and a drop need a comment.
+    pub comment_required: bool,
     /// The token of `/metrics`; absent: it needs none.
     pub metrics_token: Option<SecretSource>,
 }
@@ -79,6 +83,8 @@ impl Admin {
                 .unwrap_or_default(),
             tls: section.get("tls").and_then(|field| tls(&field)),
             behind_proxy: section.flag("behind_proxy", false),
+            two_person: section.flag("two_person", false),
+            comment_required: section.flag("comment_required", false),
             metrics_token: section.secret_if_written("metrics_token", "MELONSYNC_METRICS_TOKEN"),
         };
         let is_open = admin.listen.is_some_and(|listen| !listen.ip().is_loopback());

@@ -76,7 +76,7 @@ fn commented_keys_of_the_example_are_known_too() {
     let admin = &settings.admin;
     assert!(admin.listen.is_some() && admin.tls.is_some() && admin.behind_proxy);
     assert_eq!((admin.tokens.len(), admin.hosts.len()), (2, 1));
-    assert!(admin.metrics_token.is_some());
+    assert!(admin.metrics_token.is_some() && admin.two_person && admin.comment_required);
     let job = &settings.jobs["idmelon"];
     assert_eq!(
         job.source.network.proxy.as_ref().unwrap().as_str(),

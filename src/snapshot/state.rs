@@ -22,7 +22,7 @@ use super::{
     tx::Tx,
 };
 
-pub use values::{AnotherWriter, AnsweredCreate, Notice, OpenWrite, SentAt, TargetSize};
+pub use values::{AnotherWriter, AnsweredCreate, ConfigTaken, Notice, OpenWrite, SentAt, TargetSize};
 
 /// The version that is written.
 const VERSION: u8 = record::VERSION;
@@ -172,6 +172,8 @@ pub const INCOMPLETE: StateKey<()> =
     StateKey::mark("forgotten_alive", "the mark of a forgotten user who lives");
 /// The states that people were told of.
 pub const NOTICES: StateKey<Vec<Notice>> = StateKey::json("notices", "the states that people were told of");
+/// The rules in force, by which a change of them is found.
+pub const TAKEN: StateKey<ConfigTaken> = StateKey::json("config_taken", "the config in force");
 /// When the target was last asked something.
 pub const ASKED_AT: StateKey<Timestamp> = StateKey::json("target_asked_at", "when the target was last asked");
 /// How far the sweep of single readings has come.

@@ -61,6 +61,8 @@ pub(super) struct Frame {
     pub(super) here: &'static str,
     /// How the last thing that was asked for ended.
     pub(super) notice: Option<Notice>,
+    /// True where decisions need a comment.
+    pub(super) asks_why: bool,
     /// The document beside the page.
     pub(super) json: Option<String>,
     /// When it was made.
@@ -69,12 +71,13 @@ pub(super) struct Frame {
 
 impl Frame {
     /// The frame of a page of a job, or of all.
-    pub(super) fn of(caller: &Caller, job: Option<&str>, notice: Option<Notice>) -> Self {
+    pub(super) fn of(caller: &Caller, job: Option<&str>, (notice, asks_why): (Option<Notice>, bool)) -> Self {
         Self {
             who: Some(caller.actor.to_string()),
             role: caller.role,
             job: job.map(str::to_owned),
             notice,
+            asks_why,
             ..Self::bare()
         }
     }
@@ -88,6 +91,7 @@ impl Frame {
             job: None,
             here: "",
             notice: None,
+            asks_why: false,
             json: None,
             now: SystemClock.now().to_string(),
         }

@@ -77,7 +77,8 @@ impl Visit {
                 .session
                 .as_ref()
                 .and_then(|id| self.service.sessions().take(id));
-            let frame = Frame::of(&self.caller, self.job.as_deref(), notice);
+            let asks_why = self.service.site().settings().admin.comment_required;
+            let frame = Frame::of(&self.caller, self.job.as_deref(), (notice, asks_why));
             sent::render(&ask(&self, frame)?)
         });
         match made.await {

@@ -61,6 +61,8 @@ pub fn release(desk: &Desk, chosen: &Chosen) -> Result<Decided, AppError> {
     let named = named(desk, chosen)?;
     desk.decide(|tx| {
         let entries = chosen_entries(desk, &named, chosen, true)?;
+        let since = entries.iter().map(|entry| entry.withheld.since);
+        desk.rules.second_person(&desk.snapshot, &desk.actor, since)?;
         for entry in &entries {
             let withheld = Withheld {
                 released_by: Some(desk.actor.to_string()),

@@ -7,6 +7,7 @@ use sha2::Digest;
 use sha2::Sha256;
 use tracing::error;
 
+use crate::app::config_changes;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
@@ -74,6 +75,7 @@ pub(super) fn assemble(
     install::at_home(site.folder(), name, take_back)?;
     let snapshot = site.snapshot(name, job)?;
     let mut ready = install::job(site.config(), name, &settings.state, job, snapshot)?;
+    config_changes::note(site.config(), &ready)?;
     ready.audit = audit.cloned();
     let schedules = if job.enabled {
         Schedules {

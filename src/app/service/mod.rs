@@ -44,6 +44,7 @@ use super::desk::Desk;
 use super::error::AppError;
 use super::install;
 use super::notices::receivers;
+use super::rules::Rules;
 use super::site::Site;
 use super::views::cycles;
 use super::views::status;
@@ -257,7 +258,7 @@ impl Service {
     /// The desk of a job, for one who asks or decides. A job that cannot run can still be asked about.
     pub fn desk(&self, job: &str, actor: Actor) -> Result<Desk, AppError> {
         match self.worker(job)?.loaded() {
-            Loaded::Ready(ready) => Ok(Desk::of(&ready.job, self.site.folder().clone(), actor)),
+            Loaded::Ready(ready) => Ok(Desk::of(&ready.job, &self.site, actor)),
             Loaded::Off | Loaded::Broken(_) => Desk::at(&self.site, job, actor),
         }
     }
@@ -351,6 +352,7 @@ impl Service {
     pub fn order(&self, job: &str, ask: Ask) -> Result<(Ticket, Arc<Track>), AppError> {
         let ready = self.ready(job)?;
         install::at_home(self.site.folder(), job, false)?;
+        order::admit(&ask, Rules::of(&self.site.settings()), &ready.job.snapshot)?;
         self.worker(job)?.take(ask, mode(ready.job.enforce), &self.stop)
     }
 

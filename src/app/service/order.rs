@@ -1,15 +1,18 @@
 //! An order: work that somebody asks a job for.
 
 use crate::app::actor::Actor;
+use crate::app::error::AppError;
 use crate::app::plans::Carrying;
 use crate::app::plans::Form;
 use crate::app::plans::Saved;
 use crate::app::plans::Seen;
 use crate::app::preview::Preview;
+use crate::app::rules::Rules;
 use crate::engine::job::Extent;
 use crate::engine::job::MOST_NAMED_USERS;
 use crate::engine::job::UndoRequest;
 use crate::engine::job::Watcher;
+use crate::snapshot::store::Snapshot;
 use std::sync::Arc;
 
 /// What is to be done.
@@ -196,6 +199,23 @@ pub struct Ask {
     pub actor: String,
     /// Follows it too, where its result is more than a summary. Such an order is never joined with another.
     pub watcher: Option<Arc<dyn Watcher>>,
+}
+
+/// Refuses what the settings do not let this person order so: an undo without a comment, or more than the guard allows after
+/// their own change of the config.
+pub(super) fn admit(ask: &Ask, rules: Rules, snapshot: &Snapshot) -> Result<(), AppError> {
+    match &ask.work {
+        Work::Undo {
+            request, apply: true, ..
+        } => rules.commented("undo", request.comment.as_deref()),
+        Work::Cycle {
+            allow_deletions,
+            allow_creations,
+            ..
+        } => rules.allowing(snapshot, &ask.actor, [*allow_deletions, *allow_creations]),
+        Work::Saved { how, .. } => rules.allowing(snapshot, &ask.actor, [how.deletions, None]),
+        Work::Undo { apply: false, .. } | Work::Plan { .. } | Work::Preview { .. } => Ok(()),
+    }
 }
 
 /// The actor of a cycle that nobody asked for.

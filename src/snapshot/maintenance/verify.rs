@@ -289,6 +289,7 @@ fn check_state(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreErro
         one(snapshot.state(&mark).map(drop))?;
     }
     one(snapshot.state(&state::NOTICES).map(drop))?;
+    one(snapshot.state(&state::TAKEN).map(drop))?;
     one(snapshot.state(&state::ASKED_AT).map(drop))?;
     one(snapshot.state(&state::SWEEP).map(drop))?;
     one(snapshot.state(&cells::WAY_BACK).map(drop))?;

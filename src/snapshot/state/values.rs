@@ -1,5 +1,6 @@
 //! The types of values that are stored under a name and belong nowhere else.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,19 @@ pub struct OpenWrite {
     /// waiting.
     #[serde(default)]
     pub answered: bool,
+}
+
+/// The rules that a job runs by, as its settings have them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigTaken {
+    /// Who owns the file that was written last; empty for the first config, which nobody changed.
+    pub by: String,
+    /// The fingerprint of mapping, scope and policy.
+    pub fingerprint: String,
+    /// The keys that they are written with.
+    pub keys: BTreeMap<String, String>,
+    /// Since when they are in force.
+    pub since: Timestamp,
 }
 
 /// A create whose answer does not show whether the resource exists now.

@@ -23,6 +23,8 @@ super::rows! {
     "admin.hosts" => hosts;
     "admin.tls.cert", "admin.tls.key" => tls;
     "admin.behind_proxy" => behind_proxy;
+    "admin.two_person" => two_person;
+    "admin.comment_required" => comment_required;
     "admin.metrics_token", "admin.metrics_token.env", "admin.metrics_token.file" => metrics_token;
 }
 
@@ -202,4 +204,100 @@ fn metrics_token() {
         assert_eq!(statuses, [200, 200, 401, 401], "{place}");
         assert_eq!(jobs(port, VIEWER), 401, "it opens nothing else");
     }
+}
+
+/// The status of a POST with this body.
+fn sent(port: u16, path: &str, body: &str) -> u16 {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer {APPROVER}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    let _ = stream.read_to_string(&mut text);
+    text.split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or(0)
+}
+
+/// Who owns the config lets through what it did not cause, and nothing that was first withheld since it changed; somebody else does.
+fn two_person() {
+    let mut stage = Stage::new(12, 0)
+        .provisioning("deletion_threshold", "1")
+        .with("admin.two_person", "true")
+        .with("admin.token", APPROVER);
+    stage.converges();
+    let expected = |stage: &Stage| {
+        let list = stage.run(&["withheld", "list", "-o", "json"]).exits(0).json();
+        list["count"].as_u64().unwrap().to_string()
+    };
+    for n in 0..3 {
+        stage.world.tenant.disable_user(&stage.user(n));
+    }
+    stage.run(&["sync"]).exits(4);
+    let count = expected(&stage);
+    stage
+        .run(&["withheld", "release", "--all", "--expect", &count])
+        .exits(0);
+    stage.converges();
+    for n in 4..8 {
+        let set = serde_json::json!({"department": "Sales"});
+        stage.world.tenant.set_user(&stage.user(n), set);
+    }
+    stage.set(
+        "jobs.idmelon.source.user_filter",
+        "department NOT EQUALS \"Sales\"",
+    );
+    stage.run(&["sync"]);
+    stage.run(&["sync"]).exits(4);
+    let noted = stage
+        .run(&["history", "--operation", "config", "-o", "json"])
+        .exits(0);
+    assert!(noted.out.contains("user_filter"), "{}", noted.out);
+    let count = expected(&stage);
+    let release = ["withheld", "release", "--all", "--expect", &count];
+    let ran = stage.run(&release).exits(2);
+    assert!(ran.err.contains("is owned by whoever decides here"), "{ran:?}");
+    let ran = stage.run(&["sync", "--allow-deletions", "9", "--yes"]).exits(2);
+    assert!(ran.err.contains("have somebody else release it"), "{ran:?}");
+    let (stage, _running, port) = listening(stage);
+    stage.run(&release).exits(2);
+    assert_eq!(expected(&stage), count);
+    let path = "/api/v1/jobs/idmelon/withheld/release";
+    assert_eq!(sent(port, path, "{\"all\": true}"), 200);
+}
+
+/// Each of these decisions says why, at the command line, over the API, and on a page.
+fn comment_required() {
+    let stage = Stage::new(2, 0)
+        .with("admin.comment_required", "true")
+        .with("admin.token", APPROVER);
+    stage.converges();
+    let id = stage.user(0);
+    for refused in [
+        vec!["hold", &id],
+        vec!["hold", &id, "--comment", " "],
+        vec!["undo", "last", "--yes"],
+    ] {
+        let ran = stage.run(&refused).exits(2);
+        assert!(
+            ran.err.contains("a comment is required here"),
+            "{refused:?}: {ran:?}"
+        );
+    }
+    stage.run(&["undo", "last", "--dry-run"]);
+    stage.run(&["hold", &id, "--comment", "on leave"]).exits(0);
+    stage.run(&["hold", "release", &id]).exits(2);
+    stage.run(&["hold", "release", &id, "--comment", "back"]).exits(0);
+    let (stage, _running, port) = listening(stage);
+    let holds = "/api/v1/jobs/idmelon/holds";
+    let body = |more: &str| format!("{{\"objects\": [\"{id}\"]{more}}}");
+    assert_eq!(sent(port, holds, &body("")), 400);
+    assert_eq!(sent(port, holds, &body(", \"comment\": \"on leave\"")), 200);
+    assert_eq!(sent(port, "/api/v1/cycles/last/undo", "{}"), 400);
+    stage.run(&["undo", "last", "--yes"]).exits(2);
 }
