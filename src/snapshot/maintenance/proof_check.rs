@@ -176,6 +176,7 @@ struct Check {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ChainLine {
     first: Option<u64>,
     hash: String,

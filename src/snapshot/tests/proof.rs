@@ -22,9 +22,14 @@ use crate::snapshot::maintenance::proof;
 use crate::snapshot::query::Query;
 use crate::snapshot::store::Snapshot;
 
+/// Entries lie further apart than those of one batch.
+fn hours(hours: i64) -> Timestamp {
+    Timestamp(hours * 3_600_000)
+}
+
 fn entry(n: u64, before: Value, after: Value) -> NewEntry {
     NewEntry {
-        time: Timestamp(i64::try_from(n).unwrap() * 10),
+        time: hours(i64::try_from(n).unwrap() * 10),
         cycle: None,
         actor: if n.is_multiple_of(2) { "schedule" } else { "ada" }.to_owned(),
         operation: "update_user".to_owned(),
@@ -81,8 +86,8 @@ fn entries_are_found_by_every_filter_alone_and_together() {
         (
             "time",
             Query {
-                since: Some(Timestamp(305)),
-                until: Some(Timestamp(500)),
+                since: Some(hours(305)),
+                until: Some(hours(500)),
                 ..any.clone()
             },
             |n| (31..=50).contains(&n),
@@ -154,13 +159,13 @@ fn an_export_proves_itself_and_says_what_was_erased() {
     let (store, snapshot) = filled();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("export");
-    let manifest = proof::export(&snapshot, "idmelon", Timestamp(255), Timestamp(700), &out).unwrap();
+    let manifest = proof::export(&snapshot, "idmelon", hours(255), hours(700), &out).unwrap();
     assert_eq!((manifest.entries, manifest.first, manifest.next), (45, 20, 100));
     assert_eq!(manifest.head, snapshot.history_head().unwrap().to_string());
     let checked = proof::verify(&out).unwrap();
     assert_eq!(checked.findings, Vec::<String>::new());
     assert_eq!((checked.proven, checked.erased), (45, 0));
-    let again = proof::export(&snapshot, "idmelon", Timestamp(0), Timestamp(0), &out);
+    let again = proof::export(&snapshot, "idmelon", hours(0), hours(0), &out);
     assert!(
         matches!(again, Err(StoreError::Io { .. })),
         "nothing is overwritten"
@@ -169,16 +174,16 @@ fn an_export_proves_itself_and_says_what_was_erased() {
     let mut batch = WriteBatch::default();
     batch.delete(Table::HistoryValues, keys::number(40));
     store.commit(batch, Durability::Synced).unwrap();
-    snapshot.prune_history(Timestamp(195)).unwrap();
+    snapshot.prune_history(hours(195)).unwrap();
     let erased = folder.path().join("erased");
-    proof::export(&snapshot, "idmelon", Timestamp(0), Timestamp(i64::MAX), &erased).unwrap();
+    proof::export(&snapshot, "idmelon", hours(0), Timestamp(i64::MAX), &erased).unwrap();
     let checked = proof::verify(&erased).unwrap();
     assert_eq!(checked.findings, Vec::<String>::new());
     assert_eq!((checked.proven, checked.erased), (70, 10));
     assert_ne!(checked.manifest.anchor, "0".repeat(64), "pruned before");
 
     let empty = folder.path().join("empty");
-    proof::export(&snapshot, "idmelon", Timestamp(5000), Timestamp(6000), &empty).unwrap();
+    proof::export(&snapshot, "idmelon", hours(5000), hours(6000), &empty).unwrap();
     assert_eq!(proof::verify(&empty).unwrap().findings, Vec::<String>::new());
 }
 
@@ -187,7 +192,7 @@ fn every_altered_byte_and_every_lost_line_of_an_export_is_found() {
     let (_, snapshot) = filled();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("export");
-    proof::export(&snapshot, "idmelon", Timestamp(300), Timestamp(600), &out).unwrap();
+    proof::export(&snapshot, "idmelon", hours(300), hours(600), &out).unwrap();
     for file in ["entries.jsonl", "chain.jsonl"] {
         let path = out.join(file);
         let whole = fs::read_to_string(&path).unwrap();
@@ -226,7 +231,7 @@ fn one_line_that_was_touched_is_the_one_that_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("export");
     // The times of some entries lie outside: numbers in entries.jsonl are not all in a row.
-    proof::export(&snapshot, "idmelon", Timestamp(105), Timestamp(900), &out).unwrap();
+    proof::export(&snapshot, "idmelon", hours(105), hours(900), &out).unwrap();
     let findings = || proof::verify(&out).unwrap().findings;
     let path = out.join("entries.jsonl");
     let whole = fs::read_to_string(&path).unwrap();
