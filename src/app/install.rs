@@ -8,6 +8,8 @@ mod ways_back;
 use std::path::Path;
 use std::path::PathBuf;
 
+use url::Url;
+
 pub use self::edges::{network, source, target};
 pub use self::jobs::{application, audit, binding, digest, job, managed, reads_assignments, tried};
 pub use self::mappings::{mapping, mapping_file, pinned_mapping, preset_in_force};
@@ -38,6 +40,12 @@ pub struct Installation {
     pub settings: Settings,
     /// The state folder.
     pub folder: StateFolder,
+}
+
+/// The collector that gets traces, where the settings can be read and name one.
+#[must_use]
+pub fn collector(config: &Path) -> Option<Url> {
+    settings(config, true).ok()?.telemetry.otlp_endpoint
 }
 
 impl Installation {

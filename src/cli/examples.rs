@@ -58,6 +58,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("state restore", "melonsync state restore --from melonsync.backup --force", "puts a copy in place of the state"),
     ("state forget", "melonsync state forget ada@corp.example", "erases the values of somebody who is gone"),
     ("notify test", "melonsync notify test", "a sample to every receiver"),
+    ("man", "melonsync man man1", "the man pages, for a package"),
     ("completions", "melonsync completions bash", "a script for the shell"),
 ];
 

@@ -20,6 +20,7 @@ pub mod init;
 mod layout;
 mod link;
 mod list;
+mod man;
 mod mapping;
 mod notify;
 mod orders;
@@ -53,8 +54,12 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::app::error::AppError;
+use crate::app::install::collector;
 use crate::app::service::OpenDoors;
+use crate::engine::error::chain;
 use crate::telemetry::log;
+use crate::telemetry::traces::TraceError;
+use crate::telemetry::traces::Traces;
 
 pub use examples::parse;
 pub use harden::harden;
@@ -139,6 +144,9 @@ pub enum Command {
     Notify(notify::Notify),
     /// Print the completion script of a shell.
     Completions(completions::Completions),
+    /// Write a man page for each verb into a folder.
+    #[command(hide = true)]
+    Man(man::Man),
 }
 
 /// Logs, dispatch, error to exit code. `open_doors`: how the daemon lets people and programs in.
@@ -146,16 +154,38 @@ pub enum Command {
 pub fn run(cli: &Cli, open_doors: OpenDoors) -> Exit {
     let globals = &cli.globals;
     let long_running = matches!(cli.command, Command::Run(_));
+    // What is left of the traces is sent when this ends.
+    let traces = cli.command.runs_cycles().then(|| traces(globals)).flatten();
     log::start(
         globals.level(long_running),
         globals.log_format.into(),
         globals.color(io::stderr().is_terminal()),
+        traces.as_ref().and_then(|traces| traces.as_ref().ok()),
     );
+    if let Some(Err(error)) = &traces {
+        tracing::warn!("No traces are sent: {}", chain(error));
+    }
     let mut report = Report::new(globals);
     dispatch(cli, open_doors, &mut report).unwrap_or_else(|failure| {
         report.failure(&failure);
         failure.kind.into()
     })
+}
+
+/// Begins to send traces where the settings name a collector. What is wrong with the settings is for the command to say.
+fn traces(globals: &Globals) -> Option<Result<Traces, TraceError>> {
+    let endpoint = collector(&globals.config)?;
+    Some(Traces::start(&endpoint))
+}
+
+impl Command {
+    /// True for those that run cycles in this process, or may.
+    const fn runs_cycles(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_) | Self::Plan(_) | Self::Sync(_) | Self::Resync(_) | Self::Drift(_) | Self::Undo(_)
+        )
+    }
 }
 
 fn dispatch(cli: &Cli, open_doors: OpenDoors, report: &mut Report) -> Result<Exit, AppError> {
@@ -187,5 +217,6 @@ fn dispatch(cli: &Cli, open_doors: OpenDoors, report: &mut Report) -> Result<Exi
         Command::Undo(args) => undo::run(&cli.globals, args, report),
         Command::State(args) => state::run(&cli.globals, &args.action, report),
         Command::Completions(args) => completions::run(args, report),
+        Command::Man(args) => man::run(args, report),
     }
 }

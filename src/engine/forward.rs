@@ -6,6 +6,11 @@
 //! After a crash anywhere in it the next cycle goes on: pages read stay read, open creates are resolved by
 //! their intents, and everything not recorded is still dirty.
 
+use tracing::Instrument;
+use tracing::Span;
+use tracing::field::Empty;
+use tracing::trace_span;
+
 use super::begin::begin;
 use super::cut_short::cut_short;
 use super::ending::Frame;
@@ -27,9 +32,19 @@ use super::unanswered::settle_intents;
 use super::unanswered::settle_writes;
 use super::warnings;
 use crate::snapshot::read::Reads;
+use crate::telemetry::traces::SPANS;
 
 /// Runs one cycle. Never panics on what source or target say; the report has the error where there was one.
 pub async fn run(job: &Job, order: &Order) -> Report {
+    let cycle = order.id.to_string();
+    let span = trace_span!(target: SPANS, "cycle", job = job.name, cycle, kind = Empty, outcome = Empty);
+    let report = told(job, order).instrument(span.clone()).await;
+    span.record("kind", report.summary.kind.word());
+    span.record("outcome", report.summary.outcome.word());
+    report
+}
+
+async fn told(job: &Job, order: &Order) -> Report {
     let frame = Frame::open(job);
     let now = job.clock.now();
     let (mut run, mut phases) = (Run::new(job, order, now), Phases::new(now));
@@ -43,23 +58,34 @@ async fn story(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError>
     phases.failures.stops.pass(run).await?;
     begin(run, &mut phases.failures.escrow).await?;
     phases.judge.read_kept_back(run).await?;
-    observe_source(run, phases).await?;
+    observe_source(run, phases)
+        .instrument(phase("observe the source"))
+        .await?;
     if !has_work(run, phases).await? {
         quiet::ask(run).await?;
         return settle(run, phases).await;
     }
-    observe_target(run, phases).await?;
+    observe_target(run, phases)
+        .instrument(phase("observe the target"))
+        .await?;
     if !goes_on(run, phases) {
         return phases.intake.settle_assignments(run).await;
     }
-    passes::guard(run, phases).await?;
-    passes::all(run, phases).await?;
+    passes::guard(run, phases).instrument(phase("guard")).await?;
+    passes::all(run, phases)
+        .instrument(phase("plan, apply and record"))
+        .await?;
     phases.readings.tell_not_kept(run);
     let failures = &mut phases.failures;
     failures.troubles.judge(run, &mut failures.escrow).await?;
     forget_unasked(run, phases.intake.focus.clone(), &phases.intake.stopped).await?;
     phases.failures.escrow.settle(run).await?;
     phases.intake.settle_assignments(run).await
+}
+
+/// The span of a phase.
+fn phase(name: &'static str) -> Span {
+    trace_span!(target: SPANS, "phase", otel.name = name)
 }
 
 /// Reads what the source says, who is ours by it, and what of it this cycle looks at.

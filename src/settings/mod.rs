@@ -29,6 +29,7 @@ pub mod secret;
 mod section;
 pub mod source;
 pub mod target;
+pub mod telemetry;
 mod tree;
 mod value;
 pub mod writeback;
@@ -38,6 +39,7 @@ pub use audit::Audit;
 pub use job::{Job, Mode};
 pub use network::Network;
 pub use problem::{Place, Problem, SettingsErrors};
+pub use telemetry::Telemetry;
 pub use value::parse_duration;
 
 use section::{Context, Section};
@@ -104,6 +106,8 @@ pub struct Settings {
     pub admin: Admin,
     /// The stream that records each operation as it happens.
     pub audit: Audit,
+    /// Where traces are sent.
+    pub telemetry: Telemetry,
     /// How to reach other hosts; already merged into each job's source and target.
     pub network: Network,
     /// Who is told when a job needs somebody.
@@ -182,6 +186,7 @@ impl Settings {
         let state = State::read(root.child("state"));
         let admin = Admin::read(root.child("admin"));
         let audit = Audit::read(root.child("audit"));
+        let telemetry = Telemetry::read(root.child("telemetry"));
         let network = Network::read(root.child("network"));
         let notify = notify::read(&mut root, !offline);
         let section = root.child("jobs");
@@ -191,6 +196,7 @@ impl Settings {
             state,
             admin,
             audit,
+            telemetry,
             network,
             notify,
             jobs,

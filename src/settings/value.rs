@@ -276,13 +276,18 @@ fn percent(section: &mut Section<'_>) -> Result<Option<f64>, ()> {
 
 /// Reads the address of a service that gets our tokens: https, or http to this very machine.
 pub(super) fn service_url(field: &Field<'_>, example: &str) -> Option<Url> {
+    private_url(field, example, "credentials")
+}
+
+/// Reads the address of a service that gets what `sends` names, which nobody on the way is to read: see [`service_url`].
+pub(super) fn private_url(field: &Field<'_>, example: &str, sends: &str) -> Option<Url> {
     let url = any_url(field, example)?;
     let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
     if !safe {
         let advice = format!(
             "write an https address, as in \"{example}\"; http is for 127.0.0.1, ::1 and localhost only"
         );
-        return field.bad("would send credentials without encryption", advice);
+        return field.bad(&format!("would send {sends} without encryption"), advice);
     }
     if url.query().is_some() || url.fragment().is_some() {
         return field.bad(

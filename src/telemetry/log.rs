@@ -8,8 +8,12 @@ use std::panic::{self, PanicHookInfo};
 
 use tracing::error;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
+use super::traces::Traces;
 use crate::model::shown::shown;
 use crate::model::shown::shown_json;
 
@@ -37,9 +41,9 @@ impl Level {
             Self::Off => "off",
             Self::Error => "error",
             Self::Warn => "warn",
-            Self::Info => "warn,melonsync=info",
-            Self::Debug => "info,melonsync=debug",
-            Self::Trace => "info,melonsync=trace",
+            Self::Info => "warn,melonsync=info,melonsync::spans=off",
+            Self::Debug => "info,melonsync=debug,melonsync::spans=off",
+            Self::Trace => "info,melonsync=trace,melonsync::spans=off",
         }
     }
 }
@@ -54,25 +58,26 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging; a second call changes nothing.
-pub fn start(level: Level, format: Format, color: bool) {
+/// Starts logging, and traces where they are wanted; a second call changes nothing.
+pub fn start(level: Level, format: Format, color: bool, traces: Option<&Traces>) {
     let color = color && io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(Lines { format, color })
-        .with_env_filter(EnvFilter::new(level.directives()))
         .with_ansi(color);
-    // An existing logger (a test's) serves as well.
-    let _ = match format {
-        Format::Text => builder.try_init(),
+    let filter = EnvFilter::new(level.directives());
+    let lines = match format {
+        Format::Text => lines.with_filter(filter).boxed(),
         Format::Json => {
             panic::set_hook(Box::new(log_panic));
-            builder
-                .json()
-                .flatten_event(true)
-                .with_current_span(true)
-                .try_init()
+            let json = lines.json().flatten_event(true).with_current_span(true);
+            json.with_filter(filter).boxed()
         }
     };
+    // An existing logger (a test's) serves as well.
+    let _ = tracing_subscriber::registry()
+        .with(lines)
+        .with(traces.map(Traces::layer))
+        .try_init();
 }
 
 /// A fault of this program as a line like the others: a text between JSON lines is lost on who reads them.

@@ -12,11 +12,12 @@ use reqwest::{
     header::{HeaderMap, RETRY_AFTER},
     redirect,
 };
+use tracing::Instrument;
 use url::Url;
 
 use super::{
     body::{Beyond, Body, PAGE, Size},
-    retry_after,
+    retry_after, spans,
     traffic::TrafficCounter,
     unreached::{Keys, Unreached},
 };
@@ -344,8 +345,10 @@ impl HttpClient {
     /// As [`Self::send`].
     pub async fn send_for(&self, request: Request, size: Size) -> Result<Answer, TransportError> {
         let (method, watch) = (request.method().clone(), Stopwatch::start());
-        let answer = self.exchange(request, size).await;
+        let span = spans::request(&request);
+        let answer = self.exchange(request, size).instrument(span.clone()).await;
         let status = answer.as_ref().ok().map(|answer| answer.status.as_u16());
+        spans::answered(&span, status);
         self.traffic.answered(&method, status, watch.elapsed());
         answer
     }

@@ -9,6 +9,7 @@ pub mod body;
 pub mod http_client;
 pub mod off_thread;
 pub mod retry_after;
+mod spans;
 pub mod traffic;
 pub mod unreached;
 

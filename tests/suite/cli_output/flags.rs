@@ -301,3 +301,39 @@ fn a_json_log_is_never_mixed_with_text() {
     );
     json(&["explain", "nobody"], 2);
 }
+
+/// A page for each verb that the help names, named as git names its own.
+#[test]
+fn every_verb_has_a_man_page() {
+    let world = World::new(1, 0);
+    fs::write(world.path("file"), "").unwrap();
+    let refused = world.run(&["man", "file"]).exits(1).err;
+    assert!(
+        refused.contains("name a folder that you may write to"),
+        "{refused}"
+    );
+    let ran = world.run(&["man", "pages"]).exits(0);
+    let pages: Vec<String> = fs::read_dir(world.path("pages"))
+        .unwrap()
+        .map(|page| page.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(ran.out.trim(), format!("{} man pages are in pages", pages.len()));
+    for page in [
+        "melonsync.1",
+        "melonsync-sync.1",
+        "melonsync-state-backup.1",
+        "melonsync-hold-release.1",
+    ] {
+        assert!(pages.iter().any(|one| one == page), "{page} of {pages:?}");
+    }
+    assert!(
+        !pages
+            .iter()
+            .any(|page| page.contains("help") || page == "melonsync-man.1"),
+        "{pages:?}"
+    );
+    let page = fs::read_to_string(world.path("pages/melonsync-state-backup.1")).unwrap();
+    for part in [".TH", "melonsync\\-state\\-backup", "\\-\\-out", "Example"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What the tests of whole cycles share.
 
 pub mod announced;
+pub mod collector;
 pub mod limit;
 pub mod manual_clock;
 pub mod program;

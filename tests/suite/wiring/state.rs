@@ -1,4 +1,4 @@
-//! `[state]`, `[audit]` and `[network]`.
+//! `[state]`, `[audit]`, `[telemetry]` and `[network]`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::stage::Ear;
 use super::stage::Stage;
+use crate::support::collector::Collector;
 
 super::rows! {
     "state.store" => store;
     "state.path" => path;
     "state.history_retention" => history_retention;
     "audit.stream" => audit_stream;
+    "telemetry.otlp_endpoint" => otlp_endpoint;
     "network.proxy" => proxy_of_all;
     "jobs.idmelon.source.network.proxy" => proxy_of_the_source;
     "jobs.idmelon.target.network.proxy" => proxy_of_the_target;
@@ -65,6 +67,44 @@ fn audit_stream() {
     let stage = Stage::new(2, 0).with("audit.stream", "stdout");
     let out = stage.run(&["sync"]).exits(0).out;
     assert!(out.contains("\"create_user\""), "{out}");
+}
+
+/// A cycle, its phases and its requests arrive, the last ones when the program ends; who was synced does not, and logs have none of
+/// it. Without a collector a cycle ends as it would.
+fn otlp_endpoint() {
+    let collector = Collector::start();
+    let stage = Stage::new(2, 0).with("telemetry.otlp_endpoint", &collector.url);
+    let mut quiet = Stage::new(2, 0);
+    let ran = stage.run(&["sync"]).exits(0);
+    for sent in [
+        "melonsync",
+        "cycle",
+        "idmelon",
+        "initial",
+        "converged",
+        "observe the source",
+        "plan, apply and record",
+        "GET",
+        "POST",
+        "127.0.0.1",
+        "http.response.status_code",
+    ] {
+        assert!(collector.has(sent), "{sent}");
+    }
+    let user = stage.world.tenant.user(&stage.user(0)).unwrap();
+    for kept in [user["userPrincipalName"].as_str().unwrap(), "/Users", "Bearer"] {
+        assert!(!collector.has(kept), "{kept}");
+    }
+    assert!(!ran.err.contains("otel."), "{}", ran.err);
+    quiet.set("telemetry.otlp_endpoint", "http://127.0.0.1:9");
+    quiet.converges();
+    quiet.set("telemetry.otlp_endpoint", "http://collector.corp.example:4317");
+    let refused = quiet.run(&["sync"]).exits(2);
+    assert!(
+        refused.err.contains("would send traces without encryption"),
+        "{}",
+        refused.err
+    );
 }
 
 /// Neither side is loopback, which never uses a proxy.
