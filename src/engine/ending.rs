@@ -122,7 +122,10 @@ fn summary_of(run: Run<'_>, failures: &Failures, error: Option<&CycleError>) -> 
     let applies = run.applies();
     let stops = error.is_some_and(|error| failures.stops.stops(error));
     let mut summary = run.summary;
-    summary.applied = applies;
+    if error.is_some() && !applies {
+        // A plan that broke off is none: what it had so far was neither done nor is it all that would be.
+        summary.operations.values_mut().for_each(|count| *count = 0);
+    }
     summary.escrow = failures.escrow.count() + run.standing.count(Fact::InEscrow) as u64;
     summary.outcome = match error {
         Some(_) if stops => Outcome::Quarantined,

@@ -11,6 +11,7 @@ use tracing::Span;
 use tracing::field::Empty;
 use tracing::trace_span;
 
+use super::back;
 use super::begin::begin;
 use super::cut_short::cut_short;
 use super::ending::Frame;
@@ -52,10 +53,20 @@ async fn told(job: &Job, order: &Order) -> Report {
     frame.close(run, &phases.judge, phases.failures, story).await
 }
 
-/// The story of a cycle.
+/// The story of a cycle: there, and where it is its turn, back.
 async fn story(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
     run.warnings.before = run.store(warnings::standing).await?;
     phases.failures.stops.pass(run).await?;
+    if run.order.extent != Extent::Back {
+        there(run, phases).await?;
+    }
+    back::phase::run(run, &mut phases.judge)
+        .instrument(phase("the way back"))
+        .await
+}
+
+/// From the source to the target.
+async fn there(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError> {
     begin(run, &mut phases.failures.escrow).await?;
     phases.judge.read_kept_back(run).await?;
     observe_source(run, phases)

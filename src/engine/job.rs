@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::back::WayBack;
 use super::summary::Kind;
 use super::summary::Summary;
 use crate::mapping::Mapping;
-use crate::mapping::resource::ResourceForm;
 use crate::model::clock::Clock;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
@@ -52,8 +52,6 @@ pub struct Job {
     pub snapshot: Snapshot,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// How resources are written.
-    pub form: ResourceForm,
     /// Requests in flight at the target.
     pub max_concurrency: usize,
     /// How long a request may take: an open create is not judged before.
@@ -66,6 +64,8 @@ pub struct Job {
     pub batch: usize,
     /// Where each operation is told as it happens, beside the history.
     pub audit: Option<Arc<AuditStream>>,
+    /// The other direction, where it is configured.
+    pub back: Option<Arc<WayBack>>,
     /// Sixteen random bytes: the salt of a history entry.
     pub entropy: fn() -> [u8; 16],
 }
@@ -158,6 +158,8 @@ pub enum Extent {
         /// True: it is put right, whatever the drift policy says. False: it is only found.
         heal: bool,
     },
+    /// The way back alone: what goes from the target to the source.
+    Back,
     /// One object, over a snapshot that forgets what is written to it: to be explained ([`super::explain`]).
     Explain,
 }
@@ -229,7 +231,10 @@ impl Extent {
     /// True where only some objects are looked at.
     #[must_use]
     pub const fn is_partial(&self) -> bool {
-        matches!(self, Self::Objects { .. } | Self::Released | Self::Drift { .. })
+        matches!(
+            self,
+            Self::Objects { .. } | Self::Released | Self::Drift { .. } | Self::Back
+        )
     }
 
     /// The kind of cycle that this makes, unless it is the first one.
@@ -243,6 +248,7 @@ impl Extent {
             | Self::Objects { .. }
             | Self::Released
             | Self::Drift { .. }
+            | Self::Back
             | Self::Explain => Kind::OnDemand,
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod apply;
 mod audit;
+pub mod back;
 mod batch;
 mod begin;
 mod carry;

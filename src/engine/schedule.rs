@@ -1,4 +1,4 @@
-//! When to run a job: its two schedules, with jitter, and whether it is to be tried at once.
+//! When to run a job: its schedules, with jitter, and whether it is to be tried at once.
 
 use std::time::Duration;
 
@@ -15,13 +15,15 @@ use crate::settings::schedule::Beat;
 use crate::settings::schedule::Schedule;
 use crate::snapshot::quarantine::QuarantineReads;
 
-/// The two schedules of a job.
+/// The schedules of a job.
 #[derive(Debug, Clone, Default)]
 pub struct Schedules {
     /// Incremental cycles.
     pub incremental: Option<Beat>,
     /// Full cycles.
     pub full: Option<Schedule>,
+    /// The way back alone. A full cycle does it too.
+    pub back: Option<Schedule>,
     /// A number of the job's own: how late in its gap a cycle runs, so that not everybody asks Entra in the same second.
     pub seed: u16,
 }
@@ -33,13 +35,30 @@ pub struct Past {
     pub ended: Timestamp,
     /// When one last read a change, or the daemon began: somebody is at work then.
     pub changed: Timestamp,
+    /// When the last full one ended, or the daemon began.
+    pub full: Timestamp,
+    /// When the last one ended that did the way back, or the daemon began.
+    pub back: Timestamp,
+}
+
+impl Past {
+    /// Returns the past of a daemon that begins now.
+    #[must_use]
+    pub const fn begun(now: Timestamp) -> Self {
+        Self {
+            ended: now,
+            changed: now,
+            full: now,
+            back: now,
+        }
+    }
 }
 
 /// No cycle runs later than this because of its jitter.
 const MOST_JITTER: Duration = Duration::from_secs(10);
 
-/// Returns the next cycle after `now`: when, and what it looks at. Where both fall together, the full one runs: it does all that the
-/// other would.
+/// Returns the next cycle after `now`: when, and what it looks at. Where some fall together, the full one runs: it does all that the
+/// others would. One that fell due while another ran is due still: its moments are counted from when it was last done.
 #[must_use]
 pub fn next(schedules: &Schedules, past: Past, now: Timestamp) -> Option<(Timestamp, Extent)> {
     let seed = schedules.seed;
@@ -48,16 +67,22 @@ pub fn next(schedules: &Schedules, past: Past, now: Timestamp) -> Option<(Timest
         Some(Beat::Auto) => Some(past.ended.plus(gap(past, now))),
         None => None,
     };
-    let full = schedules
-        .full
-        .as_ref()
-        .and_then(|schedule| spread(schedule, seed, now));
-    match (soon, full) {
-        (Some(soon), Some(full)) if full <= soon => Some((full, Extent::Full)),
-        (Some(soon), _) => Some((soon, Extent::Changes)),
-        (None, Some(full)) => Some((full, Extent::Full)),
-        (None, None) => None,
-    }
+    // The clock may have been put back since.
+    let after =
+        |schedule: &Option<Schedule>, last: Timestamp| spread(schedule.as_ref()?, seed, last.min(now));
+    let (full, back) = (
+        after(&schedules.full, past.full),
+        after(&schedules.back, past.back),
+    );
+    // Of those that are due together, the one that does most.
+    [
+        (full, Extent::Full),
+        (soon, Extent::Changes),
+        (back, Extent::Back),
+    ]
+    .into_iter()
+    .filter_map(|(due, extent)| Some((due?, extent)))
+    .min_by_key(|(due, _)| (*due).max(now))
 }
 
 /// Returns the gap of `auto`.
@@ -129,9 +154,9 @@ mod tests {
         let both = Schedules {
             incremental: every.map(Beat::Cron),
             full: daily.clone(),
-            seed: 0,
+            ..Schedules::default()
         };
-        let next = |schedules: &Schedules, now| next(schedules, PAST, now);
+        let next = |schedules: &Schedules, now| next(schedules, Past::begun(now), now);
         assert_eq!(next(&both, before), Some((Timestamp(10_800_000), Extent::Full)));
         assert_eq!(next(&both, after), Some((Timestamp(14_400_000), Extent::Changes)));
         let full = Schedules {
@@ -142,10 +167,40 @@ mod tests {
         assert_eq!(next(&Schedules::default(), before), None);
     }
 
-    const PAST: Past = Past {
-        ended: Timestamp(0),
-        changed: Timestamp(0),
-    };
+    #[test]
+    fn the_way_back_gives_way_to_what_does_more() {
+        let (often, hourly, daily) = (
+            schedule("0 */15 * * * *"),
+            schedule("0 0 * * * *"),
+            schedule("0 0 3 * * *"),
+        );
+        let all = Schedules {
+            incremental: hourly.map(Beat::Cron),
+            full: daily,
+            back: often,
+            seed: 0,
+        };
+        let minute = |minutes: i64| Timestamp(minutes * 60_000);
+        for (name, last, now, due, expected) in [
+            ("between", 150, 150, 165, Extent::Back),
+            ("beside a full cycle", 165, 165, 180, Extent::Full),
+            ("beside a cycle", 225, 225, 240, Extent::Changes),
+            ("fallen due while another one ran", 225, 241, 240, Extent::Back),
+        ] {
+            let past = Past {
+                full: minute(200).min(minute(last)),
+                back: minute(last),
+                ..Past::begun(minute(now))
+            };
+            assert_eq!(
+                next(&all, past, minute(now)),
+                Some((minute(due), expected)),
+                "{name}"
+            );
+        }
+    }
+
+    const PAST: Past = Past::begun(Timestamp(0));
 
     #[test]
     fn auto_follows_a_source_that_changes_more_closely() {
@@ -161,7 +216,15 @@ mod tests {
             ("due while an order ran", 10, 10, 12, 10 * 60 + 30),
         ] {
             let (ended, changed) = (minute(ended), minute(changed));
-            let due = next(&auto, Past { ended, changed }, minute(now));
+            let due = next(
+                &auto,
+                Past {
+                    ended,
+                    changed,
+                    ..PAST
+                },
+                minute(now),
+            );
             assert_eq!(due, Some((Timestamp(expected * 1000), Extent::Changes)), "{name}");
         }
     }

@@ -206,6 +206,18 @@ pub struct NotKept {
     pub holds: serde_json::Value,
 }
 
+/// Something that a person should know. It names objects by their ids alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Finding {
+    /// Its code, for programs.
+    pub code: String,
+    /// What was found.
+    pub text: String,
+    /// What to do.
+    #[serde(rename = "do")]
+    pub advice: String,
+}
+
 /// Differences found at the target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = DriftFound)]
@@ -258,6 +270,9 @@ pub struct Summary {
     /// What the target did not keep and has not yet, at most [`FAILURES_SHOWN`].
     #[serde(default)]
     pub not_kept: Vec<NotKept>,
+    /// What a person should know, and no operation tells.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
     /// Operations on objects on hold.
     pub held: u64,
     /// Entries in escrow.
@@ -267,9 +282,6 @@ pub struct Summary {
     pub escrowed: Vec<InEscrow>,
     /// Drift found.
     pub drift: Drift,
-    /// True where operations were sent rather than only planned. It is for the metrics, and not in the document.
-    #[serde(skip)]
-    pub applied: bool,
 }
 
 /// As many failures as a summary lists; all of them are in the log.
@@ -300,11 +312,11 @@ impl Summary {
             withheld: Withheld::default(),
             pending: Vec::new(),
             not_kept: Vec::new(),
+            findings: Vec::new(),
             held: 0,
             escrow: 0,
             escrowed: Vec::new(),
             drift: Drift::default(),
-            applied: false,
         }
     }
 

@@ -184,7 +184,9 @@ fn word_on(run: &Run<'_>, judge: &Judge, inverse: &Inverse, operation: &Operatio
             alike.map_or(Approval::Approved, |alike| Approval::Withheld(alike.words()))
         }
         GuardClass::Changes | GuardClass::Free | GuardClass::LetGo => Approval::Approved,
-        GuardClass::Unknown => Approval::Withheld(guard::unknown(operation.verb)),
+        GuardClass::WriteBack | GuardClass::Join | GuardClass::Leave | GuardClass::Unknown => {
+            Approval::Withheld(guard::unknown(operation.verb))
+        }
     };
     // A disable or an enable may change who somebody is as well: it needs both words.
     match word {

@@ -41,6 +41,12 @@ pub enum Verb {
     LinkGroup,
     /// The end of the link of an adopted group whose source is gone; no request of its own.
     UnlinkGroup,
+    /// Values of the target that are written to a user at the source.
+    WriteBackUser,
+    /// A user who is made a member of the enrolled group at the source.
+    AddEnrolled,
+    /// A user who is taken out of the enrolled group at the source.
+    RemoveEnrolled,
     /// A verb that no code knows: its row holds only what it must. For the tests of how such a verb is treated.
     #[cfg(test)]
     Trial,
@@ -67,6 +73,10 @@ pub enum Act {
     Link,
     /// Ends a link, without a request.
     Unlink,
+    /// Makes the object a member of a group.
+    Join,
+    /// Ends a membership of the object.
+    Leave,
 }
 
 /// The rule by which the guard judges an operation.
@@ -86,6 +96,12 @@ pub enum GuardClass {
     Free,
     /// Sent once nothing of the object is withheld.
     LetGo,
+    /// Values that go back to the source: judged by the way back, clears among them by their number.
+    WriteBack,
+    /// Counted as a join of the enrolled group.
+    Join,
+    /// Counted as a leave of the enrolled group.
+    Leave,
     /// Not known to the guard: withheld.
     #[default]
     Unknown,
@@ -106,7 +122,7 @@ struct Facts {
 
 impl Verb {
     /// All verbs, in their order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::CreateUser,
         Self::UpdateUser,
         Self::DisableUser,
@@ -120,12 +136,15 @@ impl Verb {
         Self::LinkUser,
         Self::LinkGroup,
         Self::UnlinkGroup,
+        Self::WriteBackUser,
+        Self::AddEnrolled,
+        Self::RemoveEnrolled,
     ];
 
     #[rustfmt::skip] // a table is read by its columns
     const fn facts(self) -> Facts {
         use ObjectKind::{Group, User};
-        use Side::Target;
+        use Side::{Source, Target};
         const fn row(name: &'static str, (kind, side): (ObjectKind, Side), act: Act, guard: GuardClass, inverse: Option<Verb>) -> Facts {
             Facts { name, kind, side, act, guard, inverse }
         }
@@ -143,8 +162,11 @@ impl Verb {
             Self::LinkUser => row("link_user", (User, Target), Act::Link, GuardClass::Adoption, None),
             Self::LinkGroup => row("link_group", (Group, Target), Act::Link, GuardClass::Adoption, Some(Self::UnlinkGroup)),
             Self::UnlinkGroup => row("unlink_group", (Group, Target), Act::Unlink, GuardClass::LetGo, Some(Self::LinkGroup)),
+            Self::WriteBackUser => row("write_back_user", (User, Source), Act::Update, GuardClass::WriteBack, Some(Self::WriteBackUser)),
+            Self::AddEnrolled => row("add_enrolled", (User, Source), Act::Join, GuardClass::Join, Some(Self::RemoveEnrolled)),
+            Self::RemoveEnrolled => row("remove_enrolled", (User, Source), Act::Leave, GuardClass::Leave, Some(Self::AddEnrolled)),
             #[cfg(test)]
-            Self::Trial => row("trial", (User, Side::Source), Act::Update, GuardClass::Unknown, None),
+            Self::Trial => row("trial", (User, Source), Act::Update, GuardClass::Unknown, None),
         }
     }
 
@@ -232,6 +254,16 @@ impl Verb {
         }
     }
 
+    /// Returns the verb that adds a user to the enrolled group, or takes one out.
+    #[must_use]
+    pub const fn enrol(add: bool) -> Self {
+        if add {
+            Self::AddEnrolled
+        } else {
+            Self::RemoveEnrolled
+        }
+    }
+
     /// Returns true where it creates a resource.
     #[must_use]
     pub const fn creates(self) -> bool {
@@ -261,9 +293,14 @@ impl Verb {
     pub const fn updates(self) -> bool {
         match self.act() {
             Act::Update | Act::Disable | Act::Enable => true,
-            Act::Create | Act::Delete | Act::AddMembers | Act::RemoveMembers | Act::Link | Act::Unlink => {
-                false
-            }
+            Act::Create
+            | Act::Delete
+            | Act::AddMembers
+            | Act::RemoveMembers
+            | Act::Link
+            | Act::Unlink
+            | Act::Join
+            | Act::Leave => false,
         }
     }
 
@@ -283,7 +320,9 @@ impl Verb {
             | Act::Enable
             | Act::Delete
             | Act::AddMembers
-            | Act::RemoveMembers => true,
+            | Act::RemoveMembers
+            | Act::Join
+            | Act::Leave => true,
             Act::Link | Act::Unlink => false,
         }
     }

@@ -50,6 +50,8 @@ pub enum Table {
     /// Kind and id of the objects of which the target refused some attributes and took the rest, with why and until
     /// when.
     Refused = 21,
+    /// The id of each user who has to do with the enrolled group, with what is remembered of them.
+    Enrolments = 22,
     /// Kind and id of the users of whom something is written back, with what is remembered of each such attribute.
     Cells = 23,
 }

@@ -134,8 +134,8 @@ fn reasons(operation: &Operation) -> Vec<serde_json::Value> {
 #[must_use]
 pub const fn sign(verb: Verb) -> char {
     match verb.act() {
-        Act::Create | Act::AddMembers | Act::Enable => '+',
-        Act::Disable | Act::Delete | Act::RemoveMembers => '-',
+        Act::Create | Act::AddMembers | Act::Enable | Act::Join => '+',
+        Act::Disable | Act::Delete | Act::RemoveMembers | Act::Leave => '-',
         Act::Update => '~',
         Act::Link => '=',
         Act::Unlink => '≠',

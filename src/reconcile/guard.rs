@@ -4,6 +4,7 @@
 //! asked again in every cycle, so it is in the count by itself. Over a threshold, *all* operations of that
 //! kind are withheld and the rest is applied (docs/design/cycle.md, "The guard").
 
+mod class;
 pub mod quarantine;
 pub mod review;
 pub mod trouble;
@@ -19,6 +20,8 @@ use super::policy::Policy;
 use super::policy::Threshold;
 use crate::model::id::SourceId;
 use crate::model::verb::Act;
+
+pub use class::Class;
 
 /// What the directory and the snapshot hold, for percentages and for the small-source rule.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +51,15 @@ pub struct Sent {
     /// Creates of users and groups.
     #[serde(default)]
     pub creates: u64,
+    /// Joins of the enrolled group.
+    #[serde(default)]
+    pub joins: u64,
+    /// Leaves of the enrolled group.
+    #[serde(default)]
+    pub leaves: u64,
+    /// Values of the source that were cleared on the way back.
+    #[serde(default)]
+    pub clears: u64,
 }
 
 impl Sent {
@@ -57,6 +69,9 @@ impl Sent {
         self.groups += more.groups;
         self.identities += more.identities;
         self.creates += more.creates;
+        self.joins += more.joins;
+        self.leaves += more.leaves;
+        self.clears += more.clears;
         for (group, count) in more.members {
             *self.members.entry(group).or_default() += count;
         }
@@ -83,32 +98,6 @@ pub struct Allowed {
     pub deletions: Option<u64>,
     /// `--allow-creations N`.
     pub creations: Option<u64>,
-}
-
-/// The kinds of operations that are withheld together, each by its own threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Class {
-    /// Disables and deletes of users, deletes of groups.
-    Removal,
-    /// Memberships that one group loses.
-    Members,
-    /// Changes of userName, externalId and roles.
-    Identity,
-    /// Creates.
-    Create,
-    /// Adoptions by a value that its owner can choose: each waits for a person.
-    Adoption,
-}
-
-impl Class {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Removal,
-        Self::Members,
-        Self::Identity,
-        Self::Create,
-        Self::Adoption,
-    ];
 }
 
 /// The guard's word on one kind of operation.

@@ -85,6 +85,9 @@ impl Operation {
             | GuardClass::Changes
             | GuardClass::Free
             | GuardClass::LetGo
+            | GuardClass::WriteBack
+            | GuardClass::Join
+            | GuardClass::Leave
             | GuardClass::Unknown => false,
         }
     }

@@ -20,6 +20,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::name::Name;
+use crate::model::side::Side;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::model::verb::Act;
@@ -130,7 +131,9 @@ impl Story {
     fn of(deeds: &[Deed]) -> Self {
         let mut story = Self::default();
         for deed in deeds {
-            match Verb::named(&deed.operation).map(Verb::act) {
+            // What went to the source is nothing that became of the resource.
+            let of_target = Verb::named(&deed.operation).filter(|verb| verb.side() == Side::Target);
+            match of_target.map(Verb::act) {
                 Some(Act::Create) => {
                     story.created = Some(deed.target.clone());
                     continue;
@@ -151,7 +154,7 @@ impl Story {
                     | Act::RemoveMembers
                     | Act::Unlink,
                 ) => {}
-                None => {
+                Some(Act::Join | Act::Leave) | None => {
                     story.unknown.insert(deed.operation.clone());
                     continue;
                 }

@@ -191,6 +191,9 @@ const fn class_byte(class: Class) -> u8 {
         Class::Identity => 3,
         Class::Create => 4,
         Class::Adoption => 5,
+        Class::Join => 6,
+        Class::Leave => 7,
+        Class::WriteBack => 8,
     }
 }
 

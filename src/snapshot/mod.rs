@@ -31,6 +31,7 @@ pub mod cells;
 mod coded;
 pub mod counts;
 pub mod drift;
+pub mod enrolments;
 pub mod escrow;
 pub mod existence;
 pub mod filled;

@@ -95,9 +95,9 @@ fn kinds(summary: &Summary, first: impl Fn(&str) -> Vec<Sample>) -> Vec<Kind> {
 const fn weight(act: Act) -> u8 {
     match act {
         Act::Delete | Act::Disable => 0,
-        Act::RemoveMembers | Act::Unlink => 1,
+        Act::RemoveMembers | Act::Unlink | Act::Leave => 1,
         Act::Create | Act::Enable | Act::Link => 2,
-        Act::AddMembers => 3,
+        Act::AddMembers | Act::Join => 3,
         Act::Update => 4,
     }
 }

@@ -18,7 +18,6 @@ use crate::app::error::ErrorText;
 use crate::engine::job::Assigning;
 use crate::engine::job::Job;
 use crate::mapping::Mapping;
-use crate::mapping::ResourceForm;
 use crate::model::clock::SystemClock;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -62,13 +61,13 @@ pub fn job(
         target: Arc::new(target),
         snapshot,
         clock: Arc::new(SystemClock),
-        form: ResourceForm::default(),
         max_concurrency: settings.target.max_concurrency,
         request_timeout: settings.target.request_timeout,
         escrow_first_retry: settings.provisioning.escrow_first_retry,
         history_retention: state.history_retention,
         batch: BATCH,
         audit: None,
+        back: None,
         entropy: rand::random,
     })
 }

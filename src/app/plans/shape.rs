@@ -67,13 +67,19 @@ impl Only {
         let act = verb(entry).map(Verb::act);
         match self {
             Self::Removals => {
-                matches!(act, Some(Act::Disable | Act::Delete | Act::RemoveMembers))
+                matches!(
+                    act,
+                    Some(Act::Disable | Act::Delete | Act::RemoveMembers | Act::Leave)
+                )
             }
             Self::Creates => act == Some(Act::Create),
             Self::Updates => {
                 matches!(act, Some(Act::Update | Act::Enable | Act::Link | Act::Unlink))
             }
-            Self::Memberships => matches!(act, Some(Act::AddMembers | Act::RemoveMembers)),
+            Self::Memberships => matches!(
+                act,
+                Some(Act::AddMembers | Act::RemoveMembers | Act::Join | Act::Leave)
+            ),
             Self::User(name) => {
                 let members = changes(entry).filter(|change| change["attribute"] == MEMBERS);
                 let mut members = members.filter_map(|change| member_of(change).map(|id| (id, change)));

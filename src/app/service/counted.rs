@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::load::Loaded;
+use crate::engine::summary::Outcome;
 use crate::engine::summary::Summary;
 use crate::model::side::Side;
 use crate::ports::MethodTraffic;
@@ -88,7 +89,7 @@ impl Counted {
             .or_insert_with(|| Spread::of(CYCLE_SECONDS))
             .add(Duration::from_millis(summary.duration_ms).as_secs_f64());
         // Operations of a cycle that only plans were not done.
-        if !summary.applied {
+        if summary.outcome == Outcome::Planned {
             return;
         }
         for (operation, count) in summary.operations.iter().filter(|(_, count)| **count > 0) {
@@ -111,7 +112,6 @@ impl Counted {
 mod tests {
     use super::*;
     use crate::engine::summary::Kind;
-    use crate::engine::summary::Outcome;
     use crate::model::clock::Timestamp;
 
     #[test]
@@ -123,7 +123,6 @@ mod tests {
         counted.add(&summary);
         assert!(counted.totals().operations.is_empty());
         summary.outcome = Outcome::Converged;
-        summary.applied = true;
         counted.add(&summary);
         let totals = counted.totals();
         let done = ("create_user".to_owned(), "done");

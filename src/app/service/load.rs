@@ -81,6 +81,7 @@ pub(super) fn assemble(
         Schedules {
             incremental: job.schedule.clone(),
             full: job.full_schedule.clone(),
+            back: None,
             seed: seed(name, job),
         }
     } else {

@@ -93,7 +93,7 @@ impl Work {
             }
             | Self::Undo { .. } => Class::Decision,
             Self::Cycle {
-                extent: Extent::Changes | Extent::Full | Extent::All | Extent::Restart,
+                extent: Extent::Changes | Extent::Full | Extent::All | Extent::Restart | Extent::Back,
                 ..
             }
             | Self::Plan { .. }
@@ -112,6 +112,30 @@ impl Work {
             Self::Saved { .. } => true,
             Self::Plan { .. } | Self::Preview { .. } => false,
         }
+    }
+
+    /// True for a cycle over everything, the target included.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        matches!(
+            self,
+            Self::Cycle {
+                extent: Extent::Full,
+                ..
+            }
+        )
+    }
+
+    /// True for the way back alone.
+    #[must_use]
+    pub const fn is_back(&self) -> bool {
+        matches!(
+            self,
+            Self::Cycle {
+                extent: Extent::Back,
+                ..
+            }
+        )
     }
 
     /// True for a cycle that goes on where it was stopped: it may give way to named people in the middle.

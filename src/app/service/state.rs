@@ -192,6 +192,7 @@ const fn word(work: &Work) -> &'static str {
             Extent::Drift { .. } => "drift",
             Extent::Released => "release",
             Extent::Explain => "explain",
+            Extent::Back => "write-back",
             Extent::Changes | Extent::Full | Extent::All | Extent::Restart | Extent::Objects { .. }
                 if !*apply =>
             {

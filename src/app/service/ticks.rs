@@ -39,6 +39,12 @@ pub(super) fn note(past: &mut Past, work: &Work, summary: Option<&Summary>, now:
     if work.gives_way() {
         past.ended = now;
     }
+    if work.is_cycle() && work.is_full() {
+        (past.full, past.back) = (now, now);
+    }
+    if work.is_cycle() && work.is_back() {
+        past.back = now;
+    }
     let source = summary.map(|summary| summary.source);
     if source.is_some_and(|source| source.users_read + source.groups_read > 0) {
         past.changed = now;

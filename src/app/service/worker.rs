@@ -257,11 +257,7 @@ impl Worker {
     /// When the job runs next by itself. It is logged where it is news.
     fn next(&self, ready: &Ready) -> Option<(Timestamp, Extent)> {
         let now = ready.job.clock.now();
-        let begun = Past {
-            ended: now,
-            changed: now,
-        };
-        let past = *self.desk().past.get_or_insert(begun);
+        let past = *self.desk().past.get_or_insert(Past::begun(now));
         let next = schedule::next(&ready.schedules, past, now);
         let at = next.as_ref().map(|(due, _)| *due);
         let before = std::mem::replace(&mut self.desk().next, at);

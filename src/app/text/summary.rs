@@ -7,6 +7,7 @@ use crate::app::views::drift::DriftCounts;
 use crate::engine::summary::Outcome;
 use crate::engine::summary::Summary;
 use crate::model::shown::shown;
+use crate::model::side::Side;
 use crate::model::verb::Act;
 use crate::reconcile::operation::Verb;
 
@@ -29,6 +30,7 @@ fn operations(summary: &Summary, planned: bool) -> String {
 fn counted(verb: Verb, planned: bool) -> (&'static str, String) {
     let (done, to_do) = match verb.act() {
         Act::Create => ("created", "create"),
+        Act::Update if verb.side() == Side::Source => ("written back", "write back"),
         Act::Update => ("updated", "update"),
         Act::Disable => ("disabled", "disable"),
         Act::Enable => ("enabled", "enable"),
@@ -37,6 +39,11 @@ fn counted(verb: Verb, planned: bool) -> (&'static str, String) {
         Act::RemoveMembers => ("removed", "remove"),
         Act::Link => ("adopted", "adopt"),
         Act::Unlink => ("let go", "let go"),
+        Act::Join => ("enrolled", "enrol"),
+        Act::Leave => (
+            "taken out of the enrolled group",
+            "take out of the enrolled group",
+        ),
     };
     let noun = if verb.moves_members() {
         "member"

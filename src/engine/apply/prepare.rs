@@ -66,7 +66,7 @@ pub(in crate::engine) async fn prepare(
     let mut works = works;
     find_earlier_members(run, kind, &mut works).await?;
     let mapping = Arc::clone(&run.job.mapping);
-    let (form, manager) = (run.job.form, run.manager_path());
+    let (form, manager) = (ResourceForm::default(), run.manager_path());
     let at = run.job.clock.now();
     let paths: Arc<[TargetPath]> = run.key_paths(kind).into_iter().skip(1).collect();
     let keys: Vec<String> = paths.iter().map(|path| path.as_str().to_owned()).collect();
@@ -150,7 +150,8 @@ impl Preparing<'_> {
                 Act::Link => parts.adopt(operation, &mut work.target),
                 Act::Delete => parts.delete = true,
                 Act::RemoveMembers => parts.remove_members(operation),
-                Act::Unlink => {}
+                // The way back sends what goes to the source; no work of a target has one.
+                Act::Unlink | Act::Join | Act::Leave => {}
                 Act::AddMembers => self.add_members(operation, &mut parts)?,
                 Act::Create | Act::Update | Act::Disable | Act::Enable => {
                     self.change(operation, &mut parts)?;

@@ -4,6 +4,7 @@ use crate::engine::apply::create::create;
 use crate::engine::job::Job;
 use crate::engine::work::Answer;
 use crate::engine::work::Work;
+use crate::mapping::ResourceForm;
 use crate::mapping::write_resource;
 use crate::model::id::ObjectKind;
 use crate::model::id::TargetId;
@@ -196,13 +197,14 @@ async fn absent(job: &Job, work: &Work) -> Option<bool> {
 
 fn body_without(job: &Job, work: &Work, left: &[RefusedPart], members: &[TargetId]) -> NewResource {
     let kind = work.plan.kind;
+    let form = ResourceForm::default();
     let sent = work.sent.iter();
     let values: Vec<_> = sent
         .filter(|(name, _)| !left.iter().any(|part| part.attribute == **name))
         .filter_map(|(name, value)| Some((job.mapping.target_path(kind, name)?, value)))
         .collect();
     NewResource::new(
-        write_resource(kind, job.form, &values, members),
-        job.form.extension_urns_in_schemas,
+        write_resource(kind, form, &values, members),
+        form.extension_urns_in_schemas,
     )
 }

@@ -89,7 +89,9 @@ impl Work {
             | Act::Enable
             | Act::Delete
             | Act::Link
-            | Act::Unlink => return None,
+            | Act::Unlink
+            | Act::Join
+            | Act::Leave => return None,
         };
         let refused = |member: &Member| {
             let target = of.iter().find(|(source, _)| *source == member.source);

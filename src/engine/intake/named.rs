@@ -35,7 +35,12 @@ impl Intake {
                 }
                 self.focus = Some(focus);
             }
-            Extent::Changes | Extent::Full | Extent::All | Extent::Restart | Extent::Explain => {}
+            Extent::Changes
+            | Extent::Full
+            | Extent::All
+            | Extent::Restart
+            | Extent::Back
+            | Extent::Explain => {}
         }
         Ok(())
     }

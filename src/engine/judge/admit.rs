@@ -62,7 +62,8 @@ impl Judge {
                 }
             }
             GuardClass::Free | GuardClass::LetGo => work.run.push(operation),
-            GuardClass::Unknown => {
+            // What goes to the source is judged on the way back, and is none of the target's.
+            GuardClass::WriteBack | GuardClass::Join | GuardClass::Leave | GuardClass::Unknown => {
                 withhold_unknown(run, &operation, work);
                 return false;
             }

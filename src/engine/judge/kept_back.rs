@@ -111,6 +111,9 @@ pub(in crate::engine) const fn class_of(operation: &Operation) -> Option<Class> 
         GuardClass::Create => Some(Class::Create),
         GuardClass::Adoption if operation.alike().is_some() => Some(Class::Adoption),
         GuardClass::Adoption | GuardClass::Changes | GuardClass::Free | GuardClass::LetGo => None,
+        GuardClass::WriteBack => Some(Class::WriteBack),
+        GuardClass::Join => Some(Class::Join),
+        GuardClass::Leave => Some(Class::Leave),
         // Nothing lets it through, so there is nothing to keep for a person to release.
         GuardClass::Unknown => None,
     }

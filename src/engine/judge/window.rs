@@ -76,6 +76,8 @@ mod tests {
             members: [(group, 3)].into(),
             identities: 4,
             creates: 5,
+            leaves: 6,
+            ..Sent::default()
         };
         for (at, parts) in [(0, 1), (30, 3), (61, 2)] {
             for _ in 0..parts {
@@ -96,6 +98,8 @@ mod tests {
             members: [(group, 15)].into(),
             identities: 20,
             creates: 25,
+            leaves: 30,
+            ..Sent::default()
         };
         assert_eq!(sum, expected);
         assert_eq!(sent_within(&snapshot, minutes(91), window).unwrap().users, 2);

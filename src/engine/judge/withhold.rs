@@ -16,6 +16,7 @@ use crate::engine::standing::Fact;
 use crate::engine::standing::Key;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
+use crate::model::side::Side;
 use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::snapshot::kept_back::Hold;
@@ -112,6 +113,8 @@ pub(in crate::engine) async fn forget_unasked(
         let mut stale = Vec::new();
         snapshot.each_withheld(|key, entry| {
             let mine = planned.contains(&key.0)
+                // Of what goes to the source, the way back knows whether it is asked for.
+                && entry.verb.side() == Side::Target
                 && !standing.is((key.0, key.1), Fact::Late)
                 && focus.as_ref().is_none_or(|focus| focus.contains(&(key.0, key.1)));
             // A release waits with its object: in escrow, behind an open create, for a value.

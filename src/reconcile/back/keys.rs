@@ -128,7 +128,9 @@ impl Owners {
     }
 }
 
-fn folded(name: &str) -> String {
+/// Returns an address as addresses are compared.
+#[must_use]
+pub fn folded(name: &str) -> String {
     name.trim().to_lowercase()
 }
 

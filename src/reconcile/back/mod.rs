@@ -15,6 +15,7 @@ pub mod keys;
 pub mod loops;
 pub mod outcome;
 pub mod passkeys;
+pub mod standing;
 
 #[cfg(test)]
 mod laws;

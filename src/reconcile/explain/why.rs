@@ -113,7 +113,9 @@ impl Planner<'_> {
             | Act::AddMembers
             | Act::RemoveMembers
             | Act::Link
-            | Act::Unlink => reason,
+            | Act::Unlink
+            | Act::Join
+            | Act::Leave => reason,
         };
         parts.insert(0, (attribute, own));
         (verb, Reason::of_changes(parts))

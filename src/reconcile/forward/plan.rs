@@ -272,8 +272,10 @@ impl Planner<'_> {
 
 const fn needs_look(verb: Verb) -> bool {
     match verb.act() {
-        Act::Delete | Act::RemoveMembers | Act::Unlink => true,
-        Act::Create | Act::Update | Act::Disable | Act::Enable | Act::AddMembers | Act::Link => false,
+        Act::Delete | Act::RemoveMembers | Act::Unlink | Act::Leave => true,
+        Act::Create | Act::Update | Act::Disable | Act::Enable | Act::AddMembers | Act::Link | Act::Join => {
+            false
+        }
     }
 }
 

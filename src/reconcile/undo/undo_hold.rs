@@ -108,7 +108,9 @@ impl UndoHold {
         match verb.act() {
             Act::Create | Act::Link => self.absent,
             Act::Delete | Act::Unlink | Act::Disable => self.present,
-            Act::Update | Act::Enable | Act::AddMembers | Act::RemoveMembers => false,
+            Act::Update | Act::Enable | Act::AddMembers | Act::RemoveMembers | Act::Join | Act::Leave => {
+                false
+            }
         }
     }
 }

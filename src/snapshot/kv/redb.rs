@@ -225,6 +225,7 @@ const fn definition(table: Table) -> Definition {
         Table::Escrow => "escrow",
         Table::Refused => "refused",
         Table::Cells => "cells",
+        Table::Enrolments => "enrolments",
     })
 }
 

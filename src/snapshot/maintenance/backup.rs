@@ -15,7 +15,7 @@ use crate::snapshot::io::io_error;
 use crate::snapshot::pages::raw_pages;
 
 /// Every table, in the order in which they are written out.
-pub const TABLES: [Table; 21] = [
+pub const TABLES: [Table; 22] = [
     Table::Meta,
     Table::Objects,
     Table::Edges,
@@ -37,6 +37,7 @@ pub const TABLES: [Table; 21] = [
     Table::Escrow,
     Table::Refused,
     Table::Cells,
+    Table::Enrolments,
 ];
 
 const MAGIC: &[u8] = b"melonsync backup 1\n";

@@ -23,6 +23,7 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 
 use crate::snapshot::cells;
+use crate::snapshot::enrolments;
 use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::history::Batch;
 use crate::snapshot::history::BatchValues;
@@ -79,6 +80,7 @@ pub fn export(snapshot: &Snapshot, out: &mut impl Write) -> Result<Exported, Sto
         Table::Escrow,
         Table::Refused,
         Table::Cells,
+        Table::Enrolments,
         Table::Intents,
         Table::History,
         Table::Cycles,
@@ -123,6 +125,7 @@ fn export_record<W: Write>(
         Table::Assignments => record::decode::<Vec<RoleId>>(value).map(|roles| assignment(key, &roles)),
         Table::Dirty => Ok(dirty(key, value)),
         Table::KeptBack => kept_back::line(key, value),
+        Table::Enrolments => enrolments::line(key, value),
         Table::Escrow => record::decode::<Escrowed>(value).map(|entry| escrow(key, &entry)),
         Table::Refused => record::decode::<Vec<Refusal>>(value).map(|rows| refused(key, &rows)),
         Table::Cells => cells::line(key, value),

@@ -167,6 +167,7 @@ fn erase_records(snapshot: &Snapshot, id: &SourceId) -> Result<u64, StoreError> 
     let mut tx = snapshot.tx()?;
     tx.forget_in_quarantine(id)?;
     tx.delete_cells(id);
+    tx.delete_enrolled(id);
     for kind in [ObjectKind::User, ObjectKind::Group] {
         // Texts about the object: a target's refusal, a person's comment.
         tx.delete_escrow(kind, id);

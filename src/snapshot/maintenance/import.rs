@@ -183,6 +183,10 @@ impl Reading {
                 tx.put_cells(&id(line, "id")?, &of(line, "cells")?);
                 Ok(())
             }
+            "enrolled" => {
+                tx.put_enrolled(&id(line, "id")?, &of(line, "enrolled")?);
+                Ok(())
+            }
             // Everything is looked at again after an import, and an object that is refused again is set aside again.
             "escrow" | "refused" => Ok(()),
             "intents" => intents(tx, line),

@@ -12,6 +12,7 @@ use crate::snapshot::cells;
 use crate::snapshot::counts::Counts;
 use crate::snapshot::counts::Facts;
 use crate::snapshot::drift;
+use crate::snapshot::enrolments;
 use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::kept_back;
 use crate::snapshot::keys;
@@ -132,6 +133,12 @@ fn check_rest(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreError
     each(snapshot, Table::KeptBack, |key, value| {
         if let Err(error) = kept_back::line(key, value) {
             report.add(format!("a withheld operation or a hold: {error}"));
+        }
+        Ok(())
+    })?;
+    each(snapshot, Table::Enrolments, |key, value| {
+        if let Err(error) = enrolments::line(key, value) {
+            report.add(format!("what is remembered of the enrolled group: {error}"));
         }
         Ok(())
     })?;
@@ -282,6 +289,7 @@ fn check_state(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreErro
     one(snapshot.state(&state::STANDING).map(drop))?;
     one(snapshot.state(&quarantine::QUARANTINE).map(drop))?;
     one(snapshot.state(&kept_back::PAUSE).map(drop))?;
+    one(snapshot.state(&enrolments::GROUP).map(drop))?;
     for text in state::TEXTS {
         one(snapshot.state(&text).map(drop))?;
     }

@@ -96,6 +96,7 @@ fn values_of_format_4_are_read_and_written_with_a_version() {
         members: [(id, 2)].into(),
         identities: 4,
         creates: 5,
+        ..Sent::default()
     };
     reads(
         &SENT_REMOVALS,

@@ -5,7 +5,7 @@ use super::tree::sources;
 
 /// The rooms, lowest first. One uses the rooms before it, and itself. A file that is named apart from its folder is a value that
 /// rooms before that folder hold too.
-const ROOMS: [&str; 49] = [
+const ROOMS: [&str; 51] = [
     // Values, and what every phase knows of the cycle.
     "error",
     "parallel",
@@ -19,6 +19,7 @@ const ROOMS: [&str; 49] = [
     "runtime",
     "summary",
     "reached",
+    "back",
     "job",
     "run",
     "apply::answered",
@@ -44,6 +45,7 @@ const ROOMS: [&str; 49] = [
     "judge",
     "apply",
     "record",
+    "back::phase",
     // The steps of a story: what each phase is given of the others, a batch, who goes first, what is settled before, the passes.
     "phases",
     "carry",

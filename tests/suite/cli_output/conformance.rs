@@ -20,13 +20,13 @@ fn has_exactly(value: &Value, names: &str) {
 /// The fields that every summary has.
 fn is_summary(document: &Value, more: &str) {
     let names = "job cycle mode kind outcome started duration_ms source operations target skipped failed withheld held \
-                 escrow escrowed drift pending not_kept";
+                 escrow escrowed drift pending not_kept findings";
     has_exactly(document, &format!("{names} {more}"));
     has_exactly(&document["source"], "users_read groups_read requests throttled");
     has_exactly(
         &document["operations"],
         "create_user update_user disable_user enable_user delete_user create_group update_group delete_group add_member \
-         remove_member link_user link_group",
+         remove_member link_user link_group write_back_user add_enrolled remove_enrolled",
     );
     has_exactly(&document["target"], "requests throttled retries");
     has_exactly(

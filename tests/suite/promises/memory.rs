@@ -20,7 +20,6 @@ use melonsync::engine::job::NoWatcher;
 use melonsync::engine::job::Order;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Mapping;
-use melonsync::mapping::ResourceForm;
 use melonsync::model::assignment::AppRole;
 use melonsync::model::assignment::AssignmentList;
 use melonsync::model::clock::SystemClock;
@@ -142,13 +141,13 @@ async fn initial_cycle(folder: &Path, users: u64) {
         target: Arc::new(Swallowing::default()),
         snapshot: Snapshot::open(Arc::new(store), folder).unwrap(),
         clock: Arc::new(SystemClock),
-        form: ResourceForm::default(),
         max_concurrency: 8,
         request_timeout: Duration::from_secs(10),
         escrow_first_retry: std::time::Duration::from_secs(300),
         history_retention: std::time::Duration::from_secs(400 * 86_400),
         batch: 500,
         audit: None,
+        back: None,
         entropy: || [7; 16],
     };
     let order = Order {

@@ -16,7 +16,6 @@ use melonsync::engine::job::Order;
 use melonsync::engine::job::Report;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Mapping;
-use melonsync::mapping::ResourceForm;
 use melonsync::mapping::filter::Filter;
 use melonsync::model::clock::Clock;
 use melonsync::model::clock::Timestamp;
@@ -274,13 +273,13 @@ impl World {
             }),
             snapshot: open(&site, &memory),
             clock: Arc::new(wall.clone()),
-            form: ResourceForm::default(),
             max_concurrency: *dice.pick(&[1, 2, 4]).unwrap(),
             request_timeout: Duration::from_millis(REQUEST_TIMEOUT_MS),
             escrow_first_retry: Duration::from_secs(300),
             history_retention: Duration::from_secs(400 * 86_400),
             batch: *dice.pick(&[1, 3, 200]).unwrap(),
             audit: None,
+            back: None,
             entropy: || [7; 16],
         };
         Self {

@@ -19,7 +19,6 @@ use melonsync::entra::GraphOptions;
 use melonsync::entra::GraphSource;
 use melonsync::entra::clouds::Cloud;
 use melonsync::mapping::Mapping;
-use melonsync::mapping::ResourceForm;
 use melonsync::model::clock::Clock;
 use melonsync::model::id::CycleId;
 use melonsync::model::id::ObjectKind;
@@ -112,13 +111,13 @@ impl World {
             target,
             snapshot: Snapshot::open(Arc::new(store.clone()), Path::new("memory")).unwrap(),
             clock: Arc::new(clock.clone()),
-            form: ResourceForm::default(),
             max_concurrency: 8,
             request_timeout,
             escrow_first_retry: std::time::Duration::from_secs(300),
             history_retention: std::time::Duration::from_secs(400 * 86_400),
             batch: 200,
             audit: None,
+            back: None,
             entropy: || [7; 16],
         };
         Self {

@@ -78,8 +78,8 @@ enum Side {
 
 fn side_of(verb: Verb) -> Side {
     match verb.act() {
-        Act::Disable | Act::Delete | Act::RemoveMembers => Side::Takes,
-        Act::Create | Act::AddMembers | Act::Enable => Side::Gives,
+        Act::Disable | Act::Delete | Act::RemoveMembers | Act::Leave => Side::Takes,
+        Act::Create | Act::AddMembers | Act::Enable | Act::Join => Side::Gives,
         Act::Update | Act::Link | Act::Unlink => Side::Changes,
     }
 }

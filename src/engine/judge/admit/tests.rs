@@ -13,7 +13,6 @@ use crate::engine::job::Job;
 use crate::engine::job::NoWatcher;
 use crate::engine::job::Order;
 use crate::mapping::Mapping;
-use crate::mapping::ResourceForm;
 use crate::model::assignment::AppRole;
 use crate::model::assignment::AssignmentList;
 use crate::model::clock::SystemClock;
@@ -100,13 +99,13 @@ fn job() -> Job {
         target: Arc::new(Nobody),
         snapshot: Snapshot::open(Arc::new(MemoryStore::new()), Path::new("memory")).unwrap(),
         clock: Arc::new(SystemClock),
-        form: ResourceForm::default(),
         max_concurrency: 1,
         request_timeout: std::time::Duration::from_secs(1),
         escrow_first_retry: std::time::Duration::from_secs(1),
         history_retention: std::time::Duration::from_secs(1),
         batch: 1,
         audit: None,
+        back: None,
         entropy: || [7; 16],
     }
 }
