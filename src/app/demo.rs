@@ -47,6 +47,10 @@ impl Servers {
             assigned: true,
             ..SampleOptions::default()
         });
+        // For the way back, which is there to be switched on.
+        for right in ["User-Phone.ReadWrite.All", "User.ReadUpdate.All"] {
+            tenant.grant_writer(right);
+        }
         let workspace = Workspace::new();
         let refused = |error: std::io::Error| {
             let shown = ErrorText {

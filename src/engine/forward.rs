@@ -60,7 +60,7 @@ async fn story(run: &mut Run<'_>, phases: &mut Phases) -> Result<(), CycleError>
     if run.order.extent != Extent::Back {
         there(run, phases).await?;
     }
-    back::phase::run(run, &mut phases.judge)
+    back::phase::run(run, &mut phases.judge, &mut phases.readings)
         .instrument(phase("the way back"))
         .await
 }

@@ -254,6 +254,12 @@ impl Verb {
         }
     }
 
+    /// Returns the verb that writes values of the target to a user at the source.
+    #[must_use]
+    pub const fn write_back() -> Self {
+        Self::WriteBackUser
+    }
+
     /// Returns the verb that adds a user to the enrolled group, or takes one out.
     #[must_use]
     pub const fn enrol(add: bool) -> Self {

@@ -66,6 +66,9 @@ pub trait Writer: Send + Sync {
     /// As [`Self::set`].
     async fn enrol(&self, writes: &[MembershipWrite]) -> Result<Vec<Sent>, SourceError>;
 
+    /// Returns the least right that writing this property takes, as an admin finds it.
+    fn right_for(&self, property: &str) -> &'static str;
+
     /// Returns the counts of requests so far.
     fn traffic(&self) -> Traffic;
 }

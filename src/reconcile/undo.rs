@@ -131,6 +131,11 @@ impl Story {
     fn of(deeds: &[Deed]) -> Self {
         let mut story = Self::default();
         for deed in deeds {
+            // What was written to the source, the way back takes back.
+            let verb = Verb::named(&deed.operation);
+            if verb.is_some_and(|verb| (verb.side(), verb.act()) == (Side::Source, Act::Update)) {
+                continue;
+            }
             // What went to the source is nothing that became of the resource.
             let of_target = Verb::named(&deed.operation).filter(|verb| verb.side() == Side::Target);
             match of_target.map(Verb::act) {

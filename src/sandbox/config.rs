@@ -7,6 +7,7 @@ use super::tenant::Tenant;
 /// environment; a comment at the top lists the variables to set, with the sandbox's own values.
 pub fn sample_config(graph_url: &str, login_url: &str, scim_url: &str, tenant: &Tenant) -> String {
     let (tenant_id, client_id, secret) = (tenant.tenant_id(), tenant.client_id(), tenant.client_secret());
+    let (writer, writer_secret) = tenant.writer_credentials();
     format!(
         r#"# The sample tenant and workspace of `melonsync sandbox`. Set these first:
 #   export ENTRA_CLIENT_SECRET={secret}
@@ -32,6 +33,12 @@ client_secret = {{ env = "ENTRA_CLIENT_SECRET" }}
 kind  = "idmelon"
 url   = "{scim_url}"
 token = {{ env = "IDMELON_SCIM_TOKEN" }}
+
+# The way back: what is edited in the workspace goes to the tenant, by an app of its own.
+#   export ENTRA_WRITER_SECRET={writer_secret}
+# [jobs.idmelon.writeback]
+# credential = {{ client_id = "{writer}", client_secret = {{ env = "ENTRA_WRITER_SECRET" }} }}
+# attributes = {{ title = "jobTitle", 'phoneNumbers[type eq "mobile"].value' = "mobilePhone" }}
 "#,
         principal = tenant.service_principal_id(),
         token = super::workspace::DEFAULT_TOKEN,

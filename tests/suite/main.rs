@@ -9,6 +9,7 @@ use mimalloc::MiMalloc;
 static GLOBAL: MiMalloc = MiMalloc;
 
 mod architecture;
+mod carried_back;
 mod cli_output;
 mod crash_points;
 mod cycles;

@@ -11,6 +11,7 @@ use super::edges::redacts;
 use super::edges::source;
 use super::edges::target;
 use super::mappings::pinned_mapping;
+use super::ways_back::back;
 use super::ways_back::with_ways_back;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
@@ -48,6 +49,8 @@ pub fn job(
     snapshot.bind(&binding(settings))?;
     let assigning = assigning(name, settings, &mapping)?;
     let target = target(settings, &mapping)?;
+    let source = Arc::new(source(settings)?);
+    let back = back(settings, &source)?;
     Ok(Job {
         name: name.to_owned(),
         enforce: settings.mode == Mode::Enforce,
@@ -57,7 +60,7 @@ pub fn job(
         scope: Arc::new(settings.source.rules.clone()),
         managed: managed(settings),
         assigning,
-        source: Arc::new(source(settings)?),
+        source,
         target: Arc::new(target),
         snapshot,
         clock: Arc::new(SystemClock),
@@ -67,7 +70,7 @@ pub fn job(
         history_retention: state.history_retention,
         batch: BATCH,
         audit: None,
-        back: None,
+        back,
         entropy: rand::random,
     })
 }

@@ -6,12 +6,22 @@ use crate::app::credentials;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
+use crate::engine::back::Enrolled;
+use crate::engine::back::EnrolledRules;
+use crate::engine::back::Requires;
+use crate::engine::back::WayBack;
+use crate::engine::back::WrittenBack;
+use crate::entra::GraphSource;
 use crate::entra::writer::GraphWriter;
 use crate::idmelon::IdmelonKeys;
 use crate::idmelon::IdmelonOptions;
 use crate::mapping::Mapping;
 use crate::model::clock::SystemClock;
 use crate::model::id::ObjectKind;
+use crate::ports::EnrolmentEvidence;
+use crate::reconcile::back::canonical::Compare;
+use crate::reconcile::back::decide::Rules;
+use crate::reconcile::back::loops;
 use crate::reconcile::back::loops::Deciders;
 use crate::reconcile::back::loops::loops;
 use crate::settings;
@@ -82,4 +92,52 @@ pub fn keys(api: &IdmelonApi) -> Result<IdmelonKeys, AppError> {
         retry: RetryPolicy::default(),
     });
     keys.map_err(|error| unusable(&error, &api.network.section, "idmelon_api.url"))
+}
+
+/// The way back of a job with its clients; the reader answers what is asked about keys and the group.
+pub(super) fn back(
+    settings: &settings::job::Job,
+    reader: &Arc<GraphSource>,
+) -> Result<Option<Arc<WayBack>>, AppError> {
+    let Some(back) = &settings.writeback else {
+        return Ok(None);
+    };
+    let written = |way: &loops::WayBack| WrittenBack {
+        path: way.path.clone(),
+        property: way.property.clone(),
+        rules: Rules {
+            compare: Compare::of_property(&way.property),
+            clear_after: back.clear_after,
+            on_conflict: back.on_conflict,
+        },
+    };
+    let enrolled = back.enrolled.as_ref().map(|enrolled| of_group(enrolled, reader));
+    Ok(Some(Arc::new(WayBack {
+        writer: Arc::new(writer(settings, back)?),
+        enrolled: enrolled.transpose()?,
+        attributes: back.attributes.iter().map(written).collect(),
+        clear_threshold: back.clear_threshold,
+    })))
+}
+
+fn of_group(
+    enrolled: &settings::writeback::Enrolled,
+    reader: &Arc<GraphSource>,
+) -> Result<Enrolled, AppError> {
+    let evidence: Arc<dyn EnrolmentEvidence> = Arc::<GraphSource>::clone(reader);
+    Ok(Enrolled {
+        keys: Arc::new(keys(&enrolled.api)?),
+        evidence,
+        rules: EnrolledRules {
+            group: enrolled.group,
+            requires: match enrolled.requires {
+                settings::writeback::Requires::Key => Requires::Key,
+                settings::writeback::Requires::KeyAndPasskey => Requires::KeyAndPasskey,
+            },
+            leave_after: enrolled.leave_after,
+            threshold: enrolled.threshold,
+            never: enrolled.never.clone(),
+            models: Vec::new(),
+        },
+    })
 }

@@ -81,7 +81,7 @@ pub(super) fn assemble(
         Schedules {
             incremental: job.schedule.clone(),
             full: job.full_schedule.clone(),
-            back: None,
+            back: job.writeback.as_ref().and_then(|back| back.schedule.clone()),
             seed: seed(name, job),
         }
     } else {

@@ -3,6 +3,7 @@
 //! It runs in full cycles, after what goes to the target, and alone on a schedule of its own. Both directions share the guard's window,
 //! holds, releases, the pause and the history; they share neither what is read nor what is planned, because their proofs differ.
 
+pub(super) mod cells;
 pub(super) mod phase;
 
 use std::collections::BTreeSet;

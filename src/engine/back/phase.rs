@@ -3,15 +3,46 @@
 use crate::engine::error::CycleError;
 use crate::engine::job::Extent;
 use crate::engine::judge::Judge;
+use crate::engine::readings::Readings;
 use crate::engine::run::Run;
+use crate::model::id::ObjectKind;
+use crate::reconcile::forward::view::Absence;
+
+use super::cells;
 
 /// Carries back what is due, where it is this cycle's turn.
-pub(in crate::engine) async fn run(run: &mut Run<'_>, judge: &mut Judge) -> Result<(), CycleError> {
-    if run.job.back.is_none() || !is_due(&run.order.extent) {
+pub(in crate::engine) async fn run(
+    run: &mut Run<'_>,
+    judge: &mut Judge,
+    readings: &mut Readings,
+) -> Result<(), CycleError> {
+    let Some(back) = run.job.back.clone().filter(|_| is_due(&run.order.extent)) else {
         return Ok(());
-    }
+    };
     run.check_stop()?;
-    judge.read_kept_back(run).await
+    judge.read_kept_back(run).await?;
+    if !back.attributes.is_empty() && reads_whole(run, readings).await? {
+        cells::carry_back(run, judge, &back).await?;
+    }
+    Ok(())
+}
+
+/// Reads all users of the target, where this cycle has not done so. Returns false where they were not read whole: nothing is derived
+/// from that.
+async fn reads_whole(run: &Run<'_>, readings: &mut Readings) -> Result<bool, CycleError> {
+    if run.order.extent == Extent::Back {
+        readings.prepare_target(run).await?;
+        readings.list(run, ObjectKind::User).await?;
+    }
+    Ok(match readings.absence.get(&ObjectKind::User) {
+        Some(Absence::Proven(_)) => true,
+        Some(Absence::Unproven(why)) => {
+            let text = format!("nothing is written back, because {why}: make the target's listing whole");
+            run.order.watcher.finding(&text);
+            false
+        }
+        None => false,
+    })
 }
 
 /// True for a cycle that looks at the target whole, or at the way back alone.

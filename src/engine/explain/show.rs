@@ -17,7 +17,9 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::value::Value;
 use crate::ports::StoreError;
+use crate::reconcile::back::life;
 use crate::reconcile::explain;
+use crate::reconcile::explain::object::Attribute;
 use crate::reconcile::explain::object::Explanation;
 use crate::reconcile::explain::object::Found;
 use crate::reconcile::explain::object::InScope;
@@ -27,6 +29,7 @@ use crate::reconcile::explain::rows::Held;
 use crate::reconcile::forward::plan::Planner;
 use crate::reconcile::forward::view::ObjectView;
 use crate::reconcile::operation::Operation;
+use crate::snapshot::cells::CellReads;
 use crate::snapshot::history::Entry;
 use crate::snapshot::read::Reads;
 use crate::snapshot::scope::ScopeReads;
@@ -64,7 +67,8 @@ pub(super) async fn put_together(
         link: view.link.as_ref(),
         actual: sides.target.as_ref(),
     };
-    let attributes = planner.attributes(view, held, &operations);
+    let mut attributes = planner.attributes(view, held, &operations);
+    tell_lives(run, id, &mut attributes).await?;
     let (read, history) = run
         .store(move |snapshot| {
             let read = snapshot.stream(kind)?.complete_since;
@@ -98,6 +102,28 @@ pub(super) async fn put_together(
         in_group: groups.asked,
         paused: phases.judge.pause_in_words(),
     })
+}
+
+/// Adds to each attribute that is written back since when its value belongs to the target, and what became of it.
+async fn tell_lives(run: &Run<'_>, id: SourceId, attributes: &mut [Attribute]) -> Result<(), CycleError> {
+    let Some(back) = &run.job.back else { return Ok(()) };
+    let Some(row) = run.store(move |snapshot| snapshot.cells(&id)).await? else {
+        return Ok(());
+    };
+    for way in &back.attributes {
+        let mut mine = attributes
+            .iter_mut()
+            .filter(|one| one.target == way.path.as_str());
+        let Some((attribute, kept)) = mine.next().zip(row.cells.get(&way.property)) else {
+            continue;
+        };
+        let life = life::words(&way.property, kept.since, &kept.cell, kept.finding);
+        attribute.remark = Some(match attribute.remark.take() {
+            Some(remark) => format!("{remark}; {life}"),
+            None => life,
+        });
+    }
+    Ok(())
 }
 
 /// What it is looked up by, as it may be shown.

@@ -156,6 +156,10 @@ impl Writer for GraphWriter {
         self.send(&requests).await
     }
 
+    fn right_for(&self, property: &str) -> &'static str {
+        rights::of(property).least
+    }
+
     fn traffic(&self) -> Traffic {
         self.client.traffic().read()
     }

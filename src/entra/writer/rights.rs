@@ -21,16 +21,22 @@ const MAIL: NeededPermission = NeededPermission {
     required: true,
 };
 
+/// Returns the least permission for writing this Graph property.
+#[must_use]
+pub fn of(property: &str) -> NeededPermission {
+    match property {
+        "mobilePhone" | "businessPhones" => PHONE,
+        "otherMails" => MAIL,
+        _ => UPDATE,
+    }
+}
+
 /// Returns the least permissions for writing these Graph properties.
 #[must_use]
 pub fn needed<'a>(properties: impl IntoIterator<Item = &'a str>) -> Vec<NeededPermission> {
     let mut needed: Vec<NeededPermission> = Vec::new();
     for property in properties {
-        let right = match property {
-            "mobilePhone" | "businessPhones" => PHONE,
-            "otherMails" => MAIL,
-            _ => UPDATE,
-        };
+        let right = of(property);
         if !needed.contains(&right) {
             needed.push(right);
         }

@@ -75,6 +75,20 @@ impl Compare {
     }
 }
 
+/// The Graph properties that hold a list, of which one value is written back.
+const LISTS: [&str; 2] = ["businessPhones", "otherMails"];
+
+/// Returns a value as Graph takes it for a property: some hold a list, also of one value or none.
+#[must_use]
+pub fn as_property(property: &str, value: &Value) -> Value {
+    match value {
+        _ if !LISTS.contains(&property) => value.clone(),
+        Value::Null => Value::List(Vec::new()),
+        Value::List(_) => value.clone(),
+        one => Value::List(vec![one.clone()]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +161,20 @@ mod tests {
         }
         assert_eq!(Compare::of_property("mobilePhone"), Compare::Phone);
         assert_eq!(Compare::of_property("jobTitle"), Compare::Text);
+    }
+
+    #[test]
+    fn a_property_that_holds_a_list_gets_one() {
+        let (one, none) = (Value::text("+49 30"), Value::List(Vec::new()));
+        let list = Value::List(vec![one.clone()]);
+        for (property, value, expected) in [
+            ("mobilePhone", &one, &one),
+            ("mobilePhone", &Value::Null, &Value::Null),
+            ("businessPhones", &one, &list),
+            ("businessPhones", &list, &list),
+            ("businessPhones", &Value::Null, &none),
+        ] {
+            assert_eq!(as_property(property, value), *expected, "{property} {value}");
+        }
     }
 }

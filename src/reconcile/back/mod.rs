@@ -12,6 +12,7 @@ pub mod echo;
 pub mod enrolled;
 pub mod group;
 pub mod keys;
+pub mod life;
 pub mod loops;
 pub mod outcome;
 pub mod passkeys;

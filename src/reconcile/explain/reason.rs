@@ -123,6 +123,14 @@ pub enum Reason {
         /// Why what is wanted moved.
         because: Box<Reason>,
     },
+    /// Edited at the target, which the value belongs to.
+    EditedAtTarget,
+    /// Emptied at the target, which the value belongs to.
+    ClearedAtTarget,
+    /// Edited on both sides; the value belongs to the target.
+    BothMoved,
+    /// Two writers at the source undo each other.
+    TwoWriters,
     /// The inverse of what a cycle did.
     Undone {
         /// The cycle.
@@ -144,7 +152,7 @@ pub struct Part {
 }
 
 /// Every code, for those who count or translate them.
-pub const CODES: [&str; 41] = [
+pub const CODES: [&str; 45] = [
     "new",
     "missing_at_target",
     "matched",
@@ -185,6 +193,10 @@ pub const CODES: [&str; 41] = [
     "drifted",
     "reenabled_at_target",
     "conflict",
+    "edited_at_target",
+    "clear_entra",
+    "both_moved",
+    "two_writers",
     "undone",
 ];
 
@@ -347,6 +359,10 @@ impl Reason {
             Self::Drifted => "drifted",
             Self::ReenabledAtTarget => "reenabled_at_target",
             Self::Conflict { .. } => "conflict",
+            Self::EditedAtTarget => "edited_at_target",
+            Self::ClearedAtTarget => "clear_entra",
+            Self::BothMoved => "both_moved",
+            Self::TwoWriters => "two_writers",
             Self::Undone { .. } => "undone",
             Self::Several(parts) => parts.first().map_or("not_as_sent", |part| part.reason.label()),
         }

@@ -5,7 +5,7 @@ use super::tree::sources;
 
 /// The rooms, lowest first. One uses the rooms before it, and itself. A file that is named apart from its folder is a value that
 /// rooms before that folder hold too.
-const ROOMS: [&str; 51] = [
+const ROOMS: [&str; 52] = [
     // Values, and what every phase knows of the cycle.
     "error",
     "parallel",
@@ -45,6 +45,7 @@ const ROOMS: [&str; 51] = [
     "judge",
     "apply",
     "record",
+    "back::cells",
     "back::phase",
     // The steps of a story: what each phase is given of the others, a batch, who goes first, what is settled before, the passes.
     "phases",

@@ -47,13 +47,17 @@ const JUDGED: [&str; 17] = [
 const JUDGED_BY_FIELD: [&str; 2] = ["source_changed", "conflict"];
 
 /// Nothing in these worlds causes them: the configuration stays, users match by userName alone, nobody links by hand, undoes or
-/// waits for the clock.
-const NEVER: [&str; 6] = [
+/// waits for the clock, and nothing goes back.
+const NEVER: [&str; 10] = [
     "adopt_user",
+    "both_moved",
+    "clear_entra",
     "config_changed",
+    "edited_at_target",
     "hold_released",
     "linked_by_hand",
     "time_passed",
+    "two_writers",
     "undone",
 ];
 

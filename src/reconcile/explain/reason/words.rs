@@ -79,6 +79,10 @@ impl Reason {
             Self::ReenabledAtTarget => {
                 "it was enabled at the target, and is to be disabled: that is put right whatever the drift policy"
             }
+            Self::EditedAtTarget => "it was edited at the target, and its value belongs to the target",
+            Self::ClearedAtTarget => "it was emptied at the target, and its value belongs to the target",
+            Self::BothMoved => "it was edited on both sides, and its value belongs to the target",
+            Self::TwoWriters => "two writers in Entra undo each other",
             Self::New { .. }
             | Self::Matched { .. }
             | Self::Alike(_)
@@ -117,7 +121,7 @@ pub fn code_of(words: &str) -> Option<&'static str> {
 }
 
 /// Those whose words are fixed.
-const PLAIN: [Reason; 30] = [
+const PLAIN: [Reason; 34] = [
     Reason::MissingAtTarget,
     Reason::AdoptedDiffers,
     Reason::LinkedByHand,
@@ -148,6 +152,10 @@ const PLAIN: [Reason; 30] = [
     Reason::MakesWay,
     Reason::Drifted,
     Reason::ReenabledAtTarget,
+    Reason::EditedAtTarget,
+    Reason::ClearedAtTarget,
+    Reason::BothMoved,
+    Reason::TwoWriters,
 ];
 
 /// What becomes of an adopted group.
