@@ -15,6 +15,7 @@
 //! | tenant | `POST /sandbox/member {"group":ID,"member":ID,"present":false}` | a membership |
 //! | tenant | `POST /sandbox/user {"id":ID,"set":{…}}` | Graph properties of a user or group |
 //! | tenant | `POST /sandbox/permission {"name":P,"granted":false}` | grants an application permission, or takes it away |
+//! | tenant | `POST /sandbox/azure {"do":"start"}`, `pause`, `cycle`, `begin`, `end` | Azure's own provisioning job, which provisions into the workspace |
 //! | tenant | `POST /sandbox/forget-tokens` | every delta token is refused from now on |
 //! | workspace | `GET /sandbox/workspace` | all users and groups as they are stored |
 //! | workspace | `POST /sandbox/record-bodies` | the request log keeps the bodies of writes from now on |

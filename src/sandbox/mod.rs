@@ -32,6 +32,7 @@ pub use oddities::Oddities;
 pub use sample::SampleOptions;
 pub use server::RequestRecord;
 pub use server::Server;
+pub use tenant::AzureMistakes;
 pub use tenant::Tenant;
 pub use tenant::TenantOptions;
 pub use workspace::DEFAULT_API_KEY;

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::Core;
 use super::assertion::Trusted;
+use super::azure;
 use crate::sandbox::clock;
 use crate::sandbox::server::Answer;
 use crate::sandbox::server::Call;
@@ -30,6 +31,8 @@ pub(super) enum Caller {
     Reader,
     /// The app that writes on the way back.
     Writer,
+    /// An administrator, signed in by a public client.
+    Admin,
 }
 
 /// The app that writes: a credential and permissions of its own.
@@ -47,6 +50,8 @@ pub(super) struct Auth {
     pub trusted: Trusted,
     pub issued_count: usize,
     pub writer: WriterApp,
+    /// Delegated permissions of the administrator.
+    pub admin: BTreeSet<String>,
     issued: HashMap<String, (Instant, Caller)>,
     granted: BTreeSet<String>,
 }
@@ -65,6 +70,7 @@ impl Auth {
                 client_secret: "sandbox-writer-secret".into(),
                 granted: BTreeSet::new(),
             },
+            admin: BTreeSet::from(["Synchronization.ReadWrite.All".to_owned()]),
             issued: HashMap::new(),
             granted: granted.iter().map(|name| (*name).to_owned()).collect(),
         }
@@ -91,6 +97,7 @@ impl Auth {
         match caller {
             Caller::Reader => self.granted.contains(permission),
             Caller::Writer => self.writer.granted.contains(permission),
+            Caller::Admin => self.admin.contains(permission),
         }
     }
 
@@ -106,18 +113,27 @@ impl Auth {
         (scheme.eq_ignore_ascii_case("bearer") && alive).then_some(*caller)
     }
 
-    fn issue(&mut self, seconds: u64, caller: Caller) -> String {
+    pub fn issue(&mut self, seconds: u64, caller: Caller) -> String {
         self.issued_count += 1;
         let now = clock::utc().timestamp();
         let (client_id, granted) = match caller {
             Caller::Reader => (&self.client_id, &self.granted),
             Caller::Writer => (&self.writer.client_id, &self.writer.granted),
+            Caller::Admin => (&self.client_id, &self.admin),
         };
-        let claims = json!({
+        let mut claims = json!({
             "aud": "https://graph.microsoft.com", "iss": format!("https://sts.windows.net/{}/", self.tenant_id),
             "iat": now, "nbf": now, "exp": now + seconds as i64, "appid": client_id, "idtyp": "app",
             "tid": self.tenant_id, "roles": granted, "uti": format!("sandbox-{}", self.issued_count), "ver": "1.0",
         });
+        if caller == Caller::Admin {
+            claims["idtyp"] = "user".into();
+            claims["scp"] = granted.iter().cloned().collect::<Vec<_>>().join(" ").into();
+            claims
+                .as_object_mut()
+                .into_iter()
+                .for_each(|claims| drop(claims.remove("roles")));
+        }
         let head = json!({"typ": "JWT", "alg": "RS256", "kid": "sandbox"});
         let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let token = format!(
@@ -147,7 +163,12 @@ pub(super) fn token_endpoint(core: &mut Core, tenant: &str, call: &Call) -> Answ
     if core.faults.token_unavailable.strikes() {
         return Answer::html(503).with("retry-after", "1");
     }
-    match check(core, tenant, call) {
+    let form: HashMap<String, String> = url::form_urlencoded::parse(&call.body).into_owned().collect();
+    let signed_in = tenant
+        .eq_ignore_ascii_case(&core.auth.tenant_id)
+        .then(|| azure::grant(core, &form))
+        .flatten();
+    match signed_in.unwrap_or_else(|| check(core, tenant, call)) {
         Err(refusal) => refused(&refusal),
         Ok(caller) => {
             let seconds = core.options.token_seconds;
@@ -207,7 +228,7 @@ fn check(core: &Core, tenant: &str, call: &Call) -> Result<Caller, Refusal> {
         return Err(Refusal(401, "invalid_client", 7000218, text));
     };
     let (id, right) = match caller {
-        Caller::Reader => (&auth.client_id, &auth.client_secret),
+        Caller::Reader | Caller::Admin => (&auth.client_id, &auth.client_secret),
         Caller::Writer => (&auth.writer.client_id, &auth.writer.client_secret),
     };
     if secret != *right {
@@ -238,7 +259,7 @@ fn basic_credentials(call: &Call) -> Option<(String, String)> {
     Some((decode(id), decode(secret)))
 }
 
-fn refused(Refusal(status, error, code, text): &Refusal) -> Answer {
+pub(super) fn refused(Refusal(status, error, code, text): &Refusal) -> Answer {
     let trace = "00000000-5a3d-4000-8000-000000000000";
     let body = json!({
         "error": error, "error_codes": [code], "timestamp": clock::timestamp(), "trace_id": trace, "correlation_id": trace,

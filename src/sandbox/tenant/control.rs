@@ -56,6 +56,16 @@ pub(super) fn answer(tenant: &Tenant, call: &Call) -> Answer {
             }
             control::answer(&json!({}))
         }
+        ("POST", "azure") => {
+            match text(&fields, "do") {
+                "start" => tenant.start_azure(),
+                "pause" => tenant.pause_azure(),
+                "begin" => tenant.begin_azure_cycle(),
+                "end" => return control::answer(&json!({"exported": tenant.end_azure_cycle()})),
+                _ => return control::answer(&json!({"exported": tenant.azure_cycle()})),
+            }
+            control::answer(&json!({}))
+        }
         ("POST", "forget-tokens") => {
             tenant.forget_tokens();
             control::answer(&json!({}))

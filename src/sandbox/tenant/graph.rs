@@ -7,6 +7,7 @@ use axum::http::Method;
 use super::Core;
 use super::assignments;
 use super::auth;
+use super::azure;
 use super::batch;
 use super::delta;
 use super::directory::Kind;
@@ -56,6 +57,9 @@ fn route(core: &mut Core, call: &Call) -> Answer {
             _ => Answer::empty(405),
         };
     }
+    if let Some(answer) = azure::sign_in(core, call, path) {
+        return answer;
+    }
     if path == identity::PATH && call.method == Method::GET {
         return identity::answer(core, call);
     }
@@ -88,18 +92,23 @@ fn route(core: &mut Core, call: &Call) -> Answer {
         ) => delta::answer(core, call, Kind::Group),
         ("POST", "$batch") => batch::answer(core, call),
         ("GET", resource) if assignments::is_list(resource) => assignments::answer(core, call),
+        ("GET", "auditLogs/provisioning") => azure::log(core, call),
         ("GET", "reports/authenticationMethods/userRegistrationDetails") => methods::report(core, call),
         ("GET", resource) if passkeys_of(resource).is_some() => {
             methods::passkeys(core, call, passkeys_of(resource).unwrap_or_default())
         }
-        ("GET", resource) => read::answer(core, call, resource),
-        _ => write::answer(core, call, resource).unwrap_or_else(|| {
-            page::error(
-                405,
-                "Request_BadRequest",
-                "Specified HTTP method is not allowed for the request target.",
-            )
-        }),
+        ("GET", resource) => {
+            azure::answer(core, call, resource).unwrap_or_else(|| read::answer(core, call, resource))
+        }
+        _ => azure::answer(core, call, resource)
+            .or_else(|| write::answer(core, call, resource))
+            .unwrap_or_else(|| {
+                page::error(
+                    405,
+                    "Request_BadRequest",
+                    "Specified HTTP method is not allowed for the request target.",
+                )
+            }),
     };
     let late = Duration::from_millis(core.faults.slow_ms.unwrap_or(1000));
     if slow { answer.after(late) } else { answer }

@@ -28,6 +28,13 @@ pub(super) struct Methods {
     unlicensed: bool,
 }
 
+impl Methods {
+    /// Returns true where the premium licence was taken away.
+    pub fn is_unlicensed(&self) -> bool {
+        self.unlicensed
+    }
+}
+
 /// Answers the report of registered methods. Disabled and deleted users are not in it.
 pub(super) fn report(core: &mut Core, call: &Call) -> Answer {
     if let Some(refusal) = throttled(core) {

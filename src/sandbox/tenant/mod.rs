@@ -7,9 +7,11 @@
 mod assertion;
 mod assignments;
 mod auth;
+mod azure;
 mod batch;
 mod change;
 mod control;
+pub use azure::AzureMistakes;
 pub(in crate::sandbox) use change::Filler;
 mod delta;
 mod directory;
@@ -106,6 +108,9 @@ struct Core {
     /// Users whose sensitive properties only a higher role may change.
     administrators: BTreeSet<String>,
     methods: methods::Methods,
+    /// Azure's provisioning job.
+    azure: azure::Azure,
+    sign_in: azure::SignIn,
     /// Groups that the writing app owns.
     owned: BTreeSet<String>,
     /// Requests answered: each has an id of its own.
@@ -154,6 +159,8 @@ impl Tenant {
             administrators: BTreeSet::new(),
             owned: BTreeSet::new(),
             methods: methods::Methods::default(),
+            azure: azure::Azure::default(),
+            sign_in: azure::SignIn::default(),
             answered: 0,
         };
         Tenant {

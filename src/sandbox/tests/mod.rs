@@ -1,6 +1,7 @@
 //! Both servers over real HTTP, with a reader of their own: the crate's client is tested elsewhere.
 
 mod assignments;
+mod azure;
 mod graph;
 mod laws;
 mod scim;
