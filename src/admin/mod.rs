@@ -10,6 +10,7 @@ mod check;
 mod cookie;
 mod decisions;
 mod desk;
+mod entra_job;
 mod entrance;
 mod extract;
 mod feed;

@@ -16,6 +16,7 @@ use crate::engine::error::CycleError;
 use crate::engine::forward;
 pub use crate::engine::job::Extent;
 pub use crate::engine::job::Job;
+pub use crate::engine::job::NoWatcher;
 use crate::engine::job::Order;
 pub use crate::engine::job::Report;
 pub use crate::engine::job::UndoRequest;

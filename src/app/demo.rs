@@ -52,6 +52,7 @@ impl Servers {
             tenant.grant_writer(right);
         }
         let workspace = Workspace::new();
+        tenant.provision_into(&workspace);
         let refused = |error: std::io::Error| {
             let shown = ErrorText {
                 what: "cannot start a sample server".to_owned(),

@@ -183,7 +183,7 @@ impl From<&CycleError> for AppError {
     fn from(error: &CycleError) -> Self {
         let kind = match error {
             CycleError::NotOne(error) => not_one(error),
-            CycleError::Quarantined { .. } => ErrorKind::NotBegun,
+            CycleError::Quarantined { .. } | CycleError::AzureWrites { .. } => ErrorKind::NotBegun,
             CycleError::Source(_)
             | CycleError::Target(_)
             | CycleError::Store(_)

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-pub use self::edges::{network, source, target};
+pub use self::edges::{network, options_without_credential, source, target, unusable_source};
 pub use self::jobs::{application, audit, binding, digest, job, managed, reads_assignments, tried};
 pub use self::mappings::{mapping, mapping_file, pinned_mapping, preset_in_force};
 pub use self::mappings::{parsed as parsed_mapping, text as mapping_text};

@@ -14,6 +14,7 @@ pub mod cycles;
 pub mod decisions;
 pub mod demo;
 pub mod desk;
+pub mod entra_job;
 pub mod error;
 pub mod install;
 pub mod lookup;

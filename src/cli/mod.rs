@@ -9,6 +9,7 @@ mod confirm;
 mod daemon;
 mod demo;
 mod drift;
+mod entra_job;
 mod escrow;
 mod examples;
 pub mod exit;
@@ -132,6 +133,8 @@ pub enum Command {
     Quarantine(quarantine::Quarantine),
     /// Show entries set aside after failures, try them again, or leave them until they change.
     Escrow(escrow::Escrow),
+    /// Show Azure's own provisioning job for the same application, pause it and start it.
+    EntraJob(entra_job::EntraJob),
     /// Show the mapping in force, try an expression, carry over Entra's own schema.
     Mapping(mapping::Mapping),
     /// Take back what a cycle did, as far as it still stands; shown first.
@@ -212,6 +215,7 @@ fn dispatch(cli: &Cli, open_doors: OpenDoors, report: &mut Report) -> Result<Exi
         Command::Notify(args) => notify::run(&cli.globals, args, report),
         Command::Quarantine(args) => quarantine::run(&cli.globals, &args.action, report),
         Command::Escrow(args) => escrow::run(&cli.globals, &args.action, report),
+        Command::EntraJob(args) => entra_job::run(&cli.globals, &args.action, report),
         Command::Mapping(args) => mapping::run(&cli.globals, &args.action, report),
         Command::History(args) => history::run(&cli.globals, args, report),
         Command::Undo(args) => undo::run(&cli.globals, args, report),

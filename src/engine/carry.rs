@@ -2,6 +2,8 @@
 
 use super::apply::prepare::prepare;
 use super::apply::send::Sending;
+use super::beside::nobody_else_writes;
+use super::beside::writes;
 use super::error::CycleError;
 use super::phases::Phases;
 use super::record::Learned;
@@ -22,6 +24,9 @@ pub(super) async fn carry(
     works: Vec<Work>,
 ) -> Result<Carried, CycleError> {
     if run.applies() {
+        if works.iter().any(writes) {
+            nobody_else_writes(run).await?;
+        }
         return carry_out(run, phases, kind, works).await;
     }
     let foreseen = foresee(run, &mut phases.names, kind, works).await?;

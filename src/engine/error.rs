@@ -30,6 +30,16 @@ pub enum CycleError {
         /// What to do about that.
         hint: String,
     },
+    /// Azure's own provisioning job writes to the same target: nothing was sent.
+    #[error("Azure's own provisioning job {job} writes to this target ({state}{began}), so nothing was sent")]
+    AzureWrites {
+        /// Its id.
+        job: String,
+        /// Its state, as Graph names it.
+        state: String,
+        /// Since when its execution runs, in words.
+        began: String,
+    },
     /// The snapshot could not be read or written.
     #[error("the snapshot failed")]
     Store(#[source] StoreError),
@@ -60,6 +70,9 @@ impl CycleError {
             Self::Quarantined { hint, .. } => {
                 format!("{hint}; each cycle tries again, and `melonsync sync` does at once")
             }
+            Self::AzureWrites { .. } => {
+                "run `melonsync entra-job pause --wait --login` before this job writes, or set `mode = \"observe\"` until then".to_owned()
+            }
             Self::Store(cause) => cause.hint(),
             Self::Stopped => "nothing to do".to_owned(),
             Self::NotOne(error) => error.hint().to_owned(),
@@ -73,9 +86,12 @@ impl CycleError {
         match self {
             Self::Source(cause) => cause.what().exchange(),
             Self::Target(cause) => cause.what().exchange(),
-            Self::Quarantined { .. } | Self::Store(_) | Self::Stopped | Self::NotOne(_) | Self::Broken(_) => {
-                None
-            }
+            Self::Quarantined { .. }
+            | Self::AzureWrites { .. }
+            | Self::Store(_)
+            | Self::Stopped
+            | Self::NotOne(_)
+            | Self::Broken(_) => None,
         }
     }
 
@@ -85,9 +101,12 @@ impl CycleError {
         match self {
             Self::Source(_) => Some(Side::Source),
             Self::Target(_) => Some(Side::Target),
-            Self::Quarantined { .. } | Self::Store(_) | Self::Stopped | Self::NotOne(_) | Self::Broken(_) => {
-                None
-            }
+            Self::Quarantined { .. }
+            | Self::AzureWrites { .. }
+            | Self::Store(_)
+            | Self::Stopped
+            | Self::NotOne(_)
+            | Self::Broken(_) => None,
         }
     }
 
@@ -98,7 +117,9 @@ impl CycleError {
             Self::Source(cause) => matches!(cause.disposition(), Disposition::Quarantine),
             Self::Target(cause) => matches!(cause.disposition(), Disposition::Quarantine) || is_gone(cause),
             Self::Quarantined { .. } => true,
-            Self::Store(_) | Self::Stopped | Self::NotOne(_) | Self::Broken(_) => false,
+            Self::AzureWrites { .. } | Self::Store(_) | Self::Stopped | Self::NotOne(_) | Self::Broken(_) => {
+                false
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ use super::job::Job;
 use super::job::Order;
 use super::job::Report;
 use super::judge::withhold::forget_unasked;
+use super::observing;
 use super::open::open_writes;
 use super::passes;
 use super::phases::Phases;
@@ -49,7 +50,10 @@ async fn told(job: &Job, order: &Order) -> Report {
     let frame = Frame::open(job);
     let now = job.clock.now();
     let (mut run, mut phases) = (Run::new(job, order, now), Phases::new(now));
-    let story = story(&mut run, &mut phases).await;
+    let mut story = story(&mut run, &mut phases).await;
+    if story.is_ok() {
+        story = observing::end(&run).await;
+    }
     frame.close(run, &phases.judge, phases.failures, story).await
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Run<'j> {
     pub(super) undoes: bool,
     /// True while users are disabled who lost access in the middle of the cycle.
     pub(super) overtaking: bool,
+    /// True once it was seen, or could not be, that Azure's own job does not write to the target.
+    pub(super) writes_alone: bool,
     pub(super) summary: Summary,
     /// What the cycle warns of.
     pub(super) warnings: Warnings,
@@ -92,6 +94,7 @@ impl<'j> Run<'j> {
             paused: false,
             undoes: false,
             overtaking: false,
+            writes_alone: false,
             summary: Summary::new(&job.name, order.id.to_string(), mode, order.extent.kind(), now),
             warnings: Warnings::default(),
             left: Left::default(),
@@ -190,6 +193,15 @@ impl<'j> Run<'j> {
             DirtyCause::TARGET
         } else {
             DirtyCause::LOOK
+        }
+    }
+
+    /// The application beside whose own provisioning job this cycle observes: one of a job that only observes, which is no plan.
+    pub(super) const fn observes(&self) -> Option<SourceId> {
+        if self.order.apply && !self.job.enforce && !self.undoes {
+            self.job.assigning.application
+        } else {
+            None
         }
     }
 

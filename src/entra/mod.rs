@@ -5,6 +5,7 @@
 //! secret is in no error and no `Debug`. It holds no state but the token: a crash loses nothing.
 
 mod assignments;
+pub mod azure_job;
 mod batch;
 pub mod certificate;
 mod client;
@@ -19,6 +20,7 @@ pub mod managed;
 pub mod page;
 pub mod permissions;
 mod quota;
+pub mod sign_in;
 mod skew;
 mod token;
 mod token_refusal;
@@ -36,6 +38,7 @@ use crate::model::clock::Clock;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::Existence;
+use crate::ports::AzureJobs;
 use crate::ports::DeltaPage;
 use crate::ports::MethodTraffic;
 use crate::ports::PageRequest;
@@ -140,6 +143,10 @@ impl SourceDirectory for GraphSource {
 
     async fn app_roles(&self, application: SourceId) -> Result<Vec<AppRole>, SourceError> {
         assignments::roles(&self.client, application).await
+    }
+
+    fn azure_jobs(&self) -> Option<&dyn AzureJobs> {
+        Some(self)
     }
 
     fn traffic(&self) -> Traffic {

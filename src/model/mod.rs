@@ -2,6 +2,7 @@
 
 pub mod assignment;
 pub mod attributes;
+pub mod azure_job;
 pub mod clock;
 pub mod condition;
 pub mod cursor;

@@ -25,6 +25,7 @@ pub use exchange::Exchange;
 pub use exchange::What;
 pub use keys::KeyDirectory;
 pub use keys::KeyListing;
+pub use source::AzureJobs;
 pub use source::DeltaPage;
 pub use source::NextPage;
 pub use source::PageRequest;

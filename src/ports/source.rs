@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde_json::Value as Json;
 
 use super::Cause;
 use super::Disposition;
@@ -11,6 +12,9 @@ use super::Traffic;
 use super::What;
 use crate::model::assignment::AppRole;
 use crate::model::assignment::AssignmentList;
+use crate::model::azure_job::AzureJob;
+use crate::model::azure_job::LogEntry;
+use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::object::DeltaObject;
@@ -190,6 +194,11 @@ pub trait SourceDirectory: Send + Sync {
     /// Any [`SourceError`].
     async fn app_roles(&self, application: SourceId) -> Result<Vec<AppRole>, SourceError>;
 
+    /// Returns what is asked about the directory's own provisioning jobs; `None` where it has no such thing.
+    fn azure_jobs(&self) -> Option<&dyn AzureJobs> {
+        None
+    }
+
     /// Returns the counts of requests so far.
     fn traffic(&self) -> Traffic;
 
@@ -197,4 +206,31 @@ pub trait SourceDirectory: Send + Sync {
     fn requests(&self) -> BTreeMap<&'static str, MethodTraffic> {
         BTreeMap::new()
     }
+}
+
+/// Azure's provisioning jobs for an application, named by the object id of its service principal.
+#[async_trait]
+pub trait AzureJobs: Send + Sync {
+    /// Reads the jobs, each with its state.
+    ///
+    /// # Errors
+    /// Any [`SourceError`]; [`SourceError::Forbidden`] where the app may not see them.
+    async fn jobs(&self, application: SourceId) -> Result<Vec<AzureJob>, SourceError>;
+
+    /// Reads the provisioning log between two moments, both included, oldest first, each entry once.
+    ///
+    /// # Errors
+    /// Any [`SourceError`]; a log that was not read whole is always one.
+    async fn log(
+        &self,
+        application: SourceId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<LogEntry>, SourceError>;
+
+    /// Reads the synchronization schema of a job.
+    ///
+    /// # Errors
+    /// Any [`SourceError`].
+    async fn schema(&self, application: SourceId, job: &str) -> Result<Json, SourceError>;
 }

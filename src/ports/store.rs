@@ -54,6 +54,8 @@ pub enum Table {
     Enrolments = 22,
     /// Kind and id of the users of whom something is written back, with what is remembered of each such attribute.
     Cells = 23,
+    /// Kind and id of the objects that a job which only observes would change, or that Azure's own job changed: what and when.
+    Observed = 24,
 }
 
 /// What a commit promises when it returns.

@@ -14,6 +14,7 @@ pub mod forward;
 pub mod guard;
 pub mod listing;
 pub mod look;
+pub mod observe;
 pub mod operation;
 pub mod policy;
 pub mod refresh;

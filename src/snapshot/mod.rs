@@ -46,6 +46,7 @@ pub mod look;
 pub mod maintenance;
 mod moved;
 pub mod named;
+pub mod observed;
 pub mod page;
 pub mod pages;
 mod possible;

@@ -10,6 +10,7 @@ mod decisions;
 mod dialect;
 mod drift;
 mod ends;
+mod entra_job;
 mod files;
 mod flags;
 mod hints;

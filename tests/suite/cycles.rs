@@ -4,6 +4,7 @@ mod adoption;
 mod announced;
 mod answers;
 mod assigned;
+mod beside_azure;
 mod broken_record;
 mod claims;
 mod coupled;

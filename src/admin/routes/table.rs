@@ -9,6 +9,7 @@ use super::Least;
 use super::Route;
 use crate::admin::check;
 use crate::admin::decisions;
+use crate::admin::entra_job;
 use crate::admin::feed;
 use crate::admin::health;
 use crate::admin::health::Health;
@@ -59,6 +60,9 @@ use crate::app::state::HandedOver;
 use crate::app::views::changes::Changes;
 use crate::app::views::cycles::Cycles;
 use crate::app::views::drift::DriftView;
+use crate::app::views::entra_job::EntraJobs;
+use crate::app::views::entra_job::EntraLog;
+use crate::app::views::entra_verdict::EntraVerdict;
 use crate::app::views::escrow::Escrow;
 use crate::app::views::history::HistoryPage;
 use crate::app::views::holds::Holds;
@@ -77,6 +81,7 @@ use std::sync::Arc;
 pub(super) fn all() -> Vec<Route> {
     let mut all = probes();
     all.extend(jobs());
+    all.extend(beside_azure());
     all.extend(lists());
     all.extend(decisions());
     all.extend(decisions_of_the_job());
@@ -98,6 +103,23 @@ fn probes() -> Vec<Route> {
         Route::new(Method::GET, "/metrics", Least::Metrics, health::metrics)
             .gives(Gives::Metrics)
             .says("the metrics, as Prometheus reads them; where they have a token, for whoever shows that one or one of the API"),
+    ]
+}
+
+/// Azure's own provisioning job, beside which a job of ours may run.
+fn beside_azure() -> Vec<Route> {
+    vec![
+        get("/api/v1/jobs/{job}/entra-job", entra_job::status)
+            .views::<EntraJobs>()
+            .says("Azure's own provisioning job for the same application: its state, and whether it writes"),
+        get("/api/v1/jobs/{job}/entra-job/logs", entra_job::logs)
+            .query(entra_job::LOGS)
+            .views::<EntraLog>()
+            .says("the provisioning log of Azure's own job, newest first"),
+        get("/api/v1/jobs/{job}/entra-job/verdict", entra_job::verdict)
+            .query(entra_job::VERDICT)
+            .views::<EntraVerdict>()
+            .says("whether it is safe to switch from Azure's own job to this one: twelve lines, each yes, no or unknown"),
     ]
 }
 

@@ -28,7 +28,19 @@ pub fn source(settings: &settings::job::Job) -> Result<GraphSource, AppError> {
     let source = &settings.source;
     let credential = credentials::of_source(&source.credential)?;
     let options = graph_options(source, source.client_id, credential, &source.network);
-    GraphSource::new(options).map_err(|error| unusable(&error, &source.network.section, "graph_url"))
+    GraphSource::new(options).map_err(|error| unusable_source(settings, &error))
+}
+
+/// A source whose client cannot be made with its network options.
+pub fn unusable_source(settings: &settings::job::Job, error: &TransportError) -> AppError {
+    unusable(error, &settings.source.network.section, "graph_url")
+}
+
+/// The way to the source's tenant without the credential of a job: for an administrator, who brings a token along.
+pub fn options_without_credential(settings: &settings::job::Job) -> GraphOptions {
+    let source = &settings.source;
+    let nothing = Credentials::read_by(Vec::new);
+    graph_options(source, source.client_id, nothing, &source.network)
 }
 
 /// Where a tenant is and as which app it is asked.

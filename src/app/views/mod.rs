@@ -6,6 +6,8 @@ pub mod changes;
 pub mod common;
 pub mod cycles;
 pub mod drift;
+pub mod entra_job;
+pub mod entra_verdict;
 pub mod escrow;
 pub mod explain;
 pub mod history;

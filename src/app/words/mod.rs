@@ -5,6 +5,8 @@
 mod check;
 mod decisions;
 pub mod drift;
+mod entra_job;
+mod entra_verdict;
 mod escrow;
 pub mod history;
 mod holds;

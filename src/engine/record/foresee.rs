@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use crate::engine::error::CycleError;
 use crate::engine::forecast::Forecast;
 use crate::engine::forecast::forecast_of;
+use crate::engine::observing;
 use crate::engine::plan::unique_names::UniqueNames;
 use crate::engine::run::Run;
 use crate::engine::work::Carried;
@@ -78,6 +79,8 @@ pub(in crate::engine) async fn foresee(
     works: Vec<Work>,
 ) -> Result<Foreseen, CycleError> {
     let (mut coming, mut leavers) = (Vec::new(), Vec::new());
+    let observed = works.iter().flat_map(|work| &work.run);
+    observing::note(run, observed).await?;
     for work in works {
         for operation in &work.run {
             names.note_freed(operation);

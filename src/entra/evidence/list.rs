@@ -20,13 +20,13 @@ const MOST_IDLE: u32 = 1_000;
 
 /// Something that is read by GET.
 #[derive(Clone, Copy)]
-pub(super) struct Document<'a> {
+pub(in crate::entra) struct Document<'a> {
     /// Below Graph's root.
-    pub(super) path: &'a str,
-    pub(super) query: &'a str,
-    pub(super) permission: &'static str,
+    pub(in crate::entra) path: &'a str,
+    pub(in crate::entra) query: &'a str,
+    pub(in crate::entra) permission: &'static str,
     /// True where the quota of reports and authentication methods counts it.
-    pub(super) is_report: bool,
+    pub(in crate::entra) is_report: bool,
 }
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ struct Page<T> {
 
 impl Document<'_> {
     /// Reads one object.
-    pub(super) async fn one<T>(&self, client: &GraphClient) -> Result<T, SourceError>
+    pub(in crate::entra) async fn one<T>(&self, client: &GraphClient) -> Result<T, SourceError>
     where
         T: DeserializeOwned + Send + 'static,
     {
@@ -46,7 +46,7 @@ impl Document<'_> {
     }
 
     /// Reads every row of a list.
-    pub(super) async fn list<T>(&self, client: &GraphClient) -> Result<Vec<T>, SourceError>
+    pub(in crate::entra) async fn list<T>(&self, client: &GraphClient) -> Result<Vec<T>, SourceError>
     where
         T: DeserializeOwned + Send + 'static,
     {
@@ -70,7 +70,7 @@ impl Document<'_> {
     }
 
     /// Builds the error for an answer that is not what was asked for.
-    pub(super) fn malformed(&self, wrong: &str) -> SourceError {
+    pub(in crate::entra) fn malformed(&self, wrong: &str) -> SourceError {
         SourceError::Malformed {
             what: format!("GET /{} is unusable: {wrong}; nothing of it was used", self.path).into(),
             hint: "check `graph_url` and `proxy`; the next cycle asks again".to_owned(),

@@ -3,6 +3,8 @@
 
 mod list;
 
+pub(super) use self::list::Document;
+
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
@@ -16,8 +18,6 @@ use crate::ports::SourceError;
 use crate::reconcile::back::group::GroupFacts;
 use crate::reconcile::back::passkeys::Registration;
 use crate::reconcile::back::passkeys::is_passkey;
-
-use list::Document;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -226,6 +226,7 @@ const fn definition(table: Table) -> Definition {
         Table::Refused => "refused",
         Table::Cells => "cells",
         Table::Enrolments => "enrolments",
+        Table::Observed => "observed",
     })
 }
 

@@ -21,6 +21,7 @@ use crate::ports::Durability;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::reconcile::guard::Class;
+use crate::reconcile::observe::Watched;
 
 use crate::snapshot::io::io_error;
 use crate::snapshot::kept_back::KeptBackReads;
@@ -173,6 +174,7 @@ fn erase_records(snapshot: &Snapshot, id: &SourceId) -> Result<u64, StoreError> 
         tx.delete_escrow(kind, id);
         tx.put_refusals(kind, id, &[]);
         tx.delete_drift(kind, id);
+        tx.put_watched(kind, id, &Watched::default());
         tx.put_undone(kind, id, None);
         for class in Class::ALL {
             tx.delete_withheld(&(kind, *id, class));

@@ -6,6 +6,7 @@ use crate::model::object::Membership;
 use crate::model::refusal::Refusal;
 use crate::ports::StoreError;
 use crate::ports::Table;
+use crate::reconcile::observe::Watched;
 
 use crate::snapshot::assignments;
 use crate::snapshot::cells;
@@ -16,6 +17,7 @@ use crate::snapshot::enrolments;
 use crate::snapshot::escrow::Escrowed;
 use crate::snapshot::kept_back;
 use crate::snapshot::keys;
+use crate::snapshot::observed;
 use crate::snapshot::quarantine;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
@@ -127,6 +129,12 @@ fn check_rest(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreError
     each(snapshot, Table::Cells, |key, value| {
         if !cells::is_sound(key, value) {
             report.add("what is remembered of values that are written back does not decode".to_owned());
+        }
+        Ok(())
+    })?;
+    each(snapshot, Table::Observed, |key, value| {
+        if keys::parse_object(key).is_none() || record::decode::<Watched>(value).is_err() {
+            report.add("what was observed of an object does not decode".to_owned());
         }
         Ok(())
     })?;
@@ -296,6 +304,7 @@ fn check_state(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreErro
     for mark in [state::INITIAL_DONE, state::INCOMPLETE] {
         one(snapshot.state(&mark).map(drop))?;
     }
+    one(snapshot.state(&observed::OBSERVATION).map(drop))?;
     one(snapshot.state(&state::NOTICES).map(drop))?;
     one(snapshot.state(&state::TAKEN).map(drop))?;
     one(snapshot.state(&state::ASKED_AT).map(drop))?;

@@ -5,7 +5,7 @@ use super::tree::sources;
 
 /// The rooms, lowest first. One uses the rooms before it, and itself. A file that is named apart from its folder is a value that
 /// rooms before that folder hold too.
-const ROOMS: [&str; 52] = [
+const ROOMS: [&str; 54] = [
     // Values, and what every phase knows of the cycle.
     "error",
     "parallel",
@@ -22,8 +22,10 @@ const ROOMS: [&str; 52] = [
     "back",
     "job",
     "run",
+    "observing",
     "apply::answered",
     "work",
+    "beside",
     "audit",
     "open",
     "escrow",

@@ -14,7 +14,6 @@ use super::Azure;
 use super::Link;
 use super::log::Entry;
 use super::mapped;
-use super::mapped::ENTERPRISE;
 use super::mapped::Values;
 use crate::sandbox::server::Call;
 use crate::sandbox::server::Service;
@@ -26,17 +25,17 @@ use crate::sandbox::workspace::BASE_PATH;
 use crate::sandbox::workspace::Workspace;
 
 /// What one request to the workspace came to.
-struct Answered {
+pub(super) struct Answered {
     status: u16,
     body: Value,
 }
 
 impl Answered {
-    fn is_good(&self) -> bool {
+    pub(super) fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    fn id(&self) -> String {
+    pub(super) fn id(&self) -> String {
         self.body["id"].as_str().unwrap_or_default().to_owned()
     }
 }
@@ -68,9 +67,9 @@ pub(super) fn finish(core: &mut Core) -> usize {
     exported
 }
 
-struct Running<'c> {
-    azure: &'c mut Azure,
-    directory: &'c Directory,
+pub(super) struct Running<'c> {
+    pub(super) azure: &'c mut Azure,
+    pub(super) directory: &'c Directory,
     workspace: Workspace,
     cycle: String,
     exported: usize,
@@ -78,10 +77,10 @@ struct Running<'c> {
 }
 
 /// The values that change: `None` removes one.
-type Changes = BTreeMap<&'static str, Option<String>>;
+pub(super) type Changes = BTreeMap<&'static str, Option<String>>;
 
 impl Running<'_> {
-    fn send(&self, method: Method, path: &str, query: String, body: &Value) -> Answered {
+    pub(super) fn send(&self, method: Method, path: &str, query: String, body: &Value) -> Answered {
         let mut headers = HeaderMap::new();
         let bearer = HeaderValue::from_str(&format!("Bearer {}", self.workspace.token()));
         headers.extend(
@@ -112,7 +111,7 @@ impl Running<'_> {
     }
 
     /// Tells an export in the log.
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         at: usize,
         action: &'static str,
@@ -221,7 +220,7 @@ impl Running<'_> {
     }
 
     /// Asks for the resource whose attribute has this value.
-    fn found(&self, list: &str, attribute: &str, value: &str) -> Option<Value> {
+    pub(super) fn found(&self, list: &str, attribute: &str, value: &str) -> Option<Value> {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("filter", &format!("{attribute} eq {}", json!(value)));
         let answered = self.send(Method::GET, list, query.finish(), &Value::Null);
@@ -270,176 +269,9 @@ impl Running<'_> {
             }
         }
     }
-
-    fn manager(&mut self, at: usize) {
-        let wanted = self
-            .directory
-            .effective_manager(at)
-            .filter(|manager| self.azure.users.contains_key(manager));
-        let Some(link) = self
-            .azure
-            .users
-            .get(&at)
-            .filter(|link| link.active && link.manager != wanted)
-        else {
-            return;
-        };
-        let path = format!("{ENTERPRISE}:manager");
-        let resource = |at: usize| self.azure.users.get(&at).map(|link| link.target.clone());
-        let operation = match wanted.and_then(resource) {
-            Some(id) => json!({"op": "replace", "path": path, "value": {"value": id}}),
-            None => json!({"op": "remove", "path": path}),
-        };
-        let target = link.target.clone();
-        let shown =
-            |at: Option<usize>| at.map_or(Value::Null, |at| self.directory.objects[at].id.clone().into());
-        let changed = vec![(path, shown(link.manager), shown(wanted))];
-        let answered = self.send(
-            Method::PATCH,
-            &format!("Users/{target}"),
-            String::new(),
-            &mapped::operations_of(vec![operation]),
-        );
-        self.tell(at, "update", &target, changed, &answered);
-        self.azure
-            .users
-            .entry(at)
-            .and_modify(|link| link.manager = wanted);
-    }
-
-    fn group(&mut self, at: usize) {
-        let object = &self.directory.objects[at];
-        let wanted = mapped::of_group(object);
-        match (self.azure.groups.get(&at), object.life) {
-            (None, Life::Live) => self.make_group(at, wanted),
-            (Some(link), Life::Soft | Life::Hard) => {
-                let target = link.target.clone();
-                let answered = self.send(
-                    Method::DELETE,
-                    &format!("Groups/{target}"),
-                    String::new(),
-                    &Value::Null,
-                );
-                self.tell(at, "delete", &target, Vec::new(), &answered);
-                self.azure.groups.remove(&at);
-            }
-            (Some(link), Life::Live) => {
-                let changes = differing(&link.sent, &wanted, self.azure.mistakes.keeps_nulls);
-                if changes.is_empty() {
-                    return;
-                }
-                let (target, changed) = (link.target.clone(), told(&link.sent, &changes));
-                let body = mapped::patch(&link.sent, &changes, None);
-                let answered = self.send(Method::PATCH, &format!("Groups/{target}"), String::new(), &body);
-                self.tell(at, "update", &target, changed, &answered);
-                self.azure
-                    .groups
-                    .entry(at)
-                    .and_modify(|link| keep(&mut link.sent, changes));
-            }
-            (None, _) => {}
-        }
-    }
-
-    fn make_group(&mut self, at: usize, wanted: Values) {
-        let Some(name) = wanted.get("displayName").cloned() else {
-            return;
-        };
-        if let Some(resource) = self.found("Groups", "displayName", &name) {
-            let target = resource["id"].as_str().unwrap_or_default().to_owned();
-            let link = Link {
-                target,
-                sent: mapped::held(&resource, true),
-                active: true,
-                manager: None,
-                members: BTreeSet::new(),
-            };
-            self.azure.groups.insert(at, link);
-            return self.group(at);
-        }
-        let answered = self.send(
-            Method::POST,
-            "Groups",
-            String::new(),
-            &mapped::body(&wanted, true),
-        );
-        let target = answered.id();
-        self.tell(at, "create", &target, created(&wanted), &answered);
-        if answered.is_good() {
-            let link = Link {
-                target,
-                sent: wanted,
-                active: true,
-                manager: None,
-                members: BTreeSet::new(),
-            };
-            self.azure.groups.insert(at, link);
-        }
-    }
-
-    fn members(&mut self, at: usize) {
-        let Some(link) = self.azure.groups.get(&at) else {
-            return;
-        };
-        let known = |member: &usize| self.azure.users.contains_key(member);
-        let wanted: BTreeSet<usize> = self.directory.effective_members(at).filter(known).collect();
-        let (target, before) = (link.target.clone(), link.members.clone());
-        for member in wanted.difference(&before) {
-            self.membership(at, (&target, *member), true);
-        }
-        for member in before.difference(&wanted) {
-            self.membership(at, (&target, *member), false);
-        }
-        let late: BTreeSet<usize> = self
-            .directory
-            .effective_members(at)
-            .filter(|member| !known_to(self.azure, *member))
-            .collect();
-        if let Some(link) = self.azure.groups.get_mut(&at) {
-            link.members = wanted;
-            if self.azure.mistakes.forgets_late_members {
-                link.members.extend(late);
-            }
-        }
-    }
-
-    fn membership(&mut self, group: usize, (target, member): (&str, usize), joins: bool) {
-        // A user who is gone at the target is gone from its groups too.
-        let Some(id) = self.azure.users.get(&member).map(|link| link.target.clone()) else {
-            return;
-        };
-        let operation = if joins {
-            json!({"op": "add", "path": "members", "value": [{"value": id}]})
-        } else {
-            json!({"op": "remove", "path": format!("members[value eq \"{id}\"]")})
-        };
-        let who: Value = self.directory.objects[member].id.clone().into();
-        let (old, new) = if joins {
-            (Value::Null, who)
-        } else {
-            (who, Value::Null)
-        };
-        let answered = self.send(
-            Method::PATCH,
-            &format!("Groups/{target}"),
-            String::new(),
-            &mapped::operations_of(vec![operation]),
-        );
-        self.tell(
-            group,
-            "update",
-            target,
-            vec![("members".to_owned(), old, new)],
-            &answered,
-        );
-    }
 }
 
-fn known_to(azure: &Azure, member: usize) -> bool {
-    azure.users.contains_key(&member)
-}
-
-fn differing(sent: &Values, wanted: &Values, keeps_nulls: bool) -> Changes {
+pub(super) fn differing(sent: &Values, wanted: &Values, keeps_nulls: bool) -> Changes {
     let mut changes = Changes::new();
     for (path, value) in wanted {
         if sent.get(path) != Some(value) {
@@ -453,7 +285,7 @@ fn differing(sent: &Values, wanted: &Values, keeps_nulls: bool) -> Changes {
     changes
 }
 
-fn keep(sent: &mut Values, changes: Changes) {
+pub(super) fn keep(sent: &mut Values, changes: Changes) {
     for (path, value) in changes {
         match value {
             Some(value) => sent.insert(path, value),
@@ -462,14 +294,14 @@ fn keep(sent: &mut Values, changes: Changes) {
     }
 }
 
-fn created(values: &Values) -> Vec<(String, Value, Value)> {
+pub(super) fn created(values: &Values) -> Vec<(String, Value, Value)> {
     let shown = values
         .iter()
         .map(|(path, value)| ((*path).to_owned(), Value::Null, value.as_str().into()));
     shown.collect()
 }
 
-fn told(sent: &Values, changes: &Changes) -> Vec<(String, Value, Value)> {
+pub(super) fn told(sent: &Values, changes: &Changes) -> Vec<(String, Value, Value)> {
     let shown = |value: Option<&String>| value.map_or(Value::Null, |value| value.as_str().into());
     let each = changes
         .iter()

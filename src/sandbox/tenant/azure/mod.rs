@@ -8,6 +8,7 @@
 mod execution;
 mod log;
 mod mapped;
+mod references;
 mod sign_in;
 
 use std::collections::BTreeMap;
