@@ -39,20 +39,14 @@ use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
 use super::job::Watcher;
-use super::linking::relink;
 use super::passes;
 use super::phases::Phases;
 use super::run::Run;
 use super::unanswered::settle_intents;
-use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-use crate::model::id::TargetId;
-use crate::ports::Durability;
-use crate::ports::StoreError;
 use crate::reconcile::explain::object::Explanation;
 use crate::snapshot::named::NotOne;
-use crate::snapshot::store::Snapshot;
 
 /// What can go wrong beside a cycle's own errors.
 #[derive(Debug, thiserror::Error)]
@@ -77,14 +71,12 @@ impl ExplainError {
 }
 
 /// What is to be explained.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked<'a> {
     /// The object: id, UPN, mail or display name.
     pub object: &'a str,
     /// The group of which it is asked whether it holds the object.
     pub in_group: Option<&'a str>,
-    /// The resource that it is taken to be linked with, whatever the snapshot says.
-    pub linked: Option<TargetId>,
 }
 
 impl<'a> From<&'a str> for Asked<'a> {
@@ -92,7 +84,6 @@ impl<'a> From<&'a str> for Asked<'a> {
         Self {
             object,
             in_group: None,
-            linked: None,
         }
     }
 }
@@ -126,28 +117,12 @@ pub async fn explain<'a>(
         Some(group) => Some(find_group(&run, group).await?),
         None => None,
     };
-    if let Some(target) = asked.linked {
-        run.store(move |snapshot| pair(snapshot, chosen, target, now))
-            .await?;
-    }
     let chosen = Chosen {
         kind: chosen.0,
         id: chosen.1,
         in_group,
     };
     Ok(story(&mut run, &mut phases, chosen, &gathered).await?)
-}
-
-/// Links an object with a resource in a snapshot that forgets it.
-fn pair(
-    snapshot: &Snapshot,
-    (kind, id): (ObjectKind, SourceId),
-    target: TargetId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let mut tx = snapshot.tx()?;
-    relink(&mut tx, kind, &id, Some(target), now)?;
-    tx.commit(Durability::Lazy)
 }
 
 /// The object that is meant, and the group that is asked about.

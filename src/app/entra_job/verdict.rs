@@ -1,7 +1,7 @@
 //! The verdict "safe to switch": the evidence gathered, and the twelve lines that follow from it.
 //!
-//! What Azure did and our cycles were not seen to want is first asked of our planner: over a snapshot that forgets, with the pair that
-//! Azure's log names, would a cycle change what is there now? The answer is kept beside the entry, so that each is asked once.
+//! What Azure did and our cycles were not seen to want is first asked of our planner, over a snapshot that forgets: would a cycle change
+//! what is there now? Of somebody who left, the policy is asked. The answer is kept beside the entry, so that each is asked once.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -28,17 +28,19 @@ use crate::mapping::Mapping;
 use crate::mapping::entra_schema;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
-use crate::model::id::TargetId;
 use crate::model::verb::Act;
 use crate::ports::AzureJobs;
 use crate::ports::Durability;
 use crate::ports::SourceError;
 use crate::ports::StoreError;
+use crate::reconcile::observe::ACTIVE;
 use crate::reconcile::observe::Class;
 use crate::reconcile::observe::Compared;
+use crate::reconcile::observe::EXISTS;
 use crate::reconcile::observe::Salt;
 use crate::reconcile::observe::Seen;
 use crate::reconcile::observe::compare;
+use crate::reconcile::operation::Operation;
 use crate::reconcile::policy::OnRemoval;
 use crate::settings::Settings;
 use crate::snapshot::escrow;
@@ -73,7 +75,7 @@ pub struct Subject<'a> {
 }
 
 /// One change with its object.
-type Change = (ObjectKind, SourceId, Compared);
+pub type Change = (ObjectKind, SourceId, Compared);
 
 /// Gives the verdict. Writes nothing to either side.
 pub async fn verdict(subject: &Subject<'_>, asking: Asking) -> Result<EntraVerdict, AppError> {
@@ -81,10 +83,7 @@ pub async fn verdict(subject: &Subject<'_>, asking: Asking) -> Result<EntraVerdi
     let (_, settings) = install::choose(subject.settings, Some(&job.name))?;
     let application = super::application(&job.name, settings)?;
     let observation = job.snapshot.state(&OBSERVATION)?;
-    let mut changes = compared(job, observation.as_ref())?;
-    if ask_planner(job, &changes, asking).await? {
-        changes = compared(job, observation.as_ref())?;
-    }
+    let changes = settled(job, asking).await?;
     let (jobs, schema) = match job.source.azure_jobs() {
         None => (
             Err("the source has no provisioning jobs".to_owned()),
@@ -119,6 +118,16 @@ pub async fn verdict(subject: &Subject<'_>, asking: Asking) -> Result<EntraVerdi
         lines,
         observed_since: evidence.observation.map(|held| held.since),
     })
+}
+
+/// Compares what was observed, newest first, after asking our planner about what Azure alone did.
+pub async fn settled(job: &Job, asking: Asking) -> Result<Vec<Change>, AppError> {
+    let observation = job.snapshot.state(&OBSERVATION)?;
+    let changes = compared(job, observation.as_ref())?;
+    if ask_planner(job, &changes, asking).await? {
+        return Ok(compared(job, observation.as_ref())?);
+    }
+    Ok(changes)
 }
 
 fn compared(job: &Job, observation: Option<&Observation>) -> Result<Vec<Change>, StoreError> {
@@ -180,33 +189,45 @@ async fn agrees(
     asking: &Asking,
 ) -> Result<Option<bool>, AppError> {
     let name = id.to_string();
-    let about = explain::Asked {
-        linked: one.target.as_deref().and_then(TargetId::new),
-        ..explain::Asked::from(name.as_str())
-    };
     let order = asking.order(Extent::Explain, false);
-    match explain::explain(job, &order, about).await {
-        Ok(found) if found.kind == kind => {
-            let sends = found
-                .operations
-                .iter()
-                .any(|operation| !matches!(operation.verb.act(), Act::Link | Act::Unlink));
-            let unsure = found
-                .omissions
-                .iter()
-                .any(|(label, _, _)| label == "unknown_at_source");
-            Ok((!unsure).then_some(!sends))
+    let found = match explain::explain(job, &order, name.as_str()).await {
+        Ok(found) if found.kind == kind => found,
+        // Nobody here knows them: gone for good before the first read.
+        Err(ExplainError::NotOne(NotOne::Nothing { .. })) => {
+            return Ok(left(job, kind, one, "hard_deleted", "in"));
         }
-        Ok(_) => Ok(None),
-        // Nobody here knows them: gone for good before the first read, and so is the resource where that is the policy.
-        Err(ExplainError::NotOne(NotOne::Nothing { .. }))
-            if one.effects.iter().any(|name| name == "(exists)") =>
-        {
-            Ok(Some(job.policy.on_hard_delete == OnRemoval::Delete))
-        }
-        Err(ExplainError::NotOne(_)) => Ok(None),
-        Err(error) => Err(AppError::from(&error)),
+        Ok(_) | Err(ExplainError::NotOne(_)) => return Ok(None),
+        Err(error) => return Err(AppError::from(&error)),
+    };
+    let sends = |operation: &Operation| !matches!(operation.verb.act(), Act::Link | Act::Unlink);
+    if found.operations.iter().any(sends) {
+        return Ok(Some(false));
     }
+    Ok(match (found.source.life, found.scope.standing) {
+        // Wanted at the target, and nothing is to be changed there.
+        ("alive", "in") => Some(true),
+        (life, standing) => left(job, kind, one, life, standing),
+    })
+}
+
+/// Whether what Azure did to somebody who left is what the policy has done with them. A job that observes links nobody, so that its
+/// planner leaves leavers alone.
+fn left(job: &Job, kind: ObjectKind, one: &Compared, life: &str, standing: &str) -> Option<bool> {
+    let policy = &job.policy;
+    let rule = match (kind, life, standing) {
+        (ObjectKind::Group, ..) => return None,
+        (ObjectKind::User, "soft_deleted", _) => policy.on_soft_delete,
+        (ObjectKind::User, "hard_deleted", _) => policy.on_hard_delete,
+        (ObjectKind::User, "alive", "out") => policy.on_out_of_scope,
+        (ObjectKind::User, ..) => return None,
+    };
+    let has = |name: &str| one.effects.iter().any(|effect| effect == name);
+    let done = match rule {
+        OnRemoval::Disable => has(ACTIVE) && !has(EXISTS),
+        OnRemoval::Delete => has(EXISTS),
+        OnRemoval::Keep => false,
+    };
+    Some(done)
 }
 
 async fn seen(

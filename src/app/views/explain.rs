@@ -72,7 +72,6 @@ pub async fn explain(
     let about = explain::Asked {
         object: &asked.object,
         in_group: asked.in_group.as_deref(),
-        linked: None,
     };
     let explanation = explain::explain(job, &order, about).await;
     Ok(Explained {

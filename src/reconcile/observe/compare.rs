@@ -90,6 +90,9 @@ pub fn compare(watched: &Watched, seen: Seen, salt: Salt<'_>) -> Vec<Compared> {
 
 /// A decision of ours with the deeds of its time.
 fn judged(wanted: &Wanted, deeds: &[&Deed], seen: Seen, salt: Salt<'_>) -> Option<Compared> {
+    if deeds.is_empty() && !wanted.effects.iter().any(tells) {
+        return None;
+    }
     let latest = deeds.iter().map(|deed| deed.at).max();
     let at = latest.map_or(wanted.first, |latest| latest.max(wanted.first));
     let done = merged(deeds.iter().filter(|deed| deed.done));
@@ -155,6 +158,12 @@ fn merged<'d>(deeds: impl Iterator<Item = &'d &'d Deed>) -> Effects {
     deeds.flat_map(|deed| deed.effects.clone()).collect()
 }
 
+/// Whether an effect that one side has alone tells of a difference. A reference of which only the name is known does not: it may be
+/// what is there already.
+fn tells((name, value): (&String, &Option<[u8; 8]>)) -> bool {
+    value.is_some() || name == JOINED || name == LEFT
+}
+
 /// The names of effects that differ: of another value, or of one side alone. Within a create, what a new resource has by itself is
 /// none.
 fn differences(ours: &Effects, theirs: &Effects) -> Vec<String> {
@@ -167,8 +176,8 @@ fn differences(ours: &Effects, theirs: &Effects) -> Vec<String> {
         .into_iter()
         .filter(|name| match (ours.get(*name), theirs.get(*name)) {
             (Some(Some(ours)), Some(Some(theirs))) => ours != theirs,
-            (Some(_), Some(_)) => false,
-            _ => !by_itself(name),
+            (Some(_), Some(_)) | (None, None) => false,
+            (Some(value), None) | (None, Some(value)) => tells((name, value)) && !by_itself(name),
         });
     differ.cloned().collect()
 }

@@ -22,6 +22,8 @@ pub use compare::Class;
 pub use compare::Compared;
 pub use compare::Seen;
 pub use compare::compare;
+pub use effects::ACTIVE;
+pub use effects::EXISTS;
 pub use effects::Effects;
 pub use effects::Salt;
 pub use effects::of_entry;

@@ -90,6 +90,24 @@ fn each_change_is_the_same_or_one_sides_or_another() {
             vec![(Class::Differently, "mail")],
         ),
         (
+            "a reference of which only we tell",
+            vec![wanted(10, 40, &[("active", "false"), ("manager", "?")])],
+            vec![deed(41, &[("active", "false")], None)],
+            vec![(Class::Same, "")],
+        ),
+        (
+            "nothing but a reference",
+            vec![wanted(10, 599, &[("manager", "?")])],
+            vec![],
+            vec![],
+        ),
+        (
+            "a member of whom only we tell",
+            vec![wanted(10, 40, &[("title", "b"), ("(members added)", "?")])],
+            vec![deed(41, title, None)],
+            vec![(Class::Differently, "(members added)")],
+        ),
+        (
             "in two entries",
             vec![wanted(10, 40, &[("title", "b"), ("mail", "m")])],
             vec![deed(41, title, None), deed(42, &[("mail", "m")], None)],
