@@ -11,6 +11,7 @@ use super::work::Work;
 use crate::model::azure_job::AzureJob;
 use crate::model::azure_job::Writing;
 use crate::model::id::SourceId;
+use crate::model::side::Side;
 use crate::model::verb::Act;
 use crate::ports::AzureJobs;
 use crate::ports::SourceError;
@@ -19,7 +20,8 @@ use crate::reconcile::operation::Operation;
 /// Returns true where a work has a request that changes the target.
 pub(super) fn writes(work: &Work) -> bool {
     let is_noted_only = |operation: &Operation| matches!(operation.verb.act(), Act::Link | Act::Unlink);
-    !work.run.iter().all(is_noted_only)
+    let is_sent = |operation: &Operation| operation.verb.side() == Side::Target && !is_noted_only(operation);
+    work.run.iter().any(is_sent)
 }
 
 /// Ends the cycle where Azure's own job writes to the target, as far as that can be seen.

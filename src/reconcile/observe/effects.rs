@@ -7,6 +7,7 @@ use sha2::Sha256;
 
 use crate::model::azure_job::LogAction;
 use crate::model::azure_job::LogEntry;
+use crate::model::side::Side;
 use crate::model::value::Value;
 use crate::model::verb::Act;
 use crate::reconcile::operation::Operation;
@@ -51,8 +52,12 @@ impl Salt<'_> {
 #[must_use]
 pub fn of_operation(operation: &Operation, salt: Salt<'_>) -> Effects {
     let mut effects = Effects::new();
+    if operation.verb.side() != Side::Target {
+        return effects;
+    }
     match operation.verb.act() {
-        Act::Link | Act::Unlink => return effects,
+        // What changes nothing at the target.
+        Act::Link | Act::Unlink | Act::Join | Act::Leave => return effects,
         Act::Create => drop(effects.insert(EXISTS.to_owned(), salt.truth(true))),
         Act::Delete => drop(effects.insert(EXISTS.to_owned(), salt.truth(false))),
         Act::AddMembers => drop(effects.insert(JOINED.to_owned(), None)),
