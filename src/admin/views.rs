@@ -54,6 +54,12 @@ pub(super) async fn job(at: AtDesk) -> Answered {
     answer::shown(at.form, ask).await
 }
 
+/// `GET /api/v1/jobs/{job}/health`.
+pub(super) async fn health(at: AtDesk) -> Answered {
+    let ask = move || Ok(answer::document(&at.service.health(&at.job)?));
+    Ok(answer::of(Form::Json, answer::blocking(ask).await?))
+}
+
 /// `GET /api/v1/jobs/{job}/withheld?object=&reason=`.
 pub(super) async fn withheld(at: AtDesk, query: Query) -> Answered {
     at.show(move |desk| withheld::withheld(desk, &query.all("object"), query.one("reason").as_deref()))

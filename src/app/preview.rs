@@ -4,6 +4,8 @@
 //! mapping is a text, never opened. The plan is made as every plan is, over a snapshot that keeps what is written to it in
 //! memory and forgets it.
 
+mod trial;
+
 use std::path::Path;
 
 use serde::Deserialize;
@@ -12,6 +14,7 @@ use serde_json::Map;
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
+pub use self::trial::Trial;
 use super::error::AppError;
 use super::install;
 use crate::engine::job::Job;
@@ -130,6 +133,12 @@ fn no_mapping(what: String) -> AppError {
 }
 
 impl Preview {
+    /// What was asked for.
+    #[must_use]
+    pub const fn asked(&self) -> &PreviewRequest {
+        &self.asked
+    }
+
     /// The job by these rules, over a snapshot that forgets what is written to it.
     pub fn aside(&self, ready: &Job) -> Result<Job, AppError> {
         self.job(ready, ready.snapshot.aside()?)

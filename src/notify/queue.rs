@@ -35,6 +35,18 @@ pub struct Counts {
     pub last_failure: Option<(Timestamp, String)>,
 }
 
+/// What becomes of the messages to a receiver, for whoever looks.
+#[derive(Debug, Clone, Default)]
+pub struct Tally(Arc<Mutex<Counts>>);
+
+impl Tally {
+    /// Returns what became of them so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// A receiver with its queue. The worker ends when this is dropped.
 #[derive(Debug)]
 pub struct Queue {
@@ -82,6 +94,12 @@ impl Queue {
     #[must_use]
     pub fn label(&self) -> &str {
         &self.label
+    }
+
+    /// Returns what shows what becomes of the messages.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        Tally(Arc::clone(&self.counts))
     }
 
     /// Returns what became of the messages so far.

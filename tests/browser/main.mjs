@@ -29,6 +29,9 @@ const pages = () => [
   ["drift", "/jobs/idmelon/drift"],
   ["escrow", "/jobs/idmelon/escrow"],
   ["history", "/jobs/idmelon/history"],
+  ["what-if", "/jobs/idmelon/what-if"],
+  ["health", "/jobs/idmelon/health"],
+  ["health-checked", "/jobs/idmelon/health?check=true"],
   ["why-disabled", `/jobs/idmelon/objects/${world.disabled[0].id}`],
   ["why-drifted", `/jobs/idmelon/objects/${world.drifted[0].id}`],
   ["why-left", `/jobs/idmelon/objects/${world.left.id}`],
@@ -135,6 +138,56 @@ const journeys = {
     assert.match(page.url(), /\/cycles\//);
     await page.waitForFunction(() => /after \d+\.\d s/.test(document.querySelector("#cycle").innerText), { timeout: 20_000 });
     await browser.look(page, "cycle-watched");
+  },
+
+  async "try another filter, and see who would go"() {
+    await log_in("operator", "/jobs/idmelon/what-if");
+    await page.click("#user_filter", { clickCount: 3 });
+    await page.type("#user_filter", 'department EQUALS "Engineering"');
+    await press(".trial .actions button");
+    assert.match(page.url(), /\/cycles\//);
+    await page.waitForFunction(() => /Nothing of it is in force/.test(document.querySelector("#cycle").innerText), { timeout: 20_000 });
+    assert.match(await text(), /user_filter = /);
+    await browser.look(page, "what-if-tried");
+    for (const [theme, size] of [["dark", "wide"], ["light", "narrow"]]) {
+      const path = new URL(page.url()).pathname;
+      page = await browser.tab({ theme, size });
+      await log_in("operator", path);
+      await browser.look(page, `what-if-tried-${theme}-${size}`);
+    }
+    await go("/jobs/idmelon/what-if");
+    await page.click("#policy", { clickCount: 3 });
+    await page.type("#policy", "\nurl = 'http://evil'");
+    await press(".trial .actions button");
+    assert.match(await text(".note.bad"), /url/);
+    await browser.look(page, "what-if-refused");
+  },
+
+  async "take a cycle back, as it was shown"() {
+    const titles = world.people.slice(40, 43);
+    for (const user of titles) await world.set(user.id, { jobTitle: "By mistake" });
+    await world.sync();
+    await log_in("approver", "/jobs/idmelon/cycles/last");
+    await press("#offer button");
+    await page.waitForSelector("#offer .decide", { timeout: 20_000 });
+    assert.match(await text(), /Nothing of it was sent/);
+    await browser.look(page, "undo-shown");
+    await press("#offer .decide button");
+    assert.match(await text(), /that number was not typed/);
+    await page.type("#comment", "by mistake");
+    await page.type("#typed", "3");
+    await press("#offer .decide button");
+    await page.waitForFunction(() => /after \d+\.\d s/.test(document.querySelector("#cycle").innerText), { timeout: 20_000 });
+    assert.match(await text("#cycle"), /converged/i);
+    await browser.look(page, "undo-done");
+  },
+
+  async "take a table along"() {
+    await log_in("viewer", "/jobs/idmelon/objects?state=linked");
+    const href = await page.$eval("a[href*='.csv']", (link) => link.href);
+    const table = await page.evaluate((url) => fetch(url).then((answer) => answer.text()), href);
+    assert.match(table, /^"kind","object","name"/);
+    assert.ok(table.split("\n").length > 30, table.slice(0, 500));
   },
 
   async "review what is withheld: release, reject, and be refused when the set changed"() {

@@ -9,5 +9,7 @@ mod metrics;
 mod pages;
 mod roles;
 mod sessions;
+mod tables;
 pub mod tls;
+mod trial;
 pub mod world;

@@ -12,6 +12,8 @@ use super::visit::Visit;
 use crate::admin::desk::OfId;
 use crate::admin::extract::Path;
 use crate::app::service::CycleState;
+use crate::app::service::order::Work;
+use crate::app::service::track::Track;
 use crate::model::id::CycleId;
 
 #[derive(Template)]
@@ -21,6 +23,8 @@ struct Cycle {
     state: CycleState,
     /// What it planned, where it was asked for that alone.
     planned: Option<Planned>,
+    /// The rules that it was planned by, where they are not those in force, as lines of the settings.
+    tried: Option<String>,
     undo: Undo,
 }
 
@@ -41,12 +45,20 @@ pub(super) async fn page(visit: Visit, Path(OfId { id }): Path<OfId>) -> Respons
         };
         Ok(Cycle {
             frame: frame.titled("Cycle", "timeline", json),
+            tried: tracked.as_deref().and_then(tried),
             undo: Undo::of(&state, tracked.as_deref()),
             state,
             planned,
         })
     };
     visit.show(ask).await
+}
+
+fn tried(track: &Track) -> Option<String> {
+    match &track.ask.work {
+        Work::Preview { rules, .. } => Some(rules.asked().lines(&track.job)),
+        Work::Cycle { .. } | Work::Undo { .. } | Work::Plan { .. } | Work::Saved { .. } => None,
+    }
 }
 
 /// `POST /jobs/{job}/cycles/{id}/cancel`.
@@ -89,6 +101,11 @@ impl Cycle {
                 Some((name.replace('_', " "), count.as_u64().filter(|count| *count > 0)?))
             })
             .collect()
+    }
+
+    fn has_numbers(&self) -> bool {
+        let keys = ["source", "target", "skipped"];
+        keys.iter().any(|key| !self.counts(key).is_empty())
     }
 
     /// The entries of a list.

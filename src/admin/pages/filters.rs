@@ -8,6 +8,7 @@ use askama::filters::Safe;
 use serde_json::Value as Json;
 
 use crate::model::percent;
+use crate::model::shown::shown_lines;
 use crate::model::shown::shown_within;
 
 /// A longer value is cut: what is behind that is in the document of the page.
@@ -88,6 +89,27 @@ pub(super) fn at(value: impl Display, _: &dyn Values) -> askama::Result<Safe<Str
         }
         Err(_) => isolated(&text),
     }))
+}
+
+/// Seconds in words.
+#[askama::filter_fn]
+pub(super) fn span(seconds: &u64, _: &dyn Values) -> askama::Result<String> {
+    Ok(in_time(*seconds))
+}
+
+/// Seconds in words.
+pub(super) fn in_time(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}
+
+/// Lines as they are.
+#[askama::filter_fn]
+pub(super) fn lines(value: impl Display, _: &dyn Values) -> askama::Result<Safe<String>> {
+    Ok(Safe(escaped(&shown_lines(&value.to_string()))))
 }
 
 /// A number, its digits in groups.

@@ -24,7 +24,7 @@ pub(super) struct Place {
 }
 
 /// The pages of a job, in their order.
-pub(super) const PLACES: [Place; 5] = [
+pub(super) const PLACES: [Place; 7] = [
     Place {
         path: "objects",
         name: "People and groups",
@@ -44,6 +44,14 @@ pub(super) const PLACES: [Place; 5] = [
     Place {
         path: "history",
         name: "History",
+    },
+    Place {
+        path: "what-if",
+        name: "What if",
+    },
+    Place {
+        path: "health",
+        name: "Health",
     },
 ];
 

@@ -5,6 +5,7 @@
 //! whole, through the filter of all output: one forgotten place is enough.
 
 mod assets;
+mod csv;
 mod cycle;
 mod decision;
 mod drift;
@@ -13,6 +14,7 @@ mod filters;
 mod form;
 mod frame;
 mod gate;
+mod health;
 mod history;
 mod login;
 mod object;
@@ -25,6 +27,7 @@ mod table;
 mod timeline;
 mod undo;
 mod visit;
+mod what_if;
 mod why;
 mod withheld;
 

@@ -47,15 +47,6 @@ impl Row {
     fn drift(&self) -> Option<u64> {
         self.status.drift.as_ref().map(DriftCounts::ours)
     }
-
-    /// The lag in words.
-    fn lag(&self) -> Option<String> {
-        Some(match self.status.lag_seconds? {
-            seconds @ 0..120 => format!("{seconds} s"),
-            seconds @ 120..7200 => format!("{} min", seconds / 60),
-            seconds => format!("{} h", seconds / 3600),
-        })
-    }
 }
 
 /// `GET /`.

@@ -15,11 +15,39 @@ pub(super) struct Planned {
     /// What would be done, by operation.
     pub(super) kinds: Vec<Kind>,
     /// What would be left alone, by reason.
-    pub(super) left: Vec<(String, Omissions)>,
+    pub(super) left: Vec<Left>,
     /// How many operations that is.
     pub(super) count: u64,
     /// True where the whole of it can be fetched.
     pub(super) is_kept: bool,
+}
+
+/// What would be left alone for one reason.
+pub(super) struct Left {
+    pub(super) reason: String,
+    pub(super) count: u64,
+    /// The first of them, by what is said of them.
+    pub(super) first: Vec<(String, Vec<Sample>)>,
+    /// True where there are more.
+    pub(super) is_part: bool,
+}
+
+impl Left {
+    fn of(reason: &str, omissions: &Omissions) -> Self {
+        let mut first: Vec<(String, Vec<Sample>)> = Vec::new();
+        for one in &omissions.first {
+            match first.iter_mut().find(|(because, _)| *because == one.because) {
+                Some((_, same)) => same.push(one.clone()),
+                None => first.push((one.because.clone(), vec![one.clone()])),
+            }
+        }
+        Self {
+            reason: reason.to_owned(),
+            count: omissions.count,
+            first,
+            is_part: omissions.count > omissions.first.len() as u64,
+        }
+    }
 }
 
 /// What would be done of one kind.
@@ -53,14 +81,10 @@ impl Planned {
             return None;
         };
         let (summary, made) = (answer.summary.as_ref()?, answer.made.as_ref()?);
-        let mut left: Vec<(String, Omissions)> = made
-            .samples
-            .omitted
-            .iter()
-            .filter(|(reason, _)| **reason != UNCHANGED)
-            .map(|(reason, of)| ((*reason).to_owned(), of.clone()))
-            .collect();
-        left.sort_by_key(|(reason, of)| (reason != WITHHELD, std::cmp::Reverse(of.count)));
+        let left = made.samples.omitted.iter();
+        let left = left.filter(|(reason, _)| **reason != UNCHANGED);
+        let mut left: Vec<Left> = left.map(|(reason, of)| Left::of(reason, of)).collect();
+        left.sort_by_key(|left| (left.reason != WITHHELD, std::cmp::Reverse(left.count)));
         Some(Self {
             kinds: kinds(summary, |verb| {
                 made.samples.operations.get(verb).cloned().unwrap_or_default()

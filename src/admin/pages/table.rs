@@ -8,9 +8,11 @@ use axum::routing::MethodFilter;
 use axum::routing::MethodRouter;
 use axum::routing::on;
 
+use super::csv;
 use super::cycle;
 use super::drift;
 use super::escrow;
+use super::health;
 use super::history;
 use super::login;
 use super::object;
@@ -18,6 +20,7 @@ use super::objects;
 use super::overview;
 use super::timeline;
 use super::undo;
+use super::what_if;
 use super::withheld;
 use crate::admin::caller::Least;
 use crate::admin::parameter::Parameter;
@@ -72,6 +75,14 @@ fn of_a_job() -> Vec<Page> {
         post("/jobs/{job}/escrow/retry", Operator, escrow::retry),
         post("/jobs/{job}/escrow/drop", Approver, escrow::leave),
         get("/jobs/{job}/history", history::page).query(history::QUERY),
+        get("/jobs/{job}/what-if", what_if::page),
+        post("/jobs/{job}/what-if", Operator, what_if::preview),
+        get("/jobs/{job}/health", health::page).query(health::QUERY),
+        get("/jobs/{job}/objects.csv", csv::objects).query(csv::OBJECTS),
+        get("/jobs/{job}/withheld.csv", csv::withheld).query(withheld::QUERY),
+        get("/jobs/{job}/drift.csv", csv::drift),
+        get("/jobs/{job}/escrow.csv", csv::escrow),
+        get("/jobs/{job}/history.csv", csv::history).query(csv::HISTORY),
     ]
 }
 

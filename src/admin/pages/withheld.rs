@@ -31,6 +31,8 @@ struct Review {
     frame: Frame,
     list: WithheldList,
     causes: Vec<Cause>,
+    /// The one reason that is looked at.
+    reason: Option<String>,
 }
 
 /// What is withheld for one reason.
@@ -84,6 +86,7 @@ pub(super) async fn page(visit: Visit, query: Query) -> Response {
         );
         Ok(Review {
             frame: frame.titled("Withheld", "withheld", json),
+            reason: query.one("reason"),
             list,
             causes,
         })

@@ -64,6 +64,7 @@ use crate::app::views::entra_job::EntraJobs;
 use crate::app::views::entra_job::EntraLog;
 use crate::app::views::entra_verdict::EntraVerdict;
 use crate::app::views::escrow::Escrow;
+use crate::app::views::health::Health as JobHealth;
 use crate::app::views::history::HistoryPage;
 use crate::app::views::holds::Holds;
 use crate::app::views::objects::Objects;
@@ -138,6 +139,9 @@ fn jobs() -> Vec<Route> {
         get("/api/v1/jobs/{job}", views::job)
             .views::<JobStatus>()
             .says("one job"),
+        get("/api/v1/jobs/{job}/health", views::health)
+            .gives(Gives::Document(Body::of::<JobHealth>()))
+            .says("how it does: what needs a person, both sides, the store, the config in force, and those who are told"),
         get("/api/v1/jobs/{job}/check", check::check)
             .query(&[SETTINGS])
             .views::<Checked>()

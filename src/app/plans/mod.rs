@@ -39,6 +39,7 @@ pub use self::saved::Origin;
 pub use self::saved::Saved;
 pub use self::shape::Only;
 pub use self::shape::Shape;
+pub use self::sheet::cell;
 pub use self::undone::Seen;
 pub use self::undone::Undone;
 pub use self::undone::carry_out_undo;

@@ -37,7 +37,7 @@ pub(super) fn csv(operation: &Operation) -> String {
     ];
     let mut lines = String::new();
     let mut line = |change: [String; 3]| {
-        let cells: Vec<String> = head.iter().chain(&change).map(|cell| quoted(cell)).collect();
+        let cells: Vec<String> = head.iter().chain(&change).map(|text| cell(text)).collect();
         let _ = writeln!(lines, "{}", cells.join(","));
     };
     let changes = entry["changes"].as_array().map_or(&[] as &[_], Vec::as_slice);
@@ -66,10 +66,11 @@ fn plain(value: &serde_json::Value) -> String {
 /// A cell, always in quotes. What a spreadsheet would take for a formula gets an apostrophe before it: values come from a
 /// directory in which people name themselves. A reader that splits at another separator than ours makes cells of parts of
 /// this one, so the beginning of each such part is looked at too.
-fn quoted(cell: &str) -> String {
+#[must_use]
+pub fn cell(text: &str) -> String {
     let mut out = String::from('"');
     let mut begins = true;
-    for c in shown(cell).chars() {
+    for c in shown(text).chars() {
         if begins && is_formula(c) {
             out.push('\'');
         }

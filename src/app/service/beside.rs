@@ -17,6 +17,7 @@ use crate::app::error::AppError;
 use crate::app::install;
 use crate::app::preview::Preview;
 use crate::app::preview::PreviewRequest;
+use crate::app::preview::Trial;
 use crate::app::state;
 use crate::app::state::HandedOver;
 use crate::app::views::explain;
@@ -42,6 +43,16 @@ impl Service {
         // What only the whole of it shows to be wrong is an answer too, and no failed order.
         preview.job(&ready.job, ready.job.snapshot.clone())?;
         Ok(preview)
+    }
+
+    /// The rules of a job in force, as texts to be changed for a preview.
+    pub fn trial(&self, job: &str) -> Result<Trial, AppError> {
+        let settings = self.site().settings();
+        let (name, of_job) = install::choose(&settings, Some(job))?;
+        let config = self.site().config();
+        let own = PreviewRequest::own(config, name)?;
+        let mapping = install::mapping_file(config, &of_job.provisioning.mapping)?;
+        Ok(Trial::of(&own, mapping))
     }
 
     /// Explains an object of a job, by its own rules or by others.

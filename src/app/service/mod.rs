@@ -6,6 +6,7 @@
 
 mod again;
 pub mod answer;
+mod asked;
 mod beside;
 mod counted;
 pub mod events;
@@ -46,15 +47,13 @@ use super::install;
 use super::notices::receivers;
 use super::rules::Rules;
 use super::site::Site;
-use super::views::cycles;
-use super::views::status;
-use super::views::status::Status;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
+use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
+use crate::notify::queue::Tally;
 use crate::ports::Holder;
 use crate::settings::Settings;
-use crate::snapshot::store::Snapshot;
 use answer::Ticket;
 use events::Events;
 use load::Loaded;
@@ -87,7 +86,11 @@ pub struct Service {
     access: RwLock<Arc<Access>>,
     /// Who is told, by the settings in force.
     receivers: RwLock<Arc<Vec<receivers::Ready>>>,
+    /// The same as they are told, with what became of it.
+    tallies: Mutex<Vec<(receivers::Ready, Tally)>>,
     sessions: Sessions,
+    /// Since when it is there.
+    begun: Timestamp,
     /// True once every worker was let begin.
     started: AtomicBool,
     /// Ends the cycles under way between two requests, and everything else.
@@ -109,7 +112,9 @@ impl Service {
             events: Arc::default(),
             access: RwLock::new(Arc::new(access)),
             receivers: RwLock::new(receivers),
+            tallies: Mutex::default(),
             sessions: Sessions::default(),
+            begun: SystemClock.now(),
             started: AtomicBool::new(false),
             stop,
         };
@@ -272,62 +277,6 @@ impl Service {
     /// Waits until no cycle of the job runs. None begins for as long as this is held.
     pub async fn alone(&self, job: &str) -> Result<OwnedMutexGuard<()>, AppError> {
         Ok(self.worker(job)?.alone().await)
-    }
-
-    /// Finds a cycle to be undone, and its job ([`crate::app::cycles::find`]).
-    pub fn find(&self, name: &str) -> Result<(String, CycleId), AppError> {
-        crate::app::cycles::find(&self.snapshots()?, name)
-    }
-
-    /// A cycle that is over, as a job keeps it: by its id, or as [`crate::app::cycles::find`] takes it.
-    pub fn kept(&self, name: &str) -> Result<CycleState, AppError> {
-        let jobs = self.snapshots()?;
-        if name.parse::<uuid::Uuid>().is_ok()
-            && let Some((job, summary)) = jobs
-                .iter()
-                .find_map(|(job, snapshot)| Some((job, cycles::cycle(snapshot, name).ok()?)))
-        {
-            return Ok(CycleState::kept(job, name, Some(summary)));
-        }
-        // By the history, or by another name than the id; with the errors of both.
-        let (job, cycle) = crate::app::cycles::find(&jobs, name)?;
-        let cycle = cycle.to_string();
-        let snapshot = jobs.iter().find(|(of, _)| *of == job);
-        let summary = snapshot.and_then(|(_, snapshot)| cycles::cycle(snapshot, &cycle).ok());
-        Ok(CycleState::kept(&job, &cycle, summary))
-    }
-
-    /// The jobs that have a snapshot, with that.
-    fn snapshots(&self) -> Result<Vec<(String, Snapshot)>, AppError> {
-        let settings = self.site.settings();
-        let mut jobs = Vec::new();
-        for job in settings.jobs.keys() {
-            if let Some(snapshot) = self.site.there(job)? {
-                jobs.push((job.clone(), snapshot));
-            }
-        }
-        Ok(jobs)
-    }
-
-    /// Shows one job, or all, with what the daemon does for them now.
-    pub fn status(&self, job: Option<&str>) -> Result<Status, AppError> {
-        let settings = self.site.settings();
-        let wanted = match job {
-            Some(job) => Some(install::choose(&settings, Some(job))?.0),
-            None => None,
-        };
-        let now = SystemClock.now();
-        let mut jobs = Vec::new();
-        for state in self.jobs() {
-            if wanted.is_some_and(|wanted| wanted != state.job) {
-                continue;
-            }
-            let (name, of_job) = install::choose(&settings, Some(&state.job))?;
-            let snapshot = self.site.there(name)?;
-            let status = status::of(name, of_job, settings.state.store, snapshot.as_ref(), now)?;
-            jobs.push(status.beside(state, now));
-        }
-        Ok(Status { jobs })
     }
 
     /// A job that can run; one that is not enabled is put together for it.

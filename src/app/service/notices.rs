@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,7 @@ use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
 use crate::notify::message::Message;
 use crate::notify::queue::Queue;
+use crate::notify::queue::Tally;
 use crate::ports::Durability;
 use crate::settings::Settings;
 use crate::snapshot::state::NOTICES;
@@ -59,7 +61,9 @@ pub(super) async fn tell(service: Arc<Service>, stop: CancellationToken) {
     let mut seen = *newest.borrow_and_update();
     while !stop.is_cancelled() {
         let settings = service.site().settings();
-        board.renew(service.receivers());
+        if board.renew(service.receivers()) {
+            *service.tallies.lock().unwrap_or_else(PoisonError::into_inner) = board.tallies();
+        }
         if !board.places.is_empty() {
             board = look(Arc::clone(&service), settings, board, begun).await;
         }
@@ -105,10 +109,19 @@ fn report(job: &str, failure: &AppError) {
 }
 
 impl Board {
+    /// Each receiver with what becomes of what it is told.
+    fn tallies(&self) -> Vec<(Ready, Tally)> {
+        let places = self.places.iter();
+        places
+            .map(|place| (place.ready.clone(), place.queue.tally()))
+            .collect()
+    }
+
     /// Takes the receivers of other settings, or of the same with other secrets. One that is the same stays, with what waits for it.
-    fn renew(&mut self, now: Arc<Vec<Ready>>) {
+    /// Returns false where they are those that it has.
+    fn renew(&mut self, now: Arc<Vec<Ready>>) -> bool {
         if Arc::ptr_eq(&now, &self.from) {
-            return;
+            return false;
         }
         let mut before = std::mem::take(&mut self.places);
         let place = |ready: &Ready| match before.iter().position(|place| place.ready.is(ready)) {
@@ -121,6 +134,7 @@ impl Board {
         };
         self.places = now.iter().map(place).collect();
         self.from = now;
+        true
     }
 
     fn look_at(

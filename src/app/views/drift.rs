@@ -177,6 +177,15 @@ pub struct Unmanaged {
 
 /// Lists what the last readings of the target found.
 pub fn drift(snapshot: &Snapshot, job: &str) -> Result<DriftView, AppError> {
+    of(snapshot, job, LISTED)
+}
+
+/// Lists all of it, however much that is.
+pub fn whole(snapshot: &Snapshot, job: &str) -> Result<DriftView, AppError> {
+    of(snapshot, job, usize::MAX)
+}
+
+fn of(snapshot: &Snapshot, job: &str, most: usize) -> Result<DriftView, AppError> {
     let mut view = DriftView {
         another_writer: another_writer::another_writer(snapshot)?,
         drift: snapshot.drift_counts()?.into(),
@@ -191,7 +200,7 @@ pub fn drift(snapshot: &Snapshot, job: &str) -> Result<DriftView, AppError> {
     };
     let mut listed = 0;
     snapshot.each_drift(|kind, id, row| {
-        if listed == LISTED {
+        if listed == most {
             view.more_objects += 1;
             return Ok(());
         }
@@ -205,7 +214,7 @@ pub fn drift(snapshot: &Snapshot, job: &str) -> Result<DriftView, AppError> {
     })?;
     view.more = view.more_objects;
     snapshot.each_stranger(|kind, target, stranger| {
-        if view.unmanaged.len() == LISTED {
+        if view.unmanaged.len() == most {
             view.more += 1;
         } else {
             let name = stranger.name;

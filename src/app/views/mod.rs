@@ -3,6 +3,7 @@
 //! Fields stand in the order of the alphabet, as in every document so far. Moments are RFC 3339 in UTC.
 
 pub mod changes;
+pub mod clock;
 pub mod common;
 pub mod cycles;
 pub mod drift;
@@ -10,6 +11,7 @@ pub mod entra_job;
 pub mod entra_verdict;
 pub mod escrow;
 pub mod explain;
+pub mod health;
 pub mod history;
 pub mod holds;
 pub mod needs;

@@ -6,8 +6,13 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
+use super::clock;
+use super::clock::Clock;
 use crate::app::error::AppError;
+use crate::model::clock::Clock as _;
+use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind;
 use crate::model::verb::Verb;
 use crate::snapshot::history::Entry;
 use crate::snapshot::store::Snapshot;
@@ -21,6 +26,8 @@ const READ_TOGETHER: u64 = 500;
 /// A page of the timeline.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Timeline {
+    /// How long changes took to the target.
+    pub clock: Clock,
     /// What happened, newest first.
     pub events: Vec<TimelineEvent>,
     /// The job.
@@ -40,6 +47,8 @@ pub struct TimelineEvent {
     pub cycle: Option<String>,
     /// `cycle`, or what was decided: `pause`, `hold`, `release`, `quarantine` and so on.
     pub kind: String,
+    /// The name of the object that it is about, where it is known.
+    pub name: Option<String>,
     /// The object that it is about.
     pub object: Option<String>,
     /// How it ended.
@@ -59,9 +68,11 @@ pub fn timeline(
     limit: usize,
     before: Option<Timestamp>,
 ) -> Result<Timeline, AppError> {
+    let cycles = snapshot.cycles(ALL)?;
+    let clock = clock::clock(&cycles, SystemClock.now());
     let is_older = |time: &str| before.is_none_or(|before| time < before.to_string().as_str());
     let (mut events, end) = decided(snapshot, limit, before)?;
-    for summary in snapshot.cycles(ALL)? {
+    for summary in cycles {
         let event = of_cycle(summary);
         let is_in_reach = end.as_ref().is_none_or(|end| event.time >= *end);
         if is_older(&event.time) && is_in_reach {
@@ -73,7 +84,11 @@ pub fn timeline(
     let next = events.get(limit).and(events.get(limit.saturating_sub(1)));
     let next = next.map(|last| last.time.clone()).or(end);
     events.truncate(limit);
+    for event in &mut events {
+        event.name = named(snapshot, event)?;
+    }
     Ok(Timeline {
+        clock,
         events,
         job: job.to_owned(),
         next,
@@ -125,12 +140,26 @@ fn first_since(snapshot: &Snapshot, moment: Timestamp) -> Result<u64, AppError> 
     Ok(low)
 }
 
+/// The name of the object of an event: of a group or of a user, whichever has this id.
+fn named(snapshot: &Snapshot, event: &TimelineEvent) -> Result<Option<String>, AppError> {
+    let Some(id) = event.object.as_deref().and_then(|id| id.parse().ok()) else {
+        return Ok(None);
+    };
+    for kind in [ObjectKind::User, ObjectKind::Group] {
+        if let Some(name) = snapshot.name_of(kind, &id)? {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
 fn of_entry(entry: &Entry) -> TimelineEvent {
     TimelineEvent {
         actor: Some(entry.actor.clone()),
         because: (!entry.reason.is_empty()).then(|| entry.reason.clone()),
         cycle: entry.cycle.map(|cycle| cycle.to_string()),
         kind: entry.operation.clone(),
+        name: None,
         object: entry.object.map(|object| object.to_string()),
         outcome: Some(entry.result.clone()),
         summary: None,
@@ -145,6 +174,7 @@ fn of_cycle(summary: Json) -> TimelineEvent {
         because: text("kind"),
         cycle: text("cycle"),
         kind: "cycle".to_owned(),
+        name: None,
         object: None,
         outcome: text("outcome"),
         time: text("started").unwrap_or_default(),

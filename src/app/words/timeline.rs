@@ -23,10 +23,11 @@ fn line(event: &TimelineEvent) -> String {
     };
     let kind = shown(&event.kind).replace('_', " ");
     format!(
-        "{}  {kind}{}{}{}{}{}\n",
+        "{}  {kind}{}{}{}{}{}{}\n",
         event.time,
         part(" ", &event.cycle),
-        part(" of ", &event.object),
+        part(" of ", &event.name),
+        part(" ", &event.object),
         part("  ", &event.outcome),
         part("  by ", &event.actor),
         part(": ", &event.because)

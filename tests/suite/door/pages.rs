@@ -24,7 +24,7 @@ const ATTACK: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\
 
 /// A world in which there is something to see of everything: somebody withheld, on hold, in escrow and drifted; and everybody
 /// named as an attack, where that is asked for.
-fn eventful(attack: &str) -> (Door, Vec<String>) {
+pub fn eventful(attack: &str) -> (Door, Vec<String>) {
     let world = World::of(Tenant::sample_with(SampleOptions {
         users: 12,
         groups: 1,
@@ -72,7 +72,7 @@ fn eventful(attack: &str) -> (Door, Vec<String>) {
 }
 
 /// The text of a page, as it is read: without its tags.
-fn read(page: &str) -> String {
+pub fn read(page: &str) -> String {
     let mut text = String::new();
     let mut rest = page;
     while let Some(at) = rest.find('<') {
@@ -150,6 +150,10 @@ fn every_page_says_what_the_document_beside_it_says() {
     let job = "/jobs/idmelon";
     for (page, keys) in [
         (job.to_owned(), vec!["time", "kind", "outcome"]),
+        (
+            format!("{job}/health"),
+            vec!["version", "store", "side", "fingerprint", "mode"],
+        ),
         (format!("{job}/cycles/last"), vec!["outcome"]),
         (
             "/".to_owned(),
@@ -205,6 +209,9 @@ fn names_that_are_attacks_are_shown_and_do_nothing() {
         format!("{job}/objects"),
         format!("{job}/objects/{}", ids[0]),
         format!("{job}/objects/{}", ids[10]),
+        job.to_owned(),
+        format!("{job}/health?check=true"),
+        format!("{job}/what-if"),
         format!("{job}/withheld"),
         format!("{job}/drift"),
         format!("{job}/escrow"),
@@ -307,6 +314,9 @@ fn somebody_who_only_looks_sees_no_button() {
         "/jobs/idmelon/withheld".to_owned(),
         "/jobs/idmelon/drift".to_owned(),
         "/jobs/idmelon/escrow".to_owned(),
+        "/jobs/idmelon/health".to_owned(),
+        "/jobs/idmelon/what-if".to_owned(),
+        "/jobs/idmelon/cycles/last".to_owned(),
         format!("/jobs/idmelon/objects/{}", ids[10]),
     ] {
         let body = door.ask("GET", &page, &session, None).is(200).body;
@@ -353,7 +363,7 @@ fn what_drifted_is_healed_as_it_was_looked_at() {
 
 /// The page that an order leads to, once what it is about has ended and this stands on it.
 #[track_caller]
-fn ended(door: &Door, session: &str, ordered: &Answer, said: &str) -> String {
+pub fn ended(door: &Door, session: &str, ordered: &Answer, said: &str) -> String {
     let head = ordered.head.to_lowercase();
     let (_, rest) = head.split_once("location: ").expect(&head);
     let to = rest.lines().next().unwrap().to_owned();
