@@ -113,24 +113,38 @@ impl Visit {
                 text,
                 advice: None,
             },
-            Err(error) => {
-                let first = error.errors.into_iter().next().unwrap_or_default();
-                Notice {
-                    good: false,
-                    text: std::iter::once(first.what)
-                        .chain(first.causes)
-                        .collect::<Vec<_>>()
-                        .join(": "),
-                    advice: first.advice,
-                }
-            }
+            Err(error) => refusal(error),
         };
         self.service.sessions().leave(session, notice);
         sent::go(to)
     }
 
+    /// Answers a form that was refused with its page, as it was filled in, that says why; a visitor without a session is told alone.
+    pub(super) async fn again<T, F>(self, error: AppError, ask: F) -> Response
+    where
+        T: Template,
+        F: FnOnce(&Self, Frame) -> Result<T, AppError> + Send + 'static,
+    {
+        match &self.session {
+            Some(session) => self.service.sessions().leave(session, refusal(error)),
+            None => return frame::refused(&Problem::from(error)),
+        }
+        self.show(ask).await
+    }
+
     /// The id of the session, where there is one.
     pub(super) fn session(&self) -> Option<&str> {
         self.session.as_deref()
+    }
+}
+
+/// What is said of something that was refused.
+fn refusal(error: AppError) -> Notice {
+    let first = error.errors.into_iter().next().unwrap_or_default();
+    let words: Vec<String> = std::iter::once(first.what).chain(first.causes).collect();
+    Notice {
+        good: false,
+        text: words.join(": "),
+        advice: first.advice,
     }
 }

@@ -1,6 +1,8 @@
 //! What if: the plan of a job by other filters, another scope, policy or mapping, before they are in force. It is the preview that the
 //! API has, and writes nothing; what was tried is shown as TOML, to be put into the settings by hand.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::response::Response;
 use serde_json::Value as Json;
@@ -13,7 +15,6 @@ use super::frame::Frame;
 use super::visit::Visit;
 use crate::admin::answer;
 use crate::admin::problem::Problem;
-use crate::app::error::AppError;
 use crate::app::plans;
 use crate::app::preview::Trial;
 use crate::app::service::order::Work;
@@ -35,15 +36,17 @@ const CHOICES: [(&str, &str, &[&str]); 2] = [
 
 /// `GET /jobs/{job}/what-if`: the rules in force, to be changed.
 pub(super) async fn page(visit: Visit) -> Response {
-    let ask = |visit: &Visit, frame: Frame| {
-        let json = format!("/api/v1/jobs/{}/mapping", filters::as_part(visit.job()));
-        Ok(WhatIf {
-            frame: frame.titled("What if", "what-if", json),
-            job: visit.job().to_owned(),
-            trial: visit.service.trial(visit.job())?,
-        })
-    };
+    let ask = |visit: &Visit, frame: Frame| Ok(shown(visit, frame, visit.service.trial(visit.job())?));
     visit.show(ask).await
+}
+
+fn shown(visit: &Visit, frame: Frame, trial: Trial) -> WhatIf {
+    let json = format!("/api/v1/jobs/{}/mapping", filters::as_part(visit.job()));
+    WhatIf {
+        frame: frame.titled("What if", "what-if", json),
+        job: visit.job().to_owned(),
+        trial,
+    }
 }
 
 impl WhatIf {
@@ -61,21 +64,37 @@ impl WhatIf {
     }
 }
 
-/// `POST /jobs/{job}/what-if`: an order for the plan by these rules.
+/// `POST /jobs/{job}/what-if`: an order for the plan by these rules. What is refused stays in the form.
 pub(super) async fn preview(visit: Visit, form: Form) -> Response {
     let back = format!("/jobs/{}/what-if", filters::as_part(visit.job()));
     let found = answer::blocking(move || {
-        let work = tried(&visit, &form);
-        Ok((visit, work))
+        let in_force = visit.service.trial(visit.job())?;
+        let trial = written(&form, &in_force);
+        let rules = trial
+            .asked(&in_force)
+            .and_then(|asked| visit.service.preview(visit.job(), asked));
+        Ok((visit, trial, rules, form.one("full").is_some()))
     });
     match found.await {
-        Ok((visit, work)) => decision::order(visit, &back, work),
+        Ok((visit, _, Ok(rules), full)) => {
+            let work = Work::Preview {
+                rules: Arc::new(rules),
+                full,
+                forms: vec![plans::Form::Json, plans::Form::Csv],
+                saves: false,
+            };
+            decision::order(visit, &back, Ok(work))
+        }
+        Ok((visit, trial, Err(error), _)) => {
+            let again = |visit: &Visit, frame: Frame| Ok(shown(visit, frame, trial));
+            visit.again(error, again).await
+        }
         Err(error) => frame::refused(&Problem::from(error)),
     }
 }
 
-fn tried(visit: &Visit, form: &Form) -> Result<Work, AppError> {
-    let in_force = visit.service.trial(visit.job())?;
+/// The rules as they are written in the form; what it does not have is as it is in force.
+fn written(form: &Form, in_force: &Trial) -> Trial {
     let text = |name: &str| form.one(name).map(|text| text.replace("\r\n", "\n"));
     let mut trial = Trial {
         user_filter: text("user_filter"),
@@ -89,11 +108,5 @@ fn tried(visit: &Visit, form: &Form) -> Result<Work, AppError> {
             trial.scope.insert(key.to_owned(), word.into());
         }
     }
-    let asked = trial.asked(&in_force)?;
-    Ok(Work::Preview {
-        rules: std::sync::Arc::new(visit.service.preview(visit.job(), asked)?),
-        full: form.one("full").is_some(),
-        forms: vec![plans::Form::Json, plans::Form::Csv],
-        saves: false,
-    })
+    trial
 }

@@ -4,23 +4,27 @@ use std::collections::BTreeMap;
 
 use super::pages::eventful;
 use super::pages::read;
-use super::pages::read;
 use super::world::Door;
 use super::world::VIEWER;
 
-/// The cells of a table, line by line; every cell is in quotes.
+/// The cells of a table, line by line.
 fn cells(table: &str) -> Vec<Vec<String>> {
-    let cells = |line: &str| {
-        let inside = line
-            .strip_prefix('"')
-            .and_then(|line| line.strip_suffix('"'))
-            .expect(line);
-        inside
-            .split("\",\"")
-            .map(|cell| cell.replace("\"\"", "\""))
-            .collect()
-    };
-    table.lines().map(cells).collect()
+    table.lines().map(cells_of).collect()
+}
+
+fn cells_of(line: &str) -> Vec<String> {
+    let (mut cells, mut cell, mut is_quoted) = (Vec::new(), String::new(), false);
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if is_quoted && chars.peek() == Some(&'"') => cell.extend(chars.next()),
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => cells.push(std::mem::take(&mut cell)),
+            c => cell.push(c),
+        }
+    }
+    cells.push(cell);
+    cells
 }
 
 #[track_caller]
@@ -33,6 +37,10 @@ fn table(door: &Door, session: &str, path: &str) -> Vec<Vec<String>> {
     assert!(
         head.contains("content-disposition: attachment; filename="),
         "{head}"
+    );
+    assert!(
+        answer.body.lines().all(|line| line.starts_with('"')),
+        "{path}: every cell is in quotes"
     );
     let lines = cells(&answer.body);
     for cell in lines.iter().flatten() {
