@@ -7,9 +7,11 @@ use crate::ports::StoreError;
 use crate::ports::TRIAL;
 
 use super::{
+    cells::CellReads,
     read::Reads,
     state::{LEARNED, RESTORED, STATE_ID, StateReads},
     store::Snapshot,
+    tx::Tx,
 };
 
 /// Makes the next cycle read everything again and withhold every removal until a person has looked at it: what the
@@ -27,7 +29,26 @@ pub fn begin_again(snapshot: &Snapshot, why: &str) -> Result<(), StoreError> {
         tx.put_state(&LEARNED, &without_trial(learned));
     }
     tx.put_state(&RESTORED, &why.to_owned());
+    forget_bases(snapshot, &mut tx)?;
     tx.commit(Durability::Synced)
+}
+
+/// Forgets what both sides held of values that are written back: an old base would take what somebody edited since for an edit of
+/// today, and write over it. What comes next is first contact; the writes stay, for the brake.
+fn forget_bases(snapshot: &Snapshot, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let mut all = Vec::new();
+    snapshot.each_cells(|id, row| {
+        all.push((id, row));
+        Ok(())
+    })?;
+    for (id, mut row) in all {
+        for kept in row.cells.values_mut() {
+            kept.cell = kept.cell.forgotten();
+            kept.finding = None;
+        }
+        tx.put_cells(&id, &row);
+    }
+    Ok(())
 }
 
 /// Removes from what was learned the members that an unfinished trial would put back: they may have left since.

@@ -423,3 +423,18 @@ fn an_undo_gives_entra_its_value_back_and_nothing_is_carried_again() {
     let last = site.sync(&[]);
     assert_eq!(written(&last), 0);
 }
+
+#[test]
+fn what_is_written_back_no_more_begins_anew_with_first_contact() {
+    let site = Site::new(3, "");
+    site.world.write(&site.world.config());
+    site.full();
+    site.edit(0, json!({"title": "Meanwhile"}));
+    // Without the block the row belongs to Entra again, which is drift and reported.
+    site.full();
+    site.configure("");
+    let first = site.full();
+    assert_eq!(written(&first), 0, "{first:#}");
+    assert!(finds(&first, "first_contact_differs").is_some(), "{first:#}");
+    assert!(site.entra(0, "jobTitle") != "Meanwhile");
+}

@@ -5,6 +5,7 @@ mod announced;
 mod answers;
 mod assigned;
 mod beside_azure;
+mod both_ways;
 mod broken_record;
 mod claims;
 mod coupled;

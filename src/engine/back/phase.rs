@@ -16,9 +16,14 @@ pub(in crate::engine) async fn run(
     judge: &mut Judge,
     readings: &mut Readings,
 ) -> Result<(), CycleError> {
-    let Some(back) = run.job.back.clone().filter(|_| is_due(&run.order.extent)) else {
+    if !is_due(&run.order.extent) {
         return Ok(());
-    };
+    }
+    let back = run.job.back.clone();
+    if back.as_ref().is_none_or(|back| back.attributes.is_empty()) {
+        cells::forget_all(run).await?;
+    }
+    let Some(back) = back else { return Ok(()) };
     run.check_stop()?;
     judge.read_kept_back(run).await?;
     if !back.attributes.is_empty() && reads_whole(run, readings).await? {

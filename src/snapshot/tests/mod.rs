@@ -2,6 +2,7 @@
 
 mod assignments;
 mod benchmark;
+mod cells;
 mod concurrent;
 mod conformance;
 mod crash;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::stage::Ear;
 use super::stage::Stage;
+use super::stage::until;
 
 super::rows! {
     "jobs.idmelon.writeback.attributes" => attributes;
@@ -104,7 +105,24 @@ fn attributes() {
     );
 }
 
+/// Nothing else runs, and what is edited at the target arrives all the same.
 fn schedule() {
+    let stage = of_attributes(2);
+    stage.converges();
+    stage.sync(&["--full"]);
+    let user = stage.user(0);
+    let target = stage.held(&user).unwrap()["id"].as_str().unwrap().to_owned();
+    let number = json!({"phoneNumbers": [{"type": "mobile", "value": "+49 30 901820"}]});
+    assert!(stage.world.workspace.edit_user(&target, number));
+    let stage = stage
+        .with("jobs.idmelon.schedule", "")
+        .with("jobs.idmelon.full_schedule", "");
+    let stage = back(stage, "schedule", "* * * * * *");
+    let running = stage.start(&["run"]);
+    until("the number arrives in Entra", || {
+        stage.world.tenant.user(&user).unwrap()["mobilePhone"] == "+49 30 901820"
+    });
+    drop(running);
     has(
         &of_attributes(1),
         "write-back",

@@ -215,3 +215,35 @@ pub(super) async fn forget_unasked(run: &Run<'_>, sent: BTreeSet<SourceId>) -> R
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn days(day: i64) -> Timestamp {
+        Timestamp(day * 24 * 60 * 60 * 1000 + 1)
+    }
+
+    #[test]
+    fn a_day_without_a_write_is_a_day_too() {
+        let mut state = WayBackState::default();
+        assert!(days_before(&state, 100).is_empty());
+        for (day, values) in [(100, 2), (100, 1), (103, 4)] {
+            count_writes(&mut state, days(day), values);
+        }
+        assert_eq!(state.writes, [(100, 3), (103, 4)]);
+        assert_eq!(days_before(&state, 103), [3, 0, 0]);
+        assert_eq!(days_before(&state, 104), [3, 0, 0, 4]);
+        assert_eq!(days_before(&state, 130).len(), USUAL_DAYS);
+    }
+
+    #[test]
+    fn days_that_are_long_past_are_dropped() {
+        let mut state = WayBackState::default();
+        for day in 0..40 {
+            count_writes(&mut state, days(day), 1);
+        }
+        assert_eq!(state.writes.len(), USUAL_DAYS + 1);
+        assert_eq!(state.writes.last(), Some(&(39, 1)));
+    }
+}

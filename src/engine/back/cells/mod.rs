@@ -26,6 +26,7 @@ use crate::engine::run::Run;
 use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::reconcile::back::cell::ReadingId;
+use crate::snapshot::cells::CellReads;
 use crate::snapshot::cells::WAY_BACK;
 use crate::snapshot::cells::WayBackState;
 use crate::snapshot::escrow;
@@ -65,6 +66,24 @@ pub(super) async fn carry_back(
         keep_state(run, state).await?;
     }
     Ok(())
+}
+
+/// Forgets every cell, where nothing is written back any more: what is configured again later begins with first contact.
+pub(super) async fn forget_all(run: &Run<'_>) -> Result<(), CycleError> {
+    run.keep(|snapshot| {
+        let mut all = Vec::new();
+        snapshot.each_cells(|id, _| {
+            all.push(id);
+            Ok(())
+        })?;
+        if all.is_empty() {
+            return Ok(());
+        }
+        let mut tx = snapshot.tx()?;
+        all.iter().for_each(|id| tx.delete_cells(id));
+        tx.commit(Durability::Lazy)
+    })
+    .await
 }
 
 /// Begins a reading: its number, and what can be read at all.

@@ -257,7 +257,8 @@ pub(super) fn kept(before: Option<&KeptCell>, decision: &Decision, now: Timestam
     let last = decision.findings.last().copied();
     let lasting = before.and_then(|before| before.finding);
     let ended = match (&decision.step, lasting) {
-        (Step::Nothing(Quiet::InStep | Quiet::Left) | Step::Write(_) | Step::Clear(_), _) => true,
+        // A write that is decided may never be carried, where the target moves back before it is.
+        (Step::Nothing(Quiet::InStep | Quiet::Left), _) => true,
         (_, Some((Finding::Conflict | Finding::TwoWriters, _))) => !is_for_a_person(&cell),
         _ => false,
     };

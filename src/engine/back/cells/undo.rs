@@ -14,6 +14,7 @@ use crate::engine::back::WayBack;
 use crate::engine::error::CycleError;
 use crate::engine::judge::Judge;
 use crate::engine::run::Run;
+use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
 use crate::model::id::SourceId;
 use crate::model::object::Existence;
@@ -24,6 +25,7 @@ use crate::reconcile::back::cell::Pair;
 use crate::reconcile::back::cell::ReadingId;
 use crate::reconcile::back::cell::Writable;
 use crate::reconcile::back::cell::Write;
+use crate::reconcile::back::decide::Finding;
 use crate::reconcile::explain::reason::Reason;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Verb;
@@ -143,7 +145,7 @@ async fn invert(
         };
         let mut due = Vec::new();
         for change in &deed.changes {
-            match inverse(back, &row, change, &attributes, cycle) {
+            match inverse(back, &row, change, &attributes, (cycle, run.now)) {
                 Some(one) => due.push(one),
                 None => run.order.watcher.finding(&format!(
                     "{KIND} {} ({}): {} was changed in Entra since, and stays",
@@ -166,7 +168,7 @@ fn inverse(
     row: &UserCells,
     change: &Change,
     attributes: &Attributes,
-    cycle: CycleId,
+    (cycle, now): (CycleId, Timestamp),
 ) -> Option<Due> {
     let property = change.attribute.as_str();
     let way = back.attributes.iter().find(|way| way.property == property)?;
@@ -192,10 +194,11 @@ fn inverse(
     let undone = Reason::Undone {
         cycle: cycle.to_string(),
     };
-    Some(Due::new(
-        property,
-        write,
-        KeptCell { cell, ..kept.clone() },
-        undone,
-    ))
+    // To the way back an undo is an edit in Entra.
+    let decided = KeptCell {
+        cell,
+        finding: Some((Finding::SourceEditedTargetOwned, now)),
+        ..kept.clone()
+    };
+    Some(Due::new(property, write, decided, undone))
 }

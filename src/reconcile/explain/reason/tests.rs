@@ -147,6 +147,10 @@ fn plain() -> Vec<Reason> {
         MakesWay,
         Drifted,
         ReenabledAtTarget,
+        EditedAtTarget,
+        ClearedAtTarget,
+        BothMoved,
+        TwoWriters,
     ]
 }
 
