@@ -182,8 +182,9 @@ impl From<StoreError> for AppError {
 impl From<&CycleError> for AppError {
     fn from(error: &CycleError) -> Self {
         let kind = match error {
+            CycleError::AzureWrites { .. } => ErrorKind::NotBegun,
             CycleError::NotOne(error) => not_one(error),
-            CycleError::Quarantined { .. } | CycleError::AzureWrites { .. } => ErrorKind::NotBegun,
+            CycleError::Quarantined { .. } => ErrorKind::NotBegun,
             CycleError::Source(_)
             | CycleError::Target(_)
             | CycleError::Store(_)

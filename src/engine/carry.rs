@@ -24,9 +24,6 @@ pub(super) async fn carry(
     works: Vec<Work>,
 ) -> Result<Carried, CycleError> {
     if run.applies() {
-        if works.iter().any(writes) {
-            nobody_else_writes(run).await?;
-        }
         return carry_out(run, phases, kind, works).await;
     }
     let foreseen = foresee(run, &mut phases.names, kind, works).await?;
@@ -40,6 +37,9 @@ async fn carry_out(
     kind: ObjectKind,
     works: Vec<Work>,
 ) -> Result<Carried, CycleError> {
+    if works.iter().any(writes) {
+        nobody_else_writes(run).await?;
+    }
     let batch = prepare(run, kind, works).await?;
     let sending = Sending::begin(run, &mut phases.failures, batch.at, &batch.works);
     let mut recording = Recording::new(kind, batch.intents, phases.readings.drift.is_any());

@@ -174,8 +174,8 @@ fn erase_records(snapshot: &Snapshot, id: &SourceId) -> Result<u64, StoreError> 
         tx.delete_escrow(kind, id);
         tx.put_refusals(kind, id, &[]);
         tx.delete_drift(kind, id);
-        tx.put_watched(kind, id, &Watched::default());
         tx.put_undone(kind, id, None);
+        tx.put_watched(kind, id, &Watched::default());
         for class in Class::ALL {
             tx.delete_withheld(&(kind, *id, class));
         }
