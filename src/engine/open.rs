@@ -92,6 +92,27 @@ fn of(work: &Work, at: Timestamp) -> Option<OpenWrite> {
     })
 }
 
+/// What of a create is in doubt, as a write that is read back once the resource can be read.
+pub(super) fn in_doubt(work: &Work, at: Timestamp) -> Option<OpenWrite> {
+    let doubt = &work.left_out.in_doubt;
+    doubt.error()?;
+    let paths = doubt
+        .attributes
+        .iter()
+        .map(|part| part.attribute.as_str().to_owned());
+    Some(OpenWrite {
+        kind: work.plan.kind,
+        id: work.plan.source,
+        paths: paths.collect(),
+        members: !doubt.members.is_empty(),
+        put_in: BTreeSet::new(),
+        adopts: None,
+        at,
+        earlier: false,
+        answered: true,
+    })
+}
+
 fn put_in(work: &Work) -> BTreeSet<SourceId> {
     work.added.iter().map(|(member, _)| *member).collect()
 }

@@ -148,6 +148,23 @@ pub(super) struct LeftOut {
     pub(super) members: Vec<RefusedMember>,
     /// The names of those, where they are known.
     pub(super) names: BTreeMap<SourceId, String>,
+    /// What it took in a create, refused once more, and does not show: it counts as sent until the resource can be read.
+    pub(super) in_doubt: InDoubt,
+}
+
+/// Values and members of which nobody knows whether the target holds them.
+#[derive(Debug, Default)]
+pub(super) struct InDoubt {
+    pub(super) attributes: Vec<RefusedPart>,
+    pub(super) members: Vec<RefusedMember>,
+}
+
+impl InDoubt {
+    /// What the target said of them; `None` where nothing is in doubt.
+    pub(super) fn error(&self) -> Option<&TargetError> {
+        let of_members = || self.members.first().map(|one| &one.error);
+        self.attributes.first().map(|one| &one.error).or_else(of_members)
+    }
 }
 
 impl LeftOut {
@@ -159,6 +176,10 @@ impl LeftOut {
             of_a_leaver: Vec::new(),
             members: Vec::new(),
             names: BTreeMap::new(),
+            in_doubt: InDoubt {
+                attributes: Vec::new(),
+                members: Vec::new(),
+            },
         }
     }
 }

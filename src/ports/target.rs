@@ -1,6 +1,7 @@
 //! What the engine asks of a target directory.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,6 +34,15 @@ pub struct ListPage {
     pub total: Option<u64>,
     /// The page's position in the listing.
     pub paged: Paged,
+}
+
+impl ListPage {
+    /// Returns the number of its resources, each once.
+    #[must_use]
+    pub fn distinct(&self) -> u64 {
+        let ids: HashSet<&TargetId> = self.resources.iter().map(|resource| &resource.id).collect();
+        ids.len() as u64
+    }
 }
 
 /// The position of a page in its listing.

@@ -38,6 +38,8 @@ pub struct Page<'a> {
     pub unread: u64,
     /// Resources that no page before it brought.
     pub fresh: u64,
+    /// Resources that a page before it brought.
+    pub known: u64,
     /// `totalResults`, where said.
     pub total: Option<u64>,
 }
@@ -64,6 +66,8 @@ enum Doubt {
     BeforeTheEnd,
     /// What came was known.
     AtTheEnd,
+    /// A page before it brought what was known beside what was new.
+    Gap,
 }
 
 /// A listing under way.
@@ -80,6 +84,8 @@ pub struct Listing {
     idle: u32,
     most: u64,
     doubt: Option<Doubt>,
+    /// Indexes from which on entries may stand that were led past.
+    gaps: Vec<u64>,
     /// Digests of the cursors that were followed: 8 bytes a page.
     followed: HashSet<u64>,
 }
@@ -97,6 +103,7 @@ impl Listing {
             idle: 0,
             most: known.saturating_mul(10).saturating_add(MOST_BEYOND),
             doubt: None,
+            gaps: Vec::new(),
             followed: HashSet::new(),
         }
     }
@@ -128,7 +135,15 @@ impl Listing {
             ));
         }
         match page.way {
-            Way::Index(start) if is_news => Step::Index(start + page.entries.max(1)),
+            Way::Index(start) if is_news => {
+                // What is known may stand there again, or the page began too early, as where rows moved or the first page came once
+                // more: then those who stand behind it were not shown.
+                if page.known > 0 {
+                    self.gaps
+                        .push(start + page.entries.saturating_sub(page.known).max(1));
+                }
+                Step::Index(start + page.entries.max(1))
+            }
             Way::Index(start) => self.nothing_new(start, page.entries, doubt),
             Way::Cursor(None) => self.end(),
             Way::Cursor(Some(cursor)) => {
@@ -158,12 +173,13 @@ impl Listing {
         let (kind, distinct) = (self.kind, self.distinct);
         let total = self.total.unwrap_or(0);
         match doubt {
-            None if total <= distinct + self.unread => self.end(),
+            None if total <= distinct + self.unread => self.end_by_index(),
             None if entries == 0 => self.look(start.saturating_sub(1).max(1), Doubt::BeforeTheEnd),
             None => self.look(start, Doubt::AtTheEnd),
             // The last entry stands where it stood, and nothing behind it: the number is wrong.
-            Some(Doubt::BeforeTheEnd) if entries > 0 || distinct + self.unread == 0 => self.end(),
-            Some(Doubt::AtTheEnd) if entries > 0 && self.brought > 1 => self.end(),
+            Some(Doubt::BeforeTheEnd) if entries > 0 || distinct + self.unread == 0 => self.end_by_index(),
+            Some(Doubt::AtTheEnd) if entries > 0 && self.brought > 1 => self.end_by_index(),
+            Some(Doubt::Gap) => self.end_by_index(),
             Some(Doubt::AtTheEnd) if entries > 0 => Step::Unproven(format!(
                 "the target lists {distinct} distinct {kind}s where it says that it has {total}: it shows its first page again \
                  and again"
@@ -178,6 +194,14 @@ impl Listing {
     fn look(&mut self, start: u64, doubt: Doubt) -> Step {
         self.doubt = Some(doubt);
         Step::LookAgain(start)
+    }
+
+    /// The end, once nobody stands where somebody may have been led past.
+    fn end_by_index(&mut self) -> Step {
+        match self.gaps.pop() {
+            Some(gap) => self.look(gap, Doubt::Gap),
+            None => self.end(),
+        }
     }
 
     fn end(&self) -> Step {

@@ -140,7 +140,27 @@ fn what_is_announced_is_what_is_planned_in_every_world() {
 }
 
 /// Seeds that found a bug, and what it was.
-const FOUND: [(u64, &str); 33] = [
+const FOUND: [(u64, &str); 38] = [
+    (
+        3_107_576,
+        "a member that a create left out was refused a second time, and nothing could be read: it counted as sent and was never read \
+         back, so that it lacked for good",
+    ),
+    (
+        3_099_596,
+        "the same with a title, on a service that was throttled",
+    ),
+    (
+        3_107_416,
+        "a newcomer took a resource over, the leaver's title was not let go for the newcomer's, and stayed when the newcomer had none \
+         any more",
+    ),
+    (3_110_186, "the same with a leaver whose title was another one"),
+    (
+        3_115_469,
+        "a page of a listing was the first one once more: its entries were counted as a way gone, who stood behind was never shown, \
+         and a user of whom a create was open was created a second time",
+    ),
     (
         6_966,
         "a value that a create left out was answered 2xx and not kept, and no reading was had: it counted as sent",

@@ -164,12 +164,13 @@ async fn listed(target: &impl TargetDirectory) -> Result<Vec<Resource>, TargetEr
     for _ in 0..MOST_PAGES {
         let page = target.list(KIND, from).await?;
         let unread = page.entries.saturating_sub(page.resources.len() as u64);
-        let before = known.len();
+        let (before, shown) = (known.len(), page.distinct());
         for resource in page.resources {
             if known.insert(resource.id.clone()) {
                 all.push(resource);
             }
         }
+        let fresh = (known.len() - before) as u64;
         let way = match &page.paged {
             Paged::Index(start) => Way::Index(*start),
             Paged::Cursor(next) => Way::Cursor(next.as_deref()),
@@ -178,7 +179,8 @@ async fn listed(target: &impl TargetDirectory) -> Result<Vec<Resource>, TargetEr
             way,
             entries: page.entries,
             unread,
-            fresh: (known.len() - before) as u64,
+            fresh,
+            known: shown.saturating_sub(fresh),
             total: page.total,
         });
         from = Some(match step {

@@ -245,13 +245,13 @@ async fn send(
 ///
 /// They were in a create that the target took: what refuses them once more is no proof that they are not there. One waits only
 /// where it was seen to lack: by a reading, of members a reading of all, or by what the client saw after a 2xx. Any other one
-/// counts as sent, so that it is taken away when the source does, and a reading of the target finds it where it lacks after all.
+/// counts as sent, so that it is taken away when the source does; where nothing could be read, it is in doubt until that works.
 async fn refused_for_certain(
     job: &Job,
     work: &mut Work,
     target: &TargetId,
     lacks: &Lacks,
-    (mut values, mut members): (Vec<RefusedPart>, Vec<RefusedMember>),
+    (values, members): (Vec<RefusedPart>, Vec<RefusedMember>),
 ) -> Option<Resource> {
     let doubted = !(lacks.read || values.is_empty()) || !(lacks.for_certain || members.is_empty());
     let read = match doubted {
@@ -262,15 +262,19 @@ async fn refused_for_certain(
     let now = now
         .map(|answered| Lacks::of(job, work, &answered))
         .unwrap_or_default();
-    if !lacks.read {
-        let lacking = |path: &Name| now.attributes.iter().any(|change| change.attribute == *path);
-        values.retain(|part| part.holds.is_some() || lacking(&part.attribute));
+    let lacking = |path: &Name| now.attributes.iter().any(|change| change.attribute == *path);
+    let is_lacking = |part: &RefusedPart| lacks.read || part.holds.is_some() || lacking(&part.attribute);
+    let (values, other_values): (Vec<_>, Vec<_>) = values.into_iter().partition(is_lacking);
+    let is_out = |member: &TargetId| now.for_certain && now.members.contains(member);
+    let is_outside =
+        |one: &RefusedMember| lacks.for_certain || one.error.status() == 200 || is_out(&one.member);
+    let (members, other_members): (Vec<_>, Vec<_>) = members.into_iter().partition(is_outside);
+    let left_out = &mut work.left_out;
+    left_out.attributes.extend(values);
+    left_out.members.extend(members);
+    if read.is_none() {
+        left_out.in_doubt.attributes.extend(other_values);
+        left_out.in_doubt.members.extend(other_members);
     }
-    if !lacks.for_certain {
-        let lacking = |member: &TargetId| now.for_certain && now.members.contains(member);
-        members.retain(|one| one.error.status() == 200 || lacking(&one.member));
-    }
-    work.left_out.attributes.extend(values);
-    work.left_out.members.extend(members);
     read
 }

@@ -86,7 +86,7 @@ async fn take_page(
     listing: &mut Listing,
     page: ListPage,
 ) -> Result<Step, CycleError> {
-    let paths = run.key_paths(kind);
+    let (paths, shown) = (run.key_paths(kind), page.distinct());
     let ListPage {
         resources,
         entries,
@@ -106,6 +106,7 @@ async fn take_page(
         entries,
         unread,
         fresh,
+        known: shown.saturating_sub(fresh),
         total,
     }))
 }

@@ -10,6 +10,7 @@ use crate::engine::apply::send::Answers;
 use crate::engine::audit;
 use crate::engine::audit::Ending;
 use crate::engine::error::chain;
+use crate::engine::open;
 use crate::engine::record::Learned;
 use crate::engine::record::Observation;
 use crate::engine::record::Recorder;
@@ -169,6 +170,7 @@ impl Recorder<'_, '_> {
     fn done(&mut self, work: Work, target: TargetId, part: &mut Part, learned: &mut Learned) -> Done {
         let mut work = work;
         learned.doubted.extend(work.doubted_members());
+        self.leave_in_doubt(&work, part);
         let refusals = self.take_refused(&mut work, part);
         let not_kept = NotKept::waiting(std::mem::take(&mut work.left_out.not_kept));
         part.identities += work.run.iter().filter(|o| changes_identity(o)).count() as u64;
@@ -180,6 +182,16 @@ impl Recorder<'_, '_> {
             not_kept,
             ..Done::nothing(work)
         }
+    }
+
+    /// Values and members of which nobody knows whether they are there keep the cycle from ending as converged.
+    fn leave_in_doubt(&mut self, work: &Work, part: &mut Part) {
+        let Some(error) = work.left_out.in_doubt.error() else {
+            return;
+        };
+        let (id, hint) = (work.plan.source, error.hint().to_owned());
+        self.run.summary.fail(id, "read_back", chain(error), hint);
+        part.opens.extend(open::in_doubt(work, self.run.now));
     }
 
     /// A request that was not answered well: a new observation, a failed entry, or a target in trouble.

@@ -59,7 +59,7 @@ impl Recorder<'_, '_> {
             work.plan.name
         ));
         self.note_met(work, &target, &mut part.history);
-        part.met.extend(self.taken_by(work, &target));
+        part.opens.extend(self.taken_by(work, &target));
         let body = resource.tree().into_owned();
         let reviews = kind == ObjectKind::Group && self.run.job.policy.groups.adopt == AdoptGroup::Review;
         let review = reviews.then(|| self.review_of(Alike::of(&self.run.job.mapping, kind, &target, &body)));

@@ -49,8 +49,9 @@ pub(in crate::engine) struct Part {
     pub(in crate::engine) answered: BTreeSet<SourceId>,
     /// Whose request did not go out, or was refused.
     pub(in crate::engine) undone: BTreeSet<SourceId>,
-    /// Adoptions that are to follow creates which met a resource.
-    pub(in crate::engine) met: Vec<OpenWrite>,
+    /// Writes that are open once this is recorded: adoptions that are to follow creates which met a resource, and what of a create
+    /// is in doubt.
+    pub(in crate::engine) opens: Vec<OpenWrite>,
     pub(in crate::engine) history: Vec<NewEntry>,
     /// Changes of identity: counted before what was sent moves into the history.
     pub(in crate::engine) identities: u64,

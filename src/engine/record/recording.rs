@@ -219,7 +219,7 @@ impl Part {
         let stays = |(of, id, _): &ObjectIntent| *of != kind || open.contains(id) || !judged.contains(id);
         close_intents(&mut tx, &ledger.intents, stays);
         open::settle(&mut tx, kind, &self.certain, &self.undone, &self.answered)?;
-        open::add(&mut tx, self.met)?;
+        open::add(&mut tx, self.opens)?;
         let created = open.intersection(&self.answered).copied();
         open::note_answered(&mut tx, kind, created, setting.answered_at)?;
         if !self.history.is_empty() {

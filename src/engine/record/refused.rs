@@ -148,7 +148,7 @@ fn report(operation: &Operation, attribute: &Name, taken: bool, said: &str) -> S
 /// Notes a value of a leaver that the target does not let go, where a newcomer takes the resource over: the newcomer has nothing
 /// recorded for it, so that without this later cycles would see nothing to do.
 fn note_leaver(work: &mut Work, change: &Change, holds: Option<&Value>) {
-    if rehired_from(&work.run).is_none() || !change.after.is_unassigned() || change.before.is_unassigned() {
+    if rehired_from(&work.run).is_none() || change.before.is_unassigned() {
         return;
     }
     let stays = holds.unwrap_or(&change.before).clone();

@@ -17,12 +17,14 @@ fn listed(service: impl Fn(u64, bool) -> Answer) -> (usize, u32, Step) {
         assert!(requests < 5000, "the listing does not end");
         let step = match service(start, counted) {
             Ok((entries, total)) => {
+                let distinct = entries.iter().collect::<BTreeSet<_>>().len() as u64;
                 let fresh = entries.iter().filter(|entry| seen.insert(**entry)).count() as u64;
                 listing.page(&Page {
                     way: Way::Index(start),
                     entries: entries.len() as u64,
                     unread: 0,
                     fresh,
+                    known: distinct - fresh,
                     total,
                 })
             }
@@ -77,6 +79,49 @@ fn pages_may_be_short_in_the_middle_and_overlap() {
     assert_eq!((seen, step), (9, Step::Whole), "indexes from 0 on");
     let (seen, _, step) = listed(|start, _| Ok((page(9, 4, start.min(6)), Some(12))));
     assert_eq!((seen, step), (9, Step::Whole), "the last page again and again");
+}
+
+/// World 3115469: the second page was the first once more, of another size. Whoever counts what it shows skips who stands behind.
+#[test]
+fn a_page_that_begins_too_early_leads_past_nobody() {
+    use std::cell::Cell;
+    for total in [Some(14), None] {
+        let glitches = Cell::new(1);
+        let (seen, _, step) = listed(|start, _| {
+            if start == 4 && glitches.replace(0) == 1 {
+                return Ok((page(14, 6, 1), total));
+            }
+            Ok((page(14, if start < 4 { 1 } else { 6 }, start), total))
+        });
+        assert_eq!((seen, step), (14, Step::Whole), "{total:?}");
+    }
+    // Rows that were added before the place, while it was read.
+    let (seen, _, step) = listed(|start, _| Ok((page(12, 4, if start > 4 { start - 3 } else { 1 }), None)));
+    assert_eq!((seen, step), (12, Step::Whole));
+    // A service that lists some of them again, further behind, and counts them.
+    let again: Vec<u64> = (1..=12)
+        .flat_map(|n| if n % 3 == 2 { vec![n, n - 1] } else { vec![n] })
+        .collect();
+    for size in 2..5 {
+        let (seen, _, step) = listed(|start, _| {
+            let from = usize::try_from(start).unwrap() - 1;
+            Ok((again.iter().skip(from).take(size).copied().collect(), Some(12)))
+        });
+        assert_eq!((seen, step), (12, Step::Whole), "pages of {size}");
+    }
+    // Each entry twice on its page is no doubt.
+    let twice = |start: u64, _| {
+        Ok((
+            page(12, 4, start.div_ceil(2))
+                .into_iter()
+                .flat_map(|n| [n, n])
+                .collect(),
+            None,
+        ))
+    };
+    let (seen, requests, step) = listed(twice);
+    assert_eq!((seen, step), (12, Step::Whole));
+    assert!(requests <= 5, "{requests}");
 }
 
 #[test]
@@ -159,6 +204,7 @@ fn what_cannot_be_read_is_not_absent() {
         entries,
         unread,
         fresh,
+        known: 0,
         total: None,
     };
     assert_eq!(listing.page(&at(1, 3, 1, 2)), Step::Index(4));
@@ -174,6 +220,7 @@ fn by_cursor(next: Option<&str>, fresh: u64) -> Page<'_> {
         entries: fresh,
         unread: 0,
         fresh,
+        known: 0,
         total: Some(99),
     }
 }
@@ -231,6 +278,7 @@ fn a_listing_without_an_end_is_given_up() {
             entries: 500,
             unread: 0,
             fresh: 500,
+            known: 0,
             total: Some(500),
         };
         match listing.page(&page) {
