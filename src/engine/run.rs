@@ -7,6 +7,7 @@ use super::job::Extent;
 use super::job::Job;
 use super::job::Order;
 use super::standing::Standing;
+use super::summary::Finding;
 use super::summary::Summary;
 use super::warnings::Warnings;
 use super::warnings::nothing_written;
@@ -161,6 +162,17 @@ impl<'j> Run<'j> {
             }
         }
         self.order.watcher.omission(kind, object, name, omission);
+    }
+
+    /// Reports something that a person should know. `stops`: it keeps something from being done.
+    pub(super) fn find(&mut self, finding: Finding, stops: bool) {
+        let Finding { code, text, advice } = &finding;
+        self.left.findings += u64::from(stops);
+        if self.warnings.is_news(text) {
+            warn!(finding = code, "{text}; {advice}");
+        }
+        self.order.watcher.finding(&format!("{text}; {advice}"));
+        self.summary.findings.push(finding);
     }
 
     /// The drift policy of this cycle.

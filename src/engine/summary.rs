@@ -207,7 +207,7 @@ pub struct NotKept {
 }
 
 /// Something that a person should know. It names objects by their ids alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// Its code, for programs.
     pub code: String,

@@ -136,9 +136,7 @@ impl Story {
             if verb.is_some_and(|verb| (verb.side(), verb.act()) == (Side::Source, Act::Update)) {
                 continue;
             }
-            // What went to the source is nothing that became of the resource.
-            let of_target = Verb::named(&deed.operation).filter(|verb| verb.side() == Side::Target);
-            match of_target.map(Verb::act) {
+            match verb.map(Verb::act) {
                 Some(Act::Create) => {
                     story.created = Some(deed.target.clone());
                     continue;

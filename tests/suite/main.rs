@@ -16,6 +16,7 @@ mod cycles;
 mod daemon;
 mod delta_pages;
 mod door;
+mod enrolled;
 mod graph_wire;
 mod hints;
 mod hostile_target;

@@ -137,7 +137,6 @@ fn of_group(
             leave_after: enrolled.leave_after,
             threshold: enrolled.threshold,
             never: enrolled.never.clone(),
-            models: Vec::new(),
         },
     })
 }

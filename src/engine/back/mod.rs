@@ -4,6 +4,8 @@
 //! holds, releases, the pause and the history; they share neither what is read nor what is planned, because their proofs differ.
 
 pub(super) mod cells;
+pub(super) mod enrolled;
+pub(super) mod findings;
 pub(super) mod phase;
 
 use std::collections::BTreeSet;
@@ -54,8 +56,6 @@ pub struct EnrolledRules {
     pub threshold: EnrolledThreshold,
     /// Who is never a member: break-glass accounts.
     pub never: BTreeSet<SourceId>,
-    /// The models of keys (AAGUIDs) that count as a passkey; all where there is none.
-    pub models: Vec<String>,
 }
 
 /// What a user needs to join the enrolled group.

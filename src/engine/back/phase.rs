@@ -1,14 +1,15 @@
 //! The way back of one cycle.
 
+use super::cells;
+use super::enrolled;
 use crate::engine::error::CycleError;
 use crate::engine::job::Extent;
 use crate::engine::judge::Judge;
 use crate::engine::readings::Readings;
 use crate::engine::run::Run;
 use crate::model::id::ObjectKind;
+use crate::model::side::Side;
 use crate::reconcile::forward::view::Absence;
-
-use super::cells;
 
 /// Carries back what is due, where it is this cycle's turn.
 pub(in crate::engine) async fn run(
@@ -16,7 +17,7 @@ pub(in crate::engine) async fn run(
     judge: &mut Judge,
     readings: &mut Readings,
 ) -> Result<(), CycleError> {
-    if !is_due(&run.order.extent) {
+    if !is_due(&run.order.extent, judge) {
         return Ok(());
     }
     let back = run.job.back.clone();
@@ -26,6 +27,11 @@ pub(in crate::engine) async fn run(
     let Some(back) = back else { return Ok(()) };
     run.check_stop()?;
     judge.read_kept_back(run).await?;
+    if let Some(enrolled) = &back.enrolled {
+        judge.begin(run).await?;
+        judge.judge(run).await?;
+        enrolled::carry(run, judge, (back.writer.as_ref(), enrolled)).await?;
+    }
     if !back.attributes.is_empty() && reads_whole(run, readings).await? {
         cells::carry_back(run, judge, &back).await?;
     }
@@ -50,15 +56,18 @@ async fn reads_whole(run: &Run<'_>, readings: &mut Readings) -> Result<bool, Cyc
     })
 }
 
-/// True for a cycle that looks at the target whole, or at the way back alone.
-const fn is_due(extent: &Extent) -> bool {
+/// True for a cycle that looks at the target whole, or at the way back alone, or in which something of it was let through.
+fn is_due(extent: &Extent, judge: &Judge) -> bool {
     match extent {
         Extent::Full | Extent::Back => true,
+        Extent::Released => {
+            let mut released = judge.kept_back.released.values();
+            released.any(|entry| entry.verb.side() == Side::Source)
+        }
         Extent::Changes
         | Extent::All
         | Extent::Restart
         | Extent::Objects { .. }
-        | Extent::Released
         | Extent::Drift { .. }
         | Extent::Explain => false,
     }

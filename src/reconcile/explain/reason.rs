@@ -138,6 +138,18 @@ pub enum Reason {
     },
     /// Attributes, or members, for reasons of their own. Never made by hand: [`Reason::of_changes`], [`Reason::of_members`].
     Several(Vec<Part>),
+    /// The user holds an active security key, and is no member of the enrolled group.
+    HoldsKey,
+    /// No active security key on two complete readings.
+    KeyGone,
+    /// The security key is blocked.
+    KeyBlocked,
+    /// The user is never to be a member.
+    NeverMember,
+    /// A member of the enrolled group without a key, whom melonsync did not add.
+    ForeignMember,
+    /// Somebody took a member with an active key out by hand.
+    RemovedByHand,
 }
 
 /// One of several reasons, with what it is the reason of.
@@ -152,7 +164,7 @@ pub struct Part {
 }
 
 /// Every code, for those who count or translate them.
-pub const CODES: [&str; 45] = [
+pub const CODES: [&str; 51] = [
     "new",
     "missing_at_target",
     "matched",
@@ -198,6 +210,12 @@ pub const CODES: [&str; 45] = [
     "both_moved",
     "two_writers",
     "undone",
+    "holds_key",
+    "key_gone",
+    "key_blocked",
+    "never_member",
+    "foreign_member",
+    "removed_by_hand",
 ];
 
 impl Reason {
@@ -364,6 +382,12 @@ impl Reason {
             Self::BothMoved => "both_moved",
             Self::TwoWriters => "two_writers",
             Self::Undone { .. } => "undone",
+            Self::HoldsKey => "holds_key",
+            Self::KeyGone => "key_gone",
+            Self::KeyBlocked => "key_blocked",
+            Self::NeverMember => "never_member",
+            Self::ForeignMember => "foreign_member",
+            Self::RemovedByHand => "removed_by_hand",
             Self::Several(parts) => parts.first().map_or("not_as_sent", |part| part.reason.label()),
         }
     }

@@ -44,6 +44,11 @@ impl Tenant {
         self.core().owned.insert(group.to_owned());
     }
 
+    /// Takes the ownership of a group from the writing app.
+    pub fn let_writer_disown(&self, group: &str) {
+        self.core().owned.remove(group);
+    }
+
     /// Makes a user an administrator: an app without a higher role cannot change what is sensitive of them.
     pub fn make_administrator(&self, user: &str) {
         self.core().administrators.insert(user.to_owned());

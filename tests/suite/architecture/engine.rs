@@ -5,7 +5,7 @@ use super::tree::sources;
 
 /// The rooms, lowest first. One uses the rooms before it, and itself. A file that is named apart from its folder is a value that
 /// rooms before that folder hold too.
-const ROOMS: [&str; 54] = [
+const ROOMS: [&str; 56] = [
     // Values, and what every phase knows of the cycle.
     "error",
     "parallel",
@@ -48,6 +48,8 @@ const ROOMS: [&str; 54] = [
     "apply",
     "record",
     "back::cells",
+    "back::findings",
+    "back::enrolled",
     "back::phase",
     // The steps of a story: what each phase is given of the others, a batch, who goes first, what is settled before, the passes.
     "phases",

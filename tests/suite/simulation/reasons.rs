@@ -48,7 +48,7 @@ const JUDGED_BY_FIELD: [&str; 2] = ["source_changed", "conflict"];
 
 /// Nothing in these worlds causes them: the configuration stays, users match by userName alone, nobody links by hand, undoes or
 /// waits for the clock, and nothing goes back.
-const NEVER: [&str; 10] = [
+const NEVER: [&str; 16] = [
     "adopt_user",
     "both_moved",
     "clear_entra",
@@ -59,6 +59,12 @@ const NEVER: [&str; 10] = [
     "time_passed",
     "two_writers",
     "undone",
+    "holds_key",
+    "key_gone",
+    "key_blocked",
+    "never_member",
+    "foreign_member",
+    "removed_by_hand",
 ];
 
 /// Facts about what the target holds or held, or about what was sent: the model of the source cannot tell. Whose resource is

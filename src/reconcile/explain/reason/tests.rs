@@ -151,6 +151,12 @@ fn plain() -> Vec<Reason> {
         ClearedAtTarget,
         BothMoved,
         TwoWriters,
+        HoldsKey,
+        KeyGone,
+        KeyBlocked,
+        NeverMember,
+        ForeignMember,
+        RemovedByHand,
     ]
 }
 

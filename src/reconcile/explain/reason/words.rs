@@ -83,17 +83,20 @@ impl Reason {
             Self::ClearedAtTarget => "it was emptied at the target, and its value belongs to the target",
             Self::BothMoved => "it was edited on both sides, and its value belongs to the target",
             Self::TwoWriters => "two writers in Entra undo each other",
-            Self::New { .. }
-            | Self::Matched { .. }
-            | Self::Alike(_)
-            | Self::LetGo { .. }
-            | Self::Rehired { .. }
-            | Self::SourceChanged { .. }
-            | Self::ConfigChanged { .. }
-            | Self::OutOfScope { .. }
-            | Self::Conflict { .. }
-            | Self::Undone { .. }
-            | Self::Several(_) => "",
+            _ => self.words_of_enrolled(),
+        }
+    }
+
+    /// The words of those about the enrolled group.
+    const fn words_of_enrolled(&self) -> &'static str {
+        match self {
+            Self::HoldsKey => "an active security key, and not a member of the enrolled group",
+            Self::KeyGone => "no active security key on two complete readings",
+            Self::KeyBlocked => "the security key is blocked on two complete readings",
+            Self::NeverMember => "the user is in `enrolled_never`",
+            Self::ForeignMember => "a member without an active security key, whom melonsync did not add",
+            Self::RemovedByHand => "an active security key, and somebody took the member out by hand",
+            _ => "",
         }
     }
 }
@@ -121,7 +124,7 @@ pub fn code_of(words: &str) -> Option<&'static str> {
 }
 
 /// Those whose words are fixed.
-const PLAIN: [Reason; 34] = [
+const PLAIN: [Reason; 40] = [
     Reason::MissingAtTarget,
     Reason::AdoptedDiffers,
     Reason::LinkedByHand,
@@ -156,6 +159,12 @@ const PLAIN: [Reason; 34] = [
     Reason::ClearedAtTarget,
     Reason::BothMoved,
     Reason::TwoWriters,
+    Reason::HoldsKey,
+    Reason::KeyGone,
+    Reason::KeyBlocked,
+    Reason::NeverMember,
+    Reason::ForeignMember,
+    Reason::RemovedByHand,
 ];
 
 /// What becomes of an adopted group.

@@ -1,0 +1,312 @@
+//! The enrolled group, over real HTTP: who enrols a key joins, and leaves on proof alone. Each cycle runs twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use melonsync::engine::back::Enrolled;
+use melonsync::engine::back::EnrolledRules;
+use melonsync::engine::back::Requires;
+use melonsync::engine::back::WayBack;
+use melonsync::engine::job::Extent;
+use melonsync::engine::summary::Outcome;
+use melonsync::entra::GraphOptions;
+use melonsync::entra::GraphSource;
+use melonsync::entra::clouds::Cloud;
+use melonsync::entra::writer::GraphWriter;
+use melonsync::idmelon::IdmelonKeys;
+use melonsync::idmelon::IdmelonOptions;
+use melonsync::model::secret::Secret;
+use melonsync::reconcile::back::group::EnrolledThreshold;
+use melonsync::reconcile::operation::Verb;
+use melonsync::reconcile::policy::Threshold;
+use melonsync::sandbox::DEFAULT_API_KEY;
+use melonsync::sandbox::Fault;
+use melonsync::sandbox::SampleOptions;
+use melonsync::sandbox::Server;
+use melonsync::sandbox::Tenant;
+use melonsync::snapshot::kept_back::KeptBackReads;
+use melonsync::transport::NetworkOptions;
+use melonsync::transport::RetryPolicy;
+use serde_json::json;
+
+use crate::support::world::Ran;
+use crate::support::world::World;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A world whose users are linked, with an enrolled group.
+struct Site {
+    world: World,
+    group: String,
+    _servers: [Server; 2],
+}
+
+impl Site {
+    async fn new(users: usize) -> Self {
+        Self::with(users, Requires::Key).await
+    }
+
+    async fn with(users: usize, requires: Requires) -> Self {
+        let tenant = Tenant::sample_with(SampleOptions {
+            users,
+            groups: 0,
+            plain: true,
+            ..SampleOptions::default()
+        });
+        let group = tenant.add_group(json!({"displayName": "Key holders", "groupTypes": []}));
+        tenant.let_writer_own(&group);
+        let mut world = World::new(tenant).await;
+        let here = "127.0.0.1:0".parse().unwrap();
+        let servers = [
+            world.tenant.serve(here).await.unwrap(),
+            world.workspace.serve(here).await.unwrap(),
+        ];
+        let back = way_back(&world, &servers, &group, requires);
+        world.job.back = Some(Arc::new(back));
+        world.cycle().await.expect(Outcome::Converged);
+        Self {
+            world,
+            group,
+            _servers: servers,
+        }
+    }
+
+    fn user(&self, n: usize) -> String {
+        self.world.tenant.user_ids()[n].clone()
+    }
+
+    /// Enrols a key for a user. Returns its id.
+    fn enrols(&self, n: usize) -> String {
+        let shown = self.world.tenant.user(&self.user(n)).unwrap();
+        let name = shown["userPrincipalName"].as_str().unwrap();
+        self.world.workspace.enrol_key(&name.to_uppercase())
+    }
+
+    fn members(&self) -> usize {
+        self.world.tenant.members(&self.group).len()
+    }
+
+    /// One cycle of the way back, so long after the last.
+    async fn back(&self, later: Duration) -> Ran {
+        self.world.clock.advance(later);
+        self.world.run(Extent::Back, true, None).await
+    }
+
+    /// One cycle that adds and removes so many, and another one at once that does nothing more.
+    #[track_caller]
+    fn moved(ran: &Ran, joins: u64, leaves: u64) {
+        let moved = (ran.count(Verb::AddEnrolled), ran.count(Verb::RemoveEnrolled));
+        assert_eq!(moved, (joins, leaves), "{}", ran.story());
+    }
+
+    async fn back_twice(&self, later: Duration, joins: u64, leaves: u64) -> Ran {
+        let first = self.back(later).await;
+        Self::moved(&first, joins, leaves);
+        Self::moved(&self.back(Duration::from_secs(1)).await, 0, 0);
+        first
+    }
+}
+
+fn way_back(world: &World, servers: &[Server; 2], group: &str, requires: Requires) -> WayBack {
+    let graph = |(client_id, secret): (String, String)| GraphOptions {
+        tenant_id: world.tenant.tenant_id(),
+        client_id,
+        credential: Secret::new(secret).into(),
+        cloud: Cloud::Global,
+        graph_url: Some(servers[0].url.parse().unwrap()),
+        login_url: Some(servers[0].url.parse().unwrap()),
+        network: NetworkOptions::default(),
+        clock: Arc::new(world.clock.clone()),
+        retry: RetryPolicy::default(),
+    };
+    let mut api: url::Url = servers[1].url.parse().unwrap();
+    api.set_path("");
+    let keys = IdmelonKeys::new(IdmelonOptions {
+        url: api,
+        key: Secret::new(DEFAULT_API_KEY.to_owned()),
+        network: NetworkOptions::default(),
+        clock: Arc::new(world.clock.clone()),
+        retry: RetryPolicy::default(),
+    });
+    let reader = graph((world.tenant.client_id(), world.tenant.client_secret()));
+    WayBack {
+        writer: Arc::new(GraphWriter::new(&graph(world.tenant.writer_credentials())).unwrap()),
+        enrolled: Some(Enrolled {
+            keys: Arc::new(keys.unwrap()),
+            evidence: Arc::new(GraphSource::new(reader).unwrap()),
+            rules: EnrolledRules {
+                group: group.parse().unwrap(),
+                requires,
+                leave_after: DAY,
+                threshold: EnrolledThreshold {
+                    add: None,
+                    remove: Some(Threshold::count(2)),
+                },
+                never: Default::default(),
+            },
+        }),
+        attributes: Vec::new(),
+        clear_threshold: Threshold::count(5),
+    }
+}
+
+fn finds(ran: &Ran, code: &str) -> bool {
+    ran.summary.findings.iter().any(|finding| finding.code == code)
+}
+
+#[tokio::test]
+async fn whoever_enrols_a_key_joins_and_leaves_after_two_readings_and_the_wait() {
+    let site = Site::new(4).await;
+    let key = site.enrols(0);
+    site.enrols(1);
+    // A plan shows the first fill and writes nothing; an ordinary cycle is none of the way back.
+    let plan = site.world.run(Extent::Full, false, None).await;
+    Site::moved(&plan, 2, 0);
+    assert_eq!(
+        plan.operations
+            .iter()
+            .filter(|one| one.verb == Verb::AddEnrolled)
+            .count(),
+        2
+    );
+    Site::moved(&site.world.cycle().await, 0, 0);
+    assert_eq!(site.members(), 0);
+    let first = site.back_twice(MINUTE, 2, 0).await;
+    first.expect(Outcome::Converged);
+    assert_eq!(site.members(), 2);
+    site.world.workspace.delete_key(&key);
+    site.back_twice(15 * MINUTE, 0, 0).await;
+    // A replacement within the day ends the wait, which begins anew.
+    let replaced = site.enrols(0);
+    site.back_twice(DAY, 0, 0).await;
+    site.world.workspace.delete_key(&replaced);
+    site.back_twice(15 * MINUTE, 0, 0).await;
+    let left = site.back_twice(DAY, 0, 1).await;
+    left.expect(Outcome::Converged);
+    assert_eq!(site.world.tenant.members(&site.group), [site.user(1)]);
+}
+
+#[tokio::test]
+async fn a_short_reading_removes_nobody_and_a_full_cycle_does_the_way_back_too() {
+    let site = Site::new(4).await;
+    for n in 0..4 {
+        site.enrols(n);
+    }
+    let full = site.world.run(Extent::Full, true, None).await;
+    Site::moved(&full, 4, 0);
+    site.world
+        .workspace
+        .update_faults(|faults| faults.keys_omitted = Fault::always());
+    for _ in 0..3 {
+        let short = site.back_twice(DAY, 0, 0).await;
+        assert!(finds(&short, "keys_without_evidence"), "{}", short.story());
+        short.expect(Outcome::Partial);
+        assert_eq!(site.members(), 4);
+    }
+}
+
+#[tokio::test]
+async fn who_was_taken_out_by_hand_is_not_put_back_for_a_day() {
+    let site = Site::new(3).await;
+    site.enrols(0);
+    site.back_twice(MINUTE, 1, 0).await;
+    site.world.tenant.remove_member(&site.group, &site.user(0));
+    site.back_twice(MINUTE, 0, 0).await;
+    let seen = site.back_twice(16 * MINUTE, 0, 0).await;
+    assert!(finds(&seen, "removed_by_hand"), "{}", seen.story());
+    assert_eq!(site.members(), 0);
+    assert_eq!(seen.summary.withheld.by_reason.get("removed_by_hand"), Some(&1));
+    site.back_twice(20 * 60 * MINUTE, 0, 0).await;
+    site.back_twice(5 * 60 * MINUTE, 1, 0).await;
+    assert_eq!(site.members(), 1);
+}
+
+#[tokio::test]
+async fn a_mass_loss_of_keys_is_withheld_and_released() {
+    let site = Site::new(8).await;
+    let keys: Vec<String> = (0..7).map(|n| site.enrols(n)).collect();
+    site.back_twice(MINUTE, 7, 0).await;
+    keys.iter()
+        .take(3)
+        .for_each(|key| site.world.workspace.delete_key(key));
+    site.back_twice(15 * MINUTE, 0, 0).await;
+    let withheld = site.back_twice(DAY, 0, 0).await;
+    withheld.expect(Outcome::Withheld);
+    assert_eq!(withheld.summary.withheld.by_reason.get("key_gone"), Some(&3));
+    // An ordinary cycle does not ask for them, and does not forget them.
+    site.world.cycle().await;
+    let snapshot = &site.world.job.snapshot;
+    let mut all = Vec::new();
+    snapshot
+        .each_withheld(|key, entry| {
+            all.push((key, entry));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(all.len(), 3);
+    let mut tx = snapshot.tx().unwrap();
+    for (key, mut entry) in all.into_iter().take(2) {
+        entry.released_by = Some("ada".to_owned());
+        tx.put_withheld(&key, &entry);
+    }
+    tx.commit(melonsync::ports::Durability::Lazy).unwrap();
+    let released = site.world.run(Extent::Released, true, None).await;
+    Site::moved(&released, 0, 2);
+    assert_eq!(site.members(), 5);
+    Site::moved(&site.back(MINUTE).await, 0, 0);
+}
+
+#[tokio::test]
+async fn a_foreign_member_is_found_and_a_missing_right_stops_the_direction() {
+    let site = Site::new(4).await;
+    site.world.tenant.add_member(&site.group, &site.user(3));
+    let seen = site.back_twice(MINUTE, 0, 0).await;
+    assert!(finds(&seen, "foreign_member"), "{}", seen.story());
+    site.back_twice(2 * DAY, 0, 0).await;
+    assert_eq!(site.members(), 1);
+    // The app owns the group no more: it is named, and goes on by itself.
+    site.world.tenant.let_writer_disown(&site.group);
+    site.enrols(0);
+    let refused = site.back(MINUTE).await;
+    Site::moved(&refused, 0, 0);
+    assert!(finds(&refused, "right_missing"), "{}", refused.story());
+    site.world.tenant.let_writer_own(&site.group);
+    site.back_twice(MINUTE, 1, 0).await;
+}
+
+#[tokio::test]
+async fn a_key_without_a_passkey_does_not_join_until_one_is_seen() {
+    let site = Site::with(3, Requires::KeyAndPasskey).await;
+    site.world.tenant.grant_permission("AuditLog.Read.All");
+    site.enrols(0);
+    let seen = site.back(MINUTE).await;
+    Site::moved(&seen, 0, 0);
+    assert!(finds(&seen, "key_without_passkey"), "{}", seen.story());
+    site.world.tenant.register_passkey(&site.user(0), "a model");
+    site.world.tenant.register_passkey(&site.user(1), "a model");
+    let later = site.back(2 * 60 * MINUTE).await;
+    Site::moved(&later, 1, 0);
+    assert!(finds(&later, "passkey_without_key"), "{}", later.story());
+}
+
+#[tokio::test]
+async fn a_key_whose_owner_nobody_knows_is_found_and_counts_once_it_is_known() {
+    let site = Site::new(3).await;
+    site.world.workspace.enrol_key("someone.else@corp.example");
+    let seen = site.back_twice(MINUTE, 0, 0).await;
+    assert!(finds(&seen, "key_without_owner"), "{}", seen.story());
+    let mail = json!({"mail": "someone.else@corp.example"});
+    site.world.tenant.set_user(&site.user(2), mail);
+    site.world.cycle().await.expect(Outcome::Converged);
+    let known = site.back_twice(MINUTE, 1, 0).await;
+    assert!(!finds(&known, "key_without_owner"), "{}", known.story());
+    // By that name still, once it is a former one.
+    site.world
+        .tenant
+        .set_user(&site.user(2), json!({"mail": "married@corp.example"}));
+    site.world.cycle().await.expect(Outcome::Converged);
+    site.back_twice(2 * DAY, 0, 0).await;
+    site.back_twice(2 * DAY, 0, 0).await;
+    assert_eq!(site.members(), 1);
+}
