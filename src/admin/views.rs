@@ -95,7 +95,7 @@ pub(super) async fn drift(at: AtDesk, query: Query) -> Answered {
 pub(super) async fn explain(at: AtDesk, Path(OfId { id }): Path<OfId>, query: Query) -> Answered {
     at.service
         .same_settings(&at.job, query.one("settings").as_deref())?;
-    explained(at, asked_of(id, &query), None).await
+    Box::pin(explained(at, asked_of(id, &query), None)).await
 }
 
 fn asked_of(object: String, query: &Query) -> Asked {
@@ -115,7 +115,7 @@ pub(super) async fn explain_by(
 ) -> Answered {
     let find = move || Ok((at.service.preview(&at.job, own)?, at));
     let (rules, at) = answer::blocking(find).await?;
-    explained(at, asked_of(id, &query), Some(rules)).await
+    Box::pin(explained(at, asked_of(id, &query), Some(rules))).await
 }
 
 async fn explained(at: AtDesk, asked: Asked, rules: Option<Preview>) -> Answered {

@@ -128,7 +128,7 @@ pub(super) async fn withheld(visit: Visit, query: Query) -> Response {
         for one in &list.withheld {
             lines.line([
                 &one.reason,
-                one.operation.as_ref(),
+                one.operation,
                 &one.object.to_string(),
                 &one.name,
                 &one.count.to_string(),
