@@ -185,6 +185,10 @@ impl Follower {
                 _ = self.progress.changed() => {
                     let progress = *self.progress.borrow_and_update();
                     self.look();
+                    // Nothing comes behind the last events.
+                    if self.over {
+                        continue;
+                    }
                     self.ready.push_back(event("phase", &progress));
                     tokio::select! {
                         () = tokio::time::sleep(PROGRESS_EVERY) => {}

@@ -226,5 +226,6 @@ fn a_preview_is_an_order_whose_plan_is_fetched() {
     assert!(plan["plan"].to_string().contains(&ids[0]), "{plan}");
     // What is not sent is as the daemon has it.
     let events = daemon.followed("/api/v1/jobs/idmelon/preview", &json!({}));
-    assert_eq!(events.last().unwrap().1["operations"]["disable_user"], 0);
+    let (_, summary) = events.last().unwrap();
+    assert_eq!(summary["operations"]["disable_user"], 0, "{events:?}");
 }
