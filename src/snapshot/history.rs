@@ -27,6 +27,7 @@ use super::{
     work::SMALL,
 };
 
+pub(super) mod index;
 mod values;
 
 pub use super::record::{Hash, Head};
@@ -144,13 +145,16 @@ impl Tx<'_> {
         if batch.entries.is_empty() {
             return;
         }
-        let key = keys::number(self.heads.next_history);
+        let first = self.heads.next_history;
+        let key = keys::number(first);
         self.heads.next_history += batch.entries.len() as u64;
         let values = batch.values.end();
-        let bytes = record::encode(&Batch {
+        let batch = Batch {
             previous: self.heads.history_hash,
             entries: batch.entries,
-        });
+        };
+        let bytes = record::encode(&batch);
+        self.index_history(first, &batch);
         self.heads.history_hash = Sha256::digest(&bytes).into();
         self.put(Table::History, key.clone(), bytes);
         self.put(Table::HistoryValues, key, values);
@@ -179,25 +183,47 @@ impl Snapshot {
     /// are at least `limit`.
     pub fn history(&self, from: u64, limit: usize) -> Result<Vec<(Entry, Option<Values>)>, StoreError> {
         let mut found = Vec::new();
+        self.records_until(from, |key, batch| {
+            let mut values = BatchValues::beside(self, key)?.0.into_iter();
+            for entry in batch.entries {
+                let value = values.next().flatten().map(|(_, values)| values);
+                if entry.seq >= from {
+                    found.push((entry, value));
+                }
+            }
+            Ok(found.len() < limit)
+        })?;
+        Ok(found)
+    }
+
+    /// Returns the entries from number `from` on, without values, in whole records, until there are at least `limit`.
+    pub fn entries(&self, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let mut found = Vec::new();
+        self.records_until(from, |_, batch| {
+            found.extend(batch.entries.into_iter().filter(|entry| entry.seq >= from));
+            Ok(found.len() < limit)
+        })?;
+        Ok(found)
+    }
+
+    /// Shows the records from the one on that holds entry `from`, for as long as `show` returns true.
+    fn records_until(
+        &self,
+        from: u64,
+        mut show: impl FnMut(&[u8], Batch) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
         let before = self.record_before(from)?.map(keys::number);
         let mut records = raw_pages().behind(before).of(1);
-        while found.len() < limit
-            && let Some(record) = records.next_page(|after, limit| {
-                self.raw_scan(Table::History, &[], after.map(Vec::as_slice), limit)
-            })?
+        while let Some(record) = records
+            .next_page(|after, limit| self.raw_scan(Table::History, &[], after.map(Vec::as_slice), limit))?
         {
             for (key, bytes) in record {
-                let batch: Batch = self.decode(Table::History, &bytes)?;
-                let mut values = BatchValues::beside(self, &key)?.0.into_iter();
-                for entry in batch.entries {
-                    let value = values.next().flatten().map(|(_, values)| values);
-                    if entry.seq >= from {
-                        found.push((entry, value));
-                    }
+                if !show(&key, self.decode(Table::History, &bytes)?)? {
+                    return Ok(());
                 }
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Shows every entry since a moment, without values: what the guard counts (`guard_window`). Times are assumed to

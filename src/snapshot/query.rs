@@ -187,6 +187,20 @@ impl Snapshot {
         Ok(found)
     }
 
+    /// Returns the ids of the objects of a kind, with the records of those of whose bytes `is_wanted` is true.
+    pub fn scan_records_where(
+        &self,
+        kind: ObjectKind,
+        after: Option<&SourceId>,
+        limit: usize,
+        is_wanted: impl Fn(&SourceId, &[u8]) -> bool,
+    ) -> Result<Vec<(SourceId, Option<Record>)>, StoreError> {
+        self.scan_objects(kind, after, limit, |id, value| {
+            let record = is_wanted(&id, value).then(|| self.decode_record(kind, id, value));
+            Ok((id, record.transpose()?))
+        })
+    }
+
     /// Shows every record of a kind.
     pub(super) fn each_record(
         &self,

@@ -117,15 +117,10 @@ pub trait Reads {
 
     /// Reads [`Self::brief`] from the table, where nothing is remembered.
     fn read_brief(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Brief>, StoreError> {
-        let Some(bytes) = self.raw(Table::Objects, &keys::object(kind, id))? else {
-            return Ok(None);
-        };
-        Brief::decode(&bytes)
-            .map(Some)
-            .map_err(|error| StoreError::Damaged {
-                path: self.path().to_owned(),
-                what: format!("{kind} {id}: {error}"),
-            })
+        let bytes = self.raw(Table::Objects, &keys::object(kind, id))?;
+        bytes
+            .map(|bytes| self.decode_brief(kind, *id, &bytes))
+            .transpose()
     }
 
     /// Returns several objects, with `None` in the place of an unknown one.
@@ -167,15 +162,26 @@ pub trait Reads {
         after: Option<&SourceId>,
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
+        self.scan_objects(kind, after, limit, |id, value| {
+            self.decode_record(kind, id, value)
+        })
+    }
+
+    /// Returns what `make` makes of the objects of a kind.
+    fn scan_objects<T>(
+        &self,
+        kind: ObjectKind,
+        after: Option<&SourceId>,
+        limit: usize,
+        make: impl Fn(SourceId, &[u8]) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         let after = after.map(|id| keys::object(kind, id));
         let found = self.raw_scan(Table::Objects, &[keys::kind_byte(kind)], after.as_deref(), limit)?;
-        found
-            .iter()
-            .map(|(key, value)| {
-                let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Objects))?;
-                self.decode_record(kind, id, value)
-            })
-            .collect()
+        let made = found.iter().map(|(key, value)| {
+            let (_, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Objects))?;
+            make(id, value)
+        });
+        made.collect()
     }
 
     /// Returns the beginnings of the objects of a kind.
@@ -185,15 +191,9 @@ pub trait Reads {
         after: Option<&SourceId>,
         limit: usize,
     ) -> Result<Vec<(SourceId, Brief)>, StoreError> {
-        let after = after.map(|id| keys::object(kind, id));
-        let found = self.raw_scan(Table::Objects, &[keys::kind_byte(kind)], after.as_deref(), limit)?;
-        found
-            .iter()
-            .map(|(key, value)| {
-                let (kind, id) = keys::parse_object(key).ok_or_else(|| self.bad_key(Table::Objects))?;
-                Ok((id, self.decode_brief(kind, id, value)?))
-            })
-            .collect()
+        self.scan_objects(kind, after, limit, |id, value| {
+            Ok((id, self.decode_brief(kind, id, value)?))
+        })
     }
 
     /// Returns the stream of a kind, which is a fresh one before the first round.

@@ -18,6 +18,7 @@ pub mod needs;
 pub mod objects;
 pub mod pause;
 pub mod quarantine;
+pub mod search;
 pub mod standing;
 pub mod status;
 pub mod timeline;

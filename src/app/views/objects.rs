@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::search::Search;
 use crate::app::error::AppError;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -210,7 +211,7 @@ fn each_of_nobody(
     wanted: &Wanted,
     mut show: impl FnMut(ObjectView) -> bool,
 ) -> Result<(), AppError> {
-    let search = wanted.search.as_ref().map(|text| text.to_lowercase());
+    let search = wanted.search.as_deref().map(Search::of);
     let after = match &wanted.after {
         Some(After::Resource(target)) => Some(target.clone()),
         Some(After::Object(_)) | None => None,
@@ -221,9 +222,7 @@ fn each_of_nobody(
     {
         for (target, stranger) in page {
             let name = stranger.name.unwrap_or_else(|| target.as_str().to_owned());
-            let has = |text: &String| {
-                name.to_lowercase().contains(text) || target.as_str().to_lowercase().contains(text)
-            };
+            let has = |search: &Search| search.is_in(&name) || search.is_in(target.as_str());
             if !search.as_ref().is_none_or(has) {
                 continue;
             }
@@ -253,15 +252,18 @@ fn each_object(
         Some(After::Resource(_)) | None => None,
     };
     let kept = Kept::of(snapshot, wanted.kind, now)?;
-    let search = wanted.search.as_ref().map(|text| text.to_lowercase());
+    let search = wanted.search.as_deref().map(Search::of);
     let is_so = |view: &ObjectView| wanted.state.is_none_or(|state| view.states.contains(&state));
-    let mut pages = Pages::growing(|record: &Record| record.object.id).behind(after);
-    while let Some(page) = pages.next_page(|after, limit| snapshot.scan_records(wanted.kind, after, limit))? {
-        for record in page {
-            let view = kept.view(snapshot, record, search.as_deref())?;
-            if let Some(view) = view.filter(is_so)
-                && !show(view)
-            {
+    let may_be =
+        |id: &SourceId, record: &[u8]| search.as_ref().is_none_or(|search| search.may_be_in(id, record));
+    let mut pages = Pages::growing(|(id, _): &(SourceId, Option<Record>)| *id).behind(after);
+    while let Some(page) =
+        pages.next_page(|after, limit| snapshot.scan_records_where(wanted.kind, after, limit, &may_be))?
+    {
+        let found = page.into_iter().filter_map(|(_, record)| record);
+        for record in found.filter(|record| search.as_ref().is_none_or(|search| search.finds(record))) {
+            let view = kept.view(snapshot, record)?;
+            if is_so(&view) && !show(view) {
                 return Ok(());
             }
         }
@@ -300,17 +302,9 @@ impl Kept {
         })
     }
 
-    /// An object with how it stands, where the search finds it.
-    fn view(
-        &self,
-        snapshot: &Snapshot,
-        record: Record,
-        search: Option<&str>,
-    ) -> Result<Option<ObjectView>, StoreError> {
+    /// An object with how it stands.
+    fn view(&self, snapshot: &Snapshot, record: Record) -> Result<ObjectView, StoreError> {
         let object = &record.object;
-        if !search.is_none_or(|text| is_found(&record, text)) {
-            return Ok(None);
-        }
         let (kind, id) = (object.kind, object.id);
         let is_out = matches!(snapshot.scope_entry(kind, &id)?, Some(ScopeEntry::Out));
         let states = [
@@ -323,7 +317,7 @@ impl Kept {
             (State::OutOfScope, is_out),
             (State::Gone, matches!(object.life, Life::Gone(_))),
         ];
-        Ok(Some(ObjectView {
+        Ok(ObjectView {
             kind,
             name: object.name(),
             object: Some(id),
@@ -333,17 +327,8 @@ impl Kept {
                 .map(|(state, _)| state)
                 .collect(),
             target: record.link.map(|link| link.target),
-        }))
+        })
     }
-}
-
-/// True where the text, in lower case, stands in the object's id or one of its names.
-fn is_found(record: &Record, text: &str) -> bool {
-    let named = ["userPrincipalName", "displayName", "mail"];
-    let mut named = named
-        .iter()
-        .filter_map(|name| record.object.attribute(name)?.as_str());
-    record.object.id.to_string().contains(text) || named.any(|name| name.to_lowercase().contains(text))
 }
 
 #[cfg(test)]

@@ -112,8 +112,8 @@ fn decided(
     let (mut events, mut to, mut reached) = (Vec::new(), newest, None);
     while to > last && events.len() <= limit {
         let from = to.saturating_sub(READ_TOGETHER).max(last);
-        let entries = snapshot.history(from, usize::try_from(to - from).unwrap_or(usize::MAX))?;
-        for (entry, _) in entries.iter().rev().filter(|(entry, _)| entry.seq < to) {
+        let entries = snapshot.entries(from, usize::try_from(to - from).unwrap_or(usize::MAX))?;
+        for entry in entries.iter().rev().filter(|entry| entry.seq < to) {
             reached = Some(entry.time.to_string());
             if Verb::named(&entry.operation).is_none() {
                 events.push(of_entry(entry));
@@ -132,8 +132,8 @@ fn first_since(snapshot: &Snapshot, moment: Timestamp) -> Result<u64, AppError> 
     let (mut low, mut high) = (0, snapshot.history_head()?.next);
     while low < high {
         let middle = low + (high - low) / 2;
-        match snapshot.history(middle, 1)?.first() {
-            Some((entry, _)) if entry.time < moment => low = entry.seq + 1,
+        match snapshot.entries(middle, 1)?.first() {
+            Some(entry) if entry.time < moment => low = entry.seq + 1,
             _ => high = middle,
         }
     }

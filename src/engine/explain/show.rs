@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::engine::error::CycleError;
@@ -12,7 +11,6 @@ use crate::engine::intake::Intake;
 use crate::engine::phases::Phases;
 use crate::engine::run::Run;
 use crate::engine::set_aside::names_of;
-use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::value::Value;
@@ -210,25 +208,16 @@ async fn in_scope(run: &Run<'_>, intake: &Intake, view: &ObjectView) -> Result<I
 
 /// The last operations on an object, newest first.
 fn history_of(snapshot: &Snapshot, kind: ObjectKind, id: SourceId) -> Result<Vec<Past>, StoreError> {
-    let mut last: VecDeque<u64> = VecDeque::new();
-    snapshot.history_since(Timestamp(i64::MIN), |entry| {
-        if (entry.kind, entry.object) == (Some(kind), Some(id)) {
-            last.push_front(entry.seq);
-            last.truncate(OPERATIONS_SHOWN);
+    let last = snapshot.last_of(kind, &id, OPERATIONS_SHOWN)?.into_iter();
+    let shown = last.map(|(entry, values)| {
+        let values = values.unwrap_or_default();
+        Past {
+            changes: values.changes,
+            detail: values.detail,
+            ..past(entry)
         }
-    })?;
-    let mut shown = Vec::new();
-    for seq in last {
-        for (entry, values) in snapshot.history(seq, 1)?.into_iter().take(1) {
-            let values = values.unwrap_or_default();
-            shown.push(Past {
-                changes: values.changes,
-                detail: values.detail,
-                ..past(entry)
-            });
-        }
-    }
-    Ok(shown)
+    });
+    Ok(shown.collect())
 }
 
 fn past(entry: Entry) -> Past {

@@ -15,7 +15,7 @@ use crate::snapshot::io::io_error;
 use crate::snapshot::pages::raw_pages;
 
 /// Every table, in the order in which they are written out.
-pub const TABLES: [Table; 23] = [
+pub const TABLES: [Table; 24] = [
     Table::Meta,
     Table::Objects,
     Table::Edges,
@@ -39,6 +39,7 @@ pub const TABLES: [Table; 23] = [
     Table::Cells,
     Table::Enrolments,
     Table::Observed,
+    Table::HistoryOf,
 ];
 
 const MAGIC: &[u8] = b"melonsync backup 1\n";

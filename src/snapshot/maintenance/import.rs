@@ -271,6 +271,7 @@ impl Reading {
         self.begun = true;
         tx.put(Table::History, keys::number(first), bytes);
         tx.put(Table::HistoryValues, keys::number(first), values.encode());
+        tx.index_history(first, batch);
         tx.heads.next_history = first + batch.entries.len() as u64;
         tx.heads.history_hash = self.hash;
     }

@@ -9,11 +9,12 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 
+use crate::snapshot::history::index;
 use crate::snapshot::keys;
 use crate::snapshot::maintenance::backup;
 
 /// The format that this program reads and writes.
-pub const FORMAT: u32 = 6;
+pub const FORMAT: u32 = 7;
 
 /// One step: turns a store of format `from` into one of the next format. It must be safe to repeat from the beginning,
 /// because the number is raised only after it. Each of its commits is its own business.
@@ -32,7 +33,8 @@ pub struct Step {
 /// of format 2 would not look into; there is nothing to move. Format 4: values in the history have numbers for names; those
 /// of before are read as they are. Format 5: values under names begin with a version, which a program of format 4 would not
 /// read, and would take some of them for empty; those of before are read as they are. Format 6: the tables of the way back, and
-/// withheld operations of it, which a program of format 5 does not know; there is nothing to move.
+/// withheld operations of it, which a program of format 5 does not know; there is nothing to move. Format 7: where the
+/// entries about each object lie in the history, which is built here and which a program of format 6 would not go on with.
 pub const STEPS: &[Step] = &[
     Step {
         from: 1,
@@ -53,6 +55,10 @@ pub const STEPS: &[Step] = &[
     Step {
         from: 5,
         run: |_| Ok(()),
+    },
+    Step {
+        from: 6,
+        run: index::build,
     },
 ];
 

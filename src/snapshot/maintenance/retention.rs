@@ -10,6 +10,7 @@ use crate::ports::Table;
 
 use crate::snapshot::history::Batch;
 use crate::snapshot::history::RECORDS;
+use crate::snapshot::keys;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 
@@ -21,7 +22,7 @@ impl Snapshot {
         let mut limit = 2;
         loop {
             let page = self.raw_scan(Table::History, &[], None, limit)?;
-            let mut tx = self.tx()?;
+            let (mut tx, mut gone) = (self.tx()?, 0);
             // The newest record of all is the last of a page that is not full, or lies on a later page.
             let most = page.len().saturating_sub(1);
             for (key, bytes) in page.iter().take(most) {
@@ -30,10 +31,13 @@ impl Snapshot {
                     break;
                 }
                 dropped += batch.entries.len() as u64;
+                gone += 1;
+                if let Some(first) = keys::parse_number(key) {
+                    tx.unindex_history(first, &batch);
+                }
                 tx.delete(Table::History, key.clone());
                 tx.delete(Table::HistoryValues, key.clone());
             }
-            let gone = tx.len() / 2;
             if gone == 0 {
                 return Ok(dropped);
             }

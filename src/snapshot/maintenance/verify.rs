@@ -86,7 +86,11 @@ pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
     })?;
     check_rest(snapshot, &mut report)?;
     check_meta(snapshot, &mut report)?;
-    for finding in snapshot.verify_chain()? {
+    for finding in snapshot
+        .verify_chain()?
+        .into_iter()
+        .chain(snapshot.verify_index()?)
+    {
         report.add(finding);
     }
     report.history = snapshot.history_head()?.next;

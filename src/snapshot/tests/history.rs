@@ -10,6 +10,7 @@ use sha2::Sha256;
 
 use super::world::*;
 use crate::model::clock::Timestamp;
+use crate::model::id::ObjectKind::Group;
 use crate::model::id::ObjectKind::User;
 use crate::model::value::Value;
 use crate::ports::Durability;
@@ -24,6 +25,7 @@ use crate::snapshot::history::Batch;
 use crate::snapshot::history::BatchValues;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
+use crate::snapshot::history::index;
 use crate::snapshot::keys;
 use crate::snapshot::kv::memory::MemoryStore;
 use crate::snapshot::record;
@@ -276,4 +278,76 @@ fn digests_that_formats_before_made_are_proven() {
         open(&store).verify_chain().unwrap(),
         ["the values of history entry 0 were altered"]
     );
+}
+
+/// The entries about somebody, newest first, as a walk over everything finds them.
+fn walked(snapshot: &Snapshot, of: u64) -> Vec<u64> {
+    let all = snapshot.history(0, usize::MAX).unwrap();
+    let mine = all.iter().filter(|(entry, _)| entry.object == Some(id(of)));
+    mine.map(|(entry, _)| entry.seq).rev().collect()
+}
+
+#[test]
+fn the_entries_of_an_object_are_found_without_those_of_others() {
+    let store = MemoryStore::new();
+    let snapshot = open(&store);
+    // A thousand and one entries of seven people and a group of the same id as one of them, in many records.
+    for cycle in 0..13 {
+        let mut tx = snapshot.tx().unwrap();
+        let about = |n: u64| NewEntry {
+            object: Some(id(n % 7)),
+            kind: Some(if n.is_multiple_of(11) { Group } else { User }),
+            ..entry(n)
+        };
+        tx.append_history((cycle * 77..(cycle + 1) * 77).map(about).collect());
+        tx.append_history(vec![NewEntry {
+            object: None,
+            ..entry(cycle * 77)
+        }]);
+        tx.commit(Durability::Synced).unwrap();
+    }
+    let last = |of: u64, most: usize| -> Vec<u64> {
+        let users = snapshot.last_of(User, &id(of), most).unwrap();
+        let groups = snapshot.last_of(Group, &id(of), most).unwrap();
+        assert!(users.iter().chain(&groups).all(|(_, values)| values.is_some()));
+        let mut seqs: Vec<u64> = users.iter().chain(&groups).map(|(entry, _)| entry.seq).collect();
+        seqs.sort_unstable_by(|a, b| b.cmp(a));
+        seqs
+    };
+    for of in 0..7 {
+        assert_eq!(last(of, usize::MAX), walked(&snapshot, of));
+        let newest = snapshot.last_of(User, &id(of), 3).unwrap();
+        let newest: Vec<u64> = newest.iter().map(|(entry, _)| entry.seq).collect();
+        assert_eq!(
+            newest,
+            last(of, usize::MAX)
+                .into_iter()
+                .filter(|seq| {
+                    let (entry, _) = snapshot.history(*seq, 1).unwrap().remove(0);
+                    entry.kind == Some(User)
+                })
+                .take(3)
+                .collect::<Vec<_>>()
+        );
+    }
+    assert!(snapshot.last_of(User, &id(8), 9).unwrap().is_empty());
+    assert_eq!(snapshot.verify_index().unwrap(), Vec::<String>::new());
+
+    // What is dropped from the chain is dropped from where it leads to.
+    assert!(snapshot.prune_history(Timestamp(5_000)).unwrap() > 0);
+    for of in 0..7 {
+        assert_eq!(last(of, usize::MAX), walked(&snapshot, of));
+    }
+    assert_eq!(snapshot.verify_index().unwrap(), Vec::<String>::new());
+
+    // What it leads to is made anew of the chain alone.
+    let rows = store.scan(Table::HistoryOf, &[], None, usize::MAX).unwrap();
+    let mut gone = WriteBatch::default();
+    for (key, _) in &rows {
+        gone.delete(Table::HistoryOf, key.clone());
+    }
+    store.commit(gone, Durability::Synced).unwrap();
+    assert!(!snapshot.verify_index().unwrap().is_empty());
+    index::build(&store).unwrap();
+    assert_eq!(store.scan(Table::HistoryOf, &[], None, usize::MAX).unwrap(), rows);
 }
